@@ -1,0 +1,1 @@
+"""Pure logic: engines, workloads, economics. Imports neither prefect nor sqlalchemy."""

@@ -1,0 +1,1 @@
+"""Pricing, GPU time and break-even: pure functions on plain values."""

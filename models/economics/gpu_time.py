@@ -1,0 +1,55 @@
+"""GPU time of a run and its exact split over records (invariant I10)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+NS_PER_HOUR = 3_600_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class GpuTime:
+    """Nanoseconds that a run held the GPU: loading the model, answering, and waiting."""
+
+    load_ns: int = 0
+    busy_ns: int = 0
+    idle_ns: int = 0
+
+    @property
+    def total_ns(self) -> int:
+        """Load + busy + idle."""
+        return self.load_ns + self.busy_ns + self.idle_ns
+
+    def __add__(self, other: "GpuTime") -> "GpuTime":
+        return GpuTime(
+            self.load_ns + other.load_ns,
+            self.busy_ns + other.busy_ns,
+            self.idle_ns + other.idle_ns,
+        )
+
+
+def gpu_cost_nano(total_ns: int, nano_usd_per_hour: int) -> int:
+    """Cost of GPU time in nano-dollars, rounded half up once, on the total."""
+    return (2 * total_ns * nano_usd_per_hour + NS_PER_HOUR) // (2 * NS_PER_HOUR)
+
+
+def split_exactly(total: int, weights: Sequence[int]) -> list[int]:
+    """Split an integer in proportion to weights so that the parts sum to it exactly.
+
+    Largest-remainder method: each part is the floor of its share, and the units left over go to the
+    largest remainders (ties: first come). All-zero weights split evenly.
+
+    Raises `ValueError` for a negative total, a negative weight, or no weights at all.
+    """
+    if total < 0 or not weights or min(weights) < 0:
+        msg = f"cannot split {total} over {len(weights)} weights (minimum {min(weights, default=None)})"
+        raise ValueError(msg)
+    scale = sum(weights)
+    if scale == 0:
+        weights, scale = [1] * len(weights), len(weights)
+    parts = [total * weight // scale for weight in weights]
+    left = total - sum(parts)
+    if left:
+        by_remainder = sorted(range(len(weights)), key=lambda i: -(total * weights[i] % scale))
+        for i in by_remainder[:left]:
+            parts[i] += 1
+    return parts

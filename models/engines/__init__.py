@@ -1,0 +1,1 @@
+"""Engines answer requests. One Protocol (`base.Engine`); one file an engine."""

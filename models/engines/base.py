@@ -1,0 +1,149 @@
+"""What every engine speaks: `Request` in, `Completion` out, one `Engine` protocol."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Literal, Protocol
+from uuid import UUID
+
+from models.economics.gpu_time import GpuTime
+
+JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
+Role = Literal["system", "user", "assistant"]
+RejectionReason = Literal["empty", "too_long", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The answer is exactly one of `labels`."""
+
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonObject:
+    """The answer is a JSON object of this schema (canonical JSON text, hashable)."""
+
+    schema: str
+
+
+OutputFormat = Choice | JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One attempt to be made for one record.
+
+    `id` is our own UUIDv7 and becomes the key of the ledger line; `messages` are shared between
+    records where they are constant, so that a million requests do not hold a million prompts.
+    """
+
+    id: UUID
+    record_key: str
+    messages: tuple[Message, ...]
+    output: OutputFormat
+    max_tokens: int
+
+    def digest(self) -> bytes:
+        """16-byte hash of everything that decides the answer; equal for identical requests."""
+        state = blake2b(digest_size=16)
+        for message in self.messages:
+            for part in (message.role, message.content):
+                data = part.encode("utf-8", "surrogatepass")
+                state.update(len(data).to_bytes(8, "big"))
+                state.update(data)
+        state.update(repr((self.output, self.max_tokens)).encode())
+        return state.digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts as the engine or provider reported them. `cached_tokens` is part of `input_tokens`."""
+
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """How one request ended: answered, answered by reuse of an identical one, or rejected.
+
+    `value` is the parsed answer: the label, or the JSON object as Python values, or None where the
+    text does not parse (a cut-off object). `confidence` lies in 0..1 and is None where the engine
+    cannot tell. `label_probabilities` sums to 1 over the labels and is None for other outputs.
+    `engine_ns` is the time from submission to the last token, nanoseconds.
+    """
+
+    request: Request
+    text: str = ""
+    value: JsonValue = None
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    confidence: float | None = None
+    label_probabilities: Mapping[str, float] | None = None
+    engine_ns: int = 0
+    rejection: RejectionReason | None = None
+    detail: str | None = None
+    reuses: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The part of a completion that an identical request can reuse, and the attempt it came from."""
+
+    attempt_id: UUID
+    text: str
+    value: JsonValue
+    finish_reason: str | None
+    confidence: float | None
+    label_probabilities: Mapping[str, float] | None
+
+
+class AnswerIndex(Protocol):
+    """Finds the answer of an identical request that finished earlier."""
+
+    def get(self, digest: bytes) -> Answer | None:
+        """Return the answer to the request with this digest, if one is known."""
+
+    def put(self, digest: bytes, answer: Answer) -> None:
+        """Remember an answer."""
+
+
+class Engine(Protocol):
+    """Answers requests. Implemented by one file an engine in this folder."""
+
+    @property
+    def name(self) -> str:
+        """The engine's name on ledger lines: `vllm` or `openai`."""
+
+    @property
+    def model(self) -> str:
+        """The model's name on ledger lines."""
+
+    def stream(
+        self,
+        requests: Iterable[Request],
+        *,
+        answers: AnswerIndex | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Completion]:
+        """Answer lazily pulled requests in a sliding window; yield each completion as it finishes.
+
+        Yields exactly one completion a request, in any order, unless `stop` turns true: then the
+        requests in flight are abandoned and the stream ends. Raises `EngineDied`.
+        """
+
+    def lap(self) -> GpuTime:
+        """Return the load, busy and idle time since the last lap (or since the load began)."""
+
+    def close(self) -> None:
+        """Free the engine's memory. A closed engine cannot stream."""

@@ -1,0 +1,67 @@
+"""The exception tree. Every failure a user can cause or must hear of is one of these.
+
+BreakevenError                 one clear line; the command exits with `exit_code`
+├── UsageError                 bad input or settings (exit code 2); nothing was changed
+│   ├── InputError             the input cannot be read as asked
+│   └── PriceUnknown           a model or a machine has no price: an error before the run starts
+├── EngineError
+│   ├── EngineStartError       the engine could not be loaded
+│   └── EngineDied             the engine stopped answering; what had finished is kept
+├── PartitionLocked            another run owns the partition
+├── LeaseLost                  this run no longer owns its partition: it may not commit any more
+├── DatabaseUnavailable        the ledger could not be reached within the patience that is set
+└── Interrupted                the run was asked to stop (SIGTERM, SIGINT); what had finished is committed
+"""
+
+
+class BreakevenError(Exception):
+    """Base of all expected failures. Its text is one line that says what to do."""
+
+    exit_code = 1
+
+
+class UsageError(BreakevenError):
+    """Bad input or bad settings; found before anything was changed."""
+
+    exit_code = 2
+
+
+class InputError(UsageError):
+    """The input cannot be read as asked (missing, empty, without the named column)."""
+
+
+class PriceUnknown(UsageError):
+    """A model or a machine has no price, so its cost would be invented."""
+
+
+class EngineError(BreakevenError):
+    """The engine failed as a whole; single requests never raise, they are rejected."""
+
+
+class EngineStartError(EngineError):
+    """The engine could not be loaded."""
+
+
+class EngineDied(EngineError):
+    """The engine stopped in mid-stream."""
+
+
+class PartitionLocked(BreakevenError):
+    """Another living run owns the partition."""
+
+
+class LeaseLost(BreakevenError):
+    """This run's lease expired and was taken over; it must not commit or publish any more."""
+
+
+class DatabaseUnavailable(BreakevenError):
+    """The ledger's database did not answer within the patience that is set."""
+
+
+class Interrupted(BreakevenError):
+    """The run was asked to stop; everything that had finished is committed.
+
+    `exit_code` follows the shell's convention of 128 + signal number.
+    """
+
+    exit_code = 143

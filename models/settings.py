@@ -1,0 +1,101 @@
+"""All settings: environment variables with the prefix `BREAKEVEN_`, then `breakeven.toml`, then defaults."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+SETTINGS_FILE = "breakeven.toml"
+
+
+class WorkloadSettings(BaseModel):
+    """Where a workload reads and which columns mean what.
+
+    Set as `BREAKEVEN_WORKLOADS__SENTIMENT__INPUT=…` or in the table `[workloads.sentiment]`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    input: str | None = Field(None, description="file, folder with date=YYYY-MM-DD, glob or object-store URL")
+    query: str | None = Field(None, description="SQL query with :partition (or :start and :end) bound")
+    query_url: SecretStr | None = Field(None, description="SQLAlchemy URL of the database that `query` reads")
+    where: str | None = Field(None, description="SQL condition on the input's columns")
+    id_column: str = Field("id", description="column of the record's id")
+    text_columns: tuple[str, ...] | None = Field(None, description="columns joined to the text; default: the workload's")
+    timestamp_column: str | None = Field(None, description="column that decides the partition; default: found by name")
+    labels: tuple[str, ...] | None = Field(None, description="label set of a classification")
+    labels_file: Path | None = Field(None, description="text file with one label a line")
+
+
+class Settings(BaseSettings):
+    """Settings of the whole system. Unknown keys are errors, so that a typing mistake is seen."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BREAKEVEN_",
+        env_nested_delimiter="__",
+        toml_file=SETTINGS_FILE,
+        extra="forbid",
+        frozen=True,
+    )
+
+    # where things lie
+    database_url: SecretStr = Field(SecretStr("sqlite:///breakeven.db"), description="the cost ledger")
+    output_dir: Path = Field(Path("out"), description="published partitions, parts and quarantine")
+    cache_dir: Path = Field(Path(".cache"), description="prepared model, vocabularies")
+
+    # the engine
+    model: str | None = Field(None, description="Hugging Face id or local folder; default: SmolLM2-135M-Instruct")
+    model_revision: str | None = None
+    dtype: str = Field("auto", description="auto: float32 on a CPU, the model's own on a GPU")
+    quantization: str | None = None
+    tensor_parallel_size: int = Field(1, ge=1)
+    max_model_len: int | None = Field(None, ge=64)
+    gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
+    lora_adapter: Path | None = None
+    max_num_seqs: int | None = Field(None, ge=1, description="default: 32 on a CPU, 256 on a GPU")
+    window: int | None = Field(None, ge=1, description="requests in flight; default: 2 x max_num_seqs")
+    lookahead: int = Field(2048, ge=1, description="requests that may be reordered by prefix")
+    enforce_eager: bool | None = Field(None, description="default: true on a CPU")
+    cpu_kv_cache_gib: int = Field(4, ge=1)
+    engine_subprocess: bool | None = Field(None, description="default: vLLM in this process on a CPU")
+    seed: int = 0
+
+    # commits and locks
+    commit_records: int = Field(500, ge=1)
+    commit_seconds: float = Field(5.0, gt=0)
+    lease_seconds: float = Field(60.0, gt=0, description="a dead owner's lock expires after this")
+    lease_wait_seconds: float = Field(0.0, ge=0, description="how long a second run waits for the lock")
+    database_patience_seconds: float = Field(120.0, ge=0, description="how long a commit waits for the database")
+
+    # money
+    api_model: str = Field("gpt-4o-mini", description="model of the counterfactual cost")
+    api_key: SecretStr | None = None
+    gpu_kind: str | None = Field(None, description="entry of the catalogue; default: found by nvidia-smi, else cpu")
+    gpu_usd_per_hour: Decimal | None = Field(None, ge=0, description="your own rate; default: the catalogue's")
+    billing_mode: Literal["on_demand", "reserved"] = "on_demand"
+    billing_increment_seconds: int = Field(1, ge=1)
+
+    workloads: dict[str, WorkloadSettings] = Field(default_factory=dict)
+
+    def workload(self, name: str) -> WorkloadSettings:
+        """Settings of one workload; defaults where nothing is set."""
+        return self.workloads.get(name, WorkloadSettings())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before file before defaults."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)

@@ -1,0 +1,59 @@
+"""What a workload declares: its prompt, its output schema, its columns."""
+
+import json
+from abc import ABC, abstractmethod
+from functools import cached_property
+from hashlib import blake2b
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel
+
+from models.engines.base import Completion, JsonObject, Message, OutputFormat
+from models.settings import WorkloadSettings
+
+
+class InvalidOutput(ValueError):
+    """The engine's answer does not satisfy the workload's schema. The text never holds the answer."""
+
+
+class Workload(ABC):
+    """A kind of batch job over text records.
+
+    A subclass sets the class variables and writes `messages`; `output_format` and `parse` have
+    defaults that take the output schema as a JSON object. `prompt_version` is raised by hand with
+    every change of wording, `fingerprint` changes by itself with anything that changes the answer.
+    """
+
+    name: ClassVar[str]
+    prompt_version: ClassVar[str]
+    output: ClassVar[type[BaseModel]]
+    text_columns: ClassVar[tuple[str, ...]] = ("text",)
+    max_tokens: ClassVar[int]
+    data_residency: ClassVar[Literal["any", "local"]] = "any"
+
+    def __init__(self, settings: WorkloadSettings) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def messages(self, text: str) -> tuple[Message, ...]:
+        """Render one record's text to chat messages."""
+
+    @cached_property
+    def output_format(self) -> OutputFormat:
+        """The shape that the engine's grammar enforces."""
+        schema = self.output.model_json_schema()
+        return JsonObject(json.dumps(schema, sort_keys=True, separators=(",", ":")))
+
+    def parse(self, text: str, completion: Completion) -> BaseModel:
+        """Turn an answer to the record `text` into the output schema, or raise `InvalidOutput`."""
+        try:
+            return self.output.model_validate(completion.value)
+        except ValueError as error:
+            msg = f"answer does not fit {self.output.__name__} (finish reason {completion.finish_reason})"
+            raise InvalidOutput(msg) from error
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits over prompt version, rendered prompt, output shape and token limit."""
+        rendered = (self.prompt_version, self.messages("\0"), self.output_format, self.max_tokens)
+        return blake2b(repr(rendered).encode(), digest_size=8).hexdigest()
