@@ -1,0 +1,152 @@
+"""API prices and exact cost arithmetic: integers of nano-dollars inside, `Decimal` dollars outside.
+
+One nano-dollar is 1e-9 US dollars. A price of $0.15 per million tokens is 150,000,000 nano-dollars
+per million tokens, so that no price in use needs a fraction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from importlib.metadata import version
+
+from genai_prices.data_snapshot import get_snapshot
+from genai_prices.types import ConditionalPrice, ModelPrice, StartDateConstraint, TieredPrices
+
+from models.engines.base import Usage
+from models.errors import PriceUnknown, UsageError
+
+NANO = 1_000_000_000
+MTOK = 1_000_000
+ALWAYS = date(1970, 1, 1)  # a price without a known start
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one provider asks for one model in the days `effective_from <= day < effective_to`.
+
+    The three prices are nano-dollars per million tokens. `cached_input_nano_per_mtok` is None where
+    the provider gives no discount for cached input; `effective_to` is None while the price holds.
+    """
+
+    provider: str
+    model: str
+    effective_from: date
+    effective_to: date | None
+    input_nano_per_mtok: int
+    cached_input_nano_per_mtok: int | None
+    output_nano_per_mtok: int
+    source: str
+
+    def holds_on(self, day: date) -> bool:
+        """Whether this price is the one asked on `day`."""
+        return self.effective_from <= day and (self.effective_to is None or day < self.effective_to)
+
+
+def nano_to_usd(nano: int) -> Decimal:
+    """Nano-dollars as dollars, exactly, with nine decimal places."""
+    return Decimal(f"{nano}E-9")
+
+
+def usd_to_nano(usd: Decimal) -> int:
+    """Dollars as nano-dollars, exactly. Raises `UsageError` for an amount finer than a nano-dollar."""
+    if not usd.is_finite():
+        msg = f"{usd} is no amount of dollars"
+        raise UsageError(msg)
+    numerator, denominator = usd.as_integer_ratio()
+    nano, rest = divmod(numerator * NANO, denominator)
+    if rest:
+        msg = f"${usd} is finer than a nano-dollar; give at most nine decimal places"
+        raise UsageError(msg)
+    return nano
+
+
+def cost_nano(price: Price, usage: Usage) -> int:
+    """Cost of one attempt in nano-dollars: exact, rounded half up once, on the total.
+
+    Cached tokens are part of the input tokens and are charged at the cached price (at the input price
+    where there is none). Raises `ValueError` for counts that cannot be.
+    """
+    if min(usage.cached_tokens, usage.output_tokens, usage.input_tokens - usage.cached_tokens) < 0:
+        msg = f"impossible token counts: {usage}"
+        raise ValueError(msg)
+    cached_price = price.cached_input_nano_per_mtok
+    total = (
+        (usage.input_tokens - usage.cached_tokens) * price.input_nano_per_mtok
+        + usage.cached_tokens * (price.input_nano_per_mtok if cached_price is None else cached_price)
+        + usage.output_tokens * price.output_nano_per_mtok
+    )
+    return (2 * total + MTOK) // (2 * MTOK)
+
+
+def price_on(prices: Sequence[Price], day: date) -> Price:
+    """Return the price that holds on `day`. Raises `PriceUnknown` where none does."""
+    for price in prices:
+        if price.holds_on(day):
+            return price
+    name = prices[0].model if prices else "the model"
+    msg = f"no price of {name} is known for {day}; add a dated price"
+    raise PriceUnknown(msg)
+
+
+def api_prices(model: str) -> list[Price]:
+    """Return the dated prices of an API model from the `genai-prices` package, oldest first.
+
+    Left out, since one record of a batch job never meets them: prices by time of day, surcharges
+    above a prompt size (the base tier is taken), audio and image tokens, cache writes, web searches,
+    and variants that a request has to ask for (such as priority service).
+
+    Raises `PriceUnknown` for a model that is not in the package or has no token price.
+    """
+    try:
+        provider, info = get_snapshot().find_provider_model(model, None, None, None)
+    except LookupError:
+        raise _unknown(model) from None
+    source = f"genai-prices {version('genai-prices')}"
+    prices = [
+        _price(provider.id, info.id, since, standard, source) for since, standard in _dated(info.prices)
+    ]
+    if not prices:
+        raise _unknown(model)
+    ends = [later.effective_from for later in prices[1:]]
+    return [replace(price, effective_to=end) for price, end in zip(prices, [*ends, None], strict=True)]
+
+
+def _dated(prices: ModelPrice | list[ConditionalPrice]) -> list[tuple[date, ModelPrice]]:
+    if isinstance(prices, ModelPrice):
+        return [(ALWAYS, prices)]
+    dated: dict[date, ModelPrice] = {}
+    for price in prices:  # of two for the same day, the later one wins in the package as well
+        if price.constraint is None:
+            dated[ALWAYS] = price.prices
+        elif isinstance(price.constraint, StartDateConstraint):
+            dated[price.constraint.start_date] = price.prices
+    return sorted(dated.items(), key=lambda item: item[0])
+
+
+def _price(provider: str, model: str, since: date, standard: ModelPrice, source: str) -> Price:
+    asked, given = _base(standard.input_mtok), _base(standard.output_mtok)
+    if asked is None or given is None:
+        raise _unknown(model)
+    cached = _base(standard.cache_read_mtok)
+    return Price(
+        provider=provider,
+        model=model,
+        effective_from=since,
+        effective_to=None,
+        input_nano_per_mtok=usd_to_nano(asked),
+        cached_input_nano_per_mtok=None if cached is None else usd_to_nano(cached),
+        output_nano_per_mtok=usd_to_nano(given),
+        source=source,
+    )
+
+
+def _base(price: Decimal | TieredPrices | None) -> Decimal | None:
+    return price.base if isinstance(price, TieredPrices) else price
+
+
+def _unknown(model: str) -> PriceUnknown:
+    return PriceUnknown(
+        f"no API price is known for {model!r}; set BREAKEVEN_API_MODEL to a model that genai-prices knows, "
+        "such as gpt-4o-mini"
+    )

@@ -1,0 +1,134 @@
+"""Prices and costs are exact, and nothing is free by accident."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from genai_prices.data_snapshot import get_snapshot
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.economics.pricing import (
+    ALWAYS,
+    Price,
+    api_prices,
+    cost_nano,
+    nano_to_usd,
+    price_on,
+    usd_to_nano,
+)
+from models.engines.base import Usage
+from models.errors import PriceUnknown, UsageError
+
+MINI = Price("openai", "gpt-4o-mini", ALWAYS, None, 150_000_000, 75_000_000, 600_000_000, "test")
+TOKENS = st.integers(0, 10**9)
+
+
+def _price(asked: int, cached: int | None, given_: int) -> Price:
+    return Price("p", "m", ALWAYS, None, asked, cached, given_, "test")
+
+
+def test_worked_example_of_500_records_a_day() -> None:
+    """500 records of 1,200 in + 300 out on gpt-4o-mini cost $0.18 a day and $65.70 a year."""
+    daily = 500 * cost_nano(api_prices("gpt-4o-mini")[-1], Usage(1_200, 0, 300))
+    assert nano_to_usd(daily) == Decimal("0.18")
+    assert nano_to_usd(365 * daily) == Decimal("65.70")
+
+
+def test_worked_example_of_5000_records_a_day() -> None:
+    """5,000 records of 400 input tokens cost $0.30 a day and $109.50 a year."""
+    daily = 5_000 * cost_nano(MINI, Usage(400, 0, 0))
+    assert nano_to_usd(daily) == Decimal("0.30")
+    assert nano_to_usd(365 * daily) == Decimal("109.50")
+
+
+def test_package_knows_the_default_model() -> None:
+    """gpt-4o-mini is read from genai-prices with its cached price and its provider."""
+    (price,) = api_prices("gpt-4o-mini")
+    assert price.source.startswith("genai-prices ")
+    assert (price.provider, price.model, price.effective_to) == ("openai", "gpt-4o-mini", None)
+    assert (price.input_nano_per_mtok, price.output_nano_per_mtok) == (150_000_000, 600_000_000)
+    assert price.cached_input_nano_per_mtok == 75_000_000
+
+
+def test_dated_prices_follow_each_other_without_a_gap() -> None:
+    """o3 became cheaper on 2025-06-10: the day before costs the old price, the day itself the new one."""
+    old, new = api_prices("o3")
+    assert old.effective_to == new.effective_from == date(2025, 6, 10)
+    assert price_on([old, new], date(2025, 6, 9)).input_nano_per_mtok == 10 * 10**9
+    assert price_on([old, new], date(2025, 6, 10)).input_nano_per_mtok == 2 * 10**9
+
+
+@pytest.mark.parametrize("model", ["no-such-model", "gpt-none", "whisper-1", ""])
+def test_unknown_model_is_an_error_that_names_it(model: str) -> None:
+    """A model without a token price stops before the run, naming the model and the setting."""
+    with pytest.raises(PriceUnknown, match="BREAKEVEN_API_MODEL") as caught:
+        api_prices(model)
+    assert repr(model) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_price_on_a_day_before_the_first() -> None:
+    """A day that no price covers is unknown, not free."""
+    late = Price("p", "m", date(2026, 1, 1), None, 1, None, 1, "test")
+    with pytest.raises(PriceUnknown, match="m is known for 2025-12-31"):
+        price_on([late], date(2025, 12, 31))
+
+
+def test_every_openai_chat_price_is_exact() -> None:
+    """No price of OpenAI in the package is finer than a nano-dollar per million tokens."""
+    provider = next(p for p in get_snapshot().providers if p.id == "openai")
+    known = 0
+    for info in provider.models:
+        try:
+            known += bool(api_prices(info.id))
+        except PriceUnknown:
+            continue
+    assert known > 20
+
+
+def test_cached_tokens_without_a_discount_cost_the_input_price() -> None:
+    """A missing cached price means no discount, not free tokens."""
+    assert cost_nano(_price(10**6, None, 0), Usage(7, 5, 0)) == 7
+
+
+def test_half_a_nano_dollar_rounds_up_once() -> None:
+    """Three halves that are rounded apart would come to 3; rounded once they come to 2."""
+    assert cost_nano(_price(500_000, 500_000, 500_000), Usage(1, 0, 0)) == 1
+    assert cost_nano(_price(500_000, 500_000, 500_000), Usage(2, 1, 1)) == 2
+
+
+@pytest.mark.parametrize("usage", [Usage(1, 2, 0), Usage(-1, 0, 0), Usage(0, 0, -1), Usage(5, -1, 0)])
+def test_impossible_counts_raise(usage: Usage) -> None:
+    """Negative counts, and more cached tokens than input, are an error and no discount."""
+    with pytest.raises(ValueError, match="impossible"):
+        cost_nano(MINI, usage)
+
+
+@given(TOKENS, TOKENS, TOKENS, TOKENS, TOKENS, TOKENS)
+def test_cost_is_the_exact_fraction_rounded_half_up(
+    fresh: int, cached: int, output: int, asked: int, discounted: int, given_: int
+) -> None:
+    """The integer cost is never more than half a nano-dollar from the exact fraction."""
+    cost = cost_nano(_price(asked, discounted, given_), Usage(fresh + cached, cached, output))
+    exact = fresh * asked + cached * discounted + output * given_
+    assert -500_000 < cost * 10**6 - exact <= 500_000
+
+
+@given(TOKENS, TOKENS, TOKENS)
+def test_cost_grows_with_tokens(fresh: int, output: int, more: int) -> None:
+    """More tokens never cost less."""
+    assert cost_nano(MINI, Usage(fresh, 0, output)) <= cost_nano(MINI, Usage(fresh + more, 0, output + more))
+
+
+@given(st.integers(-(10**40), 10**40))
+def test_nano_dollars_survive_the_way_through_dollars(nano: int) -> None:
+    """Integer -> Decimal -> integer is the same integer, beyond Decimal's default precision too."""
+    assert usd_to_nano(nano_to_usd(nano)) == nano
+
+
+@pytest.mark.parametrize("usd", [Decimal("0.0000000001"), Decimal("NaN"), Decimal("Infinity")])
+def test_amounts_that_are_no_nano_dollars_raise(usd: Decimal) -> None:
+    """An amount that cannot be stored exactly is refused instead of rounded."""
+    with pytest.raises(UsageError):
+        usd_to_nano(usd)
