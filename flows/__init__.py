@@ -1,0 +1,1 @@
+"""@flow functions: what runs, in what order, on which schedule."""

@@ -1,0 +1,149 @@
+"""`make deploy`: the work pool, the deployments of prefect.yaml, and the automation against silent runs.
+
+Every step makes what is missing and sets right what differs, so a second call changes nothing.
+"""
+
+import subprocess
+import sys
+from datetime import timedelta
+
+import httpx
+from prefect import get_client
+from prefect.automations import Automation, AutomationCore, EventTrigger, Posture, ResourceSpecification
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.objects import StateType, WorkPool
+from prefect.events.actions import ChangeFlowRunState
+from prefect.exceptions import ObjectNotFound, PrefectException
+from prefect.settings import get_current_settings
+from prefect.workers.process import ProcessWorker
+
+from flows.surroundings import PROJECT
+from models.errors import BreakevenError, UsageError
+
+POOL = "gpu"
+POOL_CONCURRENCY = 1
+TAG = "breakeven"
+AUTOMATION = "breakeven: crash silent runs"
+# Three of the heartbeats that prefect.yaml asks for: two may be lost.
+SILENCE = timedelta(seconds=90)
+
+
+def ensure_pool(client: SyncPrefectClient) -> WorkPool:
+    """Make the process work pool, or set its concurrency limit right, so that two runs never share the GPU.
+
+    Raises `UsageError` if a pool of this name is of another type.
+    """
+    try:
+        pool = client.read_work_pool(POOL)
+    except ObjectNotFound:
+        template = ProcessWorker.get_default_base_job_template()
+        return client.create_work_pool(
+            WorkPoolCreate(
+                name=POOL,
+                type=ProcessWorker.type,
+                base_job_template=template,
+                concurrency_limit=POOL_CONCURRENCY,
+            )
+        )
+    if pool.type != ProcessWorker.type:
+        msg = f"the work pool {POOL!r} is of type {pool.type!r}, not 'process': delete or rename it, then deploy again"
+        raise UsageError(msg)
+    if pool.concurrency_limit != POOL_CONCURRENCY:
+        client.update_work_pool(POOL, WorkPoolUpdate(concurrency_limit=POOL_CONCURRENCY))
+    return client.read_work_pool(POOL)
+
+
+def silent_run_automation() -> AutomationCore:
+    """Describe the automation: a run of ours whose heartbeat stops is marked Crashed.
+
+    It looks only at runs that carry our tag, because other runs on the same server may send their
+    heartbeats more rarely, or not at all.
+    """
+    heartbeat = "prefect.flow-run.heartbeat"
+    ends = ("Completed", "Failed", "Cancelled", "Crashed")
+    return AutomationCore(
+        name=AUTOMATION,
+        description="Frees the GPU's slot when the machine of a run is gone.",
+        trigger=EventTrigger(
+            after={heartbeat},
+            expect={heartbeat, *(f"prefect.flow-run.{end}" for end in ends)},
+            match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
+            match_related=ResourceSpecification(
+                {"prefect.resource.role": ["tag"], "prefect.resource.id": [f"prefect.tag.{TAG}"]}
+            ),
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=SILENCE,
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED,
+                message=f"No heartbeat for {SILENCE.seconds} seconds: the process or its machine is gone.",
+            )
+        ],
+    )
+
+
+def ensure_automation(client: SyncPrefectClient) -> None:
+    """Make the automation, or set it right if it differs; a second one of the same name is never made."""
+    wanted = silent_run_automation()
+    there = client.read_automations_by_name(AUTOMATION)
+    if not there:
+        client.create_automation(wanted)
+        return
+    kept, *spare = there
+    if AutomationCore.model_validate(kept.model_dump()) != wanted:
+        client.update_automation(kept.id, wanted)
+    for one in spare:
+        client.delete_automation(one.id)
+
+
+def deploy_all() -> None:
+    """Apply prefect.yaml with Prefect's own command. Raises `BreakevenError` if it fails."""
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    done = subprocess.run(command, cwd=PROJECT, check=False, capture_output=True, text=True)  # noqa: S603  our own words
+    if done.returncode:
+        sys.stderr.write(done.stdout + done.stderr)
+        msg = f"prefect deploy ended with code {done.returncode}; its words are above"
+        raise BreakevenError(msg)
+
+
+def api_url() -> str:
+    """Return the address of the Prefect API. Raises `UsageError` if none is set."""
+    url = get_current_settings().api.url
+    if not url:
+        msg = "no Prefect API: set PREFECT_API_URL, or start a server here with `make server`"
+        raise UsageError(msg)
+    return url
+
+
+def deploy() -> None:
+    """Bring pool, deployments and automation in place. Raises `BreakevenError` in one line."""
+    url = api_url()
+    try:
+        with get_client(sync_client=True) as client:
+            if (failure := client.api_healthcheck()) is not None:
+                msg = f"no Prefect API answers at {url} ({type(failure).__name__}): start one with `make server`"
+                raise UsageError(msg) from failure
+            ensure_pool(client)
+            deploy_all()
+            ensure_automation(client)
+    except (httpx.HTTPError, PrefectException) as error:
+        msg = f"the Prefect API at {url} refused: {error}"
+        raise BreakevenError(msg) from error
+
+
+def main() -> None:
+    """Deploy, and say what stands, or what is in the way."""
+    try:
+        deploy()
+    except BreakevenError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
+    sys.stderr.write(f"deployed to the pool {POOL!r}; start a worker with `make worker`\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""The nightly flow: every configured workload over the last partitions, under one engine load."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+
+from prefect import Flow, flow, runtime, tags
+from prefect.states import State
+
+from flows.ending import ended
+from flows.partitions import chosen, last_partitions, run_name
+from flows.surroundings import read_settings
+from flows.workloads import WorkloadFlow, workload_flow
+from models import workloads as registry
+from models.errors import BreakevenError, Interrupted, UsageError
+from models.run import RunResult
+from models.settings import Settings
+from tasks.artifacts import cost_row, publish_cost_table
+from tasks.engine import shared_engine
+
+TAG = "breakeven"
+
+Job = tuple[str, date]
+NightlyFlow = Flow[..., list[RunResult] | State[BreakevenError]]
+
+
+def to_run(settings: Settings, asked: Sequence[str] | None, known: Sequence[str]) -> list[str]:
+    """Return the workloads of a night: those asked for, else all that have an input or a query.
+
+    Raises `UsageError` for an unknown name and if there is nothing to run.
+    """
+    named = list(asked) if asked else sorted(settings.workloads)
+    if unknown := sorted(set(named) - set(known)):
+        msg = f"unknown workload {', '.join(unknown)}; there are: {', '.join(known)}"
+        raise UsageError(msg)
+    if asked:
+        return named
+    ready = [name for name in named if settings.workload(name).input or settings.workload(name).query]
+    if not ready:
+        msg = "no workload has an input: set BREAKEVEN_WORKLOADS__<NAME>__INPUT or [workloads.<name>] in breakeven.toml"
+        raise UsageError(msg)
+    return ready
+
+
+def run_each(
+    jobs: Iterable[Job], run_one: Callable[[str, date], RunResult | Exception]
+) -> tuple[list[RunResult], dict[Job, Exception]]:
+    """Run every job, whatever became of the others; return the results and the failures.
+
+    `run_one` returns a failure instead of raising it. Raises `Interrupted` when a run was asked to
+    stop: then the night stops as well.
+    """
+    results: list[RunResult] = []
+    failures: dict[Job, Exception] = {}
+    for job in jobs:
+        outcome = run_one(*job)
+        if isinstance(outcome, Interrupted):
+            raise outcome
+        if isinstance(outcome, Exception):
+            failures[job] = outcome
+        else:
+            results.append(outcome)
+    return results, failures
+
+
+def failure_row(job: Job, error: Exception) -> dict[str, str]:
+    """Render a failed run as a row of the night's table."""
+    return {"workload": job[0], "partition": job[1].isoformat(), "state": "failed", "output": str(error)}
+
+
+def failure_line(failures: dict[Job, Exception], jobs: int) -> str:
+    """Say in one line which runs failed and why."""
+    causes = (f"{workload} {partition} ({error})" for (workload, partition), error in failures.items())
+    return f"{len(failures)} of {jobs} runs failed: {'; '.join(causes)}"
+
+
+def build(flow_of: Callable[[str], WorkloadFlow] = workload_flow) -> NightlyFlow:
+    """Make the nightly flow over the flows that `flow_of` gives for workload names."""
+
+    def name_of_run() -> str:
+        return run_name("nightly", runtime.flow_run.parameters)
+
+    def run_one(workload: str, partition: date) -> RunResult | Exception:
+        state = flow_of(workload)(partition=partition, return_state=True)
+        outcome: RunResult | Exception = state.result(raise_on_failure=False)
+        return outcome
+
+    @flow(name="nightly", flow_run_name=name_of_run)
+    def nightly(
+        partition: date | None = None, days: int = 1, workloads: list[str] | None = None
+    ) -> list[RunResult] | State[BreakevenError]:
+        """Run the workloads over the last `days` partitions; those published already are skipped."""
+        try:
+            settings = read_settings()
+            names = to_run(settings, workloads, registry.names())
+            jobs = [(name, day) for day in last_partitions(chosen(partition), days) for name in names]
+            with shared_engine(settings), tags(TAG):
+                results, failures = run_each(jobs, run_one)
+        except BreakevenError as error:
+            return ended(error)
+        rows = [cost_row(result) for result in results]
+        rows += [failure_row(job, error) for job, error in failures.items()]
+        publish_cost_table("nightly-cost", rows, f"Tokens and cost of the {len(jobs)} runs of this night")
+        return ended(BreakevenError(failure_line(failures, len(jobs)))) if failures else results
+
+    return nightly
+
+
+nightly = build()

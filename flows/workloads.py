@@ -1,0 +1,95 @@
+"""One flow a workload. The entrypoint of the workload NAME is `flows.workloads:NAME`.
+
+The flows are made from the registry of workloads, so that a new file in models/workloads/ has its
+flow without an edit here (docs/decisions/0004-flows-from-the-registry.md).
+"""
+
+from datetime import date
+from functools import cache
+from typing import Protocol
+
+from prefect import Flow, flow, runtime
+from prefect.states import State
+
+from flows.ending import ended
+from flows.partitions import chosen, run_name
+from flows.surroundings import read_settings
+from models import workloads
+from models.errors import BreakevenError
+from models.run import RunResult
+from models.settings import Settings
+from tasks.artifacts import artifact_key, cost_row, progress_artifact, publish_cost_table
+from tasks.engine import shared_engine
+from tasks.partition import run_partition
+
+
+class RunPartition(Protocol):
+    """What a workload's flow calls for the work itself: `tasks.partition.run_partition`."""
+
+    def __call__(  # noqa: D102  the class says it
+        self,
+        workload: str,
+        partition: date,
+        *,
+        settings: Settings,
+        input: str | None,  # noqa: A002  the word that users know it by
+        where: str | None,
+        limit: int | None,
+        rerun: bool,
+    ) -> RunResult: ...
+
+
+WorkloadFlow = Flow[..., RunResult | State[BreakevenError]]
+
+
+def build(workload: str, run: RunPartition = run_partition) -> WorkloadFlow:
+    """Make the flow of one workload. Its runs are named by workload and partition."""
+
+    def name_of_run() -> str:
+        return run_name(workload, runtime.flow_run.parameters)
+
+    @flow(
+        name=workload,
+        flow_run_name=name_of_run,
+        description=f"Run the workload `{workload}` over one partition.",
+    )
+    def run_workload(
+        partition: date | None = None,
+        input: str | None = None,  # noqa: A002  the word that users know it by
+        where: str | None = None,
+        limit: int | None = None,
+        rerun: bool = False,
+    ) -> RunResult | State[BreakevenError]:
+        try:
+            settings = read_settings()
+            with shared_engine(settings), progress_artifact(artifact_key(workload, "progress")):
+                result = run(
+                    workload,
+                    chosen(partition),
+                    settings=settings,
+                    input=input,
+                    where=where,
+                    limit=limit,
+                    rerun=rerun,
+                )
+        except BreakevenError as error:
+            return ended(error)
+        key = artifact_key(workload, "cost")
+        publish_cost_table(key, [cost_row(result)], f"Tokens and cost of {workload} {result.partition}")
+        return result
+
+    return run_workload
+
+
+@cache
+def workload_flow(workload: str) -> WorkloadFlow:
+    """Return the flow of a registered workload; the same object every time."""
+    return build(workload)
+
+
+def __getattr__(name: str) -> WorkloadFlow:
+    """Make each registered workload's flow an attribute of this module."""
+    if name.startswith("__") or name not in workloads.names():
+        msg = f"module {__name__!r} has no attribute {name!r}: no such workload"
+        raise AttributeError(msg)
+    return workload_flow(name)
