@@ -9,6 +9,7 @@ BreakevenError                 one clear line; the command exits with `exit_code
 │   └── EngineDied             the engine stopped answering; what had finished is kept
 ├── PartitionLocked            another run owns the partition
 ├── LeaseLost                  this run no longer owns its partition: it may not commit any more
+├── OutputError                the output folder cannot be written, or what lies there is damaged
 ├── DatabaseUnavailable        the ledger could not be reached within the patience that is set
 └── Interrupted                the run was asked to stop (SIGTERM, SIGINT); what had finished is committed
 """
@@ -52,6 +53,10 @@ class PartitionLocked(BreakevenError):
 
 class LeaseLost(BreakevenError):
     """This run's lease expired and was taken over; it must not commit or publish any more."""
+
+
+class OutputError(BreakevenError):
+    """The output cannot be written or read back; nothing half-written stands under a final name."""
 
 
 class DatabaseUnavailable(BreakevenError):

@@ -1,0 +1,179 @@
+"""Publishing: registered parts, in any order and grouping, become one partition in input order."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from polars.io.plugins import register_io_source
+from pydantic import BaseModel
+
+from models.errors import OutputError
+from tasks.output_schema import output_schema
+from tasks.parts import OUTPUT, output_errors, replacing, sync
+
+RECORDS = "records.parquet"
+QUARANTINE = "quarantine.parquet"
+_READ_ROWS = 20_000  # rows of parts that are opened together
+_ROW_GROUP = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What was published: numbers of rows, and where. `quarantine` is None where nothing was set aside."""
+
+    records: int
+    quarantined: int
+    path: Path
+    quarantine: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    path: Path
+    first: int
+    last: int
+    records: int
+    quarantined: int
+
+
+def publish(
+    parts: Sequence[Path], folder: Path, output: type[BaseModel], constants: Mapping[str, str]
+) -> Published:
+    """Merge registered parts into `folder/records.parquet` (and `quarantine.parquet`), in input order.
+
+    Columns: id, record_key, the output's own, confidence, then `constants` (engine, model,
+    prompt_version), each with its one value. Quarantined rows are put in place first and the records
+    last, by a rename, so records.parquet never stands beside a quarantine file older than itself;
+    publishing again after a crash gives the same files. Memory depends on how far parts overlap, not
+    on their number. Raises `OutputError`: a part is missing, damaged or holds an ordinal twice, or the
+    folder cannot be written.
+    """
+    found = sorted((_describe(path) for path in parts), key=lambda part: (part.first, part.last))
+    own = output_schema(output)
+    records = _records(found, own, constants)
+    aside = [part for part in found if part.quarantined]
+    path, quarantine = folder / RECORDS, folder / QUARANTINE
+    with replacing(path) as temporary:
+        _sink(records, temporary)
+        sync(temporary)  # a full disk shows here, before anything was replaced
+        _publish_quarantine(aside, quarantine)
+    return Published(
+        sum(part.records for part in found),
+        sum(part.quarantined for part in found),
+        path,
+        quarantine if aside else None,
+    )
+
+
+def _publish_quarantine(parts: Sequence[_Part], path: Path) -> None:
+    if parts:
+        with replacing(path) as temporary:
+            _sink(_quarantine(parts), temporary)
+    elif path.exists():
+        with output_errors(path):
+            path.unlink()
+            sync(path.parent)
+
+
+def _records(
+    parts: Sequence[_Part], own: Mapping[str, pl.DataType], constants: Mapping[str, str]
+) -> pl.LazyFrame:
+    names = ["id", "record_key", *own, "confidence", *constants]
+    if len(set(names)) < len(names):
+        msg = (
+            f"output columns {', '.join(own)} clash with id, record_key, confidence or {', '.join(constants)}"
+        )
+        raise ValueError(msg)
+    columns = [
+        pl.col("id"),
+        pl.col("record_key"),
+        *(pl.col(OUTPUT + name).alias(name) for name in own),
+        pl.col("confidence"),
+        *(pl.lit(value, pl.String).alias(name) for name, value in constants.items()),
+    ]
+    schema: dict[str, pl.DataType] = {
+        name: own.get(name, pl.Float64() if name == "confidence" else pl.String()) for name in names
+    }
+    needed = ["id", "record_key", "ordinal", "reason", "confidence", *(OUTPUT + name for name in own)]
+    merged = _merge(parts, needed)
+    return _lazy((frame.filter(pl.col("reason").is_null()).select(columns) for frame in merged), schema)
+
+
+def _quarantine(parts: Sequence[_Part]) -> pl.LazyFrame:
+    names = ["id", "record_key", "ordinal", "reason", "detail"]
+    schema: dict[str, pl.DataType] = dict.fromkeys(names, pl.String()) | {"ordinal": pl.Int64()}
+    merged = _merge(parts, names)
+    return _lazy((frame.filter(pl.col("reason").is_not_null()) for frame in merged), schema)
+
+
+def _lazy(frames: Iterator[pl.DataFrame], schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+    def source(
+        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        del predicate, n_rows, batch_size  # a sink of the whole frame asks for none of them
+        for frame in frames:
+            yield frame if with_columns is None else frame.select(with_columns)
+
+    return register_io_source(source, schema=pl.Schema(schema))
+
+
+def _sink(frame: pl.LazyFrame, path: Path) -> None:
+    frame.sink_parquet(path, compression="zstd", row_group_size=_ROW_GROUP, maintain_order=True)
+
+
+def _merge(parts: Sequence[_Part], columns: list[str]) -> Iterator[pl.DataFrame]:
+    """Yield the rows in order of their ordinals; `parts` come sorted by their first ordinal.
+
+    Rows below the first ordinal of every part that is still closed cannot be preceded any more.
+    """
+    waiting: pl.DataFrame | None = None
+    last = -1
+    position = 0
+    while position < len(parts):
+        group, position = _next_group(parts, position)
+        frame = _read(group, columns)
+        waiting = (frame if waiting is None else pl.concat([waiting, frame])).sort("ordinal")
+        ready = waiting
+        if position < len(parts):
+            ready = waiting.filter(pl.col("ordinal") < parts[position].first)
+            waiting = waiting.slice(ready.height)
+        if ready.height:
+            _check(ready.get_column("ordinal"), last)
+            last = ready.item(-1, "ordinal")
+            yield ready
+
+
+def _next_group(parts: Sequence[_Part], start: int) -> tuple[Sequence[_Part], int]:
+    rows = 0
+    end = start
+    while end < len(parts) and (end == start or rows < _READ_ROWS):
+        rows += parts[end].records + parts[end].quarantined
+        end += 1
+    return parts[start:end], end
+
+
+def _check(ordinals: pl.Series, last: int) -> None:
+    if ordinals.item(0) <= last or not (ordinals.diff().drop_nulls() > 0).all():
+        msg = "the registered parts hold a record twice; nothing was published: run `breakeven ledger check`"
+        raise OutputError(msg)
+
+
+def _describe(path: Path) -> _Part:
+    try:
+        about = pl.read_parquet_metadata(path)
+        return _Part(path, *(int(about[name]) for name in ("first", "last", "records", "quarantined")))
+    except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
+        raise _damaged(path, error) from error
+
+
+def _read(parts: Sequence[_Part], columns: list[str]) -> pl.DataFrame:
+    try:
+        return pl.read_parquet([part.path for part in parts], columns=columns, hive_partitioning=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _damaged(parts[0].path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> OutputError:
+    reason = str(error).splitlines()[0]
+    return OutputError(f"cannot read the part file {path}: {reason}; nothing was published")

@@ -1,0 +1,216 @@
+"""Part files: what one commit makes durable, and how parts become the published partition."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+from uuid import UUID
+
+import orjson
+import polars as pl
+from pydantic import BaseModel
+
+from models.engines.base import Answer, Completion
+from models.errors import OutputError
+from models.records import Quarantined, Record
+from tasks.output_schema import output_schema
+from tasks.scratch import Scratch
+
+OUTPUT = "output."  # prefix of the workload's own columns inside a part
+SUFFIX = ".parquet"
+TEMPORARY = ".tmp"
+_INTERNAL: dict[str, pl.DataType] = {
+    "record_key": pl.String(),
+    "id": pl.String(),
+    "ordinal": pl.Int64(),
+    "digest": pl.Binary(),
+    "attempt_id": pl.Binary(),
+    "text": pl.String(),
+    "value": pl.Binary(),
+    "finish_reason": pl.String(),
+    "confidence": pl.Float64(),
+    "label_probabilities": pl.Binary(),
+    "reason": pl.String(),
+    "detail": pl.String(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PartRow:
+    """One finished record: its answer, for reuse after a restart, and its parsed output.
+
+    `output` is the workload's output model as plain JSON values; `answer.attempt_id` is the attempt
+    that the engine answered, also where this record reused it.
+    """
+
+    record_key: str
+    id: str
+    ordinal: int
+    digest: bytes
+    answer: Answer
+    output: Mapping[str, object]
+
+    @classmethod
+    def of(cls, record: Record, completion: Completion, output: BaseModel) -> Self:
+        """Gather what a part keeps of a record that was answered well."""
+        answer = Answer(
+            completion.reuses or completion.request.id,
+            completion.text,
+            completion.value,
+            completion.finish_reason,
+            completion.confidence,
+            completion.label_probabilities,
+        )
+        digest = completion.request.digest()
+        return cls(record.key, record.id, record.ordinal, digest, answer, output.model_dump(mode="json"))
+
+
+def write_part(
+    folder: Path,
+    part_id: UUID,
+    output: type[BaseModel],
+    rows: Sequence[PartRow],
+    quarantined: Sequence[Quarantined] = (),
+) -> Path:
+    """Write one part file durably: it is whole and synced under its name, or not there at all.
+
+    Returns its path, `folder/<part_id>.parquet`. Raises `OutputError` where the folder cannot be
+    written.
+    """
+    frame = _frame(output, rows, quarantined)
+    ordinals = frame.get_column("ordinal")
+    about = {
+        "first": str(ordinals.first() or 0),
+        "last": str(ordinals.last() or 0),
+        "records": str(len(rows)),
+        "quarantined": str(len(quarantined)),
+    }
+    path = folder / f"{part_id}{SUFFIX}"
+    with replacing(path) as temporary:
+        frame.write_parquet(temporary, compression="zstd", metadata=about)
+    return path
+
+
+def load_done(paths: Iterable[Path], scratch: Scratch) -> None:
+    """Fill the scratch from registered parts: their keys are done, their answers can be reused.
+
+    Reads one part at a time. Raises `OutputError` for a part that is missing or damaged.
+    """
+    columns = [name for name in _INTERNAL if name not in ("id", "ordinal", "detail")]
+    for path in paths:
+        frame = _read(path, columns)
+        scratch.add_done(frame.get_column("record_key"))
+        for row in frame.filter(pl.col("reason").is_null()).iter_rows(named=True):
+            probabilities = row["label_probabilities"]
+            answer = Answer(
+                UUID(bytes=row["attempt_id"]),
+                row["text"],
+                orjson.loads(row["value"]),
+                row["finish_reason"],
+                row["confidence"],
+                None if probabilities is None else orjson.loads(probabilities),
+            )
+            scratch.put(row["digest"], answer)
+
+
+def remove_unregistered(folder: Path, registered: Iterable[str]) -> list[str]:
+    """Remove part files that no transaction registered, and temporary files, of one folder.
+
+    `registered` are file names. Returns the names that were removed; other people's files stay. Call
+    it only while holding the partition's lease.
+    """
+    keep = set(registered)
+    found = sorted(path for path in folder.glob("*") if path.name.endswith((SUFFIX, SUFFIX + TEMPORARY)))
+    removed = [path for path in found if path.name not in keep]
+    with output_errors(folder):
+        for path in removed:
+            path.unlink(missing_ok=True)
+    return [path.name for path in removed]
+
+
+def remove_parts(paths: Iterable[Path]) -> None:
+    """Remove part files after they were published, and their folder once it is empty."""
+    folders = set()
+    for path in paths:
+        with output_errors(path):
+            path.unlink(missing_ok=True)
+        folders.add(path.parent)
+    for folder in folders:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path in the same folder that becomes `path`, synced, if the block succeeds.
+
+    The folder is made where it is missing. Raises `OutputError`; the temporary file is then removed.
+    """
+    temporary = path.with_name(path.name + TEMPORARY)
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            sync(temporary)
+            temporary.replace(path)
+            sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def output_errors(path: Path) -> Iterator[None]:
+    """Turn an I/O failure into one clear `OutputError` that names the file."""
+    try:
+        yield
+    except (OSError, pl.exceptions.ComputeError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        msg = f"cannot write {path}: {reason}; free or change the output folder (BREAKEVEN_OUTPUT_DIR)"
+        raise OutputError(msg) from error
+
+
+def sync(path: Path) -> None:
+    """Make a file's content, or a folder's entries, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path, columns: list[str]) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(path, columns=columns)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        msg = f"cannot read the part file {path}: {str(error).splitlines()[0]}"
+        raise OutputError(msg) from error
+
+
+def _frame(output: type[BaseModel], rows: Sequence[PartRow], aside: Sequence[Quarantined]) -> pl.DataFrame:
+    own = output_schema(output)
+    empty = [None] * len(aside)
+    answers = [row.answer for row in rows]
+    columns: dict[str, list[object]] = {
+        "record_key": [*(row.record_key for row in rows), *(item.key for item in aside)],
+        "id": [*(row.id for row in rows), *(item.id for item in aside)],
+        "ordinal": [*(row.ordinal for row in rows), *(item.ordinal for item in aside)],
+        "digest": [*(row.digest for row in rows), *empty],
+        "attempt_id": [*(answer.attempt_id.bytes for answer in answers), *empty],
+        "text": [*(answer.text for answer in answers), *empty],
+        "value": [*(orjson.dumps(answer.value) for answer in answers), *empty],
+        "finish_reason": [*(answer.finish_reason for answer in answers), *empty],
+        "confidence": [*(answer.confidence for answer in answers), *empty],
+        "label_probabilities": [*(_probabilities(answer) for answer in answers), *empty],
+        "reason": [*[None] * len(rows), *(item.reason for item in aside)],
+        "detail": [*[None] * len(rows), *(item.detail for item in aside)],
+    }
+    columns |= {OUTPUT + name: [*(row.output[name] for row in rows), *empty] for name in own}
+    schema = _INTERNAL | {OUTPUT + name: kind for name, kind in own.items()}
+    return pl.DataFrame(columns, schema=schema).sort("ordinal")
+
+
+def _probabilities(answer: Answer) -> bytes | None:
+    known = answer.label_probabilities
+    return None if known is None else orjson.dumps(dict(known))
