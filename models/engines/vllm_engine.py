@@ -60,11 +60,11 @@ class VllmEngine:
         window = Window(requests, self.options.window, self.options.lookahead, answers)
         started: dict[str, tuple[Request, int]] = {}
         try:
-            while not stop():
+            while not (window.exhausted or stop()):
                 yield from self._submit(llm, window, started)
                 yield from window.reused()
                 if not window.in_flight:
-                    return
+                    continue
                 for output in self._step(llm):
                     if output.finished:
                         request, since = started.pop(output.request_id)

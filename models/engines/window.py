@@ -40,6 +40,12 @@ class Window:
         self._digests: dict[str, bytes] = {}
         self._waiting = 0
         self._reused: deque[Completion] = deque()
+        self._ended = False
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every request was taken from the source and completed."""
+        return self._ended and not self._digests and not self._reused
 
     @property
     def in_flight(self) -> int:
@@ -51,6 +57,7 @@ class Window:
         while self.in_flight + self._waiting + len(self._reused) < self._size:
             request = self._next()
             if request is None:
+                self._ended = True
                 return
             digest = request.digest()
             if (twins := self._in_flight.get(digest)) is not None:

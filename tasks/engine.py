@@ -1,0 +1,61 @@
+"""One engine for everything that runs inside one `with shared_engine(...)`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from models.default_model import prepare as prepare_default_model
+from models.engines.base import Engine
+from models.machine import gpu_name
+from models.settings import Settings
+
+EngineFactory = Callable[[Settings], Engine]
+
+
+def load_vllm(settings: Settings) -> Engine:
+    """Load the vLLM engine as the settings say. Raises `EngineStartError`."""
+    from models.engines.vllm_engine import VllmEngine  # noqa: PLC0415  only a run that infers needs it
+    from models.engines.vllm_options import VllmOptions  # noqa: PLC0415
+
+    if settings.model is None:
+        prepare_default_model(settings.cache_dir)
+    return VllmEngine(VllmOptions.from_settings(settings, on_cpu=gpu_name() is None))
+
+
+class SharedEngine:
+    """Loads the engine at first need and hands out the same one until it is closed."""
+
+    def __init__(self, settings: Settings, factory: EngineFactory) -> None:
+        self._settings = settings
+        self._factory = factory
+        self._engine: Engine | None = None
+
+    def get(self) -> Engine:
+        """Return the engine, loading it if nobody needed it before."""
+        if self._engine is None:
+            self._engine = self._factory(self._settings)
+        return self._engine
+
+    def discard(self) -> None:
+        """Close the engine; the next `get` loads a new one. For an engine that died."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+
+_current: ContextVar[SharedEngine | None] = ContextVar("shared_engine", default=None)
+
+
+@contextmanager
+def shared_engine(settings: Settings, factory: EngineFactory = load_vllm) -> Iterator[SharedEngine]:
+    """Share one lazily loaded engine; an inner block gets the outer block's engine."""
+    if (outer := _current.get()) is not None:
+        yield outer
+        return
+    engine = SharedEngine(settings, factory)
+    token = _current.set(engine)
+    try:
+        yield engine
+    finally:
+        _current.reset(token)
+        engine.discard()

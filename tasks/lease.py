@@ -1,0 +1,82 @@
+"""Keeps a run's lease on its partition alive while it works."""
+
+import logging
+import os
+import platform
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session, sessionmaker
+
+from db import leases
+from models.errors import LeaseLost
+
+log = logging.getLogger(__name__)
+
+
+def _started(pid: int) -> str:
+    """Start time of a process in the kernel's ticks, so that a reused pid is not taken for the owner."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def this_process() -> str:
+    """Name this process as a lease's owner: host, process id, start time."""
+    pid = os.getpid()
+    return f"{platform.node()}:{pid}:{_started(pid)}"
+
+
+def is_dead(owner: str) -> bool:
+    """Tell whether an owner on this very host is surely gone. Owners elsewhere must expire."""
+    host, _, rest = owner.rpartition(":")[0].rpartition(":")
+    started = owner.rpartition(":")[2]
+    if host != platform.node() or not rest.isdigit() or not started:
+        return False
+    return _started(int(rest)) != started
+
+
+class LeaseKeeper:
+    """Renews a lease from a thread of its own, three times within its lifetime."""
+
+    def __init__(self, sessions: sessionmaker[Session], lease: leases.Lease, seconds: float) -> None:
+        self._sessions = sessions
+        self._lease = lease
+        self._seconds = seconds
+        self._done = threading.Event()
+        self.lost: LeaseLost | None = None
+
+    def run(self) -> None:
+        """Renew until `stop`, or until the lease is found to belong to another run."""
+        while not self._done.wait(self._seconds / 3):
+            try:
+                with self._sessions.begin() as session:
+                    leases.renew(session, self._lease, self._seconds)
+            except LeaseLost as error:
+                self.lost = error
+                return
+            except DBAPIError as error:
+                log.warning("lease not renewed, the database does not answer: %s", type(error).__name__)
+
+    def stop(self) -> None:
+        """End the thread's loop."""
+        self._done.set()
+
+
+@contextmanager
+def kept(
+    sessions: sessionmaker[Session], lease: leases.Lease, seconds: float
+) -> Iterator[Callable[[], LeaseLost | None]]:
+    """Keep the lease inside the block; yield a function that tells whether it was lost."""
+    keeper = LeaseKeeper(sessions, lease, seconds)
+    thread = threading.Thread(target=keeper.run, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield lambda: keeper.lost
+    finally:
+        keeper.stop()
+        thread.join()
