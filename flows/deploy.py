@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import httpx
 from prefect import get_client
-from prefect.automations import Automation, AutomationCore, EventTrigger, Posture, ResourceSpecification
+from prefect.automations import AutomationCore, EventTrigger, Posture, ResourceSpecification
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.objects import StateType, WorkPool

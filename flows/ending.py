@@ -1,8 +1,8 @@
 """How a flow ends when it cannot complete: one line, and the Prefect state that fits."""
 
-from prefect import get_client
+from prefect import State, get_client
 from prefect.context import FlowRunContext
-from prefect.states import Cancelled, Crashed, Failed, State
+from prefect.states import Cancelled, Crashed, Failed
 
 from models.errors import BreakevenError, Interrupted
 

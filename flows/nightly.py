@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from typing import cast
 
-from prefect import Flow, flow, runtime, tags
-from prefect.states import State
+from prefect import Flow, State, flow, runtime, tags
 
 from flows.ending import ended
 from flows.partitions import chosen, last_partitions, run_name
@@ -80,7 +80,8 @@ def build(flow_of: Callable[[str], WorkloadFlow] = workload_flow) -> NightlyFlow
         return run_name("nightly", runtime.flow_run.parameters)
 
     def run_one(workload: str, partition: date) -> RunResult | Exception:
-        state = flow_of(workload)(partition=partition, return_state=True)
+        run = flow_of(workload)
+        state = cast("State[RunResult]", run(partition=partition, return_state=True))
         outcome: RunResult | Exception = state.result(raise_on_failure=False)
         return outcome
 

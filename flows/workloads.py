@@ -8,8 +8,8 @@ from datetime import date
 from functools import cache
 from typing import Protocol
 
-from prefect import Flow, flow, runtime
-from prefect.states import State
+from prefect import Flow, State, flow, runtime
+from tasks.partition import run_partition
 
 from flows.ending import ended
 from flows.partitions import chosen, run_name
@@ -20,7 +20,6 @@ from models.run import RunResult
 from models.settings import Settings
 from tasks.artifacts import artifact_key, cost_row, progress_artifact, publish_cost_table
 from tasks.engine import shared_engine
-from tasks.partition import run_partition
 
 
 class RunPartition(Protocol):
