@@ -1,0 +1,116 @@
+"""Opening one partition of a source and reading it as records."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Protocol
+
+from models.errors import InputError
+from models.records import Quarantined, Record
+from tasks.reading.columns import Columns, choose_columns
+from tasks.reading.locate import EmptyPartition, locate
+from tasks.reading.parquet import ParquetPartition
+from tasks.reading.query import QueryPartition
+from tasks.reading.rows import Chunk, cut, settle
+from tasks.reading.source import Source
+from tasks.reading.text_files import TextPartition, text_columns
+from tasks.scratch import Scratch
+
+
+class RawPartition(Protocol):
+    """Raw rows of one partition, whatever they are stored in."""
+
+    @property
+    def columns(self) -> Columns:
+        """The columns that are read."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the partition's rows in input order, each time from the start."""
+
+    def count(self) -> int | None:
+        """Return the number of rows, None where it is not cheap to know."""
+
+    def is_empty(self) -> bool:
+        """Whether no row is sure to belong to the partition."""
+
+    def dates(self) -> tuple[date, date] | None:
+        """Return the first and last date of the whole input, None where it is not known."""
+
+
+@dataclass(frozen=True)
+class PartitionReader:
+    """One partition, open for reading: each row becomes exactly one `Record` or `Quarantined`.
+
+    A row whose timestamp cannot be read, or that cannot be taken apart, may belong to any date: it is
+    quarantined in every partition that is read from its input, so that it is never lost.
+    """
+
+    source: Source
+    partition: date
+    limit: int | None
+    _raw: RawPartition
+
+    def count(self) -> int | None:
+        """Return the number of rows that `batches` will give, None where it is not cheap to know."""
+        return self._count
+
+    @cached_property
+    def _count(self) -> int | None:
+        found = self._raw.count()
+        return found if found is None or self.limit is None else min(found, self.limit)
+
+    def batches(self, size: int = 1000) -> Iterator[list[Record | Quarantined]]:
+        """Yield all rows in input order, `size` at a time; the same every time it is called.
+
+        Raises `InputError` where the input turns out to be damaged on the way.
+        """
+        return cut(self._settled(), size)
+
+    def _settled(self) -> Iterator[list[Record | Quarantined]]:
+        ordinal = 0
+        with Scratch() as keys:
+            for chunk in self._raw.chunks():
+                settled = settle(chunk, ordinal, self.source.text_columns, keys)
+                if self.limit is not None and ordinal + len(settled) >= self.limit:
+                    yield settled[: self.limit - ordinal]
+                    return
+                ordinal += len(settled)
+                yield settled
+
+
+def open_partition(source: Source, partition: date, limit: int | None = None) -> PartitionReader:
+    """Open one partition, of which at most the first `limit` rows are read.
+
+    Everything that can be checked is checked here. Raises `InputError`: the input is missing, of an
+    unknown kind, or lacks a column; and its subclass `EmptyPartition` where it holds no row of the date.
+    """
+    raw = _open(source, partition, limit)
+    if raw.is_empty():
+        raise _nothing(source, partition, raw)
+    return PartitionReader(source, partition, limit, raw)
+
+
+def _open(source: Source, partition: date, limit: int | None) -> RawPartition:
+    if source.query:
+        return QueryPartition(source, partition)
+    files = locate(source.location or "", partition)
+    if files.format == "parquet":
+        return ParquetPartition(source, files, partition, limit)
+    columns = choose_columns(source, text_columns(files), dated=files.dated)
+    return TextPartition(files, columns, partition)
+
+
+def _nothing(source: Source, partition: date, raw: RawPartition) -> InputError:
+    column = raw.columns.timestamp
+    if column is None:
+        return EmptyPartition(f"{source.name} holds no record for {partition}")
+    dates = raw.dates()
+    if dates is None:
+        return InputError(
+            f"no value of column {column} of {source.name} can be read as a timestamp: set timestamp_column "
+            "(empty: the whole input is one partition)"
+        )
+    return EmptyPartition(
+        f"{source.name} holds no record of {partition}; its column {column} goes from {dates[0]} to {dates[1]}"
+    )

@@ -1,0 +1,117 @@
+"""Partitions that a SQL query selects, streamed by a server-side cursor."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from models.errors import InputError
+from tasks.reading.columns import Columns, choose_columns
+from tasks.reading.rows import Chunk
+from tasks.reading.source import Source
+from tasks.reading.timestamps import bounds
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+_CHUNK = 1000
+_PARAMETERS = {"partition", "start", "end"}
+
+
+class QueryPartition:
+    """The rows that a query returns for one date."""
+
+    def __init__(self, source: Source, partition: date) -> None:
+        self._source = source
+        self._query = sa.text(source.query or "")
+        self._engine = _connect(source)
+        names = set(self._query.compile().params)
+        if not names & _PARAMETERS or names - _PARAMETERS:
+            msg = "the query must select its date by :partition, or by :start and :end, and bind nothing else"
+            raise InputError(msg)
+        if not re.search(r"\border\s+by\b", source.query or "", re.IGNORECASE):
+            msg = "the query needs an ORDER BY, so that a run that continues sees the rows in the same order"
+            raise InputError(msg)
+        if source.where:
+            msg = "a query has its own WHERE: put the condition there and remove `where`"
+            raise InputError(msg)
+        values = self._values(partition)
+        self._bound = {name: values[name] for name in names}
+        self.columns = self._choose()
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the rows in the query's order."""
+        with self._reading() as connection:
+            result = connection.execution_options(yield_per=_CHUNK).execute(self._query, self._bound)
+            names = list(result.keys())
+            places = [names.index(name) for name in (self.columns.id, *self.columns.texts)]
+            for rows in result.partitions():
+                by_place = [[_plain(row[place]) for row in rows] for place in places]
+                yield Chunk(by_place[0], by_place[1:])
+
+    def count(self) -> int:
+        """Return the number of rows, counted by the database."""
+        counted = sa.text(f"SELECT count(*) FROM ({self._source.query}) AS counted")  # noqa: S608 - the user's own
+        with self._reading() as connection:
+            return int(connection.execute(counted, self._bound).scalar_one())
+
+    def is_empty(self) -> bool:
+        """Whether the query returns nothing."""
+        return next((chunk for chunk in self.chunks() if chunk.ids), None) is None
+
+    def dates(self) -> None:
+        """Return None: what else the database holds is not known."""
+
+    def _choose(self) -> Columns:
+        with self._reading() as connection:
+            result = connection.execution_options(stream_results=True).execute(self._query, self._bound)
+            names = list(result.keys())
+            result.close()
+        return choose_columns(self._source, names, dated=True)
+
+    def _values(self, partition: date) -> dict[str, object]:
+        start, end = (moment.replace(tzinfo=None) for moment in bounds(partition))
+        if self._engine.dialect.name == "sqlite":  # dates are text there: the shortest form sorts first
+            return {"partition": str(partition), "start": str(start), "end": str(end)}
+        return {"partition": partition, "start": start, "end": end}
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.connect() as connection:
+                if self._engine.dialect.name == "postgresql":  # naive bounds and columns then mean UTC
+                    connection.execute(sa.text("SET TIME ZONE 'UTC'"))
+                yield connection
+        except SQLAlchemyError as error:
+            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+            msg = f"the query on {self._source.name} failed: {reason}"
+            raise InputError(msg) from error
+
+
+def _connect(source: Source) -> sa.Engine:
+    url = source.query_url.get_secret_value() if source.query_url is not None else ""
+    try:
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        msg = f"query_url of {source.name} is no database URL that SQLAlchemy can open"
+        raise InputError(msg) from error
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _keep_bad_bytes)
+    return engine
+
+
+def _keep_bad_bytes(connection: "DBAPIConnection", _entry: "ConnectionPoolEntry") -> None:
+    """Let SQLite hand out text that is not UTF-8, so that one bad row does not fail the query."""
+    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+
+
+def _plain(value: object) -> object:
+    """Return UUIDs as text and database buffers as bytes."""
+    if isinstance(value, memoryview):
+        return bytes(value)
+    return str(value) if type(value).__name__ == "UUID" else value

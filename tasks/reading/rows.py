@@ -1,0 +1,156 @@
+"""From raw rows to records: each row becomes exactly one `Record` or `Quarantined`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from models.records import Quarantined, QuarantineReason, Record
+
+MAX_ID = 500
+"""Longest id, in characters: record keys are part of a database index."""
+
+Fault = tuple[QuarantineReason, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some raw rows of a partition, in input order, by column.
+
+    `faults` names rows (by place) that could not be taken apart, with the reason.
+    """
+
+    ids: Sequence[object]
+    texts: Sequence[Sequence[object]]
+    faults: Mapping[int, Fault] = field(default_factory=dict)
+
+
+class KeyBook(Protocol):
+    """Gives each id a key that no row before it has."""
+
+    def assign_keys(self, ids: Sequence[str]) -> list[str]:
+        """Return one key an id, in order."""
+
+
+def settle(chunk: Chunk, first: int, columns: Sequence[str], keys: KeyBook) -> list[Record | Quarantined]:
+    """Turn a chunk into records and quarantined rows, numbered from the ordinal `first`.
+
+    `columns` are the text columns' names, for details. A row without a usable id is named by its
+    ordinal, `#17`.
+    """
+    faults = dict(chunk.faults)
+    ids = [_clean_id(value, place, faults) for place, value in enumerate(chunk.ids)]
+    texts = _clean_texts(chunk, columns, faults)
+    bases = [f"#{first + place}" if id_ is None else id_ for place, id_ in enumerate(ids)]
+    settled: list[Record | Quarantined] = []
+    for place, key in enumerate(keys.assign_keys(bases)):
+        id_, text = ids[place], texts[place]
+        if place in faults or id_ is None:
+            settled.append(Quarantined(key, id_, first + place, *faults[place]))
+        else:
+            settled.append(Record(key, id_, first + place, text))
+    return settled
+
+
+def _clean_id(value: object, place: int, faults: dict[int, Fault]) -> str | None:
+    """Return the id as text, or None and a fault."""
+    if isinstance(value, bytes):
+        value = _decode(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str):
+        if _is_clean(value) and value.strip():
+            return value
+        fault = _id_fault(value)
+    elif value is None:
+        fault = ("missing_id", "id is null")
+    else:
+        fault = ("wrong_type", f"id is a {_kind(value)}, not text or an integer")
+    faults.setdefault(place, fault)
+    return None
+
+
+def _is_clean(value: str) -> bool:
+    if len(value) > MAX_ID or "\0" in value:
+        return False
+    return value.isascii() or is_text(value)
+
+
+def _id_fault(value: str) -> Fault:
+    if not value.strip():
+        return "missing_id", "id is empty"
+    if len(value) > MAX_ID:
+        return "wrong_type", f"id has {len(value)} characters, more than {MAX_ID}"
+    return "undecodable", "id holds a NUL character" if "\0" in value else "id is not valid UTF-8"
+
+
+def _clean_texts(chunk: Chunk, columns: Sequence[str], faults: dict[int, Fault]) -> list[str]:
+    """Return the rows' texts; columns are joined by a line feed, those without text are left out."""
+    if len(columns) == 1:
+        return [_clean_text(value, columns[0], place, faults) for place, value in enumerate(chunk.texts[0])]
+    texts = []
+    for place, values in enumerate(zip(*chunk.texts, strict=True)):
+        found = [
+            text
+            for column, value in zip(columns, values, strict=True)
+            if value is not None and (text := _as_text(value, column, place, faults)).strip()
+        ]
+        if not found:
+            faults.setdefault(place, ("missing_text", f"{', '.join(columns)} hold no text"))
+        texts.append("\n".join(found))
+    return texts
+
+
+def _clean_text(value: object, column: str, place: int, faults: dict[int, Fault]) -> str:
+    if value is None:
+        faults.setdefault(place, ("missing_text", f"{column} is null"))
+        return ""
+    text = _as_text(value, column, place, faults)
+    if not text or text.isspace():
+        faults.setdefault(place, ("missing_text", f"{column} is empty"))
+    return text
+
+
+def _as_text(value: object, column: str, place: int, faults: dict[int, Fault]) -> str:
+    """Return a value that is text, or "" and a fault."""
+    if isinstance(value, bytes):
+        value = _decode(value)
+    if not isinstance(value, str):
+        faults.setdefault(place, ("wrong_type", f"{column} is a {_kind(value)}, not text"))
+        return ""
+    if value.isascii() or is_text(value):
+        return value
+    faults.setdefault(place, ("undecodable", f"{column} is not valid UTF-8"))
+    return ""
+
+
+def is_text(value: str) -> bool:
+    """Whether a string holds no undecoded bytes (lone surrogates)."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _decode(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
+
+
+def _kind(value: object) -> str:
+    return {"dict": "object", "int": "number", "float": "number", "Decimal": "number", "bool": "boolean"}.get(
+        type(value).__name__, type(value).__name__
+    )
+
+
+def cut(items: Iterator[list[Record | Quarantined]], size: int) -> Iterator[list[Record | Quarantined]]:
+    """Cut a stream of lists into lists of exactly `size` (the last one shorter)."""
+    waiting: list[Record | Quarantined] = []
+    for some in items:
+        waiting += some
+        start = 0
+        while len(waiting) - start >= size:
+            yield waiting[start : start + size]
+            start += size
+        del waiting[:start]
+    if waiting:
+        yield waiting

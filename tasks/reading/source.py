@@ -1,0 +1,105 @@
+"""What is read: where a workload's input lies and which columns mean what."""
+
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import SecretStr
+
+from models.errors import InputError
+from models.settings import WorkloadSettings
+
+TIMESTAMP_NAMES = ("timestamp", "created_at", "date", "datetime", "time", "ts")
+"""Columns looked for, in this order, where no timestamp column is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One workload's input: a location or a query, a condition, and the mapping of its columns.
+
+    `timestamp_column` None: the first of `TIMESTAMP_NAMES` that exists; empty: none, so that the input
+    is one partition of whatever date is asked for.
+    """
+
+    location: str | None
+    text_columns: tuple[str, ...]
+    id_column: str = "id"
+    timestamp_column: str | None = None
+    where: str | None = None
+    query: str | None = None
+    query_url: SecretStr | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        settings: WorkloadSettings,
+        text_columns: tuple[str, ...],
+        *,
+        location: str | None = None,
+        where: str | None = None,
+    ) -> Self:
+        """Take a workload's settings, its default text columns, and what the command line overrides.
+
+        An overriding location replaces a query too. Raises `InputError` where nothing is set, or both
+        a file and a query are.
+        """
+        if location is None and settings.input and settings.query:
+            msg = "both an input and a query are set for this workload: remove one of them"
+            raise InputError(msg)
+        query = None if location else settings.query
+        found = location or settings.input
+        if not found and not query:
+            msg = "no input is set: give --input PATH or set BREAKEVEN_WORKLOADS__<NAME>__INPUT"
+            raise InputError(msg)
+        if query and settings.query_url is None:
+            msg = "a query is set but no query_url: set the URL of the database that it reads"
+            raise InputError(msg)
+        return cls(
+            found,
+            settings.text_columns or text_columns,
+            settings.id_column,
+            settings.timestamp_column,
+            where or settings.where,
+            query,
+            settings.query_url if query else None,
+        )
+
+    @property
+    def name(self) -> str:
+        """The location without secrets, for messages: a path, a URL, or the query's database."""
+        if self.query_url is not None:
+            return _without_secrets(self.query_url.get_secret_value())
+        location = self.location or ""
+        return _without_secrets(location) if is_remote(location) else location
+
+    def describe(self) -> str:
+        """One line that says what is read, without secrets."""
+        facts = [f"id={self.id_column}", f"text={'+'.join(self.text_columns)}"]
+        if self.timestamp_column is not None:
+            facts.append(f"timestamp={self.timestamp_column or 'none'}")
+        if self.where:
+            facts.append(f"where={self.where}")
+        if self.query:
+            facts.append(f"query={' '.join(self.query.split())}")
+        return f"{self.name} ({', '.join(facts)})"
+
+    def fingerprint(self) -> str:
+        """16 hex digits that are equal for the same location, condition and mapping."""
+        name = self.name
+        if not self.query and not is_remote(name):
+            name = str(Path(name).absolute())
+        facts = (name, self.text_columns, self.id_column, self.timestamp_column, self.where, self.query)
+        return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
+
+
+def is_remote(location: str) -> bool:
+    """Whether a location is a URL, which polars reads, rather than a local path."""
+    return "://" in location
+
+
+def _without_secrets(url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))

@@ -1,0 +1,111 @@
+"""Timestamps of many kinds as UTC seconds, and the rows of one UTC date."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+
+_DAY = 86_400
+_ISO = (
+    r"^\s*(?P<day>\d{4}-\d{2}-\d{2})"
+    r"(?:[T ]\s*(?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
+    r"\s*(?:Z|z|UTC|GMT|(?P<sign>[+-])(?P<off_hour>\d{2}):?(?P<off_minute>\d{2})?)?)?\s*$"
+)
+_COMPACT_DAY = r"^\s*(\d{8})\s*$"
+_EPOCH = r"^\s*(-?\d{9,19})(?:\.\d*)?\s*$"
+_MILLI, _MICRO, _NANO = 10**11, 10**14, 10**17  # from these magnitudes on an epoch number is in ms, us, ns
+
+
+def is_readable(kind: pl.DataType) -> bool:
+    """Whether a column of this type can hold timestamps."""
+    return kind in (pl.Date, pl.Datetime, pl.String, pl.Null, pl.Categorical, pl.Enum) or kind.is_numeric()
+
+
+def utc_seconds(column: str, kind: pl.DataType) -> pl.Expr:
+    """Return seconds since 1970 in UTC, null where the value cannot be read.
+
+    Date and Datetime (naive = UTC), ISO 8601 text with or without an offset, and epoch numbers in
+    seconds, milliseconds, microseconds or nanoseconds, told apart by their size.
+    """
+    value = pl.col(column)
+    if kind == pl.Date:
+        return value.cast(pl.Int64) * _DAY
+    if kind == pl.Datetime:
+        return value.dt.epoch("s")
+    if kind.is_numeric():
+        return _epoch(value.cast(pl.Int64, strict=False))
+    return _text(value.cast(pl.String))
+
+
+def on_date(column: str, kind: pl.DataType, day: date) -> pl.Expr:
+    """Whether a row belongs to this UTC date; null where its timestamp cannot be read."""
+    value = pl.col(column)
+    if kind == pl.Date:
+        return value == day
+    if kind == pl.Datetime:  # compared as it is, so that polars can skip row groups by their statistics
+        aware = isinstance(kind, pl.Datetime) and kind.time_zone is not None
+        start, end = (bound if aware else bound.replace(tzinfo=None) for bound in bounds(day))
+        return (value >= _literal(start, kind)) & (value < _literal(end, kind))
+    start, end = bounds(day)
+    seconds = utc_seconds(column, kind)
+    return (seconds >= int(start.timestamp())) & (seconds < int(end.timestamp()))
+
+
+def bounds(day: date) -> tuple[datetime, datetime]:
+    """Return the first moment of a UTC date and of the next."""
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return start, start + timedelta(days=1)
+
+
+def seconds_of(values: Sequence[object]) -> pl.Series:
+    """Return UTC seconds of raw values (text or numbers), null where a value cannot be read."""
+    text = pl.Series("value", [None if value is None else str(value) for value in values], pl.String)
+    return text.to_frame().select(utc_seconds("value", pl.String())).to_series()
+
+
+def date_of(seconds: int) -> date:
+    """Return the UTC date of a moment."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).date()
+
+
+def _literal(moment: datetime, kind: pl.DataType) -> pl.Expr:
+    literal = pl.lit(moment)
+    return (
+        literal.dt.convert_time_zone(kind.time_zone)
+        if isinstance(kind, pl.Datetime) and kind.time_zone
+        else literal
+    )
+
+
+def _epoch(number: pl.Expr) -> pl.Expr:
+    size = number.abs()
+    return (
+        pl.when(size < _MILLI)
+        .then(number)
+        .when(size < _MICRO)
+        .then(number // 1_000)
+        .when(size < _NANO)
+        .then(number // 1_000_000)
+        .otherwise(number // 1_000_000_000)
+    )
+
+
+def _text(value: pl.Expr) -> pl.Expr:
+    found = value.str.extract_groups(_ISO).struct
+
+    def part(name: str) -> pl.Expr:
+        return found.field(name).cast(pl.Int64, strict=False).fill_null(0)
+
+    def day(text: pl.Expr, form: str) -> pl.Expr:
+        return text.str.to_date(form, strict=False).cast(pl.Int64) * _DAY
+
+    hour, minute, second = part("hour"), part("minute"), part("second")
+    offset = part("off_hour") * 3600 + part("off_minute") * 60
+    offset = pl.when(found.field("sign") == "-").then(-offset).otherwise(offset)
+    moment = day(found.field("day"), "%Y-%m-%d") + hour * 3600 + minute * 60 + second - offset
+    possible = (hour <= 23) & (minute <= 59) & (second <= 60)  # noqa: PLR2004 - parts of a clock
+    return pl.coalesce(
+        pl.when(possible).then(moment),
+        day(value.str.extract(_COMPACT_DAY), "%Y%m%d"),
+        _epoch(value.str.extract(_EPOCH).cast(pl.Int64, strict=False)),
+    )
