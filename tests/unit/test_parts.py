@@ -2,6 +2,7 @@
 
 import random
 import uuid
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -220,7 +221,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, stage: str) -> 
     full.mkdir()
     for name in ("records.parquet.tmp", f"{uuid.UUID(int=7)}.parquet.tmp"):
         (full / name).symlink_to("/dev/full")
-    attempts = {
+    attempts: dict[str, Callable[[], object]] = {
         "part": lambda: write_part(full, uuid.UUID(int=7), Label, [row(0)]),
         "publish": lambda: publish([part], full, Label, CONSTANTS),
     }
