@@ -1,0 +1,48 @@
+"""The few statements that SQLAlchemy spells differently for SQLite and PostgreSQL."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Executable, Table, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from db.tables import Base
+
+
+def is_postgresql(session: Session) -> bool:
+    """Whether the session talks to PostgreSQL (otherwise to SQLite)."""
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def changed(session: Session, statement: Executable) -> int:
+    """Execute an UPDATE or DELETE and return how many rows it changed."""
+    result = session.execute(statement)
+    return result.rowcount if isinstance(result, CursorResult) else 0
+
+
+def insert_new(session: Session, row: type[Base], values: Mapping[str, Any], key: Sequence[str]) -> bool:
+    """Insert a row unless the columns `key` are taken. True if it was inserted.
+
+    On PostgreSQL this waits for a transaction that is inserting the same key.
+    """
+    table: Table = row.metadata.tables[row.__tablename__]
+    build = postgresql.insert if is_postgresql(session) else sqlite.insert
+    return changed(session, build(table).values(values).on_conflict_do_nothing(index_elements=key)) == 1
+
+
+def clock(session: Session) -> datetime:
+    """Return the time that is the same for all who share the database: the server's on PostgreSQL."""
+    if not is_postgresql(session):
+        return datetime.now(UTC)
+    now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return now.astimezone(UTC)
+
+
+def utc_text(session: Session, at: ColumnElement[datetime], *, days: bool) -> ColumnElement[str]:
+    """Write a time as its UTC day `2026-11-24`, or month `2026-11`."""
+    if is_postgresql(session):
+        return func.to_char(func.timezone("UTC", at), "YYYY-MM-DD" if days else "YYYY-MM")
+    return func.strftime("%Y-%m-%d" if days else "%Y-%m", at)

@@ -1,0 +1,95 @@
+"""The lock of a partition: a lease that expires, with an epoch that fences off a late former owner.
+
+Every commit of a run calls `renew` first. That locks the lease's row until the transaction ends, so
+nobody can take the partition over between the check and the commit (invariant I9).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy.orm import Session
+
+from db.dialects import changed, clock, insert_new
+from db.tables import LeaseRow
+from models.errors import LeaseLost, PartitionLocked
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write one partition. `epoch` grows by one with every new owner."""
+
+    workload: str
+    partition: date
+    owner: str
+    epoch: int
+
+
+def acquire(
+    session: Session,
+    workload: str,
+    partition: date,
+    owner: str,
+    seconds: float,
+    is_dead: Callable[[str], bool],
+) -> Lease:
+    """Take the partition for `seconds` from now. The caller commits at once.
+
+    A released or expired lease, and one whose owner `is_dead` knows to be gone, is taken over with
+    the next epoch. Raises `PartitionLocked`, naming the owner and the lease's end, for any other.
+    """
+    lease = Lease(workload, partition, owner, 1)
+    held = timedelta(seconds=seconds)
+    first: dict[str, Any] = {"workload": workload, "partition": partition, "owner": owner, "epoch": 1}
+    first |= {"expires_at": clock(session) + held}
+    if insert_new(session, LeaseRow, first, key=("workload", "partition")):
+        return lease
+    found = session.execute(
+        select(LeaseRow.owner, LeaseRow.epoch, LeaseRow.expires_at).where(_row(lease)).with_for_update()
+    ).one()
+    now = clock(session)  # after the lock was got: waiting for it took time
+    if found.owner is not None and found.expires_at > now and not is_dead(found.owner):
+        msg = (
+            f"{workload} {partition} is being run by {found.owner}, whose lease ends "
+            f"{found.expires_at:%Y-%m-%d %H:%M:%S} UTC unless it is renewed; wait for that run or stop it"
+        )
+        raise PartitionLocked(msg)
+    lease = Lease(workload, partition, owner, found.epoch + 1)
+    session.execute(
+        update(LeaseRow)
+        .where(_row(lease))
+        .values(owner=owner, epoch=lease.epoch, expires_at=now + held)
+        .execution_options(synchronize_session=False)
+    )
+    return lease
+
+
+def renew(session: Session, lease: Lease, seconds: float) -> None:
+    """Extend the lease to `seconds` from now and lock its row until the transaction ends.
+
+    Raises `LeaseLost` if another owner took the partition over: nothing may be committed then.
+    """
+    _change(session, lease, owner=lease.owner, seconds=seconds)
+
+
+def release(session: Session, lease: Lease) -> None:
+    """Give the partition back. The row stays, so that epochs never repeat. Raises `LeaseLost`."""
+    _change(session, lease, owner=None, seconds=0)
+
+
+def _change(session: Session, lease: Lease, *, owner: str | None, seconds: float) -> None:
+    statement = (
+        update(LeaseRow)
+        .where(_row(lease), LeaseRow.owner == lease.owner, LeaseRow.epoch == lease.epoch)
+        .values(owner=owner, expires_at=clock(session) + timedelta(seconds=seconds))
+        .execution_options(synchronize_session=False)
+    )
+    if not changed(session, statement):
+        msg = f"{lease.workload} {lease.partition} was taken over by another run; this one stops"
+        raise LeaseLost(msg)
+
+
+def _row(lease: Lease) -> ColumnElement[bool]:
+    return and_(LeaseRow.workload == lease.workload, LeaseRow.partition == lease.partition)

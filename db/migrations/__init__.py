@@ -1,0 +1,1 @@
+"""Alembic migrations; db/schema.py runs them."""

@@ -1,0 +1,13 @@
+"""Runs the migrations on the connection that db/schema.py hands over, inside its transaction."""
+
+from alembic import context
+
+from db.tables import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    transactional_ddl=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,133 @@
+"""Versions of a partition: one open at a time, one published at a time.
+
+The caller holds the partition's lease; unique indexes hold the two rules even if it does not.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from db.tables import PartitionVersionRow as Row
+from models.errors import UsageError
+from models.ids import new_id
+
+VersionState = Literal["open", "published", "superseded", "abandoned"]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionVersion:
+    """One attempt to publish a partition. `fingerprint` stands for everything that decides the output.
+
+    `output_path`, the two record counts and `published_at` are None until it is published.
+    """
+
+    id: UUID
+    workload: str
+    partition: date
+    version: int
+    fingerprint: str
+    state: VersionState
+    output_path: str | None = None
+    records: int | None = None
+    quarantined: int | None = None
+    published_at: datetime | None = None
+
+
+def find_published(session: Session, workload: str, partition: date) -> PartitionVersion | None:
+    """Return the version that readers see now, if there is one."""
+    return _find(session, workload, partition, "published")
+
+
+def open_version(
+    session: Session, workload: str, partition: date, fingerprint: str, *, rerun: bool
+) -> PartitionVersion:
+    """Return the version that a run writes to, or the published one if nothing is left to do.
+
+    An open version of the same fingerprint is continued, one of another fingerprint is abandoned.
+    Raises `UsageError` if the partition is published with another fingerprint and `rerun` is false.
+    """
+    published = find_published(session, workload, partition)
+    if published is not None and not rerun:
+        if published.fingerprint == fingerprint:
+            return published
+        msg = (
+            f"{workload} {partition} is already published with other settings (model, prompt or input); "
+            "--rerun replaces it"
+        )
+        raise UsageError(msg)
+    unfinished = _find(session, workload, partition, "open")
+    if unfinished is not None:
+        if unfinished.fingerprint == fingerprint:
+            return unfinished
+        _set_state(session, unfinished.id, "abandoned")
+    return _start(session, workload, partition, fingerprint)
+
+
+def publish(session: Session, version_id: UUID, output_path: str, records: int, quarantined: int) -> None:
+    """Mark an open version as published and the one before it as superseded.
+
+    Repeating it for the version that is published already changes nothing. Raises `UsageError` for a
+    version that was superseded or abandoned meanwhile.
+    """
+    version = session.execute(
+        select(Row.workload, Row.partition, Row.state).where(Row.id == version_id)
+    ).one()
+    if version.state == "published":
+        return
+    if version.state != "open":
+        msg = f"{version.workload} {version.partition}: a version that is {version.state} cannot be published"
+        raise UsageError(msg)
+    before = find_published(session, version.workload, version.partition)
+    if before is not None:
+        _set_state(session, before.id, "superseded")
+    session.execute(
+        update(Row)
+        .where(Row.id == version_id)
+        .values(
+            state="published",
+            output_path=output_path,
+            records=records,
+            quarantined=quarantined,
+            published_at=datetime.now(UTC),
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _start(session: Session, workload: str, partition: date, fingerprint: str) -> PartitionVersion:
+    newest = session.execute(
+        select(func.max(Row.version)).where(Row.workload == workload, Row.partition == partition)
+    ).scalar()
+    version = PartitionVersion(new_id(), workload, partition, (newest or 0) + 1, fingerprint, "open")
+    session.execute(
+        insert(Row).values(
+            id=version.id,
+            workload=workload,
+            partition=partition,
+            version=version.version,
+            fingerprint=fingerprint,
+            state=version.state,
+        )
+    )
+    return version
+
+
+def _find(session: Session, workload: str, partition: date, state: VersionState) -> PartitionVersion | None:
+    columns = [getattr(Row, name) for name in PartitionVersion.__slots__]
+    found = session.execute(
+        select(*columns).where(Row.workload == workload, Row.partition == partition, Row.state == state)
+    ).one_or_none()
+    return None if found is None else PartitionVersion(*found)
+
+
+def _set_state(session: Session, version_id: UUID, state: VersionState) -> None:
+    session.execute(
+        update(Row)
+        .where(Row.id == version_id)
+        .values(state=state)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,21 @@
+"""Rows of a query as people read them."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from models.economics.pricing import nano_to_usd
+
+
+def readable(row: Mapping[str, object]) -> dict[str, object]:
+    """Turn every `*_nano` into a `*_usd` of `Decimal` dollars (None stays None) and hashes into hex."""
+    return {
+        name.removesuffix("_nano") + "_usd" if name.endswith("_nano") else name: (
+            dollars(value) if name.endswith("_nano") else value.hex() if isinstance(value, bytes) else value
+        )
+        for name, value in row.items()
+    }
+
+
+def dollars(nano: object) -> Decimal | None:
+    """Turn nano-dollars, or the sum of them that a database gave, into dollars; None stays None."""
+    return None if nano is None else nano_to_usd(int(str(nano)))

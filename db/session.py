@@ -1,0 +1,166 @@
+"""Engines, sessions and migrations of the ledger, and which failures are worth a second try."""
+
+import sqlite3
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session, sessionmaker
+
+from db import sqlite
+from models.errors import BreakevenError, DatabaseUnavailable, UsageError
+
+EXAMPLES = "sqlite:///breakeven.db or postgresql://user@host/database"
+# What PostgreSQL says while it restarts, is out of connections, or chose us as a deadlock's victim.
+PASSING_SQLSTATES = ("08", "40", "53", "57P", "55P03")
+PASSING_SQLITE_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+POSTGRES_OPTIONS: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "tcp_user_timeout": 60_000,  # a commit on a dead line fails after a minute instead of hanging
+    "application_name": "breakeven",
+}
+MIGRATION_LOCK = 0x6272656B  # any number that no other program of the same database uses
+
+
+def make_engine(url: str) -> Engine:
+    """Make the engine for a SQLAlchemy URL; nothing is opened or created yet.
+
+    Raises `UsageError` for a URL that is no SQLite file and no PostgreSQL database.
+    """
+    parsed = _parse(url)
+    if parsed.drivername == "sqlite":
+        engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": sqlite.BUSY_SECONDS})
+        sqlite.listen(engine)
+        return engine
+    options = {name: value for name, value in POSTGRES_OPTIONS.items() if name not in parsed.query}
+    return create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=options)
+
+
+def sessions(engine: Engine) -> sessionmaker[Session]:
+    """Sessions that write. On SQLite each takes the write lock with its first statement.
+
+    Keep their transactions short; a writer that has to wait more than 10 s for another one fails with
+    an error for which `is_disconnect` is true.
+    """
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+def readers(engine: Engine) -> sessionmaker[Session]:
+    """Sessions that only read. They never wait for a writer and never hold one up."""
+    return sessionmaker(engine.execution_options(**{sqlite.READER: True}), expire_on_commit=False)
+
+
+def is_disconnect(error: BaseException) -> bool:
+    """Whether the same transaction may succeed when it is tried again, in a new session.
+
+    True for a lost or refused connection, a restarting server, a deadlock's victim, a pool without a
+    free connection, and SQLite's "database is locked". Catch `DBAPIError` (its subclasses are what
+    statements and commits raise) and ask this. After a lost connection nobody knows whether the
+    commit took place: `parts.register` tells, it returns False for a part that was there already.
+    """
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is not None:
+        return code & 0xFF in PASSING_SQLITE_CODES  # the low byte is the kind of the extended code
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(PASSING_SQLSTATES)
+    return error.connection_invalidated or type(error.orig).__name__ == "OperationalError"
+
+
+def migrate(engine: Engine) -> None:
+    """Create or update the tables. Safe to repeat, and safe in several processes at once.
+
+    Raises `UsageError` for a path that cannot be used or a ledger of a newer program, and
+    `DatabaseUnavailable` for a server that does not answer.
+    """
+    try:
+        if engine.dialect.name == "sqlite":
+            sqlite.prepare_file(engine)
+        if _revision(engine) == _newest():
+            return
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+            command.upgrade(alembic_config(connection), "head")
+    except DBAPIError as error:
+        raise _cannot_use(engine, error) from error
+
+
+def require_migrated(engine: Engine) -> None:
+    """Check that there is a ledger to read; creates nothing.
+
+    Raises `UsageError` where there is none yet or it is of another version, `DatabaseUnavailable` for
+    a server that does not answer.
+    """
+    missing = f"no ledger at {_display(engine)}: run a workload first (breakeven run …)"
+    if engine.dialect.name == "sqlite" and not sqlite.file_of(engine).is_file():
+        raise UsageError(missing)
+    try:
+        found = _revision(engine)
+    except DBAPIError as error:
+        raise _cannot_use(engine, error) from error
+    if found is None:
+        raise UsageError(missing)
+    if found != _newest():
+        msg = f"the ledger at {_display(engine)} is of an older version: the next breakeven run updates it"
+        raise UsageError(msg)
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration, without a file: it works from an installed package, in any folder."""
+    settings = Config()
+    settings.set_main_option("script_location", "db:migrations")
+    settings.attributes["connection"] = connection
+    return settings
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        msg = f"the database URL is not one; use for example {EXAMPLES}"
+        raise UsageError(msg) from None
+    backend = parsed.drivername.partition("+")[0]
+    if backend in {"postgresql", "postgres"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        msg = f"the ledger cannot be kept in {backend!r}; use for example {EXAMPLES}"
+        raise UsageError(msg)
+    if parsed.database in {None, "", ":memory:"} or str(parsed.database).startswith("file:"):
+        msg = "the ledger needs a file that stays; use for example sqlite:///breakeven.db"
+        raise UsageError(msg)
+    return parsed.set(drivername="sqlite")
+
+
+def _revision(engine: Engine) -> str | None:
+    with readers(engine)() as session:
+        found = MigrationContext.configure(session.connection()).get_current_revision()
+    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    if found is not None and found not in known:
+        msg = f"the ledger at {_display(engine)} was made by a newer version of breakeven; update the program"
+        raise UsageError(msg)
+    return found
+
+
+def _newest() -> str | None:
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
+
+
+def _display(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=True)
+
+
+def _cannot_use(engine: Engine, error: DBAPIError) -> BreakevenError:
+    why = " ".join(str(error.orig).split())
+    kind = DatabaseUnavailable if is_disconnect(error) else UsageError
+    return kind(f"cannot use the database {_display(engine)}: {why}")

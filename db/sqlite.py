@@ -1,0 +1,65 @@
+"""What SQLite needs to be told: durability, foreign keys, and when a transaction begins."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, event
+
+from models.errors import UsageError
+
+BUSY_SECONDS = 10
+READER = "breakeven_reader"
+
+
+def listen(engine: Engine) -> None:
+    """Prepare every new connection and transaction of the engine."""
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+
+
+def file_of(engine: Engine) -> Path:
+    """Return the path of the database file."""
+    return Path(engine.url.database or "")
+
+
+def prepare_file(engine: Engine) -> None:
+    """Create the file's folder and the file, and switch it to WAL. Raises `UsageError`."""
+    path = file_of(engine)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"cannot create the folder of the ledger, {path.parent}: {error.strerror}"
+        raise UsageError(msg) from error
+    until = time.monotonic() + BUSY_SECONDS
+    while not _in_wal(engine, last_try=time.monotonic() > until):
+        time.sleep(0.05)
+
+
+def _in_wal(engine: Engine, *, last_try: bool) -> bool:
+    """Switch to WAL; False while another process does, since SQLite does not wait for that by itself."""
+    try:
+        connection = engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA journal_mode=WAL")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY and not last_try:
+            return False
+        msg = f"cannot open the ledger {file_of(engine)}: {error}"
+        raise UsageError(msg) from error
+    return True
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin` says, nowhere else
+    for setting in ("foreign_keys=ON", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {setting}")
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that reads before it writes would fail at once, without waiting, when another
+    # writer came in between; so a writer takes the lock at its start.
+    reads = connection.get_execution_options().get(READER, False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -1,0 +1,265 @@
+"""The tables of the cost ledger. Money is BIGINT nano-dollars, durations are nanoseconds, times are UTC.
+
+Columns of `ledger_lines` stand widest first, so that PostgreSQL pads nothing between them: about
+300 bytes a line, indexes included (bench/ledger_size.py).
+"""
+
+from datetime import date, datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.schema import SchemaItem
+
+from db.columns import Key, SmallKey, UtcDateTime
+
+
+class Base(DeclarativeBase):
+    """Names every constraint, so that migrations can address it on both databases."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {UUID: Key, datetime: UtcDateTime}
+
+
+def _not_negative(*columns: str) -> list[SchemaItem]:
+    return [CheckConstraint(f"{column} >= 0", name=column) for column in columns]
+
+
+def _one_of(column: str, *values: str) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=column)
+
+
+def _one_a_partition(state: str) -> Index:
+    """At most one version of a partition is in this state at a time, whatever the code does."""
+    only = text(f"state = '{state}'")
+    name = f"uq_partition_versions_{state}"
+    return Index(name, "workload", "partition", unique=True, sqlite_where=only, postgresql_where=only)
+
+
+class PromptRow(Base):
+    """One version of one workload's prompt."""
+
+    __tablename__ = "prompts"
+    __table_args__ = (UniqueConstraint("workload", "version", "fingerprint"),)
+    id: Mapped[int] = mapped_column(SmallKey, primary_key=True)
+    workload: Mapped[str]
+    version: Mapped[str]
+    fingerprint: Mapped[str]
+
+
+class ModelRow(Base):
+    """A model and who serves it."""
+
+    __tablename__ = "models"
+    __table_args__ = (UniqueConstraint("provider", "name"),)
+    id: Mapped[int] = mapped_column(SmallKey, primary_key=True)
+    provider: Mapped[str]
+    name: Mapped[str]
+
+
+class PriceRow(Base):
+    """A dated price. Never updated: a correction is a row with the next version."""
+
+    __tablename__ = "prices"
+    __table_args__ = (
+        UniqueConstraint("provider", "model", "effective_from", "version"),
+        *_not_negative("input_nano_per_mtok", "cached_input_nano_per_mtok", "output_nano_per_mtok"),
+        CheckConstraint("effective_to > effective_from", name="days"),
+    )
+    id: Mapped[int] = mapped_column(SmallKey, primary_key=True)
+    provider: Mapped[str]
+    model: Mapped[str]
+    effective_from: Mapped[date]
+    effective_to: Mapped[date | None]
+    version: Mapped[int] = mapped_column(SmallInteger)
+    input_nano_per_mtok: Mapped[int] = mapped_column(BigInteger)
+    cached_input_nano_per_mtok: Mapped[int | None] = mapped_column(BigInteger)
+    output_nano_per_mtok: Mapped[int] = mapped_column(BigInteger)
+    source: Mapped[str]
+
+
+class InfrastructureRow(Base):
+    """A machine and the rate at which its hours were charged."""
+
+    __tablename__ = "infrastructure"
+    __table_args__ = (
+        UniqueConstraint(
+            "kind",
+            "nano_usd_per_hour",
+            "billing_mode",
+            "billing_increment_seconds",
+            "effective_from",
+            "source",
+            name="uq_infrastructure",
+        ),
+        *_not_negative("nano_usd_per_hour"),
+    )
+    id: Mapped[int] = mapped_column(SmallKey, primary_key=True)
+    kind: Mapped[str]
+    nano_usd_per_hour: Mapped[int] = mapped_column(BigInteger)
+    billing_mode: Mapped[str]
+    billing_increment_seconds: Mapped[int]
+    effective_from: Mapped[date]
+    source: Mapped[str]
+
+
+class PartitionVersionRow(Base):
+    """One attempt to publish a partition with one fingerprint."""
+
+    __tablename__ = "partition_versions"
+    __table_args__ = (
+        UniqueConstraint("workload", "partition", "version"),
+        _one_of("state", "open", "published", "superseded", "abandoned"),
+        _one_a_partition("open"),
+        _one_a_partition("published"),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    workload: Mapped[str]
+    partition: Mapped[date]
+    version: Mapped[int]
+    fingerprint: Mapped[str]
+    state: Mapped[str]
+    output_path: Mapped[str | None]
+    records: Mapped[int | None] = mapped_column(BigInteger)
+    quarantined: Mapped[int | None] = mapped_column(BigInteger)
+    published_at: Mapped[datetime | None]
+
+
+class LeaseRow(Base):
+    """Who may write a partition until when. `epoch` only grows; a released lease has no owner."""
+
+    __tablename__ = "leases"
+    workload: Mapped[str] = mapped_column(primary_key=True)
+    partition: Mapped[date] = mapped_column(primary_key=True)
+    owner: Mapped[str | None]
+    epoch: Mapped[int] = mapped_column(BigInteger)
+    expires_at: Mapped[datetime]
+
+
+class RunRow(Base):
+    """One execution of one partition and what it came to."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        _one_of("state", "running", "completed", "failed", "interrupted"),
+        *_not_negative("load_ns", "busy_ns", "idle_ns", "gpu_cost_nano", "unallocated_nano"),
+        Index(None, "workload", "partition"),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("partition_versions.id"))
+    workload: Mapped[str]
+    partition: Mapped[date]
+    state: Mapped[str]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    engine: Mapped[str]
+    model_id: Mapped[int] = mapped_column(SmallInteger, ForeignKey("models.id"))
+    prompt_id: Mapped[int] = mapped_column(SmallInteger, ForeignKey("prompts.id"))
+    infrastructure_id: Mapped[int | None] = mapped_column(SmallInteger, ForeignKey("infrastructure.id"))
+    load_ns: Mapped[int] = mapped_column(BigInteger, default=0)
+    busy_ns: Mapped[int] = mapped_column(BigInteger, default=0)
+    idle_ns: Mapped[int] = mapped_column(BigInteger, default=0)
+    gpu_cost_nano: Mapped[int] = mapped_column(BigInteger, default=0)
+    unallocated_nano: Mapped[int] = mapped_column(BigInteger, default=0)
+    records: Mapped[int] = mapped_column(BigInteger, default=0)
+    published: Mapped[int] = mapped_column(BigInteger, default=0)
+    quarantined: Mapped[int] = mapped_column(BigInteger, default=0)
+    reused: Mapped[int] = mapped_column(BigInteger, default=0)
+    input_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    cached_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    output_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    counterfactual_nano: Mapped[int | None] = mapped_column(BigInteger, default=0)
+    flow_run_id: Mapped[str | None]
+    error: Mapped[str | None]
+
+
+class PartRow(Base):
+    """A part file whose records are done."""
+
+    __tablename__ = "parts"
+    __table_args__ = (UniqueConstraint("version_id", "file_name"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("partition_versions.id"))
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"))
+    file_name: Mapped[str]
+    records: Mapped[int] = mapped_column(BigInteger)
+    first_ordinal: Mapped[int] = mapped_column(BigInteger)
+    last_ordinal: Mapped[int] = mapped_column(BigInteger)
+    registered_at: Mapped[datetime]
+
+
+class QuarantinedCountRow(Base):
+    """How many records of a run were set aside for which reason."""
+
+    __tablename__ = "quarantined_counts"
+    __table_args__ = (*_not_negative("count"),)
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    reason: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+
+
+class LedgerLineRow(Base):
+    """The accounting of one attempt; its fields are those of `models.ledger.LedgerLine`."""
+
+    __tablename__ = "ledger_lines"
+    __table_args__ = (
+        UniqueConstraint("run_id", "record_key", "attempt"),
+        _one_of("requested", "vllm", "openai", "reuse"),
+        _one_of("engine", "vllm", "openai", "reuse"),
+        _one_of("outcome", "ok", "invalid_output", "failed", "pending", "unknown_outcome"),
+        *_not_negative("cost_nano", "counterfactual_nano", "gpu_ns", "input_tokens", "output_tokens"),
+        CheckConstraint("cached_tokens >= 0 AND cached_tokens <= input_tokens", name="cached_tokens"),
+        # nothing is free, or charged, by accident: a cost stands on a dated rate
+        CheckConstraint(
+            "cost_nano IS NULL OR engine = 'reuse' OR price_id IS NOT NULL OR infrastructure_id IS NOT NULL",
+            name="priced",
+        ),
+        CheckConstraint("(engine = 'reuse') = (reuses IS NOT NULL)", name="reuses"),
+        # clustered by its key on SQLite, which saves that index
+        {"sqlite_with_rowid": False},
+    )
+    at: Mapped[datetime]
+    cost_nano: Mapped[int | None] = mapped_column(BigInteger)
+    counterfactual_nano: Mapped[int | None] = mapped_column(BigInteger)
+    gpu_ns: Mapped[int | None] = mapped_column(BigInteger)
+    input_tokens: Mapped[int | None]
+    cached_tokens: Mapped[int | None]
+    output_tokens: Mapped[int | None]
+    counterfactual_input_tokens: Mapped[int | None]
+    counterfactual_output_tokens: Mapped[int | None]
+    attempt: Mapped[int] = mapped_column(SmallInteger)
+    prompt_id: Mapped[int] = mapped_column(SmallInteger, ForeignKey("prompts.id"))
+    model_id: Mapped[int] = mapped_column(SmallInteger, ForeignKey("models.id"))
+    price_id: Mapped[int | None] = mapped_column(SmallInteger, ForeignKey("prices.id"))
+    infrastructure_id: Mapped[int | None] = mapped_column(SmallInteger, ForeignKey("infrastructure.id"))
+    counterfactual_price_id: Mapped[int | None] = mapped_column(SmallInteger, ForeignKey("prices.id"))
+    estimated: Mapped[bool]
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"))
+    requested: Mapped[str]
+    engine: Mapped[str]
+    outcome: Mapped[str]
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    answer_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    record_key: Mapped[str]
+    reason: Mapped[str | None]
+    reuses: Mapped[UUID | None]
