@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Literal
@@ -50,12 +51,16 @@ def complain(message: str, code: int) -> int:
 def quiet_libraries() -> None:
     """Keep the libraries' own logs off the terminal unless the user asked for them by name."""
     for name, value in (
-        ("PREFECT_LOGGING_LEVEL", "ERROR"),
+        ("PREFECT_LOGGING_LEVEL", "CRITICAL"),
         ("PREFECT_SERVER_ANALYTICS_ENABLED", "false"),
         ("VLLM_LOGGING_LEVEL", "ERROR"),
         ("VLLM_CONFIGURE_LOGGING", "1"),
+        ("TORCH_CPP_LOG_LEVEL", "ERROR"),
+        ("PYTHONWARNINGS", "ignore"),
     ):
         os.environ.setdefault(name, value)
+    if not sys.warnoptions and os.environ["PYTHONWARNINGS"] == "ignore":
+        warnings.simplefilter("ignore")
 
 
 @app.command
@@ -119,6 +124,7 @@ def summary(
 ) -> None:
     """Sum attempts, records, tokens, cost and counterfactual cost."""
     from db import ledger as lines
+    from flows.surroundings import read_settings
     from tasks.ledger import open_ledger
     from tasks.output import write_rows
 
@@ -126,7 +132,7 @@ def summary(
     if unknown := [column for column in columns if column not in BY]:
         msg = f"cannot sum by {', '.join(unknown)}; choose from {', '.join(BY)}"
         raise UsageError(msg)
-    with open_ledger() as session:
+    with open_ledger(read_settings()) as session:
         rows = lines.summary(
             session, columns, since=day_start(since), until=day_end(until), workload=workload
         )
@@ -146,10 +152,11 @@ def runs(
 ) -> None:
     """List runs, the newest first."""
     from db import runs as db_runs
+    from flows.surroundings import read_settings
     from tasks.ledger import RUN_COLUMNS, open_ledger
     from tasks.output import write_rows
 
-    with open_ledger() as session:
+    with open_ledger(read_settings()) as session:
         rows = db_runs.list_runs(
             session,
             workload=workload,
@@ -174,10 +181,11 @@ def lines(
 ) -> None:
     """List ledger lines, the newest first."""
     from db import ledger as db_ledger
+    from flows.surroundings import read_settings
     from tasks.ledger import LINE_COLUMNS, open_ledger
     from tasks.output import write_rows
 
-    with open_ledger() as session:
+    with open_ledger(read_settings()) as session:
         rows = db_ledger.lines(
             session,
             workload=workload,

@@ -45,7 +45,9 @@ def infrastructure(settings: Settings, gpu: str | None, cores: int | None = None
         entry = _find(kind)
         if entry is None:
             known = ", ".join(str(machine["kind"]) for machine in _machines())
-            msg = f"no hourly price is known for {kind!r}; set BREAKEVEN_GPU_USD_PER_HOUR (priced are: {known})"
+            msg = (
+                f"no hourly price is known for {kind!r}; set BREAKEVEN_GPU_USD_PER_HOUR (priced are: {known})"
+            )
             raise PriceUnknown(msg)
         kind, since, source = str(entry["kind"]), entry["date"], str(entry["source"])
         if kind == "cpu":

@@ -28,8 +28,12 @@ class WorkloadSettings(BaseModel):
     query_url: SecretStr | None = Field(None, description="SQLAlchemy URL of the database that `query` reads")
     where: str | None = Field(None, description="SQL condition on the input's columns")
     id_column: str = Field("id", description="column of the record's id")
-    text_columns: tuple[str, ...] | None = Field(None, description="columns joined to the text; default: the workload's")
-    timestamp_column: str | None = Field(None, description="column that decides the partition; default: found by name")
+    text_columns: tuple[str, ...] | None = Field(
+        None, description="columns joined to the text; default: the workload's"
+    )
+    timestamp_column: str | None = Field(
+        None, description="column that decides the partition; default: found by name"
+    )
     labels: tuple[str, ...] | None = Field(None, description="label set of a classification")
     labels_file: Path | None = Field(None, description="text file with one label a line")
 
@@ -51,7 +55,9 @@ class Settings(BaseSettings):
     cache_dir: Path = Field(Path(".cache"), description="prepared model, vocabularies")
 
     # the engine
-    model: str | None = Field(None, description="Hugging Face id or local folder; default: SmolLM2-135M-Instruct")
+    model: str | None = Field(
+        None, description="Hugging Face id or local folder; default: SmolLM2-135M-Instruct"
+    )
     model_revision: str | None = None
     dtype: str = Field("auto", description="auto: float32 on a CPU, the model's own on a GPU")
     quantization: str | None = None
@@ -72,13 +78,19 @@ class Settings(BaseSettings):
     commit_seconds: float = Field(5.0, gt=0)
     lease_seconds: float = Field(60.0, gt=0, description="a dead owner's lock expires after this")
     lease_wait_seconds: float = Field(0.0, ge=0, description="how long a second run waits for the lock")
-    database_patience_seconds: float = Field(120.0, ge=0, description="how long a commit waits for the database")
+    database_patience_seconds: float = Field(
+        120.0, ge=0, description="how long a commit waits for the database"
+    )
 
     # money
     api_model: str = Field("gpt-4o-mini", description="model of the counterfactual cost")
     api_key: SecretStr | None = None
-    gpu_kind: str | None = Field(None, description="entry of the catalogue; default: found by nvidia-smi, else cpu")
-    gpu_usd_per_hour: Decimal | None = Field(None, ge=0, description="your own rate; default: the catalogue's")
+    gpu_kind: str | None = Field(
+        None, description="entry of the catalogue; default: found by nvidia-smi, else cpu"
+    )
+    gpu_usd_per_hour: Decimal | None = Field(
+        None, ge=0, description="your own rate; default: the catalogue's"
+    )
     billing_mode: Literal["on_demand", "reserved"] = "on_demand"
     billing_increment_seconds: int = Field(1, ge=1)
 

@@ -136,12 +136,13 @@ class VllmEngine:
     def _step(self, llm: "LLM") -> "list[RequestOutput]":
         try:
             with self._clock.busy():
-                return llm.llm_engine.step()
+                outputs: list[RequestOutput] = llm.llm_engine.step()
         except Exception as error:
             # Whatever escapes from a step leaves the engine in an unknown state: all of it means "died".
             self._llm = None
             msg = f"the vLLM engine died: {one_line(error)}"
             raise EngineDied(msg) from error
+        return outputs
 
     def _abort(self, llm: "LLM", request_ids: list[str]) -> None:
         llm.llm_engine.abort_request(request_ids)

@@ -83,6 +83,7 @@ class VllmOptions:
             "enable_prefix_caching": True,
             "seed": self.seed,
             "max_logprobs": 128,
+            "use_tqdm_on_load": False,
             "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
             "enable_lora": self.lora_adapter is not None,
         }
@@ -101,7 +102,10 @@ def model_name(settings: Settings) -> str:
         name = Path(settings.model).resolve().name
     else:
         name = settings.model
-    parts = [name, settings.model_revision and f"@{settings.model_revision}"]
-    parts += [settings.quantization and f"[{settings.quantization}]"]
-    parts += [settings.lora_adapter and f"+{settings.lora_adapter.name}"]
-    return "".join(part for part in parts if part)
+    if settings.model_revision:
+        name += f"@{settings.model_revision}"
+    if settings.quantization:
+        name += f"[{settings.quantization}]"
+    if settings.lora_adapter:
+        name += f"+{settings.lora_adapter.name}"
+    return name

@@ -1,0 +1,93 @@
+"""Runs a flow from the terminal: in this process, with a progress bar, on Prefect's embedded server."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from flows.surroundings import read_settings
+from flows.workloads import workload_flow
+from models import workloads
+from models.errors import BreakevenError
+from models.run import Progress as RunProgress
+from models.run import RunResult
+from tasks.artifacts import cost_row
+from tasks.progress import listening
+
+
+def run_here(
+    workload: str,
+    partition: date | None,
+    *,
+    input: str | None,  # noqa: A002  the word that users know it by
+    where: str | None,
+    limit: int | None,
+    rerun: bool,
+) -> int:
+    """Run one partition now and print what came of it. Returns the exit code."""
+    workloads.build(workload, read_settings())  # an unknown name is an error before anything starts
+    with progress_bar():
+        result = workload_flow(workload)(
+            partition=partition, input=input, where=where, limit=limit, rerun=rerun
+        )
+    if not isinstance(result, RunResult):  # a failed flow raises its error when it is called as a function
+        msg = f"the flow ended without a result: {result}"
+        raise BreakevenError(msg)
+    return say(result)
+
+
+def say(result: RunResult) -> int:
+    """Print the end of a run on standard error and where its output lies on standard output."""
+    console = Console(stderr=True, highlight=False)
+    row = cost_row(result)
+    match result.state:
+        case "skipped":
+            console.print(
+                f"{result.workload} {result.partition} is published already; nothing was done "
+                "(--rerun replaces it)"
+            )
+        case "empty":
+            console.print(f"{result.workload} {result.partition}: the input has no record for this day")
+        case "completed":
+            console.print(", ".join(f"{name} {value}" for name, value in row.items() if value != ""))
+    if result.output is not None:
+        print(result.output)
+    return 0
+
+
+@contextmanager
+def progress_bar() -> Iterator[None]:
+    """Show the progress of every run inside the block on standard error, if that is a terminal."""
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar:
+        tasks = {}
+        waiting = bar.add_task("starting (the model is loaded at first need)", total=None, rate="")
+
+        def show(progress: RunProgress) -> None:
+            bar.update(waiting, visible=False)
+            name = f"{progress.workload} {progress.partition}"
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=progress.total, rate="")
+            rate = progress.output_tokens / progress.elapsed_s if progress.elapsed_s > 0 else 0.0
+            bar.update(tasks[name], completed=progress.done, total=progress.total, rate=f"{rate:.0f} tok/s")
+
+        with listening(show):
+            yield

@@ -1,0 +1,245 @@
+"""Commits: a part file, then one transaction with its registration and the ledger lines."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+import stamina
+from pydantic import BaseModel
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session, sessionmaker
+
+from db import leases, ledger, parts, runs
+from db.session import is_disconnect
+from models.accounting import Finished, GpuMeter, LineKeys, ledger_lines
+from models.economics.gpu_time import GpuTime
+from models.errors import DatabaseUnavailable
+from models.ids import new_id
+from models.ledger import LedgerLine
+from models.records import Quarantined, Record
+from models.tokens import ChatTokenCounter
+from tasks.parts import PartRow, write_part
+
+QUEUED_COMMITS = 2
+"""Commits that may wait behind the one being written; more would only hold memory."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one commit makes durable together."""
+
+    rows: list[PartRow] = field(default_factory=list)
+    finished: list[Finished] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.rows) + len(self.quarantined)
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over the commits of one run, for the result and the progress."""
+
+    published: int = 0
+    quarantined: int = 0
+    reused: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    counterfactual_nano: int = 0
+
+    def add(self, batch: Batch, lines: Sequence[LedgerLine]) -> None:
+        """Add one commit."""
+        self.published += len(batch.rows)
+        self.quarantined += len(batch.quarantined)
+        for line in lines:
+            self.reused += line.engine == "reuse"
+            self.input_tokens += line.input_tokens or 0
+            self.cached_tokens += line.cached_tokens or 0
+            self.output_tokens += line.output_tokens or 0
+            self.counterfactual_nano += line.counterfactual_nano or 0
+
+
+@dataclass(frozen=True, slots=True)
+class CommitTarget:
+    """Where the commits of one run go."""
+
+    sessions: sessionmaker[Session]
+    lease: leases.Lease
+    lease_seconds: float
+    version_id: UUID
+    run_id: UUID
+    folder: Path
+    output: type[BaseModel]
+    patience_seconds: float
+
+
+class Committer:
+    """Gathers finished records and commits them from a thread of its own, off the engine's path.
+
+    `add_*` raise whatever a commit raised: `LeaseLost`, `DatabaseUnavailable`, an output error.
+    """
+
+    def __init__(
+        self,
+        target: CommitTarget,
+        keys: LineKeys,
+        counter: ChatTokenCounter,
+        *,
+        lap: Callable[[], GpuTime],
+        records: int,
+        seconds: float,
+    ) -> None:
+        self._target = target
+        self._keys = keys
+        self._counter = counter
+        self._lap = lap
+        self._records = records
+        self._seconds = seconds
+        self._meter = GpuMeter(keys.nano_usd_per_hour)
+        self._batch = Batch()
+        self._batch_since = time.monotonic()
+        self._pending: list[Future[None]] = []
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
+        self.totals = Totals()
+        self.added = 0
+
+    @property
+    def gpu_time(self) -> GpuTime:
+        """GPU time committed so far."""
+        return self._meter.time
+
+    @property
+    def cost_nano(self) -> int:
+        """GPU cost committed so far, nano-dollars."""
+        return self._meter.cost_nano
+
+    def add_answer(self, row: PartRow, finished: Finished) -> None:
+        """Add a record that was answered well."""
+        self._batch.rows.append(row)
+        self._batch.finished.append(finished)
+        self._added()
+
+    def add_quarantined(self, quarantined: Quarantined, finished: Finished | None = None) -> None:
+        """Add a record that is set aside; `finished` is its attempt, if one was made."""
+        self._batch.quarantined.append(quarantined)
+        if finished is not None:
+            self._batch.finished.append(finished)
+        self._added()
+
+    def flush(self) -> None:
+        """Commit what was gathered and wait until everything is durable."""
+        self._submit()
+        self._settle(0)
+
+    def close(self) -> None:
+        """End the thread. Call after `flush`, or to drop what was not committed."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def _added(self) -> None:
+        self.added += 1
+        if len(self._batch) >= self._records or time.monotonic() - self._batch_since >= self._seconds:
+            self._submit()
+
+    def _submit(self) -> None:
+        batch, self._batch = self._batch, Batch()
+        self._batch_since = time.monotonic()
+        if not len(batch):
+            return
+        served_locally = any(item.completion.reuses is None for item in batch.finished)
+        # GPU time without a served record waits for the next commit that has one, so that it is carried.
+        lap = self._lap() if served_locally else GpuTime()
+        lap_nano = self._meter.add(lap)
+        self._settle(QUEUED_COMMITS - 1)
+        self._pending.append(self._thread.submit(self._commit, batch, lap, lap_nano))
+
+    def _settle(self, allowed: int) -> None:
+        """Wait until at most `allowed` commits are under way; raise what a finished one raised."""
+        while self._pending and (len(self._pending) > allowed or self._pending[0].done()):
+            self._pending.pop(0).result()
+
+    def _commit(self, batch: Batch, lap: GpuTime, lap_nano: int) -> None:
+        lines = ledger_lines(batch.finished, lap.total_ns, lap_nano, self._keys, self._counter)
+        part_id = new_id()
+        path = write_part(self._target.folder, part_id, self._target.output, batch.rows, batch.quarantined)
+        with_patience(
+            self._target.patience_seconds,
+            lambda: self._write(part_id, path, batch, lines, lap, lap_nano),
+        )
+        self.totals.add(batch, lines)
+
+    def _write(
+        self,
+        part_id: UUID,
+        path: Path,
+        batch: Batch,
+        lines: list[LedgerLine],
+        lap: GpuTime,
+        lap_nano: int,
+    ) -> None:
+        target = self._target
+        with target.sessions.begin() as session:
+            leases.renew(session, target.lease, target.lease_seconds)
+            ordinals = [row.ordinal for row in batch.rows] + [row.ordinal for row in batch.quarantined]
+            part = parts.Part(
+                part_id,
+                target.version_id,
+                target.run_id,
+                path.name,
+                len(batch),
+                min(ordinals),
+                max(ordinals),
+            )
+            if not parts.register(session, part):
+                return  # the connection broke after the commit had taken place: all is written already
+            ledger.insert_lines(session, lines)
+            runs.add(session, target.run_id, lap, increments(batch, lines, lap_nano))
+            runs.add_quarantined(session, target.run_id, Counter(item.reason for item in batch.quarantined))
+
+
+def increments(batch: Batch, lines: Sequence[LedgerLine], lap_nano: int) -> runs.Increments:
+    """Sum what one commit adds to its run's row."""
+    totals = Totals()
+    totals.add(batch, lines)
+    return runs.Increments(
+        gpu_cost_nano=lap_nano,
+        records=len(batch),
+        published=totals.published,
+        quarantined=totals.quarantined,
+        reused=totals.reused,
+        input_tokens=totals.input_tokens,
+        cached_tokens=totals.cached_tokens,
+        output_tokens=totals.output_tokens,
+        counterfactual_nano=totals.counterfactual_nano,
+    )
+
+
+Result = TypeVar("Result")
+
+
+def with_patience(seconds: float, write: Callable[[], Result]) -> Result:
+    """Run a transaction, again while the database is away, for at most `seconds`.
+
+    Raises `DatabaseUnavailable` when patience ends, and at once whatever another try cannot mend.
+    """
+    try:
+        for attempt in stamina.retry_context(
+            on=is_disconnect, timeout=max(seconds, 0.001), attempts=None, wait_max=5.0
+        ):
+            with attempt:
+                return write()
+    except (DBAPIError, PoolTimeout) as error:
+        if not is_disconnect(error):
+            raise
+        msg = (
+            f"the ledger's database did not answer for {seconds:.0f} s ({type(error).__name__}); what was "
+            "committed before is kept, the same command finishes the rest"
+        )
+        raise DatabaseUnavailable(msg) from error
+    raise AssertionError  # pragma: no cover  the loop returns or raises

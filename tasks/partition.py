@@ -1,0 +1,78 @@
+"""One run of one partition: prepare, infer, publish; and what becomes of it when that fails."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Literal
+
+from sqlalchemy.exc import DBAPIError
+
+from db import runs
+from models.errors import BreakevenError, EngineError, Interrupted, LeaseLost
+from models.run import RunResult
+from models.settings import Settings
+from tasks.engine import shared_engine
+from tasks.infer import infer
+from tasks.lease import kept
+from tasks.plan import Plan, Request, give_back, prepare
+from tasks.publish import publish
+
+log = logging.getLogger(__name__)
+
+
+def run_partition(
+    workload: str,
+    partition: date,
+    *,
+    settings: Settings,
+    input: str | None = None,  # noqa: A002  the word that users know it by
+    where: str | None = None,
+    limit: int | None = None,
+    rerun: bool = False,
+) -> RunResult:
+    """Run one workload over one partition and publish it.
+
+    What a killed run had committed is not done again. Raises the errors of `models.errors`; whatever
+    had finished by then is committed, and the run's row says how it ended.
+    """
+    plan = prepare(Request(workload, partition, input, where, limit, rerun), settings)
+    if isinstance(plan, RunResult):
+        return plan
+    with closed(plan), shared_engine(settings) as engine:
+        try:
+            with kept(plan.sessions, plan.lease, settings.lease_seconds) as lost:
+                inferred = infer(plan, engine, lost)
+        except EngineError:
+            engine.discard()
+            raise
+        return publish(plan, inferred)
+
+
+@contextmanager
+def closed(plan: Plan) -> Iterator[None]:
+    """See that a run which does not complete is closed as failed or interrupted, and its lease freed."""
+    try:
+        yield
+    except LeaseLost:  # the new owner has closed our row already
+        raise
+    except Interrupted as error:
+        _close(plan, "interrupted", str(error))
+        raise
+    except BreakevenError as error:
+        _close(plan, "failed", str(error))
+        raise
+    except BaseException as error:
+        # A defect, or Prefect's own way of stopping: the row names the kind, never a record's text.
+        _close(plan, "failed", type(error).__name__)
+        raise
+
+
+def _close(plan: Plan, state: Literal["failed", "interrupted"], error: str) -> None:
+    try:
+        with plan.sessions.begin() as session:
+            runs.finish(session, plan.keys.run_id, state, error=error)
+        give_back(plan.sessions, plan.lease)
+    except (DBAPIError, BreakevenError) as failure:
+        # The lease expires by itself, and the next run closes this row.
+        log.warning("the run's end could not be written: %s", type(failure).__name__)

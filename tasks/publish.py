@@ -1,0 +1,66 @@
+"""Publishing: the registered parts become the partition, under the lease, in one rename."""
+
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from db import leases, partitions, runs
+from models.run import RunResult
+from tasks.commit import with_patience
+from tasks.infer import Inferred
+from tasks.merge import publish as merge
+from tasks.parts import remove_parts
+from tasks.plan import Plan
+
+
+@task(name="publish", cache_policy=NO_CACHE)
+def publish(plan: Plan, inferred: Inferred) -> RunResult:
+    """Publish the partition and close the run.
+
+    The lease is renewed inside the transaction that publishes (it fences: a run that lost it raises
+    `LeaseLost` and renames nothing). A crash between the rename and the commit does no harm: the next
+    run finds all parts registered and publishes the same files again.
+    """
+    paths = plan.registered_parts()
+
+    def write() -> tuple[Path, int, int]:
+        with plan.sessions.begin() as session:
+            leases.renew(session, plan.lease, plan.settings.lease_seconds)
+            done = merge(
+                paths,
+                plan.target,
+                plan.workload.output,
+                {
+                    "engine": "vllm",
+                    "model": plan.model,
+                    "prompt_version": plan.workload.prompt_version,
+                },
+            )
+            partitions.publish(
+                session, plan.version_id, str(done.path), records=done.records, quarantined=done.quarantined
+            )
+            runs.finish(session, plan.keys.run_id, "completed")
+            leases.release(session, plan.lease)
+        return done.path, done.records, done.quarantined
+
+    output, records, quarantined = with_patience(plan.settings.database_patience_seconds, write)
+    remove_parts(paths)
+    totals = inferred.totals
+    return RunResult(
+        plan.workload.name,
+        plan.partition,
+        "completed",
+        run_id=plan.keys.run_id,
+        output=str(output),
+        records=records + quarantined,
+        published=records,
+        quarantined=quarantined,
+        reused=totals.reused,
+        input_tokens=totals.input_tokens,
+        cached_tokens=totals.cached_tokens,
+        output_tokens=totals.output_tokens,
+        gpu_ns=inferred.gpu_ns,
+        cost_nano=inferred.cost_nano,
+        counterfactual_nano=totals.counterfactual_nano,
+    )
