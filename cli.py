@@ -2,13 +2,13 @@
 
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Literal
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, validators
 
+from flows.quiet import quiet_libraries
 from models.errors import BreakevenError, UsageError
 
 Format = Literal["table", "csv", "json", "parquet"]
@@ -48,21 +48,6 @@ def complain(message: str, code: int) -> int:
     return code
 
 
-def quiet_libraries() -> None:
-    """Keep the libraries' own logs off the terminal unless the user asked for them by name."""
-    for name, value in (
-        ("PREFECT_LOGGING_LEVEL", "CRITICAL"),
-        ("PREFECT_SERVER_ANALYTICS_ENABLED", "false"),
-        ("VLLM_LOGGING_LEVEL", "ERROR"),
-        ("VLLM_CONFIGURE_LOGGING", "1"),
-        ("TORCH_CPP_LOG_LEVEL", "ERROR"),
-        ("PYTHONWARNINGS", "ignore"),
-    ):
-        os.environ.setdefault(name, value)
-    if not sys.warnoptions and os.environ["PYTHONWARNINGS"] == "ignore":
-        warnings.simplefilter("ignore")
-
-
 @app.command
 def doctor() -> int:
     """Check GPU, vLLM, model, database, Prefect API, API key and prices; say what to do about each."""
@@ -84,7 +69,7 @@ def run(
     date: date | None = None,
     input: str | None = None,
     where: str | None = None,
-    limit: int | None = None,
+    limit: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     rerun: bool = False,
 ) -> int:
     """Run one workload over one partition, here and now.
@@ -110,6 +95,7 @@ def run(
 
 
 Since = Annotated[date | None, Parameter(help="First day (UTC), inclusive.")]
+Limit = Annotated[int, Parameter(help="Rows at most.", validator=validators.Number(gte=1))]
 Until = Annotated[date | None, Parameter(help="Last day (UTC), inclusive.")]
 
 
@@ -117,27 +103,27 @@ Until = Annotated[date | None, Parameter(help="Last day (UTC), inclusive.")]
 def summary(
     *,
     by: Annotated[str, Parameter(help=f"Comma-separated: {', '.join(BY)}.")] = "workload",
+    workload: str | None = None,
+    engine: str | None = None,
+    model: str | None = None,
     since: Since = None,
     until: Until = None,
-    workload: str | None = None,
     format: Format = "table",
 ) -> None:
     """Sum attempts, records, tokens, cost and counterfactual cost."""
-    from db import ledger as lines
     from flows.surroundings import read_settings
-    from tasks.ledger import open_ledger
-    from tasks.output import write_rows
+    from tasks.ledger import show_summary
 
-    columns = [column.strip() for column in by.split(",") if column.strip()]
-    if unknown := [column for column in columns if column not in BY]:
-        msg = f"cannot sum by {', '.join(unknown)}; choose from {', '.join(BY)}"
-        raise UsageError(msg)
-    with open_ledger(read_settings()) as session:
-        rows = lines.summary(
-            session, columns, since=day_start(since), until=day_end(until), workload=workload
-        )
-    sums = ["attempts", "records", "input_tokens", "cached_tokens", "output_tokens", "cost_usd"]
-    write_rows(rows, [*columns, *sums, "counterfactual_usd"], format)
+    show_summary(
+        read_settings(),
+        [column.strip() for column in by.split(",") if column.strip()],
+        output_format=format,
+        workload=workload,
+        engine=engine,
+        model=model,
+        since=day_start(since),
+        until=day_end(until),
+    )
 
 
 @ledger.command
@@ -147,25 +133,22 @@ def runs(
     state: Literal["running", "completed", "failed", "interrupted"] | None = None,
     since: Since = None,
     until: Until = None,
-    limit: int = 50,
+    limit: Limit = 50,
     format: Format = "table",
 ) -> None:
     """List runs, the newest first."""
-    from db import runs as db_runs
     from flows.surroundings import read_settings
-    from tasks.ledger import RUN_COLUMNS, open_ledger
-    from tasks.output import write_rows
+    from tasks.ledger import show_runs
 
-    with open_ledger(read_settings()) as session:
-        rows = db_runs.list_runs(
-            session,
-            workload=workload,
-            state=state,
-            since=day_start(since),
-            until=day_end(until),
-            limit=limit,
-        )
-    write_rows(rows, RUN_COLUMNS, format)
+    show_runs(
+        read_settings(),
+        limit=limit,
+        output_format=format,
+        workload=workload,
+        state=state,
+        since=day_start(since),
+        until=day_end(until),
+    )
 
 
 @ledger.command
@@ -173,29 +156,28 @@ def lines(
     *,
     workload: str | None = None,
     engine: str | None = None,
+    model: str | None = None,
     outcome: str | None = None,
     since: Since = None,
     until: Until = None,
-    limit: int = 50,
+    limit: Limit = 50,
     format: Format = "table",
 ) -> None:
     """List ledger lines, the newest first."""
-    from db import ledger as db_ledger
     from flows.surroundings import read_settings
-    from tasks.ledger import LINE_COLUMNS, open_ledger
-    from tasks.output import write_rows
+    from tasks.ledger import show_lines
 
-    with open_ledger(read_settings()) as session:
-        rows = db_ledger.lines(
-            session,
-            workload=workload,
-            engine=engine,
-            outcome=outcome,
-            since=day_start(since),
-            until=day_end(until),
-            limit=limit,
-        )
-    write_rows(rows, LINE_COLUMNS, format)
+    show_lines(
+        read_settings(),
+        limit=limit,
+        output_format=format,
+        workload=workload,
+        engine=engine,
+        model=model,
+        outcome=outcome,
+        since=day_start(since),
+        until=day_end(until),
+    )
 
 
 def day_start(day: date | None) -> datetime | None:

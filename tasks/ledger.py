@@ -1,14 +1,18 @@
-"""Opens the ledger for reading."""
+"""Asks the ledger and prints the answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Unpack
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from db.ledger import LineFilters, lines, summary
+from db.runs import RunFilters, list_runs
 from db.session import make_engine, readers, require_migrated
 from models.errors import DatabaseUnavailable
 from models.settings import Settings
+from tasks.output import Format, write_rows
 
 RUN_COLUMNS = (
     "id",
@@ -61,6 +65,37 @@ LINE_COLUMNS = (
     "answer_hash",
 )
 
+RUN_TABLE = (
+    "workload",
+    "partition",
+    "state",
+    "started_at",
+    "model",
+    "records",
+    "published",
+    "quarantined",
+    "reused",
+    "input_tokens",
+    "output_tokens",
+    "gpu_cost_usd",
+    "counterfactual_usd",
+    "error",
+)
+LINE_TABLE = (
+    "workload",
+    "record_key",
+    "attempt",
+    "at",
+    "route",
+    "outcome",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "cost_usd",
+    "counterfactual_usd",
+)
+"""What people see; programs get every column."""
+
 
 @contextmanager
 def open_ledger(settings: Settings) -> Iterator[Session]:
@@ -75,3 +110,45 @@ def open_ledger(settings: Settings) -> Iterator[Session]:
         raise DatabaseUnavailable(msg) from error
     finally:
         engine.dispose()
+
+
+SUMS = (
+    "attempts",
+    "records",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "cost_usd",
+    "counterfactual_usd",
+)
+
+
+def show_summary(
+    settings: Settings,
+    by: Sequence[str],
+    *,
+    output_format: Format = "table",
+    **filters: Unpack[LineFilters],
+) -> None:
+    """Print sums over the ledger's lines. Raises `UsageError` for an unknown column."""
+    with open_ledger(settings) as session:
+        rows = summary(session, by, **filters)
+    write_rows(rows, [*by, *SUMS], output_format)
+
+
+def show_runs(
+    settings: Settings, *, limit: int, output_format: Format, **filters: Unpack[RunFilters]
+) -> None:
+    """Print runs, the newest first."""
+    with open_ledger(settings) as session:
+        rows = list_runs(session, limit=limit, **filters)
+    write_rows(rows, RUN_TABLE if output_format == "table" else RUN_COLUMNS, output_format)
+
+
+def show_lines(
+    settings: Settings, *, limit: int, output_format: Format, **filters: Unpack[LineFilters]
+) -> None:
+    """Print ledger lines, the newest first."""
+    with open_ledger(settings) as session:
+        rows = lines(session, limit=limit, **filters)
+    write_rows(rows, LINE_TABLE if output_format == "table" else LINE_COLUMNS, output_format)

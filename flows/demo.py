@@ -1,0 +1,50 @@
+"""`make demo`: one nightly flow over the bundled samples, then what it came to."""
+
+import os
+import sys
+from datetime import date
+
+from flows.quiet import quiet_libraries
+
+LAST_DAY = date(2026, 11, 3)
+DAYS = 3
+SAMPLES = {
+    "ENRICHMENT": "samples/enrichment",
+    "SENTIMENT": "samples/sentiment.jsonl",
+    "CLASSIFICATION": "samples/classification.csv",
+}
+BY = ("workload", "engine", "model", "route")
+
+
+def demo() -> int:
+    """Run the samples through the real engine and show the ledger. Returns the exit code."""
+    quiet_libraries()
+    from rich.console import Console  # noqa: PLC0415  the libraries are quiet from here on
+
+    from flows.nightly import nightly  # noqa: PLC0415
+    from flows.surroundings import PROJECT, read_settings  # noqa: PLC0415
+    from flows.terminal import progress_bar  # noqa: PLC0415
+    from models.errors import BreakevenError  # noqa: PLC0415
+    from tasks.ledger import show_summary  # noqa: PLC0415
+
+    console = Console(stderr=True, highlight=False)
+    for workload, path in SAMPLES.items():
+        os.environ[f"BREAKEVEN_WORKLOADS__{workload}__INPUT"] = str(PROJECT / path)
+    console.print("demo: the nightly flow over the bundled samples, three days of three workloads")
+    try:
+        settings = read_settings()
+        with progress_bar():
+            results = nightly(partition=LAST_DAY, days=DAYS, workloads=[name.lower() for name in SAMPLES])
+    except BreakevenError as error:
+        console.print(f"error: {error}")
+        return error.exit_code
+    console.print("\nThe cost ledger (breakeven ledger summary --by workload,engine,model,route):")
+    show_summary(settings, BY)
+    console.print("Outputs, one file a partition:")
+    for result in results:
+        print(f"  {result.output}  ({result.state})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(demo())
