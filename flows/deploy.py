@@ -64,6 +64,7 @@ def silent_run_automation() -> AutomationCore:
     ends = ("Completed", "Failed", "Cancelled", "Crashed")
     return AutomationCore(
         name=AUTOMATION,
+        enabled=True,
         description="Frees the GPU's slot when the machine of a run is gone.",
         trigger=EventTrigger(
             after={heartbeat},
@@ -105,8 +106,8 @@ def deploy_all() -> None:
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     done = subprocess.run(command, cwd=PROJECT, check=False, capture_output=True, text=True)  # noqa: S603  our own words
     if done.returncode:
-        sys.stderr.write(done.stdout + done.stderr)
-        msg = f"prefect deploy ended with code {done.returncode}; its words are above"
+        said = (done.stdout + done.stderr).strip().splitlines() or ["nothing was said"]
+        msg = f"`prefect deploy --all` failed: {said[-1].strip()}"
         raise BreakevenError(msg)
 
 

@@ -9,7 +9,6 @@ from functools import cache
 from typing import Protocol
 
 from prefect import Flow, State, flow, runtime
-from tasks.partition import run_partition
 
 from flows.ending import ended
 from flows.partitions import chosen, run_name
@@ -20,6 +19,7 @@ from models.run import RunResult
 from models.settings import Settings
 from tasks.artifacts import artifact_key, cost_row, progress_artifact, publish_cost_table
 from tasks.engine import shared_engine
+from tasks.partition import run_partition
 
 
 class RunPartition(Protocol):

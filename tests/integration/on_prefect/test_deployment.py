@@ -1,0 +1,180 @@
+"""From `make deploy` to published rows: a real server, a real process worker, the real engine."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolUpdate
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.states import Cancelling
+from pydantic import BaseModel
+
+from flows.deploy import AUTOMATION, POOL, silent_run_automation
+
+PROJECT = Path(__file__).resolve().parents[3]
+RUN_SECONDS = 400.0
+ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+VOLATILE = {"created", "updated", "last_polled", "status"}
+
+
+def make_deploy(env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Do what `make deploy` does."""
+    command = [sys.executable, "-m", "flows.deploy"]
+    return subprocess.run(command, env=env, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+
+def without_times(value: Any) -> Any:  # noqa: ANN401  JSON
+    """Drop the keys that say when something was touched."""
+    if isinstance(value, dict):
+        return {key: without_times(one) for key, one in value.items() if key not in VOLATILE}
+    return [without_times(one) for one in value] if isinstance(value, list) else value
+
+
+def what_stands(api: SyncPrefectClient) -> dict[str, Any]:
+    """Read all that a deploy is about, ids included."""
+    deployments = sorted(api.read_deployments(), key=lambda one: one.name)
+    everything: dict[str, Sequence[BaseModel]] = {
+        "pool": [api.read_work_pool(POOL)],
+        "deployments": deployments,
+        "automations": api.read_automations(),
+    }
+    return {
+        kind: [without_times(one.model_dump(mode="json")) for one in there]
+        for kind, there in everything.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def deployed(server: str, prefect_env: dict[str, str]) -> dict[str, str]:
+    """Deploy to the server; return the environment that was used."""
+    assert prefect_env["PREFECT_API_URL"] == server
+    done = make_deploy(prefect_env)
+    assert done.returncode == 0, done.stderr
+    return prefect_env
+
+
+def trigger(api: SyncPrefectClient, deployment: str, **parameters: object) -> FlowRun:
+    """Ask for a run of a deployment now."""
+    there = api.read_deployment_by_name(deployment)
+    return api.create_flow_run_from_deployment(there.id, parameters=parameters)
+
+
+def wait_for(api: SyncPrefectClient, run: FlowRun, log: Path, *kinds: str) -> FlowRun:
+    """Wait until a flow run is in a state of one of these types."""
+    deadline = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < deadline:
+        run = api.read_flow_run(run.id)
+        if run.state is not None and run.state.type.value in kinds:
+            return run
+        time.sleep(0.3)
+    pytest.fail(f"{run.name} stayed {run.state}:\n{log.read_text()[-4000:]}")
+
+
+def test_a_second_deploy_changes_nothing(deployed: dict[str, str], api: SyncPrefectClient) -> None:
+    """Same ids, same schedules, no second automation."""
+    first = what_stands(api)
+    assert make_deploy(deployed).returncode == 0
+    assert what_stands(api) == first
+
+
+@pytest.mark.usefixtures("deployed")
+def test_what_prefect_yaml_says_stands(api: SyncPrefectClient) -> None:
+    """One slot on the GPU, the night scheduled, the single workloads ready but inactive."""
+    pool = api.read_work_pool(POOL)
+    assert (pool.type, pool.concurrency_limit) == ("process", 1)
+    schedules = {one.name: one.schedules for one in api.read_deployments()}
+    assert {name: [schedule.active for schedule in there] for name, there in schedules.items()} == {
+        "nightly": [True],
+        "enrichment": [False],
+        "sentiment": [False],
+        "classification": [False],
+    }
+    for (schedule,) in schedules.values():
+        assert isinstance(schedule.schedule, CronSchedule)
+        assert schedule.schedule.timezone == "UTC"
+    for one in api.read_deployments():
+        assert one.work_pool_name == POOL
+        assert int(one.job_variables["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) >= 30
+        assert str(PROJECT) not in one.model_dump_json()
+    assert [one.name for one in api.read_automations()] == [AUTOMATION]
+
+
+def test_deploy_sets_right_what_was_changed(deployed: dict[str, str], api: SyncPrefectClient) -> None:
+    """A changed limit, an automation that was edited and one made twice are as they should be again."""
+    before = what_stands(api)
+    api.update_work_pool(POOL, WorkPoolUpdate(concurrency_limit=7))
+    (automation,) = api.read_automations()
+    edited = silent_run_automation().model_copy(update={"enabled": False})
+    api.update_automation(automation.id, edited)
+    api.create_automation(edited)
+    assert make_deploy(deployed).returncode == 0
+    after = what_stands(api)
+    assert (after["pool"], after["deployments"]) == (before["pool"], before["deployments"])
+    (restored,) = api.read_automations()
+    assert restored.enabled
+
+
+@pytest.mark.parametrize("configured", [False, True])
+def test_without_an_api_deploy_says_what_to_start(
+    prefect_env: dict[str, str], dead_url: str, configured: bool
+) -> None:
+    """One line, no traceback, and no temporary server that would forget the deployments."""
+    done = make_deploy(prefect_env | {"PREFECT_API_URL": dead_url if configured else ""})
+    assert done.returncode == 2
+    assert "make server" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.engine
+def test_a_deployment_run_publishes_and_accounts(
+    deployed: dict[str, str], api: SyncPrefectClient, worker: Path, worker_folder: Path
+) -> None:
+    """A cancelled run frees the slot; the next one runs the real engine, publishes, and is accounted for."""
+    assert deployed
+    cancelled = trigger(api, "sentiment/sentiment", partition="2026-11-01")
+    wait_for(api, cancelled, worker, "RUNNING")
+    api.set_flow_run_state(cancelled.id, Cancelling(), force=True)
+    run = trigger(api, "sentiment/sentiment", partition="2026-11-01")
+    assert wait_for(api, cancelled, worker, *ENDS).state_name == "Cancelled"
+    ended = wait_for(api, run, worker, *ENDS)
+    assert ended.state_name == "Completed", worker.read_text()[-4000:]
+    assert ended.name == "sentiment 2026-11-01"
+    check_published(worker_folder, ended)
+
+
+def check_published(folder: Path, flow_run: FlowRun) -> None:
+    """Every sample of the day is published or quarantined, and every published one has its ledger line."""
+    lines = (PROJECT / "samples" / "sentiment.jsonl").read_text().splitlines()
+    times = [datetime.fromisoformat(json.loads(line)["timestamp"]) for line in lines if line]
+    samples = sum(at.astimezone(UTC).date().isoformat() == "2026-11-01" for at in times)
+
+    partition = folder / "out" / "sentiment" / "date=2026-11-01"
+    published = pl.read_parquet(partition / "records.parquet", hive_partitioning=False)[
+        "record_key"
+    ].to_list()
+    quarantined = pl.read_parquet(partition / "quarantine.parquet", hive_partitioning=False).height
+    assert len(published) + quarantined == samples > quarantined
+    with closing(sqlite3.connect(folder / "ledger.db")) as ledger:
+        accounted = ledger.execute(
+            "SELECT record_key, run_id, input_tokens, cost_nano FROM ledger_lines"
+        ).fetchall()
+        run = ledger.execute(
+            "SELECT id, input_tokens, gpu_cost_nano, published FROM runs WHERE flow_run_id = ?",
+            [str(flow_run.id)],
+        ).fetchone()
+    assert sorted(line[0] for line in accounted) == sorted(published)
+    assert {line[1] for line in accounted} == {run[0]}
+    assert run[1] == sum(line[2] or 0 for line in accounted) > 0
+    assert run[2] == sum(line[3] for line in accounted) > 0
+    assert run[3] == len(published)
