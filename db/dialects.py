@@ -30,7 +30,9 @@ def insert_new(session: Session, row: type[Base], values: Mapping[str, Any], key
     """
     table: Table = row.metadata.tables[row.__tablename__]
     build = postgresql.insert if is_postgresql(session) else sqlite.insert
-    return changed(session, build(table).values(values).on_conflict_do_nothing(index_elements=key)) == 1
+    statement = build(table).values(values).on_conflict_do_nothing(index_elements=key)
+    # a returned row says it; the row count does not, once SQLAlchemy asks for the new key by itself
+    return session.execute(statement.returning(table.c[key[0]])).first() is not None
 
 
 def clock(session: Session) -> datetime:

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
@@ -21,6 +22,9 @@ def postgres_server() -> Iterator[PostgresServer]:
     folder = Path(tempfile.mkdtemp(prefix="bkpg"))
     folder.chmod(0o755)  # the server runs as another user where we are root
     server = get_server(folder / "data", cleanup_mode="stop")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")  # a power cut is the one thing no test makes
+        connection.execute("SELECT pg_reload_conf()")
     yield server
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
@@ -28,14 +32,18 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def make_postgres_url(postgres_server: PostgresServer) -> Callable[[], str]:
-    """Return a factory: each call makes a fresh, empty database and returns its SQLAlchemy URL."""
+    """Return a factory: each call makes a fresh, empty place for tables and returns its SQLAlchemy URL.
+
+    It is a schema of its own, which is made a hundred times faster than a database of its own.
+    """
 
     def make() -> str:
         name = f"test_{uuid4().hex}"
         with psycopg.connect(postgres_server.get_uri(), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0'.encode())
-        return str(postgres_server.get_uri(database=name)).replace(
-            "postgresql://", "postgresql+psycopg://", 1
+            connection.execute(f"CREATE SCHEMA {name}".encode())
+        url = make_url(str(postgres_server.get_uri())).set(drivername="postgresql+psycopg")
+        return url.update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(
+            hide_password=False
         )
 
     return make
@@ -43,7 +51,7 @@ def make_postgres_url(postgres_server: PostgresServer) -> Callable[[], str]:
 
 @pytest.fixture(scope="session")
 def postgres_url(make_postgres_url: Callable[[], str]) -> str:
-    """URL of one PostgreSQL database that the whole session shares."""
+    """URL of one empty PostgreSQL ledger-to-be that the whole session shares."""
     return make_postgres_url()
 
 

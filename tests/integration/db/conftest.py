@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from ledger_lines import Keys, seed
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from db.session import make_engine, migrate, sessions
+from tests.integration.db.ledger_lines import Keys, seed
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ledger_lines import AT, Keys, line, seed
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
@@ -17,6 +17,7 @@ from db.session import readers
 from models.errors import UsageError
 from models.ids import new_id
 from models.ledger import LedgerLine
+from tests.integration.db.ledger_lines import AT, Keys, line, seed
 
 BIG = st.none() | st.integers(0, 2**63 - 1)
 COUNT = st.none() | st.integers(0, 2**31 - 1)
@@ -24,7 +25,7 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 
 @st.composite
-def changes(draw: st.DrawFn) -> dict[str, object]:
+def changes(draw: st.DrawFn) -> dict[str, Any]:
     """Draw field values that the ledger must keep, keys aside."""
     cached, fresh = draw(st.integers(0, 2**30)), draw(st.integers(0, 2**30))
     return {
@@ -56,7 +57,7 @@ def changes(draw: st.DrawFn) -> dict[str, object]:
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example starts a run of its own
 )
 def test_lines_come_back_as_they_went_in(
-    make_session: sessionmaker[Session], drawn: list[dict[str, object]]
+    make_session: sessionmaker[Session], drawn: list[dict[str, Any]]
 ) -> None:
     """Every field of every line survives the database exactly, also times of other zones and big integers."""
     with make_session.begin() as session:
@@ -93,7 +94,7 @@ def test_a_line_is_there_once(make_session: sessionmaker[Session], keys: Keys) -
     ],
 )
 def test_impossible_lines_are_refused(
-    make_session: sessionmaker[Session], keys: Keys, wrong: dict[str, object]
+    make_session: sessionmaker[Session], keys: Keys, wrong: dict[str, Any]
 ) -> None:
     """Negative costs, costs without a rate and keys of nothing cannot be stored."""
     with pytest.raises(IntegrityError), make_session.begin() as session:
@@ -149,7 +150,7 @@ def _mixed(keys: Keys) -> list[LedgerLine]:
 
 @pytest.fixture
 def mixed(make_session: sessionmaker[Session], keys: Keys) -> Keys:
-    """A ledger with the four lines of `_mixed`."""
+    """Fill a ledger with the four lines of `_mixed`."""
     with make_session.begin() as session:
         ledger.insert_lines(session, _mixed(keys))
     return keys

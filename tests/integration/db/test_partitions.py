@@ -1,0 +1,106 @@
+"""One open and one published version of a partition at a time."""
+
+from uuid import UUID
+
+import pytest
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, sessionmaker
+
+from db import partitions
+from db.tables import PartitionVersionRow
+from models.errors import UsageError
+from models.ids import new_id
+from tests.integration.db.ledger_lines import DAY
+
+Sessions = sessionmaker[Session]
+
+
+def _open(
+    make_session: Sessions, fingerprint: str = "f", *, rerun: bool = False
+) -> partitions.PartitionVersion:
+    with make_session.begin() as session:
+        return partitions.open_version(session, "sentiment", DAY, fingerprint, rerun=rerun)
+
+
+def _publish(make_session: Sessions, version_id: UUID, path: str = "out/1.parquet") -> None:
+    with make_session.begin() as session:
+        partitions.publish(session, version_id, path, 10, 2)
+
+
+def _published(make_session: Sessions) -> partitions.PartitionVersion | None:
+    with make_session.begin() as session:
+        return partitions.find_published(session, "sentiment", DAY)
+
+
+def test_an_open_version_is_continued(make_session: Sessions) -> None:
+    """A killed run's version goes on with the same settings."""
+    assert _open(make_session) == _open(make_session)
+
+
+def test_other_settings_abandon_an_open_version(make_session: Sessions) -> None:
+    """Answers of two prompts are never mixed in one version."""
+    first, second = _open(make_session, "f"), _open(make_session, "g")
+    assert (first.version, second.version) == (1, 2)
+    with pytest.raises(UsageError, match="abandoned"):
+        _publish(make_session, first.id)
+
+
+def test_a_published_partition_is_not_run_again(make_session: Sessions) -> None:
+    """The same settings return the published version with all it holds."""
+    version = _open(make_session)
+    assert _published(make_session) is None
+    _publish(make_session, version.id)
+    again = _open(make_session)
+    assert again == _published(make_session)
+    assert (again.state, again.output_path, again.records, again.quarantined) == (
+        "published",
+        "out/1.parquet",
+        10,
+        2,
+    )
+    assert again.published_at is not None
+    assert again.published_at.tzinfo is not None
+
+
+def test_a_partition_published_with_other_settings_needs_rerun(make_session: Sessions) -> None:
+    """Nothing published is replaced by accident."""
+    _publish(make_session, _open(make_session, "f").id)
+    with pytest.raises(UsageError, match="--rerun replaces it"):
+        _open(make_session, "g")
+
+
+@pytest.mark.parametrize("fingerprint", ["f", "g"])
+def test_rerun_supersedes_when_it_publishes(make_session: Sessions, fingerprint: str) -> None:
+    """The old version stays published until the new one is; then there is one published version."""
+    first = _open(make_session, "f")
+    _publish(make_session, first.id)
+    second = _open(make_session, fingerprint, rerun=True)
+    assert second.version == 2
+    assert _open(make_session, fingerprint, rerun=True) == second  # a killed rerun is continued
+    assert _published(make_session) == _open(make_session, "f")
+    _publish(make_session, second.id, "out/2.parquet")
+    now = _published(make_session)
+    assert now is not None
+    assert (now.id, now.output_path) == (second.id, "out/2.parquet")
+    with pytest.raises(UsageError, match="superseded"):
+        _publish(make_session, first.id)
+
+
+def test_publishing_twice_changes_nothing(make_session: Sessions) -> None:
+    """A commit that is retried after a lost connection is harmless."""
+    version = _open(make_session)
+    _publish(make_session, version.id)
+    before = _published(make_session)
+    _publish(make_session, version.id, "elsewhere")
+    assert _published(make_session) == before
+
+
+@pytest.mark.parametrize("state", ["open", "published"])
+def test_the_database_refuses_a_second_one(make_session: Sessions, state: str) -> None:
+    """Even code that forgot the lease cannot open or publish two versions."""
+    values = {"workload": "sentiment", "partition": DAY, "fingerprint": "f", "state": state}
+    with make_session.begin() as session:
+        session.execute(insert(PartitionVersionRow).values(id=new_id(), version=1, **values))
+    with pytest.raises(IntegrityError), make_session.begin() as session:
+        session.execute(insert(PartitionVersionRow).values(id=new_id(), version=2, **values))
