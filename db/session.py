@@ -19,6 +19,7 @@ EXAMPLES = "sqlite:///breakeven.db or postgresql://user@host/database"
 # What PostgreSQL says while it restarts, is out of connections, or chose us as a deadlock's victim.
 PASSING_SQLSTATES = ("08", "40", "53", "57P", "55P03")
 PASSING_SQLITE_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+SQLITE_OPTIONS: dict[str, Any] = {"timeout": sqlite.BUSY_SECONDS}
 POSTGRES_OPTIONS: dict[str, Any] = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
@@ -35,10 +36,10 @@ def make_engine(url: str) -> Engine:
     """
     parsed = _parse(url)
     if parsed.drivername == "sqlite":
-        engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": sqlite.BUSY_SECONDS})
+        engine = create_engine(parsed, hide_parameters=True, connect_args=_options(parsed, SQLITE_OPTIONS))
         sqlite.listen(engine)
         return engine
-    options = {name: value for name, value in POSTGRES_OPTIONS.items() if name not in parsed.query}
+    options = _options(parsed, POSTGRES_OPTIONS)
     return create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=options)
 
 
@@ -140,6 +141,11 @@ def _parse(url: str) -> URL:
         msg = "the ledger needs a file that stays; use for example sqlite:///breakeven.db"
         raise UsageError(msg)
     return parsed.set(drivername="sqlite")
+
+
+def _options(url: URL, defaults: dict[str, Any]) -> dict[str, Any]:
+    """Take our defaults where the URL's own query says nothing."""
+    return {name: value for name, value in defaults.items() if name not in url.query}
 
 
 def _revision(engine: Engine) -> str | None:

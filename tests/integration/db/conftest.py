@@ -1,6 +1,6 @@
 """A migrated ledger on both databases."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import Engine
@@ -30,3 +30,14 @@ def keys(make_session: sessionmaker[Session]) -> Keys:
     """Keys of a ledger with a prompt, a model, a price, a machine and one running run."""
     with make_session.begin() as session:
         return seed(session)
+
+
+@pytest.fixture
+def keys_of() -> Callable[[Engine], Keys]:
+    """Seed a migrated ledger of the test's own making."""
+
+    def fill(engine: Engine) -> Keys:
+        with sessions(engine).begin() as session:
+            return seed(session)
+
+    return fill

@@ -45,20 +45,20 @@ def _race(url: str, owner: str, barrier: object, results: object) -> None:
 
 @pytest.mark.usefixtures("engine")
 def test_of_two_processes_one_gets_the_partition(database_url: str) -> None:
-    """Three processes at once: one gets it, the others are told who has it."""
+    """Two processes at once: one gets it, the other is told who has it."""
     spawn = multiprocessing.get_context("spawn")
-    barrier, results = spawn.Barrier(3), spawn.Queue()
+    barrier, results = spawn.Barrier(2), spawn.Queue()
     racers = [
-        spawn.Process(target=_race, args=(database_url, f"host:{n}", barrier, results)) for n in range(3)
+        spawn.Process(target=_race, args=(database_url, f"host:{n}", barrier, results)) for n in range(2)
     ]
     for racer in racers:
         racer.start()
     got = sorted(results.get(timeout=60) for _ in racers)
     for racer in racers:
         racer.join(30)
-    winner, *locked = got
+    winner, locked = got
     assert winner.startswith("host:")
-    assert all(text.startswith(f"locked: sentiment {DAY} is being run by {winner}") for text in locked)
+    assert locked.startswith(f"locked: sentiment {DAY} is being run by {winner}")
 
 
 def test_of_many_threads_one_takes_over_an_expired_lease(make_session: sessionmaker[Session]) -> None:

@@ -1,0 +1,288 @@
+"""The database is made, found missing, and retried when it should be."""
+
+import multiprocessing
+import sqlite3
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import CheckConstraint, Engine, inspect, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session, sessionmaker
+
+from db import leases, parts
+from db.ledger import insert_lines, totals
+from db.session import (
+    alembic_config,
+    is_disconnect,
+    make_engine,
+    migrate,
+    readers,
+    require_migrated,
+    sessions,
+)
+from db.tables import Base, LeaseRow
+from models.errors import DatabaseUnavailable, UsageError
+from models.ids import new_id
+from tests.integration.db.ledger_lines import DAY, Keys, line
+
+
+def test_migrations_make_what_the_tables_say(engine: Engine) -> None:
+    """Alembic finds no difference between the migrated database and the metadata."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_migrations_keep_every_check(engine: Engine) -> None:
+    """Alembic does not compare check constraints, so this does."""
+    found, named = inspect(engine), engine.dialect.identifier_preparer.format_constraint
+    for table in Base.metadata.sorted_tables:
+        expected = {named(c) for c in table.constraints if isinstance(c, CheckConstraint)}
+        assert {check["name"] for check in found.get_check_constraints(table.name)} == expected
+
+
+def test_migrations_go_down_and_up_again(engine: Engine) -> None:
+    """Downgrading leaves nothing behind, and upgrading works once more."""
+    with engine.begin() as connection:
+        command.downgrade(alembic_config(connection), "base")
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+    with pytest.raises(UsageError, match="run a workload first"):
+        require_migrated(engine)
+    migrate(engine)
+    require_migrated(engine)
+
+
+def test_migrating_works_in_any_folder(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No alembic.ini is needed, and doing it again changes nothing."""
+    monkeypatch.chdir(tmp_path)
+    engine = make_engine(database_url)
+    migrate(engine)
+    migrate(engine)
+    require_migrated(engine)
+    engine.dispose()
+
+
+def _migrate(url: str, barrier: object) -> None:
+    engine = make_engine(url)
+    barrier.wait(60)  # type: ignore[attr-defined]
+    migrate(engine)
+    engine.dispose()
+
+
+def test_processes_migrate_at_once(database_url: str) -> None:
+    """Two processes that start on an empty database both succeed."""
+    spawn = multiprocessing.get_context("spawn")
+    barrier = spawn.Barrier(2)
+    processes = [spawn.Process(target=_migrate, args=(database_url, barrier)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0]
+    engine = make_engine(database_url)
+    require_migrated(engine)
+    engine.dispose()
+
+
+def test_an_empty_database_holds_no_ledger(database_url: str) -> None:
+    """Reading says what to do first; on SQLite it creates no file."""
+    engine = make_engine(database_url)
+    with pytest.raises(UsageError, match=r"no ledger at .*: run a workload first"):
+        require_migrated(engine)
+    if engine.dialect.name == "sqlite":
+        assert not Path(str(engine.url.database)).exists()
+    engine.dispose()
+
+
+def test_a_ledger_of_a_newer_program_is_left_alone(engine: Engine) -> None:
+    """An unknown revision is named as such, in one line, by readers and by migrations."""
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for attempt in (migrate, require_migrated):
+        with pytest.raises(UsageError, match="newer version of breakeven") as caught:
+            attempt(engine)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("nonsense", "not one; use for example"),
+        ("", "not one; use for example"),
+        ("postgresql://user:secret@host:port/db", "not one; use for example"),
+        ("mysql://user:secret@host/db", "cannot be kept in 'mysql'"),
+        ("sqlite://", "needs a file"),
+        ("sqlite:///:memory:", "needs a file"),
+        ("sqlite:///file:x?uri=true", "needs a file"),
+    ],
+)
+def test_bad_urls_are_usage_errors(url: str, message: str) -> None:
+    """A bad URL is one line that helps and holds no password."""
+    with pytest.raises(UsageError, match=message) as caught:
+        make_engine(url)
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_paths_that_cannot_be_used_are_usage_errors(tmp_path: Path) -> None:
+    """A file in the folder's place, a folder in the file's place, and a file of another kind."""
+    (tmp_path / "file").write_text("this is no database, but a text of some length " * 40)
+    (tmp_path / "folder").mkdir()
+    for place in ("file/ledger.db", "folder", "file"):
+        engine = make_engine(f"sqlite:///{tmp_path / place}")
+        with pytest.raises(UsageError) as caught:
+            migrate(engine)
+        assert "\n" not in str(caught.value)
+        engine.dispose()
+
+
+def test_the_folder_of_the_ledger_is_created(tmp_path: Path) -> None:
+    """`sqlite:///some/new/folder/ledger.db` works."""
+    engine = make_engine(f"sqlite:///{tmp_path / 'some' / 'new' / 'ledger.db'}")
+    migrate(engine)
+    require_migrated(engine)
+    engine.dispose()
+
+
+def test_a_server_that_does_not_answer_is_unavailable() -> None:
+    """A refused connection is our error, in one line, without the password."""
+    engine = make_engine("postgresql://user:secret@127.0.0.1:1/db")
+    for attempt in (migrate, require_migrated):
+        with pytest.raises(DatabaseUnavailable) as caught:
+            attempt(engine)
+        assert "\n" not in str(caught.value)
+        assert "secret" not in str(caught.value)
+
+
+def test_sqlite_is_durable_and_checks_keys(tmp_path: Path) -> None:
+    """WAL, full synchronisation, foreign keys and a patience for locks are on in every connection."""
+    engine = make_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
+    migrate(engine)
+    with sessions(engine)() as session:
+        found = [
+            session.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        ]
+    assert found == ["wal", 2, 1, 10_000]
+    engine.dispose()
+
+
+def test_readers_and_a_writer_do_not_wait_for_each_other(
+    engine: Engine, make_session: sessionmaker[Session]
+) -> None:
+    """While one session writes another reads what was committed, and while one reads another writes."""
+    with make_session.begin() as session:
+        leases.acquire(session, "sentiment", DAY, "a", 60, lambda _: False)
+        with readers(engine)() as reader:
+            assert reader.execute(select(LeaseRow.epoch)).all() == []
+    with readers(engine)() as reader:
+        assert reader.execute(select(LeaseRow.epoch)).all() == [(1,)]
+        with make_session.begin() as session:
+            leases.acquire(session, "enrichment", DAY, "a", 60, lambda _: False)
+
+
+def test_writers_wait_their_turn(make_session: sessionmaker[Session], keys: Keys) -> None:
+    """Four threads that read and then write, many times over, all succeed and lose nothing."""
+    failed: list[BaseException] = []
+
+    def write(name: int) -> None:
+        try:
+            for n in range(15):
+                with make_session.begin() as session:
+                    totals(session, keys.run)
+                    parts.register(
+                        session, parts.Part(new_id(), keys.version, keys.run, f"{name}-{n}", 1, n, n)
+                    )
+                    insert_lines(session, [line(keys, f"{name}-{n}")])
+        except DBAPIError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert failed == []
+    with make_session.begin() as session:
+        assert totals(session, keys.run).attempts == len(parts.registered(session, keys.version)) == 60
+
+
+def test_a_locked_sqlite_file_is_worth_another_try(tmp_path: Path) -> None:
+    """SQLite's "database is locked" is transient."""
+    path = tmp_path / "ledger.db"
+    engine = make_engine(f"sqlite:///{path}?timeout=0.1")
+    migrate(engine)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with sessions(engine)() as session, pytest.raises(OperationalError) as caught:
+        session.execute(select(LeaseRow.epoch))
+    assert is_disconnect(caught.value)
+    holder.close()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("during_copy", [False, True])
+def test_a_lost_postgresql_connection_is_worth_another_try(
+    make_postgres_url: Callable[[], str], keys_of: Callable[[Engine], Keys], *, during_copy: bool
+) -> None:
+    """The server ends the connection (as a restart does): the error is transient, a new session works."""
+    engine = make_engine(make_postgres_url())
+    migrate(engine)
+    keys = keys_of(engine)
+    make_session = sessions(engine)
+    with make_session() as session:
+        pid = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with psycopg.connect(
+            engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        ) as killer:
+            killer.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        with pytest.raises(DBAPIError) as caught:
+            insert_lines(session, [line(keys)]) if during_copy else session.execute(select(LeaseRow.epoch))
+    assert is_disconnect(caught.value)
+    with make_session.begin() as session:
+        insert_lines(session, [line(keys)])
+    with make_session.begin() as session:
+        assert totals(session, keys.run).attempts == 1
+    engine.dispose()
+
+
+def test_mistakes_are_not_worth_another_try(make_session: sessionmaker[Session], keys: Keys) -> None:
+    """A broken rule, a broken statement and a foreign exception stay what they are."""
+    with pytest.raises(IntegrityError) as caught, make_session.begin() as session:
+        insert_lines(session, [line(keys, "a"), line(keys, "a")])
+    assert not is_disconnect(caught.value)
+    with pytest.raises(DBAPIError) as broken, make_session.begin() as session:
+        session.execute(text("SELECT * FROM nowhere"))
+    assert not is_disconnect(broken.value)
+    assert not is_disconnect(ValueError("locked"))
+    assert is_disconnect(PoolTimeout())
+
+
+def test_errors_show_no_values(make_session: sessionmaker[Session], keys: Keys) -> None:
+    """What a failed statement tried to store does not reach logs."""
+    with pytest.raises(IntegrityError) as caught, make_session.begin() as session:
+        session.execute(
+            text("INSERT INTO parts (id, file_name) VALUES (NULL, :name)"), {"name": f"private {keys.run}"}
+        )
+    assert "private" not in str(caught.value).split("DETAIL")[0]
+
+
+def test_times_are_aware(make_session: sessionmaker[Session]) -> None:
+    """Both databases return UTC with its zone."""
+    with make_session.begin() as session:
+        leases.acquire(session, "sentiment", DAY, "a", 0, lambda _: False)
+        (found,) = session.execute(select(LeaseRow.expires_at)).one()
+    assert found.tzinfo is UTC
+    assert abs((datetime.now(UTC) - found).total_seconds()) < 60
