@@ -90,6 +90,13 @@ def add(session: Session, run_id: UUID, gpu: GpuTime, increments: Increments) ->
         raise _no_run(run_id)
 
 
+def gpu_time(session: Session, run_id: UUID) -> GpuTime:
+    """Return the GPU time of a run so far."""
+    return GpuTime(
+        *session.execute(select(Row.load_ns, Row.busy_ns, Row.idle_ns).where(Row.id == run_id)).one()
+    )
+
+
 def add_quarantined(session: Session, run_id: UUID, counts: Mapping[str, int]) -> None:
     """Add how many records one commit set aside for which reason."""
     table = QuarantinedCountRow

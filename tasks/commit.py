@@ -6,24 +6,19 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 from uuid import UUID
 
-import stamina
 from pydantic import BaseModel
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import leases, ledger, parts, runs
-from db.session import is_disconnect
 from models.accounting import Finished, GpuMeter, LineKeys, ledger_lines
 from models.economics.gpu_time import GpuTime
-from models.errors import DatabaseUnavailable
 from models.ids import new_id
 from models.ledger import LedgerLine
-from models.records import Quarantined, Record
+from models.records import Quarantined
 from models.tokens import ChatTokenCounter
+from tasks.database import with_patience
 from tasks.parts import PartRow, write_part
 
 QUEUED_COMMITS = 2
@@ -83,7 +78,8 @@ class CommitTarget:
 class Committer:
     """Gathers finished records and commits them from a thread of its own, off the engine's path.
 
-    `add_*` raise whatever a commit raised: `LeaseLost`, `DatabaseUnavailable`, an output error.
+    `add_*` and `flush` raise whatever a commit raised: `LeaseLost`, `DatabaseUnavailable`,
+    `OutputError`. Nothing is committed after a commit that failed: a line may refer to an earlier one.
     """
 
     def __init__(
@@ -107,6 +103,8 @@ class Committer:
         self._batch_since = time.monotonic()
         self._pending: list[Future[None]] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
+        self._carried = False
+        self.failed = False
         self.totals = Totals()
         self.added = 0
 
@@ -134,9 +132,17 @@ class Committer:
         self._added()
 
     def flush(self) -> None:
-        """Commit what was gathered and wait until everything is durable."""
+        """Commit what was gathered and wait until everything is durable.
+
+        GPU time that no served record carries (all were reused or rejected, or the engine died before
+        the first of a window) is written to the run as unallocated.
+        """
+        self._carried = False
         self._submit()
         self._settle(0)
+        if not self._carried and (lap := self._lap()).total_ns:
+            lap_nano = self._meter.add(lap)
+            with_patience(self._target.patience_seconds, lambda: self._write_unallocated(lap, lap_nano))
 
     def close(self) -> None:
         """End the thread. Call after `flush`, or to drop what was not committed."""
@@ -152,9 +158,9 @@ class Committer:
         self._batch_since = time.monotonic()
         if not len(batch):
             return
-        served_locally = any(item.completion.reuses is None for item in batch.finished)
+        self._carried = any(item.completion.reuses is None for item in batch.finished)
         # GPU time without a served record waits for the next commit that has one, so that it is carried.
-        lap = self._lap() if served_locally else GpuTime()
+        lap = self._lap() if self._carried else GpuTime()
         lap_nano = self._meter.add(lap)
         self._settle(QUEUED_COMMITS - 1)
         self._pending.append(self._thread.submit(self._commit, batch, lap, lap_nano))
@@ -165,6 +171,15 @@ class Committer:
             self._pending.pop(0).result()
 
     def _commit(self, batch: Batch, lap: GpuTime, lap_nano: int) -> None:
+        if self.failed:
+            return  # whoever waits for this commit meets the error of the failed one first
+        try:
+            self._make_durable(batch, lap, lap_nano)
+        except BaseException:
+            self.failed = True
+            raise
+
+    def _make_durable(self, batch: Batch, lap: GpuTime, lap_nano: int) -> None:
         lines = ledger_lines(batch.finished, lap.total_ns, lap_nano, self._keys, self._counter)
         part_id = new_id()
         path = write_part(self._target.folder, part_id, self._target.output, batch.rows, batch.quarantined)
@@ -202,6 +217,19 @@ class Committer:
             runs.add(session, target.run_id, lap, increments(batch, lines, lap_nano))
             runs.add_quarantined(session, target.run_id, Counter(item.reason for item in batch.quarantined))
 
+    def _write_unallocated(self, lap: GpuTime, lap_nano: int) -> None:
+        target = self._target
+        with target.sessions.begin() as session:
+            leases.renew(session, target.lease, target.lease_seconds)
+            if runs.gpu_time(session, target.run_id) == self._meter.time:
+                return  # the connection broke after the commit had taken place
+            runs.add(
+                session,
+                target.run_id,
+                lap,
+                runs.Increments(gpu_cost_nano=lap_nano, unallocated_nano=lap_nano),
+            )
+
 
 def increments(batch: Batch, lines: Sequence[LedgerLine], lap_nano: int) -> runs.Increments:
     """Sum what one commit adds to its run's row."""
@@ -218,28 +246,3 @@ def increments(batch: Batch, lines: Sequence[LedgerLine], lap_nano: int) -> runs
         output_tokens=totals.output_tokens,
         counterfactual_nano=totals.counterfactual_nano,
     )
-
-
-Result = TypeVar("Result")
-
-
-def with_patience(seconds: float, write: Callable[[], Result]) -> Result:
-    """Run a transaction, again while the database is away, for at most `seconds`.
-
-    Raises `DatabaseUnavailable` when patience ends, and at once whatever another try cannot mend.
-    """
-    try:
-        for attempt in stamina.retry_context(
-            on=is_disconnect, timeout=max(seconds, 0.001), attempts=None, wait_max=5.0
-        ):
-            with attempt:
-                return write()
-    except (DBAPIError, PoolTimeout) as error:
-        if not is_disconnect(error):
-            raise
-        msg = (
-            f"the ledger's database did not answer for {seconds:.0f} s ({type(error).__name__}); what was "
-            "committed before is kept, the same command finishes the rest"
-        )
-        raise DatabaseUnavailable(msg) from error
-    raise AssertionError  # pragma: no cover  the loop returns or raises

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from models.default_model import prepare as prepare_default_model
+from models.economics.gpu_time import GpuTime
 from models.engines.base import Engine
 from models.machine import gpu_name
 from models.settings import Settings
@@ -35,6 +36,10 @@ class SharedEngine:
         if self._engine is None:
             self._engine = self._factory(self._settings)
         return self._engine
+
+    def lap(self) -> GpuTime:
+        """Return the engine's time since the last lap; none if nobody needed the engine so far."""
+        return GpuTime() if self._engine is None else self._engine.lap()
 
     def discard(self) -> None:
         """Close the engine; the next `get` loads a new one. For an engine that died."""

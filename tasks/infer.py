@@ -18,13 +18,13 @@ from models.ids import new_id
 from models.records import Quarantined, QuarantineReason, Record
 from models.run import Progress
 from models.workloads.base import InvalidOutput
-from tasks.commit import Committer, CommitTarget, Totals
+from tasks.commit import CommitTarget, Committer, Totals
 from tasks.engine import SharedEngine
 from tasks.parts import PartRow, load_done
 from tasks.plan import Plan
 from tasks.progress import report
 from tasks.scratch import Scratch
-from tasks.signals import StopRequest, stop_on_signals
+from tasks.signals import StopNow, StopRequest, stop_on_signals
 
 log = logging.getLogger(__name__)
 
@@ -92,18 +92,20 @@ class RunStream:
     def run(self) -> None:
         """Stream until the input ends or the run is stopped; commit all that finished."""
         requests = self._requests()
-        first = next(requests, None)
-        failed_commit = False
         try:
+            first = next(requests, None)
             if first is not None:  # a run that has nothing left to infer does not load the model
-                self._stream(self._engine.get(), chain([first], requests))
-        except (LeaseLost, OSError):
-            failed_commit = True
-            raise
+                self._stream(self._load(), chain([first], requests))
+        except StopNow:
+            log.info("stopped while the engine was loading")
         finally:
-            if not failed_commit:
+            if not self.committer.failed:
                 self.committer.flush()
             self._report(force=True)
+
+    def _load(self) -> Engine:
+        with self._stop.at_once():
+            return self._engine.get()
 
     def _stream(self, engine: Engine, requests: Iterator[Request]) -> None:
         for completion in engine.stream(
@@ -115,6 +117,8 @@ class RunStream:
     def _requests(self) -> Iterator[Request]:
         workload = self._plan.workload
         for batch in self._plan.reader.batches():
+            if self._stop():
+                return
             done = self._scratch.done([item.key for item in batch])
             self._done += len(done)
             for item in batch:
@@ -187,7 +191,7 @@ class RunStream:
             target,
             plan.keys,
             plan.counter,
-            lap=lambda: self._engine.get().lap(),
+            lap=self._engine.lap,
             records=settings.commit_records,
             seconds=settings.commit_seconds,
         )

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import leases
@@ -16,13 +17,19 @@ from models.errors import LeaseLost
 
 log = logging.getLogger(__name__)
 
+_ENDED = "ZX"  # states of a process as the kernel writes them: zombie, dead
+
 
 def _started(pid: int) -> str:
-    """Start time of a process in the kernel's ticks, so that a reused pid is not taken for the owner."""
+    """Start time of a living process in the kernel's ticks, so that a reused pid is not taken for the owner.
+
+    Empty for a process that ended, also while its parent has not yet asked how.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
     except (OSError, IndexError):
         return ""
+    return "" if fields[0] in _ENDED else fields[19]
 
 
 def this_process() -> str:
@@ -59,7 +66,7 @@ class LeaseKeeper:
             except LeaseLost as error:
                 self.lost = error
                 return
-            except DBAPIError as error:
+            except (DBAPIError, PoolTimeout) as error:
                 log.warning("lease not renewed, the database does not answer: %s", type(error).__name__)
 
     def stop(self) -> None:

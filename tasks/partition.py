@@ -1,11 +1,13 @@
 """One run of one partition: prepare, infer, publish; and what becomes of it when that fails."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import Literal
+from typing import Literal, ParamSpec, TypeVar
 
+from prefect import Task
+from prefect.context import FlowRunContext
 from sqlalchemy.exc import DBAPIError
 
 from db import runs
@@ -17,6 +19,9 @@ from tasks.infer import infer
 from tasks.lease import kept
 from tasks.plan import Plan, Request, give_back, prepare
 from tasks.publish import publish
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
 
@@ -36,17 +41,22 @@ def run_partition(
     What a killed run had committed is not done again. Raises the errors of `models.errors`; whatever
     had finished by then is committed, and the run's row says how it ended.
     """
-    plan = prepare(Request(workload, partition, input, where, limit, rerun), settings)
+    plan = here(prepare)(Request(workload, partition, input, where, limit, rerun), settings)
     if isinstance(plan, RunResult):
         return plan
     with closed(plan), shared_engine(settings) as engine:
         try:
             with kept(plan.sessions, plan.lease, settings.lease_seconds) as lost:
-                inferred = infer(plan, engine, lost)
+                inferred = here(infer)(plan, engine, lost)
         except EngineError:
             engine.discard()
             raise
-        return publish(plan, inferred)
+        return here(publish)(plan, inferred)
+
+
+def here(step: Task[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Return a task inside a flow run, and outside of one its plain function, which needs no Prefect."""
+    return step.fn if FlowRunContext.get() is None else step
 
 
 @contextmanager
@@ -66,6 +76,8 @@ def closed(plan: Plan) -> Iterator[None]:
         # A defect, or Prefect's own way of stopping: the row names the kind, never a record's text.
         _close(plan, "failed", type(error).__name__)
         raise
+    finally:
+        plan.close()
 
 
 def _close(plan: Plan, state: Literal["failed", "interrupted"], error: str) -> None:

@@ -1,8 +1,9 @@
 """Before the engine starts: everything that can be wrong is found, then the run is opened."""
 
+import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import blake2b
@@ -12,6 +13,7 @@ from uuid import UUID
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import leases, partitions, parts, reference, runs
@@ -27,6 +29,7 @@ from models.run import RunResult
 from models.settings import Settings
 from models.tokens import ChatTokenCounter, encoding
 from models.workloads.base import Workload
+from tasks.database import database_errors, with_patience
 from tasks.lease import is_dead, this_process
 from tasks.parts import output_errors, remove_unregistered
 from tasks.reading import EmptyPartition, PartitionReader, Source, open_partition
@@ -45,6 +48,20 @@ class Request:
     where: str | None = None
     limit: int | None = None
     rerun: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A request in which nothing is wrong, with what was found on the way. `total` as in `Plan`."""
+
+    request: Request
+    settings: Settings
+    workload: Workload
+    machine: Infrastructure
+    prices: list[Price]
+    counter: ChatTokenCounter
+    reader: PartitionReader
+    total: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +84,19 @@ class Plan:
 
     def registered_parts(self) -> list[Path]:
         """Paths of the part files that are registered for this version of the partition."""
-        with self.sessions.begin() as session:
-            return [self.folder / part.file_name for part in parts.registered(session, self.version_id)]
+
+        def read() -> list[Path]:
+            with self.sessions.begin() as session:
+                return [self.folder / part.file_name for part in parts.registered(session, self.version_id)]
+
+        return with_patience(self.settings.database_patience_seconds, read)
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        with self.sessions() as session:
+            bind = session.get_bind()
+        if isinstance(bind, Engine):
+            bind.dispose()
 
 
 @task(name="prepare", cache_policy=NO_CACHE)
@@ -77,8 +105,25 @@ def prepare(request: Request, settings: Settings) -> Plan | RunResult:
 
     Returns a finished `RunResult` where there is nothing to do: the partition is published, or the
     input has no record for it. Raises `UsageError` before anything is changed, `PartitionLocked` if
-    another run owns the partition.
+    another run owns the partition, `DatabaseUnavailable`.
     """
+    checked = check(request, settings)
+    if isinstance(checked, RunResult):
+        return checked
+    database = make_engine(settings.database_url.get_secret_value())
+    plan: Plan | RunResult | None = None
+    try:
+        with database_errors():
+            migrate(database)
+            plan = open_plan(checked, sessions(database))
+    finally:
+        if not isinstance(plan, Plan):
+            database.dispose()
+    return plan
+
+
+def check(request: Request, settings: Settings) -> Checked | RunResult:
+    """Find everything that can be wrong, changing nothing but the output folder, which is made."""
     workload = workloads.build(request.workload, settings)
     machine = infrastructure(settings, gpu_name())
     prices = api_prices(settings.api_model)
@@ -90,45 +135,66 @@ def prepare(request: Request, settings: Settings) -> Plan | RunResult:
         reader = open_partition(source, request.partition, request.limit)
     except EmptyPartition:
         return RunResult(workload.name, request.partition, "empty")
-    target = settings.output_dir / workload.name / f"date={request.partition}"
     check_writable(settings.output_dir)
+    return Checked(request, settings, workload, machine, prices, counter, reader, reader.count())
 
-    engine = make_engine(settings.database_url.get_secret_value())
-    migrate(engine)
-    make_session = sessions(engine)
-    fingerprint = fingerprint_of(workload, settings, source, request.limit)
-    lease = take_lease(make_session, workload.name, request.partition, settings)
+
+def open_plan(checked: Checked, make_session: sessionmaker[Session]) -> Plan | RunResult:
+    """Take the lease and, in one transaction, open the version, its folder and the run."""
+    request, settings, workload = checked.request, checked.settings, checked.workload
+    partition = request.partition
+    fingerprint = fingerprint_of(workload, settings, checked.reader.source, request.limit)
+    folders = settings.output_dir / ".parts" / workload.name / str(partition)
+    lease = take_lease(make_session, workload.name, partition, settings)
     try:
         with make_session.begin() as session:
             version = partitions.open_version(
-                session, workload.name, request.partition, fingerprint, rerun=request.rerun
+                session, workload.name, partition, fingerprint, rerun=request.rerun
             )
+            folder = folders / str(version.id)
             if version.state == "published":
                 leases.release(session, lease)
-                return RunResult(workload.name, request.partition, "skipped", output=version.output_path)
-            keys = open_run(session, version.id, workload, request.partition, settings, machine, prices)
-            registered = [part.file_name for part in parts.registered(session, version.id)]
+            else:
+                open_folder(folder, [part.file_name for part in parts.registered(session, version.id)])
+                keys = open_run(
+                    session, version.id, workload, partition, settings, checked.machine, checked.prices
+                )
     except BaseException:
         give_back(make_session, lease)
         raise
-    folder = settings.output_dir / ".parts" / workload.name / str(request.partition) / str(version.id)
-    folder.mkdir(parents=True, exist_ok=True)
-    remove_unregistered(folder, registered)
+    if version.state == "published":
+        remove_folders([folder])  # what a run that was killed right after publishing left
+        return RunResult(workload.name, partition, "skipped", output=version.output_path)
+    remove_folders(other for other in folders.iterdir() if other != folder)
     return Plan(
         settings,
         workload,
-        request.partition,
-        reader,
-        reader.count(),
+        partition,
+        checked.reader,
+        checked.total,
         make_session,
         lease,
         version.id,
         keys,
-        counter,
+        checked.counter,
         folder,
-        target,
+        settings.output_dir / workload.name / f"date={partition}",
         model_name(settings),
     )
+
+
+def open_folder(folder: Path, registered: list[str]) -> None:
+    """Make the folder of a version's parts, without what a killed run left in it. Raises `OutputError`."""
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    remove_unregistered(folder, registered)
+    remove_folders(path for path in folder.iterdir() if path.is_dir())  # scratch files
+
+
+def remove_folders(folders: Iterable[Path]) -> None:
+    """Remove folders that nobody needs any more; what cannot be removed stays and does no harm."""
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_writable(folder: Path) -> None:

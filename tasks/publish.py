@@ -1,17 +1,21 @@
 """Publishing: the registered parts become the partition, under the lease, in one rename."""
 
+import logging
 from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from db import leases, partitions, runs
+from models.errors import OutputError
 from models.run import RunResult
-from tasks.commit import with_patience
+from tasks.database import with_patience
 from tasks.infer import Inferred
 from tasks.merge import publish as merge
 from tasks.parts import remove_parts
 from tasks.plan import Plan
+
+log = logging.getLogger(__name__)
 
 
 @task(name="publish", cache_policy=NO_CACHE)
@@ -45,7 +49,10 @@ def publish(plan: Plan, inferred: Inferred) -> RunResult:
         return done.path, done.records, done.quarantined
 
     output, records, quarantined = with_patience(plan.settings.database_patience_seconds, write)
-    remove_parts(paths)
+    try:
+        remove_parts(paths)
+    except OutputError as error:  # the partition is published; the next run of it removes them
+        log.warning("parts of a published partition were left behind: %s", error)
     totals = inferred.totals
     return RunResult(
         plan.workload.name,

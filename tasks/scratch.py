@@ -34,15 +34,15 @@ _FILTER_MASK = (1 << _FILTER_BITS) - 1
 class Scratch:
     """Occurrence numbers of ids, keys that are done, and answers by digest, on disk.
 
-    Implements `AnswerIndex`. Lives as long as one run: the file is removed by `close`, and a file
-    left by a killed run means nothing. For one thread at a time.
+    Implements `AnswerIndex`. Lives as long as one run: the file has no name any more once it is open, so
+    that a killed run leaves none behind. For one thread at a time.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="breakeven-", dir=folder)
-        path = Path(self._folder.name) / "scratch.sqlite"
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._db.executescript(_SCHEMA)
+        with tempfile.TemporaryDirectory(prefix="breakeven-", dir=folder) as name:
+            path = Path(name) / "scratch.sqlite"
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.executescript(_SCHEMA)
         self._done_count = 0
         self._answers = _AnswerStore(self._db)
 
@@ -55,9 +55,8 @@ class Scratch:
         self.close()
 
     def close(self) -> None:
-        """Remove the file. Closing twice does no harm."""
+        """Give the file's space back. Closing twice does no harm."""
         self._db.close()
-        self._folder.cleanup()
 
     def assign_keys(self, ids: Sequence[str]) -> list[str]:
         """Give each id, in input order, a key that no row before it has.

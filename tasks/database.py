@@ -1,0 +1,43 @@
+"""A database that is away for a while: waited for by what must not be lost, named to the user otherwise."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import stamina
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from db.session import is_disconnect
+from models.errors import DatabaseUnavailable
+
+Result = TypeVar("Result")
+
+
+def with_patience(seconds: float, write: Callable[[], Result]) -> Result:
+    """Run a transaction, again while the database is away, for at most `seconds`.
+
+    Raises `DatabaseUnavailable` when patience ends, and at once whatever another try cannot mend.
+    """
+    with database_errors(f" for {seconds:.0f} s"):
+        for attempt in stamina.retry_context(
+            on=is_disconnect, timeout=max(seconds, 0.001), attempts=None, wait_max=5.0
+        ):
+            with attempt:
+                return write()
+    raise AssertionError  # pragma: no cover  the loop returns or raises
+
+
+@contextmanager
+def database_errors(how_long: str = "") -> Iterator[None]:
+    """Turn a database that does not answer into one clear `DatabaseUnavailable`."""
+    try:
+        yield
+    except (DBAPIError, PoolTimeout) as error:
+        if not is_disconnect(error):
+            raise
+        msg = (
+            f"the ledger's database did not answer{how_long} ({type(error).__name__}); what was "
+            "committed before is kept, the same command finishes the rest"
+        )
+        raise DatabaseUnavailable(msg) from error
