@@ -1,0 +1,100 @@
+"""Reads the whole ledger and checks that it adds up (I1, I5, I6, I10, I11)."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Row, Table, select
+from sqlalchemy.orm import Session
+
+from db.session import make_engine, sessions
+from db.tables import Base
+from models.economics.gpu_time import gpu_cost_nano
+from models.settings import Settings
+from tests.integration.pipeline.harness import published, quarantined
+
+Rows = Sequence[Row[Any]]
+
+
+@contextmanager
+def ledger(settings: Settings) -> Iterator[Session]:
+    """Open a transaction on the ledger; what the block does is committed."""
+    engine = make_engine(settings.database_url.get_secret_value())
+    try:
+        with sessions(engine).begin() as session:
+            yield session
+    finally:
+        engine.dispose()
+
+
+def table(settings: Settings, name: str) -> Rows:
+    """Read a whole table, in the order of its primary key."""
+    found: Table = Base.metadata.tables[name]
+    with ledger(settings) as session:
+        return session.execute(select(found).order_by(*found.primary_key.columns)).all()
+
+
+def lines_of(settings: Settings, run: Row[Any]) -> Rows:
+    """Return the ledger lines of one run."""
+    return [line for line in table(settings, "ledger_lines") if line.run_id == run.id]
+
+
+def check_run(run: Row[Any], lines: Rows, rates: dict[int, int], counts: dict[str, int]) -> None:
+    """See that a run's row equals the sums of its lines, to the nano-dollar."""
+    total_ns = run.load_ns + run.busy_ns + run.idle_ns
+    assert run.gpu_cost_nano == gpu_cost_nano(total_ns, rates[run.infrastructure_id])
+    assert sum(line.cost_nano for line in lines) + run.unallocated_nano == run.gpu_cost_nano
+    if run.unallocated_nano == 0:
+        assert sum(line.gpu_ns for line in lines) == total_ns
+    else:
+        assert sum(line.gpu_ns for line in lines) <= total_ns
+    for column in ("input_tokens", "cached_tokens", "output_tokens", "counterfactual_nano"):
+        assert getattr(run, column) == sum(getattr(line, column) for line in lines), column
+    assert run.published == sum(line.outcome == "ok" for line in lines)
+    assert run.reused == sum(line.engine == "reuse" for line in lines)
+    assert run.records == run.published + run.quarantined
+    assert sum(counts.values()) == run.quarantined
+    assert counts.get("invalid_output", 0) == sum(line.outcome == "invalid_output" for line in lines)
+
+
+def check_books(settings: Settings) -> None:
+    """See that every run adds up, no line is missing or double, and the lines stand for what is published."""
+    lines = table(settings, "ledger_lines")
+    rates = {row.id: row.nano_usd_per_hour for row in table(settings, "infrastructure")}
+    counts = table(settings, "quarantined_counts")
+    runs = table(settings, "runs")
+    for run in runs:
+        own = {row.reason: row._mapping["count"] for row in counts if row.run_id == run.id}
+        check_run(run, [line for line in lines if line.run_id == run.id], rates, own)
+    check_reuse(lines)
+    version = next(row for row in table(settings, "partition_versions") if row.state == "published")
+    check_version(settings, version, [run for run in runs if run.version_id == version.id], lines)
+    assert {row.owner for row in table(settings, "leases")} <= {None}
+    assert not [run for run in runs if run.state == "running"]
+
+
+def check_reuse(lines: Rows) -> None:
+    """See that each reuse costs nothing and names an attempt of the same request by the engine (I11)."""
+    by_id = {line.id: line for line in lines}
+    for line in lines:
+        if line.engine != "reuse":
+            assert line.reuses is None
+            continue
+        assert (line.cost_nano, line.gpu_ns, line.counterfactual_nano, line.input_tokens) == (0, 0, 0, 0)
+        source = by_id[line.reuses]
+        assert source.engine == "vllm"
+        assert (source.request_hash, source.answer_hash) == (line.request_hash, line.answer_hash)
+
+
+def check_version(settings: Settings, version: Row[Any], runs: Rows, lines: Rows) -> None:
+    """See that the published version, its runs, its parts and its lines tell of the same records."""
+    records, aside = published(settings), quarantined(settings)
+    assert (version.records, version.quarantined) == (records.height, aside.height)
+    assert sum(run.published for run in runs) == records.height
+    assert sum(run.quarantined for run in runs) == aside.height
+    ids = {run.id for run in runs}
+    served = Counter(line.record_key for line in lines if line.run_id in ids and line.outcome == "ok")
+    assert served == Counter(records.get_column("record_key"))
+    parts = [part for part in table(settings, "parts") if part.version_id == version.id]
+    assert sum(part.records for part in parts) == records.height + aside.height
