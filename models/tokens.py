@@ -18,7 +18,7 @@ _CACHE_VARIABLES = ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR")
 
 TOKENS_PER_MESSAGE = 3
 TOKENS_PER_REPLY = 3
-_CONSTANT_TEXTS = 256
+_REPEATED_TEXTS = 256
 
 
 def encoding(model_name: str, cache_dir: Path) -> tiktoken.Encoding:
@@ -67,22 +67,29 @@ class ChatTokenCounter:
 
     def __init__(self, tokenizer: tiktoken.Encoding) -> None:
         self._encode = tokenizer.encode_ordinary
-        self._constant = lru_cache(maxsize=_CONSTANT_TEXTS)(self._message)
+        self._repeated = lru_cache(maxsize=_REPEATED_TEXTS)(self._count)  # roles, labels as answers
+        self._constant: tuple[Message, ...] = ()
+        self._constant_tokens = 0
 
     def input_tokens(self, messages: tuple[Message, ...]) -> int:
         """Estimate the input tokens of a request.
 
         All but the last message are taken to be constant over records (system prompt, examples) and
-        are counted once; the last one holds the record and is counted each time.
+        are counted when they change; the last one holds the record and is counted each time.
         """
         if not messages:
             return TOKENS_PER_REPLY
-        constant = sum(map(self._constant, messages[:-1]))
-        return constant + self._message(messages[-1]) + TOKENS_PER_REPLY
+        constant = messages[:-1]
+        if constant != self._constant:
+            self._constant, self._constant_tokens = constant, sum(map(self._message, constant))
+        return self._constant_tokens + self._message(messages[-1]) + TOKENS_PER_REPLY
 
     def output_tokens(self, text: str) -> int:
         """Estimate the output tokens of an answer."""
-        return len(self._encode(text))
+        return self._repeated(text)
 
     def _message(self, message: Message) -> int:
-        return TOKENS_PER_MESSAGE + len(self._encode(message.role)) + len(self._encode(message.content))
+        return TOKENS_PER_MESSAGE + self._repeated(message.role) + self._count(message.content)
+
+    def _count(self, text: str) -> int:
+        return len(self._encode(text))

@@ -1,7 +1,8 @@
 """What every engine speaks: `Request` in, `Completion` out, one `Engine` protocol."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Literal, Protocol
 from uuid import UUID
@@ -51,17 +52,27 @@ class Request:
     messages: tuple[Message, ...]
     output: OutputFormat
     max_tokens: int
+    _digest: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     def digest(self) -> bytes:
-        """16-byte hash of everything that decides the answer; equal for identical requests."""
-        state = blake2b(digest_size=16)
-        for message in self.messages:
-            for part in (message.role, message.content):
-                data = part.encode("utf-8", "surrogatepass")
-                state.update(len(data).to_bytes(8, "big"))
-                state.update(data)
-        state.update(repr((self.output, self.max_tokens)).encode())
-        return state.digest()
+        """16-byte hash of everything that decides the answer; equal for identical requests.
+
+        Window, part and ledger line each ask for it, so it is worked out once.
+        """
+        if self._digest is None:
+            parts = [f"{m.role}:{len(m.content)}:{m.content}" for m in self.messages]
+            text = _shape(self.output, self.max_tokens) + "".join(parts)
+            digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            object.__setattr__(self, "_digest", digest)
+            return digest
+        return self._digest
+
+
+@lru_cache(maxsize=64)
+def _shape(output: OutputFormat, max_tokens: int) -> str:
+    """Spell out what a run's requests have in common; its length, up to the colon, keeps it apart."""
+    shape = repr((output, max_tokens))
+    return f"{len(shape)}:{shape}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,6 @@ class Window:
         self._answers = answers if answers is not None else Forgetful()
         self._block: deque[Request] = deque()
         self._in_flight: dict[bytes, list[Request]] = {}
-        self._digests: dict[str, bytes] = {}
         self._waiting = 0
         self._reused: deque[Completion] = deque()
         self._ended = False
@@ -45,16 +44,16 @@ class Window:
     @property
     def exhausted(self) -> bool:
         """Whether every request was taken from the source and completed."""
-        return self._ended and not self._digests and not self._reused
+        return self._ended and not self._in_flight and not self._reused
 
     @property
     def in_flight(self) -> int:
         """Requests taken and not finished."""
-        return len(self._digests)
+        return len(self._in_flight)
 
     def take(self) -> Iterator[Request]:
         """Yield the requests that the engine may start now."""
-        while self.in_flight + self._waiting + len(self._reused) < self._size:
+        while len(self._in_flight) + self._waiting + len(self._reused) < self._size:
             request = self._next()
             if request is None:
                 self._ended = True
@@ -67,7 +66,6 @@ class Window:
                 self._reused.append(reuse(request, answer))
             else:
                 self._in_flight[digest] = []
-                self._digests[str(request.id)] = digest
                 yield request
 
     def reused(self) -> Iterator[Completion]:
@@ -80,7 +78,7 @@ class Window:
 
         Twins of a rejected request are rejected for the same reason, without an attempt of their own.
         """
-        digest = self._digests.pop(str(completion.request.id))
+        digest = completion.request.digest()
         twins = self._in_flight.pop(digest)
         self._waiting -= len(twins)
         if completion.rejection is not None:
@@ -104,7 +102,7 @@ class Window:
     def _next(self) -> Request | None:
         if not self._block:
             block = list(islice(self._source, self._lookahead))
-            block.sort(key=lambda request: tuple(message.content for message in request.messages))
+            block.sort(key=lambda request: [message.content for message in request.messages])
             self._block.extend(block)
         return self._block.popleft() if self._block else None
 
