@@ -1,12 +1,18 @@
-"""Keeps the libraries' own logs off a terminal. Imports nothing heavy: called before Prefect and vLLM load."""
+"""Libraries that behave on a terminal: quiet, and with their files in the working directory.
+
+Imports nothing heavy: called before Prefect and vLLM load, which read the environment as they do.
+"""
 
 import os
 import sys
 import warnings
+from pathlib import Path
 
 QUIET = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # The embedded server is up in 4 s on an idle machine; on a busy one the default of 20 s is too short.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "VLLM_LOGGING_LEVEL": "ERROR",
     "TORCH_CPP_LOG_LEVEL": "ERROR",
     "PYTHONWARNINGS": "ignore",
@@ -17,5 +23,18 @@ def quiet_libraries() -> None:
     """Set what makes Prefect, vLLM and torch quiet, except where the user has set it himself."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    keep_prefect_here()
     if not sys.warnoptions and os.environ["PYTHONWARNINGS"] == "ignore":
         warnings.simplefilter("ignore")
+
+
+def keep_prefect_here() -> None:
+    """Keep the embedded Prefect server's files in `.breakeven/prefect`, not in the home folder.
+
+    Someone who has a Prefect of his own, by PREFECT_HOME or PREFECT_API_URL, keeps it. The memo store
+    is named as well, because Prefect 3.7 looks for it in the home folder wherever PREFECT_HOME points.
+    """
+    if "PREFECT_API_URL" not in os.environ:
+        os.environ.setdefault("PREFECT_HOME", str(Path(".breakeven", "prefect").absolute()))
+    if home := os.environ.get("PREFECT_HOME"):
+        os.environ.setdefault("PREFECT_MEMO_STORE_PATH", str(Path(home, "memo_store.toml")))
