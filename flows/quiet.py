@@ -37,4 +37,5 @@ def keep_prefect_here() -> None:
     if "PREFECT_API_URL" not in os.environ:
         os.environ.setdefault("PREFECT_HOME", str(Path(".breakeven", "prefect").absolute()))
     if home := os.environ.get("PREFECT_HOME"):
+        Path(home).mkdir(parents=True, exist_ok=True)  # Prefect does not, and its server fails without
         os.environ.setdefault("PREFECT_MEMO_STORE_PATH", str(Path(home, "memo_store.toml")))
