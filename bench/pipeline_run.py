@@ -1,0 +1,85 @@
+"""One run of the whole pipeline with an instant engine, in a process of its own: prints its figures.
+
+`python -m bench.pipeline_run WORKLOAD INPUT FOLDER` reads INPUT and writes below FOLDER.
+"""
+
+import json
+import os
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from bench.instant import InstantEngine
+from models.run import RunResult
+from models.settings import Settings
+from tasks.engine import shared_engine
+from tasks.infer import infer
+from tasks.lease import kept
+from tasks.partition import closed
+from tasks.plan import Plan, Request, prepare
+from tasks.publish import publish
+
+DAY = date(2026, 1, 1)
+
+
+def run(workload: str, source: Path, folder: Path) -> dict[str, float]:
+    """Read, infer, commit and publish one partition; return records and seconds by stage.
+
+    The tasks' own functions are called, without Prefect's bookkeeping: four calls to its server are no
+    part of what a record costs.
+    """
+    settings = Settings(
+        database_url=SecretStr(f"sqlite:///{folder / 'ledger.db'}"),
+        output_dir=folder / "out",
+        cache_dir=Path(os.environ.get("BREAKEVEN_CACHE_DIR", ".cache")),
+    )
+    before, cpu_before = time.perf_counter(), time.process_time()
+    plan = prepare.fn(Request(workload, DAY, str(source)), settings)
+    prepared, cpu_prepared = time.perf_counter(), time.process_time()
+    result, inferred = infer_and_publish(plan, settings)
+    after, cpu_after = time.perf_counter(), time.process_time()
+    return {
+        "records": result.published,
+        "prepare_s": prepared - before,
+        "infer_s": inferred - prepared,
+        "publish_s": after - inferred,
+        "wall_s": after - before,
+        "cpu_s": cpu_after - cpu_before,
+        "records_cpu_s": cpu_after - cpu_prepared,
+        "peak_mb": peak_resident_mb(),
+    }
+
+
+def infer_and_publish(plan: Plan | RunResult, settings: Settings) -> tuple[RunResult, float]:
+    """Do what `run_partition` does with an open run; return the result and when inference ended."""
+    if isinstance(plan, RunResult):
+        raise TypeError(plan)
+
+    engine = shared_engine(settings, lambda _: InstantEngine())
+    with closed(plan), engine as shared:
+        with kept(plan.sessions, plan.lease, settings.lease_seconds) as lost:
+            found = infer.fn(plan, shared, lost)
+        inferred = time.perf_counter()
+        return publish.fn(plan, found), inferred
+
+
+def peak_resident_mb() -> float:
+    """Return this process's own peak resident memory (its parent's does not count), in 10^6 bytes."""
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    msg = "the kernel tells no peak memory of a process"
+    raise RuntimeError(msg)
+
+
+def main() -> None:
+    """Run once and print the figures as JSON."""
+    workload, source, folder = sys.argv[1:]
+    print(json.dumps(run(workload, Path(source), Path(folder))))
+
+
+if __name__ == "__main__":
+    main()
