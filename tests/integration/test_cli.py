@@ -1,0 +1,164 @@
+"""The command: exit codes, one clear line for each mistake, data on standard output, four formats."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+from prefect.testing.utilities import prefect_test_harness
+
+import cli
+from models.settings import Settings
+from tasks.engine import shared_engine
+from tests.fakes import ScriptedEngine
+
+SUMS = ["attempts", "records", "input_tokens", "cached_tokens", "output_tokens", "cost_usd", "counterfactual_usd"]
+RECORDS = [
+    {"id": "1", "text": "Lovely, thank you", "timestamp": "2026-01-05T08:00:00Z"},
+    {"id": "2", "text": "Never again", "timestamp": "2026-01-05T09:00:00Z"},
+    {"id": "3", "text": None, "timestamp": "2026-01-05T10:00:00Z"},
+    {"id": "4", "text": "Never again", "timestamp": "2026-01-05T11:00:00Z"},
+    {"id": "5", "text": "Another day", "timestamp": "2026-01-06T11:00:00Z"},
+]
+
+
+def run(*arguments: str) -> int:
+    """Run the command in this process and return its exit code."""
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    return int(end.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Run one partition through the command with a scripted engine, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "in.jsonl").write_text("".join(json.dumps(r) + "\n" for r in RECORDS), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch, prefect_test_harness(server_startup_timeout=180):
+        patch.chdir(folder)
+        patch.setenv("BREAKEVEN_CACHE_DIR", str(Path(cli.__file__).parent / ".cache"))
+        with shared_engine(Settings(), factory=lambda _settings: ScriptedEngine()):
+            assert run("run", "sentiment", "--input", "in.jsonl", "--date", "2026-01-05") == 0
+        yield folder
+
+
+def test_a_run_publishes_and_says_where(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Published rows = input rows of the day - quarantined rows; a second run does nothing and says so."""
+    records = pl.read_parquet(home / "out/sentiment/date=2026-01-05/records.parquet")
+    quarantine = pl.read_parquet(home / "out/sentiment/date=2026-01-05/quarantine.parquet")
+    assert records["id"].to_list() == ["1", "2", "4"]
+    assert quarantine.select("id", "reason").rows() == [("3", "missing_text")]
+    assert run("run", "sentiment", "--input", "in.jsonl", "--date", "2026-01-05") == 0
+    captured = capsys.readouterr()
+    assert "published already" in captured.err
+    assert captured.out.strip().endswith("records.parquet")
+
+
+@pytest.mark.usefixtures("home")
+def test_summary_as_json_is_the_documented_list(capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON of the summary: the --by columns, then the sums; money as decimal strings."""
+    assert run("ledger", "summary", "--by", "workload,route,month", "--format", "json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [list(row) for row in rows] == [["workload", "route", "month", *SUMS]] * 2
+    by_route = {row["route"]: row for row in rows}
+    reuse = by_route["vllm>reuse:identical"]
+    assert (reuse["attempts"], reuse["input_tokens"], Decimal(reuse["cost_usd"])) == (1, 0, 0)
+    assert by_route["vllm"]["attempts"] == 2
+    assert isinstance(by_route["vllm"]["cost_usd"], str)
+    assert Decimal(by_route["vllm"]["counterfactual_usd"]) > 0
+
+
+@pytest.mark.usefixtures("home")
+def test_the_four_formats_hold_the_same_rows(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """CSV, JSON and Parquet agree, and the table shows as many lines."""
+    read = ("ledger", "lines", "--format")
+    assert run(*read, "json") == 0
+    rows = json.loads(capsysbinary.readouterr().out)
+    assert len(rows) == 3
+    assert run(*read, "csv") == 0
+    table = list(csv.DictReader(io.StringIO(capsysbinary.readouterr().out.decode())))
+    assert [line["id"] for line in table] == [row["id"] for row in rows]
+    assert run(*read, "parquet") == 0
+    frame = pl.read_parquet(io.BytesIO(capsysbinary.readouterr().out))
+    assert frame["cost_usd"].to_list() == [row["cost_usd"] for row in rows]
+    assert run(*read, "table") == 0
+    assert capsysbinary.readouterr().out.decode().count("sentiment") == 3
+
+
+@pytest.mark.usefixtures("home")
+def test_runs_add_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """The run's row has the counts of its partition and the machine it was charged for."""
+    assert run("ledger", "runs", "--format", "json") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["state"], row["records"], row["published"], row["quarantined"]) == ("completed", 4, 3, 1)
+    assert row["infrastructure"] is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run", "nonsense"), "unknown workload 'nonsense'"),
+        (("run",), "WORKLOAD"),
+        (("run", "sentiment", "--date", "2026-02-31"), "--date"),
+        (("run", "sentiment", "--input", "missing.jsonl"), "missing.jsonl"),
+        (("run", "sentiment"), "--input"),
+        (("run", "sentiment", "--limit", "0", "--input", "in.jsonl"), "--limit"),
+        (("run", "sentiment", "--input", "in.jsonl", "--where", "nocolumn = 1"), "nocolumn"),
+        (("ledger", "summary", "--by", "colour"), "colour"),
+        (("ledger", "lines", "--format", "xml"), "xml"),
+        (("frobnicate",), "frobnicate"),
+    ],
+)
+@pytest.mark.usefixtures("home")
+def test_a_mistake_is_one_clear_line(
+    arguments: tuple[str, ...], words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Bad usage ends with code 2, one line that names the fault, nothing on standard output."""
+    assert run(*arguments) == 2
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert words in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_no_ledger_yet_is_said_and_none_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Asking before anything ran says what to do, and does not leave an empty file."""
+    monkeypatch.chdir(tmp_path)
+    assert run("ledger", "summary") == 2
+    assert "breakeven run" in capsys.readouterr().err
+    assert list(tmp_path.glob("*.db*")) == []
+
+
+@pytest.mark.parametrize("name", ["BREAKEVEN_MAX_NUM_SEQS", "BREAKEVEN_WORKLOADS__SENTIMENT__TYPO"])
+def test_a_bad_setting_is_one_clear_line(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A setting of the wrong kind, or an unknown one, is named, with code 2."""
+    monkeypatch.setenv(name, "many")
+    assert run("ledger", "summary") == 2
+    assert name.rpartition("__")[2].removeprefix("BREAKEVEN_").lower() in capsys.readouterr().err.lower()
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--help` lists the commands on standard output."""
+    assert run("--help") == 0
+    out = capsys.readouterr().out
+    assert all(word in out for word in ("doctor", "run", "ledger"))
+
+
+def test_importing_the_command_is_cheap() -> None:
+    """`breakeven --help` loads neither Prefect nor polars nor vLLM: they are imported by the commands."""
+    import subprocess
+
+    code = "import sys, cli; print([m for m in ('prefect', 'polars', 'vllm', 'sqlalchemy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
