@@ -182,6 +182,10 @@ def _open(path: str) -> IO[bytes]:
 
 
 def _lines_by_polars(path: str) -> Iterator[bytes]:
+    """Yield lines in which polars' sign for bytes that are not UTF-8 stands as such a byte again.
+
+    A U+FFFD that the input really holds cannot be told from it.
+    """
     frame = pl.scan_csv(
         path,
         has_header=False,
@@ -194,7 +198,7 @@ def _lines_by_polars(path: str) -> Iterator[bytes]:
     )
     for batch in frame.collect_batches(chunk_size=2000, lazy=True):
         for line in batch.get_column("line"):
-            yield (line or "").encode() + b"\n"
+            yield (line or "").encode().replace(b"\xef\xbf\xbd", b"\xff") + b"\n"
 
 
 def _text(line: bytes) -> str:

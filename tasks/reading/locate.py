@@ -50,7 +50,8 @@ def locate(location: str, partition: date) -> Files:
     if path.is_file():
         return Files((location,), _format_of([location]))
     if has_magic(location):
-        found = sorted(name for name in glob(location, recursive=True) if Path(name).is_file())
+        names = glob(location, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+        found = sorted(name for name in names if Path(name).is_file())
         if found:
             return Files(tuple(found), _format_of(found))
     msg = (

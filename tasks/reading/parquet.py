@@ -1,8 +1,8 @@
 """Partitions in Parquet files, filtered and streamed by polars."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
-from typing import Literal, cast
 
 import polars as pl
 
@@ -10,51 +10,73 @@ from models.errors import InputError
 from tasks.reading.columns import choose_columns
 from tasks.reading.lines import input_errors
 from tasks.reading.locate import Files
-from tasks.reading.rows import Chunk
+from tasks.reading.rows import Chunk, Fault
 from tasks.reading.source import Source
 from tasks.reading.timestamps import date_of, is_readable, on_date, utc_seconds
 
 _CHUNK = 2000
-_MINE = "breakeven."  # prefix that keeps our columns apart from the input's
+_SECONDS = "breakeven.seconds"
 _TEXT_LIKE = (pl.String, pl.Binary, pl.Categorical, pl.Enum, pl.Null)
 
 
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """Where a partition's rows lie among all rows, and how many they are.
+
+    `certain` leaves out the rows whose timestamp cannot be read.
+    """
+
+    rows: int
+    certain: int
+    first: int
+    last: int
+
+
 class ParquetPartition:
-    """The rows of one partition in Parquet files, local or in an object store."""
+    """The rows of one partition in Parquet files, local or in an object store.
+
+    The filter is applied to batches of the stream, not inside it: polars 2.1 reads without bounds
+    ahead of a slow consumer where a filter is pushed into the scan. That the scan starts at the
+    partition's first row and ends at its last, found beforehand in the timestamps alone, makes up for it.
+    """
 
     def __init__(self, source: Source, files: Files, partition: date, limit: int | None) -> None:
         self._name = source.name
-        self._limit = limit
         with input_errors(self._name):
             self._frame = pl.scan_parquet(list(files.paths), hive_partitioning=False)
             self._schema = self._frame.collect_schema()
         self.columns = choose_columns(source, self._schema.names(), dated=files.dated)
         self._check_kinds()
-        if self.columns.where is not None:
-            self._frame = self._frame.filter(self.columns.where)
-        self._rows, self._certain = self._select(partition)
+        self._match, self._unreadable = self._conditions(partition)
+        self._extent = self._find_extent()
+        length = self._extent.last + 1 - self._extent.first
+        if limit is not None and self._extent.rows == length:
+            length = min(length, limit)
+        self._length = length
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the partition's rows in input order."""
-        frame = self._rows if self._limit is None else self._rows.head(self._limit)
-        names = [f"{_MINE}text{place}" for place in range(len(self.columns.texts))]
-        fault = ("bad_timestamp", f"{self.columns.timestamp} cannot be read as a timestamp")
+        fault: Fault = ("bad_timestamp", f"{self.columns.timestamp} cannot be read as a timestamp")
+        frame = self._frame.slice(self._extent.first, self._length)
+        wanted = [pl.col(name) for name in dict.fromkeys(self.columns.wanted())]
+        keep = self._match | self._unreadable
+        values = [self._plain(name) for name in (self.columns.id, *self.columns.texts)]
         with input_errors(self._name):
-            for batch in frame.collect_batches(chunk_size=_CHUNK, maintain_order=True, lazy=True):
-                bad = batch.get_column(f"{_MINE}bad").arg_true() if batch.height else ()
-                yield Chunk(
-                    batch.get_column(f"{_MINE}id").to_list(),
-                    [batch.get_column(name).to_list() for name in names],
-                    dict.fromkeys(bad, cast("tuple[Literal['bad_timestamp'], str]", fault)),
-                )
+            for batch in frame.select(wanted).collect_batches(
+                chunk_size=_CHUNK, maintain_order=True, lazy=True
+            ):
+                rows = batch.with_columns(self._seconds()).filter(keep)
+                bad = rows.select(self._unreadable.alias("bad")).to_series().arg_true()
+                columns = [rows.select(value).to_series().to_list() for value in values]
+                yield Chunk(columns[0], columns[1:], dict.fromkeys(bad, fault))
 
     def count(self) -> int:
         """Return the number of rows, those with a bad timestamp included."""
-        return self._sum(pl.len())
+        return self._extent.rows
 
     def is_empty(self) -> bool:
         """Whether no row is sure to belong to the partition."""
-        return self._sum(pl.len(), self._certain.head(1)) == 0
+        return self._extent.certain == 0
 
     def dates(self) -> tuple[date, date] | None:
         """Return the first and last date of the whole input, None where no timestamp can be read."""
@@ -62,15 +84,33 @@ class ParquetPartition:
         if name is None:
             return None
         seconds = utc_seconds(name, self._schema[name])
+        frame = self._frame if self.columns.where is None else self._frame.filter(self.columns.where)
         with input_errors(self._name):
-            found = self._frame.select(first=seconds.min(), last=seconds.max()).collect(engine="streaming")
+            found = frame.select(first=seconds.min(), last=seconds.max()).collect(engine="streaming")
         first, last = found.row(0)
         return None if first is None else (date_of(first), date_of(last))
 
-    def _sum(self, what: pl.Expr, frame: pl.LazyFrame | None = None) -> int:
+    def _find_extent(self) -> _Extent:
+        index = "breakeven.row"
+        everything = self.columns.timestamp is None and self.columns.where is None
         with input_errors(self._name):
-            found = (self._rows if frame is None else frame).select(what).collect(engine="streaming")
-        return int(found.item())
+            if everything:
+                rows = int(self._frame.select(pl.len()).collect(engine="streaming").item())
+                return _Extent(rows, rows, 0, rows - 1)
+            found = (
+                self._frame.with_row_index(index)
+                .with_columns(self._seconds())
+                .filter(self._match | self._unreadable)
+                .select(
+                    rows=pl.len(),
+                    certain=self._match.fill_null(value=False).sum(),
+                    first=pl.col(index).min(),
+                    last=pl.col(index).max(),
+                )
+                .collect(engine="streaming")
+            )
+        rows, certain, first, last = found.row(0)
+        return _Extent(rows, certain, first or 0, -1 if last is None else last)
 
     def _check_kinds(self) -> None:
         kind = self._schema[self.columns.id]
@@ -82,23 +122,23 @@ class ParquetPartition:
             msg = f"column {name} of {self._name} is {self._schema[name]}, which holds no timestamps"
             raise InputError(msg)
 
-    def _select(self, partition: date) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-        """Return the partition's rows, and those of them that are sure to belong to it."""
-        values = [
-            self._plain(self.columns.id).alias(f"{_MINE}id"),
-            *(
-                self._plain(name).alias(f"{_MINE}text{place}")
-                for place, name in enumerate(self.columns.texts)
-            ),
-        ]
+    def _conditions(self, partition: date) -> tuple[pl.Expr, pl.Expr]:
+        """Return which rows are sure to belong to the partition, and which cannot be told."""
+        where = pl.lit(value=True) if self.columns.where is None else self.columns.where
         name = self.columns.timestamp
         if name is None:
-            rows = self._frame.select(*values, pl.lit(value=False).alias(f"{_MINE}bad"))
-            return rows, rows
-        match = on_date(name, self._schema[name], partition)
-        unreadable = utc_seconds(name, self._schema[name]).is_null()
-        rows = self._frame.filter(match | unreadable).select(*values, unreadable.alias(f"{_MINE}bad"))
-        return rows, self._frame.filter(match).select(*values)
+            return where, pl.lit(value=False)
+        kind = self._schema[name]
+        if kind in (pl.Date, pl.Datetime):  # compared as it is, so that polars can skip by statistics
+            return where & on_date(name, kind, partition), where & pl.col(name).is_null()
+        return where & on_date(_SECONDS, pl.Int64(), partition), where & pl.col(_SECONDS).is_null()
+
+    def _seconds(self) -> list[pl.Expr]:
+        """Return the column that text and number timestamps are read into, once a row."""
+        name = self.columns.timestamp
+        if name is None or self._schema[name] in (pl.Date, pl.Datetime):
+            return []
+        return [utc_seconds(name, self._schema[name]).alias(_SECONDS)]
 
     def _plain(self, name: str) -> pl.Expr:
         kind = self._schema[name]

@@ -1,7 +1,6 @@
 """Partitions in CSV and JSON lines files."""
 
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -18,10 +17,9 @@ from tasks.reading.lines import (
     input_errors,
     json_objects,
     json_rows,
-    lines,
 )
 from tasks.reading.locate import Files
-from tasks.reading.rows import Chunk, Fault
+from tasks.reading.rows import Chunk, Fault, is_text
 from tasks.reading.timestamps import bounds, date_of, seconds_of
 
 _CHUNK = 2000
@@ -87,17 +85,16 @@ class TextPartition:
         matches = self._matches(values)
         seconds = [None] * len(values) if self.columns.timestamp is None else self._seconds(values).to_list()
         for place, match, second in zip(good, matches, seconds, strict=True):
-            if not match:
+            if match is False or (second is not None and second not in self._range):
                 continue
-            if self.columns.timestamp is not None:
-                if second is None:
-                    faults[place] = (
-                        "bad_timestamp",
-                        f"{self.columns.timestamp} cannot be read as a timestamp",
-                    )
-                elif second not in self._range:
-                    continue
             kept.add(place)
+            if self.columns.timestamp is not None and second is None:
+                faults[place] = ("bad_timestamp", f"{self.columns.timestamp} cannot be read as a timestamp")
+            elif match is None:
+                faults[place] = (
+                    "wrong_type",
+                    f"where ({self.columns.where_text}) cannot be applied to its values",
+                )
         order = sorted(kept)
         return self._chunk([rows[place] for place in order], [faults.get(place) for place in order])
 
@@ -116,51 +113,70 @@ class TextPartition:
         place = self._wanted.index(self.columns.timestamp or "")
         return seconds_of([row[place] for row in rows])
 
-    def _matches(self, rows: Sequence[tuple[object, ...]]) -> list[bool]:
-        """Whether each row satisfies `where`."""
+    def _matches(self, rows: Sequence[tuple[object, ...]]) -> list[bool | None]:
+        """Whether each row satisfies `where`; None where a value does not have its column's type."""
         if self.columns.where is None:
             return [True] * len(rows)
+        raw = [[row[self._wanted.index(name)] for row in rows] for name in self._kinds]
         frame = pl.DataFrame(
             [
-                _typed(name, [row[self._wanted.index(name)] for row in rows], kind)
-                for name, kind in self._kinds.items()
+                _typed(name, values, kind)
+                for (name, kind), values in zip(self._kinds.items(), raw, strict=True)
             ]
         )
-        return frame.select(self.columns.where.fill_null(value=False).alias("match")).to_series().to_list()
+        matches: list[bool | None] = (
+            frame.select(self.columns.where.fill_null(value=False).alias("match")).to_series().to_list()
+        )
+        for column, values in zip(frame, raw, strict=True):
+            for place in column.is_null().arg_true():
+                if values[place] not in (None, ""):
+                    matches[place] = None
+        return matches
 
     def _where_kinds(self) -> dict[str, pl.DataType]:
         """Types of the columns that `where` uses, inferred once from the first rows."""
         if self.columns.where is None:
             return {}
-        names = self.columns.where.meta.root_names()
+        names = list(dict.fromkeys(self.columns.where.meta.root_names()))
+        path = self._files.paths[0]
         sample = csv_sample if self._files.format == "csv" else json_sample
-        schema = sample(self._files.paths[0]).schema
+        schema = sample(path, names).schema
         kinds = {name: schema.get(name, pl.String()) for name in names}
         with input_errors(f"the input with this where condition ({self.columns.where_text})"):
             pl.DataFrame(schema=kinds).select(self.columns.where)
         return kinds
 
 
-def csv_sample(path: str) -> pl.DataFrame:
-    """Return the first rows of a CSV file with inferred types."""
-    head = b"".join(islice(lines(path), _SAMPLE))
-    with input_errors(path):
-        return pl.read_csv(
-            io.BytesIO(head),
-            infer_schema_length=None,
-            ignore_errors=True,
-            truncate_ragged_lines=True,
-            encoding="utf8-lossy",
-        )
-
-
-def json_sample(path: str) -> pl.DataFrame:
-    """Return the first objects of a JSON lines file with inferred types."""
-    objects = [found for found in islice(json_objects(path), _SAMPLE) if not isinstance(found, Broken)]
-    names = dict.fromkeys(name for found in objects for name in found)
-    return pl.DataFrame(
-        [pl.Series(name, [found.get(name) for found in objects], strict=False) for name in names]
+def csv_sample(path: str, names: Sequence[str]) -> pl.DataFrame:
+    """Return columns of the first rows of a CSV file with inferred types."""
+    rows = [row for row in islice(csv_rows(path, names), _SAMPLE) if not isinstance(row, Broken)]
+    text = pl.DataFrame(
+        [
+            pl.Series(name, [_scalar(row[n]) or None for row in rows], pl.String)
+            for n, name in enumerate(names)
+        ]
     )
+    return text.select(_narrowest(column) for column in text)
+
+
+def _narrowest(column: pl.Series) -> pl.Series:
+    for kind in (pl.Int64(), pl.Float64()):
+        cast = column.cast(kind, strict=False)
+        if cast.null_count() == column.null_count():
+            return cast
+    return column
+
+
+def json_sample(path: str, names: Sequence[str]) -> pl.DataFrame:
+    """Return keys of the first objects of a JSON lines file with inferred types."""
+    objects = _first_objects(path)
+    return pl.DataFrame(
+        [pl.Series(name, [_scalar(found.get(name)) for found in objects], strict=False) for name in names]
+    )
+
+
+def _first_objects(path: str) -> list[Mapping[str, object]]:
+    return [found for found in islice(json_objects(path), _SAMPLE) if not isinstance(found, Broken)]
 
 
 def text_columns(files: Files) -> list[str]:
@@ -169,7 +185,7 @@ def text_columns(files: Files) -> list[str]:
     Raises `InputError` where there are none to be seen, or CSV files differ in what they hold.
     """
     if files.format == "jsonl":
-        found = json_sample(files.paths[0]).columns
+        found = list(dict.fromkeys(name for some in _first_objects(files.paths[0]) for name in some))
         if not found:
             msg = f"{files.paths[0]} holds no JSON object"
             raise InputError(msg)
@@ -179,7 +195,15 @@ def text_columns(files: Files) -> list[str]:
 
 
 def _typed(name: str, values: list[object], kind: pl.DataType) -> pl.Series:
-    if all(value is None or isinstance(value, str) for value in values):
-        text = [value or None for value in values]
-        return pl.Series(name, text, pl.String).cast(kind, strict=False)
-    return pl.Series(name, values, kind, strict=False)
+    """Return values as a column of this type, null where a value has another."""
+    plain = [_scalar(value) or None if isinstance(value, str) else _scalar(value) for value in values]
+    if all(value is None or isinstance(value, str) for value in plain):
+        return pl.Series(name, plain, pl.String).cast(kind, strict=False)
+    return pl.Series(name, plain, kind, strict=False)
+
+
+def _scalar(value: object) -> object:
+    """Return a value that a column can hold, or None."""
+    if isinstance(value, str):
+        return value if is_text(value) else None
+    return value if isinstance(value, (int, float)) else None

@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
+from tasks.reading.rows import is_text
+
 _DAY = 86_400
 _ISO = (
     r"^\s*(?P<day>\d{4}-\d{2}-\d{2})"
@@ -34,21 +36,18 @@ def utc_seconds(column: str, kind: pl.DataType) -> pl.Expr:
         return value.dt.epoch("s")
     if kind.is_numeric():
         return _epoch(value.cast(pl.Int64, strict=False))
-    return _text(value.cast(pl.String))
+    return value.cast(pl.String).map_batches(_text, pl.Int64(), is_elementwise=True)
 
 
 def on_date(column: str, kind: pl.DataType, day: date) -> pl.Expr:
-    """Whether a row belongs to this UTC date; null where its timestamp cannot be read."""
+    """Whether a Date, Datetime or UTC seconds column lies on this UTC date; null where it is null."""
     value = pl.col(column)
+    start, end = bounds(day)
     if kind == pl.Date:
         return value == day
-    if kind == pl.Datetime:  # compared as it is, so that polars can skip row groups by their statistics
-        aware = isinstance(kind, pl.Datetime) and kind.time_zone is not None
-        start, end = (bound if aware else bound.replace(tzinfo=None) for bound in bounds(day))
+    if isinstance(kind, pl.Datetime):
         return (value >= _literal(start, kind)) & (value < _literal(end, kind))
-    start, end = bounds(day)
-    seconds = utc_seconds(column, kind)
-    return (seconds >= int(start.timestamp())) & (seconds < int(end.timestamp()))
+    return value.is_between(int(start.timestamp()), int(end.timestamp()), closed="left")
 
 
 def bounds(day: date) -> tuple[datetime, datetime]:
@@ -59,8 +58,11 @@ def bounds(day: date) -> tuple[datetime, datetime]:
 
 def seconds_of(values: Sequence[object]) -> pl.Series:
     """Return UTC seconds of raw values (text or numbers), null where a value cannot be read."""
-    text = pl.Series("value", [None if value is None else str(value) for value in values], pl.String)
-    return text.to_frame().select(utc_seconds("value", pl.String())).to_series()
+    plain = (None if value is None else str(value) for value in values)
+    text = pl.Series(
+        "value", [value if value is None or is_text(value) else None for value in plain], pl.String
+    )
+    return _text(text)
 
 
 def date_of(seconds: int) -> date:
@@ -68,13 +70,10 @@ def date_of(seconds: int) -> date:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).date()
 
 
-def _literal(moment: datetime, kind: pl.DataType) -> pl.Expr:
-    literal = pl.lit(moment)
-    return (
-        literal.dt.convert_time_zone(kind.time_zone)
-        if isinstance(kind, pl.Datetime) and kind.time_zone
-        else literal
-    )
+def _literal(moment: datetime, kind: pl.Datetime) -> pl.Expr:
+    if kind.time_zone is None:
+        return pl.lit(moment.replace(tzinfo=None))
+    return pl.lit(moment).dt.convert_time_zone(kind.time_zone)
 
 
 def _epoch(number: pl.Expr) -> pl.Expr:
@@ -90,22 +89,27 @@ def _epoch(number: pl.Expr) -> pl.Expr:
     )
 
 
-def _text(value: pl.Expr) -> pl.Expr:
-    found = value.str.extract_groups(_ISO).struct
-
-    def part(name: str) -> pl.Expr:
-        return found.field(name).cast(pl.Int64, strict=False).fill_null(0)
-
-    def day(text: pl.Expr, form: str) -> pl.Expr:
-        return text.str.to_date(form, strict=False).cast(pl.Int64) * _DAY
-
-    hour, minute, second = part("hour"), part("minute"), part("second")
-    offset = part("off_hour") * 3600 + part("off_minute") * 60
-    offset = pl.when(found.field("sign") == "-").then(-offset).otherwise(offset)
-    moment = day(found.field("day"), "%Y-%m-%d") + hour * 3600 + minute * 60 + second - offset
+def _text(values: pl.Series) -> pl.Series:
+    """Return UTC seconds of text; the pattern is matched once, also where an expression is used twice."""
+    found = values.str.extract_groups(_ISO).struct.unnest()
+    parts = ("hour", "minute", "second", "off_hour", "off_minute")
+    found = found.with_columns(pl.col(name).cast(pl.Int64, strict=False).fill_null(0) for name in parts)
+    hour, minute, second, off_hour, off_minute = (pl.col(name) for name in parts)
+    offset = off_hour * 3600 + off_minute * 60
+    offset = pl.when(pl.col("sign") == "-").then(-offset).otherwise(offset)
+    moment = _day(pl.col("day"), "%Y-%m-%d") + hour * 3600 + minute * 60 + second - offset
     possible = (hour <= 23) & (minute <= 59) & (second <= 60)  # noqa: PLR2004 - parts of a clock
-    return pl.coalesce(
-        pl.when(possible).then(moment),
-        day(value.str.extract(_COMPACT_DAY), "%Y%m%d"),
-        _epoch(value.str.extract(_EPOCH).cast(pl.Int64, strict=False)),
+    seconds = found.select(pl.when(possible).then(moment)).to_series()
+    if not seconds.null_count():
+        return seconds
+    other = values.to_frame("value").select(
+        pl.coalesce(
+            _day(pl.col("value").str.extract(_COMPACT_DAY), "%Y%m%d"),
+            _epoch(pl.col("value").str.extract(_EPOCH).cast(pl.Int64, strict=False)),
+        )
     )
+    return pl.select(pl.coalesce(seconds, other.to_series())).to_series()
+
+
+def _day(text: pl.Expr, form: str) -> pl.Expr:
+    return text.str.to_date(form, strict=False).cast(pl.Int64) * _DAY

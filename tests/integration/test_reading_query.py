@@ -1,0 +1,126 @@
+"""A SQL query as input, on SQLite and on PostgreSQL."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from models.errors import InputError
+from models.records import Quarantined, Record
+from models.settings import WorkloadSettings
+from tasks.reading import EmptyPartition, Source, open_partition
+
+DAY = date(2024, 1, 2)
+TICKETS = "SELECT id, body FROM tickets WHERE day = :partition ORDER BY id, body"
+MOMENTS = "SELECT id, body FROM tickets WHERE at >= :start AND at < :end ORDER BY at DESC"
+
+
+def source(url: str, query: str, **settings: object) -> Source:
+    """Make the source of a query over `tickets`."""
+    values = {"query": query, "query_url": SecretStr(url), "text_columns": ("body",), **settings}
+    return Source.of(WorkloadSettings.model_validate(values), ("text",))
+
+
+def read(source: Source, day: date = DAY, limit: int | None = None) -> list[Record | Quarantined]:
+    """Read a partition whole, twice, and check that both times and the count agree."""
+    reader = open_partition(source, day, limit)
+    rows = [row for batch in reader.batches(7) for row in batch]
+    assert [row for batch in reader.batches() for row in batch] == rows
+    assert reader.count() == len(rows)
+    return rows
+
+
+@pytest.fixture
+def tickets(database_url: str) -> str:
+    """Fill a table of tickets, three on the day, one just before it and one just after."""
+    engine = sa.create_engine(database_url, poolclass=sa.NullPool)
+    stamp = "TEXT" if engine.dialect.name == "sqlite" else "TIMESTAMPTZ"
+    day = "TEXT" if engine.dialect.name == "sqlite" else "DATE"
+    rows = [
+        (1, "before", "2024-01-01", "2024-01-01 23:59:59"),
+        (2, "midnight", "2024-01-02", "2024-01-02 00:00:00"),
+        (3, None, "2024-01-02", "2024-01-02 12:00:00"),
+        (2, "twice", "2024-01-02", "2024-01-02 23:59:59"),
+        (4, "after", "2024-01-03", "2024-01-03 00:00:00"),
+    ]
+    zone = "" if engine.dialect.name == "sqlite" else "+00"
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"CREATE TABLE tickets (id INTEGER, body TEXT, day {day}, at {stamp})"))
+        for id_, body, on, at in rows:
+            values = {"id": id_, "body": body, "day": on, "at": at + zone}
+            connection.execute(sa.text("INSERT INTO tickets VALUES (:id, :body, :day, :at)"), values)
+    return database_url
+
+
+def test_the_date_is_bound(tickets: str) -> None:
+    """`:partition` selects the day; keys, order, limit and quarantine are as for files."""
+    assert read(source(tickets, TICKETS)) == [
+        Record("2", "2", 0, "midnight"),
+        Record("2#2", "2", 1, "twice"),
+        Quarantined("3", "3", 2, "missing_text", "body is null"),
+    ]
+    assert len(read(source(tickets, TICKETS), limit=1)) == 1
+
+
+def test_the_bounds_are_utc(tickets: str) -> None:
+    """`:start` and `:end` are the day's bounds in UTC, also where the server's zone is another."""
+    assert [row.key for row in read(source(tickets, MOMENTS))] == ["2", "3", "2#2"]
+
+
+def test_many_rows_are_streamed(database_url: str) -> None:
+    """More rows than one fetch come whole and in order."""
+    query = (
+        "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 2500) "
+        "SELECT id, 'text' AS body FROM n WHERE :partition IS NOT NULL ORDER BY id"
+    )
+    if database_url.startswith("postgresql"):
+        query = query.replace(":partition", "CAST(:partition AS date)")
+    assert [row.id for row in read(source(database_url, query))] == [str(number) for number in range(1, 2501)]
+
+
+@pytest.mark.parametrize(
+    ("query", "settings", "message"),
+    [
+        ("SELECT id, body FROM tickets ORDER BY id", {}, "select its date by :partition"),
+        (TICKETS.replace("ORDER BY id, body", ""), {}, "needs an ORDER BY"),
+        (TICKETS, {"where": "id = 1"}, "put the condition there"),
+        (TICKETS, {"id_column": "key"}, "no column key; it has: id, body"),
+        (TICKETS.replace("tickets", "nothing"), {}, "the query on .* failed"),
+        (TICKETS.replace(":partition", ":partition AND id = :who"), {}, "bind nothing else"),
+    ],
+)
+def test_a_query_that_cannot_serve(
+    tickets: str, query: str, settings: dict[str, object], message: str
+) -> None:
+    """A query that would not be repeatable, or is wrong, is one clear line without the password."""
+    with pytest.raises(InputError, match=message) as raised:
+        open_partition(source(tickets, query, **settings), DAY)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_day_without_rows(tickets: str) -> None:
+    """A query that returns nothing is an empty partition."""
+    with pytest.raises(EmptyPartition, match="no record for 2030-01-01"):
+        open_partition(source(tickets, TICKETS), date(2030, 1, 1))
+
+
+def test_a_wrong_url() -> None:
+    """A URL that is none is said without repeating what may be a secret."""
+    for url in ("secret", "nodialect://me:secret@host/db"):
+        with pytest.raises(InputError) as raised:
+            open_partition(source(url, TICKETS), DAY)
+        assert "me:secret" not in str(raised.value)
+
+
+def test_text_in_sqlite_that_is_not_utf8(tmp_path: Path) -> None:
+    """SQLite keeps any bytes as text: the bad row is set aside, the others are read."""
+    url = f"sqlite:///{tmp_path / 'in.db'}"
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE tickets (id TEXT, body TEXT, day TEXT)"))
+        for id_, body in (("a", "'fine'"), ("b", "CAST(X'636166E9' AS TEXT)"), ("c", "X'66696E65'")):
+            connection.execute(sa.text(f"INSERT INTO tickets VALUES ('{id_}', {body}, '{DAY}')"))  # noqa: S608
+    rows = read(source(url, TICKETS))
+    assert [getattr(row, "reason", "ok") for row in rows] == ["ok", "undecodable", "ok"]
