@@ -49,16 +49,23 @@ class Totals:
     output_tokens: int = 0
     counterfactual_nano: int = 0
 
-    def add(self, batch: Batch, lines: Sequence[LedgerLine]) -> None:
-        """Add one commit."""
-        self.published += len(batch.rows)
-        self.quarantined += len(batch.quarantined)
-        for line in lines:
-            self.reused += line.engine == "reuse"
-            self.input_tokens += line.input_tokens or 0
-            self.cached_tokens += line.cached_tokens or 0
-            self.output_tokens += line.output_tokens or 0
-            self.counterfactual_nano += line.counterfactual_nano or 0
+    @classmethod
+    def of(cls, batch: Batch, lines: Sequence[LedgerLine]) -> "Totals":
+        """Sum one commit."""
+        return cls(
+            len(batch.rows),
+            len(batch.quarantined),
+            sum(line.engine == "reuse" for line in lines),
+            sum(line.input_tokens or 0 for line in lines),
+            sum(line.cached_tokens or 0 for line in lines),
+            sum(line.output_tokens or 0 for line in lines),
+            sum(line.counterfactual_nano or 0 for line in lines),
+        )
+
+    def add(self, other: "Totals") -> None:
+        """Add the sums of one commit."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +190,13 @@ class Committer:
         lines = ledger_lines(batch.finished, lap.total_ns, lap_nano, self._keys, self._counter)
         part_id = new_id()
         path = write_part(self._target.folder, part_id, self._target.output, batch.rows, batch.quarantined)
+        totals = Totals.of(batch, lines)
+        more = increments(totals, lap_nano)
         with_patience(
             self._target.patience_seconds,
-            lambda: self._write(part_id, path, batch, lines, lap, lap_nano),
+            lambda: self._write(part_id, path, batch, lines, lap, more),
         )
-        self.totals.add(batch, lines)
+        self.totals.add(totals)
 
     def _write(
         self,
@@ -196,7 +205,7 @@ class Committer:
         batch: Batch,
         lines: list[LedgerLine],
         lap: GpuTime,
-        lap_nano: int,
+        more: runs.Increments,
     ) -> None:
         target = self._target
         with target.sessions.begin() as session:
@@ -214,7 +223,7 @@ class Committer:
             if not parts.register(session, part):
                 return  # the connection broke after the commit had taken place: all is written already
             ledger.insert_lines(session, lines)
-            runs.add(session, target.run_id, lap, increments(batch, lines, lap_nano))
+            runs.add(session, target.run_id, lap, more)
             runs.add_quarantined(session, target.run_id, Counter(item.reason for item in batch.quarantined))
 
     def _write_unallocated(self, lap: GpuTime, lap_nano: int) -> None:
@@ -231,13 +240,11 @@ class Committer:
             )
 
 
-def increments(batch: Batch, lines: Sequence[LedgerLine], lap_nano: int) -> runs.Increments:
-    """Sum what one commit adds to its run's row."""
-    totals = Totals()
-    totals.add(batch, lines)
+def increments(totals: Totals, lap_nano: int) -> runs.Increments:
+    """Say what one commit adds to its run's row."""
     return runs.Increments(
         gpu_cost_nano=lap_nano,
-        records=len(batch),
+        records=totals.published + totals.quarantined,
         published=totals.published,
         quarantined=totals.quarantined,
         reused=totals.reused,

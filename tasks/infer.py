@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from uuid import UUID
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -83,7 +82,7 @@ class RunStream:
         self._scratch = scratch
         self._stop = stop
         self._lost = lost
-        self._records: dict[UUID, Record] = {}
+        self._records: dict[str, Record] = {}
         self._done = 0
         self._started = time.monotonic()
         self._reported = 0.0
@@ -116,6 +115,7 @@ class RunStream:
 
     def _requests(self) -> Iterator[Request]:
         workload = self._plan.workload
+        output, max_tokens = workload.output_format, workload.max_tokens
         for batch in self._plan.reader.batches():
             if self._stop():
                 return
@@ -127,18 +127,11 @@ class RunStream:
                 if isinstance(item, Quarantined):
                     self._quarantine(item)
                     continue
-                request = Request(
-                    new_id(),
-                    item.key,
-                    workload.messages(item.text),
-                    workload.output_format,
-                    workload.max_tokens,
-                )
-                self._records[request.id] = item
-                yield request
+                self._records[item.key] = item
+                yield Request(new_id(), item.key, workload.messages(item.text), output, max_tokens)
 
     def _settle(self, completion: Completion) -> None:
-        record = self._records.pop(completion.request.id)
+        record = self._records.pop(completion.request.record_key)
         if completion.rejection is not None:
             reason = REASONS[completion.rejection]
             detail = completion.detail or ""
