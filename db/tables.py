@@ -234,8 +234,6 @@ class LedgerLineRow(Base):
             name="priced",
         ),
         CheckConstraint("(engine = 'reuse') = (reuses IS NOT NULL)", name="reuses"),
-        # clustered by its key on SQLite, which saves that index
-        {"sqlite_with_rowid": False},
     )
     at: Mapped[datetime]
     cost_nano: Mapped[int | None] = mapped_column(BigInteger)

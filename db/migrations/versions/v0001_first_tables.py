@@ -289,5 +289,4 @@ def _create_ledger_lines() -> None:
         sa.UniqueConstraint(
             "run_id", "record_key", "attempt", name=op.f("uq_ledger_lines_run_id_record_key_attempt")
         ),
-        sqlite_with_rowid=False,
     )
