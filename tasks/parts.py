@@ -80,16 +80,18 @@ def write_part(
     written.
     """
     frame = _frame(output, rows, quarantined)
-    ordinals = frame.get_column("ordinal")
+    ordinals = [*(row.ordinal for row in rows), *(item.ordinal for item in quarantined)]
     about = {
-        "first": str(ordinals.first() or 0),
-        "last": str(ordinals.last() or 0),
+        "first": str(min(ordinals, default=0)),
+        "last": str(max(ordinals, default=0)),
         "records": str(len(rows)),
         "quarantined": str(len(quarantined)),
     }
     path = folder / f"{part_id}{SUFFIX}"
     with replacing(path) as temporary:
-        frame.write_parquet(temporary, compression="zstd", metadata=about)
+        frame.write_parquet(
+            temporary, compression="zstd", compression_level=1, statistics=False, metadata=about
+        )
     return path
 
 
@@ -208,7 +210,7 @@ def _frame(output: type[BaseModel], rows: Sequence[PartRow], aside: Sequence[Qua
     }
     columns |= {OUTPUT + name: [*(row.output[name] for row in rows), *empty] for name in own}
     schema = _INTERNAL | {OUTPUT + name: kind for name, kind in own.items()}
-    return pl.DataFrame(columns, schema=schema).sort("ordinal")
+    return pl.DataFrame(columns, schema=schema)
 
 
 def _probabilities(answer: Answer) -> bytes | None:
