@@ -1,11 +1,21 @@
 """Settings over both databases, for the pipeline's tests."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from models.settings import Settings
 from tests.integration.pipeline.harness import settings_for
+from tests.integration.pipeline.runner import Runner
+
+
+@pytest.fixture(scope="session")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    """Start the program that runs jobs in processes of their own."""
+    runner = Runner(tmp_path_factory.mktemp("runner") / "log")
+    yield runner
+    runner.close()
 
 
 @pytest.fixture
