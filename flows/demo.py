@@ -19,13 +19,13 @@ BY = ("workload", "engine", "model", "route")
 def demo() -> int:
     """Run the samples through the real engine and show the ledger. Returns the exit code."""
     quiet_libraries()
-    from rich.console import Console  # noqa: PLC0415  the libraries are quiet from here on
+    from rich.console import Console
 
-    from flows.nightly import nightly  # noqa: PLC0415
-    from flows.surroundings import PROJECT, read_settings  # noqa: PLC0415
-    from flows.terminal import progress_bar  # noqa: PLC0415
-    from models.errors import BreakevenError  # noqa: PLC0415
-    from tasks.ledger import show_summary  # noqa: PLC0415
+    from flows.nightly import nightly
+    from flows.surroundings import PROJECT, read_settings
+    from flows.terminal import progress_bar
+    from models.errors import BreakevenError
+    from tasks.ledger import show_summary
 
     console = Console(stderr=True, highlight=False)
     for workload, path in SAMPLES.items():
@@ -34,15 +34,20 @@ def demo() -> int:
     try:
         settings = read_settings()
         with progress_bar():
-            results = nightly(partition=LAST_DAY, days=DAYS, workloads=[name.lower() for name in SAMPLES])
+            results = nightly(
+                partition=LAST_DAY, days=DAYS, workloads=[name.lower() for name in SAMPLES]
+            )
     except BreakevenError as error:
         console.print(f"error: {error}")
         return error.exit_code
+    if not isinstance(results, list):  # a failed flow raises its error when it is called as a function
+        console.print(f"error: {results}")
+        return 1
     console.print("\nThe cost ledger (breakeven ledger summary --by workload,engine,model,route):")
     show_summary(settings, BY)
     console.print("Outputs, one file a partition:")
     for result in results:
-        print(f"  {result.output}  ({result.state})")
+        sys.stdout.write(f"  {result.output}  ({result.state})\n")
     return 0
 
 

@@ -61,7 +61,7 @@ def say(result: RunResult) -> int:
         case "completed":
             console.print(", ".join(f"{name} {value}" for name, value in row.items() if value != ""))
     if result.output is not None:
-        print(result.output)
+        sys.stdout.write(f"{result.output}\n")
     return 0
 
 

@@ -13,7 +13,8 @@ from models.engines.base import Completion, Usage
 from models.ledger import LedgerLine
 from models.tokens import ChatTokenCounter
 
-HASH_BYTES = 16
+ANSWER_HASH_BYTES = 8
+"""Enough to compare answers of one record; short, because every line carries it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,4 +151,4 @@ def _reuse_line(item: Finished, keys: LineKeys) -> LedgerLine:
 
 def answer_hash(text: str) -> bytes:
     """Hash an answer; the ledger never holds its text (I7)."""
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES).digest()
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=ANSWER_HASH_BYTES).digest()

@@ -52,7 +52,7 @@ class PartitionLocked(BreakevenError):
 
 
 class LeaseLost(BreakevenError):
-    """This run's lease expired and was taken over; it must not commit or publish any more."""
+    """The run's lease expired and was taken over; it must not commit or publish any more."""
 
 
 class OutputError(BreakevenError):

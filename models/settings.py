@@ -24,7 +24,9 @@ class WorkloadSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     input: str | None = Field(None, description="file, folder with date=YYYY-MM-DD, glob or object-store URL")
-    query: str | None = Field(None, description="SQL query with :partition (or :start and :end) bound")
+    query: str | None = Field(
+        None, description="SQL query with :partition (or :start and :end) bound, in a fixed order"
+    )
     query_url: SecretStr | None = Field(None, description="SQLAlchemy URL of the database that `query` reads")
     where: str | None = Field(None, description="SQL condition on the input's columns")
     id_column: str = Field("id", description="column of the record's id")
@@ -97,7 +99,7 @@ class Settings(BaseSettings):
     workloads: dict[str, WorkloadSettings] = Field(default_factory=dict)
 
     def workload(self, name: str) -> WorkloadSettings:
-        """Settings of one workload; defaults where nothing is set."""
+        """Return the settings of one workload; defaults where nothing is set."""
         return self.workloads.get(name, WorkloadSettings())
 
     @classmethod
@@ -106,8 +108,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic-settings calls it so
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment before file before defaults."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)

@@ -9,7 +9,6 @@ import httpx
 from prefect.settings import get_current_settings
 from sqlalchemy.exc import DBAPIError
 
-
 from db.session import make_engine, require_migrated
 from models.catalog import infrastructure
 from models.default_model import is_prepared

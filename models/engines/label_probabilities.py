@@ -21,28 +21,27 @@ def label_probabilities(
     result = dict.fromkeys(labels, 0.0)
     prefix, mass, alive = "", 1.0, list(labels)
     for candidates, chosen in zip(steps, decoded, strict=True):
-        branches: dict[str, list[str]] = {}
-        for token in {chosen, *candidates}:
-            leads_to = [label for label in alive if token and label.startswith(prefix + token)]
-            if leads_to and token in candidates:
-                branches[token] = leads_to
-        if chosen not in branches:  # the end of the answer, or a token that no label starts with
-            break
+        branches = _branches(alive, prefix, candidates)
         weights = {token: exp(candidates[token]) for token in branches}
         total = sum(weights.values())
-        if total == 0.0:
-            break
+        if len(alive) == 1 or chosen not in branches or total == 0.0:
+            break  # decided; or the end of the answer
         for token, leads_to in branches.items():
             if token != chosen:
-                share = mass * weights[token] / total / len(leads_to)
-                for label in leads_to:
-                    result[label] += share
+                _share(result, leads_to, mass * weights[token] / total)
         mass *= weights[chosen] / total
         prefix += chosen
         alive = branches[chosen]
-        if len(alive) == 1:
-            break
-    winners = [answer] if answer in alive else alive
-    for label in winners:
-        result[label] += mass / len(winners)
+    _share(result, [answer] if answer in alive else alive, mass)
     return result
+
+
+def _branches(alive: Sequence[str], prefix: str, candidates: Mapping[str, float]) -> dict[str, list[str]]:
+    """Map each candidate token that continues towards a label to the labels that it leads to."""
+    found = {token: [label for label in alive if label.startswith(prefix + token)] for token in candidates}
+    return {token: leads_to for token, leads_to in found.items() if token and leads_to}
+
+
+def _share(result: dict[str, float], labels: Sequence[str], mass: float) -> None:
+    for label in labels:
+        result[label] += mass / len(labels)

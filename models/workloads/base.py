@@ -44,7 +44,7 @@ class Workload(ABC):
         schema = self.output.model_json_schema()
         return JsonObject(json.dumps(schema, sort_keys=True, separators=(",", ":")))
 
-    def parse(self, text: str, completion: Completion) -> BaseModel:
+    def parse(self, text: str, completion: Completion) -> BaseModel:  # noqa: ARG002  subclasses need it
         """Turn an answer to the record `text` into the output schema, or raise `InvalidOutput`."""
         try:
             return self.output.model_validate(completion.value)

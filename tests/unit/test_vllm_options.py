@@ -72,4 +72,4 @@ def test_a_local_model_is_named_by_its_folder(tmp_path: Path) -> None:
 def test_impossible_values_are_refused(field: str) -> None:
     """Zero devices, zero tokens or no memory are errors of the settings."""
     with pytest.raises(ValueError, match=field):
-        Settings(**{field: 0})
+        Settings.model_validate({field: 0})
