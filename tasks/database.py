@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import stamina
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from db.session import is_disconnect
@@ -30,11 +30,15 @@ def with_patience(seconds: float, write: Callable[[], Result]) -> Result:
 
 @contextmanager
 def database_errors(how_long: str = "") -> Iterator[None]:
-    """Turn a database that does not answer into one clear `DatabaseUnavailable`."""
+    """Turn a database that does not answer, or cannot write, into one clear `DatabaseUnavailable`."""
     try:
         yield
     except (DBAPIError, PoolTimeout) as error:
         if not is_disconnect(error):
+            if isinstance(error, OperationalError):  # a full disk, a file that is read-only
+                reason = " ".join(str(error.orig).split())
+                msg = f"the ledger's database failed: {reason}; what was committed before is kept"
+                raise DatabaseUnavailable(msg) from error
             raise
         msg = (
             f"the ledger's database did not answer{how_long} ({type(error).__name__}); what was "

@@ -1,10 +1,11 @@
 """Settings over both databases, for the pipeline's tests."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from models.ids import new_id
 from models.settings import Settings
 from tests.integration.pipeline.harness import settings_for
 from tests.integration.pipeline.runner import Runner
@@ -22,3 +23,12 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
 def settings(tmp_path: Path, database_url: str) -> Settings:
     """Give settings with a database and an output folder of the test's own: on SQLite, then on PostgreSQL."""
     return settings_for(tmp_path, database_url)
+
+
+@pytest.fixture
+def make_url(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Callable[[], str]:
+    """Return a factory of fresh databases, of the kind that the test runs on."""
+    if database_url.startswith("sqlite"):
+        return lambda: f"sqlite:///{tmp_path / new_id().hex}.db"
+    make: Callable[[], str] = request.getfixturevalue("make_postgres_url")
+    return make

@@ -54,6 +54,7 @@ class Job:
         settings.output_dir.parent.mkdir(parents=True, exist_ok=True)
         calls, log = settings.output_dir.with_name("calls"), settings.output_dir.with_name("log")
         calls.touch()
+        log.touch()
         return cls(values, str(source), str(calls), str(log), **more)
 
     def called(self) -> list[str]:
@@ -142,6 +143,8 @@ def work(job: Job) -> int:
         die_at_commit(job.dies_at_commit, after=job.after)
 
     def load(_: Settings) -> ScriptedEngine:
+        sys.stderr.write("loading\n")
+        sys.stderr.flush()
         return ScriptedEngine(
             delay=job.delay, load_seconds=job.load_seconds, size=job.size, calls=Path(job.calls)
         )

@@ -8,7 +8,6 @@ from random import Random
 import pytest
 from polars.testing import assert_frame_equal
 
-from models.ids import new_id
 from models.settings import Settings
 from tasks.commit import QUEUED_COMMITS
 from tests.fakes import ScriptedEngine
@@ -90,7 +89,7 @@ def test_killed_at_random_moments_until_it_completes(
     settings = settings.model_copy(update={"commit_records": COMMIT, "commit_seconds": 0.5})
     job = Job.of(settings, source, delay=0.0004, size=WINDOW)
     kills, code = 0, KILLED
-    for wait in moments(job, settings, Random(11)):  # noqa: S311  repeatable, not secret
+    for wait in moments(job, settings, Random(11)):
         child = runner.start(job)
         wait(child)
         child.kill()
@@ -108,15 +107,6 @@ def test_killed_at_random_moments_until_it_completes(
     check_books(settings)
     assert requests < len(job.called()) <= requests + kills * LOST_PER_KILL
     assert leftovers(settings) == []
-
-
-@pytest.fixture
-def make_url(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Callable[[], str]:
-    """Return a factory of fresh databases, of the kind that the test runs on."""
-    if database_url.startswith("sqlite"):
-        return lambda: f"sqlite:///{tmp_path / new_id().hex}.db"
-    make: Callable[[], str] = request.getfixturevalue("make_postgres_url")
-    return make
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
