@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
 PROJECT = Path(__file__).resolve().parents[3]
 PATIENCE_SECONDS = 120.0
@@ -84,7 +84,8 @@ def server(prefect_env: dict[str, str]) -> Iterator[str]:
 @pytest.fixture
 def api(server: str) -> Iterator[SyncPrefectClient]:
     """Let flows of this process and the yielded client talk to the real server."""
-    with temporary_settings({PREFECT_API_URL: server}), get_client(sync_client=True) as client:
+    settings = {PREFECT_API_URL: server, PREFECT_LOGGING_TO_API_ENABLED: False}  # logs outlive the server
+    with temporary_settings(settings), get_client(sync_client=True) as client:
         yield client
 
 
