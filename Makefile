@@ -88,7 +88,7 @@ deploy: setup ## Work pool, deployments and automation on the Prefect server (sa
 
 .PHONY: worker
 worker: setup ## A worker for the pool `gpu`, in this folder
-	@$(BIN)/prefect worker start --pool gpu --type process
+	@$(BIN)/prefect worker start --pool gpu --type process --limit 1
 
 .PHONY: lock
 lock: $(UV) ## Compile the pinned requirements anew
