@@ -81,7 +81,7 @@ def run(rows: int, repeats: int, memory_rows: int) -> Finding:
 
 
 def _median(runs: list[Row], name: str) -> float:
-    return median(float(run[name] or 0) for run in runs)
+    return median(float(str(run[name])) for run in runs)
 
 
 def main() -> None:

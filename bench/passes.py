@@ -1,0 +1,144 @@
+"""One pass over the same records, in three ways: our stream with commits, one raw call, a chunked loop."""
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from models.engines.base import Engine, Request
+from models.engines.vllm_engine import VllmEngine, sampling_params
+from models.ids import new_id
+from models.records import Record
+from models.run import RunResult
+from models.settings import Settings, WorkloadSettings
+from models.workloads.base import Workload
+from tasks.engine import SharedEngine
+from tasks.infer import infer
+from tasks.plan import Plan, prepare
+from tasks.plan import Request as Ask
+
+if TYPE_CHECKING:
+    from vllm import LLM
+
+DAY = date(2026, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Records of one workload in a file of their own; `make` builds what renders and parses them."""
+
+    workload: str
+    source: Path
+    text_columns: tuple[str, ...] | None
+    make: Callable[[Workload], Workload] = lambda workload: workload
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one pass took, and what it came to."""
+
+    seconds: float
+    records: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+
+
+def plan_of(sample: Sample, settings: Settings, folder: Path) -> Plan:
+    """Open a run over a sample, in a new ledger in `folder`."""
+    chosen = settings.workload(sample.workload).model_copy(
+        update={"text_columns": sample.text_columns, "timestamp_column": ""}
+    )
+    of_pass = settings.model_copy(
+        update={
+            "database_url": SecretStr(f"sqlite:///{folder / 'ledger.db'}"),
+            "output_dir": folder / "out",
+            "workloads": {sample.workload: WorkloadSettings.model_validate(chosen)},
+        }
+    )
+    plan = prepare.fn(Ask(sample.workload, DAY, str(sample.source)), of_pass)
+    if isinstance(plan, RunResult):
+        msg = f"{sample.source} has nothing to run"
+        raise TypeError(msg)
+    return replace(plan, workload=sample.make(plan.workload))
+
+
+def stream_pass(engine: Engine, sample: Sample, settings: Settings) -> Pass:
+    """Read, render, tokenize, stream, parse and commit the sample; the run's opening is not counted."""
+    with tempfile.TemporaryDirectory(prefix="breakeven-bench-") as folder:
+        plan = plan_of(sample, settings, Path(folder))
+        shared = SharedEngine(settings, lambda _: engine)
+        shared.get()
+        start = time.perf_counter()
+        totals = infer.fn(plan, shared, lambda: None).totals
+        seconds = time.perf_counter() - start
+    return Pass(
+        seconds,
+        totals.published + totals.quarantined,
+        totals.input_tokens,
+        totals.cached_tokens,
+        totals.output_tokens,
+    )
+
+
+def requests_of(sample: Sample, settings: Settings) -> list[Request]:
+    """Render the sample's records in input order, as the pipeline does."""
+    with tempfile.TemporaryDirectory(prefix="breakeven-bench-") as folder:
+        plan = plan_of(sample, settings, Path(folder))
+        workload = plan.workload
+        return [
+            Request(
+                new_id(),
+                item.key,
+                workload.messages(item.text),
+                workload.output_format,
+                workload.max_tokens,
+            )
+            for batch in plan.reader.batches()
+            for item in batch
+            if isinstance(item, Record)
+        ]
+
+
+def raw_pass(llm: "LLM", prompts: Sequence[list[int]], params: Any, chunk: int | None = None) -> Pass:  # noqa: ANN401  vllm's own type
+    """Give `LLM.generate` all prompts at once, or `chunk` at a time."""
+    size = chunk or len(prompts)
+    outputs: list[Any] = []
+    start = time.perf_counter()
+    for first in range(0, len(prompts), size):
+        inputs: Any = [{"prompt_token_ids": ids} for ids in prompts[first : first + size]]
+        outputs += llm.generate(inputs, params, use_tqdm=False)
+    seconds = time.perf_counter() - start
+    return Pass(
+        seconds,
+        len(outputs),
+        sum(len(output.prompt_token_ids) for output in outputs),
+        sum(output.num_cached_tokens or 0 for output in outputs),
+        sum(len(output.outputs[0].token_ids) for output in outputs),
+    )
+
+
+def params_of(request: Request, seed: int) -> Any:  # noqa: ANN401  vllm's own type
+    """Return the sampling parameters that our engine uses for such a request."""
+    return sampling_params(request.output, request.max_tokens, seed)
+
+
+def inner(engine: VllmEngine) -> "LLM":
+    """Return the vLLM object inside our engine, so that both ways run on the very same one."""
+    llm: LLM | None = engine._llm  # noqa: SLF001  only a benchmark goes around the engine
+    if llm is None:
+        msg = "the engine is closed"
+        raise RuntimeError(msg)
+    return llm
+
+
+def forget_prefixes(llm: "LLM") -> None:
+    """Empty the prefix cache, so that no pass profits from the one before."""
+    if not llm.reset_prefix_cache():
+        msg = "the prefix cache is in use and was not emptied"
+        raise RuntimeError(msg)

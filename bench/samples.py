@@ -1,0 +1,53 @@
+"""Records of the real data sets, cut to what one pass of a benchmark takes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from bench.passes import Sample
+from bench.report import DATA
+
+LONGEST = 1500  # characters of a record: none is too long for the model
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Where a workload's records come from, and how many make one pass of some 15 s on two cores."""
+
+    file: str
+    text_columns: tuple[str, ...]
+    records: int
+    where: str = "true"
+
+
+KINDS = {
+    "enrichment": Kind("products.parquet", ("name", "description"), 64, "source IN ('abt', 'flipkart')"),
+    "sentiment": Kind("tickets_sentiment.parquet", ("text",), 256),
+    "classification": Kind("tickets_intent.parquet", ("text",), 256),
+}
+
+
+def available(workload: str, data: Path = DATA) -> bool:
+    """Whether the workload has a data set and it is there."""
+    return workload in KINDS and (data / KINDS[workload].file).is_file()
+
+
+def sample(workload: str, folder: Path, records: int | None = None, data: Path = DATA) -> Sample:
+    """Write a seeded choice of distinct records to `folder`, in their order of arrival."""
+    kind = KINDS[workload]
+    path = folder / f"{workload}.parquet"
+    columns = [pl.col(name) for name in kind.text_columns]
+    (
+        pl.scan_parquet(data / kind.file)
+        .filter(pl.sql_expr(kind.where))
+        .filter(*(column.is_not_null() for column in columns))
+        .filter(pl.sum_horizontal(column.str.len_chars() for column in columns) < LONGEST)
+        .unique(kind.text_columns, keep="first", maintain_order=True)
+        .with_columns(id=pl.int_range(pl.len()).cast(pl.String))
+        .select("id", *columns)
+        .collect()
+        .sample(records or kind.records, seed=7, shuffle=True)
+        .write_parquet(path)
+    )
+    return Sample(workload, path, kind.text_columns)
