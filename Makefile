@@ -21,6 +21,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export UV_NO_PROGRESS ?= 1
 export UV_HTTP_TIMEOUT ?= 180
 export PREFECT_HOME ?= $(CURDIR)/.breakeven/prefect
+export PREFECT_MEMO_STORE_PATH ?= $(PREFECT_HOME)/memo_store.toml
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 export DO_NOT_TRACK ?= 1
 export PATH := $(BIN):$(PATH)
@@ -80,14 +81,17 @@ bench: setup $(STAMPS)/dev ## Benchmarks: tables on the terminal, JSON in bench/
 
 .PHONY: server
 server: setup ## A Prefect server on 127.0.0.1:4200
+	@mkdir -p $(PREFECT_HOME)
 	@$(BIN)/prefect server start --host 127.0.0.1 --port 4200
+
+deploy worker: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
 
 .PHONY: deploy
 deploy: setup ## Work pool, deployments and automation on the Prefect server (safe to repeat)
 	@$(BIN)/python -m flows.deploy
 
 .PHONY: worker
-worker: setup ## A worker for the pool `gpu`, in this folder
+worker: setup ## A worker for the pool `gpu`, in this folder; one for each GPU
 	@$(BIN)/prefect worker start --pool gpu --type process --limit 1
 
 .PHONY: lock

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter, validators
 
-from flows.quiet import quiet_libraries
+from flows.quiet import keep_prefect_here, quiet_libraries
 from models.errors import BreakevenError, UsageError
 
 Format = Literal["table", "csv", "json", "parquet"]
@@ -89,6 +89,7 @@ def run(
     rerun
         Replace what is published for this partition.
     """
+    keep_prefect_here()
     from flows.terminal import run_here
 
     return run_here(workload, date, input=input, where=where, limit=limit, rerun=rerun)

@@ -4,7 +4,7 @@ import os
 import sys
 from datetime import date
 
-from flows.quiet import quiet_libraries
+from flows.quiet import keep_prefect_here, quiet_libraries
 
 LAST_DAY = date(2026, 11, 3)
 DAYS = 3
@@ -19,6 +19,7 @@ BY = ("workload", "engine", "model", "route")
 def demo() -> int:
     """Run the samples through the real engine and show the ledger. Returns the exit code."""
     quiet_libraries()
+    keep_prefect_here()
     from rich.console import Console
 
     from flows.nightly import nightly

@@ -23,7 +23,6 @@ def quiet_libraries() -> None:
     """Set what makes Prefect, vLLM and torch quiet, except where the user has set it himself."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    keep_prefect_here()
     if not sys.warnoptions and os.environ["PYTHONWARNINGS"] == "ignore":
         warnings.simplefilter("ignore")
 
