@@ -35,9 +35,7 @@ def demo() -> int:
     try:
         settings = read_settings()
         with progress_bar():
-            results = nightly(
-                partition=LAST_DAY, days=DAYS, workloads=[name.lower() for name in SAMPLES]
-            )
+            results = nightly(partition=LAST_DAY, days=DAYS, workloads=[name.lower() for name in SAMPLES])
     except BreakevenError as error:
         console.print(f"error: {error}")
         return error.exit_code

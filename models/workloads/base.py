@@ -42,7 +42,7 @@ class Workload(ABC):
     def output_format(self) -> OutputFormat:
         """The shape that the engine's grammar enforces."""
         schema = self.output.model_json_schema()
-        return JsonObject(json.dumps(schema, sort_keys=True, separators=(",", ":")))
+        return JsonObject(json.dumps(schema, separators=(",", ":")))  # the answer keeps the fields' order
 
     def parse(self, text: str, completion: Completion) -> BaseModel:  # noqa: ARG002  subclasses need it
         """Turn an answer to the record `text` into the output schema, or raise `InvalidOutput`."""
