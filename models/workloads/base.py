@@ -31,8 +31,10 @@ class Workload(ABC):
     max_tokens: ClassVar[int]
     data_residency: ClassVar[Literal["any", "local"]] = "any"
 
-    def __init__(self, settings: WorkloadSettings) -> None:
+    def __init__(self, settings: WorkloadSettings, model: str | None = None) -> None:
+        """`model` is the local model's name on ledger lines; what was measured for it may be used."""
         self.settings = settings
+        self.model = model
 
     @abstractmethod
     def messages(self, text: str) -> tuple[Message, ...]:
@@ -52,8 +54,16 @@ class Workload(ABC):
             msg = f"answer does not fit {self.output.__name__} (finish reason {completion.finish_reason})"
             raise InvalidOutput(msg) from error
 
+    def confidence(self, completion: Completion) -> float | None:
+        """Return how sure the answer that `parse` takes is, 0 to 1; None where the engine cannot tell."""
+        return completion.confidence
+
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits over prompt version, rendered prompt, output shape and token limit."""
-        rendered = (self.prompt_version, self.messages("\0"), self.output_format, self.max_tokens)
+        return self.fingerprint_of()
+
+    def fingerprint_of(self, *more: object) -> str:
+        """Return the fingerprint over what else decides this workload's answers (by its `repr`)."""
+        rendered = (self.prompt_version, self.messages("\0"), self.output_format, self.max_tokens, *more)
         return blake2b(repr(rendered).encode(), digest_size=8).hexdigest()

@@ -5,6 +5,7 @@ import pkgutil
 from functools import cache
 
 import models.workloads as package
+from models.engines.vllm_options import model_name
 from models.errors import UsageError
 from models.settings import Settings
 from models.workloads.base import Workload
@@ -29,4 +30,4 @@ def build(name: str, settings: Settings) -> Workload:
     except KeyError:
         msg = f"unknown workload {name!r}; there are: {', '.join(names())}"
         raise UsageError(msg) from None
-    return cls(settings.workload(name))
+    return cls(settings.workload(name), model_name(settings))
