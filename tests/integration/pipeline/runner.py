@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from models.errors import BreakevenError
 from models.settings import Settings
 from models.tokens import encoding
+from tasks.engine import load_vllm
 from tests.fakes import ScriptedEngine
 from tests.integration.pipeline.harness import CACHE, run
 
@@ -34,7 +35,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 class Job:
     """One run of the partition. `calls` gets a line for each request that reaches the engine.
 
-    `dies_at_commit`: SIGKILL just before (or, with `after`, just after) so many transactions committed.
+    `real`: the vLLM engine instead of the scripted one. `dies_at_commit`: SIGKILL just before (or, with `after`, just after) so many transactions committed.
     """
 
     settings: dict[str, Any]
@@ -46,6 +47,7 @@ class Job:
     size: int = 16
     dies_at_commit: int | None = None
     after: bool = False
+    real: bool = False
 
     @classmethod
     def of(cls, settings: Settings, source: Path, **more: Any) -> Self:  # noqa: ANN401  the other fields
@@ -150,7 +152,7 @@ def work(job: Job) -> int:
         )
 
     try:
-        run(Settings.model_validate(job.settings), Path(job.source), load)
+        run(Settings.model_validate(job.settings), Path(job.source), load_vllm if job.real else load)
     except BreakevenError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code

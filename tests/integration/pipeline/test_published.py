@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from polars.testing import assert_frame_equal
 
-from models.errors import UsageError
+from models.errors import EngineDied, UsageError
 from models.settings import Settings
 from tests.fakes import ScriptedEngine
 from tests.integration.pipeline.books import check_books, table
@@ -67,7 +67,7 @@ def test_a_rerun_replaces_records_and_quarantine(settings: Settings, tmp_path: P
 def test_parts_of_abandoned_settings_go(settings: Settings, tmp_path: Path) -> None:
     """A half-done run under other settings is given up, and its files with it."""
     source = write_records(tmp_path / "in.jsonl", good_rows(100))
-    with pytest.raises(Exception, match="died"):
+    with pytest.raises(EngineDied):
         run(settings, source, ScriptedEngine(dies_after=50))
     assert leftovers(settings)
     assert run(settings.model_copy(update={"seed": 1}), source).published == 100

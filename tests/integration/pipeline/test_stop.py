@@ -1,14 +1,26 @@
 """SIGTERM: a run stops within seconds, keeps what had finished, and says so (143)."""
 
+import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from models.settings import Settings
 from tests.integration.pipeline.books import check_books, table
-from tests.integration.pipeline.harness import good_rows, leftovers, published, write_records
-from tests.integration.pipeline.runner import Child, Job, Runner
+from tests.integration.pipeline.harness import (
+    DAY,
+    WORKLOAD,
+    good_rows,
+    leftovers,
+    published,
+    run,
+    settings_for,
+    write_records,
+)
+from tests.integration.pipeline.runner import PROJECT, Child, Job, Runner
 
 STOPPED = 128 + signal.SIGTERM
 WINDOW = 16
@@ -65,4 +77,39 @@ def test_a_stop_is_heard_while_the_model_loads(settings: Settings, runner: Runne
     assert (code, seconds < SECONDS) == (STOPPED, True), Path(job.log).read_text(encoding="utf-8")
     assert [row.state for row in table(settings, "runs")] == ["interrupted"]
     assert runner.start(Job.of(settings, source)).wait() == 0
+    check_books(settings)
+
+
+def test_the_command_stops_with_one_line(tmp_path: Path) -> None:
+    """`breakeven run` ends with exit code 143 and one line on standard error, no traceback; the next run finishes."""
+    source = write_records(tmp_path / "in.jsonl", good_rows(300))
+    settings = settings_for(tmp_path, f"sqlite:///{tmp_path / 'ledger.db'}")
+    calls = tmp_path / "calls"
+    calls.touch()
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "BREAKEVEN_"))
+    }
+    env = kept | {
+        "BREAKEVEN_DATABASE_URL": settings.database_url.get_secret_value(),
+        "BREAKEVEN_OUTPUT_DIR": str(settings.output_dir),
+        "BREAKEVEN_CACHE_DIR": str(settings.cache_dir),
+        "PREFECT_HOME": str(tmp_path / "prefect"),
+        "SCRIPTED_CALLS": str(calls),
+        "SCRIPTED_DELAY": "0.02",
+    }
+    command = [sys.executable, "-m", "tests.integration.pipeline.command", "run", WORKLOAD]
+    command += ["--date", str(DAY), "--input", str(source)]
+    with subprocess.Popen(command, env=env, cwd=PROJECT, stderr=subprocess.PIPE, text=True) as process:
+        while len(calls.read_text(encoding="utf-8").split()) < 60:
+            assert process.poll() is None
+            time.sleep(0.05)
+        since = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == STOPPED, errors
+    assert time.monotonic() - since < 20.0  # Prefect's embedded server takes its time to close
+    assert "error: stopped by signal 15" in errors.splitlines()[-1]
+    assert "Traceback" not in errors
+    assert [row.state for row in table(settings, "runs")] == ["interrupted"]
+    assert run(settings, source).published == 300
     check_books(settings)
