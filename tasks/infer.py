@@ -17,6 +17,7 @@ from models.ids import new_id
 from models.records import Quarantined, QuarantineReason, Record
 from models.run import Progress
 from models.workloads.base import InvalidOutput
+from tasks.collector import spared_collector
 from tasks.commit import CommitTarget, Committer, Totals
 from tasks.engine import SharedEngine
 from tasks.parts import PartRow, load_done
@@ -47,7 +48,7 @@ def infer(plan: Plan, engine: SharedEngine, lost: Callable[[], LeaseLost | None]
     Whatever ends it early (a stop signal, an engine that died, a lost lease), all that had finished is
     committed first. Raises `Interrupted`, `EngineError`, `LeaseLost`, `DatabaseUnavailable`.
     """
-    with Scratch(plan.folder) as scratch, stop_on_signals() as stop:
+    with Scratch(plan.folder) as scratch, stop_on_signals() as stop, spared_collector():
         load_done(plan.registered_parts(), scratch)
         stream = RunStream(plan, engine, scratch, stop, lost)
         try:
