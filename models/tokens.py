@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import os
 from functools import lru_cache
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 import tiktoken
@@ -50,10 +50,20 @@ def _provide_vocabulary(default_folder: Path) -> None:
     if target.exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    packed = files("bpe_openai").joinpath("data", f"{_VOCABULARY}.tiktoken.gz").read_bytes()
+    packed = _packed_vocabulary().read_bytes()
     partial = target.with_suffix(f".{os.getpid()}.partial")
     partial.write_bytes(gzip.decompress(packed))
     partial.replace(target)
+
+
+def _packed_vocabulary() -> Path:
+    """Find the data file without importing its package, which would load every vocabulary it has."""
+    spec = find_spec("bpe_openai")
+    places = spec.submodule_search_locations if spec else None
+    if not places:
+        msg = "the package bpe-openai, which carries OpenAI's vocabularies, is not installed; run `make setup`"
+        raise UsageError(msg)
+    return Path(places[0], "data", f"{_VOCABULARY}.tiktoken.gz")
 
 
 class ChatTokenCounter:

@@ -1,0 +1,93 @@
+"""Estimated token counts: the vocabulary without network, and the arithmetic of chat messages."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+import tiktoken
+import tiktoken.load
+
+from models.engines.base import Message
+from models.errors import UsageError
+from models.tokens import _VOCABULARY_URL, ChatTokenCounter, encoding
+
+_CACHE_NAME = hashlib.sha1(_VOCABULARY_URL.encode(), usedforsecurity=False).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget vocabularies that are loaded, and fail where one would be fetched."""
+    monkeypatch.setattr(tiktoken.registry, "ENCODINGS", {})
+    # set and then deleted, so that what the code under test sets is undone after the test
+    for name in ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(tiktoken.load, "read_file", lambda blob: pytest.fail(f"fetched {blob}"))
+
+
+def test_the_vocabulary_is_found_without_network(tmp_path: Path) -> None:
+    """The packed vocabulary passes tiktoken's own hash check, and lies whole in the cache folder."""
+    tokenizer = encoding("gpt-4o-mini", tmp_path)
+    assert tokenizer.name == "o200k_base"
+    assert tokenizer.encode_ordinary("hello world") == [24912, 2375]
+    assert [path.name for path in (tmp_path / "tiktoken").iterdir()] == [_CACHE_NAME]
+
+
+def test_the_users_folder_is_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`TIKTOKEN_CACHE_DIR` of the user is filled and left as it is set."""
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path / "mine"))
+    encoding("gpt-4o", tmp_path / "ours")
+    assert os.environ["TIKTOKEN_CACHE_DIR"] == str(tmp_path / "mine")
+    assert (tmp_path / "mine" / _CACHE_NAME).is_file()
+    assert not (tmp_path / "ours").exists()
+
+
+def test_an_unknown_model_is_bad_usage(tmp_path: Path) -> None:
+    """A model that tiktoken does not know has no estimate; nothing is guessed."""
+    with pytest.raises(UsageError, match="no-such-model"):
+        encoding("no-such-model", tmp_path)
+
+
+def test_messages_are_counted_as_the_cookbook_does(tmp_path: Path) -> None:
+    """3 a message, its role and its content, and 3 for the reply; each figure counted by hand."""
+    tokenizer = encoding("gpt-4o", tmp_path)
+    messages = (
+        Message("system", "You are a helpful assistant."),
+        Message("user", "How do I reset my password?"),
+    )
+    spelled_out = 3 + sum(
+        3 + len(tokenizer.encode(m.role)) + len(tokenizer.encode(m.content)) for m in messages
+    )
+    assert ChatTokenCounter(tokenizer).input_tokens(messages) == spelled_out == 3 + (3 + 1 + 6) + (3 + 1 + 7)
+
+
+def test_constant_messages_are_encoded_once(tmp_path: Path) -> None:
+    """A thousand records with one system prompt encode it once; the counts stay right."""
+    tokenizer = encoding("gpt-4o-mini", tmp_path)
+    seen: list[str] = []
+
+    class Spy:
+        def encode_ordinary(self, text: str) -> list[int]:
+            seen.append(text)
+            return tokenizer.encode_ordinary(text)
+
+    counter = ChatTokenCounter(Spy())  # type: ignore[arg-type]
+    system = Message("system", "Classify the message.")
+    counts = [counter.input_tokens((system, Message("user", f"record {i}"))) for i in range(1000)]
+    assert seen.count(system.content) == 1
+    assert counts[999] == ChatTokenCounter(tokenizer).input_tokens((system, Message("user", "record 999")))
+
+
+@pytest.mark.parametrize("text", ["<|endoftext|>", "<|im_end|>", "🙂 naïve 東京", ""])
+def test_any_text_is_counted_as_text(text: str, tmp_path: Path) -> None:
+    """Text that spells a special token is counted as the text it is, and never raises."""
+    tokenizer = encoding("gpt-4o-mini", tmp_path)
+    assert ChatTokenCounter(tokenizer).output_tokens(text) == len(
+        tokenizer.encode(text, disallowed_special=())
+    )
+
+
+def test_no_messages_cost_the_reply_only(tmp_path: Path) -> None:
+    """The empty request is counted, not refused: the estimate has no opinion on it."""
+    assert ChatTokenCounter(encoding("gpt-4o-mini", tmp_path)).input_tokens(()) == 3
