@@ -10,18 +10,22 @@ from prefect import Task
 from prefect.context import FlowRunContext
 from sqlalchemy.exc import DBAPIError
 
-from db import runs
+from db import leases, runs
 from models.errors import BreakevenError, EngineError, Interrupted, LeaseLost
 from models.run import RunResult
 from models.settings import Settings
+from tasks.database import with_patience
 from tasks.engine import shared_engine
 from tasks.infer import infer
 from tasks.lease import kept
-from tasks.plan import Plan, Request, give_back, prepare
+from tasks.plan import Plan, Request, prepare
 from tasks.publish import publish
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+
+CLOSING_SECONDS = 3.0
+"""How long the end of a failing run waits for the database; whoever stops a run waits for this too."""
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +85,13 @@ def closed(plan: Plan) -> Iterator[None]:
 
 
 def _close(plan: Plan, state: Literal["failed", "interrupted"], error: str) -> None:
-    try:
+    def write() -> None:
         with plan.sessions.begin() as session:
             runs.finish(session, plan.keys.run_id, state, error=error)
-        give_back(plan.sessions, plan.lease)
+            leases.release(session, plan.lease)
+
+    try:
+        with_patience(min(CLOSING_SECONDS, plan.settings.database_patience_seconds), write)
     except (DBAPIError, BreakevenError) as failure:
         # The lease expires by itself, and the next run closes this row.
         log.warning("the run's end could not be written: %s", type(failure).__name__)

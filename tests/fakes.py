@@ -70,6 +70,7 @@ class ScriptedEngine:
 
     `dies_after`: raises `EngineDied` when asked for one more than so many answers. `calls`: a file that
     gets a line, the record's key, for each request that the engine starts; it outlives the process.
+    `held` is the sum of all laps.
     """
 
     handler: Handler = plausible
@@ -84,6 +85,7 @@ class ScriptedEngine:
     started: list[str] = field(default_factory=list)
     answered: int = 0
     closed: bool = False
+    held: GpuTime = field(default_factory=GpuTime)
 
     def __post_init__(self) -> None:
         """Load."""
@@ -114,7 +116,9 @@ class ScriptedEngine:
 
     def lap(self) -> GpuTime:
         """Return the time since the last lap."""
-        return self._clock.lap()
+        lap = self._clock.lap()
+        self.held += lap
+        return lap
 
     def close(self) -> None:
         """Take no more requests."""

@@ -1,0 +1,89 @@
+"""A connection that breaks after the database committed, before it could say so: nothing is written twice (I1)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from models.economics.gpu_time import GpuTime
+from models.engines.base import Request
+from models.errors import EngineDied
+from models.settings import Settings
+from tests.fakes import Reply, ScriptedEngine, plausible
+from tests.integration.pipeline.books import check_books, table
+from tests.integration.pipeline.harness import good_rows, leftovers, run, write_records
+
+
+class Lines:
+    """Lets the line break after each transaction from the `first` on, every second time."""
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+        self._seen = 0
+        self.broken = 0
+
+    def __call__(self, _session: Session) -> None:
+        """Be told of a commit that took place."""
+        self._seen += 1
+        if self._seen >= self._first and (self._seen - self._first) % 2 == 0:
+            self.broken += 1
+            lost = ConnectionError("server closed the connection unexpectedly")
+            statement = "COMMIT"
+            raise OperationalError(statement, {}, lost, connection_invalidated=True)
+
+
+@contextmanager
+def breaking(first: int) -> Iterator[Lines]:
+    """Break connections inside the block."""
+    lines = Lines(first)
+    event.listen(Session, "after_commit", lines)
+    try:
+        yield lines
+    finally:
+        event.remove(Session, "after_commit", lines)
+
+
+OPENED = 4  # transactions before the first commit of the stream: lease, run, what is done; then commits
+
+
+def test_every_commit_is_written_once(settings: Settings, tmp_path: Path) -> None:
+    """Each transaction of the stream, and the one that publishes, is tried again after it took place."""
+    source = write_records(tmp_path / "in.jsonl", good_rows(100))
+    with breaking(OPENED) as lines:
+        result = run(settings, source)
+    assert lines.broken >= 6
+    assert result.published == 100
+    assert [row.state for row in table(settings, "runs")] == ["completed"]
+    check_books(settings)
+    assert leftovers(settings) == []
+
+
+def test_unallocated_time_is_written_once(settings: Settings, tmp_path: Path) -> None:
+    """GPU time without a record has no part to tell that it is there; the run's own row tells."""
+    source = write_records(tmp_path / "in.jsonl", good_rows(10))
+
+    def refuse(_: Request) -> Reply:
+        return Reply(rejection="refused", detail="no")
+
+    engine = ScriptedEngine(handler=refuse, load_seconds=0.05)
+    with breaking(OPENED) as lines:
+        run(settings, source, engine)
+    assert lines.broken >= 2
+    (row,) = table(settings, "runs")
+    assert row.unallocated_nano > 0
+    assert GpuTime(row.load_ns, row.busy_ns, row.idle_ns) == engine.held
+    check_books(settings)
+
+
+def test_an_engine_that_dies_meanwhile_changes_nothing(settings: Settings, tmp_path: Path) -> None:
+    """The last commit of a failing run is written once as well."""
+    source = write_records(tmp_path / "in.jsonl", good_rows(50))
+    with breaking(OPENED), pytest.raises(EngineDied):
+        run(settings, source, ScriptedEngine(handler=plausible, dies_after=30))
+    assert len(table(settings, "ledger_lines")) == 30
+    assert run(settings, source).published == 50
+    check_books(settings)
