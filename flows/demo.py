@@ -28,7 +28,7 @@ def demo() -> int:
     from models.errors import BreakevenError
     from tasks.ledger import show_summary
 
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     for workload, path in SAMPLES.items():
         os.environ[f"BREAKEVEN_WORKLOADS__{workload}__INPUT"] = str(PROJECT / path)
     console.print("demo: the nightly flow over the bundled samples, three days of three workloads")

@@ -3,6 +3,7 @@
 Imports nothing heavy: called before Prefect and vLLM load, which read the environment as they do.
 """
 
+import logging
 import os
 import sys
 import warnings
@@ -23,6 +24,8 @@ def quiet_libraries() -> None:
     """Set what makes Prefect, vLLM and torch quiet, except where the user has set it himself."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    # vLLM warns while it is imported, before it sets its own level.
+    logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"].upper())
     if not sys.warnoptions and os.environ["PYTHONWARNINGS"] == "ignore":
         warnings.simplefilter("ignore")
 

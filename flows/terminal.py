@@ -48,7 +48,7 @@ def run_here(
 
 def say(result: RunResult) -> int:
     """Print the end of a run on standard error and where its output lies on standard output."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     row = cost_row(result)
     match result.state:
         case "skipped":

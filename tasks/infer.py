@@ -138,15 +138,16 @@ class RunStream:
             detail = completion.detail or ""
             self._quarantine(Quarantined(record.key, record.id, record.ordinal, reason, detail))
             return
-        now = datetime.now(UTC)
+        now, workload = datetime.now(UTC), self._plan.workload
         try:
-            answer = self._plan.workload.parse(record.text, completion)
+            answer = workload.parse(record.text, completion)
         except InvalidOutput as error:
             set_aside = Quarantined(record.key, record.id, record.ordinal, "invalid_output", str(error))
             self._quarantine(set_aside, Finished(completion, now, "invalid_output"))
             return
         self._done += 1
-        self.committer.add_answer(PartRow.of(record, completion, answer), Finished(completion, now, "ok"))
+        row = PartRow.of(record, completion, answer, workload.confidence(completion))
+        self.committer.add_answer(row, Finished(completion, now, "ok"))
 
     def _quarantine(self, quarantined: Quarantined, finished: Finished | None = None) -> None:
         self._done += 1

@@ -53,14 +53,17 @@ class PartRow:
     output: Mapping[str, object]
 
     @classmethod
-    def of(cls, record: Record, completion: Completion, output: BaseModel) -> Self:
-        """Gather what a part keeps of a record that was answered well."""
+    def of(cls, record: Record, completion: Completion, output: BaseModel, confidence: float | None) -> Self:
+        """Gather what a part keeps of a record that was answered well.
+
+        `confidence` is the workload's, for the answer it took; it is what is published.
+        """
         answer = Answer(
             completion.reuses or completion.request.id,
             completion.text,
             completion.value,
             completion.finish_reason,
-            completion.confidence,
+            confidence,
             completion.label_probabilities,
         )
         digest = completion.request.digest()

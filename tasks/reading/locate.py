@@ -23,7 +23,7 @@ _COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
 _FOLDER = re.compile(r"date=(\d{4}-\d{2}-\d{2})")
 
 
-class EmptyPartition(InputError):  # noqa: N818 - a state that a caller may well accept
+class EmptyPartition(InputError):
     """The input can be read, but holds no record of the date."""
 
 

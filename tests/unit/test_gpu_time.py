@@ -46,7 +46,9 @@ def test_one_hour_costs_the_hourly_rate() -> None:
     assert gpu_cost_nano(3_600_000_000_000, 1_006_000_000) == 1_006_000_000
 
 
-@given(st.lists(st.tuples(st.sampled_from(["load", "busy", "wait", "lap"]), st.integers(0, 10**9)), max_size=40))
+@given(
+    st.lists(st.tuples(st.sampled_from(["load", "busy", "wait", "lap"]), st.integers(0, 10**9)), max_size=40)
+)
 def test_laps_cover_all_time_without_overlap(events: list[tuple[str, int]]) -> None:
     """Load + busy + idle over all laps is the time since the clock's start, to the nanosecond."""
     now = 0

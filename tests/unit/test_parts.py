@@ -91,10 +91,10 @@ def test_any_grouping_publishes_the_same_bytes(
 def test_many_overlapping_parts_in_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The merge over many groups of parts keeps order where parts overlap locally and one spans all."""
     monkeypatch.setattr("tasks.merge._READ_ROWS", 50)
-    ordinals = sorted(range(1, 999), key=lambda o: o + random.Random(o).random() * 60)  # noqa: S311 - no secret
+    ordinals = sorted(range(1, 999), key=lambda o: o + random.Random(o).random() * 60)
     parts = [write(tmp_path, ordinals[start : start + 20]) for start in range(0, 998, 20)]
     parts.append(write(tmp_path, [0, 999]))
-    random.Random(1).shuffle(parts)  # noqa: S311 - no secret
+    random.Random(1).shuffle(parts)
     done = publish(parts, tmp_path / "out", Label, CONSTANTS)
     assert pl.read_parquet(done.path)["record_key"].to_list() == [f"k{o}" for o in range(1000)]
 
@@ -176,10 +176,10 @@ def test_a_row_keeps_the_attempt_that_was_answered() -> None:
     request = Request(uuid.uuid4(), "k", (Message("user", "hi"),), Choice(("good",)), 1)
     record = Record("k", "id", 0, "hi")
     own = Completion(request, "good", "good")
-    assert PartRow.of(record, own, Label(label="good")).answer.attempt_id == request.id
+    assert PartRow.of(record, own, Label(label="good"), 0.5).answer.attempt_id == request.id
     first = uuid.uuid4()
     reused = Completion(request, "good", "good", reuses=first)
-    made = PartRow.of(record, reused, Label(label="good"))
+    made = PartRow.of(record, reused, Label(label="good"), 0.5)
     assert made.answer.attempt_id == first
     assert made.output == {"label": "good"}
     assert made.digest == request.digest()
