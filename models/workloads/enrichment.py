@@ -76,12 +76,12 @@ class EnrichmentOutput(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: str = Field(min_length=1, max_length=80)
-    bullet_points: list[Annotated[str, Field(min_length=1, max_length=80)]] = Field(
+    title: str = Field(min_length=1, max_length=70)
+    bullet_points: list[Annotated[str, Field(min_length=1, max_length=60)]] = Field(
         min_length=3, max_length=5
     )
     category: str = Field(min_length=1, max_length=40)
-    attributes: list[Attribute] = Field(max_length=6)
+    attributes: list[Attribute] = Field(max_length=5)
 
 
 class Enrichment(Workload):
@@ -106,12 +106,12 @@ class Enrichment(Workload):
         if not isinstance(answer, EnrichmentOutput):  # never: `output` says so; for the type checker
             raise InvalidOutput(type(answer).__name__)
         stated = _normalised(text)
-        kept = {
-            (_normalised(attribute.name), _normalised(attribute.value)): attribute
-            for attribute in reversed(answer.attributes)
-            if _normalised(attribute.value) and _normalised(attribute.value) in stated
-        }
-        return answer.model_copy(update={"attributes": list(kept.values())[::-1]})
+        kept: dict[tuple[str, str], Attribute] = {}
+        for attribute in answer.attributes:
+            name, value = _normalised(attribute.name), _normalised(attribute.value)
+            if value and value in stated:
+                kept.setdefault((name, value), attribute)
+        return answer.model_copy(update={"attributes": list(kept.values())})
 
 
 def _normalised(text: str) -> str:

@@ -1,11 +1,12 @@
-"""The prior of a model over a workload's labels: measured data, and how it is divided out. Pure but for one read."""
+"""The prior of a model over a workload's labels: measured data, and how it is divided out."""
 
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from importlib.resources import files
 from math import exp, log
+from pathlib import Path
 
 from models.errors import UsageError
 
@@ -29,16 +30,12 @@ class LabelPrior:
 
 
 def load_prior(workload: str, prompt_version: str, model: str | None) -> LabelPrior | None:
-    """Return the prior measured for this model and prompt version, or None if none was."""
-    source = files("models.workloads").joinpath(f"{workload}_prior.toml")
-    if model is None or not source.is_file():
-        return None
-    try:
-        entries = [LabelPrior(**entry) for entry in tomllib.loads(source.read_text("utf-8"))["prior"]]
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        msg = f"{source.name} is broken ({error}); restore it or run `python bench/accuracy.py fit-prior`"
-        raise UsageError(msg) from error
-    return next((p for p in entries if (p.model, p.prompt_version) == (model, prompt_version)), None)
+    """Return the prior measured for this model and prompt version, or None if none was.
+
+    Raises `UsageError` for a file of priors that cannot be read.
+    """
+    measured = _read(_file(workload)) if model is not None else []
+    return next((p for p in measured if (p.model, p.prompt_version) == (model, prompt_version)), None)
 
 
 def fit_weights(distributions: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -59,3 +56,36 @@ def corrected(probabilities: Mapping[str, float], prior: LabelPrior) -> dict[str
     }
     total = sum(ratios.values())
     return {label: ratio / total for label, ratio in ratios.items()}
+
+
+def write_prior(workload: str, prior: LabelPrior) -> Path:
+    """Keep a prior beside its workload, in place of one for the same model and prompt; return the file."""
+    path = _file(workload)
+    same = (prior.model, prior.prompt_version)
+    kept = [one for one in _read(path) if (one.model, one.prompt_version) != same]
+    text = "\n".join(map(_toml, [*kept, prior]))
+    path.write_text(f"# Measured, not written: python -m bench.accuracy fit-prior\n\n{text}", "utf-8")
+    return path
+
+
+def _file(workload: str) -> Path:
+    return Path(__file__).parent / f"{workload}_prior.toml"
+
+
+def _read(path: Path) -> list[LabelPrior]:
+    if not path.is_file():
+        return []
+    try:
+        return [LabelPrior(**entry) for entry in tomllib.loads(path.read_text("utf-8"))["prior"]]
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        msg = f"{path.name} cannot be read ({error}); restore it or run `python -m bench.accuracy fit-prior`"
+        raise UsageError(msg) from error
+
+
+def _toml(prior: LabelPrior) -> str:
+    weights = "\n".join(f"{json.dumps(label)} = {weight!r}" for label, weight in prior.weights.items())
+    return (
+        f"[[prior]]\nmodel = {json.dumps(prior.model)}\nprompt_version = {json.dumps(prior.prompt_version)}\n"
+        f"fitted = {prior.fitted.isoformat()}\nrecords = {prior.records}\n"
+        f"sample = {json.dumps(prior.sample)}\n[prior.weights]\n{weights}\n"
+    )

@@ -47,7 +47,7 @@ class Sentiment(Workload):
     probabilities still rank texts well within one label, so each is divided by the model's prior for
     that label (geometric mean over a labelled sample with as many records of each label; after Zhao et
     al. 2021, "Calibrate before use", and Zhou et al. 2023, "Batch calibration"). The prior is data,
-    `sentiment_prior.toml`, fitted by `bench/accuracy.py fit-prior`, and used only for the model and the
+    `sentiment_prior.toml`, fitted by `python -m bench.accuracy fit-prior`, and used only for the model and the
     prompt version it was measured with.
     """
 
