@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from models.economics.gpu_time import GpuTime, gpu_cost_nano, split_exactly
 from models.economics.pricing import Price, cost_nano
 from models.engines.base import Completion, Usage
-from models.ledger import LedgerLine
+from models.ledger import EngineName, LedgerLine
 from models.tokens import ChatTokenCounter
 
 ANSWER_HASH_BYTES = 8
@@ -63,30 +63,46 @@ def ledger_lines(
     The lap's GPU time and cost are split over the attempts of the local engine in proportion to the
     time each spent in it, to the nanosecond and the nano-dollar; a reuse costs nothing (I10, I11).
     """
-    local = [i for i, item in enumerate(finished) if item.completion.reuses is None]
-    weights = [finished[i].completion.engine_ns for i in local]
-    shares = dict(
-        zip(
-            local,
-            zip(split_exactly(lap_ns, weights), split_exactly(lap_nano, weights), strict=True),
-            strict=True,
-        )
-        if local
-        else ()
+    local = [item for item in finished if item.completion.reuses is None]
+    weights = [item.completion.engine_ns for item in local]
+    shares = iter(
+        zip(split_exactly(lap_ns, weights), split_exactly(lap_nano, weights), strict=True) if local else ()
     )
     return [
-        _local_line(item, *shares[i], keys, counter) if i in shares else _reuse_line(item, keys)
-        for i, item in enumerate(finished)
+        _line(item, keys, _inferred(item, keys, counter, *next(shares)))
+        if item.completion.reuses is None
+        else _line(item, keys, REUSED)
+        for item in finished
     ]
 
 
-def _local_line(
-    item: Finished, gpu_ns: int, cost: int, keys: LineKeys, counter: ChatTokenCounter
-) -> LedgerLine:
-    completion, usage = item.completion, item.completion.usage
-    input_tokens = counter.input_tokens(completion.request.messages)
-    output_tokens = counter.output_tokens(completion.text)
-    counterfactual = cost_nano(keys.counterfactual_price, Usage(input_tokens, 0, output_tokens))
+class _Figures(NamedTuple):
+    """What tells one attempt's accounting from another's."""
+
+    engine: EngineName
+    reason: str | None
+    usage: Usage | None
+    gpu_ns: int
+    cost_nano: int
+    counterfactual: Usage
+    counterfactual_nano: int
+
+
+NOTHING = Usage(0, 0, 0)
+REUSED = _Figures("reuse", "identical", NOTHING, 0, 0, NOTHING, 0)
+
+
+def _inferred(item: Finished, keys: LineKeys, counter: ChatTokenCounter, gpu_ns: int, cost: int) -> _Figures:
+    completion = item.completion
+    estimate = Usage(
+        counter.input_tokens(completion.request.messages), 0, counter.output_tokens(completion.text)
+    )
+    counterfactual = cost_nano(keys.counterfactual_price, estimate)
+    return _Figures("vllm", None, completion.usage, gpu_ns, cost, estimate, counterfactual)
+
+
+def _line(item: Finished, keys: LineKeys, figures: _Figures) -> LedgerLine:
+    completion, usage = item.completion, figures.usage
     return LedgerLine(
         id=completion.request.id,
         run_id=keys.run_id,
@@ -94,8 +110,8 @@ def _local_line(
         attempt=1,
         at=item.at,
         requested="vllm",
-        engine="vllm",
-        reason=None,
+        engine=figures.engine,
+        reason=figures.reason,
         outcome=item.outcome,
         prompt_id=keys.prompt_id,
         model_id=keys.model_id,
@@ -103,45 +119,13 @@ def _local_line(
         cached_tokens=usage.cached_tokens if usage else None,
         output_tokens=usage.output_tokens if usage else None,
         estimated=False,
-        gpu_ns=gpu_ns,
-        cost_nano=cost,
+        gpu_ns=figures.gpu_ns,
+        cost_nano=figures.cost_nano,
         price_id=None,
         infrastructure_id=keys.infrastructure_id,
-        counterfactual_input_tokens=input_tokens,
-        counterfactual_output_tokens=output_tokens,
-        counterfactual_nano=counterfactual,
-        counterfactual_price_id=keys.counterfactual_price_id,
-        request_hash=completion.request.digest(),
-        answer_hash=answer_hash(completion.text),
-        reuses=None,
-    )
-
-
-def _reuse_line(item: Finished, keys: LineKeys) -> LedgerLine:
-    completion = item.completion
-    return LedgerLine(
-        id=completion.request.id,
-        run_id=keys.run_id,
-        record_key=completion.request.record_key,
-        attempt=1,
-        at=item.at,
-        requested="vllm",
-        engine="reuse",
-        reason="identical",
-        outcome=item.outcome,
-        prompt_id=keys.prompt_id,
-        model_id=keys.model_id,
-        input_tokens=0,
-        cached_tokens=0,
-        output_tokens=0,
-        estimated=False,
-        gpu_ns=0,
-        cost_nano=0,
-        price_id=None,
-        infrastructure_id=keys.infrastructure_id,
-        counterfactual_input_tokens=0,
-        counterfactual_output_tokens=0,
-        counterfactual_nano=0,
+        counterfactual_input_tokens=figures.counterfactual.input_tokens,
+        counterfactual_output_tokens=figures.counterfactual.output_tokens,
+        counterfactual_nano=figures.counterfactual_nano,
         counterfactual_price_id=keys.counterfactual_price_id,
         request_hash=completion.request.digest(),
         answer_hash=answer_hash(completion.text),
