@@ -23,7 +23,7 @@ from models.workloads.sentiment import LABELS, Sentiment
 
 AWKWARD = (
     "plain",
-    "two\nlines\r\n\tand a tab",
+    "  two\nlines\r\n\tand a tab\n ",
     "😀 ¿Dónde está mi pedido? 東京",
     "<b>Bold</b> &amp; <script>alert(1)</script>",
     "{{ message }} {% for x in y %} %s {0} $HOME",
