@@ -61,6 +61,21 @@ def test_the_dead_engine_is_replaced(settings: Settings, tmp_path: Path) -> None
     check_books(settings)
 
 
+def test_answers_are_reused_after_a_restart(settings: Settings, tmp_path: Path) -> None:
+    """A text that an earlier run answered is not inferred again, though its record is another one (I11)."""
+    twins: list[object] = [
+        {"id": f"twin{number}", "text": f"message number {number}"} for number in range(30)
+    ]
+    source = write_records(tmp_path / "in.jsonl", [*good_rows(30), *twins])
+    first = ScriptedEngine(size=1, lookahead=1, dies_after=20)
+    with pytest.raises(EngineDied):
+        run(settings, source, first)
+    second = ScriptedEngine()
+    result = run(settings, source, second)
+    assert (len(second.started), result.reused) == (10, 30)
+    check_books(settings)
+
+
 def test_time_that_no_record_carries_is_not_lost(settings: Settings, tmp_path: Path) -> None:
     """An engine that loads and dies before its first answer has cost money: the run says so, unallocated."""
     source = write_records(tmp_path / "in.jsonl", good_rows(30))

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from models.economics.gpu_time import GpuTime
 from models.engines.base import Request
-from models.errors import EngineDied
+from models.errors import DatabaseUnavailable, EngineDied
 from models.settings import Settings
 from tests.fakes import Reply, ScriptedEngine, plausible
 from tests.integration.pipeline.books import check_books, table
-from tests.integration.pipeline.harness import good_rows, leftovers, run, write_records
+from tests.integration.pipeline.harness import good_rows, leftovers, no_engine, run, write_records
 
 
 class Lines:
@@ -77,6 +77,14 @@ def test_unallocated_time_is_written_once(settings: Settings, tmp_path: Path) ->
     assert row.unallocated_nano > 0
     assert GpuTime(row.load_ns, row.busy_ns, row.idle_ns) == engine.held
     check_books(settings)
+
+
+def test_a_line_that_breaks_at_the_start_is_one_clear_error(settings: Settings, tmp_path: Path) -> None:
+    """Before the run is open nothing is worth waiting for: the command ends, and says why."""
+    source = write_records(tmp_path / "in.jsonl", good_rows(10))
+    with breaking(1), pytest.raises(DatabaseUnavailable, match="did not answer") as caught:
+        run(settings, source, no_engine)
+    assert "\n" not in str(caught.value)
 
 
 def test_an_engine_that_dies_meanwhile_changes_nothing(settings: Settings, tmp_path: Path) -> None:
