@@ -3,6 +3,11 @@
 import os
 
 import pytest
+from hypothesis import settings
+
+# Shared machines are slow at times: no deadline. CI tries the same examples each time.
+settings.register_profile("breakeven", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("breakeven")
 
 
 @pytest.fixture(autouse=True, scope="session")
