@@ -61,7 +61,9 @@ def _packed_vocabulary() -> Path:
     spec = find_spec("bpe_openai")
     places = spec.submodule_search_locations if spec else None
     if not places:
-        msg = "the package bpe-openai, which carries OpenAI's vocabularies, is not installed; run `make setup`"
+        msg = (
+            "the package bpe-openai, which carries OpenAI's vocabularies, is not installed; run `make setup`"
+        )
         raise UsageError(msg)
     return Path(places[0], "data", f"{_VOCABULARY}.tiktoken.gz")
 
