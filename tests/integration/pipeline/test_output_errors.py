@@ -2,7 +2,6 @@
 
 import resource
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,29 +114,6 @@ def test_the_disk_fills_up_in_mid_stream(settings: Settings, tmp_path: Path) -> 
     assert len(engine.started) == 200 - kept
     check_books(settings)
     assert leftovers(settings) == []
-
-
-def test_nothing_is_committed_after_a_failed_commit(settings: Settings, tmp_path: Path) -> None:
-    """A line may refer to an earlier one, so what is committed is always what was answered first."""
-    source = write_records(tmp_path / "in.jsonl", good_rows(200))
-    settings = settings.model_copy(update={"lease_seconds": 2.0, "lease_wait_seconds": 30.0})
-    answered: list[str] = []
-
-    def fill_and_free(request: Request) -> Reply:
-        answered.append(request.record_key)
-        if len(answered) == 90:
-            limit_files(100)
-        if len(answered) == 110:  # the commit of the hundredth has had time to fail
-            time.sleep(1.0)
-            limit_files(resource.RLIM_INFINITY)
-        return plausible(request)
-
-    with pytest.raises(OutputError), full_disk(resource.RLIM_INFINITY):
-        run(settings, source, ScriptedEngine(handler=fill_and_free))
-    committed = {line.record_key for line in table(settings, "ledger_lines")}
-    assert committed == set(answered[: len(committed)])
-    assert run(settings, source).published == 200
-    check_books(settings)
 
 
 def test_the_disk_is_full_while_publishing(settings: Settings, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
-"""A connection that breaks after the database committed, before it could say so: nothing is written twice (I1)."""
+"""Commits that fail, or took place without saying so: nothing is written twice, or out of order (I1)."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,4 +95,34 @@ def test_an_engine_that_dies_meanwhile_changes_nothing(settings: Settings, tmp_p
         run(settings, source, ScriptedEngine(handler=plausible, dies_after=30))
     assert len(table(settings, "ledger_lines")) == 30
     assert run(settings, source).published == 50
+    check_books(settings)
+
+
+def test_nothing_is_committed_after_a_failed_commit(settings: Settings, tmp_path: Path) -> None:
+    """A line may refer to an earlier one, so a commit that waits behind a failing one is given up with it."""
+    source = write_records(tmp_path / "in.jsonl", good_rows(200))
+    answered: list[str] = []
+    seen = 0
+
+    def answer(request: Request) -> Reply:
+        answered.append(request.record_key)
+        return plausible(request)
+
+    def fail_slowly(_session: Session) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == OPENED + 2:  # the third commit of the stream
+            time.sleep(1.0)  # the next one is handed over meanwhile
+            statement = "COMMIT"
+            raise OperationalError(statement, {}, OSError("no space left"))
+
+    event.listen(Session, "before_commit", fail_slowly)
+    try:
+        with pytest.raises(DatabaseUnavailable, match="no space left"):
+            run(settings, source, ScriptedEngine(handler=answer))
+    finally:
+        event.remove(Session, "before_commit", fail_slowly)
+    committed = {line.record_key for line in table(settings, "ledger_lines")}
+    assert committed == set(answered[:40])
+    assert run(settings, source).published == 200
     check_books(settings)
