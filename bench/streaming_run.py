@@ -1,6 +1,6 @@
 """Pairs of passes on one loaded engine, in a process of its own: prints one JSON line a pair.
 
-`python -m bench.streaming_run PAIRS WORKLOAD...`
+`python -m bench.streaming_run WORKLOAD PAIRS`
 """
 
 import json
@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.passes import Pass, forget_prefixes, inner, params_of, raw_pass, requests_of, stream_pass
-from bench.samples import sample
+from bench.samples import KINDS, sample
 from models.engines.vllm_engine import VllmEngine
 from models.settings import Settings
 from tasks.engine import load_vllm
@@ -44,15 +44,14 @@ def run(workload: str, pairs: int, engine: VllmEngine, settings: Settings, folde
 
 
 def main() -> None:
-    """Load the engine once and measure every workload that is named."""
-    pairs, *workloads = sys.argv[1:]
-    settings = Settings()
+    """Load the engine and measure the workload that is named."""
+    workload, pairs = sys.argv[1:]
+    settings = Settings().model_copy(update={"max_num_seqs": KINDS[workload].max_num_seqs})
     engine = load_vllm(settings)
     if not isinstance(engine, VllmEngine):
         raise TypeError(engine)
     with tempfile.TemporaryDirectory(prefix="breakeven-bench-") as folder:
-        for workload in workloads:
-            run(workload, int(pairs), engine, settings, Path(folder))
+        run(workload, int(pairs), engine, settings, Path(folder))
     engine.close()
 
 

@@ -1,0 +1,180 @@
+"""The stream, with commits and the ledger on, against vLLM used bare. See `bench/passes.py` for the ways."""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+
+from bench.report import Finding, Row, publish
+from bench.samples import KINDS, available
+from bench.streaming_run import MARK
+from models.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+TARGETS = {
+    "raw": 0.97,
+    "chunked": 1.1,
+    "default": 1.3,
+}
+NOTES = [
+    "ratio: seconds of the other way / seconds of the stream, pair by pair; above 1 the stream is faster.",
+    "stream reads, renders, tokenizes, parses and commits; the others get token ids and keep nothing.",
+    "raw and chunked (chunks of the window's size) run on the stream's own engine.",
+    "default: vLLM's default settings (but number format and cache size), records in order of arrival.",
+    "The prefix cache is emptied before every pass; all texts are distinct, so that none is reused.",
+]
+
+
+def pairs_on_one_engine(workload: str, pairs: int) -> Iterator[dict[str, object]]:
+    """Yield each turn's passes of all ways, as they come."""
+    command = [sys.executable, "-m", "bench.streaming_run", workload, str(pairs)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT
+    ) as child:
+        for line in child.stdout or ():
+            if line.startswith(MARK):
+                yield json.loads(line.removeprefix(MARK))
+    if child.returncode:
+        msg = f"{' '.join(command[1:])} ended with exit code {child.returncode}"
+        raise RuntimeError(msg)
+
+
+class Server:
+    """An engine in a process of its own that makes a pass when asked."""
+
+    def __init__(self, way: str, folder: str) -> None:
+        command = [sys.executable, "-m", "bench.streaming_serve", way, folder]
+        self._child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=ROOT,
+        )
+        self._answer()
+
+    def once(self) -> dict[str, float]:
+        """Make one pass and return its figures."""
+        if self._child.stdin is None:
+            raise RuntimeError(self._child)
+        self._child.stdin.write("pass\n")
+        self._child.stdin.flush()
+        found: dict[str, float] = json.loads(self._answer())
+        return found
+
+    def close(self) -> None:
+        """Let the process end."""
+        if self._child.stdin is not None:
+            self._child.stdin.close()
+        self._child.wait()
+
+    def _answer(self) -> str:
+        for line in self._child.stdout or ():
+            if line.startswith(MARK):
+                return line.removeprefix(MARK)
+        msg = f"bench.streaming_serve ended with exit code {self._child.wait()}"
+        raise RuntimeError(msg)
+
+
+def shared_prefixes(pairs: int) -> Iterator[dict[str, object]]:
+    """Yield pairs of passes of our engine and of one with vLLM's default settings, in turns."""
+    with ExitStack() as stack:
+        servers: dict[str, Server] = {}
+        for way in ("stream", "default"):
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="breakeven-bench-"))
+            servers[way] = Server("ours" if way == "stream" else way, folder)
+            stack.callback(servers[way].close)
+        for pair in range(pairs):
+            order = list(servers) if pair % 2 == 0 else list(servers)[::-1]
+            passes: dict[str, object] = {way: servers[way].once() for way in order}
+            yield {"workload": "shared prefixes", "pair": pair} | passes
+
+
+def rows(turns: Sequence[dict[str, object]]) -> list[Row]:
+    """Compare the ways of each workload: medians, and the ratio with its spread."""
+    found: list[Row] = []
+    for workload in dict.fromkeys(str(turn["workload"]) for turn in turns):
+        own = [turn for turn in turns if turn["workload"] == workload]
+        for other in (way for way in TARGETS if way in own[0]):
+            ratios = [figure(turn, other, "seconds") / figure(turn, "stream", "seconds") for turn in own]
+            found.append(
+                {
+                    "workload": workload,
+                    "against": other,
+                    "pairs": len(own),
+                    "window": own[0].get("window"),
+                    "records": int(figure(own[0], "stream", "records")),
+                    "stream_s": median(figure(turn, "stream", "seconds") for turn in own),
+                    "other_s": median(figure(turn, other, "seconds") for turn in own),
+                    "ratio": median(ratios),
+                    "least": min(ratios),
+                    "most": max(ratios),
+                    "target": target(workload, other),
+                    "output_tokens": int(figure(own[0], "stream", "output_tokens")),
+                    "cached_share": share(own[0], "stream"),
+                    "other_cached": share(own[0], other),
+                }
+            )
+    return found
+
+
+def figure(turn: dict[str, object], way: str, name: str) -> float:
+    """Take one figure of one pass."""
+    passed = turn[way]
+    if not isinstance(passed, dict):
+        raise TypeError(passed)
+    return float(passed[name])
+
+
+def share(turn: dict[str, object], way: str) -> float:
+    """Return which part of the input tokens the prefix cache served."""
+    return figure(turn, way, "cached_tokens") / figure(turn, way, "input_tokens")
+
+
+def target(workload: str, other: str) -> float | None:
+    """Return the least ratio that is asked for; a chunked loop only loses where answers vary in length."""
+    return None if other == "chunked" and workload != "enrichment" else TARGETS[other]
+
+
+def run(pairs: int, workloads: Sequence[str], *, defaults: bool) -> Finding:
+    """Measure the named workloads and, if asked, the records that share long prefixes."""
+    turns = [turn for workload in workloads for turn in pairs_on_one_engine(workload, pairs)]
+    if defaults:
+        turns += shared_prefixes(pairs)
+    settings = Settings()
+    used = {
+        "pairs": pairs,
+        "commit_records": settings.commit_records,
+        "commit_seconds": settings.commit_seconds,
+        "ledger": "SQLite, WAL, synchronous=FULL",
+        "turns": turns,
+    }
+    return Finding(
+        "streaming", "The stream, with commits and ledger, against bare vLLM", rows(turns), used, NOTES
+    )
+
+
+def main() -> None:
+    """Measure what is named (default: everything whose data are there) and publish."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("workloads", nargs="*", help="default: all; `shared` for the shared prefixes")
+    parser.add_argument("--pairs", type=int, default=5)
+    options = parser.parse_args()
+    asked = options.workloads or [*KINDS, "shared"]
+    there = [name for name in asked if name in KINDS and available(name)]
+    shared = "shared" in asked and available("sentiment")
+    for name in asked:
+        if name not in there and not (name == "shared" and shared):
+            print(f"streaming: {name} skipped, its data are not in ../shared/data")
+    if there or shared:
+        publish(run(options.pairs, there, defaults=shared))
+
+
+if __name__ == "__main__":
+    main()
