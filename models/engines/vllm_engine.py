@@ -24,6 +24,7 @@ from models.engines.base import (
 from models.engines.clock import GpuClock
 from models.engines.label_probabilities import label_probabilities
 from models.engines.vllm_options import VllmOptions
+from models.engines.watchdog import wake_when_dead
 from models.engines.window import Window
 from models.errors import EngineDied, EngineStartError
 
@@ -45,6 +46,7 @@ class VllmEngine:
         with self._clock.loading():
             self._llm: LLM | None = _load(options)
             self._tokenizer = self._llm.get_tokenizer()
+        wake_when_dead(self._llm.llm_engine.engine_core)
         self.max_model_len: int = self._llm.model_config.max_model_len
         self._lora = _lora_request(options.lora_adapter)
 
@@ -103,6 +105,7 @@ class VllmEngine:
     ) -> Iterator[Completion]:
         """Hand the engine what the window lets in; yield what it refuses."""
         from vllm.exceptions import VLLMValidationError  # noqa: PLC0415  vllm is slow to import
+        from vllm.v1.engine.exceptions import EngineDeadError  # noqa: PLC0415
 
         for request in window.take():
             ids = self.prompt_token_ids(request)
@@ -119,6 +122,8 @@ class VllmEngine:
                 )
             except VLLMValidationError as error:
                 yield from window.finish(Completion(request, rejection="refused", detail=one_line(error)))
+            except EngineDeadError as error:
+                raise self._died(error) from error
             else:
                 started[request_id] = (request, time.monotonic_ns())
 
@@ -139,10 +144,12 @@ class VllmEngine:
                 outputs: list[RequestOutput] = llm.llm_engine.step()
         except Exception as error:
             # Whatever escapes from a step leaves the engine in an unknown state: all of it means "died".
-            self._llm = None
-            msg = f"the vLLM engine died: {one_line(error)}"
-            raise EngineDied(msg) from error
+            raise self._died(error) from error
         return outputs
+
+    def _died(self, error: Exception) -> EngineDied:
+        self._llm = None
+        return EngineDied(f"the vLLM engine died: {one_line(error)}")
 
     def _abort(self, llm: "LLM", request_ids: list[str]) -> None:
         llm.llm_engine.abort_request(request_ids)
