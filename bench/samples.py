@@ -27,9 +27,9 @@ class Kind:
 
 
 KINDS = {
-    "enrichment": Kind("products.parquet", ("name", "description"), 48, "source IN ('abt', 'flipkart')", 8),
-    "sentiment": Kind("tickets_sentiment.parquet", ("text",), 256),
-    "classification": Kind("tickets_intent.parquet", ("text",), 256),
+    "enrichment": Kind("products.parquet", ("name", "description"), 32, "source IN ('abt', 'flipkart')", 8),
+    "sentiment": Kind("tickets_sentiment.parquet", ("text",), 160),
+    "classification": Kind("tickets_intent.parquet", ("text",), 160),
 }
 
 

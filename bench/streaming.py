@@ -115,6 +115,9 @@ def rows(turns: Sequence[dict[str, object]]) -> list[Row]:
                     "ratio": median(ratios),
                     "least": min(ratios),
                     "most": max(ratios),
+                    "cpu_ratio": median(
+                        figure(t, other, "cpu_s") / figure(t, "stream", "cpu_s") for t in own
+                    ),
                     "target": target(workload, other),
                     "output_tokens": int(figure(own[0], "stream", "output_tokens")),
                     "cached_share": share(own[0], "stream"),
