@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import traceback
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -58,6 +59,13 @@ class Job:
         calls.touch()
         log.touch()
         return cls(values, str(source), str(calls), str(log), **more)
+
+    def wait_for_parts(self, child: "Child", count: int) -> None:
+        """Wait until the child has written so many part files."""
+        parts = Path(self.settings["output_dir"]) / ".parts"
+        while len(list(parts.rglob("*.parquet"))) < count:
+            assert child.alive, Path(self.log).read_text(encoding="utf-8")
+            time.sleep(0.005)
 
     def called(self) -> list[str]:
         """Return the keys of the records that reached the engine so far, over all its processes."""

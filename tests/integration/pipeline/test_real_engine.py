@@ -1,6 +1,5 @@
 """The faults that matter most, once more with the real engine."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +10,15 @@ from models.default_model import is_prepared
 from models.settings import Settings
 from tasks.engine import SharedEngine, shared_engine
 from tests.integration.pipeline.books import check_books, table
-from tests.integration.pipeline.harness import CACHE, leftovers, published, quarantined, run, settings_for
-from tests.integration.pipeline.runner import Child, Job, Runner
+from tests.integration.pipeline.harness import (
+    CACHE,
+    leftovers,
+    published,
+    quarantined,
+    run,
+    settings_for,
+)
+from tests.integration.pipeline.runner import Job, Runner
 
 pytestmark = pytest.mark.engine
 
@@ -42,13 +48,6 @@ def expected(vllm: SharedEngine, tmp_path_factory: pytest.TempPathFactory) -> Se
     return settings
 
 
-def wait_for_parts(settings: Settings, job: Job, child: Child, count: int) -> None:
-    """Wait until the child has written so many parts."""
-    while len(list(settings.output_dir.rglob(".parts/**/*.parquet"))) < count:
-        assert child.alive, Path(job.log).read_text(encoding="utf-8")
-        time.sleep(0.005)
-
-
 def test_killed_and_finished(
     database_url: str, tmp_path: Path, runner: Runner, vllm: SharedEngine, expected: Settings
 ) -> None:
@@ -56,7 +55,7 @@ def test_killed_and_finished(
     settings = settings_for(tmp_path, database_url, **SMALL)
     job = Job.of(settings, SAMPLE, real=True)
     child = runner.start(job)
-    wait_for_parts(settings, job, child, 3)
+    job.wait_for_parts(child, 3)
     child.kill()
     assert child.wait() == -9
     (killed,) = table(settings, "runs")
