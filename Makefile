@@ -18,6 +18,8 @@ TORCH_BACKEND := $(if $(filter cpu,$(DEVICE)),$(if $(PIP_FIND_LINKS),,--torch-ba
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export UV_PYTHON_INSTALL_DIR ?= $(CURDIR)/.cache/python
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+# The certificates that this machine trusts, as every other program here does.
+export UV_SYSTEM_CERTS ?= true
 export UV_NO_PROGRESS ?= 1
 export UV_HTTP_TIMEOUT ?= 180
 export PREFECT_HOME ?= $(CURDIR)/.breakeven/prefect
