@@ -34,6 +34,7 @@ help: ## List these targets
 
 .PHONY: setup
 setup: $(STAMPS)/model ## Environment, model and vocabulary (the other targets call it)
+	@mkdir -p $(PREFECT_HOME)
 
 $(UV):
 	@echo "set-up: uv $(UV_VERSION)"
@@ -83,7 +84,6 @@ bench: setup $(STAMPS)/dev ## Benchmarks: tables on the terminal, JSON in bench/
 
 .PHONY: server
 server: setup ## A Prefect server on 127.0.0.1:4200
-	@mkdir -p $(PREFECT_HOME)
 	@$(BIN)/prefect server start --host 127.0.0.1 --port 4200
 
 deploy worker: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
