@@ -75,7 +75,7 @@ def moments(job: Job, settings: Settings, random: Random) -> list[Callable[[Chil
     """Choose when to kill: anywhere after the start, anywhere in the stream, then in the publish."""
     found: list[Callable[[Child], None]] = []
     for _ in range(3):
-        found.append(lambda _: time.sleep(random.uniform(0, 1.5)))
+        found.append(lambda _: time.sleep(random.uniform(0, 0.4)))
         found.append(kill_after_requests(job, random.randrange(1, 500), random.uniform(0, 0.03)))
     return found + [kill_while_publishing(settings, random.uniform(0, 0.02)) for _ in range(4)]
 
@@ -87,7 +87,7 @@ def test_killed_at_random_moments_until_it_completes(
     source = write_records(tmp_path / "in.jsonl", mixed_rows(RECORDS, seed=7))
     expected, requests = undisturbed(tmp_path / "undisturbed", source)
     settings = settings.model_copy(update={"commit_records": COMMIT, "commit_seconds": 0.5})
-    job = Job.of(settings, source, delay=0.0004, size=WINDOW)
+    job = Job.of(settings, source, delay=0.001, size=WINDOW)
     kills, code = 0, KILLED
     for wait in moments(job, settings, Random(11)):
         child = runner.start(job)

@@ -1,0 +1,96 @@
+"""The three workloads over real records, through the real engine, into a ledger."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from db import ledger, runs
+from db.session import make_engine, readers
+from models.economics.gpu_time import GpuTime
+from models.engines.base import AnswerIndex, Completion, Engine, Request, Usage
+from models.engines.vllm_engine import VllmEngine
+from models.settings import Settings
+from tasks.engine import shared_engine
+from tasks.partition import run_partition
+
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
+CACHE = Path(__file__).resolve().parents[3] / ".cache"
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is absent: nothing real to run over"),
+]
+
+
+class Counting:
+    """Hands everything to the real engine and adds up the usage that it reports; stays open."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.name, self.model = engine.name, engine.model
+        self.usages: list[Usage] = []
+
+    def stream(
+        self,
+        requests: Iterable[Request],
+        *,
+        answers: AnswerIndex | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Completion]:
+        """Pass the real completions on."""
+        for completion in self._engine.stream(requests, answers=answers, stop=stop):
+            if completion.usage is not None:
+                self.usages.append(completion.usage)
+            yield completion
+
+    def lap(self) -> GpuTime:
+        """Return the real engine's lap."""
+        return self._engine.lap()
+
+    def close(self) -> None:
+        """Leave the engine to the other tests."""
+
+
+@pytest.mark.parametrize(
+    ("workload", "file", "where", "limit"),
+    [
+        ("sentiment", "tickets_sentiment.parquet", None, 40),
+        ("classification", "tickets_intent.parquet", None, 12),
+        ("enrichment", "products.parquet", "source in ('abt', 'flipkart')", 4),
+    ],
+)
+def test_published_rows_and_tokens_are_exact(
+    engine: VllmEngine, tmp_path: Path, workload: str, file: str, where: str | None, limit: int
+) -> None:
+    """Published rows = input rows - quarantined rows, and the ledger's tokens are the engine's."""
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    workloads: dict[str, dict[str, object]] = {"classification": {"labels": intents()}}
+    settings = Settings.model_validate(
+        {"database_url": url, "output_dir": tmp_path / "out", "cache_dir": CACHE, "workloads": workloads}
+    )
+    counting = Counting(engine)
+    with shared_engine(settings, factory=lambda _settings: counting):
+        result = run_partition(
+            workload, date(2015, 2, 20), settings=settings, input=str(DATA / file), where=where, limit=limit
+        )
+    assert result.state == "completed"
+    assert result.records == limit
+    published = pl.read_parquet(result.output or "")
+    assert published.height == result.published == limit - result.quarantined
+    with readers(make_engine(url))() as session:
+        (row,) = runs.list_runs(session)
+        totals = ledger.totals(session, result.run_id) if result.run_id else None
+    assert totals is not None
+    assert totals.input_tokens == sum(u.input_tokens for u in counting.usages) == row["input_tokens"]
+    assert totals.cached_tokens == sum(u.cached_tokens for u in counting.usages) == row["cached_tokens"]
+    assert totals.output_tokens == sum(u.output_tokens for u in counting.usages) == row["output_tokens"]
+    assert totals.attempts == len(counting.usages) + result.reused
+
+
+def intents() -> list[str]:
+    """Return the 77 intents of the real data set."""
+    frame = pl.read_parquet(DATA / "tickets_intent.parquet", columns=["intent"])
+    return sorted(set(frame["intent"].to_list()))
