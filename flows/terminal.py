@@ -1,6 +1,7 @@
 """Runs a flow from the terminal: in this process, with a progress bar, on Prefect's embedded server."""
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -21,8 +22,10 @@ from models import workloads
 from models.errors import BreakevenError
 from models.run import Progress as RunProgress
 from models.run import RunResult
-from tasks.artifacts import cost_row
+from tasks.artifacts import cost_row, describe
 from tasks.progress import listening
+
+SECONDS_BETWEEN_LINES = 10.0
 
 
 def run_here(
@@ -67,8 +70,11 @@ def say(result: RunResult) -> int:
 
 @contextmanager
 def progress_bar() -> Iterator[None]:
-    """Show the progress of every run inside the block on standard error, if that is a terminal."""
-    console = Console(stderr=True)
+    """Show the progress of every run inside the block on standard error: bars, or lines in a pipe or log."""
+    if not sys.stderr.isatty():
+        with listening(ProgressLines()):
+            yield
+        return
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -77,7 +83,7 @@ def progress_bar() -> Iterator[None]:
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         tasks = {}
         waiting = bar.add_task("starting (the model is loaded at first need)", total=None, rate="")
 
@@ -91,3 +97,19 @@ def progress_bar() -> Iterator[None]:
 
         with listening(show):
             yield
+
+
+class ProgressLines:
+    """Writes a line when a run begins, every ten seconds, and when it has done its last record."""
+
+    def __init__(self) -> None:
+        self._run = ("", date.min)
+        self._last = 0.0
+
+    def __call__(self, progress: RunProgress) -> None:
+        """Write a line if one is due."""
+        run, now = (progress.workload, progress.partition), time.monotonic()
+        if run == self._run and now - self._last < SECONDS_BETWEEN_LINES and progress.done != progress.total:
+            return
+        self._run, self._last = run, now
+        sys.stderr.write(f"{describe(progress)}\n")
