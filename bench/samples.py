@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from bench import shops
 from bench.passes import Sample
 from bench.report import DATA
 
@@ -34,8 +35,9 @@ KINDS = {
 
 
 def available(workload: str, data: Path = DATA) -> bool:
-    """Whether the workload has a data set and it is there."""
-    return workload in KINDS and (data / KINDS[workload].file).is_file()
+    """Whether the data set of a workload (or of the records with shared prefixes) is there."""
+    file = KINDS[workload].file if workload in KINDS else shops.FILE
+    return (data / file).is_file()
 
 
 def sample(workload: str, folder: Path, records: int | None = None, data: Path = DATA) -> Sample:

@@ -21,6 +21,8 @@ TARGETS = {
     "chunked": 1.1,
     "default": 1.3,
 }
+SHARED = "shared_prefixes"
+NAMES = (*KINDS, SHARED)
 NOTES = [
     "ratio: seconds of the other way / seconds of the stream, pair by pair; above 1 the stream is faster.",
     "stream reads, renders, tokenizes, parses and commits; the others get token ids and keep nothing.",
@@ -93,7 +95,7 @@ def shared_prefixes(pairs: int) -> Iterator[dict[str, object]]:
         for pair in range(pairs):
             order = list(servers) if pair % 2 == 0 else list(servers)[::-1]
             passes: dict[str, object] = {way: servers[way].once() for way in order}
-            yield {"workload": "shared prefixes", "pair": pair} | passes
+            yield {"workload": SHARED, "pair": pair} | passes
 
 
 def rows(turns: Sequence[dict[str, object]]) -> list[Row]:
@@ -145,38 +147,35 @@ def target(workload: str, other: str) -> float | None:
     return None if other == "chunked" and workload != "enrichment" else TARGETS[other]
 
 
-def run(pairs: int, workloads: Sequence[str], *, defaults: bool) -> Finding:
-    """Measure the named workloads and, if asked, the records that share long prefixes."""
-    turns = [turn for workload in workloads for turn in pairs_on_one_engine(workload, pairs)]
-    if defaults:
-        turns += shared_prefixes(pairs)
+def finding(name: str, turns: Sequence[dict[str, object]]) -> Finding:
+    """Describe what was measured for one kind of records."""
     settings = Settings()
     used = {
-        "pairs": pairs,
+        "pairs": len(turns),
         "commit_records": settings.commit_records,
         "commit_seconds": settings.commit_seconds,
         "ledger": "SQLite, WAL, synchronous=FULL",
         "turns": turns,
     }
-    return Finding(
-        "streaming", "The stream, with commits and ledger, against bare vLLM", rows(turns), used, NOTES
-    )
+    title = f"The stream, with commits and ledger, against bare vLLM: {name}"
+    return Finding(f"streaming_{name}", title, rows(turns), used, NOTES)
 
 
 def main() -> None:
     """Measure what is named (default: everything whose data are there) and publish."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("workloads", nargs="*", help="default: all; `shared` for the shared prefixes")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(NAMES)}; default: all")
     parser.add_argument("--pairs", type=int, default=5)
     options = parser.parse_args()
-    asked = options.workloads or [*KINDS, "shared"]
-    there = [name for name in asked if name in KINDS and available(name)]
-    shared = "shared" in asked and available("sentiment")
-    for name in asked:
-        if name not in there and not (name == "shared" and shared):
+    if unknown := sorted(set(options.names) - set(NAMES)):
+        parser.error(f"no records called {', '.join(unknown)}; there are: {', '.join(NAMES)}")
+    for name in options.names or NAMES:
+        if not available(name):
             print(f"streaming: {name} skipped, its data are not in ../shared/data")
-    if there or shared:
-        publish(run(options.pairs, there, defaults=shared))
+        elif name == SHARED:
+            publish(finding(name, list(shared_prefixes(options.pairs))))
+        else:
+            publish(finding(name, list(pairs_on_one_engine(name, options.pairs))))
 
 
 if __name__ == "__main__":
