@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from bench.labelled import INTENTS, SENTIMENT, Labelled, balanced, natural, product_texts, read
 from bench.report import DATA, Finding, Row, publish
-from models.engines.base import Completion, Engine, Request
+from models.engines.base import Completion, LocalEngine, Request
 from models.engines.vllm_engine import VllmEngine
 from models.engines.vllm_options import VllmOptions
 from models.ids import new_id
@@ -44,7 +44,7 @@ def wilson(correct: int, total: int) -> tuple[float, float]:
     return centre - margin, centre + margin
 
 
-def answers(engine: Engine, workload: Workload, texts: Sequence[str]) -> list[Completion]:
+def answers(engine: LocalEngine, workload: Workload, texts: Sequence[str]) -> list[Completion]:
     """Run texts through a workload's real messages and the engine; completions in the texts' order."""
     requests = (
         Request(new_id(), str(place), workload.messages(text), workload.output_format, workload.max_tokens)
@@ -93,7 +93,7 @@ def label_rows(
     return rows
 
 
-def enrichment_rows(engine: Engine, workload: Enrichment, texts: Sequence[str]) -> list[Row]:
+def enrichment_rows(engine: LocalEngine, workload: Enrichment, texts: Sequence[str]) -> list[Row]:
     """Measure how many answers are valid objects, and how many attributes are stated in the text."""
     completions = answers(engine, workload, texts)
     outputs = [one for one in parsed(workload, texts, completions) if isinstance(one, EnrichmentOutput)]
@@ -122,7 +122,7 @@ def enrichment_rows(engine: Engine, workload: Enrichment, texts: Sequence[str]) 
     ]
 
 
-def measure(engine: Engine, settings: Settings) -> None:
+def measure(engine: LocalEngine, settings: Settings) -> None:
     """Measure all three workloads; print the table and write the JSON."""
     sentiment = Sentiment(settings.workload("sentiment"), engine.model)
     tweets = read(SENTIMENT, "sentiment", "report")
@@ -157,7 +157,7 @@ def measure(engine: Engine, settings: Settings) -> None:
     publish(Finding("accuracy", f"Accuracy of {engine.model}", rows, facts, notes))
 
 
-def fit_prior(engine: Engine, settings: Settings) -> None:
+def fit_prior(engine: LocalEngine, settings: Settings) -> None:
     """Measure the model's prior over the sentiment labels and write it beside the workload."""
     workload = Sentiment(settings.workload("sentiment"), None)
     records = balanced(read(SENTIMENT, "sentiment", "develop"), FIT_PER_LABEL, FIT_SEED)

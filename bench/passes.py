@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from models.engines.base import Engine, Request
+from models.engines.base import LocalEngine, Request
 from models.engines.vllm_engine import VllmEngine, sampling_params
 from models.ids import new_id
 from models.records import Record
@@ -74,7 +74,7 @@ def plan_of(sample: Sample, settings: Settings, folder: Path) -> Plan:
     return replace(plan, workload=sample.make(plan.workload))
 
 
-def stream_pass(engine: Engine, sample: Sample, settings: Settings) -> Pass:
+def stream_pass(engine: LocalEngine, sample: Sample, settings: Settings) -> Pass:
     """Read, render, tokenize, stream, parse and commit the sample; the run's opening is not counted."""
     with tempfile.TemporaryDirectory(prefix="breakeven-bench-") as folder:
         plan = plan_of(sample, settings, Path(folder))

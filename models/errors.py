@@ -3,10 +3,12 @@
 BreakevenError                 one clear line; the command exits with `exit_code`
 ├── UsageError                 bad input or settings (exit code 2); nothing was changed
 │   ├── InputError             the input cannot be read as asked
-│   └── PriceUnknown           a model or a machine has no price: an error before the run starts
+│   ├── PriceUnknown           a model or a machine has no price: an error before the run starts
+│   └── ResidencyError         data that must stay in the house were to go to an API
 ├── EngineError
 │   ├── EngineStartError       the engine could not be loaded
-│   └── EngineDied             the engine stopped answering; what had finished is kept
+│   ├── EngineDied             the engine stopped answering; what had finished is kept
+│   └── ApiAccessError         the API refuses the key, the account or the model: no request can succeed
 ├── PartitionLocked            another run owns the partition
 ├── LeaseLost                  this run no longer owns its partition: it may not commit any more
 ├── OutputError                the output folder cannot be written, or what lies there is damaged
@@ -35,6 +37,10 @@ class PriceUnknown(UsageError):
     """A model or a machine has no price, so its cost would be invented."""
 
 
+class ResidencyError(UsageError):
+    """A workload's data must stay in the house, and something asked to send them to an API."""
+
+
 class EngineError(BreakevenError):
     """The engine failed as a whole; single requests never raise, they are rejected."""
 
@@ -45,6 +51,10 @@ class EngineStartError(EngineError):
 
 class EngineDied(EngineError):
     """The engine stopped in mid-stream."""
+
+
+class ApiAccessError(EngineError):
+    """The API refuses the key, the account or the model, so that no request of the run can succeed."""
 
 
 class PartitionLocked(BreakevenError):

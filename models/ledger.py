@@ -6,7 +6,15 @@ from typing import Literal
 from uuid import UUID
 
 EngineName = Literal["vllm", "openai", "reuse"]
-Outcome = Literal["ok", "invalid_output", "failed", "pending", "unknown_outcome"]
+Outcome = Literal["ok", "invalid_output", "escalated", "triage", "failed", "pending", "unknown_outcome"]
+"""How an attempt ended.
+
+`ok`: its answer is published. `invalid_output`: answered, but not within the workload's schema.
+`escalated`: answered by the local engine, but the record was sent on to the API for `reason`.
+`triage`: the local engine was asked only whether the record is complex. `pending`: written before it was
+sent to an API, and not closed yet. `failed`: the API refused it or was not reached; it cost nothing.
+`unknown_outcome`: sent to an API, but what became of it is not known; its cost is an upper bound.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +22,8 @@ class LedgerLine:
     """The accounting of one attempt. Money is integer nano-dollars; None is unknown, never 0.
 
     `requested` is the engine the record was first sent to, `engine` the one that served this attempt,
-    `reason` why they differ (None: they do not). `prompt_id`, `model_id`, `price_id`,
+    `reason` why the record went elsewhere (None: it did not). `batch_id` is our key of the API batch
+    that carried the attempt, `failure` a short code of what went wrong with it (`http_429`, `timeout`). `prompt_id`, `model_id`, `price_id`,
     `infrastructure_id` and `counterfactual_price_id` are keys of the dated rows that were used.
     `gpu_ns` is this attempt's share of the run's GPU time. `estimated` says that a token count or
     cost of the attempt itself is an estimate (counterfactual figures always are).
@@ -46,3 +55,5 @@ class LedgerLine:
     request_hash: bytes
     answer_hash: bytes | None
     reuses: UUID | None
+    batch_id: UUID | None = None
+    failure: str | None = None

@@ -1,6 +1,6 @@
 """Input rows as plain values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 QuarantineReason = Literal[
@@ -19,13 +19,30 @@ QuarantineReason = Literal[
 class Record:
     """One valid input row of a partition. `ordinal` is its place in the partition, from 0.
 
-    `key` is its id, and from the second occurrence of an id on `id#2`, `id#3`, …
+    `key` is its id, and from the second occurrence of an id on `id#2`, `id#3`, … `complex` says that the
+    policy's condition on the input's columns (`complex_where`) holds for it.
     """
 
     key: str
     id: str
     ordinal: int
-    text: str
+    text: str = field(repr=False)
+    complex: bool = False
+
+
+EscalationReason = Literal[
+    "complex", "low_confidence", "invalid_output", "too_long", "refused", "engine_failed"
+]
+"""Why a record goes to the API instead of being served by the local engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Escalated:
+    """One record on its way to the API, and how many attempts it has had so far."""
+
+    record: Record
+    reason: EscalationReason
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,19 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from models.policy import Policy
+
 SETTINGS_FILE = "breakeven.toml"
+
+
+class Caps(BaseModel):
+    """Dollars at most that go to the API in one run, one UTC day and one UTC month; None: no cap."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run_usd: Decimal | None = Field(None, ge=0)
+    day_usd: Decimal | None = Field(None, ge=0)
+    month_usd: Decimal | None = Field(None, ge=0)
 
 
 class WorkloadSettings(BaseModel):
@@ -38,6 +50,11 @@ class WorkloadSettings(BaseModel):
     )
     labels: tuple[str, ...] | None = Field(None, description="label set of a classification")
     labels_file: Path | None = Field(None, description="text file with one label a line")
+    data_residency: Literal["any", "local"] | None = Field(
+        None, description="local: its records never go to an API; a class that says local cannot be loosened"
+    )
+    policy: Policy | None = Field(None, description="which records go to the API; default: the workload's")
+    budget: Caps = Field(Caps(), description="dollars at most that this workload spends on the API")
 
 
 class Settings(BaseSettings):
@@ -84,9 +101,55 @@ class Settings(BaseSettings):
         120.0, ge=0, description="how long a commit waits for the database"
     )
 
-    # money
-    api_model: str = Field("gpt-4o-mini", description="model of the counterfactual cost")
+    # the API
+    api_mode: Literal["off", "sync", "batch"] = Field(
+        "off", description="off: nothing is sent; sync: answered at once; batch: Batch API, half price"
+    )
+    api_base_url: str | None = Field(None, description="OpenAI-compatible endpoint; default: OpenAI's own")
     api_key: SecretStr | None = None
+    api_model: str = Field("gpt-4o-mini", description="the API's model, also of the counterfactual cost")
+    api_tokenizer: str | None = Field(
+        None, description="model whose tiktoken tokenizer estimates tokens; default: api_model"
+    )
+    api_structured_output: Literal["json_schema", "json_object", "none"] = Field(
+        "json_schema", description="what the endpoint can do; without it the schema is put into the prompt"
+    )
+    api_concurrency: int = Field(64, ge=1, description="API requests in flight")
+    api_requests_per_minute: int | None = Field(None, ge=1)
+    api_tokens_per_minute: int | None = Field(None, ge=1)
+    api_max_attempts: int = Field(5, ge=1, description="attempts of one record on the API in one run")
+    api_timeout_seconds: float = Field(60.0, gt=0, description="deadline of one request, whole")
+    api_run_seconds: float | None = Field(
+        None, gt=0, description="deadline of a run on the API; what is left is deferred"
+    )
+    api_breaker_failures: int = Field(
+        10, ge=1, description="failures in a row (no answer, 5xx) after which the endpoint is left alone"
+    )
+    api_breaker_seconds: float = Field(
+        30.0, gt=0, description="pause before the one request that tries again"
+    )
+    engine_patience_seconds: float = Field(
+        600.0, ge=0, description="policy `wait`: how long an engine that fails is tried again"
+    )
+
+    # the Batch API
+    batch_max_requests: int = Field(50_000, ge=1, le=50_000, description="requests of one batch file")
+    batch_max_bytes: int = Field(200_000_000, ge=1000, le=200_000_000, description="bytes of one batch file")
+    batch_enqueued_tokens: int | None = Field(
+        None, ge=1, description="input tokens that may wait in batches of the model at one time"
+    )
+    batch_deadline_hours: float = Field(
+        26.0, gt=0, description="after this a batch's unanswered records are asked for synchronously"
+    )
+    batch_discount: Decimal = Field(Decimal("0.5"), ge=0, lt=1, description="of the API price, in a batch")
+
+    # money
+    budget: Caps = Field(Caps(), description="dollars at most that all workloads together spend on the API")
+    api_input_usd_per_mtok: Decimal | None = Field(
+        None, ge=0, description="price of an API model that genai-prices does not know"
+    )
+    api_cached_input_usd_per_mtok: Decimal | None = Field(None, ge=0, description="default: the input price")
+    api_output_usd_per_mtok: Decimal | None = Field(None, ge=0)
     gpu_kind: str | None = Field(
         None, description="entry of the catalogue; default: found by nvidia-smi, else cpu"
     )

@@ -6,14 +6,14 @@ from contextvars import ContextVar
 
 from models.default_model import prepare as prepare_default_model
 from models.economics.gpu_time import GpuTime
-from models.engines.base import Engine
+from models.engines.base import LocalEngine
 from models.machine import gpu_name
 from models.settings import Settings
 
-EngineFactory = Callable[[Settings], Engine]
+EngineFactory = Callable[[Settings], LocalEngine]
 
 
-def load_vllm(settings: Settings) -> Engine:
+def load_vllm(settings: Settings) -> LocalEngine:
     """Load the vLLM engine as the settings say. Raises `EngineStartError`."""
     from models.engines.vllm_engine import VllmEngine  # noqa: PLC0415  only a run that infers needs it
     from models.engines.vllm_options import VllmOptions  # noqa: PLC0415
@@ -29,9 +29,9 @@ class SharedEngine:
     def __init__(self, settings: Settings, factory: EngineFactory) -> None:
         self._settings = settings
         self._factory = factory
-        self._engine: Engine | None = None
+        self._engine: LocalEngine | None = None
 
-    def get(self) -> Engine:
+    def get(self) -> LocalEngine:
         """Return the engine, loading it if nobody needed it before."""
         if self._engine is None:
             self._engine = self._factory(self._settings)

@@ -11,7 +11,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from models.accounting import Finished
-from models.engines.base import Completion, Engine, Request
+from models.engines.base import Completion, LocalEngine, Request
 from models.errors import Interrupted, LeaseLost
 from models.ids import new_id
 from models.records import Quarantined, QuarantineReason, Record
@@ -103,11 +103,11 @@ class RunStream:
                 self.committer.flush()
             self._report(force=True)
 
-    def _load(self) -> Engine:
+    def _load(self) -> LocalEngine:
         with self._stop.at_once():
             return self._engine.get()
 
-    def _stream(self, engine: Engine, requests: Iterator[Request]) -> None:
+    def _stream(self, engine: LocalEngine, requests: Iterator[Request]) -> None:
         for completion in engine.stream(
             requests, answers=self._scratch, stop=lambda: self._stop() or self._lost() is not None
         ):

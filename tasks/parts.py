@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 from uuid import UUID
@@ -50,7 +50,7 @@ class PartRow:
     ordinal: int
     digest: bytes
     answer: Answer
-    output: Mapping[str, object]
+    output: Mapping[str, object] = field(repr=False)
 
     @classmethod
     def of(cls, record: Record, completion: Completion, output: BaseModel, confidence: float | None) -> Self:

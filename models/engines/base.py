@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol, TypeVar
 from uuid import UUID
 
 from models.economics.gpu_time import GpuTime
@@ -12,6 +13,9 @@ from models.economics.gpu_time import GpuTime
 JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 Role = Literal["system", "user", "assistant"]
 RejectionReason = Literal["empty", "too_long", "refused"]
+DeferralReason = Literal["budget", "api_unavailable", "deadline", "stopped"]
+"""Why an engine gave a request back unanswered though nothing is wrong with it: a later run takes it up."""
+AttemptOutcome = Literal["ok", "failed", "unknown_outcome"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,7 @@ class Message:
     """One chat message."""
 
     role: Role
-    content: str
+    content: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +49,18 @@ class Request:
 
     `id` is our own UUIDv7 and becomes the key of the ledger line; `messages` are shared between
     records where they are constant, so that a million requests do not hold a million prompts.
+    `attempt` numbers the attempts of one record within a run, from 1.
     """
+
+    DOMAIN: ClassVar[str] = ""
+    """Keeps the digests of another kind of engine apart: their answers are not each other's."""
 
     id: UUID
     record_key: str
     messages: tuple[Message, ...]
     output: OutputFormat
     max_tokens: int
+    attempt: int = 1
     _digest: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     def digest(self) -> bytes:
@@ -61,7 +70,7 @@ class Request:
         """
         if self._digest is None:
             parts = [f"{m.role}:{len(m.content)}:{m.content}" for m in self.messages]
-            text = _shape(self.output, self.max_tokens) + "".join(parts)
+            text = self.DOMAIN + _shape(self.output, self.max_tokens) + "".join(parts)
             digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
             object.__setattr__(self, "_digest", digest)
             return digest
@@ -85,26 +94,49 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class ClosedAttempt:
+    """How one attempt on an API ended, for the ledger line that was written before it was sent.
+
+    `ok`: answered. `failed`: the provider refused it or was never reached, so nothing is billed.
+    `unknown_outcome`: sent, but whether and what it used is not known; its line keeps the upper-bound
+    cost. `usage` is what the provider reported, None where it reported none. `failure` is a short code
+    (`http_429`, `timeout`, …) and never holds text of a prompt or an answer.
+    """
+
+    id: UUID
+    outcome: AttemptOutcome
+    at: datetime
+    usage: Usage | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
-    """How one request ended: answered, answered by reuse of an identical one, or rejected.
+    """How one request ended: answered, answered by reuse of an identical one, rejected or deferred.
 
     `value` is the parsed answer: the label, or the JSON object as Python values, or None where the
     text does not parse (a cut-off object). `confidence` lies in 0..1 and is None where the engine
     cannot tell. `label_probabilities` sums to 1 over the labels and is None for other outputs.
-    `engine_ns` is the time from submission to the last token, nanoseconds.
+    `engine_ns` is the time from submission to the last token, nanoseconds. `attempt` closes the ledger
+    line of an API's last attempt; `attempts` says how many attempts this request took, so that the
+    record's next one is numbered `request.attempt + attempts`. A deferred request was not answered, and
+    nothing is wrong with it.
     """
 
     request: Request
-    text: str = ""
-    value: JsonValue = None
+    text: str = field(default="", repr=False)
+    value: JsonValue = field(default=None, repr=False)
     usage: Usage | None = None
     finish_reason: str | None = None
     confidence: float | None = None
-    label_probabilities: Mapping[str, float] | None = None
+    label_probabilities: Mapping[str, float] | None = field(default=None, repr=False)
     engine_ns: int = 0
     rejection: RejectionReason | None = None
     detail: str | None = None
     reuses: UUID | None = None
+    deferral: DeferralReason | None = None
+    attempt: ClosedAttempt | None = None
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +144,8 @@ class Answer:
     """The part of a completion that an identical request can reuse, and the attempt it came from."""
 
     attempt_id: UUID
-    text: str
-    value: JsonValue
+    text: str = field(repr=False)
+    value: JsonValue = field(repr=False)
     finish_reason: str | None
     confidence: float | None
     label_probabilities: Mapping[str, float] | None
@@ -129,8 +161,11 @@ class AnswerIndex(Protocol):
         """Remember an answer."""
 
 
-class Engine(Protocol):
-    """Answers requests. Implemented by one file an engine in this folder."""
+Asked_contra = TypeVar("Asked_contra", bound=Request, contravariant=True)
+
+
+class Engine(Protocol[Asked_contra]):
+    """Answers requests of one kind. Implemented by one file an engine in this folder."""
 
     @property
     def name(self) -> str:
@@ -142,7 +177,7 @@ class Engine(Protocol):
 
     def stream(
         self,
-        requests: Iterable[Request],
+        requests: Iterable[Asked_contra],
         *,
         answers: AnswerIndex | None = None,
         stop: Callable[[], bool] = lambda: False,
@@ -158,3 +193,7 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the engine's memory. A closed engine cannot stream."""
+
+
+LocalEngine = Engine[Request]
+"""An engine in the house: it takes any record's request. An API's is an `Engine[ApiRequest]`."""

@@ -110,7 +110,7 @@ class VllmEngine:
         return self._llm
 
     def _submit(
-        self, llm: "LLM", window: Window, started: dict[str, tuple[Request, int]]
+        self, llm: "LLM", window: Window[Request], started: dict[str, tuple[Request, int]]
     ) -> Iterator[Completion]:
         """Hand the engine what the window lets in; yield what it refuses."""
         from vllm.exceptions import VLLMValidationError  # noqa: PLC0415  vllm is slow to import

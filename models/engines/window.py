@@ -3,8 +3,11 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Generic, TypeVar
 
 from models.engines.base import Answer, AnswerIndex, Completion, Request
+
+Asked = TypeVar("Asked", bound=Request)
 
 
 class Forgetful:
@@ -18,7 +21,7 @@ class Forgetful:
         """Forget."""
 
 
-class Window:
+class Window(Generic[Asked]):
     """Bounded book of the requests in flight. Pure: knows no engine and no clock.
 
     Requests are pulled lazily in blocks of `lookahead`. A block is sorted by the text of its messages,
@@ -29,14 +32,14 @@ class Window:
     """
 
     def __init__(
-        self, requests: Iterable[Request], size: int, lookahead: int, answers: AnswerIndex | None = None
+        self, requests: Iterable[Asked], size: int, lookahead: int, answers: AnswerIndex | None = None
     ) -> None:
         self._source = iter(requests)
         self._size = size
         self._lookahead = lookahead
         self._answers = answers if answers is not None else Forgetful()
-        self._block: deque[Request] = deque()
-        self._in_flight: dict[bytes, list[Request]] = {}
+        self._block: deque[Asked] = deque()
+        self._in_flight: dict[bytes, list[Asked]] = {}
         self._waiting = 0
         self._reused: deque[Completion] = deque()
         self._ended = False
@@ -51,21 +54,32 @@ class Window:
         """Requests taken and not finished."""
         return len(self._in_flight)
 
-    def take(self) -> Iterator[Request]:
+    @property
+    def free(self) -> int:
+        """Requests that may still come in."""
+        return self._size - len(self._in_flight) - self._waiting - len(self._reused)
+
+    def admit(self, request: Asked) -> bool:
+        """Let a request in. True if the engine must answer it; False if an identical one does."""
+        digest = request.digest()
+        if (twins := self._in_flight.get(digest)) is not None:
+            twins.append(request)
+            self._waiting += 1
+        elif (answer := self._answers.get(digest)) is not None:
+            self._reused.append(reuse(request, answer))
+        else:
+            self._in_flight[digest] = []
+            return True
+        return False
+
+    def take(self) -> Iterator[Asked]:
         """Yield the requests that the engine may start now."""
-        while len(self._in_flight) + self._waiting + len(self._reused) < self._size:
+        while self.free > 0:
             request = self._next()
             if request is None:
                 self._ended = True
                 return
-            digest = request.digest()
-            if (twins := self._in_flight.get(digest)) is not None:
-                twins.append(request)
-                self._waiting += 1
-            elif (answer := self._answers.get(digest)) is not None:
-                self._reused.append(reuse(request, answer))
-            else:
-                self._in_flight[digest] = []
+            if self.admit(request):
                 yield request
 
     def reused(self) -> Iterator[Completion]:
@@ -76,15 +90,21 @@ class Window:
     def finish(self, completion: Completion) -> Iterator[Completion]:
         """Close the request of `completion`; yield it and those of the identical requests that waited.
 
-        Twins of a rejected request are rejected for the same reason, without an attempt of their own.
+        Twins of a rejected or deferred request share its fate, without an attempt of their own.
         """
         digest = completion.request.digest()
         twins = self._in_flight.pop(digest)
         self._waiting -= len(twins)
-        if completion.rejection is not None:
+        if completion.rejection is not None or completion.deferral is not None:
             yield completion
             for twin in twins:
-                yield Completion(twin, rejection=completion.rejection, detail=completion.detail)
+                yield Completion(
+                    twin,
+                    rejection=completion.rejection,
+                    detail=completion.detail,
+                    deferral=completion.deferral,
+                    attempts=0,
+                )
             return
         answer = Answer(
             completion.request.id,
@@ -99,7 +119,7 @@ class Window:
         for twin in twins:
             yield reuse(twin, answer)
 
-    def _next(self) -> Request | None:
+    def _next(self) -> Asked | None:
         if not self._block:
             block = list(islice(self._source, self._lookahead))
             block.sort(key=lambda request: [message.content for message in request.messages])

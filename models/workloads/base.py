@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel
 
 from models.engines.base import Completion, JsonObject, Message, OutputFormat
+from models.policy import Policy
 from models.settings import WorkloadSettings
 
 
@@ -30,11 +31,22 @@ class Workload(ABC):
     text_columns: ClassVar[tuple[str, ...]] = ("text",)
     max_tokens: ClassVar[int]
     data_residency: ClassVar[Literal["any", "local"]] = "any"
+    policy: ClassVar[Policy] = Policy()
 
     def __init__(self, settings: WorkloadSettings, model: str | None = None) -> None:
         """`model` is the local model's name on ledger lines; what was measured for it may be used."""
         self.settings = settings
         self.model = model
+
+    @property
+    def residency(self) -> Literal["any", "local"]:
+        """Where this workload's records may go: `local` if the class or the settings say so."""
+        return "local" if "local" in (self.data_residency, self.settings.data_residency) else "any"
+
+    @property
+    def routing(self) -> Policy:
+        """The policy in force: the settings' own where they give one, else the class's."""
+        return self.settings.policy or self.policy
 
     @abstractmethod
     def messages(self, text: str) -> tuple[Message, ...]:

@@ -36,7 +36,9 @@ class Remembering:
         self.answers[digest] = answer
 
 
-def drive(window: Window, size: int, random: Random, inferred: list[Request]) -> Iterator[Completion]:
+def drive(
+    window: Window[Request], size: int, random: Random, inferred: list[Request]
+) -> Iterator[Completion]:
     """Play an engine that finishes requests in random order, a few at a time."""
     flying: list[Request] = []
     while not window.exhausted:

@@ -10,7 +10,7 @@ import pytest
 from db import ledger, runs
 from db.session import make_engine, readers
 from models.economics.gpu_time import GpuTime
-from models.engines.base import AnswerIndex, Completion, Engine, Request, Usage
+from models.engines.base import AnswerIndex, Completion, LocalEngine, Request, Usage
 from models.engines.vllm_engine import VllmEngine
 from models.settings import Settings
 from tasks.engine import shared_engine
@@ -28,7 +28,7 @@ pytestmark = [
 class Counting:
     """Hands everything to the real engine and adds up the usage that it reports; stays open."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
         self.name, self.model = engine.name, engine.model
         self.usages: list[Usage] = []

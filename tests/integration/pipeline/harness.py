@@ -9,7 +9,7 @@ from random import Random
 import polars as pl
 from pydantic import SecretStr
 
-from models.engines.base import Engine
+from models.engines.base import LocalEngine
 from models.run import RunResult
 from models.settings import Settings
 from tasks.engine import shared_engine
@@ -67,7 +67,7 @@ def mixed_rows(count: int, seed: int) -> list[object]:
 def run(
     settings: Settings,
     source: Path,
-    engine: Engine | Callable[[Settings], Engine] | None = None,
+    engine: LocalEngine | Callable[[Settings], LocalEngine] | None = None,
     **options: bool | int,
 ) -> RunResult:
     """Run the partition in this process, with this engine (or the one that this function makes)."""
@@ -77,7 +77,7 @@ def run(
         return run_partition(WORKLOAD, DAY, settings=settings, input=str(source), **options)  # type: ignore[arg-type]
 
 
-def no_engine(_settings: Settings) -> Engine:
+def no_engine(_settings: Settings) -> LocalEngine:
     """Stand for an engine that must not be loaded."""
     msg = "the engine was loaded although nothing is left to infer"
     raise AssertionError(msg)

@@ -1,0 +1,26 @@
+"""The most that one API request can cost, worked out before it is sent (invariant I2)."""
+
+from collections.abc import Sequence
+
+from models.economics.pricing import Price, cost_nano
+from models.engines.base import Message, Usage
+
+TOKENS_A_MESSAGE = 16
+TOKENS_A_REQUEST = 256
+"""What a server adds: the marks around a message, a system prompt of its own, the schema's wrapping."""
+
+
+def upper_bound_tokens(messages: Sequence[Message], schema: str | None, max_tokens: int) -> Usage:
+    """Return token counts that no request of these messages exceeds, whatever the API's tokenizer.
+
+    A token of a byte-level vocabulary stands for at least one byte, so there are never more tokens than
+    bytes of UTF-8. `schema` is the JSON schema sent along, which some servers write into the prompt.
+    """
+    texts = [message.content for message in messages] + ([schema] if schema else [])
+    size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    return Usage(size + TOKENS_A_MESSAGE * len(messages) + TOKENS_A_REQUEST, 0, max_tokens)
+
+
+def upper_bound_nano(price: Price, messages: Sequence[Message], schema: str | None, max_tokens: int) -> int:
+    """Return the most that a request can cost at `price`, in nano-dollars: no cached tokens, a full answer."""
+    return cost_nano(price, upper_bound_tokens(messages, schema, max_tokens))
