@@ -86,7 +86,7 @@ bench: setup $(STAMPS)/dev ## Benchmarks: tables on the terminal, JSON in bench/
 server: setup ## A Prefect server on 127.0.0.1:4200
 	@$(BIN)/prefect server start --host 127.0.0.1 --port 4200
 
-deploy worker: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
+deploy worker collector: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
 
 .PHONY: deploy
 deploy: setup ## Work pool, deployments and automation on the Prefect server (safe to repeat)
@@ -95,6 +95,10 @@ deploy: setup ## Work pool, deployments and automation on the Prefect server (sa
 .PHONY: worker
 worker: setup ## A worker for the pool `gpu`, in this folder; one for each GPU
 	@$(BIN)/prefect worker start --pool gpu --type process --limit 1
+
+.PHONY: collector
+collector: setup ## A worker for the pool `api`, on the same machine: collects batches, takes up what waits
+	@$(BIN)/prefect worker start --pool api --type process --limit 1
 
 .PHONY: lock
 lock: $(UV) ## Compile the pinned requirements anew

@@ -95,6 +95,15 @@ def run(
     return run_here(workload, date, input=input, where=where, limit=limit, rerun=rerun)
 
 
+@app.command
+def collect() -> int:
+    """Take up what waits: answers of batches, and records that a budget or the API had held back."""
+    keep_prefect_here()
+    from flows.terminal import collect_here
+
+    return collect_here()
+
+
 Since = Annotated[date | None, Parameter(help="First day (UTC), inclusive.")]
 Limit = Annotated[int, Parameter(help="Rows at most.", validator=validators.Number(gte=1))]
 Until = Annotated[date | None, Parameter(help="Last day (UTC), inclusive.")]
@@ -131,7 +140,7 @@ def summary(
 def runs(
     *,
     workload: str | None = None,
-    state: Literal["running", "completed", "failed", "interrupted"] | None = None,
+    state: Literal["running", "waiting", "completed", "failed", "interrupted"] | None = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = 50,
@@ -158,6 +167,7 @@ def lines(
     workload: str | None = None,
     engine: str | None = None,
     model: str | None = None,
+    route: str | None = None,
     outcome: str | None = None,
     since: Since = None,
     until: Until = None,
@@ -175,6 +185,7 @@ def lines(
         workload=workload,
         engine=engine,
         model=model,
+        route=route,
         outcome=outcome,
         since=day_start(since),
         until=day_end(until),

@@ -32,7 +32,7 @@ class InstantEngine:
 
     def stream(
         self,
-        requests: Iterable[Request],
+        requests: Iterable[Request | None],
         *,
         answers: AnswerIndex | None = None,
         stop: Callable[[], bool] = lambda: False,

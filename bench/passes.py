@@ -106,7 +106,7 @@ def requests_of(sample: Sample, settings: Settings) -> list[Request]:
                 workload.output_format,
                 workload.max_tokens,
             )
-            for batch in plan.reader.batches()
+            for batch in plan.open_reader().batches()
             for item in batch
             if isinstance(item, Record)
         ]

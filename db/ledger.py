@@ -11,7 +11,7 @@ from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, func, literal, select
+from sqlalchemy import ColumnElement, RowMapping, Select, case, func, literal, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -39,12 +39,16 @@ _values: Callable[[LedgerLine], tuple[Any, ...]] = attrgetter(*COLUMNS)
 
 
 class LineFilters(TypedDict, total=False):
-    """Which lines to take; what is missing or None does not restrict. Times are inclusive."""
+    """Which lines to take; what is missing or None does not restrict. Times are inclusive.
+
+    `route` is a route as it is shown, such as `vllm>openai:low_confidence`.
+    """
 
     workload: str | None
     engine: str | None
     model: str | None
     outcome: str | None
+    route: str | None
     run_id: UUID | None
     since: datetime | None
     until: datetime | None
@@ -54,7 +58,7 @@ class LineFilters(TypedDict, total=False):
 class Totals:
     """Sums over the lines of one run. Tokens are over lines that know theirs.
 
-    `cost_nano` and `counterfactual_nano` are None if any line's is unknown; `gpu_ns` counts an unknown
+    Pending lines count with the upper bound of their cost. `cost_nano` and `counterfactual_nano` are None if any line's is unknown; `gpu_ns` counts an unknown
     share as none.
     """
 
@@ -95,6 +99,8 @@ def summary(session: Session, by: Sequence[str], **filters: Unpack[LineFilters])
     Each row has the `by` columns, then attempts, records (distinct records of distinct runs),
     input_tokens, cached_tokens and output_tokens (over the lines that know theirs, None if none
     does), cost_usd and counterfactual_usd (`Decimal`; None if any line's is unknown, never 0 for it).
+    A line that is pending, or whose outcome is unknown, counts with the upper bound of its cost: a sum
+    never shows less than was spent, and sinks when such a line is closed.
     Days and months are UTC days and months of the attempts. Raises `UsageError` for an unknown column.
     """
     if unknown := sorted(set(by) - set(BY)):
@@ -122,7 +128,7 @@ def lines(
 
 
 def read_lines(session: Session, run_id: UUID) -> Iterator[LedgerLine]:
-    """Yield a run's lines exactly as they were inserted, in the order of their keys."""
+    """Yield a run's lines exactly as they are kept, in the order of their keys."""
     for row in session.execute(select(*_columns()).where(Line.run_id == run_id).order_by(Line.id)):
         yield LedgerLine(**row._asdict())
 
@@ -237,11 +243,15 @@ def _expressions(session: Session) -> dict[str, ColumnElement[Any]]:
 
 
 def _route() -> ColumnElement[str]:
-    """`vllm` where the record was served as requested, else such as `vllm>reuse:identical`."""
-    changed = Line.requested + literal(">") + Line.engine
+    """Write an attempt's route as people read it.
+
+    `vllm`: served as requested. `vllm:low_confidence`: served there, but the record was passed on for
+    that reason. `vllm>openai:low_confidence`: served elsewhere than requested, and why.
+    """
     reason = func.coalesce(literal(":") + Line.reason, "")
-    return case(
-        (and_(Line.requested == Line.engine, Line.reason.is_(None)), Line.engine), else_=changed + reason
+    return (
+        case((Line.requested == Line.engine, Line.engine), else_=Line.requested + literal(">") + Line.engine)
+        + reason
     )
 
 
@@ -256,6 +266,7 @@ def _joined(statement: Select[Any], filters: LineFilters) -> Select[Any]:
         "engine": Line.engine,
         "model": ModelRow.name,
         "outcome": Line.outcome,
+        "route": _route(),
         "run_id": Line.run_id,
     }
     for name, value in filters.items():

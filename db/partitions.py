@@ -8,9 +8,12 @@ from datetime import UTC, date, datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from db.batches import is_live
+from db.runs import RunState
+from db.tables import BatchRow, RunRow
 from db.tables import PartitionVersionRow as Row
 from models.errors import UsageError
 from models.ids import new_id
@@ -23,6 +26,7 @@ class PartitionVersion:
     """One attempt to publish a partition. `fingerprint` stands for everything that decides the output.
 
     `output_path`, the two record counts and `published_at` are None until it is published.
+    `input_read`: a run has read the input to its end, and every record is done or waits in a registered part.
     """
 
     id: UUID
@@ -35,6 +39,19 @@ class PartitionVersion:
     records: int | None = None
     quarantined: int | None = None
     published_at: datetime | None = None
+    input_read: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An open version that waits for answers, a budget or the API; `run_id` is its newest run."""
+
+    workload: str
+    partition: date
+    version_id: UUID
+    input_read: bool
+    run_id: UUID
+    run_state: RunState
 
 
 def find_published(session: Session, workload: str, partition: date) -> PartitionVersion | None:
@@ -96,6 +113,48 @@ def publish(session: Session, version_id: UUID, output_path: str, records: int, 
         )
         .execution_options(synchronize_session=False)
     )
+
+
+def set_input_read(session: Session, version_id: UUID) -> None:
+    """Note that a run has read the version's input to its end. Repeating it changes nothing."""
+    session.execute(
+        update(Row)
+        .where(Row.id == version_id)
+        .values(input_read=True)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def waiting(session: Session) -> list[Waiting]:
+    """Return the open versions to collect for, the longest waiting first.
+
+    These are the versions whose newest run is `waiting`, and those with a live batch whose newest run
+    ended otherwise or is `running`: only the partition's lease tells a run at work from a dead one.
+    """
+    newest = func.row_number().over(
+        partition_by=RunRow.version_id, order_by=(RunRow.started_at.desc(), RunRow.id.desc())
+    )
+    each = (
+        select(
+            Row.workload,
+            Row.partition,
+            RunRow.version_id,
+            Row.input_read,
+            RunRow.id.label("run_id"),
+            RunRow.state.label("run_state"),
+            newest.label("place"),
+        )
+        .join(Row, Row.id == RunRow.version_id)
+        .where(Row.state == "open")
+        .subquery()
+    )
+    in_batches = exists().where(BatchRow.version_id == each.c.version_id, is_live())
+    rows = session.execute(
+        select(*(each.c[name] for name in Waiting.__slots__))
+        .where(each.c.place == 1, or_(each.c.run_state == "waiting", in_batches))
+        .order_by(each.c.run_id)
+    )
+    return [Waiting(*row) for row in rows]
 
 
 def _start(session: Session, workload: str, partition: date, fingerprint: str) -> PartitionVersion:

@@ -19,3 +19,8 @@ def readable(row: Mapping[str, object]) -> dict[str, object]:
 def dollars(nano: object) -> Decimal | None:
     """Turn nano-dollars, or the sum of them that a database gave, into dollars; None stays None."""
     return None if nano is None else nano_to_usd(int(str(nano)))
+
+
+def one_line(message: str | None) -> str | None:
+    """Cut a message to what a table's cell can hold."""
+    return None if message is None else " ".join(message.split())[:500]

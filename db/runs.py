@@ -6,18 +6,19 @@ from datetime import UTC, date, datetime
 from typing import Literal, TypedDict, Unpack
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, cast, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.dialects import changed, insert_new
-from db.rows import readable
-from db.tables import InfrastructureRow, ModelRow, PromptRow, QuarantinedCountRow
+from db.rows import one_line, readable
+from db.tables import InfrastructureRow, ModelRow, PromptRow, QuarantinedCountRow, WaitingCountRow
 from db.tables import RunRow as Row
 from models.economics.gpu_time import GpuTime
 from models.errors import UsageError
 from models.ids import new_id
 
-RunState = Literal["running", "completed", "failed", "interrupted"]
+RunState = Literal["running", "waiting", "completed", "failed", "interrupted"]
+"""`waiting`: ended for now; records of it wait for a batch's answers, a budget or the API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,25 @@ class NewRun:
 
 
 @dataclass(frozen=True, slots=True)
+class RunKeys:
+    """What a run that is taken up again goes on with."""
+
+    version_id: UUID
+    workload: str
+    partition: date
+    state: RunState
+    model_id: int
+    prompt_id: int
+    infrastructure_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Increments:
     """What one commit adds to a run. Money is nano-dollars.
 
     `gpu_cost_nano` is the cost of the commit's GPU time, `unallocated_nano` the part of it that no
-    record carries. An unknown `counterfactual_nano` (None) makes the run's unknown, for good.
+    record carries; `api_cost_nano` is what API attempts cost, which `db.attempts` adds when it closes
+    them. An unknown `counterfactual_nano` (None) makes the run's unknown, for good.
     """
 
     gpu_cost_nano: int = 0
@@ -52,6 +67,8 @@ class Increments:
     cached_tokens: int = 0
     output_tokens: int = 0
     counterfactual_nano: int | None = 0
+    api_cost_nano: int = 0
+    escalated: int = 0
 
 
 class RunFilters(TypedDict, total=False):
@@ -117,38 +134,71 @@ def finish(
     state: Literal["completed", "failed", "interrupted"],
     error: str | None = None,
 ) -> None:
-    """End a run. `error` is cut to one line and must hold no text of a record."""
-    line = None if error is None else " ".join(error.split())[:500]
-    statement = (
-        update(Row)
-        .where(Row.id == run_id)
-        .values(state=state, error=line, ended_at=datetime.now(UTC))
-        .execution_options(synchronize_session=False)
-    )
-    if not changed(session, statement):
+    """End a run. `error` is cut to one line and must hold no text of a record.
+
+    Nothing waits for a run that is completed; one that is not keeps what it was last known to wait for.
+    """
+    _set(session, run_id, state=state, error=one_line(error), ended_at=datetime.now(UTC))
+    if state == "completed":
+        _forget_waiting(session, run_id)
+
+
+def wait(session: Session, run_id: UUID, counts: Mapping[str, int]) -> None:
+    """End a run for now. `counts` says how many of its records wait, by what for; earlier ones are replaced."""
+    _set(session, run_id, state="waiting", error=None, ended_at=datetime.now(UTC))
+    _forget_waiting(session, run_id)
+    if rows := [{"run_id": run_id, "reason": reason, "count": count} for reason, count in counts.items()]:
+        session.execute(insert(WaitingCountRow), rows)
+
+
+def resume(session: Session, run_id: UUID) -> None:
+    """Take a run up again that waits, or that ended before it was done. The caller holds the lease.
+
+    Raises `UsageError` for an unknown run and for one that is completed.
+    """
+    if run_keys(session, run_id).state == "completed":
+        msg = f"the run {run_id} is completed: nothing of it is left to do"
+        raise UsageError(msg)
+    _set(session, run_id, state="running", error=None, ended_at=None)
+
+
+def run_keys(session: Session, run_id: UUID) -> RunKeys:
+    """Return what a run was started with. Raises `UsageError` for an unknown run."""
+    columns = [getattr(Row, name) for name in RunKeys.__slots__]
+    found = session.execute(select(*columns).where(Row.id == run_id)).one_or_none()
+    if found is None:
         raise _no_run(run_id)
+    return RunKeys(*found)
 
 
 def quarantined_counts(session: Session, run_id: UUID) -> dict[str, int]:
     """Return how many records a run set aside, by reason."""
-    table = QuarantinedCountRow
-    rows = session.execute(
-        select(table.reason, table.count).where(table.run_id == run_id).order_by(table.reason)
-    )
-    return {row[0]: row[1] for row in rows}
+    return _counts(session, QuarantinedCountRow, run_id)
+
+
+def waiting_counts(session: Session, run_id: UUID) -> dict[str, int]:
+    """Return how many records waited when a run ended, by what for."""
+    return _counts(session, WaitingCountRow, run_id)
 
 
 def list_runs(
     session: Session, *, limit: int | None = None, **filters: Unpack[RunFilters]
 ) -> list[dict[str, object]]:
-    """Return runs, the newest first, with the names of what they used and money as `Decimal` dollars."""
+    """Return runs, the newest first, with the names of what they used and money as `Decimal` dollars.
+
+    `cost_usd` is the run's GPU cost and what its closed API attempts cost; `waiting` counts the records
+    that waited when it ended.
+    """
     names = [column.key for column in Row.__table__.columns]
+    waits = select(func.sum(WaitingCountRow.count)).where(WaitingCountRow.run_id == Row.id)
     rows = session.execute(
         select(
             *(getattr(Row, name) for name in names),
             ModelRow.name.label("model"),
             PromptRow.version.label("prompt_version"),
             InfrastructureRow.kind.label("infrastructure"),
+            (Row.gpu_cost_nano + Row.api_cost_nano).label("cost_nano"),
+            cast(func.coalesce(waits.scalar_subquery(), 0), BigInteger).label("waiting"),
         )
         .join(ModelRow, ModelRow.id == Row.model_id)
         .join(PromptRow, PromptRow.id == Row.prompt_id)
@@ -171,6 +221,31 @@ def _conditions(filters: RunFilters) -> list[ColumnElement[bool]]:
     if (until := filters.get("until")) is not None:
         conditions.append(Row.started_at <= until)
     return conditions
+
+
+def _set(session: Session, run_id: UUID, **values: object) -> None:
+    statement = (
+        update(Row).where(Row.id == run_id).values(**values).execution_options(synchronize_session=False)
+    )
+    if not changed(session, statement):
+        raise _no_run(run_id)
+
+
+def _forget_waiting(session: Session, run_id: UUID) -> None:
+    session.execute(
+        delete(WaitingCountRow)
+        .where(WaitingCountRow.run_id == run_id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _counts(
+    session: Session, table: type[QuarantinedCountRow | WaitingCountRow], run_id: UUID
+) -> dict[str, int]:
+    rows = session.execute(
+        select(table.reason, table.count).where(table.run_id == run_id).order_by(table.reason)
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def _no_run(run_id: UUID) -> UsageError:

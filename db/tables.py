@@ -1,11 +1,12 @@
 """The tables of the cost ledger. Money is BIGINT nano-dollars, durations are nanoseconds, times are UTC.
 
 Columns of `ledger_lines` stand widest first, so that PostgreSQL pads nothing between them: about
-300 bytes a line, indexes included (bench/ledger_size.py).
+300 bytes a line, indexes included (bench/ledger_size.py). What only lines of an API fill stands last:
+NULL, it takes no room on PostgreSQL and one byte on SQLite.
 """
 
 from datetime import date, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 from uuid import UUID
 
 from sqlalchemy import (
@@ -17,12 +18,14 @@ from sqlalchemy import (
     MetaData,
     SmallInteger,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.schema import SchemaItem
 
 from db.columns import Key, SmallKey, UtcDateTime
+from models.ledger import Outcome
 
 
 class Base(DeclarativeBase):
@@ -53,6 +56,12 @@ def _one_a_partition(state: str) -> Index:
     only = text(f"state = '{state}'")
     name = f"uq_partition_versions_{state}"
     return Index(name, "workload", "partition", unique=True, sqlite_where=only, postgresql_where=only)
+
+
+def _pending_lines() -> Index:
+    """Few lines are pending at a time: found by their run without a look at the millions that are closed."""
+    only = text("outcome = 'pending'")
+    return Index("ix_ledger_lines_pending", "run_id", sqlite_where=only, postgresql_where=only)
 
 
 class PromptRow(Base):
@@ -123,7 +132,10 @@ class InfrastructureRow(Base):
 
 
 class PartitionVersionRow(Base):
-    """One attempt to publish a partition with one fingerprint."""
+    """One attempt to publish a partition with one fingerprint.
+
+    `input_read`: a run has read the input to its end, and every record is done or waits in a part.
+    """
 
     __tablename__ = "partition_versions"
     __table_args__ = (
@@ -142,6 +154,7 @@ class PartitionVersionRow(Base):
     records: Mapped[int | None] = mapped_column(BigInteger)
     quarantined: Mapped[int | None] = mapped_column(BigInteger)
     published_at: Mapped[datetime | None]
+    input_read: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class LeaseRow(Base):
@@ -156,12 +169,15 @@ class LeaseRow(Base):
 
 
 class RunRow(Base):
-    """One execution of one partition and what it came to."""
+    """One execution of one partition and what it came to.
+
+    `api_cost_nano` is what its closed API lines cost; pending ones are not in any of its sums yet.
+    """
 
     __tablename__ = "runs"
     __table_args__ = (
-        _one_of("state", "running", "completed", "failed", "interrupted"),
-        *_not_negative("load_ns", "busy_ns", "idle_ns", "gpu_cost_nano", "unallocated_nano"),
+        _one_of("state", "running", "waiting", "completed", "failed", "interrupted"),
+        *_not_negative("load_ns", "busy_ns", "idle_ns", "gpu_cost_nano", "unallocated_nano", "api_cost_nano"),
         Index(None, "workload", "partition"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -190,6 +206,8 @@ class RunRow(Base):
     counterfactual_nano: Mapped[int | None] = mapped_column(BigInteger, default=0)
     flow_run_id: Mapped[str | None]
     error: Mapped[str | None]
+    api_cost_nano: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    escalated: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
 
 class PartRow(Base):
@@ -217,6 +235,57 @@ class QuarantinedCountRow(Base):
     count: Mapped[int] = mapped_column(BigInteger)
 
 
+class WaitingCountRow(Base):
+    """How many records wait at the end of a run, and what for."""
+
+    __tablename__ = "waiting_counts"
+    __table_args__ = (*_not_negative("count"),)
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    reason: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+
+
+class BatchRow(Base):
+    """One batch of requests for a provider's Batch API, written down before it is uploaded.
+
+    `input_tokens` is an upper bound, for limits on enqueued tokens. A batch is live, and its pending
+    lines wait for it, while it is `intended` or `submitted`.
+    """
+
+    __tablename__ = "batches"
+    __table_args__ = (
+        _one_of("state", "intended", "submitted", "collected", "failed", "abandoned"),
+        *_not_negative("requests", "input_tokens"),
+        CheckConstraint("state != 'submitted' OR provider_batch_id IS NOT NULL", name="submitted"),
+        CheckConstraint("(closed_at IS NULL) = (state IN ('intended', 'submitted'))", name="closed"),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"))
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("partition_versions.id"))
+    state: Mapped[str]
+    provider_batch_id: Mapped[str | None]
+    provider_file_id: Mapped[str | None]
+    file_name: Mapped[str]
+    model: Mapped[str]
+    requests: Mapped[int] = mapped_column(BigInteger)
+    input_tokens: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime]
+    submitted_at: Mapped[datetime | None]
+    deadline: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+
+
+class ApiSpendRow(Base):
+    """What the API lines of one UTC day and workload cost, the pending ones at their upper bound."""
+
+    __tablename__ = "api_spend"
+    __table_args__ = (*_not_negative("nano"),)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    workload: Mapped[str] = mapped_column(primary_key=True)
+    nano: Mapped[int] = mapped_column(BigInteger)
+
+
 class LedgerLineRow(Base):
     """The accounting of one attempt; its fields are those of `models.ledger.LedgerLine`."""
 
@@ -225,7 +294,7 @@ class LedgerLineRow(Base):
         UniqueConstraint("run_id", "record_key", "attempt"),
         _one_of("requested", "vllm", "openai", "reuse"),
         _one_of("engine", "vllm", "openai", "reuse"),
-        _one_of("outcome", "ok", "invalid_output", "failed", "pending", "unknown_outcome"),
+        _one_of("outcome", *get_args(Outcome)),
         *_not_negative("cost_nano", "counterfactual_nano", "gpu_ns", "input_tokens", "output_tokens"),
         CheckConstraint("cached_tokens >= 0 AND cached_tokens <= input_tokens", name="cached_tokens"),
         # nothing is free, or charged, by accident: a cost stands on a dated rate
@@ -234,6 +303,12 @@ class LedgerLineRow(Base):
             name="priced",
         ),
         CheckConstraint("(engine = 'reuse') = (reuses IS NOT NULL)", name="reuses"),
+        # only an API leaves us in doubt, and never about what it can have cost at most
+        CheckConstraint(
+            "outcome NOT IN ('pending', 'unknown_outcome') OR (engine = 'openai' AND cost_nano IS NOT NULL)",
+            name="upper_bound",
+        ),
+        _pending_lines(),
     )
     at: Mapped[datetime]
     cost_nano: Mapped[int | None] = mapped_column(BigInteger)
@@ -261,3 +336,5 @@ class LedgerLineRow(Base):
     record_key: Mapped[str]
     reason: Mapped[str | None]
     reuses: Mapped[UUID | None]
+    batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("batches.id"))
+    failure: Mapped[str | None]

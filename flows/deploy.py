@@ -22,6 +22,9 @@ from flows.surroundings import PROJECT
 from models.errors import BreakevenError, UsageError
 
 POOL = "gpu"
+API_POOL = "api"
+"""Flows that only talk to the API: they need no GPU and must not wait for one."""
+POOLS = (POOL, API_POOL)
 POOL_CONCURRENCY = 1
 TAG = "breakeven"
 AUTOMATION = "breakeven: crash silent runs"
@@ -29,29 +32,29 @@ AUTOMATION = "breakeven: crash silent runs"
 SILENCE = timedelta(seconds=90)
 
 
-def ensure_pool(client: SyncPrefectClient) -> WorkPool:
-    """Make the process work pool, or set its concurrency limit right, so that two runs never share the GPU.
+def ensure_pool(client: SyncPrefectClient, name: str) -> WorkPool:
+    """Make a process work pool, or set its concurrency limit right, so that two runs never share the GPU.
 
     Raises `UsageError` if a pool of this name is of another type.
     """
     try:
-        pool = client.read_work_pool(POOL)
+        pool = client.read_work_pool(name)
     except ObjectNotFound:
         template = ProcessWorker.get_default_base_job_template()
         return client.create_work_pool(
             WorkPoolCreate(
-                name=POOL,
+                name=name,
                 type=ProcessWorker.type,
                 base_job_template=template,
                 concurrency_limit=POOL_CONCURRENCY,
             )
         )
     if pool.type != ProcessWorker.type:
-        msg = f"the work pool {POOL!r} is of type {pool.type!r}, not 'process': delete or rename it, then deploy again"
+        msg = f"the work pool {name!r} is of type {pool.type!r}, not 'process': delete or rename it, then deploy again"
         raise UsageError(msg)
     if pool.concurrency_limit != POOL_CONCURRENCY:
-        client.update_work_pool(POOL, WorkPoolUpdate(concurrency_limit=POOL_CONCURRENCY))
-    return client.read_work_pool(POOL)
+        client.update_work_pool(name, WorkPoolUpdate(concurrency_limit=POOL_CONCURRENCY))
+    return client.read_work_pool(name)
 
 
 def silent_run_automation() -> AutomationCore:
@@ -128,7 +131,8 @@ def deploy() -> None:
             if (failure := client.api_healthcheck()) is not None:
                 msg = f"no Prefect API answers at {url} ({type(failure).__name__}): start one with `make server`"
                 raise UsageError(msg) from failure
-            ensure_pool(client)
+            for name in POOLS:
+                ensure_pool(client, name)
             deploy_all()
             ensure_automation(client)
     except (httpx.HTTPError, PrefectException) as error:
@@ -143,7 +147,7 @@ def main() -> None:
     except BreakevenError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
-    sys.stderr.write(f"deployed to the pool {POOL!r}; start a worker with `make worker`\n")
+    sys.stderr.write(f"deployed; start workers with `make worker` (pool {POOL!r}) and, for the API, `make collector` ({API_POOL!r})\n")
 
 
 if __name__ == "__main__":

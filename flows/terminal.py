@@ -16,13 +16,14 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from flows.collect import collect_batches
 from flows.surroundings import read_settings
 from flows.workloads import workload_flow
 from models import workloads
 from models.errors import BreakevenError
 from models.run import Progress as RunProgress
 from models.run import RunResult
-from tasks.artifacts import cost_row, describe
+from tasks.artifacts import cost_row, describe, described
 from tasks.progress import listening
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -49,6 +50,20 @@ def run_here(
     return say(result)
 
 
+def collect_here() -> int:
+    """Take up what waits of every partition, and print what came of each. Returns the exit code."""
+    with progress_bar():
+        results = collect_batches()
+    if not isinstance(results, list):  # a failed flow raises its error when it is called as a function
+        msg = f"the flow ended without a result: {results}"
+        raise BreakevenError(msg)
+    if not results:
+        Console(stderr=True, highlight=False).print("nothing waits")
+    for result in results:
+        say(result)
+    return 0
+
+
 def say(result: RunResult) -> int:
     """Print the end of a run on standard error and where its output lies on standard output."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -61,8 +76,13 @@ def say(result: RunResult) -> int:
             )
         case "empty":
             console.print(f"{result.workload} {result.partition}: the input has no record for this day")
-        case "completed":
+        case "completed" | "waiting":
             console.print(", ".join(f"{name} {value}" for name, value in row.items() if value != ""))
+    if result.state == "waiting":
+        console.print(
+            f"{result.workload} {result.partition} is not published yet: {described(result.waiting) or 'its input'} "
+            "must come first; `breakeven collect` takes up what waits, the same run reads what is left"
+        )
     if result.output is not None:
         sys.stdout.write(f"{result.output}\n")
     return 0

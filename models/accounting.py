@@ -9,8 +9,9 @@ from uuid import UUID
 
 from models.economics.gpu_time import GpuTime, gpu_cost_nano, split_exactly
 from models.economics.pricing import Price, cost_nano
-from models.engines.base import Completion, Usage
-from models.ledger import EngineName, LedgerLine
+from models.engines.api import ApiRequest, OpenAttempt
+from models.engines.base import ClosedAttempt, Completion, Usage
+from models.ledger import Closing, EngineName, LedgerLine
 from models.tokens import ChatTokenCounter
 
 ANSWER_HASH_BYTES = 8
@@ -18,8 +19,20 @@ ANSWER_HASH_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
+class ApiKeys:
+    """Keys of the API's model and of the price that its attempts are charged at, and that price."""
+
+    model_id: int
+    price_id: int
+    price: Price
+
+
+@dataclass(frozen=True, slots=True)
 class LineKeys:
-    """Keys of the rows that every line of a run refers to, and the prices behind them."""
+    """Keys of the rows that every line of a run refers to, and the prices behind them.
+
+    `counterfactual_price` is the API's price for an answer at once, `api_batch` holds the Batch API's.
+    """
 
     run_id: UUID
     prompt_id: int
@@ -28,15 +41,28 @@ class LineKeys:
     nano_usd_per_hour: int
     counterfactual_price_id: int
     counterfactual_price: Price
+    api: ApiKeys | None = None
+    api_batch: ApiKeys | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A request that the engine answered, and whether the answer satisfied the workload's schema."""
+    """A request that an engine answered, and what became of the answer.
+
+    `reason` is why the record went on to the API, or went there at once; None where it did not.
+    `batched`: the Batch API answered, at its own price.
+    """
 
     completion: Completion
     at: datetime
-    outcome: Literal["ok", "invalid_output"]
+    outcome: Literal["ok", "invalid_output", "escalated", "triage"]
+    reason: str | None = None
+    batched: bool = False
+
+    @property
+    def by_local_engine(self) -> bool:
+        """Whether the local engine spent time on it."""
+        return self.completion.reuses is None and not isinstance(self.completion.request, ApiRequest)
 
 
 class GpuMeter:
@@ -58,21 +84,23 @@ class GpuMeter:
 def ledger_lines(
     finished: Sequence[Finished], lap_ns: int, lap_nano: int, keys: LineKeys, counter: ChatTokenCounter
 ) -> list[LedgerLine]:
-    """Account for the requests of one commit.
+    """Account for the requests of one commit that the local engine answered, and for all that were reused.
 
-    The lap's GPU time and cost are split over the attempts of the local engine in proportion to the
-    time each spent in it, to the nanosecond and the nano-dollar; a reuse costs nothing (I10, I11).
+    The lines of an API's attempts are there already; `closings` says how they end. The lap's GPU time
+    and cost are split over the attempts of the local engine in proportion to the time each spent in it,
+    to the nanosecond and the nano-dollar; a reuse costs nothing (I10, I11).
     """
-    local = [item for item in finished if item.completion.reuses is None]
+    own = [item for item in finished if item.completion.attempt is None]
+    local = [item for item in own if item.by_local_engine]
     weights = [item.completion.engine_ns for item in local]
     shares = iter(
         zip(split_exactly(lap_ns, weights), split_exactly(lap_nano, weights), strict=True) if local else ()
     )
     return [
         _line(item, keys, _inferred(item, keys, counter, *next(shares)))
-        if item.completion.reuses is None
+        if item.by_local_engine
         else _line(item, keys, REUSED)
-        for item in finished
+        for item in own
     ]
 
 
@@ -89,32 +117,40 @@ class _Figures(NamedTuple):
 
 
 NOTHING = Usage(0, 0, 0)
+NOT_SERVED = ("escalated", "triage")
 REUSED = _Figures("reuse", "identical", NOTHING, 0, 0, NOTHING, 0)
 
 
 def _inferred(item: Finished, keys: LineKeys, counter: ChatTokenCounter, gpu_ns: int, cost: int) -> _Figures:
     completion = item.completion
-    estimate = Usage(
-        counter.input_tokens(completion.request.messages), 0, counter.output_tokens(completion.text)
-    )
-    counterfactual = cost_nano(keys.counterfactual_price, estimate)
-    return _Figures("vllm", None, completion.usage, gpu_ns, cost, estimate, counterfactual)
+    if item.outcome in NOT_SERVED:  # an API pipeline would not have made this attempt
+        return _Figures("vllm", item.reason, completion.usage, gpu_ns, cost, NOTHING, 0)
+    usage = estimate(completion, counter)
+    counterfactual = cost_nano(keys.counterfactual_price, usage)
+    return _Figures("vllm", None, completion.usage, gpu_ns, cost, usage, counterfactual)
+
+
+def estimate(completion: Completion, counter: ChatTokenCounter) -> Usage:
+    """Estimate the tokens of a request and its answer by the API model's tokenizer."""
+    messages = completion.request.messages
+    return Usage(counter.input_tokens(messages), 0, counter.output_tokens(completion.text))
 
 
 def _line(item: Finished, keys: LineKeys, figures: _Figures) -> LedgerLine:
     completion, usage = item.completion, figures.usage
+    of_api = isinstance(completion.request, ApiRequest) and keys.api is not None
     return LedgerLine(
         id=completion.request.id,
         run_id=keys.run_id,
         record_key=completion.request.record_key,
-        attempt=1,
+        attempt=completion.request.attempt,
         at=item.at,
         requested="vllm",
         engine=figures.engine,
         reason=figures.reason,
         outcome=item.outcome,
         prompt_id=keys.prompt_id,
-        model_id=keys.model_id,
+        model_id=keys.api.model_id if of_api and keys.api else keys.model_id,
         input_tokens=usage.input_tokens if usage else None,
         cached_tokens=usage.cached_tokens if usage else None,
         output_tokens=usage.output_tokens if usage else None,
@@ -130,6 +166,111 @@ def _line(item: Finished, keys: LineKeys, figures: _Figures) -> LedgerLine:
         request_hash=completion.request.digest(),
         answer_hash=answer_hash(completion.text),
         reuses=completion.reuses,
+    )
+
+
+def pending_line(
+    attempt: OpenAttempt,
+    keys: LineKeys,
+    api: ApiKeys,
+    *,
+    reason: str,
+    upper_bound: int,
+    batch_id: UUID | None = None,
+) -> LedgerLine:
+    """Make the line that is written before an attempt is sent: no tokens yet, the most it can cost."""
+    return LedgerLine(
+        id=attempt.id,
+        run_id=keys.run_id,
+        record_key=attempt.request.record_key,
+        attempt=attempt.number,
+        at=attempt.at,
+        requested="vllm",
+        engine="openai",
+        reason=reason,
+        outcome="pending",
+        prompt_id=keys.prompt_id,
+        model_id=api.model_id,
+        input_tokens=None,
+        cached_tokens=None,
+        output_tokens=None,
+        estimated=True,
+        gpu_ns=0,
+        cost_nano=upper_bound,
+        price_id=api.price_id,
+        infrastructure_id=None,
+        counterfactual_input_tokens=0,
+        counterfactual_output_tokens=0,
+        counterfactual_nano=0,
+        counterfactual_price_id=keys.counterfactual_price_id,
+        request_hash=attempt.request.digest(),
+        answer_hash=None,
+        reuses=None,
+        batch_id=batch_id,
+    )
+
+
+def closing_unserved(closed: ClosedAttempt, price: Price, upper_bound: int) -> Closing:
+    """Close an attempt that served no record: it failed, was answered with nothing usable, or nobody knows.
+
+    An answer without a reported usage keeps the upper bound as its cost; see `closings` for those that
+    served a record.
+    """
+    usage: Usage | None
+    if closed.outcome == "failed":
+        usage, cost = NOTHING, 0
+    elif closed.usage is not None:
+        usage, cost = closed.usage, cost_nano(price, closed.usage)
+    else:
+        usage, cost = None, upper_bound
+    return Closing(
+        id=closed.id,
+        outcome="invalid_output" if closed.outcome == "ok" else closed.outcome,
+        input_tokens=usage.input_tokens if usage else None,
+        cached_tokens=usage.cached_tokens if usage else None,
+        output_tokens=usage.output_tokens if usage else None,
+        estimated=usage is None,
+        cost_nano=cost,
+        counterfactual_input_tokens=0,
+        counterfactual_output_tokens=0,
+        counterfactual_nano=0,
+        answer_hash=None,
+        failure=closed.failure,
+    )
+
+
+def closings(finished: Sequence[Finished], keys: LineKeys, counter: ChatTokenCounter) -> list[Closing]:
+    """Close the lines of the attempts on an API that answered these requests.
+
+    Without a reported usage its tokens are estimated, and the line says so (I4). Its counterfactual is
+    what the same answer costs when it is asked for at once.
+    """
+    return [
+        _closing(item, item.completion.attempt, keys, counter)
+        for item in finished
+        if item.completion.attempt is not None
+    ]
+
+
+def _closing(item: Finished, closed: ClosedAttempt, keys: LineKeys, counter: ChatTokenCounter) -> Closing:
+    api = keys.api_batch if item.batched else keys.api
+    if api is None:
+        msg = "a run without an API has no API attempts"
+        raise ValueError(msg)
+    usage = closed.usage or estimate(item.completion, counter)
+    return Closing(
+        id=closed.id,
+        outcome=item.outcome,
+        input_tokens=usage.input_tokens,
+        cached_tokens=usage.cached_tokens,
+        output_tokens=usage.output_tokens,
+        estimated=closed.usage is None,
+        cost_nano=cost_nano(api.price, usage),
+        counterfactual_input_tokens=usage.input_tokens,
+        counterfactual_output_tokens=usage.output_tokens,
+        counterfactual_nano=cost_nano(keys.counterfactual_price, usage),
+        answer_hash=answer_hash(item.completion.text),
+        failure=closed.failure,
     )
 
 

@@ -7,8 +7,8 @@ BreakevenError                 one clear line; the command exits with `exit_code
 │   └── ResidencyError         data that must stay in the house were to go to an API
 ├── EngineError
 │   ├── EngineStartError       the engine could not be loaded
-│   ├── EngineDied             the engine stopped answering; what had finished is kept
-│   └── ApiAccessError         the API refuses the key, the account or the model: no request can succeed
+│   └── EngineDied             the engine stopped answering; what had finished is kept
+├── ApiAccessError             the API refuses the key, the account or the model: no request can succeed
 ├── PartitionLocked            another run owns the partition
 ├── LeaseLost                  this run no longer owns its partition: it may not commit any more
 ├── OutputError                the output folder cannot be written, or what lies there is damaged
@@ -42,7 +42,7 @@ class ResidencyError(UsageError):
 
 
 class EngineError(BreakevenError):
-    """The engine failed as a whole; single requests never raise, they are rejected."""
+    """The local engine failed as a whole; single requests never raise, they are rejected."""
 
 
 class EngineStartError(EngineError):
@@ -53,7 +53,7 @@ class EngineDied(EngineError):
     """The engine stopped in mid-stream."""
 
 
-class ApiAccessError(EngineError):
+class ApiAccessError(BreakevenError):
     """The API refuses the key, the account or the model, so that no request of the run can succeed."""
 
 

@@ -57,3 +57,25 @@ class LedgerLine:
     reuses: UUID | None
     batch_id: UUID | None = None
     failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What becomes of the pending line of one API attempt. Token counts None: not known.
+
+    `cost_nano` is what it cost, or, for an `unknown_outcome`, the upper bound that the line holds
+    already. `estimated` says that tokens or cost are not what the provider reported.
+    """
+
+    id: UUID
+    outcome: Outcome
+    input_tokens: int | None
+    cached_tokens: int | None
+    output_tokens: int | None
+    estimated: bool
+    cost_nano: int
+    counterfactual_input_tokens: int
+    counterfactual_output_tokens: int
+    counterfactual_nano: int
+    answer_hash: bytes | None
+    failure: str | None

@@ -1,25 +1,43 @@
 """A workload's routing policy, as its class declares it or the settings say. Plain data; see `models.routing`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_serializer
 
+from models.languages import LANGUAGES
 from models.records import EscalationReason
 
 WhenEngineFails = Literal["stop", "wait", "api"]
 
 
+def _known(codes: frozenset[str]) -> frozenset[str]:
+    """Refuse a code that no text can have, since every text would then be complex, and paid for."""
+    if unknown := sorted(codes - LANGUAGES):
+        msg = f"no language has the code {', '.join(unknown)}; give codes such as en, de or fr"
+        raise ValueError(msg)
+    return codes
+
+
+def _by_record(reasons: frozenset[EscalationReason]) -> frozenset[EscalationReason]:
+    """Refuse the reason that is no record's own: a list that names it would promise what it does not do."""
+    if "engine_failed" in reasons:
+        msg = 'engine_failed is no reason of one record; set engine_fails = "api" instead'
+        raise ValueError(msg)
+    return reasons
+
+
 class Policy(BaseModel):
     """Which records go to the API, and why. It acts only where the API is switched on (`api_mode`).
 
-    Set as the table `[workloads.sentiment.policy]`. What is not named there has the default below.
+    Set as the table `[workloads.sentiment.policy]`. What is not named there is as the workload's class
+    declares it, or has the default below.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    escalate: frozenset[EscalationReason] = Field(
+    escalate: Annotated[frozenset[EscalationReason], AfterValidator(_by_record)] = Field(
         frozenset({"complex", "low_confidence", "invalid_output", "too_long"}),
-        description="the reasons for which a record is sent to the API; for others it is quarantined",
+        description="the reasons for which a record is sent to the API; for others it stays",
     )
     min_confidence: float | None = Field(
         None, ge=0, le=1, description="escalate answers of the local engine below this confidence"
@@ -27,8 +45,10 @@ class Policy(BaseModel):
     complex_over_chars: int | None = Field(
         None, ge=1, description="a text of more characters is complex and goes to the API at once"
     )
-    simple_languages: frozenset[str] | None = Field(
-        None, description="ISO 639-1 codes the small model can do; a text in another language is complex"
+    simple_languages: Annotated[frozenset[str], AfterValidator(_known)] | None = Field(
+        None,
+        min_length=1,
+        description="ISO 639 codes the small model can do; a text in another language is complex",
     )
     complex_where: str | None = Field(
         None, description="SQL condition on the input's columns; a row for which it holds is complex"
@@ -42,3 +62,8 @@ class Policy(BaseModel):
     engine_fails: WhenEngineFails = Field(
         "stop", description="the local engine cannot start or dies: stop, wait and try again, or use the API"
     )
+
+    @field_serializer("escalate", "simple_languages", when_used="json")
+    def _in_order(self, items: frozenset[str] | None) -> list[str] | None:
+        """Write sets in one order, so that equal policies have one JSON in every process."""
+        return None if items is None else sorted(items)

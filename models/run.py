@@ -1,11 +1,12 @@
 """What one run came to, as plain values."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 from uuid import UUID
 
-RunState = Literal["completed", "skipped", "empty"]
+RunState = Literal["completed", "waiting", "skipped", "empty"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,9 @@ class RunResult:
     """The end of one run of (workload, partition).
 
     `skipped`: the partition was published before and nothing was done. `empty`: the input has no
-    record for this partition, so nothing was published. Token counts are those the engine reported;
+    record for this partition, so nothing was published. `waiting`: some records wait for a batch's answers,
+    a budget or the API (`waiting` counts them by reason); nothing is published before they are done,
+    and a later run or `breakeven collect` takes them up. `escalated`: answered by the API. Token counts are those the engine reported;
     money is integer nano-dollars, None where unknown. Durations are nanoseconds.
     """
 
@@ -32,6 +35,9 @@ class RunResult:
     gpu_ns: int = 0
     cost_nano: int | None = None
     counterfactual_nano: int | None = None
+    escalated: int = 0
+    api_cost_nano: int = 0
+    waiting: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,13 +25,17 @@ def encoding(model_name: str, cache_dir: Path) -> tiktoken.Encoding:
     """Return the tokenizer of an OpenAI model without using the network where that is possible.
 
     The vocabulary of gpt-4o and newer (`o200k_base`) is unpacked once from the package bpe-openai to
-    where tiktoken looks for it: the folder the user named in `TIKTOKEN_CACHE_DIR`, or `cache_dir`.
+    where tiktoken looks for it: the folder the user named in `TIKTOKEN_CACHE_DIR`, or `cache_dir`. `model_name`
+    is the settings' `api_tokenizer`, or else their `api_model`.
     Raises `UsageError` for a model whose tokenizer tiktoken does not know.
     """
     try:
         name = tiktoken.encoding_name_for_model(model_name)
     except KeyError:
-        msg = f"no tokenizer is known for the API model {model_name!r}; set BREAKEVEN_API_MODEL to one that tiktoken knows, such as gpt-4o-mini"
+        msg = (
+            f"no tokenizer is known for the API model {model_name!r}; set BREAKEVEN_API_TOKENIZER to the model "
+            "that tiktoken knows and whose tokens are to stand for its, such as gpt-4o-mini"
+        )
         raise UsageError(msg) from None
     if name == _VOCABULARY:
         _provide_vocabulary(cache_dir / "tiktoken")

@@ -3,7 +3,7 @@
 import contextvars
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from uuid import UUID
@@ -36,22 +36,30 @@ def dollars(nano: int | None) -> str:
 
 def cost_row(result: RunResult) -> dict[str, str]:
     """Render one run as a row of a cost table. A run that did no work has no cost and no counts."""
-    worked = result.state == "completed"
+    worked = result.state in {"completed", "waiting"}
     row = {"workload": result.workload, "partition": result.partition.isoformat(), "state": result.state}
     figures = {
         "records": str(result.records),
         "published": str(result.published),
         "quarantined": str(result.quarantined),
         "reused": str(result.reused),
+        "by API": str(result.escalated),
+        "waiting": described(result.waiting),
         "input tokens": str(result.input_tokens),
         "cached tokens": str(result.cached_tokens),
         "output tokens": str(result.output_tokens),
         "GPU seconds": format(Decimal(result.gpu_ns).scaleb(-9), ".3f"),
         "cost USD": dollars(result.cost_nano),
+        "of which API": dollars(result.api_cost_nano),
         "counterfactual USD": dollars(result.counterfactual_nano),
     }
     row |= figures if worked else dict.fromkeys(figures, "")
     return row | {"output": result.output or ""}
+
+
+def described(waiting: Mapping[str, int]) -> str:
+    """Say how many records wait for what: `12 budget, 3 batch`; empty where none does."""
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(waiting.items()))
 
 
 def publish_cost_table(key: str, rows: Sequence[dict[str, str]], description: str) -> None:

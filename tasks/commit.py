@@ -11,15 +11,16 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import leases, ledger, parts, runs
-from models.accounting import Finished, GpuMeter, LineKeys, ledger_lines
+from db import attempts, leases, ledger, parts, runs
+from models.accounting import Finished, GpuMeter, LineKeys, closings, ledger_lines
 from models.economics.gpu_time import GpuTime
 from models.ids import new_id
-from models.ledger import LedgerLine
-from models.records import Quarantined
+from models.ledger import Closing, LedgerLine
+from models.records import Escalated, Quarantined
 from models.tokens import ChatTokenCounter
 from tasks.database import with_patience
 from tasks.parts import PartRow, write_part
+from tasks.waiting import Waiting
 
 QUEUED_COMMITS = 2
 """Commits that may wait behind the one being written; more would only hold memory."""
@@ -32,9 +33,20 @@ class Batch:
     rows: list[PartRow] = field(default_factory=list)
     finished: list[Finished] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
+    escalated: list[Escalated] = field(default_factory=list)
+    closings: list[Closing] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self.rows) + len(self.quarantined)
+        return len(self.rows) + len(self.quarantined) + len(self.escalated) + len(self.closings)
+
+    @property
+    def ordinals(self) -> list[int]:
+        """Places in the input of all records that the batch's part holds."""
+        return [
+            *(row.ordinal for row in self.rows),
+            *(row.ordinal for row in self.quarantined),
+            *(item.record.ordinal for item in self.escalated),
+        ]
 
 
 @dataclass(slots=True)
@@ -48,6 +60,8 @@ class Totals:
     cached_tokens: int = 0
     output_tokens: int = 0
     counterfactual_nano: int = 0
+    escalated: int = 0
+    api_cost_nano: int = 0
 
     @classmethod
     def of(cls, batch: Batch, lines: Sequence[LedgerLine]) -> "Totals":
@@ -60,7 +74,17 @@ class Totals:
             sum(line.cached_tokens or 0 for line in lines),
             sum(line.output_tokens or 0 for line in lines),
             sum(line.counterfactual_nano or 0 for line in lines),
+            sum(row.engine == "openai" for row in batch.rows),
         )
+
+    def add_closed(self, closings: Sequence[Closing]) -> None:
+        """Add what attempts on the API came to; their runs' rows get it when the lines are closed."""
+        for closing in closings:
+            self.input_tokens += closing.input_tokens or 0
+            self.cached_tokens += closing.cached_tokens or 0
+            self.output_tokens += closing.output_tokens or 0
+            self.counterfactual_nano += closing.counterfactual_nano
+            self.api_cost_nano += closing.cost_nano
 
     def add(self, other: "Totals") -> None:
         """Add the sums of one commit."""
@@ -125,18 +149,38 @@ class Committer:
         """GPU cost committed so far, nano-dollars."""
         return self._meter.cost_nano
 
-    def add_answer(self, row: PartRow, finished: Finished) -> None:
-        """Add a record that was answered well."""
+    def add_answer(self, row: PartRow, *finished: Finished) -> None:
+        """Add a record that was answered well, with its attempts that no commit has yet."""
         self._batch.rows.append(row)
-        self._batch.finished.append(finished)
+        self._batch.finished += finished
         self._added()
 
-    def add_quarantined(self, quarantined: Quarantined, finished: Finished | None = None) -> None:
-        """Add a record that is set aside; `finished` is its attempt, if one was made."""
+    def add_quarantined(self, quarantined: Quarantined, *finished: Finished) -> None:
+        """Add a record that is set aside, with its attempts that no commit has yet."""
         self._batch.quarantined.append(quarantined)
-        if finished is not None:
-            self._batch.finished.append(finished)
+        self._batch.finished += finished
         self._added()
+
+    def add_escalated(self, escalated: Escalated, *finished: Finished) -> None:
+        """Add a record that goes on to the API, with its attempts: from then on it is not tried here again."""
+        self._batch.escalated.append(escalated)
+        self._batch.finished += finished
+        self._added()
+
+    def add_closings(self, closings: Sequence[Closing]) -> None:
+        """Add attempts on the API that served no record."""
+        self._batch.closings += closings
+
+    def keep(self, waiting: Waiting) -> None:
+        """Put records that wait and that no part holds yet into parts, with their texts."""
+        while some := waiting.not_durable(self._records):
+            for escalated in some:
+                self.add_escalated(escalated)
+
+    def tick(self) -> None:
+        """Commit what has waited long enough. For loops in which nothing may finish for a while."""
+        if len(self._batch) and time.monotonic() - self._batch_since >= self._seconds:
+            self._submit()
 
     def flush(self) -> None:
         """Commit what was gathered and wait until everything is durable.
@@ -165,7 +209,7 @@ class Committer:
         self._batch_since = time.monotonic()
         if not len(batch):
             return
-        self._carried = any(item.completion.reuses is None for item in batch.finished)
+        self._carried = any(item.by_local_engine for item in batch.finished)
         # GPU time without a served record waits for the next commit that has one, so that it is carried.
         lap = self._lap() if self._carried else GpuTime()
         lap_nano = self._meter.add(lap)
@@ -188,40 +232,54 @@ class Committer:
 
     def _make_durable(self, batch: Batch, lap: GpuTime, lap_nano: int) -> None:
         lines = ledger_lines(batch.finished, lap.total_ns, lap_nano, self._keys, self._counter)
-        part_id = new_id()
-        path = write_part(self._target.folder, part_id, self._target.output, batch.rows, batch.quarantined)
         totals = Totals.of(batch, lines)
+        ended = [*batch.closings, *closings(batch.finished, self._keys, self._counter)]
+        part = self._write_part(batch)
         more = increments(totals, lap_nano)
         with_patience(
             self._target.patience_seconds,
-            lambda: self._write(part_id, path, batch, lines, lap, more),
+            lambda: self._write(part, batch, lines, ended, lap, more),
         )
+        totals.add_closed(ended)
         self.totals.add(totals)
+
+    def _write_part(self, batch: Batch) -> parts.Part | None:
+        """Write the part file, if there is a record to put into it."""
+        target, ordinals = self._target, batch.ordinals
+        if not ordinals:
+            return None
+        part_id = new_id()
+        path = write_part(
+            target.folder, part_id, target.output, batch.rows, batch.quarantined, batch.escalated
+        )
+        return parts.Part(
+            part_id,
+            target.version_id,
+            target.run_id,
+            path.name,
+            len(batch.rows) + len(batch.quarantined),
+            min(ordinals),
+            max(ordinals),
+        )
 
     def _write(
         self,
-        part_id: UUID,
-        path: Path,
+        part: parts.Part | None,
         batch: Batch,
         lines: list[LedgerLine],
+        ended: list[Closing],
         lap: GpuTime,
         more: runs.Increments,
     ) -> None:
         target = self._target
         with target.sessions.begin() as session:
             leases.renew(session, target.lease, target.lease_seconds)
-            ordinals = [row.ordinal for row in batch.rows] + [row.ordinal for row in batch.quarantined]
-            part = parts.Part(
-                part_id,
-                target.version_id,
-                target.run_id,
-                path.name,
-                len(batch),
-                min(ordinals),
-                max(ordinals),
-            )
-            if not parts.register(session, part):
+            if part is not None and not parts.register(session, part):
                 return  # the connection broke after the commit had taken place: all is written already
+            if ended:  # each is closed once, however often this is tried
+                attempts.close_attempts(session, ended)
+            if part is None:
+                return
             ledger.insert_lines(session, lines)
             runs.add(session, target.run_id, lap, more)
             runs.add_quarantined(session, target.run_id, Counter(item.reason for item in batch.quarantined))
@@ -247,6 +305,7 @@ def increments(totals: Totals, lap_nano: int) -> runs.Increments:
         records=totals.published + totals.quarantined,
         published=totals.published,
         quarantined=totals.quarantined,
+        escalated=totals.escalated,
         reused=totals.reused,
         input_tokens=totals.input_tokens,
         cached_tokens=totals.cached_tokens,

@@ -6,7 +6,9 @@ from contextvars import ContextVar
 
 from models.default_model import prepare as prepare_default_model
 from models.economics.gpu_time import GpuTime
+from models.engines.api_options import ApiOptions
 from models.engines.base import LocalEngine
+from models.engines.rate_limits import Limits
 from models.machine import gpu_name
 from models.settings import Settings
 
@@ -30,6 +32,7 @@ class SharedEngine:
         self._settings = settings
         self._factory = factory
         self._engine: LocalEngine | None = None
+        self._limits: Limits | None = None
 
     def get(self) -> LocalEngine:
         """Return the engine, loading it if nobody needed it before."""
@@ -40,6 +43,12 @@ class SharedEngine:
     def lap(self) -> GpuTime:
         """Return the engine's time since the last lap; none if nobody needed the engine so far."""
         return GpuTime() if self._engine is None else self._engine.lap()
+
+    def limits(self, options: ApiOptions) -> Limits:
+        """Return the API's rate limits and circuit breaker, the same for all runs that share the engine."""
+        if self._limits is None:
+            self._limits = Limits.from_options(options)
+        return self._limits
 
     def discard(self) -> None:
         """Close the engine; the next `get` loads a new one. For an engine that died."""

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -10,35 +11,40 @@ from itertools import chain
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from models import routing
 from models.accounting import Finished
 from models.engines.base import Completion, LocalEngine, Request
-from models.errors import Interrupted, LeaseLost
+from models.errors import EngineError, Interrupted, LeaseLost
 from models.ids import new_id
-from models.records import Quarantined, QuarantineReason, Record
+from models.records import Quarantined, Record
 from models.run import Progress
-from models.workloads.base import InvalidOutput
+from tasks.api_lane import Lane
 from tasks.collector import spared_collector
-from tasks.commit import CommitTarget, Committer, Totals
+from tasks.commit import Committer, Totals
 from tasks.engine import SharedEngine
-from tasks.parts import PartRow, load_done
+from tasks.lanes import make_committer, make_lane
+from tasks.parts import load_done
 from tasks.plan import Plan
 from tasks.progress import report
 from tasks.scratch import Scratch
+from tasks.settle import Settler
 from tasks.signals import StopNow, StopRequest, stop_on_signals
 
 log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 1.0
-REASONS: dict[str, QuarantineReason] = {"empty": "missing_text", "too_long": "too_long", "refused": "refused"}
+RETRY_SECONDS = (5.0, 60.0)
+"""First and longest pause before a local engine that failed is tried again (policy `wait`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """What one run inferred and committed."""
+    """What one run inferred and committed. `waiting` counts the records that wait, by reason."""
 
     totals: Totals
     gpu_ns: int
     cost_nano: int
+    waiting: Mapping[str, int]
 
 
 @task(name="infer", cache_policy=NO_CACHE)
@@ -46,7 +52,8 @@ def infer(plan: Plan, engine: SharedEngine, lost: Callable[[], LeaseLost | None]
     """Answer every record of the partition that no registered part holds, committing as they finish.
 
     Whatever ends it early (a stop signal, an engine that died, a lost lease), all that had finished is
-    committed first. Raises `Interrupted`, `EngineError`, `LeaseLost`, `DatabaseUnavailable`.
+    committed first. Raises `Interrupted`, `EngineError`, `ApiAccessError`, `LeaseLost`,
+    `DatabaseUnavailable`.
     """
     with Scratch(plan.folder) as scratch, stop_on_signals() as stop, spared_collector():
         load_done(plan.registered_parts(), scratch)
@@ -55,6 +62,7 @@ def infer(plan: Plan, engine: SharedEngine, lost: Callable[[], LeaseLost | None]
             stream.run()
         finally:
             stream.committer.close()
+        waiting = scratch.waiting.states()
     if (error := lost()) is not None:
         raise error
     if stop.signal_number is not None:
@@ -64,11 +72,12 @@ def infer(plan: Plan, engine: SharedEngine, lost: Callable[[], LeaseLost | None]
         )
         raise Interrupted(msg, signal_number=stop.signal_number)
     committer = stream.committer
-    return Inferred(committer.totals, committer.gpu_time.total_ns, committer.cost_nano)
+    cost = committer.cost_nano + committer.totals.api_cost_nano
+    return Inferred(committer.totals, committer.gpu_time.total_ns, cost, waiting)
 
 
 class RunStream:
-    """Holds what is in flight between the reader, the engine and the committer of one run."""
+    """Holds what is in flight between the reader, the engines and the committer of one run."""
 
     def __init__(
         self,
@@ -84,74 +93,154 @@ class RunStream:
         self._stop = stop
         self._lost = lost
         self._records: dict[str, Record] = {}
-        self._done = 0
+        self._triage: dict[str, Finished] = {}
+        self._again: deque[Request] = deque()
+        self._done_before = 0
         self._started = time.monotonic()
         self._reported = 0.0
-        self.committer = self._make_committer()
+        self.committer: Committer = make_committer(plan, engine.lap)
+        self._settler = Settler(plan, self.committer, scratch.waiting)
+        self._lane: Lane = make_lane(
+            plan, scratch, self.committer, self._settler, engine.limits, self._must_stop
+        )
 
     def run(self) -> None:
         """Stream until the input ends or the run is stopped; commit all that finished."""
-        requests = self._requests()
         try:
-            first = next(requests, None)
-            if first is not None:  # a run that has nothing left to infer does not load the model
-                self._stream(self._load(), chain([first], requests))
+            self._run_local()
+            self._lane.drain()
+            if not self._must_stop():  # a later run need not read and try them again
+                self.committer.keep(self._scratch.waiting)
         except StopNow:
             log.info("stopped while the engine was loading")
         finally:
+            self._lane.close()
             if not self.committer.failed:
                 self.committer.flush()
             self._report(force=True)
+
+    def _must_stop(self) -> bool:
+        return self._stop() or self._lost() is not None
+
+    def _run_local(self) -> None:
+        """Answer what the local engine can; a run with nothing for it does not load the model."""
+        source = self._requests()
+        first = next(source, None)
+        requests: Iterator[Request | None] = source if first is None else chain([first], source)
+        patience = Patience(self._plan.settings.engine_patience_seconds)
+        while first is not None:
+            try:
+                self._stream(self._load(), requests)
+            except EngineError as error:
+                fails = self._plan.policy.engine_fails
+                if fails == "api":
+                    log.warning("the local engine failed, the rest goes to the API: %s", error)
+                    self._engine.discard()
+                    self._hand_over(requests)
+                elif fails == "wait" and patience.left():
+                    log.warning("the local engine failed and is tried again: %s", error)
+                    self._engine.discard()
+                    patience.wait(self._must_stop)
+                    self._again.extend(self._request(record) for record in self._records.values())
+                    continue
+                else:
+                    raise
+            return
 
     def _load(self) -> LocalEngine:
         with self._stop.at_once():
             return self._engine.get()
 
-    def _stream(self, engine: LocalEngine, requests: Iterator[Request]) -> None:
-        for completion in engine.stream(
-            requests, answers=self._scratch, stop=lambda: self._stop() or self._lost() is not None
-        ):
+    def _stream(self, engine: LocalEngine, requests: Iterator[Request | None]) -> None:
+        for completion in engine.stream(requests, answers=self._scratch, stop=self._must_stop):
             self._settle(completion)
+            self._lane.pump()
             self._report()
 
-    def _requests(self) -> Iterator[Request]:
-        workload = self._plan.workload
-        output, max_tokens = workload.output_format, workload.max_tokens
-        for batch in self._plan.reader.batches():
+    def _requests(self) -> Iterator[Request | None]:
+        """Yield a request for each record that is for the local engine, and None where one must finish first."""
+        waiting = self._scratch.waiting
+        for batch in self._plan.open_reader().batches():
             if self._stop():
                 return
-            done = self._scratch.done([item.key for item in batch])
-            self._done += len(done)
+            keys = [item.key for item in batch]
+            done = self._scratch.done(keys)
+            self._done_before += len(done)
+            passed = done | waiting.among(keys)
             for item in batch:
-                if item.key in done:
+                while self._again:
+                    yield self._again.popleft()
+                if item.key in passed:
                     continue
                 if isinstance(item, Quarantined):
-                    self._quarantine(item)
-                    continue
-                self._records[item.key] = item
-                yield Request(new_id(), item.key, workload.messages(item.text), output, max_tokens)
+                    self._settler.set_aside(item)
+                elif (request := self._routed(item)) is not None:
+                    yield request
+        while self._again or self._records:
+            yield self._again.popleft() if self._again else None
+
+    def _routed(self, record: Record) -> Request | None:
+        """Return the record's request to the local engine, or None if it goes to the API at once."""
+        policy = self._plan.policy
+        if (reason := routing.before(record, policy)) is not None:
+            self._settler.escalate(record, reason)
+            self._lane.pump()
+            return None
+        self._records[record.key] = record
+        return self._request(record)
+
+    def _request(self, record: Record) -> Request:
+        workload, number = self._plan.workload, 1
+        if routing.asks_triage(self._plan.policy):
+            if record.key not in self._triage:
+                return Request(
+                    new_id(),
+                    record.key,
+                    routing.triage_messages(record.text),
+                    routing.TRIAGE,
+                    routing.TRIAGE_TOKENS,
+                )
+            number = 2
+        messages = workload.messages(record.text)
+        return Request(new_id(), record.key, messages, workload.output_format, workload.max_tokens, number)
 
     def _settle(self, completion: Completion) -> None:
-        record = self._records.pop(completion.request.record_key)
-        if completion.rejection is not None:
-            reason = REASONS[completion.rejection]
-            detail = completion.detail or ""
-            self._quarantine(Quarantined(record.key, record.id, record.ordinal, reason, detail))
+        key = completion.request.record_key
+        if completion.request.output is routing.TRIAGE and completion.rejection is None:
+            self._settle_triage(self._records[key], completion)
             return
-        now, workload = datetime.now(UTC), self._plan.workload
-        try:
-            answer = workload.parse(record.text, completion)
-        except InvalidOutput as error:
-            set_aside = Quarantined(record.key, record.id, record.ordinal, "invalid_output", str(error))
-            self._quarantine(set_aside, Finished(completion, now, "invalid_output"))
-            return
-        self._done += 1
-        row = PartRow.of(record, completion, answer, workload.confidence(completion))
-        self.committer.add_answer(row, Finished(completion, now, "ok"))
+        record, held = self._records.pop(key), self._triage.pop(key, None)
+        self._settler.local(record, completion, [held] if held else [])
 
-    def _quarantine(self, quarantined: Quarantined, finished: Finished | None = None) -> None:
-        self._done += 1
-        self.committer.add_quarantined(quarantined, finished)
+    def _settle_triage(self, record: Record, completion: Completion) -> None:
+        """Send a complex record to the API; ask the local engine for the answer to any other.
+
+        The line of the triage is kept for the record's next commit: a run that is killed in between
+        has committed nothing that it would have to repeat.
+        """
+        made = Finished(completion, datetime.now(UTC), "triage")
+        if (reason := routing.triaged(completion, self._plan.policy)) is not None:
+            del self._records[record.key]
+            self._settler.escalate(record, reason, [made])
+            return
+        self._triage[record.key] = made
+        self._again.append(self._request(record))
+
+    def _hand_over(self, requests: Iterator[Request | None]) -> None:
+        """Send to the API every record that the local engine did not answer."""
+        self._again.clear()
+        for key in list(self._records):
+            self._pass_on(key)
+        for request in requests:
+            if request is None or self._must_stop():
+                break
+            self._pass_on(request.record_key)
+            self._lane.pump()
+            self._report()
+
+    def _pass_on(self, key: str) -> None:
+        held = self._triage.pop(key, None)
+        self._settler.escalate(self._records.pop(key), "engine_failed", [held] if held else [])
 
     def _report(self, *, force: bool = False) -> None:
         now = time.monotonic()
@@ -159,34 +248,33 @@ class RunStream:
             return
         self._reported = now
         plan, totals = self._plan, self.committer.totals
+        done = self._done_before + self._settler.settled
         report(
             Progress(
                 plan.workload.name,
                 plan.partition,
-                self._done,
+                done,
                 plan.total,
                 totals.output_tokens,
                 now - self._started,
             )
         )
 
-    def _make_committer(self) -> Committer:
-        plan, settings = self._plan, self._plan.settings
-        target = CommitTarget(
-            plan.sessions,
-            plan.lease,
-            settings.lease_seconds,
-            plan.version_id,
-            plan.keys.run_id,
-            plan.folder,
-            plan.workload.output,
-            settings.database_patience_seconds,
-        )
-        return Committer(
-            target,
-            plan.keys,
-            plan.counter,
-            lap=self._engine.lap,
-            records=settings.commit_records,
-            seconds=settings.commit_seconds,
-        )
+
+class Patience:
+    """How long an engine that fails is tried again, with growing pauses."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+        self._pause, self._longest = RETRY_SECONDS
+
+    def left(self) -> bool:
+        """Whether another try is due."""
+        return time.monotonic() < self._until
+
+    def wait(self, stop: Callable[[], bool]) -> None:
+        """Pause, or until `stop` turns true."""
+        end = min(time.monotonic() + self._pause, self._until)
+        while time.monotonic() < end and not stop():
+            time.sleep(0.1)
+        self._pause = min(2 * self._pause, self._longest)

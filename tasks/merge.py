@@ -10,10 +10,11 @@ from pydantic import BaseModel
 
 from models.errors import OutputError
 from tasks.output_schema import output_schema
-from tasks.parts import OUTPUT, output_errors, replacing, sync
+from tasks.parts import OUTPUT, output_errors, replacing, sync, with_all_columns
 
 RECORDS = "records.parquet"
 QUARANTINE = "quarantine.parquet"
+SERVED = ("engine", "model", "prompt_version")
 _READ_ROWS = 20_000  # rows of parts that are opened together
 _ROW_GROUP = 50_000
 
@@ -38,12 +39,16 @@ class _Part:
 
 
 def publish(
-    parts: Sequence[Path], folder: Path, output: type[BaseModel], constants: Mapping[str, str]
+    parts: Sequence[Path],
+    folder: Path,
+    output: type[BaseModel],
+    models: Mapping[str, str],
+    prompt_version: str,
 ) -> Published:
     """Merge registered parts into `folder/records.parquet` (and `quarantine.parquet`), in input order.
 
-    Columns: id, record_key, the output's own, confidence, then `constants` (engine, model,
-    prompt_version), each with its one value. Quarantined rows are put in place first and the records
+    Columns: id, record_key, the output's own, confidence, then the engine that served the record, its
+    model (`models` names each engine's) and the prompt version. Quarantined rows are put in place first and the records
     last, by a rename, so records.parquet never stands beside a quarantine file older than itself;
     publishing again after a crash gives the same files. Memory depends on how far parts overlap, not
     on their number. Raises `OutputError`: a part is missing, damaged or holds an ordinal twice, or the
@@ -51,7 +56,7 @@ def publish(
     """
     found = sorted((_describe(path) for path in parts), key=lambda part: (part.first, part.last))
     own = output_schema(output)
-    records = _records(found, own, constants)
+    records = _records(found, own, models, prompt_version)
     aside = [part for part in found if part.quarantined]
     path, quarantine = folder / RECORDS, folder / QUARANTINE
     with replacing(path) as temporary:
@@ -77,26 +82,26 @@ def _publish_quarantine(parts: Sequence[_Part], path: Path) -> None:
 
 
 def _records(
-    parts: Sequence[_Part], own: Mapping[str, pl.DataType], constants: Mapping[str, str]
+    parts: Sequence[_Part], own: Mapping[str, pl.DataType], models: Mapping[str, str], prompt_version: str
 ) -> pl.LazyFrame:
-    names = ["id", "record_key", *own, "confidence", *constants]
+    names = ["id", "record_key", *own, "confidence", *SERVED]
     if len(set(names)) < len(names):
-        msg = (
-            f"output columns {', '.join(own)} clash with id, record_key, confidence or {', '.join(constants)}"
-        )
+        msg = f"output columns {', '.join(own)} clash with id, record_key, confidence or {', '.join(SERVED)}"
         raise ValueError(msg)
     columns = [
         pl.col("id"),
         pl.col("record_key"),
         *(pl.col(OUTPUT + name).alias(name) for name in own),
         pl.col("confidence"),
-        *(pl.lit(value, pl.String).alias(name) for name, value in constants.items()),
+        pl.col("engine").fill_null("vllm"),
+        pl.col("engine").fill_null("vllm").replace_strict(models, return_dtype=pl.String).alias("model"),
+        pl.lit(prompt_version, pl.String).alias("prompt_version"),
     ]
     schema: dict[str, pl.DataType] = {
         name: own.get(name, pl.Float64() if name == "confidence" else pl.String()) for name in names
     }
-    needed = ["id", "record_key", "ordinal", "reason", "confidence", *(OUTPUT + name for name in own)]
-    merged = _merge(parts, needed)
+    internal = ["id", "record_key", "ordinal", "reason", "confidence", "engine"]
+    merged = _merge(parts, [*internal, *(OUTPUT + name for name in own)])
     return _lazy((frame.filter(pl.col("reason").is_null()).select(columns) for frame in merged), schema)
 
 
@@ -168,10 +173,18 @@ def _describe(path: Path) -> _Part:
 
 
 def _read(parts: Sequence[_Part], columns: list[str]) -> pl.DataFrame:
+    paths = [part.path for part in parts]
     try:
-        return pl.read_parquet([part.path for part in parts], columns=columns, hive_partitioning=False)
+        try:
+            frame = pl.read_parquet(paths, columns=[*columns, "escalation"], hive_partitioning=False)
+        except pl.exceptions.ColumnNotFoundError:  # parts of an older version among them
+            frame = pl.concat(
+                with_all_columns(pl.read_parquet(path), [*columns, "escalation"]) for path in paths
+            )
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _damaged(parts[0].path, error) from error
+    # a record that waited is done in another part: publishing comes when none waits any more
+    return frame.filter(pl.col("escalation").is_null()).select(columns)
 
 
 def _damaged(path: Path, error: Exception) -> OutputError:

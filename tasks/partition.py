@@ -14,12 +14,14 @@ from db import leases, runs
 from models.errors import BreakevenError, EngineError, Interrupted, LeaseLost
 from models.run import RunResult
 from models.settings import Settings
+from tasks.collect import collect
 from tasks.database import with_patience
 from tasks.engine import shared_engine
-from tasks.infer import infer
+from tasks.infer import Inferred, infer
 from tasks.lease import kept
 from tasks.plan import Plan, Request, prepare
-from tasks.publish import publish
+from tasks.publish import publish, wait
+from tasks.reopen import reopen
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -55,7 +57,28 @@ def run_partition(
         except EngineError:
             engine.discard()
             raise
-        return here(publish)(plan, inferred)
+        return ended(plan, inferred)
+
+
+def collect_partition(workload: str, partition: date, *, settings: Settings) -> RunResult:
+    """Take up what waits of one partition; publish it if nothing waits any more.
+
+    Raises the errors of `models.errors`; what was collected by then is committed.
+    """
+    plan = here(reopen)(workload, partition, settings)
+    if plan is None:
+        return RunResult(workload, partition, "skipped")
+    with closed(plan):
+        with kept(plan.sessions, plan.lease, settings.lease_seconds) as lost:
+            collected = here(collect)(plan, lost)
+        return ended(plan, collected)
+
+
+def ended(plan: Plan, inferred: Inferred) -> RunResult:
+    """Publish the partition, or let the run wait for what is left."""
+    if inferred.waiting or not plan.input_read:
+        return here(wait)(plan, inferred)
+    return here(publish)(plan, inferred)
 
 
 def here(step: Task[Parameters, Result]) -> Callable[Parameters, Result]:

@@ -5,16 +5,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Literal, Self
 from uuid import UUID
 
 import orjson
 import polars as pl
 from pydantic import BaseModel
 
+from models.engines.api import ApiRequest
 from models.engines.base import Answer, Completion
 from models.errors import OutputError
-from models.records import Quarantined, Record
+from models.records import Escalated, Quarantined, Record
 from tasks.output_schema import output_schema
 from tasks.scratch import Scratch
 
@@ -34,6 +35,10 @@ _INTERNAL: dict[str, pl.DataType] = {
     "label_probabilities": pl.Binary(),
     "reason": pl.String(),
     "detail": pl.String(),
+    "engine": pl.String(),
+    "escalation": pl.String(),
+    "attempts": pl.Int64(),
+    "record_text": pl.String(),
 }
 
 
@@ -42,7 +47,7 @@ class PartRow:
     """One finished record: its answer, for reuse after a restart, and its parsed output.
 
     `output` is the workload's output model as plain JSON values; `answer.attempt_id` is the attempt
-    that the engine answered, also where this record reused it.
+    that the engine answered, also where this record reused it. `engine` is where it was answered.
     """
 
     record_key: str
@@ -51,6 +56,7 @@ class PartRow:
     digest: bytes
     answer: Answer
     output: Mapping[str, object] = field(repr=False)
+    engine: Literal["vllm", "openai"] = "vllm"
 
     @classmethod
     def of(cls, record: Record, completion: Completion, output: BaseModel, confidence: float | None) -> Self:
@@ -66,8 +72,16 @@ class PartRow:
             confidence,
             completion.label_probabilities,
         )
-        digest = completion.request.digest()
-        return cls(record.key, record.id, record.ordinal, digest, answer, output.model_dump(mode="json"))
+        request = completion.request
+        return cls(
+            record.key,
+            record.id,
+            record.ordinal,
+            request.digest(),
+            answer,
+            output.model_dump(mode="json"),
+            "openai" if isinstance(request, ApiRequest) else "vllm",
+        )
 
 
 def write_part(
@@ -76,14 +90,16 @@ def write_part(
     output: type[BaseModel],
     rows: Sequence[PartRow],
     quarantined: Sequence[Quarantined] = (),
+    escalated: Sequence[Escalated] = (),
 ) -> Path:
     """Write one part file durably: it is whole and synced under its name, or not there at all.
 
-    Returns its path, `folder/<part_id>.parquet`. Raises `OutputError` where the folder cannot be
+    An escalated record is not done: its row keeps its text, so that it can go to the API without being
+    read and tried again. Returns its path, `folder/<part_id>.parquet`. Raises `OutputError` where the folder cannot be
     written.
     """
-    frame = _frame(output, rows, quarantined)
-    ordinals = [*(row.ordinal for row in rows), *(item.ordinal for item in quarantined)]
+    frame = _frame(output, rows, quarantined, escalated)
+    ordinals = frame.get_column("ordinal").to_list()
     about = {
         "first": str(min(ordinals, default=0)),
         "last": str(max(ordinals, default=0)),
@@ -99,25 +115,34 @@ def write_part(
 
 
 def load_done(paths: Iterable[Path], scratch: Scratch) -> None:
-    """Fill the scratch from registered parts: their keys are done, their answers can be reused.
+    """Fill the scratch from registered parts: keys that are done, records that wait, answers to reuse.
 
-    Reads one part at a time. Raises `OutputError` for a part that is missing or damaged.
+    A record that waits in one part and is done in another is done. Reads one part at a time. Raises `OutputError` for a part that is missing or damaged.
     """
-    columns = [name for name in _INTERNAL if name not in ("id", "ordinal", "detail")]
+    columns = [name for name in _INTERNAL if name not in ("detail", "engine")]
     for path in paths:
         frame = _read(path, columns)
-        scratch.add_done(frame.get_column("record_key"))
-        for row in frame.filter(pl.col("reason").is_null()).iter_rows(named=True):
-            probabilities = row["label_probabilities"]
-            answer = Answer(
-                UUID(bytes=row["attempt_id"]),
-                row["text"],
-                orjson.loads(row["value"]),
-                row["finish_reason"],
-                row["confidence"],
-                None if probabilities is None else orjson.loads(probabilities),
-            )
-            scratch.put(row["digest"], answer)
+        waits = frame.filter(pl.col("escalation").is_not_null())
+        ended = frame.filter(pl.col("escalation").is_null())
+        scratch.add_done(ended.get_column("record_key"))
+        for row in waits.iter_rows(named=True):
+            record = Record(row["record_key"], row["id"], row["ordinal"], row["record_text"])
+            scratch.waiting.put(Escalated(record, row["escalation"], row["attempts"]), durable=True)
+        for row in ended.filter(pl.col("reason").is_null()).iter_rows(named=True):
+            scratch.put(row["digest"], _answer(row))
+    scratch.waiting.finish_done()
+
+
+def _answer(row: Mapping[str, Any]) -> Answer:
+    probabilities = row["label_probabilities"]
+    return Answer(
+        UUID(bytes=row["attempt_id"]),
+        row["text"],
+        orjson.loads(row["value"]),
+        row["finish_reason"],
+        row["confidence"],
+        None if probabilities is None else orjson.loads(probabilities),
+    )
 
 
 def remove_unregistered(folder: Path, registered: Iterable[str]) -> list[str]:
@@ -185,34 +210,71 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _read(path: Path, columns: list[str]) -> pl.DataFrame:
+def _read(path: Path, columns: Sequence[str]) -> pl.DataFrame:
     try:
-        return pl.read_parquet(path, columns=columns)
+        there = pl.read_parquet_schema(path)
+        frame = pl.read_parquet(path, columns=[name for name in columns if name in there])
+        return with_all_columns(frame, columns)
     except (OSError, pl.exceptions.PolarsError) as error:
         msg = f"cannot read the part file {path}: {str(error).splitlines()[0]}"
         raise OutputError(msg) from error
 
 
-def _frame(output: type[BaseModel], rows: Sequence[PartRow], aside: Sequence[Quarantined]) -> pl.DataFrame:
+def with_all_columns(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Choose columns of a part; one that a part of an older version lacks is null throughout."""
+    return frame.select(
+        pl.col(name) if name in frame.columns else pl.lit(None, _INTERNAL[name]).alias(name)
+        for name in columns
+    )
+
+
+def _frame(
+    output: type[BaseModel],
+    rows: Sequence[PartRow],
+    aside: Sequence[Quarantined],
+    escalated: Sequence[Escalated],
+) -> pl.DataFrame:
     own = output_schema(output)
-    empty = [None] * len(aside)
-    answers = [row.answer for row in rows]
-    columns: dict[str, list[object]] = {
-        "record_key": [*(row.record_key for row in rows), *(item.key for item in aside)],
-        "id": [*(row.id for row in rows), *(item.id for item in aside)],
-        "ordinal": [*(row.ordinal for row in rows), *(item.ordinal for item in aside)],
-        "digest": [*(row.digest for row in rows), *empty],
-        "attempt_id": [*(answer.attempt_id.bytes for answer in answers), *empty],
-        "text": [*(answer.text for answer in answers), *empty],
-        "value": [*(orjson.dumps(answer.value) for answer in answers), *empty],
-        "finish_reason": [*(answer.finish_reason for answer in answers), *empty],
-        "confidence": [*(answer.confidence for answer in answers), *empty],
-        "label_probabilities": [*(_probabilities(answer) for answer in answers), *empty],
-        "reason": [*[None] * len(rows), *(item.reason for item in aside)],
-        "detail": [*[None] * len(rows), *(item.detail for item in aside)],
-    }
-    columns |= {OUTPUT + name: [*(row.output[name] for row in rows), *empty] for name in own}
     schema = _INTERNAL | {OUTPUT + name: kind for name, kind in own.items()}
+    answers = [row.answer for row in rows]
+    answered: dict[str, Sequence[object]] = {
+        "record_key": [row.record_key for row in rows],
+        "id": [row.id for row in rows],
+        "ordinal": [row.ordinal for row in rows],
+        "digest": [row.digest for row in rows],
+        "attempt_id": [answer.attempt_id.bytes for answer in answers],
+        "text": [answer.text for answer in answers],
+        "value": [orjson.dumps(answer.value) for answer in answers],
+        "finish_reason": [answer.finish_reason for answer in answers],
+        "confidence": [answer.confidence for answer in answers],
+        "label_probabilities": [_probabilities(answer) for answer in answers],
+        "engine": [row.engine for row in rows],
+    }
+    answered |= {OUTPUT + name: [row.output[name] for row in rows] for name in own}
+    set_aside: dict[str, Sequence[object]] = {
+        "record_key": [item.key for item in aside],
+        "id": [item.id for item in aside],
+        "ordinal": [item.ordinal for item in aside],
+        "reason": [item.reason for item in aside],
+        "detail": [item.detail for item in aside],
+    }
+    waiting: dict[str, Sequence[object]] = {
+        "record_key": [item.record.key for item in escalated],
+        "id": [item.record.id for item in escalated],
+        "ordinal": [item.record.ordinal for item in escalated],
+        "escalation": [item.reason for item in escalated],
+        "attempts": [item.attempts for item in escalated],
+        "record_text": [item.record.text for item in escalated],
+    }
+    sizes = (len(rows), len(aside), len(escalated))
+    columns: dict[str, list[object]] = {
+        name: [
+            value
+            for some, size in zip((answered, set_aside, waiting), sizes, strict=True)
+            for value in some.get(name) or [None] * size
+        ]
+        for name in schema
+    }
     return pl.DataFrame(columns, schema=schema)
 
 

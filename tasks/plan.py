@@ -1,13 +1,15 @@
 """Before the engine starts: everything that can be wrong is found, then the run is opened."""
 
+import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from hashlib import blake2b
 from pathlib import Path
+from typing import Literal
 from uuid import UUID
 
 from prefect import task
@@ -16,15 +18,20 @@ from prefect.context import FlowRunContext
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import leases, partitions, parts, reference, runs
+from db import attempts, batches, leases, partitions, parts, reference, runs
 from db.session import make_engine, migrate, sessions
 from models import workloads
-from models.accounting import LineKeys
+from models.accounting import ApiKeys, LineKeys
 from models.catalog import Infrastructure, infrastructure
-from models.economics.pricing import Price, api_prices
+from models.economics.pricing import Price, batch_prices, prices_of
+from models.engines.api import ApiPermit
+from models.engines.api_options import ApiOptions
+from models.engines.batch_files import remove_unregistered as remove_request_files
 from models.engines.vllm_options import model_name
 from models.errors import PartitionLocked
 from models.machine import gpu_name
+from models.policy import Policy
+from models.routing import kept_in, row_condition
 from models.run import RunResult
 from models.settings import Settings
 from models.tokens import ChatTokenCounter, encoding
@@ -35,7 +42,10 @@ from tasks.parts import output_errors, remove_unregistered
 from tasks.reading import EmptyPartition, PartitionReader, Source, open_partition
 
 LOCAL_PROVIDER = "vllm"
+API_PROVIDER = "openai"
 LOCK_POLL_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,16 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiPlan:
+    """How a run may use the API: leave to send, the endpoint, at once or in batches, and the batch prices."""
+
+    permit: ApiPermit
+    options: ApiOptions
+    mode: Literal["sync", "batch"]
+    batch_prices: list[Price]
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
     """A request in which nothing is wrong, with what was found on the way. `total` as in `Plan`."""
 
@@ -62,16 +82,22 @@ class Checked:
     counter: ChatTokenCounter
     reader: PartitionReader
     total: int | None
+    api: ApiPlan | None
+    policy: Policy
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An open run: its workload, its input, its keys and its lease."""
+    """An open run: its workload, its input, its keys and its lease.
+
+    `reader` is None for a run that only takes up what waits; `api` is None where nothing may be sent.
+    `input_read`: this run, or one before it, reads the input to its end, so that it may publish.
+    """
 
     settings: Settings
     workload: Workload
     partition: date
-    reader: PartitionReader
+    reader: PartitionReader | None
     total: int | None
     sessions: sessionmaker[Session]
     lease: leases.Lease
@@ -81,6 +107,16 @@ class Plan:
     folder: Path
     target: Path
     model: str
+    api: ApiPlan | None = None
+    policy: Policy = field(default_factory=Policy)
+    input_read: bool = True
+
+    def open_reader(self) -> PartitionReader:
+        """Return the input, which a run that infers has."""
+        if self.reader is None:
+            msg = "a run that takes up what waits reads no input"
+            raise ValueError(msg)
+        return self.reader
 
     def registered_parts(self) -> list[Path]:
         """Paths of the part files that are registered for this version of the partition."""
@@ -125,25 +161,47 @@ def prepare(request: Request, settings: Settings) -> Plan | RunResult:
 def check(request: Request, settings: Settings) -> Checked | RunResult:
     """Find everything that can be wrong, changing nothing but the output folder, which is made."""
     workload = workloads.build(request.workload, settings)
+    api = api_plan(workload, settings)
+    policy = workload.routing if api is not None else kept_in(workload.routing)
     machine = infrastructure(settings, gpu_name())
-    prices = api_prices(settings.api_model)
-    counter = ChatTokenCounter(encoding(settings.api_model, settings.cache_dir))
     source = Source.of(
-        settings.workload(workload.name), workload.text_columns, location=request.input, where=request.where
+        settings.workload(workload.name),
+        workload.text_columns,
+        location=request.input,
+        where=request.where,
+        complex_where=row_condition(policy),
     )
+    counter = ChatTokenCounter(encoding(settings.api_tokenizer or settings.api_model, settings.cache_dir))
+    prices = prices_of(settings)
     try:
         reader = open_partition(source, request.partition, request.limit)
     except EmptyPartition:
         return RunResult(workload.name, request.partition, "empty")
     check_writable(settings.output_dir)
-    return Checked(request, settings, workload, machine, prices, counter, reader, reader.count())
+    return Checked(request, settings, workload, machine, prices, counter, reader, reader.count(), api, policy)
+
+
+def api_plan(workload: Workload, settings: Settings) -> ApiPlan | None:
+    """Say how the workload's records may go to the API, None if they may not.
+
+    Raises `UsageError` for an API that is switched on but not set up, `PriceUnknown` for a model
+    without a price.
+    """
+    if settings.api_mode == "off":
+        return None
+    permit = ApiPermit.of(workload)
+    if permit is None:
+        return None
+    options = ApiOptions.from_settings(settings)
+    discounted = batch_prices(prices_of(settings), settings.batch_discount)
+    return ApiPlan(permit, options, settings.api_mode, discounted)
 
 
 def open_plan(checked: Checked, make_session: sessionmaker[Session]) -> Plan | RunResult:
     """Take the lease and, in one transaction, open the version, its folder and the run."""
     request, settings, workload = checked.request, checked.settings, checked.workload
     partition = request.partition
-    fingerprint = fingerprint_of(workload, settings, checked.reader.source, request.limit)
+    fingerprint = fingerprint_of(checked)
     folders = settings.output_dir / ".parts" / workload.name / str(partition)
     lease = take_lease(make_session, workload.name, partition, settings)
     try:
@@ -156,9 +214,10 @@ def open_plan(checked: Checked, make_session: sessionmaker[Session]) -> Plan | R
                 leases.release(session, lease)
             else:
                 open_folder(folder, [part.file_name for part in parts.registered(session, version.id)])
-                keys = open_run(
-                    session, version.id, workload, partition, settings, checked.machine, checked.prices
-                )
+                abandon_batches(session, workload.name, partition, version.id)
+                attempts.settle_unknown(session, workload.name, partition)
+                remove_request_files(folder, [one.id for one in batches.live(session, version.id)])
+                keys = open_run(session, version.id, checked)
     except BaseException:
         give_back(make_session, lease)
         raise
@@ -180,6 +239,8 @@ def open_plan(checked: Checked, make_session: sessionmaker[Session]) -> Plan | R
         folder,
         settings.output_dir / workload.name / f"date={partition}",
         model_name(settings),
+        checked.api,
+        checked.policy,
     )
 
 
@@ -204,9 +265,18 @@ def check_writable(folder: Path) -> None:
         tempfile.TemporaryFile(dir=folder).close()
 
 
-def fingerprint_of(workload: Workload, settings: Settings, source: Source, limit: int | None) -> str:
-    """Hash what decides a partition's content: prompt, model, seed, input and limit."""
-    facts = (workload.fingerprint, model_name(settings), settings.seed, source.fingerprint(), limit)
+def fingerprint_of(checked: Checked) -> str:
+    """Hash what decides a partition's content: prompt, model, seed, input, limit, and what goes to the API."""
+    settings, source = checked.settings, checked.reader.source
+    facts: tuple[object, ...] = (
+        checked.workload.fingerprint,
+        model_name(settings),
+        settings.seed,
+        source.fingerprint(),
+        checked.request.limit,
+    )
+    if checked.api is not None:
+        facts = (*facts, settings.api_model, checked.policy.model_dump_json())
     return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
 
 
@@ -237,41 +307,60 @@ def give_back(make_session: sessionmaker[Session], lease: leases.Lease) -> None:
         leases.release(session, lease)
 
 
-def open_run(
-    session: Session,
-    version_id: UUID,
-    workload: Workload,
-    partition: date,
-    settings: Settings,
-    machine: Infrastructure,
-    prices: list[Price],
-) -> LineKeys:
+def abandon_batches(session: Session, workload: str, partition: date, version_id: UUID) -> None:
+    """Give up batches of a version that is not continued; their lines keep the most they can cost."""
+    for batch in batches.live(session):
+        run = runs.run_keys(session, batch.run_id)
+        if batch.version_id != version_id and (run.workload, run.partition) == (workload, partition):
+            batches.close(session, batch.id, "abandoned", "its version of the partition was given up")
+            log.warning(
+                "%s %s: batch %s of an earlier version is given up; cancel it at the provider if it still runs",
+                workload,
+                partition,
+                batch.provider_batch_id or batch.id,
+            )
+
+
+def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
     """Write the run's row and the dated rows it refers to; return their keys."""
-    reference.sync_prices(session, prices)
-    price_id, price = reference.price_at(
-        session, prices[0].provider, prices[0].model, datetime.now(UTC).date()
-    )
+    workload, settings = checked.workload, checked.settings
+    price_id, price = priced_today(session, checked.prices)
     prompt_id = reference.prompt_id(session, workload.name, workload.prompt_version, workload.fingerprint)
     model_id = reference.model_id(session, LOCAL_PROVIDER, model_name(settings))
-    infrastructure_id = reference.infrastructure_id(session, machine)
+    infrastructure_id = reference.infrastructure_id(session, checked.machine)
     run_id = runs.start(
         session,
         runs.NewRun(
             version_id,
             workload.name,
-            partition,
+            checked.request.partition,
             LOCAL_PROVIDER,
             model_id,
             prompt_id,
             infrastructure_id,
-            _flow_run_id(),
+            flow_run_id(),
         ),
     )
-    return LineKeys(
-        run_id, prompt_id, model_id, infrastructure_id, machine.nano_usd_per_hour, price_id, price
-    )
+    rate = checked.machine.nano_usd_per_hour
+    keys = LineKeys(run_id, prompt_id, model_id, infrastructure_id, rate, price_id, price)
+    return keys if checked.api is None else with_api(session, keys, settings, checked.api)
 
 
-def _flow_run_id() -> str | None:
+def priced_today(session: Session, prices: Sequence[Price]) -> tuple[int, Price]:
+    """Return today's price of a model and its key, with all its dated prices in the ledger."""
+    reference.sync_prices(session, prices)
+    return reference.price_at(session, prices[0].provider, prices[0].model, datetime.now(UTC).date())
+
+
+def with_api(session: Session, keys: LineKeys, settings: Settings, api: ApiPlan) -> LineKeys:
+    """Add the keys that attempts on the API refer to, at once and in batches."""
+    model_id = reference.model_id(session, API_PROVIDER, settings.api_model)
+    at_once = ApiKeys(model_id, keys.counterfactual_price_id, keys.counterfactual_price)
+    batched = ApiKeys(model_id, *priced_today(session, api.batch_prices))
+    return replace(keys, api=at_once, api_batch=batched)
+
+
+def flow_run_id() -> str | None:
+    """Return the id of the Prefect flow run that this is part of, if it is."""
     context = FlowRunContext.get()
     return str(context.flow_run.id) if context is not None and context.flow_run is not None else None

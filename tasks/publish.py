@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 
 from db import leases, partitions, runs
 from models.errors import OutputError
-from models.run import RunResult
+from models.run import RunResult, RunState
 from tasks.database import with_patience
 from tasks.infer import Inferred
 from tasks.merge import publish as merge
@@ -39,11 +39,8 @@ def publish(plan: Plan, inferred: Inferred) -> RunResult:
                 paths,
                 plan.target,
                 plan.workload.output,
-                {
-                    "engine": "vllm",
-                    "model": plan.model,
-                    "prompt_version": plan.workload.prompt_version,
-                },
+                {"vllm": plan.model, "openai": plan.settings.api_model},
+                plan.workload.prompt_version,
             )
             partitions.publish(
                 session, plan.version_id, str(done.path), records=done.records, quarantined=done.quarantined
@@ -57,13 +54,44 @@ def publish(plan: Plan, inferred: Inferred) -> RunResult:
         remove_parts(paths)
     except OutputError as error:  # the partition is published; the next run of it removes them
         log.warning("parts of a published partition were left behind: %s", error)
+    return result_of(plan, inferred, "completed", records, quarantined, output=str(output))
+
+
+@task(name="wait", cache_policy=NO_CACHE)
+def wait(plan: Plan, inferred: Inferred) -> RunResult:
+    """Close a run of which records wait: they are kept, counted by reason, and taken up by a later run."""
+
+    def write() -> None:
+        with plan.sessions.begin() as session:
+            if runs.run_keys(session, plan.keys.run_id).state == "waiting":
+                return  # the connection broke after the commit had taken place
+            leases.renew(session, plan.lease, plan.settings.lease_seconds)
+            if plan.input_read:
+                partitions.set_input_read(session, plan.version_id)
+            runs.wait(session, plan.keys.run_id, inferred.waiting)
+            leases.release(session, plan.lease)
+
+    with_patience(plan.settings.database_patience_seconds, write)
+    totals = inferred.totals
+    return result_of(plan, inferred, "waiting", totals.published, totals.quarantined)
+
+
+def result_of(
+    plan: Plan,
+    inferred: Inferred,
+    state: RunState,
+    records: int,
+    quarantined: int,
+    output: str | None = None,
+) -> RunResult:
+    """Say what a run came to."""
     totals = inferred.totals
     return RunResult(
         plan.workload.name,
         plan.partition,
-        "completed",
+        state,
         run_id=plan.keys.run_id,
-        output=str(output),
+        output=output,
         records=records + quarantined,
         published=records,
         quarantined=quarantined,
@@ -74,4 +102,7 @@ def publish(plan: Plan, inferred: Inferred) -> RunResult:
         gpu_ns=inferred.gpu_ns,
         cost_nano=inferred.cost_nano,
         counterfactual_nano=totals.counterfactual_nano,
+        escalated=totals.escalated,
+        api_cost_nano=totals.api_cost_nano,
+        waiting=dict(inferred.waiting),
     )

@@ -12,6 +12,8 @@ from uuid import UUID
 import orjson
 
 from models.engines.base import Answer
+from tasks.waiting import SCHEMA as WAITING
+from tasks.waiting import Waiting
 
 _SCHEMA = """
 PRAGMA journal_mode = OFF;
@@ -23,7 +25,6 @@ CREATE TABLE names (name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE done (key TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE answers (digest BLOB NOT NULL, answer BLOB NOT NULL);
 CREATE INDEX answers_digest ON answers (digest);
-BEGIN;
 """
 _LOOKUP = 1000  # bound parameters of one look-up
 _PENDING = 4000  # answers that wait for one bulk insert
@@ -43,9 +44,10 @@ class Scratch:
         with tempfile.TemporaryDirectory(prefix="breakeven-", dir=folder) as name:
             path = Path(name) / "scratch.sqlite"
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(_SCHEMA + WAITING + "BEGIN;")
         self._done_count = 0
         self._answers = _AnswerStore(self._db)
+        self.waiting = Waiting(self._db)
 
     def __enter__(self) -> Self:
         return self

@@ -95,7 +95,7 @@ class ScriptedEngine:
 
     def stream(
         self,
-        requests: Iterable[Request],
+        requests: Iterable[Request | None],
         *,
         answers: AnswerIndex | None = None,
         stop: Callable[[], bool] = lambda: False,

@@ -15,10 +15,13 @@ from genai_prices.types import ConditionalPrice, ModelPrice, StartDateConstraint
 
 from models.engines.base import Usage
 from models.errors import PriceUnknown, UsageError
+from models.settings import Settings
 
 NANO = 1_000_000_000
 MTOK = 1_000_000
 ALWAYS = date(1970, 1, 1)  # a price without a known start
+BATCH_SUFFIX = ":batch"
+"""Ends the model's name in the price of the same model through the Batch API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,65 @@ def price_on(prices: Sequence[Price], day: date) -> Price:
     raise PriceUnknown(msg)
 
 
+def prices_of(settings: Settings) -> list[Price]:
+    """Return the prices of the API model: the settings' own where they give one, else the package's.
+
+    A price of 0 stands only where the settings say 0 (a server of your own): nothing is free by accident.
+    Raises `UsageError` for a price that is given in part, `PriceUnknown` where there is none.
+    """
+    asked, given = settings.api_input_usd_per_mtok, settings.api_output_usd_per_mtok
+    cached = settings.api_cached_input_usd_per_mtok
+    if asked is None and given is None and cached is None:
+        return api_prices(settings.api_model)
+    if asked is None or given is None:
+        msg = (
+            "a price of your own needs both BREAKEVEN_API_INPUT_USD_PER_MTOK and BREAKEVEN_API_OUTPUT_USD_PER_MTOK "
+            "(dollars a million tokens; 0 for a server that charges nothing)"
+        )
+        raise UsageError(msg)
+    price = Price(
+        provider="settings",
+        model=settings.api_model,
+        effective_from=ALWAYS,
+        effective_to=None,
+        input_nano_per_mtok=usd_to_nano(asked),
+        cached_input_nano_per_mtok=None if cached is None else usd_to_nano(cached),
+        output_nano_per_mtok=usd_to_nano(given),
+        source="settings",
+    )
+    return [price]
+
+
+def batch_prices(prices: Sequence[Price], discount: Decimal) -> list[Price]:
+    """Return the same prices less the Batch API's discount (0.5 is 50 %), for the model `NAME:batch`.
+
+    Each is rounded half up to a whole nano-dollar per million tokens. Raises `ValueError` for a discount
+    outside 0 <= discount < 1, which would make a request free or dearer.
+    """
+    if not 0 <= discount < 1:
+        msg = f"a batch discount lies in 0 <= discount < 1, not {discount}"
+        raise ValueError(msg)
+    note = f"less {(100 * discount).normalize():f} % (batch)"
+    return [
+        replace(
+            price,
+            model=price.model + BATCH_SUFFIX,
+            input_nano_per_mtok=_less(price.input_nano_per_mtok, discount),
+            cached_input_nano_per_mtok=None
+            if price.cached_input_nano_per_mtok is None
+            else _less(price.cached_input_nano_per_mtok, discount),
+            output_nano_per_mtok=_less(price.output_nano_per_mtok, discount),
+            source=f"{price.source}, {note}",
+        )
+        for price in prices
+    ]
+
+
+def _less(nano: int, discount: Decimal) -> int:
+    numerator, denominator = (1 - discount).as_integer_ratio()
+    return (2 * nano * numerator + denominator) // (2 * denominator)
+
+
 def api_prices(model: str) -> list[Price]:
     """Return the dated prices of an API model from the `genai-prices` package, oldest first.
 
@@ -148,5 +210,6 @@ def _base(price: Decimal | TieredPrices | None) -> Decimal | None:
 def _unknown(model: str) -> PriceUnknown:
     return PriceUnknown(
         f"no API price is known for {model!r}; set BREAKEVEN_API_MODEL to a model that genai-prices knows, "
-        "such as gpt-4o-mini"
+        "such as gpt-4o-mini, or give your price: BREAKEVEN_API_INPUT_USD_PER_MTOK and "
+        "BREAKEVEN_API_OUTPUT_USD_PER_MTOK"
     )

@@ -1,6 +1,7 @@
 """The most that one API request can cost, worked out before it is sent (invariant I2)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from models.economics.pricing import Price, cost_nano
 from models.engines.base import Message, Usage
@@ -11,10 +12,11 @@ TOKENS_A_REQUEST = 256
 
 
 def upper_bound_tokens(messages: Sequence[Message], schema: str | None, max_tokens: int) -> Usage:
-    """Return token counts that no request of these messages exceeds, whatever the API's tokenizer.
+    """Return token counts that no request of these messages exceeds, whatever byte-level tokenizer the API has.
 
     A token of a byte-level vocabulary stands for at least one byte, so there are never more tokens than
     bytes of UTF-8. `schema` is the JSON schema sent along, which some servers write into the prompt.
+    Generous on purpose: about four times the real input of English text.
     """
     texts = [message.content for message in messages] + ([schema] if schema else [])
     size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
@@ -22,5 +24,10 @@ def upper_bound_tokens(messages: Sequence[Message], schema: str | None, max_toke
 
 
 def upper_bound_nano(price: Price, messages: Sequence[Message], schema: str | None, max_tokens: int) -> int:
-    """Return the most that a request can cost at `price`, in nano-dollars: no cached tokens, a full answer."""
-    return cost_nano(price, upper_bound_tokens(messages, schema, max_tokens))
+    """Return the most that a request can cost at `price`, in nano-dollars: a full answer.
+
+    The input counts as cached only where that were dearer.
+    """
+    usage = upper_bound_tokens(messages, schema, max_tokens)
+    cached = replace(usage, cached_tokens=usage.input_tokens)
+    return max(cost_nano(price, usage), cost_nano(price, cached))

@@ -177,14 +177,15 @@ class Engine(Protocol[Asked_contra]):
 
     def stream(
         self,
-        requests: Iterable[Asked_contra],
+        requests: Iterable[Asked_contra | None],
         *,
         answers: AnswerIndex | None = None,
         stop: Callable[[], bool] = lambda: False,
     ) -> Iterator[Completion]:
         """Answer lazily pulled requests in a sliding window; yield each completion as it finishes.
 
-        Yields exactly one completion a request, in any order, unless `stop` turns true: then the
+        A None among the requests says that there is none before another completion; the caller gives it
+        only while some are in flight. Yields exactly one completion a request, in any order, unless `stop` turns true: then the
         requests in flight are abandoned and the stream ends. Raises `EngineDied`.
         """
 

@@ -55,7 +55,7 @@ class VllmEngine:
 
     def stream(
         self,
-        requests: Iterable[Request],
+        requests: Iterable[Request | None],
         *,
         answers: AnswerIndex | None = None,
         stop: Callable[[], bool] = lambda: False,

@@ -32,7 +32,7 @@ class Window(Generic[Asked]):
     """
 
     def __init__(
-        self, requests: Iterable[Asked], size: int, lookahead: int, answers: AnswerIndex | None = None
+        self, requests: Iterable[Asked | None], size: int, lookahead: int, answers: AnswerIndex | None = None
     ) -> None:
         self._source = iter(requests)
         self._size = size
@@ -47,7 +47,7 @@ class Window(Generic[Asked]):
     @property
     def exhausted(self) -> bool:
         """Whether every request was taken from the source and completed."""
-        return self._ended and not self._in_flight and not self._reused
+        return self._ended and not self._block and not self._in_flight and not self._reused
 
     @property
     def in_flight(self) -> int:
@@ -77,7 +77,6 @@ class Window(Generic[Asked]):
         while self.free > 0:
             request = self._next()
             if request is None:
-                self._ended = True
                 return
             if self.admit(request):
                 yield request
@@ -120,11 +119,24 @@ class Window(Generic[Asked]):
             yield reuse(twin, answer)
 
     def _next(self) -> Asked | None:
+        """Return the next request, or None where there is none (now, or, once `_ended`, any more)."""
         if not self._block:
-            block = list(islice(self._source, self._lookahead))
-            block.sort(key=lambda request: [message.content for message in request.messages])
-            self._block.extend(block)
+            self._fill()
         return self._block.popleft() if self._block else None
+
+    def _fill(self) -> None:
+        block: list[Asked] = []
+        while len(block) < self._lookahead:
+            try:
+                request = next(self._source)
+            except StopIteration:
+                self._ended = True
+                break
+            if request is None:
+                break
+            block.append(request)
+        block.sort(key=lambda request: [message.content for message in request.messages])
+        self._block.extend(block)
 
 
 def reuse(request: Request, answer: Answer) -> Completion:

@@ -4,12 +4,14 @@ import json
 from abc import ABC, abstractmethod
 from functools import cached_property
 from hashlib import blake2b
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, final
 
 from pydantic import BaseModel
 
 from models.engines.base import Completion, JsonObject, Message, OutputFormat
+from models.errors import ResidencyError
 from models.policy import Policy
+from models.routing import effective, kept_in, sends
 from models.settings import WorkloadSettings
 
 
@@ -38,15 +40,37 @@ class Workload(ABC):
         self.settings = settings
         self.model = model
 
+    def __init_subclass__(cls) -> None:
+        """Refuse a class that answers for its own residency: `data_residency` is the way to say it."""
+        if "residency" in vars(cls):
+            msg = f"{cls.__name__} cannot override residency; set data_residency"
+            raise ResidencyError(msg)
+
+    @final
     @property
     def residency(self) -> Literal["any", "local"]:
-        """Where this workload's records may go: `local` if the class or the settings say so."""
-        return "local" if "local" in (self.data_residency, self.settings.data_residency) else "any"
+        """Where this workload's records may go: `any` only if class and settings agree to it, else `local`."""
+        free = type(self).data_residency == "any" and self.settings.data_residency in (None, "any")
+        return "any" if free else "local"
 
-    @property
+    @cached_property
     def routing(self) -> Policy:
-        """The policy in force: the settings' own where they give one, else the class's."""
-        return self.settings.policy or self.policy
+        """The policy in force: the class's, with what the settings name put over it.
+
+        That of a workload whose records must stay sends nothing, whatever its class declares. Raises
+        `ResidencyError` where the settings ask for it all the same.
+        """
+        given = self.settings.policy
+        policy = effective(self.policy, given)
+        if self.residency == "any":
+            return policy
+        if given is not None and (asked := sends(given)):
+            msg = (
+                f"{self.name}: its records must stay (data_residency = local), but its policy sets "
+                f"{', '.join(asked)}, which would send them to the API; remove that from its settings"
+            )
+            raise ResidencyError(msg)
+        return kept_in(policy)
 
     @abstractmethod
     def messages(self, text: str) -> tuple[Message, ...]:

@@ -47,6 +47,8 @@ class ParquetPartition:
             self._schema = self._frame.collect_schema()
         self.columns = choose_columns(source, self._schema.names(), dated=files.dated)
         self._check_kinds()
+        if self.columns.complex is not None:
+            self.columns.complex.check(self._schema)
         self._match, self._unreadable = self._conditions(partition)
         self._extent = self._find_extent()
         length = self._extent.last + 1 - self._extent.first
@@ -58,8 +60,8 @@ class ParquetPartition:
         """Yield the partition's rows in input order."""
         fault: Fault = ("bad_timestamp", f"{self.columns.timestamp} cannot be read as a timestamp")
         frame = self._frame.slice(self._extent.first, self._length)
-        wanted = [pl.col(name) for name in dict.fromkeys(self.columns.wanted())]
-        keep = self._match | self._unreadable
+        wanted = [pl.col(name) for name in self.columns.wanted()]
+        keep, marks = self._match | self._unreadable, self.columns.complex
         values = [self._plain(name) for name in (self.columns.id, *self.columns.texts)]
         with input_errors(self._name):
             for batch in frame.select(wanted).collect_batches(
@@ -68,7 +70,8 @@ class ParquetPartition:
                 rows = batch.with_columns(self._seconds()).filter(keep)
                 bad = rows.select(self._unreadable.alias("bad")).to_series().arg_true()
                 columns = [rows.select(value).to_series().to_list() for value in values]
-                yield Chunk(columns[0], columns[1:], dict.fromkeys(bad, fault))
+                complex_ = frozenset() if marks is None else marks.places(rows)
+                yield Chunk(columns[0], columns[1:], dict.fromkeys(bad, fault), complex_)
 
     def count(self) -> int:
         """Return the number of rows, those with a bad timestamp included."""
@@ -84,7 +87,7 @@ class ParquetPartition:
         if name is None:
             return None
         seconds = utc_seconds(name, self._schema[name])
-        frame = self._frame if self.columns.where is None else self._frame.filter(self.columns.where)
+        frame = self._frame if self.columns.where is None else self._frame.filter(self.columns.where.expr)
         with input_errors(self._name):
             found = frame.select(first=seconds.min(), last=seconds.max()).collect(engine="streaming")
         first, last = found.row(0)
@@ -124,7 +127,7 @@ class ParquetPartition:
 
     def _conditions(self, partition: date) -> tuple[pl.Expr, pl.Expr]:
         """Return which rows are sure to belong to the partition, and which cannot be told."""
-        where = pl.lit(value=True) if self.columns.where is None else self.columns.where
+        where = pl.lit(value=True) if self.columns.where is None else self.columns.where.expr
         name = self.columns.timestamp
         if name is None:
             return where, pl.lit(value=False)

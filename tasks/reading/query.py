@@ -1,16 +1,17 @@
 """Partitions that a SQL query selects, streamed by a server-side cursor."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from models.errors import InputError
 from tasks.reading.columns import Columns, choose_columns
+from tasks.reading.conditions import Condition, RawCondition, sampled
 from tasks.reading.rows import Chunk
 from tasks.reading.source import Source
 from tasks.reading.timestamps import bounds
@@ -43,6 +44,7 @@ class QueryPartition:
         values = self._values(partition)
         self._bound = {name: values[name] for name in names}
         self.columns = self._choose()
+        self._complex = self._raw(self.columns.complex)
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the rows in the query's order."""
@@ -52,7 +54,7 @@ class QueryPartition:
             places = [names.index(name) for name in (self.columns.id, *self.columns.texts)]
             for rows in result.partitions():
                 by_place = [[_plain(row[place]) for row in rows] for place in places]
-                yield Chunk(by_place[0], by_place[1:])
+                yield Chunk(by_place[0], by_place[1:], complex=self._complex_places(names, rows))
 
     def count(self) -> int:
         """Return the number of rows, counted by the database."""
@@ -73,6 +75,21 @@ class QueryPartition:
             names = list(result.keys())
             result.close()
         return choose_columns(self._source, names, dated=True)
+
+    def _complex_places(self, names: list[str], rows: Sequence[sa.Row[Any]]) -> Collection[int]:
+        if self._complex is None:
+            return frozenset()
+        return self._complex.places(_columns(names, rows, self._complex.names), len(rows))
+
+    def _raw(self, condition: Condition | None) -> RawCondition | None:
+        """Take the types that the condition meets from the first rows."""
+        if condition is None:
+            return None
+        with self._reading() as connection:
+            result = connection.execution_options(yield_per=_CHUNK).execute(self._query, self._bound)
+            names, rows = list(result.keys()), result.fetchmany(_CHUNK)
+            result.close()
+        return RawCondition(condition, sampled(_columns(names, rows, condition.names())))
 
     def _values(self, partition: date) -> dict[str, object]:
         start, end = (moment.replace(tzinfo=None) for moment in bounds(partition))
@@ -108,6 +125,13 @@ def _connect(source: Source) -> sa.Engine:
 def _keep_bad_bytes(connection: "DBAPIConnection", _entry: "ConnectionPoolEntry") -> None:
     """Let SQLite hand out text that is not UTF-8, so that one bad row does not fail the query."""
     connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+
+
+def _columns(
+    names: Sequence[str], rows: Sequence[sa.Row[Any]], wanted: Sequence[str]
+) -> dict[str, list[object]]:
+    places = [(name, names.index(name)) for name in wanted]
+    return {name: [_plain(row[place]) for row in rows] for name, place in places}
 
 
 def _plain(value: object) -> object:

@@ -1,6 +1,6 @@
 """From raw rows to records: each row becomes exactly one `Record` or `Quarantined`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,12 +16,14 @@ Fault = tuple[QuarantineReason, str]
 class Chunk:
     """Some raw rows of a partition, in input order, by column.
 
-    `faults` names rows (by place) that could not be taken apart, with the reason.
+    `faults` names rows (by place) that could not be taken apart, with the reason; `complex` those for which
+    the policy's condition holds.
     """
 
     ids: Sequence[object]
     texts: Sequence[Sequence[object]]
     faults: Mapping[int, Fault] = field(default_factory=dict)
+    complex: Collection[int] = frozenset()
 
 
 class KeyBook(Protocol):
@@ -47,7 +49,7 @@ def settle(chunk: Chunk, first: int, columns: Sequence[str], keys: KeyBook) -> l
         if place in faults or id_ is None:
             settled.append(Quarantined(key, id_, first + place, *faults[place]))
         else:
-            settled.append(Record(key, id_, first + place, text))
+            settled.append(Record(key, id_, first + place, text, place in chunk.complex))
     return settled
 
 

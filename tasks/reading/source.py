@@ -20,7 +20,8 @@ class Source:
     """One workload's input: a location or a query, a condition, and the mapping of its columns.
 
     `timestamp_column` None: the first of `TIMESTAMP_NAMES` that exists; empty: none, so that the input
-    is one partition of whatever date is asked for.
+    is one partition of whatever date is asked for. `complex_where` marks records (`Record.complex`) and selects
+    none.
     """
 
     location: str | None
@@ -30,6 +31,7 @@ class Source:
     where: str | None = None
     query: str | None = None
     query_url: SecretStr | None = field(default=None, repr=False)
+    complex_where: str | None = None
 
     @classmethod
     def of(
@@ -39,10 +41,12 @@ class Source:
         *,
         location: str | None = None,
         where: str | None = None,
+        complex_where: str | None = None,
     ) -> Self:
         """Take a workload's settings, its default text columns, and what the command line overrides.
 
-        An overriding location replaces a query too. Raises `InputError` where nothing is set, or both
+        An overriding location replaces a query too. `complex_where` comes from the policy in force
+        (`models.routing.row_condition`). Raises `InputError` where nothing is set, or both
         a file and a query are.
         """
         if location is None and settings.input and settings.query:
@@ -64,6 +68,7 @@ class Source:
             where or settings.where,
             query,
             settings.query_url if query else None,
+            complex_where or None,
         )
 
     @property
@@ -81,6 +86,8 @@ class Source:
             facts.append(f"timestamp={self.timestamp_column or 'none'}")
         if self.where:
             facts.append(f"where={self.where}")
+        if self.complex_where:
+            facts.append(f"complex_where={self.complex_where}")
         if self.query:
             facts.append(f"query={' '.join(self.query.split())}")
         return f"{self.name} ({', '.join(facts)})"
@@ -90,7 +97,16 @@ class Source:
         name = self.name
         if not self.query and not is_remote(name):
             name = str(Path(name).absolute())
-        facts = (name, self.text_columns, self.id_column, self.timestamp_column, self.where, self.query)
+        facts: tuple[object, ...] = (
+            name,
+            self.text_columns,
+            self.id_column,
+            self.timestamp_column,
+            self.where,
+            self.query,
+        )
+        if self.complex_where is not None:  # a source without it keeps the fingerprint that it always had
+            facts = (*facts, self.complex_where)
         return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
 
 

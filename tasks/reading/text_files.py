@@ -9,17 +9,17 @@ import polars as pl
 
 from models.errors import InputError
 from tasks.reading.columns import Columns
+from tasks.reading.conditions import Condition, RawCondition, sampled, scalar
 from tasks.reading.lines import (
     Broken,
     RawRow,
     csv_header,
     csv_rows,
-    input_errors,
     json_objects,
     json_rows,
 )
 from tasks.reading.locate import Files
-from tasks.reading.rows import Chunk, Fault, is_text
+from tasks.reading.rows import Chunk, Fault
 from tasks.reading.timestamps import bounds, date_of, seconds_of
 
 _CHUNK = 2000
@@ -35,8 +35,10 @@ class TextPartition:
         self.columns = columns
         start, end = bounds(partition)
         self._range = range(int(start.timestamp()), int(end.timestamp()))
-        self._wanted = list(dict.fromkeys(columns.wanted()))
-        self._kinds = self._where_kinds()
+        self._wanted = columns.wanted()
+        self._places = {name: place for place, name in enumerate(self._wanted)}
+        self._where = self._raw(columns.where)
+        self._complex = self._raw(columns.complex)
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the partition's rows in input order."""
@@ -93,7 +95,7 @@ class TextPartition:
             elif match is None:
                 faults[place] = (
                     "wrong_type",
-                    f"where ({self.columns.where_text}) cannot be applied to its values",
+                    f"where ({self._where.text if self._where else ''}) cannot be applied to its values",
                 )
         order = sorted(kept)
         return self._chunk([rows[place] for place in order], [faults.get(place) for place in order])
@@ -101,12 +103,13 @@ class TextPartition:
     def _chunk(self, rows: Sequence[RawRow], faults: Sequence[Fault | None]) -> Chunk:
         blank = (None,) * len(self._wanted)
         table = [blank if isinstance(row, Broken) else row for row in rows]
-        places = {name: place for place, name in enumerate(self._wanted)}
-        by_name = {name: [row[place] for row in table] for name, place in places.items()}
+        by_name = self._by_name(table, self._wanted)
+        complex_ = frozenset() if self._complex is None else self._complex.places(by_name, len(table))
         return Chunk(
             by_name[self.columns.id],
             [by_name[name] for name in self.columns.texts],
             {place: fault for place, fault in enumerate(faults) if fault is not None},
+            complex_,
         )
 
     def _seconds(self, rows: Sequence[tuple[object, ...]]) -> pl.Series:
@@ -114,47 +117,27 @@ class TextPartition:
         return seconds_of([row[place] for row in rows])
 
     def _matches(self, rows: Sequence[tuple[object, ...]]) -> list[bool | None]:
-        """Whether each row satisfies `where`; None where a value does not have its column's type."""
-        if self.columns.where is None:
+        """Whether each row satisfies `where`; None where that cannot be told."""
+        if self._where is None:
             return [True] * len(rows)
-        raw = [[row[self._wanted.index(name)] for row in rows] for name in self._kinds]
-        frame = pl.DataFrame(
-            [
-                _typed(name, values, kind)
-                for (name, kind), values in zip(self._kinds.items(), raw, strict=True)
-            ]
-        )
-        matches: list[bool | None] = (
-            frame.select(self.columns.where.fill_null(value=False).alias("match")).to_series().to_list()
-        )
-        for column, values in zip(frame, raw, strict=True):
-            for place in column.is_null().arg_true():
-                if values[place] not in (None, ""):
-                    matches[place] = None
-        return matches
+        return self._where.judge(self._by_name(rows, self._where.names), len(rows))
 
-    def _where_kinds(self) -> dict[str, pl.DataType]:
-        """Types of the columns that `where` uses, inferred once from the first rows."""
-        if self.columns.where is None:
-            return {}
-        names = list(dict.fromkeys(self.columns.where.meta.root_names()))
-        path = self._files.paths[0]
-        sample = csv_sample if self._files.format == "csv" else json_sample
-        schema = sample(path, names).schema
-        kinds = {name: schema.get(name, pl.String()) for name in names}
-        with input_errors(f"the input with this where condition ({self.columns.where_text})"):
-            pl.DataFrame(schema=kinds).select(self.columns.where)
-        return kinds
+    def _by_name(self, rows: Sequence[tuple[object, ...]], names: Sequence[str]) -> dict[str, list[object]]:
+        places = [(name, self._places[name]) for name in names]
+        return {name: [row[place] for row in rows] for name, place in places}
+
+    def _raw(self, condition: Condition | None) -> RawCondition | None:
+        if condition is None:
+            return None
+        sample, names = csv_sample if self._files.format == "csv" else json_sample, condition.names()
+        return RawCondition(condition, sample(self._files.paths[0], names) if names else pl.DataFrame())
 
 
 def csv_sample(path: str, names: Sequence[str]) -> pl.DataFrame:
     """Return columns of the first rows of a CSV file with inferred types."""
     rows = [row for row in islice(csv_rows(path, names), _SAMPLE) if not isinstance(row, Broken)]
     text = pl.DataFrame(
-        [
-            pl.Series(name, [_scalar(row[n]) or None for row in rows], pl.String)
-            for n, name in enumerate(names)
-        ]
+        [pl.Series(name, [scalar(row[n]) or None for row in rows], pl.String) for n, name in enumerate(names)]
     )
     return text.select(_narrowest(column) for column in text)
 
@@ -170,9 +153,7 @@ def _narrowest(column: pl.Series) -> pl.Series:
 def json_sample(path: str, names: Sequence[str]) -> pl.DataFrame:
     """Return keys of the first objects of a JSON lines file with inferred types."""
     objects = _first_objects(path)
-    return pl.DataFrame(
-        [pl.Series(name, [_scalar(found.get(name)) for found in objects], strict=False) for name in names]
-    )
+    return sampled({name: [found.get(name) for found in objects] for name in names})
 
 
 def _first_objects(path: str) -> list[Mapping[str, object]]:
@@ -192,18 +173,3 @@ def text_columns(files: Files) -> list[str]:
         return found
     headers = [csv_header(path) for path in files.paths]
     return [name for name in headers[0] if all(name in header for header in headers)]
-
-
-def _typed(name: str, values: list[object], kind: pl.DataType) -> pl.Series:
-    """Return values as a column of this type, null where a value has another."""
-    plain = [_scalar(value) or None if isinstance(value, str) else _scalar(value) for value in values]
-    if all(value is None or isinstance(value, str) for value in plain):
-        return pl.Series(name, plain, pl.String).cast(kind, strict=False)
-    return pl.Series(name, plain, kind, strict=False)
-
-
-def _scalar(value: object) -> object:
-    """Return a value that a column can hold, or None."""
-    if isinstance(value, str):
-        return value if is_text(value) else None
-    return value if isinstance(value, (int, float)) else None

@@ -1,5 +1,6 @@
 """A SQL query as input, on SQLite and on PostgreSQL."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -78,6 +79,70 @@ def test_many_rows_are_streamed(database_url: str) -> None:
     if database_url.startswith("postgresql"):
         query = query.replace(":partition", "CAST(:partition AS date)")
     assert [row.id for row in read(source(database_url, query))] == [str(number) for number in range(1, 2501)]
+
+
+def conditioned(url: str, query: str, condition: str) -> Source:
+    """Make the source of a query under a policy with a condition."""
+    return replace(source(url, query), complex_where=condition)
+
+
+MORE = TICKETS.replace("id, body FROM", "id, body, at, id * 1.5 AS weight, id > 2 AS large FROM")
+
+
+@pytest.mark.parametrize(
+    ("condition", "keys"),
+    [
+        ("id = 2", {"2", "2#2"}),
+        ("body LIKE 'mid%'", {"2"}),
+        ("body IS NULL OR weight > 100", set()),
+        ("weight >= 3", {"2", "2#2"}),
+        ("true", {"2", "2#2"}),
+    ],
+)
+def test_a_condition_marks_rows_of_a_query(tickets: str, condition: str, keys: set[str]) -> None:
+    """The policy's condition looks at the query's result; NULL counts as false."""
+    rows = read(conditioned(tickets, MORE, condition))
+    assert {row.key for row in rows if isinstance(row, Record) and row.complex} == keys
+    assert len(rows) == 3
+
+
+def test_a_condition_meets_the_databases_types(tickets: str) -> None:
+    """Booleans and timestamps come as the database has them: SQLite has numbers and text."""
+    is_sqlite = tickets.startswith("sqlite")
+    large = "large = 1" if is_sqlite else "NOT large"
+    late = "at > '2024-01-02 12'" if is_sqlite else "at > TIMESTAMP '2024-01-02 12:00:00'"
+    for condition, keys in ((large, set() if is_sqlite else {"2", "2#2"}), (late, {"2#2"})):
+        rows = read(conditioned(tickets, MORE, condition))
+        assert {row.key for row in rows if isinstance(row, Record) and row.complex} == keys
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("colour = 'red'", "no column colour; it has: id, body"),
+        ("body > 3", "cannot compare string with numeric"),
+        ("weight", "is no condition"),
+    ],
+)
+def test_a_condition_that_cannot_serve_a_query(tickets: str, condition: str, message: str) -> None:
+    """It is told before the run, as for files."""
+    with pytest.raises(InputError, match=message):
+        open_partition(conditioned(tickets, MORE, condition), DAY)
+
+
+def test_marks_over_many_fetches(database_url: str) -> None:
+    """Over more rows than one fetch, also where the first ones have no value, each mark is at its row."""
+    query = (
+        "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 2500) "
+        "SELECT id, 'text' AS body, CASE WHEN id > 1200 THEN id END AS late FROM n "
+        "WHERE :partition IS NOT NULL ORDER BY id"
+    )
+    if database_url.startswith("postgresql"):
+        query = query.replace(":partition", "CAST(:partition AS date)")
+    rows = read(conditioned(database_url, query, "late > 2000"))
+    assert [row.id for row in rows if isinstance(row, Record) and row.complex] == [
+        str(number) for number in range(2001, 2501)
+    ]
 
 
 @pytest.mark.parametrize(

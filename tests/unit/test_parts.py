@@ -20,7 +20,7 @@ from tasks.merge import RECORDS, publish
 from tasks.parts import PartRow, load_done, remove_parts, remove_unregistered, write_part
 from tasks.scratch import Scratch
 
-CONSTANTS = {"engine": "vllm", "model": "m", "prompt_version": "p1"}
+MODELS = {"vllm": "m", "openai": "api-m"}
 
 
 class Label(BaseModel):
@@ -50,7 +50,7 @@ def write(folder: Path, ordinals: list[int], quarantined: list[int] | None = Non
 def test_published_columns_and_order(tmp_path: Path) -> None:
     """Parts that overlap come out in input order, with the outer columns only, quarantine beside."""
     parts = [write(tmp_path / "parts", [5, 0, 3]), write(tmp_path / "parts", [4, 1], [2])]
-    done = publish(parts, tmp_path / "out", Label, CONSTANTS)
+    done = publish(parts, tmp_path / "out", Label, MODELS, "p1")
     records = pl.read_parquet(done.path)
     assert records.columns == ["id", "record_key", "label", "confidence", "engine", "model", "prompt_version"]
     assert records["record_key"].to_list() == ["k0", "k1", "k3", "k4", "k5"]
@@ -80,8 +80,8 @@ def test_any_grouping_publishes_the_same_bytes(
     groups = [order[start:end] for start, end in pairwise(edges)]
     parts = [write(folder, [o for o in g if o not in bad], [o for o in g if o in bad]) for g in groups]
     whole = [write(folder, [o for o in range(size) if o not in bad], sorted(bad))]
-    first = publish(parts, folder / "a", Label, CONSTANTS)
-    second = publish(whole, folder / "b", Label, CONSTANTS)
+    first = publish(parts, folder / "a", Label, MODELS, "p1")
+    second = publish(whole, folder / "b", Label, MODELS, "p1")
     assert first.path.read_bytes() == second.path.read_bytes()
     assert (first.quarantine is None) == (not bad)
     if first.quarantine and second.quarantine:
@@ -95,22 +95,22 @@ def test_many_overlapping_parts_in_groups(tmp_path: Path, monkeypatch: pytest.Mo
     parts = [write(tmp_path, ordinals[start : start + 20]) for start in range(0, 998, 20)]
     parts.append(write(tmp_path, [0, 999]))
     random.Random(1).shuffle(parts)
-    done = publish(parts, tmp_path / "out", Label, CONSTANTS)
+    done = publish(parts, tmp_path / "out", Label, MODELS, "p1")
     assert pl.read_parquet(done.path)["record_key"].to_list() == [f"k{o}" for o in range(1000)]
 
 
 def test_publishing_twice_is_harmless(tmp_path: Path) -> None:
     """A second publish gives the same files; a quarantine file that is no longer true goes away."""
     part, clean = write(tmp_path / "parts", [0], [1]), write(tmp_path / "parts", [0, 1])
-    first = publish([part], tmp_path / "out", Label, CONSTANTS).path.read_bytes()
-    assert publish([part], tmp_path / "out", Label, CONSTANTS).path.read_bytes() == first
-    assert publish([clean], tmp_path / "out", Label, CONSTANTS).quarantine is None
+    first = publish([part], tmp_path / "out", Label, MODELS, "p1").path.read_bytes()
+    assert publish([part], tmp_path / "out", Label, MODELS, "p1").path.read_bytes() == first
+    assert publish([clean], tmp_path / "out", Label, MODELS, "p1").quarantine is None
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["records.parquet"]
 
 
 def test_nothing_answered_publishes_no_rows(tmp_path: Path) -> None:
     """A partition whose rows are all set aside has a records file with columns and no rows."""
-    done = publish([write(tmp_path, [], [0, 1])], tmp_path / "out", Label, CONSTANTS)
+    done = publish([write(tmp_path, [], [0, 1])], tmp_path / "out", Label, MODELS, "p1")
     records = pl.read_parquet(done.path)
     assert records.height == 0
     assert records.schema["label"] == pl.String
@@ -120,7 +120,7 @@ def test_a_record_twice_is_refused(tmp_path: Path) -> None:
     """Two parts with one ordinal are an error, also when one of them quarantined it; nothing appears."""
     for second in (write(tmp_path / "parts", [1]), write(tmp_path / "parts", [], [1])):
         with pytest.raises(OutputError, match="twice"):
-            publish([write(tmp_path / "parts", [0, 1]), second], tmp_path / "out", Label, CONSTANTS)
+            publish([write(tmp_path / "parts", [0, 1]), second], tmp_path / "out", Label, MODELS, "p1")
         assert not any((tmp_path / "out").iterdir())
 
 
@@ -128,13 +128,13 @@ def test_a_record_twice_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_part_is_one_clear_error(tmp_path: Path, damage: str) -> None:
     """A part that is gone or cut off is named, and what was published before stays."""
     good, bad = write(tmp_path / "parts", [0]), write(tmp_path / "parts", [1])
-    before = publish([good], tmp_path / "out", Label, CONSTANTS).path.read_bytes()
+    before = publish([good], tmp_path / "out", Label, MODELS, "p1").path.read_bytes()
     if damage == "missing":
         bad.unlink()
     else:
         bad.write_bytes(bad.read_bytes()[:-40])
     with pytest.raises(OutputError, match=bad.name):
-        publish([good, bad], tmp_path / "out", Label, CONSTANTS)
+        publish([good, bad], tmp_path / "out", Label, MODELS, "p1")
     with Scratch() as scratch, pytest.raises(OutputError, match=bad.name):
         load_done([bad], scratch)
     assert (tmp_path / "out" / "records.parquet").read_bytes() == before
@@ -144,7 +144,7 @@ def test_a_crash_between_the_two_files_leaves_the_old_records(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Quarantine is replaced first: whatever stops it there, records.parquet is the old one, whole."""
-    before = publish([write(tmp_path / "p", [0])], tmp_path / "out", Label, CONSTANTS).path.read_bytes()
+    before = publish([write(tmp_path / "p", [0])], tmp_path / "out", Label, MODELS, "p1").path.read_bytes()
     parts = [write(tmp_path / "p", [0], [1])]
     replace = Path.replace
 
@@ -156,9 +156,9 @@ def test_a_crash_between_the_two_files_leaves_the_old_records(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", crash)
         with pytest.raises(KeyboardInterrupt):
-            publish(parts, tmp_path / "out", Label, CONSTANTS)
+            publish(parts, tmp_path / "out", Label, MODELS, "p1")
     assert (tmp_path / "out" / "records.parquet").read_bytes() == before
-    assert publish(parts, tmp_path / "out", Label, CONSTANTS).quarantined == 1
+    assert publish(parts, tmp_path / "out", Label, MODELS, "p1").quarantined == 1
 
 
 def test_load_done_restores_keys_and_answers(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_an_unwritable_folder_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="BREAKEVEN_OUTPUT_DIR"):
         write(tmp_path / "file", [0])
     with pytest.raises(OutputError, match=RECORDS):
-        publish([write(tmp_path, [0])], tmp_path / "file", Label, CONSTANTS)
+        publish([write(tmp_path, [0])], tmp_path / "file", Label, MODELS, "p1")
 
 
 @pytest.mark.parametrize("stage", ["part", "publish"])
@@ -223,7 +223,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, stage: str) -> 
         (full / name).symlink_to("/dev/full")
     attempts: dict[str, Callable[[], object]] = {
         "part": lambda: write_part(full, uuid.UUID(int=7), Label, [row(0)]),
-        "publish": lambda: publish([part], full, Label, CONSTANTS),
+        "publish": lambda: publish([part], full, Label, MODELS, "p1"),
     }
     with pytest.raises(OutputError, match="No space left"):
         attempts[stage]()

@@ -10,15 +10,19 @@ from hypothesis import strategies as st
 
 from models.economics.pricing import (
     ALWAYS,
+    NANO,
     Price,
     api_prices,
+    batch_prices,
     cost_nano,
     nano_to_usd,
     price_on,
+    prices_of,
     usd_to_nano,
 )
 from models.engines.base import Usage
 from models.errors import PriceUnknown, UsageError
+from models.settings import Settings
 
 MINI = Price("openai", "gpt-4o-mini", ALWAYS, None, 150_000_000, 75_000_000, 600_000_000, "test")
 TOKENS = st.integers(0, 10**9)
@@ -132,3 +136,83 @@ def test_amounts_that_are_no_nano_dollars_raise(usd: Decimal) -> None:
     """An amount that cannot be stored exactly is refused instead of rounded."""
     with pytest.raises(UsageError):
         usd_to_nano(usd)
+
+
+# --- prices of one's own, and the Batch API's
+
+
+def _settings(**fields: object) -> Settings:
+    return Settings.model_validate({"api_model": "my-model", **fields})
+
+
+def test_a_price_of_ones_own_comes_before_the_package() -> None:
+    """A model that no package knows is priced by the settings, for all time and with that as its source."""
+    (price,) = prices_of(_settings(api_input_usd_per_mtok="0.15", api_output_usd_per_mtok="0.6"))
+    assert price == Price("settings", "my-model", ALWAYS, None, 150_000_000, None, 600_000_000, "settings")
+    known = {"api_model": "gpt-4o-mini", "api_input_usd_per_mtok": "1", "api_output_usd_per_mtok": "2"}
+    (own,) = prices_of(_settings(**known, api_cached_input_usd_per_mtok="0.5"))
+    assert (own.provider, own.cached_input_nano_per_mtok) == ("settings", NANO // 2)
+
+
+def test_without_a_price_of_ones_own_the_package_is_asked() -> None:
+    """Known models are priced as ever; an unknown one is told both ways out."""
+    assert prices_of(_settings(api_model="o3")) == api_prices("o3")
+    with pytest.raises(PriceUnknown, match="INPUT_USD_PER_MTOK and BREAKEVEN_API_OUTPUT_USD_PER_MTOK"):
+        prices_of(_settings())
+
+
+@pytest.mark.parametrize(
+    "given_",
+    [
+        {"api_input_usd_per_mtok": "1"},
+        {"api_output_usd_per_mtok": "1"},
+        {"api_cached_input_usd_per_mtok": "1"},
+        {"api_input_usd_per_mtok": "0", "api_cached_input_usd_per_mtok": "0"},
+    ],
+)
+def test_half_a_price_is_bad_usage(given_: dict[str, object]) -> None:
+    """The half that is missing is neither 0 nor the package's."""
+    with pytest.raises(UsageError, match="needs both BREAKEVEN_API_INPUT_USD_PER_MTOK") as caught:
+        prices_of(_settings(api_model="gpt-4o-mini", **given_))
+    assert "\n" not in str(caught.value)
+
+
+def test_only_a_price_that_was_written_is_zero() -> None:
+    """A server of one's own may cost nothing, because its owner said so."""
+    (price,) = prices_of(_settings(api_input_usd_per_mtok="0", api_output_usd_per_mtok="0"))
+    assert cost_nano(price, Usage(10**6, 0, 10**6)) == 0
+
+
+def test_a_batch_costs_half() -> None:
+    """Each dated price has a counterpart for the batch, named and sourced as such."""
+    old, new = batch_prices(api_prices("o3"), Decimal("0.5"))
+    assert (old.model, old.provider, old.effective_to) == ("o3:batch", "openai", new.effective_from)
+    assert new.input_nano_per_mtok == NANO
+    assert new.source.endswith(", less 50 % (batch)")
+    (uncached,) = batch_prices([_price(10, None, 10)], Decimal("0.333"))
+    assert uncached.cached_input_nano_per_mtok is None
+    assert uncached.source == "test, less 33.3 % (batch)"
+
+
+@given(TOKENS, TOKENS, TOKENS, st.decimals(0, 1, places=4).filter(lambda discount: discount < 1))
+def test_a_batch_price_is_the_exact_share_rounded_half_up(
+    asked: int, cached: int, given_: int, discount: Decimal
+) -> None:
+    """No price is more than half a nano-dollar from the exact share, and none is above the full one."""
+    price = _price(asked, cached, given_)
+    (batch,) = batch_prices([price], discount)
+    for full, less in (
+        (asked, batch.input_nano_per_mtok),
+        (cached, batch.cached_input_nano_per_mtok),
+        (given_, batch.output_nano_per_mtok),
+    ):
+        assert less is not None
+        assert less <= full
+        assert -Decimal("0.5") < less - full * (1 - discount) <= Decimal("0.5")
+
+
+@pytest.mark.parametrize("discount", [Decimal(1), Decimal("-0.1"), Decimal(2)])
+def test_a_discount_that_cannot_be_raises(discount: Decimal) -> None:
+    """A discount of all would make requests free, one below 0 dearer."""
+    with pytest.raises(ValueError, match="0 <= discount < 1"):
+        batch_prices([MINI], discount)

@@ -44,8 +44,8 @@ def test_the_users_folder_is_respected(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_an_unknown_model_is_bad_usage(tmp_path: Path) -> None:
-    """A model that tiktoken does not know has no estimate; nothing is guessed."""
-    with pytest.raises(UsageError, match="no-such-model"):
+    """A model that tiktoken does not know has no estimate; nothing is guessed, and the way out is named."""
+    with pytest.raises(UsageError, match="'no-such-model'; set BREAKEVEN_API_TOKENIZER"):
         encoding("no-such-model", tmp_path)
 
 

@@ -1,7 +1,7 @@
 """Ledger lines and what they refer to, for tests."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -9,10 +9,11 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from db import partitions, reference, runs
+from db.batches import Batch
 from models.catalog import Infrastructure
 from models.economics.pricing import ALWAYS, Price, usd_to_nano
 from models.ids import new_id
-from models.ledger import LedgerLine
+from models.ledger import Closing, LedgerLine
 
 DAY = date(2026, 11, 23)
 AT = datetime(2026, 11, 23, 12, 30, 0, 123456, tzinfo=UTC)
@@ -79,3 +80,59 @@ def line(keys: Keys, record_key: str = "r1", **changes: Any) -> LedgerLine:  # n
         "reuses": None,
     }
     return LedgerLine(**{**fields, **changes})
+
+
+def pending(keys: Keys, record_key: str = "r1", **changes: Any) -> LedgerLine:  # noqa: ANN401 - any field
+    """Build the line of an attempt that is about to be sent to the API, at an upper bound of 1,000 nano-dollars."""
+    fields: dict[str, Any] = {
+        "engine": "openai",
+        "reason": "low_confidence",
+        "outcome": "pending",
+        "model_id": keys.api,
+        "input_tokens": None,
+        "cached_tokens": None,
+        "output_tokens": None,
+        "gpu_ns": None,
+        "cost_nano": 1_000,
+        "price_id": keys.price,
+        "infrastructure_id": None,
+        "counterfactual_input_tokens": None,
+        "counterfactual_output_tokens": None,
+        "counterfactual_nano": None,
+        "answer_hash": None,
+    }
+    return line(keys, record_key, **{**fields, **changes})
+
+
+def closing(line_id: UUID, **changes: Any) -> Closing:  # noqa: ANN401 - any field
+    """Say that an attempt was answered; `changes` are fields."""
+    fields: dict[str, Any] = {
+        "outcome": "ok",
+        "input_tokens": 100,
+        "cached_tokens": 40,
+        "output_tokens": 7,
+        "estimated": False,
+        "cost_nano": 300,
+        "counterfactual_input_tokens": 90,
+        "counterfactual_output_tokens": 6,
+        "counterfactual_nano": 250,
+        "answer_hash": b"answered",
+        "failure": None,
+    }
+    return Closing(line_id, **{**fields, **changes})
+
+
+def batch(keys: Keys, **changes: Any) -> Batch:  # noqa: ANN401 - any field
+    """Build a batch of the run that is about to be uploaded; `changes` are fields."""
+    fields: dict[str, Any] = {
+        "id": new_id(),
+        "run_id": keys.run,
+        "version_id": keys.version,
+        "file_name": "requests.jsonl",
+        "model": "gpt-4o-mini",
+        "requests": 2,
+        "input_tokens": 500,
+        "created_at": AT,
+        "deadline": AT + timedelta(hours=24),
+    }
+    return Batch(**{**fields, **changes})

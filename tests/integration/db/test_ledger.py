@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,14 +12,15 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import ledger
-from db.session import readers
+from db import batches, ledger
+from db.session import readers, sessions
 from models.errors import UsageError
 from models.ids import new_id
-from models.ledger import LedgerLine
-from tests.integration.db.ledger_lines import AT, Keys, line, seed
+from models.ledger import LedgerLine, Outcome
+from tests.integration.db.ledger_lines import AT, Keys, batch, line, pending, seed
 
-BIG = st.none() | st.integers(0, 2**63 - 1)
+KNOWN = st.integers(0, 2**63 - 1)
+BIG = st.none() | KNOWN
 COUNT = st.none() | st.integers(0, 2**31 - 1)
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 
@@ -28,6 +29,8 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 def changes(draw: st.DrawFn) -> dict[str, Any]:
     """Draw field values that the ledger must keep, keys aside."""
     cached, fresh = draw(st.integers(0, 2**30)), draw(st.integers(0, 2**30))
+    outcome = draw(st.sampled_from(get_args(Outcome)))
+    doubtful = outcome in {"pending", "unknown_outcome"}
     return {
         "record_key": draw(WORDS),
         "attempt": draw(st.integers(0, 2**15 - 1)),
@@ -35,13 +38,15 @@ def changes(draw: st.DrawFn) -> dict[str, Any]:
             tzinfo=timezone(timedelta(minutes=draw(st.integers(-720, 720))))
         ),
         "reason": draw(st.none() | WORDS),
-        "outcome": draw(st.sampled_from(["ok", "invalid_output", "failed", "pending", "unknown_outcome"])),
+        "failure": draw(st.none() | WORDS),
+        "outcome": outcome,
+        "engine": "openai" if doubtful else draw(st.sampled_from(["vllm", "openai"])),
         "input_tokens": cached + fresh,
         "cached_tokens": draw(st.sampled_from([None, cached])),
         "output_tokens": draw(COUNT),
         "estimated": draw(st.booleans()),
         "gpu_ns": draw(BIG),
-        "cost_nano": draw(BIG),
+        "cost_nano": draw(KNOWN if doubtful else BIG),
         "counterfactual_input_tokens": draw(COUNT),
         "counterfactual_output_tokens": draw(COUNT),
         "counterfactual_nano": draw(BIG),
@@ -91,6 +96,7 @@ def test_a_line_is_there_once(make_session: sessionmaker[Session], keys: Keys) -
         {"outcome": "perhaps"},
         {"run_id": new_id()},
         {"price_id": 999},
+        {"batch_id": new_id()},
     ],
 )
 def test_impossible_lines_are_refused(
@@ -99,6 +105,33 @@ def test_impossible_lines_are_refused(
     """Negative costs, costs without a rate and keys of nothing cannot be stored."""
     with pytest.raises(IntegrityError), make_session.begin() as session:
         ledger.insert_lines(session, [line(keys, **wrong)])
+
+
+@pytest.mark.parametrize("outcome", ["pending", "unknown_outcome"])
+@pytest.mark.parametrize("wrong", [{"engine": "vllm"}, {"cost_nano": None}])
+def test_only_an_api_leaves_doubt_and_never_about_the_most_it_can_cost(
+    make_session: sessionmaker[Session], keys: Keys, outcome: str, wrong: dict[str, Any]
+) -> None:
+    """A local attempt is never pending or of unknown outcome, and no such attempt is without an upper bound."""
+    with (
+        pytest.raises(IntegrityError, match="ck_ledger_lines_upper_bound"),
+        make_session.begin() as session,
+    ):
+        ledger.insert_lines(session, [pending(keys, outcome=outcome, **wrong)])
+    with make_session.begin() as session:
+        ledger.insert_lines(session, [pending(keys, outcome=outcome)])
+
+
+def test_a_line_names_its_batch_and_failure(make_session: sessionmaker[Session], keys: Keys) -> None:
+    """Both come back from the database, and in what is listed."""
+    of = batch(keys)
+    with make_session.begin() as session:
+        batches.record_intent(session, of)
+        ledger.insert_lines(session, [pending(keys, batch_id=of.id, failure="http_429")])
+        (kept,) = ledger.read_lines(session, keys.run)
+        (shown,) = ledger.lines(session)
+    assert (kept.batch_id, kept.failure) == (of.id, "http_429")
+    assert (shown["batch_id"], shown["failure"]) == (of.id, "http_429")
 
 
 def test_naive_times_are_refused(make_session: sessionmaker[Session], keys: Keys) -> None:
@@ -128,7 +161,6 @@ def _mixed(keys: Keys) -> list[LedgerLine]:
         input_tokens=None,
         cached_tokens=None,
         output_tokens=None,
-        outcome="pending",
         at=datetime(2026, 12, 1, 0, 0, tzinfo=UTC),
     )
     again = line(
@@ -226,6 +258,38 @@ def test_summary_by_route_day_and_month(engine: Engine) -> None:
         ("2026-11", "vllm"),
         ("2026-12", "openai"),
     ]
+
+
+def test_a_route_says_what_became_of_a_record(engine: Engine, keys: Keys) -> None:
+    """An escalated record shows its reason on both attempts, and a route can be filtered by."""
+    escalated = line(keys, "a", outcome="escalated", reason="low_confidence")
+    served = pending(keys, "a", attempt=2, outcome="ok", cost_nano=5)
+    at_once = pending(keys, "b", requested="openai", reason=None, outcome="ok", cost_nano=6)
+    with sessions(engine).begin() as session:
+        ledger.insert_lines(session, [escalated, served, at_once, line(keys, "c")])
+    with readers(engine)() as session:
+        routes = {row["route"]: row["cost_usd"] for row in ledger.summary(session, ["route"])}
+        assert routes == {
+            "openai": Decimal("6E-9"),
+            "vllm": Decimal("279E-9"),
+            "vllm:low_confidence": Decimal("279E-9"),
+            "vllm>openai:low_confidence": Decimal("5E-9"),
+        }
+        for route, cost in routes.items():
+            (row,) = ledger.summary(session, [], route=str(route))
+            assert (row["attempts"], row["cost_usd"]) == (1, cost)
+            assert [one["route"] for one in ledger.lines(session, route=str(route))] == [route]
+
+
+def test_pending_lines_count_with_their_upper_bound(engine: Engine, keys: Keys) -> None:
+    """What is in flight shows in sums as the most it can cost; its tokens are not known yet."""
+    with sessions(engine).begin() as session:
+        ledger.insert_lines(session, [line(keys, "a"), pending(keys, "a", attempt=2)])
+        total = ledger.totals(session, keys.run)
+    assert (total.attempts, total.records, total.input_tokens, total.cost_nano) == (2, 1, 100, 1_279)
+    with readers(engine)() as session:
+        (row,) = ledger.summary(session, ["engine"], outcome="pending")
+    assert (row["engine"], row["cost_usd"], row["input_tokens"]) == ("openai", Decimal("1E-6"), None)
 
 
 def test_filters_restrict(engine: Engine, mixed: Keys) -> None:

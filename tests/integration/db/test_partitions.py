@@ -1,5 +1,7 @@
 """One open and one published version of a partition at a time."""
 
+from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -7,11 +9,11 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import partitions
+from db import batches, partitions, runs
 from db.tables import PartitionVersionRow
 from models.errors import UsageError
 from models.ids import new_id
-from tests.integration.db.ledger_lines import DAY
+from tests.integration.db.ledger_lines import DAY, batch, seed
 
 Sessions = sessionmaker[Session]
 
@@ -104,3 +106,49 @@ def test_the_database_refuses_a_second_one(make_session: Sessions, state: str) -
         session.execute(insert(PartitionVersionRow).values(id=new_id(), version=1, **values))
     with pytest.raises(IntegrityError), make_session.begin() as session:
         session.execute(insert(PartitionVersionRow).values(id=new_id(), version=2, **values))
+
+
+def test_an_input_is_read_to_its_end(make_session: Sessions) -> None:
+    """That is noted once, for this version only."""
+    version = _open(make_session)
+    assert version.input_read is False
+    with make_session.begin() as session:
+        for _ in range(2):
+            partitions.set_input_read(session, version.id)
+    assert _open(make_session) == replace(version, input_read=True)
+    assert _open(make_session, "g").input_read is False
+
+
+def test_versions_that_wait_are_found(make_session: Sessions) -> None:
+    """The open ones whose newest run waits; not those that are published or that a later run works on."""
+    days = [DAY + timedelta(days=n) for n in range(5)]
+    with make_session.begin() as session:
+        waits, again, running, done, published = (seed(session, partition=day) for day in days)
+        for keys in (again, waits, running, done, published):
+            runs.wait(session, keys.run, {"budget": 1})
+        later = seed(session, partition=days[1])
+        runs.wait(session, later.run, {"api_unavailable": 1})
+        seed(session, partition=days[2])
+        runs.finish(session, done.run, "completed")
+        partitions.publish(session, published.version, "p", 1, 0)
+        partitions.set_input_read(session, again.version)
+        assert partitions.waiting(session) == [
+            partitions.Waiting("sentiment", days[0], waits.version, False, waits.run, "waiting"),
+            partitions.Waiting("sentiment", days[1], again.version, True, later.run, "waiting"),
+        ]
+
+
+def test_a_version_with_a_live_batch_is_found_whatever_became_of_its_run(make_session: Sessions) -> None:
+    """A collector that died, or a run that died after it had submitted, leaves nothing behind for ever."""
+    with make_session.begin() as session:
+        keys = seed(session)
+        seed(session, "enrichment")
+        of = batch(keys)
+        batches.record_intent(session, of)
+        (found,) = partitions.waiting(session)
+        assert (found.run_id, found.run_state) == (keys.run, "running")
+        runs.finish(session, keys.run, "interrupted")
+        (found,) = partitions.waiting(session)
+        assert (found.version_id, found.run_state) == (keys.version, "interrupted")
+        batches.close(session, of.id, "collected")
+        assert partitions.waiting(session) == []

@@ -12,7 +12,7 @@ from db import parts, runs
 from models.economics.gpu_time import GpuTime
 from models.errors import UsageError
 from models.ids import new_id
-from tests.integration.db.ledger_lines import Keys, seed
+from tests.integration.db.ledger_lines import DAY, Keys, seed
 
 Sessions = sessionmaker[Session]
 
@@ -148,3 +148,71 @@ def test_parts_are_of_one_version(make_session: Sessions, keys: Keys) -> None:
         parts.register(session, second)
         parts.register(session, _part(other))
         assert parts.registered(session, keys.version) == [first, second]
+
+
+def test_a_run_waits_and_is_taken_up_again(make_session: Sessions, keys: Keys) -> None:
+    """It ends for now with what waits; waiting again replaces the counts; when it is completed nothing waits."""
+    with make_session.begin() as session:
+        runs.wait(session, keys.run, {"batch": 5, "budget": 2})
+        runs.wait(session, keys.run, {"batch": 4})
+        assert runs.waiting_counts(session, keys.run) == {"batch": 4}
+    (row,) = _rows(make_session, state="waiting")
+    assert (row["waiting"], row["ended_at"] is None) == (4, False)
+    with make_session.begin() as session:
+        runs.resume(session, keys.run)
+        runs.resume(session, keys.run)
+    (row,) = _rows(make_session)
+    assert (row["state"], row["ended_at"], row["waiting"]) == ("running", None, 4)
+    with make_session.begin() as session:
+        runs.finish(session, keys.run, "completed")
+        assert runs.waiting_counts(session, keys.run) == {}
+        with pytest.raises(UsageError, match="is completed"):
+            runs.resume(session, keys.run)
+    assert _rows(make_session)[0]["waiting"] == 0
+
+
+@pytest.mark.parametrize("state", ["failed", "interrupted"])
+def test_a_run_that_died_can_be_taken_up_again(make_session: Sessions, keys: Keys, state: str) -> None:
+    """Its batch may still bring answers; its error and what it waited for are kept until then."""
+    with make_session.begin() as session:
+        runs.wait(session, keys.run, {"batch": 5})
+        runs.resume(session, keys.run)
+        runs.finish(session, keys.run, state, "out of memory")  # type: ignore[arg-type]
+    assert [(row["waiting"], row["error"]) for row in _rows(make_session)] == [(5, "out of memory")]
+    with make_session.begin() as session:
+        runs.resume(session, keys.run)
+    assert [(row["state"], row["error"]) for row in _rows(make_session)] == [("running", None)]
+
+
+def test_a_new_run_leaves_a_waiting_one(make_session: Sessions, keys: Keys) -> None:
+    """Only a run that never ended was interrupted."""
+    with make_session.begin() as session:
+        runs.wait(session, keys.run, {})
+        assert runs.waiting_counts(session, keys.run) == {}
+        seed(session)
+    assert [row["state"] for row in _rows(make_session)] == ["running", "waiting"]
+
+
+def test_what_a_run_goes_on_with(make_session: Sessions, keys: Keys) -> None:
+    """The keys that its lines refer to, its partition and its state are found by its key."""
+    with make_session.begin() as session:
+        assert runs.run_keys(session, keys.run) == runs.RunKeys(
+            keys.version, "sentiment", DAY, "running", keys.local, keys.prompt, keys.machine
+        )
+        with pytest.raises(UsageError, match="knows no run"):
+            runs.run_keys(session, new_id())
+        with pytest.raises(UsageError, match="knows no run"):
+            runs.resume(session, new_id())
+        with pytest.raises(UsageError, match="knows no run"):
+            runs.wait(session, new_id(), {})
+
+
+def test_a_run_costs_what_its_gpu_and_its_api_cost(make_session: Sessions, keys: Keys) -> None:
+    """Both are shown, and their sum; escalated records are counted."""
+    more = runs.Increments(gpu_cost_nano=7, api_cost_nano=11, escalated=2)
+    with make_session.begin() as session:
+        for _ in range(2):
+            runs.add(session, keys.run, GpuTime(), more)
+    (row,) = _rows(make_session)
+    assert (row["api_cost_usd"], row["cost_usd"]) == (Decimal("22E-9"), Decimal("36E-9"))
+    assert (row["escalated"], row["waiting"]) == (4, 0)

@@ -35,7 +35,7 @@ class Counting:
 
     def stream(
         self,
-        requests: Iterable[Request],
+        requests: Iterable[Request | None],
         *,
         answers: AnswerIndex | None = None,
         stop: Callable[[], bool] = lambda: False,

@@ -20,7 +20,7 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.states import Cancelling
 from pydantic import BaseModel
 
-from flows.deploy import AUTOMATION, POOL, silent_run_automation
+from flows.deploy import API_POOL, AUTOMATION, POOL, POOLS, silent_run_automation
 
 PROJECT = Path(__file__).resolve().parents[3]
 RUN_SECONDS = 400.0
@@ -45,7 +45,7 @@ def what_stands(api: SyncPrefectClient) -> dict[str, Any]:
     """Read all that a deploy is about, ids included."""
     deployments = sorted(api.read_deployments(), key=lambda one: one.name)
     everything: dict[str, Sequence[BaseModel]] = {
-        "pool": [api.read_work_pool(POOL)],
+        "pools": [api.read_work_pool(name) for name in POOLS],
         "deployments": deployments,
         "automations": api.read_automations(),
     }
@@ -90,21 +90,23 @@ def test_a_second_deploy_changes_nothing(deployed: dict[str, str], api: SyncPref
 
 @pytest.mark.usefixtures("deployed")
 def test_what_prefect_yaml_says_stands(api: SyncPrefectClient) -> None:
-    """One slot on the GPU, the night scheduled, the single workloads ready but inactive."""
-    pool = api.read_work_pool(POOL)
-    assert (pool.type, pool.concurrency_limit) == ("process", 1)
+    """One slot on the GPU, the night and the collecting scheduled, the single workloads ready but inactive."""
+    for name in POOLS:
+        pool = api.read_work_pool(name)
+        assert (pool.type, pool.concurrency_limit) == ("process", 1)
     schedules = {one.name: one.schedules for one in api.read_deployments()}
     assert {name: [schedule.active for schedule in there] for name, there in schedules.items()} == {
         "nightly": [True],
         "enrichment": [False],
         "sentiment": [False],
         "classification": [False],
+        "collect_batches": [True],
     }
     for (schedule,) in schedules.values():
         assert isinstance(schedule.schedule, CronSchedule)
         assert schedule.schedule.timezone == "UTC"
     for one in api.read_deployments():
-        assert one.work_pool_name == POOL
+        assert one.work_pool_name == (API_POOL if one.name == "collect_batches" else POOL)
         assert int(one.job_variables["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) >= 30
         assert str(PROJECT) not in one.model_dump_json()
     assert [one.name for one in api.read_automations()] == [AUTOMATION]
@@ -120,7 +122,7 @@ def test_deploy_sets_right_what_was_changed(deployed: dict[str, str], api: SyncP
     api.create_automation(edited)
     assert make_deploy(deployed).returncode == 0
     after = what_stands(api)
-    assert (after["pool"], after["deployments"]) == (before["pool"], before["deployments"])
+    assert (after["pools"], after["deployments"]) == (before["pools"], before["deployments"])
     (restored,) = api.read_automations()
     assert restored.enabled
 

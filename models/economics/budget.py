@@ -1,0 +1,112 @@
+"""Caps on what goes to the API: whether the upper bound of what is about to be sent still fits (pure).
+
+Caps hold for one run, one UTC day and one UTC month, of one workload and of all together, and every one of
+them must hold. What was spent counts closed attempts at their cost, and attempts in flight or with an
+unknown outcome at their upper bound: a cap is never exceeded, only at times not used up.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from models.economics.pricing import NANO, usd_to_nano
+from models.settings import Caps
+
+Scope = Literal["run", "day", "month"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """The most that may be spent in a scope, by `workload` (None: by all), and what was; nano-dollars."""
+
+    scope: Scope
+    workload: str | None
+    limit_nano: int
+    spent_nano: int = 0
+
+    @property
+    def name(self) -> str:
+        """Such as `day cap of $5.00 for sentiment`: what a deferred record is told."""
+        dollars, rest = divmod(self.limit_nano, NANO)
+        cents = f"{rest:09}".rstrip("0").ljust(2, "0")
+        return f"{self.scope} cap of ${dollars}.{cents} for {self.workload or 'all workloads'}"
+
+    def admits(self, nano: int) -> bool:
+        """Whether `nano` more fits. A cap of 0 admits nothing, not even what is free."""
+        return self.limit_nano > 0 and self.spent_nano + nano <= self.limit_nano
+
+
+class Spent(Protocol):
+    """What was spent on APIs in a UTC day and its month, by one workload and by all; nano-dollars."""
+
+    @property
+    def workload_day(self) -> int:
+        """By the workload, on the day."""
+
+    @property
+    def workload_month(self) -> int:
+        """By the workload, in the month."""
+
+    @property
+    def total_day(self) -> int:
+        """By all workloads, on the day."""
+
+    @property
+    def total_month(self) -> int:
+        """By all workloads, in the month."""
+
+
+def admit(amounts: Sequence[int], caps: Sequence[Cap]) -> list[str | None]:
+    """Decide in order which upper bounds (nano-dollars) fit under every cap, beside those admitted before them.
+
+    Returns None for an amount that is admitted, else the name of the first cap that stands against it. Each
+    amount is judged by itself: one that does not fit takes nothing, so a smaller one after it still may.
+
+    Raises `ValueError` for a negative amount.
+    """
+    if min(amounts, default=0) < 0:
+        msg = f"an upper bound cannot be negative: {min(amounts)}"
+        raise ValueError(msg)
+    taken = 0
+    verdicts: list[str | None] = []
+    for amount in amounts:
+        against = next((cap.name for cap in caps if not cap.admits(taken + amount)), None)
+        verdicts.append(against)
+        taken += amount if against is None else 0
+    return verdicts
+
+
+class Budget:
+    """The caps that hold for the runs of one workload: its own, and those of all workloads together.
+
+    Raises `UsageError` for an amount finer than a nano-dollar.
+    """
+
+    def __init__(self, workload: str, own: Caps, total: Caps) -> None:
+        self._limits = (*_limits(workload, own), *_limits(None, total))
+
+    @property
+    def capped(self) -> bool:
+        """Whether there is any cap; if not, nobody needs to know what was spent."""
+        return bool(self._limits)
+
+    def caps(self, spent: Spent, run_nano: int) -> list[Cap]:
+        """Return the caps with what was spent so far: `run_nano` in this run, `spent` in the day and month."""
+        own = {"run": run_nano, "day": spent.workload_day, "month": spent.workload_month}
+        total = {"run": run_nano, "day": spent.total_day, "month": spent.total_month}
+        return [
+            replace(cap, spent_nano=(total if cap.workload is None else own)[cap.scope])
+            for cap in self._limits
+        ]
+
+    admit = staticmethod(admit)
+
+
+def _limits(workload: str | None, caps: Caps) -> list[Cap]:
+    amounts: list[tuple[Scope, Decimal | None]] = [
+        ("run", caps.run_usd),
+        ("day", caps.day_usd),
+        ("month", caps.month_usd),
+    ]
+    return [Cap(scope, workload, usd_to_nano(usd)) for scope, usd in amounts if usd is not None]

@@ -1,0 +1,145 @@
+"""Batches are written down before anything is uploaded: the request file, then its lines, under the budget."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from db import attempts, batches, leases, spend
+from models.accounting import ApiKeys, pending_line
+from models.economics.budget import Budget, Cap
+from models.economics.upper_bound import upper_bound_nano
+from models.engines.api import ApiRequest, OpenAttempt
+from models.engines.base import Completion
+from models.engines.batch_files import BatchFile, BatchLimits, write_batches
+from models.engines.chat_wire import request_body, schema_text
+from models.ledger import LedgerLine
+from tasks.api_requests import api_request
+from tasks.database import with_patience
+from tasks.plan import ApiPlan, Plan
+from tasks.waiting import Waiting
+
+TAKEN_AT_ONCE = 500
+IN_BATCH = "batch"
+"""State of a record whose answer a batch will bring."""
+
+
+class BatchWriter:
+    """Puts queued records into request files, and each file with its pending lines into the ledger.
+
+    A file is on disk before its batch is in the ledger; one without a batch is removed by the next run.
+    """
+
+    def __init__(self, plan: Plan, api: ApiPlan, keys: ApiKeys, waiting: Waiting) -> None:
+        self._plan = plan
+        self._api = api
+        self._keys = keys
+        self._waiting = waiting
+        self._lines: dict[UUID, LedgerLine] = {}
+        settings = plan.settings
+        self._budget = Budget(
+            plan.workload.name, settings.workload(plan.workload.name).budget, settings.budget
+        )
+
+    def write(self) -> Iterator[Completion]:
+        """Write down everything that is queued; yield what no file can hold, rejected.
+
+        A record for which the budget has no room becomes `budget`, the others `batch`.
+        """
+        settings, options = self._plan.settings, self._api.options
+        limits = BatchLimits(
+            settings.batch_max_requests, settings.batch_max_bytes, settings.batch_enqueued_tokens
+        )
+        for made in write_batches(
+            self._requests(),
+            self._plan.folder,
+            limits,
+            body=lambda request: request_body(request, options, options.structured_output),
+            tokens=lambda request: self._plan.counter.input_tokens(request.messages),
+        ):
+            if isinstance(made, Completion):
+                self._lines.pop(made.request.id)
+                yield made
+            else:
+                self._record(made)
+
+    def _requests(self) -> Iterator[ApiRequest]:
+        """Render what is queued, as far as the caps leave room for the most that it can cost."""
+        left = self._left()
+        while some := self._waiting.take(TAKEN_AT_ONCE):
+            for escalated in some:
+                request = api_request(self._plan, self._api, escalated)
+                line = self._line(request)
+                cost = line.cost_nano or 0
+                if left is not None and cost > left:
+                    self._waiting.set_state(escalated.record.key, "budget")
+                    continue
+                left = None if left is None else left - cost
+                self._lines[request.id] = line
+                yield request
+
+    def _line(self, request: ApiRequest) -> LedgerLine:
+        schema = schema_text(request.output)
+        bound = upper_bound_nano(self._keys.price, request.messages, schema, request.max_tokens)
+        attempt = OpenAttempt(request.id, request, request.attempt, datetime.now(UTC))
+        return pending_line(attempt, self._plan.keys, self._keys, reason=request.reason, upper_bound=bound)
+
+    def _left(self) -> int | None:
+        """Return what the tightest cap leaves, nano-dollars; None where there is no cap."""
+        if not self._budget.capped:
+            return None
+        with self._plan.sessions() as session:
+            return max(0, min(cap.limit_nano - cap.spent_nano for cap in self._caps(session)))
+
+    def _caps(self, session: Session) -> list[Cap]:
+        spent = spend.spent(session, self._plan.workload.name, datetime.now(UTC).date())
+        return self._budget.caps(spent, spend.of_run(session, self._plan.keys.run_id))
+
+    def _record(self, file: BatchFile) -> None:
+        """Write the batch and its pending lines down, unless another run used up the budget meanwhile."""
+        lines = [replace(self._lines.pop(id_), batch_id=file.batch_id) for id_ in file.ids]
+        if self._committed(self._batch(file), lines):
+            state = IN_BATCH
+        else:
+            state = "budget"
+            file.path.unlink(missing_ok=True)
+        for line in lines:
+            self._waiting.set_state(line.record_key, state)
+
+    def _batch(self, file: BatchFile) -> batches.Batch:
+        plan, now = self._plan, datetime.now(UTC)
+        return batches.Batch(
+            file.batch_id,
+            plan.keys.run_id,
+            plan.version_id,
+            file.path.name,
+            plan.settings.api_model,
+            file.requests,
+            file.tokens,
+            now,
+            now + timedelta(hours=plan.settings.batch_deadline_hours),
+        )
+
+    def _committed(self, batch: batches.Batch, lines: Sequence[LedgerLine]) -> bool:
+        plan, settings = self._plan, self._plan.settings
+
+        def write() -> bool:
+            with plan.sessions.begin() as session:
+                leases.renew(session, plan.lease, settings.lease_seconds)
+                if attempts.is_written(session, lines[0].id):
+                    return True  # the connection broke after the commit had taken place
+                if not self._admitted(session, sum(line.cost_nano or 0 for line in lines)):
+                    return False
+                batches.record_intent(session, batch)
+                attempts.open_attempts(session, plan.workload.name, lines)
+            return True
+
+        return with_patience(settings.database_patience_seconds, write)
+
+    def _admitted(self, session: Session, nano: int) -> bool:
+        if not self._budget.capped:
+            return True
+        spend.lock(session)
+        return self._budget.admit([nano], self._caps(session)) == [None]

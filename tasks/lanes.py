@@ -1,0 +1,78 @@
+"""What a run's stream is made of: its committer, and the way to the API that its settings ask for."""
+
+from collections.abc import Callable
+
+from models.accounting import ApiKeys
+from models.economics.budget import Budget
+from models.economics.gpu_time import GpuTime
+from models.engines.api_options import ApiOptions
+from models.engines.rate_limits import Limits
+from models.errors import UsageError
+from tasks.api_lane import Lane, NoLane, SyncLane
+from tasks.batch_lane import BatchLane
+from tasks.commit import CommitTarget, Committer
+from tasks.journal import LedgerJournal, Terms
+from tasks.plan import Plan
+from tasks.scratch import Scratch
+from tasks.settle import Settler
+
+
+def target_of(plan: Plan) -> CommitTarget:
+    """Say where the commits of a run go."""
+    settings = plan.settings
+    return CommitTarget(
+        plan.sessions,
+        plan.lease,
+        settings.lease_seconds,
+        plan.version_id,
+        plan.keys.run_id,
+        plan.folder,
+        plan.workload.output,
+        settings.database_patience_seconds,
+    )
+
+
+def make_committer(plan: Plan, lap: Callable[[], GpuTime]) -> Committer:
+    """Make the committer of a run; `lap` gives the local engine's time since it was last asked."""
+    return Committer(
+        target_of(plan),
+        plan.keys,
+        plan.counter,
+        lap=lap,
+        records=plan.settings.commit_records,
+        seconds=plan.settings.commit_seconds,
+    )
+
+
+def make_journal(plan: Plan, terms: Terms) -> LedgerJournal:
+    """Make the journal of a run's attempts, under the caps of its workload and of all together."""
+    settings, name = plan.settings, plan.workload.name
+    budget = Budget(name, settings.workload(name).budget, settings.budget)
+    return LedgerJournal(target_of(plan), plan.keys, name, budget, terms)
+
+
+def priced(keys: ApiKeys | None) -> ApiKeys:
+    """Return the keys that a run with an API has."""
+    if keys is None:
+        msg = "the run was opened without an API"
+        raise UsageError(msg)
+    return keys
+
+
+def make_lane(
+    plan: Plan,
+    scratch: Scratch,
+    committer: Committer,
+    settler: Settler,
+    limits: Callable[[ApiOptions], Limits],
+    stop: Callable[[], bool],
+) -> Lane:
+    """Make the way to the API: none, one that asks at once, or one that gathers batches."""
+    if plan.api is None:
+        return NoLane()
+    if plan.api.mode == "batch":
+        return BatchLane(plan, plan.api, priced(plan.keys.api_batch), scratch, committer, settler, stop=stop)
+    journal = make_journal(plan, Terms(priced(plan.keys.api)))
+    return SyncLane(
+        plan, plan.api, scratch, committer, settler, journal, limits=limits(plan.api.options), stop=stop
+    )

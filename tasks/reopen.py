@@ -1,0 +1,106 @@
+"""Opening a run again that only takes up what waits: no input is read, no model is loaded."""
+
+from datetime import date
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from sqlalchemy.orm import Session, sessionmaker
+
+from db import attempts, leases, partitions, reference, runs
+from db.session import make_engine, migrate, sessions
+from models import workloads
+from models.accounting import LineKeys
+from models.economics.pricing import prices_of
+from models.engines.vllm_options import model_name
+from models.errors import UsageError
+from models.settings import Settings
+from models.tokens import ChatTokenCounter, encoding
+from models.workloads.base import Workload
+from tasks.database import database_errors
+from tasks.plan import ApiPlan, Plan, api_plan, check_writable, give_back, priced_today, take_lease, with_api
+
+
+@task(name="reopen", cache_policy=NO_CACHE)
+def reopen(name: str, partition: date, settings: Settings) -> Plan | None:
+    """Take the partition's lease and go on with the newest run of its open version.
+
+    Returns None where nothing waits any more. Raises `UsageError` where the API is off or the prompt has
+    changed since, `PartitionLocked`, `DatabaseUnavailable`.
+    """
+    workload = workloads.build(name, settings)
+    api = api_plan(workload, settings)
+    if api is None:
+        msg = f"records of {name} {partition} wait for the API, which is off: set BREAKEVEN_API_MODE"
+        raise UsageError(msg)
+    check_writable(settings.output_dir)
+    database = make_engine(settings.database_url.get_secret_value())
+    plan: Plan | None = None
+    try:
+        with database_errors():
+            migrate(database)
+            plan = _open(workload, partition, settings, api, sessions(database))
+    finally:
+        if plan is None:
+            database.dispose()
+    return plan
+
+
+def _open(
+    workload: Workload, partition: date, settings: Settings, api: ApiPlan, make_session: sessionmaker[Session]
+) -> Plan | None:
+    lease = take_lease(make_session, workload.name, partition, settings)
+    try:
+        with make_session.begin() as session:
+            found = next(
+                (
+                    one
+                    for one in partitions.waiting(session)
+                    if (one.workload, one.partition) == (workload.name, partition)
+                ),
+                None,
+            )
+            if found is None:
+                leases.release(session, lease)
+                return None
+            attempts.settle_unknown(session, workload.name, partition)
+            keys = _keys(session, found, workload, settings, api)
+            runs.resume(session, found.run_id)
+    except BaseException:
+        give_back(make_session, lease)
+        raise
+    folder = settings.output_dir / ".parts" / workload.name / str(partition) / str(found.version_id)
+    counter = ChatTokenCounter(encoding(settings.api_tokenizer or settings.api_model, settings.cache_dir))
+    return Plan(
+        settings,
+        workload,
+        partition,
+        None,
+        None,
+        make_session,
+        lease,
+        found.version_id,
+        keys,
+        counter,
+        folder,
+        settings.output_dir / workload.name / f"date={partition}",
+        model_name(settings),
+        api,
+        workload.routing,
+        input_read=found.input_read,
+    )
+
+
+def _keys(
+    session: Session, found: partitions.Waiting, workload: Workload, settings: Settings, api: ApiPlan
+) -> LineKeys:
+    known = runs.run_keys(session, found.run_id)
+    prompt = reference.prompt_id(session, workload.name, workload.prompt_version, workload.fingerprint)
+    if prompt != known.prompt_id:
+        msg = (
+            f"the prompt of {workload.name} has changed since {found.partition} was run: run it again, or go "
+            "back to the settings of that run"
+        )
+        raise UsageError(msg)
+    price_id, price = priced_today(session, prices_of(settings))
+    keys = LineKeys(found.run_id, prompt, known.model_id, known.infrastructure_id or 0, 0, price_id, price)
+    return with_api(session, keys, settings, api)

@@ -1,0 +1,139 @@
+"""What the Batch API server of the tests answers: by the prompt alone, failures included.
+
+A prompt asks for a failure with a mark: `[[status 500]]`, `[[status 400 context_length_exceeded]]`,
+`[[error request_timeout]]` (a line with an error and no response), `[[missing]]` (no line at all),
+`[[garbled]]` (half a line), `[[twice]]`, `[[stranger]]` (a line of an unknown custom_id beside it). With
+`[[once …]]` it fails the first time the prompt is seen and is answered after that.
+"""
+
+import json
+import re
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+Json = dict[str, Any]
+
+_MARK = re.compile(r"\[\[(once )?(status|error|missing|garbled|twice|stranger)(?: (\w+))?(?: (\w+))?\]\]")
+
+
+@dataclass
+class Answers:
+    """Answers requests. `asked` counts how often each prompt (its last message) was answered."""
+
+    asked: Counter[str] = field(default_factory=Counter)
+
+    def mark(self, body: Json) -> tuple[str, str, str]:
+        """Count a prompt; return what its mark asks for (kind, argument, argument), else empty texts."""
+        text = prompt(body)
+        self.asked[text] += 1
+        found = _MARK.search(text)
+        if found is None or (found[1] and self.asked[text] > 1):
+            return "", "", ""
+        return found[2], found[3] or "", found[4] or ""
+
+    def reply(self, body: Json) -> tuple[int, Json]:
+        """Answer a request of the synchronous API: HTTP status and body."""
+        kind, argument, code = self.mark(body)
+        if kind == "status":
+            return int(argument), error_body(code or None)
+        return 200, completion(body)
+
+    def lines(self, custom_id: str, body: Json) -> tuple[list[bytes], list[bytes], bool]:
+        """Return the lines of output file and error file for one request, and whether it was answered."""
+        kind, argument, code = self.mark(body)
+        if kind == "status":
+            return [], [response_line(custom_id, int(argument), error_body(code or None))], False
+        if kind == "error":
+            return [], [error_line(custom_id, argument)], False
+        line = response_line(custom_id, 200, completion(body))
+        output = {
+            "missing": [],
+            "garbled": [line[: len(line) // 2]],
+            "twice": [line, line],
+            "stranger": [line, response_line(uuid4().hex, 200, completion(body))],
+        }
+        return output.get(kind, [line]), [], True
+
+
+def prompt(body: Json) -> str:
+    """Return the text of the last message, which holds the record."""
+    return str(body["messages"][-1]["content"])
+
+
+def input_tokens(body: Json) -> int:
+    """Count words as tokens, and a few for each message's frame."""
+    return sum(4 + len(str(message["content"]).split()) for message in body["messages"])
+
+
+def completion(body: Json) -> Json:
+    """Answer with what the schema of the request asks for, chosen by the prompt; `ok` without a schema."""
+    number = zlib.crc32(prompt(body).encode())
+    schema = body.get("response_format", {}).get("json_schema", {}).get("schema")
+    text = "ok" if schema is None else json.dumps(instance(schema, number, schema.get("$defs", {})))
+    given, made = input_tokens(body), max(len(text.split()), 1)
+    return {
+        "id": f"chatcmpl-{uuid4().hex}",
+        "object": "chat.completion",
+        "created": 0,
+        "model": body["model"],
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": text, "refusal": None},
+                "finish_reason": "stop",
+                "logprobs": None,
+            }
+        ],
+        "usage": {
+            "prompt_tokens": given,
+            "completion_tokens": made,
+            "total_tokens": given + made,
+            "prompt_tokens_details": {"cached_tokens": 0},
+        },
+    }
+
+
+def instance(schema: Json, number: int, definitions: Json) -> Any:  # noqa: ANN401  any JSON value
+    """Make a value that satisfies a JSON schema of the kinds that strict mode takes."""
+    if "$ref" in schema:
+        return instance(definitions[schema["$ref"].rpartition("/")[2]], number, definitions)
+    if variants := schema.get("anyOf"):
+        return instance(variants[0], number, definitions)
+    if values := schema.get("enum", [schema["const"]] if "const" in schema else []):
+        return values[number % len(values)]
+    if schema["type"] == "object":
+        return {name: instance(part, number, definitions) for name, part in schema["properties"].items()}
+    if schema["type"] == "array":
+        return [instance(schema["items"], number + n, definitions) for n in range(schema.get("minItems", 1))]
+    plain: Json = {
+        "string": f"word{number % 1000}",
+        "integer": 1,
+        "number": 0.5,
+        "boolean": True,
+        "null": None,
+    }
+    return schema.get("minimum", plain[schema["type"]])
+
+
+def error_body(code: str | None, message: str = "injected by the test", param: str | None = None) -> Json:
+    """Return the body of an error reply."""
+    return {"error": {"message": message, "type": "invalid_request_error", "param": param, "code": code}}
+
+
+def response_line(custom_id: str, status: int, body: Json) -> bytes:
+    """Return a line with a response."""
+    response = {"status_code": status, "request_id": uuid4().hex, "body": body}
+    return _line(custom_id, response, None)
+
+
+def error_line(custom_id: str, code: str) -> bytes:
+    """Return a line of a request that got no response."""
+    return _line(custom_id, None, {"code": code, "message": f"the request ended as {code}"})
+
+
+def _line(custom_id: str, response: Json | None, error: Json | None) -> bytes:
+    entry = {"id": f"batch_req_{uuid4().hex}", "custom_id": custom_id, "response": response, "error": error}
+    return json.dumps(entry).encode()

@@ -1,0 +1,167 @@
+"""The replies of the misbehaving API: valid answers made from the request, and every way to spoil one."""
+
+import json
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from hashlib import blake2b
+from time import time
+from typing import Any
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Spoilt:
+    """A reply to be written. `status` None: no reply at all. `usage` is what the server bills for it."""
+
+    status: int | None
+    payload: bytes = b""
+    usage: Json | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def text_hash(text: str) -> str:
+    """Return the hash under which a record's text is logged."""
+    return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def record_text(body: Json) -> str:
+    """Return the text of the last message, which holds the record."""
+    return str(body["messages"][-1]["content"])
+
+
+def reply_to(body: Json, kind: str, argument: str) -> Spoilt:
+    """Make the reply for a fault. The words are listed in `tests.faulty_api`."""
+    if kind.isdigit():
+        return _status(int(kind), argument)
+    if (made := _ERRORS.get(kind)) is not None:
+        return _error(*made)
+    if kind == "no_format" and body.get("response_format", {}).get("type") == argument:
+        return _error(400, None, "response_format", "BadRequestError")
+    if kind == "no_field" and argument in body:
+        return _error(400, "unsupported_value", argument)
+    chat = completion(body)
+    usage: Json = chat["usage"]
+    if kind in {"hang", "close"}:
+        return Spoilt(None, usage=usage)
+    if (spoil := _BODIES.get(kind)) is not None:
+        spoil(chat)
+    payload = json.dumps(chat).encode()
+    if (broken := _BYTES.get(kind)) is not None:
+        payload = broken(payload)
+    return Spoilt(200, payload, usage)
+
+
+def completion(body: Json) -> Json:
+    """Make a valid chat completion for a request, with usage that depends on its words."""
+    content = answer(body)
+    words = sum(len(str(message["content"]).split()) for message in body["messages"])
+    made = len(content) // 4 + 1
+    return {
+        "id": f"chatcmpl-{zlib.crc32(record_text(body).encode()):08x}",
+        "object": "chat.completion",
+        "model": body["model"],
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": content, "refusal": None},
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {
+            "prompt_tokens": words,
+            "completion_tokens": made,
+            "total_tokens": words + made,
+            "prompt_tokens_details": {"cached_tokens": min(words, 8)},
+        },
+    }
+
+
+def answer(body: Json) -> str:
+    """Answer in the shape that is asked for, by response_format or in the system message."""
+    number = zlib.crc32(record_text(body).encode())
+    form = body.get("response_format", {"type": "none"})
+    if form["type"] == "json_schema":
+        schema: Json = form["json_schema"]["schema"]
+        return json.dumps(example(schema, schema, number))
+    told = json.loads(str(body["messages"][0]["content"]).rsplit("\n\n", 1)[-1].split(": ", 1)[1])
+    if isinstance(told, list):
+        return str(told[number % len(told)])
+    text = json.dumps(example(told, told, number))
+    return text if form["type"] == "json_object" else f"```json\n{text}\n```"
+
+
+def example(node: Json, root: Json, number: int) -> object:
+    """Make a value that satisfies a schema; `number` chooses among the possible ones."""
+    if "$ref" in node:
+        return example(root["$defs"][node["$ref"].rsplit("/", 1)[-1]], root, number)
+    if "enum" in node:
+        return node["enum"][number % len(node["enum"])]
+    match node.get("type"):
+        case "object":
+            return {name: example(part, root, number) for name, part in node["properties"].items()}
+        case "array":
+            return [example(node["items"], root, number) for _ in range(node.get("minItems", 0))]
+        case "string":
+            return f"Thing {number % 1000}"
+        case _:
+            return number % 2
+
+
+def _status(status: int, argument: str) -> Spoilt:
+    headers = {}
+    if argument == "date":
+        headers["Retry-After"] = formatdate(time() + 2, usegmt=True)
+    elif argument.replace(".", "").isdigit():
+        headers["Retry-After"] = argument
+    error = _error(status, argument if argument and not headers else None)
+    return Spoilt(status, error.payload, headers=headers)
+
+
+def _error(status: int, code: str | int | None, param: str | None = None, kind: str = "error") -> Spoilt:
+    body = {"error": {"message": QUOTE, "type": kind, "param": param, "code": code}}
+    return Spoilt(status, json.dumps(body).encode())
+
+
+QUOTE = "the provider quotes your prompt here: do not log it"
+
+_ERRORS: dict[str, tuple[int, str | int | None, str | None, str]] = {
+    "content_filter": (400, "content_filter", "prompt", "invalid_request_error"),
+    "too_long": (400, "context_length_exceeded", "messages", "invalid_request_error"),
+    "too_long_vllm": (400, 400, "input_tokens", "BadRequestError"),
+    "bad_key": (401, "invalid_api_key", None, "invalid_request_error"),
+    "no_model": (404, "model_not_found", None, "invalid_request_error"),
+    "quota": (429, "insufficient_quota", None, "insufficient_quota"),
+}
+
+
+def _set_message(chat: Json, finish_reason: str, **message: object) -> None:
+    chat["choices"][0]["message"].update(message)
+    chat["choices"][0]["finish_reason"] = finish_reason
+
+
+_BODIES: dict[str, Callable[[Json], object]] = {
+    "wrong_schema": lambda chat: _set_message(chat, "stop", content='{"verdict": ["none", "of", "yours"]}'),
+    "nonsense": lambda chat: _set_message(chat, "stop", content="I would rather talk about the weather."),
+    "fenced": lambda chat: _set_message(
+        chat, "stop", content=f"```json\n{chat['choices'][0]['message']['content']}\n```"
+    ),
+    "filtered": lambda chat: _set_message(chat, "content_filter", content=None),
+    "refusal": lambda chat: _set_message(chat, "stop", content=None, refusal="I cannot help with that."),
+    "cut_short": lambda chat: _set_message(
+        chat, "length", content=chat["choices"][0]["message"]["content"][:-3]
+    ),
+    "not_chat": lambda chat: chat.update(choices="none"),
+    "empty_choices": lambda chat: chat.update(choices=[]),
+    "two_choices": lambda chat: chat["choices"].append(chat["choices"][0] | {"index": 1}),
+    "no_usage": lambda chat: chat.pop("usage"),
+    "bad_usage": lambda chat: chat["usage"].update(prompt_tokens=-7),
+}
+
+_BYTES: dict[str, Callable[[bytes], bytes]] = {
+    "invalid_json": lambda payload: b"<html>" + payload,
+    "drip": lambda _: b" " * 100_000,
+    "truncated_json": lambda payload: payload[: len(payload) // 2],
+}

@@ -1,0 +1,66 @@
+"""Writes docs/faults.md from the table of faults: `python -m tests.integration.api.faults_page`."""
+
+from pathlib import Path
+
+from tests.integration.api.faults import FAULTS, RUN_FAILS, Fault
+
+PAGE = Path(__file__).parents[3] / "docs" / "faults.md"
+
+HEAD = """\
+# When the API misbehaves
+
+This page is written by `python -m tests.integration.api.faults_page` from the table that the tests run
+(`tests/integration/api/faults.py`): each row was done to the engine by a server that breaks HTTP itself, while other
+records went through, and those were answered every time unless the run fails.
+
+Every attempt has a ledger line that was written before it was sent. How it ends:
+
+- `ok`: answered, with the usage that the API reported.
+- `failed`: the API refused it, or was never reached; it costs nothing.
+- `unknown_outcome`: sent, and nobody knows whether it was billed. The line keeps the most it can have cost, unless a usage came
+  with the reply all the same, and every report shows it.
+
+A deferred record is in nobody's output: its partition stays unfinished, and the next run asks again. An attempt counts against
+`api_max_attempts` unless it only showed how the endpoint wants to be asked.
+
+| what the API does | what becomes of the record | its attempts | what you see |
+| --- | --- | --- | --- |
+"""
+
+TAIL = """
+## An endpoint that is down
+
+Failures in a row, of any record (no connection, no answer, a broken answer, a 5xx), open a circuit breaker after
+`api_breaker_failures`: nothing is sent for `api_breaker_seconds`, then one request. If it is answered, all go on. If it fails,
+what is left is deferred as `api_unavailable`, and one warning names the host and the failure. The next run
+begins with one request.
+
+## A wrong setting
+
+While the API has not answered a single request, a 4xx that could be anybody's fault is held back. An answer to
+any request shows that it was the record's own: it is quarantined as `refused`. At the third without an answer the run fails with
+one line, and no record is quarantined. Where fewer than three records went to the API, each is quarantined
+as `refused` after 2 seconds.
+
+## A stop
+
+A run that is stopped sends nothing more. What is under way has the grace that the run gives; then it is cancelled:
+`unknown_outcome:cancelled`, and the record is deferred as `stopped`. An attempt that was written down and not sent any more ends as
+`failed:not_sent`.
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    return HEAD + "".join(map(_row, FAULTS)) + TAIL
+
+
+def _row(fault: Fault) -> str:
+    attempts = ", ".join(f"`{attempt}`" for attempt in fault.attempts)
+    seen = f"the run's one line: “… {fault.user} …”" if fault.fate == RUN_FAILS else fault.user
+    fate = fault.fate if fault.fate == RUN_FAILS else f"`{fault.fate}`"
+    return f"| {fault.name} | {fate} | {attempts} | {seen} |\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")

@@ -1,0 +1,112 @@
+"""What a reply means: told by type, status and code, and never by the text of a message."""
+
+import pytest
+
+from models.engines.api_manner import Manner
+from models.engines.api_replies import Meaning, Reply, judge, malformed, no_access
+
+
+def refused(status: int, code: str | None = None, param: str | None = None, kind: str | None = None) -> Reply:
+    """Make an error reply."""
+    return Reply(status, code=code, param=param, kind=kind)
+
+
+@pytest.mark.parametrize(
+    ("reply", "meaning", "outcome", "failure", "down"),
+    [
+        (Reply(200), Meaning.ANSWERED, "ok", None, False),
+        (Reply(failure="connect", sent=False), Meaning.RETRY, "failed", "connect", True),
+        (Reply(failure="timeout"), Meaning.RETRY, "unknown_outcome", "timeout", True),
+        (refused(500), Meaning.RETRY, "failed", "http_500", True),
+        (refused(529), Meaning.RETRY, "failed", "http_529", True),
+        (refused(429), Meaning.RETRY, "failed", "http_429", False),
+        (refused(429, "rate_limit_exceeded"), Meaning.RETRY, "failed", "http_429", False),
+        (refused(408), Meaning.RETRY, "failed", "http_408", False),
+        (refused(429, "insufficient_quota"), Meaning.NO_ACCESS, "failed", "http_429", False),
+        (refused(400, "billing_hard_limit_reached"), Meaning.NO_ACCESS, "failed", "http_400", False),
+        (refused(302), Meaning.NO_ACCESS, "failed", "http_302", False),
+        (refused(400), Meaning.REFUSED, "failed", "http_400", False),
+        (refused(422, "422"), Meaning.REFUSED, "failed", "http_422", False),
+    ],
+)
+def test_meaning(reply: Reply, meaning: Meaning, outcome: str, failure: str | None, down: bool) -> None:
+    """What is tried again, what ends the run, what is billed, and what counts against the endpoint."""
+    verdict = judge(reply)
+    assert (verdict.meaning, verdict.outcome) == (meaning, outcome)
+    assert (verdict.failure, verdict.down) == (failure, down)
+
+
+@pytest.mark.parametrize(
+    ("reply", "rejection", "detail"),
+    [
+        (
+            refused(400, "context_length_exceeded", "messages"),
+            "too_long",
+            "longer than the API's model takes",
+        ),
+        (
+            refused(400, "400", "input_tokens", "BadRequestError"),
+            "too_long",
+            "longer than the API's model takes",
+        ),
+        (
+            refused(400, "400", None, "exceed_context_size_error"),
+            "too_long",
+            "longer than the API's model takes",
+        ),
+        (refused(413), "too_long", "longer than the API's model takes"),
+        (refused(400, "content_filter"), "refused", "content_filter"),
+        (refused(403, "content_policy_violation"), "refused", "content_filter"),
+        (refused(400, "invalid_value", "messages"), "refused", "http_400 invalid_value"),
+        (refused(400, "my flight is late"), "refused", "http_400"),
+        (refused(400, "400", "max_tokens", "BadRequestError"), "refused", "http_400"),
+    ],
+)
+def test_rejections(reply: Reply, rejection: str, detail: str) -> None:
+    """The reason and detail that the record's quarantine shows; a code that could be a text is left out."""
+    verdict = judge(reply)
+    assert (verdict.rejection, verdict.detail) == (rejection, detail)
+
+
+def test_a_broken_answer_may_have_been_billed() -> None:
+    """A 200 that cannot be read is tried again, and its attempt's outcome is not known."""
+    verdict = malformed("empty_choices")
+    assert (verdict.meaning, verdict.outcome, verdict.down) == (Meaning.RETRY, "unknown_outcome", True)
+
+
+def test_the_manner_steps_down_and_ends() -> None:
+    """json_schema, json_object, none; then nothing is left to change. A field is left out once."""
+    format_refused = judge(refused(400, None, "response_format.type"))
+    manner = Manner("json_schema")
+    steps = []
+    while (lower := manner.after(format_refused)) is not None:
+        manner = lower
+        steps.append(manner.structured)
+    assert steps == ["json_object", "none"]
+    field_refused = judge(refused(400, "unsupported_value", "temperature"))
+    without = manner.after(field_refused)
+    assert without == Manner("none", frozenset({"temperature"}))
+    assert without.after(field_refused) is None
+    assert manner.after(judge(refused(400))) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "setting"),
+    [
+        (refused(401), "BREAKEVEN_API_KEY"),
+        (refused(403), "BREAKEVEN_API_MODEL"),
+        (refused(404), "BREAKEVEN_API_MODEL"),
+        (refused(405), "BREAKEVEN_API_BASE_URL"),
+        (refused(307), "BREAKEVEN_API_BASE_URL"),
+        (refused(402), "add credit"),
+        (refused(429, "insufficient_quota"), "add credit"),
+        (refused(400, "billing_hard_limit_reached"), "add credit"),
+    ],
+)
+def test_the_line_for_the_user_says_what_to_set(reply: Reply, setting: str) -> None:
+    """One line with host, status and what to do."""
+    line = no_access(reply, "api.example.org", "gpt-x")
+    assert setting in line
+    assert "api.example.org" in line
+    assert f"http_{reply.status}" in line
+    assert "\n" not in line

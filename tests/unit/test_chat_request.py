@@ -1,0 +1,198 @@
+"""Chat completions on the wire: what is asked, in each mode and of each server."""
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, SecretStr
+
+from models.economics.upper_bound import TOKENS_A_REQUEST, upper_bound_tokens
+from models.engines.api import ApiPermit, ApiRequest
+from models.engines.api_options import OPENAI_URL, ApiOptions, StructuredOutput
+from models.engines.api_schema import instruction, wire_schema
+from models.engines.base import Choice, JsonObject, Message, OutputFormat
+from models.engines.chat_wire import request_body, schema_text
+from models.ids import new_id
+from models.settings import WorkloadSettings
+from models.workloads.enrichment import Enrichment
+from models.workloads.sentiment import Sentiment
+
+WORKLOAD = Sentiment(WorkloadSettings())
+CHOICE = Choice(("negative", "neutral", "positive"))
+OBJECT = Enrichment(WorkloadSettings()).output_format
+OWN = ApiOptions("http://127.0.0.1:8000/v1", None, "small-model")
+OPENAI = ApiOptions(OPENAI_URL, SecretStr("sk-1"), "gpt-4o-mini", seed=7)
+SYSTEM = (Message("system", "Classify."), Message("user", "late again"))
+
+
+def request(output: OutputFormat = CHOICE, messages: tuple[Message, ...] = SYSTEM) -> ApiRequest:
+    """Make a request of an output shape."""
+    permit = ApiPermit.of(WORKLOAD)
+    assert permit is not None
+    return ApiRequest(new_id(), "k", messages, output, 16, permit=permit)
+
+
+def test_a_choice_is_asked_for_as_an_object_with_one_label() -> None:
+    """In the schema mode the labels are an enum of a closed object, and the prompt is left as it is."""
+    body = request_body(request(), OPENAI, "json_schema")
+    assert body == {
+        "model": "gpt-4o-mini",
+        "messages": [
+            {"role": "system", "content": "Classify."},
+            {"role": "user", "content": "late again"},
+        ],
+        "temperature": 0,
+        "seed": 7,
+        "max_completion_tokens": 16,
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {
+                "name": "answer",
+                "strict": True,
+                "schema": {
+                    "type": "object",
+                    "properties": {"label": {"type": "string", "enum": list(CHOICE.labels)}},
+                    "required": ["label"],
+                    "additionalProperties": False,
+                },
+            },
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "field"),
+    [
+        (OPENAI_URL, "max_completion_tokens"),
+        ("https://eu.api.openai.com/v1", "max_completion_tokens"),
+        ("https://mine.openai.azure.com/openai/v1", "max_completion_tokens"),
+        ("http://127.0.0.1:11434/v1", "max_tokens"),
+        ("https://openai.com.example.org/v1", "max_tokens"),
+    ],
+)
+def test_the_answer_is_bounded_by_the_field_that_the_server_knows(url: str, field: str) -> None:
+    """OpenAI's newer models refuse max_tokens; other servers may silently ignore max_completion_tokens."""
+    body = request_body(request(), ApiOptions(url, None, "m"), "none")
+    assert {name for name in body if name.startswith("max")} == {field}
+
+
+def test_refused_fields_are_left_out_but_never_the_bound() -> None:
+    """A model that takes no temperature gets none; one that refuses a bound gets the other, not none."""
+    body = request_body(request(), OWN, "json_schema", {"temperature", "max_tokens"})
+    assert "temperature" not in body
+    assert "max_tokens" not in body
+    assert body["max_completion_tokens"] == 16
+    assert body["seed"] == 0
+
+
+@pytest.mark.parametrize("structured", ["json_object", "none"])
+@pytest.mark.parametrize("output", [CHOICE, OBJECT])
+def test_without_a_schema_mode_the_system_message_says_it(
+    structured: StructuredOutput, output: OutputFormat
+) -> None:
+    """The instruction ends the system message, holds the schema or the labels, and names JSON."""
+    body = request_body(request(output), OWN, structured)
+    messages = body["messages"]
+    assert isinstance(messages, list)
+    system, user = messages
+    assert isinstance(system, dict)
+    told = str(system["content"]).removeprefix("Classify.\n\n")
+    assert json.loads(told.split(": ", 1)[1])
+    assert "JSON" in told
+    assert user == {"role": "user", "content": "late again"}
+    assert body.get("response_format") == ({"type": "json_object"} if structured == "json_object" else None)
+
+
+def test_a_system_message_is_made_where_there_is_none() -> None:
+    """A prompt without a system message gets one in front."""
+    body = request_body(request(messages=(Message("user", "hi"),)), OWN, "none")
+    messages = body["messages"]
+    assert isinstance(messages, list)
+    assert [message["role"] for message in messages if isinstance(message, dict)] == ["system", "user"]
+
+
+def test_half_a_surrogate_pair_does_not_stop_a_request() -> None:
+    """A text that no UTF-8 can carry is sent with a replacement; others are sent as they are."""
+    body = request_body(request(messages=(Message("user", "a\ud83d é"),)), OWN, "json_schema")
+    assert body["messages"] == [{"role": "user", "content": "a? é"}]
+
+
+def test_the_schema_is_fit_for_strict_mode() -> None:
+    """Every object is closed, all its properties are required, and only keywords of strict mode are left."""
+    schema, strict = wire_schema(OBJECT)
+    assert strict
+    seen: set[str] = set()
+
+    def walk(node: Any) -> None:  # noqa: ANN401 - a JSON schema
+        seen.update(node)
+        for part in (node.get("properties") or {}).values():
+            walk(part)
+        for part in [*(node.get("$defs") or {}).values(), *filter(None, [node.get("items")])]:
+            walk(part)
+        if node.get("type") == "object":
+            assert node["additionalProperties"] is False
+            assert node["required"] == list(node["properties"])
+
+    walk(schema)
+    assert seen == {
+        *("type", "properties", "required", "additionalProperties", "items", "$defs", "$ref"),
+        *("description", "minItems", "maxItems"),
+    }
+    properties = schema["properties"]
+    assert isinstance(properties, dict)
+    assert properties["title"] == {"type": "string", "description": "1 to 70 characters"}
+
+
+class Loose(BaseModel):
+    """An object with free keys, which strict mode cannot say."""
+
+    counts: dict[str, int]
+
+
+class Mixed(BaseModel):
+    """Optional and described fields."""
+
+    name: str | None = None
+    size: int = 3
+
+
+def _format(model: type[BaseModel]) -> JsonObject:
+    return JsonObject(json.dumps(model.model_json_schema()))
+
+
+def test_a_schema_that_strict_mode_cannot_say_is_sent_as_it_is() -> None:
+    """Rather than a schema that means something else, the workload's own goes out, and not strictly."""
+    schema, strict = wire_schema(_format(Loose))
+    assert not strict
+    assert schema == Loose.model_json_schema()
+    body = request_body(request(_format(Loose)), OPENAI, "json_schema")
+    assert body["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "strict": False, "schema": schema},
+    }
+
+
+def test_defaults_become_required() -> None:
+    """Strict mode knows no optional property: the model must say null."""
+    schema, strict = wire_schema(_format(Mixed))
+    assert strict
+    assert schema == {
+        "type": "object",
+        "properties": {
+            "name": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+            "size": {"type": "integer"},
+        },
+        "required": ["name", "size"],
+        "additionalProperties": False,
+    }
+
+
+@pytest.mark.parametrize("output", [CHOICE, OBJECT, _format(Loose)])
+@pytest.mark.parametrize("structured", ["json_schema", "json_object", "none"])
+def test_the_upper_bound_covers_what_is_sent(output: OutputFormat, structured: StructuredOutput) -> None:
+    """The text for upper bounds is no shorter than what any mode adds to the messages."""
+    body = request_body(request(output), OWN, structured)
+    sent = len(json.dumps([body["messages"], body.get("response_format")], ensure_ascii=False).encode())
+    bound = upper_bound_tokens(SYSTEM, schema_text(output), 16)
+    assert sent <= bound.input_tokens + TOKENS_A_REQUEST
+    assert len(schema_text(output)) >= len(instruction(output))

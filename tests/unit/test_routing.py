@@ -1,0 +1,360 @@
+"""The router: a record leaves for one stated reason, or it stays."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from math import nan
+from typing import get_args
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from models import routing
+from models.engines.base import Completion, RejectionReason, Request
+from models.engines.vllm_options import model_name
+from models.errors import ResidencyError
+from models.policy import Policy
+from models.records import EscalationReason, Record
+from models.settings import Settings, WorkloadSettings
+from models.workloads.sentiment import Sentiment
+
+REASONS = [reason for reason in get_args(EscalationReason) if reason != "engine_failed"]
+RECORD = Record("1", "1", 0, "The lamp has flickered since I unpacked it.")
+GERMAN = replace(RECORD, text="Die Lampe flackert, seit ich sie ausgepackt habe.")
+
+fractions = st.floats(0, 1)
+reasons = st.frozensets(st.sampled_from(REASONS))
+policies = st.builds(
+    Policy,
+    escalate=reasons,
+    min_confidence=st.none() | fractions,
+    complex_over_chars=st.none() | st.integers(1, 60),
+    simple_languages=st.none() | st.frozensets(st.sampled_from(["de", "en", "fr"]), min_size=1),
+    complex_where=st.none() | st.just("n > 1"),
+    triage=st.booleans(),
+    triage_threshold=fractions,
+    engine_fails=st.sampled_from(["stop", "wait", "api"]),
+)
+confidences = st.none() | st.floats(0, 1) | st.just(nan)
+rejections = st.none() | st.sampled_from(get_args(RejectionReason))
+
+
+def _policy(**fields: object) -> Policy:
+    return Policy.model_validate(fields)
+
+
+def _triage(value: str | None = "simple", **more: object) -> Completion:
+    request = Request(
+        UUID(int=1), "1", routing.triage_messages("text"), routing.TRIAGE, routing.TRIAGE_TOKENS
+    )
+    return replace(Completion(request, value=value), **more)  # type: ignore[arg-type]
+
+
+# --- before any engine
+
+
+def test_no_rule_sends_nothing() -> None:
+    """With the default policy every record is tried by the local engine first."""
+    assert routing.before(GERMAN, Policy()) is None
+
+
+def test_length_is_counted_in_characters() -> None:
+    """A text of exactly so many characters is still simple, whatever its bytes."""
+    text = "ä" * 50
+    assert routing.before(replace(RECORD, text=text), _policy(complex_over_chars=50)) is None
+    assert routing.before(replace(RECORD, text=text + "ä"), _policy(complex_over_chars=50)) == "complex"
+
+
+def test_another_language_is_complex() -> None:
+    """A text in a language that is not named goes out; one too short to tell stays."""
+    policy = _policy(simple_languages=["en"])
+    assert routing.before(GERMAN, policy) == "complex"
+    assert routing.before(RECORD, policy) is None
+    assert routing.before(replace(RECORD, text="ok"), policy) is None
+    assert routing.before(GERMAN, _policy(simple_languages=["en", "de"])) is None
+
+
+def test_the_rows_own_condition_counts() -> None:
+    """A record for which `complex_where` held is complex."""
+    assert routing.before(replace(RECORD, complex=True), Policy()) == "complex"
+
+
+@given(policies, st.text(max_size=80), st.booleans())
+def test_rules_act_only_where_complex_escalates(policy: Policy, text: str, marked: bool) -> None:
+    """Any record and policy give "complex" or None, and None where "complex" is not to be escalated."""
+    found = routing.before(Record("1", "1", 0, text, marked), policy)
+    assert found in {None, "complex"}
+    assert found is None or "complex" in policy.escalate
+
+
+def test_the_reader_is_asked_only_for_what_changes_something() -> None:
+    """A condition is handed to the reader only if a record for which it holds would go out."""
+    assert routing.row_condition(Policy()) is None
+    assert routing.row_condition(_policy(complex_where="n > 1")) == "n > 1"
+    assert routing.row_condition(_policy(complex_where="")) is None
+    assert routing.row_condition(_policy(complex_where="n > 1", escalate=["too_long"])) is None
+
+
+# --- triage
+
+
+def test_the_question_is_constant_up_to_the_text() -> None:
+    """The prefix cache holds everything before the record: the same objects for every text."""
+    first, second = routing.triage_messages("one"), routing.triage_messages("two")
+    assert all(one is other for one, other in zip(first[:-1], second[:-1], strict=True))
+    assert (first[-1].role, first[-1].content) == ("user", "one")
+
+
+def test_the_questions_labels_fit_its_tokens() -> None:
+    """No label has more bytes than the answer may have tokens, so none is ever cut off."""
+    assert max(len(label.encode()) for label in routing.TRIAGE.labels) < routing.TRIAGE_TOKENS
+
+
+@pytest.mark.parametrize(("probability", "reason"), [(0.69, None), (0.7, "complex"), (1.0, "complex")])
+def test_triage_compares_the_probability_of_complex(probability: float, reason: str | None) -> None:
+    """From the threshold on a record goes out, whichever label is the likelier."""
+    probabilities = {"simple": 1 - probability, "complex": probability}
+    policy = _policy(triage=True, triage_threshold=0.7)
+    assert routing.triaged(_triage(label_probabilities=probabilities), policy) == reason
+
+
+def test_triage_without_probabilities() -> None:
+    """The label alone decides; an answer that is no label has called nothing simple."""
+    policy = _policy(triage=True)
+    assert routing.triaged(_triage("simple"), policy) is None
+    assert routing.triaged(_triage("complex"), policy) == "complex"
+    assert routing.triaged(_triage(None), policy) == "complex"
+
+
+@pytest.mark.parametrize(
+    "ending", [{"rejection": "too_long"}, {"rejection": "empty"}, {"deferral": "stopped"}]
+)
+def test_triage_that_was_not_answered_decides_nothing(ending: dict[str, object]) -> None:
+    """The record's own request meets the same fate and says what it is."""
+    assert routing.triaged(_triage(None, **ending), _policy(triage=True)) is None
+
+
+@given(policies, fractions)
+def test_triage_is_asked_only_where_it_could_send(policy: Policy, probability: float) -> None:
+    """Without `triage`, or where "complex" stays, no answer sends a record out."""
+    completion = _triage(label_probabilities={"simple": 1 - probability, "complex": probability})
+    if not routing.asks_triage(policy):
+        assert routing.triaged(completion, policy) is None
+    assert routing.asks_triage(policy) == (policy.triage and "complex" in policy.escalate)
+
+
+# --- after the local engine
+
+
+@pytest.mark.parametrize(
+    ("rejection", "valid", "confidence", "reason"),
+    [
+        (None, True, 0.9, None),
+        (None, True, 0.8, None),
+        (None, True, 0.79, "low_confidence"),
+        (None, True, None, "low_confidence"),
+        (None, True, nan, "low_confidence"),
+        (None, False, None, "invalid_output"),
+        (None, False, 0.99, "invalid_output"),
+        ("too_long", False, None, "too_long"),
+        ("refused", False, None, "refused"),
+        ("empty", False, None, None),
+    ],
+)
+def test_each_end_has_its_reason(
+    rejection: RejectionReason | None, valid: bool, confidence: float | None, reason: str | None
+) -> None:
+    """What was rejected, invalid or unsure goes out with that reason; what is empty never does."""
+    policy = _policy(min_confidence=0.8, escalate=REASONS)
+    assert routing.after(policy, rejection=rejection, valid=valid, confidence=confidence) == reason
+
+
+def test_unknown_confidence_without_a_threshold_stays() -> None:
+    """Where no threshold is set, or one of 0, an unknown confidence is nothing to send a record out for."""
+    for policy in (Policy(), _policy(min_confidence=0)):
+        assert routing.after(policy, rejection=None, valid=True, confidence=None) is None
+
+
+@given(policies, rejections, st.booleans(), confidences)
+def test_any_end_of_any_record_is_decided(
+    policy: Policy, rejection: RejectionReason | None, valid: bool, confidence: float | None
+) -> None:
+    """Every combination gives a reason that the policy escalates, or None; a published answer needs none."""
+    found = routing.after(policy, rejection=rejection, valid=valid, confidence=confidence)
+    assert found is None or found in policy.escalate
+    if rejection == "empty" or not policy.escalate:
+        assert found is None
+    if rejection is None and valid and policy.min_confidence is None:
+        assert found is None
+
+
+@given(policies, st.lists(confidences, max_size=20), fractions, fractions)
+def test_a_higher_threshold_never_escalates_fewer(
+    policy: Policy, answers: list[float | None], one: float, other: float
+) -> None:
+    """Raising `min_confidence` only adds records to those that go out."""
+
+    def escalated(threshold: float) -> set[int]:
+        strict = policy.model_copy(update={"min_confidence": threshold})
+        ends = [routing.after(strict, rejection=None, valid=True, confidence=answer) for answer in answers]
+        return {place for place, end in enumerate(ends) if end is not None}
+
+    assert escalated(min(one, other)) <= escalated(max(one, other))
+
+
+@given(policies, rejections, st.booleans(), confidences, reasons)
+def test_more_reasons_never_escalate_fewer(
+    policy: Policy,
+    rejection: RejectionReason | None,
+    valid: bool,
+    confidence: float | None,
+    more: frozenset[EscalationReason],
+) -> None:
+    """What goes out for a reason still does when other reasons are allowed too."""
+    wider = policy.model_copy(update={"escalate": policy.escalate | more})
+    found = routing.after(policy, rejection=rejection, valid=valid, confidence=confidence)
+    assert found in {None, routing.after(wider, rejection=rejection, valid=valid, confidence=confidence)}
+
+
+def test_a_dead_engine_goes_by_its_own_field() -> None:
+    """Only `engine_fails = "api"` sends a partition on, whatever `escalate` lists."""
+    assert routing.engine_failed(_policy(engine_fails="api", escalate=[])) == "engine_failed"
+    assert routing.engine_failed(_policy(engine_fails="wait")) is None
+    assert routing.engine_failed(Policy()) is None
+
+
+# --- which policy holds
+
+
+def test_settings_override_only_what_they_name() -> None:
+    """A field that the settings do not name stays as the class declares it, defaults included."""
+    declared = _policy(min_confidence=0.7, triage=True, escalate=["complex"])
+    assert routing.effective(declared, None) == declared
+    given_ = _policy(triage=False, engine_fails="wait")
+    assert routing.effective(declared, given_) == _policy(
+        min_confidence=0.7, triage=False, escalate=["complex"], engine_fails="wait"
+    )
+
+
+@given(policies, policies)
+def test_a_whole_policy_replaces_the_declared_one(declared: Policy, given_: Policy) -> None:
+    """Where every field is named, nothing of the class's is left."""
+    assert routing.effective(declared, given_) == given_
+
+
+@given(policies, rejections, st.booleans(), confidences, fractions)
+def test_kept_in_sends_nothing(
+    policy: Policy,
+    rejection: RejectionReason | None,
+    valid: bool,
+    confidence: float | None,
+    probability: float,
+) -> None:
+    """No rule, answer, triage or dead engine sends a record out under a policy that is kept in."""
+    kept = routing.kept_in(policy)
+    asked = _triage(label_probabilities={"simple": 1 - probability, "complex": probability})
+    assert routing.before(replace(GERMAN, complex=True), kept) is None
+    assert routing.triaged(asked, kept) is None
+    assert not routing.asks_triage(kept)
+    assert routing.after(kept, rejection=rejection, valid=valid, confidence=confidence) is None
+    assert routing.engine_failed(kept) is None
+    assert routing.row_condition(kept) is None
+    assert (kept.engine_fails == "wait") == (policy.engine_fails == "wait")
+
+
+def test_a_workloads_policy_comes_from_class_and_settings() -> None:
+    """`Workload.routing` puts what the settings name over the class's."""
+
+    class Careful(Sentiment):
+        policy = _policy(min_confidence=0.6)
+
+    settings = WorkloadSettings.model_validate({"policy": {"engine_fails": "api"}})
+    assert Careful(settings).routing == _policy(min_confidence=0.6, engine_fails="api")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"engine_fails": "api"},
+        {"triage": True},
+        {"min_confidence": 0.5},
+        {"complex_over_chars": 100},
+        {"simple_languages": ["en"]},
+        {"complex_where": "n > 1"},
+        {"escalate": ["too_long"]},
+    ],
+)
+def test_settings_cannot_ask_a_local_workload_for_the_api(asked: dict[str, object]) -> None:
+    """What would send records out that must stay is refused, and the message names it."""
+    settings = WorkloadSettings.model_validate({"data_residency": "local", "policy": asked})
+    with pytest.raises(ResidencyError, match=f"sets {next(iter(asked))}, which") as caught:
+        _ = Sentiment(settings).routing
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("harmless", [{"engine_fails": "wait"}, {"escalate": []}, {"triage": False}, {}])
+def test_a_local_workload_may_have_a_policy_that_sends_nothing(harmless: dict[str, object]) -> None:
+    """Fields that keep records in are no mistake, and what its class declares is switched off."""
+
+    class Eager(Sentiment):
+        policy = _policy(min_confidence=0.6, triage=True, engine_fails="api")
+
+    settings = WorkloadSettings.model_validate({"data_residency": "local", "policy": harmless})
+    kept = Eager(settings).routing
+    assert (kept.escalate, kept.min_confidence, kept.triage) == (frozenset(), None, False)
+    assert kept.engine_fails == harmless.get("engine_fails", "stop")
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"simple_languages": ["english"]}, "no language has the code english"),
+        ({"simple_languages": ["EN", "de"]}, "no language has the code EN"),
+        ({"simple_languages": []}, "at least 1 item"),
+        ({"escalate": ["engine_failed"]}, 'set engine_fails = "api"'),
+        ({"escalate": ["slow"]}, "escalate"),
+        ({"min_confidence": nan}, "min_confidence"),
+        ({"min_confidence": 60}, "less than or equal to 1"),
+        ({"threshold": 0.5}, "Extra inputs"),
+    ],
+)
+def test_a_policy_that_means_nothing_is_refused(fields: dict[str, object], complaint: str) -> None:
+    """A typing mistake would send every record out, or none; it is found when the settings are read."""
+    with pytest.raises(ValidationError, match=complaint):
+        Policy.model_validate(fields)
+
+
+def test_equal_policies_have_one_json_in_every_process() -> None:
+    """The JSON is part of a partition's fingerprint: with sets in another order a run could not go on."""
+    script = (
+        "from models.policy import Policy; "
+        "print(Policy(simple_languages=['de', 'en', 'fr', 'nl', 'es']).model_dump_json())"
+    )
+    written = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(written) == 1
+    read = Policy.model_validate_json(written.pop())
+    assert read.simple_languages == frozenset({"de", "en", "fr", "nl", "es"})
+
+
+def test_one_field_can_be_set_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable names one field of the policy; the others stay unnamed, so that the class's hold."""
+    monkeypatch.setenv("BREAKEVEN_WORKLOADS__SENTIMENT__POLICY__MIN_CONFIDENCE", "0.6")
+    monkeypatch.setenv("BREAKEVEN_WORKLOADS__SENTIMENT__POLICY__ESCALATE", '["low_confidence"]')
+    settings = Settings()
+    policy = settings.workload("sentiment").policy
+    assert policy is not None
+    assert policy.model_fields_set == {"min_confidence", "escalate"}
+    workload = Sentiment(settings.workload("sentiment"), model_name(settings))
+    assert workload.routing.min_confidence == 0.6
