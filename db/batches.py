@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.dialects import changed, insert_new
@@ -119,8 +119,9 @@ def first_deadline(session: Session, version_id: UUID) -> datetime | None:
 
 
 def enqueued_tokens(session: Session, model: str) -> int:
-    """Return the upper bound of input tokens that live batches of a model hold enqueued."""
-    total = select(func.coalesce(func.sum(Row.input_tokens), 0)).where(is_live(), Row.model == model)
+    """Return the upper bound of input tokens that submitted batches of a model hold enqueued at the provider."""
+    submitted = and_(Row.state == "submitted", Row.model == model)
+    total = select(func.coalesce(func.sum(Row.input_tokens), 0)).where(submitted)
     return int(session.execute(total).scalar_one())  # PostgreSQL sums BIGINT to NUMERIC
 
 

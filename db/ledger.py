@@ -11,7 +11,7 @@ from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import ColumnElement, RowMapping, Select, case, func, literal, select
+from sqlalchemy import ColumnElement, RowMapping, Select, case, func, literal, literal_column, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -28,6 +28,9 @@ COUNTS = ("attempts", "records")
 TOKENS = ("input_tokens", "cached_tokens", "output_tokens")
 MONEY = ("cost_nano", "counterfactual_nano")
 COLUMNS = tuple(column.key for column in Line.__table__.columns)
+
+PENDING: ColumnElement[bool] = Line.outcome == literal_column("'pending'")
+"""Spelled out, so that a prepared statement can use the index of pending lines as well."""
 
 _TYPES = tuple(column.type for column in Line.__table__.columns)
 _COPY = f"COPY ledger_lines ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, and_, func, literal_column, select, text, true, update
+from sqlalchemy import ColumnElement, Table, and_, func, select, text, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db.dialects import changed, is_postgresql
+from db.ledger import PENDING
 from db.tables import ApiSpendRow as Row
 from db.tables import LedgerLineRow as Line
 from db.tables import RunRow
@@ -56,10 +57,7 @@ def spent(session: Session, workload: str, day: date) -> Spent:
 def of_run(session: Session, run_id: UUID) -> int:
     """Return what a run has spent on APIs, nano-dollars, what is in flight at its upper bound."""
     closed = select(RunRow.api_cost_nano).where(RunRow.id == run_id).scalar_subquery()
-    # spelled out: SQLite takes the partial index only where it sees the very condition of it
-    pending = select(func.coalesce(func.sum(Line.cost_nano), 0)).where(
-        Line.run_id == run_id, Line.outcome == literal_column("'pending'")
-    )
+    pending = select(func.coalesce(func.sum(Line.cost_nano), 0)).where(Line.run_id == run_id, PENDING)
     return int(session.execute(select(closed + pending.scalar_subquery())).scalar_one())
 
 
@@ -68,9 +66,7 @@ def add(session: Session, amounts: Mapping[tuple[date, str], int]) -> None:
 
     Raises `IntegrityError` if a sum would fall below zero: more would be given back than was spent.
     """
-    for (day, workload), nano in sorted(
-        amounts.items()
-    ):  # in one order, so that no two sessions lock crosswise
+    for (day, workload), nano in sorted(amounts.items()):  # so that no two sessions lock crosswise
         more = (
             update(Row)
             .where(Row.day == day, Row.workload == workload)

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -124,11 +123,13 @@ class RunStream:
 
     def _run_local(self) -> None:
         """Answer what the local engine can; a run with nothing for it does not load the model."""
-        source = self._requests()
-        first = next(source, None)
-        requests: Iterator[Request | None] = source if first is None else chain([first], source)
+        requests = self._requests()
+        first = next(requests, None)
+        if first is None:
+            return
+        self._again.append(first)
         patience = Patience(self._plan.settings.engine_patience_seconds)
-        while first is not None:
+        while True:
             try:
                 self._stream(self._load(), requests)
             except EngineError as error:
@@ -141,7 +142,7 @@ class RunStream:
                     log.warning("the local engine failed and is tried again: %s", error)
                     self._engine.discard()
                     patience.wait(self._must_stop)
-                    self._again.extend(self._request(record) for record in self._records.values())
+                    self._again = deque(self._request(record) for record in self._records.values())
                     continue
                 else:
                     raise
@@ -218,8 +219,9 @@ class RunStream:
         The line of the triage is kept for the record's next commit: a run that is killed in between
         has committed nothing that it would have to repeat.
         """
-        made = Finished(completion, datetime.now(UTC), "triage")
-        if (reason := routing.triaged(completion, self._plan.policy)) is not None:
+        reason = routing.triaged(completion, self._plan.policy)
+        made = Finished(completion, datetime.now(UTC), "triage", reason)
+        if reason is not None:
             del self._records[record.key]
             self._settler.escalate(record, reason, [made])
             return

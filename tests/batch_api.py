@@ -11,14 +11,12 @@ import os
 import re
 import socket
 import struct
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
@@ -84,9 +82,7 @@ class BatchApi:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._released.set()
         self._server.shutdown()
         self._server.server_close()
@@ -345,8 +341,7 @@ def main() -> None:
     parser.add_argument("--rules", type=json.loads, default={}, help="fields of Rules, as a JSON object")
     given = parser.parse_args()
     with BatchApi(Rules(**given.rules), key=given.key, log=given.log) as api:
-        sys.stdout.write(f"{api.port}\n")
-        sys.stdout.flush()
+        print(api.port, flush=True)  # noqa: T201  whoever started it reads the port
         threading.Event().wait()
 
 

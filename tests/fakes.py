@@ -31,6 +31,7 @@ class Reply:
     rejection: RejectionReason | None = None
     detail: str | None = None
     usage: Usage | None = None
+    confidence: float = 0.8
 
 
 Handler = Callable[[Request], Reply]
@@ -60,8 +61,8 @@ def _probabilities(request: Request, reply: Reply) -> dict[str, float] | None:
     """Give the answered label most of the probability, as a sure model would."""
     if not isinstance(request.output, Choice) or reply.text not in request.output.labels:
         return None
-    rest = 0.2 / max(len(request.output.labels) - 1, 1)
-    return dict.fromkeys(request.output.labels, rest) | {reply.text: 0.8}
+    rest = (1 - reply.confidence) / max(len(request.output.labels) - 1, 1)
+    return dict.fromkeys(request.output.labels, rest) | {reply.text: reply.confidence}
 
 
 @dataclass

@@ -240,9 +240,9 @@ class Courier:
         if endpoint.manner != sent.manner and verdict.meaning is not Meaning.REFUSED:
             endpoint.journal.close(trip.take_closed())
             return 0.0
-        own_fault = await endpoint.probation.own_fault(alone=self._is_alone, over=lambda: self._stopped)
-        if own_fault:
-            return trip.rejected(verdict)
+        fault = await endpoint.probation.fault(alone=self._is_alone, over=lambda: self._stopped)
+        if fault != "settings":
+            return trip.rejected(verdict) if fault == "request" else trip.deferred("stopped")
         msg = (
             f"the API at {self._options.host} refuses every request ({described(sent.reply)}): "
             "check BREAKEVEN_API_MODEL, BREAKEVEN_API_BASE_URL and BREAKEVEN_API_STRUCTURED_OUTPUT"

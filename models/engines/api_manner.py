@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from models.engines.api_options import StructuredOutput
 from models.engines.api_replies import Meaning, Verdict
@@ -11,6 +12,8 @@ from models.engines.api_replies import Meaning, Verdict
 REFUSALS = 3
 """So many requests refused, and none ever answered, is the fault of the settings and not of the requests."""
 HOLD_SECONDS = 2.0
+
+Fault = Literal["request", "settings", "nobody_knows"]
 
 _STEP_DOWN: dict[StructuredOutput, StructuredOutput] = {"json_schema": "json_object", "json_object": "none"}
 
@@ -75,25 +78,27 @@ class Probation:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def own_fault(self, *, alone: Callable[[], bool], over: Callable[[], bool]) -> bool:
-        """Wait until it is clear whether a refusal is the request's own fault; False: the settings'.
+    async def fault(self, *, alone: Callable[[], bool], over: Callable[[], bool]) -> Fault:
+        """Wait until it is clear whose fault a refusal is; `nobody_knows` where `over` ends the waiting.
 
         `alone` says that nothing else is going on that could tell; then the request is given the blame
-        after `HOLD_SECONDS`. `over` ends the waiting.
+        after `HOLD_SECONDS`.
         """
         if self.passed:
-            return True
+            return "request"
         self._refused += 1
         self.held += 1
         try:
-            while not (self.passed or over()):
+            while not self.passed:
                 if self.undecided and not self._under_way:
-                    return False
+                    return "settings"
+                if over():
+                    return "nobody_knows"
                 if await self._nothing_changes() and alone():
                     break
         finally:
             self.held -= 1
-        return True
+        return "request"
 
     async def _nothing_changes(self) -> bool:
         try:

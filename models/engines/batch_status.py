@@ -63,7 +63,9 @@ class ProviderBatch:
     """How a batch stands. `id` and the file ids are the provider's, `batch_id` is ours, from its metadata.
 
     `status` is the provider's word. The counts are of requests: `completed` were answered, and billed.
-    `usage` is the sum over the answers, where the provider reports it once the batch has ended.
+    `usage` is the sum over the answers, where the provider reports it once the batch has ended. `failure`
+    is set for a batch that was refused whole, and has no files to read; there are servers that call one
+    `failed` of which every request failed by itself.
     """
 
     id: str
@@ -97,6 +99,7 @@ def provider_batch(reply: Mapping[str, object]) -> ProviderBatch:
         msg = "this is no batch object"
         raise ValueError(msg)
     counts = _mapping(reply.get("request_counts"))
+    whole = status == "failed" and not (reply.get("output_file_id") or reply.get("error_file_id"))
     return ProviderBatch(
         id=provider_id,
         status=status,
@@ -110,7 +113,7 @@ def provider_batch(reply: Mapping[str, object]) -> ProviderBatch:
         failed=_count(counts.get("failed")),
         expires_at=_time(reply.get("expires_at")),
         usage=_usage(_mapping(reply.get("usage"))),
-        failure=_failure(_mapping(reply.get("errors")).get("data")) if status == "failed" else None,
+        failure=_failure(_mapping(reply.get("errors")).get("data")) if whole else None,
     )
 
 

@@ -48,11 +48,10 @@ class QueryPartition:
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the rows in the query's order."""
-        with self._reading() as connection:
-            result = connection.execution_options(yield_per=_CHUNK).execute(self._query, self._bound)
+        with self._reading() as connection, self._result(connection) as result:
             names = list(result.keys())
             places = [names.index(name) for name in (self.columns.id, *self.columns.texts)]
-            for rows in result.partitions():
+            for rows in result.partitions(_CHUNK):
                 by_place = [[_plain(row[place]) for row in rows] for place in places]
                 yield Chunk(by_place[0], by_place[1:], complex=self._complex_places(names, rows))
 
@@ -70,10 +69,8 @@ class QueryPartition:
         """Return None: what else the database holds is not known."""
 
     def _choose(self) -> Columns:
-        with self._reading() as connection:
-            result = connection.execution_options(stream_results=True).execute(self._query, self._bound)
+        with self._reading() as connection, self._result(connection) as result:
             names = list(result.keys())
-            result.close()
         return choose_columns(self._source, names, dated=True)
 
     def _complex_places(self, names: list[str], rows: Sequence[sa.Row[Any]]) -> Collection[int]:
@@ -85,10 +82,8 @@ class QueryPartition:
         """Take the types that the condition meets from the first rows."""
         if condition is None:
             return None
-        with self._reading() as connection:
-            result = connection.execution_options(yield_per=_CHUNK).execute(self._query, self._bound)
+        with self._reading() as connection, self._result(connection) as result:
             names, rows = list(result.keys()), result.fetchmany(_CHUNK)
-            result.close()
         return RawCondition(condition, sampled(_columns(names, rows, condition.names())))
 
     def _values(self, partition: date) -> dict[str, object]:
@@ -96,6 +91,10 @@ class QueryPartition:
         if self._engine.dialect.name == "sqlite":  # dates are text there: the shortest form sorts first
             return {"partition": str(partition), "start": str(start), "end": str(end)}
         return {"partition": partition, "start": start, "end": end}
+
+    def _result(self, connection: sa.Connection) -> sa.CursorResult[Any]:
+        """Run the query; nothing is fetched yet."""
+        return connection.execution_options(yield_per=_CHUNK).execute(self._query, self._bound)
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:

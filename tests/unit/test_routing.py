@@ -1,10 +1,13 @@
 """The router: a record leaves for one stated reason, or it stays."""
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from math import nan
+from pathlib import Path
 from typing import get_args
 from uuid import UUID
 
@@ -358,3 +361,13 @@ def test_one_field_can_be_set_by_the_environment(monkeypatch: pytest.MonkeyPatch
     assert policy.model_fields_set == {"min_confidence", "escalate"}
     workload = Sentiment(settings.workload("sentiment"), model_name(settings))
     assert workload.routing.min_confidence == 0.6
+
+
+def test_the_page_about_routing_is_true() -> None:
+    """Its examples are settings that can be read, and its table has every field of a policy and every reason."""
+    page = Path(__file__).parents[2].joinpath("docs", "routing.md").read_text("utf-8")
+    examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == 2
+    assert all(Settings.model_validate(tomllib.loads(example)).workloads for example in examples)
+    for name in (*Policy.model_fields, *get_args(EscalationReason)):
+        assert f"\n| `{name}` |" in page

@@ -136,6 +136,9 @@ def _create_tables() -> None:
 
 def _count_spending() -> None:
     """Sum the API lines that are there: some are only where this migration was taken back before."""
+    api_lines = "SELECT 1 FROM ledger_lines WHERE engine = 'openai' LIMIT 1"
+    if op.get_bind().exec_driver_sql(api_lines).first() is None:
+        return
     day = "date(at)" if op.get_bind().dialect.name == "sqlite" else "CAST(at AT TIME ZONE 'UTC' AS date)"
     op.execute(
         f"INSERT INTO api_spend (day, workload, nano) SELECT {day}, workload, sum(cost_nano)"  # noqa: S608 - our own words

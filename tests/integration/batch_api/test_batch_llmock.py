@@ -114,7 +114,7 @@ def test_failed_rows_of_llmock_are_read_from_the_error_file(client: BatchClient,
     assert (batch.total, batch.completed, batch.failed) == (43, 40, 3)
     assert reader.missing == {file.ids[-1]}
     assert reader.tally.unknown == 1
-    assert all_failed.status == "failed"
+    assert (all_failed.status, all_failed.failure) == ("failed", None)
     assert read(client, all_failed, lost_reader) == {"unsupported_endpoint": 2}
     assert lost_reader.missing == frozenset()
 

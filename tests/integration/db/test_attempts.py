@@ -263,27 +263,45 @@ def test_pending_lines_are_found_by_their_index(engine: Engine, keys: Keys) -> N
         assert "ix_ledger_lines_pending" in plan
 
 
-def test_two_sessions_close_a_line_once(make_session: Sessions, keys: Keys) -> None:
-    """The second waits for the first, finds the line closed, and adds nothing."""
-    opened = [pending(keys, str(n)) for n in range(20)]
+@pytest.mark.parametrize("kept", [True, False])
+def test_two_sessions_close_a_line_once(make_session: Sessions, keys: Keys, *, kept: bool) -> None:
+    """The second waits for the first: it finds the line closed, or, if the first gives up, closes it itself."""
+    opened = [pending(keys, str(n)) for n in range(3)]
+    first = [closing(one.id, cost_nano=100) for one in opened[:2]]
+    second = [closing(one.id, cost_nano=200) for one in opened[1:]]
     with make_session.begin() as session:
         attempts.open_attempts(session, "sentiment", opened)
-    ready, closed = threading.Barrier(2), []
+    closed: list[UUID] = []
 
-    def close(cost: int) -> None:
-        ready.wait(30)
+    def close_second() -> None:
         with make_session.begin() as session:
-            ids = attempts.close_attempts(session, [closing(one.id, cost_nano=cost) for one in opened])
-        closed.extend(ids)
+            closed.extend(attempts.close_attempts(session, second))
 
-    threads = [threading.Thread(target=close, args=(cost,)) for cost in (100, 200)]
-    for thread in threads:
+    thread = threading.Thread(target=close_second)
+    with make_session() as session:
+        assert attempts.close_attempts(session, first) == [opened[0].id, opened[1].id]
         thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert sorted(closed) == [one.id for one in opened]
+        thread.join(0.3)
+        assert thread.is_alive()
+        if kept:
+            session.commit()
+    thread.join(60)
+    assert closed == [one.id for one in opened[2 if kept else 1 :]]
     with make_session.begin() as session:
         check_books(session)
+        assert _run(session, keys.run).api_cost_nano == 400
+
+
+def test_the_records_that_a_run_has_sent(make_session: Sessions, keys: Keys) -> None:
+    """Each with the number of its last attempt at the API, whatever became of it; local ones are not among them."""
+    with make_session.begin() as session:
+        other = seed(session, "enrichment")
+        lines = [pending(keys, "a", attempt=2), pending(keys, "a", attempt=3), pending(keys, "b")]
+        attempts.open_attempts(session, "sentiment", lines)
+        attempts.open_attempts(session, "enrichment", [pending(other, "c")])
+        attempts.close_attempts(session, [closing(lines[1].id, outcome="failed")])
+        ledger.insert_lines(session, [line(keys, "a"), line(keys, "d")])
+        assert dict(attempts.numbers(session, keys.run)) == {"a": 3, "b": 1}
 
 
 class _Story:

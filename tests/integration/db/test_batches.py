@@ -88,22 +88,41 @@ def test_a_batch_that_was_given_up_stays_so(make_session: Sessions, intended: ba
 
 
 def test_live_batches_of_one_version(make_session: Sessions, intended: batches.Batch) -> None:
-    """Those of a version or of all, in the order in which they were made; tokens by model."""
+    """Those of a version or of all, in the order in which they were made."""
     with make_session.begin() as session:
         other = seed(session, "enrichment")
-        second = batch(other, input_tokens=7)
-        third = batch(other, model="gpt-4o", input_tokens=1_000)
+        second, third = batch(other), batch(other)
         for one in (third, second):
             batches.record_intent(session, one)
         assert batches.live(session) == [intended, second, third]
         assert batches.live(session, other.version) == [second, third]
         assert batches.live(session, new_id()) == []
+
+
+def test_tokens_that_the_provider_holds_enqueued(make_session: Sessions, intended: batches.Batch) -> None:
+    """Those of one model's batches, from their submission to their end."""
+    with make_session.begin() as session:
+        other = seed(session, "enrichment")
+        second, third = batch(other, input_tokens=7), batch(other, model="gpt-4o", input_tokens=1_000)
+        for one in (second, third):
+            batches.record_intent(session, one)
+        assert batches.enqueued_tokens(session, "gpt-4o-mini") == 0
+        for one in (intended, second, third):
+            batches.set_submitted(session, one.id, f"provider-{one.id}")
         assert batches.enqueued_tokens(session, "gpt-4o-mini") == 507
         assert batches.enqueued_tokens(session, "o3") == 0
-        batches.set_submitted(session, second.id, "b")
-        assert batches.enqueued_tokens(session, "gpt-4o-mini") == 507
         batches.close(session, intended.id, "collected")
         assert batches.enqueued_tokens(session, "gpt-4o-mini") == 7
+
+
+def test_the_first_deadline_is_that_of_any_batch(make_session: Sessions, intended: batches.Batch) -> None:
+    """Of a version's batches, also those that are closed; a version without a batch has none."""
+    with make_session.begin() as session:
+        later = replace(intended, id=new_id(), deadline=AT + timedelta(hours=30))
+        batches.record_intent(session, later)
+        batches.close(session, intended.id, "collected")
+        assert batches.first_deadline(session, intended.version_id) == intended.deadline
+        assert batches.first_deadline(session, new_id()) is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import attempts, spend
-from tests.integration.db.ledger_lines import DAY, Keys, pending, seed
+from tests.integration.db.ledger_lines import DAY, Keys, closing, pending, seed
 
 Sessions = sessionmaker[Session]
 
@@ -27,11 +27,15 @@ def test_days_and_months_are_summed(make_session: Sessions) -> None:
                 (date(2026, 10, 31), "sentiment"): 10_000,
                 (date(2026, 12, 1), "sentiment"): 100_000,
                 (date(2025, 11, 23), "sentiment"): 1_000_000,
+                (date(2027, 2, 28), "sentiment"): 10_000_000,
+                (date(2027, 3, 1), "sentiment"): 20_000_000,
             },
         )
         assert spend.spent(session, "sentiment", DAY) == spend.Spent(10, 11, 110, 1_111)
         assert spend.spent(session, "enrichment", DAY) == spend.Spent(100, 1_100, 110, 1_111)
         assert spend.spent(session, "other", date(2026, 12, 31)) == spend.Spent(0, 0, 0, 100_000)
+        assert spend.spent(session, "sentiment", date(2026, 10, 1)) == spend.Spent(0, 10_000, 0, 10_000)
+        assert spend.spent(session, "sentiment", date(2027, 2, 1)).total_month == 10_000_000
         assert spend.spent(session, "sentiment", date(2030, 1, 31)) == spend.Spent(0, 0, 0, 0)
 
 
@@ -42,6 +46,20 @@ def test_amounts_add_up_and_are_given_back(make_session: Sessions) -> None:
         for nano in (big, 5, -3):
             spend.add(session, {(DAY, "sentiment"): nano})
         assert spend.spent(session, "sentiment", DAY).total_month == big + 2
+
+
+def test_a_run_spends_its_closed_attempts_and_those_in_flight(make_session: Sessions, keys: Keys) -> None:
+    """Closed ones at their cost, pending ones at their upper bound; another run's are not in it."""
+    lines = [pending(keys, str(n)) for n in range(3)]
+    with make_session.begin() as session:
+        assert spend.of_run(session, keys.run) == 0
+        other = seed(session, "enrichment")
+        attempts.open_attempts(session, "sentiment", lines)
+        attempts.open_attempts(session, "enrichment", [pending(other)])
+        attempts.close_attempts(session, [closing(lines[0].id)])
+        assert spend.of_run(session, keys.run) == 2_300
+        attempts.settle_unknown(session, "sentiment", DAY)
+        assert spend.of_run(session, keys.run) == 2_300
 
 
 @pytest.mark.parametrize("before", [0, 5])

@@ -44,22 +44,26 @@ def check_run(run: Row[Any], lines: Rows, rates: dict[int, int], counts: dict[st
     """See that a run's row equals the sums of its lines, to the nano-dollar."""
     total_ns = run.load_ns + run.busy_ns + run.idle_ns
     assert run.gpu_cost_nano == gpu_cost_nano(total_ns, rates[run.infrastructure_id])
-    assert sum(line.cost_nano for line in lines) + run.unallocated_nano == run.gpu_cost_nano
+    local = sum(line.cost_nano for line in lines if line.engine != "openai")
+    assert local + run.unallocated_nano == run.gpu_cost_nano
+    closed = [line for line in lines if line.engine == "openai" and line.outcome != "pending"]
+    assert run.api_cost_nano == sum(line.cost_nano for line in closed)
     if run.unallocated_nano == 0:
         assert sum(line.gpu_ns for line in lines) == total_ns
     else:
         assert sum(line.gpu_ns for line in lines) <= total_ns
     for column in ("input_tokens", "cached_tokens", "output_tokens", "counterfactual_nano"):
-        assert getattr(run, column) == sum(getattr(line, column) for line in lines), column
+        assert getattr(run, column) == sum(getattr(line, column) or 0 for line in lines), column
     assert run.published == sum(line.outcome == "ok" for line in lines)
     assert run.reused == sum(line.engine == "reuse" for line in lines)
     assert run.records == run.published + run.quarantined
     assert sum(counts.values()) == run.quarantined
-    assert counts.get("invalid_output", 0) == sum(line.outcome == "invalid_output" for line in lines)
+    refused = [line for line in lines if line.outcome == "invalid_output" and line.answer_hash is not None]
+    assert counts.get("invalid_output", 0) == len(refused)
 
 
-def check_books(settings: Settings) -> None:
-    """See that every run adds up, no line is missing or double, and the lines stand for what is published."""
+def check_sums(settings: Settings) -> Rows:
+    """See that every run adds up to the nano-dollar, and that what was spent on the API does; return the lines."""
     lines = table(settings, "ledger_lines")
     rates = {row.id: row.nano_usd_per_hour for row in table(settings, "infrastructure")}
     counts = table(settings, "quarantined_counts")
@@ -68,10 +72,30 @@ def check_books(settings: Settings) -> None:
         own = {row.reason: row._mapping["count"] for row in counts if row.run_id == run.id}
         check_run(run, [line for line in lines if line.run_id == run.id], rates, own)
     check_reuse(lines)
+    check_spend(settings, lines)
+    return lines
+
+
+def check_books(settings: Settings) -> None:
+    """See that every run adds up, no line is missing or double, and the lines stand for what is published."""
+    lines = check_sums(settings)
+    runs = table(settings, "runs")
     version = next(row for row in table(settings, "partition_versions") if row.state == "published")
     check_version(settings, version, [run for run in runs if run.version_id == version.id], lines)
     assert {row.owner for row in table(settings, "leases")} <= {None}
     assert not [run for run in runs if run.state == "running"]
+
+
+def check_spend(settings: Settings, lines: Rows) -> None:
+    """See that each day's API spend is the sum over its lines."""
+    workloads = {row.id: row.workload for row in table(settings, "prompts")}
+    sums: Counter[tuple[object, str]] = Counter()
+    for line in lines:
+        if line.engine == "openai":
+            sums[line.at.date(), workloads[line.prompt_id]] += line.cost_nano
+    kept = {(row.day, row.workload): row.nano for row in table(settings, "api_spend")}
+    assert kept == {key: sums[key] for key in kept}
+    assert +sums == Counter({key: nano for key, nano in kept.items() if nano})
 
 
 def check_reuse(lines: Rows) -> None:
@@ -83,7 +107,7 @@ def check_reuse(lines: Rows) -> None:
             continue
         assert (line.cost_nano, line.gpu_ns, line.counterfactual_nano, line.input_tokens) == (0, 0, 0, 0)
         source = by_id[line.reuses]
-        assert source.engine == "vllm"
+        assert source.engine in {"vllm", "openai"}
         assert (source.request_hash, source.answer_hash) == (line.request_hash, line.answer_hash)
 
 

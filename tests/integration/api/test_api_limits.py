@@ -1,0 +1,230 @@
+"""How the engine treats an endpoint: pace, gate, breaker, deadline, and settings that cannot work."""
+
+import logging
+import time
+
+import pytest
+
+from models.engines import api_manner
+from models.engines.base import Completion
+from models.engines.rate_limits import Backoff
+from models.errors import ApiAccessError
+from tests.faulty_api import FaultyApi, Rule
+from tests.integration.api.conftest import MakeEngine
+from tests.integration.api.harness import Book, check_books, closed_port, fate, limits, options, request
+
+
+def fates(done: list[Completion]) -> set[str]:
+    """Return what became of records."""
+    return {fate(one) for one in done}
+
+
+def test_retry_after_holds_everybody_back(make_engine: MakeEngine) -> None:
+    """After one 429 with Retry-After, no request is sent for that long, whoever's it is."""
+    book = Book()
+    with FaultyApi([Rule(("429:0.4",), match="first")]) as api:
+        engine = make_engine(api, book, concurrency=1)
+        done = list(engine.stream([request("first", "1"), request("second", "2"), request("third", "3")]))
+        refused, *others = [seen.at for seen in api.seen]
+    assert fates(done) == {"published"}
+    assert min(others) - refused >= 0.4
+
+
+def test_a_retry_does_not_keep_a_slot(make_engine: MakeEngine) -> None:
+    """While one request backs off, another uses the only slot."""
+    book = Book()
+    with FaultyApi([Rule(("500",), match="first")]) as api:
+        asked = options(api.url, concurrency=1)
+        patient = limits(asked, Backoff(first=20, longest=20))
+        patient.retry_delay = lambda *_: 0.3  # type: ignore[method-assign]
+        engine = make_engine(api, book, concurrency=1, limits=patient)
+        done = list(engine.stream([request("first", "1"), request("second", "2")]))
+        assert api.most_at_once == 1
+    assert [one.request.record_key for one in done] == ["2", "1"]
+    assert book.of_record("1")[0] == "failed:http_500"
+
+
+def test_engines_share_limits(make_engine: MakeEngine) -> None:
+    """A Retry-After that one engine got holds another with the same limits back."""
+    with FaultyApi([Rule(("429:0.4",), match="first")]) as api:
+        shared = limits(options(api.url))
+        one, other = (make_engine(api, Book(), limits=shared) for _ in range(2))
+        flow = one.open()
+        flow.offer(request("first"))
+        while not api.seen:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        list(other.stream([request("second")]))
+        assert api.seen[1].at - api.seen[0].at >= 0.4
+        flow.abandon()
+
+
+def test_requests_per_minute_are_kept(make_engine: MakeEngine) -> None:
+    """What a bucket holds goes at once, the rest at the pace that is set; retries are counted."""
+    with FaultyApi([Rule(("500",) * 2)]) as api:
+        engine = make_engine(api, Book(), requests_per_minute=600, concurrency=64)
+        done = list(engine.stream(request(f"text {i}", str(i)) for i in range(64)))
+        times = sorted(seen.at for seen in api.seen)
+    assert fates(done) == {"published"}
+    assert len(times) == 66
+    assert times[-1] - times[0] >= 0.5  # 60 at once, six more at nine a second
+
+
+def test_tokens_per_minute_are_estimated_then_corrected(make_engine: MakeEngine) -> None:
+    """The estimate is more than what is used; what was too much is given back, so the pace is the real one."""
+    with FaultyApi() as api:
+        engine = make_engine(api, Book(), tokens_per_minute=60_000, concurrency=4)
+        started = time.monotonic()
+        done = list(engine.stream(request(f"text {i}", str(i)) for i in range(40)))
+        took = time.monotonic() - started
+    used = sum(one.usage.input_tokens + one.usage.output_tokens for one in done if one.usage)
+    assert used < 6000  # the bucket: with the estimates kept, 40 requests would have waited for seconds
+    assert took < 3
+
+
+def test_an_endpoint_that_is_down_is_given_up(
+    make_engine: MakeEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After failures in a row a pause, one probe, then everything is deferred; said once, by host and failure."""
+    book = Book()
+    with FaultyApi([Rule(("503",), forever=True)]) as api, caplog.at_level(logging.WARNING):
+        engine = make_engine(
+            api, book, breaker_failures=4, breaker_seconds=0.3, max_attempts=9, concurrency=4
+        )
+        done = list(engine.stream(request(f"text {i}", str(i)) for i in range(50)))
+        book.settle(done)
+        check_books(book, api)
+        times = [seen.at for seen in api.seen]
+    assert fates(done) == {"deferred:api_unavailable"}
+    assert {one.detail for one in done} == {"http_503"}
+    assert len(times) <= 4 + 3 + 1  # those that open it, those under way with them, the probe
+    assert times[-1] - times[-2] >= 0.29
+    (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("models")]
+    assert f"127.0.0.1:{api.port}" in line
+    assert "http_503" in line
+
+
+def test_after_the_probe_all_go_on(make_engine: MakeEngine) -> None:
+    """An endpoint that comes back during the pause serves everybody."""
+    book = Book()
+    with FaultyApi([Rule(("503",) * 6)]) as api:
+        engine = make_engine(api, book, breaker_failures=4, breaker_seconds=0.2, concurrency=3)
+        done = list(engine.stream(request(f"text {i}", str(i)) for i in range(30)))
+    assert fates(done) == {"published"}
+
+
+def test_the_next_stream_tries_again(make_engine: MakeEngine) -> None:
+    """What one run gave up, the next one asks for again, with a single request first."""
+    book = Book()
+    with FaultyApi([Rule(("503",) * 3)], latency=0.05) as api:
+        engine = make_engine(api, book, breaker_failures=2, breaker_seconds=0.1, concurrency=2)
+        first = list(engine.stream([request("a", "a"), request("b", "b")]))
+        assert fates(first) == {"deferred:api_unavailable"}
+        before = len(api.seen)
+        again = list(engine.stream(request(f"text {i}", str(i)) for i in range(5)))
+        probe, *others = [seen.at for seen in api.seen[before:]]
+    assert fates(again) == {"published"}
+    assert min(others) - probe >= 0.05
+
+
+def test_nobody_listens(make_engine: MakeEngine) -> None:
+    """Attempts that never reached anybody are closed as failed, and the run ends soon."""
+    book = Book()
+    engine = make_engine(closed_port(), book, breaker_failures=2, breaker_seconds=0.1)
+    done = list(engine.stream(request(f"text {i}", str(i)) for i in range(20)))
+    book.settle(done)
+    assert fates(done) == {"deferred:api_unavailable"}
+    assert {(c.outcome, c.failure) for c in book.closed.values()} == {("failed", "connect")}
+
+
+def test_the_deadline_of_a_run(make_engine: MakeEngine) -> None:
+    """After `run_seconds` nothing more is sent; what was under way is still answered."""
+    book = Book()
+    with FaultyApi(latency=0.2) as api:
+        engine = make_engine(api, book, run_seconds=0.5, concurrency=2)
+        done = list(engine.stream(request(f"text {i}", str(i)) for i in range(30)))
+        assert len(api.seen) <= 6
+    assert len(done) == 30
+    assert fates(done) == {"published", "deferred:deadline"}
+    assert all(one.attempts == 0 for one in done if one.deferral)
+
+
+def test_a_provider_that_wants_to_be_left_alone_for_hours(make_engine: MakeEngine) -> None:
+    """Without a deadline of the run, a Retry-After of hours defers at once: it is the next run's turn."""
+    book = Book()
+    with FaultyApi([Rule(("429:7200",))]) as api:
+        engine = make_engine(api, book)
+        started = time.monotonic()
+        done = list(engine.stream(request(f"text {i}", str(i)) for i in range(20)))
+        assert time.monotonic() - started < 3
+    assert "deferred:api_unavailable" in fates(done)
+    assert fates(done) <= {"published", "deferred:api_unavailable"}
+
+
+def test_a_wrong_setting_quarantines_nothing(make_engine: MakeEngine) -> None:
+    """An API that refuses every request ends the run after a handful, however many were in flight."""
+    book = Book()
+    with FaultyApi([Rule(("400:odd_value",), forever=True)], latency=0.02) as api:
+        engine = make_engine(api, book, concurrency=8)
+        done: list[Completion] = []
+        with pytest.raises(ApiAccessError, match="refuses every request"):
+            done.extend(engine.stream(request(f"text {i}", str(i)) for i in range(1000)))
+        book.settle(done)
+        check_books(book, api)
+        assert len(api.seen) <= 16
+    assert fates(done) <= {"deferred:stopped"}
+
+
+def test_bad_records_before_the_first_answer_are_told_apart(make_engine: MakeEngine) -> None:
+    """Four refused records at the start of a run do not end it, if others in flight are answered."""
+    book = Book()
+    with FaultyApi(
+        [Rule(("400:odd_value",), match="bad", forever=True), Rule(("hang",), match="slow")]
+    ) as api:
+        engine = make_engine(api, book, timeout_seconds=0.3)
+        texts = [f"bad {i}" for i in range(4)] + ["slow"]
+        with FaultyApi(latency=0.1):
+            done = list(engine.stream([request(text, text) for text in [*texts, "good"]]))
+    ended = {one.request.record_key: fate(one) for one in done}
+    assert ended.pop("slow") == ended.pop("good") == "published"
+    assert set(ended.values()) == {"quarantined:refused"}
+
+
+def test_a_single_refused_record_is_not_held_for_ever(
+    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing else is sent that could tell, the record gets the blame after a while."""
+    monkeypatch.setattr(api_manner, "HOLD_SECONDS", 0.2)
+    book = Book()
+    with FaultyApi([Rule(("400:odd_value",), forever=True)]) as api:
+        started = time.monotonic()
+        (done,) = make_engine(api, book).stream([request("bad", "1")])
+        assert 0.2 <= time.monotonic() - started < 2
+    assert (done.rejection, done.detail) == ("refused", "http_400 odd_value")
+
+
+def test_stepping_down_is_said_once(make_engine: MakeEngine, caplog: pytest.LogCaptureFixture) -> None:
+    """An endpoint that takes no schema and no JSON mode is asked in words, after one warning for each."""
+    book = Book()
+    rule = Rule(("no_format:json_schema", "no_format:json_schema", "no_format:json_object"), match="")
+    with FaultyApi([rule]) as api, caplog.at_level(logging.WARNING):
+        engine = make_engine(api, book, concurrency=1, max_attempts=1)
+        done = list(engine.stream(request(f"text {i}", str(i)) for i in range(5)))
+    assert fates(done) == {"published"}
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("models")]
+    assert [line.split()[6] for line in lines] == ["json_schema:", "json_object:"]
+
+
+def test_every_attempt_names_itself_and_the_key(make_engine: MakeEngine) -> None:
+    """Each request carries its attempt's id, each retry a new one, and the key that is set."""
+    book = Book()
+    with FaultyApi([Rule(("500", "500"))]) as api:
+        (done,) = make_engine(api, book).stream([request("text", "1")])
+        identities = [seen.attempt for seen in api.seen]
+        assert len(set(identities)) == 3
+        assert {seen.authorization for seen in api.seen} == {"Bearer sk-test-0123456789-never-to-be-seen"}
+    assert identities[0] == str(done.request.id)
+    assert done.attempt is not None
+    assert identities[-1] == str(done.attempt.id)
+    assert done.attempts == 3
+    assert sorted(attempt.number for attempt in book.lines.values()) == [1, 2, 3]
