@@ -5,9 +5,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from models.engines.api_stream import ApiStream
-from models.engines.openai_engine import OpenAIEngine
-
 from models.engines.base import Completion
+from models.engines.openai_engine import OpenAIEngine
 from models.engines.rate_limits import Limits
 from models.records import Escalated
 from tasks.api_requests import api_request

@@ -1,7 +1,9 @@
 """The way to the API in batches: what was escalated goes into request files, whose answers come later."""
 
 import logging
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
@@ -10,7 +12,8 @@ from models.accounting import ApiKeys, closing_unserved
 from models.engines.base import ClosedAttempt
 from models.engines.batch_files import batch_path
 from models.engines.batch_status import BatchApiRefused, BatchApiUnavailable
-from models.engines.openai_batch import BatchClient
+from models.engines.openai_batch import SETTLE_SECONDS, BatchClient
+from models.records import Quarantined, QuarantineReason
 from tasks.batch_writer import IN_BATCH, BatchWriter
 from tasks.commit import Committer
 from tasks.database import with_patience
@@ -85,7 +88,10 @@ class BatchLane:
                 if self._stop() or not self._room_for(batch):
                     return
                 try:
-                    self._submit(client, batch)
+                    if batch.deadline <= datetime.now(UTC):
+                        self._too_late(client, batch)
+                    else:
+                        self._submit(client, batch)
                 except BatchApiUnavailable as error:
                     log.warning("the batch is submitted later: %s", error)
                     return
@@ -93,8 +99,11 @@ class BatchLane:
                     log.warning("a batch of %s requests is given up: %s", batch.requests, error)
                     self.give_up(batch, error.failure)
 
-    def give_up(self, batch: batches.Batch, failure: str) -> None:
-        """Close a batch that was refused whole: nothing was answered or billed, its records are queued again."""
+    def give_up(self, batch: batches.Batch, failure: str) -> list[attempts.InBatch]:
+        """Close a batch that was refused whole: nothing was answered or billed, its records are queued again.
+
+        Returns its lines as they were.
+        """
         plan = self._plan
         with plan.sessions() as session:
             lines = [
@@ -118,6 +127,26 @@ class BatchLane:
         batch_path(plan.folder, batch.id).unlink(missing_ok=True)
         for one in lines:
             self._waiting.again(one.record_key, one.attempt)
+        return lines
+
+    def set_aside(self, key: str, reason: QuarantineReason, detail: str) -> None:
+        """Quarantine a record that waits."""
+        escalated = self._waiting.get(key)
+        if escalated is not None:
+            self._waiting.finish(key)
+            record = escalated.record
+            self._settler.set_aside(Quarantined(record.key, record.id, record.ordinal, reason, detail))
+
+    def _too_late(self, client: BatchClient, batch: batches.Batch) -> None:
+        """Give up a batch that was not submitted in time, unless a submission got through unnoticed."""
+        found = client.find(batch.id, batch.created_at)
+        if found is None and batch.provider_file_id is not None:  # its creation may have been under way
+            time.sleep(SETTLE_SECONDS)
+            found = client.find(batch.id, batch.created_at)
+        if found is None:
+            self.give_up(batch, "deadline")
+        else:
+            self.note(lambda session: batches.set_submitted(session, batch.id, found.id))
 
     def note(self, write: Callable[[Session], None]) -> None:
         """Make one short transaction, waiting for a database that is away."""

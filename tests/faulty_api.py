@@ -7,7 +7,7 @@ address; rules.json is a list of objects with the fields of `Rule`. Each request
 
 A fault is a word, some with an argument after a colon:
 
-    ok                   a valid answer for the request's response_format, with usage
+    ok, late:0.2         a valid answer for the request's response_format, with usage; that many seconds later
     429, 429:2, 429:date rate limited; with Retry-After in seconds, or as an HTTP date 2 s ahead
     500, 503:1, 400:word any other status, with Retry-After (a number) or an error code (a word)
     hang, drip           no byte at all; one byte every 50 ms, for ever
@@ -167,7 +167,7 @@ class FaultyApi:
                 body=body,
             )
         )
-        await asyncio.sleep(self.latency)
+        await asyncio.sleep(self.latency + (float(argument) if kind == "late" else 0))
         return await _write(writer, kind, reply)
 
     def _fault(self, text: str) -> str:

@@ -68,7 +68,7 @@ def parse_answer(request: ApiRequest, body: object) -> Parsed:
 
     Besides plain JSON it takes JSON in a Markdown fence, and a label that stands alone.
     """
-    usage = _usage(body)
+    usage = usage_of(body)
     choice = _first_choice(body)
     if isinstance(choice, str):
         return Parsed(usage=usage, malformed=choice)
@@ -117,7 +117,8 @@ def _value(output: OutputFormat, content: str) -> tuple[str, JsonValue]:
     return (label, label) if isinstance(label, str) and label in output.labels else (content, None)
 
 
-def _usage(body: object) -> Usage | None:
+def usage_of(body: object) -> Usage | None:
+    """Return the usage that a reply reports, None where it reports none or one that cannot be."""
     reported = body.get("usage") if isinstance(body, dict) else None
     if not isinstance(reported, dict):
         return None
