@@ -147,7 +147,9 @@ def main() -> None:
     except BreakevenError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
-    sys.stderr.write(f"deployed; start workers with `make worker` (pool {POOL!r}) and, for the API, `make collector` ({API_POOL!r})\n")
+    sys.stderr.write(
+        f"deployed; start workers with `make worker` (pool {POOL!r}) and, for the API, `make collector` ({API_POOL!r})\n"
+    )
 
 
 if __name__ == "__main__":

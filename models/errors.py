@@ -9,6 +9,8 @@ BreakevenError                 one clear line; the command exits with `exit_code
 │   ├── EngineStartError       the engine could not be loaded
 │   └── EngineDied             the engine stopped answering; what had finished is kept
 ├── ApiAccessError             the API refuses the key, the account or the model: no request can succeed
+├── BatchApiUnavailable        the Batch API did not do what it was asked; the same call may succeed later
+├── BatchApiRefused            the Batch API refuses what it was asked, and would again
 ├── PartitionLocked            another run owns the partition
 ├── LeaseLost                  this run no longer owns its partition: it may not commit any more
 ├── OutputError                the output folder cannot be written, or what lies there is damaged

@@ -13,7 +13,8 @@ from db.session import make_engine, require_migrated
 from models.catalog import infrastructure
 from models.default_model import is_prepared
 from models.doctor import Check
-from models.economics.pricing import NANO, api_prices, price_on
+from models.economics.pricing import NANO, price_on, prices_of
+from models.engines.api_options import ApiOptions
 from models.engines.vllm_options import model_name
 from models.errors import BreakevenError, UsageError
 from models.machine import cpu_name, gpu_name
@@ -24,7 +25,7 @@ SECONDS_FOR_THE_API = 3.0
 
 
 def checkup(settings: Settings) -> list[Check]:
-    """Check GPU, vLLM, model, database, Prefect API, API key and price data, in this order."""
+    """Check GPU, vLLM, model, database, Prefect API, API and price data, in this order."""
     return [
         gpu(),
         vllm(),
@@ -34,7 +35,7 @@ def checkup(settings: Settings) -> list[Check]:
         vocabulary(settings),
         database(settings),
         prefect_api(),
-        api_key(settings),
+        api(settings),
     ]
 
 
@@ -94,7 +95,7 @@ def machine_price(settings: Settings) -> Check:
 def api_price(settings: Settings) -> Check:
     """See that the API model of the counterfactual cost has a price today."""
     try:
-        price = price_on(api_prices(settings.api_model), datetime.now(UTC).date())
+        price = price_on(prices_of(settings), datetime.now(UTC).date())
     except BreakevenError as error:
         return Check("API price", "fail", "unknown", str(error))
     found = (
@@ -107,7 +108,7 @@ def api_price(settings: Settings) -> Check:
 def vocabulary(settings: Settings) -> Check:
     """See that the API model's tokenizer can be loaded here."""
     try:
-        encoding(settings.api_model, settings.cache_dir)
+        encoding(settings.api_tokenizer or settings.api_model, settings.cache_dir)
     except (UsageError, OSError) as error:
         return Check("tokenizer", "fail", "not available", str(error))
     return Check("tokenizer", "ok", f"tiktoken for {settings.api_model}")
@@ -140,8 +141,29 @@ def prefect_api() -> Check:
     return Check("Prefect API", "ok", url)
 
 
-def api_key(settings: Settings) -> Check:
-    """See whether a key for the API is set; nothing is sent."""
-    if settings.api_key is None:
-        return Check("API key", "warn", "none", "nothing needs it yet; set BREAKEVEN_API_KEY for the API")
-    return Check("API key", "ok", "set")
+def api(settings: Settings) -> Check:
+    """See that the API is set up as it is asked for; its model list is read, no record is sent."""
+    if settings.api_mode == "off":
+        found = "off; no record is sent to an API"
+        return Check(
+            "API", "ok", found, "for a fallback set BREAKEVEN_API_MODE=sync and a key (docs/routing.md)"
+        )
+    try:
+        options = ApiOptions.from_settings(settings)
+    except UsageError as error:
+        return Check("API", "fail", f"{settings.api_mode}, not set up", str(error))
+    try:
+        key = options.sent_key.get_secret_value()
+        reply = httpx.get(
+            f"{options.base_url.rstrip('/')}/models",
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=SECONDS_FOR_THE_API,
+        )
+    except httpx.HTTPError as error:
+        advice = "correct BREAKEVEN_API_BASE_URL, or start the endpoint"
+        return Check("API", "fail", f"{options.host}: {type(error).__name__}", advice)
+    if reply.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+        return Check("API", "fail", f"{options.host}: HTTP {reply.status_code}", "set BREAKEVEN_API_KEY")
+    if reply.is_error:  # not every endpoint lists its models
+        return Check("API", "warn", f"{options.host}: HTTP {reply.status_code} for its list of models")
+    return Check("API", "ok", f"{settings.api_mode}, {options.host}, {options.model}")

@@ -92,7 +92,7 @@ class RunStream:
         self._stop = stop
         self._lost = lost
         self._records: dict[str, Record] = {}
-        self._triage: dict[str, Finished] = {}
+        self._triage: dict[str, Finished | None] = {}
         self._again: deque[Request] = deque()
         self._done_before = 0
         self._started = time.monotonic()
@@ -201,13 +201,13 @@ class RunStream:
                     routing.TRIAGE,
                     routing.TRIAGE_TOKENS,
                 )
-            number = 2
+            number = 1 if self._triage[record.key] is None else 2
         messages = workload.messages(record.text)
         return Request(new_id(), record.key, messages, workload.output_format, workload.max_tokens, number)
 
     def _settle(self, completion: Completion) -> None:
         key = completion.request.record_key
-        if completion.request.output is routing.TRIAGE and completion.rejection is None:
+        if completion.request.output is routing.TRIAGE:
             self._settle_triage(self._records[key], completion)
             return
         record, held = self._records.pop(key), self._triage.pop(key, None)
@@ -220,10 +220,12 @@ class RunStream:
         has committed nothing that it would have to repeat.
         """
         reason = routing.triaged(completion, self._plan.policy)
-        made = Finished(completion, datetime.now(UTC), "triage", reason)
+        made = None
+        if completion.rejection is None:  # a question that was rejected is no attempt
+            made = Finished(completion, datetime.now(UTC), "triage", reason)
         if reason is not None:
             del self._records[record.key]
-            self._settler.escalate(record, reason, [made])
+            self._settler.escalate(record, reason, [made] if made else [])
             return
         self._triage[record.key] = made
         self._again.append(self._request(record))

@@ -16,6 +16,7 @@ from models.economics.upper_bound import upper_bound_nano
 from models.engines.api import OpenAttempt
 from models.engines.base import ClosedAttempt
 from models.engines.chat_wire import schema_text
+from models.errors import ResidencyError
 from models.ledger import Closing, LedgerLine
 from tasks.commit import CommitTarget
 from tasks.database import with_patience
@@ -93,6 +94,9 @@ class LedgerJournal:
 
     def _line(self, attempt: OpenAttempt) -> LedgerLine:
         request = attempt.request
+        if request.permit.workload != self._workload:
+            msg = f"a request of {request.permit.workload} is none of {self._workload}"
+            raise ResidencyError(msg)
         bound = upper_bound_nano(
             self._terms.api.price, request.messages, schema_text(request.output), request.max_tokens
         )

@@ -23,6 +23,7 @@ from db.session import make_engine, migrate, sessions
 from models import workloads
 from models.accounting import ApiKeys, LineKeys
 from models.catalog import Infrastructure, infrastructure
+from models.economics.budget import Budget
 from models.economics.pricing import Price, batch_prices, prices_of
 from models.engines.api import ApiPermit
 from models.engines.api_options import ApiOptions
@@ -193,6 +194,9 @@ def api_plan(workload: Workload, settings: Settings) -> ApiPlan | None:
     if permit is None:
         return None
     options = ApiOptions.from_settings(settings)
+    Budget(
+        workload.name, settings.workload(workload.name).budget, settings.budget
+    )  # finer than a nano-dollar?
     discounted = batch_prices(prices_of(settings), settings.batch_discount)
     return ApiPlan(permit, options, settings.api_mode, discounted)
 
@@ -276,7 +280,8 @@ def fingerprint_of(checked: Checked) -> str:
         checked.request.limit,
     )
     if checked.api is not None:
-        facts = (*facts, settings.api_model, checked.policy.model_dump_json())
+        # where the answers come from when the engine fails does not decide what is asked for
+        facts = (*facts, settings.api_model, checked.policy.model_dump_json(exclude={"engine_fails"}))
     return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
 
 

@@ -57,6 +57,17 @@ def plausible(request: Request) -> Reply:
     return Reply(json.dumps(value), value)
 
 
+def unsure(*words: str) -> Callable[[Request], Reply]:
+    """Make a handler that is unsure of the texts that hold one of these words, and sure of the others."""
+
+    def answer(request: Request) -> Reply:
+        reply = plausible(request)
+        doubt = any(word in prompt(request) for word in words)
+        return Reply(reply.text, reply.value, confidence=0.3 if doubt else 0.9)
+
+    return answer
+
+
 def _probabilities(request: Request, reply: Reply) -> dict[str, float] | None:
     """Give the answered label most of the probability, as a sure model would."""
     if not isinstance(request.output, Choice) or reply.text not in request.output.labels:

@@ -210,7 +210,7 @@ async def _write(writer: asyncio.StreamWriter, kind: str, reply: Spoilt) -> bool
         writer.write(head + reply.payload[: len(reply.payload) // 2])
         await writer.drain()
         await asyncio.sleep(DRIP_SECONDS)  # so that the half is read before the end is seen
-        if kind == "reset":
+        if kind == "reset" and not writer.is_closing():
             _reset(writer)
         return False
     writer.write((head + reply.payload) * (2 if kind == "twice" else 1))

@@ -18,6 +18,7 @@ from models.engines.api_courier import Courier, Endpoint
 from models.engines.api_opener import Opener
 from models.engines.api_options import ApiOptions
 from models.engines.api_replies import Reply
+from models.engines.api_stale import StaleReply, refuse_stale_reply
 from models.engines.api_stream import WINDOW_FACTOR, ApiStream, pump
 from models.engines.base import AnswerIndex, Completion, JsonValue
 from models.engines.rate_limits import Limits
@@ -38,6 +39,7 @@ _NEVER_SENT = (
     (httpx2.UnsupportedProtocol, "connect"),
 )
 _PERHAPS_SENT = (
+    (StaleReply, "stale_reply"),
     (httpx2.TimeoutException, "timeout"),
     (httpx2.NetworkError, "reset"),
     (httpx2.ProtocolError, "cut_off"),
@@ -183,6 +185,7 @@ def _client(options: ApiOptions) -> AsyncOpenAI:
             keepalive_expiry=KEEPALIVE_SECONDS,
         ),
         follow_redirects=False,
+        event_hooks={"request": [refuse_stale_reply]},
     )
     try:
         return AsyncOpenAI(

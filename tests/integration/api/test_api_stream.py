@@ -12,6 +12,7 @@ from models.engines.api_trip import Trip
 from models.engines.base import Answer, Completion, Request
 from models.errors import BreakevenError, DatabaseUnavailable, ResidencyError
 from tests.faulty_api import FaultyApi, Rule
+from tests.faulty_replies import answer
 from tests.integration.api.conftest import MakeEngine
 from tests.integration.api.harness import (
     ENRICHMENT,
@@ -67,6 +68,22 @@ class Remembering:
     def put(self, digest: bytes, answer: Answer) -> None:
         """Keep an answer."""
         self.answers[digest] = answer
+
+
+def test_a_reply_sent_twice_is_nobody_elses_answer(make_engine: MakeEngine) -> None:
+    """The copy stays in the connection and must not be taken for the answer to the next request on it."""
+    book = Book()
+    with FaultyApi([Rule(("twice",), forever=True)]) as api:
+        engine = make_engine(api, book, concurrency=1, breaker_failures=1000, max_attempts=5)
+        done = list(engine.stream(request(f"text {i}", str(i), ENRICHMENT) for i in range(20)))
+        book.settle(done)
+        check_books(book, api)
+        asked = {seen.attempt: seen.body for seen in api.seen}
+    for one in done:
+        assert one.attempt is not None
+        assert one.text == answer(asked[str(one.attempt.id)])
+    outcomes = {ending for key in range(20) for ending in book.of_record(str(key))}
+    assert outcomes == {"ok", "unknown_outcome:stale_reply"}
 
 
 def test_identical_requests_are_asked_for_once(make_engine: MakeEngine) -> None:

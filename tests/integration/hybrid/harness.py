@@ -1,17 +1,15 @@
 """What the tests of local engine and API together share: settings, a local engine that is told how sure it is, checks."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Row
 
-from models.engines.base import Request
 from models.run import RunResult
 from models.settings import Settings
 from tasks.partition import collect_partition
-from tests.fakes import Reply, plausible, prompt
 from tests.faulty_api import Seen
 from tests.integration.pipeline.books import table
 from tests.integration.pipeline.harness import DAY, WORKLOAD, settings_for
@@ -40,17 +38,6 @@ def hybrid_settings(
         "workloads": {WORKLOAD: {"policy": {"min_confidence": 0.5} if policy is None else policy}},
     }
     return settings_for(folder, database_url, **(values | more))
-
-
-def unsure(*words: str) -> Callable[[Request], Reply]:
-    """Make a handler that is unsure of the texts that hold one of these words, and sure of the others."""
-
-    def answer(request: Request) -> Reply:
-        reply = plausible(request)
-        doubt = any(word in prompt(request) for word in words)
-        return Reply(reply.text, reply.value, confidence=0.3 if doubt else 0.9)
-
-    return answer
 
 
 def collect(settings: Settings) -> RunResult:

@@ -8,9 +8,9 @@ import pytest
 from models.economics.pricing import usd_to_nano
 from models.run import RunResult
 from models.settings import Settings
-from tests.fakes import ScriptedEngine
+from tests.fakes import ScriptedEngine, unsure
 from tests.faulty_api import FaultyApi, Rule
-from tests.integration.hybrid.harness import api_lines, check_seen, collect, hybrid_settings, unsure
+from tests.integration.hybrid.harness import api_lines, check_seen, collect, hybrid_settings
 from tests.integration.pipeline.books import check_books, check_sums, table
 from tests.integration.pipeline.harness import good_rows, no_engine, published, run, write_records
 

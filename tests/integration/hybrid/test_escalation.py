@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from models.engines.base import Choice, Request
-from tests.fakes import Reply, ScriptedEngine, plausible, prompt
+from tests.fakes import Reply, ScriptedEngine, plausible, prompt, unsure
 from tests.faulty_api import FaultyApi
-from tests.integration.hybrid.harness import api_lines, check_seen, hybrid_settings, routes, unsure
+from tests.integration.hybrid.harness import api_lines, check_seen, hybrid_settings, routes
 from tests.integration.pipeline.books import check_books, table
 from tests.integration.pipeline.harness import good_rows, published, quarantined, run, write_records
 

@@ -26,7 +26,7 @@ from models.errors import BreakevenError
 from models.settings import Settings
 from models.tokens import encoding
 from tasks.engine import load_vllm
-from tests.fakes import ScriptedEngine
+from tests.fakes import ScriptedEngine, plausible, unsure
 from tests.integration.pipeline.harness import CACHE, run
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -36,7 +36,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 class Job:
     """One run of the partition. `calls` gets a line for each request that reaches the engine.
 
-    `real`: the vLLM engine instead of the scripted one. `dies_at_commit`: SIGKILL just before (or, with `after`, just after) so many transactions committed.
+    `unsure`: the scripted engine is unsure of texts that hold this word. `real`: the vLLM engine instead of the scripted one. `dies_at_commit`: SIGKILL just before (or, with `after`, just after) so many transactions committed.
     """
 
     settings: dict[str, Any]
@@ -49,11 +49,14 @@ class Job:
     dies_at_commit: int | None = None
     after: bool = False
     real: bool = False
+    unsure: str | None = None
 
     @classmethod
     def of(cls, settings: Settings, source: Path, **more: Any) -> Self:  # noqa: ANN401  the other fields
         """Make a job over these settings; its log and its calls lie beside the output folder."""
         values = settings.model_dump(mode="json") | {"database_url": settings.database_url.get_secret_value()}
+        if settings.api_key is not None:
+            values["api_key"] = settings.api_key.get_secret_value()
         settings.output_dir.parent.mkdir(parents=True, exist_ok=True)
         calls, log = settings.output_dir.with_name("calls"), settings.output_dir.with_name("log")
         calls.touch()
@@ -156,7 +159,11 @@ def work(job: Job) -> int:
         sys.stderr.write("loading\n")
         sys.stderr.flush()
         return ScriptedEngine(
-            delay=job.delay, load_seconds=job.load_seconds, size=job.size, calls=Path(job.calls)
+            handler=plausible if job.unsure is None else unsure(job.unsure),
+            delay=job.delay,
+            load_seconds=job.load_seconds,
+            size=job.size,
+            calls=Path(job.calls),
         )
 
     try:
