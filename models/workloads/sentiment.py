@@ -59,6 +59,7 @@ class Sentiment(Workload):
     def __init__(self, settings: WorkloadSettings, model: str | None = None) -> None:
         super().__init__(settings, model)
         self.prior: LabelPrior | None = load_prior(self.name, self.prompt_version, model)
+        self._corrected: tuple[Completion | None, dict[str, float]] = (None, {})
 
     def messages(self, text: str) -> tuple[Message, ...]:
         """Render one record's text; everything before it is constant."""
@@ -87,7 +88,9 @@ class Sentiment(Workload):
         """Label probabilities after the correction; None where there is nothing to correct."""
         if self.prior is None or completion.label_probabilities is None or completion.value is None:
             return None
-        return corrected(completion.label_probabilities, self.prior)
+        if self._corrected[0] is not completion:  # `parse` and `confidence` ask for the same one
+            self._corrected = (completion, corrected(completion.label_probabilities, self.prior))
+        return self._corrected[1]
 
     @cached_property
     def fingerprint(self) -> str:

@@ -90,13 +90,13 @@ FAULTS = (
     _retried("connection closed without an answer", "close", "unknown_outcome:cut_off", PERHAPS_BILLED),
     _retried("connection closed in mid-body", "cut", "unknown_outcome:cut_off", PERHAPS_BILLED),
     _retried("connection reset in mid-body", "reset", "unknown_outcome:reset", PERHAPS_BILLED),
-    _retried("no answer at all", "hang", "unknown_outcome:timeout", PERHAPS_BILLED, timeout_seconds=0.4),
+    _retried("no answer at all", "hang", "unknown_outcome:timeout", PERHAPS_BILLED, timeout_seconds=1.0),
     _retried(
         "an answer that drips in byte by byte",
         "drip",
         "unknown_outcome:timeout",
         PERHAPS_BILLED,
-        timeout_seconds=0.4,
+        timeout_seconds=1.0,
     ),
     # Broken answers
     _retried("a body that is not JSON", "invalid_json", "unknown_outcome:invalid_json", PERHAPS_BILLED),
