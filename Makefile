@@ -98,7 +98,7 @@ worker: setup ## A worker for the pool `gpu`, in this folder; one for each GPU
 
 .PHONY: collector
 collector: setup ## A worker for the pool `api`, on the same machine: collects batches, takes up what waits
-	@$(BIN)/prefect worker start --pool api --type process --limit 1
+	@$(BIN)/prefect worker start --pool api --type process --limit 4
 
 .PHONY: lock
 lock: $(UV) ## Compile the pinned requirements anew

@@ -70,7 +70,9 @@ def run(
     input: str | None = None,
     where: str | None = None,
     limit: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
+    engine: Literal["vllm", "openai"] = "vllm",
     rerun: bool = False,
+    refresh: bool = False,
 ) -> int:
     """Run one workload over one partition, here and now.
 
@@ -86,13 +88,78 @@ def run(
         SQL condition on the input's columns, such as "source in ('abt', 'flipkart')".
     limit
         Take only the first records of the partition.
+    engine
+        openai: every record is sent to the API, instead of those that the policy names.
     rerun
         Replace what is published for this partition.
+    refresh
+        Infer only records that are new or changed since the partition was published.
     """
     keep_prefect_here()
     from flows.terminal import run_here
 
-    return run_here(workload, date, input=input, where=where, limit=limit, rerun=rerun)
+    return run_here(
+        workload,
+        date,
+        input=input,
+        where=where,
+        limit=limit,
+        engine=engine,
+        rerun=rerun,
+        refresh=refresh,
+    )
+
+
+@app.command
+def backfill(
+    workload: str,
+    /,
+    *,
+    from_: Annotated[date, Parameter(name="--from")],
+    to: date,
+    input: str | None = None,
+    where: str | None = None,
+    limit: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
+    engine: Literal["vllm", "openai"] = "vllm",
+    rerun: bool = False,
+    parallel: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
+    quote: bool = False,
+    yes: bool = False,
+) -> int:
+    """Quote and run every partition of a range that is not published as it would be now.
+
+    Parameters
+    ----------
+    workload
+        Name of the workload, such as sentiment.
+    from_
+        First partition (UTC date, YYYY-MM-DD).
+    to
+        Last partition, inclusive.
+    input
+        File, folder with date=YYYY-MM-DD, glob or object-store URL; default: the workload's setting.
+    where
+        SQL condition on the input's columns.
+    limit
+        Take only the first records of each partition.
+    engine
+        openai: every record is sent to the API, instead of those that the policy names.
+    rerun
+        Replace what is published, also where nothing has changed.
+    parallel
+        Let the workers of the Prefect pool do it, so many partitions at a time, each as a run of its own.
+    quote
+        Say what it would take and cost, and stop there.
+    yes
+        Do not ask before it runs.
+    """
+    keep_prefect_here()
+    from flows.terminal import backfill_here
+    from models.backfill import Range
+    from tasks.backfill import Ask
+
+    ask = Ask(workload, Range(from_, to), input, where, limit, rerun, engine)
+    return backfill_here(ask, parallel=parallel, quote_only=quote, yes=yes)
 
 
 @app.command

@@ -33,13 +33,16 @@ _CLOSE = (
 
 @dataclass(frozen=True, slots=True)
 class InBatch:
-    """A pending line whose batch is live."""
+    """A pending line whose batch is live; the prices are those that it was opened at."""
 
     id: UUID
     run_id: UUID
     batch_id: UUID
     record_key: str
     attempt: int
+    request_hash: bytes
+    price_id: int
+    counterfactual_price_id: int
 
 
 def open_attempts(session: Session, workload: str, lines: Sequence[LedgerLine]) -> None:
@@ -115,16 +118,47 @@ def settle_unknown(session: Session, workload: str, partition: date, failure: st
     return len(settled)
 
 
-def pending_in_batches(session: Session, version_id: UUID) -> Iterator[InBatch]:
-    """Yield the pending lines of a version's runs whose batch is live, a thousand at a time from the database."""
+def pending_in_batches(session: Session, version_id: UUID, batch_id: UUID | None = None) -> Iterator[InBatch]:
+    """Yield the pending lines of a version's runs whose batch is live, a thousand at a time from the database.
+
+    `batch_id`: those of one batch.
+    """
     columns = [getattr(Line, name) for name in InBatch.__slots__]
     own_runs = select(RunRow.id).where(RunRow.version_id == version_id)
+    statement = select(*columns).where(ledger.PENDING, Line.run_id.in_(own_runs), _in_live_batch())
+    if batch_id is not None:
+        statement = statement.where(Line.batch_id == batch_id)
+    for row in session.execute(statement, execution_options={"yield_per": 1000}):
+        yield InBatch(*row)
+
+
+def move_to_batch(session: Session, run_id: UUID, old: UUID, new: UUID) -> None:
+    """Let the pending lines of a batch wait for another one. Repeating it changes nothing."""
+    session.execute(
+        update(Line)
+        .where(ledger.PENDING, Line.run_id == run_id, Line.batch_id == old)
+        .values(batch_id=new)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def past_deadline(session: Session, version_id: UUID, at: datetime) -> Iterator[str]:
+    """Yield the records that a batch of a version had until its deadline, which has passed, and which it did not serve.
+
+    A record that another attempt has served may be among them.
+    """
+    own_batches = select(BatchRow.run_id, BatchRow.id).where(
+        BatchRow.version_id == version_id, BatchRow.deadline <= at, ~is_live()
+    )
+    late = own_batches.subquery()
     rows = session.execute(
-        select(*columns).where(ledger.PENDING, Line.run_id.in_(own_runs), _in_live_batch()),
+        select(Line.record_key)
+        .join(late, (Line.batch_id == late.c.id) & (Line.run_id == late.c.run_id))
+        .where(Line.outcome != "ok")
+        .distinct(),
         execution_options={"yield_per": 1000},
     )
-    for row in rows:
-        yield InBatch(*row)
+    yield from rows.scalars()
 
 
 def numbers(session: Session, run_id: UUID) -> Iterator[tuple[str, int]]:

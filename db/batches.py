@@ -19,6 +19,7 @@ from db.tables import BatchRow as Row
 from models.errors import UsageError
 
 BatchState = Literal["intended", "submitted", "collected", "failed", "abandoned"]
+Ending = Literal["collected", "failed", "abandoned"]
 LIVE: tuple[BatchState, ...] = ("intended", "submitted")
 
 
@@ -88,7 +89,7 @@ def set_submitted(session: Session, batch_id: UUID, provider_batch_id: str) -> N
 def close(
     session: Session,
     batch_id: UUID,
-    state: Literal["collected", "failed", "abandoned"],
+    state: Ending,
     error: str | None = None,
 ) -> bool:
     """Close a batch; True if it was live. `error` is cut to one line and must hold no text of a record.
@@ -111,11 +112,6 @@ def live(session: Session, version_id: UUID | None = None) -> list[Batch]:
     if version_id is not None:
         statement = statement.where(Row.version_id == version_id)
     return [Batch(*row) for row in session.execute(statement)]
-
-
-def first_deadline(session: Session, version_id: UUID) -> datetime | None:
-    """Return the earliest deadline of a version's batches, closed ones too; None where it has none."""
-    return session.execute(select(func.min(Row.deadline)).where(Row.version_id == version_id)).scalar()
 
 
 def enqueued_tokens(session: Session, model: str) -> int:

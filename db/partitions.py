@@ -3,13 +3,14 @@
 The caller holds the partition's lease; unique indexes hold the two rules even if it does not.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import exists, func, insert, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.batches import is_live
 from db.runs import RunState
@@ -27,6 +28,8 @@ class PartitionVersion:
 
     `output_path`, the two record counts and `published_at` are None until it is published.
     `input_read`: a run has read the input to its end, and every record is done or waits in a registered part.
+    `based_on` and `input_digest` are those of a refresh, see `open_version`; once it is published, any
+    version may have a digest.
     """
 
     id: UUID
@@ -40,6 +43,8 @@ class PartitionVersion:
     quarantined: int | None = None
     published_at: datetime | None = None
     input_read: bool = False
+    input_digest: bytes | None = None
+    based_on: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,34 +64,65 @@ def find_published(session: Session, workload: str, partition: date) -> Partitio
     return _find(session, workload, partition, "published")
 
 
+def find_open(session: Session, workload: str, partition: date) -> PartitionVersion | None:
+    """Return the version that a run has begun and none has published, if there is one."""
+    return _find(session, workload, partition, "open")
+
+
+def get(session: Session, version_id: UUID) -> PartitionVersion:
+    """Return a version by its key."""
+    return PartitionVersion(*session.execute(select(*_columns()).where(Row.id == version_id)).one())
+
+
 def open_version(
-    session: Session, workload: str, partition: date, fingerprint: str, *, rerun: bool
+    session: Session,
+    workload: str,
+    partition: date,
+    fingerprint: str,
+    *,
+    rerun: bool,
+    input_digest: bytes | None = None,
 ) -> PartitionVersion:
     """Return the version that a run writes to, or the published one if nothing is left to do.
 
     An open version of the same fingerprint is continued, one of another fingerprint is abandoned.
     Raises `UsageError` if the partition is published with another fingerprint and `rerun` is false.
+
+    `input_digest` asks for a refresh: it stands for the input as it is now. A published version of
+    another digest, or of none, gets one based on it, which is continued for this very input only; for
+    another input it is abandoned. But an open version of which only waiting records are left is
+    returned as it is, with another digest: it has to be published first.
     """
     published = find_published(session, workload, partition)
     if published is not None and not rerun:
-        if published.fingerprint == fingerprint:
+        if published.fingerprint != fingerprint:
+            msg = (
+                f"{workload} {partition} is already published with other settings (model, prompt or input); "
+                "--rerun replaces it"
+            )
+            raise UsageError(msg)
+        if input_digest in (None, published.input_digest):
             return published
-        msg = (
-            f"{workload} {partition} is already published with other settings (model, prompt or input); "
-            "--rerun replaces it"
-        )
-        raise UsageError(msg)
+        return _open_refresh(session, published, input_digest)
     unfinished = _find(session, workload, partition, "open")
     if unfinished is not None:
-        if unfinished.fingerprint == fingerprint:
+        if unfinished.fingerprint == fingerprint and unfinished.based_on is None:
             return unfinished
         _set_state(session, unfinished.id, "abandoned")
     return _start(session, workload, partition, fingerprint)
 
 
-def publish(session: Session, version_id: UUID, output_path: str, records: int, quarantined: int) -> None:
+def publish(
+    session: Session,
+    version_id: UUID,
+    output_path: str,
+    records: int,
+    quarantined: int,
+    input_digest: bytes | None = None,
+) -> None:
     """Mark an open version as published and the one before it as superseded.
 
+    `input_digest` stands for the input that its rows answer, None where that is not known.
     Repeating it for the version that is published already changes nothing. Raises `UsageError` for a
     version that was superseded or abandoned meanwhile.
     """
@@ -110,6 +146,7 @@ def publish(session: Session, version_id: UUID, output_path: str, records: int, 
             records=records,
             quarantined=quarantined,
             published_at=datetime.now(UTC),
+            input_digest=input_digest,
         )
         .execution_options(synchronize_session=False)
     )
@@ -157,30 +194,59 @@ def waiting(session: Session) -> list[Waiting]:
     return [Waiting(*row) for row in rows]
 
 
-def _start(session: Session, workload: str, partition: date, fingerprint: str) -> PartitionVersion:
+def _open_refresh(
+    session: Session, published: PartitionVersion, input_digest: bytes | None
+) -> PartitionVersion:
+    workload, partition = published.workload, published.partition
+    unfinished = _find(session, workload, partition, "open")
+    if unfinished is not None:
+        same = (unfinished.based_on, unfinished.input_digest) == (published.id, input_digest)
+        if same or _only_waits(session, unfinished):
+            return unfinished
+        _set_state(session, unfinished.id, "abandoned")
+    refresh = {"input_digest": input_digest, "based_on": published.id}
+    return _start(session, workload, partition, published.fingerprint, refresh)
+
+
+def _only_waits(session: Session, version: PartitionVersion) -> bool:
+    """Whether nothing is left to do for an open version but to collect what waits, without its input."""
+    return version.input_read and any(one.version_id == version.id for one in waiting(session))
+
+
+def _start(
+    session: Session,
+    workload: str,
+    partition: date,
+    fingerprint: str,
+    refresh: Mapping[str, object] | None = None,
+) -> PartitionVersion:
     newest = session.execute(
         select(func.max(Row.version)).where(Row.workload == workload, Row.partition == partition)
     ).scalar()
-    version = PartitionVersion(new_id(), workload, partition, (newest or 0) + 1, fingerprint, "open")
+    version_id = new_id()
     session.execute(
         insert(Row).values(
-            id=version.id,
+            id=version_id,
             workload=workload,
             partition=partition,
-            version=version.version,
+            version=(newest or 0) + 1,
             fingerprint=fingerprint,
-            state=version.state,
+            state="open",
+            **(refresh or {}),
         )
     )
-    return version
+    return get(session, version_id)
 
 
 def _find(session: Session, workload: str, partition: date, state: VersionState) -> PartitionVersion | None:
-    columns = [getattr(Row, name) for name in PartitionVersion.__slots__]
     found = session.execute(
-        select(*columns).where(Row.workload == workload, Row.partition == partition, Row.state == state)
+        select(*_columns()).where(Row.workload == workload, Row.partition == partition, Row.state == state)
     ).one_or_none()
     return None if found is None else PartitionVersion(*found)
+
+
+def _columns() -> list[InstrumentedAttribute[Any]]:
+    return [getattr(Row, name) for name in PartitionVersion.__slots__]
 
 
 def _set_state(session: Session, version_id: UUID, state: VersionState) -> None:

@@ -79,6 +79,11 @@ def price_at(session: Session, provider: str, model: str, at: date) -> tuple[int
     return found.id, _price(found)
 
 
+def price(session: Session, price_id: int) -> Price:
+    """Return the price with this key, which a line refers to."""
+    return _price(session.execute(_select_prices().where(PriceRow.id == price_id)).one())
+
+
 def _select_prices() -> Select[*tuple[Any, ...]]:
     return select(PriceRow.id, PriceRow.version, *(getattr(PriceRow, name) for name in PRICE_FIELDS))
 

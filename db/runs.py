@@ -1,17 +1,24 @@
 """Runs: one execution of one partition, its timings, token totals and cost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from typing import Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, cast, delete, func, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import BigInteger, ColumnElement, and_, cast, delete, func, insert, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.dialects import changed, insert_new
 from db.rows import one_line, readable
-from db.tables import InfrastructureRow, ModelRow, PromptRow, QuarantinedCountRow, WaitingCountRow
+from db.tables import (
+    InfrastructureRow,
+    ModelRow,
+    PartitionVersionRow,
+    PromptRow,
+    QuarantinedCountRow,
+    WaitingCountRow,
+)
 from db.tables import RunRow as Row
 from models.economics.gpu_time import GpuTime
 from models.errors import UsageError
@@ -69,6 +76,7 @@ class Increments:
     counterfactual_nano: int | None = 0
     api_cost_nano: int = 0
     escalated: int = 0
+    carried: int = 0
 
 
 class RunFilters(TypedDict, total=False):
@@ -81,11 +89,16 @@ class RunFilters(TypedDict, total=False):
 
 
 def start(session: Session, new: NewRun) -> UUID:
-    """Start a run. Runs of the same partition that never ended are marked as interrupted."""
+    """Start a run. Runs of the same partition that never ended, or wait for a version that was given up, are interrupted."""
     now = datetime.now(UTC)
+    given_up = and_(Row.state == "waiting", Row.version_id != new.version_id)
     session.execute(
         update(Row)
-        .where(Row.workload == new.workload, Row.partition == new.partition, Row.state == "running")
+        .where(
+            Row.workload == new.workload,
+            Row.partition == new.partition,
+            or_(Row.state == "running", given_up),
+        )
         .values(state="interrupted", ended_at=now)
         .execution_options(synchronize_session=False)
     )
@@ -136,11 +149,13 @@ def finish(
 ) -> None:
     """End a run. `error` is cut to one line and must hold no text of a record.
 
-    Nothing waits for a run that is completed; one that is not keeps what it was last known to wait for.
+    Nothing waits for a run that is completed, nor for an earlier one of its version; one that is not keeps
+    what it was last known to wait for.
     """
     _set(session, run_id, state=state, error=one_line(error), ended_at=datetime.now(UTC))
     if state == "completed":
-        _forget_waiting(session, run_id)
+        for waited in (run_id, *_complete_waiting(session, run_id)):
+            _forget_waiting(session, waited)
 
 
 def wait(session: Session, run_id: UUID, counts: Mapping[str, int]) -> None:
@@ -169,6 +184,51 @@ def run_keys(session: Session, run_id: UUID) -> RunKeys:
     if found is None:
         raise _no_run(run_id)
     return RunKeys(*found)
+
+
+@dataclass(frozen=True, slots=True)
+class RunTotals:
+    """What a run came to. Money is nano-dollars, `gpu_ns` nanoseconds; `output_path` is its version's."""
+
+    id: UUID
+    workload: str
+    partition: date
+    state: RunState
+    error: str | None
+    output_path: str | None
+    records: int
+    published: int
+    quarantined: int
+    reused: int
+    escalated: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    gpu_ns: int
+    cost_nano: int
+    api_cost_nano: int
+    counterfactual_nano: int | None
+    carried: int
+
+
+def of_partition(session: Session, workload: str, partition: date) -> tuple[int, RunTotals | None]:
+    """Return how many runs a partition has had, and what the newest one came to."""
+    own = (Row.workload == workload, Row.partition == partition)
+    count = session.execute(select(func.count()).select_from(Row).where(*own)).scalar_one()
+    worked_out: dict[str, ColumnElement[Any] | InstrumentedAttribute[Any]] = {
+        "output_path": PartitionVersionRow.output_path,
+        "gpu_ns": Row.load_ns + Row.busy_ns + Row.idle_ns,
+        "cost_nano": Row.gpu_cost_nano + Row.api_cost_nano,
+    }
+    columns = [worked_out[name] if name in worked_out else getattr(Row, name) for name in RunTotals.__slots__]
+    newest = session.execute(
+        select(*columns)
+        .join(PartitionVersionRow, PartitionVersionRow.id == Row.version_id)
+        .where(*own)
+        .order_by(Row.started_at.desc(), Row.id.desc())
+        .limit(1)
+    ).first()
+    return count, None if newest is None else RunTotals(*newest)
 
 
 def quarantined_counts(session: Session, run_id: UUID) -> dict[str, int]:
@@ -229,6 +289,19 @@ def _set(session: Session, run_id: UUID, **values: object) -> None:
     )
     if not changed(session, statement):
         raise _no_run(run_id)
+
+
+def _complete_waiting(session: Session, run_id: UUID) -> Sequence[UUID]:
+    """Complete the runs of the same version that wait; return their keys."""
+    version = select(Row.version_id).where(Row.id == run_id).scalar_subquery()
+    statement = (
+        update(Row)
+        .where(Row.version_id == version, Row.state == "waiting")
+        .values(state="completed")
+        .returning(Row.id)
+        .execution_options(synchronize_session=False)
+    )
+    return session.execute(statement).scalars().all()
 
 
 def _forget_waiting(session: Session, run_id: UUID) -> None:

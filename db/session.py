@@ -117,6 +117,19 @@ def require_migrated(engine: Engine) -> None:
         raise UsageError(msg)
 
 
+def has_ledger(engine: Engine) -> bool:
+    """Whether there is a ledger, of whatever version; creates nothing.
+
+    Raises `DatabaseUnavailable` for a server that does not answer, `UsageError` for a newer ledger.
+    """
+    if engine.dialect.name == "sqlite" and not sqlite.file_of(engine).is_file():
+        return False
+    try:
+        return _revision(engine) is not None
+    except DBAPIError as error:
+        raise _cannot_use(engine, error) from error
+
+
 def alembic_config(connection: Connection | None = None) -> Config:
     """Alembic's configuration, without a file: it works from an installed package, in any folder."""
     settings = Config()

@@ -135,6 +135,8 @@ class PartitionVersionRow(Base):
     """One attempt to publish a partition with one fingerprint.
 
     `input_read`: a run has read the input to its end, and every record is done or waits in a part.
+    `based_on`: the version whose rows it takes over where their text is unchanged. `input_digest`: a hash
+    over the input that an open version of that kind is made for, or that a published one was made from.
     """
 
     __tablename__ = "partition_versions"
@@ -155,6 +157,8 @@ class PartitionVersionRow(Base):
     quarantined: Mapped[int | None] = mapped_column(BigInteger)
     published_at: Mapped[datetime | None]
     input_read: Mapped[bool] = mapped_column(default=False, server_default=false())
+    input_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    based_on: Mapped[UUID | None] = mapped_column(ForeignKey("partition_versions.id"))
 
 
 class LeaseRow(Base):
@@ -172,6 +176,7 @@ class RunRow(Base):
     """One execution of one partition and what it came to.
 
     `api_cost_nano` is what its closed API lines cost; pending ones are not in any of its sums yet.
+    `carried` of its published records were taken over from the version before, without a line.
     """
 
     __tablename__ = "runs"
@@ -208,6 +213,7 @@ class RunRow(Base):
     error: Mapped[str | None]
     api_cost_nano: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     escalated: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    carried: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
 
 class PartRow(Base):

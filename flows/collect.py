@@ -1,11 +1,13 @@
 """The flow that takes up what waits: answers of batches, and records that a budget or the API had held back."""
 
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Protocol
 
 from prefect import Flow, State, flow, get_run_logger
 
 from flows.ending import ended
+from flows.nightly import Job, failure_line, failure_row
 from flows.surroundings import read_settings
 from models.errors import BreakevenError, Interrupted, PartitionLocked
 from models.run import RunResult
@@ -23,6 +25,34 @@ class CollectPartition(Protocol):
     def __call__(self, workload: str, partition: date, *, settings: Settings) -> RunResult: ...  # noqa: D102
 
 
+def collect_each(
+    waiting: Iterable[Job],
+    collect: Callable[[str, date], RunResult],
+    locked: Callable[[str], None] = lambda _: None,
+) -> tuple[list[RunResult], dict[Job, Exception]]:
+    """Collect every partition, whatever became of the others; return the results and the failures.
+
+    One that its own run is at work on is left to that; `locked` is told. Raises `Interrupted` when the
+    collecting was asked to stop: then it stops as a whole.
+    """
+    results: list[RunResult] = []
+    failures: dict[Job, Exception] = {}
+    for job in waiting:
+        try:
+            results.append(collect(*job))
+        except Interrupted:
+            raise
+        except PartitionLocked as error:
+            locked(str(error))
+        except BreakevenError as error:
+            failures[job] = error
+        except Exception as error:  # noqa: BLE001  one partition's defect is not the next one's failure
+            failures[job] = BreakevenError(
+                f"{type(error).__name__}, which is a defect; its task's log says where"
+            )
+    return results, failures
+
+
 def build(collect: CollectPartition = collect_partition) -> CollectFlow:
     """Make the flow over a function that collects one partition."""
 
@@ -31,27 +61,21 @@ def build(collect: CollectPartition = collect_partition) -> CollectFlow:
         description="Collect what is ready of batches, and what else waits for the API.",
     )
     def collect_batches() -> list[RunResult] | State[BreakevenError]:
-        results: list[RunResult] = []
-        failures: list[str] = []
         try:
             settings = read_settings()
-            for workload, partition in waiting_partitions(settings):
-                try:
-                    results.append(collect(workload, partition, settings=settings))
-                except Interrupted:
-                    raise
-                except PartitionLocked as error:  # its own run is at work, and does it
-                    get_run_logger().info("%s", error)
-                except BreakevenError as error:  # one partition's failure is not the next one's
-                    failures.append(f"{workload} {partition} ({error})")
+            waiting = waiting_partitions(settings)
+            results, failures = collect_each(
+                waiting,
+                lambda workload, partition: collect(workload, partition, settings=settings),
+                get_run_logger().info,
+            )
         except BreakevenError as error:
             return ended(error)
-        if results:
-            rows = [cost_row(result) for result in results]
-            publish_cost_table("collect-cost", rows, f"What {len(results)} waiting partitions came to")
-        if failures:
-            return ended(BreakevenError(f"{len(failures)} partitions failed: {'; '.join(failures)}"))
-        return results
+        rows = [cost_row(result) for result in results]
+        rows += [failure_row(job, error) for job, error in failures.items()]
+        if rows:
+            publish_cost_table("collect-cost", rows, f"What {len(rows)} waiting partitions came to")
+        return ended(BreakevenError(failure_line(failures, len(waiting)))) if failures else results
 
     return collect_batches
 

@@ -18,22 +18,28 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessWorker
 
-from flows.surroundings import PROJECT
+from flows.surroundings import PROJECT, read_settings
 from models.errors import BreakevenError, UsageError
+from models.settings import Settings
 
 POOL = "gpu"
 API_POOL = "api"
 """Flows that only talk to the API: they need no GPU and must not wait for one."""
-POOLS = (POOL, API_POOL)
-POOL_CONCURRENCY = 1
+API_POOL_CONCURRENCY = 4
+"""A spread backfill coordinates for hours; batches are collected beside it."""
 TAG = "breakeven"
 AUTOMATION = "breakeven: crash silent runs"
 # Three of the heartbeats that prefect.yaml asks for: two may be lost.
 SILENCE = timedelta(seconds=90)
 
 
-def ensure_pool(client: SyncPrefectClient, name: str) -> WorkPool:
-    """Make a process work pool, or set its concurrency limit right, so that two runs never share the GPU.
+def pools(settings: Settings) -> dict[str, int]:
+    """Return our work pools and how many runs each may have at a time: on `gpu` one for each machine."""
+    return {POOL: settings.gpu_workers, API_POOL: API_POOL_CONCURRENCY}
+
+
+def ensure_pool(client: SyncPrefectClient, name: str, concurrency: int) -> WorkPool:
+    """Make a process work pool, or set its concurrency limit right, so that two runs never share a GPU.
 
     Raises `UsageError` if a pool of this name is of another type.
     """
@@ -46,14 +52,14 @@ def ensure_pool(client: SyncPrefectClient, name: str) -> WorkPool:
                 name=name,
                 type=ProcessWorker.type,
                 base_job_template=template,
-                concurrency_limit=POOL_CONCURRENCY,
+                concurrency_limit=concurrency,
             )
         )
     if pool.type != ProcessWorker.type:
         msg = f"the work pool {name!r} is of type {pool.type!r}, not 'process': delete or rename it, then deploy again"
         raise UsageError(msg)
-    if pool.concurrency_limit != POOL_CONCURRENCY:
-        client.update_work_pool(name, WorkPoolUpdate(concurrency_limit=POOL_CONCURRENCY))
+    if pool.concurrency_limit != concurrency:
+        client.update_work_pool(name, WorkPoolUpdate(concurrency_limit=concurrency))
     return client.read_work_pool(name)
 
 
@@ -125,14 +131,14 @@ def api_url() -> str:
 
 def deploy() -> None:
     """Bring pool, deployments and automation in place. Raises `BreakevenError` in one line."""
-    url = api_url()
+    url, settings = api_url(), read_settings()
     try:
         with get_client(sync_client=True) as client:
             if (failure := client.api_healthcheck()) is not None:
                 msg = f"no Prefect API answers at {url} ({type(failure).__name__}): start one with `make server`"
                 raise UsageError(msg) from failure
-            for name in POOLS:
-                ensure_pool(client, name)
+            for name, concurrency in pools(settings).items():
+                ensure_pool(client, name, concurrency)
             deploy_all()
             ensure_automation(client)
     except (httpx.HTTPError, PrefectException) as error:

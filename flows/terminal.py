@@ -4,7 +4,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
 from rich.console import Console
 from rich.progress import (
@@ -15,15 +16,22 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.prompt import Confirm
 
+from flows.backfill import build as build_backfill
 from flows.collect import collect_batches
 from flows.surroundings import read_settings
 from flows.workloads import workload_flow
 from models import workloads
-from models.errors import BreakevenError
+from models.backfill import Outcome, Step, to_do
+from models.economics.quote import Quote
+from models.errors import BreakevenError, UsageError
 from models.run import Progress as RunProgress
 from models.run import RunResult
-from tasks.artifacts import cost_row, describe, described
+from tasks.artifacts import cost_row, describe, described, dollars, outcome_row
+from tasks.backfill import QUOTE_COLUMNS, Ask, quote, survey
+from tasks.output import write_rows
+from tasks.plan import EngineChoice
 from tasks.progress import listening
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -36,18 +44,92 @@ def run_here(
     input: str | None,  # noqa: A002  the word that users know it by
     where: str | None,
     limit: int | None,
+    engine: EngineChoice,
     rerun: bool,
+    refresh: bool,
 ) -> int:
     """Run one partition now and print what came of it. Returns the exit code."""
     workloads.build(workload, read_settings())  # an unknown name is an error before anything starts
     with progress_bar():
         result = workload_flow(workload)(
-            partition=partition, input=input, where=where, limit=limit, rerun=rerun
+            partition=partition,
+            input=input,
+            where=where,
+            limit=limit,
+            engine=engine,
+            rerun=rerun,
+            refresh=refresh,
         )
     if not isinstance(result, RunResult):  # a failed flow raises its error when it is called as a function
         msg = f"the flow ended without a result: {result}"
         raise BreakevenError(msg)
-    return say(result)
+    return say(result, refresh=refresh)
+
+
+def backfill_here(ask: Ask, *, parallel: int | None, quote_only: bool, yes: bool) -> int:
+    """Quote a backfill, ask, run it, and print what became of each partition. Returns the exit code.
+
+    Raises `UsageError` before anything is changed: a range or an input that cannot be, nobody to ask.
+    """
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    settings = read_settings()
+    ask = replace(ask, range=ask.range.checked(datetime.now(UTC)))
+    with console.status("looking at the input"):
+        steps = survey(ask, settings)
+        todo = to_do(steps)
+        quoted = quote(ask, todo, settings, 1 if parallel is None else len(todo))
+    console.print(
+        f"{ask.workload}: {len(steps)} partitions, {len(steps) - len(todo)} published as they would be again"
+    )
+    if not todo:
+        console.print("nothing is to be done")
+        return 0
+    write_rows([*quoted.rows(), quoted.total()], QUOTE_COLUMNS, "table")
+    if quote_only:
+        return 0
+    if not yes and not confirmed(console, len(todo)):
+        console.print("nothing was done")
+        return 0
+    return _backfill(ask, parallel, todo, quoted)
+
+
+def confirmed(console: Console, partitions: int) -> bool:
+    """Ask whether to go on. Raises `UsageError` where nobody can answer."""
+    if not sys.stdin.isatty():
+        msg = "a backfill asks before it runs, and nobody is there to answer: add --yes, or --quote to stop there"
+        raise UsageError(msg)
+    return Confirm.ask(f"run {partitions} partitions?", console=console, default=False)
+
+
+def _backfill(ask: Ask, parallel: int | None, todo: list[Step], quoted: Quote) -> int:
+    """Run the flow over what was found; a partition that failed is in the table, and in the exit code."""
+    kept: list[Outcome] = []
+    flow = build_backfill(find=lambda *_: todo, quoting=lambda *_: quoted, ended_with=kept.extend)
+    failure = None
+    with progress_bar():
+        try:
+            flow(
+                ask.workload,
+                ask.range.first,
+                ask.range.last,
+                ask.input,
+                ask.where,
+                ask.limit,
+                ask.engine,
+                ask.rerun,
+                parallel,
+            )
+        except BreakevenError as error:
+            if not kept:
+                raise
+            failure = error
+    rows = [outcome_row(outcome) for outcome in kept]
+    write_rows(rows, list(rows[0]) if rows else [], "table")
+    spent = sum(one.result.cost_nano or 0 for one in kept if one.result is not None)
+    Console(stderr=True, highlight=False).print(
+        f"cost {dollars(spent)} USD, quoted {dollars(quoted.gpu_nano)}"
+    )
+    return 0 if failure is None else failure.exit_code
 
 
 def collect_here() -> int:
@@ -64,15 +146,15 @@ def collect_here() -> int:
     return 0
 
 
-def say(result: RunResult) -> int:
+def say(result: RunResult, *, refresh: bool = False) -> int:
     """Print the end of a run on standard error and where its output lies on standard output."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     row = cost_row(result)
     match result.state:
         case "skipped":
+            more = "its input is unchanged" if refresh else "--refresh adds what is new, --rerun replaces it"
             console.print(
-                f"{result.workload} {result.partition} is published already; nothing was done "
-                "(--rerun replaces it)"
+                f"{result.workload} {result.partition} is published already; nothing was done ({more})"
             )
         case "empty":
             console.print(f"{result.workload} {result.partition}: the input has no record for this day")

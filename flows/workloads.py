@@ -20,12 +20,13 @@ from models.settings import Settings
 from tasks.artifacts import artifact_key, cost_row, progress_artifact, publish_cost_table
 from tasks.engine import shared_engine
 from tasks.partition import run_partition
+from tasks.plan import EngineChoice
 
 
 class RunPartition(Protocol):
     """What a workload's flow calls for the work itself: `tasks.partition.run_partition`."""
 
-    def __call__(  # noqa: D102  the class says it
+    def __call__(  # noqa: D102, PLR0913  the class says it; one parameter for each that the flow has
         self,
         workload: str,
         partition: date,
@@ -35,6 +36,8 @@ class RunPartition(Protocol):
         where: str | None,
         limit: int | None,
         rerun: bool,
+        engine: EngineChoice,
+        refresh: bool,
     ) -> RunResult: ...
 
 
@@ -58,6 +61,8 @@ def build(workload: str, run: RunPartition = run_partition) -> WorkloadFlow:
         where: str | None = None,
         limit: int | None = None,
         rerun: bool = False,
+        engine: EngineChoice = "vllm",
+        refresh: bool = False,
     ) -> RunResult | State[BreakevenError]:
         try:
             settings = read_settings()
@@ -70,6 +75,8 @@ def build(workload: str, run: RunPartition = run_partition) -> WorkloadFlow:
                     where=where,
                     limit=limit,
                     rerun=rerun,
+                    engine=engine,
+                    refresh=refresh,
                 )
         except BreakevenError as error:
             return ended(error)

@@ -46,18 +46,26 @@ class LineKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class LinePrices:
+    """The prices that a line of an API's attempt refers to: its own, and that of the same answer at once."""
+
+    own: Price
+    counterfactual: Price
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """A request that an engine answered, and what became of the answer.
 
     `reason` is why the record went on to the API, or went there at once; None where it did not.
-    `batched`: the Batch API answered, at its own price.
+    `prices` are those that its line was opened at, maybe days ago and in a batch; None: this run's own.
     """
 
     completion: Completion
     at: datetime
     outcome: Literal["ok", "invalid_output", "escalated", "triage"]
     reason: str | None = None
-    batched: bool = False
+    prices: LinePrices | None = None
 
     @property
     def by_local_engine(self) -> bool:
@@ -253,10 +261,7 @@ def closings(finished: Sequence[Finished], keys: LineKeys, counter: ChatTokenCou
 
 
 def _closing(item: Finished, closed: ClosedAttempt, keys: LineKeys, counter: ChatTokenCounter) -> Closing:
-    api = keys.api_batch if item.batched else keys.api
-    if api is None:
-        msg = "a run without an API has no API attempts"
-        raise ValueError(msg)
+    prices = item.prices or _at_once(keys)
     usage = closed.usage or estimate(item.completion, counter)
     return Closing(
         id=closed.id,
@@ -265,13 +270,20 @@ def _closing(item: Finished, closed: ClosedAttempt, keys: LineKeys, counter: Cha
         cached_tokens=usage.cached_tokens,
         output_tokens=usage.output_tokens,
         estimated=closed.usage is None,
-        cost_nano=cost_nano(api.price, usage),
+        cost_nano=cost_nano(prices.own, usage),
         counterfactual_input_tokens=usage.input_tokens,
         counterfactual_output_tokens=usage.output_tokens,
-        counterfactual_nano=cost_nano(keys.counterfactual_price, usage),
+        counterfactual_nano=cost_nano(prices.counterfactual, usage),
         answer_hash=answer_hash(item.completion.text),
         failure=closed.failure,
     )
+
+
+def _at_once(keys: LineKeys) -> LinePrices:
+    if keys.api is None:
+        msg = "a run without an API has no API attempts"
+        raise ValueError(msg)
+    return LinePrices(keys.api.price, keys.counterfactual_price)
 
 
 def answer_hash(text: str) -> bytes:

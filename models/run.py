@@ -16,7 +16,8 @@ class RunResult:
     `skipped`: the partition was published before and nothing was done. `empty`: the input has no
     record for this partition, so nothing was published. `waiting`: some records wait for a batch's answers,
     a budget or the API (`waiting` counts them by reason); nothing is published before they are done,
-    and a later run or `breakeven collect` takes them up. `escalated`: answered by the API. Token counts are those the engine reported;
+    and a later run or `breakeven collect` takes them up. `escalated`: answered by the API.
+    `carried`: taken over from the version before, unchanged, at no cost. Token counts are those the engine reported;
     money is integer nano-dollars, None where unknown. Durations are nanoseconds.
     """
 
@@ -38,11 +39,15 @@ class RunResult:
     escalated: int = 0
     api_cost_nano: int = 0
     waiting: Mapping[str, int] = field(default_factory=dict)
+    carried: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is. `total` is the number of records to do, None while it is not known."""
+    """How far a run is. `total` is the number of records to do, None while it is not known.
+
+    `note` says more in words.
+    """
 
     workload: str
     partition: date
@@ -50,3 +55,4 @@ class Progress:
     total: int | None
     output_tokens: int
     elapsed_s: float
+    note: str = ""

@@ -92,6 +92,16 @@ class Settings(BaseSettings):
     engine_subprocess: bool | None = Field(None, description="default: vLLM in this process on a CPU")
     seed: int = 0
 
+    # quotes
+    quote_texts: int = Field(
+        10_000, ge=100, description="distinct texts of a partition that a quote tokenizes: all, or a sample"
+    )
+
+    # workers
+    gpu_workers: int = Field(
+        1, ge=1, description="machines with a worker of the pool gpu; its concurrency limit, set by make deploy"
+    )
+
     # commits and locks
     commit_records: int = Field(500, ge=1)
     commit_seconds: float = Field(5.0, gt=0)

@@ -24,14 +24,21 @@ GRACE_SECONDS = 3.0
 """How long requests in flight may still be answered when a run stops; whoever stops it waits for this."""
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 class Lane(Protocol):
     """Where escalated records go. They lie in the scratch's `waiting`; the lane takes them from there."""
 
     def pump(self, wait_seconds: float = 0.0) -> None:
         """Send what waits, as far as there is room, and settle what was answered; do not wait longer."""
 
-    def drain(self) -> None:
-        """See that no record is left that could be answered now. The local engine is done by then."""
+    def drain(self, report: Callable[[], None] = nothing) -> None:
+        """See that no record is left that could be answered now. The local engine is done by then.
+
+        `report` is called again and again meanwhile.
+        """
 
     def close(self) -> None:
         """Leave what is in flight to a later run, and account for it."""
@@ -43,7 +50,7 @@ class NoLane:
     def pump(self, wait_seconds: float = 0.0) -> None:
         """Do nothing."""
 
-    def drain(self) -> None:
+    def drain(self, report: Callable[[], None] = nothing) -> None:
         """Do nothing."""
 
     def close(self) -> None:
@@ -91,7 +98,7 @@ class SyncLane:
         self._committer.add_closings(self._journal.take_ended())
         self._committer.tick()
 
-    def drain(self) -> None:
+    def drain(self, report: Callable[[], None] = nothing) -> None:
         """Send and settle until nothing waits that the API would answer now.
 
         What a cap refuses is tried once more when everything in flight has been accounted for: until
@@ -99,6 +106,7 @@ class SyncLane:
         """
         while not self._stop():
             self.pump(WAIT_SECONDS)
+            report()
             if self._flying or (not self._held and self._waiting.queued()):
                 continue
             if not (self._held and self._moved):

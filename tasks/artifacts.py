@@ -13,6 +13,7 @@ from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.exceptions import PrefectException
 
+from models.backfill import Outcome
 from models.run import Progress, RunResult
 from tasks.progress import listening
 
@@ -43,6 +44,7 @@ def cost_row(result: RunResult) -> dict[str, str]:
         "published": str(result.published),
         "quarantined": str(result.quarantined),
         "reused": str(result.reused),
+        "carried": str(result.carried),
         "by API": str(result.escalated),
         "waiting": described(result.waiting),
         "input tokens": str(result.input_tokens),
@@ -55,6 +57,13 @@ def cost_row(result: RunResult) -> dict[str, str]:
     }
     row |= figures if worked else dict.fromkeys(figures, "")
     return row | {"output": result.output or ""}
+
+
+def outcome_row(outcome: Outcome) -> dict[str, str]:
+    """Render how one partition of a backfill ended."""
+    result = outcome.result or RunResult(outcome.workload, outcome.partition, "skipped")
+    row = cost_row(result) | {"state": outcome.state}
+    return row if outcome.error is None else row | {"output": outcome.error}
 
 
 def described(waiting: Mapping[str, int]) -> str:
@@ -76,6 +85,7 @@ def describe(progress: Progress) -> str:
     return (
         f"{progress.workload} {progress.partition}: {progress.done} of {total} records,"
         f" {progress.output_tokens} output tokens, {progress.elapsed_s:.0f} s"
+        f"{f'; {progress.note}' if progress.note else ''}"
     )
 
 
@@ -134,14 +144,22 @@ class ProgressSender:
 
 
 @contextmanager
-def progress_artifact(key: str) -> Iterator[None]:
-    """Show the progress that is reported inside the block as an artifact of the current flow run."""
+def progress_artifact(key: str, only: str | None = None) -> Iterator[None]:
+    """Show the progress that is reported inside the block as an artifact of the current flow run.
+
+    `only`: that of one workload (or of a backfill, which reports under its own name).
+    """
     sender = ProgressSender(key)
+
+    def offer(progress: Progress) -> None:
+        if only is None or progress.workload == only:
+            sender.offer(progress)
+
     context = contextvars.copy_context()  # holds the flow run that the artifact belongs to
     thread = threading.Thread(target=context.run, args=(sender.run,), name="progress", daemon=True)
     thread.start()
     try:
-        with listening(sender.offer):
+        with listening(offer):
             yield
     finally:
         sender.close()

@@ -1,6 +1,6 @@
 """Batches are written down before anything is uploaded: the request file, then its lines, under the budget."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -15,36 +15,52 @@ from models.engines.api import ApiRequest, OpenAttempt
 from models.engines.base import Completion
 from models.engines.batch_files import BatchFile, BatchLimits, write_batches
 from models.engines.chat_wire import request_body, schema_text
+from models.engines.window import reuse
+from models.errors import ResidencyError
 from models.ledger import LedgerLine
+from models.records import Escalated
 from tasks.api_requests import api_request
 from tasks.database import with_patience
 from tasks.plan import ApiPlan, Plan
-from tasks.waiting import Waiting
+from tasks.scratch import Scratch
+from tasks.settle import Settler
+from tasks.waiting import IN_BATCH
 
 TAKEN_AT_ONCE = 500
-IN_BATCH = "batch"
-"""State of a record whose answer a batch will bring."""
 
 
 class BatchWriter:
     """Puts queued records into request files, and each file with its pending lines into the ledger.
 
     A file is on disk before its batch is in the ledger; one without a batch is removed by the next run.
+    A record whose request was answered before reuses that answer, and one whose request is in a batch
+    already waits for it: an identical request is paid for once.
     """
 
-    def __init__(self, plan: Plan, api: ApiPlan, keys: ApiKeys, waiting: Waiting) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        api: ApiPlan,
+        keys: ApiKeys,
+        scratch: Scratch,
+        settler: Settler,
+        stop: Callable[[], bool],
+    ) -> None:
         self._plan = plan
         self._api = api
         self._keys = keys
-        self._waiting = waiting
+        self._answers = scratch
+        self._waiting = scratch.waiting
+        self._settler = settler
+        self._stop = stop
         self._lines: dict[UUID, LedgerLine] = {}
         settings = plan.settings
         self._budget = Budget(
             plan.workload.name, settings.workload(plan.workload.name).budget, settings.budget
         )
 
-    def write(self) -> Iterator[Completion]:
-        """Write down everything that is queued; yield what no file can hold, rejected.
+    def write(self) -> None:
+        """Write down everything that is queued, unless told to stop; set aside what no file can hold.
 
         A record for which the budget has no room becomes `budget`, the others `batch`.
         """
@@ -61,26 +77,41 @@ class BatchWriter:
         ):
             if isinstance(made, Completion):
                 self._lines.pop(made.request.id)
-                yield made
+                self._waiting.unask(made.request.digest())
+                self._settler.rejected(made)
             else:
                 self._record(made)
 
     def _requests(self) -> Iterator[ApiRequest]:
-        """Render what is queued, as far as the caps leave room for the most that it can cost."""
+        """Render what is queued and must be asked for, as far as the caps leave room for the most that it can cost."""
         left = self._left()
-        while some := self._waiting.take(TAKEN_AT_ONCE):
+        while not self._stop() and (some := self._waiting.take(TAKEN_AT_ONCE)):
             for escalated in some:
                 request = api_request(self._plan, self._api, escalated)
+                if self._is_answered(escalated, request):
+                    continue
                 line = self._line(request)
                 cost = line.cost_nano or 0
                 if left is not None and cost > left:
                     self._waiting.set_state(escalated.record.key, "budget")
-                    continue
-                left = None if left is None else left - cost
-                self._lines[request.id] = line
-                yield request
+                elif self._waiting.ask(request.digest()):
+                    left = None if left is None else left - cost
+                    self._lines[request.id] = line
+                    yield request
+                else:
+                    self._waiting.set_state(escalated.record.key, IN_BATCH)
+
+    def _is_answered(self, escalated: Escalated, request: ApiRequest) -> bool:
+        """Settle a record whose request was answered before."""
+        answer = self._answers.get(request.digest())
+        if answer is not None:
+            self._settler.answered(escalated, reuse(request, answer))
+        return answer is not None
 
     def _line(self, request: ApiRequest) -> LedgerLine:
+        if request.permit.workload != self._plan.workload.name:
+            msg = f"a request of {request.permit.workload} is none of {self._plan.workload.name}"
+            raise ResidencyError(msg)
         schema = schema_text(request.output)
         bound = upper_bound_nano(self._keys.price, request.messages, schema, request.max_tokens)
         attempt = OpenAttempt(request.id, request, request.attempt, datetime.now(UTC))
@@ -90,8 +121,7 @@ class BatchWriter:
         """Return what the tightest cap leaves, nano-dollars; None where there is no cap."""
         if not self._budget.capped:
             return None
-        with self._plan.sessions() as session:
-            return max(0, min(cap.limit_nano - cap.spent_nano for cap in self._caps(session)))
+        return max(0, min(cap.limit_nano - cap.spent_nano for cap in self._plan.read(self._caps)))
 
     def _caps(self, session: Session) -> list[Cap]:
         spent = spend.spent(session, self._plan.workload.name, datetime.now(UTC).date())

@@ -16,7 +16,7 @@ from models.accounting import Finished, GpuMeter, LineKeys, closings, ledger_lin
 from models.economics.gpu_time import GpuTime
 from models.ids import new_id
 from models.ledger import Closing, LedgerLine
-from models.records import Escalated, Quarantined
+from models.records import Carried, Escalated, Quarantined
 from models.tokens import ChatTokenCounter
 from tasks.database import with_patience
 from tasks.parts import PartRow, write_part
@@ -35,9 +35,15 @@ class Batch:
     quarantined: list[Quarantined] = field(default_factory=list)
     escalated: list[Escalated] = field(default_factory=list)
     closings: list[Closing] = field(default_factory=list)
+    carried: list[Carried] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self.rows) + len(self.quarantined) + len(self.escalated) + len(self.closings)
+        return self.records + len(self.escalated) + len(self.closings)
+
+    @property
+    def records(self) -> int:
+        """Number of records that are done with it."""
+        return len(self.rows) + len(self.carried) + len(self.quarantined)
 
     @property
     def ordinals(self) -> list[int]:
@@ -46,6 +52,7 @@ class Batch:
             *(row.ordinal for row in self.rows),
             *(row.ordinal for row in self.quarantined),
             *(item.record.ordinal for item in self.escalated),
+            *(item.record.ordinal for item in self.carried),
         ]
 
 
@@ -62,12 +69,13 @@ class Totals:
     counterfactual_nano: int = 0
     escalated: int = 0
     api_cost_nano: int = 0
+    carried: int = 0
 
     @classmethod
     def of(cls, batch: Batch, lines: Sequence[LedgerLine]) -> "Totals":
         """Sum one commit."""
         return cls(
-            len(batch.rows),
+            len(batch.rows) + len(batch.carried),
             len(batch.quarantined),
             sum(line.engine == "reuse" for line in lines),
             sum(line.input_tokens or 0 for line in lines),
@@ -75,6 +83,7 @@ class Totals:
             sum(line.output_tokens or 0 for line in lines),
             sum(line.counterfactual_nano or 0 for line in lines),
             sum(row.engine == "openai" for row in batch.rows),
+            carried=len(batch.carried),
         )
 
     def add_closed(self, closings: Sequence[Closing]) -> None:
@@ -153,6 +162,11 @@ class Committer:
         """Add a record that was answered well, with its attempts that no commit has yet."""
         self._batch.rows.append(row)
         self._batch.finished += finished
+        self._added()
+
+    def add_carried(self, carried: Carried) -> None:
+        """Add a record whose published row is taken over: no attempt, no line, no cost."""
+        self._batch.carried.append(carried)
         self._added()
 
     def add_quarantined(self, quarantined: Quarantined, *finished: Finished) -> None:
@@ -250,14 +264,20 @@ class Committer:
             return None
         part_id = new_id()
         path = write_part(
-            target.folder, part_id, target.output, batch.rows, batch.quarantined, batch.escalated
+            target.folder,
+            part_id,
+            target.output,
+            batch.rows,
+            batch.quarantined,
+            batch.escalated,
+            batch.carried,
         )
         return parts.Part(
             part_id,
             target.version_id,
             target.run_id,
             path.name,
-            len(batch.rows) + len(batch.quarantined),
+            batch.records,
             min(ordinals),
             max(ordinals),
         )
@@ -311,4 +331,5 @@ def increments(totals: Totals, lap_nano: int) -> runs.Increments:
         cached_tokens=totals.cached_tokens,
         output_tokens=totals.output_tokens,
         counterfactual_nano=totals.counterfactual_nano,
+        carried=totals.carried,
     )

@@ -15,9 +15,10 @@ from models.accounting import Finished
 from models.engines.base import Completion, LocalEngine, Request
 from models.errors import EngineError, Interrupted, LeaseLost
 from models.ids import new_id
-from models.records import Quarantined, Record
+from models.records import EscalationReason, Quarantined, Record
 from models.run import Progress
 from tasks.api_lane import Lane
+from tasks.batch_lane import leave_out_batched
 from tasks.collector import spared_collector
 from tasks.commit import Committer, Totals
 from tasks.engine import SharedEngine
@@ -25,6 +26,7 @@ from tasks.lanes import make_committer, make_lane
 from tasks.parts import load_done
 from tasks.plan import Plan
 from tasks.progress import report
+from tasks.refresh import load_published
 from tasks.scratch import Scratch
 from tasks.settle import Settler
 from tasks.signals import StopNow, StopRequest, stop_on_signals
@@ -56,6 +58,9 @@ def infer(plan: Plan, engine: SharedEngine, lost: Callable[[], LeaseLost | None]
     """
     with Scratch(plan.folder) as scratch, stop_on_signals() as stop, spared_collector():
         load_done(plan.registered_parts(), scratch)
+        leave_out_batched(plan, scratch.waiting)
+        if plan.carry_from is not None:
+            load_published(plan.carry_from, plan.workload.output, scratch.carried)
         stream = RunStream(plan, engine, scratch, stop, lost)
         try:
             stream.run()
@@ -107,7 +112,7 @@ class RunStream:
         """Stream until the input ends or the run is stopped; commit all that finished."""
         try:
             self._run_local()
-            self._lane.drain()
+            self._lane.drain(self._report)
             if not self._must_stop():  # a later run need not read and try them again
                 self.committer.keep(self._scratch.waiting)
         except StopNow:
@@ -124,6 +129,9 @@ class RunStream:
     def _run_local(self) -> None:
         """Answer what the local engine can; a run with nothing for it does not load the model."""
         requests = self._requests()
+        if self._plan.engine == "openai":
+            self._hand_over(requests, "chosen")
+            return
         first = next(requests, None)
         if first is None:
             return
@@ -137,7 +145,7 @@ class RunStream:
                 if fails == "api":
                     log.warning("the local engine failed, the rest goes to the API: %s", error)
                     self._engine.discard()
-                    self._hand_over(requests)
+                    self._hand_over(requests, "engine_failed")
                 elif fails == "wait" and patience.left():
                     log.warning("the local engine failed and is tried again: %s", error)
                     self._engine.discard()
@@ -168,6 +176,7 @@ class RunStream:
             done = self._scratch.done(keys)
             self._done_before += len(done)
             passed = done | waiting.among(keys)
+            unchanged = self._scratch.carried.unchanged(batch)
             for item in batch:
                 while self._again:
                     yield self._again.popleft()
@@ -175,8 +184,11 @@ class RunStream:
                     continue
                 if isinstance(item, Quarantined):
                     self._settler.set_aside(item)
+                elif item.key in unchanged:
+                    self._settler.carry(unchanged[item.key])
                 elif (request := self._routed(item)) is not None:
                     yield request
+            self._report()
         while self._again or self._records:
             yield self._again.popleft() if self._again else None
 
@@ -230,21 +242,21 @@ class RunStream:
         self._triage[record.key] = made
         self._again.append(self._request(record))
 
-    def _hand_over(self, requests: Iterator[Request | None]) -> None:
+    def _hand_over(self, requests: Iterator[Request | None], reason: EscalationReason) -> None:
         """Send to the API every record that the local engine did not answer."""
         self._again.clear()
         for key in list(self._records):
-            self._pass_on(key)
+            self._pass_on(key, reason)
         for request in requests:
             if request is None or self._must_stop():
                 break
-            self._pass_on(request.record_key)
+            self._pass_on(request.record_key, reason)
             self._lane.pump()
             self._report()
 
-    def _pass_on(self, key: str) -> None:
+    def _pass_on(self, key: str, reason: EscalationReason) -> None:
         held = self._triage.pop(key, None)
-        self._settler.escalate(self._records.pop(key), "engine_failed", [held] if held else [])
+        self._settler.escalate(self._records.pop(key), reason, [held] if held else [])
 
     def _report(self, *, force: bool = False) -> None:
         now = time.monotonic()

@@ -10,11 +10,14 @@ from models.engines.rate_limits import Limits
 from models.errors import UsageError
 from tasks.api_lane import Lane, NoLane, SyncLane
 from tasks.batch_lane import BatchLane
+from tasks.batch_submit import Submitter
+from tasks.batch_writer import BatchWriter
 from tasks.commit import CommitTarget, Committer
 from tasks.journal import LedgerJournal, Terms
-from tasks.plan import Plan
+from tasks.plan import ApiPlan, Plan
 from tasks.scratch import Scratch
 from tasks.settle import Settler
+from tasks.waiting import Waiting
 
 
 def target_of(plan: Plan) -> CommitTarget:
@@ -59,6 +62,11 @@ def priced(keys: ApiKeys | None) -> ApiKeys:
     return keys
 
 
+def make_submitter(plan: Plan, api: ApiPlan, waiting: Waiting, stop: Callable[[], bool]) -> Submitter:
+    """Make what brings a run's batches to the provider."""
+    return Submitter(plan, api, priced(plan.keys.api_batch), waiting, stop)
+
+
 def make_lane(
     plan: Plan,
     scratch: Scratch,
@@ -66,13 +74,18 @@ def make_lane(
     settler: Settler,
     limits: Callable[[ApiOptions], Limits],
     stop: Callable[[], bool],
+    submitter: Submitter | None = None,
 ) -> Lane:
     """Make the way to the API: none, one that asks at once, or one that gathers batches."""
     if plan.api is None:
         return NoLane()
-    if plan.api.mode == "batch":
-        return BatchLane(plan, plan.api, priced(plan.keys.api_batch), scratch, committer, settler, stop=stop)
     journal = make_journal(plan, Terms(priced(plan.keys.api)))
-    return SyncLane(
+    at_once = SyncLane(
         plan, plan.api, scratch, committer, settler, journal, limits=limits(plan.api.options), stop=stop
     )
+    if plan.api.mode == "sync":
+        return at_once
+    writer = BatchWriter(plan, plan.api, priced(plan.keys.api_batch), scratch, settler, stop)
+    if submitter is None:
+        submitter = make_submitter(plan, plan.api, scratch.waiting, stop)
+    return BatchLane(plan, scratch.waiting, committer, writer, submitter, at_once, stop)

@@ -29,6 +29,7 @@ RUN_COLUMNS = (
     "published",
     "quarantined",
     "reused",
+    "carried",
     "input_tokens",
     "cached_tokens",
     "output_tokens",

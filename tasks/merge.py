@@ -9,24 +9,32 @@ from polars.io.plugins import register_io_source
 from pydantic import BaseModel
 
 from models.errors import OutputError
+from models.input_digest import InputDigest
 from tasks.output_schema import output_schema
 from tasks.parts import OUTPUT, output_errors, replacing, sync, with_all_columns
 
 RECORDS = "records.parquet"
 QUARANTINE = "quarantine.parquet"
 SERVED = ("engine", "model", "prompt_version")
+TEXT_HASH = "text_hash"
+FINGERPRINT = "fingerprint"
+_DIGESTED = ("record_key", "id", TEXT_HASH, "reason", "detail")  # as `models.input_digest` takes them
 _READ_ROWS = 20_000  # rows of parts that are opened together
 _ROW_GROUP = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What was published: numbers of rows, and where. `quarantine` is None where nothing was set aside."""
+    """What was published: numbers of rows, and where. `quarantine` is None where nothing was set aside.
+
+    `input_digest` is that of the input which these rows were made of, None where a part does not tell.
+    """
 
     records: int
     quarantined: int
     path: Path
     quarantine: Path | None
+    input_digest: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +52,13 @@ def publish(
     output: type[BaseModel],
     models: Mapping[str, str],
     prompt_version: str,
+    fingerprint: str = "",
 ) -> Published:
     """Merge registered parts into `folder/records.parquet` (and `quarantine.parquet`), in input order.
 
     Columns: id, record_key, the output's own, confidence, then the engine that served the record, its
-    model (`models` names each engine's) and the prompt version. Quarantined rows are put in place first and the records
+    model (`models` names each engine's), the prompt version and the hash of the text that it answers; the
+    file's metadata hold the fingerprint of the version. Quarantined rows are put in place first and the records
     last, by a rename, so records.parquet never stands beside a quarantine file older than itself;
     publishing again after a crash gives the same files. Memory depends on how far parts overlap, not
     on their number. Raises `OutputError`: a part is missing, damaged or holds an ordinal twice, or the
@@ -56,11 +66,12 @@ def publish(
     """
     found = sorted((_describe(path) for path in parts), key=lambda part: (part.first, part.last))
     own = output_schema(output)
-    records = _records(found, own, models, prompt_version)
+    digest = InputDigest()
+    records = _records(found, own, models, prompt_version, digest)
     aside = [part for part in found if part.quarantined]
     path, quarantine = folder / RECORDS, folder / QUARANTINE
     with replacing(path) as temporary:
-        _sink(records, temporary)
+        _sink(records, temporary, {FINGERPRINT: fingerprint})
         sync(temporary)  # a full disk shows here, before anything was replaced
         _publish_quarantine(aside, quarantine)
     return Published(
@@ -68,6 +79,7 @@ def publish(
         sum(part.quarantined for part in found),
         path,
         quarantine if aside else None,
+        digest.digest(),
     )
 
 
@@ -82,11 +94,15 @@ def _publish_quarantine(parts: Sequence[_Part], path: Path) -> None:
 
 
 def _records(
-    parts: Sequence[_Part], own: Mapping[str, pl.DataType], models: Mapping[str, str], prompt_version: str
+    parts: Sequence[_Part],
+    own: Mapping[str, pl.DataType],
+    models: Mapping[str, str],
+    prompt_version: str,
+    digest: InputDigest,
 ) -> pl.LazyFrame:
-    names = ["id", "record_key", *own, "confidence", *SERVED]
+    names = ["id", "record_key", *own, "confidence", *SERVED, TEXT_HASH]
     if len(set(names)) < len(names):
-        msg = f"output columns {', '.join(own)} clash with id, record_key, confidence or {', '.join(SERVED)}"
+        msg = f"output columns {', '.join(own)} clash with id, record_key, confidence, text_hash or {', '.join(SERVED)}"
         raise ValueError(msg)
     columns = [
         pl.col("id"),
@@ -96,13 +112,19 @@ def _records(
         pl.col("engine").fill_null("vllm"),
         pl.col("engine").fill_null("vllm").replace_strict(models, return_dtype=pl.String).alias("model"),
         pl.lit(prompt_version, pl.String).alias("prompt_version"),
+        pl.col(TEXT_HASH),
     ]
-    schema: dict[str, pl.DataType] = {
-        name: own.get(name, pl.Float64() if name == "confidence" else pl.String()) for name in names
-    }
-    internal = ["id", "record_key", "ordinal", "reason", "confidence", "engine"]
+    kinds: dict[str, pl.DataType] = {"confidence": pl.Float64(), TEXT_HASH: pl.UInt64(), **own}
+    schema: dict[str, pl.DataType] = {name: kinds.get(name, pl.String()) for name in names}
+    internal = [*_DIGESTED, "ordinal", "confidence", "engine"]
     merged = _merge(parts, [*internal, *(OUTPUT + name for name in own)])
-    return _lazy((frame.filter(pl.col("reason").is_null()).select(columns) for frame in merged), schema)
+    return _lazy((_record_rows(frame, columns, digest) for frame in merged), schema)
+
+
+def _record_rows(frame: pl.DataFrame, columns: Sequence[pl.Expr], digest: InputDigest) -> pl.DataFrame:
+    """Choose what is published of the records among merged rows, having added all rows to the digest."""
+    digest.add_rows(frame.select(_DIGESTED).iter_rows())
+    return frame.filter(pl.col("reason").is_null()).select(columns)
 
 
 def _quarantine(parts: Sequence[_Part]) -> pl.LazyFrame:
@@ -123,8 +145,10 @@ def _lazy(frames: Iterator[pl.DataFrame], schema: Mapping[str, pl.DataType]) -> 
     return register_io_source(source, schema=pl.Schema(schema))
 
 
-def _sink(frame: pl.LazyFrame, path: Path) -> None:
-    frame.sink_parquet(path, compression="zstd", row_group_size=_ROW_GROUP, maintain_order=True)
+def _sink(frame: pl.LazyFrame, path: Path, about: dict[str, str] | None = None) -> None:
+    frame.sink_parquet(
+        path, compression="zstd", row_group_size=_ROW_GROUP, maintain_order=True, metadata=about
+    )
 
 
 def _merge(parts: Sequence[_Part], columns: list[str]) -> Iterator[pl.DataFrame]:

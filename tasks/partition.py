@@ -19,7 +19,7 @@ from tasks.database import with_patience
 from tasks.engine import shared_engine
 from tasks.infer import Inferred, infer
 from tasks.lease import kept
-from tasks.plan import Plan, Request, prepare
+from tasks.plan import EngineChoice, Plan, Request, prepare
 from tasks.publish import publish, wait
 from tasks.reopen import reopen
 
@@ -32,7 +32,7 @@ CLOSING_SECONDS = 3.0
 log = logging.getLogger(__name__)
 
 
-def run_partition(
+def run_partition(  # noqa: PLR0913  one parameter for each that its flow has
     workload: str,
     partition: date,
     *,
@@ -41,21 +41,25 @@ def run_partition(
     where: str | None = None,
     limit: int | None = None,
     rerun: bool = False,
+    engine: EngineChoice = "vllm",
+    refresh: bool = False,
 ) -> RunResult:
     """Run one workload over one partition and publish it.
 
-    What a killed run had committed is not done again. Raises the errors of `models.errors`; whatever
+    A published partition is left alone, unless it is asked for again: all of it (`rerun`), or only what is
+    new or changed in its input (`refresh`). What a killed run had committed is not done again. Raises the errors of `models.errors`; whatever
     had finished by then is committed, and the run's row says how it ended.
     """
-    plan = here(prepare)(Request(workload, partition, input, where, limit, rerun), settings)
+    request = Request(workload, partition, input, where, limit, rerun=rerun, engine=engine, refresh=refresh)
+    plan = here(prepare)(request, settings)
     if isinstance(plan, RunResult):
         return plan
-    with closed(plan), shared_engine(settings) as engine:
+    with closed(plan), shared_engine(settings) as shared:
         try:
             with kept(plan.sessions, plan.lease, settings.lease_seconds) as lost:
-                inferred = here(infer)(plan, engine, lost)
+                inferred = here(infer)(plan, shared, lost)
         except EngineError:
-            engine.discard()
+            shared.discard()
             raise
         return ended(plan, inferred)
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from models.engines.api import ApiRequest
 from models.engines.base import Answer, Completion
 from models.errors import OutputError
-from models.records import Escalated, Quarantined, Record
+from models.records import Carried, Escalated, Quarantined, Record
 from tasks.output_schema import output_schema
 from tasks.scratch import Scratch
 
@@ -26,6 +26,7 @@ _INTERNAL: dict[str, pl.DataType] = {
     "record_key": pl.String(),
     "id": pl.String(),
     "ordinal": pl.Int64(),
+    "text_hash": pl.UInt64(),
     "digest": pl.Binary(),
     "attempt_id": pl.Binary(),
     "text": pl.String(),
@@ -53,6 +54,7 @@ class PartRow:
     record_key: str
     id: str
     ordinal: int
+    text_hash: int
     digest: bytes
     answer: Answer
     output: Mapping[str, object] = field(repr=False)
@@ -77,6 +79,7 @@ class PartRow:
             record.key,
             record.id,
             record.ordinal,
+            record.text_hash,
             request.digest(),
             answer,
             output.model_dump(mode="json"),
@@ -91,6 +94,7 @@ def write_part(
     rows: Sequence[PartRow],
     quarantined: Sequence[Quarantined] = (),
     escalated: Sequence[Escalated] = (),
+    carried: Sequence[Carried] = (),
 ) -> Path:
     """Write one part file durably: it is whole and synced under its name, or not there at all.
 
@@ -98,12 +102,12 @@ def write_part(
     read and tried again. Returns its path, `folder/<part_id>.parquet`. Raises `OutputError` where the folder cannot be
     written.
     """
-    frame = _frame(output, rows, quarantined, escalated)
+    frame = _frame(output, rows, quarantined, escalated, carried)
     ordinals = frame.get_column("ordinal").to_list()
     about = {
         "first": str(min(ordinals, default=0)),
         "last": str(max(ordinals, default=0)),
-        "records": str(len(rows)),
+        "records": str(len(rows) + len(carried)),
         "quarantined": str(len(quarantined)),
     }
     path = folder / f"{part_id}{SUFFIX}"
@@ -128,7 +132,7 @@ def load_done(paths: Iterable[Path], scratch: Scratch) -> None:
         for row in waits.iter_rows(named=True):
             record = Record(row["record_key"], row["id"], row["ordinal"], row["record_text"])
             scratch.waiting.put(Escalated(record, row["escalation"], row["attempts"]), durable=True)
-        for row in ended.filter(pl.col("reason").is_null()).iter_rows(named=True):
+        for row in ended.filter(pl.col("digest").is_not_null()).iter_rows(named=True):
             scratch.put(row["digest"], _answer(row))
     scratch.waiting.finish_done()
 
@@ -233,14 +237,29 @@ def _frame(
     rows: Sequence[PartRow],
     aside: Sequence[Quarantined],
     escalated: Sequence[Escalated],
+    carried: Sequence[Carried],
 ) -> pl.DataFrame:
     own = output_schema(output)
     schema = _INTERNAL | {OUTPUT + name: kind for name, kind in own.items()}
+    groups = (
+        (_answered(rows, own), len(rows)),
+        (_set_aside(aside), len(aside)),
+        (_escalated(escalated), len(escalated)),
+        (_carried(carried, own), len(carried)),
+    )
+    columns: dict[str, list[object]] = {
+        name: [value for some, size in groups for value in some.get(name) or [None] * size] for name in schema
+    }
+    return pl.DataFrame(columns, schema=schema)
+
+
+def _answered(rows: Sequence[PartRow], own: Iterable[str]) -> dict[str, Sequence[object]]:
     answers = [row.answer for row in rows]
-    answered: dict[str, Sequence[object]] = {
+    return {
         "record_key": [row.record_key for row in rows],
         "id": [row.id for row in rows],
         "ordinal": [row.ordinal for row in rows],
+        "text_hash": [row.text_hash for row in rows],
         "digest": [row.digest for row in rows],
         "attempt_id": [answer.attempt_id.bytes for answer in answers],
         "text": [answer.text for answer in answers],
@@ -249,33 +268,46 @@ def _frame(
         "confidence": [answer.confidence for answer in answers],
         "label_probabilities": [_probabilities(answer) for answer in answers],
         "engine": [row.engine for row in rows],
+        **{OUTPUT + name: [row.output[name] for row in rows] for name in own},
     }
-    answered |= {OUTPUT + name: [row.output[name] for row in rows] for name in own}
-    set_aside: dict[str, Sequence[object]] = {
+
+
+def _set_aside(aside: Sequence[Quarantined]) -> dict[str, Sequence[object]]:
+    return {
         "record_key": [item.key for item in aside],
         "id": [item.id for item in aside],
         "ordinal": [item.ordinal for item in aside],
+        "text_hash": [item.text_hash for item in aside],
         "reason": [item.reason for item in aside],
         "detail": [item.detail for item in aside],
     }
-    waiting: dict[str, Sequence[object]] = {
-        "record_key": [item.record.key for item in escalated],
-        "id": [item.record.id for item in escalated],
-        "ordinal": [item.record.ordinal for item in escalated],
+
+
+def _escalated(escalated: Sequence[Escalated]) -> dict[str, Sequence[object]]:
+    return {
+        **_named([item.record for item in escalated]),
         "escalation": [item.reason for item in escalated],
         "attempts": [item.attempts for item in escalated],
         "record_text": [item.record.text for item in escalated],
     }
-    sizes = (len(rows), len(aside), len(escalated))
-    columns: dict[str, list[object]] = {
-        name: [
-            value
-            for some, size in zip((answered, set_aside, waiting), sizes, strict=True)
-            for value in some.get(name) or [None] * size
-        ]
-        for name in schema
+
+
+def _carried(carried: Sequence[Carried], own: Iterable[str]) -> dict[str, Sequence[object]]:
+    return {
+        **_named([item.record for item in carried]),
+        "text_hash": [item.record.text_hash for item in carried],
+        "confidence": [item.confidence for item in carried],
+        "engine": [item.engine for item in carried],
+        **{OUTPUT + name: [item.output[name] for item in carried] for name in own},
     }
-    return pl.DataFrame(columns, schema=schema)
+
+
+def _named(records: Sequence[Record]) -> dict[str, Sequence[object]]:
+    return {
+        "record_key": [record.key for record in records],
+        "id": [record.id for record in records],
+        "ordinal": [record.ordinal for record in records],
+    }
 
 
 def _probabilities(answer: Answer) -> bytes | None:

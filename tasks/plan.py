@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import UUID
 
 from prefect import task
@@ -29,7 +29,7 @@ from models.engines.api import ApiPermit
 from models.engines.api_options import ApiOptions
 from models.engines.batch_files import remove_unregistered as remove_request_files
 from models.engines.vllm_options import model_name
-from models.errors import PartitionLocked
+from models.errors import PartitionLocked, UsageError
 from models.machine import gpu_name
 from models.policy import Policy
 from models.routing import kept_in, row_condition
@@ -41,7 +41,12 @@ from tasks.database import database_errors, with_patience
 from tasks.lease import is_dead, this_process
 from tasks.parts import output_errors, remove_unregistered
 from tasks.reading import EmptyPartition, PartitionReader, Source, open_partition
+from tasks.refresh import digest_to_refresh, published_file, result_without_run
 
+Found = TypeVar("Found")
+
+EngineChoice = Literal["vllm", "openai"]
+"""Where a run's records are first sent: `openai` sends every one of them to the API."""
 LOCAL_PROVIDER = "vllm"
 API_PROVIDER = "openai"
 LOCK_POLL_SECONDS = 1.0
@@ -51,7 +56,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a caller asks for: one partition of one workload, and how to read it."""
+    """What a caller asks for: one partition of one workload, and how to read it.
+
+    `rerun` infers a published partition again, `refresh` only what is new or changed in its input.
+    """
 
     workload: str
     partition: date
@@ -59,6 +67,8 @@ class Request:
     where: str | None = None
     limit: int | None = None
     rerun: bool = False
+    engine: EngineChoice = "vllm"
+    refresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,7 @@ class Plan:
 
     `reader` is None for a run that only takes up what waits; `api` is None where nothing may be sent.
     `input_read`: this run, or one before it, reads the input to its end, so that it may publish.
+    `carry_from`: the published file whose rows are taken over where the text is unchanged.
     """
 
     settings: Settings
@@ -110,7 +121,9 @@ class Plan:
     model: str
     api: ApiPlan | None = None
     policy: Policy = field(default_factory=Policy)
+    engine: EngineChoice = "vllm"
     input_read: bool = True
+    carry_from: Path | None = None
 
     def open_reader(self) -> PartitionReader:
         """Return the input, which a run that infers has."""
@@ -118,6 +131,15 @@ class Plan:
             msg = "a run that takes up what waits reads no input"
             raise ValueError(msg)
         return self.reader
+
+    def read(self, look: Callable[[Session], Found]) -> Found:
+        """Look something up in the ledger, waiting for a database that is away."""
+
+        def transaction() -> Found:
+            with self.sessions() as session:
+                return look(session)
+
+        return with_patience(self.settings.database_patience_seconds, transaction)
 
     def registered_parts(self) -> list[Path]:
         """Paths of the part files that are registered for this version of the partition."""
@@ -140,8 +162,8 @@ class Plan:
 def prepare(request: Request, settings: Settings) -> Plan | RunResult:
     """Check everything, take the partition's lease and open the run.
 
-    Returns a finished `RunResult` where there is nothing to do: the partition is published, or the
-    input has no record for it. Raises `UsageError` before anything is changed, `PartitionLocked` if
+    Returns a finished `RunResult` where there is nothing to do: the partition is published, the
+    input has no record for it, or it cannot be refreshed before what waits is published. Raises `UsageError` before anything is changed, `PartitionLocked` if
     another run owns the partition, `DatabaseUnavailable`.
     """
     checked = check(request, settings)
@@ -161,8 +183,14 @@ def prepare(request: Request, settings: Settings) -> Plan | RunResult:
 
 def check(request: Request, settings: Settings) -> Checked | RunResult:
     """Find everything that can be wrong, changing nothing but the output folder, which is made."""
+    if request.rerun and request.refresh:
+        msg = "rerun infers everything again, refresh only what is new or changed: ask for one of them"
+        raise UsageError(msg)
     workload = workloads.build(request.workload, settings)
     api = api_plan(workload, settings)
+    if request.engine == "openai" and api is None:
+        msg = f"{workload.name} cannot use the API: set BREAKEVEN_API_MODE, and see that its data_residency is not local"
+        raise UsageError(msg)
     policy = workload.routing if api is not None else kept_in(workload.routing)
     machine = infrastructure(settings, gpu_name())
     source = Source.of(
@@ -207,16 +235,20 @@ def open_plan(checked: Checked, make_session: sessionmaker[Session]) -> Plan | R
     partition = request.partition
     fingerprint = fingerprint_of(checked)
     folders = settings.output_dir / ".parts" / workload.name / str(partition)
+    digest = digest_to_refresh(checked, fingerprint, make_session) if request.refresh else None
+    carry_from, left_alone = None, None
     lease = take_lease(make_session, workload.name, partition, settings)
     try:
         with make_session.begin() as session:
             version = partitions.open_version(
-                session, workload.name, partition, fingerprint, rerun=request.rerun
+                session, workload.name, partition, fingerprint, rerun=request.rerun, input_digest=digest
             )
             folder = folders / str(version.id)
-            if version.state == "published":
+            if version.state == "published" or digest not in (None, version.input_digest):
+                left_alone = result_without_run(session, version)
                 leases.release(session, lease)
             else:
+                carry_from = published_file(session, version)
                 open_folder(folder, [part.file_name for part in parts.registered(session, version.id)])
                 abandon_batches(session, workload.name, partition, version.id)
                 attempts.settle_unknown(session, workload.name, partition)
@@ -225,9 +257,10 @@ def open_plan(checked: Checked, make_session: sessionmaker[Session]) -> Plan | R
     except BaseException:
         give_back(make_session, lease)
         raise
-    if version.state == "published":
-        remove_folders([folder])  # what a run that was killed right after publishing left
-        return RunResult(workload.name, partition, "skipped", output=version.output_path)
+    if left_alone is not None:
+        if version.state == "published":
+            remove_folders([folder])  # what a run that was killed right after publishing left
+        return left_alone
     remove_folders(other for other in folders.iterdir() if other != folder)
     return Plan(
         settings,
@@ -245,6 +278,8 @@ def open_plan(checked: Checked, make_session: sessionmaker[Session]) -> Plan | R
         model_name(settings),
         checked.api,
         checked.policy,
+        request.engine,
+        carry_from=carry_from,
     )
 
 
@@ -279,6 +314,8 @@ def fingerprint_of(checked: Checked) -> str:
         source.fingerprint(),
         checked.request.limit,
     )
+    if checked.request.engine != "vllm":
+        facts = (*facts, checked.request.engine)
     if checked.api is not None:
         # where the answers come from when the engine fails does not decide what is asked for
         facts = (*facts, settings.api_model, checked.policy.model_dump_json(exclude={"engine_fails"}))

@@ -41,9 +41,10 @@ def publish(plan: Plan, inferred: Inferred) -> RunResult:
                 plan.workload.output,
                 {"vllm": plan.model, "openai": plan.settings.api_model},
                 plan.workload.prompt_version,
+                partitions.get(session, plan.version_id).fingerprint,
             )
             partitions.publish(
-                session, plan.version_id, str(done.path), records=done.records, quarantined=done.quarantined
+                session, plan.version_id, str(done.path), done.records, done.quarantined, done.input_digest
             )
             runs.finish(session, plan.keys.run_id, "completed")
             leases.release(session, plan.lease)
@@ -105,4 +106,5 @@ def result_of(
         escalated=totals.escalated,
         api_cost_nano=totals.api_cost_nano,
         waiting=dict(inferred.waiting),
+        carried=totals.carried,
     )

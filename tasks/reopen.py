@@ -1,23 +1,35 @@
 """Opening a run again that only takes up what waits: no input is read, no model is loaded."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import attempts, leases, partitions, reference, runs
+from db import attempts, batches, leases, partitions, parts, reference, runs
 from db.session import make_engine, migrate, sessions
 from models import workloads
 from models.accounting import LineKeys
 from models.economics.pricing import prices_of
+from models.engines.batch_files import remove_unregistered as remove_request_files
 from models.engines.vllm_options import model_name
 from models.errors import UsageError
 from models.settings import Settings
 from models.tokens import ChatTokenCounter, encoding
 from models.workloads.base import Workload
 from tasks.database import database_errors
-from tasks.plan import ApiPlan, Plan, api_plan, check_writable, give_back, priced_today, take_lease, with_api
+from tasks.plan import (
+    ApiPlan,
+    Plan,
+    api_plan,
+    check_writable,
+    give_back,
+    open_folder,
+    priced_today,
+    take_lease,
+    with_api,
+)
 
 
 @task(name="reopen", cache_policy=NO_CACHE)
@@ -48,27 +60,25 @@ def reopen(name: str, partition: date, settings: Settings) -> Plan | None:
 def _open(
     workload: Workload, partition: date, settings: Settings, api: ApiPlan, make_session: sessionmaker[Session]
 ) -> Plan | None:
+    """Take the lease and, in one transaction, the run; clear up what a killed one left on disk."""
     lease = take_lease(make_session, workload.name, partition, settings)
     try:
         with make_session.begin() as session:
-            found = next(
-                (
-                    one
-                    for one in partitions.waiting(session)
-                    if (one.workload, one.partition) == (workload.name, partition)
-                ),
-                None,
-            )
+            found = _waiting(session, workload.name, partition)
             if found is None:
                 leases.release(session, lease)
                 return None
+            folder = settings.output_dir / ".parts" / workload.name / str(partition) / str(found.version_id)
+            live = batches.live(session, found.version_id)
+            _check_model(live, settings)
+            open_folder(folder, [part.file_name for part in parts.registered(session, found.version_id)])
+            remove_request_files(folder, [batch.id for batch in live])
             attempts.settle_unknown(session, workload.name, partition)
             keys = _keys(session, found, workload, settings, api)
             runs.resume(session, found.run_id)
     except BaseException:
         give_back(make_session, lease)
         raise
-    folder = settings.output_dir / ".parts" / workload.name / str(partition) / str(found.version_id)
     counter = ChatTokenCounter(encoding(settings.api_tokenizer or settings.api_model, settings.cache_dir))
     return Plan(
         settings,
@@ -88,6 +98,21 @@ def _open(
         workload.routing,
         input_read=found.input_read,
     )
+
+
+def _waiting(session: Session, workload: str, partition: date) -> partitions.Waiting | None:
+    every = partitions.waiting(session)
+    return next((one for one in every if (one.workload, one.partition) == (workload, partition)), None)
+
+
+def _check_model(live: Sequence[batches.Batch], settings: Settings) -> None:
+    """See that answers of two models do not become one partition. Raises `UsageError`."""
+    if other := next((batch.model for batch in live if batch.model != settings.api_model), None):
+        msg = (
+            f"a batch for {other} is under way, and BREAKEVEN_API_MODEL is {settings.api_model} now: go back to "
+            "it, or run the partition again"
+        )
+        raise UsageError(msg)
 
 
 def _keys(

@@ -12,6 +12,8 @@ from uuid import UUID
 import orjson
 
 from models.engines.base import Answer
+from tasks.carried import SCHEMA as CARRIED
+from tasks.carried import PublishedRows
 from tasks.waiting import SCHEMA as WAITING
 from tasks.waiting import Waiting
 
@@ -34,7 +36,7 @@ _FILTER_MASK = (1 << _FILTER_BITS) - 1
 
 
 class Scratch:
-    """Occurrence numbers of ids, keys that are done, and answers by digest, on disk.
+    """Occurrence numbers of ids, keys that are done, answers by digest, and what is published, on disk.
 
     Implements `AnswerIndex`. Lives as long as one run: the file has no name any more once it is open, so
     that a killed run leaves none behind. For one thread at a time.
@@ -44,10 +46,11 @@ class Scratch:
         with tempfile.TemporaryDirectory(prefix="breakeven-", dir=folder) as name:
             path = Path(name) / "scratch.sqlite"
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.executescript(_SCHEMA + WAITING + "BEGIN;")
+            self._db.executescript(_SCHEMA + WAITING + CARRIED + "BEGIN;")
         self._done_count = 0
         self._answers = _AnswerStore(self._db)
         self.waiting = Waiting(self._db)
+        self.carried = PublishedRows(self._db)
 
     def __enter__(self) -> Self:
         return self

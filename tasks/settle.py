@@ -7,10 +7,10 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from models import routing
-from models.accounting import Finished
+from models.accounting import Finished, LinePrices
 from models.engines.base import ClosedAttempt, Completion, RejectionReason
 from models.ledger import Closing
-from models.records import Escalated, EscalationReason, Quarantined, QuarantineReason, Record
+from models.records import Carried, Escalated, EscalationReason, Quarantined, QuarantineReason, Record
 from models.workloads.base import InvalidOutput
 from tasks.commit import Committer
 from tasks.parts import PartRow
@@ -78,9 +78,16 @@ class Settler:
             self._committer.add_escalated(escalated, *made)
 
     def api(
-        self, escalated: Escalated, completion: Completion, book: AttemptBook, *, batched: bool = False
+        self,
+        escalated: Escalated,
+        completion: Completion,
+        book: AttemptBook,
+        prices: LinePrices | None = None,
     ) -> None:
-        """Settle a completion of the API. A deferred record waits on, with the deferral as its state."""
+        """Settle a completion of the API. A deferred record waits on, with the deferral as its state.
+
+        `prices` are those that the attempt's line was opened at, None for this run's own.
+        """
         record, closed = escalated.record, completion.attempt
         if completion.deferral is not None:
             if closed is not None:
@@ -89,21 +96,28 @@ class Settler:
             again = Escalated(record, escalated.reason, attempts)
             self._waiting.put(again, durable=False, state=completion.deferral)
             return
-        self._waiting.finish(record.key)
         if completion.rejection is not None:
+            self._waiting.finish(record.key)
             if closed is not None:
                 self._committer.add_closings([book.unserved(closed)])
             self._set_aside(record, REASONS[completion.rejection], completion.detail or "")
             return
         if closed is not None:
             book.served(closed)
-        now = datetime.now(UTC)
+        self.answered(escalated, completion, prices)
+
+    def answered(
+        self, escalated: Escalated, completion: Completion, prices: LinePrices | None = None
+    ) -> None:
+        """Settle an answer of the API, or one that is reused, to a record that waited for it."""
+        record, now = escalated.record, datetime.now(UTC)
+        self._waiting.finish(record.key)
         answer, fault = self._parsed(record, completion)
         if answer is None:
-            finished = Finished(completion, now, "invalid_output", escalated.reason, batched)
+            finished = Finished(completion, now, "invalid_output", escalated.reason, prices)
             self._set_aside(record, "invalid_output", fault, finished)
         else:
-            finished = Finished(completion, now, "ok", escalated.reason, batched)
+            finished = Finished(completion, now, "ok", escalated.reason, prices)
             confidence = self._plan.workload.confidence(completion)
             self._publish(record, completion, answer, confidence, finished)
 
@@ -119,6 +133,11 @@ class Settler:
         """Quarantine a row that never was a request."""
         self.settled += 1
         self._committer.add_quarantined(quarantined)
+
+    def carry(self, carried: Carried) -> None:
+        """Take over what is published of a record."""
+        self.settled += 1
+        self._committer.add_carried(carried)
 
     def _passed_on(
         self, rejection: RejectionReason | None, *, valid: bool, confidence: float | None
@@ -144,5 +163,5 @@ class Settler:
 
     def _set_aside(self, record: Record, reason: QuarantineReason, detail: str, *made: Finished) -> None:
         self.settled += 1
-        quarantined = Quarantined(record.key, record.id, record.ordinal, reason, detail)
+        quarantined = Quarantined(record.key, record.id, record.ordinal, reason, detail, record.text_hash)
         self._committer.add_quarantined(quarantined, *made)

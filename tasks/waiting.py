@@ -12,9 +12,12 @@ CREATE TABLE waiting (
     reason TEXT NOT NULL, attempts INTEGER NOT NULL, durable INTEGER NOT NULL, state TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX waiting_state ON waiting (state);
+CREATE TABLE asked (digest BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 QUEUED = "queued"
 TAKEN = "taken"
+IN_BATCH = "batch"
+AT_ONCE = "at_once"
 _LOOKUP = 900  # bound parameters of one look-up
 _COLUMNS = "key, ordinal, id, text, reason, attempts"
 
@@ -22,8 +25,9 @@ _COLUMNS = "key, ordinal, id, text, reason, attempts"
 class Waiting:
     """The escalated records of one run that are not done, each in one state.
 
-    `queued`: the API may be asked. `taken`: it is being asked. Any other state is the reason why the record
-    stays for a later run (`budget`, `batch`, …). Lives in the run's scratch file; for one thread at a time.
+    `queued`: the API may be asked. `taken`: it is being asked. `at_once`: it may be asked, but not in a
+    batch any more. Any other state is the reason why the record stays for a later run (`budget`, `batch`,
+    …). Lives in the run's scratch file; for one thread at a time.
     """
 
     def __init__(self, db: sqlite3.Connection) -> None:
@@ -75,10 +79,10 @@ class Waiting:
         """Say what becomes of a record."""
         self._db.execute("UPDATE waiting SET state = ? WHERE key = ?", (state, key))
 
-    def again(self, key: str, attempts: int) -> None:
+    def again(self, key: str, attempts: int, state: str = QUEUED) -> None:
         """Queue a record again whose attempt, the `attempts`-th of it, served nobody."""
         self._db.execute(
-            "UPDATE waiting SET state = ?, attempts = max(attempts, ?) WHERE key = ?", (QUEUED, attempts, key)
+            "UPDATE waiting SET state = ?, attempts = max(attempts, ?) WHERE key = ?", (state, attempts, key)
         )
 
     def had(self, key: str, attempts: int) -> None:
@@ -92,9 +96,22 @@ class Waiting:
         for state in states:
             self._db.execute("UPDATE waiting SET state = ? WHERE state = ?", (QUEUED, state))
 
-    def defer_queued(self, state: str) -> None:
-        """Put every queued record into this state."""
-        self._db.execute("UPDATE waiting SET state = ? WHERE state = ?", (state, QUEUED))
+    def defer_queued(self, state: str, key: str | None = None) -> None:
+        """Put every queued record, or the one with this key if it is queued, into this state."""
+        one = "" if key is None else " AND key = ?"
+        values = (state, QUEUED) if key is None else (state, QUEUED, key)
+        self._db.execute(f"UPDATE waiting SET state = ? WHERE state = ?{one}", values)  # noqa: S608
+
+    def ask(self, digest: bytes) -> bool:
+        """Note that a batch asks this; False if one does already."""
+        return self._db.execute("INSERT OR IGNORE INTO asked VALUES (?)", (digest,)).rowcount == 1
+
+    def unask(self, digest: bytes | None = None) -> None:
+        """Note that no batch asks this, or (None) anything."""
+        if digest is None:
+            self._db.execute("DELETE FROM asked")
+        else:
+            self._db.execute("DELETE FROM asked WHERE digest = ?", (digest,))
 
     def not_durable(self, limit: int) -> list[Escalated]:
         """Return records that no part holds yet, and count them as held from now on."""

@@ -128,11 +128,13 @@ class FaultyApi:
         self._loop.close()
 
     async def _shut(self) -> None:
+        await asyncio.sleep(0.01)  # asyncio loses a connection that it has accepted and not yet attached
         self._server.close()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0.01)  # some turns of the loop, in which closed sockets are let go
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -111,7 +111,7 @@ def example(node: Json, root: Json, number: int) -> object:
 
 
 def _status(status: int, argument: str) -> Spoilt:
-    headers = {}
+    headers = {"Location": "http://127.0.0.1:9/v1"} if status < 400 else {}
     if argument == "date":
         headers["Retry-After"] = formatdate(time() + 2, usegmt=True)
     elif argument.replace(".", "").isdigit():

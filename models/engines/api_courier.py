@@ -94,6 +94,8 @@ class Courier:
         self._stopped = True
         self._roused.set()
         self._endpoint.probation.wake()
+        for task in self._in_line:
+            task.cancel()
 
     async def answer(self, request: ApiRequest) -> Completion:
         """Return the completion of one request. A cancelled request is given back as stopped.

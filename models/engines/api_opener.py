@@ -8,9 +8,6 @@ from uuid import UUID
 
 from models.engines.api import Journal, OpenAttempt
 
-GATHER_SECONDS = 0.003
-"""How long the first attempt waits for others. A transaction takes longer than that, so little is lost."""
-
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -59,7 +56,9 @@ class Opener:
         return future.result()
 
     async def _open_all(self) -> None:
-        await asyncio.sleep(GATHER_SECONDS)
+        # Those that are ready now, no more: a batch that is waited for is sent as one, answered as one, and
+        # handled as one, so that the whole stream goes in waves (3 ms cost an eighth of the throughput).
+        await asyncio.sleep(0)
         while self._waiting:
             batch, self._waiting = self._waiting, []
             await self._open_batch(batch)

@@ -66,7 +66,8 @@ def request_body(
 def parse_answer(request: ApiRequest, body: object) -> Parsed:
     """Read the body of a reply with status 200. Never raises and never repairs.
 
-    Besides plain JSON it takes JSON in a Markdown fence, and a label that stands alone.
+    Besides plain JSON it takes JSON in a Markdown fence, and a label that stands alone. A text that no
+    UTF-8 can carry has no value, and is kept with a question mark for each half of a surrogate pair.
     """
     usage = usage_of(body)
     choice = _first_choice(body)
@@ -81,7 +82,7 @@ def parse_answer(request: ApiRequest, body: object) -> Parsed:
         detail = "content_filter" if finish_reason == "content_filter" else "refusal"
         return Parsed(usage=usage, finish_reason=finish_reason, rejection="refused", detail=detail)
     text, value = _value(request.output, content or "")
-    return Parsed(text, value, usage, finish_reason)
+    return Parsed(_encodable(text), value, usage, finish_reason)
 
 
 def code(value: object) -> str | None:

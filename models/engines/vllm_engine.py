@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -24,6 +23,7 @@ from models.engines.base import (
 )
 from models.engines.clock import GpuClock
 from models.engines.label_probabilities import label_probabilities
+from models.engines.local_tokenizer import ChatTokenizer
 from models.engines.vllm_options import VllmOptions
 from models.engines.watchdog import wake_when_dead
 from models.engines.window import Window
@@ -47,8 +47,7 @@ class VllmEngine:
         with self._clock.loading():
             self._llm: LLM | None = _load(options)
             self._tokenizer = self._llm.get_tokenizer()
-        added = self._tokenizer.added_tokens_decoder.values()
-        self._special = _any_of(str(token) for token in added if token.special)
+        self._chat = ChatTokenizer(self._tokenizer)
         wake_when_dead(self._llm.llm_engine.engine_core)
         self.max_model_len: int = self._llm.model_config.max_model_len
         self._lora = _lora_request(options.lora_adapter)
@@ -91,17 +90,8 @@ class VllmEngine:
         self._llm = None
 
     def prompt_token_ids(self, request: Request) -> list[int]:
-        """Apply the model's chat template to a request, once, and return the token ids.
-
-        A record that spells one of the model's special tokens (`<|im_end|>` …) gets it as plain text: a
-        record can end neither its message nor the system's.
-        """
-        conversation = [
-            {"role": m.role, "content": self._special.sub(_spelled_out, m.content)} for m in request.messages
-        ]
-        text = self._tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
-        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
+        """Apply the model's chat template to a request, once, and return the token ids."""
+        return self._chat.prompt_token_ids(request.messages)
 
     def _alive(self) -> "LLM":
         if self._llm is None:
@@ -234,15 +224,6 @@ def _value(output: OutputFormat, answer: Any) -> tuple[JsonValue, float | None, 
     except ValueError:
         return None, None, None
     return value, exp(answer.cumulative_logprob / max(len(answer.token_ids), 1)), None
-
-
-def _any_of(words: Iterable[str]) -> re.Pattern[str]:
-    return re.compile("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) or r"(?!)")
-
-
-def _spelled_out(found: re.Match[str]) -> str:
-    """Put a space after the first character, so that the tokenizer sees text."""
-    return f"{found[0][0]} {found[0][1:]}"
 
 
 def _lora_request(adapter: Path | None) -> Any:  # noqa: ANN401  vllm's own type, imported late

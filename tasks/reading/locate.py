@@ -68,8 +68,38 @@ def _locate_remote(url: str, partition: date) -> Files:
     return Files((f"{url.rstrip('/')}/date={partition}/*.parquet",), "parquet", dated=True)
 
 
+def dated_folders(location: str) -> list[date] | None:
+    """Return the dates of a local folder of `date=…` folders, ascending; None for any other location."""
+    if is_remote(location) or not Path(location).is_dir():
+        return None
+    names = _dated_names(Path(location))
+    return [day for name in names if (day := _date(name)) is not None] if names else None
+
+
+def remote_folders(url: str) -> str:
+    """Return the glob of every file below the `date=…` folders of an object store."""
+    return f"{url.rstrip('/')}/date=*/*.parquet"
+
+
+def folder_date(path: str) -> date | None:
+    """Return the date that the folder of a file names, None where it names none."""
+    found = _FOLDER.fullmatch(Path(path).parent.name)
+    return None if found is None else _date(found[1])
+
+
+def _date(name: str) -> date | None:
+    try:
+        return date.fromisoformat(name)
+    except ValueError:  # looks like a date, but there is no such day
+        return None
+
+
+def _dated_names(folder: Path) -> list[str]:
+    return sorted(match[1] for child in folder.iterdir() if (match := _FOLDER.fullmatch(child.name)))
+
+
 def _locate_folder(folder: Path, partition: date) -> Files:
-    dates = sorted(match[1] for child in folder.iterdir() if (match := _FOLDER.fullmatch(child.name)))
+    dates = _dated_names(folder)
     if not dates:
         return Files(*_files_below(folder, deep=False))
     if str(partition) not in dates:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import polars as pl
 
@@ -12,7 +13,7 @@ from tasks.reading.lines import input_errors
 from tasks.reading.locate import Files
 from tasks.reading.rows import Chunk, Fault
 from tasks.reading.source import Source
-from tasks.reading.timestamps import date_of, is_readable, on_date, utc_seconds
+from tasks.reading.timestamps import between, date_of, is_readable, on_date, utc_date, utc_seconds
 
 _CHUNK = 2000
 _SECONDS = "breakeven.seconds"
@@ -50,16 +51,12 @@ class ParquetPartition:
         if self.columns.complex is not None:
             self.columns.complex.check(self._schema)
         self._match, self._unreadable = self._conditions(partition)
-        self._extent = self._find_extent()
-        length = self._extent.last + 1 - self._extent.first
-        if limit is not None and self._extent.rows == length:
-            length = min(length, limit)
-        self._length = length
+        self._limit = limit
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the partition's rows in input order."""
         fault: Fault = ("bad_timestamp", f"{self.columns.timestamp} cannot be read as a timestamp")
-        frame = self._frame.slice(self._extent.first, self._length)
+        frame = self._frame.slice(self._extent.first, self._length())
         wanted = [pl.col(name) for name in self.columns.wanted()]
         keep, marks = self._match | self._unreadable, self.columns.complex
         values = [self._plain(name) for name in (self.columns.id, *self.columns.texts)]
@@ -93,7 +90,30 @@ class ParquetPartition:
         first, last = found.row(0)
         return None if first is None else (date_of(first), date_of(last))
 
-    def _find_extent(self) -> _Extent:
+    def dates_between(self, first: date, last: date) -> list[date]:
+        """Return the dates in the range to which a row surely belongs: one pass over the timestamps alone."""
+        name = self.columns.timestamp
+        if name is None:
+            return []
+        seconds = self._seconds()
+        column, kind = (_SECONDS, pl.Int64()) if seconds else (name, self._schema[name])
+        where = pl.lit(value=True) if self.columns.where is None else self.columns.where.expr
+        found = (
+            self._frame.with_columns(seconds)
+            .filter(where & between(column, kind, first, last))
+            .select(utc_date(column, kind).unique())
+        )
+        with input_errors(self._name):
+            return sorted(found.collect(engine="streaming").to_series())
+
+    def _length(self) -> int:
+        """Return how many rows to take from the first one on."""
+        length = self._extent.last + 1 - self._extent.first
+        everything = self._limit is not None and self._extent.rows == length
+        return min(length, self._limit or 0) if everything else length
+
+    @cached_property
+    def _extent(self) -> _Extent:
         index = "breakeven.row"
         everything = self.columns.timestamp is None and self.columns.where is None
         with input_errors(self._name):

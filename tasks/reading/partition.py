@@ -37,6 +37,9 @@ class RawPartition(Protocol):
     def dates(self) -> tuple[date, date] | None:
         """Return the first and last date of the whole input, None where it is not known."""
 
+    def dates_between(self, first: date, last: date) -> list[date]:
+        """Return the dates in the range to which a row surely belongs, ascending; none without timestamps."""
+
 
 @dataclass(frozen=True)
 class PartitionReader:
@@ -85,13 +88,14 @@ def open_partition(source: Source, partition: date, limit: int | None = None) ->
     Everything that can be checked is checked here. Raises `InputError`: the input is missing, of an
     unknown kind, or lacks a column; and its subclass `EmptyPartition` where it holds no row of the date.
     """
-    raw = _open(source, partition, limit)
+    raw = open_raw(source, partition, limit)
     if raw.is_empty():
         raise _nothing(source, partition, raw)
     return PartitionReader(source, partition, limit, raw)
 
 
-def _open(source: Source, partition: date, limit: int | None) -> RawPartition:
+def open_raw(source: Source, partition: date, limit: int | None = None) -> RawPartition:
+    """Open one partition's raw rows, of which there may be none. Raises `InputError`."""
     if source.query:
         return QueryPartition(source, partition)
     files = locate(source.location or "", partition)
@@ -107,10 +111,15 @@ def _nothing(source: Source, partition: date, raw: RawPartition) -> InputError:
         return EmptyPartition(f"{source.name} holds no record for {partition}")
     dates = raw.dates()
     if dates is None:
-        return InputError(
-            f"no value of column {column} of {source.name} can be read as a timestamp: set timestamp_column "
-            "(empty: the whole input is one partition)"
-        )
+        return no_timestamp(source, column)
     return EmptyPartition(
         f"{source.name} holds no record of {partition}; its column {column} goes from {dates[0]} to {dates[1]}"
+    )
+
+
+def no_timestamp(source: Source, column: str) -> InputError:
+    """Say that a column that should hold timestamps holds none."""
+    return InputError(
+        f"no value of column {column} of {source.name} can be read as a timestamp: set timestamp_column "
+        "(empty: the whole input is one partition)"
     )

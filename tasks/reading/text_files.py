@@ -20,7 +20,7 @@ from tasks.reading.lines import (
 )
 from tasks.reading.locate import Files
 from tasks.reading.rows import Chunk, Fault
-from tasks.reading.timestamps import bounds, date_of, seconds_of
+from tasks.reading.timestamps import bounds, date_of, dates_of, seconds_of
 
 _CHUNK = 2000
 _SAMPLE = 1000
@@ -71,6 +71,19 @@ class TextPartition:
                 seconds = self._seconds([row for row in some if not isinstance(row, Broken)]).drop_nulls()
                 found = [min([*found, *seconds]), max([*found, *seconds])] if len(seconds) or found else []
         return (date_of(found[0]), date_of(found[-1])) if found else None
+
+    def dates_between(self, first: date, last: date) -> list[date]:
+        """Return the dates in the range to which a row surely belongs: one pass over the files."""
+        found: set[date] = set()
+        for path in self._files.paths:
+            rows = iter(self._rows(path))
+            while some := list(islice(rows, _CHUNK)):
+                good = [row for row in some if not isinstance(row, Broken)]
+                seconds = self._seconds(good)
+                if self._where is not None:
+                    seconds = seconds.filter(pl.Series([match is True for match in self._matches(good)]))
+                found.update(dates_of(seconds))
+        return sorted(day for day in found if first <= day <= last)
 
     def _rows(self, path: str) -> Iterator[RawRow]:
         read = csv_rows if self._files.format == "csv" else json_rows

@@ -41,13 +41,28 @@ def utc_seconds(column: str, kind: pl.DataType) -> pl.Expr:
 
 def on_date(column: str, kind: pl.DataType, day: date) -> pl.Expr:
     """Whether a Date, Datetime or UTC seconds column lies on this UTC date; null where it is null."""
+    return between(column, kind, day, day)
+
+
+def between(column: str, kind: pl.DataType, first: date, last: date) -> pl.Expr:
+    """Whether a Date, Datetime or UTC seconds column lies on these UTC dates; null where it is null."""
     value = pl.col(column)
-    start, end = bounds(day)
+    start, end = bounds(first)[0], bounds(last)[1]
     if kind == pl.Date:
-        return value == day
+        return value.is_between(first, last)
     if isinstance(kind, pl.Datetime):
         return (value >= _literal(start, kind)) & (value < _literal(end, kind))
     return value.is_between(int(start.timestamp()), int(end.timestamp()), closed="left")
+
+
+def utc_date(column: str, kind: pl.DataType) -> pl.Expr:
+    """Return the UTC date of a Date, Datetime or UTC seconds column, null where it is null."""
+    value = pl.col(column)
+    if kind == pl.Date:
+        return value
+    if isinstance(kind, pl.Datetime):
+        return (value if kind.time_zone is None else value.dt.convert_time_zone("UTC")).dt.date()
+    return (value // _DAY).cast(pl.Int32).cast(pl.Date)
 
 
 def bounds(day: date) -> tuple[datetime, datetime]:
@@ -68,6 +83,11 @@ def seconds_of(values: Sequence[object]) -> pl.Series:
 def date_of(seconds: int) -> date:
     """Return the UTC date of a moment."""
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).date()
+
+
+def dates_of(seconds: pl.Series) -> list[date]:
+    """Return the distinct UTC dates of moments in UTC seconds, in no order."""
+    return [date_of(day * _DAY) for day in (seconds.drop_nulls() // _DAY).unique()]
 
 
 def _literal(moment: datetime, kind: pl.Datetime) -> pl.Expr:

@@ -12,6 +12,7 @@ from models.errors import InputError
 from models.records import Quarantined, Record
 from models.settings import WorkloadSettings
 from tasks.reading import EmptyPartition, Source, open_partition
+from tasks.reading.dates import partitions_between
 
 DAY = date(2024, 1, 2)
 TICKETS = "SELECT id, body FROM tickets WHERE day = :partition ORDER BY id, body"
@@ -169,6 +170,18 @@ def test_a_day_without_rows(tickets: str) -> None:
     """A query that returns nothing is an empty partition."""
     with pytest.raises(EmptyPartition, match="no record for 2030-01-01"):
         open_partition(source(tickets, TICKETS), date(2030, 1, 1))
+
+
+@pytest.mark.parametrize("query", [TICKETS, MOMENTS])
+def test_dates_of_a_range(tickets: str, query: str) -> None:
+    """A query is asked for each date of a range, whichever way it binds it."""
+    days = [date(2024, 1, 1), date(2024, 1, 2), date(2024, 1, 3)]
+    rows = source(tickets, query)
+    assert partitions_between(rows, date(2023, 12, 1), date(2024, 2, 1)) == days
+    assert partitions_between(rows, days[1], days[1]) == days[1:2]
+    assert partitions_between(rows, date(2024, 2, 1), date(2024, 2, 9)) == []
+    with pytest.raises(InputError, match="needs an ORDER BY"):
+        partitions_between(source(tickets, query.partition("ORDER")[0]), *days[:2])
 
 
 def test_a_wrong_url() -> None:

@@ -33,11 +33,13 @@ def row(ordinal: int, label: str = "good") -> PartRow:
     """Make the finished record of an ordinal; the same one every time."""
     digest = ordinal.to_bytes(16)
     reply = Answer(uuid.UUID(int=ordinal), label, label, "stop", 0.5, {"good": 0.5, "bad": 0.5})
-    return PartRow(f"k{ordinal}", f"id{ordinal}", ordinal, digest, reply, {"label": label})
+    return PartRow(
+        f"k{ordinal}", f"id{ordinal}", ordinal, 2**64 - 1 - ordinal, digest, reply, {"label": label}
+    )
 
 
 def aside(ordinal: int) -> Quarantined:
-    """Make the quarantined row of an ordinal."""
+    """Make the quarantined row of an ordinal, which reading set aside."""
     return Quarantined(f"k{ordinal}", None, ordinal, "missing_text", "text is null")
 
 
@@ -52,9 +54,10 @@ def test_published_columns_and_order(tmp_path: Path) -> None:
     parts = [write(tmp_path / "parts", [5, 0, 3]), write(tmp_path / "parts", [4, 1], [2])]
     done = publish(parts, tmp_path / "out", Label, MODELS, "p1")
     records = pl.read_parquet(done.path)
-    assert records.columns == ["id", "record_key", "label", "confidence", "engine", "model", "prompt_version"]
+    outer = ["confidence", "engine", "model", "prompt_version", "text_hash"]
+    assert records.columns == ["id", "record_key", "label", *outer]
     assert records["record_key"].to_list() == ["k0", "k1", "k3", "k4", "k5"]
-    assert records.row(0) == ("id0", "k0", "good", 0.5, "vllm", "m", "p1")
+    assert records.row(0) == ("id0", "k0", "good", 0.5, "vllm", "m", "p1", 2**64 - 1)
     assert done.quarantine is not None
     quarantine = pl.read_parquet(done.quarantine)
     assert quarantine.rows() == [(None, "k2", 2, "missing_text", "text is null")]

@@ -2,12 +2,14 @@
 
 import gc
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from typing import cast
 from uuid import UUID
 
 import pytest
 
 from models.engines.api import ApiRequest, OpenAttempt
+from models.engines.api_stream import ApiStream, pump
 from models.engines.api_trip import Trip
 from models.engines.base import Answer, Completion, Request
 from models.errors import BreakevenError, DatabaseUnavailable, ResidencyError
@@ -74,7 +76,7 @@ def test_a_reply_sent_twice_is_nobody_elses_answer(make_engine: MakeEngine) -> N
     """The copy stays in the connection and must not be taken for the answer to the next request on it."""
     book = Book()
     with FaultyApi([Rule(("twice",), forever=True)]) as api:
-        engine = make_engine(api, book, concurrency=1, breaker_failures=1000, max_attempts=5)
+        engine = make_engine(api, book, concurrency=1, breaker_failures=1000, max_attempts=50)
         done = list(engine.stream(request(f"text {i}", str(i), ENRICHMENT) for i in range(20)))
         book.settle(done)
         check_books(book, api)
@@ -265,11 +267,35 @@ def test_a_caller_that_walks_away_leaves_no_open_line(make_engine: MakeEngine) -
             request(f"text {i}", str(i)) for i in range(100)
         )
         taken = [next(stream) for _ in range(3)]
-        assert isinstance(stream, Iterator)
-        stream.close()  # type: ignore[attr-defined]
+        cast("Generator[Completion]", stream).close()
         book.settle(taken)
         check_books(book, api)
     assert len(book.lines) < 40
+
+
+def test_completions_that_nobody_takes_are_closed() -> None:
+    """What the stream has fetched and not handed out when its caller walks away goes to `abandon`."""
+    ready = [Completion(request(f"text {i}", str(i))) for i in range(3)]
+    left: list[Completion] = []
+
+    class Fetched:
+        """A stream that has three completions at once."""
+
+        free = 0
+        in_flight = 3
+
+        def ready(self, _: float) -> list[Completion]:
+            """Return them."""
+            return list(ready)
+
+        def abandon(self, unread: Iterable[Completion]) -> None:
+            """Note what is given back."""
+            left.extend(unread)
+
+    stream = pump(cast("ApiStream", Fetched()), [], lambda: False)
+    assert next(stream) is ready[0]
+    cast("Generator[Completion]", stream).close()
+    assert left == ready[1:]
 
 
 def test_a_stop_while_the_journal_writes(make_engine: MakeEngine) -> None:

@@ -1,15 +1,16 @@
-"""The real vLLM engine, loaded once for all tests of this folder."""
+"""The real vLLM engine, loaded once for all tests of this folder, and vLLM's API server beside it."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from models.default_model import is_prepared, prepare
+from models.default_model import is_prepared, model_dir, prepare
 from models.engines.vllm_engine import VllmEngine
 from models.engines.vllm_options import VllmOptions
 from models.machine import gpu_name
 from models.settings import Settings
+from tests.integration.engine.harness import ApiServer
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -24,3 +25,18 @@ def engine() -> Iterator[VllmEngine]:
     loaded = VllmEngine(VllmOptions.from_settings(settings, on_cpu=gpu_name() is None))
     yield loaded
     loaded.close()
+
+
+@pytest.fixture(scope="session")
+def api_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ApiServer]:
+    """Start vLLM's API server, once; it loads the same model while the engine does."""
+    assert is_prepared(PROJECT / ".cache"), "run `make setup` first"
+    server = ApiServer(model_dir(PROJECT / ".cache"), tmp_path_factory.mktemp("api-server") / "log")
+    try:
+        request.getfixturevalue("engine")
+        server.wait_until_ready()
+        yield server
+    finally:
+        server.close()

@@ -1,6 +1,5 @@
 """The three workloads over real records, through the real engine, into a ledger."""
 
-from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -9,12 +8,11 @@ import pytest
 
 from db import ledger, runs
 from db.session import make_engine, readers
-from models.economics.gpu_time import GpuTime
-from models.engines.base import AnswerIndex, Completion, LocalEngine, Request, Usage
 from models.engines.vllm_engine import VllmEngine
 from models.settings import Settings
 from tasks.engine import shared_engine
 from tasks.partition import run_partition
+from tests.integration.engine.harness import Counting
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 CACHE = Path(__file__).resolve().parents[3] / ".cache"
@@ -23,35 +21,6 @@ pytestmark = [
     pytest.mark.engine,
     pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is absent: nothing real to run over"),
 ]
-
-
-class Counting:
-    """Hands everything to the real engine and adds up the usage that it reports; stays open."""
-
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
-        self.name, self.model = engine.name, engine.model
-        self.usages: list[Usage] = []
-
-    def stream(
-        self,
-        requests: Iterable[Request | None],
-        *,
-        answers: AnswerIndex | None = None,
-        stop: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Completion]:
-        """Pass the real completions on."""
-        for completion in self._engine.stream(requests, answers=answers, stop=stop):
-            if completion.usage is not None:
-                self.usages.append(completion.usage)
-            yield completion
-
-    def lap(self) -> GpuTime:
-        """Return the real engine's lap."""
-        return self._engine.lap()
-
-    def close(self) -> None:
-        """Leave the engine to the other tests."""
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.states import Cancelling
 from pydantic import BaseModel
 
-from flows.deploy import API_POOL, AUTOMATION, POOL, POOLS, silent_run_automation
+from flows.deploy import API_POOL, API_POOL_CONCURRENCY, AUTOMATION, POOL, silent_run_automation
 
 PROJECT = Path(__file__).resolve().parents[3]
 RUN_SECONDS = 400.0
@@ -45,7 +45,7 @@ def what_stands(api: SyncPrefectClient) -> dict[str, Any]:
     """Read all that a deploy is about, ids included."""
     deployments = sorted(api.read_deployments(), key=lambda one: one.name)
     everything: dict[str, Sequence[BaseModel]] = {
-        "pools": [api.read_work_pool(name) for name in POOLS],
+        "pools": [api.read_work_pool(name) for name in (POOL, API_POOL)],
         "deployments": deployments,
         "automations": api.read_automations(),
     }
@@ -91,9 +91,9 @@ def test_a_second_deploy_changes_nothing(deployed: dict[str, str], api: SyncPref
 @pytest.mark.usefixtures("deployed")
 def test_what_prefect_yaml_says_stands(api: SyncPrefectClient) -> None:
     """One slot on the GPU, the night and the collecting scheduled, the single workloads ready but inactive."""
-    for name in POOLS:
+    for name, limit in ((POOL, 1), (API_POOL, API_POOL_CONCURRENCY)):
         pool = api.read_work_pool(name)
-        assert (pool.type, pool.concurrency_limit) == ("process", 1)
+        assert (pool.type, pool.concurrency_limit) == ("process", limit)
     schedules = {one.name: one.schedules for one in api.read_deployments()}
     assert {name: [schedule.active for schedule in there] for name, there in schedules.items()} == {
         "nightly": [True],
@@ -101,12 +101,14 @@ def test_what_prefect_yaml_says_stands(api: SyncPrefectClient) -> None:
         "sentiment": [False],
         "classification": [False],
         "collect_batches": [True],
+        "backfill": [],
+        "backfill-spread": [],
     }
-    for (schedule,) in schedules.values():
+    for schedule in (schedule for there in schedules.values() for schedule in there):
         assert isinstance(schedule.schedule, CronSchedule)
         assert schedule.schedule.timezone == "UTC"
     for one in api.read_deployments():
-        assert one.work_pool_name == (API_POOL if one.name == "collect_batches" else POOL)
+        assert one.work_pool_name == (API_POOL if one.name in {"collect_batches", "backfill-spread"} else POOL)
         assert int(one.job_variables["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) >= 30
         assert str(PROJECT) not in one.model_dump_json()
     assert [one.name for one in api.read_automations()] == [AUTOMATION]

@@ -36,7 +36,7 @@ class Work:
         self.failures = failures or {}
         self.asked: list[tuple[str, date, dict[str, object]]] = []
 
-    def __call__(  # noqa: D102
+    def __call__(  # noqa: D102, PLR0913
         self,
         workload: str,
         partition: date,
@@ -46,10 +46,11 @@ class Work:
         where: str | None,
         limit: int | None,
         rerun: bool,
+        engine: str,  # noqa: ARG002
+        refresh: bool,
     ) -> RunResult:
-        self.asked.append(
-            (workload, partition, {"input": input, "where": where, "limit": limit, "rerun": rerun})
-        )
+        given = {"input": input, "where": where, "limit": limit, "rerun": rerun, "refresh": refresh}
+        self.asked.append((workload, partition, given))
         report(Progress(workload, partition, 3, 4, 12, 1.5))
         if failure := self.failures.get(workload):
             raise failure
@@ -77,7 +78,7 @@ def flows_over(work: Work) -> Callable[[str], workloads.WorkloadFlow]:
 def test_a_workload_run_is_named_shows_its_progress_and_its_cost(api: SyncPrefectClient) -> None:
     """Parameters arrive as they were given; run name and both artifacts are in Prefect."""
     work = Work()
-    given = {"input": "in.jsonl", "where": "a = 1", "limit": 5, "rerun": True}
+    given = {"input": "in.jsonl", "where": "a = 1", "limit": 5, "rerun": True, "refresh": False}
     run = run_of(api, workloads.build("sentiment", work), partition="2026-11-01", **given)
     assert run.state_name == "Completed"
     assert work.asked == [("sentiment", DAY, given)]

@@ -83,19 +83,19 @@ def no_engine(_settings: Settings) -> LocalEngine:
     raise AssertionError(msg)
 
 
-def target(settings: Settings) -> Path:
+def target(settings: Settings, workload: str = WORKLOAD) -> Path:
     """Return the folder of the published partition."""
-    return settings.output_dir / WORKLOAD / f"date={DAY}"
+    return settings.output_dir / workload / f"date={DAY}"
 
 
-def published(settings: Settings) -> pl.DataFrame:
+def published(settings: Settings, workload: str = WORKLOAD) -> pl.DataFrame:
     """Read the published records."""
-    return pl.read_parquet(target(settings) / "records.parquet", hive_partitioning=False)
+    return pl.read_parquet(target(settings, workload) / "records.parquet", hive_partitioning=False)
 
 
-def quarantined(settings: Settings) -> pl.DataFrame:
+def quarantined(settings: Settings, workload: str = WORKLOAD) -> pl.DataFrame:
     """Read what was set aside; an empty frame where nothing was."""
-    path = target(settings) / "quarantine.parquet"
+    path = target(settings, workload) / "quarantine.parquet"
     if not path.exists():
         return pl.DataFrame(schema={"record_key": pl.String, "reason": pl.String})
     return pl.read_parquet(path, hive_partitioning=False)

@@ -25,9 +25,11 @@ from sqlalchemy.orm import Session
 from models.errors import BreakevenError
 from models.settings import Settings
 from models.tokens import encoding
+from tasks import batch_submit
 from tasks.engine import load_vllm
+from tasks.partition import collect_partition
 from tests.fakes import ScriptedEngine, plausible, unsure
-from tests.integration.pipeline.harness import CACHE, run
+from tests.integration.pipeline.harness import CACHE, DAY, WORKLOAD, run
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -36,6 +38,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 class Job:
     """One run of the partition. `calls` gets a line for each request that reaches the engine.
 
+    `collect`: take up what waits instead, waiting `settle_seconds` for what may be under way at a provider.
     `unsure`: the scripted engine is unsure of texts that hold this word. `real`: the vLLM engine instead of the scripted one. `dies_at_commit`: SIGKILL just before (or, with `after`, just after) so many transactions committed.
     """
 
@@ -50,6 +53,9 @@ class Job:
     after: bool = False
     real: bool = False
     unsure: str | None = None
+    collect: bool = False
+    settle_seconds: float = 0.5
+    refresh: bool = False
 
     @classmethod
     def of(cls, settings: Settings, source: Path, **more: Any) -> Self:  # noqa: ANN401  the other fields
@@ -166,8 +172,13 @@ def work(job: Job) -> int:
             calls=Path(job.calls),
         )
 
+    batch_submit.settle_seconds = job.settle_seconds
     try:
-        run(Settings.model_validate(job.settings), Path(job.source), load_vllm if job.real else load)
+        settings, engine = Settings.model_validate(job.settings), load_vllm if job.real else load
+        if job.collect:
+            collect_partition(WORKLOAD, DAY, settings=settings)
+        else:
+            run(settings, Path(job.source), engine, refresh=job.refresh)
     except BreakevenError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code

@@ -1,0 +1,125 @@
+"""What earlier runs tell of the next one: tokens and GPU time of completed runs, load times."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from db.tables import InfrastructureRow, ModelRow, PromptRow, RunRow
+from db.tables import LedgerLineRow as Line
+from models.economics.gpu_time import GpuTime
+from models.economics.throughput import RunFigures
+
+RUNS = 10
+RECORDS = 200_000
+"""Runs that are looked at, the newest first; fewer where so many records are reached before."""
+SERVED = ("ok", "invalid_output")
+"""Outcomes of attempts whose answer was taken, so that the line has its counterfactual tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """What runs must share to tell of each other. `machine` is the kind of infrastructure, whatever its rate."""
+
+    workload: str
+    prompt_fingerprint: str
+    model: str
+    machine: str
+    api_model: str
+
+
+def earlier_runs(
+    session: Session, like: Like, *, any_machine: bool = False, limit: int = RUNS
+) -> list[RunFigures]:
+    """Return the figures of the newest completed runs of this prompt and model on this machine, the newest first.
+
+    Their tokens are summed over the ledger's lines, so that an API's attempts are told from the local
+    engine's. `any_machine`: on whatever machine, and by whichever engine, for figures that depend on neither.
+    """
+    found = session.execute(_runs(like, any_machine=any_machine).limit(limit)).all()
+    chosen: list[Row[Any]] = []
+    for run in found:
+        chosen.append(run)
+        if sum(one.records for one in chosen) >= RECORDS:
+            break
+    figures = {run.id: RunFigures(0, 0, 0, 0, GpuTime(*run[2:])) for run in chosen}
+    for row in session.execute(_lines(list(figures), like)) if figures else ():
+        figures[row.run_id] = _with(figures[row.run_id], row)
+    return list(figures.values())
+
+
+def load_times(session: Session, model: str, machine: str, limit: int = RUNS) -> list[int]:
+    """Return how long the newest loads of a model on a machine took, nanoseconds, whatever the run was."""
+    statement = (
+        select(RunRow.load_ns)
+        .join(ModelRow, ModelRow.id == RunRow.model_id)
+        .join(InfrastructureRow, InfrastructureRow.id == RunRow.infrastructure_id)
+        .where(ModelRow.name == model, InfrastructureRow.kind == machine, RunRow.load_ns > 0)
+        .where(RunRow.state == "completed")
+        .order_by(RunRow.started_at.desc(), RunRow.id.desc())
+    )
+    return list(session.execute(statement.limit(limit)).scalars())
+
+
+def _runs(like: Like, *, any_machine: bool) -> Select[*tuple[Any, ...]]:
+    statement = (
+        select(RunRow.id, RunRow.records, RunRow.load_ns, RunRow.busy_ns, RunRow.idle_ns)
+        .join(PromptRow, PromptRow.id == RunRow.prompt_id)
+        .join(ModelRow, ModelRow.id == RunRow.model_id)
+        .where(PromptRow.workload == like.workload, PromptRow.fingerprint == like.prompt_fingerprint)
+        .where(ModelRow.name == like.model, RunRow.state == "completed", RunRow.records > 0)
+        .order_by(RunRow.started_at.desc(), RunRow.id.desc())
+    )
+    if any_machine:
+        return statement
+    return statement.join(InfrastructureRow, InfrastructureRow.id == RunRow.infrastructure_id).where(
+        InfrastructureRow.kind == like.machine, RunRow.busy_ns > 0
+    )
+
+
+def _lines(run_ids: Sequence[UUID], like: Like) -> Select[*tuple[Any, ...]]:
+    api = and_(Line.engine == "openai", ModelRow.name == like.api_model, Line.output_tokens.is_not(None))
+    return (
+        select(
+            Line.run_id,
+            Line.engine,
+            Line.outcome,
+            func.count().label("lines"),
+            _total(Line.input_tokens).label("input_tokens"),
+            _total(Line.cached_tokens).label("cached_tokens"),
+            _total(Line.output_tokens).label("output_tokens"),
+            _total(Line.counterfactual_output_tokens).label("counterfactual"),
+        )
+        .join(ModelRow, ModelRow.id == Line.model_id)
+        .where(Line.run_id.in_(run_ids), or_(Line.engine == "vllm", api))
+        .group_by(Line.run_id, Line.engine, Line.outcome)
+    )
+
+
+def _total(column: InstrumentedAttribute[int | None]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(column), 0)
+
+
+def _with(figures: RunFigures, row: Row[Any]) -> RunFigures:
+    """Add the lines of one engine and outcome to a run's figures."""
+    served = row.outcome in SERVED
+    if row.engine == "openai":
+        if not served:
+            return figures
+        return replace(
+            figures,
+            api_requests=figures.api_requests + int(row.lines),
+            api_output_tokens=figures.api_output_tokens + int(row.output_tokens),
+        )
+    return replace(
+        figures,
+        requests=figures.requests + int(row.lines),
+        input_tokens=figures.input_tokens + int(row.input_tokens),
+        cached_tokens=figures.cached_tokens + int(row.cached_tokens),
+        output_tokens=figures.output_tokens + int(row.output_tokens),
+        estimated_requests=figures.estimated_requests + int(row.lines) * served,
+        estimated_output_tokens=figures.estimated_output_tokens + int(row.counterfactual) * served,
+    )

@@ -1,0 +1,183 @@
+"""The backfill flow: every partition of a range that is not published as it would be now."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from typing import Protocol, cast
+
+from prefect import Flow, State, flow, runtime, tags
+
+from flows.ending import ended
+from flows.nightly import TAG
+from flows.spread import Spread
+from flows.surroundings import read_settings
+from flows.workloads import WorkloadFlow, workload_flow
+from models.backfill import BACKFILL, Meter, Outcome, Range, Step, failed, to_do
+from models.economics.quote import Quote
+from models.errors import BreakevenError, Interrupted, UsageError
+from models.run import Progress, RunResult
+from models.settings import Settings
+from tasks.artifacts import outcome_row, progress_artifact, publish_cost_table
+from tasks.backfill import Ask, quote, request_for, survey
+from tasks.engine import shared_engine
+from tasks.plan import EngineChoice
+from tasks.progress import listening, report
+
+BackfillFlow = Flow[..., list[Outcome] | State[BreakevenError]]
+Runner = Callable[[Ask, Sequence[Step]], Iterator[Outcome]]
+
+
+class Survey(Protocol):
+    """What the flow asks for what is to be done: `tasks.backfill.survey`."""
+
+    def __call__(self, ask: Ask, settings: Settings) -> list[Step]: ...  # noqa: D102
+
+
+class Quoting(Protocol):
+    """What the flow asks for what it will take: `tasks.backfill.quote`."""
+
+    def __call__(self, ask: Ask, steps: Sequence[Step], settings: Settings, loads: int) -> Quote: ...  # noqa: D102
+
+
+def here(flow_of: Callable[[str], WorkloadFlow], settings: Settings) -> Runner:
+    """Run partitions one after the other in this process, under one engine load."""
+
+    def run(ask: Ask, steps: Sequence[Step]) -> Iterator[Outcome]:
+        with shared_engine(settings), tags(TAG):
+            for step in steps:
+                yield _one(flow_of(ask.workload), ask, step)
+
+    return run
+
+
+def _one(run: WorkloadFlow, ask: Ask, step: Step) -> Outcome:
+    state = cast("State[RunResult]", run(**parameters_of(ask, step), return_state=True))
+    outcome: RunResult | Exception = state.result(raise_on_failure=False)
+    if isinstance(outcome, Interrupted):
+        raise outcome
+    if isinstance(outcome, Exception):
+        return Outcome(ask.workload, step.partition, "failed", error=str(outcome))
+    return Outcome.of(outcome)
+
+
+def parameters_of(ask: Ask, step: Step) -> dict[str, object]:
+    """Return the parameters of the workload's flow that does a step."""
+    request = request_for(ask, step)
+    return {
+        "partition": step.partition,
+        "input": request.input,
+        "where": request.where,
+        "limit": request.limit,
+        "rerun": request.rerun,
+        "refresh": request.refresh,
+        "engine": request.engine,
+    }
+
+
+class Reporter:
+    """Reports how far the whole backfill is, each time that one of its partitions says how far it is."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._since = time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        """Take note of a partition's progress."""
+        if progress.workload != BACKFILL:
+            self._meter.progress(progress)
+            self._say(progress.partition)
+
+    def ended(self, outcome: Outcome) -> None:
+        """Take note of a partition's end."""
+        self._meter.ended(outcome)
+        self._say(outcome.partition)
+
+    def _say(self, day: date) -> None:
+        report(self._meter.overall(day, time.monotonic() - self._since))
+
+
+def run_all(ask: Ask, steps: Sequence[Step], run: Runner, quote: Quote) -> list[Outcome]:
+    """Do every step, whatever became of the others; report how far the backfill is."""
+    reporter = Reporter(Meter(len(steps), quote.records, quote.gpu_nano))
+    outcomes: list[Outcome] = []
+    with listening(reporter):
+        for outcome in run(ask, steps):
+            outcomes.append(outcome)
+            reporter.ended(outcome)
+    return outcomes
+
+
+def failure_line(outcomes: Sequence[Outcome]) -> str:
+    """Say in one line which partitions failed and why."""
+    lost = failed(outcomes)
+    causes = "; ".join(f"{one.workload} {one.partition} ({one.error})" for one in lost)
+    return f"{len(lost)} of {len(outcomes)} partitions failed: {causes}; the same command does what is left"
+
+
+def nobody(outcomes: Sequence[Outcome]) -> None:
+    """Take no notice: the flow's own table and result are enough."""
+
+
+def build(
+    flow_of: Callable[[str], WorkloadFlow] = workload_flow,
+    find: Survey = survey,
+    quoting: Quoting = quote,
+    ended_with: Callable[[Sequence[Outcome]], None] = nobody,
+) -> BackfillFlow:
+    """Make the backfill flow over the flows that `flow_of` gives for workload names.
+
+    `ended_with` gets all outcomes, also where some failed and the flow fails for it.
+    """
+
+    def name_of_run() -> str:
+        given = runtime.flow_run.parameters
+        return f"backfill {given.get('workload')} {given.get('from_date')}..{given.get('to_date')}"
+
+    @flow(name="backfill", flow_run_name=name_of_run)
+    def backfill(
+        workload: str,
+        from_date: date,
+        to_date: date,
+        input: str | None = None,  # noqa: A002  the word that users know it by
+        where: str | None = None,
+        limit: int | None = None,
+        engine: EngineChoice = "vllm",
+        rerun: bool = False,
+        parallel: int | None = None,
+    ) -> list[Outcome] | State[BreakevenError]:
+        """Run every partition from `from_date` to `to_date` that is not published as it would be now.
+
+        With `parallel`, each partition is a run of the workload's own deployment, so many at a time, on
+        whichever workers the pool has; without, they run here, under one engine load.
+        """
+        try:
+            settings = read_settings()
+            ask = Ask(
+                workload,
+                Range(from_date, to_date).checked(datetime.now(UTC)),
+                input,
+                where,
+                limit,
+                rerun,
+                engine,
+            )
+            if parallel is not None and parallel < 1:
+                msg = f"parallel must be at least 1, not {parallel}"
+                raise UsageError(msg)
+            steps = to_do(find(ask, settings))
+            run = here(flow_of, settings) if parallel is None else Spread(settings, parallel)
+            with progress_artifact("backfill-progress", only=BACKFILL):
+                loads = 1 if parallel is None else len(steps)
+                outcomes = run_all(ask, steps, run, quoting(ask, steps, settings, loads))
+        except BreakevenError as error:
+            return ended(error)
+        ended_with(outcomes)
+        rows = [outcome_row(outcome) for outcome in outcomes]
+        if rows:
+            publish_cost_table("backfill-cost", rows, f"Partitions of {workload}, {from_date} to {to_date}")
+        return ended(BreakevenError(failure_line(outcomes))) if failed(outcomes) else outcomes
+
+    return backfill
+
+
+backfill = build()

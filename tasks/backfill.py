@@ -1,0 +1,184 @@
+"""Which partitions of a range are to be run, and with what: found before anything is changed."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+
+from sqlalchemy.orm import Session
+
+from db import partitions, runs
+from db.session import has_ledger, make_engine, migrate, readers
+from models import workloads
+from models.backfill import Action, Outcome, Range, Step
+from models.economics.quote import Quote
+from models.errors import InputError
+from models.routing import row_condition
+from models.run import RunResult, RunState
+from models.settings import Settings
+from tasks.plan import Checked, EngineChoice, Request, check, fingerprint_of
+from tasks.quote import quote_partition
+from tasks.reading import Source
+from tasks.reading.dates import partitions_between
+from tasks.refresh import is_unchanged
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a caller asks for: a range of partitions of one workload, and how to read and answer them."""
+
+    workload: str
+    range: Range
+    input: str | None = None
+    where: str | None = None
+    limit: int | None = None
+    rerun: bool = False
+    engine: EngineChoice = "vllm"
+
+    def request(self, partition: date) -> Request:
+        """Return the request for one partition."""
+        return Request(
+            self.workload, partition, self.input, self.where, self.limit, rerun=self.rerun, engine=self.engine
+        )
+
+
+def survey(ask: Ask, settings: Settings) -> list[Step]:
+    """Say for each partition of the range that the input has what is to be done. Changes nothing but the output folder, which is made.
+
+    Raises `UsageError` and `InputError` in one line: an unknown workload, no input, no date column, a range
+    without a record, an output folder that cannot be written.
+    """
+    found = dates_of(ask, settings)
+    with reading(settings) as session:
+        return [
+            step
+            for partition in found
+            if (step := _step(ask.request(partition), settings, session)) is not None
+        ]
+
+
+def dates_of(ask: Ask, settings: Settings) -> list[date]:
+    """Return the dates of the range of which the input holds a record."""
+    workload = workloads.build(ask.workload, settings)
+    source = Source.of(
+        settings.workload(workload.name),
+        workload.text_columns,
+        location=ask.input,
+        where=ask.where,
+        complex_where=row_condition(workload.routing),
+    )
+    found = partitions_between(source, ask.range.first, ask.range.last)
+    if not found:
+        msg = f"{source.name} holds no record from {ask.range.first} to {ask.range.last}"
+        raise InputError(msg)
+    return found
+
+
+@contextmanager
+def reading(settings: Settings) -> Iterator[Session | None]:
+    """Open the ledger for reading; None where there is none yet: then nothing is published."""
+    database = make_engine(settings.database_url.get_secret_value())
+    try:
+        if not has_ledger(database):
+            yield None
+            return
+        migrate(database)
+        with readers(database)() as session:
+            yield session
+    finally:
+        database.dispose()
+
+
+def _step(request: Request, settings: Settings, session: Session | None) -> Step | None:
+    checked = check(request, settings)
+    if isinstance(checked, RunResult):  # its rows were deleted since the dates were read
+        return None
+    action = "run" if session is None else _action(checked, session)
+    return Step(request.partition, action, fingerprint_of(checked))
+
+
+def _action(checked: Checked, session: Session) -> Action:
+    request = checked.request
+    version = partitions.find_published(session, request.workload, request.partition)
+    if version is None:
+        return "run"
+    if request.rerun or version.fingerprint != fingerprint_of(checked):
+        return "replace"
+    return "nothing" if is_unchanged(checked, version) else "refresh"
+
+
+def request_for(ask: Ask, step: Step) -> Request:
+    """Return the request that does a step."""
+    return replace(
+        ask.request(step.partition), rerun=step.action == "replace", refresh=step.action == "refresh"
+    )
+
+
+QUOTE_COLUMNS = (
+    "partition",
+    "records",
+    "requests",
+    "input_tokens",
+    "output_tokens",
+    "gpu_hours",
+    "gpu_usd",
+    "api_usd",
+    "batch_usd",
+    "basis",
+)
+
+
+def quote(ask: Ask, steps: Sequence[Step], settings: Settings, loads: int = 1) -> Quote:
+    """Quote the steps of a backfill.
+
+    `loads`: how often the engine is loaded for all of them: once in one process, each time on workers.
+    """
+    return Quote.of((quote_partition(request_for(ask, step), settings) for step in steps), loads)
+
+
+@dataclass(frozen=True, slots=True)
+class LastResult:
+    """What the ledger knows of a partition: how many runs it had, and how the last one ended."""
+
+    runs: int
+    outcome: Outcome
+
+
+def last_result(settings: Settings, workload: str, step: Step) -> LastResult:
+    """Read what the ledger knows of a partition. Raises `DatabaseUnavailable`."""
+    skipped = Outcome(workload, step.partition, "skipped")
+    with reading(settings) as session:
+        if session is None:
+            return LastResult(0, skipped)
+        count, newest = runs.of_partition(session, workload, step.partition)
+        if newest is None:
+            return LastResult(count, skipped)
+        return LastResult(count, _outcome(newest))
+
+
+def _outcome(run: runs.RunTotals) -> Outcome:
+    states: dict[str, RunState] = {"completed": "completed", "waiting": "waiting"}
+    if run.state not in states:
+        return Outcome(run.workload, run.partition, "failed", error=run.error or f"its run is {run.state}")
+    return Outcome.of(
+        RunResult(
+            run.workload,
+            run.partition,
+            states[run.state],
+            run_id=run.id,
+            output=run.output_path,
+            records=run.records,
+            published=run.published,
+            quarantined=run.quarantined,
+            reused=run.reused,
+            input_tokens=run.input_tokens,
+            cached_tokens=run.cached_tokens,
+            output_tokens=run.output_tokens,
+            gpu_ns=run.gpu_ns,
+            cost_nano=run.cost_nano,
+            counterfactual_nano=run.counterfactual_nano,
+            escalated=run.escalated,
+            api_cost_nano=run.api_cost_nano,
+            carried=run.carried,
+        )
+    )
