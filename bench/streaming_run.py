@@ -21,7 +21,7 @@ WARM_UP = 8  # records of the pass before the first pair: the grammar is compile
 
 
 def run(workload: str, pairs: int, engine: VllmEngine, settings: Settings, folder: Path) -> None:
-    """Measure one workload: stream, raw and chunked, in an order that moves on by one each time."""
+    """Measure one workload: stream, raw and chunked (in two sizes), in an order that moves on by one each time."""
     llm = inner(engine)
     stream_pass(engine, sample(workload, folder, WARM_UP), settings)
     chosen = sample(workload, folder)
@@ -31,7 +31,8 @@ def run(workload: str, pairs: int, engine: VllmEngine, settings: Settings, folde
     ways: dict[str, Callable[[], Pass]] = {
         "stream": lambda: stream_pass(engine, chosen, settings),
         "raw": lambda: raw_pass(llm, prompts, params),
-        "chunked": lambda: raw_pass(llm, prompts, params, engine.options.window),
+        "chunked": lambda: raw_pass(llm, prompts, params, engine.options.max_num_seqs),
+        "chunked_window": lambda: raw_pass(llm, prompts, params, engine.options.window),
     }
     names = list(ways)
     for pair in range(pairs):

@@ -165,8 +165,9 @@ def set_input_read(session: Session, version_id: UUID) -> None:
 def waiting(session: Session) -> list[Waiting]:
     """Return the open versions to collect for, the longest waiting first.
 
-    These are the versions whose newest run is `waiting`, and those with a live batch whose newest run
-    ended otherwise or is `running`: only the partition's lease tells a run at work from a dead one.
+    These are the versions whose newest run is `waiting`, and those with a live batch, or whose input is
+    read, whose newest run ended otherwise or is `running`: only the partition's lease tells a run at work
+    from a dead one.
     """
     newest = func.row_number().over(
         partition_by=RunRow.version_id, order_by=(RunRow.started_at.desc(), RunRow.id.desc())
@@ -188,7 +189,7 @@ def waiting(session: Session) -> list[Waiting]:
     in_batches = exists().where(BatchRow.version_id == each.c.version_id, is_live())
     rows = session.execute(
         select(*(each.c[name] for name in Waiting.__slots__))
-        .where(each.c.place == 1, or_(each.c.run_state == "waiting", in_batches))
+        .where(each.c.place == 1, or_(each.c.run_state == "waiting", each.c.input_read, in_batches))
         .order_by(each.c.run_id)
     )
     return [Waiting(*row) for row in rows]

@@ -209,26 +209,36 @@ class RunTotals:
     api_cost_nano: int
     counterfactual_nano: int | None
     carried: int
+    flow_run_id: str | None
 
 
-def of_partition(session: Session, workload: str, partition: date) -> tuple[int, RunTotals | None]:
-    """Return how many runs a partition has had, and what the newest one came to."""
+def count(session: Session, workload: str, partition: date) -> int:
+    """Return how many runs a partition has had."""
     own = (Row.workload == workload, Row.partition == partition)
-    count = session.execute(select(func.count()).select_from(Row).where(*own)).scalar_one()
+    return session.execute(select(func.count()).select_from(Row).where(*own)).scalar_one()
+
+
+def newest(
+    session: Session, workload: str, partition: date, flow_run_id: str | None = None
+) -> RunTotals | None:
+    """Return what the newest run of a partition came to (of one flow run, if that is given); None if there is none."""
+    own = [Row.workload == workload, Row.partition == partition]
+    if flow_run_id is not None:
+        own.append(Row.flow_run_id == flow_run_id)
     worked_out: dict[str, ColumnElement[Any] | InstrumentedAttribute[Any]] = {
         "output_path": PartitionVersionRow.output_path,
         "gpu_ns": Row.load_ns + Row.busy_ns + Row.idle_ns,
         "cost_nano": Row.gpu_cost_nano + Row.api_cost_nano,
     }
     columns = [worked_out[name] if name in worked_out else getattr(Row, name) for name in RunTotals.__slots__]
-    newest = session.execute(
+    found = session.execute(
         select(*columns)
         .join(PartitionVersionRow, PartitionVersionRow.id == Row.version_id)
         .where(*own)
         .order_by(Row.started_at.desc(), Row.id.desc())
         .limit(1)
     ).first()
-    return count, None if newest is None else RunTotals(*newest)
+    return None if found is None else RunTotals(*found)
 
 
 def quarantined_counts(session: Session, run_id: UUID) -> dict[str, int]:

@@ -40,11 +40,12 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is to be done for one partition, and under which fingerprint."""
+    """What is to be done for one partition, under which fingerprint, and how many runs it had had when that was found."""
 
     partition: date
     action: Action
     fingerprint: str
+    runs: int = 0
 
 
 @dataclass(frozen=True, slots=True)

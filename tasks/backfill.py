@@ -76,25 +76,44 @@ def dates_of(ask: Ask, settings: Settings) -> list[date]:
 
 @contextmanager
 def reading(settings: Settings) -> Iterator[Session | None]:
-    """Open the ledger for reading; None where there is none yet: then nothing is published."""
+    """Open the ledger for reading; None where there is none yet: then nothing is published.
+
+    Raises `DatabaseUnavailable`.
+    """
     database = make_engine(settings.database_url.get_secret_value())
     try:
-        if not has_ledger(database):
-            yield None
-            return
-        migrate(database)
-        with readers(database)() as session:
-            yield session
+        with database_errors():
+            if not has_ledger(database):
+                yield None
+                return
+            migrate(database)
+            with readers(database)() as session:
+                yield session
     finally:
         database.dispose()
+
+
+def look_again(ask: Ask, step: Step, settings: Settings) -> Step | None:
+    """Say what is to be done for a step now, None if nothing any more.
+
+    Another backfill may have replaced it since the survey: to run it would pay for the same twice. What
+    else somebody has done meanwhile, the run itself finds out.
+    """
+    if ask.rerun or step.action != "replace":
+        return step
+    with reading(settings) as session:
+        now = _step(ask.request(step.partition), settings, session)
+    return None if now is None or now.action == "nothing" else now
 
 
 def _step(request: Request, settings: Settings, session: Session | None) -> Step | None:
     checked = check(request, settings)
     if isinstance(checked, RunResult):  # its rows were deleted since the dates were read
         return None
-    action = "run" if session is None else _action(checked, session)
-    return Step(request.partition, action, fingerprint_of(checked))
+    if session is None:
+        return Step(request.partition, "run", fingerprint_of(checked))
+    count = runs.count(session, checked.workload.name, request.partition)
+    return Step(request.partition, _action(checked, session), fingerprint_of(checked), count)
 
 
 def _action(checked: Checked, session: Session) -> Action:
@@ -137,48 +156,61 @@ def quote(ask: Ask, steps: Sequence[Step], settings: Settings, loads: int = 1) -
 
 
 @dataclass(frozen=True, slots=True)
-class LastResult:
-    """What the ledger knows of a partition: how many runs it had, and how the last one ended."""
+class Known:
+    """What the ledger knows of a run: the flow run that it is part of, if any, whether it is over, and how it ended.
 
-    runs: int
+    `outcome` of one that is not over is what it has come to so far.
+    """
+
+    flow_run_id: str | None
+    over: bool
     outcome: Outcome
 
 
-def last_result(settings: Settings, workload: str, step: Step) -> LastResult:
-    """Read what the ledger knows of a partition. Raises `DatabaseUnavailable`."""
-    skipped = Outcome(workload, step.partition, "skipped")
-    with reading(settings) as session:
-        if session is None:
-            return LastResult(0, skipped)
-        count, newest = runs.of_partition(session, workload, step.partition)
-        if newest is None:
-            return LastResult(count, skipped)
-        return LastResult(count, _outcome(newest))
+def newest_run(
+    settings: Settings, workload: str, partition: date, flow_run_id: str | None = None
+) -> Known | None:
+    """Read what the ledger knows of a partition's newest run (of one flow run, if that is given).
+
+    Waits for a database that is away. Raises `DatabaseUnavailable` when patience ends.
+    """
+
+    def read() -> Known | None:
+        with ledger_if_any(settings) as session:
+            if session is None:
+                return None
+            found = runs.newest(session, workload, partition, flow_run_id)
+            if found is None:
+                return None
+            return Known(found.flow_run_id, found.state != "running", _outcome(session, found))
+
+    return with_patience(settings.database_patience_seconds, read)
 
 
-def _outcome(run: runs.RunTotals) -> Outcome:
+def _outcome(session: Session, run: runs.RunTotals) -> Outcome:
     states: dict[str, RunState] = {"completed": "completed", "waiting": "waiting"}
-    if run.state not in states:
-        return Outcome(run.workload, run.partition, "failed", error=run.error or f"its run is {run.state}")
-    return Outcome.of(
-        RunResult(
-            run.workload,
-            run.partition,
-            states[run.state],
-            run_id=run.id,
-            output=run.output_path,
-            records=run.records,
-            published=run.published,
-            quarantined=run.quarantined,
-            reused=run.reused,
-            input_tokens=run.input_tokens,
-            cached_tokens=run.cached_tokens,
-            output_tokens=run.output_tokens,
-            gpu_ns=run.gpu_ns,
-            cost_nano=run.cost_nano,
-            counterfactual_nano=run.counterfactual_nano,
-            escalated=run.escalated,
-            api_cost_nano=run.api_cost_nano,
-            carried=run.carried,
-        )
+    result = RunResult(
+        run.workload,
+        run.partition,
+        states.get(run.state, "completed"),
+        run_id=run.id,
+        output=run.output_path,
+        records=run.records,
+        published=run.published,
+        quarantined=run.quarantined,
+        reused=run.reused,
+        input_tokens=run.input_tokens,
+        cached_tokens=run.cached_tokens,
+        output_tokens=run.output_tokens,
+        gpu_ns=run.gpu_ns,
+        cost_nano=run.cost_nano,
+        counterfactual_nano=run.counterfactual_nano,
+        escalated=run.escalated,
+        api_cost_nano=run.api_cost_nano,
+        waiting=runs.waiting_counts(session, run.id),
+        carried=run.carried,
     )
+    if run.state in states:
+        return Outcome.of(result)
+    error = run.error or f"its run is {run.state}"
+    return Outcome(run.workload, run.partition, "failed", result, error)

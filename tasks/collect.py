@@ -151,13 +151,13 @@ class Collector:
         late = batch.deadline <= datetime.now(UTC)
         try:
             provider = client.poll(batch.provider_batch_id or "")
-            if late and not provider.ended:
+            if late and not provider.final:
                 log.warning("batch %s is past its deadline and is cancelled", provider.id)
                 provider = client.cancel(provider.id)
             if provider.failure is not None:
                 self._refused(batch, provider, provider.failure)
                 self._results.forget_texts(client, provider)
-            elif provider.ended:
+            elif provider.ended or (late and provider.final):
                 self._results.take(client, batch, provider)
         except BatchApiUnavailable as error:
             log.warning("batch %s is looked at again later: %s", batch.provider_batch_id, error)

@@ -1,11 +1,13 @@
-"""Keeps a run's lease on its partition alive while it works."""
+"""A run's lease on its partition: taken, kept alive while it works, given back."""
 
 import logging
 import os
 import platform
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
@@ -13,10 +15,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import leases
-from models.errors import LeaseLost
+from models.errors import LeaseLost, PartitionLocked
+from models.settings import Settings
 
 log = logging.getLogger(__name__)
 
+LOCK_POLL_SECONDS = 1.0
 _ENDED = "ZX"  # states of a process as the kernel writes them: zombie, dead
 
 
@@ -72,6 +76,33 @@ class LeaseKeeper:
     def stop(self) -> None:
         """End the thread's loop."""
         self._done.set()
+
+
+def take_lease(
+    make_session: sessionmaker[Session],
+    workload: str,
+    partition: date,
+    settings: Settings,
+    sleep: Callable[[float], None] = time.sleep,
+) -> leases.Lease:
+    """Become the partition's owner, waiting as long as the settings allow. Raises `PartitionLocked`."""
+    deadline = time.monotonic() + settings.lease_wait_seconds
+    while True:
+        try:
+            with make_session.begin() as session:
+                return leases.acquire(
+                    session, workload, partition, this_process(), settings.lease_seconds, is_dead
+                )
+        except PartitionLocked:
+            if time.monotonic() >= deadline:
+                raise
+            sleep(LOCK_POLL_SECONDS)
+
+
+def give_back(make_session: sessionmaker[Session], lease: leases.Lease) -> None:
+    """Release the lease in a transaction of its own."""
+    with make_session.begin() as session:
+        leases.release(session, lease)
 
 
 @contextmanager

@@ -201,7 +201,7 @@ def _read(parts: Sequence[_Part], columns: list[str]) -> pl.DataFrame:
     try:
         try:
             frame = pl.read_parquet(paths, columns=[*columns, "escalation"], hive_partitioning=False)
-        except pl.exceptions.ColumnNotFoundError:  # parts of an older version among them
+        except (pl.exceptions.ColumnNotFoundError, pl.exceptions.SchemaError):  # some of an older version
             frame = pl.concat(
                 with_all_columns(pl.read_parquet(path), [*columns, "escalation"]) for path in paths
             )

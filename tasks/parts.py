@@ -67,7 +67,7 @@ class PartRow:
         `confidence` is the workload's, for the answer it took; it is what is published.
         """
         answer = Answer(
-            completion.reuses or completion.request.id,
+            completion.answered_by,
             completion.text,
             completion.value,
             completion.finish_reason,

@@ -1,10 +1,7 @@
 """Before the engine starts: everything that can be wrong is found, then the run is opened."""
 
 import logging
-import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from hashlib import blake2b
@@ -29,7 +26,7 @@ from models.engines.api import ApiPermit
 from models.engines.api_options import ApiOptions
 from models.engines.batch_files import remove_unregistered as remove_request_files
 from models.engines.vllm_options import model_name
-from models.errors import PartitionLocked, UsageError
+from models.errors import UsageError
 from models.machine import gpu_name
 from models.policy import Policy
 from models.routing import kept_in, row_condition
@@ -38,8 +35,8 @@ from models.settings import Settings
 from models.tokens import ChatTokenCounter, encoding
 from models.workloads.base import Workload
 from tasks.database import database_errors, with_patience
-from tasks.lease import is_dead, this_process
-from tasks.parts import output_errors, remove_unregistered
+from tasks.folders import check_writable, open_folder, remove_folders
+from tasks.lease import give_back, take_lease
 from tasks.reading import EmptyPartition, PartitionReader, Source, open_partition
 from tasks.refresh import digest_to_refresh, published_file, result_without_run
 
@@ -49,7 +46,6 @@ EngineChoice = Literal["vllm", "openai"]
 """Where a run's records are first sent: `openai` sends every one of them to the API."""
 LOCAL_PROVIDER = "vllm"
 API_PROVIDER = "openai"
-LOCK_POLL_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -283,27 +279,6 @@ def open_plan(checked: Checked, make_session: sessionmaker[Session]) -> Plan | R
     )
 
 
-def open_folder(folder: Path, registered: list[str]) -> None:
-    """Make the folder of a version's parts, without what a killed run left in it. Raises `OutputError`."""
-    with output_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    remove_unregistered(folder, registered)
-    remove_folders(path for path in folder.iterdir() if path.is_dir())  # scratch files
-
-
-def remove_folders(folders: Iterable[Path]) -> None:
-    """Remove folders that nobody needs any more; what cannot be removed stays and does no harm."""
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def check_writable(folder: Path) -> None:
-    """See that the output folder can be written, before anything else is. Raises `OutputError`."""
-    with output_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-
-
 def fingerprint_of(checked: Checked) -> str:
     """Hash what decides a partition's content: prompt, model, seed, input, limit, and what goes to the API."""
     settings, source = checked.settings, checked.reader.source
@@ -320,33 +295,6 @@ def fingerprint_of(checked: Checked) -> str:
         # where the answers come from when the engine fails does not decide what is asked for
         facts = (*facts, settings.api_model, checked.policy.model_dump_json(exclude={"engine_fails"}))
     return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
-
-
-def take_lease(
-    make_session: sessionmaker[Session],
-    workload: str,
-    partition: date,
-    settings: Settings,
-    sleep: Callable[[float], None] = time.sleep,
-) -> leases.Lease:
-    """Become the partition's owner, waiting as long as the settings allow. Raises `PartitionLocked`."""
-    deadline = time.monotonic() + settings.lease_wait_seconds
-    while True:
-        try:
-            with make_session.begin() as session:
-                return leases.acquire(
-                    session, workload, partition, this_process(), settings.lease_seconds, is_dead
-                )
-        except PartitionLocked:
-            if time.monotonic() >= deadline:
-                raise
-            sleep(LOCK_POLL_SECONDS)
-
-
-def give_back(make_session: sessionmaker[Session], lease: leases.Lease) -> None:
-    """Release the lease in a transaction of its own."""
-    with make_session.begin() as session:
-        leases.release(session, lease)
 
 
 def abandon_batches(session: Session, workload: str, partition: date, version_id: UUID) -> None:

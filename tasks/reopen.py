@@ -19,17 +19,9 @@ from models.settings import Settings
 from models.tokens import ChatTokenCounter, encoding
 from models.workloads.base import Workload
 from tasks.database import database_errors
-from tasks.plan import (
-    ApiPlan,
-    Plan,
-    api_plan,
-    check_writable,
-    give_back,
-    open_folder,
-    priced_today,
-    take_lease,
-    with_api,
-)
+from tasks.folders import check_writable, open_folder
+from tasks.lease import give_back, take_lease
+from tasks.plan import ApiPlan, Plan, api_plan, priced_today, with_api
 
 
 @task(name="reopen", cache_policy=NO_CACHE)

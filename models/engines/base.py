@@ -138,6 +138,11 @@ class Completion:
     attempt: ClosedAttempt | None = None
     attempts: int = 1
 
+    @property
+    def answered_by(self) -> UUID:
+        """The attempt that was answered: an earlier one's that is reused, or the last of an API's tries."""
+        return self.reuses or (self.request.id if self.attempt is None else self.attempt.id)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -83,13 +83,18 @@ class ProviderBatch:
     failure: BatchFailure | None = None
 
     @property
+    def final(self) -> bool:
+        """Whether the provider says that it is done with it."""
+        return self.status in _FINAL
+
+    @property
     def ended(self) -> bool:
         """Whether nothing more will come, so that its files, which are both optional, can be read.
 
         A batch that counts answers but does not name their file yet has not ended: to ask again for what
         it holds would be to pay twice.
         """
-        return self.status in _FINAL and (self.completed == 0 or self.output_file_id is not None)
+        return self.final and (self.completed == 0 or self.output_file_id is not None)
 
 
 def provider_batch(reply: Mapping[str, object]) -> ProviderBatch:

@@ -105,7 +105,7 @@ class Window(Generic[Asked]):
                 )
             return
         answer = Answer(
-            completion.request.id,
+            completion.answered_by,
             completion.text,
             completion.value,
             completion.finish_reason,

@@ -3,6 +3,7 @@
 import random
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -15,7 +16,8 @@ from pydantic import BaseModel
 
 from models.engines.base import Answer, Choice, Completion, Message, Request
 from models.errors import OutputError
-from models.records import Quarantined, Record
+from models.input_digest import InputDigest
+from models.records import Carried, Quarantined, Record
 from tasks.merge import RECORDS, publish
 from tasks.parts import PartRow, load_done, remove_parts, remove_unregistered, write_part
 from tasks.scratch import Scratch
@@ -231,3 +233,29 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, stage: str) -> 
     with pytest.raises(OutputError, match="No space left"):
         attempts[stage]()
     assert not [path for path in full.iterdir() if path.suffix == ".parquet"]
+
+
+def test_the_digest_of_what_is_published_is_that_of_the_input(tmp_path: Path) -> None:
+    """However records fell into parts and wherever they were answered; unknown where a part does not tell."""
+    records = [Record(f"k{n}", f"id{n}", n, f"text {n}") for n in range(4)]
+    failed = Quarantined("k2", "id2", 2, "invalid_output", "no label", records[2].text_hash)
+    rows = [replace(row(n), text_hash=records[n].text_hash) for n in (3, 0)]
+    carried = [Carried(records[1], {"label": "bad"}, 0.5, "openai")]
+    first = write_part(tmp_path / "parts", uuid.uuid4(), Label, rows, [aside(4)])
+    second = write_part(tmp_path / "parts", uuid.uuid4(), Label, [], [failed], (), carried)
+    expected = InputDigest()
+    expected.add([*records, aside(4)])
+    done = publish([first, second], tmp_path / "out", Label, MODELS, "p1")
+    assert done.input_digest == expected.digest()
+    assert (done.records, done.quarantined) == (3, 2)
+    pl.read_parquet(first).drop("text_hash").write_parquet(first, metadata=about(first))  # an older version's
+    assert publish([first, second], tmp_path / "out", Label, MODELS, "p1").input_digest is None
+    assert publish([second, first], tmp_path / "out", Label, MODELS, "p1").records == 3
+    hashes = pl.read_parquet(tmp_path / "out" / RECORDS)["text_hash"].to_list()
+    assert hashes == [None, records[1].text_hash, None]
+
+
+def about(part: Path) -> dict[str, str]:
+    """Return what a part's own metadata say of it."""
+    known = pl.read_parquet_metadata(part)
+    return {name: known[name] for name in ("first", "last", "records", "quarantined")}

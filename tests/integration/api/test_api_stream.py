@@ -1,16 +1,13 @@
 """The caller's end of the API engine: offers, reuse, stops, errors of the journal, and flat memory."""
 
-import gc
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from typing import cast
-from uuid import UUID
 
 import pytest
 
-from models.engines.api import ApiRequest, OpenAttempt
+from models.engines.api import ApiRequest
 from models.engines.api_stream import ApiStream, pump
-from models.engines.api_trip import Trip
 from models.engines.base import Answer, Completion, Request
 from models.errors import BreakevenError, DatabaseUnavailable, ResidencyError
 from tests.faulty_api import FaultyApi, Rule
@@ -325,34 +322,3 @@ def test_a_closed_engine_cannot_stream(make_engine: MakeEngine) -> None:
         assert book.of_record("1") == ["unknown_outcome:cancelled"]
         with pytest.raises(RuntimeError, match="closed"):
             engine.open()
-
-
-class Forgetting(Book):
-    """A journal that keeps nothing."""
-
-    def open(self, attempts: Sequence[OpenAttempt]) -> Mapping[UUID, str]:
-        """Forget the attempts."""
-        del attempts
-        return {}
-
-
-def _trips() -> int:
-    gc.collect()
-    return sum(isinstance(thing, Trip) for thing in gc.get_objects())
-
-
-def test_memory_stays_flat(make_engine: MakeEngine) -> None:
-    """However many requests went through, what is left is as much: no task, no trip, no other object."""
-    alive: list[int] = []
-    trips = _trips()
-    with FaultyApi() as api:
-        stream = make_engine(api, Forgetting(), concurrency=16).stream(
-            request(f"text {i}", str(i)) for i in range(1500)
-        )
-        for number, _ in enumerate(stream):
-            if number in {500, 1499}:
-                api.seen.clear()
-                gc.collect()
-                alive.append(len(gc.get_objects()))
-        assert _trips() <= trips
-    assert alive[1] - alive[0] < 200

@@ -19,15 +19,19 @@ Sessions = sessionmaker[Session]
 
 
 def _open(
-    make_session: Sessions, fingerprint: str = "f", *, rerun: bool = False
+    make_session: Sessions, fingerprint: str = "f", *, rerun: bool = False, digest: bytes | None = None
 ) -> partitions.PartitionVersion:
     with make_session.begin() as session:
-        return partitions.open_version(session, "sentiment", DAY, fingerprint, rerun=rerun)
+        return partitions.open_version(
+            session, "sentiment", DAY, fingerprint, rerun=rerun, input_digest=digest
+        )
 
 
-def _publish(make_session: Sessions, version_id: UUID, path: str = "out/1.parquet") -> None:
+def _publish(
+    make_session: Sessions, version_id: UUID, path: str = "out/1.parquet", digest: bytes | None = None
+) -> None:
     with make_session.begin() as session:
-        partitions.publish(session, version_id, path, 10, 2)
+        partitions.publish(session, version_id, path, 10, 2, digest)
 
 
 def _published(make_session: Sessions) -> partitions.PartitionVersion | None:
@@ -152,3 +156,77 @@ def test_a_version_with_a_live_batch_is_found_whatever_became_of_its_run(make_se
         assert (found.version_id, found.run_state) == (keys.version, "interrupted")
         batches.close(session, of.id, "collected")
         assert partitions.waiting(session) == []
+        partitions.set_input_read(session, keys.version)  # nothing of it needs a run any more
+        (found,) = partitions.waiting(session)
+        assert (found.version_id, found.run_state) == (keys.version, "interrupted")
+
+
+def test_a_refresh_is_based_on_what_is_published(make_session: Sessions) -> None:
+    """The same input needs none; another one gets a version, which only that very input continues."""
+    first = _open(make_session)
+    _publish(make_session, first.id, digest=b"old")
+    assert _open(make_session, digest=b"old").state == "published"
+    second = _open(make_session, digest=b"new")
+    assert (second.version, second.based_on, second.input_digest) == (2, first.id, b"new")
+    assert _open(make_session, digest=b"new") == second
+    third = _open(make_session, digest=b"newer")
+    assert (third.version, third.based_on, third.input_digest) == (3, first.id, b"newer")
+    with pytest.raises(UsageError, match="abandoned"):
+        _publish(make_session, second.id)
+    _publish(make_session, third.id, digest=b"as it was read")
+    now = _published(make_session)
+    assert now is not None
+    assert (now.id, now.input_digest, now.based_on) == (third.id, b"as it was read", first.id)
+
+
+def test_an_input_that_is_not_known_is_refreshed(make_session: Sessions) -> None:
+    """What an older version published may stand for anything."""
+    first = _open(make_session)
+    _publish(make_session, first.id)
+    assert _open(make_session, digest=b"any").based_on == first.id
+
+
+def test_refresh_and_rerun_do_not_continue_each_other(make_session: Sessions) -> None:
+    """The one takes rows over and the other must not, though both have the same fingerprint."""
+    first = _open(make_session)
+    _publish(make_session, first.id, digest=b"old")
+    refresh = _open(make_session, digest=b"new")
+    rerun = _open(make_session, rerun=True)
+    assert (rerun.version, rerun.based_on, rerun.input_digest) == (3, None, None)
+    again = _open(make_session, digest=b"new")
+    assert again.id not in {refresh.id, rerun.id}
+    assert again.based_on == first.id
+
+
+def test_a_refresh_with_other_settings_is_refused(make_session: Sessions) -> None:
+    """Rows of two prompts are never mixed in one version."""
+    _publish(make_session, _open(make_session).id, digest=b"old")
+    with pytest.raises(UsageError, match="--rerun replaces it"):
+        _open(make_session, "g", digest=b"new")
+
+
+def test_a_version_that_only_waits_is_not_given_up_for_later_data(make_session: Sessions) -> None:
+    """Its answers are paid for: it is returned as it is. One whose input was not read, or that nobody works on, goes."""
+    with make_session.begin() as session:
+        keys = seed(session)
+        partitions.publish(session, keys.version, "p", 1, 0, b"old")
+        waits = partitions.open_version(session, "sentiment", DAY, "f", rerun=False, input_digest=b"new")
+        run = runs.start(
+            session, runs.NewRun(waits.id, "sentiment", DAY, "vllm", keys.local, keys.prompt, keys.machine)
+        )
+        runs.wait(session, run, {"batch": 3})
+    assert _open(make_session, digest=b"newer").version == 3  # the input was not read to its end
+    with make_session.begin() as session:
+        open_ = partitions.open_version(session, "sentiment", DAY, "f", rerun=False, input_digest=b"newer")
+        partitions.set_input_read(session, open_.id)
+    assert _open(make_session, digest=b"newest").version == 4  # nothing waits, and nobody would publish it
+    with make_session.begin() as session:
+        open_ = partitions.open_version(session, "sentiment", DAY, "f", rerun=False, input_digest=b"newest")
+        partitions.set_input_read(session, open_.id)
+        run = runs.start(
+            session, runs.NewRun(open_.id, "sentiment", DAY, "vllm", keys.local, keys.prompt, keys.machine)
+        )
+        runs.wait(session, run, {"batch": 3})
+    kept = _open(make_session, digest=b"later still")
+    assert (kept.id, kept.input_digest) == (open_.id, b"newest")
+    assert _open(make_session, rerun=True).version == 5

@@ -1,5 +1,5 @@
 """Fixtures of the pipeline's tests, for the tests of local engine and API together."""
 
-from tests.integration.pipeline.conftest import runner
+from tests.integration.pipeline.conftest import make_url, runner
 
-__all__ = ["runner"]
+__all__ = ["make_url", "runner"]

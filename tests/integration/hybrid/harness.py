@@ -19,7 +19,11 @@ Rows = Sequence[Row[Any]]
 
 
 def hybrid_settings(
-    folder: Path, database_url: str, url: str, policy: dict[str, object] | None = None, **more: object
+    folder: Path,
+    database_url: str,
+    url: str,
+    policy: dict[str, object] | None = None,
+    **more: Any,  # noqa: ANN401  fields of Settings
 ) -> Settings:
     """Make settings whose API is the server at `url`; the model has a price of its own."""
     values: dict[str, object] = {

@@ -32,10 +32,10 @@ from tests.integration.pipeline.runner import Job, Runner
 
 KILLED = -9
 TEXTS = [
-    *(f"unsure {n}" for n in range(4)),
-    "unsure 3",  # an identical one
     "unsure [[once status 500]]",
     "unsure [[once missing]]",
+    *(f"unsure {n}" for n in range(4)),
+    "unsure 3",  # an identical one
     "unsure [[status 400 context_length_exceeded]]",
     "sure 1",
     "sure 2",
@@ -139,7 +139,9 @@ RUN_STEPS = ["list_batches", "list_files", "upload_file", "create_batch"]
 COLLECT_STEPS = ["get_batch", "download", "delete_file", "upload_file", "create_batch"]
 
 
-@pytest.mark.parametrize(("database_url", "moment"), [("sqlite", "hold"), ("postgresql", "hold_after")], indirect=["database_url"])
+@pytest.mark.parametrize(
+    ("database_url", "moment"), [("sqlite", "hold"), ("postgresql", "hold_after")], indirect=["database_url"]
+)
 @pytest.mark.parametrize(
     ("collecting", "step"),
     [*((False, step) for step in RUN_STEPS), *((True, step) for step in COLLECT_STEPS)],

@@ -205,6 +205,21 @@ def test_a_batch_that_the_provider_does_not_know_any_more(tmp_path: Path, databa
     check_server(settings, api, unread=10)
 
 
+def test_answers_that_are_counted_but_never_named(tmp_path: Path, database_url: str) -> None:
+    """A batch that has ended, with an answer but no file of answers: asked again only when its deadline is over."""
+    with BatchApi(Rules(), key=KEY) as api:
+        settings = batch_settings(tmp_path, database_url, api.url)
+        start(settings, ["unsure [[once missing]]"])
+        steps(api)
+        assert collect(settings).waiting == {"batch": 1}
+        pass_deadlines(settings)
+        assert collect(settings).state == "completed"
+        assert (api.steps("cancel_batch"), api.steps("chat")) == (0, 1)
+    assert outcomes(batch_lines(settings)) == {"unknown_outcome:no_answer": 1}
+    check_books(settings)
+    check_server(settings, api, unread=1)
+
+
 @pytest.mark.parametrize("created", [False, True])
 def test_a_request_file_that_is_gone(tmp_path: Path, database_url: str, created: bool) -> None:
     """A batch that cannot be uploaded any more is written anew, unless it was created unnoticed."""

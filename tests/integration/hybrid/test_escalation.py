@@ -4,7 +4,7 @@ from pathlib import Path
 
 from models.engines.base import Choice, Request
 from tests.fakes import Reply, ScriptedEngine, plausible, prompt, unsure
-from tests.faulty_api import FaultyApi
+from tests.faulty_api import FaultyApi, Rule
 from tests.integration.hybrid.harness import api_lines, check_seen, hybrid_settings, routes
 from tests.integration.pipeline.books import check_books, table
 from tests.integration.pipeline.harness import good_rows, published, quarantined, run, write_records
@@ -116,8 +116,6 @@ def test_identical_records_are_asked_for_once_there_as_well(tmp_path: Path, data
 
 def test_what_the_api_cannot_answer_is_set_aside(tmp_path: Path, database_url: str) -> None:
     """Refused, too long and invalid answers of the API: quarantined with the reason, nothing is lost or double."""
-    from tests.faulty_api import Rule  # noqa: PLC0415
-
     texts = ["REFUSE", "TOOLONG", "NONSENSE", "FILTERED", "fine"]
     rows: list[object] = [{"id": f"r{n}", "text": f"{text} {n}"} for n, text in enumerate(texts * 4)]
     rules = [
@@ -133,5 +131,22 @@ def test_what_the_api_cannot_answer_is_set_aside(tmp_path: Path, database_url: s
     assert (result.published, result.quarantined) == (4, 16)
     reasons = quarantined(settings)["reason"].value_counts().rows()
     assert dict(reasons) == {"refused": 8, "too_long": 4, "invalid_output": 4}
+    check_books(settings)
+    check_seen(settings, api.seen)
+
+
+def test_a_reuse_names_the_attempt_that_was_answered(tmp_path: Path, database_url: str) -> None:
+    """Where the first try failed, the twins reuse the second one's answer, and their lines say so (I11)."""
+    rows: list[object] = [{"id": f"r{number}", "text": f"unsure {number % 4}"} for number in range(40)]
+    source = write_records(tmp_path / "in.jsonl", rows)
+    with FaultyApi([Rule(("500",), match=f"unsure {number}") for number in range(4)]) as api:
+        settings = hybrid_settings(tmp_path, database_url, api.url)
+        result = run(settings, source, ScriptedEngine(handler=unsure("unsure")))
+    assert (result.published, len(api.seen)) == (40, 8)
+    lines = {line.id: line for line in table(settings, "ledger_lines")}
+    reused = [
+        lines[line.reuses] for line in lines.values() if line.engine == "reuse" and line.outcome == "ok"
+    ]
+    assert {line.outcome for line in reused} == {"ok"}
     check_books(settings)
     check_seen(settings, api.seen)

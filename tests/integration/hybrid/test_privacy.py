@@ -3,7 +3,7 @@
 import logging
 import traceback
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 
@@ -81,7 +81,7 @@ def confidential(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_classes", lambda: {"sentiment": Confidential})
 
 
-DOORS: dict[str, dict[str, object]] = {
+DOORS: dict[str, dict[str, Any]] = {
     "api_mode sync": {"api_mode": "sync", "workloads": {}},
     "api_mode batch": {"api_mode": "batch", "workloads": {}},
     "data_residency any in the settings": {"workloads": {"sentiment": {"data_residency": "any"}}},

@@ -75,7 +75,7 @@ def check_inputs(settings: Settings, inputs: list[list[object]]) -> None:
         before = after
 
 
-@examples(max_examples=30)
+@examples(max_examples=20)
 @given(st.lists(INPUT, min_size=2, max_size=3))
 def test_any_inputs_on_sqlite(tmp_path_factory: pytest.TempPathFactory, inputs: list[list[object]]) -> None:
     """Duplicates, twins, bad rows, ids like keys, anything in any order."""

@@ -1,0 +1,149 @@
+"""How near quotes come: a first run of some real records, then the next partitions quoted, run and compared."""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from bench.report import DATA, Finding, Row, publish
+from models.economics.quote import Quote
+from models.run import RunResult
+from models.settings import Settings
+from tasks.engine import shared_engine
+from tasks.partition import run_partition
+from tasks.plan import Request
+from tasks.quote import quote_partition
+
+TOKENS_AIM, TIME_AIM = 2.0, 20.0
+DAY = date(2015, 2, 21)
+NOTES = [
+    f"aim: tokens within {TOKENS_AIM:.0f} %, time within {TIME_AIM:.0f} %. off: (quote - actual) / actual.",
+    "The first partition gives the throughput; the others are quoted, then run on the same engine, without its load.",
+    "quoted_per_s: records of a partition without a limit, read and counted by both tokenizers, a second.",
+    "run_per_s: records that the engine does a second.",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """Partitions of one data set: as many records of each date, or of each condition where there are no dates."""
+
+    workload: str
+    file: str
+    records: int
+    where: tuple[str, ...] = ()
+
+    def requests(self, data: Path) -> list[Request]:
+        """Return the request for each partition."""
+        source = str(data / self.file)
+        days = [DAY + timedelta(days=number) for number in range(3)]
+        where = self.where or (None,) * len(days)
+        return [
+            Request(self.workload, day, source, one, self.records)
+            for day, one in zip(days, where, strict=True)
+        ]
+
+
+SLICES = (
+    Slices("sentiment", "tickets_sentiment.parquet", 100),
+    Slices("classification", "tickets_intent.parquet", 100, tuple(f"id LIKE '%{n}'" for n in (17, 42, 68))),
+    Slices(
+        "enrichment", "products.parquet", 24, tuple(f"source = 'abt' AND id LIKE '%{n}'" for n in (1, 2, 3))
+    ),
+)
+"""Ids are numbers without a meaning, so that their last digits make a choice by chance."""
+
+
+def run(slices: Sequence[Slices], folder: Path, data: Path = DATA) -> Iterator[Row]:
+    """Measure each data set that is there on one engine."""
+    settings = settings_in(folder)
+    with shared_engine(settings):
+        for one in slices:
+            if not (data / one.file).is_file():
+                print(f"{one.file} is not there: {one.workload} is left out")
+                continue
+            yield from compare(one.requests(data), settings)
+
+
+def settings_in(folder: Path) -> Settings:
+    """Return settings with a ledger and an output of their own."""
+    return Settings().model_copy(
+        update={
+            "database_url": SecretStr(f"sqlite:///{folder / 'ledger.db'}"),
+            "output_dir": folder / "out",
+        }
+    )
+
+
+def compare(requests: Sequence[Request], settings: Settings) -> Iterator[Row]:
+    """Run the first partition, quote the others, run them, and say how far off each figure was."""
+    first, *others = requests
+    done(first, settings)
+    quotes = [quote_partition(request, settings) for request in others]
+    speed = records_per_second(first, settings)
+    results = [done(request, settings) for request in others]
+    for quote, result in zip(quotes, results, strict=True):
+        yield row(str(quote.partition), Quote.of([quote], loads=0), [result], first.workload, None)
+    yield row("both", Quote.of(quotes, loads=0), results, first.workload, speed)
+
+
+def done(request: Request, settings: Settings) -> RunResult:
+    """Run a partition on the engine that is shared."""
+    return run_partition(
+        request.workload,
+        request.partition,
+        settings=settings,
+        input=request.input,
+        where=request.where,
+        limit=request.limit,
+    )
+
+
+def records_per_second(request: Request, settings: Settings) -> float:
+    """Quote the whole input of a request and say how fast that was."""
+    start = time.perf_counter()
+    whole = Request(request.workload, DAY - timedelta(days=1), request.input)
+    quote = quote_partition(whole, settings)
+    return quote.records / (time.perf_counter() - start)
+
+
+def row(which: str, quote: Quote, results: Sequence[RunResult], workload: str, speed: float | None) -> Row:
+    """Put what was quoted beside what came of it."""
+    seconds = sum(result.gpu_ns for result in results) / 1e9
+    pairs = {
+        "input_tokens": (quote.input_tokens.value, sum(result.input_tokens for result in results)),
+        "output_tokens": (quote.output_tokens, sum(result.output_tokens for result in results)),
+        "gpu_s": (None if quote.gpu_ns is None else quote.gpu_ns / 1e9, seconds),
+    }
+    found: dict[str, object] = {"workload": workload, "partition": which, "records": quote.records}
+    for name, (quoted, actual) in pairs.items():
+        off = None if quoted is None else 100 * (quoted - actual) / actual
+        found |= {f"{name}_quoted": quoted, name: actual, f"{name}_off_%": off}
+    return found | {"quoted_per_s": speed, "run_per_s": quote.records / seconds}
+
+
+def main() -> None:
+    """Measure and publish."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", default=[one.workload for one in SLICES])
+    options = parser.parse_args()
+    before = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory(prefix="breakeven-bench-") as folder:
+        chosen = [one for one in SLICES if one.workload in options.names]
+        rows = list(run(chosen, Path(folder)))
+    settings = {
+        "load_before": before,
+        "load_after": os.getloadavg()[0],
+        "records": [one.records for one in chosen],
+    }
+    publish(Finding("quote", "Quotes against the runs that they foretold", rows, settings, NOTES))
+
+
+if __name__ == "__main__":
+    main()
