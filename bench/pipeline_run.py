@@ -1,6 +1,6 @@
 """One run of the whole pipeline with an instant engine, in a process of its own: prints its figures.
 
-`python -m bench.pipeline_run WORKLOAD INPUT FOLDER` reads INPUT and writes below FOLDER.
+`python -m bench.pipeline_run WORKLOAD INPUT FOLDER [refresh]` reads INPUT and writes below FOLDER.
 """
 
 import json
@@ -25,7 +25,7 @@ from tasks.publish import publish
 DAY = date(2026, 1, 1)
 
 
-def run(workload: str, source: Path, folder: Path) -> dict[str, float]:
+def run(workload: str, source: Path, folder: Path, *, refresh: bool = False) -> dict[str, float]:
     """Read, infer, commit and publish one partition; return records and seconds by stage.
 
     The tasks' own functions are called, without Prefect's bookkeeping: four calls to its server are no
@@ -37,12 +37,13 @@ def run(workload: str, source: Path, folder: Path) -> dict[str, float]:
         cache_dir=Path(os.environ.get("BREAKEVEN_CACHE_DIR", ".cache")),
     )
     before, cpu_before = time.perf_counter(), time.process_time()
-    plan = prepare.fn(Request(workload, DAY, str(source)), settings)
+    plan = prepare.fn(Request(workload, DAY, str(source), refresh=refresh), settings)
     prepared, cpu_prepared = time.perf_counter(), time.process_time()
     result, inferred = infer_and_publish(plan, settings)
     after, cpu_after = time.perf_counter(), time.process_time()
     return {
         "records": result.published,
+        "carried": result.carried,
         "prepare_s": prepared - before,
         "infer_s": inferred - prepared,
         "publish_s": after - inferred,
@@ -77,8 +78,8 @@ def peak_resident_mb() -> float:
 
 def main() -> None:
     """Run once and print the figures as JSON."""
-    workload, source, folder = sys.argv[1:]
-    print(json.dumps(run(workload, Path(source), Path(folder))))
+    workload, source, folder, *more = sys.argv[1:]
+    print(json.dumps(run(workload, Path(source), Path(folder), refresh=more == ["refresh"])))
 
 
 if __name__ == "__main__":

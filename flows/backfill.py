@@ -1,14 +1,18 @@
 """The backfill flow: every partition of a range that is not published as it would be now."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Protocol, cast
+from uuid import UUID
 
+import httpx
 from prefect import Flow, State, flow, runtime, tags
+from prefect.exceptions import PrefectException
 
+from flows.deploy import TAG
 from flows.ending import ended
-from flows.nightly import TAG
 from flows.spread import Spread
 from flows.surroundings import read_settings
 from flows.workloads import WorkloadFlow, workload_flow
@@ -18,13 +22,15 @@ from models.errors import BreakevenError, Interrupted, UsageError
 from models.run import Progress, RunResult
 from models.settings import Settings
 from tasks.artifacts import outcome_row, progress_artifact, publish_cost_table
-from tasks.backfill import Ask, quote, request_for, survey
+from tasks.backfill import Ask, look_again, newest_run, parameters_of, quote, survey
 from tasks.engine import shared_engine
 from tasks.plan import EngineChoice
 from tasks.progress import listening, report
 
 BackfillFlow = Flow[..., list[Outcome] | State[BreakevenError]]
 Runner = Callable[[Ask, Sequence[Step]], Iterator[Outcome]]
+
+log = logging.getLogger(__name__)
 
 
 class Survey(Protocol):
@@ -39,39 +45,64 @@ class Quoting(Protocol):
     def __call__(self, ask: Ask, steps: Sequence[Step], settings: Settings, loads: int) -> Quote: ...  # noqa: D102
 
 
-def here(flow_of: Callable[[str], WorkloadFlow], settings: Settings) -> Runner:
+def here(run: Callable[[Ask, Step], Outcome], settings: Settings) -> Runner:
     """Run partitions one after the other in this process, under one engine load."""
 
-    def run(ask: Ask, steps: Sequence[Step]) -> Iterator[Outcome]:
-        with shared_engine(settings), tags(TAG):
+    def run_each(ask: Ask, steps: Sequence[Step]) -> Iterator[Outcome]:
+        with shared_engine(settings):
             for step in steps:
-                yield _one(flow_of(ask.workload), ask, step)
+                yield _one(run, ask, step, settings)
+
+    return run_each
+
+
+def _one(run: Callable[[Ask, Step], Outcome], ask: Ask, step: Step, settings: Settings) -> Outcome:
+    """Run one partition; whatever becomes of it, the others have their turn, unless a stop was asked for."""
+    try:
+        now = look_again(ask, step, settings)
+        return Outcome(ask.workload, step.partition, "skipped") if now is None else run(ask, now)
+    except Interrupted:
+        raise
+    except BreakevenError as error:
+        return Outcome(ask.workload, step.partition, "failed", error=str(error))
+
+
+def by_flow(flow_of: Callable[[str], WorkloadFlow], settings: Settings) -> Callable[[Ask, Step], Outcome]:
+    """Return what runs a partition by its workload's flow."""
+
+    def run(ask: Ask, step: Step) -> Outcome:
+        try:
+            with tags(TAG):
+                state = cast(
+                    "State[RunResult]", flow_of(ask.workload)(**parameters_of(ask, step), return_state=True)
+                )
+        except (httpx.HTTPError, PrefectException) as error:  # its client has tried for a minute
+            return Outcome(
+                ask.workload,
+                step.partition,
+                "failed",
+                error=f"the Prefect API is away: {type(error).__name__}",
+            )
+        ended: RunResult | Exception = state.result(raise_on_failure=False)
+        if isinstance(ended, Interrupted):
+            raise ended
+        if isinstance(ended, Exception):
+            return _failed(ask, step, ended, state.state_details.flow_run_id, settings)
+        return Outcome.of(ended)
 
     return run
 
 
-def _one(run: WorkloadFlow, ask: Ask, step: Step) -> Outcome:
-    state = cast("State[RunResult]", run(**parameters_of(ask, step), return_state=True))
-    outcome: RunResult | Exception = state.result(raise_on_failure=False)
-    if isinstance(outcome, Interrupted):
-        raise outcome
-    if isinstance(outcome, Exception):
-        return Outcome(ask.workload, step.partition, "failed", error=str(outcome))
-    return Outcome.of(outcome)
-
-
-def parameters_of(ask: Ask, step: Step) -> dict[str, object]:
-    """Return the parameters of the workload's flow that does a step."""
-    request = request_for(ask, step)
-    return {
-        "partition": step.partition,
-        "input": request.input,
-        "where": request.where,
-        "limit": request.limit,
-        "rerun": request.rerun,
-        "refresh": request.refresh,
-        "engine": request.engine,
-    }
+def _failed(ask: Ask, step: Step, error: Exception, flow_run_id: UUID | None, settings: Settings) -> Outcome:
+    """Say why a partition failed, and what its run had done by then, if the ledger tells."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    result = None
+    try:
+        known = newest_run(settings, ask.workload, step.partition, str(flow_run_id))
+        result = None if known is None else known.outcome.result
+    except BreakevenError as failure:
+        log.warning("the ledger does not tell what %s %s cost: %s", ask.workload, step.partition, failure)
+    return Outcome(ask.workload, step.partition, "failed", result, words)
 
 
 class Reporter:
@@ -165,7 +196,9 @@ def build(
                 msg = f"parallel must be at least 1, not {parallel}"
                 raise UsageError(msg)
             steps = to_do(find(ask, settings))
-            run = here(flow_of, settings) if parallel is None else Spread(settings, parallel)
+            run = (
+                here(by_flow(flow_of, settings), settings) if parallel is None else Spread(settings, parallel)
+            )
             with progress_artifact("backfill-progress", only=BACKFILL):
                 loads = 1 if parallel is None else len(steps)
                 outcomes = run_all(ask, steps, run, quoting(ask, steps, settings, loads))

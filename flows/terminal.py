@@ -1,11 +1,13 @@
 """Runs a flow from the terminal: in this process, with a progress bar, on Prefect's embedded server."""
 
+import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from types import FrameType
 
 from rich.console import Console
 from rich.progress import (
@@ -25,7 +27,7 @@ from flows.workloads import workload_flow
 from models import workloads
 from models.backfill import Outcome, Step, to_do
 from models.economics.quote import Quote
-from models.errors import BreakevenError, UsageError
+from models.errors import BreakevenError, Interrupted, UsageError
 from models.run import Progress as RunProgress
 from models.run import RunResult
 from tasks.artifacts import cost_row, describe, described, dollars, outcome_row
@@ -50,7 +52,7 @@ def run_here(
 ) -> int:
     """Run one partition now and print what came of it. Returns the exit code."""
     workloads.build(workload, read_settings())  # an unknown name is an error before anything starts
-    with progress_bar():
+    with progress_bar(), interruptible():
         result = workload_flow(workload)(
             partition=partition,
             input=input,
@@ -71,6 +73,31 @@ def backfill_here(ask: Ask, *, parallel: int | None, quote_only: bool, yes: bool
 
     Raises `UsageError` before anything is changed: a range or an input that cannot be, nobody to ask.
     """
+    with interruptible():
+        return _quoted_backfill(ask, parallel=parallel, quote_only=quote_only, yes=yes)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """End with one line and 143 when SIGTERM comes while no run listens for it: before, between and after them.
+
+    Python would be gone at once, and leave Prefect's embedded server behind.
+    """
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        msg = (
+            f"stopped by signal {number}; what had finished is committed, the same command does what is left"
+        )
+        raise Interrupted(msg, number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+
+
+def _quoted_backfill(ask: Ask, *, parallel: int | None, quote_only: bool, yes: bool) -> int:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     settings = read_settings()
     ask = replace(ask, range=ask.range.checked(datetime.now(UTC)))

@@ -14,6 +14,7 @@ BreakevenError                 one clear line; the command exits with `exit_code
 ├── PartitionLocked            another run owns the partition
 ├── LeaseLost                  this run no longer owns its partition: it may not commit any more
 ├── OutputError                the output folder cannot be written, or what lies there is damaged
+│   └── OutputUnusable         the same, found before anything was changed (exit code 2)
 ├── DatabaseUnavailable        the ledger could not be reached within the patience that is set
 └── Interrupted                the run was asked to stop (SIGTERM, SIGINT); what had finished is committed
 """
@@ -69,6 +70,12 @@ class LeaseLost(BreakevenError):
 
 class OutputError(BreakevenError):
     """The output cannot be written or read back; nothing half-written stands under a final name."""
+
+
+class OutputUnusable(OutputError):
+    """The output folder cannot be made or written; found before anything was changed."""
+
+    exit_code = 2
 
 
 class DatabaseUnavailable(BreakevenError):

@@ -99,7 +99,9 @@ class Settings(BaseSettings):
 
     # workers
     gpu_workers: int = Field(
-        1, ge=1, description="machines with a worker of the pool gpu; its concurrency limit, set by make deploy"
+        1,
+        ge=1,
+        description="machines with a worker of the pool gpu; its concurrency limit, set by make deploy",
     )
 
     # commits and locks

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 
+import stamina
 from sqlalchemy.orm import Session
 
 from db import partitions, runs
@@ -12,10 +13,11 @@ from db.session import has_ledger, make_engine, migrate, readers
 from models import workloads
 from models.backfill import Action, Outcome, Range, Step
 from models.economics.quote import Quote
-from models.errors import InputError
+from models.errors import DatabaseUnavailable, InputError
 from models.routing import row_condition
 from models.run import RunResult, RunState
 from models.settings import Settings
+from tasks.database import database_errors
 from tasks.plan import Checked, EngineChoice, Request, check, fingerprint_of
 from tasks.quote import quote_partition
 from tasks.reading import Source
@@ -133,6 +135,20 @@ def request_for(ask: Ask, step: Step) -> Request:
     )
 
 
+def parameters_of(ask: Ask, step: Step) -> dict[str, object]:
+    """Return the parameters of the workload's flow that does a step."""
+    request = request_for(ask, step)
+    return {
+        "partition": step.partition,
+        "input": request.input,
+        "where": request.where,
+        "limit": request.limit,
+        "rerun": request.rerun,
+        "refresh": request.refresh,
+        "engine": request.engine,
+    }
+
+
 QUOTE_COLUMNS = (
     "partition",
     "records",
@@ -174,17 +190,16 @@ def newest_run(
 
     Waits for a database that is away. Raises `DatabaseUnavailable` when patience ends.
     """
-
-    def read() -> Known | None:
-        with ledger_if_any(settings) as session:
-            if session is None:
-                return None
-            found = runs.newest(session, workload, partition, flow_run_id)
-            if found is None:
+    patience = max(settings.database_patience_seconds, 0.001)
+    for attempt in stamina.retry_context(
+        on=DatabaseUnavailable, timeout=patience, attempts=None, wait_max=5.0
+    ):
+        with attempt, reading(settings) as session:
+            found = None if session is None else runs.newest(session, workload, partition, flow_run_id)
+            if session is None or found is None:
                 return None
             return Known(found.flow_run_id, found.state != "running", _outcome(session, found))
-
-    return with_patience(settings.database_patience_seconds, read)
+    raise AssertionError  # pragma: no cover  the loop returns or raises
 
 
 def _outcome(session: Session, run: runs.RunTotals) -> Outcome:

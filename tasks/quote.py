@@ -135,21 +135,32 @@ def basis(known: Known, tokens: Estimate, counted: int, texts: int) -> str:
 
 def look_up(checked: Checked, session: Session | None) -> Known:
     """Load the tokenizer and ask the ledger, if there is one: the same for all partitions of one workload."""
-    settings, workload, kind = checked.settings, checked.workload, checked.machine.kind
+    settings = checked.settings
     local = None if checked.request.engine == "openai" else local_model(settings)
     output, api_output = assumed_output(checked, local)
     if session is None:
         return Known(local, output, api_output, None, None)
-    model = model_name(settings)
-    like = ledger.Like(workload.name, workload.fingerprint, model, kind, settings.api_model)
+    like = like_of(checked)
     anywhere = ledger.earlier_runs(session, like, any_machine=True)
-    loads = ledger.load_times(session, model, kind)
+    loads = ledger.load_times(session, like.model, like.machine)
     return Known(
         local,
         measured_output(anywhere) or output,
         measured_api_output(anywhere) or api_output,
         throughput(ledger.earlier_runs(session, like)),
         round(median(loads)) if loads else None,
+    )
+
+
+def like_of(checked: Checked) -> ledger.Like:
+    """Return what earlier runs must share with a request to tell of it."""
+    workload, settings = checked.workload, checked.settings
+    return ledger.Like(
+        workload.name,
+        workload.fingerprint,
+        model_name(settings),
+        checked.machine.kind,
+        settings.api_model,
     )
 
 

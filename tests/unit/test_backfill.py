@@ -44,7 +44,7 @@ def test_today_is_the_last_day_of_a_range() -> None:
 
 def test_what_is_published_is_not_done_again() -> None:
     """Only steps with an action are to be done."""
-    steps = [Step(TODAY, action, "f") for action in ("run", "nothing", "refresh", "replace")]  # type: ignore[arg-type]
+    steps = [Step(TODAY, action, "f") for action in ("run", "nothing", "refresh", "replace")]
     assert [step.action for step in to_do(steps)] == ["run", "refresh", "replace"]
 
 

@@ -122,6 +122,24 @@ class Joining:
         return {"input_ids": [self(text)["input_ids"] for text in texts]}
 
 
+class Moody(Joining):
+    """A template that begins otherwise for some records."""
+
+    def apply_chat_template(self, messages: list[dict[str, str]], **more: object) -> str:
+        """Put a greeting before everything, if the record asks for it."""
+        text = super().apply_chat_template(messages, **more)
+        return f"good day {text}" if "please" in messages[-1]["content"] else text
+
+
+def test_a_template_may_look_at_the_record() -> None:
+    """A prompt that does not begin as the others do is counted whole."""
+    tokenizer = ChatTokenizer(Moody("|"))
+    prompts = [
+        (Message("system", "odd"), Message("user", text)) for text in ("x", "please", "yes, please", "no")
+    ]
+    assert tokenizer.count(prompts) == [len(tokenizer.prompt_token_ids(messages)) for messages in prompts]
+
+
 @pytest.mark.parametrize("special", ["|", "\x00"])
 @pytest.mark.parametrize("constant", ["even", "odd"])
 def test_a_prompt_that_cannot_be_cut_is_counted_whole(special: str, constant: str) -> None:

@@ -68,6 +68,13 @@ def test_runs_of_one_mix_keep_the_start_value() -> None:
     assert speed.time(10, 12_000, 500).busy_ns == pytest.approx(10**9, rel=0.02)
 
 
+def test_noise_in_one_mix_is_not_taken_for_rates() -> None:
+    """Runs whose mixes differ by a hair and whose times by a tenth do not turn one of the rates upside down."""
+    speed = throughput([run(10_000, 500, 10**9), run(10_000, 510, 11 * 10**8), run(10_000, 490, 10**9)])
+    assert speed is not None
+    assert 0.5 * OUTPUT_WEIGHT < speed.output_ns / speed.input_ns < 2 * OUTPUT_WEIGHT
+
+
 def test_cached_tokens_and_idle_time() -> None:
     """Tokens in the prefix cache take no time, never less than none; idle time goes with busy time."""
     speed = throughput([run(1_000, 0, 10**9, 2 * 10**8), run(1_000, 0, 10**9, 4 * 10**8)])

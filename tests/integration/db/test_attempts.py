@@ -238,7 +238,19 @@ def test_lines_that_wait_for_a_batch_are_found(make_session: Sessions, keys: Key
     with make_session.begin() as session:
         found = {one.id: one for one in attempts.pending_in_batches(session, keys.version)}
         assert found.keys() == {opened["intended"], opened["submitted"], *(one.id for one in many)}
-        assert found[many[0].id] == attempts.InBatch(many[0].id, later.run, own.id, "0", 2)
+        first = many[0]
+        assert first.price_id is not None
+        assert first.counterfactual_price_id is not None
+        assert found[first.id] == attempts.InBatch(
+            first.id,
+            later.run,
+            own.id,
+            "0",
+            2,
+            first.request_hash,
+            first.price_id,
+            first.counterfactual_price_id,
+        )
 
 
 def test_pending_lines_are_found_by_their_index(engine: Engine, keys: Keys) -> None:

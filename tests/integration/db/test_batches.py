@@ -115,16 +115,6 @@ def test_tokens_that_the_provider_holds_enqueued(make_session: Sessions, intende
         assert batches.enqueued_tokens(session, "gpt-4o-mini") == 7
 
 
-def test_the_first_deadline_is_that_of_any_batch(make_session: Sessions, intended: batches.Batch) -> None:
-    """Of a version's batches, also those that are closed; a version without a batch has none."""
-    with make_session.begin() as session:
-        later = replace(intended, id=new_id(), deadline=AT + timedelta(hours=30))
-        batches.record_intent(session, later)
-        batches.close(session, intended.id, "collected")
-        assert batches.first_deadline(session, intended.version_id) == intended.deadline
-        assert batches.first_deadline(session, new_id()) is None
-
-
 @pytest.mark.parametrize(
     ("wrong", "rule"),
     [

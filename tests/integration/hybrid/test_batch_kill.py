@@ -51,8 +51,8 @@ def soon_settled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settings_of(folder: Path, url: str, api: BatchApi) -> Settings:
-    """Make settings with which the run makes two batches and several commits."""
-    return batch_settings(folder, url, api.url, batch_max_requests=4, commit_records=4)
+    """Make settings with which the run makes two batches."""
+    return batch_settings(folder, url, api.url, batch_max_requests=4)
 
 
 def job_of(settings: Settings, source: Path, **more: object) -> Job:
@@ -107,8 +107,17 @@ def check_end(settings: Settings, api: BatchApi) -> None:
     assert leftovers(settings) == []
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("collecting", [False, True], ids=["run", "collect"])
+@pytest.mark.parametrize(
+    ("database_url", "collecting", "after"),
+    [
+        ("sqlite", False, False),
+        ("postgresql", False, True),
+        ("postgresql", True, False),
+        ("sqlite", True, True),
+    ],
+    ids=["sqlite-run-before", "postgresql-run-after", "postgresql-collect-before", "sqlite-collect-after"],
+    indirect=["database_url"],
+)
 def test_killed_at_each_commit(
     tmp_path: Path, make_url: Callable[[], str], runner: Runner, *, collecting: bool, after: bool
 ) -> None:

@@ -89,7 +89,7 @@ def api(server: str) -> Iterator[SyncPrefectClient]:
         yield client
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def dead_url() -> str:
     """Give the URL of an API that nobody serves."""
     return f"http://127.0.0.1:{_free_port()}/api"

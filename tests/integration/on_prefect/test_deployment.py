@@ -108,7 +108,9 @@ def test_what_prefect_yaml_says_stands(api: SyncPrefectClient) -> None:
         assert isinstance(schedule.schedule, CronSchedule)
         assert schedule.schedule.timezone == "UTC"
     for one in api.read_deployments():
-        assert one.work_pool_name == (API_POOL if one.name in {"collect_batches", "backfill-spread"} else POOL)
+        assert one.work_pool_name == (
+            API_POOL if one.name in {"collect_batches", "backfill-spread"} else POOL
+        )
         assert int(one.job_variables["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) >= 30
         assert str(PROJECT) not in one.model_dump_json()
     assert [one.name for one in api.read_automations()] == [AUTOMATION]

@@ -49,7 +49,13 @@ class Work:
         engine: str,  # noqa: ARG002
         refresh: bool,
     ) -> RunResult:
-        given = {"input": input, "where": where, "limit": limit, "rerun": rerun, "refresh": refresh}
+        given: dict[str, object] = {
+            "input": input,
+            "where": where,
+            "limit": limit,
+            "rerun": rerun,
+            "refresh": refresh,
+        }
         self.asked.append((workload, partition, given))
         report(Progress(workload, partition, 3, 4, 12, 1.5))
         if failure := self.failures.get(workload):

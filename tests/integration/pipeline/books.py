@@ -96,8 +96,10 @@ def check_books(settings: Settings) -> None:
     """See that every run adds up, no line is missing or double, and the lines stand for what is published."""
     lines = check_sums(settings)
     runs = table(settings, "runs")
-    version = next(row for row in table(settings, "partition_versions") if row.state == "published")
-    check_version(settings, version, [run for run in runs if run.version_id == version.id], lines)
+    versions = [row for row in table(settings, "partition_versions") if row.state == "published"]
+    assert versions
+    for version in versions:
+        check_version(settings, version, [run for run in runs if run.version_id == version.id], lines)
     assert {row.owner for row in table(settings, "leases")} <= {None}
     assert not [run for run in runs if run.state == "running"]
 
@@ -129,7 +131,8 @@ def check_reuse(lines: Rows) -> None:
 
 def check_version(settings: Settings, version: Row[Any], runs: Rows, lines: Rows) -> None:
     """See that the published version, its runs, its parts and its lines tell of the same records."""
-    records, aside = published(settings, version.workload), quarantined(settings, version.workload)
+    where = (settings, version.workload, version.partition)
+    records, aside = published(*where), quarantined(*where)
     assert (version.records, version.quarantined) == (records.height, aside.height)
     assert sum(run.published for run in runs) == records.height
     assert sum(run.quarantined for run in runs) == aside.height

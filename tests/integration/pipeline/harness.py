@@ -83,19 +83,19 @@ def no_engine(_settings: Settings) -> LocalEngine:
     raise AssertionError(msg)
 
 
-def target(settings: Settings, workload: str = WORKLOAD) -> Path:
+def target(settings: Settings, workload: str = WORKLOAD, day: date = DAY) -> Path:
     """Return the folder of the published partition."""
-    return settings.output_dir / workload / f"date={DAY}"
+    return settings.output_dir / workload / f"date={day}"
 
 
-def published(settings: Settings, workload: str = WORKLOAD) -> pl.DataFrame:
+def published(settings: Settings, workload: str = WORKLOAD, day: date = DAY) -> pl.DataFrame:
     """Read the published records."""
-    return pl.read_parquet(target(settings, workload) / "records.parquet", hive_partitioning=False)
+    return pl.read_parquet(target(settings, workload, day) / "records.parquet", hive_partitioning=False)
 
 
-def quarantined(settings: Settings, workload: str = WORKLOAD) -> pl.DataFrame:
+def quarantined(settings: Settings, workload: str = WORKLOAD, day: date = DAY) -> pl.DataFrame:
     """Read what was set aside; an empty frame where nothing was."""
-    path = target(settings, workload) / "quarantine.parquet"
+    path = target(settings, workload, day) / "quarantine.parquet"
     if not path.exists():
         return pl.DataFrame(schema={"record_key": pl.String, "reason": pl.String})
     return pl.read_parquet(path, hive_partitioning=False)

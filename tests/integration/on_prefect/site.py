@@ -1,0 +1,160 @@
+"""A whole site for tests of spread backfills: an own Prefect server that may be restarted, and workers that may be killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient
+
+from flows.deploy import POOL, ensure_pool
+from models.settings import Settings
+from tests.integration.on_prefect.scripted import CALLS
+
+PROJECT = Path(__file__).resolve().parents[3]
+PATIENCE_SECONDS = 120.0
+
+
+def until(ready: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait for something."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process and all below it with SIGKILL: as if their machine were gone."""
+    below = children_of(pid)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    for child in below:
+        kill_tree(child)
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if status.read_text(encoding="utf-8").rsplit(")", 1)[1].split()[1] == str(pid):
+                found.append(int(status.parent.name))
+    return found
+
+
+class Program:
+    """A program in a process of its own, with its output in a file."""
+
+    def __init__(self, command: list[str], env: dict[str, str], log: Path) -> None:
+        self.log = log
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command, env=env, cwd=PROJECT, stdout=output, stderr=subprocess.STDOUT
+            )
+
+    def stop(self) -> None:
+        """Ask it to end, and see that it and all below it do."""
+        below = children_of(self.process.pid)
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        for child in below:
+            kill_tree(child)
+
+    def kill(self) -> None:
+        """Kill it and all below it."""
+        kill_tree(self.process.pid)
+        self.process.wait()
+
+
+class Site:
+    """A Prefect server at one address and one database file, and workers of the pool `gpu`."""
+
+    def __init__(self, folder: Path, env: dict[str, str], url: str) -> None:
+        self._folder = folder
+        self.url = url
+        self.env = env | {
+            "PREFECT_HOME": str(folder / "home"),
+            "PREFECT_API_URL": url,
+            "PYTHONPATH": str(PROJECT),
+        }
+        self.env["PREFECT_MEMO_STORE_PATH"] = str(folder / "home" / "memo_store.toml")
+        (folder / "home").mkdir()
+        self._server: Program | None = None
+        self.workers: dict[str, Program] = {}
+
+    def start_server(self) -> None:
+        """Start the server, or start it again, and wait until it answers."""
+        port = self.url.removesuffix("/api").rpartition(":")[2]
+        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
+        self._server = Program(command, self.env, self._folder / "server.log")
+        until(self._healthy, "no Prefect server")
+
+    def _healthy(self) -> bool:
+        with suppress(httpx.TransportError):
+            return httpx.get(f"{self.url}/health", timeout=5).is_success
+        return False
+
+    def stop_server(self) -> None:
+        """Stop the server; its database stays."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def deploy(self, client: SyncPrefectClient, settings: Settings) -> UUID:
+        """Make the pool and the deployment `sentiment/sentiment` with the scripted engine."""
+        ensure_pool(client, POOL, settings.gpu_workers)
+        flow = client.create_flow_from_name("sentiment")
+        return client.create_deployment(
+            flow,
+            "sentiment",
+            work_pool_name=POOL,
+            entrypoint="tests.integration.on_prefect.scripted:sentiment",
+            pull_steps=[{"flows.surroundings.enter_project": {}}],
+        )
+
+    def settings_env(self, settings: Settings) -> dict[str, str]:
+        """Return the environment of programs that work with these settings."""
+        return self.env | {
+            "BREAKEVEN_DATABASE_URL": settings.database_url.get_secret_value(),
+            "BREAKEVEN_OUTPUT_DIR": str(settings.output_dir),
+            "BREAKEVEN_CACHE_DIR": str(settings.cache_dir),
+            "BREAKEVEN_COMMIT_RECORDS": str(settings.commit_records),
+        }
+
+    def start_worker(self, name: str, settings: Settings) -> None:
+        """Start a worker for one flow run at a time."""
+        self.calls(name).touch()
+        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL]
+        command += ["--name", name, "--limit", "1"]
+        env = self.settings_env(settings) | {CALLS: str(self.calls(name))}
+        self.workers[name] = Program(command, env, self._folder / f"{name}.log")
+
+    def calls(self, name: str) -> Path:
+        """Return the file that lists what the engines of a worker were asked."""
+        return self._folder / f"{name}.calls"
+
+    def asked(self, name: str) -> list[str]:
+        """Return the records that the engines of a worker were asked about."""
+        return self.calls(name).read_text(encoding="utf-8").split()
+
+    def logs(self) -> str:
+        """Return the ends of all logs."""
+        return "\n".join(
+            f"--- {log.name}\n{log.read_text(encoding='utf-8')[-3000:]}" for log in self._folder.glob("*.log")
+        )
+
+    def close(self) -> None:
+        """End everything."""
+        for worker in self.workers.values():
+            worker.stop()
+        self.stop_server()

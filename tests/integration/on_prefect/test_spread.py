@@ -1,0 +1,237 @@
+"""A backfill spread over two process workers of one pool, through a real Prefect server; the engine is scripted."""
+
+import contextvars
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolUpdate
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect.states import Cancelling, Crashed
+
+from flows.deploy import POOL
+from flows.spread import Spread
+from models.backfill import Outcome, to_do
+from models.settings import Settings
+from tasks.backfill import Ask, survey
+from tests.integration.backfill.harness import (
+    actions,
+    ask_for,
+    check_published,
+    rows_of,
+    write_days,
+)
+from tests.integration.on_prefect.site import PROJECT, Site, until
+from tests.integration.pipeline.books import table
+from tests.integration.pipeline.harness import settings_for
+
+Input = tuple[Path, dict[date, list[dict[str, object]]]]
+WORKERS = ("one", "two")
+POLL_SECONDS = 0.3
+WINDOW_AND_COMMITS = 16 + 4 * 20  # what a killed run may have had in flight and not yet committed
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Give the settings of workers and backfills; every test has days of its own in them."""
+    folder = tmp_path_factory.mktemp("spread")
+    return settings_for(folder, f"sqlite:///{folder / 'ledger.db'}", gpu_workers=2, gpu_usd_per_hour=None)
+
+
+@pytest.fixture(scope="module")
+def site(
+    prefect_env: dict[str, str], dead_url: str, tmp_path_factory: pytest.TempPathFactory, settings: Settings
+) -> Iterator[Site]:
+    """Run a server with the deployment and two workers."""
+    site = Site(tmp_path_factory.mktemp("site"), prefect_env, dead_url)
+    try:
+        site.start_server()
+        with api_of(site) as client:
+            site.deploy(client, settings)
+        for name in WORKERS:
+            site.start_worker(name, settings)
+        yield site
+    finally:
+        site.close()
+
+
+class api_of:  # noqa: N801  used as a function
+    """Let this process talk to the site's server inside the block."""
+
+    def __init__(self, site: Site) -> None:
+        self._settings = temporary_settings(
+            {PREFECT_API_URL: site.url, PREFECT_LOGGING_TO_API_ENABLED: False}
+        )
+
+    def __enter__(self) -> SyncPrefectClient:
+        """Begin."""
+        self._settings.__enter__()
+        self._client = get_client(sync_client=True)
+        return self._client.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        self._client.__exit__(None, None, None)
+        self._settings.__exit__(None, None, None)
+
+
+@pytest.fixture
+def api(site: Site) -> Iterator[SyncPrefectClient]:
+    """Talk to the site's server."""
+    with api_of(site) as client:
+        yield client
+
+
+class Backfill:
+    """A spread backfill in a thread of its own."""
+
+    def __init__(self, ask: Ask, settings: Settings) -> None:
+        self.outcomes: list[Outcome] = []
+        self.error: BaseException | None = None
+        self._steps = to_do(survey(ask, settings))
+        self._ask, self._settings = ask, settings
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(target=context.run, args=(self._run,), daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.outcomes.extend(Spread(self._settings, 2, POLL_SECONDS)(self._ask, self._steps))
+        except BaseException as error:  # noqa: BLE001  shown by `states`
+            self.error = error
+
+    def states(self, site: Site) -> dict[date, str]:
+        """Wait for the end; return how each partition ended."""
+        self._thread.join(200)
+        assert not self._thread.is_alive(), site.logs()
+        if self.error is not None:
+            raise self.error
+        return {one.partition: one.state for one in self.outcomes}
+
+
+def days_from(folder: Path, first: date, *counts: int, word: str = "slow") -> Input:
+    """Write an input of days that no other test has."""
+    days = {
+        first + timedelta(number): rows_of(first + timedelta(number), count, word)
+        for number, count in enumerate(counts)
+    }
+    return write_days(folder / "in.jsonl", days), days
+
+
+def flow_runs(api: SyncPrefectClient, days: dict[date, list[dict[str, object]]]) -> list[FlowRun]:
+    """Return the flow runs of these days, oldest first."""
+    named = {f"sentiment {one}" for one in days}
+    asked = {str(one) for one in days}
+    found = [
+        run for run in api.read_flow_runs() if run.name in named or run.parameters.get("partition") in asked
+    ]
+    return sorted(found, key=lambda run: run.created or 0)  # type: ignore[arg-type,return-value]
+
+
+def running(api: SyncPrefectClient, days: dict[date, list[dict[str, object]]]) -> list[FlowRun]:
+    """Return the flow runs of these days that are at work."""
+    return [run for run in flow_runs(api, days) if run.state and run.state.type == StateType.RUNNING]
+
+
+def asked_of(site: Site, days: dict[date, list[dict[str, object]]]) -> Counter[str]:
+    """Count how often each record of these days was asked about, over both workers."""
+    keys = {row["id"] for rows in days.values() for row in rows}
+    return Counter(key for name in WORKERS for key in site.asked(name) if key in keys)
+
+
+def test_two_backfills_share_their_runs_over_both_workers(
+    site: Site, api: SyncPrefectClient, settings: Settings, tmp_path: Path
+) -> None:
+    """The command and a second backfill of the same range at once: one run a day, on both workers, nothing asked twice."""
+    source, days = days_from(tmp_path, date(2026, 1, 1), 60, 60, 60, 60)
+    first = Backfill(ask_for(source, days), settings)
+    command = [sys.executable, "-m", "cli", "backfill", "sentiment", "--from", str(min(days))]
+    command += ["--to", str(max(days)), "--input", str(source), "--parallel", "2", "--yes"]
+    done = subprocess.run(
+        command,
+        env=site.settings_env(settings),
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr + site.logs()
+    assert first.states(site) == dict.fromkeys(days, "done")
+    assert done.stdout.count("done") + done.stderr.count("nothing is to be done") >= 1
+    runs = flow_runs(api, days)
+    assert len(runs) == len(days)
+    assert all(run.state is not None and run.state.is_completed() for run in runs)
+    assert asked_of(site, days) == Counter({str(row["id"]): 1 for rows in days.values() for row in rows})
+    assert all(site.asked(name) for name in WORKERS)
+    check_published(settings, source, days)
+
+
+def test_a_killed_worker_costs_only_what_was_in_flight(
+    site: Site, api: SyncPrefectClient, settings: Settings, tmp_path: Path
+) -> None:
+    """Worker and run are gone without a word; once Prefect knows, the other worker takes the day over where it stood."""
+    source, days = days_from(tmp_path, date(2026, 2, 1), 160, 160)
+    backfill = Backfill(ask_for(source, days), settings)
+    until(lambda: sum(asked_of(site, days).values()) > 120 and len(running(api, days)) == 2, "no two runs")
+    own = {key for key in site.asked("one") if key in asked_of(site, days)}
+    lost = next(one for one, rows in days.items() if own & {str(row["id"]) for row in rows})
+    site.workers["one"].kill()
+    (run,) = (run for run in running(api, days) if run.parameters["partition"] == str(lost))
+    api.set_flow_run_state(run.id, Crashed(message="No heartbeat"), force=True)  # as our automation does
+    assert backfill.states(site) == dict.fromkeys(days, "done")
+    site.start_worker("one", settings)
+    assert len(flow_runs(api, days)) == 3
+    assert sum(asked_of(site, days).values()) <= 320 + WINDOW_AND_COMMITS
+    assert actions(ask_for(source, days), settings) == ["nothing", "nothing"]
+    check_published(settings, source, days)
+
+
+def test_a_restarted_server_delays_and_harms_nothing(
+    site: Site, api: SyncPrefectClient, settings: Settings, tmp_path: Path
+) -> None:
+    """It is away while both runs work; runs, workers and backfill go on when it is back, with the same runs."""
+    source, days = days_from(tmp_path, date(2026, 3, 1), 100, 100, 20)
+    backfill = Backfill(ask_for(source, days), settings)
+    until(lambda: asked_of(site, days).total() > 40, "no run")
+    site.stop_server()
+    site.start_server()
+    assert backfill.states(site) == dict.fromkeys(days, "done"), site.logs()
+    assert len(flow_runs(api, days)) == 3
+    assert max(asked_of(site, days).values()) == 1
+    check_published(settings, source, days)
+
+
+def test_a_cancelled_run_keeps_what_had_finished_and_a_paused_pool_waits(
+    site: Site, api: SyncPrefectClient, settings: Settings, tmp_path: Path
+) -> None:
+    """Cancelled: the day failed, its lease is free. The next backfill waits for the paused pool, then does what is left."""
+    source, days = days_from(tmp_path, date(2026, 4, 1), 300)
+    backfill = Backfill(ask_for(source, days), settings)
+    until(lambda: asked_of(site, days).total() > 60, "no run")
+    (run,) = flow_runs(api, days)
+    api.set_flow_run_state(run.id, Cancelling(), force=True)
+    assert list(backfill.states(site).values()) == ["failed"], site.logs()
+    (outcome,) = backfill.outcomes
+    assert outcome.result is not None
+    assert 0 < outcome.result.records < 300
+    assert {row.owner for row in table(settings, "leases")} == {None}
+
+    api.update_work_pool(POOL, WorkPoolUpdate(is_paused=True))
+    again = Backfill(ask_for(source, days), settings)
+    until(lambda: len(flow_runs(api, days)) == 2, "no second run")
+    before = asked_of(site, days).total()
+    threading.Event().wait(4.0)
+    assert again.outcomes == []
+    assert asked_of(site, days).total() == before
+    api.update_work_pool(POOL, WorkPoolUpdate(is_paused=False))
+    assert list(again.states(site).values()) == ["done"], site.logs()
+    assert asked_of(site, days).total() <= 300 + 16
+    check_published(settings, source, days)
