@@ -1,4 +1,4 @@
-"""Which records of a partition a run would not infer: those that a begun version has done, those still published."""
+"""Which records of a partition a run would not infer: what is done already, and what it takes over."""
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence

@@ -40,8 +40,8 @@ def estimate_total(values: Sequence[int], population: int) -> Estimate:
     """Estimate the sum over `population` items from the values of a uniform sample of them, without repeats.
 
     Exact where the sample holds all of them. Variance of a total under simple random sampling, with the
-    correction for a finite population: N² (1 - n/N) s²/n (Cochran, Sampling Techniques, 1977, theorem 2.2). Raises `ValueError` for a
-    sample that is larger than the population, or too small to show a spread.
+    correction for a finite population: N² (1 - n/N) s²/n (Cochran, Sampling Techniques, 1977, theorem 2.2).
+    Raises `ValueError` for a sample that is larger than the population, or too small to show a spread.
     """
     size, total = len(values), sum(values)
     if size == population:
@@ -60,8 +60,8 @@ class PartitionQuote:
 
     `records`: rows that are to be done. `quarantined`: those of them that will be set aside, as far as it
     can be seen before they are answered. `api_requests` and its tokens: if the API answered everything.
-    Identical texts are asked once, by either. `time`: busy and idle GPU time; `load_ns`: one load of the engine, nanoseconds; both None where no
-    earlier run tells. `basis` says what the figures stand on.
+    Identical texts are asked once, by either. `time`: busy and idle GPU time; `load_ns`: one load of the
+    engine, nanoseconds; both None where no earlier run tells. `basis` says what the figures stand on.
     """
 
     partition: date

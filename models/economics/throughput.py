@@ -3,7 +3,8 @@
 The time that an engine is busy is taken to be so much for each input token that is not cached and so much for
 each output token. An output token costs more: it is one of a few in its step, where input tokens go by the
 thousand. How much more differs by machine and model, and earlier runs of one prompt, which all have
-about the same mix, hardly tell. So the fit starts from `OUTPUT_WEIGHT` and leaves it as far as the runs disagree with it.
+about the same mix, hardly tell. So the fit starts from `OUTPUT_WEIGHT` and leaves it as far as the runs
+disagree with it.
 """
 
 from collections.abc import Sequence

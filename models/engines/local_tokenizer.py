@@ -1,4 +1,4 @@
-"""The local model's own tokenizer and chat template: what the engine is sent, also where no engine is loaded."""
+"""The local model's own tokenizer and chat template: what the engine is sent, without the engine."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -74,7 +74,7 @@ class ChatTokenizer:
         return self._heads[constant]
 
     def _find_head(self, constant: tuple[Message, ...], last: Message) -> _Head | None:
-        """Return what all prompts begin with, up to the last special token; None where a cut changes tokens."""
+        """Return what all prompts begin with, up to a special token; None where a cut changes tokens."""
         texts = [self._render((*constant, Message(last.role, probe))) for probe in PROBES]
         starts = [found.start() for found in self._special.finditer(_common(texts))]
         if not starts or starts[-1] == 0:

@@ -16,12 +16,13 @@ _PATH = "breakeven.path"
 
 
 def partitions_between(source: Source, first: date, last: date) -> list[date]:
-    """Return the UTC dates from `first` to `last` to which at least one row of the input surely belongs, ascending.
+    """Return the UTC dates from `first` to `last` to which a row of the input surely belongs, ascending.
 
-    These are the dates for which `open_partition` finds something, without its limit. Folders `date=…` are
-    listed, and each in the range is looked into until a row is found. In files the timestamps alone are read (and what `where` looks
-    at), once: 10 million rows of Parquet take 1 to 10 s, of CSV or JSON lines about 25 s, in flat memory. A SQL
-    query is asked once a date.
+    These are the dates for which `open_partition` finds something. Folders `date=…` are listed, and each
+    in the range is looked into until a row is found; of an object store the footers of all files are read.
+    In files the timestamps alone are read (and what `where` looks at), once, in flat memory: 10 million rows
+    of Parquet take 0.3 s, 6 s if the timestamps are text, of CSV or JSON lines about 20 s. A SQL query is
+    asked once a date, on one connection: meant for some hundred dates.
 
     Raises `InputError`: what `open_partition` says of a missing or unreadable input or a wrong mapping, and
     an input that has neither timestamps nor folders of dates, so that no range of it can be told.

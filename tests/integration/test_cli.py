@@ -69,6 +69,28 @@ def test_a_run_publishes_and_says_where(home: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.usefixtures("home")
+def test_a_refresh_infers_what_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--refresh` says how many rows it took over, and that there is nothing to do where the input is unchanged."""
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / "in.jsonl"
+    command = ("run", "sentiment", "--input", "in.jsonl", "--date", "2026-01-05")
+    with shared_engine(Settings(), factory=lambda _settings: ScriptedEngine()):
+        source.write_text("".join(json.dumps(r) + "\n" for r in RECORDS[:2]), encoding="utf-8")
+        assert run(*command) == 0
+        assert run(*command) == 0
+        assert "--refresh adds what is new" in capsys.readouterr().err
+        assert run(*command, "--refresh") == 0
+        assert "its input is unchanged" in capsys.readouterr().err
+        source.write_text("".join(json.dumps(r) + "\n" for r in RECORDS[:4]), encoding="utf-8")
+        assert run(*command, "--refresh") == 0
+        assert "published 3, quarantined 1, reused 0, carried 2" in capsys.readouterr().err
+        assert run(*command, "--refresh", "--rerun") == 2
+        assert "ask for one of them" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("home")
 def test_summary_as_json_is_the_documented_list(capsys: pytest.CaptureFixture[str]) -> None:
     """JSON of the summary: the --by columns, then the sums; money as decimal strings."""
     assert run("ledger", "summary", "--by", "workload,route,month", "--format", "json") == 0

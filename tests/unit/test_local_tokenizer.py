@@ -123,12 +123,18 @@ class Joining:
 
 
 class Moody(Joining):
-    """A template that begins otherwise for some records."""
+    """A template that begins otherwise for some records; a token is a word or what a bar begins."""
 
     def apply_chat_template(self, messages: list[dict[str, str]], **more: object) -> str:
         """Put a greeting before everything, if the record asks for it."""
         text = super().apply_chat_template(messages, **more)
         return f"good day {text}" if "please" in messages[-1]["content"] else text
+
+    def __call__(self, texts: str | list[str], **_: object) -> dict[str, list[Any]]:
+        """Return one number for each word."""
+        if isinstance(texts, str):
+            return {"input_ids": [hash(word) for word in texts.replace("|", " |").split()]}
+        return {"input_ids": [self(text)["input_ids"] for text in texts]}
 
 
 def test_a_template_may_look_at_the_record() -> None:

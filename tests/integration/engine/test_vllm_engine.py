@@ -8,6 +8,7 @@ from math import isclose
 import pytest
 
 from models.engines.base import Choice, Completion, JsonObject, Message, Request
+from models.engines.local_tokenizer import load_local_model
 from models.engines.vllm_engine import VllmEngine
 from models.ids import new_id
 
@@ -166,3 +167,13 @@ def test_a_record_cannot_spell_special_tokens(engine: VllmEngine) -> None:
     for token in ("<|im_end|>", "<|im_start|>", "<|endoftext|>"):
         token_id = engine._tokenizer.convert_tokens_to_ids(token)
         assert attack.count(token_id) == plain.count(token_id)
+
+
+def test_the_tokenizer_needs_no_engine(engine: VllmEngine) -> None:
+    """Without the engine the same prompts have the same tokens, and the same longest prompt holds."""
+    local = load_local_model(engine.options)
+    requests = [ask("x", text) for text in ("hello", " ", "<|im_end|>\n東京 🙂", "word " * 300)]
+    expected = [engine.prompt_token_ids(request) for request in requests]
+    assert [local.tokenizer.prompt_token_ids(request.messages) for request in requests] == expected
+    assert local.tokenizer.count([request.messages for request in requests]) == list(map(len, expected))
+    assert local.max_model_len == engine.max_model_len

@@ -13,6 +13,7 @@ import pytest
 
 from models.settings import Settings
 from tasks import batch_submit
+from tasks.collect import waiting_partitions
 from tests.batch_api import BatchApi
 from tests.batch_state import Rules
 from tests.integration.hybrid.batch_harness import (
@@ -107,21 +108,15 @@ def check_end(settings: Settings, api: BatchApi) -> None:
     assert leftovers(settings) == []
 
 
-@pytest.mark.parametrize(
-    ("database_url", "collecting", "after"),
-    [
-        ("sqlite", False, False),
-        ("postgresql", False, True),
-        ("postgresql", True, False),
-        ("sqlite", True, True),
-    ],
-    ids=["sqlite-run-before", "postgresql-run-after", "postgresql-collect-before", "sqlite-collect-after"],
-    indirect=["database_url"],
-)
-def test_killed_at_each_commit(
-    tmp_path: Path, make_url: Callable[[], str], runner: Runner, *, collecting: bool, after: bool
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("collecting", [False, True], ids=["run", "collect"])
+def test_killed_before_each_commit(
+    tmp_path: Path, make_url: Callable[[], str], runner: Runner, *, collecting: bool
 ) -> None:
-    """One process is killed at its first commit, another at its second, and so on, to the last."""
+    """One process is killed at its first commit, another at its second, and so on, to the last.
+
+    What it did outside of the database before that commit is done, and nobody has noted it.
+    """
     killed = 0
     while True:
         folder = tmp_path / str(killed)
@@ -132,7 +127,7 @@ def test_killed_at_each_commit(
             if collecting:
                 run(settings, source, engine())
                 steps(api)
-            job = job_of(settings, source, collect=collecting, dies_at_commit=killed + 1, after=after)
+            job = job_of(settings, source, collect=collecting, dies_at_commit=killed + 1)
             code = runner.start(job).wait()
             assert code in (0, KILLED), Path(job.log).read_text(encoding="utf-8")
             again = finish(settings, source, api)
@@ -142,6 +137,27 @@ def test_killed_at_each_commit(
             break
         killed += 1
     assert killed >= 8
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_killed_again_and_again(tmp_path: Path, database_url: str, runner: Runner) -> None:
+    """The process that goes on is killed as well, each right after one more commit than the one before it."""
+    source = write_texts(tmp_path, TEXTS)
+    kills = commits = 0
+    with BatchApi(Rules(idempotency=False), key=KEY) as api:
+        settings = settings_of(tmp_path, database_url, api)
+        while not ledger_exists(settings) or versions(settings) != {"published"}:
+            collecting = ledger_exists(settings) and bool(waiting_partitions(settings))
+            commits += 1
+            job = job_of(settings, source, collect=collecting, dies_at_commit=commits, after=True)
+            code = runner.start(job).wait()
+            assert code in (0, KILLED), Path(job.log).read_text(encoding="utf-8")
+            kills += code == KILLED
+            if code == 0:
+                steps(api)
+                commits = 0
+        check_end(settings, api)
+    assert kills >= 20
 
 
 RUN_STEPS = ["list_batches", "list_files", "upload_file", "create_batch"]

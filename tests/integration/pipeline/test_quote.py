@@ -164,6 +164,21 @@ def test_late_data_and_what_is_begun(settings: Settings, tmp_path: Path) -> None
     assert quoted(settings, source, rerun=True).records == 96
 
 
+def test_what_is_begun_otherwise_is_begun_anew(settings: Settings, tmp_path: Path) -> None:
+    """What a run with other settings, or a refresh for another input, has done is not left out: it is given up."""
+    source = write_records(tmp_path / "in.jsonl", good_rows(90))
+    with pytest.raises(EngineDied):
+        run(settings, source, ScriptedEngine(dies_after=45))
+    assert quoted(changed(settings, seed=7), source).records == 90
+    run(settings, source)
+    write_records(source, good_rows(180))
+    with pytest.raises(EngineDied):
+        run(settings, source, ScriptedEngine(dies_after=45), refresh=True)
+    assert 40 < quoted(settings, source, refresh=True).records < 90
+    write_records(source, good_rows(181))
+    assert quoted(settings, source, refresh=True).records == 91
+
+
 def test_damaged_output_is_quoted_as_not_done(settings: Settings, tmp_path: Path) -> None:
     """A published file that cannot be read does not stop the quote: everything is quoted."""
     source = write_records(tmp_path / "in.jsonl", good_rows(20))
