@@ -78,6 +78,12 @@ check: $(STAMPS)/dev ## Formatting, lint, types, direction of imports
 test: setup check ## All checks and tests
 	@$(BIN)/python -m pytest
 
+# Which storms: `make chaos SEEDS="1 2 3" SECONDS=60`; a seed that is printed goes through the same faults again.
+SECONDS ?= 30
+.PHONY: chaos
+chaos: setup $(STAMPS)/dev ## Storms over backfills: kills, restarts, full disks, many seeds (SEEDS=…, SECONDS=…)
+	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seeds $(SEEDS)
+
 .PHONY: bench
 bench: setup $(STAMPS)/dev ## Benchmarks: tables on the terminal, JSON in bench/results
 	@$(BIN)/python -m bench.run

@@ -57,9 +57,12 @@ def here(run: Callable[[Ask, Step], Outcome], settings: Settings) -> Runner:
 
 
 def _one(run: Callable[[Ask, Step], Outcome], ask: Ask, step: Step, settings: Settings) -> Outcome:
-    """Run one partition; whatever becomes of it, the others have their turn, unless a stop was asked for."""
+    """Run one partition; whatever becomes of it, the others have their turn, unless a stop was asked for.
+
+    Raises `DatabaseUnavailable` where the database is away for longer than patience before it begins.
+    """
+    now = look_again(ask, step, settings)
     try:
-        now = look_again(ask, step, settings)
         return Outcome(ask.workload, step.partition, "skipped") if now is None else run(ask, now)
     except Interrupted:
         raise
@@ -127,15 +130,17 @@ class Reporter:
         report(self._meter.overall(day, time.monotonic() - self._since))
 
 
-def run_all(ask: Ask, steps: Sequence[Step], run: Runner, quote: Quote) -> list[Outcome]:
-    """Do every step, whatever became of the others; report how far the backfill is."""
+def run_all(ask: Ask, steps: Sequence[Step], run: Runner, quote: Quote, kept: list[Outcome]) -> list[Outcome]:
+    """Do every step, whatever became of the others; report how far the backfill is. Returns `kept`.
+
+    Each outcome is put into `kept` at once, so that it is known also where the backfill is stopped.
+    """
     reporter = Reporter(Meter(len(steps), quote.records, quote.gpu_nano))
-    outcomes: list[Outcome] = []
     with listening(reporter):
         for outcome in run(ask, steps):
-            outcomes.append(outcome)
+            kept.append(outcome)
             reporter.ended(outcome)
-    return outcomes
+    return kept
 
 
 def failure_line(outcomes: Sequence[Outcome]) -> str:
@@ -157,7 +162,7 @@ def build(
 ) -> BackfillFlow:
     """Make the backfill flow over the flows that `flow_of` gives for workload names.
 
-    `ended_with` gets all outcomes, also where some failed and the flow fails for it.
+    `ended_with` gets all outcomes that there are, also where the flow fails or is stopped.
     """
 
     def name_of_run() -> str:
@@ -181,6 +186,7 @@ def build(
         With `parallel`, each partition is a run of the workload's own deployment, so many at a time, on
         whichever workers the pool has; without, they run here, under one engine load.
         """
+        failure, outcomes = None, list[Outcome]()
         try:
             settings = read_settings()
             ask = Ask(
@@ -201,14 +207,16 @@ def build(
             )
             with progress_artifact("backfill-progress", only=BACKFILL):
                 loads = 1 if parallel is None else len(steps)
-                outcomes = run_all(ask, steps, run, quoting(ask, steps, settings, loads))
+                run_all(ask, steps, run, quoting(ask, steps, settings, loads), outcomes)
         except BreakevenError as error:
-            return ended(error)
+            failure = error
         ended_with(outcomes)
         rows = [outcome_row(outcome) for outcome in outcomes]
         if rows:
             publish_cost_table("backfill-cost", rows, f"Partitions of {workload}, {from_date} to {to_date}")
-        return ended(BreakevenError(failure_line(outcomes))) if failed(outcomes) else outcomes
+        if failure is None and failed(outcomes):
+            failure = BreakevenError(failure_line(outcomes))
+        return outcomes if failure is None else ended(failure)
 
     return backfill
 

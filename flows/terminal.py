@@ -129,12 +129,14 @@ def confirmed(console: Console, partitions: int) -> bool:
 
 
 def _backfill(ask: Ask, parallel: int | None, todo: list[Step], quoted: Quote) -> int:
-    """Run the flow over what was found; a partition that failed is in the table, and in the exit code."""
+    """Run the flow over what was found and print the table, also where a partition failed or it was stopped.
+
+    Raises what the flow raises: then the command says so in one line.
+    """
     kept: list[Outcome] = []
     flow = build_backfill(find=lambda *_: todo, quoting=lambda *_: quoted, ended_with=kept.extend)
-    failure = None
-    with progress_bar():
-        try:
+    try:
+        with progress_bar():
             flow(
                 ask.workload,
                 ask.range.first,
@@ -146,17 +148,21 @@ def _backfill(ask: Ask, parallel: int | None, todo: list[Step], quoted: Quote) -
                 ask.rerun,
                 parallel,
             )
-        except BreakevenError as error:
-            if not kept:
-                raise
-            failure = error
-    rows = [outcome_row(outcome) for outcome in kept]
-    write_rows(rows, list(rows[0]) if rows else [], "table")
-    spent = sum(one.result.cost_nano or 0 for one in kept if one.result is not None)
-    Console(stderr=True, highlight=False).print(
+    finally:
+        show_outcomes(kept, quoted)
+    return 0
+
+
+def show_outcomes(outcomes: list[Outcome], quoted: Quote) -> None:
+    """Print what became of each partition, and what it cost against the quote."""
+    if not outcomes:
+        return
+    rows = [outcome_row(outcome) for outcome in outcomes]
+    write_rows(rows, list(rows[0]), "table")
+    spent = sum(one.result.cost_nano or 0 for one in outcomes if one.result is not None)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
         f"cost {dollars(spent)} USD, quoted {dollars(quoted.gpu_nano)}"
     )
-    return 0 if failure is None else failure.exit_code
 
 
 def collect_here() -> int:

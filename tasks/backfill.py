@@ -1,9 +1,10 @@
 """Which partitions of a range are to be run, and with what: found before anything is changed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import TypeVar
 
 import stamina
 from sqlalchemy.orm import Session
@@ -23,6 +24,8 @@ from tasks.quote import quote_partition
 from tasks.reading import Source
 from tasks.reading.dates import partitions_between
 from tasks.refresh import is_unchanged
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +99,30 @@ def reading(settings: Settings) -> Iterator[Session | None]:
 
 
 def look_again(ask: Ask, step: Step, settings: Settings) -> Step | None:
-    """Say what is to be done for a step now, None if nothing any more.
+    """Say what is to be done for a step now, None if nothing any more. Waits for a database that is away.
 
     Another backfill may have replaced it since the survey: to run it would pay for the same twice. What
-    else somebody has done meanwhile, the run itself finds out.
+    else somebody has done meanwhile, the run itself finds out. Raises `DatabaseUnavailable` when patience ends.
     """
-    if ask.rerun or step.action != "replace":
-        return step
-    with reading(settings) as session:
+
+    def look(session: Session | None) -> Step | None:
+        if ask.rerun or step.action != "replace":
+            return step
         now = _step(ask.request(step.partition), settings, session)
-    return None if now is None or now.action == "nothing" else now
+        return None if now is None or now.action == "nothing" else now
+
+    return _patiently(settings, look)
+
+
+def _patiently(settings: Settings, look: Callable[[Session | None], Found]) -> Found:
+    """Look something up, again while the database is away. Raises `DatabaseUnavailable` when patience ends."""
+    patience = max(settings.database_patience_seconds, 0.001)
+    for attempt in stamina.retry_context(
+        on=DatabaseUnavailable, timeout=patience, attempts=None, wait_max=5.0
+    ):
+        with attempt, reading(settings) as session:
+            return look(session)
+    raise AssertionError  # pragma: no cover  the loop returns or raises
 
 
 def _step(request: Request, settings: Settings, session: Session | None) -> Step | None:
@@ -190,16 +207,14 @@ def newest_run(
 
     Waits for a database that is away. Raises `DatabaseUnavailable` when patience ends.
     """
-    patience = max(settings.database_patience_seconds, 0.001)
-    for attempt in stamina.retry_context(
-        on=DatabaseUnavailable, timeout=patience, attempts=None, wait_max=5.0
-    ):
-        with attempt, reading(settings) as session:
-            found = None if session is None else runs.newest(session, workload, partition, flow_run_id)
-            if session is None or found is None:
-                return None
-            return Known(found.flow_run_id, found.state != "running", _outcome(session, found))
-    raise AssertionError  # pragma: no cover  the loop returns or raises
+
+    def look(session: Session | None) -> Known | None:
+        found = None if session is None else runs.newest(session, workload, partition, flow_run_id)
+        if session is None or found is None:
+            return None
+        return Known(found.flow_run_id, found.state != "running", _outcome(session, found))
+
+    return _patiently(settings, look)
 
 
 def _outcome(session: Session, run: runs.RunTotals) -> Outcome:

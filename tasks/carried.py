@@ -9,8 +9,8 @@ from models.records import Carried, Quarantined, Record
 SCHEMA = "CREATE TABLE carried (key TEXT PRIMARY KEY, row TEXT NOT NULL);"
 _LOOKUP = 900  # bound parameters of one look-up
 
-PublishedRow = tuple[str, int, str, float | None, Mapping[str, object]]
-"""Record key, text hash, engine, confidence, and the workload's own columns."""
+PublishedRow = tuple[str, int | None, str, float | None, Mapping[str, object]]
+"""Record key, text hash (None: not known), engine, confidence, and the workload's own columns."""
 
 
 class PublishedRows:

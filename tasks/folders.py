@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from models.errors import OutputError, OutputUnusable
 from tasks.parts import output_errors, remove_unregistered
 
 
@@ -23,7 +24,10 @@ def remove_folders(folders: Iterable[Path]) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """See that the output folder can be written, before anything else is. Raises `OutputError`."""
-    with output_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
+    """See that the output folder can be written, before anything else is. Raises `OutputUnusable`."""
+    try:
+        with output_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+    except OutputError as error:
+        raise OutputUnusable(str(error)) from error

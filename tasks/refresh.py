@@ -102,7 +102,7 @@ def load_published(path: Path, output: type[BaseModel], rows: PublishedRows) -> 
             return
         wanted = frame.select("record_key", TEXT_HASH, "engine", "confidence", *own)
         for batch in wanted.collect_batches(chunk_size=_CHUNK, maintain_order=True, lazy=True):
-            rows.add(_rows(batch.filter(pl.col(TEXT_HASH).is_not_null()), own))
+            rows.add(_rows(batch, own))
 
 
 def _rows(frame: pl.DataFrame, own: Iterable[str]) -> Iterator[PublishedRow]:

@@ -12,6 +12,7 @@ from uuid import UUID
 import orjson
 
 from models.engines.base import Answer
+from models.errors import OutputError
 from tasks.carried import SCHEMA as CARRIED
 from tasks.carried import PublishedRows
 from tasks.waiting import SCHEMA as WAITING
@@ -39,14 +40,18 @@ class Scratch:
     """Occurrence numbers of ids, keys that are done, answers by digest, and what is published, on disk.
 
     Implements `AnswerIndex`. Lives as long as one run: the file has no name any more once it is open, so
-    that a killed run leaves none behind. For one thread at a time.
+    that a killed run leaves none behind. For one thread at a time. Making it, and leaving its block with an
+    error of SQLite's, as on a full disk, raises `OutputError`.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        with tempfile.TemporaryDirectory(prefix="breakeven-", dir=folder) as name:
-            path = Path(name) / "scratch.sqlite"
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.executescript(_SCHEMA + WAITING + CARRIED + "BEGIN;")
+        try:
+            with tempfile.TemporaryDirectory(prefix="breakeven-", dir=folder) as name:
+                path = Path(name) / "scratch.sqlite"
+                self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+                self._db.executescript(_SCHEMA + WAITING + CARRIED + "BEGIN;")
+        except (OSError, sqlite3.Error) as error:
+            raise _cannot_write(error) from error
         self._done_count = 0
         self._answers = _AnswerStore(self._db)
         self.waiting = Waiting(self._db)
@@ -59,6 +64,8 @@ class Scratch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        if isinstance(error, sqlite3.Error):
+            raise _cannot_write(error) from error
 
     def close(self) -> None:
         """Give the file's space back. Closing twice does no harm."""
@@ -130,6 +137,11 @@ class Scratch:
         if key in last:
             return True
         return self._db.execute("SELECT 1 FROM names WHERE name = ?", (key,)).fetchone() is not None
+
+
+def _cannot_write(error: Exception) -> OutputError:
+    reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+    return OutputError(f"cannot write the run's scratch file: {reason}; free the disk of the output folder")
 
 
 class _AnswerStore:

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import traceback
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -66,6 +67,10 @@ class Crew:
                 stderr=output,
             )
 
+    def wait_until_ready(self) -> None:
+        """Wait until everything is imported."""
+        self._ask({"ready": True})
+
     def start(self, work: Work) -> int:
         """Start a backfill; return its process id."""
         pid = int(self._ask({"start": asdict(work)}))
@@ -86,10 +91,16 @@ class Crew:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
 
-    def close(self) -> None:
-        """End everything."""
-        for pid in self.pids:
+    def stop_all(self) -> None:
+        """Kill every backfill that is still at work."""
+        for pid in list(self.pids):
             self.signal(pid, signal.SIGKILL)
+            while self.ended(pid) is None:
+                time.sleep(0.01)
+
+    def close(self) -> None:
+        """End the program."""
+        self.stop_all()
         self._process.communicate()
 
     def _ask(self, question: dict[str, object]) -> str:
@@ -146,7 +157,9 @@ def main() -> None:
     encoding("gpt-4o-mini", CACHE)
     for line in sys.stdin:
         question = json.loads(line)
-        if "start" in question:
+        if "ready" in question:
+            answer = "yes"
+        elif "start" in question:
             pid = os.fork()
             if pid == 0:
                 child(Work(**question["start"]))

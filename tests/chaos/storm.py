@@ -10,7 +10,6 @@ from random import Random
 
 from models.backfill import to_do
 from models.economics.quote import Quote
-from models.settings import Settings
 from tasks.backfill import quote, survey
 from tests.chaos.crew import DEFECT, Crew, Work
 from tests.chaos.database import Database
@@ -32,7 +31,7 @@ ROWS = 120
 MOST_AT_ONCE = 3
 CALM_SECONDS = 90.0
 COMMANDS = 4
-DELAY = 0.003
+DELAY = 0.006
 FINE = {0, 1, 2, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM}
 """How a backfill may end in a storm; 2 is what it says where its output folder cannot be written."""
 
@@ -74,11 +73,12 @@ class Storm:
         """Let faults happen for so many seconds."""
         ask = ask_for(self._source, self._days)
         self.quoted = quote(ask, to_do(survey(ask, self.settings)), self.settings)
+        self._crew.wait_until_ready()
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if not self._crew.pids:
                 self._crew.start(self._work)
-            time.sleep(self._random.uniform(0.05, 0.5))
+            time.sleep(self._random.uniform(0.05, 0.4))
             fault = self._random.choice(self._faults())
             self.happened[fault.__name__.strip("_")] += 1
             fault()
@@ -191,11 +191,10 @@ class Storm:
         return f"{head}\n  {'':14}{'quoted':>10}{'actual':>10}  (late data and reruns come on top; scripted tokens are words)\n{table_}"
 
 
-def weather(seed: int, seconds: float, folder: Path, database: Callable[[Path], Database]) -> str:
+def weather(seed: int, seconds: float, folder: Path, database: Callable[[Path], Database], crew: Crew) -> str:
     """Go through one storm and return its report. Raises `AssertionError` with the seed where something is wrong."""
     folder.mkdir()
     disk = Disk(folder / "disk")
-    crew = Crew(folder / "crew.log")
     try:
         storm = Storm(seed, folder, database(disk.folder), disk, crew)
         try:
@@ -206,5 +205,5 @@ def weather(seed: int, seconds: float, folder: Path, database: Callable[[Path], 
             raise
         return f"seed {seed}\n{storm.report()}"
     finally:
-        crew.close()
+        crew.stop_all()
         disk.close()

@@ -1,21 +1,32 @@
 """The short form of the chaos test; `make chaos` is the long one."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.chaos import database
+from tests.chaos.crew import Crew
 from tests.chaos.storm import weather
 
 SEED = 20261124
 SECONDS = 8.0
 
 
+@pytest.fixture(scope="module")
+def crew(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
+    """Start the program that runs backfills."""
+    crew = Crew(tmp_path_factory.mktemp("crew") / "log")
+    yield crew
+    crew.close()
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_backfills_survive_a_storm(kind: database.Kind, tmp_path: Path) -> None:
+def test_backfills_survive_a_storm(kind: database.Kind, tmp_path: Path, crew: Crew) -> None:
     """Killed, stopped, run twice at once, with a full disk, late data and a database that restarts: it all adds up."""
+    folder = tmp_path / "storm"
     if kind == "sqlite":
-        print(weather(SEED, SECONDS, tmp_path / "storm", database.sqlite))  # noqa: T201  quote and actual
+        print(weather(SEED, SECONDS, folder, database.sqlite, crew))  # noqa: T201  quote and actual
         return
     with database.server() as server:
-        print(weather(SEED, SECONDS, tmp_path / "storm", lambda _: database.postgresql(server)))  # noqa: T201
+        print(weather(SEED, SECONDS, folder, lambda _: database.postgresql(server), crew))  # noqa: T201

@@ -12,7 +12,9 @@ from bench.pipeline import ROOT, measure
 from bench.texts import write_messages
 
 REPEATED = 8  # makes texts of about 800 characters, so that whatever holds on to them shows
-CARRIED_GROWTH_MB = 60  # page caches again; a hundred thousand rows in memory take more than as much beyond them
+CARRIED_GROWTH_MB = (
+    60  # page caches again; a hundred thousand rows in memory take more than as much beyond them
+)
 GROWTH_MB = 40  # the scratch file's page caches fill up meanwhile; 40,000 such texts alone are as much
 
 

@@ -147,6 +147,14 @@ def test_usage_without_cached_tokens(details: object) -> None:
     assert parse_answer(request(), reply("neutral", usage=usage)).usage == Usage(5, 0, 1)
 
 
+@pytest.mark.parametrize("content", ["cut off \ud83d", '{"label": "\udc00"}', '{"label": "\\ud83d"}'])
+def test_half_a_surrogate_pair_has_no_value(content: str) -> None:
+    """It is no JSON that anybody could write down again; the text that is kept can be encoded."""
+    parsed = parse_answer(request(), reply(content))
+    assert parsed.value is None
+    assert parsed.text.encode().decode() == parsed.text
+
+
 def test_a_filtered_answer_is_a_refusal() -> None:
     """The content filter and the model's own refusal reject the record; the refusal's text is not kept."""
     body = reply(None)

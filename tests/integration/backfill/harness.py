@@ -78,7 +78,7 @@ def do(
 ) -> list[Outcome]:
     """Do these steps here, with the engines that `engine` makes."""
     with shared_engine(settings, lambda _: engine()):
-        return run_all(ask, steps, here(directly(settings), settings), Quote.of(()))
+        return run_all(ask, steps, here(directly(settings), settings), Quote.of(()), [])
 
 
 def backfill(

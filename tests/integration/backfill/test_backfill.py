@@ -258,3 +258,22 @@ def test_the_quote_is_of_what_is_left(settings: Settings, tmp_path: Path) -> Non
     do(ask, to_do(steps), settings, engines)
     assert quoted.records == len(engines.asked) == 37
     assert leftovers(settings) == []
+
+
+def test_records_that_come_in_before_a_day_is_published(settings: Settings, tmp_path: Path) -> None:
+    """They take the places of records that are committed already: the day is published all the same, then put in order."""
+    days = days_of(100)
+    source = write_days(tmp_path / "in.jsonl", days)
+    ask = ask_for(source, days)
+    (outcome,) = backfill(ask, settings, Engines(dies_after=50))
+    assert outcome.state == "failed"
+    days[day(0)] = [*rows_of(day(0), 10, "late"), *days[day(0)]]
+    write_days(source, days)
+    (outcome,) = backfill(ask, settings)
+    assert (outcome.state, outcome.error) == ("done", None)
+    assert actions(ask, settings) == ["refresh"]
+    again = no_engine()
+    assert [one.state for one in backfill(ask, settings, again)] == ["done"]
+    assert again.asked == []
+    assert actions(ask, settings) == ["nothing"]
+    check_published(settings, source, days)

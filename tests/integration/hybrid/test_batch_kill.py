@@ -28,7 +28,7 @@ from tests.integration.hybrid.batch_harness import (
 )
 from tests.integration.hybrid.harness import KEY, collect
 from tests.integration.pipeline.books import check_books, table
-from tests.integration.pipeline.harness import leftovers, published, quarantined, run
+from tests.integration.pipeline.harness import leftovers, no_engine, published, quarantined, run
 from tests.integration.pipeline.runner import Job, Runner
 
 KILLED = -9
@@ -156,6 +156,7 @@ def test_killed_again_and_again(tmp_path: Path, database_url: str, runner: Runne
             if code == 0:
                 steps(api)
                 commits = 0
+        assert run(settings, source, no_engine).state == "skipped"  # it only clears up
         check_end(settings, api)
     assert kills >= 20
 

@@ -30,6 +30,9 @@ from tests.integration.hybrid.harness import KEY, api_lines, collect
 from tests.integration.pipeline.books import check_books, table
 from tests.integration.pipeline.harness import leftovers, published, quarantined, run
 
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,6 +88,7 @@ def test_lines_that_the_provider_names_are_set_aside(tmp_path: Path, database_ur
     check_server(settings, api)
 
 
+@POSTGRESQL
 def test_a_file_refused_for_no_line_of_it_goes_at_once(tmp_path: Path, database_url: str) -> None:
     """The same requests in another file would be refused again; asked one by one they are answered."""
     with BatchApi(Rules(max_requests=5), key=KEY) as api:
@@ -98,6 +102,7 @@ def test_a_file_refused_for_no_line_of_it_goes_at_once(tmp_path: Path, database_
     check_server(settings, api)
 
 
+@SQLITE
 @pytest.mark.parametrize(
     ("step", "status"), [("upload_file", 413), ("create_batch", 400), ("create_batch", 422)]
 )
@@ -139,6 +144,7 @@ def test_an_account_that_is_seen_to_goes_on(tmp_path: Path, database_url: str) -
     check_server(settings, api)
 
 
+@POSTGRESQL
 @pytest.mark.parametrize("status", [401, 503])
 def test_a_run_that_cannot_submit(tmp_path: Path, database_url: str, status: int) -> None:
     """What is written down stays; a refused key fails the run, an endpoint that is down does not."""
@@ -164,6 +170,7 @@ def test_a_run_that_cannot_submit(tmp_path: Path, database_url: str, status: int
     check_server(settings, api)
 
 
+@SQLITE
 @pytest.mark.parametrize("step", ["get_batch", "download"])
 def test_an_endpoint_that_is_down_when_it_is_asked(tmp_path: Path, database_url: str, step: str) -> None:
     """Whatever was read is kept; the rest is read the next time, each answer once."""
@@ -205,6 +212,7 @@ def test_a_batch_that_the_provider_does_not_know_any_more(tmp_path: Path, databa
     check_server(settings, api, unread=10)
 
 
+@POSTGRESQL
 def test_answers_that_are_counted_but_never_named(tmp_path: Path, database_url: str) -> None:
     """A batch that has ended, with an answer but no file of answers: asked again only when its deadline is over."""
     with BatchApi(Rules(), key=KEY) as api:
@@ -220,6 +228,7 @@ def test_answers_that_are_counted_but_never_named(tmp_path: Path, database_url: 
     check_server(settings, api, unread=1)
 
 
+@SQLITE
 @pytest.mark.parametrize("created", [False, True])
 def test_a_request_file_that_is_gone(tmp_path: Path, database_url: str, created: bool) -> None:
     """A batch that cannot be uploaded any more is written anew, unless it was created unnoticed."""
@@ -254,5 +263,22 @@ def test_rows_that_tell_of_the_account_end_the_round(tmp_path: Path, database_ur
         again = run(settings, tmp_path / "in.jsonl", engine())
         assert again.waiting == {"batch": 4}
         assert collect_until_done(settings, api).state == "completed"
+    check_books(settings)
+    check_server(settings, api)
+
+
+@POSTGRESQL
+def test_a_field_that_the_model_does_not_take(tmp_path: Path, database_url: str) -> None:
+    """Every row of another batch would fail as well: the engine that asks at once finds out, and leaves it out."""
+    with BatchApi(Rules(), key=KEY) as api:
+        settings = batch_settings(tmp_path, database_url, api.url)
+        start(settings, [f"unsure {n} [[once status 400 unsupported_parameter]]" for n in range(3)])
+        steps(api)
+        (batch,) = api.book.batches.values()
+        file = api.book.files[batch.fields["error_file_id"]]
+        file.content = file.content.replace(b'"param": null', b'"param": "temperature"')
+        assert collect(settings).state == "completed"
+        assert api.steps("chat") == 3
+    assert outcomes(api_lines(settings)) == {"failed:http_400": 3, "ok": 3}
     check_books(settings)
     check_server(settings, api)

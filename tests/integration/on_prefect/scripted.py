@@ -32,7 +32,7 @@ def scripted(flow: WorkloadFlow) -> WorkloadFlow:
     inner: Callable[..., Any] = flow.fn
 
     @wraps(inner)
-    def run(*positional: object, **named: object) -> object:
+    def run(*positional: Any, **named: Any) -> Any:  # noqa: ANN401  the flow's own
         calls = Path(os.environ[CALLS])
         with shared_engine(read_settings(), lambda _: ScriptedEngine(handler=answer, calls=calls)):
             return inner(*positional, **named)

@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import UUID
 
 import httpx
-from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
 from flows.deploy import POOL, ensure_pool
 from models.settings import Settings
@@ -158,3 +159,12 @@ class Site:
         for worker in self.workers.values():
             worker.stop()
         self.stop_server()
+
+
+@contextmanager
+def api_of(site: Site) -> Iterator[SyncPrefectClient]:
+    """Let this process talk to the site's server inside the block."""
+    # logs of a flow would outlive the server
+    settings = {PREFECT_API_URL: site.url, PREFECT_LOGGING_TO_API_ENABLED: False}
+    with temporary_settings(settings), get_client(sync_client=True) as client:
+        yield client

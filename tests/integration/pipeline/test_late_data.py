@@ -9,6 +9,8 @@ from polars.testing import assert_frame_equal
 from models.engines.base import Request
 from models.errors import EngineDied, UsageError
 from models.settings import Settings
+from tasks.reading import PartitionReader
+from tasks.refresh import digest_of
 from tests.fakes import Reply, ScriptedEngine, plausible, prompt
 from tests.integration.pipeline.books import check_books, table
 from tests.integration.pipeline.harness import (
@@ -90,6 +92,22 @@ def test_an_unchanged_input_is_left_alone(settings: Settings, tmp_path: Path) ->
     assert len(table(settings, "runs")) == len(states(settings)) == 2
     assert [row.owner for row in table(settings, "leases")] == [None]
     check_books(settings)
+
+
+def test_the_input_is_compared_before_the_lease_is_taken(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading a large day takes its time, and nobody else is kept out for it."""
+    source = publish(settings, tmp_path, good_rows(20))
+    owners: list[set[str | None]] = []
+
+    def digest(reader: PartitionReader) -> bytes | None:
+        owners.append({row.owner for row in table(settings, "leases")})
+        return digest_of(reader)
+
+    monkeypatch.setattr("tasks.refresh.digest_of", digest)
+    assert refresh(settings, source, [*good_rows(20), *late(1)]).carried == 20
+    assert owners == [{None}]
 
 
 def test_without_refresh_nothing_changes(settings: Settings, tmp_path: Path) -> None:
@@ -181,6 +199,9 @@ def test_what_was_set_aside_is_read_again(settings: Settings, tmp_path: Path) ->
     assert sorted(engine.started) == ["healed", "nonsense", "refused"]
     assert (result.carried, result.published, result.quarantined) == (20, 21, 4)
     check_fresh(settings, source, answer)
+    assert (
+        run(settings, source, no_engine, refresh=True).state == "skipped"
+    )  # nobody is asked without a change
 
 
 @pytest.mark.parametrize(

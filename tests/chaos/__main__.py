@@ -1,0 +1,64 @@
+"""`make chaos`: many storms. Prints each seed, so that a storm that went wrong can be gone through again."""
+
+import argparse
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.chaos import database
+from tests.chaos.crew import Crew
+from tests.chaos.spread_storm import spread_weather
+from tests.chaos.storm import weather
+
+
+def main() -> None:
+    """Go through the storms; the exit code is 1 if something was wrong after one of them."""
+    arguments = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    arguments.add_argument("--seeds", nargs="*", type=int, help="default: five that nobody has seen before")
+    arguments.add_argument("--seconds", type=float, default=30.0, help="how long each storm lasts")
+    arguments.add_argument(
+        "--only",
+        nargs="*",
+        choices=["sqlite", "postgresql", "spread"],
+        default=["sqlite", "postgresql", "spread"],
+    )
+    given = arguments.parse_args()
+    seeds = given.seeds or [int(time.time()) + number for number in range(5)]
+    failures = 0
+    with ExitStack() as stack:
+        server = stack.enter_context(database.server()) if "postgresql" in given.only else None
+        crew = Crew(Path(stack.enter_context(tempfile.TemporaryDirectory())) / "log")
+        stack.callback(crew.close)
+
+        def go(kind: str, seed: int, folder: Path) -> str:
+            if kind == "spread":
+                return spread_weather(seed, given.seconds, folder)
+            if server is None or kind == "sqlite":
+                return weather(seed, given.seconds, folder, database.sqlite, crew)
+            return weather(seed, given.seconds, folder, lambda _: database.postgresql(server), crew)
+
+        for seed, kind in ((seed, kind) for seed in seeds for kind in given.only):
+            say(f"--- {kind}, seed {seed}, {given.seconds:.0f} s")
+            try:
+                with tempfile.TemporaryDirectory(prefix="bkchaos", ignore_cleanup_errors=True) as name:
+                    say(go(kind, seed, Path(name) / "storm"))
+            except AssertionError as error:
+                failures += 1
+                notes = "\n".join(getattr(error, "__notes__", []))
+                say(
+                    f"FAILED, again with: python -m tests.chaos --only {kind} --seeds {seed}\n{error}\n{notes}"
+                )
+    say(f"{failures} of {len(seeds) * len(given.only)} storms left something wrong")
+    sys.exit(min(failures, 1))
+
+
+def say(text: str) -> None:
+    """Print at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
