@@ -42,7 +42,7 @@ TEXTS = [
     "sure 2",
 ]
 ASKED_AGAIN = 2
-SETTLE_SECONDS = 0.4
+SETTLE_SECONDS = 0.2
 
 
 @pytest.fixture(autouse=True)
