@@ -101,6 +101,8 @@ def test_failed_rows(tmp_path: Path, database_url: str) -> None:
         steps(api)
         again = collect(settings)
         assert (again.state, again.waiting) == ("waiting", {"batch": 7})
+        live = [batch for batch in table(settings, "batches") if batch.state == "submitted"]
+        assert [batch.requests for batch in live] == [7]  # in this very round
         check_sums(settings)
         check_server(settings, api, unread=3)
         result = collect_until_done(settings, api)
@@ -206,6 +208,9 @@ def test_identical_records_are_asked_for_once(tmp_path: Path, database_url: str)
         assert start(settings, texts).waiting == {"batch": 40}
         assert collect(settings).waiting == {"batch": 40}
         assert sum(batch.requests for batch in table(settings, "batches")) == 6
+        steps(api)
+        assert collect(settings).waiting == {"batch": 6}
+        assert sum(batch.requests for batch in table(settings, "batches")) == 7  # in this very round
         result = collect_until_done(settings, api)
     assert (result.state, result.published) == ("completed", 40)
     assert len(api.book.billed) == 6

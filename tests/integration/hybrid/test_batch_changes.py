@@ -1,5 +1,6 @@
 """What changes while batches are out: prompt, model, mode, runs at the same time, signals, the database."""
 
+import json
 import signal
 from datetime import timedelta
 from pathlib import Path
@@ -106,8 +107,16 @@ def test_an_answer_that_nobody_needs_any_more(
     monkeypatch.setattr(collecting, "load_done", two_are_done)
     with BatchApi(Rules(), key=KEY) as api:
         settings = batch_settings(tmp_path, database_url, api.url)
-        start(settings, ["unsure 0", "unsure [[once missing]]", *texts_of(4)])
+        start(settings, texts_of(6))
         steps(api)
+        (batch,) = api.book.batches.values()
+        file = api.book.files[batch.fields["output_file_id"]]
+        entries = [json.loads(line) for line in file.content.splitlines()]
+        (second,) = (line for line in batch_lines(settings) if line.record_key == "r1")
+        for entry in entries:
+            if entry["custom_id"] == second.id.hex:
+                del entry["response"]["body"]["usage"]
+        file.content = b"".join(json.dumps(entry).encode() + b"\n" for entry in entries)
         assert collect(settings).escalated == 4
     assert outcomes(batch_lines(settings)) == {
         "ok": 4,
@@ -116,6 +125,8 @@ def test_an_answer_that_nobody_needs_any_more(
     }
     unneeded = next(line for line in batch_lines(settings) if line.failure == "not_needed")
     assert (unneeded.output_tokens, unneeded.counterfactual_nano) == (ANSWER_TOKENS, 0)
+    (unknown,) = (line for line in batch_lines(settings) if line.outcome == "unknown_outcome")
+    assert (unknown.id, unknown.cost_nano) == (second.id, second.cost_nano)
     check_sums(settings)
     check_server(settings, api, unread=1)
 
