@@ -47,7 +47,7 @@ class Known:
     """What is known before a partition is read: the local model, and what earlier runs tell.
 
     `local` is None where nothing goes to the local engine; `throughput` and `load_ns` (the usual time of a
-    load, nanoseconds) where no earlier run tells.
+    load and the warm-up after it, nanoseconds) where no earlier run tells.
     """
 
     local: LocalModel | None
@@ -143,12 +143,14 @@ def look_up(checked: Checked, session: Session | None) -> Known:
     like = like_of(checked)
     anywhere = ledger.earlier_runs(session, like, any_machine=True)
     loads = ledger.load_times(session, like.model, like.machine)
+    speed = throughput(ledger.earlier_runs(session, like))
+    warm_up = 0 if speed is None else speed.warm_up_ns
     return Known(
         local,
         measured_output(anywhere) or output,
         measured_api_output(anywhere) or api_output,
-        throughput(ledger.earlier_runs(session, like)),
-        round(median(loads)) if loads else None,
+        speed,
+        round(median(loads)) + warm_up if loads else None,
     )
 
 

@@ -5,10 +5,14 @@ each output token. An output token costs more: it is one of a few in its step, w
 thousand. How much more differs by machine and model, and earlier runs of one prompt, which all have
 about the same mix, hardly tell. So the fit starts from `OUTPUT_WEIGHT` and leaves it as far as the runs
 disagree with it.
+
+A run that loaded the engine was slower than the next one: memory is touched and kernels are made for the first
+time. So runs on an engine that was loaded before are looked at alone where they are enough, and what the
+others took longer is the warm-up, which goes with a load.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import fsum
 from statistics import median
 
@@ -20,6 +24,8 @@ OUTPUT_WEIGHT = 5.0
 Measured with SmolLM2-135M on 2 CPU cores: 5 to 8 (bench/results/streaming_*.json)."""
 PULL = 0.02
 """How much the start value weighs, in runs that disagree with it by their whole time."""
+ENOUGH = 10
+"""Runs on a warm engine are looked at alone if they have one in so many of all requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,8 @@ class Throughput:
     """Nanoseconds for an uncached input token and for an output token, and what goes with them.
 
     `cached_per_request`: input tokens of a request that the prefix cache holds. `idle_share`: time between
-    the engine's steps over the time in them. `runs` is the number of runs that it stands on.
+    the engine's steps over the time in them. `warm_up_ns`: what a run that loads the engine takes longer
+    beside the load; 0 where it is in the other figures. `runs` is the number of runs that it stands on.
     """
 
     input_ns: float
@@ -54,6 +61,7 @@ class Throughput:
     cached_per_request: float
     idle_share: float
     runs: int
+    warm_up_ns: int = 0
 
     def time(self, requests: int, input_tokens: int, output_tokens: int) -> GpuTime:
         """Return the busy and idle time that so many requests with so many tokens would take."""
@@ -112,6 +120,21 @@ def throughput(runs: Sequence[RunFigures]) -> Throughput | None:
     used = [run for run in runs if run.requests and run.time.busy_ns and _weight(run)]
     if not used:
         return None
+    warm = [run for run in used if not run.time.load_ns]
+    if ENOUGH * sum(run.requests for run in warm) < sum(run.requests for run in used):
+        return _fitted(used)
+    speed = _fitted(warm)
+    longer = [_longer(run, speed) for run in used if run.time.load_ns]
+    return replace(speed, warm_up_ns=round(median(longer)) if longer else 0)
+
+
+def _longer(run: RunFigures, speed: Throughput) -> int:
+    """Return by how much a run took longer than it would have on a warm engine, nanoseconds."""
+    uncached = run.input_tokens - run.cached_tokens
+    return max(0, round(run.time.busy_ns - uncached * speed.input_ns - run.output_tokens * speed.output_ns))
+
+
+def _fitted(used: Sequence[RunFigures]) -> Throughput:
     busy = sum(run.time.busy_ns for run in used)
     base = busy / fsum(_weight(run) for run in used)
     inputs, outputs = _factors(used, base, busy / len(used))

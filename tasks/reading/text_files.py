@@ -75,19 +75,22 @@ class TextPartition:
     def dates_between(self, first: date, last: date) -> list[date]:
         """Return the dates in the range to which a row surely belongs: one pass over the files."""
         found: set[date] = set()
+        names = [self.columns.timestamp or "", *(self._where.names if self._where is not None else ())]
         for path in self._files.paths:
-            rows = iter(self._rows(path))
-            while some := list(islice(rows, _CHUNK)):
+            rows = iter(self._rows(path, names))
+            while some := list(islice(rows, 10 * _CHUNK)):
                 good = [row for row in some if not isinstance(row, Broken)]
-                seconds = self._seconds(good)
+                seconds = seconds_of([row[0] for row in good])
                 if self._where is not None:
-                    seconds = seconds.filter(pl.Series([match is True for match in self._matches(good)]))
+                    values = {name: [row[place] for row in good] for place, name in enumerate(names)}
+                    holds = self._where.judge(values, len(good))
+                    seconds = seconds.filter(pl.Series([one is True for one in holds], dtype=pl.Boolean))
                 found.update(dates_of(seconds))
         return sorted(day for day in found if first <= day <= last)
 
-    def _rows(self, path: str) -> Iterator[RawRow]:
+    def _rows(self, path: str, wanted: Sequence[str] | None = None) -> Iterator[RawRow]:
         read = csv_rows if self._files.format == "csv" else json_rows
-        return read(path, self._wanted)
+        return read(path, self._wanted if wanted is None else wanted)
 
     def _select(self, rows: Sequence[RawRow]) -> Chunk:
         """Keep the rows of the partition, and those of which that cannot be told, as faults."""

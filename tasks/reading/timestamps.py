@@ -73,11 +73,12 @@ def bounds(day: date) -> tuple[datetime, datetime]:
 
 def seconds_of(values: Sequence[object]) -> pl.Series:
     """Return UTC seconds of raw values (text or numbers), null where a value cannot be read."""
-    plain = (None if value is None else str(value) for value in values)
-    text = pl.Series(
-        "value", [value if value is None or is_text(value) else None for value in plain], pl.String
-    )
-    return _text(text)
+    try:
+        return _text(pl.Series("value", values, pl.String))
+    except (TypeError, UnicodeEncodeError):  # not all of it is text
+        plain = (None if value is None else str(value) for value in values)
+        some = [value if value is None or is_text(value) else None for value in plain]
+        return _text(pl.Series("value", some, pl.String))
 
 
 def date_of(seconds: int) -> date:

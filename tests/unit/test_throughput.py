@@ -17,10 +17,12 @@ from models.economics.throughput import (
 )
 
 
-def run(uncached: int, output: int, busy_ns: int, idle_ns: int = 0, requests: int = 10) -> RunFigures:
+def run(
+    uncached: int, output: int, busy_ns: int, idle_ns: int = 0, requests: int = 10, load_ns: int = 0
+) -> RunFigures:
     """Build a run whose requests each have 200 cached tokens."""
     cached = 200 * requests
-    return RunFigures(requests, cached + uncached, cached, output, GpuTime(0, busy_ns, idle_ns))
+    return RunFigures(requests, cached + uncached, cached, output, GpuTime(load_ns, busy_ns, idle_ns))
 
 
 RUNS = st.builds(
@@ -83,6 +85,31 @@ def test_cached_tokens_and_idle_time() -> None:
     assert speed.time(10, 2_000, 0) == GpuTime()
     assert speed.time(10, 1_000, 0) == GpuTime()
     assert speed.time(10, 3_000, 0) == GpuTime(0, 10**9, 3 * 10**8)
+
+
+def test_a_run_that_loaded_tells_of_the_warm_up() -> None:
+    """With runs on a warm engine the rates are theirs, and what the run that loaded took longer is the warm-up."""
+    cold = run(1_000, 0, 15 * 10**8, load_ns=30 * 10**9)
+    speed = throughput([run(1_000, 0, 10**9), run(2_000, 0, 2 * 10**9), cold])
+    assert speed is not None
+    assert speed.time(10, 3_000, 0).busy_ns == pytest.approx(10**9, rel=1e-6)
+    assert speed.runs == 2
+    assert speed.warm_up_ns == pytest.approx(5 * 10**8, rel=1e-6)
+    faster = throughput([run(1_000, 0, 10**9), replace(cold, time=GpuTime(1, 10**8, 0))])
+    assert faster is not None
+    assert faster.warm_up_ns == 0
+
+
+def test_runs_that_loaded_count_where_there_are_few_others() -> None:
+    """If every run loaded the engine, or the others are too small to tell, those that loaded set the rates."""
+    cold = run(1_000, 0, 15 * 10**8, load_ns=1, requests=100)
+    for others in ([], [run(10, 0, 10**7, requests=9)]):
+        speed = throughput([*others, cold])
+        assert speed is not None
+        assert (speed.runs, speed.warm_up_ns) == (1 + len(others), 0)
+    enough = throughput([run(1_000, 0, 10**9, requests=12), cold])
+    assert enough is not None
+    assert enough.runs == 1
 
 
 def test_without_a_busy_run_nothing_is_known() -> None:
