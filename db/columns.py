@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Dialect, Integer, LargeBinary, SmallInteger, Uuid
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary, SmallInteger, Uuid
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 # An INTEGER PRIMARY KEY is what numbers itself on SQLite; two bytes a ledger line elsewhere.
 SmallKey = SmallInteger().with_variant(Integer(), "sqlite")
+WideKey = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class Key(TypeDecorator[UUID]):

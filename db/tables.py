@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.schema import SchemaItem
 
-from db.columns import Key, SmallKey, UtcDateTime
+from db.columns import Key, SmallKey, UtcDateTime, WideKey
 from models.ledger import Outcome
 
 
@@ -177,6 +177,7 @@ class RunRow(Base):
 
     `api_cost_nano` is what its closed API lines cost; pending ones are not in any of its sums yet.
     `carried` of its published records were taken over from the version before, without a line.
+    `archive_id`: its lines lie in that Parquet file and not here any more; its sums and its rollup stay.
     """
 
     __tablename__ = "runs"
@@ -214,6 +215,7 @@ class RunRow(Base):
     api_cost_nano: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     escalated: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     carried: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    archive_id: Mapped[UUID | None] = mapped_column(ForeignKey("archives.id"))
 
 
 class PartRow(Base):
@@ -290,6 +292,181 @@ class ApiSpendRow(Base):
     day: Mapped[date] = mapped_column(primary_key=True)
     workload: Mapped[str] = mapped_column(primary_key=True)
     nano: Mapped[int] = mapped_column(BigInteger)
+
+
+class DailyUsageRow(Base):
+    """What a run's lines of one UTC day come to, for each way they went: the rollup that sums are read from.
+
+    Kept in the transactions that write and close lines, so that at every moment the rows of a run are
+    the sums over its lines; they stay when the lines are archived. `reason` is empty where a line has none.
+    `records` counts lines that are the first of their record in their run, `engine_records` those that are
+    the first there on their engine: sums that tell engines apart add up the latter. Token sums are over
+    lines that know theirs; `unknown_*` counts the lines that do not know a cost, which a sum must say.
+    """
+
+    __tablename__ = "daily_usage"
+    __table_args__ = (
+        *_not_negative(
+            "attempts",
+            "records",
+            "engine_records",
+            "input_tokens",
+            "cached_tokens",
+            "output_tokens",
+            "known_tokens",
+            "estimated",
+            "gpu_ns",
+            "cost_nano",
+            "unknown_cost",
+            "counterfactual_input_tokens",
+            "counterfactual_output_tokens",
+            "counterfactual_nano",
+            "unknown_counterfactual",
+        ),
+        Index(None, "run_id"),
+        Index(None, "day"),
+    )
+    id: Mapped[int] = mapped_column(WideKey, primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"))
+    day: Mapped[date]
+    prompt_id: Mapped[int] = mapped_column(SmallInteger, ForeignKey("prompts.id"))
+    model_id: Mapped[int] = mapped_column(SmallInteger, ForeignKey("models.id"))
+    requested: Mapped[str]
+    engine: Mapped[str]
+    reason: Mapped[str]
+    outcome: Mapped[str]
+    batched: Mapped[bool]
+    price_id: Mapped[int | None] = mapped_column(SmallInteger, ForeignKey("prices.id"))
+    infrastructure_id: Mapped[int | None] = mapped_column(SmallInteger, ForeignKey("infrastructure.id"))
+    counterfactual_price_id: Mapped[int | None] = mapped_column(SmallInteger, ForeignKey("prices.id"))
+    attempts: Mapped[int] = mapped_column(BigInteger)
+    records: Mapped[int] = mapped_column(BigInteger)
+    engine_records: Mapped[int] = mapped_column(BigInteger)
+    input_tokens: Mapped[int] = mapped_column(BigInteger)
+    cached_tokens: Mapped[int] = mapped_column(BigInteger)
+    output_tokens: Mapped[int] = mapped_column(BigInteger)
+    known_tokens: Mapped[int] = mapped_column(BigInteger)
+    estimated: Mapped[int] = mapped_column(BigInteger)
+    gpu_ns: Mapped[int] = mapped_column(BigInteger)
+    cost_nano: Mapped[int] = mapped_column(BigInteger)
+    unknown_cost: Mapped[int] = mapped_column(BigInteger)
+    counterfactual_input_tokens: Mapped[int] = mapped_column(BigInteger)
+    counterfactual_output_tokens: Mapped[int] = mapped_column(BigInteger)
+    counterfactual_nano: Mapped[int] = mapped_column(BigInteger)
+    unknown_counterfactual: Mapped[int] = mapped_column(BigInteger)
+
+
+class ArchiveRow(Base):
+    """A Parquet file that holds the lines of whole runs; `sha256` is the file's."""
+
+    __tablename__ = "archives"
+    __table_args__ = (*_not_negative("lines"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    path: Mapped[str]
+    lines: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+
+
+class InfrastructureTermsRow(Base):
+    """What the machines that we own or rent cost in the days `effective_from <= day < effective_to`.
+
+    Never updated: of several that hold on a day, the one that was entered last wins.
+    """
+
+    __tablename__ = "infrastructure_terms"
+    __table_args__ = (
+        _one_of("billing_mode", "on_demand", "reserved"),
+        *_not_negative("nano_usd_per_hour"),
+        CheckConstraint("billing_increment_seconds >= 1", name="billing_increment_seconds"),
+        CheckConstraint("gpus >= 1", name="gpus"),
+        CheckConstraint("effective_to > effective_from", name="days"),
+    )
+    id: Mapped[int] = mapped_column(SmallKey, primary_key=True)
+    kind: Mapped[str]
+    billing_mode: Mapped[str]
+    nano_usd_per_hour: Mapped[int] = mapped_column(BigInteger)
+    billing_increment_seconds: Mapped[int]
+    gpus: Mapped[int] = mapped_column(SmallInteger)
+    effective_from: Mapped[date]
+    effective_to: Mapped[date | None]
+    entered_at: Mapped[datetime]
+    note: Mapped[str | None]
+
+
+class BillRow(Base):
+    """What the infrastructure of one month really cost, as billed; `month` is its first day. The newest one of a month wins."""
+
+    __tablename__ = "bills"
+    __table_args__ = (*_not_negative("nano_usd"),)
+    id: Mapped[int] = mapped_column(SmallKey, primary_key=True)
+    month: Mapped[date]
+    nano_usd: Mapped[int] = mapped_column(BigInteger)
+    entered_at: Mapped[datetime]
+    note: Mapped[str | None]
+
+
+class LabourTermsRow(Base):
+    """What people's time costs from a day on; of several, the one that began last holds, and of its versions the newest.
+
+    `setup_minutes` is spent once, `maintenance_minutes` each month.
+    """
+
+    __tablename__ = "labour_terms"
+    __table_args__ = (*_not_negative("maintenance_minutes", "setup_minutes", "engineer_nano_per_hour"),)
+    id: Mapped[int] = mapped_column(SmallKey, primary_key=True)
+    effective_from: Mapped[date]
+    maintenance_minutes: Mapped[int]
+    setup_minutes: Mapped[int]
+    engineer_nano_per_hour: Mapped[int] = mapped_column(BigInteger)
+    entered_at: Mapped[datetime]
+    note: Mapped[str | None]
+
+
+class ReportRow(Base):
+    """One version of one month's break-even report. Never updated: other inputs make the next version.
+
+    `fingerprint` is a hash over `inputs`; both, and `figures`, are JSON. `changes` says what differs from
+    the version before.
+    """
+
+    __tablename__ = "reports"
+    __table_args__ = (UniqueConstraint("month", "version"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    month: Mapped[date]
+    version: Mapped[int] = mapped_column(SmallInteger)
+    created_at: Mapped[datetime]
+    fingerprint: Mapped[str]
+    inputs: Mapped[str]
+    figures: Mapped[str]
+    changes: Mapped[str | None]
+
+
+class DeliveryRow(Base):
+    """One report to one recipient, written down before it is sent; `target` names it without its secrets.
+
+    `sending` after its process is gone: nobody knows whether it arrived.
+    """
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        _one_of("channel", "mail", "chat"),
+        _one_of("state", "sending", "sent", "failed"),
+        *_not_negative("attempts"),
+        UniqueConstraint("report_id", "channel", "target", "number"),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    report_id: Mapped[UUID] = mapped_column(ForeignKey("reports.id"))
+    channel: Mapped[str]
+    target: Mapped[str]
+    number: Mapped[int] = mapped_column(SmallInteger)
+    state: Mapped[str]
+    attempts: Mapped[int]
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    error: Mapped[str | None]
 
 
 class LedgerLineRow(Base):
