@@ -373,21 +373,24 @@ class ArchiveRow(Base):
 class InfrastructureTermsRow(Base):
     """What the machines that we own or rent cost in the days `effective_from <= day < effective_to`.
 
-    Never updated: of several that hold on a day, the one that was entered last wins.
+    Never updated: of several of a kind that hold on a day, the one that was entered last wins. The rate is
+    that of one GPU, an hour or a whole month; `gpus` of 0 says that from then on there is none.
     """
 
     __tablename__ = "infrastructure_terms"
     __table_args__ = (
         _one_of("billing_mode", "on_demand", "reserved"),
-        *_not_negative("nano_usd_per_hour"),
+        *_not_negative("nano_usd_per_hour", "nano_usd_per_month", "gpus"),
+        CheckConstraint("(nano_usd_per_hour IS NULL) != (nano_usd_per_month IS NULL)", name="rate"),
+        CheckConstraint("nano_usd_per_month IS NULL OR billing_mode = 'reserved'", name="monthly"),
         CheckConstraint("billing_increment_seconds >= 1", name="billing_increment_seconds"),
-        CheckConstraint("gpus >= 1", name="gpus"),
         CheckConstraint("effective_to > effective_from", name="days"),
     )
     id: Mapped[int] = mapped_column(SmallKey, primary_key=True)
     kind: Mapped[str]
     billing_mode: Mapped[str]
-    nano_usd_per_hour: Mapped[int] = mapped_column(BigInteger)
+    nano_usd_per_hour: Mapped[int | None] = mapped_column(BigInteger)
+    nano_usd_per_month: Mapped[int | None] = mapped_column(BigInteger)
     billing_increment_seconds: Mapped[int]
     gpus: Mapped[int] = mapped_column(SmallInteger)
     effective_from: Mapped[date]

@@ -27,7 +27,8 @@ def _create_terms() -> None:
         sa.Column("id", SmallKey, nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("billing_mode", sa.String(), nullable=False),
-        sa.Column("nano_usd_per_hour", sa.BigInteger(), nullable=False),
+        sa.Column("nano_usd_per_hour", sa.BigInteger(), nullable=True),
+        sa.Column("nano_usd_per_month", sa.BigInteger(), nullable=True),
         sa.Column("billing_increment_seconds", sa.Integer(), nullable=False),
         sa.Column("gpus", sa.SmallInteger(), nullable=False),
         sa.Column("effective_from", sa.Date(), nullable=False),
@@ -41,8 +42,19 @@ def _create_terms() -> None:
             "billing_increment_seconds >= 1", name=op.f("ck_infrastructure_terms_billing_increment_seconds")
         ),
         sa.CheckConstraint("effective_to > effective_from", name=op.f("ck_infrastructure_terms_days")),
-        sa.CheckConstraint("gpus >= 1", name=op.f("ck_infrastructure_terms_gpus")),
+        sa.CheckConstraint("gpus >= 0", name=op.f("ck_infrastructure_terms_gpus")),
+        sa.CheckConstraint(
+            "nano_usd_per_month IS NULL OR billing_mode = 'reserved'",
+            name=op.f("ck_infrastructure_terms_monthly"),
+        ),
         sa.CheckConstraint("nano_usd_per_hour >= 0", name=op.f("ck_infrastructure_terms_nano_usd_per_hour")),
+        sa.CheckConstraint(
+            "nano_usd_per_month >= 0", name=op.f("ck_infrastructure_terms_nano_usd_per_month")
+        ),
+        sa.CheckConstraint(
+            "(nano_usd_per_hour IS NULL) != (nano_usd_per_month IS NULL)",
+            name=op.f("ck_infrastructure_terms_rate"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_infrastructure_terms")),
     )
     op.create_table(
