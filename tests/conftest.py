@@ -1,6 +1,7 @@
 """Shared by all tests: the developer's own settings do not leak in."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -17,8 +18,25 @@ def no_settings_from_outside() -> None:
         del os.environ[name]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let vLLM and torch warn in tests of the real engine; everywhere else a warning is an error."""
+TESTS = Path(__file__).parent
+REAL_ENGINE = ("integration/engine", "integration/on_prefect")
+"""Folders whose tests load the real engine: one process runs them all, since two engines slow each other; it begins first."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let vLLM and torch warn in tests of the real engine; everywhere else a warning is an error.
+
+    Where several processes share the tests (`make test`), a file's tests stay in one of them.
+    """
     for item in items:
         if item.get_closest_marker("engine") is not None:
             item.add_marker(pytest.mark.filterwarnings("default"))
+    if hasattr(config, "workerinput"):
+        for item in items:
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+        items.sort(key=lambda item: _group(item) != "real engine")
+
+
+def _group(item: pytest.Item) -> str:
+    path = item.path.relative_to(TESTS).as_posix()
+    return "real engine" if path.startswith(REAL_ENGINE) else path
