@@ -431,17 +431,18 @@ class LabourTermsRow(Base):
 class ReportRow(Base):
     """One version of one month's break-even report. Never updated: other inputs make the next version.
 
-    `fingerprint` is a hash over `inputs`; both, and `figures`, are JSON. `changes` says what differs from
-    the version before.
+    `fingerprint` is a hash over `inputs`, which is JSON like `figures`. `changes` says what differs from the
+    version before, as a JSON list of sentences. `complete`: the month was over when it was made.
     """
 
     __tablename__ = "reports"
-    __table_args__ = (UniqueConstraint("month", "version"),)
+    __table_args__ = (UniqueConstraint("month", "version"), CheckConstraint("version >= 1", name="version"))
     id: Mapped[UUID] = mapped_column(primary_key=True)
     month: Mapped[date]
     version: Mapped[int] = mapped_column(SmallInteger)
     created_at: Mapped[datetime]
     fingerprint: Mapped[str]
+    complete: Mapped[bool]
     inputs: Mapped[str]
     figures: Mapped[str]
     changes: Mapped[str | None]
@@ -450,7 +451,8 @@ class ReportRow(Base):
 class DeliveryRow(Base):
     """One report to one recipient, written down before it is sent; `target` names it without its secrets.
 
-    `sending` after its process is gone: nobody knows whether it arrived.
+    `number`: the how manieth message about this month to this recipient it is, so that no two processes send
+    the same one. `sending` after its `owner`, a process, is gone: nobody knows whether it arrived.
     """
 
     __tablename__ = "deliveries"
@@ -458,15 +460,17 @@ class DeliveryRow(Base):
         _one_of("channel", "mail", "chat"),
         _one_of("state", "sending", "sent", "failed"),
         *_not_negative("attempts"),
-        UniqueConstraint("report_id", "channel", "target", "number"),
+        UniqueConstraint("month", "channel", "target", "number"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     report_id: Mapped[UUID] = mapped_column(ForeignKey("reports.id"))
+    month: Mapped[date]
     channel: Mapped[str]
     target: Mapped[str]
     number: Mapped[int] = mapped_column(SmallInteger)
     state: Mapped[str]
     attempts: Mapped[int]
+    owner: Mapped[str]
     first_at: Mapped[datetime]
     last_at: Mapped[datetime]
     error: Mapped[str | None]
