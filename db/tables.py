@@ -302,6 +302,9 @@ class DailyUsageRow(Base):
     `records` counts lines that are the first of their record in their run, `engine_records` those that are
     the first there on their engine: sums that tell engines apart add up the latter. Token sums are over
     lines that know theirs; `unknown_*` counts the lines that do not know a cost, which a sum must say.
+    `upper_bound_nano` is the part of `cost_nano` of priced (API) lines that know no tokens: the most they can
+    have cost. `counterfactual_cached_tokens` are the `cached_tokens` of API lines that have counterfactual
+    tokens: repricing needs both.
     """
 
     __tablename__ = "daily_usage"
@@ -317,8 +320,10 @@ class DailyUsageRow(Base):
             "estimated",
             "gpu_ns",
             "cost_nano",
+            "upper_bound_nano",
             "unknown_cost",
             "counterfactual_input_tokens",
+            "counterfactual_cached_tokens",
             "counterfactual_output_tokens",
             "counterfactual_nano",
             "unknown_counterfactual",
@@ -349,8 +354,10 @@ class DailyUsageRow(Base):
     estimated: Mapped[int] = mapped_column(BigInteger)
     gpu_ns: Mapped[int] = mapped_column(BigInteger)
     cost_nano: Mapped[int] = mapped_column(BigInteger)
+    upper_bound_nano: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     unknown_cost: Mapped[int] = mapped_column(BigInteger)
     counterfactual_input_tokens: Mapped[int] = mapped_column(BigInteger)
+    counterfactual_cached_tokens: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     counterfactual_output_tokens: Mapped[int] = mapped_column(BigInteger)
     counterfactual_nano: Mapped[int] = mapped_column(BigInteger)
     unknown_counterfactual: Mapped[int] = mapped_column(BigInteger)

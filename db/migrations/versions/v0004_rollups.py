@@ -74,14 +74,19 @@ def _create_tables() -> None:
         sa.Column("estimated", sa.BigInteger(), nullable=False),
         sa.Column("gpu_ns", sa.BigInteger(), nullable=False),
         sa.Column("cost_nano", sa.BigInteger(), nullable=False),
+        sa.Column("upper_bound_nano", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("unknown_cost", sa.BigInteger(), nullable=False),
         sa.Column("counterfactual_input_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("counterfactual_cached_tokens", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("counterfactual_output_tokens", sa.BigInteger(), nullable=False),
         sa.Column("counterfactual_nano", sa.BigInteger(), nullable=False),
         sa.Column("unknown_counterfactual", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("attempts >= 0", name=op.f("ck_daily_usage_attempts")),
         sa.CheckConstraint("cached_tokens >= 0", name=op.f("ck_daily_usage_cached_tokens")),
         sa.CheckConstraint("cost_nano >= 0", name=op.f("ck_daily_usage_cost_nano")),
+        sa.CheckConstraint(
+            "counterfactual_cached_tokens >= 0", name=op.f("ck_daily_usage_counterfactual_cached_tokens")
+        ),
         sa.CheckConstraint(
             "counterfactual_input_tokens >= 0", name=op.f("ck_daily_usage_counterfactual_input_tokens")
         ),
@@ -98,6 +103,7 @@ def _create_tables() -> None:
         sa.CheckConstraint("records >= 0", name=op.f("ck_daily_usage_records")),
         sa.CheckConstraint("unknown_cost >= 0", name=op.f("ck_daily_usage_unknown_cost")),
         sa.CheckConstraint("unknown_counterfactual >= 0", name=op.f("ck_daily_usage_unknown_counterfactual")),
+        sa.CheckConstraint("upper_bound_nano >= 0", name=op.f("ck_daily_usage_upper_bound_nano")),
         sa.ForeignKeyConstraint(
             ["counterfactual_price_id"], ["prices.id"], name=op.f("fk_daily_usage_counterfactual_price_id")
         ),
@@ -120,14 +126,18 @@ def _sum_lines() -> None:
     op.execute(
         "INSERT INTO daily_usage (run_id, day, prompt_id, model_id, requested, engine, reason, outcome, batched,"  # noqa: S608 - our own words
         " price_id, infrastructure_id, counterfactual_price_id, attempts, records, engine_records, input_tokens,"
-        " cached_tokens, output_tokens, known_tokens, estimated, gpu_ns, cost_nano, unknown_cost,"
-        " counterfactual_input_tokens, counterfactual_output_tokens, counterfactual_nano, unknown_counterfactual)"
+        " cached_tokens, output_tokens, known_tokens, estimated, gpu_ns, cost_nano, upper_bound_nano, unknown_cost,"
+        " counterfactual_input_tokens, counterfactual_cached_tokens, counterfactual_output_tokens,"
+        " counterfactual_nano, unknown_counterfactual)"
         f" SELECT {WAYS.format(day=day)}, count(*),"
         " sum(CASE WHEN place = 1 THEN 1 ELSE 0 END), sum(CASE WHEN engine_place = 1 THEN 1 ELSE 0 END),"
         " coalesce(sum(input_tokens), 0), coalesce(sum(cached_tokens), 0), coalesce(sum(output_tokens), 0),"
         " count(input_tokens), sum(CASE WHEN estimated THEN 1 ELSE 0 END), coalesce(sum(gpu_ns), 0),"
-        " coalesce(sum(cost_nano), 0), count(*) - count(cost_nano),"
-        " coalesce(sum(counterfactual_input_tokens), 0), coalesce(sum(counterfactual_output_tokens), 0),"
+        " coalesce(sum(cost_nano), 0),"
+        " coalesce(sum(CASE WHEN price_id IS NOT NULL AND input_tokens IS NULL THEN cost_nano END), 0),"
+        " count(*) - count(cost_nano), coalesce(sum(counterfactual_input_tokens), 0),"
+        " coalesce(sum(CASE WHEN engine = 'openai' AND counterfactual_input_tokens > 0 THEN cached_tokens END), 0),"
+        " coalesce(sum(counterfactual_output_tokens), 0),"
         " coalesce(sum(counterfactual_nano), 0), count(*) - count(counterfactual_nano)"
         " FROM (SELECT ledger_lines.*,"
         " row_number() OVER (PARTITION BY run_id, record_key ORDER BY attempt) AS place,"
