@@ -63,6 +63,10 @@ $(STAMPS)/dev: requirements/dev.txt $(STAMPS)/environment
 	@$(UV) pip install --quiet --no-deps --python $(BIN)/python -r requirements/dev.txt
 	@touch $@
 
+$(STAMPS)/chromium: tests/chromium.py $(STAMPS)/dev
+	@$(BIN)/python -m tests.chromium
+	@touch $@
+
 .PHONY: demo
 demo: setup ## Run the three workloads over the bundled samples and show the ledger
 	@$(BIN)/python -m flows.demo
@@ -75,7 +79,7 @@ check: $(STAMPS)/dev ## Formatting, lint, types, direction of imports
 	@$(BIN)/lint-imports
 
 .PHONY: test
-test: setup check ## All checks and tests
+test: setup check $(STAMPS)/chromium ## All checks and tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 # Which storms: `make chaos SEEDS="1 2 3" SECONDS=60`; a seed that is printed goes through the same faults again.

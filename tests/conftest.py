@@ -1,10 +1,15 @@
 """Shared by all tests: the developer's own settings do not leak in."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Shared machines are slow at times: no deadline. CI tries the same examples each time.
 settings.register_profile("breakeven", deadline=None, derandomize="CI" in os.environ)
@@ -16,6 +21,15 @@ def no_settings_from_outside() -> None:
     """Drop BREAKEVEN_* variables, so that tests see the defaults plus what they set themselves."""
     for name in [name for name in os.environ if name.startswith("BREAKEVEN_")]:
         del os.environ[name]
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """Headless Chromium for one module: while it runs, this thread has an event loop, so `asyncio.run` fails."""
+    from tests.browser import chromium_running  # noqa: PLC0415  few tests need it
+
+    with chromium_running() as running:
+        yield running
 
 
 TESTS = Path(__file__).parent
