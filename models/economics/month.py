@@ -1,0 +1,249 @@
+"""What one UTC month came to, as plain values: the inputs of the break-even. Pure; nothing here is computed.
+
+Who fills it: usage by the UTC day of each attempt, GPU time by the UTC day its run started. Money is integer
+nano-dollars, durations are nanoseconds; None is unknown, never 0.
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+from models.economics.gpu_time import GpuTime
+
+BillingMode = Literal["on_demand", "reserved"]
+Viability = Literal["viable", "not_viable", "undecided"]
+"""What the evaluation of a workload said: whether the small model is good enough for it."""
+
+
+def days_in(month: date) -> int:
+    """Days of the month that `month` lies in. A UTC day has 24 hours, whatever local clocks do."""
+    return monthrange(month.year, month.month)[1]
+
+
+def months_later(month: date, count: int) -> date:
+    """First day of the month that is `count` months after that of `month` (before it, where negative)."""
+    index = month.year * 12 + month.month - 1 + count
+    return date(index // 12, index % 12 + 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Token counts; the cached ones are part of the input."""
+
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+
+    @property
+    def total(self) -> int:
+        """Input + output."""
+        return self.input + self.output
+
+    def __add__(self, other: "Tokens") -> "Tokens":
+        return Tokens(self.input + other.input, self.cached + other.cached, self.output + other.output)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceUse:
+    """Counterfactual tokens of the month at one dated price, and their cost as the ledger's lines add up.
+
+    `first_day` and `last_day`: the UTC days of the month's first and last attempt at this price, so that
+    a price change in mid-month shows. `nano` is the sum over lines that were each rounded once, so it
+    may differ from tokens x price by half a nano-dollar a line.
+    """
+
+    provider: str
+    model: str
+    effective_from: date
+    input_nano_per_mtok: int
+    cached_input_nano_per_mtok: int | None
+    output_nano_per_mtok: int
+    source: str
+    first_day: date
+    last_day: date
+    input_tokens: int
+    output_tokens: int
+    nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadUsage:
+    """What one workload did in the month, by the UTC day of its attempts.
+
+    Counts: `runs` that started in the month; `records` with an attempt in it; of the published ones, those
+    that the local engine (`local`), an API (`api`) or an identical record (`reused`) answered; `escalated`
+    from the local engine to the API; `quarantined` by the runs of the month.
+
+    `counterfactual`: one entry a price. `unknown_counterfactual` lines do not know theirs and are in none.
+    `api_nano`: what its API attempts cost, those that are pending or of unknown outcome at their upper bound;
+    `api_upper_bound_nano` is the part of it that is such a bound, of `api_upper_bound` lines.
+    `unknown_api_cost` lines do not know their cost. `estimated`: lines that hold an estimate of their own
+    usage (counterfactual tokens always are estimates). `viability` None: not evaluated.
+    """
+
+    workload: str
+    runs: int = 0
+    records: int = 0
+    local: int = 0
+    api: int = 0
+    reused: int = 0
+    escalated: int = 0
+    quarantined: int = 0
+    local_tokens: Tokens = Tokens()
+    api_tokens: Tokens = Tokens()
+    counterfactual: tuple[PriceUse, ...] = ()
+    unknown_counterfactual: int = 0
+    api_nano: int = 0
+    api_upper_bound_nano: int = 0
+    api_upper_bound: int = 0
+    unknown_api_cost: int = 0
+    estimated: int = 0
+    viability: Viability | None = None
+
+    @property
+    def api_sync_nano(self) -> int:
+        """What the lines that know it would have cost on the API at once, each at the price of its day."""
+        return sum(use.nano for use in self.counterfactual)
+
+
+@dataclass(frozen=True, slots=True)
+class GpuRun:
+    """GPU time of one run that started in the month, and the terms that its ledger rows stand on.
+
+    Every run with GPU time has one, on whatever machine (`kind`, such as `A10G` or `cpu x8`). `started_at` is
+    an aware UTC time. The rate, mode and increment are those of the run's own `infrastructure` row: they
+    price it on days without entered terms. `cost_nano`: the run's GPU cost as in the ledger.
+    """
+
+    workload: str
+    kind: str
+    started_at: datetime
+    time: GpuTime
+    nano_usd_per_hour: int
+    billing_mode: BillingMode = "on_demand"
+    billing_increment_seconds: int = 1
+    cost_nano: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What one machine costs: by the hour, or a fixed amount for every month however long. One of the two.
+
+    Raises `ValueError` for both, none, or a negative amount. Rates of 0 stand: a server of one's own.
+    """
+
+    nano_per_hour: int | None = None
+    nano_per_month: int | None = None
+
+    def __post_init__(self) -> None:
+        given = [nano for nano in (self.nano_per_hour, self.nano_per_month) if nano is not None]
+        if len(given) != 1 or given[0] < 0:
+            msg = f"a rate is one amount by the hour or by the month, and not negative: {self}"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class InfrastructureTerms:
+    """What `gpus` machines of one kind cost in the days `effective_from <= day < effective_to` (None: open).
+
+    `rate` is that of one machine. `assumed`: never entered, but taken from settings, the catalogue or the
+    runs. Raises `ValueError` for terms that cannot be, among them an on-demand rate by the month.
+    """
+
+    kind: str
+    mode: BillingMode
+    rate: Rate
+    effective_from: date
+    effective_to: date | None = None
+    increment_seconds: int = 1
+    gpus: int = 1
+    assumed: bool = False
+
+    def __post_init__(self) -> None:
+        by_month = self.mode == "on_demand" and self.rate.nano_per_hour is None
+        ends = self.effective_to is not None and self.effective_to <= self.effective_from
+        if by_month or ends or self.increment_seconds < 1 or self.gpus < 1:
+            msg = f"impossible terms: {self}"
+            raise ValueError(msg)
+
+    def holds_on(self, day: date) -> bool:
+        """Whether these terms hold on `day`."""
+        return self.effective_from <= day and (self.effective_to is None or day < self.effective_to)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceRate:
+    """What one machine of the kind would cost in a mode that is not in force, for comparison, and says who."""
+
+    mode: BillingMode
+    rate: Rate
+    source: str
+    increment_seconds: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LabourTerms:
+    """What people's time costs from `effective_from` on: maintenance each month, the set-up once.
+
+    `assumed`: never entered, but the settings' defaults.
+    """
+
+    effective_from: date
+    maintenance_minutes: int
+    setup_minutes: int
+    engineer_nano_per_hour: int
+    assumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PastMonth:
+    """What each scenario cost in an earlier month, whole; None where it is not known.
+
+    Made by `models.economics.break_even.past_month` from that month's inputs. `complete`: nothing is
+    missing in the API's costs.
+    """
+
+    month: date
+    records: int
+    api_sync_nano: int
+    api_batch_nano: int
+    reserved_nano: int | None
+    on_demand_nano: int | None
+    hybrid_nano: int | None
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MonthInputs:
+    """All that the break-even of one month stands on.
+
+    `month`: its first day. `days`: how many of its days the figures cover, 1 to all of them, from the first
+    on; a day that has begun counts whole, so that a report of a running month is the same all day.
+
+    `terms`, in the order in which they were entered: on each day the last one that holds wins; assumed ones
+    come first. On a day without any, runs are billed on demand at their own rates. `bill_nano`: the real
+    bill of the whole month, which wins over rates. `references`: at most one for each mode.
+    `labour`: of those that hold on a day the one that began last wins, and of equals the last in the sequence;
+    one must hold on every day of the month. `batch_discount`: 0.5 is 50 %.
+    `earlier`: months before this one, oldest first, without gaps (a month without usage has 0 records).
+
+    Raises `ValueError` for a `month` that is no first day, or `days` outside of it.
+    """
+
+    month: date
+    days: int
+    workloads: tuple[WorkloadUsage, ...]
+    gpu_runs: tuple[GpuRun, ...]
+    terms: tuple[InfrastructureTerms, ...]
+    labour: tuple[LabourTerms, ...]
+    batch_discount: Decimal
+    bill_nano: int | None = None
+    references: tuple[ReferenceRate, ...] = ()
+    earlier: tuple[PastMonth, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.month.day != 1 or not 1 <= self.days <= days_in(self.month):
+            msg = f"{self.days} days of the month of {self.month} cannot be"
+            raise ValueError(msg)
