@@ -1,9 +1,9 @@
 """Before the engine starts: everything that can be wrong is found, then the run is opened."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from db import attempts, batches, leases, partitions, parts, reference, runs
 from db.session import make_engine, migrate, sessions
 from models import workloads
-from models.accounting import ApiKeys, LineKeys
+from models.accounting import LineKeys
 from models.catalog import Infrastructure, infrastructure
 from models.economics.budget import Budget
 from models.economics.pricing import Price, batch_prices, prices_of
@@ -37,6 +37,7 @@ from models.workloads.base import Workload
 from tasks.database import database_errors, with_patience
 from tasks.folders import check_writable, open_folder, remove_folders
 from tasks.lease import give_back, take_lease
+from tasks.price_keys import priced_today, with_api
 from tasks.reading import EmptyPartition, PartitionReader, Source, open_partition
 from tasks.refresh import digest_to_refresh, published_file, result_without_run
 
@@ -45,7 +46,6 @@ Found = TypeVar("Found")
 EngineChoice = Literal["vllm", "openai"]
 """Where a run's records are first sent: `openai` sends every one of them to the API."""
 LOCAL_PROVIDER = "vllm"
-API_PROVIDER = "openai"
 
 log = logging.getLogger(__name__)
 
@@ -333,21 +333,9 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
     )
     rate = checked.machine.nano_usd_per_hour
     keys = LineKeys(run_id, prompt_id, model_id, infrastructure_id, rate, price_id, price)
-    return keys if checked.api is None else with_api(session, keys, settings, checked.api)
-
-
-def priced_today(session: Session, prices: Sequence[Price]) -> tuple[int, Price]:
-    """Return today's price of a model and its key, with all its dated prices in the ledger."""
-    reference.sync_prices(session, prices)
-    return reference.price_at(session, prices[0].provider, prices[0].model, datetime.now(UTC).date())
-
-
-def with_api(session: Session, keys: LineKeys, settings: Settings, api: ApiPlan) -> LineKeys:
-    """Add the keys that attempts on the API refer to, at once and in batches."""
-    model_id = reference.model_id(session, API_PROVIDER, settings.api_model)
-    at_once = ApiKeys(model_id, keys.counterfactual_price_id, keys.counterfactual_price)
-    batched = ApiKeys(model_id, *priced_today(session, api.batch_prices))
-    return replace(keys, api=at_once, api_batch=batched)
+    return (
+        keys if checked.api is None else with_api(session, keys, settings.api_model, checked.api.batch_prices)
+    )
 
 
 def flow_run_id() -> str | None:

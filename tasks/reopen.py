@@ -21,7 +21,8 @@ from models.workloads.base import Workload
 from tasks.database import database_errors
 from tasks.folders import check_writable, open_folder
 from tasks.lease import give_back, take_lease
-from tasks.plan import ApiPlan, Plan, api_plan, priced_today, with_api
+from tasks.plan import ApiPlan, Plan, api_plan
+from tasks.price_keys import priced_today, with_api
 
 
 @task(name="reopen", cache_policy=NO_CACHE)
@@ -120,4 +121,4 @@ def _keys(
         raise UsageError(msg)
     price_id, price = priced_today(session, prices_of(settings))
     keys = LineKeys(found.run_id, prompt, known.model_id, known.infrastructure_id or 0, 0, price_id, price)
-    return with_api(session, keys, settings, api)
+    return with_api(session, keys, settings.api_model, api.batch_prices)
