@@ -3,11 +3,12 @@
 import sqlite3
 from typing import Any
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
@@ -41,6 +42,13 @@ def make_engine(url: str) -> Engine:
         return engine
     options = _options(parsed, POSTGRES_OPTIONS)
     return create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=options)
+
+
+def make_reading_engine(url: str) -> Engine:
+    """Make an engine as `make_engine` does, on whose connections the database itself refuses every write."""
+    engine = make_engine(url)
+    event.listen(engine, "connect", _refuse_writes)
+    return engine
 
 
 def sessions(engine: Engine) -> sessionmaker[Session]:
@@ -159,6 +167,13 @@ def _parse(url: str) -> URL:
 def _options(url: URL, defaults: dict[str, Any]) -> dict[str, Any]:
     """Take our defaults where the URL's own query says nothing."""
     return {name: value for name, value in defaults.items() if name not in url.query}
+
+
+def _refuse_writes(connection: sqlite3.Connection | psycopg.Connection, _record: object) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA query_only=ON")
+    else:
+        connection.read_only = True
 
 
 def _revision(engine: Engine) -> str | None:

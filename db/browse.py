@@ -1,0 +1,322 @@
+"""What a page over the ledger asks: names to choose from, what is in doubt, and lines page by page.
+
+However many lines there are, none of this scans them: the rollup tells which runs hold lines that match, and
+how many; the lines themselves are then read run by run along their key, as many as fit the page.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from db.rows import dollars, readable
+from db.tables import DailyUsageRow as Usage
+from db.tables import InfrastructureRow, ModelRow, PriceRow, PromptRow, RunRow
+from db.tables import LedgerLineRow as Line
+from models.errors import UsageError
+
+IN_DOUBT = ("pending", "unknown_outcome")
+"""Outcomes whose lines count with the most that they can have cost."""
+
+_ROUTE = re.compile(r"(?:(?P<requested>[^>:]+)>)?(?P<engine>[^>:]+)(?::(?P<reason>.+))?")
+_LINE_FIELDS = (
+    "run_id",
+    "record_key",
+    "attempt",
+    "at",
+    "requested",
+    "engine",
+    "reason",
+    "outcome",
+    "failure",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "estimated",
+    "cost_nano",
+    "counterfactual_nano",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which lines to take; None does not restrict. Days are UTC days of the attempts, both inclusive.
+
+    `route` is a route as it is shown, such as `vllm>openai:low_confidence`.
+    """
+
+    workload: str | None = None
+    engine: str | None = None
+    model: str | None = None
+    route: str | None = None
+    outcome: str | None = None
+    run_id: UUID | None = None
+    since: date | None = None
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A line's place in the order of pages: the newest run first, in a run by record, then by attempt."""
+
+    run_id: UUID
+    record_key: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinesPage:
+    """Some lines in the order of pages, and the place after which more follow (None: these are the last)."""
+
+    rows: list[dict[str, object]]
+    following: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """How many lines match: those that are here, and those that were archived to files."""
+
+    here: int
+    archived: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """Names that lines carry, sorted, and the first and last UTC day that has lines (None: there are no lines)."""
+
+    workloads: list[str]
+    engines: list[str]
+    models: list[str]
+    routes: list[str]
+    outcomes: list[str]
+    first_day: date | None
+    last_day: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What sums over some lines should not be read without.
+
+    `in_doubt` lines are pending or of unknown outcome, and stand in every sum with `at_most_usd`, the most
+    they can have cost. `estimated` lines hold an estimate; `unknown_*` lines do not know a cost.
+    """
+
+    in_doubt: int
+    at_most_usd: Decimal
+    estimated: int
+    unknown_cost: int
+    unknown_counterfactual: int
+
+
+def choices(session: Session) -> Choices:
+    """Return what the lines of the whole ledger, archived ones too, can be told apart by."""
+    rows = session.execute(
+        select(
+            PromptRow.workload,
+            ModelRow.name,
+            Usage.requested,
+            Usage.engine,
+            Usage.reason,
+            Usage.outcome,
+            func.min(Usage.day).label("first_day"),
+            func.max(Usage.day).label("last_day"),
+        )
+        .join(PromptRow, PromptRow.id == Usage.prompt_id)
+        .join(ModelRow, ModelRow.id == Usage.model_id)
+        .where(Usage.attempts > 0)
+        .group_by(
+            PromptRow.workload, ModelRow.name, Usage.requested, Usage.engine, Usage.reason, Usage.outcome
+        )
+    ).all()
+    return Choices(
+        workloads=sorted({row.workload for row in rows}),
+        engines=sorted({row.engine for row in rows}),
+        models=sorted({row.name for row in rows}),
+        routes=sorted({route_text(row.requested, row.engine, row.reason) for row in rows}),
+        outcomes=sorted({row.outcome for row in rows}),
+        first_day=min((row.first_day for row in rows), default=None),
+        last_day=max((row.last_day for row in rows), default=None),
+    )
+
+
+def doubts(session: Session, filters: Filters) -> Doubts:
+    """Count the matching lines, archived ones too, of which a figure is an upper bound, estimated or unknown."""
+    unsettled = Usage.outcome.in_(IN_DOUBT)
+    row = session.execute(
+        select(
+            func.sum(case((unsettled, Usage.attempts), else_=0)),
+            func.sum(case((unsettled, Usage.cost_nano), else_=0)),
+            func.sum(Usage.estimated),
+            func.sum(Usage.unknown_cost),
+            func.sum(Usage.unknown_counterfactual),
+        ).where(*_of_usage(filters))
+    ).one()
+    in_doubt, at_most, estimated, no_cost, no_counterfactual = (int(value or 0) for value in row)
+    return Doubts(in_doubt, dollars(at_most) or Decimal(), estimated, no_cost, no_counterfactual)
+
+
+def matching(session: Session, filters: Filters) -> Matching:
+    """Count the lines that match, by the rollup."""
+    rows = session.execute(
+        select(RunRow.archive_id.is_not(None).label("archived"), func.sum(Usage.attempts).label("attempts"))
+        .join(RunRow, RunRow.id == Usage.run_id)
+        .where(*_of_usage(filters))
+        .group_by(RunRow.archive_id.is_not(None))
+    )
+    counts = {bool(row.archived): int(row.attempts or 0) for row in rows}
+    return Matching(counts.get(False, 0), counts.get(True, 0))
+
+
+def lines_page(
+    session: Session, filters: Filters, *, after: Position | None = None, limit: int = 50
+) -> LinesPage:
+    """Return the next `limit` lines that match, after a position or from the newest run on.
+
+    A row has the names of workload, prompt version, model and route, the line's own fields, and money as
+    `Decimal` dollars. Raises `UsageError` for a position in a run that the ledger does not know.
+    """
+    rows: list[dict[str, object]] = []
+    for run_id, matches in _runs_with_lines(session, filters, after, limit + 1):
+        within = after if after is not None and after.run_id == run_id else None
+        wanted = min(limit + 1 - len(rows), matches)
+        rows += _lines_of_run(session, run_id, filters, within, wanted)
+        if len(rows) > limit:
+            return LinesPage(rows[:limit], _position(rows[limit - 1]))
+    return LinesPage(rows, None)
+
+
+def prices(session: Session) -> list[dict[str, object]]:
+    """Return every dated price with its versions, dollars per million tokens: by model, the newest first."""
+    rows = session.execute(
+        select(PriceRow.__table__).order_by(
+            PriceRow.provider, PriceRow.model, PriceRow.effective_from.desc(), PriceRow.version.desc()
+        )
+    ).mappings()
+    per_mtok = "_nano_per_mtok"
+    return [
+        {
+            name.replace(per_mtok, "_usd_per_mtok"): dollars(value) if name.endswith(per_mtok) else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+
+
+def machines(session: Session) -> list[dict[str, object]]:
+    """Return every machine at every rate that runs were charged at, the newest rate first."""
+    rows = session.execute(
+        select(InfrastructureRow.__table__).order_by(
+            InfrastructureRow.kind, InfrastructureRow.effective_from.desc(), InfrastructureRow.id.desc()
+        )
+    ).mappings()
+    return [{**row, "usd_per_hour": dollars(row["nano_usd_per_hour"])} for row in rows]
+
+
+def route_text(requested: str, engine: str, reason: str | None) -> str:
+    """Write a route as people read it: `vllm`, `vllm:low_confidence`, `vllm>openai:low_confidence`."""
+    served = engine if requested == engine else f"{requested}>{engine}"
+    return f"{served}:{reason}" if reason else served
+
+
+def _route_parts(route: str) -> tuple[str, str, str]:
+    """Return requested engine, engine and reason ("": none) of a route. Raises `UsageError`."""
+    found = _ROUTE.fullmatch(route)
+    if found is None:
+        msg = f"{route!r} is no route; write it as the ledger does, such as vllm>openai:low_confidence"
+        raise UsageError(msg)
+    return found["requested"] or found["engine"], found["engine"], found["reason"] or ""
+
+
+def _runs_with_lines(
+    session: Session, filters: Filters, after: Position | None, limit: int
+) -> Sequence[tuple[UUID, int]]:
+    """Return runs that hold matching lines, the newest first, each with how many it holds."""
+    statement = (
+        select(Usage.run_id, func.sum(Usage.attempts))
+        .join(RunRow, RunRow.id == Usage.run_id)
+        .where(*_of_usage(filters), RunRow.archive_id.is_(None), Usage.attempts > 0)
+        .group_by(Usage.run_id, RunRow.started_at)
+        .order_by(RunRow.started_at.desc(), Usage.run_id.desc())
+        .limit(limit)
+    )
+    if after is not None:
+        began = session.execute(select(RunRow.started_at).where(RunRow.id == after.run_id)).scalar()
+        if began is None:
+            msg = f"the ledger knows no run {after.run_id}"
+            raise UsageError(msg)
+        same = and_(RunRow.started_at == began, RunRow.id <= after.run_id)
+        statement = statement.where(or_(RunRow.started_at < began, same))
+    return [(run_id, int(matches)) for run_id, matches in session.execute(statement)]
+
+
+def _lines_of_run(
+    session: Session, run_id: UUID, filters: Filters, after: Position | None, limit: int
+) -> Iterator[dict[str, object]]:
+    statement = (
+        select(
+            PromptRow.workload,
+            PromptRow.version.label("prompt_version"),
+            ModelRow.name.label("model"),
+            *(getattr(Line, name) for name in _LINE_FIELDS),
+        )
+        .join(PromptRow, PromptRow.id == Line.prompt_id)
+        .join(ModelRow, ModelRow.id == Line.model_id)
+        .where(Line.run_id == run_id, *_of_lines(filters))
+        .order_by(Line.record_key, Line.attempt)
+        .limit(limit)
+    )
+    if after is not None:
+        place = tuple_(literal(after.record_key), literal(after.attempt))
+        statement = statement.where(tuple_(Line.record_key, Line.attempt) > place)
+    for row in session.execute(statement).mappings():
+        route = route_text(row["requested"], row["engine"], row["reason"])
+        yield {**readable(dict(row)), "route": route}
+
+
+def _position(row: dict[str, Any]) -> Position:
+    return Position(row["run_id"], row["record_key"], row["attempt"])
+
+
+def _of_usage(filters: Filters) -> list[ColumnElement[bool]]:
+    conditions = _named(Usage, filters)
+    if filters.since is not None:
+        conditions.append(Usage.day >= filters.since)
+    if filters.until is not None:
+        conditions.append(Usage.day <= filters.until)
+    return conditions
+
+
+def _of_lines(filters: Filters) -> list[ColumnElement[bool]]:
+    conditions = _named(Line, filters)
+    if filters.since is not None:
+        conditions.append(Line.at >= datetime.combine(filters.since, time.min, UTC))
+    if filters.until is not None:
+        conditions.append(Line.at <= datetime.combine(filters.until, time.max, UTC))
+    return conditions
+
+
+def _named(table: type[Usage | Line], filters: Filters) -> list[ColumnElement[bool]]:
+    """Return the conditions that the rollup and the lines share, by the keys that both carry."""
+    conditions: list[ColumnElement[bool]] = []
+    if filters.workload is not None:
+        of_workload = select(PromptRow.id).where(PromptRow.workload == filters.workload)
+        conditions.append(table.prompt_id.in_(of_workload))
+    if filters.model is not None:
+        conditions.append(table.model_id.in_(select(ModelRow.id).where(ModelRow.name == filters.model)))
+    if filters.engine is not None:
+        conditions.append(table.engine == filters.engine)
+    if filters.outcome is not None:
+        conditions.append(table.outcome == filters.outcome)
+    if filters.run_id is not None:
+        conditions.append(table.run_id == filters.run_id)
+    if filters.route is not None:
+        requested, engine, reason = _route_parts(filters.route)
+        conditions += [table.requested == requested, table.engine == engine]
+        conditions.append(func.coalesce(table.reason, "") == reason)
+    return conditions
