@@ -15,6 +15,9 @@ BreakevenError                 one clear line; the command exits with `exit_code
 ├── LeaseLost                  this run no longer owns its partition: it may not commit any more
 ├── OutputError                the output folder cannot be written, or what lies there is damaged
 │   └── OutputUnusable         the same, found before anything was changed (exit code 2)
+├── DeliveryError              a report did not reach, or may not have reached, a recipient
+│   ├── DeliveryFailed         it was surely not taken: refused, or nobody was reached; it may be tried again
+│   └── DeliveryUnknown        it may have arrived or not, so nothing sends it again by itself
 ├── DatabaseUnavailable        the ledger could not be reached within the patience that is set
 └── Interrupted                the run was asked to stop (SIGTERM, SIGINT); what had finished is committed
 """
@@ -76,6 +79,18 @@ class OutputUnusable(OutputError):
     """The output folder cannot be made or written; found before anything was changed."""
 
     exit_code = 2
+
+
+class DeliveryError(BreakevenError):
+    """A report did not reach its recipients; each of its messages is in the ledger, with what became of it."""
+
+
+class DeliveryFailed(DeliveryError):
+    """A message was surely not taken: refused, or the server was not reached. Trying it again repeats nothing."""
+
+
+class DeliveryUnknown(DeliveryError):
+    """Nobody knows whether a message arrived. Sending it again could send it twice, so a person decides."""
 
 
 class DatabaseUnavailable(BreakevenError):

@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -12,6 +12,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from models.delivery import ChatSettings, MailSettings, chat_names
 from models.policy import Policy
 
 SETTINGS_FILE = "breakeven.toml"
@@ -170,6 +171,15 @@ class Settings(BaseSettings):
     )
     billing_mode: Literal["on_demand", "reserved"] = "on_demand"
     billing_increment_seconds: int = Field(1, ge=1)
+
+    # the monthly report
+    smtp: MailSettings = Field(MailSettings(), description="who gets it by mail")
+    chat: Annotated[dict[str, ChatSettings], AfterValidator(chat_names)] = Field(
+        default_factory=dict, description="chat services that get it, by names of your own"
+    )
+    delivery_retry_seconds: tuple[Annotated[float, Field(ge=0)], ...] = Field(
+        (60.0, 600.0, 3600.0), description="pauses after which the flow tries a failed delivery again"
+    )
 
     workloads: dict[str, WorkloadSettings] = Field(default_factory=dict)
 
