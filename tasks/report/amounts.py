@@ -1,0 +1,126 @@
+"""Amounts, shares and counts as people read them. Pure: integers and fractions in, text out.
+
+Dollars are shown to the cent. An amount that is smaller than a cent keeps two digits that are not zero, so that
+nothing that costs looks free; only what is exactly zero is shown as `$0.00`. What is not known is `unknown`.
+"""
+
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+
+UNKNOWN = "unknown"
+MINUS = "\N{MINUS SIGN}"
+CENT = 10_000_000
+NANO_DIGITS = 9
+_NS_PER_SECOND = 1_000_000_000
+_THOUSAND = 1000
+
+
+def usd(nano: int | None) -> str:
+    """Render nano-dollars as dollars: `$1,234.56`, `$0.0042`, `−$3.10`; None as `unknown`."""
+    if nano is None:
+        return UNKNOWN
+    sign = MINUS if nano < 0 else ""
+    amount = Decimal(abs(nano)).scaleb(-NANO_DIGITS)
+    if 0 < abs(nano) < CENT:
+        return f"{sign}${_two_digits(amount)}"
+    return f"{sign}${amount.quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
+
+
+def rate(nano: int | None) -> str:
+    """Render a price of something in all its digits, at least to the cent: `$1.006`, `$250.00`."""
+    if nano is None:
+        return UNKNOWN
+    exact = Decimal(nano).scaleb(-NANO_DIGITS).normalize()
+    places = max(2, -int(exact.as_tuple().exponent))
+    return f"{MINUS if nano < 0 else ''}${abs(exact):,.{places}f}"
+
+
+def exact_usd(nano: int | None) -> str | None:
+    """Render nano-dollars as plain decimal dollars in all their digits, for machines; None stays None."""
+    return None if nano is None else format(Decimal(nano).scaleb(-NANO_DIGITS), "f")
+
+
+def difference(nano: int | None) -> str:
+    """Render a difference with its sign: `+$3.10`, `−$3.10`."""
+    return usd(nano) if nano is None or nano <= 0 else f"+{usd(nano)}"
+
+
+def percent(share: Fraction | None) -> str:
+    """Render a share: `42%`, `0.4%` below one per cent, `less than 0.1%`; never a share that exists as 0%."""
+    if share is None:
+        return UNKNOWN
+    hundredth = abs(share) * 100
+    sign = MINUS if share < 0 else ""
+    if 0 < hundredth < Fraction(1, 10):
+        return f"{'more than −' if share < 0 else 'less than '}0.1%"
+    if hundredth < 10 and hundredth.denominator != 1:  # noqa: PLR2004  two digits are enough for people
+        return f"{sign}{_rounded(hundredth, 1)}%"
+    return f"{sign}{_rounded(hundredth, 0)}%"
+
+
+def times(factor: Fraction | None) -> str:
+    """Render a factor with three digits: `2.41×`, `0.125×`, `1,240×`."""
+    if factor is None:
+        return UNKNOWN
+    if factor <= 0:
+        return "0×" if factor == 0 else f"{MINUS}{times(-factor)}"
+    return f"{_three_digits(factor)}×"
+
+
+def count(number: int | None) -> str:
+    """Render a count with separators: `12,345`."""
+    return UNKNOWN if number is None else f"{number:,}"
+
+
+def short_count(number: int | Fraction) -> str:
+    """Render a count in three digits, for axes and phones: `950`, `12.4k`, `3.1M`, `2B`."""
+    value, unit = Fraction(number), ""
+    for unit in ("", "k", "M", "B", "T"):  # noqa: B007  the unit that the loop ends with
+        if abs(value) < _THOUSAND - Fraction(1, 2):
+            break
+        value /= _THOUSAND
+    else:
+        value *= _THOUSAND
+    text = _three_digits(value) if value > 0 else "0"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}{unit}"
+
+
+def hours(ns: int | None) -> str:
+    """Render a duration in hours; below one hour in minutes, below one minute in seconds."""
+    if ns is None:
+        return UNKNOWN
+    seconds = Fraction(ns, _NS_PER_SECOND)
+    if seconds and seconds < 60:  # noqa: PLR2004  seconds of a minute
+        return f"{_three_digits(seconds)} s" if seconds >= Fraction(1, 1000) else "less than 0.001 s"
+    if seconds and seconds < 3600:  # noqa: PLR2004  seconds of an hour
+        return f"{_rounded(seconds / 60, 1)} min"
+    return f"{_rounded(seconds / 3600, 1)} h"
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """Join a count and its noun: `1 record`, `2 records`, `0 records`."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def listed(items: list[str]) -> str:
+    """Join items as prose does: `a`, `a and b`, `a, b and c`."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def _two_digits(amount: Decimal) -> str:
+    places = -amount.adjusted() + 1
+    return format(amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP).normalize(), "f")
+
+
+def _three_digits(value: Fraction) -> str:
+    """Render a positive value with at least three digits that count: 1,240; 12.4; 0.00125."""
+    decimal = Decimal(value.numerator) / Decimal(value.denominator)
+    places = max(0, 2 - decimal.adjusted())
+    return _rounded(value, places)
+
+
+def _rounded(value: Fraction, places: int) -> str:
+    """Round half up, exactly, with separators."""
+    scaled = value * 10**places
+    whole = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
+    return f"{Decimal(whole).scaleb(-places):,.{places}f}"

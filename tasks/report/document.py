@@ -1,0 +1,37 @@
+"""What a report is made of: the figures, the inputs they stand on, and which version of the month's report it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from models.economics.figures import MonthFigures
+from models.economics.month import MonthInputs
+
+
+@dataclass(frozen=True, slots=True)
+class MonthReport:
+    """One version of one month's report.
+
+    `created_at`: an aware time. `fingerprint`: the hash over the inputs. `changes`: what differs from the version
+    before, one sentence each; empty for the first version. `software`: the version of breakeven that made it.
+    """
+
+    figures: MonthFigures
+    inputs: MonthInputs
+    version: int
+    created_at: datetime
+    fingerprint: str
+    software: str
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One picture: PNG bytes, and the words that stand for it where it cannot be seen."""
+
+    png: bytes
+    alternative: str
+
+
+Charts = Mapping[str, Chart]
+"""Pictures by their name, such as `cost_by_month`; a file or a mail part is named `NAME.png`."""
