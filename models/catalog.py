@@ -1,6 +1,7 @@
 """Reads the reviewed reference data and says what an hour of this machine costs."""
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from datetime import date
@@ -9,9 +10,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from models.economics.month import Rate, ReferenceRate
 from models.economics.pricing import usd_to_nano
 from models.errors import PriceUnknown
 from models.settings import Settings
+
+_CORES = re.compile(r"cpu x([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,35 @@ def infrastructure(settings: Settings, gpu: str | None, cores: int | None = None
     return Infrastructure(
         kind, usd_to_nano(rate), settings.billing_mode, settings.billing_increment_seconds, since, source
     )
+
+
+def kind_of(name: str) -> str:
+    """Return the catalogue's name of a machine, the name itself where the catalogue does not know it."""
+    entry = _find(name)
+    return name if entry is None or entry["kind"] == "cpu" else str(entry["kind"])
+
+
+def reference_rates(kind: str) -> list[ReferenceRate]:
+    """Return what the catalogue says that one machine of a kind costs, at most one rate for each billing mode."""
+    entry = _find(kind)
+    if entry is None:
+        return []
+    rates = []
+    source = f"{entry['source']}, {entry['date']}"
+    if (usd := _usd_per_hour(entry, kind)) is not None:
+        rates.append(ReferenceRate("on_demand", Rate(nano_per_hour=usd_to_nano(usd)), source))
+    if (month := entry.get("reserved_usd_per_month")) is not None:
+        source = f"{entry['reserved_source']}, {entry['reserved_date']}"
+        rates.append(ReferenceRate("reserved", Rate(nano_per_month=usd_to_nano(Decimal(month))), source))
+    return rates
+
+
+def _usd_per_hour(entry: dict[str, Any], kind: str) -> Decimal | None:
+    """Price an hour of a machine; of a CPU machine only where its name says how many cores it has."""
+    if "usd_per_hour" in entry:
+        return Decimal(entry["usd_per_hour"])
+    cores = _CORES.fullmatch(kind)
+    return None if cores is None else Decimal(entry["usd_per_core_hour"]) * int(cores[1])
 
 
 def _find(kind: str) -> dict[str, Any] | None:

@@ -171,6 +171,11 @@ class Settings(BaseSettings):
     )
     billing_mode: Literal["on_demand", "reserved"] = "on_demand"
     billing_increment_seconds: int = Field(1, ge=1)
+    maintenance_hours: Decimal = Field(
+        Decimal(2), ge=0, description="people's hours a month; `breakeven infrastructure labour` wins"
+    )
+    setup_hours: Decimal = Field(Decimal(12), ge=0, description="people's hours for the set-up, once")
+    engineer_usd_per_hour: Decimal = Field(Decimal(100), ge=0, description="what an hour of theirs costs")
 
     # the monthly report
     smtp: MailSettings = Field(MailSettings(), description="who gets it by mail")
