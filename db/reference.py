@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, select
 from sqlalchemy.orm import Session
 
 from db.dialects import insert_new
@@ -15,6 +15,8 @@ from models.economics.pricing import Price
 from models.errors import PriceUnknown
 
 PRICE_FIELDS = tuple(Price.__slots__)
+ENTERED = "entered "
+"""Begins the source of a price that a person gave."""
 
 
 def prompt_id(session: Session, workload: str, version: str, fingerprint: str) -> int:
@@ -37,25 +39,49 @@ def infrastructure_id(session: Session, machine: Infrastructure) -> int:
 def sync_prices(session: Session, prices: Iterable[Price]) -> int:
     """Add what differs from the newest version of each dated price; return how many rows are new.
 
-    A row is never changed: lines that were priced with it keep pointing to what they really used.
+    A row is never changed: lines that were priced with it keep pointing to what they really used. A
+    version that a person entered stands until the source itself says something new.
     """
     added = 0
     for price in prices:
-        known = session.execute(
-            _select_prices()
-            .where(
-                PriceRow.provider == price.provider,
-                PriceRow.model == price.model,
-                PriceRow.effective_from == price.effective_from,
-            )
-            .order_by(PriceRow.version.desc())
-            .limit(1)
-        ).first()
-        if known is None or _terms(_price(known)) != _terms(price):
-            values = {**asdict(price), "version": 1 if known is None else known.version + 1}
-            key = ("provider", "model", "effective_from", "version")
-            added += insert_new(session, PriceRow, values, key=key)
+        told = newest_version(session, price, PriceRow.source.not_like(f"{ENTERED}%"))
+        if told is None or _terms(told[1]) != _terms(price):
+            added += add_version(session, price)
     return added
+
+
+def add_version(session: Session, price: Price) -> bool:
+    """Add a price as the next version of its dated price. False where somebody else was faster."""
+    newest = newest_version(session, price)
+    values = {**asdict(price), "version": 1 if newest is None else newest[0] + 1}
+    return insert_new(session, PriceRow, values, key=("provider", "model", "effective_from", "version"))
+
+
+def newest_version(
+    session: Session, price: Price, *conditions: ColumnElement[bool]
+) -> tuple[int, Price] | None:
+    """Return the newest version that there is of a dated price, with its number."""
+    found = session.execute(
+        _select_prices()
+        .where(
+            PriceRow.provider == price.provider,
+            PriceRow.model == price.model,
+            PriceRow.effective_from == price.effective_from,
+            *conditions,
+        )
+        .order_by(PriceRow.version.desc())
+        .limit(1)
+    ).first()
+    return None if found is None else (found.version, _price(found))
+
+
+def enter_price(session: Session, price: Price) -> bool:
+    """Add a price that a person gave; False where the newest version says the same already.
+
+    Its source must begin with `ENTERED`, which tells it from what a package or the settings say.
+    """
+    newest = newest_version(session, price)
+    return (newest is None or _terms(newest[1]) != _terms(price)) and add_version(session, price)
 
 
 def price_at(session: Session, provider: str, model: str, at: date) -> tuple[int, Price]:
@@ -82,6 +108,12 @@ def price_at(session: Session, provider: str, model: str, at: date) -> tuple[int
 def price(session: Session, price_id: int) -> Price:
     """Return the price with this key, which a line refers to."""
     return _price(session.execute(_select_prices().where(PriceRow.id == price_id)).one())
+
+
+def all_prices(session: Session) -> list[tuple[int, int, Price]]:
+    """Return every price with its key and version: of one date, a later version stands behind the earlier."""
+    order = (PriceRow.provider, PriceRow.model, PriceRow.effective_from, PriceRow.version)
+    return [(row.id, row.version, _price(row)) for row in session.execute(_select_prices().order_by(*order))]
 
 
 def _select_prices() -> Select[*tuple[Any, ...]]:

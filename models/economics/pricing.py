@@ -73,13 +73,17 @@ def cost_nano(price: Price, usage: Usage) -> int:
     if min(usage.cached_tokens, usage.output_tokens, usage.input_tokens - usage.cached_tokens) < 0:
         msg = f"impossible token counts: {usage}"
         raise ValueError(msg)
+    return (2 * cost_of_mtok(price, usage) + MTOK) // (2 * MTOK)
+
+
+def cost_of_mtok(price: Price, usage: Usage) -> int:
+    """Cost of a million times as many tokens, nano-dollars: always a whole number, so nothing is rounded."""
     cached_price = price.cached_input_nano_per_mtok
-    total = (
+    return (
         (usage.input_tokens - usage.cached_tokens) * price.input_nano_per_mtok
         + usage.cached_tokens * (price.input_nano_per_mtok if cached_price is None else cached_price)
         + usage.output_tokens * price.output_nano_per_mtok
     )
-    return (2 * total + MTOK) // (2 * MTOK)
 
 
 def price_on(prices: Sequence[Price], day: date) -> Price:
