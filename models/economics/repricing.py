@@ -1,0 +1,313 @@
+"""What usage would have cost at other prices: worked out from sums of tokens, without touching a line.
+
+Lines round their own cost; a repriced sum is worked out exactly over all its tokens and rounded once, half
+up. So at the prices that the lines were written at it differs from the written sum by at most half a
+nano-dollar for each line.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+
+from models.economics.pricing import (
+    ALWAYS,
+    BATCH_SUFFIX,
+    MTOK,
+    Price,
+    batch_prices,
+    cost_of_mtok,
+    usd_to_nano,
+)
+from models.engines.base import Usage
+from models.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class PricedUsage:
+    """Sums over the lines of one UTC day that stand on the same prices. Money is nano-dollars.
+
+    `price` is None where no API's price is behind the cost: a share of GPU time, a reuse.
+    `upper_bound_nano` is the part of `cost_nano` of lines that know no tokens. Token sums are over the
+    `known_tokens` lines that know theirs; `unknown_*` counts lines without a cost.
+    """
+
+    day: date
+    price: Price | None
+    counterfactual_price: Price | None
+    attempts: int
+    known_tokens: int
+    estimated: int
+    tokens: Usage
+    cost_nano: int
+    upper_bound_nano: int
+    unknown_cost: int
+    counterfactual_tokens: Usage
+    counterfactual_nano: int
+    unknown_counterfactual: int
+
+
+@dataclass(frozen=True, slots=True)
+class Repriced:
+    """A sum as it was written and as it is repriced, nano-dollars; None: an attempt in it is unknown.
+
+    `upper_bound_nano` is the part of `repriced_nano` that is the most its attempts can cost, since nobody
+    knows their tokens: their written upper bound, scaled by what the price rose most. `bounded`, `estimated`
+    and `unknown` count attempts: those of that part, those whose tokens or cost are an estimate, and those
+    that make a sum unknown.
+    """
+
+    attempts: int
+    cost_nano: int | None
+    repriced_nano: int | None
+    counterfactual_nano: int | None
+    repriced_counterfactual_nano: int | None
+    upper_bound_nano: int
+    bounded: int
+    estimated: int
+    unknown: int
+
+    @property
+    def difference_nano(self) -> int | None:
+        """Repriced less written cost."""
+        return _less(self.repriced_nano, self.cost_nano)
+
+    @property
+    def counterfactual_difference_nano(self) -> int | None:
+        """Repriced less written counterfactual cost."""
+        return _less(self.repriced_counterfactual_nano, self.counterfactual_nano)
+
+
+def supposed_price(text: str) -> Price:
+    """Read `MODEL=IN/OUT` or `MODEL=IN/OUT/CACHED`, dollars per million tokens, as a price that always held.
+
+    Without CACHED there is no discount for cached input. Its provider is empty: it stands for any. Raises
+    `UsageError`.
+    """
+    model, equals, prices = text.rpartition("=")
+    amounts = prices.split("/")
+    if not (equals and model and len(amounts) in {2, 3}):
+        msg = f"{text!r} is no price: write MODEL=IN/OUT or MODEL=IN/OUT/CACHED in dollars per million tokens"
+        raise UsageError(msg)
+    asked, given, *cached = (_rate(text, amount) for amount in amounts)
+    return Price("", model, ALWAYS, None, asked, cached[0] if cached else None, given, "supposed")
+
+
+def _rate(text: str, amount: str) -> int:
+    try:
+        usd = Decimal(amount.strip())
+    except InvalidOperation:
+        usd = Decimal("NaN")
+    if not usd.is_finite() or usd < 0:
+        msg = f"{amount.strip()!r} in {text!r} is no price: give dollars per million tokens, 0 or more"
+        raise UsageError(msg)
+    return usd_to_nano(usd)
+
+
+class PriceBook:
+    """What each model's price is, as it is known now, or supposed to be.
+
+    `known` are dated prices in any order, where a later version stands behind the one that it corrects.
+    Of several that began by a day the one that began last holds, as for a new line. A price of
+    `supposed` holds on every day instead, for its model and, less the discount, for the model's batches.
+    """
+
+    def __init__(
+        self, known: Iterable[Price], supposed: Sequence[Price] = (), batch_discount: Decimal = Decimal(0)
+    ) -> None:
+        dated: defaultdict[tuple[str, str], dict[date, Price]] = defaultdict(dict)
+        for price in known:
+            dated[price.provider, price.model][price.effective_from] = price
+        self._known = {name: sorted(of.values(), key=_start, reverse=True) for name, of in dated.items()}
+        self._supposed = {price.model: price for price in supposed}
+        at_once = [price for price in supposed if not price.model.endswith(BATCH_SUFFIX)]
+        for price in batch_prices(at_once, batch_discount):
+            self._supposed.setdefault(price.model, price)
+        self._found: dict[tuple[str, str, date], Price | None] = {}
+        if unheard := [price.model for price in supposed if not self.providers(price.model)]:
+            models = sorted({model for _, model in self._known if not model.endswith(BATCH_SUFFIX)})
+            msg = f"the ledger has no price of {', '.join(unheard)}; it has prices of {', '.join(models) or 'no model'}"
+            raise UsageError(msg)
+
+    def on(self, provider: str, model: str, day: date) -> Price | None:
+        """Return what a model's price is on a UTC day; None where none is known."""
+        key = (provider, model, day)
+        if key not in self._found:
+            self._found[key] = self._supposed_for(provider, model) or self._known_on(*key)
+        return self._found[key]
+
+    def providers(self, name: str) -> list[tuple[str, str]]:
+        """Return provider and model of the known prices that `MODEL` or `PROVIDER/MODEL` stands for."""
+        return sorted(key for key in self._known if name in _names(*key))
+
+    def entered(self, since: date, source: str) -> list[Price]:
+        """Turn the supposed prices into prices that hold from a UTC day on, until the next that is known."""
+        return [
+            replace(
+                price,
+                provider=provider,
+                model=model,
+                effective_from=since,
+                effective_to=self._next_start(provider, model, since),
+                source=f"{source}{price.source.removeprefix('supposed')}",
+            )
+            for name, price in self._supposed.items()
+            for provider, model in self._meant(name)
+        ]
+
+    def _meant(self, name: str) -> list[tuple[str, str]]:
+        base = name.removesuffix(BATCH_SUFFIX)
+        suffix = name[len(base) :]
+        return self.providers(name) or [(one, model + suffix) for one, model in self.providers(base)]
+
+    def _next_start(self, provider: str, model: str, day: date) -> date | None:
+        starts = [price.effective_from for price in self._known.get((provider, model), ())]
+        return min((start for start in starts if start > day), default=None)
+
+    def _supposed_for(self, provider: str, model: str) -> Price | None:
+        return next(
+            (self._supposed[name] for name in _names(provider, model) if name in self._supposed), None
+        )
+
+    def _known_on(self, provider: str, model: str, day: date) -> Price | None:
+        began = (price for price in self._known.get((provider, model), ()) if price.effective_from <= day)
+        last = next(began, None)
+        return last if last is not None and last.holds_on(day) else None
+
+
+def _names(provider: str, model: str) -> tuple[str, str]:
+    return f"{provider}/{model}", model
+
+
+def _start(price: Price) -> date:
+    return price.effective_from
+
+
+def reprice(usage: Iterable[PricedUsage], book: PriceBook) -> Repriced:
+    """Sum usage as it was written and at the prices of a book, each sum rounded once."""
+    sums = _Sums()
+    for one in usage:
+        sums.add(one, book)
+    return sums.rounded()
+
+
+def reprice_groups(
+    groups: Mapping[tuple[str, ...], Sequence[PricedUsage]], book: PriceBook
+) -> dict[tuple[str, ...], Repriced]:
+    """Reprice each group by itself, in the order of their keys."""
+    return {key: reprice(groups[key], book) for key in sorted(groups)}
+
+
+class _Sums:
+    """Exact sums over usage; those of tokens are a million times the cost."""
+
+    def __init__(self) -> None:
+        self.attempts = self.estimated = self.bounded = self.unknown = 0
+        self.cost = self.counterfactual = 0  # nano-dollars, as written
+        self.kept = 0  # nano-dollars of cost that no price is behind
+        self.repriced = self.repriced_counterfactual = 0
+        self.bounds = Fraction(0)
+        self.known = {"cost": True, "repriced": True, "counterfactual": True, "repriced_counterfactual": True}
+
+    def add(self, usage: PricedUsage, book: PriceBook) -> None:
+        """Add one day's usage."""
+        self.attempts += usage.attempts
+        self.estimated += usage.estimated
+        self.cost += usage.cost_nano
+        self.counterfactual += usage.counterfactual_nano
+        unknown = [
+            self._miss(usage.unknown_cost, "cost"),
+            self._miss(self._add_cost(usage, book), "repriced"),
+            self._miss(usage.unknown_counterfactual, "counterfactual"),
+            self._miss(self._add_counterfactual(usage, book), "repriced_counterfactual"),
+        ]
+        self.unknown += max(unknown)
+
+    def _miss(self, attempts: int, what: str) -> int:
+        if attempts:
+            self.known[what] = False
+        return attempts
+
+    def _add_cost(self, usage: PricedUsage, book: PriceBook) -> int:
+        """Add what was spent; return how many attempts cannot be repriced."""
+        if usage.price is None:
+            self.kept += usage.cost_nano
+            return usage.unknown_cost
+        new = book.on(usage.price.provider, usage.price.model, usage.day)
+        if new is None:
+            return usage.attempts
+        self.repriced += cost_of_mtok(new, usage.tokens)
+        blind = usage.attempts - usage.known_tokens
+        if not blind:
+            return 0
+        rise = largest_rise(usage.price, new)
+        if usage.unknown_cost or rise is None:
+            return blind
+        self.bounded += blind
+        self.bounds += rise * usage.upper_bound_nano
+        return 0
+
+    def _add_counterfactual(self, usage: PricedUsage, book: PriceBook) -> int:
+        price = usage.counterfactual_price
+        if price is None:
+            return max(usage.unknown_counterfactual, usage.attempts if usage.counterfactual_nano else 0)
+        new = book.on(price.provider, price.model, usage.day)
+        if new is None:
+            return usage.attempts
+        self.repriced_counterfactual += cost_of_mtok(new, usage.counterfactual_tokens)
+        return usage.unknown_counterfactual
+
+    def rounded(self) -> Repriced:
+        """Round each sum once; one that an unknown attempt belongs to is None."""
+        repriced = self.kept + self.bounds + Fraction(self.repriced, MTOK)
+        values = {
+            "cost": self.cost,
+            "repriced": _half_up(repriced),
+            "counterfactual": self.counterfactual,
+            "repriced_counterfactual": _half_up(Fraction(self.repriced_counterfactual, MTOK)),
+        }
+        written, again, other, other_again = (
+            value if self.known[name] else None for name, value in values.items()
+        )
+        return Repriced(
+            self.attempts,
+            written,
+            again,
+            other,
+            other_again,
+            _half_up(self.bounds),
+            self.bounded,
+            self.estimated,
+            self.unknown,
+        )
+
+
+def largest_rise(old: Price, new: Price) -> Fraction | None:
+    """Return by what an upper bound at the old price is scaled to be one at the new price.
+
+    Nobody knows how the bound is made up of input and output, so it is the larger ratio of the two. None
+    where something that was free is not any more: nothing bounds that.
+    """
+    ratios = [
+        Fraction(after, before) if before else None if after else Fraction(0)
+        for before, after in (
+            (_dearest_input(old), _dearest_input(new)),
+            (old.output_nano_per_mtok, new.output_nano_per_mtok),
+        )
+    ]
+    known = [ratio for ratio in ratios if ratio is not None]
+    return max(known) if len(known) == len(ratios) else None
+
+
+def _dearest_input(price: Price) -> int:
+    return max(price.input_nano_per_mtok, price.cached_input_nano_per_mtok or 0)
+
+
+def _less(after: int | None, before: int | None) -> int | None:
+    return None if after is None or before is None else after - before
+
+
+def _half_up(exact: Fraction) -> int:
+    return (2 * exact.numerator + exact.denominator) // (2 * exact.denominator)
