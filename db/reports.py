@@ -19,7 +19,7 @@ class Report:
 
     `month`: its first day. `fingerprint`: a hash over `inputs`, which is JSON like `figures`. `changes`: what
     differs from the version before, a JSON list of sentences; None for the first. `complete`: the month was
-    over when it was made.
+    over when it was made, by the version `software` of this program.
     """
 
     id: UUID
@@ -28,6 +28,7 @@ class Report:
     created_at: datetime
     fingerprint: str
     complete: bool
+    software: str
     inputs: str
     figures: str
     changes: str | None

@@ -439,7 +439,8 @@ class ReportRow(Base):
     """One version of one month's break-even report. Never updated: other inputs make the next version.
 
     `fingerprint` is a hash over `inputs`, which is JSON like `figures`. `changes` says what differs from the
-    version before, as a JSON list of sentences. `complete`: the month was over when it was made.
+    version before, as a JSON list of sentences. `complete`: the month was over when it was made, by the
+    version `software` of this program.
     """
 
     __tablename__ = "reports"
@@ -450,6 +451,7 @@ class ReportRow(Base):
     created_at: Mapped[datetime]
     fingerprint: Mapped[str]
     complete: Mapped[bool]
+    software: Mapped[str]
     inputs: Mapped[str]
     figures: Mapped[str]
     changes: Mapped[str | None]

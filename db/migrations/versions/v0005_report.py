@@ -94,6 +94,7 @@ def _create_reports() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("fingerprint", sa.String(), nullable=False),
         sa.Column("complete", sa.Boolean(), nullable=False),
+        sa.Column("software", sa.String(), nullable=False),
         sa.Column("inputs", sa.String(), nullable=False),
         sa.Column("figures", sa.String(), nullable=False),
         sa.Column("changes", sa.String(), nullable=True),
