@@ -1,0 +1,159 @@
+"""What repricing asks the ledger: usage by the price behind it, from the rollup, and the prices themselves."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TypedDict, Unpack
+
+from sqlalchemy import ColumnElement, Row, case, func, literal, select
+from sqlalchemy.orm import Session
+
+from db import reference
+from db.rows import dollars
+from db.tables import DailyUsageRow as Usage
+from db.tables import ModelRow, PromptRow
+from models.economics.pricing import Price
+from models.economics.repricing import PricedUsage
+from models.engines.base import Usage as Tokens
+from models.errors import UsageError
+
+BY = ("workload", "model", "engine", "route", "day", "month")
+_SUMS = (
+    "attempts",
+    "known_tokens",
+    "estimated",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "cost_nano",
+    "upper_bound_nano",
+    "unknown_cost",
+    "counterfactual_input_tokens",
+    "counterfactual_cached_tokens",
+    "counterfactual_output_tokens",
+    "counterfactual_nano",
+    "unknown_counterfactual",
+)
+
+
+class UsageFilters(TypedDict, total=False):
+    """Which usage to take; what is missing or None does not restrict. Days are UTC days, inclusive."""
+
+    workload: str | None
+    engine: str | None
+    model: str | None
+    since: date | None
+    until: date | None
+
+
+def priced_usage(
+    session: Session, by: Sequence[str], **filters: Unpack[UsageFilters]
+) -> dict[tuple[str, ...], list[PricedUsage]]:
+    """Return usage by any of `BY`, each group by the day and the prices that its lines were written at.
+
+    It comes from the rollup, so lines that were moved to an archive are in it. Raises `UsageError` for an
+    unknown column.
+    """
+    if unknown := sorted(set(by) - set(BY)):
+        msg = f"cannot reprice by {', '.join(unknown)}; choose from {', '.join(BY)}"
+        raise UsageError(msg)
+    prices = {price_id: price for price_id, _, price in reference.all_prices(session)}
+    groups: defaultdict[tuple[str, ...], list[PricedUsage]] = defaultdict(list)
+    columns = [expression.label(name) for name, expression in _names().items() if name in by]
+    keys = (*columns, Usage.day.label("of_day"), Usage.price_id, Usage.counterfactual_price_id)
+    statement = (
+        select(*keys, *(func.sum(getattr(Usage, name)).label(name) for name in _SUMS))
+        .join(PromptRow, PromptRow.id == Usage.prompt_id)
+        .join(ModelRow, ModelRow.id == Usage.model_id)
+        .where(*_conditions(filters))
+        .group_by(*keys)
+    )
+    for row in session.execute(statement):
+        written = row._asdict() | {"day": row.of_day.isoformat(), "month": f"{row.of_day:%Y-%m}"}
+        groups[tuple(str(written[name]) for name in by)].append(_usage(row, prices))
+    return groups
+
+
+def list_prices(session: Session, model: str | None = None) -> list[dict[str, object]]:
+    """Return the prices with all their versions, dollars per million tokens; `model` restricts.
+
+    `newest`: of one date, the version that holds now. `lines`: how many attempts were priced with it, as
+    their own or their counterfactual price.
+    """
+    used = _lines_by_price(session)
+    found = [one for one in reference.all_prices(session) if model in (None, one[2].model)]
+    newest = {_dated(price): version for _, version, price in found}
+    return [
+        {
+            "provider": price.provider,
+            "model": price.model,
+            "effective_from": price.effective_from,
+            "effective_to": price.effective_to,
+            "version": version,
+            "newest": newest[_dated(price)] == version,
+            "input_usd_per_mtok": dollars(price.input_nano_per_mtok),
+            "cached_input_usd_per_mtok": dollars(price.cached_input_nano_per_mtok),
+            "output_usd_per_mtok": dollars(price.output_nano_per_mtok),
+            "lines": used.get(price_id, 0),
+            "source": price.source,
+        }
+        for price_id, version, price in found
+    ]
+
+
+def _dated(price: Price) -> tuple[str, str, date]:
+    return price.provider, price.model, price.effective_from
+
+
+def _lines_by_price(session: Session) -> Mapping[int, int]:
+    """Count the attempts behind each price; one that it stands for twice counts once."""
+    used: defaultdict[int, int] = defaultdict(int)
+    keys = (Usage.price_id, Usage.counterfactual_price_id)
+    for own, other, attempts in session.execute(select(*keys, func.sum(Usage.attempts)).group_by(*keys)):
+        for price_id in {own, other} - {None}:
+            used[price_id] += int(attempts)
+    return used
+
+
+def _names() -> dict[str, ColumnElement[str]]:
+    elsewhere = Usage.requested + literal(">") + Usage.engine
+    reason = case((Usage.reason == "", ""), else_=literal(":") + Usage.reason)
+    return {
+        "workload": PromptRow.__table__.c.workload,
+        "model": ModelRow.__table__.c.name,
+        "engine": Usage.__table__.c.engine,
+        "route": case((Usage.requested == Usage.engine, Usage.engine), else_=elsewhere) + reason,
+    }
+
+
+def _conditions(filters: UsageFilters) -> list[ColumnElement[bool]]:
+    equal = {"workload": PromptRow.workload, "engine": Usage.engine, "model": ModelRow.name}
+    found = [column == filters[name] for name, column in equal.items() if filters.get(name) is not None]  # type: ignore[literal-required]
+    if (since := filters.get("since")) is not None:
+        found.append(Usage.day >= since)
+    if (until := filters.get("until")) is not None:
+        found.append(Usage.day <= until)
+    return found
+
+
+def _usage(row: Row[tuple[object, ...]], prices: Mapping[int, Price]) -> PricedUsage:
+    sums = {name: int(getattr(row, name)) for name in _SUMS}  # PostgreSQL sums BIGINT to NUMERIC
+    return PricedUsage(
+        day=row.of_day,
+        price=prices.get(row.price_id),
+        counterfactual_price=prices.get(row.counterfactual_price_id),
+        attempts=sums["attempts"],
+        known_tokens=sums["known_tokens"],
+        estimated=sums["estimated"],
+        tokens=Tokens(sums["input_tokens"], sums["cached_tokens"], sums["output_tokens"]),
+        cost_nano=sums["cost_nano"],
+        upper_bound_nano=sums["upper_bound_nano"],
+        unknown_cost=sums["unknown_cost"],
+        counterfactual_tokens=Tokens(
+            sums["counterfactual_input_tokens"],
+            sums["counterfactual_cached_tokens"],
+            sums["counterfactual_output_tokens"],
+        ),
+        counterfactual_nano=sums["counterfactual_nano"],
+        unknown_counterfactual=sums["unknown_counterfactual"],
+    )
