@@ -299,9 +299,9 @@ class DailyUsageRow(Base):
 
     Kept in the transactions that write and close lines, so that at every moment the rows of a run are
     the sums over its lines; they stay when the lines are archived. `reason` is empty where a line has none.
-    `records` counts lines that are the first of their record in their run, `engine_records` those that are
-    the first there on their engine: sums that tell engines apart add up the latter. Token sums are over
-    lines that know theirs; `unknown_*` counts the lines that do not know a cost, which a sum must say.
+    `records` counts lines that are the first of their record in their run (`late_records` are those of them
+    that are not attempt 1, which may still come), `engine_records` those that are the first there on their
+    engine: sums that tell engines apart add up the latter. Token sums are over lines that know theirs; `unknown_*` counts the lines that do not know a cost, which a sum must say.
     `upper_bound_nano` is the part of `cost_nano` of priced (API) lines that know no tokens: the most they can
     have cost. `counterfactual_cached_tokens` are the `cached_tokens` of API lines that have counterfactual
     tokens: repricing needs both.
@@ -312,6 +312,7 @@ class DailyUsageRow(Base):
         *_not_negative(
             "attempts",
             "records",
+            "late_records",
             "engine_records",
             "input_tokens",
             "cached_tokens",
@@ -346,6 +347,7 @@ class DailyUsageRow(Base):
     counterfactual_price_id: Mapped[int | None] = mapped_column(SmallInteger, ForeignKey("prices.id"))
     attempts: Mapped[int] = mapped_column(BigInteger)
     records: Mapped[int] = mapped_column(BigInteger)
+    late_records: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     engine_records: Mapped[int] = mapped_column(BigInteger)
     input_tokens: Mapped[int] = mapped_column(BigInteger)
     cached_tokens: Mapped[int] = mapped_column(BigInteger)

@@ -66,6 +66,7 @@ def _create_tables() -> None:
         sa.Column("counterfactual_price_id", sa.SmallInteger(), nullable=True),
         sa.Column("attempts", sa.BigInteger(), nullable=False),
         sa.Column("records", sa.BigInteger(), nullable=False),
+        sa.Column("late_records", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("engine_records", sa.BigInteger(), nullable=False),
         sa.Column("input_tokens", sa.BigInteger(), nullable=False),
         sa.Column("cached_tokens", sa.BigInteger(), nullable=False),
@@ -99,6 +100,7 @@ def _create_tables() -> None:
         sa.CheckConstraint("gpu_ns >= 0", name=op.f("ck_daily_usage_gpu_ns")),
         sa.CheckConstraint("input_tokens >= 0", name=op.f("ck_daily_usage_input_tokens")),
         sa.CheckConstraint("known_tokens >= 0", name=op.f("ck_daily_usage_known_tokens")),
+        sa.CheckConstraint("late_records >= 0", name=op.f("ck_daily_usage_late_records")),
         sa.CheckConstraint("output_tokens >= 0", name=op.f("ck_daily_usage_output_tokens")),
         sa.CheckConstraint("records >= 0", name=op.f("ck_daily_usage_records")),
         sa.CheckConstraint("unknown_cost >= 0", name=op.f("ck_daily_usage_unknown_cost")),
@@ -125,12 +127,13 @@ def _sum_lines() -> None:
     day = "date(at)" if op.get_bind().dialect.name == "sqlite" else "CAST(at AT TIME ZONE 'UTC' AS date)"
     op.execute(
         "INSERT INTO daily_usage (run_id, day, prompt_id, model_id, requested, engine, reason, outcome, batched,"  # noqa: S608 - our own words
-        " price_id, infrastructure_id, counterfactual_price_id, attempts, records, engine_records, input_tokens,"
+        " price_id, infrastructure_id, counterfactual_price_id, attempts, records, late_records, engine_records, input_tokens,"
         " cached_tokens, output_tokens, known_tokens, estimated, gpu_ns, cost_nano, upper_bound_nano, unknown_cost,"
         " counterfactual_input_tokens, counterfactual_cached_tokens, counterfactual_output_tokens,"
         " counterfactual_nano, unknown_counterfactual)"
         f" SELECT {WAYS.format(day=day)}, count(*),"
-        " sum(CASE WHEN place = 1 THEN 1 ELSE 0 END), sum(CASE WHEN engine_place = 1 THEN 1 ELSE 0 END),"
+        " sum(CASE WHEN place = 1 THEN 1 ELSE 0 END), sum(CASE WHEN place = 1 AND attempt != 1 THEN 1 ELSE 0 END),"
+        " sum(CASE WHEN engine_place = 1 THEN 1 ELSE 0 END),"
         " coalesce(sum(input_tokens), 0), coalesce(sum(cached_tokens), 0), coalesce(sum(output_tokens), 0),"
         " count(input_tokens), sum(CASE WHEN estimated THEN 1 ELSE 0 END), coalesce(sum(gpu_ns), 0),"
         " coalesce(sum(cost_nano), 0),"
