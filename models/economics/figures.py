@@ -47,13 +47,14 @@ Reason = Literal[
     "even",
     "no_usage",
     "no_gpu",
-    "rate_unknown",
+    "not_viable",
     "unknown_counterfactual",
     "upper_bounds",
     "unknown_api_cost",
 ]
 """Why. `even`: the saving is 0. `no_usage`: nothing was run that an API would have charged for.
-`no_gpu`: there was no machine in the month. The last four: what is not known could turn the answer."""
+`no_gpu`: there was no machine in the month. `not_viable`: of one workload, which self-hosting cannot replace.
+The last three: what is not known could turn the answer."""
 
 
 @dataclass(frozen=True, slots=True)

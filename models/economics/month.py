@@ -148,8 +148,9 @@ class Rate:
 class InfrastructureTerms:
     """What `gpus` machines of one kind cost in the days `effective_from <= day < effective_to` (None: open).
 
-    `rate` is that of one machine. `assumed`: never entered, but taken from settings, the catalogue or the
-    runs. Raises `ValueError` for terms that cannot be, among them an on-demand rate by the month.
+    `rate` is that of one machine, which serves one run at a time. `gpus` 0: from then on there is none.
+    `assumed`: never entered, but taken from settings, the catalogue or the runs. Raises `ValueError` for terms
+    that cannot be, among them an on-demand rate by the month.
     """
 
     kind: str
@@ -164,7 +165,7 @@ class InfrastructureTerms:
     def __post_init__(self) -> None:
         by_month = self.mode == "on_demand" and self.rate.nano_per_hour is None
         ends = self.effective_to is not None and self.effective_to <= self.effective_from
-        if by_month or ends or self.increment_seconds < 1 or self.gpus < 1:
+        if by_month or ends or self.increment_seconds < 1 or self.gpus < 0:
             msg = f"impossible terms: {self}"
             raise ValueError(msg)
 
@@ -175,12 +176,16 @@ class InfrastructureTerms:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceRate:
-    """What one machine of the kind would cost in a mode that is not in force, for comparison, and says who."""
+    """What one machine of a kind would cost in a mode that is not in force, for comparison, and who says so.
+
+    `kind` None: whatever the machine.
+    """
 
     mode: BillingMode
     rate: Rate
     source: str
     increment_seconds: int = 1
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,9 +227,9 @@ class MonthInputs:
     `month`: its first day. `days`: how many of its days the figures cover, 1 to all of them, from the first
     on; a day that has begun counts whole, so that a report of a running month is the same all day.
 
-    `terms`, in the order in which they were entered: on each day the last one that holds wins; assumed ones
-    come first. On a day without any, runs are billed on demand at their own rates. `bill_nano`: the real
-    bill of the whole month, which wins over rates. `references`: at most one for each mode.
+    `terms`, in the order in which they were entered: of those of one kind, the last one that holds on a day wins;
+    assumed ones come first. Runs on a kind without any on their day are billed on demand at their own rates.
+    `bill_nano`: the real bill of the whole month, which wins over rates. `references`: the first that fits counts.
     `labour`: of those that hold on a day the one that began last wins, and of equals the last in the sequence;
     one must hold on every day of the month. `batch_discount`: 0.5 is 50 %.
     `earlier`: months before this one, oldest first, without gaps (a month without usage has 0 records).
