@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter, validators
 
+from commands.infrastructure import infrastructure
 from flows.quiet import keep_prefect_here, quiet_libraries
 from models.errors import BreakevenError, UsageError
 
@@ -21,6 +22,7 @@ app = App(
 )
 ledger = App(name="ledger", help="Ask the cost ledger.")
 app.command(ledger)
+app.command(infrastructure)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -257,6 +259,27 @@ def lines(
         since=day_start(since),
         until=day_end(until),
     )
+
+
+@ledger.command
+def serve(
+    *,
+    port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))] = 8501,
+    browser: bool = True,
+) -> None:
+    """Open a read-only page over the ledger, on this machine alone, until Ctrl-C.
+
+    Parameters
+    ----------
+    port
+        Port on 127.0.0.1; 0: any that is free.
+    browser
+        Open a browser's window on it.
+    """
+    from flows.surroundings import read_settings
+    from tasks.page.serve import serve as serve_pages
+
+    serve_pages(read_settings(), port, open_browser=browser)
 
 
 def day_start(day: date | None) -> datetime | None:

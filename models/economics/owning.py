@@ -69,9 +69,13 @@ class Days:
     first: date
     end: date | None
 
+    @property
+    def last(self) -> date | None:
+        """The last day, None where there is none."""
+        return None if self.end is None else self.end - timedelta(days=1)
+
     def __str__(self) -> str:
-        last = "" if self.end is None else str(self.end - timedelta(days=1))
-        return f"{self.first}..{last}"
+        return f"{self.first}..{self.last or ''}"
 
 
 def terms(  # noqa: PLR0913  one parameter for each that the command has

@@ -1,0 +1,1 @@
+"""Groups of the `breakeven` command, one a file; `cli.py` puts them together."""

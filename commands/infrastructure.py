@@ -1,0 +1,155 @@
+"""`breakeven infrastructure`: what it costs to own the machines, entered and listed."""
+
+import sys
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+Format = Literal["table", "csv", "json", "parquet"]
+
+From = Annotated[date, Parameter(name="--from")]
+
+infrastructure = App(
+    name="infrastructure",
+    help="Enter and list what it costs to own the machines. A correction is another entry; both stay.",
+)
+
+
+@infrastructure.command(name="set")
+def set_(
+    *,
+    kind: str,
+    billing: Literal["reserved", "on-demand"],
+    from_: From,
+    to: date | None = None,
+    usd_per_hour: Decimal | None = None,
+    usd_per_month: Decimal | None = None,
+    increment: int = 1,
+    gpus: int = 1,
+    note: str | None = None,
+) -> None:
+    """Enter what a machine costs from a day on. Without a rate, the catalogue's is taken.
+
+    Parameters
+    ----------
+    kind
+        Machine, as `breakeven ledger runs` names it, such as A10G.
+    billing
+        reserved: paid around the clock; on-demand: paid while it is used.
+    from_
+        First day (UTC) on which it holds.
+    to
+        Last day (UTC) on which it holds, inclusive; default: until another entry holds.
+    usd_per_hour
+        Dollars for an hour of one GPU.
+    usd_per_month
+        Dollars for a month of one GPU, however long the month is; only for a reserved one.
+    increment
+        Seconds that on-demand time is rounded up to, such as 3600.
+    gpus
+        How many GPUs there are.
+    note
+        Free text of one line, kept with the entry.
+    """
+    from flows.surroundings import read_settings
+    from tasks.infrastructure import enter_terms
+
+    mode: Literal["reserved", "on_demand"] = "reserved" if billing == "reserved" else "on_demand"
+    given = {"since": from_, "until": to, "usd_per_hour": usd_per_hour, "usd_per_month": usd_per_month}
+    more = {"increment_seconds": increment, "gpus": gpus, "note": note}
+    say(enter_terms(read_settings(), kind, mode, **given, **more))
+
+
+@infrastructure.command
+def end(*, kind: str, from_: From, note: str | None = None) -> None:
+    """Enter that from a day on there is no machine of a kind any more.
+
+    Parameters
+    ----------
+    kind
+        Machine, as `breakeven ledger runs` names it, such as A10G.
+    from_
+        First day (UTC) without it.
+    note
+        Free text of one line, kept with the entry.
+    """
+    from flows.surroundings import read_settings
+    from tasks.infrastructure import enter_end
+
+    say(enter_end(read_settings(), kind, from_, note))
+
+
+@infrastructure.command
+def bill(*, month: str, usd: Decimal, note: str | None = None) -> None:
+    """Enter what the machines of a month really cost; it wins over the rates.
+
+    Parameters
+    ----------
+    month
+        YYYY-MM.
+    usd
+        Dollars, of all machines together.
+    note
+        Free text of one line, kept with the entry.
+    """
+    from flows.surroundings import read_settings
+    from tasks.infrastructure import enter_bill
+
+    say(enter_bill(read_settings(), month, usd, note))
+
+
+@infrastructure.command
+def labour(
+    *,
+    from_: From,
+    maintenance_hours: Decimal,
+    setup_hours: Decimal,
+    engineer_usd_per_hour: Decimal,
+    note: str | None = None,
+) -> None:
+    """Enter what people's time costs from a day on.
+
+    Parameters
+    ----------
+    from_
+        First day (UTC) on which it holds.
+    maintenance_hours
+        Hours a month that the machines take.
+    setup_hours
+        Hours that the set-up took, once.
+    engineer_usd_per_hour
+        Dollars for an hour of those who do it.
+    note
+        Free text of one line, kept with the entry.
+    """
+    from flows.surroundings import read_settings
+    from tasks.infrastructure import enter_labour
+
+    say(
+        enter_labour(
+            read_settings(),
+            from_,
+            maintenance_hours=maintenance_hours,
+            setup_hours=setup_hours,
+            engineer_usd_per_hour=engineer_usd_per_hour,
+            note=note,
+        )
+    )
+
+
+@infrastructure.command(name="list")
+def list_(*, format: Format = "table") -> None:
+    """List all that was entered, in the order of its entering, and which days each entry holds on."""
+    from flows.surroundings import read_settings
+    from tasks.infrastructure import show
+
+    show(read_settings(), format)
+
+
+def say(lines: Sequence[str]) -> None:
+    """Tell on standard error what was done; standard output is for data."""
+    for line in lines:
+        print(line, file=sys.stderr)
