@@ -1,0 +1,93 @@
+"""What an address of the page asks for, and the address that asks for something: the page keeps no other state."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import TypeVar
+from urllib.parse import urlencode
+from uuid import UUID
+
+from db.browse import Choices, Filters, Position
+from models.errors import UsageError
+
+NAMES = ("workload", "engine", "model", "route", "outcome")
+DEFAULT_DAYS = 30
+LONG_DAYS = 100
+"""Longer periods are drawn by month."""
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which lines, after which place (None: from the newest on), and which state of runs (None: any)."""
+
+    filters: Filters
+    after: Position | None = None
+    state: str | None = None
+
+
+def read(parameters: Mapping[str, str]) -> Asked:
+    """Read the parameters of an address; empty ones do not restrict. Raises `UsageError` for what is no value."""
+    given = {name: value.strip() for name, value in parameters.items() if value.strip()}
+    filters = Filters(
+        **{name: given.get(name) for name in NAMES},
+        run_id=_read(given, "run", UUID, "a run's id"),
+        since=_read(given, "since", date.fromisoformat, "a day; write it as 2026-11-24"),
+        until=_read(given, "until", date.fromisoformat, "a day; write it as 2026-11-24"),
+    )
+    if filters.since and filters.until and filters.until < filters.since:
+        msg = f"until {filters.until} is before since {filters.since}; exchange them"
+        raise UsageError(msg)
+    after = _read(given, "after", _position, "a place among the lines; go back to the first page")
+    return Asked(filters, after, given.get("state"))
+
+
+def address(path: str, filters: Filters, *, after: Position | None = None, state: str | None = None) -> str:
+    """Return the address that asks for this; `read` reads it back."""
+    parameters = {name: getattr(filters, name) for name in NAMES}
+    parameters |= {"run": filters.run_id, "since": filters.since, "until": filters.until, "state": state}
+    if after is not None:
+        parameters["after"] = f"{after.run_id.hex}.{after.attempt}.{after.record_key}"
+    return encoded(path, {name: "" if value is None else str(value) for name, value in parameters.items()})
+
+
+def encoded(path: str, parameters: Mapping[str, str]) -> str:
+    """Return the address of a page with parameters; empty ones are left out."""
+    query = urlencode({name: value for name, value in parameters.items() if value})
+    return f"{path}?{query}" if query else path
+
+
+def with_period(filters: Filters, choices: Choices) -> Filters:
+    """Return the filters with a period: where none was asked for, the last days that have lines."""
+    if filters.since is not None or filters.until is not None or choices.last_day is None:
+        return filters
+    return last_days(filters, choices, DEFAULT_DAYS)
+
+
+def last_days(filters: Filters, choices: Choices, days: int) -> Filters:
+    """Return the filters for so many days up to the last one that has lines."""
+    last = choices.last_day
+    return filters if last is None else replace(filters, since=last - timedelta(days=days - 1), until=last)
+
+
+def by_month(filters: Filters, choices: Choices) -> bool:
+    """Whether the period is too long to be drawn day by day."""
+    since = filters.since or choices.first_day
+    until = filters.until or choices.last_day
+    return since is not None and until is not None and (until - since).days >= LONG_DAYS
+
+
+def _read(given: Mapping[str, str], name: str, convert: Callable[[str], Value], what: str) -> Value | None:
+    if name not in given:
+        return None
+    try:
+        return convert(given[name])
+    except ValueError:
+        msg = f"{name}={given[name]!r} is not {what}"
+        raise UsageError(msg) from None
+
+
+def _position(text: str) -> Position:
+    run_id, attempt, record_key = text.split(".", 2)
+    return Position(UUID(run_id), record_key, int(attempt))

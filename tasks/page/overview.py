@@ -1,0 +1,135 @@
+"""The first page: what was used and what it cost, over time, by route and by model."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import cast
+
+from nicegui import ui
+
+from db.browse import Doubts
+from tasks.page import charts
+from tasks.page.asked import address, last_days
+from tasks.page.frame import Column, figure, framed, note, sheet, table
+from tasks.page.reading import Overview, Rows
+from tasks.page.words import UNKNOWN, dollars, number, period, plural, share
+
+PATH = "/"
+PERIODS = {7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
+SUMS = (
+    Column("attempts", "attempts", "figure"),
+    Column("share", "share", "figure"),
+    Column("records", "records", "figure"),
+    Column("input_tokens", "input tokens", "figure"),
+    Column("cached_tokens", "of them cached", "figure"),
+    Column("output_tokens", "output tokens", "figure"),
+    Column("cost_usd", "cost", "figure"),
+    Column("counterfactual_usd", "on the API", "figure"),
+)
+WHAT_COST_IS = (
+    "Cost is each run's GPU time at its hourly rate plus what API attempts cost. A machine that is rented around "
+    "the clock, maintenance and set-up are not in it: the monthly report counts those."
+)
+
+Sums = Mapping[str, object]
+
+
+def show(overview: Overview) -> None:
+    """Build the page."""
+    with framed(PATH, "Overview"):
+        _periods(overview)
+        if overview.total is None:
+            with sheet("No lines"):
+                ui.label("The ledger has no line here. Choose other days, or run a workload first.")
+            return
+        _figures(overview.total)
+        _notes(overview.doubts)
+        with sheet("Cost"):
+            _chart(charts.cost(overview), 340)
+            ui.label(WHAT_COST_IS).classes("soft")
+        with sheet("Tokens"):
+            _chart(charts.tokens(overview), 300)
+        with sheet("Routes"):
+            _chart(charts.routes(overview.routes), charts.height_of_routes(overview.routes))
+            table("Routes", [Column("route", "route"), *SUMS], _rows(overview.routes, ["route"]))
+        with sheet("Workloads and models"):
+            names = [Column("workload", "workload"), Column("model", "model")]
+            table("Workloads and models", [*names, *SUMS], _rows(overview.models, ["workload", "model"]))
+        with sheet("By month" if overview.grain == "month" else "By day"):
+            names = [Column(overview.grain, overview.grain, "nowrap"), Column("workload", "workload")]
+            steps = list(reversed(overview.steps))
+            table("Steps", [*names, *SUMS], _rows(steps, [overview.grain, "workload"]))
+
+
+def _periods(overview: Overview) -> None:
+    filters, choices = overview.filters, overview.choices
+    chosen = period(filters.since, filters.until)
+    ui.label(f"{filters.workload or 'All workloads'}, {chosen} (days are UTC days of the attempts)")
+    with ui.element("div").classes("periods"):
+        for days, name in PERIODS.items():
+            ui.link(name, address(PATH, last_days(filters, choices, days)))
+        if choices.first_day is not None and choices.last_day is not None:
+            everything = last_days(filters, choices, (choices.last_day - choices.first_day).days + 1)
+            ui.link("everything", address(PATH, everything))
+
+
+def _figures(total: Sums) -> None:
+    cost, there = _money(total, "cost_usd"), _money(total, "counterfactual_usd")
+    with ui.element("div").classes("figures"):
+        figure("cost", dollars(cost))
+        figure(charts.ON_THE_API, dollars(there), _compared(cost, there))
+        figure("records", number(_whole(total, "records")), f"{number(_whole(total, 'attempts'))} attempts")
+        read, cached = _whole(total, "input_tokens"), _whole(total, "cached_tokens")
+        figure("input tokens", number(read), f"{share(cached, read)} from the cache")
+        figure("output tokens", number(_whole(total, "output_tokens")))
+        records = _whole(total, "records")
+        each = None if cost is None or not records else cost * 1000 / records
+        figure("cost of 1,000 records", dollars(each))
+
+
+def _compared(cost: Decimal | None, there: Decimal | None) -> str:
+    if cost is None or there is None:
+        return ""
+    if cost == there:
+        return "as much as here"
+    return f"{dollars(abs(there - cost))} {'more' if there > cost else 'less'} than here"
+
+
+def _notes(doubts: Doubts) -> None:
+    if doubts.in_doubt:
+        lines = plural(doubts.in_doubt, "attempt is", "attempts are")
+        note(
+            f"{lines} pending or of unknown outcome. They stand in the cost with the most they can have cost, "
+            f"{dollars(doubts.at_most_usd)}; sums sink when they are closed."
+        )
+    if doubts.unknown_cost:
+        lines = plural(doubts.unknown_cost, "line does", "lines do")
+        note(f"{lines} not know the cost: each sum that holds one is {UNKNOWN}.")
+    if doubts.unknown_counterfactual:
+        lines = plural(doubts.unknown_counterfactual, "line does", "lines do")
+        note(f"{lines} not know what the API would have cost: each sum that holds one is {UNKNOWN}.")
+    if doubts.estimated:
+        lines = plural(doubts.estimated, "line holds", "lines hold")
+        note(f"{lines} an estimate of tokens or cost instead of what was reported.")
+
+
+def _chart(options: charts.Options, height: int) -> None:
+    ui.echart(options, renderer="svg").style(f"height: {height}px; width: 100%")
+
+
+def _rows(rows: Rows, names: Sequence[str]) -> list[dict[str, str]]:
+    whole = sum(_whole(row, "attempts") or 0 for row in rows)
+    return [
+        {name: str(row[name]) for name in names}
+        | {column.field: number(_whole(row, column.field)) for column in SUMS if column.field in row}
+        | {name: dollars(_money(row, name)) for name in ("cost_usd", "counterfactual_usd")}
+        | {"share": share(_whole(row, "attempts"), whole)}
+        for row in rows
+    ]
+
+
+def _money(row: Sums, name: str) -> Decimal | None:
+    return cast("Decimal | None", row[name])
+
+
+def _whole(row: Sums, name: str) -> int | None:
+    return cast("int | None", row[name])
