@@ -45,7 +45,10 @@ def make_engine(url: str) -> Engine:
 
 
 def make_reading_engine(url: str) -> Engine:
-    """Make an engine as `make_engine` does, on whose connections the database itself refuses every write."""
+    """Make an engine as `make_engine` does, on whose connections the database itself refuses every write.
+
+    A transaction sees the ledger as it is at its first statement, whatever others commit meanwhile.
+    """
     engine = make_engine(url)
     event.listen(engine, "connect", _refuse_writes)
     return engine
@@ -174,6 +177,7 @@ def _refuse_writes(connection: sqlite3.Connection | psycopg.Connection, _record:
         connection.execute("PRAGMA query_only=ON")
     else:
         connection.read_only = True
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
 
 
 def _revision(engine: Engine) -> str | None:
