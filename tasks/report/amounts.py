@@ -9,14 +9,16 @@ from fractions import Fraction
 
 UNKNOWN = "unknown"
 MINUS = "\N{MINUS SIGN}"
+TIMES = "\N{MULTIPLICATION SIGN}"
 CENT = 10_000_000
 NANO_DIGITS = 9
+NANO = 10**NANO_DIGITS
 _NS_PER_SECOND = 1_000_000_000
 _THOUSAND = 1000
 
 
 def usd(nano: int | None) -> str:
-    """Render nano-dollars as dollars: `$1,234.56`, `$0.0042`, `−$3.10`; None as `unknown`."""
+    """Render nano-dollars as dollars: `$1,234.56`, `$0.0042`; None as `unknown`."""
     if nano is None:
         return UNKNOWN
     sign = MINUS if nano < 0 else ""
@@ -35,13 +37,21 @@ def rate(nano: int | None) -> str:
     return f"{MINUS if nano < 0 else ''}${abs(exact):,.{places}f}"
 
 
+def unit_usd(nano: int | None) -> str:
+    """Render the cost of one unit, to the cent and in three digits that count at least: `$12.40`, `$0.0435`."""
+    if not nano or abs(nano) >= NANO:
+        return usd(nano)
+    amount = _three_digits(Fraction(abs(nano), NANO))
+    return f"{MINUS if nano < 0 else ''}${amount[:4]}{amount[4:].rstrip('0')}"
+
+
 def exact_usd(nano: int | None) -> str | None:
     """Render nano-dollars as plain decimal dollars in all their digits, for machines; None stays None."""
     return None if nano is None else format(Decimal(nano).scaleb(-NANO_DIGITS), "f")
 
 
 def difference(nano: int | None) -> str:
-    """Render a difference with its sign: `+$3.10`, `−$3.10`."""
+    """Render a difference with its sign, plus or minus: `+$3.10`."""
     return usd(nano) if nano is None or nano <= 0 else f"+{usd(nano)}"
 
 
@@ -52,19 +62,19 @@ def percent(share: Fraction | None) -> str:
     hundredth = abs(share) * 100
     sign = MINUS if share < 0 else ""
     if 0 < hundredth < Fraction(1, 10):
-        return f"{'more than −' if share < 0 else 'less than '}0.1%"
+        return "less than 0.1%"
     if hundredth < 10 and hundredth.denominator != 1:  # noqa: PLR2004  two digits are enough for people
         return f"{sign}{_rounded(hundredth, 1)}%"
     return f"{sign}{_rounded(hundredth, 0)}%"
 
 
 def times(factor: Fraction | None) -> str:
-    """Render a factor with three digits: `2.41×`, `0.125×`, `1,240×`."""
+    """Render a factor with three digits that count: 2.41, 0.125, 1,240 times."""
     if factor is None:
         return UNKNOWN
     if factor <= 0:
-        return "0×" if factor == 0 else f"{MINUS}{times(-factor)}"
-    return f"{_three_digits(factor)}×"
+        return f"0{TIMES}" if factor == 0 else f"{MINUS}{times(-factor)}"
+    return f"{_three_digits(factor)}{TIMES}"
 
 
 def count(number: int | None) -> str:
@@ -81,8 +91,7 @@ def short_count(number: int | Fraction) -> str:
         value /= _THOUSAND
     else:
         value *= _THOUSAND
-    text = _three_digits(value) if value > 0 else "0"
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}{unit}"
+    return f"{number(value)}{unit}"
 
 
 def hours(ns: int | None) -> str:
@@ -94,7 +103,19 @@ def hours(ns: int | None) -> str:
         return f"{_three_digits(seconds)} s" if seconds >= Fraction(1, 1000) else "less than 0.001 s"
     if seconds and seconds < 3600:  # noqa: PLR2004  seconds of an hour
         return f"{_rounded(seconds / 60, 1)} min"
-    return f"{_rounded(seconds / 3600, 1)} h"
+    return f"{_rounded(seconds / 3600, 1)} h" if seconds else "0 h"
+
+
+def decimal(value: Fraction, places: int) -> str:
+    """Render a number rounded half up to at most so many places: `6.4`, `12`, `1,204`."""
+    text = f"{MINUS if value < 0 else ''}{_rounded(abs(value), places)}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def number(value: Fraction) -> str:
+    """Render a number that is not negative with three digits that count, without idle zeros: `2`, `0.0042`."""
+    text = _three_digits(value) if value else "0"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:

@@ -14,6 +14,7 @@ class MonthReport:
 
     `created_at`: an aware time. `fingerprint`: the hash over the inputs. `changes`: what differs from the version
     before, one sentence each; empty for the first version. `software`: the version of breakeven that made it.
+    `documentation`: address of the page that explains the figures, where there is one on the web.
     """
 
     figures: MonthFigures
@@ -23,6 +24,7 @@ class MonthReport:
     fingerprint: str
     software: str
     changes: tuple[str, ...] = ()
+    documentation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,211 @@
+"""The middle of the report in words and tables: costs, break-even, levers, workloads, machine."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from models.economics.figures import MonthFigures, Scenario, WorkloadFigures
+from tasks.report import outlook, words
+from tasks.report.amounts import count, difference, hours, percent, times, unit_usd, usd
+from tasks.report.view import Section, Table
+
+VIABILITY = {
+    "viable": "good enough",
+    "not_viable": "not good enough",
+    "undecided": "undecided",
+    None: "not evaluated",
+}
+"""What the evaluation said of the small model."""
+
+
+def sections(figures: MonthFigures) -> list[Section]:
+    """Return the sections that stand on the figures alone, without those that have nothing to show."""
+    every = (_costs(figures), _break_even(figures), _levers(figures), _workloads(figures), _machine(figures))
+    return [one for one in every if one is not None]
+
+
+def at_least(one: Scenario) -> str:
+    """Render a total; where attempts are missing in it, as the lower bound it is."""
+    bound = "at least " if one.missing and one.total_nano is not None else ""
+    return f"{bound}{usd(one.total_nano)}"
+
+
+def _costs(figures: MonthFigures) -> Section:
+    sentences = ["Everything that was run and could be replaced, served in each way for the whole month."]
+    tables = [_scenario_table("What the month costs in each way", figures.scenarios)]
+    if figures.partial:
+        sentences.append(
+            "The month is not over: the first table is projected, the second is what it came to so far."
+        )
+        tables.append(_scenario_table(f"What {words.covered(figures)} cost", figures.to_date))
+    return Section("costs", "What each way costs", tuple(sentences), "cost_by_month", tuple(tables))
+
+
+def _scenario_table(caption: str, scenarios: Sequence[Scenario]) -> Table:
+    order = list(words.SCENARIOS)
+    shown = sorted(scenarios, key=lambda one: order.index(one.name))
+    rows = tuple(
+        (
+            words.SCENARIOS[one.name],
+            usd(one.api_nano),
+            usd(one.gpu_nano),
+            usd(one.labour_nano),
+            at_least(one),
+            "" if one.name == "api_sync" else difference(_negated(one.saving_sync_nano)),
+        )
+        for one in shown
+    )
+    strong = frozenset(index for index, one in enumerate(shown) if one.name == "hybrid")
+    return Table(
+        caption, ("Way", "API", "Machine", "People", "Total", "Against the API at once"), rows, strong
+    )
+
+
+def _negated(nano: int | None) -> int | None:
+    return None if nano is None else -nano
+
+
+def _break_even(figures: MonthFigures) -> Section:
+    told = [outlook.break_even(figures, one) for one in figures.break_evens if one.name == "hybrid"]
+    told += [
+        outlook.capacity(figures.capacity),
+        outlook.payback(figures.payback),
+        outlook.trend(figures.trend),
+    ]
+    rows = tuple(
+        (
+            words.SCENARIOS[one.name],
+            usd(one.fixed_nano),
+            "never" if one.factor is None else usd(one.spend_nano),
+            "" if one.factor is None else times(one.factor),
+            "" if one.factor is None else count(one.records),
+            "" if one.factor is None else count(one.gpus),
+        )
+        for one in figures.break_evens
+    )
+    columns = (
+        "Way",
+        "Fixed cost a month",
+        "Pays from an API spend of",
+        "Times this volume",
+        "Records",
+        "Machines",
+    )
+    table = Table("From where on each way of self-hosting pays", columns, rows)
+    return Section("break_even", "When it pays", tuple(filter(None, told)), "break_even_curve", (table,))
+
+
+def _levers(figures: MonthFigures) -> Section | None:
+    if not figures.levers:
+        return None
+    rows = tuple(
+        (
+            outlook.LEVERS[one.name],
+            outlook.lever_now(one),
+            outlook.lever_flips(one),
+            outlook.lever_change(one),
+        )
+        for one in figures.levers
+    )
+    table = Table("Each alone, all else as it is", ("What", "Now", "The answer changes at", "Change"), rows)
+    sentence = "How far one thing would have to move, with all others as they are, until the answer turns."
+    return Section("levers", "What would change the answer", (sentence,), tables=(table,))
+
+
+def _workloads(figures: MonthFigures) -> Section | None:
+    if not figures.workloads:
+        return None
+    served = ("Workload", "Records", "Own model", "API", "Reused", "Set aside", "Tokens, own", "Tokens, API")
+    costs = ("Workload", "On the API", "Here", "Saving", "Small model", "Answer")
+    tables = (
+        Table(
+            "What each workload cost",
+            costs,
+            tuple(map(_cost_row, figures.workloads)),
+            prose=frozenset({4, 5}),
+        ),
+        Table("What served its records", served, tuple(map(_served_row, figures.workloads))),
+        *_lever_tables(figures.workloads),
+    )
+    sentence = (
+        "The machine's bill and people's time are shared out by the time that each kept the machine busy."
+    )
+    return Section("workloads", "By workload", (sentence,), "workloads", tables)
+
+
+def _cost_row(one: WorkloadFigures) -> tuple[str, ...]:
+    bound = "at least " if one.missing else ""
+    answer = words.SHORT_ANSWERS[one.verdict.answer] if one.replaceable else "left out"
+    viability = VIABILITY[one.viability]
+    here = usd(one.total_nano)
+    return (one.workload, f"{bound}{usd(one.api_sync_nano)}", here, usd(one.saving_nano), viability, answer)
+
+
+def _served_row(one: WorkloadFigures) -> tuple[str, ...]:
+    numbers = (one.records, one.local, one.api, one.reused, one.quarantined)
+    return (one.workload, *map(count, numbers), count(one.local_tokens.total), count(one.api_tokens.total))
+
+
+def _lever_tables(workloads: Sequence[WorkloadFigures]) -> tuple[Table, ...]:
+    names = [
+        name
+        for name in outlook.LEVERS
+        if any(lever.name == name for one in workloads for lever in one.levers)
+    ]
+    if not names:
+        return ()
+    rows = []
+    for one in workloads:
+        levers = {lever.name: outlook.lever_flips(lever) for lever in one.levers}
+        if levers:
+            rows.append((one.workload, *(levers.get(name, "") for name in names)))
+    columns = ("Workload", *(outlook.LEVERS[name] for name in names))
+    return (Table("Where each workload's answer changes, each thing alone", columns, tuple(rows)),)
+
+
+def _machine(figures: MonthFigures) -> Section:
+    gpu, costs = figures.gpu, figures.unit_costs
+    shares = (
+        ("Answering", gpu.time.busy_ns),
+        ("Loading the model", gpu.time.load_ns),
+        ("Waiting", gpu.time.idle_ns),
+    )
+    rows = [(name, hours(ns), _share(ns, gpu.billed_ns)) for name, ns in (*shares, ("Unused", gpu.unused_ns))]
+    rows.append(("Billed", hours(gpu.billed_ns), _share(gpu.billed_ns, gpu.billed_ns)))
+    time = Table(
+        "What the billed hours went to", ("Machine time", "Hours", "Share"), tuple(rows), frozenset({4})
+    )
+    units = Table(
+        "What one unit costs",
+        ("Unit", "Busy time alone", "With all that is billed", "On the API"),
+        (
+            (
+                "1,000 records",
+                *map(
+                    unit_usd,
+                    (
+                        costs.marginal_per_1000_records,
+                        costs.loaded_per_1000_records,
+                        costs.api_per_1000_records,
+                    ),
+                ),
+            ),
+            (
+                "1,000,000 tokens",
+                *map(unit_usd, (costs.marginal_per_mtok, costs.loaded_per_mtok, costs.api_per_mtok)),
+            ),
+        ),
+    )
+    return Section("machine", "What the machine did", _utilization(figures), "utilization", (time, units))
+
+
+def _utilization(figures: MonthFigures) -> tuple[str, ...]:
+    gpu = figures.gpu
+    if gpu.utilization is None:
+        return ("No machine time was billed.",)
+    bill = "as billed" if gpu.entered else "by its rate"
+    paid = f"{hours(gpu.billed_ns)} that were paid for ({usd(gpu.nano)}, {bill})"
+    return (f"The machine answered requests for {percent(gpu.utilization)} of the {paid}.",)
+
+
+def _share(ns: int, of: int) -> str:
+    return percent(Fraction(ns, of)) if of else ""

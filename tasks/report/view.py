@@ -1,0 +1,66 @@
+"""What every form of the report shows, in the same order: sections of sentences, tables and pictures. Plain text."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Colour = Literal["good", "bad", "neutral"]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: the first column names the row, the others hold figures unless their index is in `prose`.
+
+    `strong`: indexes of rows that stand out. `caption` says what the table shows.
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    strong: frozenset[int] = frozenset()
+    prose: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One figure that stands beside the verdict."""
+
+    label: str
+    value: str
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One sentence of a list, and the word that it is marked with."""
+
+    mark: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the report: sentences, then its picture (by name), tables and a list, each where it has one."""
+
+    key: str
+    title: str
+    sentences: tuple[str, ...] = ()
+    chart: str | None = None
+    tables: tuple[Table, ...] = ()
+    items: tuple[Item, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The whole report in words. `documentation`: address of the page that explains every figure, if there is one."""
+
+    title: str
+    heading: str
+    covers: str
+    colour: Colour
+    answer: str
+    verdict: str
+    sentences: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    sections: tuple[Section, ...]
+    made: tuple[str, ...]
+    documentation: str | None
