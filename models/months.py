@@ -3,6 +3,7 @@
 import re
 from datetime import date
 
+from models.economics.month import months_later
 from models.errors import UsageError
 
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
@@ -20,3 +21,8 @@ def parse_month(text: str) -> date:
 def month_of(day: date) -> date:
     """Return the first day of a day's month."""
     return day.replace(day=1)
+
+
+def next_month(month: date) -> date:
+    """Return the first day of the month after a day's month."""
+    return months_later(month, 1)
