@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.columns import Key
+from db.daily_usage import add_lines
 from db.dialects import is_postgresql, utc_text
 from db.rows import readable
 from db.tables import LedgerLineRow as Line
@@ -78,7 +79,7 @@ class Totals:
 def insert_lines(session: Session, lines: Sequence[LedgerLine]) -> None:
     """Insert lines in the session's transaction: by COPY on PostgreSQL, by statements of many rows on SQLite.
 
-    Raises `IntegrityError` if a line is there already, another `DBAPIError` if the database fails, and
+    The rollup counts them in the same transaction. Raises `IntegrityError` if a line is there already, another `DBAPIError` if the database fails, and
     `ValueError` for a time without a zone.
     """
     if not lines:
@@ -94,6 +95,7 @@ def insert_lines(session: Session, lines: Sequence[LedgerLine]) -> None:
         for first in range(0, len(lines), _ROWS):
             rows = [_for_sqlite(line) for line in lines[first : first + _ROWS]]
             connection.exec_driver_sql(_insert(len(rows)), tuple(chain.from_iterable(rows)))
+    add_lines(session, lines)
 
 
 def summary(session: Session, by: Sequence[str], **filters: Unpack[LineFilters]) -> list[dict[str, object]]:

@@ -1,0 +1,203 @@
+"""The rollup, kept in the transactions that write and change lines.
+
+At every moment the rows of a run are the sums over its lines, for each way they went, so that sums over
+millions of lines are read from a few rows. A row whose last line went elsewhere is deleted.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Table, bindparam, delete, exists, insert, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from db.dialects import is_postgresql
+from db.recount import rebuild
+from db.tables import DailyUsageRow as Row
+from db.tables import LedgerLineRow as Line
+from db.tables import RunRow
+from models.ledger import LedgerLine
+from models.rollup import FIRST, SUMS, Counted, Firsts, Way, figures, way_of
+
+log = logging.getLogger(__name__)
+
+CHUNK = 500  # 999 bound values are what any SQLite takes
+
+_RECORDS, _LATE, _ENGINE_RECORDS = (
+    SUMS.index(name) for name in ("records", "late_records", "engine_records")
+)
+_ROWS: Table = Row.metadata.tables[Row.__tablename__]
+_UPDATE = (
+    update(_ROWS)
+    .where(_ROWS.c.id == bindparam("row"))
+    .values({name: _ROWS.c[name] + bindparam(f"more_{name}") for name in SUMS})
+)
+_Item = TypeVar("_Item")
+
+
+class Rollup:
+    """The rows of some runs, and what a transaction changes in them.
+
+    On PostgreSQL the runs are locked until the transaction ends, so that two writers of one run, who
+    should take turns by its lease, do so here in any case; on SQLite a writer is alone.
+    """
+
+    def __init__(self, session: Session, run_ids: Iterable[UUID]) -> None:
+        self._session = session
+        self._attempts: dict[int, int] = {}
+        self._rows: dict[Way, int] = {}
+        self._late: defaultdict[UUID, int] = defaultdict(int)
+        self._changes: defaultdict[Way, list[int]] = defaultdict(lambda: [0] * len(SUMS))
+        for some in _chunks(sorted(set(run_ids))):
+            self._read(some)
+
+    def has_late(self, run_id: UUID) -> bool:
+        """Whether the run has records of which an earlier attempt than those that are here may still come."""
+        return self._late[run_id] > 0
+
+    def add(self, line: LedgerLine | Counted, firsts: Firsts, sign: int = 1) -> None:
+        """Count a line, or take it out again (`sign` -1)."""
+        sums = self._changes[way_of(line)]
+        for place, value in enumerate(figures(line, firsts)):
+            if value:
+                sums[place] += sign * value
+
+    def move(self, before: Counted, after: Counted, firsts: Firsts) -> None:
+        """Count a line that has changed; its number and its engine never do."""
+        self.add(before, firsts, -1)
+        self.add(after, firsts)
+
+    def is_not_first(self, line: Counted) -> None:
+        """Take a line's record out of it: an earlier attempt has come."""
+        sums = self._changes[way_of(line)]
+        sums[_RECORDS] -= 1
+        sums[_LATE] -= line.attempt != FIRST
+
+    def is_not_first_on_engine(self, line: Counted) -> None:
+        """Take a line's record on its engine out of it: an earlier attempt there has come."""
+        self._changes[way_of(line)][_ENGINE_RECORDS] -= 1
+
+    def write(self) -> None:
+        """Write the changes, after those of the lines: three statements, whatever the number of lines.
+
+        Rows that fewer lines had made than are taken out of them were wrong before; those of their run
+        are then summed anew from its lines.
+        """
+        new: list[dict[str, Any]] = []
+        more: list[dict[str, int]] = []
+        empty: list[int] = []
+        damaged: set[UUID] = set()
+        for way, sums in self._changes.items():
+            row = self._rows.get(way)
+            left = sums[0] + (0 if row is None else self._attempts[row])
+            if left < 0:
+                damaged.add(way.run_id)
+            elif row is None and left:
+                new.append({**way._asdict(), **dict(zip(SUMS, sums, strict=True))})
+            elif row is not None and left:
+                more.append({"row": row, **{f"more_{name}": n for name, n in zip(SUMS, sums, strict=True)}})
+            elif row is not None:
+                empty.append(row)
+        if damaged:
+            self._rebuild(sorted({way.run_id for way in self._changes}))
+            return
+        connection = self._session.connection()
+        if more:
+            connection.execute(_UPDATE, more)
+        if new:
+            connection.execute(insert(_ROWS), new)
+        for some in _chunks(empty):
+            connection.execute(delete(_ROWS).where(_ROWS.c.id.in_(some)))
+
+    def _rebuild(self, run_ids: Sequence[UUID]) -> None:
+        log.warning("the daily sums of a run did not match its lines and were made anew: %s", run_ids)
+        for some in _chunks(run_ids):
+            rebuild(self._session, some)
+
+    def _read(self, run_ids: Sequence[UUID]) -> None:
+        if is_postgresql(self._session):
+            runs = select(RunRow.id).where(RunRow.id.in_(run_ids)).order_by(RunRow.id)
+            self._session.execute(runs.with_for_update(key_share=True))
+        columns = [getattr(Row, name) for name in Way._fields]
+        found = select(Row.id, Row.attempts, Row.late_records, *columns).where(Row.run_id.in_(run_ids))
+        for row, attempts, late, *way in self._session.execute(found):
+            self._attempts[row] = attempts
+            self._rows[Way(*way)] = row
+            self._late[way[0]] += late
+
+
+def add_lines(session: Session, lines: Sequence[LedgerLine]) -> None:
+    """Count lines that the session has just inserted."""
+    rollup = Rollup(session, {line.run_id for line in lines})
+    known = Firsts(of_record=True, on_engine=True)
+    unsure: defaultdict[UUID, set[str]] = defaultdict(set)
+    for line in lines:
+        if line.attempt != FIRST or rollup.has_late(line.run_id):
+            unsure[line.run_id].add(line.record_key)
+    looked_up = _look_up(session, rollup, unsure, {line.id for line in lines}) if unsure else {}
+    for line in lines:
+        rollup.add(line, looked_up.get(line.id, known))
+    rollup.write()
+
+
+def counted_columns() -> list[InstrumentedAttribute[Any]]:
+    """Return the columns of `Counted`, in its order."""
+    return [getattr(Line, name) for name in Counted.__slots__]
+
+
+def first_columns() -> list[ColumnElement[bool]]:
+    """Return the columns of `Firsts`, in its order: questions that the unique key of lines answers."""
+    earlier = aliased(Line)
+    before = (
+        earlier.run_id == Line.run_id,
+        earlier.record_key == Line.record_key,
+        earlier.attempt < Line.attempt,
+    )
+    return [~exists().where(*before), ~exists().where(*before, earlier.engine == Line.engine)]
+
+
+def _look_up(
+    session: Session, rollup: Rollup, records: dict[UUID, set[str]], new: set[UUID]
+) -> dict[UUID, Firsts]:
+    """Say of each line of these records whether it is the first, and correct the row of the one that was."""
+    found: dict[UUID, Firsts] = {}
+    for run_id, keys in records.items():
+        for lines in _of_records(session, run_id, sorted(keys)):
+            engines: dict[str, list[Counted]] = {}
+            for line in lines:
+                engines.setdefault(line.engine, []).append(line)
+            for line in lines:
+                found[line.id] = Firsts(line is lines[0], line is engines[line.engine][0])
+            if overtaken := _overtaken(lines, new):
+                rollup.is_not_first(overtaken)
+            for own in engines.values():
+                if overtaken := _overtaken(own, new):
+                    rollup.is_not_first_on_engine(overtaken)
+    return found
+
+
+def _overtaken(lines: Sequence[Counted], new: set[UUID]) -> Counted | None:
+    """Return the line that was the first until now and is not any more, if there is one."""
+    before = next((line for line in lines if line.id not in new), None)
+    return None if before is lines[0] else before
+
+
+def _of_records(session: Session, run_id: UUID, keys: Sequence[str]) -> Iterator[list[Counted]]:
+    """Yield the lines of each of these records in a run, by attempt."""
+    for some in _chunks(keys):
+        records: defaultdict[str, list[Counted]] = defaultdict(list)
+        rows = session.execute(
+            select(*counted_columns()).where(Line.run_id == run_id, Line.record_key.in_(some))
+        )
+        for row in rows:
+            line = Counted(*row)
+            records[line.record_key].append(line)
+        for lines in records.values():
+            yield sorted(lines, key=lambda line: line.attempt)
+
+
+def _chunks(values: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    for first in range(0, len(values), CHUNK):
+        yield values[first : first + CHUNK]

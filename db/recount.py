@@ -1,0 +1,108 @@
+"""The rollup worked out anew from the lines themselves: to check it, and to put it right."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    FromClause,
+    Select,
+    Table,
+    and_,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.orm import Session
+
+from db.dialects import is_postgresql
+from db.tables import DailyUsageRow as Row
+from db.tables import LedgerLineRow as Line
+from models.rollup import FIRST, SUMS, Counted, Way
+
+_ROWS: Table = Row.metadata.tables[Row.__tablename__]
+_LINES: Table = Line.metadata.tables[Line.__tablename__]
+
+
+def recounted(session: Session, run_ids: Sequence[UUID]) -> Select[*tuple[Any, ...]]:
+    """Ask for what the rollup of some runs has to hold: the columns of `Way`, then those of `SUMS`.
+
+    It reads every line of these runs: about a second for each half a million.
+    """
+    lines = _numbered(session, run_ids)
+    way = [lines.c[name] for name in Way._fields]
+    sums = _sums(lines)
+    return select(*way, *(sums[name].label(name) for name in SUMS)).group_by(*way)
+
+
+def rebuild(session: Session, run_ids: Sequence[UUID]) -> None:
+    """Put the rollup of some runs right. Never for a run whose lines were archived: its rollup is all there is."""
+    session.execute(delete(_ROWS).where(_ROWS.c.run_id.in_(run_ids)))
+    session.execute(insert(_ROWS).from_select([*Way._fields, *SUMS], recounted(session, run_ids)))
+
+
+def _numbered(session: Session, run_ids: Sequence[UUID]) -> FromClause:
+    """Ask for lines with their way, and their place among their record's, and among those on their engine."""
+    c = _LINES.c
+    record = (c.run_id, c.record_key)
+    number = func.row_number()
+    worked_out: dict[str, ColumnElement[Any]] = {
+        "day": cast(func.timezone("UTC", c.at), Date)
+        if is_postgresql(session)
+        else func.date(c.at, type_=Date),
+        "reason": func.coalesce(c.reason, ""),
+        "batched": c.batch_id.is_not(None),
+        "place": number.over(partition_by=record, order_by=c.attempt),
+        "engine_place": number.over(partition_by=(*record, c.engine), order_by=c.attempt),
+    }
+    names = {*Counted.__slots__, *worked_out}
+    return (
+        select(*(worked_out.get(name, c.get(name)).label(name) for name in sorted(names)))
+        .where(c.run_id.in_(run_ids))
+        .subquery()
+    )
+
+
+def _sums(lines: FromClause) -> dict[str, ColumnElement[int]]:
+    c = lines.c
+    first = c.place == 1
+    by_price = and_(c.price_id.is_not(None), c.input_tokens.is_(None))
+    served = and_(c.engine == "openai", c.counterfactual_input_tokens > 0)
+    return {
+        "attempts": func.count(),
+        "records": _count(first),
+        "late_records": _count(and_(first, c.attempt != FIRST)),
+        "engine_records": _count(c.engine_place == 1),
+        "known_tokens": func.count(c.input_tokens),
+        "estimated": _count(c.estimated),
+        "upper_bound_nano": _total(case((by_price, c.cost_nano))),
+        "unknown_cost": func.count() - func.count(c.cost_nano),
+        "counterfactual_cached_tokens": _total(case((served, c.cached_tokens))),
+        "unknown_counterfactual": func.count() - func.count(c.counterfactual_nano),
+        **{
+            name: _total(c[name])
+            for name in (
+                "input_tokens",
+                "cached_tokens",
+                "output_tokens",
+                "gpu_ns",
+                "cost_nano",
+                "counterfactual_input_tokens",
+                "counterfactual_output_tokens",
+                "counterfactual_nano",
+            )
+        },
+    }
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+
+def _total(column: ColumnElement[Any]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(column), 0)

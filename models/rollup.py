@@ -1,0 +1,136 @@
+"""What one ledger line adds to the daily sums of its run: the rollup, as plain values."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from models.ledger import LedgerLine
+
+FIRST = 1
+"""The number of a record's first attempt: a line that has it needs no look at other lines."""
+
+
+class Way(NamedTuple):
+    """What the lines of one row share; `reason` is empty where they have none."""
+
+    run_id: UUID
+    day: date
+    prompt_id: int
+    model_id: int
+    requested: str
+    engine: str
+    reason: str
+    outcome: str
+    batched: bool
+    price_id: int | None
+    infrastructure_id: int | None
+    counterfactual_price_id: int | None
+
+
+class Firsts(NamedTuple):
+    """Whether a line is the first of its record in its run, and the first there on its engine."""
+
+    of_record: bool
+    on_engine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What the rollup needs of a line; its fields are those of `models.ledger.LedgerLine`."""
+
+    id: UUID
+    run_id: UUID
+    record_key: str
+    attempt: int
+    at: datetime
+    requested: str
+    engine: str
+    reason: str | None
+    outcome: str
+    batch_id: UUID | None
+    prompt_id: int
+    model_id: int
+    price_id: int | None
+    infrastructure_id: int | None
+    counterfactual_price_id: int | None
+    input_tokens: int | None
+    cached_tokens: int | None
+    output_tokens: int | None
+    estimated: bool
+    gpu_ns: int | None
+    cost_nano: int | None
+    counterfactual_input_tokens: int | None
+    counterfactual_output_tokens: int | None
+    counterfactual_nano: int | None
+
+
+SUMS = (
+    "attempts",
+    "records",
+    "late_records",
+    "engine_records",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "known_tokens",
+    "estimated",
+    "gpu_ns",
+    "cost_nano",
+    "upper_bound_nano",
+    "unknown_cost",
+    "counterfactual_input_tokens",
+    "counterfactual_cached_tokens",
+    "counterfactual_output_tokens",
+    "counterfactual_nano",
+    "unknown_counterfactual",
+)
+"""The sums of a row, in the order of `figures`."""
+
+
+def way_of(line: LedgerLine | Counted) -> Way:
+    """Return the way that a line went."""
+    return Way(
+        line.run_id,
+        line.at.astimezone(UTC).date(),
+        line.prompt_id,
+        line.model_id,
+        line.requested,
+        line.engine,
+        line.reason or "",
+        line.outcome,
+        line.batch_id is not None,
+        line.price_id,
+        line.infrastructure_id,
+        line.counterfactual_price_id,
+    )
+
+
+def figures(line: LedgerLine | Counted, firsts: Firsts) -> tuple[int, ...]:
+    """Return what a line adds to its row, in the order of `SUMS`.
+
+    What is unknown adds nothing to a sum and one to the count of what is unknown.
+    """
+    tokens, cost, counterfactual = line.input_tokens, line.cost_nano, line.counterfactual_nano
+    by_price = line.price_id is not None
+    cached = line.cached_tokens or 0
+    return (
+        1,
+        firsts.of_record,
+        firsts.of_record and line.attempt != FIRST,
+        firsts.on_engine,
+        tokens or 0,
+        cached,
+        line.output_tokens or 0,
+        tokens is not None,
+        line.estimated,
+        line.gpu_ns or 0,
+        cost or 0,
+        (cost or 0) if by_price and tokens is None else 0,
+        cost is None,
+        line.counterfactual_input_tokens or 0,
+        cached if line.engine == "openai" and line.counterfactual_input_tokens else 0,
+        line.counterfactual_output_tokens or 0,
+        counterfactual or 0,
+        counterfactual is None,
+    )
