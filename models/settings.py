@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     # where things lie
     database_url: SecretStr = Field(SecretStr("sqlite:///breakeven.db"), description="the cost ledger")
     output_dir: Path = Field(Path("out"), description="published partitions, parts and quarantine")
+    archive_dir: Path = Field(Path("archive"), description="ledger lines that were moved out of the database")
     cache_dir: Path = Field(Path(".cache"), description="prepared model, vocabularies")
 
     # the engine
