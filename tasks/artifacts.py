@@ -10,7 +10,12 @@ from uuid import UUID
 
 import httpx
 from prefect import get_run_logger
-from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
 from prefect.exceptions import PrefectException
 
 from models.backfill import Outcome
@@ -77,6 +82,14 @@ def publish_cost_table(key: str, rows: Sequence[dict[str, str]], description: st
         create_table_artifact(table=list(rows), key=key, description=description)
     except _API_FAILURES as error:
         get_run_logger().warning("cost table not shown in Prefect: %s", error)
+
+
+def publish_markdown(key: str, markdown: str, description: str) -> None:
+    """Show Markdown on the flow run. A failing artifact API is logged and never fails the run."""
+    try:
+        create_markdown_artifact(markdown=markdown, key=key, description=description)
+    except _API_FAILURES as error:
+        get_run_logger().warning("%s not shown in Prefect: %s", description, error)
 
 
 def describe(progress: Progress) -> str:

@@ -1,0 +1,1 @@
+"""Brings a month's report to its recipients, each of them once."""

@@ -1,0 +1,141 @@
+"""Delivers a month's report: each recipient on its own, each message written down before it is sent."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import TypeVar
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from db import deliveries
+from db.deliveries import Delivery, Message
+from db.dialects import clock
+from models.delivery import Recipient, mailbox, recipients
+from models.errors import BreakevenError, DeliveryError, DeliveryFailed, DeliveryUnknown, UsageError
+from models.ids import new_id
+from models.settings import Settings
+from tasks.database import with_patience
+from tasks.delivery import mail
+from tasks.delivery.blocks import secret
+from tasks.delivery.chat import chat
+from tasks.delivery.decide import Left, decide, owner_of
+from tasks.delivery.letter import Letter
+from tasks.lease import is_dead, this_process
+from tasks.monthly import Monthly, books
+
+Result = TypeVar("Result")
+SendEach = Callable[[Sequence[Message]], Mapping[Message, BreakevenError | None]]
+"""Sends messages, each whatever became of the others; returns what went wrong, None where nothing did."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of a round: all messages about the month as they stand, and who was left out of it."""
+
+    sent: tuple[Recipient, ...]
+    left: tuple[Left, ...]
+    wrong: Mapping[Recipient, str]
+    all: tuple[Delivery, ...]
+
+
+def deliver_all(settings: Settings, monthly: Monthly, *, resend: bool, send_each: SendEach) -> Delivered:
+    """Send a report to everyone who is to get it now.
+
+    Raises `UsageError` where nobody is named, `DatabaseUnavailable`. What went wrong with a recipient is
+    in the result.
+    """
+    everyone = recipients(settings.smtp, settings.chat)
+    if not everyone:
+        msg = "nobody is named to send the report to: set BREAKEVEN_SMTP__HOST, __SENDER and __TO, or BREAKEVEN_CHAT__NAME__URL"
+        raise UsageError(msg)
+    with books(settings) as make_session:
+        with make_session() as session:
+            decided = [_decide(session, one, monthly, resend=resend) for one in everyone]
+        messages = [one for one in decided if isinstance(one, Message)]
+        left = tuple(one for one in decided if isinstance(one, Left))
+        outcomes = send_each(messages)
+        with make_session() as session:
+            written = tuple(deliveries.of_month(session, monthly.month))
+    wrong = {message.recipient: str(error) for message, error in outcomes.items() if error is not None}
+    wrong |= {one.recipient: one.why for one in left if one.wrong}
+    sent = tuple(message.recipient for message, error in outcomes.items() if error is None)
+    return Delivered(sent, left, wrong, written)
+
+
+def deliver(message: Message, letter: Letter, settings: Settings) -> None:
+    """Send one message, and write down what became of it.
+
+    One that another process has taken on is left to that. Raises `DeliveryFailed` if it was surely not taken,
+    `DeliveryUnknown` if nobody knows, `UsageError` for settings that cannot send, `DatabaseUnavailable`.
+    """
+    send = prepared(message, letter, settings)  # before it is written down: a bad setting sends nothing
+    owner = owner_of(this_process(), new_id().hex[-12:])
+    with books(settings) as make_session:
+        write = partial(_write, make_session, settings.database_patience_seconds)
+        if not write(lambda session: deliveries.claim(session, message, owner)):
+            log.info("another process has taken on the message to %s", message.recipient.target)
+            return
+        try:
+            send()
+        except DeliveryFailed as error:
+            write(partial(deliveries.close, message=message, state="failed", error=str(error)))
+            raise
+        except DeliveryUnknown as error:
+            write(partial(deliveries.note, message=message, error=str(error)))
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it was, the message may have gone out
+            msg = f"{type(error).__name__}, a defect of the program or of a library"
+            write(partial(deliveries.note, message=message, error=msg))
+            raise DeliveryUnknown(msg) from None  # its text may quote a secret
+        write(partial(deliveries.close, message=message, state="sent"))
+
+
+def prepared(message: Message, letter: Letter, settings: Settings) -> Callable[[], None]:
+    """Return what sends the message; secrets are read and the mail is written now, nothing is sent.
+
+    Raises `UsageError` for settings that cannot send, `DeliveryFailed` if Prefect has a secret and does not answer.
+    """
+    recipient = message.recipient
+    if recipient.channel == "chat":
+        return partial(chat(recipient.target, settings.chat[recipient.target]), letter)
+    server = settings.smtp
+    sender, to = mailbox(server.sender or ""), server.mailbox_of(recipient)
+    password = server.password if server.password_block is None else secret(f"secret/{server.password_block}")
+    written = mail.compose(letter, sender, to, _name(message), datetime.now(UTC))
+    return partial(mail.send, written, sender, to, server, password)
+
+
+def explained(month: date, delivered: Delivered) -> DeliveryError | None:
+    """Say in one line who did not get the report, and why; None if all is well."""
+    if not delivered.wrong:
+        return None
+    who = "; ".join(f"{one.target}: {why}" for one, why in delivered.wrong.items())
+    again = "the same command tries what failed again, and sends nothing twice"
+    return DeliveryError(f"the report of {month:%Y-%m} did not reach everyone: {who} ({again})")
+
+
+def _decide(session: Session, recipient: Recipient, monthly: Monthly, *, resend: bool) -> Message | Left:
+    told = deliveries.last_told(session, monthly.month, recipient)
+    number = decide(recipient, told, monthly, resend=resend, now=clock(session), is_dead=is_dead)
+    return number if isinstance(number, Left) else Message(monthly.id, monthly.month, recipient, number)
+
+
+def _name(message: Message) -> str:
+    """Name a message in the world: the same for each attempt at it, another for one that is sent anew."""
+    recipient = hashlib.sha256(message.recipient.target.encode()).hexdigest()[:12]
+    return f"{message.report_id.hex}.{message.number}.{recipient}"
+
+
+def _write(
+    make_session: sessionmaker[Session], patience: float, change: Callable[[Session], Result]
+) -> Result:
+    def write() -> Result:
+        with make_session.begin() as session:
+            return change(session)
+
+    return with_patience(patience, write)

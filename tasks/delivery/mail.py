@@ -1,0 +1,145 @@
+"""One report to one mail address over SMTP, so that it is known, where that can be, whether it was taken.
+
+A mail server takes a message with its answer to the end of the text. What fails before is surely not sent, and
+may be tried again. If the connection breaks while that answer is awaited, nobody knows.
+"""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as WIRE
+from email.utils import format_datetime
+from smtplib import SMTP, SMTP_SSL, SMTPDataError, SMTPException, SMTPResponseException
+from typing import cast
+
+from pydantic import SecretStr
+
+from db.rows import one_line
+from models.delivery import MailSettings
+from models.errors import DeliveryFailed, DeliveryUnknown
+from tasks.delivery.letter import Letter
+
+OK = 250
+FORWARDED = 251
+REFUSED_FROM = 400
+"""SMTP's answers: done; not ours, but forwarded; from here on it says no."""
+MOST_SAID = 200
+"""Characters of a server's answer that are passed on."""
+
+
+def compose(letter: Letter, sender: Address, to: Address, name: str, at: datetime) -> EmailMessage:
+    """Make the mail: plain text, HTML, and the images that the HTML names by `cid:`. All of it is ASCII.
+
+    `name` identifies the message in the world together with the sender's domain: the same name for the same
+    message, so that a mail server may see that it has it already.
+    """
+    mail = EmailMessage(policy=WIRE)
+    mail["Subject"] = " ".join(letter.subject.split())
+    mail["From"] = sender
+    mail["To"] = to
+    mail["Date"] = format_datetime(at)
+    mail["Message-ID"] = f"<{name}@{sender.domain}>"
+    mail["Auto-Submitted"] = "auto-generated"  # nobody's out-of-office answers it
+    mail.set_content(letter.text, cte="quoted-printable")
+    mail.add_alternative(letter.html, subtype="html", cte="quoted-printable")
+    _, page = cast("list[EmailMessage]", mail.get_payload())
+    for image, png in letter.images.items():
+        page.add_related(
+            png,
+            maintype="image",
+            subtype="png",
+            cid=f"<{image}>",
+            filename=f"{image}.png",
+            disposition="inline",
+        )
+    return mail
+
+
+def send(
+    mail: EmailMessage, sender: Address, to: Address, server: MailSettings, password: SecretStr | None
+) -> None:
+    """Hand one mail over for one recipient.
+
+    Raises `DeliveryFailed` if it was surely not taken, `DeliveryUnknown` if nobody knows.
+    """
+    payload = mail.as_bytes()
+    where = f"{server.host}:{server.chosen_port}"
+    with _not_taken(where):
+        smtp = _connect(server)
+    try:
+        with _not_taken(where):
+            _greet(smtp, server, password)
+            size = [f"size={len(payload)}"] if smtp.has_extn("size") else []
+            _accepted(smtp.mail(sender.addr_spec, size))
+            _accepted(smtp.rcpt(to.addr_spec))
+        _hand_over(smtp, payload, where)
+        with suppress(SMTPException, OSError):  # it was taken; how the server says good-bye changes nothing
+            smtp.quit()
+    finally:
+        smtp.close()
+
+
+def _connect(server: MailSettings) -> SMTP:
+    host = server.host or ""
+    if server.security == "tls":
+        return SMTP_SSL(host, server.chosen_port, timeout=server.timeout_seconds, context=_trust(server))
+    return SMTP(host, server.chosen_port, timeout=server.timeout_seconds)
+
+
+def _greet(smtp: SMTP, server: MailSettings, password: SecretStr | None) -> None:
+    smtp.ehlo_or_helo_if_needed()
+    if server.security == "starttls":
+        smtp.starttls(context=_trust(server))
+        smtp.ehlo_or_helo_if_needed()
+    if server.user is not None and password is not None:
+        smtp.login(server.user, password.get_secret_value())
+
+
+def _trust(server: MailSettings) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=server.ca_file)
+
+
+def _accepted(answer: tuple[int, bytes]) -> None:
+    if answer[0] not in {OK, FORWARDED}:
+        raise SMTPResponseException(*answer)
+
+
+def _hand_over(smtp: SMTP, payload: bytes, where: str) -> None:
+    """Send the text and wait for the answer to its end."""
+    try:
+        answer = smtp.data(payload)
+    except SMTPDataError as error:  # it did not want to see the text
+        raise _refused(where, error) from error
+    except (SMTPException, OSError) as error:
+        msg = f"the mail server {where} was lost ({_kind(error)}) after the text was sent, before it said whether it took it"
+        raise DeliveryUnknown(msg) from error
+    if answer[0] >= REFUSED_FROM:
+        raise _refused(where, SMTPResponseException(*answer))
+
+
+@contextmanager
+def _not_taken(where: str) -> Iterator[None]:
+    """Turn every failure before the text is handed over into `DeliveryFailed`."""
+    try:
+        yield
+    except SMTPResponseException as error:
+        raise _refused(where, error) from error
+    except (SMTPException, OSError) as error:
+        msg = f"the mail server {where} was not reached or did not go on: {_kind(error)}"
+        raise DeliveryFailed(msg) from error
+
+
+def _refused(where: str, error: SMTPResponseException) -> DeliveryFailed:
+    said = error.smtp_error
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    line = "".join(letter if letter.isprintable() else " " for letter in one_line(text) or "")
+    return DeliveryFailed(f"the mail server {where} refused: {error.smtp_code} {line[:MOST_SAID]}")
+
+
+def _kind(error: Exception) -> str:
+    """Name what happened, without what the other side may have put in."""
+    reason = getattr(error, "verify_message", None) or getattr(error, "strerror", None) or str(error)
+    return f"{type(error).__name__}: {one_line(str(reason))}"[:MOST_SAID]

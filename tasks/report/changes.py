@@ -1,0 +1,91 @@
+"""What differs between two versions of a month's report, in words. Pure: figures in, sentences out."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TypeVar
+
+from models.economics.figures import MonthFigures, WorkloadFigures
+from models.economics.month import days_in
+from tasks.report.amounts import count, hours, percent, plural, rate, usd
+from tasks.report.words import SCENARIOS, SHORT_ANSWERS
+
+MOST = 40
+"""Changes that are listed; a month that changed more than that is another month."""
+NO_FIGURE = "The inputs changed, but no figure that the report shows."
+ANOTHER_PROGRAM = "Another version of the program computed it, from which the older figures cannot be read."
+
+Value = TypeVar("Value")
+Shown = dict[str, tuple[object, Callable[[object], str]]]
+"""A figure by its name: the value, and how it is written."""
+
+
+def changes(before: MonthFigures, now: MonthFigures) -> tuple[str, ...]:
+    """List the figures that differ, the most important first: `Records: 1,200 before, 1,310 now`."""
+    old, new = figures_shown(before), figures_shown(now)
+    names = [*new, *(name for name in old if name not in new)]
+    found = [sentence for name in names if (sentence := _change(name, old, new)) is not None]
+    found += _notes(before, now)
+    if not found:
+        return (NO_FIGURE,)
+    left = len(found) - MOST
+    return (*found[:MOST], *([f"And {plural(left, 'more change')}."] if left > 0 else []))
+
+
+def figures_shown(figures: MonthFigures) -> Shown:
+    """Return the figures that are compared, by their names."""
+    shown: Shown = {}
+    _put(shown, "Verdict", figures.verdict.answer, lambda answer: SHORT_ANSWERS[answer].lower())
+    _put(shown, "Days covered", figures.days, lambda days: f"{days} of {days_in(figures.month)}")
+    for scenario in figures.scenarios:
+        _put(shown, f"Cost, {_lower(SCENARIOS[scenario.name])}", scenario.total_nano, usd)
+    _put(shown, "Saving against the API at once", figures.verdict.saving_nano, usd)
+    for break_even in figures.break_evens:
+        name = _lower(SCENARIOS[break_even.name])
+        _put(shown, f"Break-even spend, {name}", break_even.spend_nano, usd)
+    _put(shown, "Set-up", figures.payback.setup_nano, usd)
+    _put(shown, "GPU bill", figures.gpu.nano, usd)
+    _put(shown, "GPU time billed", figures.gpu.billed_ns, hours)
+    _put(shown, "Utilization", figures.gpu.utilization, percent)
+    _put(shown, "Price of batches", 1 - Fraction(figures.batch_discount), percent)
+    _put(shown, "Unknown API prices, in attempts", figures.scenario("api_sync").missing, count)
+    _put(shown, "Only an upper bound", figures.scenario("hybrid").upper_bound_nano, usd)
+    for workload in figures.workloads:
+        _put_workload(shown, workload)
+    return shown
+
+
+def _put_workload(shown: Shown, workload: WorkloadFigures) -> None:
+    name = workload.workload
+    _put(shown, f"{name}, records", workload.records, count)
+    _put(shown, f"{name}, tokens of the local engine", workload.local_tokens.total, count)
+    _put(shown, f"{name}, tokens of the API", workload.api_tokens.total, count)
+    _put(shown, f"{name}, cost on the API at once", workload.api_sync_nano, usd)
+    _put(shown, f"{name}, cost as it really ran", workload.total_nano, usd)
+
+
+def _put(shown: Shown, name: str, value: Value, write: Callable[[Value], str]) -> None:
+    shown[name] = (value, write)  # type: ignore[assignment]  each value is written by its own function only
+
+
+def _lower(text: str) -> str:
+    return text if text.startswith("API") else f"{text[0].lower()}{text[1:]}"
+
+
+def _change(name: str, old: Shown, new: Shown) -> str | None:
+    if name not in old or name not in new:
+        value, write = (new if name in new else old)[name]
+        return f"{name}: {write(value)}, {'which is new' if name in new else 'which is gone'}"
+    (before, write), (now, _) = old[name], new[name]
+    if before == now:
+        return None
+    was, is_ = write(before), write(now)
+    if was == is_ and write is usd and isinstance(before, int) and isinstance(now, int):
+        was, is_ = rate(before), rate(now)  # in all digits: to the cent they are the same
+    return f"{name}: {was} before, {is_} now"
+
+
+def _notes(before: MonthFigures, now: MonthFigures) -> list[str]:
+    """Name the kinds of data notes that came or went."""
+    old, new = {note.code for note in before.notes}, {note.code for note in now.notes}
+    came = [f"A data note came: {code.replace('_', ' ')}" for code in sorted(new - old)]
+    return came + [f"A data note went: {code.replace('_', ' ')}" for code in sorted(old - new)]
