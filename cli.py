@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter, validators
 
+from commands.history import archive, prices, reprice
 from commands.infrastructure import infrastructure
 from flows.quiet import keep_prefect_here, quiet_libraries
 from models.errors import BreakevenError, UsageError
@@ -22,6 +23,8 @@ app = App(
 )
 ledger = App(name="ledger", help="Ask the cost ledger.")
 app.command(ledger)
+for command in (reprice, prices, archive):
+    ledger.command(command)
 app.command(infrastructure)
 
 

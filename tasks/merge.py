@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from polars.io.plugins import register_io_source
 from pydantic import BaseModel
 
 from models.errors import OutputError
 from models.input_digest import InputDigest
 from tasks.output_schema import output_schema
 from tasks.parts import OUTPUT, output_errors, replacing, sync, with_all_columns
+from tasks.streamed import sink, streamed
 
 RECORDS = "records.parquet"
 QUARANTINE = "quarantine.parquet"
@@ -20,7 +20,6 @@ TEXT_HASH = "text_hash"
 FINGERPRINT = "fingerprint"
 _DIGESTED = ("record_key", "id", TEXT_HASH, "reason", "detail")  # as `models.input_digest` takes them
 _READ_ROWS = 20_000  # rows of parts that are opened together
-_ROW_GROUP = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def publish(
     aside = [part for part in found if part.quarantined]
     path, quarantine = folder / RECORDS, folder / QUARANTINE
     with replacing(path) as temporary:
-        _sink(records, temporary, {FINGERPRINT: fingerprint})
+        sink(records, temporary, {FINGERPRINT: fingerprint})
         sync(temporary)  # a full disk shows here, before anything was replaced
         _publish_quarantine(aside, quarantine)
     return Published(
@@ -86,7 +85,7 @@ def publish(
 def _publish_quarantine(parts: Sequence[_Part], path: Path) -> None:
     if parts:
         with replacing(path) as temporary:
-            _sink(_quarantine(parts), temporary)
+            sink(_quarantine(parts), temporary)
     elif path.exists():
         with output_errors(path):
             path.unlink()
@@ -118,7 +117,7 @@ def _records(
     schema: dict[str, pl.DataType] = {name: kinds.get(name, pl.String()) for name in names}
     internal = [*_DIGESTED, "ordinal", "confidence", "engine"]
     merged = _merge(parts, [*internal, *(OUTPUT + name for name in own)])
-    return _lazy((_record_rows(frame, columns, digest) for frame in merged), schema)
+    return streamed((_record_rows(frame, columns, digest) for frame in merged), schema)
 
 
 def _record_rows(frame: pl.DataFrame, columns: Sequence[pl.Expr], digest: InputDigest) -> pl.DataFrame:
@@ -131,24 +130,7 @@ def _quarantine(parts: Sequence[_Part]) -> pl.LazyFrame:
     names = ["id", "record_key", "ordinal", "reason", "detail"]
     schema: dict[str, pl.DataType] = dict.fromkeys(names, pl.String()) | {"ordinal": pl.Int64()}
     merged = _merge(parts, names)
-    return _lazy((frame.filter(pl.col("reason").is_not_null()) for frame in merged), schema)
-
-
-def _lazy(frames: Iterator[pl.DataFrame], schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
-    def source(
-        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
-    ) -> Iterator[pl.DataFrame]:
-        del predicate, n_rows, batch_size  # a sink of the whole frame asks for none of them
-        for frame in frames:
-            yield frame if with_columns is None else frame.select(with_columns)
-
-    return register_io_source(source, schema=pl.Schema(schema))
-
-
-def _sink(frame: pl.LazyFrame, path: Path, about: dict[str, str] | None = None) -> None:
-    frame.sink_parquet(
-        path, compression="zstd", row_group_size=_ROW_GROUP, maintain_order=True, metadata=about
-    )
+    return streamed((frame.filter(pl.col("reason").is_not_null()) for frame in merged), schema)
 
 
 def _merge(parts: Sequence[_Part], columns: list[str]) -> Iterator[pl.DataFrame]:

@@ -177,13 +177,14 @@ def remove_parts(paths: Iterable[Path]) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, setting: str = "BREAKEVEN_OUTPUT_DIR") -> Iterator[Path]:
     """Give a temporary path in the same folder that becomes `path`, synced, if the block succeeds.
 
-    The folder is made where it is missing. Raises `OutputError`; the temporary file is then removed.
+    The folder is made where it is missing; `setting` is what chose it. Raises `OutputError`; the temporary
+    file is then removed.
     """
     temporary = path.with_name(path.name + TEMPORARY)
-    with output_errors(path):
+    with output_errors(path, setting):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
@@ -195,13 +196,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def output_errors(path: Path) -> Iterator[None]:
-    """Turn an I/O failure into one clear `OutputError` that names the file."""
+def output_errors(path: Path, setting: str = "BREAKEVEN_OUTPUT_DIR") -> Iterator[None]:
+    """Turn an I/O failure into one clear `OutputError` that names the file, and the setting of its folder."""
     try:
         yield
     except (OSError, pl.exceptions.ComputeError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        msg = f"cannot write {path}: {reason}; free or change the output folder (BREAKEVEN_OUTPUT_DIR)"
+        msg = f"cannot write {path}: {reason}; free or change the output folder ({setting})"
         raise OutputError(msg) from error
 
 

@@ -1,0 +1,106 @@
+"""`breakeven ledger reprice`, `prices` and `archive`: what was written, at other prices and in other places."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter, validators
+
+Format = Literal["table", "csv", "json", "parquet"]
+
+
+def reprice(
+    *,
+    by: str = "workload",
+    price: Annotated[list[str] | None, Parameter(negative=())] = None,
+    save_from: date | None = None,
+    workload: str | None = None,
+    engine: str | None = None,
+    model: str | None = None,
+    since: date | None = None,
+    until: date | None = None,
+    format: Format = "table",
+) -> None:
+    """Say what usage would have cost at corrected or supposed prices, beside what was written. No line is changed.
+
+    Each sum is worked out over all its tokens and rounded once.
+
+    Parameters
+    ----------
+    by
+        Comma-separated: workload, model, engine, route, day, month.
+    price
+        MODEL=IN/OUT or MODEL=IN/OUT/CACHED in dollars per million tokens, such as gpt-4o-mini=0.15/0.60/0.075;
+        may be repeated. Its batches cost the batch discount less. Default: the newest version of each price.
+    save_from
+        Enter the prices that were given into the ledger: they hold from this day (UTC) on, for new lines too.
+    workload
+        Only this workload.
+    engine
+        Only attempts that this engine served: vllm, openai or reuse.
+    model
+        Only attempts of this model.
+    since
+        First day (UTC), inclusive.
+    until
+        Last day (UTC), inclusive.
+    format
+        How rows are written to standard output.
+    """
+    from flows.surroundings import read_settings
+    from tasks.reprice import show_repriced
+
+    show_repriced(
+        read_settings(),
+        [column.strip() for column in by.split(",") if column.strip()],
+        price or [],
+        save_from=save_from,
+        output_format=format,
+        workload=workload,
+        engine=engine,
+        model=model,
+        since=since,
+        until=until,
+    )
+
+
+def prices(*, model: str | None = None, format: Format = "table") -> None:
+    """List the prices of API models that the ledger knows, with all their versions.
+
+    Parameters
+    ----------
+    model
+        Only this model; its batches are NAME:batch.
+    format
+        How rows are written to standard output.
+    """
+    from flows.surroundings import read_settings
+    from tasks.reprice import show_prices
+
+    show_prices(read_settings(), model=model, output_format=format)
+
+
+def archive(
+    *,
+    older_than: Annotated[int, Parameter(validator=validators.Number(gte=1))],
+    out: Path | None = None,
+    yes: bool = False,
+    format: Format = "table",
+) -> None:
+    """Move the lines of old runs to Parquet files, out of the database. Every sum stays as it is.
+
+    Parameters
+    ----------
+    older_than
+        Months; a run goes when it ended and all its lines are older.
+    out
+        Folder of the files; default: the setting archive_dir.
+    yes
+        Do not ask before it is done.
+    format
+        How the list of files is written to standard output.
+    """
+    from flows.surroundings import read_settings
+    from tasks.show_archive import archive_old_lines
+
+    archive_old_lines(read_settings(), older_than, out=out, yes=yes, output_format=format)

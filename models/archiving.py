@@ -1,0 +1,57 @@
+"""Which lines are old enough for an archive, and which files they go to: plain arithmetic."""
+
+from calendar import monthrange
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Protocol, TypeVar
+
+
+class HasLines(Protocol):
+    """A run: when it started, and how many lines it has."""
+
+    @property
+    def started_at(self) -> datetime:
+        """When the run started."""
+
+    @property
+    def lines(self) -> int:
+        """How many lines it has."""
+
+
+Run = TypeVar("Run", bound=HasLines)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one file holds at most; a run that is larger has a file to itself.
+
+    Its lines leave the ledger in one transaction, for which other writers wait on SQLite: some seconds.
+    """
+
+    lines: int = 500_000
+    runs: int = 500
+
+
+def months_before(today: date, months: int) -> date:
+    """Return the day so many months earlier; where that month is too short, its last day."""
+    year, month = divmod(12 * today.year + today.month - 1 - months, 12)
+    return date(year, month + 1, min(today.day, monthrange(year, month + 1)[1]))
+
+
+def month_of(at: datetime) -> str:
+    """Write the UTC month of a moment, `2026-11`."""
+    return f"{at.astimezone(UTC):%Y-%m}"
+
+
+def files_of(runs: Iterable[Run], limits: Limits) -> Iterator[list[Run]]:
+    """Yield the runs of each file, in their order; a file holds runs that started in one UTC month."""
+    held: list[Run] = []
+    for run in runs:
+        full = sum(one.lines for one in held) + run.lines > limits.lines or len(held) == limits.runs
+        if held and (full or month_of(held[0].started_at) != month_of(run.started_at)):
+            yield held
+            held = []
+        held.append(run)
+    if held:
+        yield held
