@@ -1,0 +1,229 @@
+"""What the ledger knows of months: usage from the rollups, GPU time from the runs. Few queries, whatever the range.
+
+Usage is by the UTC day of the attempts, GPU time by the UTC day on which its run started.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, Row, Select, cast, extract, func, select
+from sqlalchemy.orm import Session
+
+from db.tables import DailyUsageRow as Usage
+from db.tables import InfrastructureRow, PriceRow, PromptRow, RunRow
+from models.catalog import kind_of
+from models.economics.gpu_time import NS_PER_HOUR, GpuTime
+from models.economics.month import GpuRun, PriceUse, Tokens, WorkloadUsage
+from models.months import month_of
+
+SUMS = (
+    "attempts",
+    "records",
+    "engine_records",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "known_tokens",
+    "estimated",
+    "cost_nano",
+    "upper_bound_nano",
+    "unknown_cost",
+    "counterfactual_input_tokens",
+    "counterfactual_output_tokens",
+    "counterfactual_nano",
+    "unknown_counterfactual",
+)
+PRICE = (
+    "provider",
+    "model",
+    "effective_from",
+    "input_nano_per_mtok",
+    "cached_input_nano_per_mtok",
+    "output_nano_per_mtok",
+    "source",
+)
+OPEN = ("pending", "unknown_outcome")
+CHOSEN = "chosen"
+"""The reason of API attempts that the local engine was never meant to make."""
+UNKNOWN_MACHINE = "unknown machine"
+
+
+@dataclass(frozen=True, slots=True)
+class MonthUsage:
+    """What was used in one month, by workload, and the runs with GPU time that started in it."""
+
+    workloads: tuple[WorkloadUsage, ...] = ()
+    gpu_runs: tuple[GpuRun, ...] = ()
+
+
+def first_month(session: Session) -> date | None:
+    """Return the month of the ledger's first attempt or run, None where there is none."""
+    day, started = session.execute(
+        select(
+            select(func.min(Usage.day)).scalar_subquery(),
+            select(func.min(RunRow.started_at)).scalar_subquery(),
+        )
+    ).one()
+    days = [*([day] if day else []), *([started.astimezone(UTC).date()] if started else [])]
+    return month_of(min(days)) if days else None
+
+
+def usage(session: Session, first: date, end: date) -> dict[date, MonthUsage]:
+    """Return what was used in each month of the days `first <= day < end`; months without usage are missing."""
+    prices = _prices(session)
+    sums: defaultdict[tuple[date, str], list[Row[Any]]] = defaultdict(list)
+    for row in session.execute(_sums(first, end)):
+        sums[_month(int(row.month)), row.workload].append(row)
+    runs: defaultdict[tuple[date, str], list[Row[Any]]] = defaultdict(list)
+    for row in session.execute(_runs(first, end)):
+        runs[month_of(row.started_at.astimezone(UTC).date()), row.workload].append(row)
+    found: dict[date, MonthUsage] = {}
+    for month, workload in sorted(sums.keys() | runs.keys()):
+        own, so_far = runs[month, workload], found.get(month, MonthUsage())
+        found[month] = MonthUsage(
+            (*so_far.workloads, _workload(workload, sums[month, workload], own, prices)),
+            (*so_far.gpu_runs, *(_gpu_run(row) for row in own if _time(row).total_ns)),
+        )
+    return found
+
+
+def _sums(first: date, end: date) -> Select[Any]:
+    """Sum rollups by month, workload and what figures tell apart."""
+    month = cast(extract("year", Usage.day), Integer) * 12 + cast(extract("month", Usage.day), Integer) - 1
+    keys: list[ColumnElement[Any]] = [
+        month.label("month"),
+        PromptRow.__table__.c.workload,
+        Usage.__table__.c.engine,
+        Usage.__table__.c.outcome,
+        (Usage.reason == CHOSEN).label("chosen"),
+        Usage.price_id.is_not(None).label("priced"),
+        Usage.__table__.c.counterfactual_price_id,
+    ]
+    return (
+        select(
+            *keys,
+            *(func.sum(getattr(Usage, name)).label(name) for name in SUMS),
+            func.min(Usage.day).label("first_day"),
+            func.max(Usage.day).label("last_day"),
+        )
+        .join(PromptRow, PromptRow.id == Usage.prompt_id)
+        .where(Usage.day >= first, Usage.day < end)
+        .group_by(*keys)
+    )
+
+
+def _runs(first: date, end: date) -> Select[Any]:
+    machine = InfrastructureRow
+    own = ("workload", "started_at", "load_ns", "busy_ns", "idle_ns", "gpu_cost_nano", "quarantined")
+    its = ("kind", "nano_usd_per_hour", "billing_mode", "billing_increment_seconds")
+    columns = [*(getattr(RunRow, name) for name in own), *(getattr(machine, name) for name in its)]
+    return (
+        select(*columns)
+        .outerjoin(machine, machine.id == RunRow.infrastructure_id)
+        .where(RunRow.started_at >= _midnight(first), RunRow.started_at < _midnight(end))
+        .order_by(RunRow.started_at, RunRow.id)
+    )
+
+
+def _prices(session: Session) -> dict[int, Row[Any]]:
+    columns = [getattr(PriceRow, name) for name in ("id", *PRICE)]
+    return {row.id: row for row in session.execute(select(*columns))}
+
+
+def _workload(
+    name: str, rows: Sequence[Row[Any]], runs: Sequence[Row[Any]], prices: dict[int, Row[Any]]
+) -> WorkloadUsage:
+    local = [row for row in rows if row.engine == "vllm"]
+    api = [row for row in rows if row.engine == "openai"]
+    bounds = [row for row in api if row.priced]
+    return WorkloadUsage(
+        workload=name,
+        runs=len(runs),
+        records=_total(rows, "records"),
+        local=_published(rows, "vllm"),
+        api=_published(rows, "openai"),
+        reused=_published(rows, "reuse"),
+        escalated=_total((row for row in api if not row.chosen), "engine_records"),
+        quarantined=sum(row.quarantined for row in runs),
+        local_tokens=_tokens(local),
+        api_tokens=_tokens(api),
+        counterfactual=_price_uses(rows, prices),
+        unknown_counterfactual=_total(rows, "unknown_counterfactual"),
+        api_nano=_total(api, "cost_nano"),
+        api_upper_bound_nano=_total(bounds, "upper_bound_nano"),
+        api_upper_bound=_total(bounds, "attempts") - _total(bounds, "known_tokens"),
+        unknown_api_cost=_total(api, "unknown_cost"),
+        estimated=_total((row for row in rows if row.outcome not in OPEN), "estimated"),
+    )
+
+
+def _published(rows: Iterable[Row[Any]], engine: str) -> int:
+    return _total((row for row in rows if row.engine == engine and row.outcome == "ok"), "attempts")
+
+
+def _tokens(rows: Sequence[Row[Any]]) -> Tokens:
+    return Tokens(*(_total(rows, f"{name}_tokens") for name in ("input", "cached", "output")))
+
+
+def _price_uses(rows: Iterable[Row[Any]], prices: dict[int, Row[Any]]) -> tuple[PriceUse, ...]:
+    by_price: defaultdict[int, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        if row.counterfactual_price_id is not None and _served(row):
+            by_price[row.counterfactual_price_id].append(row)
+    uses = [_price_use(prices[price_id], own) for price_id, own in sorted(by_price.items())]
+    return tuple(sorted(uses, key=lambda use: (use.first_day, use.provider, use.model, use.effective_from)))
+
+
+def _served(row: Row[Any]) -> bool:
+    """Whether some of these attempts served a record: an API would have charged for no others."""
+    return bool(
+        row.counterfactual_nano or row.counterfactual_input_tokens or row.counterfactual_output_tokens
+    )
+
+
+def _price_use(price: Row[Any], rows: Sequence[Row[Any]]) -> PriceUse:
+    return PriceUse(
+        **{name: getattr(price, name) for name in PRICE},
+        first_day=min(row.first_day for row in rows),
+        last_day=max(row.last_day for row in rows),
+        input_tokens=_total(rows, "counterfactual_input_tokens"),
+        output_tokens=_total(rows, "counterfactual_output_tokens"),
+        nano=_total(rows, "counterfactual_nano"),
+    )
+
+
+def _gpu_run(row: Row[Any]) -> GpuRun:
+    """Return a run's GPU time; of a machine that the ledger does not name, at the rate that its cost comes to."""
+    held = _time(row)
+    if row.kind is None:
+        rate = (2 * row.gpu_cost_nano * NS_PER_HOUR + held.total_ns) // (2 * held.total_ns)
+        return GpuRun(row.workload, UNKNOWN_MACHINE, row.started_at, held, rate, cost_nano=row.gpu_cost_nano)
+    return GpuRun(
+        workload=row.workload,
+        kind=kind_of(row.kind),
+        started_at=row.started_at,
+        time=held,
+        nano_usd_per_hour=row.nano_usd_per_hour,
+        billing_mode=row.billing_mode,
+        billing_increment_seconds=row.billing_increment_seconds,
+        cost_nano=row.gpu_cost_nano,
+    )
+
+
+def _time(row: Row[Any]) -> GpuTime:
+    return GpuTime(row.load_ns, row.busy_ns, row.idle_ns)
+
+
+def _total(rows: Iterable[Row[Any]], column: str) -> int:
+    return sum(int(getattr(row, column)) for row in rows)  # PostgreSQL sums BIGINT to NUMERIC
+
+
+def _month(index: int) -> date:
+    return date(index // 12, index % 12 + 1, 1)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
