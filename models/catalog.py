@@ -2,14 +2,13 @@
 
 import os
 import re
-import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
+from models.catalog_entries import best_named, machines
 from models.economics.month import Rate, ReferenceRate
 from models.economics.pricing import usd_to_nano
 from models.errors import PriceUnknown
@@ -30,12 +29,6 @@ class Infrastructure:
     source: str
 
 
-@cache
-def _machines() -> tuple[dict[str, Any], ...]:
-    text = files("models").joinpath("catalog.toml").read_text(encoding="utf-8")
-    return tuple(tomllib.loads(text)["machines"])
-
-
 def infrastructure(settings: Settings, gpu: str | None, cores: int | None = None) -> Infrastructure:
     """Price this machine: the settings' own rate, else the catalogue's.
 
@@ -48,7 +41,7 @@ def infrastructure(settings: Settings, gpu: str | None, cores: int | None = None
     else:
         entry = _find(kind)
         if entry is None:
-            known = ", ".join(str(machine["kind"]) for machine in _machines())
+            known = ", ".join(str(machine["kind"]) for machine in machines())
             msg = (
                 f"no hourly price is known for {kind!r}; set BREAKEVEN_GPU_USD_PER_HOUR (priced are: {known})"
             )
@@ -85,7 +78,7 @@ def reference_rates(kind: str) -> list[ReferenceRate]:
     return rates
 
 
-def _usd_per_hour(entry: dict[str, Any], kind: str) -> Decimal | None:
+def _usd_per_hour(entry: Mapping[str, Any], kind: str) -> Decimal | None:
     """Price an hour of a machine; of a CPU machine only where its name says how many cores it has."""
     if "usd_per_hour" in entry:
         return Decimal(entry["usd_per_hour"])
@@ -93,6 +86,8 @@ def _usd_per_hour(entry: dict[str, Any], kind: str) -> Decimal | None:
     return None if cores is None else Decimal(entry["usd_per_core_hour"]) * int(cores[1])
 
 
-def _find(kind: str) -> dict[str, Any] | None:
-    found = [m for m in _machines() if m.get("match", m["kind"]).lower() in kind.lower()]
-    return max(found, key=lambda m: len(m.get("match", m["kind"])), default=None)
+def _find(kind: str) -> Mapping[str, Any] | None:
+    entry: Mapping[str, Any] | None = best_named(
+        ((str(one.get("match", one["kind"])), one) for one in machines()), kind
+    )
+    return entry
