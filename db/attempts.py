@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Table, bindparam, exists, func, select, update
@@ -105,7 +106,7 @@ def settle_unknown(session: Session, workload: str, partition: date, failure: st
     own_runs = select(RunRow.id).where(RunRow.workload == workload, RunRow.partition == partition)
     left = _open(session, ledger.PENDING, Line.run_id.in_(own_runs), ~_in_live_batch())
     ids = [one.line.id for one in left]
-    unknown = {"outcome": "unknown_outcome", "estimated": True, **_NO_COUNTERFACTUAL}
+    unknown: dict[str, Any] = {"outcome": "unknown_outcome", "estimated": True, **_NO_COUNTERFACTUAL}
     for first in range(0, len(ids), CHUNK):
         session.execute(
             update(Line)

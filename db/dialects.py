@@ -1,7 +1,7 @@
 """The few statements that SQLAlchemy spells differently for SQLite and PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, Table, func, select
@@ -43,8 +43,8 @@ def clock(session: Session) -> datetime:
     return now.astimezone(UTC)
 
 
-def utc_text(session: Session, at: ColumnElement[datetime], *, days: bool) -> ColumnElement[str]:
-    """Write a time as its UTC day `2026-11-24`, or month `2026-11`."""
+def day_text(session: Session, day: ColumnElement[date], *, days: bool) -> ColumnElement[str]:
+    """Write a day as `2026-11-24`, or as its month `2026-11`."""
     if is_postgresql(session):
-        return func.to_char(func.timezone("UTC", at), "YYYY-MM-DD" if days else "YYYY-MM")
-    return func.strftime("%Y-%m-%d" if days else "%Y-%m", at)
+        return func.to_char(day, "YYYY-MM-DD" if days else "YYYY-MM")
+    return func.strftime("%Y-%m-%d" if days else "%Y-%m", day)

@@ -1,45 +1,58 @@
-"""Ledger lines: inserted in bulk, summed by what is asked."""
+"""Ledger lines: inserted in bulk, listed, and summed by what is asked."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from functools import cache
-from itertools import chain
-from operator import attrgetter
-from typing import Any, TypedDict, Unpack
+from itertools import groupby
+from typing import Any, TypedDict, Unpack, cast
 from uuid import UUID
 
-import psycopg
-from sqlalchemy import ColumnElement, RowMapping, Select, case, func, literal, literal_column, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    RowMapping,
+    Select,
+    case,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db.columns import Key
+from db import bulk
 from db.daily_usage import add_lines
-from db.dialects import is_postgresql, utc_text
+from db.dialects import day_text
 from db.rows import readable
+from db.tables import DailyUsageRow as Usage
 from db.tables import LedgerLineRow as Line
-from db.tables import ModelRow, PromptRow
+from db.tables import ModelRow, PromptRow, RunRow
 from models.errors import UsageError
 from models.ledger import LedgerLine
 
 BY = ("workload", "engine", "model", "route", "day", "month")
+TOLD_APART = ("engine", "model", "route")
+"""Names of `BY` that tell a record's attempts apart: by them, it counts once on each engine."""
 COUNTS = ("attempts", "records")
 TOKENS = ("input_tokens", "cached_tokens", "output_tokens")
 MONEY = ("cost_nano", "counterfactual_nano")
-COLUMNS = tuple(column.key for column in Line.__table__.columns)
+COLUMNS = bulk.COLUMNS
 
 PENDING: ColumnElement[bool] = Line.outcome == literal_column("'pending'")
 """Spelled out, so that a prepared statement can use the index of pending lines as well."""
 
-_TYPES = tuple(column.type for column in Line.__table__.columns)
-_COPY = f"COPY ledger_lines ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
-# For each statement SQLite builds the checks' lists of words anew: row by row that takes twice the time.
-_ROWS = 999 // len(COLUMNS)  # 999 bound values are what any SQLite takes
-_KEYS = tuple(place for place, type_ in enumerate(_TYPES) if isinstance(type_, Key))
-_AT = COLUMNS.index("at")
-_values: Callable[[LedgerLine], tuple[Any, ...]] = attrgetter(*COLUMNS)
+_SUMMED = tuple(
+    getattr(Usage, name)
+    for name in (
+        *("attempts", "records", "engine_records", "known_tokens"),
+        *TOKENS,
+        *MONEY,
+        *("unknown_cost", "unknown_counterfactual"),
+    )
+)
+_RUNS = 500  # 999 bound values are what any SQLite takes
 
 
 class LineFilters(TypedDict, total=False):
@@ -56,6 +69,19 @@ class LineFilters(TypedDict, total=False):
     run_id: UUID | None
     since: datetime | None
     until: datetime | None
+
+
+class SummaryFilters(TypedDict, total=False):
+    """Which lines to sum, as `LineFilters` says. `since` and `until` are whole UTC days, inclusive."""
+
+    workload: str | None
+    engine: str | None
+    model: str | None
+    outcome: str | None
+    route: str | None
+    run_id: UUID | None
+    since: date | None
+    until: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +113,21 @@ def insert_lines(session: Session, lines: Sequence[LedgerLine]) -> None:
     if naive := next((line for line in lines if line.at.tzinfo is None), None):
         msg = f"naive datetime {naive.at}: give it a time zone"
         raise ValueError(msg)
-    session.flush()
-    if is_postgresql(session):
-        _copy(session, lines)
-    else:
-        connection = session.connection()
-        for first in range(0, len(lines), _ROWS):
-            rows = [_for_sqlite(line) for line in lines[first : first + _ROWS]]
-            connection.exec_driver_sql(_insert(len(rows)), tuple(chain.from_iterable(rows)))
+    bulk.insert(session, lines)
     add_lines(session, lines)
 
 
-def summary(session: Session, by: Sequence[str], **filters: Unpack[LineFilters]) -> list[dict[str, object]]:
-    """Sum lines by any of `BY`, in the order of these columns.
+def summary(
+    session: Session, by: Sequence[str], **filters: Unpack[SummaryFilters]
+) -> list[dict[str, object]]:
+    """Sum lines by any of `BY`, in the order of these columns, archived ones too: the rollup is read, not they.
 
-    Each row has the `by` columns, then attempts, records (distinct records of distinct runs),
-    input_tokens, cached_tokens and output_tokens (over the lines that know theirs, None if none
-    does), cost_usd and counterfactual_usd (`Decimal`; None if any line's is unknown, never 0 for it).
+    Each row has the `by` columns, then attempts, records, input_tokens, cached_tokens and output_tokens
+    (over the lines that know theirs, None if none does), cost_usd and counterfactual_usd (`Decimal`; None
+    if any line's is unknown, never 0 for it).
+    A record counts once in its run, with its first attempt: on that day, on that workload. By engine, model
+    or route, or with one of them as a filter, it counts once on each engine, with its first attempt there.
+    Of one outcome a record can have several attempts: with that filter, records is None.
     A line that is pending, or whose outcome is unknown, counts with the upper bound of its cost: a sum
     never shows less than was spent, and sinks when such a line is closed.
     Days and months are UTC days and months of the attempts. Raises `UsageError` for an unknown column.
@@ -112,24 +136,40 @@ def summary(session: Session, by: Sequence[str], **filters: Unpack[LineFilters])
         msg = f"cannot sum by {', '.join(unknown)}; choose from {', '.join(BY)}"
         raise UsageError(msg)
     expressions = _expressions(session)
-    keys = [expressions[name].label(name) for name in by]
-    rows = session.execute(_sums(keys, filters)).mappings()
+    groups = _with_names(
+        select(*(expressions[name].label(name) for name in by), *_SUMMED), Usage, _usage_conditions(filters)
+    ).subquery()
+    keys = [groups.c[name] for name in by]
+    sums = _sums(groups, _counted_records(by, filters))
+    rows = session.execute(select(*keys, *sums).group_by(*keys).order_by(*keys)).mappings()
     return [_money(row) for row in rows if row["attempts"]]
 
 
 def lines(
     session: Session, *, limit: int | None = None, **filters: Unpack[LineFilters]
 ) -> list[dict[str, object]]:
-    """Return lines, the newest first, with names for keys, hex for hashes and `Decimal` dollars for money."""
+    """Return lines, the newest first, with names for keys, hex for hashes and `Decimal` dollars for money.
+
+    With a limit, the rollup says which runs and days hold the newest ones that match, and only the lines
+    of these runs are looked at.
+    """
     names = (
         PromptRow.workload.label("workload"),
         PromptRow.version.label("prompt_version"),
         ModelRow.name.label("model"),
-        _route().label("route"),
+        _route(Line).label("route"),
     )
-    chosen = _joined(select(*names, *_columns()), filters)
-    rows = session.execute(chosen.order_by(Line.at.desc(), Line.id.desc()).limit(limit)).mappings()
-    return [readable(dict(row)) for row in rows]
+    chosen = _with_names(select(*names, *_columns()), Line, _line_conditions(filters))
+    chosen = chosen.order_by(Line.at.desc(), Line.id.desc()).limit(limit)
+    if limit is None:
+        return [readable(dict(row)) for row in session.execute(chosen).mappings()]
+    run_ids, first = _newest(session, limit, filters)
+    found: list[RowMapping] = []
+    for start in range(0, len(run_ids), _RUNS):
+        near = chosen.where(Line.run_id.in_(run_ids[start : start + _RUNS]), Line.at >= first)
+        found += session.execute(near).mappings()
+    found.sort(key=lambda row: (row["at"], row["id"]), reverse=True)
+    return [readable(dict(row)) for row in found[:limit]]
 
 
 def read_lines(session: Session, run_id: UUID) -> Iterator[LedgerLine]:
@@ -139,85 +179,63 @@ def read_lines(session: Session, run_id: UUID) -> Iterator[LedgerLine]:
 
 
 def totals(session: Session, run_id: UUID) -> Totals:
-    """Sum a run's lines, for checks against the engine's own figures and the run's."""
-    row = session.execute(_sums([], {"run_id": run_id})).mappings().one()
-    gpu_ns = session.execute(select(func.sum(Line.gpu_ns)).where(Line.run_id == run_id)).scalar()
-    return Totals(
-        attempts=int(row["attempts"] or 0),
-        records=int(row["records"] or 0),
-        input_tokens=int(row["input_tokens"] or 0),
-        cached_tokens=int(row["cached_tokens"] or 0),
-        output_tokens=int(row["output_tokens"] or 0),
-        gpu_ns=int(gpu_ns or 0),
-        cost_nano=_whole(row["cost_nano"]),
-        counterfactual_nano=_whole(row["counterfactual_nano"]),
-    )
+    """Sum a run's lines themselves, for checks against the engine's own figures and the run's."""
+    count = func.count()
+    sums = [func.coalesce(func.sum(getattr(Line, name)), 0) for name in (*TOKENS, "gpu_ns")]
+    money = [
+        case((func.count(column) == count, func.coalesce(func.sum(column), 0)))
+        for column in (Line.cost_nano, Line.counterfactual_nano)
+    ]
+    records = func.count(Line.record_key.distinct())
+    row = session.execute(select(count, records, *sums, *money).where(Line.run_id == run_id)).one()
+    attempts, distinct, *more = (_whole(value) for value in row)
+    return Totals(attempts or 0, distinct or 0, *more)  # type: ignore[arg-type]  # tokens and time are no NULL
 
 
-@cache
-def _insert(rows: int) -> str:
-    values = ", ".join([f"({', '.join('?' * len(COLUMNS))})"] * rows)
-    return f"INSERT INTO ledger_lines ({', '.join(COLUMNS)}) VALUES {values}"  # noqa: S608 - our own names
-
-
-def _for_sqlite(line: LedgerLine) -> tuple[Any, ...]:
-    """Return a line's values as the column types store them; done value by value they cost thrice the insert."""
-    values = list(_values(line))
-    values[_AT] = line.at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-    for place in _KEYS:
-        if (key := values[place]) is not None:
-            values[place] = key.bytes
-    return tuple(values)
-
-
-def _copy(session: Session, lines: Sequence[LedgerLine]) -> None:
-    """COPY in the session's own transaction; errors become what SQLAlchemy would have made of them."""
-    connection = session.connection()
-    driver, dialect = connection.connection.driver_connection, connection.dialect
-    if not isinstance(driver, psycopg.Connection):
-        msg = f"expected psycopg's connection, got {type(driver).__name__}"
-        raise TypeError(msg)
-    try:
-        with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-            copy.set_types([type_.compile(dialect).lower() for type_ in _TYPES])
-            for line in lines:
-                copy.write_row(_values(line))
-    except psycopg.Error as error:
-        if driver.closed:
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            _COPY, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=driver.closed
-        ) from error
-
-
-def _sums(keys: Sequence[ColumnElement[Any]], filters: LineFilters) -> Select[Any]:
-    """Sum a record's attempts first, then the records, which counts distinct records on any database."""
-    inner = _joined(
-        select(
-            *keys,
-            func.count().label("attempts"),
-            *(func.sum(getattr(Line, name)).label(name) for name in (*TOKENS, *MONEY)),
-            *(func.count(getattr(Line, name)).label(f"known_{name}") for name in MONEY),
+def _sums(rows: FromClause, records: str | None) -> list[ColumnElement[Any]]:
+    """Sum rows of the rollup; a cost is NULL where a line's is unknown, tokens where no line knows its."""
+    known = func.sum(rows.c["known_tokens"]) > 0
+    counted = null() if records is None else func.sum(rows.c[records])
+    return [
+        func.sum(rows.c["attempts"]).label("attempts"),
+        counted.label("records"),
+        *(case((known, func.sum(rows.c[name]))).label(name) for name in TOKENS),
+        *(
+            case((func.sum(rows.c[unknown]) == 0, func.sum(rows.c[name]))).label(name)
+            for name, unknown in zip(MONEY, ("unknown_cost", "unknown_counterfactual"), strict=True)
         ),
-        filters,
+    ]
+
+
+def _counted_records(by: Sequence[str], filters: SummaryFilters) -> str | None:
+    """Name the rollup's column that counts records as they are told apart here, None where it has none."""
+    if filters.get("outcome") is not None:
+        return None
+    told_apart = any(name in by or filters.get(name) is not None for name in TOLD_APART)
+    return "engine_records" if told_apart else "records"
+
+
+def _newest(session: Session, limit: int, filters: LineFilters) -> tuple[list[UUID], datetime]:
+    """Return runs that hold the `limit` newest lines that match, and the first moment of the days they are of."""
+    days = _with_names(
+        select(Usage.day, Usage.run_id, func.sum(Usage.attempts)),
+        Usage,
+        _usage_conditions(cast("SummaryFilters", filters)),
     )
-    each = inner.group_by(*keys, Line.run_id, Line.record_key).subquery()
-    attempts = func.sum(each.c.attempts)
-    groups = [each.c[key.name] for key in keys]
-    return (
-        select(
-            *groups,
-            attempts.label("attempts"),
-            func.count().label("records"),
-            *(func.sum(each.c[name]).label(name) for name in TOKENS),
-            *(
-                case((func.sum(each.c[f"known_{name}"]) == attempts, func.sum(each.c[name]))).label(name)
-                for name in MONEY
-            ),
-        )
-        .group_by(*groups)
-        .order_by(*groups)
-    )
+    days = days.join(RunRow, RunRow.id == Usage.run_id).where(RunRow.archive_id.is_(None))
+    found = session.execute(days.group_by(Usage.day, Usage.run_id).order_by(Usage.day.desc()))
+    run_ids: set[UUID] = set()
+    first, left = date.max, limit
+    until = filters.get("until")
+    for day, rows in groupby(found, key=lambda row: row[0]):
+        first = day
+        of_day = list(rows)
+        run_ids |= {run_id for _, run_id, _ in of_day}
+        if until is None or day < until.astimezone(UTC).date():  # of the last day only a part may match
+            left -= sum(int(attempts) for *_, attempts in of_day)
+        if left <= 0:
+            break
+    return sorted(run_ids), datetime.combine(first, time.min, UTC)
 
 
 def _money(row: RowMapping) -> dict[str, object]:
@@ -236,51 +254,69 @@ def _columns() -> list[InstrumentedAttribute[Any]]:
 
 
 def _expressions(session: Session) -> dict[str, ColumnElement[Any]]:
-    at = Line.__table__.c.at
+    day = Usage.__table__.c.day
     return {
         "workload": PromptRow.__table__.c.workload,
-        "engine": Line.__table__.c.engine,
+        "engine": Usage.__table__.c.engine,
         "model": ModelRow.__table__.c.name,
-        "route": _route(),
-        "day": utc_text(session, at, days=True),
-        "month": utc_text(session, at, days=False),
+        "route": _route(Usage),
+        "day": day_text(session, day, days=True),
+        "month": day_text(session, day, days=False),
     }
 
 
-def _route() -> ColumnElement[str]:
+def _route(table: type[Line | Usage]) -> ColumnElement[str]:
     """Write an attempt's route as people read it.
 
     `vllm`: served as requested. `vllm:low_confidence`: served there, but the record was passed on for
     that reason. `vllm>openai:low_confidence`: served elsewhere than requested, and why.
     """
-    reason = func.coalesce(literal(":") + Line.reason, "")
+    there = table.requested + literal(">") + table.engine
+    reason = func.coalesce(literal(":") + func.nullif(table.reason, ""), "")
+    return case((table.requested == table.engine, table.engine), else_=there) + reason
+
+
+def _with_names(
+    statement: Select[*tuple[Any, ...]], table: type[Line | Usage], conditions: Sequence[ColumnElement[bool]]
+) -> Select[*tuple[Any, ...]]:
     return (
-        case((Line.requested == Line.engine, Line.engine), else_=Line.requested + literal(">") + Line.engine)
-        + reason
+        statement.select_from(table)
+        .join(PromptRow, PromptRow.id == table.prompt_id)
+        .join(ModelRow, ModelRow.id == table.model_id)
+        .where(*conditions)
     )
 
 
-def _joined(statement: Select[Any], filters: LineFilters) -> Select[Any]:
-    statement = (
-        statement.select_from(Line)
-        .join(PromptRow, PromptRow.id == Line.prompt_id)
-        .join(ModelRow, ModelRow.id == Line.model_id)
-    )
+def _conditions(table: type[Line | Usage], filters: Mapping[str, object]) -> list[ColumnElement[bool]]:
+    """Return what lines and their rollup are both filtered by."""
     equal = {
         "workload": PromptRow.workload,
-        "engine": Line.engine,
+        "engine": table.engine,
         "model": ModelRow.name,
-        "outcome": Line.outcome,
-        "route": _route(),
-        "run_id": Line.run_id,
+        "outcome": table.outcome,
+        "route": _route(table),
+        "run_id": table.run_id,
     }
-    for name, value in filters.items():
-        if value is None:
-            continue
-        if name == "since":
-            statement = statement.where(Line.at >= value)
-        elif name == "until":
-            statement = statement.where(Line.at <= value)
-        else:
-            statement = statement.where(equal[name] == value)
-    return statement
+    return [column == filters[name] for name, column in equal.items() if filters.get(name) is not None]
+
+
+def _line_conditions(filters: LineFilters) -> list[ColumnElement[bool]]:
+    conditions = _conditions(Line, filters)
+    if (since := filters.get("since")) is not None:
+        conditions.append(Line.at >= since)
+    if (until := filters.get("until")) is not None:
+        conditions.append(Line.at <= until)
+    return conditions
+
+
+def _usage_conditions(filters: SummaryFilters) -> list[ColumnElement[bool]]:
+    conditions = _conditions(Usage, filters)
+    if (since := filters.get("since")) is not None:
+        conditions.append(Usage.day >= _day(since))
+    if (until := filters.get("until")) is not None:
+        conditions.append(Usage.day <= _day(until))
+    return conditions
+
+
+def _day(at: date) -> date:
+    return at.astimezone(UTC).date() if isinstance(at, datetime) else at

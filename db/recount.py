@@ -62,7 +62,7 @@ def _numbered(session: Session, run_ids: Sequence[UUID]) -> FromClause:
     }
     names = {*Counted.__slots__, *worked_out}
     return (
-        select(*(worked_out.get(name, c.get(name)).label(name) for name in sorted(names)))
+        select(*((worked_out[name] if name in worked_out else c[name]).label(name) for name in sorted(names)))
         .where(c.run_id.in_(run_ids))
         .subquery()
     )
