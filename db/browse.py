@@ -19,6 +19,7 @@ from db.rows import dollars, readable
 from db.tables import DailyUsageRow as Usage
 from db.tables import InfrastructureRow, ModelRow, PriceRow, PromptRow, RunRow
 from db.tables import LedgerLineRow as Line
+from models.economics.pricing import nano_to_usd
 from models.errors import UsageError
 
 IN_DOUBT = ("pending", "unknown_outcome")
@@ -104,7 +105,8 @@ class Doubts:
     """What sums over some lines should not be read without.
 
     `in_doubt` lines are pending or of unknown outcome, and stand in every sum with `at_most_usd`, the most
-    they can have cost. `estimated` lines hold an estimate; `unknown_*` lines do not know a cost.
+    they can have cost. `estimated` lines hold an estimate; `unknown_*` lines do not know a cost, and
+    `known_*_usd` is the sum over those that do.
     """
 
     in_doubt: int
@@ -112,6 +114,8 @@ class Doubts:
     estimated: int
     unknown_cost: int
     unknown_counterfactual: int
+    known_cost_usd: Decimal
+    known_counterfactual_usd: Decimal
 
 
 def choices(session: Session) -> Choices:
@@ -155,10 +159,20 @@ def doubts(session: Session, filters: Filters) -> Doubts:
             func.sum(Usage.estimated),
             func.sum(Usage.unknown_cost),
             func.sum(Usage.unknown_counterfactual),
+            func.sum(Usage.cost_nano),
+            func.sum(Usage.counterfactual_nano),
         ).where(*_of_usage(filters))
     ).one()
-    in_doubt, at_most, estimated, no_cost, no_counterfactual = (int(value or 0) for value in row)
-    return Doubts(in_doubt, dollars(at_most) or Decimal(), estimated, no_cost, no_counterfactual)
+    in_doubt, at_most, estimated, no_cost, no_counterfactual, cost, there = (int(n or 0) for n in row)
+    return Doubts(
+        in_doubt,
+        nano_to_usd(at_most),
+        estimated,
+        no_cost,
+        no_counterfactual,
+        nano_to_usd(cost),
+        nano_to_usd(there),
+    )
 
 
 def matching(session: Session, filters: Filters) -> Matching:

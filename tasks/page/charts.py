@@ -25,6 +25,7 @@ _NUMBER = "(value) => value == null ? 'unknown' : Number(value).toLocaleString('
 _AXIS_NUMBER = (
     "(value) => Number(value).toLocaleString('en-US', {notation: 'compact', maximumSignificantDigits: 3})"
 )
+_PERCENT = "(value) => value > 0 && value < 0.05 ? '< 0.1 %' : Number(value).toFixed(1) + ' %'"
 
 Options = dict[str, Any]
 
@@ -74,29 +75,26 @@ def routes(rows: Rows) -> Options:
     """Draw the share of attempts that took each route, in per cent, the largest on top."""
     whole = sum(_count(row, "attempts") for row in rows) or 1
     ordered = sorted(rows, key=lambda row: _count(row, "attempts"))
-    percent = [round(_count(row, "attempts") * 100 / whole, 2) for row in ordered]
-    axis = {"type": "value", "max": 100, "axisLabel": {":formatter": "(value) => value + ' %'"}}
+    names = {"width": 170, "overflow": "break", "color": TEXT["color"]}
+    bars = {
+        "type": "bar",
+        "name": "share of attempts",
+        "data": [_count(row, "attempts") * 100 / whole for row in ordered],
+        "barMaxWidth": 22,
+        "label": {"show": True, "position": "right", ":formatter": f"(bar) => ({_PERCENT})(bar.value)"},
+    }
     return {
-        **_base(_percent := "(value) => value + ' %'"),
-        "legend": {"show": False},
+        **_base(_PERCENT),
         "grid": {"left": 8, "right": 64, "top": 8, "bottom": 8, "containLabel": True},
-        "xAxis": axis,
-        "yAxis": {"type": "category", "data": [str(row["route"]) for row in ordered]},
-        "series": [
-            {
-                "type": "bar",
-                "name": "share of attempts",
-                "data": percent,
-                "barMaxWidth": 22,
-                "label": {"show": True, "position": "right", ":formatter": "(bar) => bar.value + ' %'"},
-            }
-        ],
+        "xAxis": {"type": "value", "max": 100, "axisLabel": {"show": False}, "splitLine": {"show": False}},
+        "yAxis": {"type": "category", "data": [str(row["route"]) for row in ordered], "axisLabel": names},
+        "series": [bars],
     }
 
 
 def height_of_routes(rows: Rows) -> int:
     """Pixels that `routes` needs."""
-    return 56 + 34 * max(1, len(rows))
+    return 16 + 40 * max(1, len(rows))
 
 
 def _base(value_formatter: str) -> Options:

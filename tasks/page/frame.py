@@ -38,7 +38,7 @@ class Column:
             "name": self.field,
             "label": self.heading,
             "field": self.field,
-            "align": "right" if self.kind == "figure" else "left",
+            "align": "right" if self.kind == "amount" else "left",
             "classes": self.kind,
         }
 
@@ -90,14 +90,24 @@ def figure(label: str, value: str, more: str = "") -> None:
 
 
 def table(
-    name: str, columns: Sequence[Column], rows: Iterable[Mapping[str, str]], link: str | None = None
+    name: str,
+    columns: Sequence[Column],
+    rows: Iterable[Mapping[str, str]],
+    *,
+    link: str | None = None,
+    at_once: int | None = None,
 ) -> None:
-    """Show rows of text under their headings; the column `link` leads to the `href` of its row."""
+    """Show rows of text under their headings; the column `link` leads to the `href` of its row.
+
+    `at_once`: rows that are shown at a time where there are more; None: all.
+    """
     numbered = [{"row": number, **row} for number, row in enumerate(rows)]
+    several = at_once if at_once is not None and len(numbered) > at_once else None
     shown = ui.table(
-        columns=[column.definition for column in columns], rows=numbered, row_key="row", pagination=0
+        columns=[column.definition for column in columns], rows=numbered, row_key="row", pagination=several
     )
-    shown.classes("full-width").props("flat dense").props["aria-label"] = name
+    shown.classes("full-width").props('flat dense rows-per-page-label="rows at a time"')
+    shown.props["aria-label"] = name
     if link is not None:
         shown.add_slot(f"body-cell-{link}", _LINK)
 

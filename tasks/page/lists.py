@@ -10,21 +10,21 @@ from db.browse import IN_DOUBT
 from tasks.page.asked import Asked, address
 from tasks.page.frame import Column, counted, filter_form, framed, note, sheet, table
 from tasks.page.reading import RUNS, Lines, Rates, Runs
-from tasks.page.words import UNKNOWN, dollars, moment, number
+from tasks.page.words import TOKENS, UNKNOWN, dollars, moment, number, tokens
 
 LINE_COLUMNS = (
     Column("at", "at (UTC)", "nowrap"),
     Column("workload", "workload"),
     Column("record_key", "record"),
-    Column("attempt", "attempt", "figure"),
+    Column("attempt", "attempt", "amount"),
     Column("route", "route"),
     Column("outcome", "outcome"),
     Column("model", "model"),
-    Column("input_tokens", "input", "figure"),
-    Column("cached_tokens", "cached", "figure"),
-    Column("output_tokens", "output", "figure"),
-    Column("cost_usd", "cost", "figure"),
-    Column("counterfactual_usd", "on the API", "figure"),
+    Column("input_tokens", "input", "amount"),
+    Column("cached_tokens", "cached", "amount"),
+    Column("output_tokens", "output", "amount"),
+    Column("cost_usd", "cost", "amount"),
+    Column("counterfactual_usd", "on the API", "amount"),
     Column("run", "run", "nowrap"),
 )
 RUN_COLUMNS = (
@@ -33,16 +33,16 @@ RUN_COLUMNS = (
     Column("partition", "partition", "nowrap"),
     Column("state", "state"),
     Column("model", "model"),
-    Column("records", "records", "figure"),
-    Column("published", "published", "figure"),
-    Column("quarantined", "quarantined", "figure"),
-    Column("escalated", "escalated", "figure"),
-    Column("waiting", "waiting", "figure"),
-    Column("input_tokens", "input tokens", "figure"),
-    Column("output_tokens", "output tokens", "figure"),
-    Column("gpu_cost_usd", "GPU", "figure"),
-    Column("api_cost_usd", "API", "figure"),
-    Column("counterfactual_usd", "on the API", "figure"),
+    Column("records", "records", "amount"),
+    Column("published", "published", "amount"),
+    Column("quarantined", "quarantined", "amount"),
+    Column("escalated", "escalated", "amount"),
+    Column("waiting", "waiting", "amount"),
+    Column("input_tokens", "input tokens", "amount"),
+    Column("output_tokens", "output tokens", "amount"),
+    Column("gpu_cost_usd", "GPU", "amount"),
+    Column("api_cost_usd", "API", "amount"),
+    Column("counterfactual_usd", "on the API", "amount"),
     Column("error", "error"),
 )
 PRICE_COLUMNS = (
@@ -50,25 +50,23 @@ PRICE_COLUMNS = (
     Column("model", "model"),
     Column("effective_from", "from", "nowrap"),
     Column("effective_to", "to (excluded)", "nowrap"),
-    Column("version", "version", "figure"),
-    Column("input_usd_per_mtok", "input", "figure"),
-    Column("cached_input_usd_per_mtok", "input, cached", "figure"),
-    Column("output_usd_per_mtok", "output", "figure"),
+    Column("version", "version", "amount"),
+    Column("input_usd_per_mtok", "input", "amount"),
+    Column("cached_input_usd_per_mtok", "input, cached", "amount"),
+    Column("output_usd_per_mtok", "output", "amount"),
     Column("source", "source"),
 )
 MACHINE_COLUMNS = (
     Column("kind", "machine"),
-    Column("usd_per_hour", "an hour", "figure"),
+    Column("usd_per_hour", "an hour", "amount"),
     Column("billing_mode", "billing"),
-    Column("billing_increment_seconds", "increment, s", "figure"),
+    Column("billing_increment_seconds", "increment, s", "amount"),
     Column("effective_from", "from", "nowrap"),
     Column("source", "source"),
 )
 LEGEND = (
     "≈ holds an estimate. ≤ the most that an attempt can have cost which is pending or of unknown outcome."
 )
-NEVER = ("effective_to", "ended_at")
-"""Days and times that may be missing because they have not come yet."""
 
 
 def show_lines(asked: Asked, found: Lines) -> None:
@@ -95,7 +93,7 @@ def show_runs(asked: Asked, found: Runs) -> None:
         with sheet(f"{len(found.rows):,} runs, the newest first"):
             if found.more:
                 note(f"There are older ones: this page shows {RUNS:,} at most. Choose days to see them.")
-            table("Runs", RUN_COLUMNS, map(_run, found.rows), link="started_at")
+            table("Runs", RUN_COLUMNS, map(_run, found.rows), link="started_at", at_once=25)
             ui.label("A run's start leads to its lines.").classes("soft")
 
 
@@ -112,11 +110,11 @@ def show_rates(found: Rates) -> None:
 
 
 def _line(row: Mapping[str, object]) -> dict[str, str]:
-    cells = _cells(row)
+    cells = _cells(row) | {name: tokens(row, name) for name in TOKENS}
     if row["outcome"] in IN_DOUBT:
         cells["cost_usd"] = f"≤ {cells['cost_usd']}"
     elif row["estimated"]:
-        for name in ("input_tokens", "cached_tokens", "output_tokens", "cost_usd"):
+        for name in (*TOKENS, "cost_usd"):
             cells[name] = cells[name] if row[name] is None else f"≈ {cells[name]}"
     if row["failure"]:
         cells["outcome"] = f"{cells['outcome']} ({cells['failure']})"

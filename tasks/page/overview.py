@@ -11,19 +11,19 @@ from tasks.page import charts
 from tasks.page.asked import address, last_days
 from tasks.page.frame import Column, figure, framed, note, sheet, table
 from tasks.page.reading import Overview, Rows
-from tasks.page.words import UNKNOWN, dollars, number, period, plural, share
+from tasks.page.words import TOKENS, UNKNOWN, dollars, number, period, plural, share, tokens
 
 PATH = "/"
 PERIODS = {7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
 SUMS = (
-    Column("attempts", "attempts", "figure"),
-    Column("share", "share", "figure"),
-    Column("records", "records", "figure"),
-    Column("input_tokens", "input tokens", "figure"),
-    Column("cached_tokens", "of them cached", "figure"),
-    Column("output_tokens", "output tokens", "figure"),
-    Column("cost_usd", "cost", "figure"),
-    Column("counterfactual_usd", "on the API", "figure"),
+    Column("attempts", "attempts", "amount"),
+    Column("share", "share", "amount"),
+    Column("records", "records", "amount"),
+    Column("input_tokens", "input tokens", "amount"),
+    Column("cached_tokens", "of them cached", "amount"),
+    Column("output_tokens", "output tokens", "amount"),
+    Column("cost_usd", "cost", "amount"),
+    Column("counterfactual_usd", "on the API", "amount"),
 )
 WHAT_COST_IS = (
     "Cost is each run's GPU time at its hourly rate plus what API attempts cost. A machine that is rented around "
@@ -41,7 +41,7 @@ def show(overview: Overview) -> None:
             with sheet("No lines"):
                 ui.label("The ledger has no line here. Choose other days, or run a workload first.")
             return
-        _figures(overview.total)
+        _figures(overview.total, overview.doubts)
         _notes(overview.doubts)
         with sheet("Cost"):
             _chart(charts.cost(overview), 340)
@@ -57,7 +57,7 @@ def show(overview: Overview) -> None:
         with sheet("By month" if overview.grain == "month" else "By day"):
             names = [Column(overview.grain, overview.grain, "nowrap"), Column("workload", "workload")]
             steps = list(reversed(overview.steps))
-            table("Steps", [*names, *SUMS], _rows(steps, [overview.grain, "workload"]))
+            table("Steps", [*names, *SUMS], _rows(steps, [overview.grain, "workload"]), at_once=15)
 
 
 def _periods(overview: Overview) -> None:
@@ -72,11 +72,12 @@ def _periods(overview: Overview) -> None:
             ui.link("everything", address(PATH, everything))
 
 
-def _figures(total: Sums) -> None:
+def _figures(total: Sums, doubts: Doubts) -> None:
     cost, there = _money(total, "cost_usd"), _money(total, "counterfactual_usd")
     with ui.element("div").classes("figures"):
-        figure("cost", dollars(cost))
-        figure(charts.ON_THE_API, dollars(there), _compared(cost, there))
+        figure("cost", dollars(cost), _at_least(cost, doubts.known_cost_usd))
+        known_there = _at_least(there, doubts.known_counterfactual_usd)
+        figure(charts.ON_THE_API, dollars(there), known_there or _compared(cost, there))
         figure("records", number(_whole(total, "records")), f"{number(_whole(total, 'attempts'))} attempts")
         read, cached = _whole(total, "input_tokens"), _whole(total, "cached_tokens")
         figure("input tokens", number(read), f"{share(cached, read)} from the cache")
@@ -84,6 +85,10 @@ def _figures(total: Sums) -> None:
         records = _whole(total, "records")
         each = None if cost is None or not records else cost * 1000 / records
         figure("cost of 1,000 records", dollars(each))
+
+
+def _at_least(sum_of_all: Decimal | None, known: Decimal) -> str:
+    return f"{dollars(known)} of it is known" if sum_of_all is None else ""
 
 
 def _compared(cost: Decimal | None, there: Decimal | None) -> str:
@@ -120,7 +125,8 @@ def _rows(rows: Rows, names: Sequence[str]) -> list[dict[str, str]]:
     whole = sum(_whole(row, "attempts") or 0 for row in rows)
     return [
         {name: str(row[name]) for name in names}
-        | {column.field: number(_whole(row, column.field)) for column in SUMS if column.field in row}
+        | {name: number(_whole(row, name)) for name in ("attempts", "records")}
+        | {name: tokens(row, name) for name in TOKENS}
         | {name: dollars(_money(row, name)) for name in ("cost_usd", "counterfactual_usd")}
         | {"share": share(_whole(row, "attempts"), whole)}
         for row in rows

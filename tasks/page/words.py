@@ -1,9 +1,11 @@
 """Figures as people read them: unknown is said, and nothing that cost something looks free."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 UNKNOWN = "unknown"
+TOKENS = ("input_tokens", "cached_tokens", "output_tokens")
 FINEST = 9
 """Decimal places of a nano-dollar, the smallest amount there is."""
 
@@ -23,6 +25,14 @@ def dollars(amount: Decimal | None) -> str:
 
 def number(count: int | None) -> str:
     """Write a count with its thousands told apart; None is `unknown`."""
+    return UNKNOWN if count is None else f"{count:,}"
+
+
+def tokens(row: Mapping[str, object], name: str) -> str:
+    """Write one of a row's `TOKENS`; nothing that cost nothing has used any, which is not the same as unknown."""
+    count = row[name]
+    if count is None and row["cost_usd"] is not None and not row["cost_usd"]:
+        return "-"
     return UNKNOWN if count is None else f"{count:,}"
 
 
