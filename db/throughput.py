@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import Row, Select, and_, case, func, or_, select
+from sqlalchemy.orm import Session
 
+from db.tables import DailyUsageRow as Usage
 from db.tables import InfrastructureRow, ModelRow, PromptRow, RunRow
-from db.tables import LedgerLineRow as Line
 from models.economics.gpu_time import GpuTime
 from models.economics.throughput import RunFigures
 
@@ -36,8 +36,8 @@ def earlier_runs(
 ) -> list[RunFigures]:
     """Return the figures of the newest completed runs of this prompt and model on this machine, the newest first.
 
-    Their tokens are summed over the ledger's lines, so that an API's attempts are told from the local
-    engine's. `any_machine`: on whatever machine, and by whichever engine, for figures that depend on neither.
+    Their tokens are those of the rollup, which tells an API's attempts from the local engine's and stays when
+    lines are archived. `any_machine`: on whatever machine, and by whichever engine, for figures that depend on neither.
     """
     found = session.execute(_runs(like, any_machine=any_machine).limit(limit)).all()
     chosen: list[Row[Any]] = []
@@ -81,26 +81,24 @@ def _runs(like: Like, *, any_machine: bool) -> Select[*tuple[Any, ...]]:
 
 
 def _lines(run_ids: Sequence[UUID], like: Like) -> Select[*tuple[Any, ...]]:
-    api = and_(Line.engine == "openai", ModelRow.name == like.api_model, Line.output_tokens.is_not(None))
+    # of an API, attempts of this model whose tokens are known
+    api = and_(Usage.engine == "openai", ModelRow.name == like.api_model, Usage.known_tokens > 0)
+    lines = case((Usage.engine == "openai", Usage.known_tokens), else_=Usage.attempts)
     return (
         select(
-            Line.run_id,
-            Line.engine,
-            Line.outcome,
-            func.count().label("lines"),
-            _total(Line.input_tokens).label("input_tokens"),
-            _total(Line.cached_tokens).label("cached_tokens"),
-            _total(Line.output_tokens).label("output_tokens"),
-            _total(Line.counterfactual_output_tokens).label("counterfactual"),
+            Usage.run_id,
+            Usage.engine,
+            Usage.outcome,
+            func.sum(lines).label("lines"),
+            func.sum(Usage.input_tokens).label("input_tokens"),
+            func.sum(Usage.cached_tokens).label("cached_tokens"),
+            func.sum(Usage.output_tokens).label("output_tokens"),
+            func.sum(Usage.counterfactual_output_tokens).label("counterfactual"),
         )
-        .join(ModelRow, ModelRow.id == Line.model_id)
-        .where(Line.run_id.in_(run_ids), or_(Line.engine == "vllm", api))
-        .group_by(Line.run_id, Line.engine, Line.outcome)
+        .join(ModelRow, ModelRow.id == Usage.model_id)
+        .where(Usage.run_id.in_(run_ids), or_(Usage.engine == "vllm", api))
+        .group_by(Usage.run_id, Usage.engine, Usage.outcome)
     )
-
-
-def _total(column: InstrumentedAttribute[int | None]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(column), 0)
 
 
 def _with(figures: RunFigures, row: Row[Any]) -> RunFigures:
