@@ -3,29 +3,28 @@
 import os
 import sys
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter, validators
 
+from commands.catalog import catalog
 from commands.history import archive, prices, reprice
 from commands.infrastructure import infrastructure
+from commands.ledger import ledger
 from flows.quiet import keep_prefect_here, quiet_libraries
 from models.errors import BreakevenError, UsageError
-
-Format = Literal["table", "csv", "json", "parquet"]
-BY = ("workload", "engine", "model", "route", "day", "month")
 
 app = App(
     name="breakeven",
     help="Run text workloads on your own GPU, account for every token, and learn whether it pays.",
     result_action="return_value",
 )
-ledger = App(name="ledger", help="Ask the cost ledger.")
 app.command(ledger)
 for command in (reprice, prices, archive):
     ledger.command(command)
 app.command(infrastructure)
+app.command(catalog)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -174,125 +173,6 @@ def collect() -> int:
     from flows.terminal import collect_here
 
     return collect_here()
-
-
-Since = Annotated[date | None, Parameter(help="First day (UTC), inclusive.")]
-Limit = Annotated[int, Parameter(help="Rows at most.", validator=validators.Number(gte=1))]
-Until = Annotated[date | None, Parameter(help="Last day (UTC), inclusive.")]
-
-
-@ledger.command
-def summary(
-    *,
-    by: Annotated[str, Parameter(help=f"Comma-separated: {', '.join(BY)}.")] = "workload",
-    workload: str | None = None,
-    engine: str | None = None,
-    model: str | None = None,
-    since: Since = None,
-    until: Until = None,
-    format: Format = "table",
-) -> None:
-    """Sum attempts, records, tokens, cost and counterfactual cost."""
-    from flows.surroundings import read_settings
-    from tasks.ledger import show_summary
-
-    show_summary(
-        read_settings(),
-        [column.strip() for column in by.split(",") if column.strip()],
-        output_format=format,
-        workload=workload,
-        engine=engine,
-        model=model,
-        since=day_start(since),
-        until=day_end(until),
-    )
-
-
-@ledger.command
-def runs(
-    *,
-    workload: str | None = None,
-    state: Literal["running", "waiting", "completed", "failed", "interrupted"] | None = None,
-    since: Since = None,
-    until: Until = None,
-    limit: Limit = 50,
-    format: Format = "table",
-) -> None:
-    """List runs, the newest first."""
-    from flows.surroundings import read_settings
-    from tasks.ledger import show_runs
-
-    show_runs(
-        read_settings(),
-        limit=limit,
-        output_format=format,
-        workload=workload,
-        state=state,
-        since=day_start(since),
-        until=day_end(until),
-    )
-
-
-@ledger.command
-def lines(
-    *,
-    workload: str | None = None,
-    engine: str | None = None,
-    model: str | None = None,
-    route: str | None = None,
-    outcome: str | None = None,
-    since: Since = None,
-    until: Until = None,
-    limit: Limit = 50,
-    format: Format = "table",
-) -> None:
-    """List ledger lines, the newest first."""
-    from flows.surroundings import read_settings
-    from tasks.ledger import show_lines
-
-    show_lines(
-        read_settings(),
-        limit=limit,
-        output_format=format,
-        workload=workload,
-        engine=engine,
-        model=model,
-        route=route,
-        outcome=outcome,
-        since=day_start(since),
-        until=day_end(until),
-    )
-
-
-@ledger.command
-def serve(
-    *,
-    port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))] = 8501,
-    browser: bool = True,
-) -> None:
-    """Open a read-only page over the ledger, on this machine alone, until Ctrl-C.
-
-    Parameters
-    ----------
-    port
-        Port on 127.0.0.1; 0: any that is free.
-    browser
-        Open a browser's window on it.
-    """
-    from flows.surroundings import read_settings
-    from tasks.page.serve import serve as serve_pages
-
-    serve_pages(read_settings(), port, open_browser=browser)
-
-
-def day_start(day: date | None) -> datetime | None:
-    """First moment of a UTC day."""
-    return None if day is None else datetime.combine(day, time.min, UTC)
-
-
-def day_end(day: date | None) -> datetime | None:
-    """Last moment of a UTC day."""
-    return None if day is None else datetime.combine(day, time.max, UTC)
 
 
 if __name__ == "__main__":

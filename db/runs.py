@@ -80,9 +80,14 @@ class Increments:
 
 
 class RunFilters(TypedDict, total=False):
-    """Which runs to list; what is missing or None does not restrict. Times bound the run's start, inclusive."""
+    """Which runs to list; what is missing or None does not restrict. Times bound the run's start, inclusive.
+
+    `engine` and `model` are those that the run was started with.
+    """
 
     workload: str | None
+    engine: str | None
+    model: str | None
     state: str | None
     since: datetime | None
     until: datetime | None
@@ -281,11 +286,9 @@ def list_runs(
 
 
 def _conditions(filters: RunFilters) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if (workload := filters.get("workload")) is not None:
-        conditions.append(Row.workload == workload)
-    if (state := filters.get("state")) is not None:
-        conditions.append(Row.state == state)
+    equal = {"workload": Row.workload, "engine": Row.engine, "model": ModelRow.name, "state": Row.state}
+    values: Mapping[str, object] = dict(filters)
+    conditions = [column == values[name] for name, column in equal.items() if values.get(name) is not None]
     if (since := filters.get("since")) is not None:
         conditions.append(Row.started_at >= since)
     if (until := filters.get("until")) is not None:

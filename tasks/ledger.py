@@ -1,13 +1,13 @@
 """Asks the ledger and prints the answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Unpack
+from typing import Any, Unpack
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from db.ledger import LineFilters, lines, summary
+from db.ledger import TOLD_APART, LineFilters, SummaryFilters, lines, summary
 from db.runs import RunFilters, list_runs
 from db.session import make_engine, readers, require_migrated
 from models.errors import DatabaseUnavailable
@@ -139,12 +139,37 @@ def show_summary(
     by: Sequence[str],
     *,
     output_format: Format = "table",
-    **filters: Unpack[LineFilters],
+    **filters: Unpack[SummaryFilters],
 ) -> None:
-    """Print sums over the ledger's lines. Raises `UsageError` for an unknown column."""
+    """Print sums over the ledger's lines. Raises `UsageError` for an unknown column.
+
+    A table of routes also shows which share of the records went each way.
+    """
+    columns = [*by, *SUMS]
     with open_ledger(settings) as session:
-        rows = summary(session, by, **filters)
-    write_rows(rows, [*by, *SUMS], output_format)
+        rows: list[dict[str, Any]] = summary(session, by, **filters)
+        if output_format == "table" and "route" in by and not {"day", "month"} & set(by):
+            _add_shares(rows, _of_all_routes(session, by, filters))
+            columns.insert(len(by) + 2, "share")
+    write_rows(rows, columns, output_format)
+
+
+def _of_all_routes(
+    session: Session, by: Sequence[str], filters: SummaryFilters
+) -> Callable[[Mapping[str, Any]], int | None]:
+    """Return how many records went any route, for the row of one route."""
+    others = [name for name in by if name not in TOLD_APART]
+    within: SummaryFilters = {**filters, "route": None, "engine": None, "model": None}
+    records = {
+        tuple(row[name] for name in others): row["records"] for row in summary(session, others, **within)
+    }
+    return lambda row: records.get(tuple(row[name] for name in others))  # type: ignore[return-value]
+
+
+def _add_shares(rows: Sequence[dict[str, Any]], of: Callable[[Mapping[str, Any]], int | None]) -> None:
+    for row in rows:
+        records, all_ = row["records"], of(row)
+        row["share"] = f"{100 * records / all_:.1f} %" if all_ and records is not None else None
 
 
 def show_runs(

@@ -1,0 +1,143 @@
+"""`breakeven ledger`: sums, runs and lines of the cost ledger, and what is done with them."""
+
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter, validators
+
+Format = Literal["table", "csv", "json", "parquet"]
+Engine = Literal["vllm", "openai", "reuse"]
+Outcome = Literal["ok", "invalid_output", "escalated", "triage", "failed", "pending", "unknown_outcome"]
+State = Literal["running", "waiting", "completed", "failed", "interrupted"]
+BY = ("workload", "engine", "model", "route", "day", "month")
+
+Workload = Annotated[str | None, Parameter(help="Name of the workload, such as sentiment.")]
+Model = Annotated[str | None, Parameter(help="Name of a model, as the lines show it.")]
+Route = Annotated[str | None, Parameter(help="A route as it is shown, such as 'vllm>openai:low_confidence'.")]
+Since = Annotated[date | None, Parameter(help="First day (UTC), inclusive.")]
+Until = Annotated[date | None, Parameter(help="Last day (UTC), inclusive.")]
+Limit = Annotated[int, Parameter(help="Rows at most.", validator=validators.Number(gte=1))]
+
+ledger = App(name="ledger", help="Ask the cost ledger.")
+
+
+@ledger.command
+def summary(
+    *,
+    by: Annotated[str, Parameter(help=f"Comma-separated: {', '.join(BY)}.")] = "workload",
+    workload: Workload = None,
+    engine: Engine | None = None,
+    model: Model = None,
+    route: Route = None,
+    outcome: Outcome | None = None,
+    since: Since = None,
+    until: Until = None,
+    format: Format = "table",
+) -> None:
+    """Sum attempts, records, tokens, cost and counterfactual cost."""
+    from flows.surroundings import read_settings
+    from tasks.ledger import show_summary
+
+    show_summary(
+        read_settings(),
+        [column.strip() for column in by.split(",") if column.strip()],
+        output_format=format,
+        workload=workload,
+        engine=engine,
+        model=model,
+        route=route,
+        outcome=outcome,
+        since=since,
+        until=until,
+    )
+
+
+@ledger.command
+def runs(
+    *,
+    workload: Workload = None,
+    engine: Annotated[Engine | None, Parameter(help="Engine that runs were started on.")] = None,
+    model: Annotated[str | None, Parameter(help="Name of the model that runs were started with.")] = None,
+    state: State | None = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 50,
+    format: Format = "table",
+) -> None:
+    """List runs, the newest first. A day is that on which a run started."""
+    from flows.surroundings import read_settings
+    from tasks.ledger import show_runs
+
+    show_runs(
+        read_settings(),
+        limit=limit,
+        output_format=format,
+        workload=workload,
+        engine=engine,
+        model=model,
+        state=state,
+        since=day_start(since),
+        until=day_end(until),
+    )
+
+
+@ledger.command
+def lines(
+    *,
+    workload: Workload = None,
+    engine: Engine | None = None,
+    model: Model = None,
+    route: Route = None,
+    outcome: Outcome | None = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 50,
+    format: Format = "table",
+) -> None:
+    """List ledger lines, the newest first. Lines that were archived are not among them."""
+    from flows.surroundings import read_settings
+    from tasks.ledger import show_lines
+
+    show_lines(
+        read_settings(),
+        limit=limit,
+        output_format=format,
+        workload=workload,
+        engine=engine,
+        model=model,
+        route=route,
+        outcome=outcome,
+        since=day_start(since),
+        until=day_end(until),
+    )
+
+
+@ledger.command
+def serve(
+    *,
+    port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))] = 8501,
+    browser: bool = True,
+) -> None:
+    """Open a read-only page over the ledger, on this machine alone, until Ctrl-C.
+
+    Parameters
+    ----------
+    port
+        Port on 127.0.0.1; 0: any that is free.
+    browser
+        Open a browser's window on it.
+    """
+    from flows.surroundings import read_settings
+    from tasks.page.serve import serve as serve_pages
+
+    serve_pages(read_settings(), port, open_browser=browser)
+
+
+def day_start(day: date | None) -> datetime | None:
+    """First moment of a UTC day."""
+    return None if day is None else datetime.combine(day, time.min, UTC)
+
+
+def day_end(day: date | None) -> datetime | None:
+    """Last moment of a UTC day."""
+    return None if day is None else datetime.combine(day, time.max, UTC)
