@@ -71,10 +71,12 @@ def reference_rates(kind: str) -> list[ReferenceRate]:
     rates = []
     source = f"{entry['source']}, {entry['date']}"
     if (usd := _usd_per_hour(entry, kind)) is not None:
-        rates.append(ReferenceRate("on_demand", Rate(nano_per_hour=usd_to_nano(usd)), source))
+        rates.append(ReferenceRate("on_demand", Rate(nano_per_hour=usd_to_nano(usd)), source, kind=kind))
     if (month := entry.get("reserved_usd_per_month")) is not None:
         source = f"{entry['reserved_source']}, {entry['reserved_date']}"
-        rates.append(ReferenceRate("reserved", Rate(nano_per_month=usd_to_nano(Decimal(month))), source))
+        rates.append(
+            ReferenceRate("reserved", Rate(nano_per_month=usd_to_nano(Decimal(month))), source, kind=kind)
+        )
     return rates
 
 
