@@ -29,7 +29,7 @@ class Asked:
 
 def read(parameters: Mapping[str, str]) -> Asked:
     """Read the parameters of an address; empty ones do not restrict. Raises `UsageError` for what is no value."""
-    given = {name: value.strip() for name, value in parameters.items() if value.strip()}
+    given = {name: value for name, value in parameters.items() if value}
     filters = Filters(
         **{name: given.get(name) for name in NAMES},
         run_id=_read(given, "run", UUID, "a run's id"),

@@ -145,8 +145,8 @@ def _sums(session: Session, by: Sequence[str], filters: Filters) -> Rows:
         route=filters.route,
         outcome=filters.outcome,
         run_id=filters.run_id,
-        since=_first_moment(filters.since),
-        until=_last_moment(filters.until),
+        since=filters.since,
+        until=filters.until,
     )
 
 

@@ -1,0 +1,220 @@
+"""Lines page by page: every line that matches, once, in order, and the counts beside them; nothing is written."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import product
+
+import pytest
+from sqlalchemy import Engine, text, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session, sessionmaker
+
+from db import browse
+from db.browse import Filters, Position
+from db.ledger import insert_lines, lines, summary
+from db.session import make_reading_engine, readers
+from db.tables import RunRow
+from models.errors import UsageError
+from models.ids import new_id
+from models.ledger import LedgerLine
+from tests.integration.db.ledger_lines import AT, DAY, Keys, line, pending, seed
+
+LATE = datetime(2026, 11, 23, 23, 59, 59, 999999, tzinfo=UTC)
+NEXT_DAY = DAY + timedelta(days=1)
+
+
+def _lines_of_run(keys: Keys, records: int) -> list[LedgerLine]:
+    """Make lines of every kind: reused, escalated, pending, unpriced, on both sides of midnight."""
+    made: list[LedgerLine] = []
+    for number in range(records):
+        key = f"r{number:02d}"
+        at = LATE if number % 3 else LATE + timedelta(microseconds=1)
+        first = line(keys, key, at=at)
+        match number % 5:
+            case 0:
+                made.append(first)
+            case 1:
+                made.append(replace(first, outcome="escalated", reason="low_confidence"))
+                made.append(pending(keys, key, at=at, attempt=2))
+            case 2:
+                made.append(replace(first, cost_nano=None, counterfactual_nano=None, estimated=True))
+            case 3:
+                nothing = {"input_tokens": None, "cached_tokens": None, "output_tokens": None}
+                reuse = line(keys, key, at=at, engine="reuse", reason="identical", reuses=new_id(), **nothing)
+                made.append(replace(reuse, cost_nano=0, counterfactual_nano=0, gpu_ns=None))
+            case _:
+                made.append(replace(first, outcome="invalid_output"))
+    return made
+
+
+@pytest.fixture
+def runs(make_session: sessionmaker[Session]) -> list[Keys]:
+    """Three runs of two workloads, the first one the newest; two of them began at the same moment."""
+    made = []
+    with make_session.begin() as session:
+        for number, workload in enumerate(("sentiment", "enrichment", "sentiment")):
+            keys = seed(session, workload, DAY - timedelta(days=number))
+            began = AT - timedelta(hours=min(number, 1))
+            session.execute(update(RunRow).where(RunRow.id == keys.run).values(started_at=began))
+            insert_lines(session, _lines_of_run(keys, 11))
+            made.append(keys)
+    return made
+
+
+def _pages(session: Session, filters: Filters, limit: int) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    after: Position | None = None
+    while True:
+        page = browse.lines_page(session, filters, after=after, limit=limit)
+        rows += page.rows
+        assert len(page.rows) == limit or page.following is None
+        if page.following is None:
+            return rows
+        after = page.following
+
+
+CHOICES = [
+    Filters(),
+    Filters(workload="sentiment"),
+    Filters(workload="nobody's"),
+    Filters(engine="openai"),
+    Filters(model="gpt-4o-mini"),
+    Filters(outcome="pending"),
+    Filters(route="vllm"),
+    Filters(route="vllm:low_confidence"),
+    Filters(route="vllm>openai:low_confidence", since=NEXT_DAY),
+    Filters(route="vllm>reuse:identical"),
+    Filters(until=DAY),
+    Filters(since=DAY, until=DAY, workload="enrichment", outcome="ok"),
+    Filters(since=date.min, until=date.max),
+]
+
+
+def test_pages_hold_every_line_that_matches_once(
+    make_session: sessionmaker[Session], runs: list[Keys]
+) -> None:
+    """Whatever the filters and the size of a page: the same lines as `ledger lines`, and as many as counted."""
+    order = {runs[0].run: 0} | {key: 1 + n for n, key in enumerate(sorted([r.run for r in runs[1:]])[::-1])}
+    with make_session() as session:
+        for filters, limit in product(CHOICES, (1, 7, 100)):
+            rows = _pages(session, filters, limit)
+            expected = _expected(session, filters)
+            places = [(order[row["run_id"]], row["record_key"], row["attempt"]) for row in rows]  # type: ignore[index]
+            assert places == sorted(places)
+            assert {_identity(row) for row in rows} == {_identity(row) for row in expected}
+            assert len(rows) == len(expected)
+            assert browse.matching(session, filters) == browse.Matching(len(expected), 0)
+
+
+def _expected(session: Session, filters: Filters) -> list[dict[str, object]]:
+    days = {"since": filters.since, "until": filters.until}
+    moments = {
+        name: None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
+        for name, day in days.items()
+    }
+    if moments["until"] is not None:
+        moments["until"] += timedelta(days=1, microseconds=-1)
+    return lines(
+        session,
+        workload=filters.workload,
+        engine=filters.engine,
+        model=filters.model,
+        outcome=filters.outcome,
+        route=filters.route,
+        since=moments["since"],
+        until=moments["until"],
+    )
+
+
+def _identity(row: dict[str, object]) -> tuple[object, ...]:
+    names = ("run_id", "record_key", "attempt", "at", "route", "outcome", "model", "workload", "cost_usd")
+    return tuple(row[name] for name in names)
+
+
+def test_a_run_of_its_own(make_session: sessionmaker[Session], runs: list[Keys]) -> None:
+    """The lines of one run are asked for by its key."""
+    with make_session() as session:
+        rows = _pages(session, Filters(run_id=runs[1].run), 4)
+    assert {row["run_id"] for row in rows} == {runs[1].run}
+    assert len(rows) == len(_lines_of_run(runs[1], 11))
+
+
+def test_names_to_choose_from(make_session: sessionmaker[Session], runs: list[Keys]) -> None:
+    """What the lines carry, nothing else, and the days from the first line to the last."""
+    assert runs
+    with make_session() as session:
+        found = browse.choices(session)
+    assert found == browse.Choices(
+        workloads=["enrichment", "sentiment"],
+        engines=["openai", "reuse", "vllm"],
+        models=["gpt-4o-mini", "small"],
+        routes=["vllm", "vllm:low_confidence", "vllm>openai:low_confidence", "vllm>reuse:identical"],
+        outcomes=["escalated", "invalid_output", "ok", "pending"],
+        first_day=DAY,
+        last_day=NEXT_DAY,
+    )
+
+
+def test_what_is_in_doubt(make_session: sessionmaker[Session], runs: list[Keys]) -> None:
+    """Upper bounds, estimates and unknown costs are counted; the sum says what is known of an unknown one."""
+    assert runs
+    with make_session() as session:
+        found = browse.doubts(session, Filters(workload="enrichment"))
+        whole = next(iter(summary(session, [], workload="enrichment")))
+    assert (found.in_doubt, found.at_most_usd) == (2, Decimal("0.000002"))
+    assert (found.estimated, found.unknown_cost, found.unknown_counterfactual) == (2, 2, 4)
+    assert whole["cost_usd"] is None
+    assert found.known_cost_usd == Decimal("0.000000279") * 7 + Decimal("0.000002")
+
+
+def test_an_empty_ledger(make_session: sessionmaker[Session]) -> None:
+    """No lines, no names, no days, no doubts."""
+    with make_session() as session:
+        assert browse.choices(session) == browse.Choices([], [], [], [], [], None, None)
+        assert browse.lines_page(session, Filters()) == browse.LinesPage([], None)
+        assert browse.matching(session, Filters()) == browse.Matching(0, 0)
+        assert browse.doubts(session, Filters()).in_doubt == 0
+
+
+def test_what_makes_no_sense_is_said(make_session: sessionmaker[Session], runs: list[Keys]) -> None:
+    """A place in a run that is not there, and a route that is none."""
+    assert runs
+    with make_session() as session:
+        with pytest.raises(UsageError, match="knows no run"):
+            browse.lines_page(session, Filters(), after=Position(new_id(), "r1", 1))
+        with pytest.raises(UsageError, match="is no route"):
+            browse.lines_page(session, Filters(route=">"))
+
+
+def test_prices_and_machines(make_session: sessionmaker[Session], runs: list[Keys]) -> None:
+    """Prices in dollars per million tokens, machines in dollars an hour."""
+    assert runs
+    with make_session() as session:
+        (price,) = browse.prices(session)
+        (machine,) = browse.machines(session)
+    assert (price["model"], price["version"], price["effective_to"]) == ("gpt-4o-mini", 1, None)
+    assert price["input_usd_per_mtok"] == Decimal("0.15")
+    assert price["cached_input_usd_per_mtok"] == Decimal("0.075")
+    assert price["output_usd_per_mtok"] == Decimal("0.6")
+    assert (machine["kind"], machine["usd_per_hour"]) == ("A10G", Decimal("1.006"))
+
+
+def test_a_reading_engine_cannot_write(engine: Engine, database_url: str, runs: list[Keys]) -> None:
+    """The database refuses, whatever kind of session asks, and a transaction sees one state."""
+    assert engine
+    assert runs
+    reading = make_reading_engine(database_url)
+    try:
+        for make in (readers(reading), sessionmaker(reading)):
+            with make() as session, pytest.raises(DBAPIError, match=r"read-?only"):
+                session.execute(text("UPDATE runs SET error = 'touched'"))
+        with readers(reading)() as session:
+            before = browse.matching(session, Filters())
+            with sessionmaker(engine).begin() as writer:
+                insert_lines(writer, [line(runs[0], "late")])
+            assert browse.matching(session, Filters()) == before
+        with readers(reading)() as session:
+            assert browse.matching(session, Filters()).here == before.here + 1
+    finally:
+        reading.dispose()
