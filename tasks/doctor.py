@@ -17,7 +17,8 @@ from models.economics.pricing import NANO, price_on, prices_of
 from models.engines.api_options import ApiOptions
 from models.engines.vllm_options import model_name
 from models.errors import BreakevenError, UsageError
-from models.machine import cpu_name, gpu_name
+from models.machine import cpu_memory, cpu_name, gpu_memory, gpu_name
+from models.model_fit import fit_check
 from models.settings import Settings
 from models.tokens import encoding
 
@@ -25,11 +26,12 @@ SECONDS_FOR_THE_API = 3.0
 
 
 def checkup(settings: Settings) -> list[Check]:
-    """Check GPU, vLLM, model, database, Prefect API, API and price data, in this order."""
+    """Check GPU, vLLM, model and its fit, prices, database, Prefect API and API, in this order."""
     return [
         gpu(),
         vllm(),
         model(settings),
+        fit_check(settings, gpu_name(), gpu_memory(), cpu_memory()),
         machine_price(settings),
         api_price(settings),
         vocabulary(settings),

@@ -1,0 +1,43 @@
+"""`breakeven catalog`: which model fits which GPU, and what it costs there."""
+
+from typing import Annotated, Literal
+
+from cyclopts import Parameter, validators
+
+Format = Literal["table", "csv", "json", "parquet"]
+
+
+def catalog(
+    *,
+    gpu: Annotated[list[str] | None, Parameter(negative=())] = None,
+    model: Annotated[list[str] | None, Parameter(negative=())] = None,
+    bits: Annotated[list[Literal[16, 8, 4]] | None, Parameter(negative=())] = None,
+    context: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 2048,
+    format: Format = "table",
+) -> None:
+    """Say which small model fits which GPU, at which precision, how fast it is there and what a token costs.
+
+    Parameters
+    ----------
+    gpu
+        GPU, such as A10G or "RTX 4090"; can be given several times; default: all.
+    model
+        Model by name, a part of it, its id on Hugging Face, or a local folder; can be given several times; default: all.
+    bits
+        Bits of a weight: 16, 8 or 4; can be given several times; default: all three.
+    context
+        Tokens of a sequence, input and output together.
+    format
+        A table for people, or every figure for programs.
+    """
+    from flows.surroundings import read_settings
+    from tasks.catalog import show_catalog
+
+    show_catalog(
+        read_settings(),
+        gpus=gpu or (),
+        models=model or (),
+        bits=bits or (),
+        context=context,
+        output_format=format,
+    )
