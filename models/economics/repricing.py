@@ -123,8 +123,7 @@ class PriceBook:
         self._known = {name: sorted(of.values(), key=_start, reverse=True) for name, of in dated.items()}
         self._supposed = {price.model: price for price in supposed}
         at_once = [price for price in supposed if not price.model.endswith(BATCH_SUFFIX)]
-        for price in batch_prices(at_once, batch_discount):
-            self._supposed.setdefault(price.model, price)
+        self._discounted = {price.model: price for price in batch_prices(at_once, batch_discount)}
         self._found: dict[tuple[str, str, date], Price | None] = {}
         if unheard := [price.model for price in supposed if not self.providers(price.model)]:
             models = sorted({model for _, model in self._known if not model.endswith(BATCH_SUFFIX)})
@@ -144,6 +143,7 @@ class PriceBook:
 
     def entered(self, since: date, source: str) -> list[Price]:
         """Turn the supposed prices into prices that hold from a UTC day on, until the next that is known."""
+        meant = sorted({key for name in (*self._supposed, *self._discounted) for key in self._meant(name)})
         return [
             replace(
                 price,
@@ -153,23 +153,25 @@ class PriceBook:
                 effective_to=self._next_start(provider, model, since),
                 source=f"{source}{price.source.removeprefix('supposed')}",
             )
-            for name, price in self._supposed.items()
-            for provider, model in self._meant(name)
+            for provider, model in meant
+            if (price := self._supposed_for(provider, model)) is not None
         ]
 
     def _meant(self, name: str) -> list[tuple[str, str]]:
         base = name.removesuffix(BATCH_SUFFIX)
-        suffix = name[len(base) :]
-        return self.providers(name) or [(one, model + suffix) for one, model in self.providers(base)]
+        return self.providers(name) or [
+            (provider, model + BATCH_SUFFIX) for provider, model in self.providers(base)
+        ]
 
     def _next_start(self, provider: str, model: str, day: date) -> date | None:
         starts = [price.effective_from for price in self._known.get((provider, model), ())]
         return min((start for start in starts if start > day), default=None)
 
     def _supposed_for(self, provider: str, model: str) -> Price | None:
-        return next(
-            (self._supposed[name] for name in _names(provider, model) if name in self._supposed), None
+        named = (
+            of.get(name) for of in (self._supposed, self._discounted) for name in _names(provider, model)
         )
+        return next((price for price in named if price is not None), None)
 
     def _known_on(self, provider: str, model: str, day: date) -> Price | None:
         began = (price for price in self._known.get((provider, model), ()) if price.effective_from <= day)
