@@ -63,8 +63,8 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
-    """A bill by rates: what does not depend on use (`reserved`) and what does (`on_demand`), and its hours."""
+class Charges:
+    """Charges by rates: what does not depend on use (`reserved`) and what does (`on_demand`), and its hours."""
 
     reserved: Fraction
     on_demand: Fraction
@@ -177,8 +177,8 @@ def _ns(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1) * 1000
 
 
-def bill_in_force(inputs: MonthInputs, days: int, runs: Sequence[GpuRun]) -> Bill:
-    """Return the bill of the modes that really held, by rates: reserved hours of `days` days, sessions of `runs`."""
+def charges_in_force(inputs: MonthInputs, days: int, runs: Sequence[GpuRun]) -> Charges:
+    """Return the charges of the modes that really held, by rates: reserved hours of `days` days, sessions of `runs`."""
     reserved, reserved_ns = Fraction(0), 0
     for day in days_of(inputs, days):
         for terms in terms_on(inputs.terms, day):
@@ -187,7 +187,7 @@ def bill_in_force(inputs: MonthInputs, days: int, runs: Sequence[GpuRun]) -> Bil
                 reserved_ns += terms.gpus * NS_PER_DAY
     held = sessions((run, tariff) for run in runs if (tariff := tariff_in_force(inputs, run)))
     on_demand = sum((session.nano for session in held), Fraction(0))
-    return Bill(reserved, on_demand, reserved_ns, sum(session.billed_ns for session in held), len(held))
+    return Charges(reserved, on_demand, reserved_ns, sum(session.billed_ns for session in held), len(held))
 
 
 def terms_of(inputs: MonthInputs, run: GpuRun) -> InfrastructureTerms | None:
@@ -218,8 +218,7 @@ def bill_reserved(inputs: MonthInputs, days: int) -> Fraction | None:
     """
     held = [terms for day in days_of(inputs, days) for terms in terms_on(inputs.terms, day)]
     if not held:
-        used = max(inputs.gpu_runs, key=lambda run: run.time.total_ns, default=None)
-        reference = _reference(inputs, "reserved", used and used.kind)
+        reference = _reference(inputs, "reserved", _most_used(inputs))
         return None if reference is None else days * _day(reference.rate, 1, inputs.month)
     total = Fraction(0)
     for terms in held:
@@ -241,6 +240,37 @@ def bill_on_demand(inputs: MonthInputs, runs: Sequence[GpuRun]) -> Fraction | No
     if len(known) < len(tariffs):
         return None
     return sum((session.nano for session in sessions(known)), Fraction(0))
+
+
+def machines(inputs: MonthInputs) -> int:
+    """Return how many machines the terms of the days that are covered name, at least 1: the reserved ones, if any."""
+    most = 1
+    for day in days_of(inputs, inputs.days):
+        held = terms_on(inputs.terms, day)
+        reserved = [terms.gpus for terms in held if terms.mode == "reserved"]
+        most = max(most, sum(reserved or [terms.gpus for terms in held]))
+    return most
+
+
+def gpus_needed(inputs: MonthInputs, runs: Iterable[GpuRun]) -> Fraction:
+    """Return how many machines the busy and idle time of `runs` fills around the clock."""
+    held = sum(run.time.busy_ns + run.time.idle_ns for run in runs)
+    return Fraction(held, inputs.days * NS_PER_DAY)
+
+
+def references_used(inputs: MonthInputs) -> list[str]:
+    """Name the sources of the reference rates that the scenarios of the days that are covered stand on."""
+    held = [terms for day in days_of(inputs, inputs.days) for terms in terms_on(inputs.terms, day)]
+    kinds = {terms.kind for terms in held if terms.mode != "reserved"} if held else {_most_used(inputs)}
+    used = [_reference(inputs, "reserved", kind) for kind in sorted(kinds, key=str)]
+    reserved = {run.kind for run in inputs.gpu_runs if tariff_in_force(inputs, run) is None}
+    used += [_reference(inputs, "on_demand", kind) for kind in sorted(reserved)]
+    return list(dict.fromkeys(one.source for one in used if one is not None))
+
+
+def _most_used(inputs: MonthInputs) -> str | None:
+    """Return the kind of machine of the longest run; None where there was none."""
+    return max(inputs.gpu_runs, key=lambda run: run.time.total_ns).kind if inputs.gpu_runs else None
 
 
 def _on_demand(inputs: MonthInputs, run: GpuRun) -> Tariff | None:

@@ -127,7 +127,7 @@ class CurvePoint:
 class Capacity:
     """What the machines can serve, as measured from this month's busy and idle time.
 
-    `gpus`: machines that are paid for (at least 1). `records_per_gpu`: records that one serves in a month
+    `gpus`: machines by the terms (at least 1). `records_per_gpu`: records that one serves in a month
     at most, and `factor_per_gpu` the same as a multiple of this month's volume; None: nothing was measured.
     `gpus_needed`: for this month's volume.
     """
@@ -142,7 +142,7 @@ class Capacity:
 class GpuBill:
     """GPU time against the bill, of the days that are covered: load + busy + idle + unused = billed.
 
-    `nano`: the bill in force, by rates or as entered (`entered`), None where a rate is not known. `unused_ns` is
+    `nano`: the bill in force, by rates or as entered (`entered`). `unused_ns` is
     negative where runs held more GPU time than was billed, which a note names. `utilization` = busy / billed,
     None where nothing was billed. `sessions`: of those billed on demand.
     """
@@ -150,7 +150,7 @@ class GpuBill:
     time: GpuTime
     unused_ns: int
     billed_ns: int
-    nano: int | None
+    nano: int
     entered: bool
     sessions: int
     utilization: Fraction | None
@@ -199,7 +199,7 @@ class Lever:
 
 
 TrendState = Literal[
-    "crosses", "already_pays", "too_few_months", "not_growing", "never_pays", "beyond_horizon"
+    "crosses", "already_pays", "too_few_months", "not_growing", "never_pays", "beyond_horizon", "no_gpu"
 ]
 
 
@@ -209,6 +209,7 @@ class Trend:
 
     `months`: how many the straight line is fitted to, this one included. `records_per_month`: its slope, None
     for too few months. `crossing`: first day of the first month in which the hybrid pays; only for `crosses`.
+    `never_pays`: at no volume. `beyond_horizon`: not within ten years. `no_gpu`: nothing was self-hosted.
     """
 
     state: TrendState
@@ -231,8 +232,10 @@ class WorkloadFigures:
 
     `replaceable`: not evaluated as not viable; others are in no scenario, and their shares are 0.
     `gpu_nano` and `labour_nano`: its share of the bill in force and of maintenance, by busy time.
-    `total_nano` = `api_nano` + `gpu_nano` + `labour_nano`: its part of the hybrid. Counts and
-    tokens are of the days that are covered, costs of the whole month.
+    `total_nano` = `api_nano` + `gpu_nano` + `labour_nano`: its part of the hybrid, and `saving_nano` against the
+    API at once. Counts, tokens, time and unit costs are of the days that are covered, the rest of the whole
+    month. `missing`: attempts whose cost on the API is not known. `break_even`: of its part of the hybrid
+    alone, within the machines that are there.
     """
 
     workload: str
@@ -259,7 +262,9 @@ class WorkloadFigures:
     missing: int
     upper_bound_nano: int
     unit_costs: UnitCosts
+    scenarios: tuple[Scenario, ...]
     verdict: Verdict
+    break_even: BreakEven | None
     levers: tuple[Lever, ...]
 
 

@@ -1,0 +1,155 @@
+"""How a scenario's monthly cost grows with volume, against the API's: where it starts to pay, and where it stops.
+
+Self-hosting costs `fixed` + the bill for machines + `slope` x volume. One machine serves so much and no more: beyond
+that another one is needed, and a reserved bill takes a step. So there can be several crossings: it may start
+to pay shortly before a step, stop at the step, and start again. Exact: integers and `Fraction`s.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from math import ceil, floor
+
+from models.economics.billing import half_up
+from models.economics.figures import BreakEven, Crossing, SelfHosted
+
+MOST_CROSSINGS = 12
+"""Crossings that are listed; where more exist, the rest lie between the last listed and `for_good`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostOverVolume:
+    """Monthly costs at a multiple (`factor`) of this month's volume; nano-dollars, none negative.
+
+    `api_nano`: the API at once at factor 1. `slope_nano`: what grows with volume, at factor 1. `bill_nano`: what
+    `gpus` machines cost, of which there are never fewer. `fixed_nano`: what never changes.
+    `load`: how many machines factor 1 keeps busy around the clock, at most `gpus`; 0: not measured.
+    """
+
+    api_nano: int
+    slope_nano: int
+    bill_nano: int
+    fixed_nano: int
+    gpus: int = 1
+    load: Fraction = Fraction(0)
+
+    def gpus_at(self, factor: Fraction) -> int:
+        """Machines that are needed, and at least those that are paid for."""
+        return max(self.gpus, ceil(factor * self.load))
+
+    def nano_at(self, factor: Fraction, gpus: int | None = None) -> Fraction:
+        """Self-hosted cost, with that many machines (None: as many as are needed)."""
+        machines = self.gpus_at(factor) if gpus is None else gpus
+        return self.fixed_nano + Fraction(self.bill_nano * machines, self.gpus) + factor * self.slope_nano
+
+    def pays_at(self, factor: Fraction) -> bool:
+        """Whether the API at once would cost more."""
+        return self.nano_at(factor) < factor * self.api_nano
+
+    def top(self, gpus: int) -> Fraction | None:
+        """Highest factor that so many machines serve; None: no limit is known."""
+        return gpus / self.load if self.load else None
+
+    @property
+    def first(self) -> Fraction | None:
+        """Lowest factor above which it pays; None: no volume pays."""
+        gpus = self._first_gpus
+        return None if gpus is None else self._even(gpus)
+
+    @property
+    def for_good(self) -> Fraction | None:
+        """Factor above which it pays whatever the volume; None: none does."""
+        if self._first_gpus is None:
+            return None
+        good = self._good_gpus
+        return self._even(self.gpus if good is None else max(self.gpus, good - 1))
+
+    def crossings(self) -> Iterator[Crossing]:
+        """Yield all crossings, the lowest first; there can be very many."""
+        gpus = self._first_gpus
+        if gpus is None:
+            return
+        yield Crossing(self._even(gpus), pays_above=True, gpus=gpus)
+        good = self._good_gpus
+        while good is not None and gpus + 1 < good:
+            yield Crossing(gpus / self.load, pays_above=False, gpus=gpus + 1)
+            gpus += 1
+            yield Crossing(self._even(gpus), pays_above=True, gpus=gpus)
+
+    def nearest_flip(self) -> tuple[Fraction, bool] | None:
+        """Return the factor nearest to 1 at which the answer at 1 flips, and whether it has flipped there already.
+
+        If not, it flips just beyond, on the side away from 1. None: it is the same at every volume.
+        """
+        flips = list(self._flips())
+        return min(flips, key=lambda flip: abs(flip[0] - 1), default=None)
+
+    def _flips(self) -> Iterator[tuple[Fraction, bool]]:
+        first = self._first_gpus
+        if first is None:
+            return
+        now, good, pays = self.gpus_at(Fraction(1)), self._good_gpus, self.pays_at(Fraction(1))
+        if good is None:
+            yield self._even(self.gpus), pays
+            return
+        if not pays:
+            yield self._even(max(now, first)), False
+            if now > first:
+                yield (now - 1) / self.load, True
+            return
+        if now + 1 < good:
+            yield now / self.load, False
+        yield self._even(now if now < good else max(self.gpus, good - 1)), True
+
+    def _even(self, gpus: int) -> Fraction:
+        """Return the factor at which so many machines cost what the API does."""
+        return (self.fixed_nano + self._machine * gpus) / Fraction(self.api_nano - self.slope_nano)
+
+    @property
+    def _machine(self) -> Fraction:
+        return Fraction(self.bill_nano, self.gpus)
+
+    @property
+    def _gain(self) -> Fraction:
+        """What a machine that is busy all month saves, above what it costs."""
+        return (self.api_nano - self.slope_nano) / self.load - self._machine
+
+    @property
+    def _first_gpus(self) -> int | None:
+        """Fewest machines that pay when they are full; None: no number does."""
+        if self.api_nano <= self.slope_nano:
+            return None
+        if not self.load or not self.bill_nano:
+            return self.gpus if not self.load else self.gpus_at(self._even(self.gpus))
+        if self._gain <= 0:
+            return None
+        return max(self.gpus, floor(self.fixed_nano / self._gain) + 1)
+
+    @property
+    def _good_gpus(self) -> int | None:
+        """From this number of machines on, it pays even when the last one has nothing to do; None: no steps."""
+        if not self.load or not self.bill_nano:
+            return None
+        full = (self.api_nano - self.slope_nano) / self.load
+        return ceil((self.fixed_nano + full) / self._gain)
+
+
+def break_even(name: SelfHosted, cost: CostOverVolume | None, records: int) -> BreakEven:
+    """Return where a scenario meets the API; `records`: of the month at factor 1. `cost` None: it is not known."""
+    if cost is None:
+        return BreakEven(name, None, None, None, None, None, (), None)
+    fixed, factor = cost.bill_nano + cost.fixed_nano, cost.first
+    spend = None if factor is None else half_up(factor * cost.api_nano)
+    if not cost.api_nano and not cost.slope_nano:
+        spend = fixed  # nothing was run: what is fixed is all that is known, and what the API's bill would have to exceed
+    return BreakEven(
+        name=name,
+        fixed_nano=fixed,
+        spend_nano=spend,
+        factor=factor,
+        records=None if factor is None else ceil(factor * records),
+        gpus=None if factor is None else cost.gpus_at(factor),
+        crossings=tuple(islice(cost.crossings(), MOST_CROSSINGS)),
+        for_good=cost.for_good,
+    )

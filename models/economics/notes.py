@@ -1,0 +1,122 @@
+"""What a reader must know of a month's figures: what is missing, assumed, estimated or out of the ordinary. Pure."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from models.economics import billing
+from models.economics.figures import Capacity, GpuBill, Note, NoteCode, Scenario
+from models.economics.month import GpuRun, MonthInputs, Viability, WorkloadUsage, days_in
+from models.economics.scenarios import Period, usages
+from models.economics.unit_costs import merged_prices
+
+NS_PER_SECOND = billing.NS_PER_SECOND
+_OF_VIABILITY: dict[Viability | None, NoteCode] = {
+    None: "not_evaluated",
+    "undecided": "undecided",
+    "not_viable": "not_viable",
+}
+
+
+def notes(
+    inputs: MonthInputs, period: Period, scenarios: Sequence[Scenario], gpu: GpuBill, capacity: Capacity
+) -> tuple[Note, ...]:
+    """Return all notes of a month; `period` and `scenarios` are those of the whole month."""
+    used = usages(inputs)
+    return tuple(
+        chain(
+            _of_the_month(inputs, used, period),
+            _of_usage(used),
+            _of_rates(inputs, period, scenarios),
+            _of_prices(used),
+            _of_machines(inputs, gpu, capacity),
+            _of_workloads(used),
+        )
+    )
+
+
+def _of_the_month(inputs: MonthInputs, used: Sequence[WorkloadUsage], period: Period) -> Iterator[Note]:
+    if inputs.days < days_in(inputs.month):
+        yield Note("partial_month", count=inputs.days)
+    if not any(usage.records for usage in used):
+        yield Note("no_usage")
+    if period.mode == "none":
+        yield Note("no_gpu")
+
+
+def _of_usage(used: Sequence[WorkloadUsage]) -> Iterator[Note]:
+    bounds = sum(usage.api_upper_bound_nano for usage in used)
+    counts: list[tuple[NoteCode, int, int | None]] = [
+        ("unknown_counterfactual", sum(usage.unknown_counterfactual for usage in used), None),
+        ("unknown_api_cost", sum(usage.unknown_api_cost for usage in used), None),
+        ("upper_bounds", sum(usage.api_upper_bound for usage in used), bounds),
+        ("estimated_usage", sum(usage.estimated for usage in used), None),
+        ("counterfactual_estimated", sum(usage.local for usage in used), None),
+        ("quarantined", sum(usage.quarantined for usage in used), None),
+    ]
+    for code, count, nano in counts:
+        if count:
+            yield Note(code, count=count, nano=nano)
+
+
+def _of_rates(inputs: MonthInputs, period: Period, scenarios: Sequence[Scenario]) -> Iterator[Note]:
+    if inputs.bill_nano is not None:
+        yield Note("bill_entered", nano=inputs.bill_nano)
+    elif period.mode != "none":
+        yield Note("bill_not_entered", nano=period.gpu_nano)
+    for kind, rates in sorted(_assumed_rates(inputs).items()):
+        yield Note("assumed_rate", nano=rates.pop() if len(rates) == 1 else None, text=kind)
+    if any(billing.labour_on(inputs.labour, day).assumed for day in billing.days_of(inputs, inputs.days)):
+        yield Note("assumed_labour", nano=period.labour_nano)
+    for source in billing.references_used(inputs):
+        yield Note("reference_rate", text=source)
+    for scenario in scenarios:
+        if scenario.total_nano is None:
+            yield Note("rate_unknown", text=scenario.name)
+    if period.mode == "mixed":
+        yield Note("mode_changed")
+
+
+def _assumed_rates(inputs: MonthInputs) -> dict[str, set[int | None]]:
+    """Return the kinds of machines whose rates nobody entered, and the rates, by the hour where they are."""
+    rates: dict[str, set[int | None]] = {}
+    for day in billing.days_of(inputs, inputs.days):
+        for terms in billing.terms_on(inputs.terms, day):
+            if terms.assumed:
+                rates.setdefault(terms.kind, set()).add(terms.rate.nano_per_hour)
+    for run in _without_terms(inputs):
+        rates.setdefault(run.kind, set()).add(run.nano_usd_per_hour)
+    return rates
+
+
+def _without_terms(inputs: MonthInputs) -> list[GpuRun]:
+    """Return the runs that no terms priced."""
+    return [run for run in inputs.gpu_runs if run.time.total_ns and billing.terms_of(inputs, run) is None]
+
+
+def _of_prices(used: Sequence[WorkloadUsage]) -> Iterator[Note]:
+    prices = merged_prices(used)
+    for model in dict.fromkeys(price.model for price in prices):
+        own = [price for price in prices if price.model == model]
+        if len(own) > 1:
+            yield Note("price_changed", count=len(own), text=model)
+        if any(not price.input_nano_per_mtok and not price.output_nano_per_mtok for price in own):
+            yield Note("free_api", text=model)
+
+
+def _of_machines(inputs: MonthInputs, gpu: GpuBill, capacity: Capacity) -> Iterator[Note]:
+    if gpu.time.total_ns and not gpu.nano:
+        yield Note("free_gpu")
+    if inputs.terms:
+        for kind in sorted({run.kind for run in _without_terms(inputs)}):
+            yield Note("other_machine", text=kind)
+    if gpu.unused_ns < 0:
+        yield Note("gpu_time_over_bill", count=-(gpu.unused_ns // NS_PER_SECOND))
+    if capacity.gpus_needed > capacity.gpus:
+        yield Note("more_gpus_needed", count=capacity.gpus_needed)
+
+
+def _of_workloads(used: Sequence[WorkloadUsage]) -> Iterator[Note]:
+    for usage in used:
+        if (code := _OF_VIABILITY.get(usage.viability)) is not None:
+            nano = usage.api_sync_nano if code == "not_viable" else None
+            yield Note(code, nano=nano, text=usage.workload)
