@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from db.rows import dollars, readable
 from db.tables import DailyUsageRow as Usage
-from db.tables import InfrastructureRow, ModelRow, PriceRow, PromptRow, RunRow
+from db.tables import InfrastructureRow, ModelRow, PromptRow, RunRow
 from db.tables import LedgerLineRow as Line
 from models.economics.pricing import nano_to_usd
 from models.errors import UsageError
@@ -203,23 +203,6 @@ def lines_page(
         if len(rows) > limit:
             return LinesPage(rows[:limit], _position(rows[limit - 1]))
     return LinesPage(rows, None)
-
-
-def prices(session: Session) -> list[dict[str, object]]:
-    """Return every dated price with its versions, dollars per million tokens: by model, the newest first."""
-    rows = session.execute(
-        select(PriceRow.__table__).order_by(
-            PriceRow.provider, PriceRow.model, PriceRow.effective_from.desc(), PriceRow.version.desc()
-        )
-    ).mappings()
-    per_mtok = "_nano_per_mtok"
-    return [
-        {
-            name.replace(per_mtok, "_usd_per_mtok"): dollars(value) if name.endswith(per_mtok) else value
-            for name, value in row.items()
-        }
-        for row in rows
-    ]
 
 
 def machines(session: Session) -> list[dict[str, object]]:

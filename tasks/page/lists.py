@@ -10,7 +10,7 @@ from db.browse import IN_DOUBT
 from tasks.page.asked import Asked, address
 from tasks.page.frame import Column, counted, filter_form, framed, note, sheet, table
 from tasks.page.reading import RUNS, Lines, Rates, Runs
-from tasks.page.words import TOKENS, UNKNOWN, dollars, moment, number, tokens
+from tasks.page.words import TOKENS, UNKNOWN, dollars, moment, number, plural, rate, tokens
 
 LINE_COLUMNS = (
     Column("at", "at (UTC)", "nowrap"),
@@ -51,9 +51,11 @@ PRICE_COLUMNS = (
     Column("effective_from", "from", "nowrap"),
     Column("effective_to", "to (excluded)", "nowrap"),
     Column("version", "version", "amount"),
+    Column("newest", "the version that holds"),
     Column("input_usd_per_mtok", "input", "amount"),
     Column("cached_input_usd_per_mtok", "input, cached", "amount"),
     Column("output_usd_per_mtok", "output", "amount"),
+    Column("lines", "lines", "amount"),
     Column("source", "source"),
 )
 MACHINE_COLUMNS = (
@@ -64,6 +66,7 @@ MACHINE_COLUMNS = (
     Column("effective_from", "from", "nowrap"),
     Column("source", "source"),
 )
+RATES = ("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok", "usd_per_hour")
 LEGEND = (
     "≈ holds an estimate. ≤ the most that an attempt can have cost which is pending or of unknown outcome."
 )
@@ -90,7 +93,7 @@ def show_runs(asked: Asked, found: Runs) -> None:
     """Build the page of runs."""
     with framed("/runs", "Runs"):
         filter_form("/runs", asked.filters, found.choices, ("workload", "state"), asked.state)
-        with sheet(f"{len(found.rows):,} runs, the newest first"):
+        with sheet(f"{plural(len(found.rows), 'run', 'runs')}, the newest first"):
             if found.more:
                 note(f"There are older ones: this page shows {RUNS:,} at most. Choose days to see them.")
             table("Runs", RUN_COLUMNS, map(_run, found.rows), link="started_at", at_once=25)
@@ -101,10 +104,9 @@ def show_rates(found: Rates) -> None:
     """Build the page of prices and machines."""
     with framed("/rates", "Prices"):
         with sheet("API prices, dollars per million tokens"):
-            table("Prices", PRICE_COLUMNS, map(_cells, found.prices))
-            ui.label("A correction is a new version; lines keep the one that they were priced with.").classes(
-                "soft"
-            )
+            table("Prices", PRICE_COLUMNS, map(_cells, found.prices), at_once=25)
+            corrections = "A correction is a new version; lines keep the one that they were priced with."
+            ui.label(corrections).classes("soft")
         with sheet("Machines, dollars an hour"):
             table("Machines", MACHINE_COLUMNS, map(_cells, found.machines))
 
@@ -133,10 +135,12 @@ def _cells(row: Mapping[str, object]) -> dict[str, str]:
 def _cell(name: str, value: object) -> str:
     if value is None:
         return UNKNOWN if name.endswith(("_usd", "_usd_per_mtok", "tokens")) else "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, Decimal):
-        return dollars(value)
+        return rate(value) if name in RATES else dollars(value)
     if isinstance(value, datetime):
         return moment(value)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int):
         return number(value)
     return str(value)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from db import browse
 from db.browse import Choices, Doubts, Filters, LinesPage, Matching
 from db.ledger import summary
+from db.repricing import list_prices
 from db.runs import list_runs
 from db.session import make_reading_engine, readers, require_migrated
 from models.errors import DatabaseUnavailable
@@ -122,7 +123,7 @@ class Ledger:
     def rates(self) -> Rates:
         """Return prices and machines."""
         with self._session() as session:
-            return Rates(browse.prices(session), browse.machines(session))
+            return Rates(list_prices(session), browse.machines(session))
 
     @contextmanager
     def _session(self) -> Iterator[Session]:

@@ -23,6 +23,14 @@ def dollars(amount: Decimal | None) -> str:
     return f"{'-' if amount < 0 else ''}${whole}.{fraction.rstrip('0').ljust(2, '0')}"
 
 
+def rate(amount: Decimal | None) -> str:
+    """Write the price of something in all its digits, at least to the cent: $1.006, $0.15. None is `unknown`."""
+    if amount is None:
+        return UNKNOWN
+    whole, _, fraction = f"{amount:,f}".partition(".")
+    return f"${whole}.{fraction.rstrip('0').ljust(2, '0')}"
+
+
 def number(count: int | None) -> str:
     """Write a count with its thousands told apart; None is `unknown`."""
     return UNKNOWN if count is None else f"{count:,}"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.economics.pricing import nano_to_usd
-from tasks.page.words import dollars, moment, number, period, plural, share, tokens
+from tasks.page.words import dollars, moment, number, period, plural, rate, share, tokens
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,14 @@ def test_no_cost_looks_free(nano: int) -> None:
     shown = Decimal(dollars(usd).removeprefix("$").replace(",", ""))
     assert shown > 0
     assert abs(shown - usd) <= usd / 200
+
+
+def test_rates_keep_every_digit() -> None:
+    """A price is what something is multiplied with: it is not rounded."""
+    assert rate(Decimal("1.006000000")) == "$1.006"
+    assert rate(Decimal(1500)) == "$1,500.00"
+    assert rate(Decimal("0.000000001")) == "$0.000000001"
+    assert rate(None) == "unknown"
 
 
 def test_shares_are_never_rounded_to_all_or_nothing() -> None:
