@@ -223,10 +223,12 @@ def bill_reserved(inputs: MonthInputs, days: int) -> Fraction | None:
     total = Fraction(0)
     for terms in held:
         reference = _reference(inputs, "reserved", terms.kind)
-        rate = terms.rate if terms.mode == "reserved" else reference and reference.rate
-        if rate is None:
+        if terms.mode == "reserved":
+            total += _day(terms.rate, terms.gpus, inputs.month)
+        elif reference is None:
             return None
-        total += _day(rate, terms.gpus, inputs.month)
+        else:
+            total += _day(reference.rate, terms.gpus, inputs.month)
     return total
 
 

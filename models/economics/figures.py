@@ -1,7 +1,6 @@
 """The figures of one month: what each way of serving it costs, and what would change the verdict.
 
-Made by `models.economics.break_even.month_figures` from `models.economics.month.MonthInputs`.
-Money is integer nano-dollars, rounded half up once; ratios are exact `Fraction`s; durations are
+Made from `models.economics.month.MonthInputs` by `models.economics.break_even.month_figures`. Money is integer nano-dollars, rounded half up once; ratios are exact `Fraction`s; durations are
 nanoseconds; None is unknown or does not exist, never 0. How each is computed: docs/break_even.md.
 """
 
@@ -52,18 +51,17 @@ Reason = Literal[
     "upper_bounds",
     "unknown_api_cost",
 ]
-"""Why. `even`: the saving is 0. `no_usage`: nothing was run that an API would have charged for.
-`no_gpu`: there was no machine in the month. `not_viable`: of one workload, which self-hosting cannot replace.
-The last three: what is not known could turn the answer."""
+"""Why. `even`: the saving is 0. `no_usage`: nothing was run that an API would have charged for. `no_gpu`: there
+was no machine in the month. `not_viable`: of one workload, which self-hosting cannot replace. The last
+three: what is not known could turn the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether the hybrid as it really ran costs less than the API at once.
 
-    `saving_nano`: by how much, as far as it is known (negative: it costs more; None: not known at all).
-    `low_nano` and `high_nano`: the saving if all that is unknown goes against self-hosting, or for it; None:
-    without a bound.
+    `saving_nano`: by how much, as far as it is known (negative: it costs more; None: it is in no scenario).
+    `low_nano`, `high_nano`: if all that is unknown goes against self-hosting, or for it; None: without a bound.
     """
 
     answer: Answer
@@ -142,9 +140,9 @@ class Capacity:
 class GpuBill:
     """GPU time against the bill, of the days that are covered: load + busy + idle + unused = billed.
 
-    `nano`: the bill in force, by rates or as entered (`entered`). `unused_ns` is
-    negative where runs held more GPU time than was billed, which a note names. `utilization` = busy / billed,
-    None where nothing was billed. `sessions`: of those billed on demand.
+    `nano`: the bill in force, by rates or as entered (`entered`). `unused_ns` is negative where runs held more
+    GPU time than was billed, which a note names. `utilization` = busy / billed, None where nothing was billed.
+    `sessions`: of those billed on demand.
     """
 
     time: GpuTime
@@ -299,9 +297,9 @@ NoteCode = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that a reader must know of the figures. `docs/break_even.md` lists the codes.
+    """Something that a reader must know of the figures; docs/break_even.md lists the codes.
 
-    `count`, `nano` and `text` say how many, how much and which (a workload, a source, a kind), where it has one.
+    `count`, `nano` and `text`: how many, how much, which (a workload, a source, a kind), where it has one.
     """
 
     code: NoteCode
@@ -317,8 +315,7 @@ class MonthFigures:
     `days` of `days_in_month` are covered. `to_date` are the scenarios over these days; `scenarios` over the whole
     month: the same where it is over, else projected (usage at the same pace, reserved bills and maintenance
     for all of its days). Everything that is a month's figure stands on `scenarios`; `gpu`, counts and
-    tokens on the days that are covered. `history`: earlier months and, last,
-    this one, for the chart.
+    tokens on the days that are covered. `history`: earlier months and, last, this one.
     """
 
     month: date

@@ -23,12 +23,13 @@ def gpu_time(inputs: MonthInputs, workload: str | None = None) -> GpuTime:
 def gpu_bill(inputs: MonthInputs) -> GpuBill:
     """Hold the GPU time of all runs against the hours and the money that were billed in the days that are covered."""
     time, charges = gpu_time(inputs), charges_in_force(inputs, inputs.days, inputs.gpu_runs)
+    reserved, on_demand = bill(inputs, inputs.days, inputs.gpu_runs)
     billed_ns = charges.reserved_ns + charges.on_demand_ns
     return GpuBill(
         time=time,
         unused_ns=billed_ns - time.total_ns,
         billed_ns=billed_ns,
-        nano=half_up(sum(bill(inputs, inputs.days, inputs.gpu_runs))),
+        nano=half_up(reserved + on_demand),
         entered=inputs.bill_nano is not None,
         sessions=charges.sessions,
         utilization=Fraction(time.busy_ns, billed_ns) if billed_ns else None,

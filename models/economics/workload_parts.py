@@ -39,25 +39,28 @@ def _periods(inputs: MonthInputs, period: Period, own: Sequence[WorkloadUsage]) 
     """Divide a period's sums over its workloads."""
     busy = [gpu_time(inputs, usage.workload).busy_ns for usage in own]
     sync = _split(period.api_sync_nano, [usage.api_sync_nano for usage in own])
-    columns = {
-        "api_sync_nano": sync,
-        "api_batch_nano": _split(period.api_batch_nano, sync),
-        "api_nano": _split(period.api_nano, [usage.api_nano for usage in own]),
-        "upper_bound_nano": _split(period.upper_bound_nano, [usage.api_upper_bound_nano for usage in own]),
-        "reserved_nano": _split(period.reserved_nano, busy),
-        "on_demand_nano": _split(period.on_demand_nano, busy),
-        "labour_nano": _split(period.labour_nano, busy),
-        **_known("as_reserved_nano", period.as_reserved_nano, busy),
-        **_known("as_on_demand_nano", period.as_on_demand_nano, busy),
-    }
+    batch = _split(period.api_batch_nano, sync)
+    api = _split(period.api_nano, [usage.api_nano for usage in own])
+    bounds = _split(period.upper_bound_nano, [usage.api_upper_bound_nano for usage in own])
+    reserved, on_demand = _split(period.reserved_nano, busy), _split(period.on_demand_nano, busy)
+    as_reserved, as_on_demand = _known(period.as_reserved_nano, busy), _known(period.as_on_demand_nano, busy)
+    labour = _split(period.labour_nano, busy)
     return {
         usage.workload: replace(
             period,
+            api_sync_nano=sync[place],
+            api_batch_nano=batch[place],
+            api_nano=api[place],
+            upper_bound_nano=bounds[place],
             unknown_counterfactual=usage.unknown_counterfactual,
             unknown_api_cost=usage.unknown_api_cost,
+            reserved_nano=reserved[place],
+            on_demand_nano=on_demand[place],
+            as_reserved_nano=as_reserved[place],
+            as_on_demand_nano=as_on_demand[place],
+            labour_nano=labour[place],
             labour_hours=period.labour_hours * _share(busy, place),
             load=_load(inputs, usage),
-            **{name: column[place] for name, column in columns.items()},
         )
         for place, usage in enumerate(own)
     }
@@ -67,9 +70,9 @@ def _split(total: int, weights: Sequence[int]) -> list[int]:
     return split_exactly(total, weights) if weights else []
 
 
-def _known(name: str, total: int | None, weights: Sequence[int]) -> dict[str, list[int]]:
-    """Divide what is known; what is not stays unknown in every part."""
-    return {} if total is None else {name: _split(total, weights)}
+def _known(total: int | None, weights: Sequence[int]) -> Sequence[int | None]:
+    """Divide what is known; every part of what is not is unknown."""
+    return [None] * len(weights) if total is None else _split(total, weights)
 
 
 def _share(weights: Sequence[int], place: int) -> Fraction:
