@@ -1,7 +1,8 @@
 """The figures of one month: what each way of serving it costs, and what would change the verdict.
 
-Made from `models.economics.month.MonthInputs` by `models.economics.break_even.month_figures`. Money is integer nano-dollars, rounded half up once; ratios are exact `Fraction`s; durations are
-nanoseconds; None is unknown or does not exist, never 0. How each is computed: docs/break_even.md.
+Made from `models.economics.month.MonthInputs` by `models.economics.break_even.month_figures`. Money is integer
+nano-dollars, rounded half up once; ratios are exact `Fraction`s; durations are nanoseconds; None is unknown
+or does not exist, never 0. How each is computed: docs/break_even.md.
 """
 
 from dataclasses import dataclass
