@@ -14,6 +14,7 @@ CENT = 10_000_000
 NANO_DIGITS = 9
 NANO = 10**NANO_DIGITS
 _NS_PER_SECOND = 1_000_000_000
+_MINUTE, _HOUR = 60, 3600
 _THOUSAND = 1000
 
 
@@ -45,11 +46,6 @@ def unit_usd(nano: int | None) -> str:
     return f"{MINUS if nano < 0 else ''}${amount[:4]}{amount[4:].rstrip('0')}"
 
 
-def exact_usd(nano: int | None) -> str | None:
-    """Render nano-dollars as plain decimal dollars in all their digits, for machines; None stays None."""
-    return None if nano is None else format(Decimal(nano).scaleb(-NANO_DIGITS), "f")
-
-
 def difference(nano: int | None) -> str:
     """Render a difference with its sign, plus or minus: `+$3.10`."""
     return usd(nano) if nano is None or nano <= 0 else f"+{usd(nano)}"
@@ -69,22 +65,22 @@ def percent(share: Fraction | None) -> str:
 
 
 def times(factor: Fraction | None) -> str:
-    """Render a factor with three digits that count: 2.41, 0.125, 1,240 times."""
+    """Render a factor with three digits that count, as `2.41` and the sign of multiplication."""
     if factor is None:
         return UNKNOWN
     if factor <= 0:
         return f"0{TIMES}" if factor == 0 else f"{MINUS}{times(-factor)}"
-    return f"{_three_digits(factor)}{TIMES}"
+    return f"{number(factor)}{TIMES}"
 
 
-def count(number: int | None) -> str:
+def count(amount: int | None) -> str:
     """Render a count with separators: `12,345`."""
-    return UNKNOWN if number is None else f"{number:,}"
+    return UNKNOWN if amount is None else f"{amount:,}"
 
 
-def short_count(number: int | Fraction) -> str:
+def short_count(amount: int | Fraction) -> str:
     """Render a count in three digits, for axes and phones: `950`, `12.4k`, `3.1M`, `2B`."""
-    value, unit = Fraction(number), ""
+    value, unit = Fraction(amount), ""
     for unit in ("", "k", "M", "B", "T"):  # noqa: B007  the unit that the loop ends with
         if abs(value) < _THOUSAND - Fraction(1, 2):
             break
@@ -99,11 +95,13 @@ def hours(ns: int | None) -> str:
     if ns is None:
         return UNKNOWN
     seconds = Fraction(ns, _NS_PER_SECOND)
-    if seconds and seconds < 60:  # noqa: PLR2004  seconds of a minute
-        return f"{_three_digits(seconds)} s" if seconds >= Fraction(1, 1000) else "less than 0.001 s"
-    if seconds and seconds < 3600:  # noqa: PLR2004  seconds of an hour
-        return f"{_rounded(seconds / 60, 1)} min"
-    return f"{_rounded(seconds / 3600, 1)} h" if seconds else "0 h"
+    if seconds < 0:
+        return f"{MINUS}{hours(-ns)}"
+    if 0 < seconds < _MINUTE:
+        return f"{number(seconds)} s" if seconds >= Fraction(1, 1000) else "less than 0.001 s"
+    if 0 < seconds < _HOUR:
+        return f"{decimal(seconds / _MINUTE, 1)} min"
+    return f"{decimal(seconds / _HOUR, 1)} h"
 
 
 def decimal(value: Fraction, places: int) -> str:
@@ -118,9 +116,9 @@ def number(value: Fraction) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def plural(number: int, one: str, many: str | None = None) -> str:
+def plural(amount: int, one: str, many: str | None = None) -> str:
     """Join a count and its noun: `1 record`, `2 records`, `0 records`."""
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+    return f"{amount:,} {one if amount == 1 else many or f'{one}s'}"
 
 
 def listed(items: list[str]) -> str:

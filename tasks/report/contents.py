@@ -1,13 +1,15 @@
 """One month's report, put into words and tables in one order: what `html` and `markdown` lay out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
-from models.economics.figures import MonthFigures
+from models.economics.figures import Answer, MonthFigures
 from tasks.report import computed, notes, sections, words
 from tasks.report.amounts import percent, usd
 from tasks.report.document import MonthReport
 from tasks.report.view import Colour, Fact, Page, Section
+
+COLOURS: Mapping[Answer, Colour] = {"pays": "good", "does_not_pay": "bad", "cannot_be_said": "neutral"}
 
 
 def page(report: MonthReport) -> Page:
@@ -41,7 +43,7 @@ def _sections(report: MonthReport) -> Iterator[Section]:
 def _colour(figures: MonthFigures) -> Colour:
     if words.NOTHING_TO_COMPARE & set(figures.verdict.reasons):
         return "neutral"
-    return {"pays": "good", "does_not_pay": "bad", "cannot_be_said": "neutral"}[figures.verdict.answer]
+    return COLOURS[figures.verdict.answer]
 
 
 def _covers(figures: MonthFigures) -> str:
@@ -65,7 +67,7 @@ def _facts(figures: MonthFigures) -> tuple[Fact, ...]:
     label = "Loss" if saving is not None and saving < 0 else "Saving"
     return (
         Fact("Your own model, as it ran", usd(own.total_nano), whole),
-        Fact("The same work on the API", sections.at_least(api), whole),
+        Fact("The same work on the API", words.at_least(api), whole),
         Fact(
             label, usd(None if saving is None else abs(saving)), "" if share is None else percent(abs(share))
         ),

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from models.economics.figures import MonthFigures, Note, NoteCode
-from tasks.report.amounts import plural, usd
-from tasks.report.words import covered, month_name
+from tasks.report.amounts import hours, plural, usd
+from tasks.report.words import SCENARIOS, covered, month_name
 
+NS_PER_SECOND = 1_000_000_000
 Weight = Literal["Incomplete", "Estimated", "Assumed", "Good to know"]
 """How a note bears on the figures, heaviest first."""
 
@@ -46,10 +47,6 @@ def sentence(note: Note, figures: MonthFigures) -> str:
     return _SENTENCES[note.code](note, figures)
 
 
-def _of(note: Note) -> str:
-    return f" of {note.text}" if note.text else ""
-
-
 def _partial(_: Note, figures: MonthFigures) -> str:
     return (
         f"The month is not over: counts, tokens and GPU time are those of {covered(figures)}; costs are"
@@ -57,95 +54,113 @@ def _partial(_: Note, figures: MonthFigures) -> str:
     )
 
 
+def _unknown_counterfactual(note: Note, _: MonthFigures) -> str:
+    left_out = "is not known and left out, so the API's costs are at least what is shown"
+    return f"What {plural(note.count or 0, 'attempt')} would have cost on the API {left_out}."
+
+
+def _counterfactual_estimated(note: Note, _: MonthFigures) -> str:
+    records = plural(note.count or 0, "record")
+    return (
+        f"What the API would have charged for the {records} that your own model answered is an estimate: their"
+        " tokens, counted by the API model's own tokenizer."
+    )
+
+
+def _estimated_usage(note: Note, _: MonthFigures) -> str:
+    holds = "holds" if note.count == 1 else "hold"
+    return f"{plural(note.count or 0, 'attempt')} {holds} an estimate of tokens or cost instead of what was reported."
+
+
+def _upper_bounds(note: Note, _: MonthFigures) -> str:
+    attempts = plural(note.count or 0, "attempt")
+    state = f"{attempts} whose outcome is not known yet, or never will be"
+    return f"{usd(note.nano)} of what was paid to the API is the most it can have been ({state})."
+
+
+def _unknown_api_cost(note: Note, _: MonthFigures) -> str:
+    return f"What {plural(note.count or 0, 'attempt')} really cost on the API is not known and left out."
+
+
+def _rate_unknown(note: Note, _: MonthFigures) -> str:
+    name = next((name for key, name in SCENARIOS.items() if key == note.text), note.text or "one way")
+    return f"{name}: there is no rate for it, so what it would cost is not known."
+
+
+def _bill_not_entered(note: Note, figures: MonthFigures) -> str:
+    by_rate = (
+        f"The bill of {month_name(figures.month)} was not entered; the machine's cost ({usd(note.nano)})"
+    )
+    return f"{by_rate} is computed from its rate. Enter it with `breakeven infrastructure bill`."
+
+
+def _price_changed(note: Note, _: MonthFigures) -> str:
+    each = "each attempt is priced at the price of its day"
+    return f"The API had {plural(note.count or 0, 'price')} for {note.text} in the month; {each}."
+
+
+def _gpu_time_over_bill(note: Note, _: MonthFigures) -> str:
+    over = hours((note.count or 0) * NS_PER_SECOND)
+    return f"Runs held {over} more machine time than was billed: the terms name too few machines or days."
+
+
+def _more_gpus_needed(note: Note, figures: MonthFigures) -> str:
+    needed, paid = plural(note.count or 0, "machine"), plural(figures.capacity.gpus, "machine")
+    return f"As measured, this volume needs {needed}; {paid} {'is' if figures.capacity.gpus == 1 else 'are'} paid for."
+
+
+def _not_viable(note: Note, _: MonthFigures) -> str:
+    left_out = f"its {usd(note.nano)} on the API are left out of what self-hosting can replace"
+    return f"The small model is not good enough for {note.text}; {left_out}."
+
+
+def _quarantined(note: Note, _: MonthFigures) -> str:
+    were, them = ("was", "it") if note.count == 1 else ("were", "them")
+    return f"{plural(note.count or 0, 'record')} {were} set aside before an engine answered {them}, and cost nothing."
+
+
+def _fixed(text: str) -> Callable[[Note, MonthFigures], str]:
+    """Return a sentence in which only the note's text (`{}`) varies."""
+    return lambda note, _: text.format(note.text or "")
+
+
 _SENTENCES: Mapping[NoteCode, Callable[[Note, MonthFigures], str]] = {
     "partial_month": _partial,
-    "no_usage": lambda _, figures: f"No request was answered in {covered(figures)}.",
+    "no_usage": lambda _, figures: f"No record was served in {covered(figures)}.",
     "no_gpu": lambda _, figures: f"No machine ran or was paid for in {covered(figures)}.",
-    "unknown_counterfactual": lambda note, _: (
-        f"What {plural(note.count or 0, 'attempt')}{_of(note)} would have cost on the API is not known and left out,"
-        " so the API's costs are at least what is shown."
-    ),
-    "counterfactual_estimated": lambda note, _: (
-        "What the API would have charged is an estimate: tokens counted by the API model's own tokenizer, at"
-        f" the price of each day{_attempts(note)}."
-    ),
-    "estimated_usage": lambda note, _: (
-        f"{plural(note.count or 0, 'attempt')}{_of(note)} {_holds(note)} an estimate instead of what was reported."
-    ),
-    "upper_bounds": lambda note, _: (
-        f"{usd(note.nano)} of what was paid to the API{_of(note)} is the most it can have been"
-        f" ({plural(note.count or 0, 'attempt')} pending, or of unknown outcome)."
-    ),
-    "unknown_api_cost": lambda note, _: (
-        f"What {plural(note.count or 0, 'attempt')}{_of(note)} cost on the API is not known and left out."
-    ),
-    "assumed_rate": lambda note, _: (
-        f"The rate{_of(note)} was never entered; it is the one that the runs were accounted at"
-        f"{_amount(note, 'an hour')}. Enter it with `breakeven infrastructure set`."
+    "unknown_counterfactual": _unknown_counterfactual,
+    "counterfactual_estimated": _counterfactual_estimated,
+    "estimated_usage": _estimated_usage,
+    "upper_bounds": _upper_bounds,
+    "unknown_api_cost": _unknown_api_cost,
+    "assumed_rate": _fixed(
+        "The rate of {} was never entered; it is the one that settings or the catalogue name. Enter it with"
+        " `breakeven infrastructure set`."
     ),
     "assumed_labour": lambda note, _: (
-        f"What people's time costs was never entered; the settings' defaults stand for it{_amount(note, 'a month')}."
+        f"What people's time costs was never entered; {usd(note.nano)} a month stands on the settings' defaults."
         " Enter it with `breakeven infrastructure labour`."
     ),
-    "reference_rate": lambda note, _: (
-        f"The way of paying that was not in force is priced by a reference{f': {note.text}' if note.text else ''}."
-    ),
-    "rate_unknown": lambda note, _: (
-        f"There is no rate{f' for {note.text}' if note.text else ''}, so what it would cost is not known."
-    ),
-    "bill_not_entered": lambda note, figures: (
-        f"The bill of {month_name(figures.month)} was not entered; the cost of the machine is computed from its"
-        f" rate{_amount(note)}. Enter it with `breakeven infrastructure bill`."
-    ),
+    "reference_rate": _fixed("The way of paying that was not in force is priced by a reference: {}."),
+    "rate_unknown": _rate_unknown,
+    "bill_not_entered": _bill_not_entered,
     "bill_entered": lambda note, figures: (
-        f"The cost of the machine is the bill of {month_name(figures.month)} as entered{_amount(note)}."
+        f"The machine's cost is the bill of {month_name(figures.month)} as entered: {usd(note.nano)}."
     ),
-    "mode_changed": lambda _, __: "The machine was paid for in two ways, on different days of the month.",
-    "price_changed": lambda note, _: (
-        f"The API's price changed in mid-month{_for(note)}; each attempt is priced at the price of its day."
+    "mode_changed": _fixed("Machines were paid for in two ways, on different days of the month."),
+    "price_changed": _price_changed,
+    "free_api": _fixed("The API's price of {} is zero, so nothing can be cheaper."),
+    "free_gpu": _fixed("The machine's rate is zero: only people's time and the API are counted."),
+    "other_machine": _fixed(
+        "Some runs used a machine for which no terms are entered: {}. It is billed at the rate that the runs were"
+        " accounted at."
     ),
-    "free_api": lambda note, _: f"The API's price is zero{_for(note)}: nothing can be cheaper.",
-    "free_gpu": lambda note, _: f"The machine's rate is zero{_for(note)}: only people's time is counted.",
-    "other_machine": lambda note, _: (
-        f"Some runs used a machine that is in no terms{f': {note.text}' if note.text else ''}; it is billed at the"
-        " rate that the runs were accounted at."
+    "gpu_time_over_bill": _gpu_time_over_bill,
+    "more_gpus_needed": _more_gpus_needed,
+    "not_evaluated": _fixed(
+        "Whether the small model is good enough for {} was not evaluated; it counts as replaceable."
     ),
-    "gpu_time_over_bill": lambda _, __: (
-        "Runs held more GPU time than was billed: the terms that were entered name too few machines or days."
-    ),
-    "more_gpus_needed": lambda note, _: (
-        f"This volume needs {plural(note.count or 0, 'machine')}, more than are paid for; the self-hosted costs"
-        " contain them."
-    ),
-    "not_evaluated": lambda note, _: (
-        f"Whether the small model is good enough for {note.text or 'a workload'} was not evaluated; it counts as"
-        " replaceable."
-    ),
-    "undecided": lambda note, _: (
-        f"The evaluation of {note.text or 'a workload'} is undecided: more labels are needed; it counts as replaceable."
-    ),
-    "not_viable": lambda note, _: (
-        f"The small model is not good enough for {note.text or 'a workload'}; it is left out of what self-hosting"
-        " can replace."
-    ),
-    "quarantined": lambda note, _: (
-        f"{plural(note.count or 0, 'record')} {'was' if note.count == 1 else 'were'} set aside before any engine"
-        " saw them, and cost nothing."
-    ),
+    "undecided": _fixed("The evaluation of {} is undecided: it needs more labels. It counts as replaceable."),
+    "not_viable": _not_viable,
+    "quarantined": _quarantined,
 }
-
-
-def _attempts(note: Note) -> str:
-    return f" ({plural(note.count, 'attempt')})" if note.count else ""
-
-
-def _holds(note: Note) -> str:
-    return "holds" if note.count == 1 else "hold"
-
-
-def _for(note: Note) -> str:
-    return f" ({note.text})" if note.text else ""
-
-
-def _amount(note: Note, per: str = "") -> str:
-    return "" if note.nano is None else f" ({usd(note.nano)}{f' {per}' if per else ''})"

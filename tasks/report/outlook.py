@@ -23,12 +23,12 @@ def break_even(figures: MonthFigures, one: BreakEven) -> str | None:
         return None
     who = SCENARIOS[one.name]
     if one.factor is None:
-        return f"{who}: no volume pays, because each further record costs more than on the API."
+        return f"{who}, no volume pays: each further record costs no less than on the API."
     if one.factor == 0:
-        return f"{who}: it pays at every volume."
+        return f"{who}, it pays at every volume."
     machines = "" if (one.gpus or 1) == 1 else f", with {plural(one.gpus or 1, 'machine')}"
-    spend = f"an API spend of {usd(one.spend_nano)} a month"
-    return f"{who}: it pays from {spend}, which is {times(one.factor)} this month's volume{machines}.{_steps(one)}"
+    spend = f"where the API at once would cost {usd(one.spend_nano)} a month"
+    return f"{who}, it pays from {times(one.factor)} this month's volume on{machines}, {spend}.{_steps(one)}"
 
 
 def _steps(one: BreakEven) -> str:
@@ -65,24 +65,26 @@ def payback(one: Payback) -> str:
     return f"{once} is paid back after {decimal(one.months, 1)} months of this saving."
 
 
-def trend(one: Trend) -> str:
-    """Say when volume will be enough, at the growth that was observed."""
-    if one.state == "too_few_months":
-        known = "this month alone is known" if one.months <= 1 else f"only {one.months} months are known"
-        return f"Growth cannot be told yet: {known}."
+def trend(one: Trend) -> str | None:
+    """Say when volume will be enough, at the growth that was observed; None where no machine was there."""
+    if one.state == "no_gpu":
+        return None
     growth = _growth(one)
     if one.state == "crosses" and one.crossing is not None:
         return f"{growth}. If it goes on like this, it will pay from {month_name(one.crossing)}."
     return {
+        "too_few_months": f"{growth}.",
         "already_pays": f"{growth}. It pays already.",
         "not_growing": f"{growth}, so waiting does not make it pay.",
         "never_pays": f"{growth}, but no volume makes it pay at these prices.",
-        "beyond_horizon": f"{growth}. If it goes on like this, it will not pay within the years that are looked ahead.",
-    }[one.state]
+    }.get(one.state, f"{growth}. If it goes on like this, it will not pay within ten years.")
 
 
 def _growth(one: Trend) -> str:
-    slope = one.records_per_month or Fraction(0)
+    slope = one.records_per_month
+    if slope is None:
+        known = "this month alone is known" if one.months <= 1 else f"only {one.months} months are known"
+        return f"Growth cannot be told yet: {known}"
     over = f"over the last {plural(one.months, 'month')}"
     if slope == 0:
         return f"Volume did not change {over}"

@@ -23,14 +23,11 @@ def sections(figures: MonthFigures) -> list[Section]:
     return [one for one in every if one is not None]
 
 
-def at_least(one: Scenario) -> str:
-    """Render a total; where attempts are missing in it, as the lower bound it is."""
-    bound = "at least " if one.missing and one.total_nano is not None else ""
-    return f"{bound}{usd(one.total_nano)}"
-
-
 def _costs(figures: MonthFigures) -> Section:
-    sentences = ["Everything that was run and could be replaced, served in each way for the whole month."]
+    sentences = [
+        "What the month's work costs in each way. Reserved: the machine is paid for around the clock; on demand: by"
+        " use. As it really ran: your own model, with what went to the API."
+    ]
     tables = [_scenario_table("What the month costs in each way", figures.scenarios)]
     if figures.partial:
         sentences.append(
@@ -49,14 +46,14 @@ def _scenario_table(caption: str, scenarios: Sequence[Scenario]) -> Table:
             usd(one.api_nano),
             usd(one.gpu_nano),
             usd(one.labour_nano),
-            at_least(one),
+            words.at_least(one),
             "" if one.name == "api_sync" else difference(_negated(one.saving_sync_nano)),
         )
         for one in shown
     )
     strong = frozenset(index for index, one in enumerate(shown) if one.name == "hybrid")
     return Table(
-        caption, ("Way", "API", "Machine", "People", "Total", "Against the API at once"), rows, strong
+        caption, ("Way", "API", "Machine", "People", "Total", "Difference to the API at once"), rows, strong
     )
 
 

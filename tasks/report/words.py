@@ -7,6 +7,7 @@ from fractions import Fraction
 from models.economics.figures import (
     MonthFigures,
     Reason,
+    Scenario,
     ScenarioName,
     Verdict,
 )
@@ -57,22 +58,40 @@ def verdict(figures: MonthFigures) -> str:
 
 
 def _compared(figures: MonthFigures) -> str:
-    own, api = figures.scenario("hybrid").total_nano, figures.scenario("api_sync").total_nano
-    saving = figures.verdict.saving_nano
-    if own is None or api is None or saving is None:
-        return _not_known(figures)
-    name, later = month_name(figures.month), figures.partial
-    lead = f"At the pace of {covered(figures)}" if later else f"In {name}"
+    own, api = (at_least(figures.scenario(name)) for name in ("hybrid", "api_sync"))
+    total, saving = figures.scenario("api_sync").total_nano, figures.verdict.saving_nano or 0
+    later = figures.partial
+    lead = f"At the pace of {covered(figures)}" if later else f"In {month_name(figures.month)}"
+    costs, charges = _would("costs", later), _would("charges", later)
     if saving == 0:
-        return f"{lead}, running your own model {_would('costs', later)} exactly what the API {_would('charges', later)}: {usd(own)}."
+        return (
+            f"{lead}, running your own model {costs} exactly what the API {charges} for the same work: {own}."
+        )
+    amount = f"{_bound(figures.verdict)}{usd(abs(saving))}"
     if saving < 0:
-        more = f"{usd(-saving)} more than the {usd(api)} that the API {_would('charges', later)} for the same work"
-        return f"{lead}, running your own model {_would('pays not', later)}: it {_would('costs', later)} {usd(own)}, {more}."
-    share = f" ({percent(Fraction(saving, api))})" if api else ""
+        pays_not = f"{lead}, running your own model {_would('pays not', later)}"
+        return f"{pays_not}: it {costs} {own}, {amount} more than the {api} that the API {charges} for the same work."
+    share = f" ({percent(Fraction(saving, total))})" if total else ""
     return (
-        f"{lead}, running your own model {_would('saves', later)} {usd(saving)}{share}: it {_would('costs', later)}"
-        f" {usd(own)}, and the API {_would('charges', later)} {usd(api)} for the same work."
+        f"{lead}, running your own model {_would('saves', later)} {amount}{share}: it {costs} {own}, and the API"
+        f" {charges} {api} for the same work."
     )
+
+
+def _bound(verdict: Verdict) -> str:
+    """Say that a saving or loss is a bound, where what is not known can only move it one way."""
+    saving, low, high = verdict.saving_nano, verdict.low_nano, verdict.high_nano
+    if verdict.answer == "pays":
+        return "" if high == saving else "at least "
+    if low == saving:
+        return "" if high == saving else "up to "
+    return "at least " if high == saving else ""
+
+
+def at_least(one: Scenario) -> str:
+    """Render a total; where attempts are missing in it, as the lower bound it is."""
+    bound = "at least " if one.missing and one.total_nano is not None else ""
+    return f"{bound}{usd(one.total_nano)}"
 
 
 _PAST_AND_FUTURE = {
@@ -90,7 +109,10 @@ def _would(verb: str, later: bool) -> str:
 def _no_usage(figures: MonthFigures) -> str:
     own = figures.scenario("hybrid").total_nano
     when = covered(figures) if figures.partial else month_name(figures.month)
-    nothing = f"Nothing was run in {when} that the API would have charged for, so there is nothing to compare"
+    why = "that the API would have charged for"
+    if any(not one.replaceable for one in figures.workloads):
+        why = "that your own model is good enough for"
+    nothing = f"Nothing was run in {when} {why}, so there is nothing to compare"
     if own is None:
         return f"{nothing}, and what your own machine cost is not known."
     return f"{nothing}; your own machine and its upkeep cost {usd(own)}." if own else f"{nothing}."
@@ -114,7 +136,6 @@ def _reason(reason: Reason, figures: MonthFigures) -> str:
     missing = plural(api.missing, "attempt")
     own_missing = sum(note.count or 0 for note in figures.notes if note.code == "unknown_api_cost")
     texts: dict[Reason, Callable[[], str]] = {
-        "rate_unknown": lambda: "what your machine costs an hour is not known",
         "unknown_counterfactual": lambda: f"the API's price of {missing} is not known",
         "upper_bounds": lambda: (
             f"{usd(hybrid.upper_bound_nano)} of what was paid to the API is only the most it can have been"
@@ -194,4 +215,5 @@ def against_batches(figures: MonthFigures) -> str | None:
     price = f"Against the API's batch price ({percent(figures.batch_discount)} off, for answers that may take a day)"
     if saving == 0:
         return f"{price} it comes to the same."
-    return f"{price} it is {gain(saving)}."
+    verb = _would("saves" if saving > 0 else "costs", figures.partial)
+    return f"{price} it {verb} {usd(abs(saving))}{'' if saving > 0 else ' more'}."

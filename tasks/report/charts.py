@@ -1,0 +1,253 @@
+"""The report's pictures: cost by month, cost over volume, workloads, and what the machine did. Figures in, PNG out."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+from itertools import pairwise
+
+from matplotlib.axes import Axes
+
+from models.economics.figures import CurvePoint, MonthFigures, ScenarioName, WorkloadFigures
+from models.economics.month import PastMonth
+from tasks.report import words
+from tasks.report.amounts import count, hours, percent, plural, usd
+from tasks.report.document import Chart, MonthReport
+from tasks.report.drawing import (
+    BLACK,
+    BLUE,
+    GREY,
+    LINES,
+    ORANGE,
+    SKY,
+    VERMILLION,
+    count_axis,
+    dollar_axis,
+    dollars,
+    figure,
+    png,
+    shortened,
+)
+
+MOST_WORKLOADS = 10
+MOST_MONTHS_NAMED = 7
+NS_PER_HOUR = 3_600_000_000_000
+
+
+def draw(report: MonthReport) -> dict[str, Chart]:
+    """Draw every picture that has something to show, by its name."""
+    figures = report.figures
+    drawn: dict[str, Callable[[MonthFigures], Chart | None]] = {
+        "cost_by_month": cost_by_month,
+        "break_even_curve": break_even_curve,
+        "workloads": workloads,
+        "utilization": utilization,
+    }
+    charts = {name: make(figures) for name, make in drawn.items()}
+    return {name: chart for name, chart in charts.items() if chart is not None}
+
+
+def cost_by_month(figures: MonthFigures) -> Chart | None:
+    """Draw what each way cost in the months that are known, and where self-hosting and the API cross."""
+    history = figures.history
+    if not history:
+        return None
+    with figure(3.5) as drawn:
+        axes = drawn.add_subplot(title="Cost a month, by way of serving")
+        places = list(range(len(history)))
+        for name, line in LINES.items():
+            costs = [dollars(_cost(month, name)) for month in history]
+            axes.plot(places, costs, label=line.label, color=line.colour, dashes=line.dashes, linewidth=line.width,
+                      marker=line.marker, markersize=4)  # fmt: skip
+        _mark(axes, crossings(history), "crossing")
+        dollar_axis(axes)
+        axes.set_xlim(-0.4, len(history) - 0.6)
+        axes.set_xticks(*_month_ticks([month.month for month in history]))
+        if figures.partial:
+            axes.set_xlabel("the last month is projected")
+        drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        picture = png(drawn)
+    return Chart(picture, _cost_by_month_in_words(figures))
+
+
+def _cost(month: PastMonth | CurvePoint, name: ScenarioName) -> int | None:
+    value: int | None = getattr(month, f"{name}_nano")
+    return value
+
+
+def crossings(history: Sequence[PastMonth]) -> list[tuple[float, float]]:
+    """Find where the hybrid's line crosses the API's between two months: (place, dollars)."""
+    found = []
+    for place, (before, after) in enumerate(pairwise(history)):
+        if before.hybrid_nano is None or after.hybrid_nano is None:
+            continue
+        gaps = before.hybrid_nano - before.api_sync_nano, after.hybrid_nano - after.api_sync_nano
+        if (gaps[0] < 0) != (gaps[1] < 0):
+            way = gaps[0] / (gaps[0] - gaps[1])
+            between = before.api_sync_nano + (after.api_sync_nano - before.api_sync_nano) * way
+            found.append((place + way, between / 1e9))
+    return found
+
+
+def _mark(axes: Axes, points: Iterable[tuple[float, float]], label: str) -> None:
+    """Draw a ring around each point, with one entry in the legend."""
+    listed = list(points)
+    if listed:
+        places, costs = zip(*listed, strict=True)
+        axes.scatter(places, costs, s=110, facecolors="none", edgecolors=BLACK, linewidths=1.4,
+                     zorder=5, label=label)  # fmt: skip
+
+
+def _month_ticks(months: Sequence[date]) -> tuple[list[int], list[str]]:
+    """Name every month, or so many that the names do not touch; the year where it begins."""
+    step = -(-len(months) // MOST_MONTHS_NAMED)
+    places = list(range((len(months) - 1) % step, len(months), step))
+    labels = []
+    for index, place in enumerate(places):
+        month = months[place]
+        new_year = index == 0 or months[places[index - 1]].year != month.year
+        labels.append(f"{month:%b}\n{month.year}" if new_year else f"{month:%b}")
+    return places, labels
+
+
+def _cost_by_month_in_words(figures: MonthFigures) -> str:
+    first, last = figures.history[0].month, figures.history[-1]
+    months = f"{words.month_name(first)} to {words.month_name(last.month)}"
+    costs = [
+        f"{words.SCENARIOS[name]} {usd(_cost(last, name))}" for name in LINES if _cost(last, name) is not None
+    ]
+    over = words.month_name(first) if len(figures.history) == 1 else months
+    crossed = len(crossings(figures.history))
+    crossed_text = (
+        f" The lines of the API at once and of what really ran cross {plural(crossed, 'time')}."
+        if crossed
+        else ""
+    )
+    return (
+        f"Lines: what each way of serving cost, {over}. In the last month: {'; '.join(costs)}.{crossed_text}"
+    )
+
+
+def break_even_curve(figures: MonthFigures) -> Chart | None:
+    """Draw the cost of each way over volume, with this month's place and where self-hosting begins to pay."""
+    curve = figures.curve
+    if len(curve) < 2 or not any(point.records for point in curve):  # noqa: PLR2004  a line has two ends
+        return None
+    with figure(3.5) as drawn:
+        axes = drawn.add_subplot(title="Cost a month over volume", xlabel="records a month")
+        places = [point.records for point in curve]
+        for name, line in LINES.items():
+            costs = [dollars(_cost(point, name)) for point in curve]
+            axes.plot(
+                places, costs, label=line.label, color=line.colour, dashes=line.dashes, linewidth=line.width
+            )
+        today = next((point for point in curve if point.factor == 1 and point.hybrid_nano is not None), None)
+        if today is not None:
+            axes.scatter([today.records], [dollars(today.hybrid_nano)], s=60, color=BLACK, marker="o", zorder=6,
+                         label="this month")  # fmt: skip
+            axes.axvline(today.records, color="#767676", linewidth=0.8, dashes=(2, 2))
+        _mark(axes, _break_even_point(figures), "begins to pay")
+        dollar_axis(axes)
+        count_axis(axes)
+        axes.set_xlim(0, max(places))
+        drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        picture = png(drawn)
+    return Chart(picture, _curve_in_words(figures))
+
+
+def _break_even_point(figures: MonthFigures) -> list[tuple[float, float]]:
+    hybrid = next((one for one in figures.break_evens if one.name == "hybrid"), None)
+    if hybrid is None or hybrid.records is None or hybrid.spend_nano is None or not hybrid.factor:
+        return []
+    inside = hybrid.records <= figures.curve[-1].records
+    return [(float(hybrid.records), dollars(hybrid.spend_nano))] if inside else []
+
+
+def _curve_in_words(figures: MonthFigures) -> str:
+    hybrid = next((one for one in figures.break_evens if one.name == "hybrid"), None)
+    if hybrid is None or hybrid.records is None:
+        crossing = "They do not cross where self-hosting would begin to pay."
+    else:
+        crossing = f"What really ran begins to pay at {count(hybrid.records)} records a month ({usd(hybrid.spend_nano)})."
+    most = count(figures.curve[-1].records)
+    return f"Lines: what each way of serving costs at volumes from 0 to {most} records a month. {crossing}"
+
+
+def workloads(figures: MonthFigures) -> Chart | None:
+    """Draw each workload's tokens, and what it cost here and would have cost on the API."""
+    shown = _largest(figures.workloads)
+    if not shown:
+        return None
+    with figure(1.5 + 0.62 * len(shown)) as drawn:
+        tokens, costs = drawn.subplots(2, 1)
+        names = [shortened(one.workload) for one in shown]
+        own = [one.local_tokens.total for one in shown]
+        tokens.barh(names, own, color=BLUE, edgecolor="white", label="own model")
+        tokens.barh(names, [one.api_tokens.total for one in shown], left=own, color=VERMILLION, edgecolor="white",
+                    hatch="////", label="API")  # fmt: skip
+        tokens.set_title("Tokens")
+        count_axis(tokens)
+        _cost_bars(costs, shown, names)
+        for axes in (tokens, costs):
+            axes.invert_yaxis()
+            axes.grid(visible=False, axis="y")
+        drawn.legend(*costs.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        picture = png(drawn)
+    return Chart(picture, _workloads_in_words(shown))
+
+
+def _cost_bars(axes: Axes, shown: Sequence[WorkloadFigures], names: Sequence[str]) -> None:
+    parts = (
+        ("API", VERMILLION, "////", [one.api_nano for one in shown]),
+        ("own model: machine", BLUE, "", [one.gpu_nano or 0 for one in shown]),
+        ("own model: people", SKY, "....", [one.labour_nano for one in shown]),
+    )
+    left = [0] * len(shown)
+    for label, colour, hatch, values in parts:
+        axes.barh(names, list(map(dollars, values)), left=list(map(dollars, left)), color=colour, hatch=hatch,
+                  edgecolor="white", label=label)  # fmt: skip
+        left = [sum(pair) for pair in zip(left, values, strict=True)]
+    axes.plot([dollars(one.api_sync_nano) for one in shown], names, "D", color=BLACK, markersize=6,
+              markeredgecolor="white", label="all of it on the API at once", zorder=5)  # fmt: skip
+    axes.set_title("Cost of the month")
+    dollar_axis(axes, "x")
+
+
+def _largest(every: Sequence[WorkloadFigures]) -> list[WorkloadFigures]:
+    return sorted(every, key=lambda one: -(one.local_tokens.total + one.api_tokens.total))[:MOST_WORKLOADS]
+
+
+def _workloads_in_words(shown: Sequence[WorkloadFigures]) -> str:
+    own = sum(one.local_tokens.total for one in shown)
+    api = sum(one.api_tokens.total for one in shown)
+    return (
+        f"Bars: tokens and cost of {plural(len(shown), 'workload')}, {count(own)} tokens by the own model and"
+        f" {count(api)} by the API. The table of workloads holds the same figures."
+    )
+
+
+def utilization(figures: MonthFigures) -> Chart | None:
+    """Draw what the billed machine time went to."""
+    gpu = figures.gpu
+    if gpu.billed_ns <= 0:
+        return None
+    parts = (
+        ("answering", BLUE, "", gpu.time.busy_ns),
+        ("loading the model", ORANGE, "////", gpu.time.load_ns),
+        ("waiting", SKY, "....", gpu.time.idle_ns),
+        ("unused", GREY, "", max(0, gpu.unused_ns)),
+    )
+    with figure(1.6) as drawn:
+        axes = drawn.add_subplot(title=f"{hours(gpu.billed_ns)} of machine time that were paid for")
+        left = 0.0
+        for label, colour, hatch, ns in parts:
+            axes.barh([""], [ns / NS_PER_HOUR], left=left, color=colour, hatch=hatch, edgecolor="white",
+                      label=f"{label}, {hours(ns)}")  # fmt: skip
+            left += ns / NS_PER_HOUR
+        axes.set_xlim(0, left)
+        axes.set_xlabel("hours")
+        axes.grid(visible=False, axis="y")
+        drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        picture = png(drawn)
+    told = ", ".join(f"{label} {hours(ns)}" for label, _, __, ns in parts)
+    return Chart(
+        picture, f"Bar: what the billed machine time went to: {told}. Busy share: {percent(gpu.utilization)}."
+    )
