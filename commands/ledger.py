@@ -113,6 +113,23 @@ def lines(
 
 
 @ledger.command
+def check(*, repair: bool = False, format: Format = "table") -> int:
+    """Check that everything in the ledger adds up; exit code 1, with the ids, where something does not.
+
+    Parameters
+    ----------
+    repair
+        Make the daily sums of a run anew where they are not those of its lines.
+    format
+        How findings are printed.
+    """
+    from flows.surroundings import read_settings
+    from tasks.check import check_ledger
+
+    return check_ledger(read_settings(), format, repair=repair)
+
+
+@ledger.command
 def serve(
     *,
     port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))] = 8501,

@@ -13,11 +13,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Table, bindparam, delete, exists, insert, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from db.dialects import is_postgresql
-from db.recount import rebuild
+from db.recount import lock_runs, rebuild
 from db.tables import DailyUsageRow as Row
 from db.tables import LedgerLineRow as Line
-from db.tables import RunRow
 from models.ledger import LedgerLine
 from models.rollup import FIRST, SUMS, Counted, Firsts, Way, figures, way_of
 
@@ -117,9 +115,7 @@ class Rollup:
             rebuild(self._session, some)
 
     def _read(self, run_ids: Sequence[UUID]) -> None:
-        if is_postgresql(self._session):
-            runs = select(RunRow.id).where(RunRow.id.in_(run_ids)).order_by(RunRow.id)
-            self._session.execute(runs.with_for_update(key_share=True))
+        lock_runs(self._session, run_ids)
         columns = [getattr(Row, name) for name in Way._fields]
         found = select(Row.id, Row.attempts, Row.late_records, *columns).where(Row.run_id.in_(run_ids))
         for row, attempts, late, *way in self._session.execute(found):

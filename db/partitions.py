@@ -64,6 +64,14 @@ def find_published(session: Session, workload: str, partition: date) -> Partitio
     return _find(session, workload, partition, "published")
 
 
+def all_published(session: Session) -> list[PartitionVersion]:
+    """Return the versions that readers see now, of every partition."""
+    rows = session.execute(
+        select(*_columns()).where(Row.state == "published").order_by(Row.workload, Row.partition)
+    )
+    return [PartitionVersion(*row) for row in rows]
+
+
 def find_open(session: Session, workload: str, partition: date) -> PartitionVersion | None:
     """Return the version that a run has begun and none has published, if there is one."""
     return _find(session, workload, partition, "open")

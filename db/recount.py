@@ -1,6 +1,6 @@
 """The rollup worked out anew from the lines themselves: to check it, and to put it right."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -23,27 +23,45 @@ from sqlalchemy.orm import Session
 from db.dialects import is_postgresql
 from db.tables import DailyUsageRow as Row
 from db.tables import LedgerLineRow as Line
+from db.tables import RunRow
 from models.rollup import FIRST, SUMS, Counted, Way
 
 _ROWS: Table = Row.metadata.tables[Row.__tablename__]
 _LINES: Table = Line.metadata.tables[Line.__tablename__]
 
 
-def recounted(session: Session, run_ids: Sequence[UUID]) -> Select[*tuple[Any, ...]]:
+def recounted(
+    session: Session,
+    run_ids: Sequence[UUID],
+    more: Callable[[FromClause], Sequence[ColumnElement[Any]]] = lambda _: (),
+) -> Select[*tuple[Any, ...]]:
     """Ask for what the rollup of some runs has to hold: the columns of `Way`, then those of `SUMS`.
 
-    It reads every line of these runs: about a second for each half a million.
+    It reads every line of these runs. `more` names sums over the same lines that follow them.
     """
     lines = _numbered(session, run_ids)
     way = [lines.c[name] for name in Way._fields]
     sums = _sums(lines)
-    return select(*way, *(sums[name].label(name) for name in SUMS)).group_by(*way)
+    return select(*way, *(sums[name].label(name) for name in SUMS), *more(lines)).group_by(*way)
 
 
 def rebuild(session: Session, run_ids: Sequence[UUID]) -> None:
-    """Put the rollup of some runs right. Never for a run whose lines were archived: its rollup is all there is."""
+    """Put the rollup of some runs right. Runs whose lines were archived are left alone: it is all that is left of them."""
+    here = select(RunRow.id).where(RunRow.id.in_(run_ids), RunRow.archive_id.is_(None))
+    lock_runs(session, run_ids)
+    run_ids = session.execute(here).scalars().all()
     session.execute(delete(_ROWS).where(_ROWS.c.run_id.in_(run_ids)))
     session.execute(insert(_ROWS).from_select([*Way._fields, *SUMS], recounted(session, run_ids)))
+
+
+def lock_runs(session: Session, run_ids: Sequence[UUID]) -> None:
+    """Let no other session change the rollup of these runs before this transaction ends.
+
+    On SQLite a writer is alone anyway.
+    """
+    if is_postgresql(session):
+        runs = select(RunRow.id).where(RunRow.id.in_(run_ids)).order_by(RunRow.id)
+        session.execute(runs.with_for_update(key_share=True))
 
 
 def _numbered(session: Session, run_ids: Sequence[UUID]) -> FromClause:
