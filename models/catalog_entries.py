@@ -139,7 +139,7 @@ def model_called(name: str) -> ModelEntry | None:
 
 
 def _called(name: str) -> list[ModelEntry]:
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         return [local(Path(name))]
     wanted = "".join(_words(name))
     ids = [one for one in models() if wanted in (_joined(one.name), *_ids(one))]
