@@ -29,7 +29,13 @@ SUMS = (
     "counterfactual_nano",
     "unknown_counterfactual",
 )
-UNKNOWN = {"cost_nano": "unknown_cost", "counterfactual_nano": "unknown_counterfactual"}
+KNOWN = {
+    "cost_nano": "{0}unknown_cost) = 0",
+    "counterfactual_nano": "{0}unknown_counterfactual) = 0",
+    "input_tokens": "{0}known_tokens) > 0",
+    "cached_tokens": "{0}known_tokens) > 0",
+    "output_tokens": "{0}known_tokens) > 0",
+}
 WAYS = (
     "workload",
     "prompt_version",
@@ -94,12 +100,12 @@ def usage_monthly(*, postgresql: bool) -> str:
 
 
 def sums(table: str) -> str:
-    """Sum the columns; one over an unknown value is unknown, as everywhere."""
+    """Sum the columns: a cost over an unknown one is unknown, and so are tokens that no attempt knows."""
     columns = []
     for name in SUMS:
         total = f"CAST(sum({table}{name}) AS BIGINT)"
-        if name in UNKNOWN:
-            total = f"CASE WHEN sum({table}{UNKNOWN[name]}) = 0 THEN {total} END"
+        if name in KNOWN:
+            total = f"CASE WHEN sum({KNOWN[name].format(table)} THEN {total} END"
         columns.append(f"{total} AS {name}")
         if name.endswith("_nano"):
             columns.append(f"{usd(total)} AS {name.removesuffix('_nano')}_usd")
