@@ -1,0 +1,151 @@
+"""What a run of the past came to: its records, and the lines and closings that account for them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
+
+from models.accounting import (
+    Finished,
+    LineKeys,
+    LinePrices,
+    closing_unserved,
+    closings,
+    ledger_lines,
+)
+from models.catalog import Infrastructure
+from models.economics.gpu_time import GpuTime
+from models.engines.api import OpenAttempt
+from models.engines.base import Choice, ClosedAttempt, Completion, Message, Request, Usage
+from models.ids import new_id
+from models.ledger import Closing, LedgerLine
+from models.tokens import ChatTokenCounter
+
+Fate = Literal["local", "reused", "invalid", "escalated", "retried", "unreported", "chosen", "unpriced"]
+"""What becomes of a record. `escalated`: to the API, `retried`: there at the second try, `unreported`: there, without
+usage; `chosen`: sent there at once; `unpriced`: answered when nobody knew the API's price (lines of old)."""
+TO_API: tuple[Fate, ...] = ("escalated", "retried", "unreported", "chosen")
+Ending = Literal["published", "waiting", "killed"]
+MAX_TOKENS = 300
+LABELS = Choice(("positive", "neutral", "negative"))
+THINKS_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A record of a run: its fate, when it was answered, and what it took."""
+
+    key: str
+    fate: Fate
+    at: datetime
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """One run of the past. `batched`: its attempts on the API went in a batch.
+
+    `time`: GPU time of the run, all of it. `ending`: `killed` leaves its attempts pending, `waiting` its batch.
+    """
+
+    workload: str
+    partition: date
+    started_at: datetime
+    machine: Infrastructure
+    time: GpuTime
+    records: tuple[Planned, ...]
+    batched: bool
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An attempt on the API that was written down, at its upper bound."""
+
+    record: Planned
+    attempt: OpenAttempt
+    bound: int
+
+
+class WrittenCounts(ChatTokenCounter):
+    """Counts what is written: the texts of this history are their numbers of tokens."""
+
+    def __init__(self) -> None:
+        """No tokenizer is needed."""
+
+    def input_tokens(self, messages: tuple[Message, ...]) -> int:
+        """Return the number that ends the last message."""
+        return int(messages[-1].content.split()[-1])
+
+    def output_tokens(self, text: str) -> int:
+        """Return the number that the answer is."""
+        return int(text)
+
+
+COUNTER = WrittenCounts()
+
+
+def local_lines(run: PastRun, keys: LineKeys, lap: GpuTime, lap_nano: int) -> list[LedgerLine]:
+    """Account for what the local engine answered, and for what was reused of it."""
+    finished: list[Finished] = []
+    answered: UUID | None = None
+    unpriced = {record.key for record in run.records if record.fate == "unpriced"}
+    for record in run.records:
+        if record.fate == "chosen" or (record.fate == "reused" and answered is None):
+            continue
+        request = Request(new_id(), record.key, messages(record), LABELS, MAX_TOKENS)
+        completion = Completion(
+            request, str(record.usage.output_tokens), usage=record.usage, engine_ns=THINKS_NS
+        )
+        if record.fate == "reused":
+            finished.append(Finished(replace(completion, reuses=answered), record.at, "ok"))
+        elif record.fate in TO_API:
+            finished.append(Finished(completion, record.at, "escalated", "low_confidence"))
+        elif record.fate == "invalid":
+            finished.append(Finished(completion, record.at, "invalid_output"))
+        else:
+            finished.append(Finished(completion, record.at, "ok"))
+            answered = request.id
+    lines = ledger_lines(finished, lap.total_ns, lap_nano, keys, COUNTER)
+    return [_without_price(line) if line.record_key in unpriced else line for line in lines]
+
+
+def _without_price(line: LedgerLine) -> LedgerLine:
+    return replace(
+        line,
+        counterfactual_input_tokens=None,
+        counterfactual_output_tokens=None,
+        counterfactual_nano=None,
+        counterfactual_price_id=None,
+    )
+
+
+def ends(sent: Sequence[Sent], keys: LineKeys, prices: LinePrices) -> list[Closing]:
+    """Say how attempts ended: the last one of each record served it, those before failed."""
+    last = {one.record.key: one.attempt.number for one in sent}
+    failed = [one for one in sent if one.attempt.number < last[one.record.key]]
+    served = [one for one in sent if one.attempt.number == last[one.record.key]]
+    finished = [Finished(_completion(one), one.attempt.at, "ok", prices=prices) for one in served]
+    return [
+        *closings(finished, keys, COUNTER),
+        *(closing_unserved(_refused(one), prices.own, one.bound) for one in failed),
+    ]
+
+
+def _completion(one: Sent) -> Completion:
+    usage = None if one.record.fate == "unreported" else one.record.usage
+    return Completion(
+        one.attempt.request,
+        str(one.record.usage.output_tokens),
+        attempt=ClosedAttempt(one.attempt.id, "ok", one.attempt.at, usage),
+    )
+
+
+def _refused(one: Sent) -> ClosedAttempt:
+    return ClosedAttempt(one.attempt.id, "failed", one.attempt.at, failure="http_429")
+
+
+def messages(record: Planned) -> tuple[Message, ...]:
+    """Return a prompt that is its number of tokens."""
+    return (Message("user", f"{record.key} {record.usage.input_tokens}"),)
