@@ -196,7 +196,8 @@ def lines_page(
     `Decimal` dollars. Raises `UsageError` for a position in a run that the ledger does not know.
     """
     rows: list[dict[str, object]] = []
-    for run_id, matches in _runs_with_lines(session, filters, after, limit + 1):
+    # each run has at least one line, except for the first, which the page before may have read to its end
+    for run_id, matches in _runs_with_lines(session, filters, after, limit + 2):
         within = after if after is not None and after.run_id == run_id else None
         wanted = min(limit + 1 - len(rows), matches)
         rows += _lines_of_run(session, run_id, filters, within, wanted)
