@@ -4,6 +4,7 @@
 process is gone may have arrived or not; nothing sends it again by itself.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
@@ -105,7 +106,7 @@ def claim(session: Session, message: Message, owner: str) -> bool:
     if insert_new(session, Row, new, key=KEY):
         return True
     again = {"state": "sending", "attempts": Row.attempts + 1, "owner": owner, "last_at": now, "error": None}
-    if _change(session, message, "failed", **again):
+    if _change(session, message, "failed", again):
         return True
     ours = select(Row.id).where(*_is(message), Row.state == "sending", Row.owner == owner)
     return session.execute(ours).one_or_none() is not None
@@ -118,12 +119,13 @@ def close(
 
     Repeating it changes nothing: only a message that is `sending` is closed.
     """
-    _change(session, message, "sending", state=state, last_at=clock(session), error=one_line(error))
+    closed = {"state": state, "last_at": clock(session), "error": one_line(error)}
+    _change(session, message, "sending", closed)
 
 
 def note(session: Session, message: Message, error: str) -> None:
     """Write down why nobody knows what became of a message; it stays `sending`."""
-    _change(session, message, "sending", error=one_line(error))
+    _change(session, message, "sending", {"error": one_line(error)})
 
 
 def of_month(session: Session, month: date) -> list[Delivery]:
@@ -132,7 +134,7 @@ def of_month(session: Session, month: date) -> list[Delivery]:
     return [Delivery(*row) for row in session.execute(statement)]
 
 
-def _change(session: Session, message: Message, state: DeliveryState, **values: object) -> bool:
+def _change(session: Session, message: Message, state: DeliveryState, values: Mapping[str, object]) -> bool:
     statement = (
         update(Row)
         .where(*_is(message), Row.state == state)

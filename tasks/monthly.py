@@ -9,18 +9,30 @@ from datetime import UTC, date, datetime
 from importlib.metadata import version as version_of
 from uuid import UUID
 
+from prefect import task
+from prefect.cache_policies import NO_CACHE
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import reports
 from db.reports import Report
-from db.session import has_ledger, make_engine, migrate, require_migrated, sessions
+from db.session import (
+    has_ledger,
+    make_engine,
+    make_reading_engine,
+    migrate,
+    readers,
+    require_migrated,
+    sessions,
+)
+from models.economics.break_even import month_figures
 from models.economics.figures import MonthFigures
 from models.economics.month import MonthInputs, months_later
 from models.errors import UsageError
 from models.ids import new_id
 from models.settings import Settings
 from tasks.database import database_errors, with_patience
+from tasks.month import month_inputs
 from tasks.report.changes import ANOTHER_PROGRAM, changes
 from tasks.report.document import MonthReport
 
@@ -67,6 +79,30 @@ def is_over(month: date, now: datetime) -> bool:
         msg = f"{month:%Y-%m} has not begun in UTC; a report is made of a month that is over, or of the running one"
         raise UsageError(msg)
     return months_later(month, 1) <= today
+
+
+@task(name="make report", cache_policy=NO_CACHE)
+def make_report(month: date, settings: Settings) -> Monthly:
+    """Make the report of a month from what the ledger knows now, or return the one that stands on the very same.
+
+    Raises `UsageError` for a month that has not begun and where there is no ledger, `DatabaseUnavailable`.
+    """
+    now = datetime.now(UTC)
+    complete = is_over(month, now)
+    with books(settings) as make_session:
+        inputs = read_inputs(settings, month, now.astimezone(UTC).date())
+        patience = settings.database_patience_seconds
+        return keep(make_session, inputs, month_figures, complete=complete, patience=patience)
+
+
+def read_inputs(settings: Settings, month: date, today: date) -> MonthInputs:
+    """Read what the month's figures stand on, all of it as it is at one moment, without holding up a writer."""
+    engine = make_reading_engine(settings.database_url.get_secret_value())
+    try:
+        with readers(engine)() as session:
+            return month_inputs(session, settings, month, today=today)
+    finally:
+        engine.dispose()
 
 
 def keep(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 class Letter:
     """A report as a message.
 
-    `html` names its images as `cid:NAME`, `images` holds the PNG of each NAME. `text` is the whole report as
+    `html` names its images as `cid:ID`, `images` holds the PNG of each ID, which is `NAME.SOMETHING@DOMAIN`. `text` is the whole report as
     plain text, `summary` the few lines that fit into a chat. Nothing in it is a secret.
     """
 

@@ -52,7 +52,7 @@ def compose(letter: Letter, sender: Address, to: Address, name: str, at: datetim
             maintype="image",
             subtype="png",
             cid=f"<{image}>",
-            filename=f"{image}.png",
+            filename=f"{image.partition('.')[0]}.png",
             disposition="inline",
         )
     return mail

@@ -1,6 +1,6 @@
 """What differs between two versions of a month's report, in words. Pure: figures in, sentences out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import TypeVar
 
@@ -21,18 +21,14 @@ Shown = dict[str, tuple[object, Callable[[object], str]]]
 
 def changes(before: MonthFigures, now: MonthFigures) -> tuple[str, ...]:
     """List the figures that differ, the most important first: `Records: 1,200 before, 1,310 now`."""
-    old, new = figures_shown(before), figures_shown(now)
-    names = [*new, *(name for name in old if name not in new)]
-    found = [sentence for name in names if (sentence := _change(name, old, new)) is not None]
-    found += _notes(before, now)
+    found = [*_differences(_month(before), _month(now)), *_workloads(before, now), *_notes(before, now)]
     if not found:
         return (NO_FIGURE,)
     left = len(found) - MOST
     return (*found[:MOST], *([f"And {plural(left, 'more change')}."] if left > 0 else []))
 
 
-def figures_shown(figures: MonthFigures) -> Shown:
-    """Return the figures that are compared, by their names."""
+def _month(figures: MonthFigures) -> Shown:
     shown: Shown = {}
     _put(shown, "Verdict", figures.verdict.answer, lambda answer: SHORT_ANSWERS[answer].lower())
     _put(shown, "Days covered", figures.days, lambda days: f"{days} of {days_in(figures.month)}")
@@ -49,18 +45,29 @@ def figures_shown(figures: MonthFigures) -> Shown:
     _put(shown, "Price of batches", 1 - Fraction(figures.batch_discount), percent)
     _put(shown, "Unknown API prices, in attempts", figures.scenario("api_sync").missing, count)
     _put(shown, "Only an upper bound", figures.scenario("hybrid").upper_bound_nano, usd)
-    for workload in figures.workloads:
-        _put_workload(shown, workload)
     return shown
 
 
-def _put_workload(shown: Shown, workload: WorkloadFigures) -> None:
+def _workloads(before: MonthFigures, now: MonthFigures) -> Iterator[str]:
+    old, new = ({one.workload: one for one in figures.workloads} for figures in (before, now))
+    for name, workload in new.items():
+        if name in old:
+            yield from _differences(_workload(old[name]), _workload(workload))
+        else:
+            records, cost = plural(workload.records, "record"), usd(workload.total_nano)
+            yield f"{name} is new: {records}, {cost} as it really ran"
+    yield from (f"{name} is gone" for name in old if name not in new)
+
+
+def _workload(workload: WorkloadFigures) -> Shown:
+    shown: Shown = {}
     name = workload.workload
     _put(shown, f"{name}, records", workload.records, count)
     _put(shown, f"{name}, tokens of the local engine", workload.local_tokens.total, count)
     _put(shown, f"{name}, tokens of the API", workload.api_tokens.total, count)
     _put(shown, f"{name}, cost on the API at once", workload.api_sync_nano, usd)
     _put(shown, f"{name}, cost as it really ran", workload.total_nano, usd)
+    return shown
 
 
 def _put(shown: Shown, name: str, value: Value, write: Callable[[Value], str]) -> None:
@@ -71,17 +78,15 @@ def _lower(text: str) -> str:
     return text if text.startswith("API") else f"{text[0].lower()}{text[1:]}"
 
 
-def _change(name: str, old: Shown, new: Shown) -> str | None:
-    if name not in old or name not in new:
-        value, write = (new if name in new else old)[name]
-        return f"{name}: {write(value)}, {'which is new' if name in new else 'which is gone'}"
-    (before, write), (now, _) = old[name], new[name]
-    if before == now:
-        return None
-    was, is_ = write(before), write(now)
-    if was == is_ and write is usd and isinstance(before, int) and isinstance(now, int):
-        was, is_ = rate(before), rate(now)  # in all digits: to the cent they are the same
-    return f"{name}: {was} before, {is_} now"
+def _differences(old: Shown, new: Shown) -> Iterator[str]:
+    for name, (now, write) in new.items():
+        before = old.get(name, (None, write))[0]
+        if before == now:
+            continue
+        was, is_ = write(before), write(now)
+        if was == is_ and write is usd and isinstance(before, int) and isinstance(now, int):
+            was, is_ = rate(before), rate(now)  # in all digits: to the cent they are the same
+        yield f"{name}: {was} before, {is_} now"
 
 
 def _notes(before: MonthFigures, now: MonthFigures) -> list[str]:

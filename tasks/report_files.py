@@ -1,0 +1,87 @@
+"""A report as files in a folder, and as the letter that recipients get."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from models.settings import Settings
+from tasks.delivery.letter import Letter
+from tasks.parts import output_errors
+from tasks.report import charts, html, words
+from tasks.report.as_json import document
+from tasks.report.document import MonthReport
+from tasks.report.markdown import markdown
+
+FOLDER = "reports"
+PAGE, TEXT, DATA = "report.html", "report.md", "report.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A report in every form: as a page, as Markdown (`text`), as JSON (`data`), as a letter.
+
+    `verdict`: its one sentence. `files`: what lies in its folder, by name.
+    """
+
+    verdict: str
+    html: str
+    text: str
+    data: str
+    letter: Letter
+    files: Mapping[str, bytes]
+
+
+def render(report: MonthReport) -> Rendered:
+    """Put a report into every form in which people and programs receive it."""
+    pictures = charts.draw(report)
+    page, data = (
+        html.page(report, pictures),
+        json.dumps(document(report), indent=2, ensure_ascii=False) + "\n",
+    )
+    files = {f"{name}.png": picture.png for name, picture in pictures.items()}
+    files[DATA], files[TEXT] = data.encode(), markdown(report, pictures).encode()
+    files[PAGE] = page.encode()  # last: it is the one that is named
+    sources = {name: f"{name}.{report.fingerprint[:16]}@breakeven" for name in pictures}
+    letter = Letter(
+        subject=words.title(report.figures),
+        text=unescaped(markdown(report)),
+        html=html.mail(report, pictures, {name: f"cid:{source}" for name, source in sources.items()}),
+        summary=summary(report),
+        images={sources[name]: picture.png for name, picture in pictures.items()},
+    )
+    return Rendered(words.verdict(report.figures), page, markdown(report), data, letter, files)
+
+
+def unescaped(text: str) -> str:
+    """Turn Markdown into plain text: in a mail nothing is read as markup, so nothing needs a backslash."""
+    return re.sub(r"\\([\\`*_\[\]<>#|~!&])", r"\1", text)
+
+
+def summary(report: MonthReport) -> str:
+    """Return the few lines that fit into a chat: the verdict, since when, and which version says so."""
+    figures = report.figures
+    more = (words.since(figures), words.against_batches(figures))
+    made = f"Version {report.version}, made {report.created_at:%Y-%m-%d %H:%M} UTC."
+    return "\n".join(filter(None, (words.verdict(figures), *more, made)))
+
+
+def folder_of(settings: Settings, month: date) -> Path:
+    """Return the folder of a month's report below the output folder."""
+    return settings.output_dir / FOLDER / f"{month:%Y-%m}"
+
+
+def write_files(files: Mapping[str, bytes], folder: Path) -> Path:
+    """Write the files of a report into a folder, each at once, and return the path of its page.
+
+    What lies there under other names is left alone. Raises `OutputError`.
+    """
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            half = folder / f".{name}.part"
+            half.write_bytes(content)
+            half.replace(folder / name)
+    return folder / PAGE
