@@ -12,6 +12,7 @@ from commands.catalog import catalog
 from commands.history import archive, prices, reprice
 from commands.infrastructure import infrastructure
 from commands.ledger import ledger
+from commands.report import report
 from flows.quiet import keep_prefect_here, quiet_libraries
 from models.errors import BreakevenError, UsageError
 
@@ -25,6 +26,7 @@ for command in (reprice, prices, archive):
     ledger.command(command)
 app.command(infrastructure)
 app.command(catalog)
+app.command(report)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
