@@ -151,3 +151,89 @@ def report(inputs: MonthInputs | None = None, **fields: object) -> MonthReport:
         software="0.1.0",
     )
     return replace(made, **fields)  # type: ignore[arg-type]
+
+
+MARKUP = '<script>alert("1")</script>|`$x$`*& a name that is far too long for a column'
+"""A name that means something to HTML, Markdown and matplotlib."""
+
+
+def tiny() -> MonthInputs:
+    """Return a month like that of a demo: a few records, on demand, for less than a cent of API cost."""
+    run = GpuRun(
+        "sentiment", "cpu x2", MADE - timedelta(days=20), GpuTime(9 * SECOND, 41 * SECOND), 85_000_000
+    )
+    return replace(
+        a_month(),
+        workloads=(replace(usage("sentiment", 24, (320, 14)), viability=None),),
+        gpu_runs=(run,),
+        terms=(),
+        labour=(LabourTerms(date(2026, 1, 1), 120, 720, dollars("100"), assumed=True),),
+        bill_nano=None,
+        references=(),
+        earlier=(),
+    )
+
+
+def running() -> MonthInputs:
+    """Return the month when twelve of its days are over."""
+    whole = a_month()
+    runs = tuple(run for run in whole.gpu_runs if run.started_at.day <= 12)
+    some = tuple(replace(usage(one.workload, one.local // 3, (500, 60)), runs=12) for one in whole.workloads)
+    return replace(whole, days=12, workloads=some, gpu_runs=runs, bill_nano=None)
+
+
+def doubtful() -> MonthInputs:
+    """Return a month in which too much is not known to say whether it pays."""
+    whole = a_month()
+    first = replace(
+        whole.workloads[0],
+        counterfactual=(price_use(300_000, 900, 220),),
+        unknown_counterfactual=320_000,
+        api_upper_bound_nano=dollars("3.20"),
+        api_upper_bound=3,
+        estimated=1,
+        viability="undecided",
+    )
+    return replace(whole, workloads=(first, *whole.workloads[1:]))
+
+
+def idle() -> MonthInputs:
+    """Return a month in which nothing ran, but a machine was paid for."""
+    return replace(a_month(), workloads=(), gpu_runs=(), bill_nano=None)
+
+
+def api_only() -> MonthInputs:
+    """Return a month without a machine: the API answered all."""
+    return replace(
+        a_month(),
+        workloads=(usage("sentiment", 0, (350, 12), api=90_000),),
+        gpu_runs=(),
+        terms=(),
+        bill_nano=None,
+    )
+
+
+def marked_up() -> MonthInputs:
+    """Return a month whose names hold markup, and one workload that the small model is not good enough for."""
+    whole = a_month()
+    named = replace(whole.workloads[0], workload=MARKUP, viability=None)
+    priced = replace(named.counterfactual[0], model=f"{MARKUP}-model")
+    dropped = replace(whole.workloads[2], viability="not_viable")
+    return replace(
+        whole,
+        workloads=(replace(named, counterfactual=(priced,)), whole.workloads[1], dropped),
+        gpu_runs=tuple(
+            replace(run, workload=MARKUP) if run.workload == "enrichment" else run for run in whole.gpu_runs
+        ),
+        terms=(replace(whole.terms[0], kind=MARKUP),),
+    )
+
+
+ODD = {
+    "tiny": tiny,
+    "running": running,
+    "doubtful": doubtful,
+    "idle": idle,
+    "api_only": api_only,
+    "marked_up": marked_up,
+}

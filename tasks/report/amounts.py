@@ -52,7 +52,7 @@ def difference(nano: int | None) -> str:
 
 
 def percent(share: Fraction | None) -> str:
-    """Render a share: `42%`, `0.4%` below one per cent, `less than 0.1%`; never a share that exists as 0%."""
+    """Render a share: `42%`, `0.4%`, `less than 0.1%`; never one that exists as 0%, or one that lacks something as 100%."""
     if share is None:
         return UNKNOWN
     hundredth = abs(share) * 100
@@ -61,6 +61,12 @@ def percent(share: Fraction | None) -> str:
         return "less than 0.1%"
     if hundredth < 10 and hundredth.denominator != 1:  # noqa: PLR2004  two digits are enough for people
         return f"{sign}{_rounded(hundredth, 1)}%"
+    if 99 < hundredth < 100:  # noqa: PLR2004  what is not all of it is not shown as all
+        return (
+            f"{sign}{_rounded(hundredth, 1)}%"
+            if hundredth < Fraction(9995, 100)
+            else f"more than {sign}99.9%"
+        )
     return f"{sign}{_rounded(hundredth, 0)}%"
 
 

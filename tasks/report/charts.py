@@ -56,7 +56,7 @@ def cost_by_month(figures: MonthFigures) -> Chart | None:
         for name, line in LINES.items():
             costs = [dollars(_cost(month, name)) for month in history]
             axes.plot(places, costs, label=line.label, color=line.colour, dashes=line.dashes, linewidth=line.width,
-                      marker=line.marker, markersize=4)  # fmt: skip
+                      marker=line.marker, markersize=4, zorder=line.zorder)  # fmt: skip
         _mark(axes, crossings(history), "crossing")
         dollar_axis(axes)
         axes.set_xlim(-0.4, len(history) - 0.6)
@@ -137,7 +137,13 @@ def break_even_curve(figures: MonthFigures) -> Chart | None:
         for name, line in LINES.items():
             costs = [dollars(_cost(point, name)) for point in curve]
             axes.plot(
-                places, costs, label=line.label, color=line.colour, dashes=line.dashes, linewidth=line.width
+                places,
+                costs,
+                label=line.label,
+                color=line.colour,
+                dashes=line.dashes,
+                linewidth=line.width,
+                zorder=line.zorder,
             )
         today = next((point for point in curve if point.factor == 1 and point.hybrid_nano is not None), None)
         if today is not None:
@@ -189,7 +195,10 @@ def workloads(figures: MonthFigures) -> Chart | None:
         for axes in (tokens, costs):
             axes.invert_yaxis()
             axes.grid(visible=False, axis="y")
-        drawn.legend(*costs.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        (marks, *bars), (mark, *labels) = (
+            costs.get_legend_handles_labels()
+        )  # what is drawn as a line comes first
+        drawn.legend([*bars, marks], [*labels, mark], loc="outside lower center", ncols=2)
         picture = png(drawn)
     return Chart(picture, _workloads_in_words(shown))
 
@@ -242,6 +251,7 @@ def utilization(figures: MonthFigures) -> Chart | None:
             axes.barh([""], [ns / NS_PER_HOUR], left=left, color=colour, hatch=hatch, edgecolor="white",
                       label=f"{label}, {hours(ns)}")  # fmt: skip
             left += ns / NS_PER_HOUR
+        axes.set_yticks([])
         axes.set_xlim(0, left)
         axes.set_xlabel("hours")
         axes.grid(visible=False, axis="y")

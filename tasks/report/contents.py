@@ -11,6 +11,9 @@ from tasks.report.view import Colour, Fact, Page, Section
 
 COLOURS: Mapping[Answer, Colour] = {"pays": "good", "does_not_pay": "bad", "cannot_be_said": "neutral"}
 
+MOST_TO_TELL = 10
+"""Times the API's cost: a loss beyond it says nothing as a share."""
+
 
 def page(report: MonthReport) -> Page:
     """Put a report into words."""
@@ -41,15 +44,15 @@ def _sections(report: MonthReport) -> Iterator[Section]:
 
 
 def _colour(figures: MonthFigures) -> Colour:
-    if words.NOTHING_TO_COMPARE & set(figures.verdict.reasons):
+    if not words.comparable(figures):
         return "neutral"
     return COLOURS[figures.verdict.answer]
 
 
 def _covers(figures: MonthFigures) -> str:
-    if figures.partial:
-        return f"{words.covered(figures)}; costs projected to the whole month".capitalize()
-    return f"All {figures.days_in_month} days, UTC"
+    days = "1" if figures.days == 1 else f"1 to {figures.days}"
+    projected = "; costs projected to the whole month" if figures.partial else ""
+    return f"{days} {words.month_name(figures.month)}, UTC{projected}"
 
 
 def _warning(figures: MonthFigures) -> str | None:
@@ -62,13 +65,21 @@ def _warning(figures: MonthFigures) -> str | None:
 def _facts(figures: MonthFigures) -> tuple[Fact, ...]:
     own, api = figures.scenario("hybrid"), figures.scenario("api_sync")
     whole = "projected" if figures.partial else ""
-    saving = own.saving_sync_nano
-    share = Fraction(saving, api.total_nano) if saving is not None and api.total_nano else None
-    label = "Loss" if saving is not None and saving < 0 else "Saving"
-    return (
-        Fact("Your own model, as it ran", usd(own.total_nano), whole),
-        Fact("The same work on the API", words.at_least(api), whole),
+    costs = (
         Fact(
-            label, usd(None if saving is None else abs(saving)), "" if share is None else percent(abs(share))
+            "As it really ran" if figures.mode == "none" else "Your own model, as it ran",
+            words.at_least(own),
+            whole,
         ),
+        Fact("The same work on the API", words.at_least(api), whole),
     )
+    return costs if figures.mode == "none" else (*costs, _saving(figures))
+
+
+def _saving(figures: MonthFigures) -> Fact:
+    saving, api = figures.verdict.saving_nano, figures.scenario("api_sync").total_nano
+    if saving is None or figures.verdict.answer == "cannot_be_said":
+        return Fact("Saving, as far as it is known", usd(saving))
+    share = Fraction(abs(saving), api) if api else None
+    told = "" if share is None or share > MOST_TO_TELL else percent(share)
+    return Fact("Loss" if saving < 0 else "Saving", usd(abs(saving)), told)

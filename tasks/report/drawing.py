@@ -55,6 +55,7 @@ class Line:
     dashes: tuple[float, ...]
     marker: str
     width: float = 1.6
+    zorder: float = 2.5
 
 
 LINES: dict[ScenarioName, Line] = {
@@ -62,7 +63,7 @@ LINES: dict[ScenarioName, Line] = {
     "api_batch": Line("API, in batches", PURPLE, (4, 1.5), "^"),
     "reserved": Line("Own, reserved", BLUE, (6, 1.5, 1, 1.5), "D"),
     "on_demand": Line("Own, on demand", GREEN, (1.5, 1.2), "v"),
-    "hybrid": Line("As it really ran", BLACK, (), "o", 2.4),
+    "hybrid": Line("As it really ran", BLACK, (), "o", 3.2, 2.2),
 }
 
 

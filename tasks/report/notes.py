@@ -15,7 +15,6 @@ WEIGHTS: Mapping[NoteCode, Weight] = {
     "unknown_counterfactual": "Incomplete",
     "unknown_api_cost": "Incomplete",
     "upper_bounds": "Incomplete",
-    "rate_unknown": "Incomplete",
     "partial_month": "Estimated",
     "counterfactual_estimated": "Estimated",
     "estimated_usage": "Estimated",

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from models.economics.figures import BreakEven, Capacity, Lever, LeverName, MonthFigures, Payback, Trend
-from tasks.report.amounts import count, decimal, number, percent, plural, times, usd
+from tasks.report.amounts import UNKNOWN, count, decimal, hours, number, percent, plural, times, usd
 from tasks.report.words import SCENARIOS, month_name
 
+NS_PER_HOUR = 3_600_000_000_000
 LEVERS: Mapping[LeverName, str] = {
     "price": "Price of the API",
     "volume": "Volume",
@@ -14,6 +15,8 @@ LEVERS: Mapping[LeverName, str] = {
     "gpu_rate": "Rate of the machine",
     "hours": "Hours of maintenance a month",
 }
+MOST_MONTHS = 120
+LEAST_HOURS = Fraction(1, 100)
 NEVER = "no change of this alone"
 
 
@@ -60,6 +63,8 @@ def payback(one: Payback) -> str:
     once = f"The set-up ({usd(one.setup_nano)}, once)"
     if one.months is None:
         return f"{once} is not paid back at this month's figures."
+    if one.months > MOST_MONTHS:
+        return f"{once} would be paid back after more than ten years of this saving."
     if one.months <= 1:
         return f"{once} is paid back within one month of this saving."
     return f"{once} is paid back after {decimal(one.months, 1)} months of this saving."
@@ -92,18 +97,16 @@ def _growth(one: Trend) -> str:
     return f"Volume {grew} by {decimal(abs(slope), 0)} records a month {over}"
 
 
-def lever_now(one: Lever) -> str:
-    """Say where a lever stands now."""
-    if one.current is None:
-        return "unknown"
-    return "as it is" if one.name in {"price", "volume", "gpu_rate"} else _value(one.name, one.current)
+def lever_now(one: Lever, records: int | None = None) -> str:
+    """Say where a lever stands now; of volume in `records` a month, where they are given."""
+    return UNKNOWN if one.current is None else _value(one.name, one.current, records)
 
 
-def lever_flips(one: Lever) -> str:
+def lever_flips(one: Lever, records: int | None = None) -> str:
     """Say where a lever flips the verdict: `more than 2.41 times`, `1.5 h or less`, or that it does not."""
     if one.threshold is None:
         return NEVER
-    value = _value(one.name, one.threshold)
+    value = _value(one.name, one.threshold, records)
     upwards = one.current is None or one.threshold >= one.current
     if one.at_threshold:
         return f"{value} or {'more' if upwards else 'less'}"
@@ -121,9 +124,11 @@ def lever_change(one: Lever) -> str:
     return f"{percent(abs(one.change))} {'more' if one.change > 0 else 'less'}"
 
 
-def _value(name: LeverName, value: Fraction) -> str:
+def _value(name: LeverName, value: Fraction, records: int | None) -> str:
+    if name == "volume" and records:
+        return f"{decimal(value * records, 0)} records"
     if name == "utilization":
         return percent(value)
     if name == "hours":
-        return f"{number(value)} h"
+        return f"{number(value)} h" if value >= LEAST_HOURS or not value else hours(int(value * NS_PER_HOUR))
     return times(value)

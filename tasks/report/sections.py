@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from models.economics.figures import MonthFigures, Scenario, WorkloadFigures
+from models.economics.figures import Lever, MonthFigures, Scenario, WorkloadFigures
 from tasks.report import outlook, words
 from tasks.report.amounts import count, difference, hours, percent, times, unit_usd, usd
 from tasks.report.view import Section, Table
@@ -16,6 +16,11 @@ VIABILITY = {
 }
 """What the evaluation said of the small model."""
 
+COSTS = (
+    "What the month's work costs in each way. Reserved: the machine is paid for around the clock; on demand: by use."
+    " As it really ran: your own model, with what went to the API."
+)
+
 
 def sections(figures: MonthFigures) -> list[Section]:
     """Return the sections that stand on the figures alone, without those that have nothing to show."""
@@ -24,10 +29,7 @@ def sections(figures: MonthFigures) -> list[Section]:
 
 
 def _costs(figures: MonthFigures) -> Section:
-    sentences = [
-        "What the month's work costs in each way. Reserved: the machine is paid for around the clock; on demand: by"
-        " use. As it really ran: your own model, with what went to the API."
-    ]
+    sentences = [COSTS]
     tables = [_scenario_table("What the month costs in each way", figures.scenarios)]
     if figures.partial:
         sentences.append(
@@ -61,13 +63,19 @@ def _negated(nano: int | None) -> int | None:
     return None if nano is None else -nano
 
 
-def _break_even(figures: MonthFigures) -> Section:
-    told = [outlook.break_even(figures, one) for one in figures.break_evens if one.name == "hybrid"]
-    told += [
-        outlook.capacity(figures.capacity),
-        outlook.payback(figures.payback),
-        outlook.trend(figures.trend),
-    ]
+def _break_even(figures: MonthFigures) -> Section | None:
+    if not figures.scenario("api_sync").api_nano or all(
+        one.fixed_nano is None for one in figures.break_evens
+    ):
+        return None
+    told: list[str | None] = []
+    if words.comparable(figures):
+        told += [outlook.break_even(figures, one) for one in figures.break_evens if one.name == "hybrid"]
+        told += [
+            outlook.capacity(figures.capacity),
+            outlook.payback(figures.payback),
+            outlook.trend(figures.trend),
+        ]
     rows = tuple(
         (
             words.SCENARIOS[one.name],
@@ -92,20 +100,18 @@ def _break_even(figures: MonthFigures) -> Section:
 
 
 def _levers(figures: MonthFigures) -> Section | None:
-    if not figures.levers:
+    if not figures.levers or not words.comparable(figures):
         return None
-    rows = tuple(
-        (
-            outlook.LEVERS[one.name],
-            outlook.lever_now(one),
-            outlook.lever_flips(one),
-            outlook.lever_change(one),
-        )
-        for one in figures.levers
-    )
+    records = next((point.records for point in figures.curve if point.factor == 1), None)
+    rows = tuple(_lever_row(one, records) for one in figures.levers)
     table = Table("Each alone, all else as it is", ("What", "Now", "The answer changes at", "Change"), rows)
     sentence = "How far one thing would have to move, with all others as they are, until the answer turns."
     return Section("levers", "What would change the answer", (sentence,), tables=(table,))
+
+
+def _lever_row(one: Lever, records: int | None) -> tuple[str, ...]:
+    now, flips = outlook.lever_now(one, records), outlook.lever_flips(one, records)
+    return (outlook.LEVERS[one.name], now, flips, outlook.lever_change(one))
 
 
 def _workloads(figures: MonthFigures) -> Section | None:

@@ -32,9 +32,14 @@ def month_name(month: date) -> str:
     return f"{month:%B} {month.year}"
 
 
+def comparable(figures: MonthFigures) -> bool:
+    """Whether there was work that an API would have charged for, and a machine of one's own."""
+    return not NOTHING_TO_COMPARE & set(figures.verdict.reasons)
+
+
 def short_answer(figures: MonthFigures) -> str:
     """Give the verdict in a few words."""
-    if NOTHING_TO_COMPARE & set(figures.verdict.reasons):
+    if not comparable(figures):
         return "Nothing to compare"
     return SHORT_ANSWERS[figures.verdict.answer]
 
@@ -152,9 +157,9 @@ def _as_far_as_known(verdict: Verdict) -> str:
     if low is not None and high is not None:
         return f"; it lies between {gain(low)} and {gain(high)}"
     if low is not None:
-        return f"; it is at least {gain(low)}"
+        return f"; at worst it is {gain(low)}"
     if high is not None:
-        return f"; it is at most {gain(high)}"
+        return f"; at best it is {gain(high)}"
     return "" if saving is None else f"; as far as costs are known, it is {gain(saving)}"
 
 
@@ -175,7 +180,7 @@ def covered(figures: MonthFigures) -> str:
 def since(figures: MonthFigures) -> str | None:
     """Say since when the verdict has been what it is; None where the month before is not known, or it has none."""
     answer = figures.verdict.answer
-    if answer == "cannot_be_said" or NOTHING_TO_COMPARE & set(figures.verdict.reasons):
+    if answer == "cannot_be_said" or not comparable(figures):
         return None
     pays = answer == "pays"
     streak = _streak(figures.history[:-1], pays=pays)
@@ -210,7 +215,8 @@ def _paid(month: PastMonth) -> bool | None:
 def against_batches(figures: MonthFigures) -> str | None:
     """Compare with the API's batch price, which is lower for who can wait; None where there is nothing to compare."""
     saving = figures.scenario("hybrid").saving_batch_nano
-    if saving is None or not figures.batch_discount or NOTHING_TO_COMPARE & set(figures.verdict.reasons):
+    known = figures.scenario("api_batch").missing == 0 and figures.scenario("hybrid").missing == 0
+    if saving is None or not known or not figures.batch_discount or not comparable(figures):
         return None
     price = f"Against the API's batch price ({percent(figures.batch_discount)} off, for answers that may take a day)"
     if saving == 0:
