@@ -154,13 +154,18 @@ def _sessions(runs: Sequence[GpuRun], tariff: Tariff) -> list[Session]:
         ended += [session for session, _ in held if _end(session) + GAP_NS < start]
         held = [one for one in held if _end(one[0]) + GAP_NS >= start]
         free = [one for one in held if start >= _end(one[0]) - min(GAP_NS, one[1] // 2)]
-        before = max(free, key=lambda one: _end(one[0]), default=None)
+        before = min(free, key=lambda one: _distance(_end(one[0]), start), default=None)
         if before is None:
             held.append((Session(tariff, start, used, used), used))
             continue
         held.remove(before)
         held.append((_longer(before[0], start, used), used))
     return ended + [session for session, _ in held]
+
+
+def _distance(end: int, start: int) -> tuple[bool, int]:
+    """Order sessions by how well a run follows them: those that have ended first, the nearest first."""
+    return end > start, abs(end - start)
 
 
 def _longer(session: Session, start: int, used: int) -> Session:

@@ -1,0 +1,178 @@
+"""Each lever, applied, flips the verdict, and a little less of it does not."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.economics.figures import Lever, LeverName
+from models.economics.sensitivity import Stand, levers, no_levers
+from tests.month_inputs import usd
+
+ONE, TINY = Fraction(1), Fraction(1, 10**30)
+AMOUNTS = st.integers(0, 300)
+
+
+@st.composite
+def stands(draw: st.DrawFn) -> Stand:
+    """Return verdicts of all kinds: reserved, on demand and both, with and without room and measured load."""
+    load = draw(st.fractions(0, 2, max_denominator=9))
+    gpus = max(draw(st.integers(1, 3)), -(-load.numerator // load.denominator))
+    hours = draw(st.fractions(0, 10, max_denominator=4))
+    rate = 12 * draw(st.integers(0, 10))  # a whole amount for every quarter and third of an hour
+    return Stand(
+        api_sync_nano=draw(AMOUNTS),
+        api_nano=draw(AMOUNTS),
+        reserved_nano=draw(AMOUNTS),
+        on_demand_nano=draw(st.just(0) | AMOUNTS),
+        labour_nano=int(hours * rate),
+        labour_hours=hours,
+        engineer_nano_per_hour=rate,
+        utilization=draw(st.none() | st.fractions(0, 1, max_denominator=20)),
+        gpus=gpus,
+        load=load,
+        room=draw(st.none() | st.fractions(1, 5, max_denominator=9)) if load else None,
+    )
+
+
+def pays(stand: Stand, name: LeverName, value: Fraction) -> bool:
+    """Work out from the words alone whether self-hosting pays when one thing has another value."""
+    sync, api, reserved = map(Fraction, (stand.api_sync_nano, stand.api_nano, stand.reserved_nano))
+    on_demand, labour = Fraction(stand.on_demand_nano), Fraction(stand.labour_nano)
+    if name == "price":
+        sync, api = sync * value, api * value
+    elif name == "gpu_rate":
+        reserved, on_demand = reserved * value, on_demand * value
+    elif name == "hours":
+        labour = stand.engineer_nano_per_hour * value
+    elif name == "volume":
+        sync, api, on_demand = sync * value, api * value, on_demand * value
+        machines = stand.gpus
+        while stand.room is None and stand.load * value > machines:
+            machines += 1
+        reserved *= Fraction(machines, stand.gpus)
+    elif stand.on_demand_nano:
+        on_demand *= (stand.utilization or ONE) / value
+    else:
+        sync, api = (amount * value / (stand.utilization or ONE) for amount in (sync, api))
+    return sync > api + reserved + on_demand + labour
+
+
+def possible(stand: Stand, lever: Lever, value: Fraction) -> bool:
+    """Whether a lever can have a value at all: no negative price, no machine that is more than full."""
+    if value < 0 or (lever.name in {"utilization", "gpu_rate"} and value == 0):
+        return False
+    if lever.name == "volume":
+        return stand.room is None or value <= stand.room
+    if lever.name == "utilization" and not stand.on_demand_nano and stand.utilization:
+        room = stand.room if stand.room is not None else stand.gpus / stand.load if stand.load else value
+        return value / stand.utilization <= room or stand.load == 0
+    return lever.name != "utilization" or value <= 1
+
+
+@given(stands())
+def test_each_lever_flips_the_verdict_and_a_little_less_does_not(stand: Stand) -> None:
+    """At or just beyond the threshold the answer is another; up to it, from today's value, it is the same."""
+    for lever in levers(stand):
+        if lever.threshold is None or lever.current is None:
+            continue
+        upwards = lever.threshold > lever.current
+        if lever.threshold == lever.current:  # even today: the way that helps
+            upwards = lever.name in {"price", "volume", "utilization"}
+        beyond = lever.threshold + (TINY if upwards else -TINY)
+        flipped = lever.threshold if lever.at_threshold else beyond
+        if flipped or lever.name not in {"gpu_rate", "utilization"}:
+            assert possible(stand, lever, flipped), lever
+            assert pays(stand, lever.name, flipped) is not stand.pays, lever
+        for part in range(20):
+            less = lever.current + (lever.threshold - lever.current) * part / 20
+            if less not in {0, lever.threshold}:
+                assert pays(stand, lever.name, less) is stand.pays, lever
+
+
+@given(stands(), st.fractions(0, 20, max_denominator=30))
+def test_where_no_change_flips_it_none_does(stand: Stand, value: Fraction) -> None:
+    """A lever without a threshold gives the same answer at any value that is possible."""
+    for lever in levers(stand):
+        measured = lever.name != "utilization" or stand.utilization
+        if lever.threshold is None and measured and possible(stand, lever, value):
+            assert pays(stand, lever.name, value) is stand.pays, lever
+
+
+BASE = Stand(
+    api_sync_nano=usd(300),
+    api_nano=usd(30),
+    reserved_nano=usd(250),
+    on_demand_nano=0,
+    labour_nano=usd(200),
+    labour_hours=Fraction(2),
+    engineer_nano_per_hour=usd(100),
+    utilization=Fraction(3, 10),
+    load=Fraction(1, 3),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "threshold"),
+    [
+        ("price", Fraction(450, 270)),
+        ("volume", Fraction(450, 270)),
+        ("utilization", Fraction(3, 10) * Fraction(450, 270)),
+        ("gpu_rate", Fraction(70, 250)),
+        ("hours", Fraction(20, 100)),
+    ],
+)
+def test_levers_worked_by_hand(name: str, threshold: Fraction) -> None:
+    """$300 of API work for $30 + $250 + $200: what each lever would have to be."""
+    lever = next(one for one in levers(BASE) if one.name == name)
+    assert lever.threshold == threshold
+    assert not lever.at_threshold
+    assert lever.change == threshold / (lever.current or 1) - 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "hopeless"),
+    [
+        ({"api_nano": usd(300)}, {"price", "volume", "utilization", "gpu_rate", "hours"}),
+        ({"reserved_nano": usd(280)}, {"hours"}),
+        ({"labour_nano": usd(270)}, {"gpu_rate"}),
+        ({"load": Fraction(2, 3)}, {"utilization"}),  # full at 1.5: it takes a second machine
+        ({"room": Fraction(3, 2)}, {"volume", "utilization"}),
+        ({"utilization": None}, {"utilization"}),
+        ({"utilization": Fraction(0)}, {"utilization"}),
+    ],
+)
+def test_what_cannot_flip_it_alone(changes: dict[str, object], hopeless: set[str]) -> None:
+    """Each case names the levers that lead nowhere, and all others lead somewhere."""
+    found = levers(replace(BASE, **changes))  # type: ignore[arg-type]
+    assert {one.name for one in found if one.threshold is None} == hopeless
+    assert all(one.change is None for one in found if one.threshold is None)
+
+
+def test_on_demand_the_same_work_in_fewer_hours() -> None:
+    """$100 of sessions that are busy for a quarter; $40 would do it: busy for five eighths."""
+    stand = replace(
+        BASE, api_sync_nano=usd(270), reserved_nano=0, on_demand_nano=usd(100), utilization=Fraction(1, 4)
+    )
+    lever = next(one for one in levers(stand) if one.name == "utilization")
+    assert lever.threshold == Fraction(5, 8)
+    dearer = replace(stand, on_demand_nano=usd(160))
+    assert (
+        next(one for one in levers(dearer) if one.name == "utilization").threshold is None
+    )  # exactly full is even
+
+
+def test_hours_that_nobody_works_yet() -> None:
+    """It pays without maintenance, and with up to 0.2 hours of it."""
+    stand = replace(BASE, labour_nano=0, labour_hours=Fraction(0))
+    lever = next(one for one in levers(stand) if one.name == "hours")
+    assert (lever.current, lever.threshold, lever.at_threshold) == (0, Fraction(1, 5), True)
+    assert lever.change is None
+
+
+def test_a_month_without_machines_has_no_levers() -> None:
+    """They are named all the same, so that a page has its rows."""
+    assert [one.name for one in no_levers()] == [one.name for one in levers(BASE)]
+    assert all(one.threshold is None and one.current is None for one in no_levers())
