@@ -33,7 +33,8 @@ Options = dict[str, Any]
 def cost(overview: Overview) -> Options:
     """Draw cost by day or month, a bar in parts of the workloads, and what the same would cost on the API as a line.
 
-    A workload whose cost is unknown has no part in that bar, and the line is broken where it is unknown.
+    A workload whose cost is unknown has no part in that bar, and the line is broken where it is unknown;
+    one without lines cost nothing.
     """
     steps = list(_steps(overview))
     parts = [
@@ -164,7 +165,7 @@ def _sums(rows: Rows, grain: str, steps: Sequence[str], column: str) -> list[flo
 
 
 def _amount(row: dict[str, object] | None, column: str) -> float | None:
-    value = None if row is None else row[column]
+    value = 0 if row is None else row[column]
     return None if value is None else float(str(value))
 
 

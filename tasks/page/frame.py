@@ -56,9 +56,8 @@ def framed(path: str, title: str) -> Iterator[None]:
         with ui.element("div").classes("read"):
             ui.label(f"read at {datetime.now(UTC):%H:%M:%S} UTC").style("display: inline-block")
             ui.button("Refresh", on_click=ui.navigate.reload).props("flat dense no-caps")
-    with ui.element("main"):
-        heading(title)
-        yield
+    heading(title)
+    yield
 
 
 def heading(text: str, level: int = 1) -> None:

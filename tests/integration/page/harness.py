@@ -65,16 +65,38 @@ def serving(database_url: str, folder: Path) -> Iterator[Served]:
         process.communicate(timeout=SECONDS)
 
 
+class Visitor:
+    """A browser's window on a server. Files that it has loaded once it keeps, as people's browsers do."""
+
+    def __init__(self, page: Page, heard: Heard, served: Served) -> None:
+        self.page = page
+        self.heard = heard
+        self._address = served.address
+
+    def goes(self, path: str) -> Page:
+        """Load a page and return it once it is built; the page before asked nobody and complained of nothing."""
+        self.is_content()
+        self.page.goto(f"{self._address}{path}")
+        built(self.page)
+        return self.page
+
+    def is_content(self) -> None:
+        """Check that no request went elsewhere or failed, and that the console is empty."""
+        assert self.heard.nothing, self.heard
+
+
 @contextmanager
-def opened(
-    browser: Browser, served: Served, path: str = "/", size: tuple[int, int] = DESKTOP
-) -> Iterator[tuple[Page, Heard]]:
-    """Open a page of the server; in the end nobody else was asked, and nothing was complained of."""
+def visiting(browser: Browser, served: Served, size: tuple[int, int] = DESKTOP) -> Iterator[Visitor]:
+    """Open a window of a size that can reach the server and nothing else."""
     with open_page(browser, size, frozenset({served.host})) as (page, heard):
-        page.goto(f"{served.address}{path}")
-        page.wait_for_selector("main")
-        yield page, heard
-        assert heard.nothing, heard
+        visitor = Visitor(page, heard, served)
+        yield visitor
+        visitor.is_content()
+
+
+def built(page: Page) -> None:
+    """Wait until the page stands there."""
+    page.wait_for_selector("[role=heading]")
 
 
 def table(page: Page, name: str) -> list[dict[str, str]]:

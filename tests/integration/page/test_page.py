@@ -7,16 +7,15 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 import cli
 from db.browse import Filters, Position
 from tasks.page.asked import address
 from tasks.page.words import dollars
 from tests.browser import DESKTOP, PHONE, overflow, smallest_text
-from tests.integration.db.ledger_lines import DAY
 from tests.integration.page.books import BOLD, IMAGE, LONG, RECORDS, SCRIPT, fill
-from tests.integration.page.harness import Served, choose, opened, serving, table
+from tests.integration.page.harness import Served, Visitor, choose, serving, table, visiting
 
 Ask = Callable[..., list[dict[str, object]]]
 PATHS = ("/", "/lines", "/runs", "/rates")
@@ -33,6 +32,22 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     fill(url)
     with serving(url, folder) as served:
         yield served
+
+
+@pytest.fixture(scope="module")
+def window(browser: Browser, served: Served) -> Iterator[Visitor]:
+    """Open one window for all tests, so that each does not load the page's libraries anew."""
+    with visiting(browser, served) as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def visitor(window: Visitor) -> Iterator[Visitor]:
+    """Hand out the window as wide as a desktop; whatever was done, it asked nobody and complained of nothing."""
+    width, height = DESKTOP
+    window.page.set_viewport_size({"width": width, "height": height})
+    yield window
+    window.is_content()
 
 
 @pytest.fixture
@@ -54,60 +69,58 @@ def _money(value: object) -> str:
     return dollars(None if value is None else Decimal(str(value)))
 
 
-@pytest.mark.parametrize(
-    ("name", "by"),
-    [("Routes", "route"), ("Workloads and models", "workload,model"), ("Steps", "day,workload")],
-)
-def test_the_overview_shows_the_sums_of_the_command(
-    browser: Browser, served: Served, asked: Ask, name: str, by: str
-) -> None:
-    """Attempts, records, tokens and money of each row, as `ledger summary` has them."""
-    expected = asked("summary", "--by", by)
-    with opened(browser, served) as (page, _):
-        shown = table(page, name)
-    keys = by.split(",")
-    assert sorted(tuple(row[key] for key in keys) for row in shown) == sorted(
-        tuple(str(row[key]) for key in keys) for row in expected
-    )
-    for row in expected:
-        (found,) = (one for one in shown if all(one[key] == row[key] for key in keys))
-        assert found["attempts"] == f"{row['attempts']:,}"
-        assert found["records"] == f"{row['records']:,}"
-        assert found["cost"] == _money(row["cost_usd"])
-        assert found["on the API"] == _money(row["counterfactual_usd"])
-        if row["input_tokens"] is not None:
-            assert found["input tokens"] == f"{row['input_tokens']:,}"
-            assert found["of them cached"] == f"{row['cached_tokens']:,}"
-            assert found["output tokens"] == f"{row['output_tokens']:,}"
+ON_ONE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)
+"""For what has nothing to do with the kind of database."""
+
+SUMS = {"Routes": "route", "Workloads and models": "workload,model", "Steps": "day,workload"}
 
 
-def test_the_overview_in_large_figures(browser: Browser, served: Served, asked: Ask) -> None:
-    """The sums over everything; what is unknown or an upper bound is said in words; three charts are drawn."""
+def test_the_overview_shows_the_sums_of_the_command(visitor: Visitor, asked: Ask) -> None:
+    """Attempts, records, tokens and money of each row and in all, as `ledger summary` has them."""
+    page = visitor.goes("/")
+    for name, by in SUMS.items():
+        shown, keys = table(page, name), by.split(",")
+        expected = asked("summary", "--by", by)
+        assert len(shown) == len(expected)
+        for row in expected:
+            (found,) = (one for one in shown if all(one[key] == row[key] for key in keys))
+            assert found["attempts"] == f"{row['attempts']:,}"
+            assert found["records"] == f"{row['records']:,}"
+            assert found["cost"] == _money(row["cost_usd"])
+            assert found["on the API"] == _money(row["counterfactual_usd"])
+            if row["input_tokens"] is not None:
+                assert found["input tokens"] == f"{row['input_tokens']:,}"
+                assert found["of them cached"] == f"{row['cached_tokens']:,}"
+                assert found["output tokens"] == f"{row['output_tokens']:,}"
+    _is_in_large_figures(page, asked)
+
+
+def _is_in_large_figures(page: Page, asked: Ask) -> None:
+    """Check the sums over everything; what is unknown or an upper bound is said in words; three charts are drawn."""
     (whole,) = asked("summary", "--by", "month")
-    with opened(browser, served) as (page, _):
-        text = page.locator("main").inner_text()
-        figures = page.locator(".figure .value").all_inner_texts()
-        expect(page.locator(".nicegui-echart svg")).to_have_count(3)
+    expect(page.locator(".nicegui-echart svg")).to_have_count(3)
+    figures = page.locator(".figure .value").all_inner_texts()
     assert whole["cost_usd"] is None
     assert figures[:2] == ["unknown", "unknown"]
     assert figures[2:5] == [f"{whole[name]:,}" for name in ("records", "input_tokens", "output_tokens")]
-    assert "1 attempt is pending or of unknown outcome" in text
-    assert "$0.000123" in text
-    assert "1 line does not know the cost" in text
-    assert "1 line holds an estimate" in text
+    notes = " ".join(page.locator(".note").all_inner_texts())
+    assert "1 attempt is pending or of unknown outcome" in notes
+    assert "$0.000123" in notes
+    assert "1 line does not know the cost" in notes
+    assert "1 line holds an estimate" in notes
 
 
-def test_lines_chosen_by_the_form(browser: Browser, served: Served, asked: Ask) -> None:
-    """What is chosen restricts the lines, stays chosen, and is cleared again; upper bounds are marked."""
-    with opened(browser, served, "/lines") as (page, _):
-        choose(page, "route", "vllm>openai:low_confidence")
-        choose(page, "workload", "sentiment")
-        page.get_by_role("button", name="Show").click()
-        page.wait_for_url("**/lines?*")
-        page.wait_for_selector("text=2 lines")
-        rows = table(page, "Lines")
-        page.get_by_role("link", name="Clear").click()
-        page.wait_for_selector(f"text={len(asked('lines', '--limit', '999'))} lines")
+def test_lines_chosen_by_the_form(visitor: Visitor, asked: Ask) -> None:
+    """What is chosen restricts the lines, and is cleared again; upper bounds are marked."""
+    page = visitor.goes("/lines")
+    choose(page, "route", "vllm>openai:low_confidence")
+    choose(page, "workload", "sentiment")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("heading", name="2 lines")).to_be_visible()
+    rows = table(page, "Lines")
+    page.get_by_role("link", name="Clear").click()
+    every = len(asked("lines", "--limit", "999"))
+    expect(page.get_by_role("heading", name=f"{every} lines")).to_be_visible()
     expected = asked("lines", "--route", "vllm>openai:low_confidence", "--workload", "sentiment")
     assert [row["record"] for row in rows] == [row["record_key"] for row in expected] == ["hard", "hard"]
     assert [row["outcome"] for row in rows] == ["pending", "ok"]
@@ -115,84 +128,79 @@ def test_lines_chosen_by_the_form(browser: Browser, served: Served, asked: Ask) 
     assert [row["input"] for row in rows] == ["unknown", "100"]
 
 
-def test_lines_page_by_page(browser: Browser, served: Served, asked: Ask) -> None:
+def test_lines_page_by_page(visitor: Visitor, asked: Ask) -> None:
     """Every line stands on one of the pages, once; the last one has no next."""
     seen: list[tuple[str, str, str]] = []
-    with opened(browser, served, "/lines") as (page, _):
-        while True:
-            seen += [(row["run"], row["record"], row["attempt"]) for row in table(page, "Lines")]
-            following = page.get_by_role("link", name="Next page")
-            if not following.count():
-                break
-            page.goto(f"{served.address}{following.get_attribute('href')}")
-            page.wait_for_selector("main")
+    page = visitor.goes("/lines")
+    while True:
+        seen += [(row["run"], row["record"], row["attempt"]) for row in table(page, "Lines")]
+        following = page.get_by_role("link", name="Next page")
+        if not following.count():
+            break
+        visitor.goes(str(following.get_attribute("href")))
     expected = asked("lines", "--limit", "999")
     assert len(expected) > RECORDS
     assert len(seen) == len(set(seen)) == len(expected)
     assert {row[1] for row in seen} == {row["record_key"] for row in expected}
 
 
-def test_a_run_leads_to_its_lines(browser: Browser, served: Served, asked: Ask) -> None:
+def test_a_run_leads_to_its_lines(visitor: Visitor, asked: Ask) -> None:
     """Runs are those of the command; the link at a run's start shows its lines alone."""
     runs = asked("runs")
-    with opened(browser, served, "/runs") as (page, _):
-        rows = table(page, "Runs")
-        page.get_by_role("link", name=rows[1]["started (UTC)"]).click()
-        page.wait_for_selector("text=of run")
-        lines = table(page, "Lines")
+    page = visitor.goes("/runs")
+    rows = table(page, "Runs")
+    page.get_by_role("link", name=rows[1]["started (UTC)"]).click()
+    expect(page.get_by_text(f"of run {runs[1]['id']}")).to_be_visible()
+    lines = table(page, "Lines")
     assert [row["workload"] for row in rows] == [row["workload"] for row in runs]
     assert [row["state"] for row in rows] == [row["state"] for row in runs]
     assert {row["run"] for row in lines} == {f"…{str(runs[1]['id'])[-8:]}"}
 
 
-def test_names_in_markup_are_shown_as_they_are(browser: Browser, served: Served) -> None:
+@ON_ONE
+def test_names_in_markup_are_shown_as_they_are(visitor: Visitor) -> None:
     """A workload, a record and an error written in markup are text everywhere; nothing of them is run."""
     said: list[str] = []
-    with opened(browser, served) as (page, _):
-        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-        assert SCRIPT in {row["workload"] for row in table(page, "Steps")}
-        page.locator(".nicegui-echart svg").first.hover()  # the tip of the chart names it as well
-        page.wait_for_selector(f"text={SCRIPT} >> visible=true")
-        for path, name, text in (
-            (f"/lines?workload={SCRIPT}", "Lines", IMAGE),
-            ("/runs", "Runs", f"{BOLD} failed"),
-        ):
-            page.goto(f"{served.address}{path}")
-            page.wait_for_selector("main")
-            assert text in {value for row in table(page, name) for value in row.values()}
-            assert page.locator("main img, main b").count() == 0
+    visitor.page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    page = visitor.goes("/")
+    assert SCRIPT in {row["workload"] for row in table(page, "Steps")}
+    chart = page.locator(".nicegui-echart").first
+    chart.locator("svg").hover()
+    expect(chart.locator("> div").last).to_contain_text(SCRIPT)  # ECharts writes the tip as HTML
+    for path, name, text in (
+        (f"/lines?workload={SCRIPT}", "Lines", IMAGE),
+        ("/runs", "Runs", f"{BOLD} failed"),
+    ):
+        page = visitor.goes(path)
+        assert text in {value for row in table(page, name) for value in row.values()}
+        assert page.locator("main img, main b").count() == 0
     assert not said
 
 
-@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_it_fits(browser: Browser, served: Served, size: tuple[int, int]) -> None:
-    """Nobody has to scroll a page sideways or read tiny text."""
-    with opened(browser, served, size=size) as (page, _):
-        for path in PATHS:
-            page.goto(f"{served.address}{path}")
-            page.wait_for_selector("main")
+@ON_ONE
+def test_it_fits_a_phone_and_a_desktop(visitor: Visitor, asked: Ask) -> None:
+    """Nobody has to scroll a page sideways or read tiny text, not even beside a record key of 300 characters."""
+    newest = UUID(str(asked("runs")[0]["id"]))
+    shortly_before = Position(newest, f"r{RECORDS - 1:02d}", 1)
+    long_key = address("/lines", Filters(run_id=newest), after=shortly_before)
+    for path in (*PATHS, long_key):
+        page = visitor.goes(path)
+        for width, height in (PHONE, DESKTOP):
+            page.set_viewport_size({"width": width, "height": height})
             assert overflow(page) == 0, path
             assert smallest_text(page) >= 12, path
-
-
-def test_a_long_key_is_broken_not_cut(browser: Browser, served: Served, asked: Ask) -> None:
-    """A record key of 300 characters stands there whole, in several rows, and the page stays as wide as the phone."""
-    rare = Filters(route="vllm", outcome="ok", since=DAY)
-    last = Position(UUID(str(asked("runs")[0]["id"])), f"r{RECORDS - 1:03d}", 1)
-    with opened(browser, served, address("/lines", rare, after=last), PHONE) as (page, _):
-        cell = page.get_by_text(LONG, exact=True)
-        box = cell.bounding_box()
-        assert overflow(page) == 0
+    box = visitor.page.get_by_text(LONG, exact=True).bounding_box()
     assert box is not None
     assert box["width"] <= 300
 
 
 def test_refresh_shows_what_has_come(browser: Browser, database_url: str, tmp_path: Path) -> None:
     """Without a ledger the page says so in words; once there is one, Refresh shows it."""
-    with serving(database_url, tmp_path) as served, opened(browser, served) as (page, heard):
+    with serving(database_url, tmp_path) as served, visiting(browser, served) as visitor:
+        page = visitor.goes("/")
         expect(page.get_by_role("alert")).to_contain_text("run a workload first")
-        assert any("400" in complaint for complaint in heard.complaints)
-        heard.complaints.clear()
+        assert any("400" in complaint for complaint in visitor.heard.complaints)
+        visitor.heard.complaints.clear()
         fill(database_url)
         page.get_by_role("button", name="Refresh").click()
         expect(page.get_by_text("cost of 1,000 records")).to_be_visible()

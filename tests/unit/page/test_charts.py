@@ -48,8 +48,8 @@ def test_costs_by_day() -> None:
     )
     assert options["xAxis"]["data"] == ["2026-11-22", "2026-11-23", "2026-11-24"]
     assert _data(options) == {
-        "a": [0.25, None, None],
-        "b": [0.5, None, 0.75],
+        "a": [0.25, 0.0, None],
+        "b": [0.5, 0.0, 0.75],
         charts.ON_THE_API: [3.0, 0.0, None],
     }
 
