@@ -101,6 +101,7 @@ def test_what_prefect_yaml_says_stands(api: SyncPrefectClient) -> None:
         "sentiment": [False],
         "classification": [False],
         "collect_batches": [True],
+        "break-even": [True],
         "backfill": [],
         "backfill-spread": [],
     }
@@ -109,7 +110,7 @@ def test_what_prefect_yaml_says_stands(api: SyncPrefectClient) -> None:
         assert schedule.schedule.timezone == "UTC"
     for one in api.read_deployments():
         assert one.work_pool_name == (
-            API_POOL if one.name in {"collect_batches", "backfill-spread"} else POOL
+            API_POOL if one.name in {"collect_batches", "break-even", "backfill-spread"} else POOL
         )
         assert int(one.job_variables["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) >= 30
         assert str(PROJECT) not in one.model_dump_json()
