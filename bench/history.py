@@ -40,6 +40,7 @@ LATE = clock_time(23, 50)
 LATE_IDLE_NS = 1_200 * NS
 LATE_MINUTES = 20
 GROWTH = 0.05
+MONTHS = 12
 NO_MACHINE, PRICE_CHANGE, PRICE_DAY, UNPRICED, KILLED, KILLED_DAY = 8, 6, 16, 2, 3, 12
 """Months (the first is 0) and days of what happens once."""
 
@@ -53,7 +54,7 @@ class Year:
     """
 
     first: date = date(2025, 11, 1)
-    months: int = 12
+    months: int = MONTHS
     records: int = 60
     days: tuple[int, ...] | None = None
     seed: int = 0
@@ -154,7 +155,7 @@ def entered(year: Year) -> Iterator[Terms | Bill | Labour]:
     )
     yield owning.terms(KIND, "reserved", since=month(10), usd_per_hour=Decimal(2), note="mistyped")
     yield owning.terms(KIND, "reserved", since=month(10), usd_per_month=Decimal("230.50"), gpus=2)
-    today = months_later(year.first, year.months)
+    today = month(MONTHS)
     yield owning.bill(month(1), Decimal("41.37"), today)
     yield owning.bill(month(5), Decimal("262.40"), today)
     yield owning.bill(month(5), Decimal("263.10"), today, "corrected")
@@ -232,6 +233,8 @@ def _fates(dice: random.Random, profile: Profile, index: int, count: int) -> Seq
     more = dice.choices(list(profile.fates), list(profile.fates.values()), k=count - 1)
     if index == UNPRICED and profile is ENRICHMENT:
         more[0] = "unpriced"
+    if profile.batched:  # there is a batch each day
+        more[-1] = "escalated"
     return [*first, *more]
 
 

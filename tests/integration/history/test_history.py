@@ -1,0 +1,102 @@
+"""Twelve months of a history agree with SQL that shares nothing with the product, to the nano-dollar."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+from sqlalchemy import Engine, text
+
+from bench.history import KILLED, NO_MACHINE, PRICE_CHANGE, UNPRICED
+from db.session import readers
+from models.economics.break_even import month_figures
+from models.economics.figures import MonthFigures
+from models.economics.month import MonthInputs, months_later
+from models.settings import Settings
+from tasks.month import month_inputs
+from tests.integration.history.conftest import YEAR
+from tests.integration.history.recomputed import recomputed
+
+MONTHS = [months_later(YEAR.first, index) for index in range(YEAR.months)]
+TODAY = date(2026, 11, 25)
+
+
+def _inputs(engine: Engine, month: date) -> MonthInputs:
+    with readers(engine)() as session:
+        return month_inputs(session, Settings(), month, today=TODAY)
+
+
+def _all(engine: Engine) -> Iterator[MonthInputs]:
+    return (_inputs(engine, month) for month in MONTHS)
+
+
+def _totals(figures: MonthFigures) -> dict[str, int | None]:
+    return {scenario.name: scenario.total_nano for scenario in figures.scenarios}
+
+
+def test_every_scenario_of_every_month_is_what_sql_says(history: Engine) -> None:
+    """API at once and in batches, reserved, on demand, hybrid: equal to the nano-dollar, and what is unknown as well."""
+    expected = recomputed(history)
+    assert list(expected) == [f"{month:%Y-%m}" for month in MONTHS]
+    for inputs in _all(history):
+        figures, own = month_figures(inputs), expected[f"{inputs.month:%Y-%m}"]
+        found = _totals(figures)
+        assert found == {name: own[name] for name in found}, inputs.month
+        assert figures.scenario("api_sync").missing == own["lacking"]
+        assert sum(usage.api_upper_bound_nano for usage in inputs.workloads) == own["bounds"]
+
+
+def test_gpu_time_reconciles_with_the_bill(history: Engine) -> None:
+    """Load + busy + idle + unused = billed, each as SQL counts it, in every month."""
+    expected = recomputed(history)
+    for inputs in _all(history):
+        gpu, own = month_figures(inputs).gpu, expected[f"{inputs.month:%Y-%m}"]
+        assert gpu.time.load_ns + gpu.time.busy_ns + gpu.time.idle_ns == own["used_ns"], inputs.month
+        assert gpu.billed_ns == own["billed_ns"], inputs.month
+        assert own["used_ns"] + gpu.unused_ns == own["billed_ns"], inputs.month
+        assert gpu.unused_ns >= 0
+    with history.connect() as connection:
+        of_runs = "SELECT sum(load_ns + busy_ns + idle_ns) FROM runs"
+        of_lines = "SELECT sum(gpu_ns) FROM ledger_lines"
+        total = int(connection.execute(text(of_runs)).scalar_one())
+        assert total == sum(own["used_ns"] for own in expected.values())
+        assert total == int(connection.execute(text(of_lines)).scalar_one())
+
+
+def test_the_history_has_all_kinds_of_months(history: Engine) -> None:
+    """On demand, reserved, both, none; a price change, unknown prices, bounds, entered and corrected bills."""
+    inputs = list(_all(history))
+    figures = [month_figures(one) for one in inputs]
+    modes = ["on_demand"] * 4 + ["reserved"] * 4 + ["none", "mixed", "reserved", "reserved"]
+    assert [one.mode for one in figures] == modes
+    assert {one.verdict.answer for one in figures} >= {"pays", "does_not_pay", "cannot_be_said"}
+    uses = {use.effective_from for usage in inputs[PRICE_CHANGE].workloads for use in usage.counterfactual}
+    assert len(uses) == 2
+    assert [one.bill_nano for one in inputs[1:6]] == [41_370_000_000, None, None, None, 263_100_000_000]
+    assert not inputs[NO_MACHINE].gpu_runs
+    assert sum(usage.api for usage in inputs[NO_MACHINE].workloads) > 0
+    lacking = [sum(usage.unknown_counterfactual for usage in one.workloads) for one in inputs]
+    assert [index for index, count in enumerate(lacking) if count] == [UNPRICED]
+    bounds = [sum(usage.api_upper_bound for usage in one.workloads) for one in inputs]
+    assert bounds[KILLED] > 0
+    assert bounds[-1] > 0
+    records = [sum(usage.records for usage in one.workloads) for one in inputs]
+    assert records[-1] > records[0] > 0
+
+
+def test_earlier_months_are_those_months(history: Engine) -> None:
+    """What a month's trend stands on is what each earlier month's own report says, without gaps."""
+    own = {inputs.month: _totals(month_figures(inputs)) for inputs in _all(history)}
+    earlier = _inputs(history, MONTHS[-1]).earlier
+    assert [past.month for past in earlier] == MONTHS[:-1]
+    for past in earlier:
+        found = (past.api_sync_nano, past.api_batch_nano, past.reserved_nano, past.on_demand_nano)
+        assert (*found, past.hybrid_nano) == tuple(own[past.month].values())
+
+
+@pytest.mark.parametrize("month", [MONTHS[0], MONTHS[-1]])
+def test_shares_of_workloads_sum_to_the_whole(history: Engine, month: date) -> None:
+    """The hybrid of a month is its workloads' parts, to the nano-dollar."""
+    figures = month_figures(_inputs(history, month))
+    parts = [workload.total_nano for workload in figures.workloads]
+    assert None not in parts
+    assert sum(part or 0 for part in parts) == figures.scenario("hybrid").total_nano
