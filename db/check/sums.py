@@ -45,7 +45,8 @@ def count(session: Session) -> tuple[int, int]:
     runs, archives = (
         select(func.count()).select_from(table).scalar_subquery() for table in (RunRow, ArchiveRow)
     )
-    return session.execute(select(runs, archives)).one().tuple()
+    found = session.execute(select(runs, archives)).one()
+    return found[0], found[1]
 
 
 def _runs() -> Select[*tuple[Any, ...]]:

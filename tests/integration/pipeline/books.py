@@ -8,10 +8,13 @@ from typing import Any
 from sqlalchemy import Row, Table, select
 from sqlalchemy.orm import Session
 
-from db.session import make_engine, sessions
+from db.session import make_engine, make_reading_engine, sessions
 from db.tables import Base
 from models.economics.gpu_time import gpu_cost_nano
+from models.findings import Finding
 from models.settings import Settings
+from tasks.check import check
+from tests.integration.db.usage_sums import USAGE, WAY, recomputed
 from tests.integration.pipeline.harness import published, quarantined
 
 Rows = Sequence[Row[Any]]
@@ -89,12 +92,37 @@ def check_sums(settings: Settings) -> Rows:
         check_served([run for run in runs if run.version_id == version], lines, counts)
     check_reuse(lines)
     check_spend(settings, lines)
+    check_rollup(settings, lines)
     return lines
 
 
+def findings(settings: Settings) -> list[Finding]:
+    """Return what the ledger's own check finds."""
+    engine = make_reading_engine(settings.database_url.get_secret_value())
+    try:
+        return check(settings, engine, lambda *_: None).findings
+    finally:
+        engine.dispose()
+
+
+def check_rollup(settings: Settings, lines: Rows) -> None:
+    """See that the rows of the rollup are the sums over the lines that went each way."""
+    expected = recomputed(lines)
+    kept: dict[tuple[object, ...], Counter[str]] = {}
+    for row in table(settings, "daily_usage"):
+        way = tuple(row._mapping[name] for name in WAY)
+        assert way not in kept
+        kept[way] = Counter({name: row._mapping[name] for name in USAGE})
+    assert kept == expected
+
+
 def check_books(settings: Settings) -> None:
-    """See that every run adds up, no line is missing or double, and the lines stand for what is published."""
+    """See that every run adds up, no line is missing or double, and the lines stand for what is published.
+
+    The ledger's own check has to find nothing either.
+    """
     lines = check_sums(settings)
+    assert findings(settings) == []
     runs = table(settings, "runs")
     versions = [row for row in table(settings, "partition_versions") if row.state == "published"]
     assert versions
