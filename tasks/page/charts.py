@@ -5,7 +5,7 @@ Colours are those of Okabe and Ito, which the colour-blind can tell apart, and a
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
+from math import fsum
 from typing import Any
 
 from db.browse import Choices, Filters
@@ -158,10 +158,12 @@ def _by_workload(overview: Overview) -> list[tuple[str, Mapping[str, dict[str, o
 
 def _sums(rows: Rows, grain: str, steps: Sequence[str], column: str) -> list[float | None]:
     """Add up a column over the workloads of each step; None where any is unknown, 0 where there is no line."""
-    return [
-        None if any(value is None for value in values) else float(sum(values, Decimal()))
-        for values in ([row[column] for row in rows if str(row[grain]) == step] for step in steps)
-    ]
+    return [_total([_amount(row, column) for row in rows if str(row[grain]) == step]) for step in steps]
+
+
+def _total(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fsum(known) if len(known) == len(values) else None
 
 
 def _amount(row: dict[str, object] | None, column: str) -> float | None:

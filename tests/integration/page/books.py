@@ -54,8 +54,8 @@ def _lines(keys: Keys, at: datetime, number: int) -> list[LedgerLine]:
         made.append(line(keys, LONG, at=at, estimated=True))
     else:
         closed = replace(pending(keys, "hard", at=at, attempt=2, cost_nano=90_000), outcome="ok")
-        tokens = {"input_tokens": 100, "cached_tokens": 0, "output_tokens": 20}
-        made.append(replace(closed, **tokens, counterfactual_nano=27_000))
+        closed = replace(closed, input_tokens=100, cached_tokens=0, output_tokens=20)
+        made.append(replace(closed, counterfactual_nano=27_000))
     if number == 3:
         made.append(line(keys, IMAGE, at=at, cost_nano=None, outcome="invalid_output"))
     return made

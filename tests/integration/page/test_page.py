@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Dialog, Page, expect
 
 import cli
 from db.browse import Filters, Position
@@ -161,7 +161,12 @@ def test_a_run_leads_to_its_lines(visitor: Visitor, asked: Ask) -> None:
 def test_names_in_markup_are_shown_as_they_are(visitor: Visitor) -> None:
     """A workload, a record and an error written in markup are text everywhere; nothing of them is run."""
     said: list[str] = []
-    visitor.page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+
+    def hear(dialog: Dialog) -> None:
+        said.append(dialog.message)
+        dialog.dismiss()
+
+    visitor.page.on("dialog", hear)
     page = visitor.goes("/")
     assert SCRIPT in {row["workload"] for row in table(page, "Steps")}
     chart = page.locator(".nicegui-echart").first

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from db.browse import Choices, Filters, Position
 from models.errors import UsageError
+from tasks.page import asked
 from tasks.page.asked import Asked, address, by_month, read, with_period
 
 NAMES = st.none() | st.text(min_size=1)
@@ -25,7 +26,7 @@ def _read(address: str) -> Asked:
 
 
 @given(
-    names=st.tuples(NAMES, NAMES, NAMES, NAMES, NAMES),
+    names=st.fixed_dictionaries(dict.fromkeys(asked.NAMES, NAMES)),
     run=st.none() | st.uuids(),
     days=st.none() | st.tuples(st.dates(), st.dates()).map(sorted),
     after=st.none() | st.builds(Position, st.uuids(), st.text(min_size=1), st.integers(1, 99)),
@@ -33,7 +34,7 @@ def _read(address: str) -> Asked:
 def test_what_is_asked_survives_the_address(names: Any, run: Any, days: Any, after: Any) -> None:  # noqa: ANN401
     """Whatever the names and record keys are, an address asks for exactly what it was made for."""
     since, until = days or (None, None)
-    filters = Filters(*names, run, since, until)
+    filters = Filters(**names, run_id=run, since=since, until=until)
     assert _read(address("/lines", filters, after=after)) == Asked(filters, after)
 
 
