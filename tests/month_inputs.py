@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
+from models.economics.figures import MonthFigures, ScenarioName
 from models.economics.gpu_time import GpuTime
 from models.economics.month import (
     BillingMode,
@@ -20,7 +21,7 @@ from models.economics.month import (
     WorkloadUsage,
     days_in,
 )
-from models.economics.pricing import Price, cost_nano
+from models.economics.pricing import Price, cost_nano, nano_to_usd
 from models.engines.base import Usage
 
 NANO = 1_000_000_000
@@ -143,6 +144,18 @@ def inputs(*workloads: WorkloadUsage, **changes: object) -> MonthInputs:
         batch_discount=Decimal("0.5"),
     )
     return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def totals(figures: MonthFigures) -> dict[ScenarioName, Decimal | None]:
+    """Return what each scenario costs, in dollars."""
+    return {
+        one.name: None if one.total_nano is None else nano_to_usd(one.total_nano) for one in figures.scenarios
+    }
+
+
+def codes(figures: MonthFigures) -> set[str]:
+    """Return the codes of the notes."""
+    return {note.code for note in figures.notes}
 
 
 NAMES = ("classification", "enrichment", "sentiment")

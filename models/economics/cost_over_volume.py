@@ -121,7 +121,7 @@ class CostOverVolume:
         if self.api_nano <= self.slope_nano:
             return None
         if not self.load or not self.bill_nano:
-            return self.gpus if not self.load else self.gpus_at(self._even(self.gpus))
+            return max(self.gpus, floor(self._even(self.gpus) * self.load) + 1)
         if self._gain <= 0:
             return None
         return max(self.gpus, floor(self.fixed_nano / self._gain) + 1)
@@ -140,6 +140,7 @@ def break_even(name: SelfHosted, cost: CostOverVolume | None, records: int) -> B
     if cost is None:
         return BreakEven(name, None, None, None, None, None, (), None)
     fixed, factor = cost.bill_nano + cost.fixed_nano, cost.first
+    crossings = tuple(islice(cost.crossings(), MOST_CROSSINGS))
     spend = None if factor is None else half_up(factor * cost.api_nano)
     if not cost.api_nano and not cost.slope_nano:
         spend = fixed  # nothing was run: what is fixed is all that is known, and what the API's bill would have to exceed
@@ -149,7 +150,7 @@ def break_even(name: SelfHosted, cost: CostOverVolume | None, records: int) -> B
         spend_nano=spend,
         factor=factor,
         records=None if factor is None else ceil(factor * records),
-        gpus=None if factor is None else cost.gpus_at(factor),
-        crossings=tuple(islice(cost.crossings(), MOST_CROSSINGS)),
+        gpus=crossings[0].gpus if crossings else None,
+        crossings=crossings,
         for_good=cost.for_good,
     )

@@ -76,7 +76,7 @@ class Verdict:
 class Crossing:
     """A multiple of this month's volume at which a scenario starts to pay, or stops to.
 
-    `pays_above`: it pays just above `factor`. `gpus`: needed there. A stop is where another GPU is needed.
+    `pays_above`: it pays just above `factor`. `gpus`: needed just above. A stop is where another GPU is needed.
     """
 
     factor: Fraction
