@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, case, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.batches import is_live
@@ -134,12 +134,17 @@ def hold_lines(session: Session, run_ids: Sequence[UUID]) -> bool:
 
 def archives(session: Session) -> list[Kept]:
     """Return all archives, the oldest first, with what the ledger says that they hold."""
+    expected = _by_archive(session, select(RunRow.archive_id, func.sum(Usage.attempts)).join(Usage))
+    here = _by_archive(session, select(RunRow.archive_id, func.count()).join(Line))
     columns = [getattr(Row, name) for name in Archive.__slots__]
-    of_archive = select(RunRow.id).where(RunRow.archive_id == Row.id)
-    expected = select(func.sum(Usage.attempts)).where(Usage.run_id.in_(of_archive)).scalar_subquery()
-    here = select(func.count()).select_from(Line).where(Line.run_id.in_(of_archive)).scalar_subquery()
-    statement = select(*columns, func.coalesce(expected, 0), here).order_by(Row.created_at, Row.id)
-    return [Kept(Archive(*of), int(lines), int(kept)) for *of, lines, kept in session.execute(statement)]
+    found = [Archive(*of) for of in session.execute(select(*columns).order_by(Row.created_at, Row.id))]
+    return [Kept(one, expected.get(one.id, 0), here.get(one.id, 0)) for one in found]
+
+
+def _by_archive(session: Session, counts: Select[tuple[UUID | None, int]]) -> dict[UUID | None, int]:
+    """Count by the archive of runs."""
+    of_archives = counts.where(RunRow.archive_id.is_not(None)).group_by(RunRow.archive_id)
+    return {archive_id: int(count) for archive_id, count in session.execute(of_archives)}
 
 
 def _may_go() -> list[ColumnElement[bool]]:
