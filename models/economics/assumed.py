@@ -66,8 +66,11 @@ def labour_terms(entries: Iterable[Labour], settings: Settings) -> list[LabourTe
 
     Their defaults are assumed. Raises `UsageError` for settings that are no whole minutes or nano-dollars.
     """
-    own = owning.labour(
-        ALWAYS, settings.maintenance_hours, settings.setup_hours, settings.engineer_usd_per_hour
+    own = Labour(
+        ALWAYS,
+        owning.minutes(settings.maintenance_hours, "BREAKEVEN_MAINTENANCE_HOURS"),
+        owning.minutes(settings.setup_hours, "BREAKEVEN_SETUP_HOURS"),
+        owning.amount(settings.engineer_usd_per_hour, "BREAKEVEN_ENGINEER_USD_PER_HOUR"),
     )
     return [
         _labour(own, assumed=not settings.model_fields_set >= LABOUR_SETTINGS),

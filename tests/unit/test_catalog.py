@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from models.catalog import infrastructure
+from models.catalog import infrastructure, kind_of
 from models.errors import PriceUnknown
 from models.settings import Settings
 
@@ -38,3 +38,10 @@ def test_a_machine_without_gpu_is_priced_by_its_cores() -> None:
 def test_two_gpus_cost_twice() -> None:
     """Tensor parallel over two GPUs pays for two."""
     assert infrastructure(Settings(tensor_parallel_size=2), "NVIDIA A10G").nano_usd_per_hour == 2_012_000_000
+
+
+def test_one_machine_has_one_name() -> None:
+    """The driver's name and the catalogue's are the same machine; what it does not know keeps its name."""
+    assert kind_of("NVIDIA A10G") == kind_of("a10g") == "A10G"
+    assert kind_of("Something 9000") == "Something 9000"
+    assert kind_of("cpu x8") == "cpu x8"
