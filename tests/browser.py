@@ -118,3 +118,31 @@ def broken_images(page: Page) -> list[str]:
         "[...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.alt || i.src.slice(0, 80))"
     )
     return found
+
+
+def lowest_contrast(page: Page) -> float:
+    """Contrast of the text that is hardest to tell from its background, as WCAG counts it (1 to 21)."""
+    return float(
+        page.evaluate("""() => {
+          const numbers = colour => colour.match(/[0-9.]+/g).map(Number);
+          const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
+            .map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+            .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+          const behind = element => {
+            for (let e = element; e; e = e.parentElement) {
+              const colour = numbers(getComputedStyle(e).backgroundColor);
+              if (colour.length < 4 || colour[3] > 0) return colour;
+            }
+            return [255, 255, 255];
+          };
+          const found = [21];
+          const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+          while (walker.nextNode()) {
+            const parent = walker.currentNode.parentElement;
+            if (!walker.currentNode.data.trim() || !parent.getClientRects().length) continue;
+            const [a, b] = [light(numbers(getComputedStyle(parent).color)), light(behind(parent))];
+            found.push((Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05));
+          }
+          return Math.min(...found);
+        }""")
+    )

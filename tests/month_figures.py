@@ -102,7 +102,7 @@ def past_months(count: int = 11) -> tuple[PastMonth, ...]:
                 api_sync_nano=sync,
                 api_batch_nano=sync // 2,
                 reserved_nano=dollars("450"),
-                on_demand_nano=dollars("200") + int(dollars("186") * volume),
+                on_demand_nano=dollars("200") + int(dollars("245") * volume),
                 hybrid_nano=dollars("450") + int(dollars("20") * volume),
             )
         )

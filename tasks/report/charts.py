@@ -29,7 +29,8 @@ from tasks.report.drawing import (
 
 MOST_WORKLOADS = 10
 MOST_MONTHS_NAMED = 7
-NS_PER_HOUR = 3_600_000_000_000
+NS_PER_SECOND = 1_000_000_000
+UNITS = (("hours", 3600 * NS_PER_SECOND), ("minutes", 60 * NS_PER_SECOND), ("seconds", NS_PER_SECOND))
 
 
 def draw(report: MonthReport) -> dict[str, Chart]:
@@ -50,22 +51,62 @@ def cost_by_month(figures: MonthFigures) -> Chart | None:
     history = figures.history
     if not history:
         return None
-    with figure(3.5) as drawn:
-        axes = drawn.add_subplot(title="Cost a month, by way of serving")
-        places = list(range(len(history)))
-        for name, line in LINES.items():
-            costs = [dollars(_cost(month, name)) for month in history]
-            axes.plot(places, costs, label=line.label, color=line.colour, dashes=line.dashes, linewidth=line.width,
-                      marker=line.marker, markersize=4, zorder=line.zorder)  # fmt: skip
-        _mark(axes, crossings(history), "crossing")
-        dollar_axis(axes)
-        axes.set_xlim(-0.4, len(history) - 0.6)
-        axes.set_xticks(*_month_ticks([month.month for month in history]))
+    with figure(3.5 if history[1:] else 2.2) as drawn:
+        axes = drawn.add_subplot(
+            title="Cost a month, by way of serving" if history[1:] else "Cost of the month"
+        )
+        if history[1:]:
+            _months(axes, history)
+            drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        else:
+            _one_month(axes, history[0])
         if figures.partial:
-            axes.set_xlabel("the last month is projected")
-        drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+            axes.set_xlabel("the last month is projected" if history[1:] else "projected")
         picture = png(drawn)
     return Chart(picture, _cost_by_month_in_words(figures))
+
+
+def _months(axes: Axes, history: Sequence[PastMonth]) -> None:
+    _lines(axes, range(len(history)), history, with_markers=True)
+    _mark(axes, crossings(history), "crossing")
+    dollar_axis(axes)
+    axes.set_xlim(-0.4, len(history) - 0.6)
+    axes.set_xticks(*_month_ticks([month.month for month in history]))
+
+
+def _one_month(axes: Axes, month: PastMonth) -> None:
+    """Draw bars, since one month makes no line."""
+    known = {name: cost for name in LINES if (cost := _cost(month, name)) is not None}
+    bars = axes.barh(
+        [LINES[name].label for name in known],
+        [dollars(cost) for cost in known.values()],
+        color=[LINES[name].colour for name in known],
+    )
+    axes.bar_label(bars, [usd(cost) for cost in known.values()], padding=3)
+    axes.margins(x=0.25)
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    dollar_axis(axes, "x")
+
+
+def _lines(
+    axes: Axes, places: Sequence[int], costs: Sequence[PastMonth | CurvePoint], *, with_markers: bool = False
+) -> None:
+    """Draw one line for each way of serving of which any cost is known."""
+    for name, line in LINES.items():
+        values = [_cost(point, name) for point in costs]
+        if any(value is not None for value in values):
+            axes.plot(
+                places,
+                list(map(dollars, values)),
+                label=line.label,
+                color=line.colour,
+                dashes=line.dashes,
+                linewidth=line.width,
+                marker=line.marker if with_markers else "",
+                markersize=4,
+                zorder=line.zorder,
+            )
 
 
 def _cost(month: PastMonth | CurvePoint, name: ScenarioName) -> int | None:
@@ -80,7 +121,7 @@ def crossings(history: Sequence[PastMonth]) -> list[tuple[float, float]]:
         if before.hybrid_nano is None or after.hybrid_nano is None:
             continue
         gaps = before.hybrid_nano - before.api_sync_nano, after.hybrid_nano - after.api_sync_nano
-        if (gaps[0] < 0) != (gaps[1] < 0):
+        if gaps[0] * gaps[1] < 0:
             way = gaps[0] / (gaps[0] - gaps[1])
             between = before.api_sync_nano + (after.api_sync_nano - before.api_sync_nano) * way
             found.append((place + way, between / 1e9))
@@ -134,17 +175,7 @@ def break_even_curve(figures: MonthFigures) -> Chart | None:
     with figure(3.5) as drawn:
         axes = drawn.add_subplot(title="Cost a month over volume", xlabel="records a month")
         places = [point.records for point in curve]
-        for name, line in LINES.items():
-            costs = [dollars(_cost(point, name)) for point in curve]
-            axes.plot(
-                places,
-                costs,
-                label=line.label,
-                color=line.colour,
-                dashes=line.dashes,
-                linewidth=line.width,
-                zorder=line.zorder,
-            )
+        _lines(axes, places, curve)
         today = next((point for point in curve if point.factor == 1 and point.hybrid_nano is not None), None)
         if today is not None:
             axes.scatter([today.records], [dollars(today.hybrid_nano)], s=60, color=BLACK, marker="o", zorder=6,
@@ -244,16 +275,20 @@ def utilization(figures: MonthFigures) -> Chart | None:
         ("waiting", SKY, "....", gpu.time.idle_ns),
         ("unused", GREY, "", max(0, gpu.unused_ns)),
     )
+    unit, ns_per_unit = next(
+        (name, ns) for name, ns in UNITS if gpu.billed_ns >= 2 * ns or ns == NS_PER_SECOND
+    )
     with figure(1.6) as drawn:
-        axes = drawn.add_subplot(title=f"{hours(gpu.billed_ns)} of machine time that were paid for")
+        axes = drawn.add_subplot(
+            title=f"{hours(gpu.billed_ns)} of machine time that were paid for", xlabel=unit
+        )
         left = 0.0
         for label, colour, hatch, ns in parts:
-            axes.barh([""], [ns / NS_PER_HOUR], left=left, color=colour, hatch=hatch, edgecolor="white",
+            axes.barh([""], [ns / ns_per_unit], left=left, color=colour, hatch=hatch, edgecolor="white",
                       label=f"{label}, {hours(ns)}")  # fmt: skip
-            left += ns / NS_PER_HOUR
+            left += ns / ns_per_unit
         axes.set_yticks([])
         axes.set_xlim(0, left)
-        axes.set_xlabel("hours")
         axes.grid(visible=False, axis="y")
         drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
         picture = png(drawn)

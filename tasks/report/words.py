@@ -39,9 +39,14 @@ def comparable(figures: MonthFigures) -> bool:
 
 def short_answer(figures: MonthFigures) -> str:
     """Give the verdict in a few words."""
-    if not comparable(figures):
+    return answer_of(figures.verdict)
+
+
+def answer_of(verdict: Verdict) -> str:
+    """Give a verdict, also one workload's, in a few words."""
+    if NOTHING_TO_COMPARE & set(verdict.reasons):
         return "Nothing to compare"
-    return SHORT_ANSWERS[figures.verdict.answer]
+    return SHORT_ANSWERS[verdict.answer]
 
 
 def title(figures: MonthFigures) -> str:
@@ -187,13 +192,11 @@ def since(figures: MonthFigures) -> str | None:
     if not figures.history[:-1] or _paid(figures.history[-2]) is None:
         return None
     if not streak:
-        return f"The month before, it {'did not pay' if pays else 'did'}."
-    first = month_name(streak[-1].month)
-    known = len(streak) == len(figures.history) - 1
-    begin = (
-        f"in each of the {len(streak) + 1} months that are known" if known else f"every month since {first}"
-    )
-    return f"It has {'paid' if pays else 'not paid'} {begin}."
+        return f"The month before, it {'did not pay' if pays else 'paid'}."
+    if len(streak) < len(figures.history) - 1:
+        return f"It has {'paid in every' if pays else 'not paid in any'} month since {month_name(streak[-1].month)}."
+    known = f"{len(streak) + 1} months that are known"
+    return f"It has paid in all of the {known}." if pays else f"It has not paid in any of the {known}."
 
 
 def _streak(before: tuple[PastMonth, ...], *, pays: bool) -> list[PastMonth]:
