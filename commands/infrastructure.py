@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
+
+from commands.numbers import Number
 
 Format = Literal["table", "csv", "json", "parquet"]
 
@@ -25,8 +26,8 @@ def set_(
     billing: Literal["reserved", "on-demand"],
     from_: From,
     to: date | None = None,
-    usd_per_hour: Decimal | None = None,
-    usd_per_month: Decimal | None = None,
+    usd_per_hour: Number | None = None,
+    usd_per_month: Number | None = None,
     increment: int = 1,
     gpus: int = 1,
     note: str | None = None,
@@ -83,7 +84,7 @@ def end(*, kind: str, from_: From, note: str | None = None) -> None:
 
 
 @infrastructure.command
-def bill(*, month: str, usd: Decimal, note: str | None = None) -> None:
+def bill(*, month: str, usd: Number, note: str | None = None) -> None:
     """Enter what the machines of a month really cost; it wins over the rates.
 
     Parameters
@@ -105,9 +106,9 @@ def bill(*, month: str, usd: Decimal, note: str | None = None) -> None:
 def labour(
     *,
     from_: From,
-    maintenance_hours: Decimal,
-    setup_hours: Decimal,
-    engineer_usd_per_hour: Decimal,
+    maintenance_hours: Number,
+    setup_hours: Number,
+    engineer_usd_per_hour: Number,
     note: str | None = None,
 ) -> None:
     """Enter what people's time costs from a day on.

@@ -27,7 +27,7 @@ def _run(
 def _spans(terms: list[InfrastructureTerms]) -> list[tuple[int, int | None, int | None]]:
     assert all(one.assumed and one.mode == "reserved" for one in terms)
     return [
-        (one.effective_from.day, one.effective_to and one.effective_to.day, one.rate.nano_per_hour)
+        (one.effective_from.day, one.effective_to.day if one.effective_to else None, one.rate.nano_per_hour)
         for one in terms
     ]
 
