@@ -12,6 +12,7 @@ from db.rows import dollars, readable
 from db.session import make_engine, require_migrated, sessions
 from models.economics.pricing import Price
 from models.economics.repricing import PriceBook, Repriced, reprice, supposed_price
+from models.errors import UsageError
 from models.settings import Settings
 from tasks.database import database_errors
 from tasks.ledger import open_ledger
@@ -60,6 +61,9 @@ def show_repriced(
     day on. Raises `UsageError` for a price or a column that cannot be.
     """
     supposed = [supposed_price(text) for text in prices]
+    if save_from is not None and not supposed:
+        msg = "--save-from enters prices that are given: add --price MODEL=IN/OUT"
+        raise UsageError(msg)
     with open_ledger(settings) as session:
         known = [price for _, _, price in reference.all_prices(session)]
         book = PriceBook(known, supposed, settings.batch_discount)

@@ -21,7 +21,7 @@ from tests.integration.archive.old_ledger import (
 )
 
 MONTHS = 3
-RUNS = 40
+RUNS = 22
 
 
 @pytest.fixture(scope="module")
