@@ -1,5 +1,6 @@
 """What an address of the page asks for, and the address that asks for something: the page keeps no other state."""
 
+from calendar import monthrange
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -69,6 +70,26 @@ def last_days(filters: Filters, choices: Choices, days: int) -> Filters:
     """Return the filters for so many days up to the last one that has lines."""
     last = choices.last_day
     return filters if last is None else replace(filters, since=last - timedelta(days=days - 1), until=last)
+
+
+def narrowed(filters: Filters, row: Mapping[str, str]) -> Filters:
+    """Return the filters for what one row of sums stands for, by its names, and its day or month."""
+    first = last = None
+    if "day" in row:
+        first = last = date.fromisoformat(row["day"])
+    elif "month" in row:
+        first = date.fromisoformat(f"{row['month']}-01")
+        last = first.replace(day=monthrange(first.year, first.month)[1])
+    since = max((day for day in (filters.since, first) if day is not None), default=None)
+    until = min((day for day in (filters.until, last) if day is not None), default=None)
+    return replace(
+        filters,
+        workload=row.get("workload", filters.workload),
+        model=row.get("model", filters.model),
+        route=row.get("route", filters.route),
+        since=since,
+        until=until,
+    )
 
 
 def by_month(filters: Filters, choices: Choices) -> bool:

@@ -16,6 +16,7 @@ from tasks.page.asked import encoded
 from tasks.page.words import plural
 
 PLACES = (("/", "Overview"), ("/lines", "Lines"), ("/runs", "Runs"), ("/rates", "Prices"))
+LINK_COLOUR = "#005a8c"
 ANY = ""
 STATES = ("running", "waiting", "completed", "failed", "interrupted")
 
@@ -46,6 +47,7 @@ class Column:
 @contextmanager
 def framed(path: str, title: str) -> Iterator[None]:
     """Put what follows into the frame of a page: the way to the others, and when it was read."""
+    ui.colors(primary=LINK_COLOUR)
     ui.page_title(f"{title} · breakeven ledger")
     with ui.element("nav").classes("head"):
         ui.label("breakeven ledger").classes("name")
@@ -136,7 +138,7 @@ def filter_form(
             inputs[name] = _select(name, given[name], value)
         for name in ("since", "until"):
             day = getattr(filters, name)
-            inputs[name] = ui.date_input(f"{name} (UTC)", value="" if day is None else day.isoformat())
+            inputs[name] = ui.date_input(name, value="" if day is None else day.isoformat())
             inputs[name].props("dense outlined")
 
         def show() -> None:

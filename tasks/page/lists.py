@@ -18,7 +18,7 @@ LINE_COLUMNS = (
     Column("record_key", "record"),
     Column("attempt", "attempt", "amount"),
     Column("route", "route"),
-    Column("outcome", "outcome"),
+    Column("outcome", "outcome", "nowrap"),
     Column("model", "model"),
     Column("input_tokens", "input", "amount"),
     Column("cached_tokens", "cached", "amount"),

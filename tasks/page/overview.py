@@ -1,6 +1,7 @@
 """The first page: what was used and what it cost, over time, by route and by model."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import cast
 
@@ -8,12 +9,13 @@ from nicegui import ui
 
 from db.browse import Doubts
 from tasks.page import charts
-from tasks.page.asked import address, last_days
+from tasks.page.asked import address, last_days, narrowed
 from tasks.page.frame import Column, figure, framed, note, sheet, table
 from tasks.page.reading import Overview, Rows
 from tasks.page.words import TOKENS, UNKNOWN, dollars, number, period, plural, share, tokens
 
 PATH = "/"
+DAYS = ("day", "month")
 PERIODS = {7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
 SUMS = (
     Column("attempts", "attempts", "amount"),
@@ -50,14 +52,12 @@ def show(overview: Overview) -> None:
             _chart(charts.tokens(overview), 300)
         with sheet("Routes"):
             _chart(charts.routes(overview.routes), charts.height_of_routes(overview.routes))
-            table("Routes", [Column("route", "route"), *SUMS], _rows(overview.routes, ["route"]))
+            _table("Routes", overview, overview.routes, ["route"], "route")
         with sheet("Workloads and models"):
-            names = [Column("workload", "workload"), Column("model", "model")]
-            table("Workloads and models", [*names, *SUMS], _rows(overview.models, ["workload", "model"]))
+            _table("Workloads and models", overview, overview.models, ["workload", "model"], "model")
         with sheet("By month" if overview.grain == "month" else "By day"):
-            names = [Column(overview.grain, overview.grain, "nowrap"), Column("workload", "workload")]
-            steps = list(reversed(overview.steps))
-            table("Steps", [*names, *SUMS], _rows(steps, [overview.grain, "workload"]), at_once=15)
+            newest_first = list(reversed(overview.steps))
+            _table("Steps", overview, newest_first, [overview.grain, "workload"], overview.grain)
 
 
 def _periods(overview: Overview) -> None:
@@ -70,6 +70,11 @@ def _periods(overview: Overview) -> None:
         if choices.first_day is not None and choices.last_day is not None:
             everything = last_days(filters, choices, (choices.last_day - choices.first_day).days + 1)
             ui.link("everything", address(PATH, everything))
+    others = [None, *choices.workloads] if len(choices.workloads) > 1 else []
+    with ui.element("div").classes("periods"):
+        for workload in others:
+            if workload != filters.workload:
+                ui.link(workload or "all workloads", address(PATH, replace(filters, workload=workload)))
 
 
 def _figures(total: Sums, doubts: Doubts) -> None:
@@ -121,16 +126,20 @@ def _chart(options: charts.Options, height: int) -> None:
     ui.echart(options, renderer="svg").style(f"height: {height}px; width: 100%")
 
 
-def _rows(rows: Rows, names: Sequence[str]) -> list[dict[str, str]]:
+def _table(name: str, overview: Overview, rows: Rows, keys: Sequence[str], link: str) -> None:
+    """Show sums by `keys`; the column `link` leads to the lines that were summed."""
+    columns = [*(Column(key, key, "nowrap" if key in DAYS else "text") for key in keys), *SUMS]
     whole = sum(_whole(row, "attempts") or 0 for row in rows)
-    return [
-        {name: str(row[name]) for name in names}
-        | {name: number(_whole(row, name)) for name in ("attempts", "records")}
-        | {name: tokens(row, name) for name in TOKENS}
-        | {name: dollars(_money(row, name)) for name in ("cost_usd", "counterfactual_usd")}
+    shown = (
+        {key: str(row[key]) for key in keys}
+        | {column: number(_whole(row, column)) for column in ("attempts", "records")}
+        | {column: tokens(row, column) for column in TOKENS}
+        | {column: dollars(_money(row, column)) for column in ("cost_usd", "counterfactual_usd")}
         | {"share": share(_whole(row, "attempts"), whole)}
+        | {"href": address("/lines", narrowed(overview.filters, {key: str(row[key]) for key in keys}))}
         for row in rows
-    ]
+    )
+    table(name, columns, shown, link=link, at_once=15)
 
 
 def _money(row: Sums, name: str) -> Decimal | None:

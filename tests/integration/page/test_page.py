@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Dialog, Page, expect
 import cli
 from db.browse import Filters, Position
 from tasks.page.asked import address
-from tasks.page.words import dollars
+from tasks.page.words import dollars, plural
 from tests.browser import DESKTOP, PHONE, overflow, smallest_text
 from tests.integration.page.books import BOLD, IMAGE, LONG, RECORDS, SCRIPT, fill
 from tests.integration.page.harness import Served, Visitor, choose, serving, table, visiting
@@ -142,6 +142,16 @@ def test_lines_page_by_page(visitor: Visitor, asked: Ask) -> None:
     assert len(expected) > RECORDS
     assert len(seen) == len(set(seen)) == len(expected)
     assert {row[1] for row in seen} == {row["record_key"] for row in expected}
+
+
+@ON_ONE
+def test_sums_lead_to_their_lines(visitor: Visitor) -> None:
+    """Each row of sums leads to as many lines as it has attempts."""
+    for name, row in (("Routes", 1), ("Workloads and models", 2), ("Steps", 1)):
+        page = visitor.goes("/")
+        lines = plural(int(table(page, name)[row]["attempts"]), "line", "lines")
+        page.locator(f"[aria-label='{name}'] tbody a").nth(row).click()
+        expect(page.get_by_role("heading", name=lines, exact=True)).to_be_visible()
 
 
 def test_a_run_leads_to_its_lines(visitor: Visitor, asked: Ask) -> None:

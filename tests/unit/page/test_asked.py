@@ -1,5 +1,6 @@
 """Addresses of the page: what they ask for is read back as it was written, what is no value is refused."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from db.browse import Choices, Filters, Position
 from models.errors import UsageError
 from tasks.page import asked
-from tasks.page.asked import Asked, address, by_month, read, with_period
+from tasks.page.asked import Asked, address, by_month, narrowed, read, with_period
 
 NAMES = st.none() | st.text(min_size=1)
 LAST = date(2026, 11, 24)
@@ -73,3 +74,14 @@ def test_long_periods_are_shown_by_month() -> None:
     assert by_month(Filters(since=LAST - timedelta(days=100), until=LAST), _choices(400))
     assert by_month(Filters(), _choices(400))
     assert not by_month(Filters(), _choices(9))
+
+
+def test_what_a_row_of_sums_stands_for() -> None:
+    """Its names, and its day or month as far as the period reaches."""
+    period = Filters(since=date(2026, 2, 10), until=LAST)
+    assert narrowed(period, {"route": "vllm"}) == replace(period, route="vllm")
+    day = date(2026, 3, 2)
+    found = narrowed(period, {"day": "2026-03-02", "workload": "w"})
+    assert found == Filters(workload="w", since=day, until=day)
+    assert narrowed(period, {"month": "2026-02"}) == Filters(since=period.since, until=date(2026, 2, 28))
+    assert narrowed(Filters(), {"month": "2028-02"}).until == date(2028, 2, 29)
