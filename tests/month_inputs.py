@@ -169,11 +169,11 @@ DAYS = st.integers(-40, 60).map(lambda days: OCTOBER + timedelta(days=days))
 
 
 @st.composite
-def _usages(draw: st.DrawFn) -> WorkloadUsage:
+def _usages(draw: st.DrawFn, name: str) -> WorkloadUsage:
     bound = draw(st.integers(0, 5))
     api = draw(MONEY)
     return WorkloadUsage(
-        workload=draw(st.sampled_from(NAMES)),
+        workload=name,
         runs=draw(st.integers(0, 31)),
         records=draw(st.integers(0, 10**6)),
         local=draw(st.integers(0, 10**6)),
@@ -184,7 +184,7 @@ def _usages(draw: st.DrawFn) -> WorkloadUsage:
         api_nano=api,
         api_upper_bound_nano=draw(st.integers(0, api)) if bound else 0,
         api_upper_bound=bound,
-        viability=draw(st.sampled_from([None, "viable", "not_viable", "undecided"])),
+        viability=draw(st.sampled_from([None, "viable", "undecided", "not_viable"])),
     )
 
 
@@ -218,9 +218,11 @@ RUNS = st.builds(
 MONTHS = st.builds(
     MonthInputs,
     month=st.just(OCTOBER),
-    days=st.sampled_from([31, 31, 1, 17]),
-    workloads=st.lists(_usages(), max_size=3, unique_by=lambda one: one.workload).map(tuple),
-    gpu_runs=st.lists(RUNS, max_size=6).map(tuple),
+    days=st.sampled_from([31, 17, 10, 1]),
+    workloads=st.sampled_from([0, 1, 2, 3, 3]).flatmap(
+        lambda count: st.tuples(*[_usages(name) for name in NAMES[:count]])
+    ),
+    gpu_runs=st.sampled_from([0, 2, 5]).flatmap(lambda count: st.tuples(*[RUNS] * count)),
     terms=st.lists(_terms(), max_size=3).map(tuple),
     labour=st.builds(
         LabourTerms, st.just(LONG_AGO), st.integers(0, 600), st.integers(0, 1200), st.integers(0, 200 * NANO)

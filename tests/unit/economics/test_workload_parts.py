@@ -7,6 +7,7 @@ from models.economics.break_even import month_figures
 from tests.month_inputs import (
     inputs,
     on_demand,
+    price_use,
     reserved,
     run,
     totals,
@@ -50,6 +51,16 @@ def test_shares_go_by_busy_time_and_evenly_where_there_is_none() -> None:
     assert [one.labour_nano for one in shares] == [66_666_666_667, 133_333_333_333]
     idle = month_figures(inputs(*own, terms=(reserved("250"),))).workloads
     assert [one.gpu_nano for one in idle] == [usd(125), usd(125)]
+
+
+def test_parts_of_a_month_that_is_not_over_sum_to_its_projection() -> None:
+    """A nano-dollar each in 17 days of 31: the projection is rounded once, and its parts sum to it."""
+    own = [replace(usage(name), api_nano=1, counterfactual=(price_use(1),)) for name in ("a", "b", "c")]
+    figures = month_figures(inputs(*own, days=17, gpu_runs=(run(),)))
+    assert figures.scenario("hybrid").api_nano == figures.scenario("api_sync").api_nano == 5  # of 5.47
+    assert sum(one.api_nano for one in figures.workloads) == 5
+    assert sum(one.api_sync_nano for one in figures.workloads) == 5
+    assert figures.scenario("api_batch").api_nano == sum(one.api_batch_nano for one in figures.workloads) == 3
 
 
 def test_a_workload_pays_or_not_by_its_own_part() -> None:
