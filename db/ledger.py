@@ -157,7 +157,7 @@ def lines(
         PromptRow.workload.label("workload"),
         PromptRow.version.label("prompt_version"),
         ModelRow.name.label("model"),
-        _route(Line).label("route"),
+        route_of(Line).label("route"),
     )
     chosen = _with_names(select(*names, *_columns()), Line, _line_conditions(filters))
     chosen = chosen.order_by(Line.at.desc(), Line.id.desc()).limit(limit)
@@ -259,13 +259,13 @@ def _expressions(session: Session) -> dict[str, ColumnElement[Any]]:
         "workload": PromptRow.__table__.c.workload,
         "engine": Usage.__table__.c.engine,
         "model": ModelRow.__table__.c.name,
-        "route": _route(Usage),
+        "route": route_of(Usage),
         "day": day_text(session, day, days=True),
         "month": day_text(session, day, days=False),
     }
 
 
-def _route(table: type[Line | Usage]) -> ColumnElement[str]:
+def route_of(table: type[Line | Usage]) -> ColumnElement[str]:
     """Write an attempt's route as people read it.
 
     `vllm`: served as requested. `vllm:low_confidence`: served there, but the record was passed on for
@@ -294,7 +294,7 @@ def _conditions(table: type[Line | Usage], filters: Mapping[str, object]) -> lis
         "engine": table.engine,
         "model": ModelRow.name,
         "outcome": table.outcome,
-        "route": _route(table),
+        "route": route_of(table),
         "run_id": table.run_id,
     }
     return [column == filters[name] for name, column in equal.items() if filters.get(name) is not None]

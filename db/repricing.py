@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, Row, case, func, literal, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db import reference
+from db.ledger import route_of
 from db.rows import dollars
 from db.tables import DailyUsageRow as Usage
 from db.tables import ModelRow, PromptRow
@@ -60,7 +61,12 @@ def priced_usage(
     prices = {price_id: price for price_id, _, price in reference.all_prices(session)}
     groups: defaultdict[tuple[str, ...], list[PricedUsage]] = defaultdict(list)
     columns = [expression.label(name) for name, expression in _names().items() if name in by]
-    keys = (*columns, Usage.day.label("of_day"), Usage.price_id, Usage.counterfactual_price_id)
+    keys: tuple[ColumnElement[Any] | InstrumentedAttribute[Any], ...] = (
+        *columns,
+        Usage.day.label("of_day"),
+        Usage.price_id,
+        Usage.counterfactual_price_id,
+    )
     statement = (
         select(*keys, *(func.sum(getattr(Usage, name)).label(name) for name in _SUMS))
         .join(PromptRow, PromptRow.id == Usage.prompt_id)
@@ -110,19 +116,18 @@ def _lines_by_price(session: Session) -> Mapping[int, int]:
     used: defaultdict[int, int] = defaultdict(int)
     keys = (Usage.price_id, Usage.counterfactual_price_id)
     for own, other, attempts in session.execute(select(*keys, func.sum(Usage.attempts)).group_by(*keys)):
-        for price_id in {own, other} - {None}:
-            used[price_id] += int(attempts)
+        for price_id in {own, other}:
+            if price_id is not None:
+                used[price_id] += int(attempts)
     return used
 
 
 def _names() -> dict[str, ColumnElement[str]]:
-    elsewhere = Usage.requested + literal(">") + Usage.engine
-    reason = case((Usage.reason == "", ""), else_=literal(":") + Usage.reason)
     return {
         "workload": PromptRow.__table__.c.workload,
         "model": ModelRow.__table__.c.name,
         "engine": Usage.__table__.c.engine,
-        "route": case((Usage.requested == Usage.engine, Usage.engine), else_=elsewhere) + reason,
+        "route": route_of(Usage),
     }
 
 
