@@ -1,0 +1,157 @@
+"""Settings and ledger to a month's inputs: what is entered counts, what is not is assumed and says so."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from bench.history import Year, write_history
+from db import infrastructure, ledger, reference, runs
+from db.session import make_engine, migrate, readers, sessions
+from db.tables import RunRow
+from models.catalog import Infrastructure
+from models.economics import owning
+from models.economics.break_even import month_figures
+from models.economics.gpu_time import GpuTime
+from models.economics.month import MonthInputs, Viability, days_in
+from models.errors import UsageError
+from models.settings import Settings
+from tasks import archive
+from tasks.month import month_inputs
+from tests.integration.db.ledger_lines import line, seed
+
+SEPTEMBER, OCTOBER, NOVEMBER = (date(2026, month, 1) for month in (9, 10, 11))
+TODAY = date(2026, 11, 20)
+USED = [("sentiment", datetime(2026, 9, 5, tzinfo=UTC)), ("enrichment", datetime(2026, 11, 10, tzinfo=UTC))]
+
+
+@pytest.fixture
+def url(database_url: str) -> str:
+    """URL of a ledger with usage in September and November."""
+    engine = make_engine(database_url)
+    migrate(engine)
+    with sessions(engine).begin() as session:
+        for workload, at in USED:
+            keys = seed(session, workload, at.date())
+            ledger.insert_lines(session, [line(keys, at=at)])
+            runs.add(session, keys.run, GpuTime(busy_ns=10**9), runs.Increments(gpu_cost_nano=279_444))
+            session.execute(update(RunRow).where(RunRow.id == keys.run).values(started_at=at))
+    engine.dispose()
+    return database_url
+
+
+@pytest.fixture
+def session(url: str) -> Iterator[Session]:
+    """Session that writes to that ledger."""
+    engine = make_engine(url)
+    with sessions(engine)() as opened:
+        yield opened
+    engine.dispose()
+
+
+def _inputs(session: Session, month: date, settings: Settings | None = None) -> MonthInputs:
+    return month_inputs(session, settings or Settings(), month, today=TODAY)
+
+
+def test_what_was_never_entered_is_assumed(session: Session) -> None:
+    """Labour by the settings, rates by the runs' own rows; the catalogue's rates stand by, with their sources."""
+    inputs = _inputs(session, NOVEMBER)
+    assert [terms.assumed for terms in inputs.labour] == [True]
+    assert inputs.terms == ()
+    assert inputs.bill_nano is None
+    assert [run.kind for run in inputs.gpu_runs] == ["A10G"]
+    assert {one.mode for one in inputs.references} == {"on_demand", "reserved"}
+    codes = {note.code for note in month_figures(inputs).notes}
+    assert {"assumed_labour", "assumed_rate"} <= codes
+
+
+def test_what_was_entered_wins(session: Session) -> None:
+    """Terms of the month, the last bill, labour since its day: nothing is assumed any more."""
+    for entry in (
+        owning.terms("A10G", "reserved", since=SEPTEMBER, until=date(2026, 9, 30), usd_per_month=Decimal(9)),
+        owning.terms("A10G", "reserved", since=OCTOBER, usd_per_month=Decimal(250)),
+        owning.bill(NOVEMBER, Decimal(240), TODAY),
+        owning.bill(NOVEMBER, Decimal(245), TODAY),
+        owning.labour(SEPTEMBER, Decimal(3), Decimal(8), Decimal(90)),
+    ):
+        infrastructure.add(session, entry)
+    inputs = _inputs(session, NOVEMBER)
+    assert [terms.rate.nano_per_month for terms in inputs.terms] == [250 * 10**9]
+    assert inputs.bill_nano == 245 * 10**9
+    figures = month_figures(inputs)
+    assert not {"assumed_labour", "assumed_rate"} & {note.code for note in figures.notes}
+    assert _inputs(session, OCTOBER).bill_nano is None
+
+
+def test_a_reserved_month_costs_the_same_in_february_and_in_march(session: Session) -> None:
+    """$250 a month is $250 in a month of 28 days, of 30 and of 31; maintenance comes on top."""
+    infrastructure.add(
+        session, owning.terms("A10G", "reserved", since=date(2026, 1, 1), usd_per_month=Decimal(250))
+    )
+    for month in (date(2026, 2, 1), date(2026, 3, 1), date(2026, 4, 1)):
+        reserved = month_figures(_inputs(session, month)).scenario("reserved")
+        assert (reserved.gpu_nano, reserved.total_nano) == (250 * 10**9, 450 * 10**9)
+
+
+def test_a_reserved_machine_of_the_settings_is_one_in_the_report(session: Session) -> None:
+    """A run on a machine that the settings called reserved is billed around the clock, and that is assumed."""
+    own = Infrastructure("A10G", 10**9, "reserved", 1, SEPTEMBER, "settings")
+    key = reference.infrastructure_id(session, own)
+    session.execute(update(RunRow).where(RunRow.workload == "enrichment").values(infrastructure_id=key))
+    inputs = _inputs(session, NOVEMBER)
+    (terms,) = inputs.terms
+    assert (terms.mode, terms.assumed, terms.effective_from) == ("reserved", True, date(2026, 11, 10))
+    assert month_figures(inputs).mode == "reserved"
+
+
+def test_months_have_no_gaps(session: Session) -> None:
+    """Every month since the first usage is there, one without usage with nothing in it."""
+    inputs = _inputs(session, NOVEMBER)
+    assert [(past.month, past.records) for past in inputs.earlier] == [(SEPTEMBER, 1), (OCTOBER, 0)]
+    assert _inputs(session, SEPTEMBER).earlier == ()
+    assert _inputs(session, date(2026, 1, 1)).workloads == ()
+
+
+def test_a_running_month_covers_the_days_that_have_begun(session: Session) -> None:
+    """Up to today, all of a month that is over; one that has not begun is refused."""
+    assert _inputs(session, NOVEMBER).days == 20
+    assert _inputs(session, OCTOBER).days == days_in(OCTOBER)
+    assert month_inputs(session, Settings(), date(2026, 11, 9), today=NOVEMBER).days == 1
+    with pytest.raises(UsageError, match="2026-12 has not begun"):
+        _inputs(session, date(2026, 12, 1))
+
+
+def test_what_evaluations_said_is_passed_on(session: Session) -> None:
+    """A workload that is not viable is marked, in earlier months as well; the others are not evaluated."""
+    verdicts: dict[str, Viability] = {"enrichment": "not_viable", "sentiment": "not_viable"}
+    inputs = month_inputs(session, Settings(), NOVEMBER, today=TODAY, viability=verdicts)
+    assert [usage.viability for usage in inputs.workloads] == ["not_viable"]
+    assert [past.records for past in inputs.earlier] == [0, 0]
+    assert [usage.viability for usage in _inputs(session, NOVEMBER).workloads] == [None]
+
+
+def test_archived_lines_stay_in_the_months(database_url: str, tmp_path: Path) -> None:
+    """A month whose lines were moved to a file has the inputs that it had before."""
+    engine = make_engine(database_url)
+    migrate(engine)
+    year = Year(months=2, days=(), records=4)
+    write_history(engine, year)
+    settings = Settings(database_url=SecretStr(database_url), archive_dir=tmp_path / "archive")
+
+    def inputs() -> MonthInputs:
+        with readers(engine)() as session:
+            return month_inputs(session, Settings(), date(2025, 12, 1), today=TODAY)
+
+    before = inputs()
+    planned = archive.plan(settings, 3, TODAY)
+    archive.archive(settings, planned, tmp_path / "archive", lambda _: None)
+    with readers(engine)() as session:
+        assert {row["workload"] for row in ledger.lines(session)} == {"classification"}  # one still waits
+    assert inputs() == before
+    assert before.workloads
+    engine.dispose()
