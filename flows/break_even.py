@@ -63,7 +63,12 @@ def chosen_month(month: str | None) -> date:
     """Return the month that was asked for, or the last one when this run was due. Raises `UsageError`."""
     if month is not None:
         return parse_month(month)
-    return last_month(runtime.flow_run.scheduled_start_time or datetime.now(UTC), schedule_zone())
+    return last_month(due_at(), schedule_zone())
+
+
+def due_at() -> datetime:
+    """Return when this run was due: one that starts late still reports the month that it was meant to."""
+    return runtime.flow_run.scheduled_start_time or datetime.now(UTC)
 
 
 def name_of_run() -> str:

@@ -11,8 +11,9 @@ from flows.break_even import last_month
 from flows.surroundings import read_settings
 from models.months import parse_month
 from models.settings import Settings
-from tasks.delivery.deliver import deliver_all, explained
+from tasks.delivery.deliver import deliver_all, everyone, explained
 from tasks.delivery.ways import one_by_one
+from tasks.folders import check_writable
 from tasks.monthly import Monthly, make_report
 from tasks.report_files import Rendered, folder_of, render, write_files
 
@@ -28,10 +29,14 @@ def report_here(
     it did not reach everyone.
     """
     settings = read_settings()
+    if send:
+        everyone(settings)  # before anything is made
     first = last_month(datetime.now(UTC), UTC) if month is None else parse_month(month)
     monthly = make_report.fn(first, settings)
+    folder = out or folder_of(settings, first)
+    check_writable(folder)
     rendered = render(monthly.report)
-    page = write_files(rendered.files, out or folder_of(settings, first))
+    page = write_files(rendered.files, folder)
     sys.stdout.write(printed(rendered, page, output_format))
     sys.stdout.flush()
     if send:

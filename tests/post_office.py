@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as parsing
+from typing import cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -34,11 +35,13 @@ class Letterbox:
 class PostOffice:
     """How the server behaves, and what it has taken.
 
-    `answers`: what it says instead of yes, by the word MAIL or DATA, or by a recipient's address. `dies`: it
+    `answers`: what it says instead of yes, by the word MAIL or DATA, or by a recipient's address. `busy`: so many
+    times it asks to come again later, before it takes anything. `dies`: it
     takes a message and breaks the connection instead of saying so. `hold`: it takes a message and waits for this event before it says so.
     """
 
     answers: dict[str, str] = field(default_factory=dict)
+    busy: int = 0
     dies: bool = False
     hold: threading.Event | None = None
     login: tuple[str, str] | None = None
@@ -58,6 +61,9 @@ class PostOffice:
         del server, session
         if "MAIL" in self.answers:
             return self.answers["MAIL"]
+        if self.busy > 0:
+            self.busy -= 1
+            return "451 come again later"
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 OK"
@@ -84,7 +90,7 @@ class PostOffice:
         if self.hold is not None:
             await asyncio.to_thread(self.hold.wait, 60)
         if self.dies and server.transport is not None:
-            server.transport.abort()  # type: ignore[attr-defined]  it is a transport that can
+            cast("asyncio.WriteTransport", server.transport).abort()
         return "250 taken"
 
     def authenticate(

@@ -1,5 +1,7 @@
 """Secrets that lie in Prefect blocks: loaded when they are needed, kept nowhere else."""
 
+from typing import cast
+
 import httpx
 from prefect.blocks.core import Block
 from prefect.blocks.system import Secret
@@ -15,7 +17,7 @@ def load(reference: str) -> Block:
     Raises `UsageError` if there is none, `DeliveryFailed` if the Prefect API does not answer.
     """
     try:
-        return Block.load(reference)
+        return cast("Block", Block.load(reference))
     except (ValueError, ValidationError) as error:
         msg = (
             f"Prefect has no block {reference!r}, or it cannot be read here: make it, or correct the setting"

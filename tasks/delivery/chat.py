@@ -1,16 +1,19 @@
 """One report to one chat service, through Apprise or a Prefect notification block.
 
-Both tell only whether the service took the message. One that took it and did not say so in time counts as not
-taken, so a chat may see a message twice, never not at all.
+Apprise tells only whether the service said that it took the message. One that took it and did not say so in time
+counts as not taken, so a chat may see a message twice, never not at all.
 """
 
+import asyncio
 import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from inspect import iscoroutine
 from urllib.parse import unquote
 
+import httpx
 from apprise import Apprise, AppriseAsset, NotifyFormat
 from prefect.blocks.abstract import NotificationBlock, NotificationError
 from prefect.blocks.system import Secret
@@ -69,12 +72,18 @@ def by_block(name: str, block: NotificationBlock) -> Send:
     def send(letter: Letter) -> None:
         try:
             with _overheard() as said, block.raise_on_failure():
-                block.notify(letter.summary, letter.subject)
+                told = block.notify(letter.summary, letter.subject)
+                if iscoroutine(told):  # Prefect's own answer at once outside of an event loop, others may not
+                    asyncio.run(told)
         except NotificationError:
             known = url.get_secret_value() if isinstance(url, SecretStr) else ""
             # without its URL nobody can tell which words are secret
             why = without_secrets("; ".join(said), known) if known else ""
             raise _failed(name, why) from None  # its text may quote the URL
+        except httpx.HTTPStatusError as error:
+            raise _failed(name, f"HTTP {error.response.status_code}") from None
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise _failed(name, type(error).__name__) from None
 
     return send
 

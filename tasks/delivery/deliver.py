@@ -8,12 +8,13 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import TypeVar
 
+from pydantic import SecretStr
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import deliveries
 from db.deliveries import Delivery, Message
 from db.dialects import clock
-from models.delivery import Recipient, mailbox, recipients
+from models.delivery import MailSettings, Recipient, mailbox, recipients
 from models.errors import BreakevenError, DeliveryError, DeliveryFailed, DeliveryUnknown, UsageError
 from models.ids import new_id
 from models.settings import Settings
@@ -49,13 +50,10 @@ def deliver_all(settings: Settings, monthly: Monthly, *, resend: bool, send_each
     Raises `UsageError` where nobody is named, `DatabaseUnavailable`. What went wrong with a recipient is
     in the result.
     """
-    everyone = recipients(settings.smtp, settings.chat)
-    if not everyone:
-        msg = "nobody is named to send the report to: set BREAKEVEN_SMTP__HOST, __SENDER and __TO, or BREAKEVEN_CHAT__NAME__URL"
-        raise UsageError(msg)
+    named = everyone(settings)
     with books(settings) as make_session:
         with make_session() as session:
-            decided = [_decide(session, one, monthly, resend=resend) for one in everyone]
+            decided = [_decide(session, one, monthly, resend=resend) for one in named]
         messages = [one for one in decided if isinstance(one, Message)]
         left = tuple(one for one in decided if isinstance(one, Left))
         outcomes = send_each(messages)
@@ -105,9 +103,23 @@ def prepared(message: Message, letter: Letter, settings: Settings) -> Callable[[
         return partial(chat(recipient.target, settings.chat[recipient.target]), letter)
     server = settings.smtp
     sender, to = mailbox(server.sender or ""), server.mailbox_of(recipient)
-    password = server.password if server.password_block is None else secret(f"secret/{server.password_block}")
+    password = password_of(server)
     written = mail.compose(letter, sender, to, _name(message), datetime.now(UTC))
     return partial(mail.send, written, sender, to, server, password)
+
+
+def password_of(server: MailSettings) -> SecretStr | None:
+    """Return the mail server's password, from the settings or from its block. Raises as `blocks.secret` does."""
+    return server.password if server.password_block is None else secret(f"secret/{server.password_block}")
+
+
+def everyone(settings: Settings) -> list[Recipient]:
+    """Return all who are to get reports. Raises `UsageError` where nobody is named."""
+    named = recipients(settings.smtp, settings.chat)
+    if not named:
+        msg = "nobody is named to send the report to: set BREAKEVEN_SMTP__HOST, __SENDER and __TO, or BREAKEVEN_CHAT__NAME__URL"
+        raise UsageError(msg)
+    return named
 
 
 def explained(month: date, delivered: Delivered) -> DeliveryError | None:

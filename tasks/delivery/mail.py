@@ -82,6 +82,17 @@ def send(
         smtp.close()
 
 
+def reach(server: MailSettings, password: SecretStr | None) -> None:
+    """Connect, and log in where a user is set; nothing is sent. Raises `DeliveryFailed`."""
+    with _not_taken(f"{server.host}:{server.chosen_port}"):
+        smtp = _connect(server)
+        try:
+            _greet(smtp, server, password)
+            smtp.quit()
+        finally:
+            smtp.close()
+
+
 def _connect(server: MailSettings) -> SMTP:
     host = server.host or ""
     if server.security == "tls":

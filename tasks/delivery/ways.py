@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from prefect import Task, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture
@@ -19,13 +19,12 @@ def surely_not_taken(_task: object, _run: TaskRun, state: State[None]) -> bool:
     return isinstance(state.result(raise_on_failure=False), DeliveryFailed)
 
 
-deliver_task: Task[[Message, Letter, Settings], None] = task(
-    deliver,
+deliver_task = task(
     name="deliver",
     task_run_name="deliver to {message.recipient.target}",
     cache_policy=NO_CACHE,
     retry_condition_fn=surely_not_taken,
-)
+)(deliver)
 
 
 def one_by_one(letter: Letter, settings: Settings) -> SendEach:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from models.economics.figures import MonthFigures, WorkloadFigures
 from models.economics.month import days_in
@@ -15,7 +15,7 @@ NO_FIGURE = "The inputs changed, but no figure that the report shows."
 ANOTHER_PROGRAM = "Another version of the program computed it, from which the older figures cannot be read."
 
 Value = TypeVar("Value")
-Shown = dict[str, tuple[object, Callable[[object], str]]]
+Shown = dict[str, tuple[Any, Callable[[Any], str]]]
 """A figure by its name: the value, and how it is written."""
 
 
@@ -71,7 +71,7 @@ def _workload(workload: WorkloadFigures) -> Shown:
 
 
 def _put(shown: Shown, name: str, value: Value, write: Callable[[Value], str]) -> None:
-    shown[name] = (value, write)  # type: ignore[assignment]  each value is written by its own function only
+    shown[name] = (value, write)
 
 
 def _lower(text: str) -> str:

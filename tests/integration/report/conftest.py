@@ -1,18 +1,12 @@
 """A migrated ledger on both databases."""
 
-import warnings
 from collections.abc import Iterator
 
 import pytest
-from apprise import Apprise
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from db.session import make_engine, migrate, sessions
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # at the first URL Apprise loads all its services, of which some warn
-    Apprise.instantiate("json://127.0.0.1")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import http.server
 import json
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from apprise import Apprise
 
 from models.economics.gpu_time import GpuTime
 from models.economics.month import (
@@ -24,6 +27,10 @@ from models.economics.month import (
 )
 from models.settings import Settings
 from tasks.delivery.letter import Letter
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # at the first URL Apprise loads all its services, of which some warn
+    Apprise.instantiate("json://127.0.0.1")
 
 MONTH = date(2026, 10, 1)
 DOLLAR = 1_000_000_000

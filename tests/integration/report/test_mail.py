@@ -157,7 +157,7 @@ def test_an_encrypted_login(certificate: Path, security: str) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     office = PostOffice(login=("reports", "right"))
-    with opened(office, **{security: context}):  # type: ignore[arg-type]
+    with opened(office, **{security: context}):
         given = {"security": security, "user": "reports", "password": "right"}
         trusting = settings(office, ca_file=certificate, **given)
         post(trusting, "right")
