@@ -21,12 +21,13 @@ from models.machine import cpu_memory, cpu_name, gpu_memory, gpu_name
 from models.model_fit import fit_check
 from models.settings import Settings
 from models.tokens import encoding
+from tasks.delivery.checkup import delivery
 
 SECONDS_FOR_THE_API = 3.0
 
 
 def checkup(settings: Settings) -> list[Check]:
-    """Check GPU, vLLM, model and its fit, prices, database, Prefect API and API, in this order."""
+    """Check GPU, vLLM, model and its fit, prices, database, Prefect API, API and delivery, in this order."""
     return [
         gpu(),
         vllm(),
@@ -38,6 +39,7 @@ def checkup(settings: Settings) -> list[Check]:
         database(settings),
         prefect_api(),
         api(settings),
+        *delivery(settings),
     ]
 
 

@@ -1,0 +1,41 @@
+"""Sees that reports could be delivered as the settings say; nothing is sent."""
+
+from models.delivery import ChatSettings, MailSettings
+from models.doctor import Check
+from models.errors import BreakevenError
+from models.settings import Settings
+from tasks.delivery import mail
+from tasks.delivery.chat import chat
+from tasks.delivery.deliver import password_of
+
+SECONDS_FOR_THE_SERVER = 5.0
+
+
+def delivery(settings: Settings) -> list[Check]:
+    """Check the mail server and each chat that reports go to."""
+    checks = [_mail(settings.smtp)] if settings.smtp.host is not None else []
+    checks += [_chat(name, one) for name, one in settings.chat.items()]
+    nobody = "nobody is named; reports are only written"
+    return checks or [
+        Check("delivery", "ok", nobody, "to send them set [smtp] or [chat.NAME] (docs/report.md)")
+    ]
+
+
+def _mail(server: MailSettings) -> Check:
+    where = f"{server.host}:{server.chosen_port}"
+    quick = server.model_copy(update={"timeout_seconds": min(server.timeout_seconds, SECONDS_FOR_THE_SERVER)})
+    try:
+        mail.reach(quick, password_of(server))
+    except BreakevenError as error:
+        return Check("mail", "fail", where, f"correct BREAKEVEN_SMTP__…: {error}")
+    return Check("mail", "ok", f"{where}, to {', '.join(server.to)}")
+
+
+def _chat(name: str, settings: ChatSettings) -> Check:
+    try:
+        chat(name, settings)
+    except BreakevenError as error:
+        return Check(
+            f"chat {name}", "fail", "cannot be used", f"correct BREAKEVEN_CHAT__{name.upper()}__…: {error}"
+        )
+    return Check(f"chat {name}", "ok", "set up; whether it takes messages shows when a report is sent")
