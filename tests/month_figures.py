@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 
 from models.economics.break_even import month_figures
 from models.economics.gpu_time import GpuTime
@@ -19,7 +20,8 @@ from models.economics.month import (
     WorkloadUsage,
     months_later,
 )
-from tasks.report.document import MonthReport
+from tasks.report import charts
+from tasks.report.document import Chart, MonthReport
 
 MONTH = date(2026, 10, 1)
 NANO = 1_000_000_000
@@ -237,3 +239,9 @@ ODD = {
     "api_only": api_only,
     "marked_up": marked_up,
 }
+
+
+@cache
+def drawn(name: str | None = None) -> dict[str, Chart]:
+    """Draw the pictures of a month by its name in `ODD` (None: the usual one), once for all tests."""
+    return charts.draw(report(None if name is None else ODD[name]()))

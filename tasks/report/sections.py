@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from models.economics.figures import Lever, MonthFigures, Scenario, WorkloadFigures
+from models.economics.figures import Lever, MonthFigures, Scenario, UnitCosts, WorkloadFigures
 from tasks.report import outlook, words
 from tasks.report.amounts import count, difference, hours, percent, times, unit_usd, usd
 from tasks.report.view import Section, Table
@@ -137,10 +137,11 @@ def _workloads(figures: MonthFigures) -> Section | None:
 
 def _cost_row(one: WorkloadFigures) -> tuple[str, ...]:
     bound = "at least " if one.missing else ""
-    answer = words.SHORT_ANSWERS[one.verdict.answer] if one.replaceable else "left out"
-    viability = VIABILITY[one.viability]
-    here = usd(one.total_nano)
-    return (one.workload, f"{bound}{usd(one.api_sync_nano)}", here, usd(one.saving_nano), viability, answer)
+    api = f"{bound}{usd(one.api_sync_nano)}"
+    if not one.replaceable:
+        return (one.workload, api, "", "", VIABILITY[one.viability], "Left out")
+    answer = words.answer_of(one.verdict)
+    return (one.workload, api, usd(one.total_nano), usd(one.saving_nano), VIABILITY[one.viability], answer)
 
 
 def _served_row(one: WorkloadFigures) -> tuple[str, ...]:
@@ -149,24 +150,26 @@ def _served_row(one: WorkloadFigures) -> tuple[str, ...]:
 
 
 def _lever_tables(workloads: Sequence[WorkloadFigures]) -> tuple[Table, ...]:
-    names = [
-        name
-        for name in outlook.LEVERS
-        if any(lever.name == name for one in workloads for lever in one.levers)
-    ]
-    if not names:
-        return ()
+    """Say where each workload's answer changes; of those for which anything alone changes it."""
     rows = []
     for one in workloads:
-        levers = {lever.name: outlook.lever_flips(lever) for lever in one.levers}
-        if levers:
-            rows.append((one.workload, *(levers.get(name, "") for name in names)))
-    columns = ("Workload", *(outlook.LEVERS[name] for name in names))
+        if any(lever.threshold is not None for lever in one.levers):
+            levers = {lever.name: lever for lever in one.levers}
+            rows.append((one.workload, *(_threshold(levers.get(name)) for name in outlook.LEVERS)))
+    if not rows:
+        return ()
+    columns = ("Workload", *outlook.LEVERS.values())
     return (Table("Where each workload's answer changes, each thing alone", columns, tuple(rows)),)
 
 
-def _machine(figures: MonthFigures) -> Section:
-    gpu, costs = figures.gpu, figures.unit_costs
+def _threshold(one: Lever | None) -> str:
+    return "never" if one is None or one.threshold is None else outlook.lever_flips(one)
+
+
+def _machine(figures: MonthFigures) -> Section | None:
+    gpu = figures.gpu
+    if not gpu.billed_ns and not gpu.time.total_ns:
+        return None
     shares = (
         ("Answering", gpu.time.busy_ns),
         ("Loading the model", gpu.time.load_ns),
@@ -177,28 +180,23 @@ def _machine(figures: MonthFigures) -> Section:
     time = Table(
         "What the billed hours went to", ("Machine time", "Hours", "Share"), tuple(rows), frozenset({4})
     )
-    units = Table(
-        "What one unit costs",
-        ("Unit", "Busy time alone", "With all that is billed", "On the API"),
-        (
-            (
-                "1,000 records",
-                *map(
-                    unit_usd,
-                    (
-                        costs.marginal_per_1000_records,
-                        costs.loaded_per_1000_records,
-                        costs.api_per_1000_records,
-                    ),
-                ),
-            ),
-            (
-                "1,000,000 tokens",
-                *map(unit_usd, (costs.marginal_per_mtok, costs.loaded_per_mtok, costs.api_per_mtok)),
-            ),
-        ),
+    return Section(
+        "machine",
+        "What the machine did",
+        _utilization(figures),
+        "utilization",
+        (time, *_units(figures.unit_costs)),
     )
-    return Section("machine", "What the machine did", _utilization(figures), "utilization", (time, units))
+
+
+def _units(costs: UnitCosts) -> tuple[Table, ...]:
+    records = (costs.marginal_per_1000_records, costs.loaded_per_1000_records, costs.api_per_1000_records)
+    tokens = (costs.marginal_per_mtok, costs.loaded_per_mtok, costs.api_per_mtok)
+    if all(one is None for one in (*records, *tokens)):
+        return ()
+    rows = (("1,000 records", *map(unit_usd, records)), ("1,000,000 tokens", *map(unit_usd, tokens)))
+    columns = ("Unit", "Busy time alone", "With all that is billed", "On the API")
+    return (Table("What one unit costs", columns, rows),)
 
 
 def _utilization(figures: MonthFigures) -> tuple[str, ...]:

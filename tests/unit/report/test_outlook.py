@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from models.economics.figures import BreakEven, Capacity, Crossing, Lever, Payback, Trend
+from models.economics.figures import BreakEven, Capacity, Crossing, Lever, Payback, Trend, TrendState
 from tasks.report import outlook
 from tests import month_figures as months
 
@@ -124,9 +124,9 @@ def test_trend(trend: Trend, told: str | None) -> None:
 
 
 @pytest.mark.parametrize("state", ["never_pays", "beyond_horizon"])
-def test_a_trend_that_leads_nowhere(state: str) -> None:
+def test_a_trend_that_leads_nowhere(state: TrendState) -> None:
     """Growth that does not help, or only after decades, is said to."""
-    told = outlook.trend(Trend(state, 6, Fraction(10), None))  # type: ignore[arg-type]  the states are listed above
+    told = outlook.trend(Trend(state, 6, Fraction(10), None))
     assert told is not None
     assert "no volume makes it pay" in told or "not pay within ten years" in told
 

@@ -1,0 +1,95 @@
+"""The page in a real browser: on a phone, on a desktop, printed, and without a network."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tasks.report import html
+from tests import month_figures as months
+from tests.browser import (
+    DESKTOP,
+    PHONE,
+    broken_images,
+    lowest_contrast,
+    open_page,
+    overflow,
+    smallest_text,
+)
+
+MOST_PAGES = 8
+READABLE_PX = 13
+READABLE_CONTRAST = 4.5
+"""Contrast of text against its background that WCAG asks for (level AA)."""
+
+
+def saved(name: str | None, folder: Path) -> str:
+    """Write the page of a month to a file and return its address."""
+    path = folder / "report.html"
+    report = months.report(
+        None if name is None else months.ODD[name](), version=2, changes=("Records: 1 before, 2 now",)
+    )
+    path.write_text(html.page(report, months.drawn(name)), "utf-8")
+    return path.as_uri()
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("name", [None, "tiny", "doubtful", "marked_up"])
+def test_page(browser: Browser, tmp_path: Path, name: str | None, size: tuple[int, int]) -> None:
+    """It fits the window, loads its pictures, asks nobody, complains of nothing, and its text can be read."""
+    with open_page(browser, size) as (page, heard):
+        page.goto(saved(name, tmp_path))
+        assert overflow(page) == 0
+        assert broken_images(page) == []
+        assert page.locator("img").count() == len(months.drawn(name))
+        assert smallest_text(page) >= READABLE_PX
+        assert lowest_contrast(page) >= READABLE_CONTRAST
+        assert page.title().startswith("Break-even report, October 2026: ")
+        assert heard.nothing, heard
+
+
+def test_nothing_is_fetched_even_if_it_were_asked_for(browser: Browser, tmp_path: Path) -> None:
+    """The page's own policy stops what should ever get into it: a picture from elsewhere, a script."""
+    address = saved(None, tmp_path)
+    path = tmp_path / "report.html"
+    injected = '<img src="http://tracker.example/x.png" alt=""><script>document.title = "run"</script></main>'
+    path.write_text(path.read_text("utf-8").replace("</main>", injected), "utf-8")
+    with open_page(browser) as (page, heard):
+        page.goto(address)
+        assert page.title() != "run"
+        assert heard.failed == ["http://tracker.example/x.png: csp"]
+        assert len(heard.complaints) == 2
+
+
+def test_tables_on_a_phone_name_their_columns(browser: Browser, tmp_path: Path) -> None:
+    """A wide table is laid out cell under cell, and each cell still says which column it is of."""
+    with open_page(browser, PHONE) as (page, _):
+        page.goto(saved(None, tmp_path))
+        cell = page.locator("section.costs td").first
+        label = cell.evaluate("cell => getComputedStyle(cell, '::before').content")
+        assert label == '"API"'
+        assert cell.evaluate("cell => getComputedStyle(cell).display") == "block"
+        assert page.get_by_role("rowheader", name="As it really ran").first.is_visible()
+
+
+def test_printed(browser: Browser, tmp_path: Path) -> None:
+    """It prints on a few pages of paper."""
+    with open_page(browser) as (page, _):
+        page.goto(saved(None, tmp_path))
+        printed = page.pdf(format="A4")
+    assert printed.startswith(b"%PDF-")
+    assert 2 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= MOST_PAGES
+
+
+def test_without_styles_of_its_head(browser: Browser, tmp_path: Path) -> None:
+    """Where a mail client drops the style sheet, the elements keep their styles."""
+    address = saved(None, tmp_path)
+    path = tmp_path / "report.html"
+    path.write_text(re.sub(r"<style>.*?</style>", "", path.read_text("utf-8"), flags=re.DOTALL), "utf-8")
+    with open_page(browser) as (page, _):
+        page.goto(address)
+        assert page.locator("h1").evaluate("element => getComputedStyle(element).fontSize") == "26px"
+        cell = page.locator("section.costs td").first
+        assert cell.evaluate("element => getComputedStyle(element).textAlign") == "right"
+        assert overflow(page) == 0

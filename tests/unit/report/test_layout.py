@@ -1,0 +1,149 @@
+"""The same words in every form: page, mail, Markdown and plain text; names cannot break any of them."""
+
+import re
+from html import unescape
+from html.parser import HTMLParser
+
+import pytest
+
+from tasks.report import contents, html, markdown
+from tasks.report.document import Chart, MonthReport
+from tests import month_figures as months
+
+PICTURES = {name: Chart(b"\x89PNG", f"what {name} shows") for name in ("cost_by_month", "workloads")}
+EVERY = [None, *months.ODD]
+
+
+class Elements(HTMLParser):
+    """Collects the names, attributes and texts of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        self.names.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        """Note a text."""
+        self.text += data
+
+
+def report_of(name: str | None) -> MonthReport:
+    """Return the report of a month by its name in `months.ODD`; None: the usual one."""
+    return months.report(
+        None if name is None else months.ODD[name](), version=2, changes=("Records: 1 before, 2 now",)
+    )
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_sentence_stands_in_every_form(name: str | None) -> None:
+    """Page, Markdown and plain text hold each sentence and each cell of the report."""
+    report = report_of(name)
+    view = contents.page(report)
+    wanted = [view.verdict, *view.sentences, *view.made]
+    for section in view.sections:
+        wanted += [section.title, *section.sentences, *(item.text for item in section.items)]
+        wanted += [cell for table in section.tables for row in (table.columns, *table.rows) for cell in row]
+    forms = {
+        "page": Elements(html.page(report, PICTURES)).text,
+        "text": markdown.text(report),
+        "markdown": unescape(re.sub(r"\\(.)", r"\1", markdown.markdown(report))),
+    }
+    for form, text in forms.items():
+        squeezed = re.sub(r"\s+", "", text)
+        missing = [one for one in wanted if re.sub(r"\s+", "", one) not in squeezed]
+        assert not missing, (form, missing)
+
+
+def test_names_are_escaped() -> None:
+    """A name with markup makes no element and no attribute, in the page and in the mail."""
+    report = report_of("marked_up")
+    drawn = months.drawn("marked_up")
+    for page in (html.page(report, drawn), html.mail(report, drawn, {name: f"cid:{name}" for name in drawn})):
+        elements = Elements(page)
+        assert "script" not in elements.names
+        assert not [name for name, _ in elements.attributes if name.startswith("on")]
+        assert months.MARKUP in elements.text
+        assert "<script" not in page
+
+
+def test_names_do_not_break_markdown() -> None:
+    """A name with bars, tags and backticks stays in its cell: every row of a table has as many cells as its head."""
+    tables = re.findall(r"(?:^\|.*\n)+", markdown.markdown(report_of("marked_up")), re.MULTILINE)
+    named = [table for table in tables if "&lt;script&gt;" in table]
+    assert len(named) == 5
+    for table in named:
+        assert "<" not in table
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1
+
+
+def test_headings_and_language() -> None:
+    """One first heading, then second ones only; the language is named, and every picture has words."""
+    elements = Elements(html.page(report_of(None), PICTURES))
+    headings = [name for name in elements.names if re.fullmatch("h[1-6]", name)]
+    assert headings[0] == "h1"
+    assert set(headings[1:]) == {"h2"}
+    assert ("lang", "en") in elements.attributes
+    assert {value for name, value in elements.attributes if name == "alt"} == {
+        "what cost_by_month shows",
+        "what workloads shows",
+    }
+
+
+def test_the_page_asks_nobody() -> None:
+    """Neither page nor mail names anything to fetch; the page forbids it as well."""
+    report = report_of(None)
+    page = html.page(report, PICTURES)
+    sources = [value or "" for name, value in Elements(page).attributes if name in {"src", "href", "action"}]
+    assert sources
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert "url(" not in page
+    assert "default-src 'none'" in page
+    assert "http" not in html.mail(report, PICTURES, {name: f"cid:{name}" for name in PICTURES}).replace(
+        "http-equiv", ""
+    )
+
+
+def test_mail_names_its_pictures() -> None:
+    """Pictures of a mail are its parts, each by the name that the mail gives it, and styles are in the elements."""
+    report = report_of(None)
+    mail = html.mail(report, PICTURES, {"cost_by_month": "cid:one@x", "workloads": "cid:two@x"})
+    assert 'src="cid:one@x"' in mail
+    assert 'src="cid:two@x"' in mail
+    assert re.search(r'<td [^>]*style="[^"]*padding', mail)
+    with pytest.raises(KeyError):
+        html.mail(report, PICTURES, {})
+
+
+def test_mail_is_not_cut_off() -> None:
+    """Some mail services show only the first 102 kB of a mail's HTML."""
+    report = report_of("marked_up")
+    drawn = months.drawn("marked_up")
+    assert len(html.mail(report, drawn, {name: f"cid:{name}@breakeven" for name in drawn}).encode()) < 100_000
+
+
+def test_pictures_of_markdown_lie_beside_it() -> None:
+    """Markdown names the picture's file and its words; without pictures it names none."""
+    assert "![what cost\\_by\\_month shows](cost_by_month.png)" in markdown.markdown(
+        report_of(None), PICTURES
+    )
+    assert "![" not in markdown.markdown(report_of(None))
+
+
+def test_a_link_to_the_documentation() -> None:
+    """Where the documentation has an address the page links to it; else it names the file."""
+    address = "https://docs.example/report.md"
+    assert ("href", address) in Elements(html.page(months.report(documentation=address), {})).attributes
+    assert "docs/report.md" in html.page(months.report(), {})
+
+
+def test_what_changed_is_told() -> None:
+    """A second version lists what differs from the first; a first one lists nothing."""
+    assert "What changed since version 1" in markdown.text(report_of(None))
+    assert "What changed" not in markdown.text(months.report())
