@@ -1,7 +1,6 @@
 """A report as files in a folder, and as the letter that recipients get."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -10,10 +9,9 @@ from pathlib import Path
 from models.settings import Settings
 from tasks.delivery.letter import Letter
 from tasks.parts import output_errors
-from tasks.report import charts, html, words
+from tasks.report import charts, html, markdown, words
 from tasks.report.as_json import document
 from tasks.report.document import MonthReport
-from tasks.report.markdown import markdown
 
 FOLDER = "reports"
 PAGE, TEXT, DATA = "report.html", "report.md", "report.json"
@@ -42,22 +40,17 @@ def render(report: MonthReport) -> Rendered:
         json.dumps(document(report), indent=2, ensure_ascii=False) + "\n",
     )
     files = {f"{name}.png": picture.png for name, picture in pictures.items()}
-    files[DATA], files[TEXT] = data.encode(), markdown(report, pictures).encode()
+    files[DATA], files[TEXT] = data.encode(), markdown.markdown(report, pictures).encode()
     files[PAGE] = page.encode()  # last: it is the one that is named
     sources = {name: f"{name}.{report.fingerprint[:16]}@breakeven" for name in pictures}
     letter = Letter(
         subject=words.title(report.figures),
-        text=unescaped(markdown(report)),
+        text=markdown.text(report),
         html=html.mail(report, pictures, {name: f"cid:{source}" for name, source in sources.items()}),
         summary=summary(report),
         images={sources[name]: picture.png for name, picture in pictures.items()},
     )
-    return Rendered(words.verdict(report.figures), page, markdown(report), data, letter, files)
-
-
-def unescaped(text: str) -> str:
-    """Turn Markdown into plain text: in a mail nothing is read as markup, so nothing needs a backslash."""
-    return re.sub(r"\\([\\`*_\[\]<>#|~!&])", r"\1", text)
+    return Rendered(words.verdict(report.figures), page, markdown.markdown(report), data, letter, files)
 
 
 def summary(report: MonthReport) -> str:
