@@ -141,8 +141,8 @@ LOCAL = st.one_of(
 def attempts_of(*parts: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[Any]:
     """Draw attempts of few records: the record, its number, and the fields of its line."""
     fields = st.tuples(*parts).map(lambda found: {k: v for part in found for k, v in part.items()})
-    one = st.tuples(st.sampled_from("abc"), st.integers(0, 4), fields)
-    return st.lists(one, max_size=6)
+    one = st.tuples(st.sampled_from("abcdef"), st.sampled_from([1, 1, 2, 2, 3, 0]), fields)
+    return st.lists(one, min_size=1, max_size=6)
 
 
 INSERTED = attempts_of(
@@ -167,22 +167,24 @@ CLOSING = st.builds(
         }
     ),
 )
+SOME_CLOSINGS = st.lists(CLOSING, min_size=6, max_size=6)
 WHICH = st.integers(0, 1)
 STEPS = st.one_of(
     st.tuples(st.just("insert"), WHICH, INSERTED),
     st.tuples(st.just("insert"), WHICH, INSERTED),
     st.tuples(st.just("open"), WHICH, OPENED, st.booleans()),
     st.tuples(st.just("open"), WHICH, OPENED, st.booleans()),
-    st.tuples(st.just("close"), st.lists(st.integers(0, 40), max_size=6), st.lists(CLOSING, max_size=6)),
+    st.tuples(st.just("close"), st.lists(st.integers(0, 40), min_size=1, max_size=6), SOME_CLOSINGS),
+    st.tuples(st.just("settle"), WHICH),
     st.tuples(st.just("settle"), WHICH),
     st.tuples(st.just("end_batch"), WHICH),
     st.tuples(st.just("start"), WHICH),
 )
 
 
-@given(steps=st.lists(STEPS, max_size=8))
+@given(steps=st.lists(STEPS, min_size=4, max_size=12))
 @settings(
-    max_examples=40,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example is rolled back
 )
@@ -215,6 +217,18 @@ def _records(session: Session) -> set[tuple[object, ...]]:
         tuple(one)
         for one in session.execute(select(row.engine, row.records, row.late_records, row.engine_records))
     }
+
+
+def test_what_is_settled_and_closed_goes_to_another_row(make_session: Sessions, keys: Keys) -> None:
+    """A row for each outcome; none is left of what was pending once nothing is."""
+    lines = [pending(keys, name, attempt=2, estimated=False) for name in "abc"]
+    with make_session.begin() as session:
+        attempts.open_attempts(session, "sentiment", lines)
+        attempts.close_attempts(session, [closing(lines[0].id)])
+        assert attempts.settle_unknown(session, "sentiment", DAY) == 2
+        outcomes = session.execute(select(DailyUsageRow.outcome, DailyUsageRow.attempts)).all()
+        assert {tuple(row) for row in outcomes} == {("ok", 1), ("unknown_outcome", 2)}
+        assert kept(session) == counted(session)
 
 
 def test_what_is_rolled_back_leaves_no_trace(make_session: Sessions, keys: Keys) -> None:
@@ -308,6 +322,7 @@ def test_a_day_is_that_of_utc(make_session: Sessions, keys: Keys) -> None:
     late = datetime.fromisoformat("2026-11-23T23:30:00-05:00")
     early = datetime.fromisoformat("2026-11-24T00:30:00+05:00")
     with make_session.begin() as session:
-        ledger.insert_lines(session, [line(keys, "a", at=late), line(keys, "b", at=early)])
-        days = session.execute(select(DailyUsageRow.day).order_by(DailyUsageRow.day)).scalars().all()
-    assert days == [date(2026, 11, 23), date(2026, 11, 24)]
+        lines = [line(keys, "a", at=late, cost_nano=1), line(keys, "b", at=early, cost_nano=2)]
+        ledger.insert_lines(session, lines)
+        rows = session.execute(select(DailyUsageRow.day, DailyUsageRow.cost_nano))
+        assert dict(tuple(row) for row in rows) == {date(2026, 11, 24): 1, date(2026, 11, 23): 2}
