@@ -66,6 +66,18 @@ def test_an_increment_is_never_shortened() -> None:
     assert by_second.nano == Fraction(usd(1), 60)
 
 
+def test_what_clocks_make_overlap_is_paid_in_full() -> None:
+    """Two hours of GPU time are two billed hours, though the rows say that they took half a minute less."""
+    runs = [run(at="02:00:00"), run(at="02:59:30")]
+    session = billing.sessions((one, BY_SECOND) for one in runs)[0]
+    assert session.used_ns == session.billed_ns == 2 * HOUR
+    short = run(
+        at="02:59:10", hours=10 / 3600
+    )  # within what is paid for already, but not served at the same time
+    longer = billing.sessions((one, BY_SECOND) for one in (run(at="02:00:00"), short))[0]
+    assert longer.billed_ns == HOUR + 10 * SECOND
+
+
 def test_a_run_without_gpu_time_is_in_no_session() -> None:
     """A run that sent everything to the API held no machine."""
     assert billing.sessions([(run(hours=0), HOURLY)]) == []
