@@ -1,6 +1,7 @@
 """Engines, sessions and migrations of the ledger, and which failures are worth a second try."""
 
 import sqlite3
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -183,15 +184,21 @@ def _refuse_writes(connection: sqlite3.Connection | psycopg.Connection, _record:
 def _revision(engine: Engine) -> str | None:
     with readers(engine)() as session:
         found = MigrationContext.configure(session.connection()).get_current_revision()
-    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
-    if found is not None and found not in known:
+    if found is not None and found not in _revisions():
         msg = f"the ledger at {_display(engine)} was made by a newer version of breakeven; update the program"
         raise UsageError(msg)
     return found
 
 
-def _newest() -> str | None:
-    return ScriptDirectory.from_config(alembic_config()).get_current_head()
+def _newest() -> str:
+    return _revisions()[0]
+
+
+@cache
+def _revisions() -> tuple[str, ...]:
+    """Return the revisions that this program knows, the newest first. They are files: read once."""
+    scripts = ScriptDirectory.from_config(alembic_config()).walk_revisions()
+    return tuple(script.revision for script in scripts)
 
 
 def _display(engine: Engine) -> str:
