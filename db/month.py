@@ -4,7 +4,7 @@ Usage is by the UTC day of the attempts, GPU time by the UTC day on which its ru
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -80,12 +80,14 @@ def usage(session: Session, first: date, end: date) -> dict[date, MonthUsage]:
     runs: defaultdict[tuple[date, str], list[Row[Any]]] = defaultdict(list)
     for row in session.execute(_runs(first, end)):
         runs[month_of(row.started_at.astimezone(UTC).date()), row.workload].append(row)
+    names = {row.kind for own in runs.values() for row in own if row.kind is not None}
+    kinds = {name: kind_of(name) for name in names}
     found: dict[date, MonthUsage] = {}
     for month, workload in sorted(sums.keys() | runs.keys()):
         own, so_far = runs[month, workload], found.get(month, MonthUsage())
         found[month] = MonthUsage(
             (*so_far.workloads, _workload(workload, sums[month, workload], own, prices)),
-            (*so_far.gpu_runs, *(_gpu_run(row) for row in own if _time(row).total_ns)),
+            (*so_far.gpu_runs, *(_gpu_run(row, kinds) for row in own if _time(row).total_ns)),
         )
     return found
 
@@ -195,7 +197,7 @@ def _price_use(price: Row[Any], rows: Sequence[Row[Any]]) -> PriceUse:
     )
 
 
-def _gpu_run(row: Row[Any]) -> GpuRun:
+def _gpu_run(row: Row[Any], kinds: Mapping[str, str]) -> GpuRun:
     """Return a run's GPU time; of a machine that the ledger does not name, at the rate that its cost comes to."""
     held = _time(row)
     if row.kind is None:
@@ -203,7 +205,7 @@ def _gpu_run(row: Row[Any]) -> GpuRun:
         return GpuRun(row.workload, UNKNOWN_MACHINE, row.started_at, held, rate, cost_nano=row.gpu_cost_nano)
     return GpuRun(
         workload=row.workload,
-        kind=kind_of(row.kind),
+        kind=kinds[row.kind],
         started_at=row.started_at,
         time=held,
         nano_usd_per_hour=row.nano_usd_per_hour,
