@@ -145,7 +145,7 @@ def keep(
             complete=complete,
             software=version_of("breakeven"),
             inputs=text,
-            figures=_json(_FIGURES.dump_python(figures, mode="json")),
+            figures=figures_text(figures),
             changes=_json(_changes(last, figures, complete=complete)),
         )
         if with_patience(patience, lambda: add(row)):  # noqa: B023  called at once
@@ -155,7 +155,7 @@ def keep(
 def read(row: Report) -> Monthly | None:
     """Read a stored version. None if an older program stored what this one cannot read."""
     try:
-        return _monthly(row, _INPUTS.validate_json(row.inputs), _FIGURES.validate_json(row.figures))
+        return _monthly(row, inputs_of(row.inputs), figures_of(row.figures))
     except (ValidationError, TypeError):
         return None
 
@@ -173,6 +173,21 @@ def load(settings: Settings, report_id: UUID) -> Monthly:
 def canonical(inputs: MonthInputs) -> str:
     """Write inputs as JSON, the same text for the same inputs."""
     return _json(_INPUTS.dump_python(inputs, mode="json"))
+
+
+def inputs_of(text: str) -> MonthInputs:
+    """Read what `canonical` wrote. Raises `ValidationError`."""
+    return _INPUTS.validate_json(text)
+
+
+def figures_text(figures: MonthFigures) -> str:
+    """Write figures as JSON that keeps every digit."""
+    return _json(_FIGURES.dump_python(figures, mode="json"))
+
+
+def figures_of(text: str) -> MonthFigures:
+    """Read what `figures_text` wrote. Raises `ValidationError`."""
+    return _FIGURES.validate_json(text)
 
 
 def _json(value: object) -> str:
