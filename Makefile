@@ -68,7 +68,7 @@ $(STAMPS)/chromium: tests/chromium.py $(STAMPS)/dev
 	@touch $@
 
 .PHONY: demo
-demo: setup ## Run the three workloads over the bundled samples and show the ledger
+demo: setup ## Run the three workloads over the bundled samples, show the ledger and the report
 	@$(BIN)/python -m flows.demo
 
 .PHONY: check

@@ -1,10 +1,16 @@
-"""`make demo`: one nightly flow over the bundled samples, then what it came to."""
+"""`make demo`: one nightly flow over the bundled samples, then what it came to, and the report of the month."""
 
 import os
 import sys
 from datetime import date
+from typing import TYPE_CHECKING
 
 from flows.quiet import keep_prefect_here, quiet_libraries
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from models.settings import Settings
 
 LAST_DAY = date(2026, 11, 3)
 DAYS = 3
@@ -47,7 +53,27 @@ def demo() -> int:
     console.print("Outputs, one file a partition:")
     for result in results:
         sys.stdout.write(f"  {result.output}  ({result.state})\n")
-    return 0
+    try:
+        return report(settings, console)
+    except BreakevenError as error:
+        console.print(f"error: {error}")
+        return error.exit_code
+
+
+def report(settings: "Settings", console: "Console") -> int:
+    """Make the report of the month of the newest run and say how little it stands on. Returns the exit code.
+
+    Money follows the day of the attempt, so it is the month in which the demo ran, not that of the samples.
+    """
+    from flows.report_here import report_here
+    from tasks.monthly import newest_month
+
+    month = newest_month(settings)
+    console.print(
+        f"\nThe break-even report of {month:%Y-%m} (breakeven report --month {month:%Y-%m}). It shows what you will receive; "
+        "a hundred records on a toy model are far too few to decide anything on:"
+    )
+    return report_here(f"{month:%Y-%m}", out=None, send=False, resend=False, output_format="text")
 
 
 if __name__ == "__main__":

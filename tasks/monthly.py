@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db import reports
 from db.reports import Report
+from db.runs import list_runs
 from db.session import (
     has_ledger,
     make_engine,
@@ -30,6 +31,7 @@ from models.economics.figures import MonthFigures
 from models.economics.month import MonthInputs, months_later
 from models.errors import UsageError
 from models.ids import new_id
+from models.months import month_of
 from models.settings import Settings
 from tasks.database import database_errors, with_patience
 from tasks.month import month_inputs
@@ -103,6 +105,14 @@ def read_inputs(settings: Settings, month: date, today: date) -> MonthInputs:
             return month_inputs(session, settings, month, today=today)
     finally:
         engine.dispose()
+
+
+def newest_month(settings: Settings) -> date:
+    """Return the UTC month in which the newest run began; this month where there is none. Raises `UsageError`."""
+    with books(settings) as make_session, make_session() as session:
+        began = [run["started_at"] for run in list_runs(session, limit=1)]
+    times = [at for at in began if isinstance(at, datetime)] or [datetime.now(UTC)]
+    return month_of(times[0].astimezone(UTC).date())
 
 
 def keep(
