@@ -25,6 +25,9 @@ from models.errors import UsageError
 IN_DOUBT = ("pending", "unknown_outcome")
 """Outcomes whose lines count with the most that they can have cost."""
 
+MOST_READ = 250_000
+"""Lines that are read for one page, about: where few match, the page ends there and the next one goes on."""
+
 _ROUTE = re.compile(r"(?:(?P<requested>[^>:]+)>)?(?P<engine>[^>:]+)(?::(?P<reason>.+))?")
 _LINE_FIELDS = (
     "run_id",
@@ -64,11 +67,14 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A line's place in the order of pages: the newest run first, in a run by record, then by attempt."""
+    """A line's place in the order of pages: the newest run first, in a run by record, then by attempt.
+
+    Without a record it is the place before the run's first line.
+    """
 
     run_id: UUID
-    record_key: str
-    attempt: int
+    record_key: str | None = None
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,15 @@ class LinesPage:
 
     rows: list[dict[str, object]]
     following: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run, how many of its lines match, and how many it has."""
+
+    id: UUID
+    matches: int
+    lines: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,19 +203,28 @@ def matching(session: Session, filters: Filters) -> Matching:
 
 
 def lines_page(
-    session: Session, filters: Filters, *, after: Position | None = None, limit: int = 50
+    session: Session,
+    filters: Filters,
+    *,
+    after: Position | None = None,
+    limit: int = 50,
+    most_read: int = MOST_READ,
 ) -> LinesPage:
-    """Return the next `limit` lines that match, after a position or from the newest run on.
+    """Return the next lines that match, after a position or from the newest run on.
 
-    A row has the names of workload, prompt version, model and route, the line's own fields, and money as
-    `Decimal` dollars. Raises `UsageError` for a position in a run that the ledger does not know.
+    They are `limit` lines, or fewer where the runs that were read for them held `most_read` lines. A row has
+    the names of workload, prompt version, model and route, the line's own fields, and money as `Decimal`
+    dollars. Raises `UsageError` for a position in a run that the ledger does not know.
     """
     rows: list[dict[str, object]] = []
+    read = 0
     # each run has at least one line, except for the first, which the page before may have read to its end
-    for run_id, matches in _runs_with_lines(session, filters, after, limit + 2):
-        within = after if after is not None and after.run_id == run_id else None
-        wanted = min(limit + 1 - len(rows), matches)
-        rows += _lines_of_run(session, run_id, filters, within, wanted)
+    for run in _runs_with_lines(session, filters, after, limit + 2):
+        if rows and read >= most_read:
+            return LinesPage(rows, Position(run.id))
+        within = after if after is not None and after.run_id == run.id else None
+        rows += _lines_of_run(session, run.id, filters, within, min(limit + 1 - len(rows), run.matches))
+        read += run.lines
         if len(rows) > limit:
             return LinesPage(rows[:limit], _position(rows[limit - 1]))
     return LinesPage(rows, None)
@@ -233,8 +257,8 @@ def _route_parts(route: str) -> tuple[str, str, str]:
 
 def _runs_with_lines(
     session: Session, filters: Filters, after: Position | None, limit: int
-) -> Sequence[tuple[UUID, int]]:
-    """Return runs that hold matching lines, the newest first, each with how many it holds."""
+) -> Sequence[_Run]:
+    """Return runs that hold matching lines, the newest first."""
     statement = (
         select(Usage.run_id, func.sum(Usage.attempts))
         .join(RunRow, RunRow.id == Usage.run_id)
@@ -250,7 +274,10 @@ def _runs_with_lines(
             raise UsageError(msg)
         same = and_(RunRow.started_at == began, RunRow.id <= after.run_id)
         statement = statement.where(or_(RunRow.started_at < began, same))
-    return [(run_id, int(matches)) for run_id, matches in session.execute(statement)]
+    found = session.execute(statement).all()
+    every = select(Usage.run_id, func.sum(Usage.attempts)).group_by(Usage.run_id)
+    lines = dict(session.execute(every.where(Usage.run_id.in_([run_id for run_id, _ in found]))).all())
+    return [_Run(run_id, int(matches), int(lines[run_id])) for run_id, matches in found]
 
 
 def _lines_of_run(
@@ -269,7 +296,7 @@ def _lines_of_run(
         .order_by(Line.record_key, Line.attempt)
         .limit(limit)
     )
-    if after is not None:
+    if after is not None and after.record_key is not None:
         place = tuple_(literal(after.record_key), literal(after.attempt))
         statement = statement.where(tuple_(Line.record_key, Line.attempt) > place)
     for row in session.execute(statement).mappings():

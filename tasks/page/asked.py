@@ -49,7 +49,8 @@ def address(path: str, filters: Filters, *, after: Position | None = None, state
     parameters = {name: getattr(filters, name) for name in NAMES}
     parameters |= {"run": filters.run_id, "since": filters.since, "until": filters.until, "state": state}
     if after is not None:
-        parameters["after"] = f"{after.run_id.hex}.{after.attempt}.{after.record_key}"
+        place = "" if after.record_key is None else f".{after.attempt}.{after.record_key}"
+        parameters["after"] = f"{after.run_id.hex}{place}"
     return encoded(path, {name: "" if value is None else str(value) for name, value in parameters.items()})
 
 
@@ -110,5 +111,8 @@ def _read(given: Mapping[str, str], name: str, convert: Callable[[str], Value], 
 
 
 def _position(text: str) -> Position:
-    run_id, attempt, record_key = text.split(".", 2)
+    run_id, within, place = text.partition(".")
+    if not within:
+        return Position(UUID(run_id))
+    attempt, _, record_key = place.partition(".")
     return Position(UUID(run_id), record_key, int(attempt))

@@ -62,13 +62,17 @@ def runs(make_session: sessionmaker[Session]) -> list[Keys]:
     return made
 
 
-def _pages(session: Session, filters: Filters, limit: int) -> list[dict[str, object]]:
+def _pages(
+    session: Session, filters: Filters, limit: int, most_read: int = browse.MOST_READ
+) -> list[dict[str, object]]:
+    """Go from page to page to the last one; each is full, unless it was cut short."""
     rows: list[dict[str, object]] = []
     after: Position | None = None
     while True:
-        page = browse.lines_page(session, filters, after=after, limit=limit)
+        page = browse.lines_page(session, filters, after=after, limit=limit, most_read=most_read)
         rows += page.rows
-        assert len(page.rows) == limit or page.following is None
+        assert page.rows or page.following is None
+        assert len(page.rows) == limit or page.following is None or most_read < browse.MOST_READ
         if page.following is None:
             return rows
         after = page.following
@@ -97,8 +101,8 @@ def test_pages_hold_every_line_that_matches_once(
     """Whatever the filters and the size of a page: the same lines as `ledger lines`, and as many as counted."""
     order = {runs[0].run: 0} | {key: 1 + n for n, key in enumerate(sorted([r.run for r in runs[1:]])[::-1])}
     with make_session() as session:
-        for filters, limit in product(CHOICES, (1, 7, 100)):
-            rows = _pages(session, filters, limit)
+        for filters, limit, most_read in product(CHOICES, (1, 7, 100), (1, browse.MOST_READ)):
+            rows = _pages(session, filters, limit, most_read)
             expected = _expected(session, filters)
             places = [(order[row["run_id"]], row["record_key"], row["attempt"]) for row in rows]  # type: ignore[index]
             assert places == sorted(places)
@@ -130,6 +134,17 @@ def _expected(session: Session, filters: Filters) -> list[dict[str, object]]:
 def _identity(row: dict[str, object]) -> tuple[object, ...]:
     names = ("run_id", "record_key", "attempt", "at", "route", "outcome", "model", "workload", "cost_usd")
     return tuple(row[name] for name in names)
+
+
+def test_a_page_reads_few_runs(make_session: sessionmaker[Session], runs: list[Keys]) -> None:
+    """Where few lines match, a page ends with the run in which enough were read, and the next goes on after it."""
+    with make_session() as session:
+        first = browse.lines_page(session, Filters(outcome="pending"), most_read=1)
+        every = browse.lines_page(session, Filters(outcome="pending"))
+    assert {row["run_id"] for row in first.rows} == {runs[0].run}
+    assert first.following is not None
+    assert first.following.record_key is None
+    assert {row["run_id"] for row in every.rows} == {keys.run for keys in runs}
 
 
 def test_a_run_of_its_own(make_session: sessionmaker[Session], runs: list[Keys]) -> None:

@@ -30,7 +30,9 @@ def _read(address: str) -> Asked:
     names=st.fixed_dictionaries(dict.fromkeys(asked.NAMES, NAMES)),
     run=st.none() | st.uuids(),
     days=st.none() | st.tuples(st.dates(), st.dates()).map(sorted),
-    after=st.none() | st.builds(Position, st.uuids(), st.text(min_size=1), st.integers(1, 99)),
+    after=st.none()
+    | st.builds(Position, st.uuids())
+    | st.builds(Position, st.uuids(), st.text(min_size=1), st.integers(1, 99)),
 )
 def test_what_is_asked_survives_the_address(names: Any, run: Any, days: Any, after: Any) -> None:  # noqa: ANN401
     """Whatever the names and record keys are, an address asks for exactly what it was made for."""
