@@ -83,6 +83,7 @@ def test_each_lever_flips_the_verdict_and_a_little_less_does_not(stand: Stand) -
             upwards = lever.name in {"price", "volume", "utilization"}
         beyond = lever.threshold + (TINY if upwards else -TINY)
         flipped = lever.threshold if lever.at_threshold else beyond
+        assert (pays(stand, lever.name, lever.threshold) is not stand.pays) is lever.at_threshold, lever
         if flipped or lever.name not in {"gpu_rate", "utilization"}:
             assert possible(stand, lever, flipped), lever
             assert pays(stand, lever.name, flipped) is not stand.pays, lever
