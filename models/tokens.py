@@ -12,8 +12,7 @@ import tiktoken
 from models.engines.base import Message
 from models.errors import UsageError
 
-_VOCABULARY = "o200k_base"
-_VOCABULARY_URL = f"https://openaipublic.blob.core.windows.net/encodings/{_VOCABULARY}.tiktoken"
+_PACKED = ("o200k_base", "cl100k_base")
 _CACHE_VARIABLES = ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR")
 
 TOKENS_PER_MESSAGE = 3
@@ -24,10 +23,10 @@ _REPEATED_TEXTS = 256
 def encoding(model_name: str, cache_dir: Path) -> tiktoken.Encoding:
     """Return the tokenizer of an OpenAI model without using the network where that is possible.
 
-    The vocabulary of gpt-4o and newer (`o200k_base`) is unpacked once from the package bpe-openai to
-    where tiktoken looks for it: the folder the user named in `TIKTOKEN_CACHE_DIR`, or `cache_dir`. `model_name`
-    is the settings' `api_tokenizer`, or else their `api_model`.
-    Raises `UsageError` for a model whose tokenizer tiktoken does not know.
+    The vocabularies of gpt-4o and newer (`o200k_base`) and of gpt-4 and gpt-3.5 (`cl100k_base`) are unpacked
+    once from the package bpe-openai to where tiktoken looks for them: the folder the user named in
+    `TIKTOKEN_CACHE_DIR`, or `cache_dir`. `model_name` is the settings' `api_tokenizer`, or else their `api_model`.
+    Raises `UsageError` for a model whose tokenizer tiktoken does not know, or cannot fetch.
     """
     try:
         name = tiktoken.encoding_name_for_model(model_name)
@@ -37,12 +36,19 @@ def encoding(model_name: str, cache_dir: Path) -> tiktoken.Encoding:
             "that tiktoken knows and whose tokens are to stand for its, such as gpt-4o-mini"
         )
         raise UsageError(msg) from None
-    if name == _VOCABULARY:
-        _provide_vocabulary(cache_dir / "tiktoken")
-    return tiktoken.get_encoding(name)
+    if name in _PACKED:
+        _provide_vocabulary(name, cache_dir / "tiktoken")
+    try:
+        return tiktoken.get_encoding(name)
+    except OSError as error:  # what the HTTP library raises is one
+        msg = (
+            f"the vocabulary {name} of {model_name!r} is not here and cannot be fetched; set BREAKEVEN_API_TOKENIZER "
+            "to a model whose tokens are to stand for its, such as gpt-4o-mini"
+        )
+        raise UsageError(msg) from error
 
 
-def _provide_vocabulary(default_folder: Path) -> None:
+def _provide_vocabulary(name: str, default_folder: Path) -> None:
     """Put the vocabulary under the name tiktoken expects; tiktoken itself checks its hash."""
     named = next((os.environ[name] for name in _CACHE_VARIABLES if name in os.environ), None)
     if named == "":  # the user switched tiktoken's cache off
@@ -50,17 +56,21 @@ def _provide_vocabulary(default_folder: Path) -> None:
     folder = Path(named) if named else default_folder.resolve()
     # The variable is tiktoken's only way of being told.
     os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(folder))
-    target = folder / hashlib.sha1(_VOCABULARY_URL.encode(), usedforsecurity=False).hexdigest()
+    target = folder / hashlib.sha1(_url(name).encode(), usedforsecurity=False).hexdigest()
     if target.exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    packed = _packed_vocabulary().read_bytes()
+    packed = _packed_vocabulary(name).read_bytes()
     partial = target.with_suffix(f".{os.getpid()}.partial")
     partial.write_bytes(gzip.decompress(packed))
     partial.replace(target)
 
 
-def _packed_vocabulary() -> Path:
+def _url(name: str) -> str:
+    return f"https://openaipublic.blob.core.windows.net/encodings/{name}.tiktoken"
+
+
+def _packed_vocabulary(name: str) -> Path:
     """Find the data file without importing its package, which would load every vocabulary it has."""
     spec = find_spec("bpe_openai")
     places = spec.submodule_search_locations if spec else None
@@ -69,7 +79,7 @@ def _packed_vocabulary() -> Path:
             "the package bpe-openai, which carries OpenAI's vocabularies, is not installed; run `make setup`"
         )
         raise UsageError(msg)
-    return Path(places[0], "data", f"{_VOCABULARY}.tiktoken.gz")
+    return Path(places[0], "data", f"{name}.tiktoken.gz")
 
 
 class ChatTokenCounter:

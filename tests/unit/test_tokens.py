@@ -10,9 +10,9 @@ import tiktoken.load
 
 from models.engines.base import Message
 from models.errors import UsageError
-from models.tokens import _VOCABULARY_URL, ChatTokenCounter, encoding
+from models.tokens import ChatTokenCounter, _url, encoding
 
-_CACHE_NAME = hashlib.sha1(_VOCABULARY_URL.encode(), usedforsecurity=False).hexdigest()
+_CACHE_NAME = hashlib.sha1(_url("o200k_base").encode(), usedforsecurity=False).hexdigest()
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +32,26 @@ def test_the_vocabulary_is_found_without_network(tmp_path: Path) -> None:
     assert tokenizer.name == "o200k_base"
     assert tokenizer.encode_ordinary("hello world") == [24912, 2375]
     assert [path.name for path in (tmp_path / "tiktoken").iterdir()] == [_CACHE_NAME]
+
+
+def test_the_older_vocabulary_is_found_as_well(tmp_path: Path) -> None:
+    """That of gpt-4 and gpt-3.5, whole by tiktoken's own hash check."""
+    tokenizer = encoding("gpt-3.5-turbo", tmp_path)
+    assert tokenizer.name == "cl100k_base"
+    assert tokenizer.encode_ordinary("hello world") == [15339, 1917]
+
+
+def test_a_vocabulary_that_cannot_be_fetched_is_bad_usage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a model that is older still, without network: one line that says what to set."""
+
+    def refuse(_blob: str) -> bytes:
+        raise ConnectionError
+
+    monkeypatch.setattr(tiktoken.load, "read_file", refuse)
+    with pytest.raises(UsageError, match="cannot be fetched; set BREAKEVEN_API_TOKENIZER"):
+        encoding("text-davinci-003", tmp_path)
 
 
 def test_the_users_folder_is_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
