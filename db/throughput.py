@@ -22,10 +22,13 @@ SERVED = ("ok", "invalid_output")
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """What runs must share to tell of each other. `machine` is the kind of infrastructure, whatever its rate."""
+    """What runs must share to tell of each other. `machine` is the kind of infrastructure, whatever its rate.
 
-    workload: str
-    prompt_fingerprint: str
+    `workload`, `prompt_fingerprint` None: runs of any workload, with any prompt.
+    """
+
+    workload: str | None
+    prompt_fingerprint: str | None
     model: str
     machine: str
     api_model: str
@@ -69,10 +72,13 @@ def _runs(like: Like, *, any_machine: bool) -> Select[*tuple[Any, ...]]:
         select(RunRow.id, RunRow.records, RunRow.load_ns, RunRow.busy_ns, RunRow.idle_ns)
         .join(PromptRow, PromptRow.id == RunRow.prompt_id)
         .join(ModelRow, ModelRow.id == RunRow.model_id)
-        .where(PromptRow.workload == like.workload, PromptRow.fingerprint == like.prompt_fingerprint)
         .where(ModelRow.name == like.model, RunRow.state == "completed", RunRow.records > 0)
         .order_by(RunRow.started_at.desc(), RunRow.id.desc())
     )
+    if like.workload is not None:
+        statement = statement.where(PromptRow.workload == like.workload)
+    if like.prompt_fingerprint is not None:
+        statement = statement.where(PromptRow.fingerprint == like.prompt_fingerprint)
     if any_machine:
         return statement
     return statement.join(InfrastructureRow, InfrastructureRow.id == RunRow.infrastructure_id).where(

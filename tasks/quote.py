@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from db import throughput as ledger
 from db.session import has_ledger, make_engine, migrate, readers
 from models import routing
+from models.answer_length import assumed_api_output
 from models.default_model import prepare as prepare_default_model
 from models.economics.gpu_time import GpuTime
 from models.economics.pricing import batch_prices, cost_nano, price_on
@@ -35,11 +36,6 @@ from tasks.database import database_errors
 from tasks.left_to_do import LeftOut, left_out
 from tasks.plan import Checked, Request, check
 from tasks.text_sample import TextSample
-
-ASSUMED_PART = 2
-"""An object of whose length nothing is known is taken to use 1/2 of `max_tokens`.
-
-Enrichment, the first workload with objects, uses 0.46 of it (bench/results/streaming_enrichment.json)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,18 +168,12 @@ def assumed_output(checked: Checked, local: LocalModel | None) -> tuple[OutputLe
     A label is as long as the labels are on the mean, with the token that ends it on the local engine's side;
     an object is half as long as it may be.
     """
-    workload, counter = checked.workload, checked.counter
-    if not isinstance(workload.output_format, Choice):
-        half = OutputLength(
-            workload.max_tokens, ASSUMED_PART, f"assumed 1/{ASSUMED_PART} of {workload.max_tokens}"
-        )
-        return half, half
-    labels, how = workload.output_format.labels, "assumed mean label"
-    api = OutputLength(sum(map(counter.output_tokens, labels)), len(labels), how)
-    if local is None:
+    api = assumed_api_output(checked.workload, checked.counter)
+    if local is None or not isinstance(checked.workload.output_format, Choice):
         return api, api
+    labels = checked.workload.output_format.labels
     tokens = sum(local.tokenizer.text_tokens(label) + 1 for label in labels)
-    return OutputLength(tokens, len(labels), how), api
+    return OutputLength(tokens, len(labels), api.basis), api
 
 
 def local_model(settings: Settings) -> LocalModel:

@@ -19,6 +19,7 @@ from tests.integration.db.ledger_lines import DAY, MACHINE, Keys, line, seed
 
 Sessions = sessionmaker[Session]
 LIKE = Like("sentiment", "f", "small", "A10G", "gpt-4o-mini")
+ANY_PROMPT = replace(LIKE, workload=None, prompt_fingerprint=None)
 
 
 def add_run(
@@ -40,10 +41,12 @@ def add_run(
         runs.finish(session, run, state)  # type: ignore[arg-type]
 
 
-def found(make_session: Sessions, *, any_machine: bool = False, limit: int = 10) -> list[RunFigures]:
+def found(
+    make_session: Sessions, *, any_machine: bool = False, limit: int = 10, of: Like = LIKE
+) -> list[RunFigures]:
     """Ask for earlier runs."""
     with make_session.begin() as session:
-        return earlier_runs(session, LIKE, any_machine=any_machine, limit=limit)
+        return earlier_runs(session, of, any_machine=any_machine, limit=limit)
 
 
 def test_lines_are_summed_by_who_answered(make_session: Sessions, keys: Keys) -> None:
@@ -66,7 +69,10 @@ def test_lines_are_summed_by_who_answered(make_session: Sessions, keys: Keys) ->
 
 
 def test_only_runs_alike_count(make_session: Sessions, keys: Keys) -> None:
-    """Another prompt, model, machine or workload tells nothing, and neither does a run that is not completed."""
+    """Another prompt, model, machine or workload tells nothing, and neither does a run that is not completed.
+
+    Where the prompt does not matter, runs of all workloads count.
+    """
     with make_session.begin() as session:
         other_prompt = reference.prompt_id(session, "sentiment", "2", "g")
         other_workload = reference.prompt_id(session, "enrichment", "1", "f")
@@ -91,6 +97,7 @@ def test_only_runs_alike_count(make_session: Sessions, keys: Keys) -> None:
         add_run(session, keys, [line(keys, "a")], GpuTime(0, 0, 0))
     assert [run.time.busy_ns for run in found(make_session)] == [15, 14]
     assert [run.time.busy_ns for run in found(make_session, any_machine=True)] == [0, 15, 14, 13]
+    assert [run.time.busy_ns for run in found(make_session, of=ANY_PROMPT)] == [15, 14, 11, 10]
 
 
 def test_the_newest_runs_are_enough(

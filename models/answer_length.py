@@ -1,0 +1,27 @@
+"""How long an answer is taken to be while nothing is known of it."""
+
+from models.economics.throughput import OutputLength
+from models.engines.base import Choice
+from models.tokens import ChatTokenCounter
+from models.workloads.base import Workload
+
+ASSUMED_PART = 2
+"""An object of whose length nothing is known is taken to use 1/2 of `max_tokens`.
+
+Enrichment, the first workload with objects, uses 0.46 of it (bench/results/streaming_enrichment.json)."""
+PLAIN_TOKENS = 100
+"""Tokens of an answer to a plain prompt of which nobody says anything: a short paragraph."""
+
+
+def assumed_api_output(workload: Workload, counter: ChatTokenCounter) -> OutputLength:
+    """Return the length of an answer of the API: a label is as long as the labels on the mean, an object half of its limit."""
+    if not isinstance(workload.output_format, Choice):
+        basis = f"assumed 1/{ASSUMED_PART} of {workload.max_tokens}"
+        return OutputLength(workload.max_tokens, ASSUMED_PART, basis)
+    labels = workload.output_format.labels
+    return OutputLength(sum(map(counter.output_tokens, labels)), len(labels), "assumed mean label")
+
+
+def assumed_plain() -> OutputLength:
+    """Return what is taken for an answer to a plain prompt."""
+    return OutputLength(PLAIN_TOKENS, 1, f"assumed {PLAIN_TOKENS}")
