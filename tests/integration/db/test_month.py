@@ -57,8 +57,9 @@ def test_every_kind_of_attempt_is_counted_once(session: Session, keys: Keys) -> 
     ]
     invalid = line(keys, "r6", outcome="invalid_output", counterfactual_nano=None)
     ledger.insert_lines(session, [here, reused, *passed_on, invalid])
-    sent = [pending(keys, name, attempt=2, counterfactual_nano=0) for name in ("r3", "r4", "r5")]
-    direct = pending(keys, "r7", reason="chosen", counterfactual_nano=0)
+    unsure = {"counterfactual_nano": 0, "estimated": True}
+    sent = [pending(keys, name, attempt=2, **unsure) for name in ("r3", "r4", "r5")]
+    direct = pending(keys, "r7", reason="chosen", **unsure)
     attempts.open_attempts(session, "sentiment", [*sent, direct])
     unreported = {"input_tokens": None, "cached_tokens": None, "output_tokens": None, "cost_nano": 1000}
     attempts.close_attempts(
@@ -105,6 +106,8 @@ def test_a_day_belongs_to_its_utc_month(session: Session, keys: Keys) -> None:
     used = month.usage(session, date(2026, 1, 1), JANUARY)
     assert {of: usage.workloads[0].records for of, usage in used.items()} == {NOVEMBER: 2, DECEMBER: 1}
     assert used[DECEMBER].workloads[0].runs == 0
+    assert list(month.usage(session, NOVEMBER, DECEMBER)) == [NOVEMBER]
+    assert list(month.usage(session, DECEMBER, JANUARY)) == [DECEMBER]
     assert _november(session)["sentiment"].counterfactual[0].last_day == date(2026, 11, 30)
 
 
@@ -120,6 +123,9 @@ def test_a_run_is_of_the_month_in_which_it_started(session: Session, keys: Keys)
     )
     assert (used[NOVEMBER].workloads[0].runs, used[NOVEMBER].workloads[0].records) == (1, 0)
     assert (used[DECEMBER].gpu_runs, used[DECEMBER].workloads[0].records) == ((), 1)
+    _started(session, keys.run, LAST + timedelta(microseconds=1))
+    assert month.usage(session, NOVEMBER, DECEMBER) == {}
+    assert month.usage(session, DECEMBER, JANUARY)[DECEMBER].workloads[0].runs == 1
 
 
 def test_two_prices_of_one_month_stay_apart(session: Session, keys: Keys) -> None:
