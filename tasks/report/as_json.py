@@ -66,8 +66,6 @@ def plain(value: object) -> Json:
         return value
     if isinstance(value, Fraction):
         return plain_ratio(value)
-    if isinstance(value, Decimal):
-        return format(value, "f")
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, tuple):

@@ -145,6 +145,7 @@ def history(*pairs: tuple[int, int] | None) -> tuple[PastMonth, ...]:
         ((None, (1, 2)), None),
         (((3, 2), (1, 2)), "The month before, it did not pay."),
         (((3, 2), (1, 2), (1, 2)), "It has paid in every month since February 2026."),
+        (((1, 2), (3, 2), (1, 2), (1, 2)), "It has paid in every month since March 2026."),
         (((1, 2), (1, 2)), "It has paid in all of the 2 months that are known."),
         ((None, (1, 2), (1, 2)), "It has paid in every month since February 2026."),
     ],
