@@ -26,6 +26,7 @@ export PREFECT_HOME ?= $(CURDIR)/.breakeven/prefect
 export PREFECT_MEMO_STORE_PATH ?= $(PREFECT_HOME)/memo_store.toml
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 export DO_NOT_TRACK ?= 1
+export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
 export PATH := $(BIN):$(PATH)
 
 .PHONY: help
