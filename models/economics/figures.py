@@ -23,7 +23,7 @@ Mode = Literal["reserved", "on_demand", "mixed", "none"]
 class Scenario:
     """What the month's replaceable workloads cost in one way of serving them.
 
-    `total_nano` = `api_nano` + `gpu_nano` + `labour_nano`; it and `gpu_nano` are None where a rate is not known.
+    `total_nano` = `api_nano` + `gpu_nano` + `labour_nano`; it and `gpu_nano` are None without a rate or measured time.
     `missing`: attempts whose cost is not known and not in it, so the total is a lower bound; 0: none.
     `upper_bound_nano`: the part of `api_nano` that is only an upper bound (pending, unknown outcome).
     Savings are the API's total less this one's, negative where this costs more.

@@ -70,7 +70,7 @@ def _of_rates(inputs: MonthInputs, period: Period, scenarios: Sequence[Scenario]
     for source in billing.references_used(inputs):
         yield Note("reference_rate", text=source)
     for scenario in scenarios:
-        if scenario.total_nano is None:
+        if scenario.total_nano is None and (scenario.name == "reserved" or inputs.gpu_runs):
             yield Note("rate_unknown", text=scenario.name)
     if period.mode == "mixed":
         yield Note("mode_changed")

@@ -91,6 +91,8 @@ def _period(inputs: MonthInputs, days: int) -> Period:
     load, paid = billing.gpus_needed(inputs, runs), billing.machines(inputs)
     gpus = max(paid, ceil(load))  # what needs two machines on demand would need two reserved ones
     reserved, on_demand = billing.bill_reserved(inputs, days), billing.bill_on_demand(inputs, runs)
+    if sync and not any(run.time.total_ns for run in runs):
+        on_demand = None  # there was work, but nothing says how long machines would have taken
     entered = inputs.bill_nano is not None
     return Period(
         days=days,

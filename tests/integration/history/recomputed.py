@@ -152,6 +152,7 @@ SELECT month, lacking, bounds, used_ns, billed_ns,
        labour + CASE WHEN bill IS NOT NULL AND mode = 'reserved' AND modes = 1 THEN bill
                      ELSE (2 * as_reserved + 3600 * length) / (2 * 3600 * length) END AS reserved,
        labour + CASE WHEN bill IS NOT NULL AND mode = 'on_demand' AND modes = 1 THEN bill
+                     WHEN used_ns = 0 AND sync > 0 THEN NULL -- work, but nothing says how long it would take here
                      ELSE (2 * as_on_demand + 3600 * length) / (2 * 3600 * length) END AS on_demand,
        api + CASE WHEN mode IS NULL THEN 0 ELSE labour END
            + coalesce(bill, (2 * in_force + 3600 * length) / (2 * 3600 * length)) AS hybrid
@@ -160,7 +161,7 @@ FROM sums ORDER BY month
 
 
 def recomputed(engine: Engine) -> dict[str, dict[str, int]]:
-    """Return what the statement says of each month: the scenarios' totals in nano-dollars, and GPU time."""
+    """Return what the statement says of each month: scenarios' totals in nano-dollars, GPU time; without what is unknown."""
     words = DIALECT[engine.dialect.name]
     statement = SQL.format(
         **{name: words[name] for name in ("first_day", "last_day", "next_day")},
@@ -174,5 +175,8 @@ def recomputed(engine: Engine) -> dict[str, dict[str, int]]:
     with engine.connect() as connection:
         rows = connection.execute(text(statement)).mappings().all()
     return {
-        row["month"]: {name: int(value) for name, value in row.items() if name != "month"} for row in rows
+        row["month"]: {
+            name: int(value) for name, value in row.items() if name != "month" and value is not None
+        }
+        for row in rows
     }

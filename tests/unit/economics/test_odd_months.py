@@ -50,6 +50,7 @@ def test_a_month_without_machines() -> None:
     assert figures.mode == "none"
     assert totals(figures)["hybrid"] == 30
     assert totals(figures)["reserved"] == 372 + 200
+    assert totals(figures)["on_demand"] is None  # nothing says how long a machine would have taken
     assert (figures.verdict.answer, figures.verdict.reasons) == ("cannot_be_said", ("no_gpu",))
     assert figures.break_evens[2].fixed_nano is None
     assert figures.trend.state == "no_gpu"
