@@ -71,7 +71,7 @@ def report(settings: "Settings", console: "Console") -> int:
     month = newest_month(settings)
     console.print(
         f"\nThe break-even report of {month:%Y-%m} (breakeven report --month {month:%Y-%m}). It shows what you will receive; "
-        "a hundred records on a toy model are far too few to decide anything on:"
+        "a handful of samples on a toy model is far too little to decide anything on:"
     )
     return report_here(f"{month:%Y-%m}", out=None, send=False, resend=False, output_format="text")
 
