@@ -108,7 +108,7 @@ worker: setup ## A worker for the pool `gpu`, in this folder; one for each GPU
 	@$(BIN)/prefect worker start --pool gpu --type process --limit 1
 
 .PHONY: collector
-collector: setup ## A worker for the pool `api`, on the same machine: collects batches, takes up what waits
+collector: setup ## A worker for the pool `api`, on the same machine: batches, what waits, the monthly report
 	@$(BIN)/prefect worker start --pool api --type process --limit 4
 
 .PHONY: lock
