@@ -325,4 +325,4 @@ def test_a_day_is_that_of_utc(make_session: Sessions, keys: Keys) -> None:
         lines = [line(keys, "a", at=late, cost_nano=1), line(keys, "b", at=early, cost_nano=2)]
         ledger.insert_lines(session, lines)
         rows = session.execute(select(DailyUsageRow.day, DailyUsageRow.cost_nano))
-        assert dict(tuple(row) for row in rows) == {date(2026, 11, 24): 1, date(2026, 11, 23): 2}
+        assert {row.day: row.cost_nano for row in rows} == {date(2026, 11, 24): 1, date(2026, 11, 23): 2}

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -30,7 +31,7 @@ def _local(dice: random.Random, keys: Keys, record: str) -> list[LedgerLine]:
     at = AT + timedelta(hours=dice.randrange(-40, 40))
     made = [line(keys, record, at=at, outcome="triage")] if dice.random() < 0.3 else []
     number = len(made) + 1
-    fields = dice.choice(
+    fields: dict[str, Any] = dice.choice(
         [
             {"outcome": "ok"},
             {"outcome": "escalated", "reason": "low_confidence"},
