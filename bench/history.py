@@ -1,6 +1,6 @@
 """A year of history, made from a seed and written into a ledger through the project's own commit path.
 
-`python -m bench.history URL [--first YYYY-MM] [--records N] [--seed N] [--price-factor N]`, such as `sqlite:///history.db`. Three
+`python -m bench.history URL [--first YYYY-MM] [--records N] [--seed N] [--price-factor N] [--folder DIR]`, such as `sqlite:///history.db`. Three
 workloads that grow, a price change in mid-month, records that go to the API at once and in batches, machines on
 demand and reserved, a month without any, bills, labour, lines of an unknown price, a killed run's unknown outcomes,
 and at the end a batch that is still out.
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from decimal import Decimal
+from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -39,6 +40,7 @@ WARM_GAP = timedelta(seconds=30)
 LATE = clock_time(23, 50)
 LATE_IDLE_NS = 1_200 * NS
 LATE_MINUTES = 20
+LATER = timedelta(minutes=10)
 GROWTH = 0.05
 MONTHS = 12
 NO_MACHINE, PRICE_CHANGE, PRICE_DAY, UNPRICED, KILLED, KILLED_DAY = 8, 6, 16, 2, 3, 12
@@ -102,8 +104,11 @@ ENRICHMENT = Profile(
 PROFILES = (SENTIMENT, CLASSIFICATION, ENRICHMENT)
 
 
-def write_history(engine: Engine, year: Year) -> int:
-    """Write a history into a migrated ledger; return how many runs it has."""
+def write_history(engine: Engine, year: Year, folder: Path | None = None) -> int:
+    """Write a history into a migrated ledger; return how many runs it has.
+
+    `folder`: where published files are written, with nothing but keys; None: there are none.
+    """
     make_session = sessions(engine)
     with make_session.begin() as session:
         for entry in entered(year):
@@ -111,7 +116,7 @@ def write_history(engine: Engine, year: Year) -> int:
     asked, count = prices(year), 0
     permits = {profile.workload: permit(profile.workload) for profile in PROFILES}
     for run in past_runs(year):
-        write(make_session, run, asked, permits[run.workload])
+        write(make_session, run, asked, permits[run.workload], folder)
         count += 1
     return count
 
@@ -246,12 +251,10 @@ def _usage(dice: random.Random, profile: Profile) -> Usage:
 def _killed(run: PastRun) -> Iterator[PastRun]:
     """Yield a run that is killed with its attempts on the API out, and the one that does what is left."""
     yield replace(run, ending="killed")
-    left = tuple(
-        replace(record, fate="chosen", at=record.at + timedelta(minutes=10))
-        for record in run.records
-        if record.fate in TO_API
-    )
-    yield replace(run, started_at=run.started_at + timedelta(minutes=10), time=GpuTime(), records=left)
+    to_api = [record for record in run.records if record.fate in TO_API]
+    left = tuple(replace(record, fate="chosen", at=record.at + LATER) for record in to_api)
+    done = tuple(record for record in run.records if record.fate not in TO_API)
+    yield replace(run, started_at=run.started_at + LATER, time=GpuTime(), records=left, before=done)
 
 
 def _at(day: date, hour: clock_time) -> datetime:
@@ -266,12 +269,13 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=Year().records, help="of sentiment, on a first day")
     parser.add_argument("--seed", type=int, default=Year().seed)
     parser.add_argument("--price-factor", type=int, default=Year().price_factor, help="of the API's prices")
+    parser.add_argument("--folder", type=Path, help="where published files are written; default: nowhere")
     asked = parser.parse_args()
     year = Year(asked.first, records=asked.records, seed=asked.seed, price_factor=asked.price_factor)
     engine = make_engine(asked.url)
     migrate(engine)
     since = time.perf_counter()
-    count = write_history(engine, year)
+    count = write_history(engine, year, asked.folder)
     engine.dispose()
     print(f"{count} runs of 12 months written in {time.perf_counter() - since:.0f} s")
 

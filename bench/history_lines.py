@@ -47,6 +47,7 @@ class PastRun:
     """One run of the past. `batched`: its attempts on the API went in a batch.
 
     `time`: GPU time of the run, all of it. `ending`: `killed` leaves its attempts pending, `waiting` its batch.
+    `before`: records of the partition that a killed run had done.
     """
 
     workload: str
@@ -57,6 +58,7 @@ class PastRun:
     records: tuple[Planned, ...]
     batched: bool
     ending: Ending
+    before: tuple[Planned, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +91,34 @@ COUNTER = WrittenCounts()
 def local_lines(run: PastRun, keys: LineKeys, lap: GpuTime, lap_nano: int) -> list[LedgerLine]:
     """Account for what the local engine answered, and for what was reused of it."""
     finished: list[Finished] = []
-    answered: UUID | None = None
+    answered: tuple[UUID, Planned] | None = None
     unpriced = {record.key for record in run.records if record.fate == "unpriced"}
     for record in run.records:
-        if record.fate == "chosen" or (record.fate == "reused" and answered is None):
+        if record.fate == "chosen":
+            continue
+        if record.fate == "reused" and answered is not None:
+            finished.append(_reuse(record, *answered))
             continue
         request = Request(new_id(), record.key, messages(record), LABELS, MAX_TOKENS)
         completion = Completion(
             request, str(record.usage.output_tokens), usage=record.usage, engine_ns=THINKS_NS
         )
-        if record.fate == "reused":
-            finished.append(Finished(replace(completion, reuses=answered), record.at, "ok"))
-        elif record.fate in TO_API:
+        if record.fate in TO_API:
             finished.append(Finished(completion, record.at, "escalated", "low_confidence"))
         elif record.fate == "invalid":
             finished.append(Finished(completion, record.at, "invalid_output"))
         else:
             finished.append(Finished(completion, record.at, "ok"))
-            answered = request.id
+            answered = (request.id, record)
     lines = ledger_lines(finished, lap.total_ns, lap_nano, keys, COUNTER)
     return [_without_price(line) if line.record_key in unpriced else line for line in lines]
+
+
+def _reuse(record: Planned, attempt: UUID, answered: Planned) -> Finished:
+    """Let a record be the same as one that was answered, and take its answer."""
+    request = Request(new_id(), record.key, messages(answered), LABELS, MAX_TOKENS)
+    text = str(answered.usage.output_tokens)
+    return Finished(Completion(request, text, usage=answered.usage, reuses=attempt), record.at, "ok")
 
 
 def _without_price(line: LedgerLine) -> LedgerLine:

@@ -1,14 +1,16 @@
 """Writes one run of the past into a ledger by the functions that commit runs of today.
 
 Lease, version, run, attempts on the API written before they are sent, part, lines and closings in one
-transaction, the publishing: as `tasks` does it, with times of the past and without files.
+transaction, the publishing: as `tasks` does it, with times of the past and without part files.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
+import polars as pl
 from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -58,8 +60,14 @@ class _Open:
     api: ApiKeys
 
 
-def write(make_session: sessionmaker[Session], run: PastRun, priced: Priced, permit: ApiPermit) -> None:
-    """Write a run as far as it came."""
+def write(
+    make_session: sessionmaker[Session],
+    run: PastRun,
+    priced: Priced,
+    permit: ApiPermit,
+    folder: Path | None = None,
+) -> None:
+    """Write a run as far as it came; `folder`: where what it publishes is written, with its keys alone."""
     own = _begin(make_session, run, priced)
     sent = [one for record in run.records if record.fate in TO_API for one in _send(own, record, permit)]
     batch_id = _write_pending(own, run, sent)
@@ -68,7 +76,7 @@ def write(make_session: sessionmaker[Session], run: PastRun, priced: Priced, per
     if batch_id and run.ending == "published":
         _collect(own, run, sent, batch_id)
     if run.ending == "published":
-        _publish(own, run)
+        _publish(own, run, folder)
     elif run.ending == "waiting":
         with make_session.begin() as session:
             runs.wait(session, own.keys.run_id, {"batch": len(sent)})
@@ -209,17 +217,19 @@ def _make_durable(
         runs.add_quarantined(session, own.keys.run_id, {"invalid_output": invalid} if invalid else {})
 
 
-def _publish(own: _Open, run: PastRun) -> None:
-    done = [record for record in run.records if record.fate != "invalid"]
+def _publish(own: _Open, run: PastRun, folder: Path | None) -> None:
+    """Publish what was done of the partition; without a folder, no file is written."""
+    records = [*run.before, *run.records]
+    done = [record.key for record in records if record.fate != "invalid"]
+    aside = [record.key for record in records if record.fate == "invalid"]
+    path = (folder or Path("history")) / run.workload / f"date={run.partition}" / "records.parquet"
+    if folder is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pl.DataFrame({"id": done}).write_parquet(path)
+        pl.DataFrame({"id": aside}).write_parquet(path.with_name("quarantine.parquet"))
     with own.sessions.begin() as session:
         leases.renew(session, own.lease, LEASE_SECONDS)
-        partitions.publish(
-            session,
-            own.version,
-            f"history/{run.workload}/{run.partition}",
-            len(done),
-            len(run.records) - len(done),
-        )
+        partitions.publish(session, own.version, str(path), len(done), len(aside))
         runs.finish(session, own.keys.run_id, "completed")
         leases.release(session, own.lease)
 

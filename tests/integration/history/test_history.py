@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from datetime import date
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from bench.history import KILLED, NO_MACHINE, PRICE_CHANGE, UNPRICED
-from db.session import readers
+from db.session import make_reading_engine, readers
 from models.economics.break_even import month_figures
 from models.economics.figures import MonthFigures
 from models.economics.month import MonthInputs, months_later
 from models.settings import Settings
+from tasks.check import check
 from tasks.month import month_inputs
 from tests.integration.history.conftest import YEAR
 from tests.integration.history.recomputed import recomputed
@@ -100,3 +102,13 @@ def test_shares_of_workloads_sum_to_the_whole(history: Engine, month: date) -> N
     parts = [workload.total_nano for workload in figures.workloads]
     assert None not in parts
     assert sum(part or 0 for part in parts) == figures.scenario("hybrid").total_nano
+
+
+def test_the_ledger_check_finds_nothing_in_a_generated_year(history: Engine) -> None:
+    """What the generator writes is what a real pipeline would have written: all of it adds up."""
+    url = history.url.render_as_string(hide_password=False)
+    engine = make_reading_engine(url)
+    checked = check(Settings(database_url=SecretStr(url)), engine, lambda *_: None)
+    engine.dispose()
+    assert checked.findings == []
+    assert (checked.runs, checked.lines > checked.runs) == (YEAR.months * 6 + 1, True)
