@@ -45,13 +45,13 @@ def set_(
     to
         Last day (UTC) on which it holds, inclusive; default: until another entry holds.
     usd_per_hour
-        Dollars for an hour of one GPU.
+        Dollars for an hour of one machine.
     usd_per_month
-        Dollars for a month of one GPU, however long the month is; only for a reserved one.
+        Dollars for a month of one machine, however long the month is; only for a reserved one.
     increment
         Seconds that on-demand time is rounded up to, such as 3600.
     gpus
-        How many GPUs there are.
+        How many of these machines there are, each serving one run at a time.
     note
         Free text of one line, kept with the entry.
     """

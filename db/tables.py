@@ -383,7 +383,7 @@ class InfrastructureTermsRow(Base):
     """What the machines that we own or rent cost in the days `effective_from <= day < effective_to`.
 
     Never updated: of several of a kind that hold on a day, the one that was entered last wins. The rate is
-    that of one GPU, an hour or a whole month; `gpus` of 0 says that from then on there is none.
+    that of one machine, an hour's or a whole month's, of which there are `gpus`; 0: from then on there is none.
     """
 
     __tablename__ = "infrastructure_terms"

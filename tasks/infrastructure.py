@@ -37,7 +37,7 @@ COLUMNS = (
     "entered_at",
     "note",
 )
-"""`usd`: the rate of one GPU, a month's bill, or an hour of people's time; `per` says for how long. `to` is inclusive."""
+"""`usd`: the rate of one machine, a month's bill, or an hour of people's time; `per` says for how long. `to` is inclusive."""
 
 
 def enter_terms(settings: Settings, kind: str, billing_mode: BillingMode, **given: Any) -> list[str]:  # noqa: ANN401 - those of owning.terms
@@ -126,7 +126,7 @@ def described(what: Terms | Bill | Labour) -> str:
     if not what.gpus:
         return f"from {what.effective_from} on there is no {what.kind}"
     usd, per = _usd(what.nano_usd_per_hour, what.nano_usd_per_month)
-    rate = f"{usd_text(int(usd.scaleb(9)))} a GPU and {per}"
+    rate = f"{usd_text(int(usd.scaleb(9)))} a machine and {per}"
     until = f" to {what.effective_to - timedelta(days=1)}" if what.effective_to else " on"
     return f"from {what.effective_from}{until}, {what.gpus} x {what.kind} {_billing(what)} at {rate}"
 

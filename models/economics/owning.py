@@ -24,7 +24,7 @@ MINUTES = 60
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What one GPU of a kind costs in the days `effective_from <= day < effective_to`, and how many there are.
+    """What one machine of a kind costs in the days `effective_from <= day < effective_to`, and how many there are.
 
     Exactly one rate is set, in nano-dollars: an hour's, or a whole month's, which only a reserved machine
     has and which every whole month costs, however long it is. `gpus` of 0: from then on there is none.

@@ -67,8 +67,8 @@ def test_what_was_entered_is_said_and_stays(capsys: pytest.CaptureFixture[str]) 
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == [
-        "entered: from 2026-01-01 on, 1 x A10G reserved at $250.00 a GPU and month",
-        "entered: from 2026-03-01 to 2026-03-31, 1 x A10G on-demand at $1.006 a GPU and hour",
+        "entered: from 2026-01-01 on, 1 x A10G reserved at $250.00 a machine and month",
+        "entered: from 2026-03-01 to 2026-03-31, 1 x A10G on-demand at $1.006 a machine and hour",
         "entered: from 2026-07-01 on there is no A10G",
         "entered: the bill of 2026-05 is $312.40",
         "entered: the bill of 2026-05 is $313.40",
