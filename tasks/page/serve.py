@@ -105,7 +105,7 @@ def _listening(port: int) -> socket.socket:
         listener.listen()
     except OSError as error:
         listener.close()
-        msg = f"cannot listen on {HOST}:{port} ({error.strerror}); choose another port, such as --port {port + 1}"
+        msg = f"cannot listen on {HOST}:{port} ({error.strerror}); name another --port, or 0 for any that is free"
         raise UsageError(msg) from error
     return listener
 

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import DESKTOP, Heard, open_page
 
 SECONDS = 60
+expect.set_options(timeout=SECONDS * 1000)
 
 
 @dataclass(frozen=True, slots=True)
