@@ -87,9 +87,10 @@ def references(entries: Sequence[Terms], settings: Settings, kinds: Iterable[str
 
 
 def _entered_rates(entries: Sequence[Terms]) -> Iterator[ReferenceRate]:
-    """Yield what was entered, the newest first."""
-    for entry in reversed(entries):
-        if entry.gpus:
+    """Yield what was entered and holds on some day, the newest first: what was overtaken altogether was a mistake."""
+    held = owning.days_held(entries)
+    for entry, days in zip(reversed(entries), reversed(held), strict=True):
+        if entry.gpus and days:
             source = f"entered for {entry.effective_from}"
             yield ReferenceRate(
                 entry.billing_mode, rate_of(entry), source, entry.billing_increment_seconds, entry.kind

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
-from bench.history import KILLED, NO_MACHINE, PRICE_CHANGE, UNPRICED
-from db.session import make_reading_engine, readers
+from bench.history import KILLED, NO_MACHINE, PRICE_CHANGE, UNPRICED, Year, write_history
+from db.session import make_engine, make_reading_engine, migrate, readers
 from models.economics.break_even import month_figures
 from models.economics.figures import MonthFigures
 from models.economics.month import MonthInputs, months_later
@@ -112,3 +113,15 @@ def test_the_ledger_check_finds_nothing_in_a_generated_year(history: Engine) -> 
     engine.dispose()
     assert checked.findings == []
     assert (checked.runs, checked.lines > checked.runs) == (YEAR.months * 6 + 1, True)
+
+
+def test_a_seed_makes_one_history(tmp_path: Path) -> None:
+    """The same seed comes to the same inputs, another one to others."""
+    found = []
+    for place, seed in enumerate((1, 1, 2)):
+        engine = make_engine(f"sqlite:///{tmp_path / f'{place}.db'}")
+        migrate(engine)
+        write_history(engine, Year(months=1, days=(), records=4, seed=seed))
+        found.append(_inputs(engine, YEAR.first))
+        engine.dispose()
+    assert found[0] == found[1] != found[2]
