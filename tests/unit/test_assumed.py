@@ -90,11 +90,13 @@ def test_labour_defaults_are_assumed_until_something_is_entered() -> None:
 
 
 def test_rates_to_compare_with_come_best_first() -> None:
-    """What was entered, the newest first, then the settings', then the catalogue's, each with its source."""
+    """What was entered and not taken back, the newest first, then the settings', then the catalogue's."""
+    june, august = date(2026, 6, 1), date(2026, 8, 1)
     entries = [
         owning.terms("A10G", "reserved", since=MAY, usd_per_month=Decimal(250)),
-        owning.terms("A10G", "reserved", since=MAY, usd_per_month=Decimal(240)),
-        owning.no_machine("A10G", date(2026, 6, 1)),
+        owning.terms("A10G", "reserved", since=june, usd_per_month=Decimal(240)),
+        owning.terms("A10G", "on_demand", since=august, usd_per_hour=Decimal(9)),
+        owning.no_machine("A10G", august),
     ]
     settings = Settings(
         gpu_usd_per_hour=Decimal("0.45"), gpu_kind="NVIDIA A10G", billing_increment_seconds=60
