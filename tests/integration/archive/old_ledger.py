@@ -16,6 +16,7 @@ from db import archive as archives
 from db import batches, ledger, partitions, runs
 from db.session import make_engine, migrate, sessions
 from db.tables import RunRow
+from models.economics.gpu_time import GpuTime
 from models.ledger import LedgerLine
 from models.settings import Settings
 from tasks.archive import find
@@ -62,6 +63,7 @@ def add_run(
     """Add a run that took place then, with a local line, a reuse and an API line for each record and more."""
     keys = seed(session, partition=date(2026, 1, 1) + timedelta(days=number))
     ledger.insert_lines(session, list(_lines(keys, at, records)))
+    runs.add(session, keys.run, GpuTime(busy_ns=records), runs.Increments(records=records))
     if published:
         partitions.publish(session, keys.version, "out", records, 0, b"digest")
     if state in {"completed", "failed", "interrupted"}:

@@ -74,12 +74,14 @@ def sums(settings: Settings) -> object:
             sorted(map(repr, session.execute(text(f"SELECT * FROM {name}"))))  # noqa: S608
             for name in ("usage_daily", "usage_monthly")
         ]
+        figures = earlier_runs(session, like)
+        assert len(figures) > 5
         return (
             ledger.summary(session, by),
             priced_usage(session, by),
             listed,
             views,
-            earlier_runs(session, like),
+            figures,
         )
 
 

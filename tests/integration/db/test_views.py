@@ -106,6 +106,9 @@ def test_usage_agrees_with_the_summary(engine: Engine, name: str, by: tuple[str,
     groups: defaultdict[tuple[str, ...], Rows] = defaultdict(list)
     for row in view(engine, name):
         groups[tuple(str(row[column]) for column in by)].append(row)
+        assert (row["cost_nano"] is None) == (row["unknown_cost"] > 0)
+        assert (row["counterfactual_nano"] is None) == (row["unknown_counterfactual"] > 0)
+        assert (row["input_tokens"] is None) == (row["known_tokens"] == 0)
     with readers(engine)() as session:
         summary = ledger.summary(session, by)
     assert {tuple(row[column] for column in by) for row in summary} == set(groups)
