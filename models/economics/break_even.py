@@ -70,6 +70,7 @@ def past_month(inputs: MonthInputs) -> PastMonth:
         on_demand_nano=on_demand.total_nano,
         hybrid_nano=hybrid.total_nano,
         complete=not sync.missing and not hybrid.missing,
+        machine=period.mode != "none",
     )
 
 

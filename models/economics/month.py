@@ -207,7 +207,7 @@ class PastMonth:
     """What each scenario cost in an earlier month, whole; None where it is not known.
 
     Made by `models.economics.break_even.past_month` from that month's inputs. `complete`: nothing is
-    missing in the API's costs.
+    missing in the API's costs. `machine`: there was one, so that self-hosting and API can be compared.
     """
 
     month: date
@@ -218,6 +218,7 @@ class PastMonth:
     on_demand_nano: int | None
     hybrid_nano: int | None
     complete: bool = True
+    machine: bool = True
 
 
 @dataclass(frozen=True, slots=True)
