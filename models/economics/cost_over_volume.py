@@ -25,6 +25,7 @@ class CostOverVolume:
     `api_nano`: the API at once at factor 1. `slope_nano`: what grows with volume, at factor 1. `bill_nano`: what
     `gpus` machines cost, of which there are never fewer. `fixed_nano`: what never changes.
     `load`: how many machines factor 1 keeps busy around the clock, at most `gpus`; 0: not measured.
+    Raises `ValueError` for more.
     """
 
     api_nano: int
@@ -33,6 +34,11 @@ class CostOverVolume:
     fixed_nano: int
     gpus: int = 1
     load: Fraction = Fraction(0)
+
+    def __post_init__(self) -> None:
+        if self.load > self.gpus:
+            msg = f"{self.gpus} machines cannot be filled by {self.load}"
+            raise ValueError(msg)
 
     def gpus_at(self, factor: Fraction) -> int:
         """Machines that are needed, and at least those that are paid for."""
@@ -46,10 +52,6 @@ class CostOverVolume:
     def pays_at(self, factor: Fraction) -> bool:
         """Whether the API at once would cost more."""
         return self.nano_at(factor) < factor * self.api_nano
-
-    def top(self, gpus: int) -> Fraction | None:
-        """Highest factor that so many machines serve; None: no limit is known."""
-        return gpus / self.load if self.load else None
 
     @property
     def first(self) -> Fraction | None:
@@ -82,25 +84,14 @@ class CostOverVolume:
 
         If not, it flips just beyond, on the side away from 1. None: it is the same at every volume.
         """
-        flips = list(self._flips())
-        return min(flips, key=lambda flip: abs(flip[0] - 1), default=None)
-
-    def _flips(self) -> Iterator[tuple[Fraction, bool]]:
-        first = self._first_gpus
-        if first is None:
-            return
-        now, good, pays = self.gpus_at(Fraction(1)), self._good_gpus, self.pays_at(Fraction(1))
-        if good is None:
-            yield self._even(self.gpus), pays
-            return
-        if not pays:
-            yield self._even(max(now, first)), False
-            if now > first:
-                yield (now - 1) / self.load, True
-            return
-        if now + 1 < good:
-            yield now / self.load, False
-        yield self._even(now if now < good else max(self.gpus, good - 1)), True
+        if self.first is None:
+            return None
+        if not self.pays_at(Fraction(1)):
+            return self.first, False
+        down, good = (self._even(self.gpus), True), self._good_gpus
+        if good is None or self.gpus + 1 >= good:
+            return down
+        return min(down, (self.gpus / self.load, False), key=lambda flip: abs(flip[0] - 1))
 
     def _even(self, gpus: int) -> Fraction:
         """Return the factor at which so many machines cost what the API does."""

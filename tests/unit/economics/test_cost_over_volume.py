@@ -105,6 +105,34 @@ def test_a_second_machine_stops_it_and_more_volume_starts_it_again() -> None:
     assert [float(one.factor) for one in cheap.crossings()] == [1.6]  # never stops again
 
 
+@pytest.mark.parametrize(
+    ("today", "flips_at", "at_once"),
+    [
+        ("1", "3.2", False),
+        ("3.3", "3.2", True),
+        ("3.9", "4", False),  # beyond it a second machine is needed
+        ("4.1", "6", False),
+        ("6.5", "6", True),
+        ("7.5", "8", False),
+        ("8.1", "8.8", False),
+        ("9", "8.8", True),
+        ("100", "70.4", True),  # twenty-five machines are paid for, whatever the volume
+    ],
+)
+def test_the_nearest_flip_worked_by_hand(today: str, flips_at: str, at_once: bool) -> None:
+    """The same machines with today's volume at many places: up or down, at the place or just beyond it."""
+    now = Fraction(today)
+    machines = int(-(-now // 4))
+    cost = CostOverVolume(int(now * usd(250)), 0, machines * usd(700), usd(100), gpus=machines, load=now / 4)
+    assert cost.nearest_flip() == (Fraction(flips_at) / now, at_once)
+
+
+def test_more_work_than_the_machines_hold_is_refused() -> None:
+    """What today's work needs is paid for today."""
+    with pytest.raises(ValueError, match="2 machines cannot be filled by 7/3"):
+        CostOverVolume(1, 0, 1, 1, gpus=2, load=Fraction(7, 3))
+
+
 def test_a_machine_that_costs_more_than_it_can_save_never_pays() -> None:
     """Filled to the brim it saves $400 and costs $450."""
     cost = CostOverVolume(usd(100), 0, usd(450), 0, load=Fraction(1, 4))
