@@ -115,10 +115,10 @@ def _cost(month: PastMonth | CurvePoint, name: ScenarioName) -> int | None:
 
 
 def crossings(history: Sequence[PastMonth]) -> list[tuple[float, float]]:
-    """Find where the hybrid's line crosses the API's between two months: (place, dollars)."""
+    """Find where the hybrid's line crosses the API's between two months with a machine: (place, dollars)."""
     found = []
     for place, (before, after) in enumerate(pairwise(history)):
-        if before.hybrid_nano is None or after.hybrid_nano is None:
+        if before.hybrid_nano is None or after.hybrid_nano is None or not (before.machine and after.machine):
             continue
         gaps = before.hybrid_nano - before.api_sync_nano, after.hybrid_nano - after.api_sync_nano
         if gaps[0] * gaps[1] < 0:

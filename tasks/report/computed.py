@@ -2,8 +2,9 @@
 
 from fractions import Fraction
 
+from models.economics import billing
 from models.economics.figures import MonthFigures
-from models.economics.month import InfrastructureTerms, PriceUse
+from models.economics.month import InfrastructureTerms, MonthInputs, PriceUse
 from tasks.report import notes
 from tasks.report.amounts import count, number, percent, rate, usd
 from tasks.report.document import MonthReport
@@ -25,7 +26,11 @@ def computed_section(report: MonthReport) -> Section:
         columns = ("API model", "Input, a million tokens", "Output, a million tokens", "Applied", "Cost")
         rows = tuple(map(_price_row, figures.prices))
         tables.append(Table("Prices of the API", columns, rows, prose=frozenset({3})))
-    tables += [_terms_table(report)] if report.inputs.terms else []
+    held = _terms_in_force(report.inputs)
+    if held:
+        columns = ("Machine", "Paid", "Rate of one", "Number", "From", "To")
+        rows = tuple(map(_terms_row, held))
+        tables.append(Table("Terms of the machines in the month", columns, rows, prose=frozenset({1})))
     discount = percent(figures.batch_discount)
     priced = (
         "Each attempt is priced at the API's price of its UTC day, by the API model's own tokenizer; in batches"
@@ -44,10 +49,10 @@ def _price_row(one: PriceUse) -> tuple[str, ...]:
     return (one.model, rate(one.input_nano_per_mtok), rate(one.output_nano_per_mtok), days, usd(one.nano))
 
 
-def _terms_table(report: MonthReport) -> Table:
-    columns = ("Machine", "Paid", "Rate of one", "Number", "From", "To")
-    rows = tuple(map(_terms_row, report.inputs.terms))
-    return Table("Terms of the machines", columns, rows, prose=frozenset({1}))
+def _terms_in_force(inputs: MonthInputs) -> list[InfrastructureTerms]:
+    """Return the terms that hold on any day of the month, without those that were overtaken."""
+    days = billing.days_of(inputs, inputs.days)
+    return list(dict.fromkeys(one for day in days for one in billing.terms_on(inputs.terms, day)))
 
 
 def _terms_row(one: InfrastructureTerms) -> tuple[str, ...]:
@@ -70,7 +75,7 @@ def _terms_row(one: InfrastructureTerms) -> tuple[str, ...]:
 def _labour(report: MonthReport) -> str | None:
     if not report.inputs.labour:
         return None
-    last = report.inputs.labour[-1]
+    last = billing.labour_on(report.inputs.labour, billing.days_of(report.inputs, report.inputs.days)[-1])
     maintenance = number(Fraction(last.maintenance_minutes, 60))
     setup = number(Fraction(last.setup_minutes, 60))
     time = f"{maintenance} h of maintenance a month and {setup} h of set-up once"

@@ -1,10 +1,11 @@
 """What a reader must know of the figures, in words: how good the data are. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from models.economics.figures import MonthFigures, Note, NoteCode
-from tasks.report.amounts import hours, plural, usd
+from tasks.report.amounts import hours, listed, plural, usd
 from tasks.report.words import SCENARIOS, covered, month_name
 
 NS_PER_SECOND = 1_000_000_000
@@ -27,6 +28,7 @@ WEIGHTS: Mapping[NoteCode, Weight] = {
     "not_evaluated": "Assumed",
     "undecided": "Assumed",
 }
+LISTED: frozenset[NoteCode] = frozenset({"not_evaluated", "undecided"})
 ORDER: tuple[Weight, ...] = ("Incomplete", "Estimated", "Assumed", "Good to know")
 
 
@@ -36,9 +38,26 @@ def weight(note: Note) -> Weight:
 
 
 def in_words(figures: MonthFigures) -> list[tuple[Weight, str]]:
-    """Return every note with its weight and its sentence, the heaviest first."""
-    told = [(weight(note), sentence(note, figures)) for note in figures.notes]
+    """Return every note with its weight and its sentence, the heaviest first; what holds of several is said once."""
+    told = [(weight(note), sentence(note, figures)) for note in _gathered(figures.notes)]
     return sorted(told, key=lambda one: ORDER.index(one[0]))
+
+
+def _gathered(notes: Sequence[Note]) -> list[Note]:
+    """Put notes of one code that differ by nothing but their text together, as one that lists the texts."""
+    texts: dict[NoteCode, list[str]] = {}
+    for note in notes:
+        if note.code in LISTED and note.text is not None:
+            texts.setdefault(note.code, []).append(note.text)
+    seen = set()
+    gathered = []
+    for note in notes:
+        if note.code not in texts:
+            gathered.append(note)
+        elif note.code not in seen:
+            seen.add(note.code)
+            gathered.append(replace(note, text=listed(texts[note.code])))
+    return gathered
 
 
 def sentence(note: Note, figures: MonthFigures) -> str:
@@ -90,7 +109,7 @@ def _bill_not_entered(note: Note, figures: MonthFigures) -> str:
     by_rate = (
         f"The bill of {month_name(figures.month)} was not entered; the machine's cost ({usd(note.nano)})"
     )
-    return f"{by_rate} is computed from its rate. Enter it with `breakeven infrastructure bill`."
+    return f"{by_rate} is computed from its rate. To enter it: breakeven infrastructure bill."
 
 
 def _price_changed(note: Note, _: MonthFigures) -> str:
@@ -133,12 +152,12 @@ _SENTENCES: Mapping[NoteCode, Callable[[Note, MonthFigures], str]] = {
     "upper_bounds": _upper_bounds,
     "unknown_api_cost": _unknown_api_cost,
     "assumed_rate": _fixed(
-        "The rate of {} was never entered; it is the one that settings or the catalogue name. Enter it with"
-        " `breakeven infrastructure set`."
+        "The rate of {} was never entered; it is the one that settings or the catalogue name. To enter it:"
+        " breakeven infrastructure set."
     ),
     "assumed_labour": lambda note, _: (
         f"What people's time costs was never entered; {usd(note.nano)} a month stands on the settings' defaults."
-        " Enter it with `breakeven infrastructure labour`."
+        " To enter it: breakeven infrastructure labour."
     ),
     "reference_rate": _fixed("The way of paying that was not in force is priced by a reference: {}."),
     "rate_unknown": _rate_unknown,
@@ -157,9 +176,11 @@ _SENTENCES: Mapping[NoteCode, Callable[[Note, MonthFigures], str]] = {
     "gpu_time_over_bill": _gpu_time_over_bill,
     "more_gpus_needed": _more_gpus_needed,
     "not_evaluated": _fixed(
-        "Whether the small model is good enough for {} was not evaluated; it counts as replaceable."
+        "Whether the small model is good enough for {} was not evaluated, which counts as replaceable."
     ),
-    "undecided": _fixed("The evaluation of {} is undecided: it needs more labels. It counts as replaceable."),
+    "undecided": _fixed(
+        "The evaluation of {} is undecided, which counts as replaceable: more labels are needed."
+    ),
     "not_viable": _not_viable,
     "quarantined": _quarantined,
 }

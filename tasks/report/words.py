@@ -210,7 +210,7 @@ def _streak(before: tuple[PastMonth, ...], *, pays: bool) -> list[PastMonth]:
 
 
 def _paid(month: PastMonth) -> bool | None:
-    if month.hybrid_nano is None or not month.complete or not month.records:
+    if month.hybrid_nano is None or not (month.complete and month.machine and month.records):
         return None
     return month.hybrid_nano < month.api_sync_nano
 
