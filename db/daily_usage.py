@@ -47,7 +47,7 @@ class Rollup:
         self._attempts: dict[int, int] = {}
         self._rows: dict[Way, int] = {}
         self._late: defaultdict[UUID, int] = defaultdict(int)
-        self._changes: defaultdict[Way, list[int]] = defaultdict(lambda: [0] * len(SUMS))
+        self._changes: defaultdict[Way, list[tuple[int, ...]]] = defaultdict(list)
         for some in _chunks(sorted(set(run_ids))):
             self._read(some)
 
@@ -57,10 +57,8 @@ class Rollup:
 
     def add(self, line: LedgerLine | Counted, firsts: Firsts, sign: int = 1) -> None:
         """Count a line, or take it out again (`sign` -1)."""
-        sums = self._changes[way_of(line)]
-        for place, value in enumerate(figures(line, firsts)):
-            if value:
-                sums[place] += sign * value
+        added = figures(line, firsts)
+        self._changes[way_of(line)].append(added if sign == 1 else tuple(-value for value in added))
 
     def move(self, before: Counted, after: Counted, firsts: Firsts) -> None:
         """Count a line that has changed; its number and its engine never do."""
@@ -69,13 +67,11 @@ class Rollup:
 
     def is_not_first(self, line: Counted) -> None:
         """Take a line's record out of it: an earlier attempt has come."""
-        sums = self._changes[way_of(line)]
-        sums[_RECORDS] -= 1
-        sums[_LATE] -= line.attempt != FIRST
+        self._take_out(line, _RECORDS, *([] if line.attempt == FIRST else [_LATE]))
 
     def is_not_first_on_engine(self, line: Counted) -> None:
         """Take a line's record on its engine out of it: an earlier attempt there has come."""
-        self._changes[way_of(line)][_ENGINE_RECORDS] -= 1
+        self._take_out(line, _ENGINE_RECORDS)
 
     def write(self) -> None:
         """Write the changes, after those of the lines: three statements, whatever the number of lines.
@@ -87,7 +83,8 @@ class Rollup:
         more: list[dict[str, int]] = []
         empty: list[int] = []
         damaged: set[UUID] = set()
-        for way, sums in self._changes.items():
+        for way, changes in self._changes.items():
+            sums = [sum(column) for column in zip(*changes, strict=True)]
             row = self._rows.get(way)
             left = sums[0] + (0 if row is None else self._attempts[row])
             if left < 0:
@@ -108,6 +105,10 @@ class Rollup:
             connection.execute(insert(_ROWS), new)
         for some in _chunks(empty):
             connection.execute(delete(_ROWS).where(_ROWS.c.id.in_(some)))
+
+    def _take_out(self, line: Counted, *places: int) -> None:
+        """Take one out of some sums of the row where a line belongs."""
+        self._changes[way_of(line)].append(tuple(-(place in places) for place in range(len(SUMS))))
 
     def _rebuild(self, run_ids: Sequence[UUID]) -> None:
         log.warning("the daily sums of a run did not match its lines and were made anew: %s", run_ids)
