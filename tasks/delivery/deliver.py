@@ -1,7 +1,6 @@
 """Delivers a month's report: each recipient on its own, each message written down before it is sent."""
 
 import hashlib
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -28,10 +27,9 @@ from tasks.lease import is_dead, this_process
 from tasks.monthly import Monthly, books
 
 Result = TypeVar("Result")
+Write = Callable[[Session], None]
 SendEach = Callable[[Sequence[Message]], Mapping[Message, BreakevenError | None]]
 """Sends messages, each whatever became of the others; returns what went wrong, None where nothing did."""
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +66,41 @@ def deliver_all(settings: Settings, monthly: Monthly, *, resend: bool, send_each
 def deliver(message: Message, letter: Letter, settings: Settings) -> None:
     """Send one message, and write down what became of it.
 
-    One that another process has taken on is left to that. Raises `DeliveryFailed` if it was surely not taken,
+    One that another process has sent is not sent again. Raises `DeliveryFailed` if it was surely not taken,
     `DeliveryUnknown` if nobody knows, `UsageError` for settings that cannot send, `DatabaseUnavailable`.
     """
     send = prepared(message, letter, settings)  # before it is written down: a bad setting sends nothing
     owner = owner_of(this_process(), new_id().hex[-12:])
     with books(settings) as make_session:
         write = partial(_write, make_session, settings.database_patience_seconds)
-        if not write(lambda session: deliveries.claim(session, message, owner)):
-            log.info("another process has taken on the message to %s", message.recipient.target)
-            return
-        try:
-            send()
-        except DeliveryFailed as error:
-            write(partial(deliveries.close, message=message, state="failed", error=str(error)))
-            raise
-        except DeliveryUnknown as error:
-            write(partial(deliveries.note, message=message, error=str(error)))
-            raise
-        except Exception as error:  # noqa: BLE001  whatever it was, the message may have gone out
-            msg = f"{type(error).__name__}, a defect of the program or of a library"
-            write(partial(deliveries.note, message=message, error=msg))
-            raise DeliveryUnknown(msg) from None  # its text may quote a secret
-        write(partial(deliveries.close, message=message, state="sent"))
+        if write(lambda session: deliveries.claim(session, message, owner)):
+            _send_and_write(send, message, write)
+        else:
+            write(lambda session: _sent_by_another(session, message))
+
+
+def _send_and_write(send: Callable[[], None], message: Message, write: Callable[[Write], None]) -> None:
+    try:
+        send()
+    except DeliveryFailed as error:
+        write(partial(deliveries.close, message=message, state="failed", error=str(error)))
+        raise
+    except DeliveryUnknown as error:
+        write(partial(deliveries.note, message=message, error=str(error)))
+        raise
+    except Exception as error:  # noqa: BLE001  whatever it was, the message may have gone out
+        msg = f"{type(error).__name__}, a defect of the program or of a library"
+        write(partial(deliveries.note, message=message, error=msg))
+        raise DeliveryUnknown(msg) from None  # its text may quote a secret
+    write(partial(deliveries.close, message=message, state="sent"))
+
+
+def _sent_by_another(session: Session, message: Message) -> None:
+    """Raise `DeliveryUnknown` unless a message that could not be claimed was sent."""
+    told = deliveries.last_told(session, message.month, message.recipient)
+    if told is None or told.delivery.state != "sent":
+        msg = "another process is sending it, and what comes of that is not known yet"
+        raise DeliveryUnknown(msg)
 
 
 def prepared(message: Message, letter: Letter, settings: Settings) -> Callable[[], None]:

@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
-from db.deliveries import Delivery, of_month
+from db.deliveries import Delivery, Message, claim, close, of_month
+from models.delivery import Recipient
 from models.economics.break_even import month_figures
-from models.errors import DeliveryError, UsageError
+from models.errors import DeliveryError, DeliveryUnknown, UsageError
 from models.settings import Settings
-from tasks.delivery.deliver import Delivered, deliver_all, explained
+from tasks.delivery.deliver import Delivered, deliver, deliver_all, explained
 from tasks.delivery.ways import one_by_one
 from tasks.monthly import Monthly, keep
 from tests.integration.report.harness import (
@@ -160,12 +161,13 @@ def test_of_two_processes_one_sends(reporting: Reporting) -> None:
 
 
 def test_many_at_once_send_one_message(reporting: Reporting) -> None:
-    """Eight callers, two recipients, two mails."""
+    """Eight callers, two recipients, two mails; nobody says that it sent what another one is still sending."""
     barrier = threading.Barrier(8)
+    rounds: list[Delivered] = []
 
     def send() -> None:
         barrier.wait()
-        reporting.send()
+        rounds.append(reporting.send())
 
     callers = [threading.Thread(target=send) for _ in range(8)]
     for caller in callers:
@@ -174,6 +176,24 @@ def test_many_at_once_send_one_message(reporting: Reporting) -> None:
         caller.join()
     assert [len(reporting.office.to(one)) for one in (CFO, CTO)] == [1, 1]
     assert reporting.states() == {CFO: ("sent", 1, 1), CTO: ("sent", 1, 1)}
+    for one in rounds:
+        assert all("another process" in why for why in one.wrong.values())
+        assert len(one.sent) + len(one.left) + len(one.wrong) >= 2
+
+
+def test_what_another_process_has_taken_on_meanwhile(
+    reporting: Reporting, make_session: sessionmaker[Session]
+) -> None:
+    """Between the decision and the sending: it is not sent here, and not said to be sent before it is."""
+    message = Message(reporting.monthly.id, MONTH, Recipient("mail", CFO), 1)
+    with make_session.begin() as session:
+        assert claim(session, message, "another")
+    with pytest.raises(DeliveryUnknown, match="another process is sending it"):
+        deliver(message, LETTER, reporting.settings())
+    with make_session.begin() as session:
+        close(session, message, "sent")
+    deliver(message, LETTER, reporting.settings())
+    assert reporting.office.received == []
 
 
 def test_the_report_of_a_running_month_is_not_that_of_the_month(reporting: Reporting) -> None:
@@ -193,10 +213,9 @@ def test_nobody_to_send_to_is_one_clear_line(reporting: Reporting) -> None:
 
 
 def test_a_death_between_sending_and_sent_is_seen(
-    reporting: Reporting, monkeypatch: pytest.MonkeyPatch, make_session: sessionmaker[Session]
+    reporting: Reporting, make_session: sessionmaker[Session]
 ) -> None:
     """A process that is gone left it as sending: told, and not sent again."""
-    del monkeypatch
     only = by_mail(reporting.office.port, CFO)
     assert len(reporting.send(smtp=only).sent) == 1
     with make_session.begin() as session:
