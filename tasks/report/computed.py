@@ -21,23 +21,23 @@ def notes_section(figures: MonthFigures) -> Section:
 def computed_section(report: MonthReport) -> Section:
     """Show the prices and terms that the figures stand on."""
     figures = report.figures
-    tables = []
-    if figures.prices:
-        columns = ("API model", "Input, a million tokens", "Output, a million tokens", "Applied", "Cost")
-        rows = tuple(map(_price_row, figures.prices))
-        tables.append(Table("Prices of the API", columns, rows, prose=frozenset({3})))
-    held = _terms_in_force(report.inputs)
-    if held:
-        columns = ("Machine", "Paid", "Rate of one", "Number", "From", "To")
-        rows = tuple(map(_terms_row, held))
-        tables.append(Table("Terms of the machines in the month", columns, rows, prose=frozenset({1})))
+    tables = (*_prices(figures), *_terms(report.inputs))
     discount = percent(figures.batch_discount)
     priced = (
         "Each attempt is priced at the API's price of its UTC day, by the API model's own tokenizer; in batches"
         f" {discount} less."
     )
     sentences = tuple(filter(None, (priced, _labour(report))))
-    return Section("computed", "How this was computed", sentences, tables=tuple(tables))
+    return Section("computed", "How this was computed", sentences, tables=tables)
+
+
+def _prices(figures: MonthFigures) -> tuple[Table, ...]:
+    if not figures.prices:
+        return ()
+    columns = ("API model", "Input, a million tokens", "Output, a million tokens", "Applied", "Cost")
+    return (
+        Table("Prices of the API", columns, tuple(map(_price_row, figures.prices)), prose=frozenset({3})),
+    )
 
 
 def _price_row(one: PriceUse) -> tuple[str, ...]:
@@ -47,6 +47,15 @@ def _price_row(one: PriceUse) -> tuple[str, ...]:
         else f"{one.first_day:%d %b}"
     )
     return (one.model, rate(one.input_nano_per_mtok), rate(one.output_nano_per_mtok), days, usd(one.nano))
+
+
+def _terms(inputs: MonthInputs) -> tuple[Table, ...]:
+    held = _terms_in_force(inputs)
+    if not held:
+        return ()
+    columns = ("Machine", "Paid", "Rate of one", "Number", "From", "To")
+    rows = tuple(map(_terms_row, held))
+    return (Table("Terms of the machines in the month", columns, rows, prose=frozenset({1})),)
 
 
 def _terms_in_force(inputs: MonthInputs) -> list[InfrastructureTerms]:

@@ -69,6 +69,7 @@ def test_crossings_lie_between_months() -> None:
     history = [_month(1, own=400, api=200), _month(2, own=400, api=600), _month(3, own=400, api=400)]
     assert charts.crossings(history) == [(0.5, 400.0)]
     assert charts.crossings([replace(one, hybrid_nano=None) for one in history]) == []
+    assert charts.crossings([history[0], replace(history[1], machine=False)]) == []
 
 
 def _month(number: int, own: int, api: int) -> PastMonth:

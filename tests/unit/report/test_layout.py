@@ -1,11 +1,14 @@
 """The same words in every form: page, mail, Markdown and plain text; names cannot break any of them."""
 
 import re
+from dataclasses import replace
+from datetime import date
 from html import unescape
 from html.parser import HTMLParser
 
 import pytest
 
+from models.economics.month import Rate
 from tasks.report import contents, html, markdown
 from tasks.report.document import Chart, MonthReport
 from tests import month_figures as months
@@ -141,6 +144,21 @@ def test_a_link_to_the_documentation() -> None:
     address = "https://docs.example/report.md"
     assert ("href", address) in Elements(html.page(months.report(documentation=address), {})).attributes
     assert "docs/report.md" in html.page(months.report(), {})
+
+
+def test_terms_of_the_month() -> None:
+    """Only terms that hold on a day of the month are shown, and none that a later entry overtook."""
+    month = months.a_month()
+    in_force = month.terms[0]
+    others = (
+        replace(in_force, rate=Rate(nano_per_month=months.dollars("999"))),
+        replace(in_force, effective_from=date(2025, 1, 1), effective_to=date(2026, 1, 1)),
+        replace(in_force, kind="H100", gpus=0),
+    )
+    told = markdown.text(months.report(replace(month, terms=(*others, in_force))))
+    table = told.split("Terms of the machines in the month:")[1].split("\n\n")[0]
+    assert [row.split("|")[3].strip() for row in table.splitlines()[3:]] == ["$250.00 a month"]
+    assert "H100" not in table
 
 
 def test_what_changed_is_told() -> None:

@@ -1,5 +1,6 @@
 """Every note has words of its own, and the heaviest come first."""
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -64,6 +65,19 @@ def test_the_heaviest_come_first() -> None:
     assert weights == sorted(weights, key=notes.ORDER.index)
     assert weights[0] == "Incomplete"
     assert weights[-1] == "Good to know"
+
+
+def test_what_holds_of_several_workloads_is_said_once() -> None:
+    """One sentence names all workloads that were not evaluated."""
+    month = months.a_month()
+    unknown = tuple(replace(one, viability=None) for one in month.workloads)
+    told = [text for _, text in notes.in_words(months.report(replace(month, workloads=unknown)).figures)]
+    assert [text for text in told if "not evaluated" in text] == [
+        (
+            "Whether the small model is good enough for enrichment, sentiment and classification was not evaluated,"
+            " which counts as replaceable."
+        )
+    ]
 
 
 def test_a_partial_month_is_named() -> None:

@@ -155,6 +155,13 @@ def test_since_when_it_pays(months_known: tuple[tuple[int, int] | None, ...], to
     assert words.since(figures_with("1", "2", history=history(*months_known))) == told
 
 
+def test_a_month_without_a_machine_ends_the_streak() -> None:
+    """Where there was nothing to compare, self-hosting neither paid nor did not."""
+    known = history((1, 2), (1, 2), (1, 2))
+    without = (known[0], replace(known[1], machine=False), known[2])
+    assert words.since(figures_with("1", "2", history=without)) is None
+
+
 def test_since_when_it_does_not_pay() -> None:
     """A loss has a history too."""
     lost = figures_with("2", "1", history=history((1, 2), (3, 2), (3, 2)))
