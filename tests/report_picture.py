@@ -8,7 +8,7 @@ from tests import month_figures as months
 from tests.browser import chromium_running, open_page
 
 PICTURE = Path(__file__).parent.parent / "docs" / "report.png"
-WIDTH, END_OF = 780, "section.costs"
+WIDTH, END_OF = 780, "section.costs table"
 MARGIN = 16
 
 
@@ -21,7 +21,7 @@ def main() -> None:
             page.goto(file.as_uri())
             box = page.locator(END_OF).bounding_box()
             assert box is not None
-            clip = {"x": 0, "y": 0, "width": WIDTH, "height": box["y"] + box["height"] - MARGIN}
+            clip = {"x": 0, "y": 0, "width": WIDTH, "height": box["y"] + box["height"] + MARGIN}
             page.screenshot(path=PICTURE, full_page=True, clip=clip)  # type: ignore[arg-type]  # a FloatRect
 
 
