@@ -98,8 +98,9 @@ def test_a_price_change_in_mid_month() -> None:
         first_day=date(2026, 10, 15),
         input_nano_per_mtok=NANO // 10,
     )
-    both = [replace(usage(name), counterfactual=(old, new)) for name in ("enrichment", "sentiment")]
-    figures = month_figures(inputs(*both))
+    earlier = replace(old, last_day=date(2026, 10, 12))
+    first = replace(usage("enrichment"), counterfactual=(earlier, new))
+    figures = month_figures(inputs(first, replace(usage(), counterfactual=(old, new))))
     assert totals(figures)["api_sync"] == 320
     assert [(use.first_day.day, use.last_day.day, use.nano) for use in figures.prices] == [
         (1, 14, usd(200)),
