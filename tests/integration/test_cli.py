@@ -122,11 +122,59 @@ def test_the_four_formats_hold_the_same_rows(capsysbinary: pytest.CaptureFixture
 
 
 @pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("filters", "attempts"),
+    [
+        (("--route", "vllm"), 2),
+        (("--engine", "reuse"), 1),
+        (("--outcome", "ok"), 3),
+        (("--outcome", "failed"), None),
+        (("--model", "nobody"), None),
+        (("--workload", "sentiment", "--since", "2026-01-01", "--until", "2100-01-01"), 3),
+        (("--until", "2026-01-05"), None),  # a line is of the day on which it was made, not of its partition
+    ],
+)
+def test_filters_of_sums_and_lines_agree(
+    filters: tuple[str, ...], attempts: int | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a filter leaves is as many lines as attempts; nothing is an empty list."""
+    assert run("ledger", "summary", "--format", "json", *filters) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["attempts"] for row in rows] == ([] if attempts is None else [attempts])
+    assert run("ledger", "lines", "--format", "json", *filters) == 0
+    assert len(json.loads(capsys.readouterr().out)) == (attempts or 0)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_table_of_routes_shows_shares(capsys: pytest.CaptureFixture[str]) -> None:
+    """The share of all records that went a route, for people; programs work it out."""
+    assert run("ledger", "summary", "--by", "workload,route") == 0
+    shown = capsys.readouterr().out
+    assert "share" in shown
+    assert "66.7 %" in shown
+    assert "33.3 %" in shown
+    assert run("ledger", "summary", "--by", "route,day") == 0
+    assert "share" not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("home")
+def test_check_says_in_one_line_that_all_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 0, and how much was looked at."""
+    assert run("ledger", "check") == 0
+    assert "3 lines of 1 runs" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("home")
 def test_runs_add_up(capsys: pytest.CaptureFixture[str]) -> None:
     """The run's row has the counts of its partition and the machine it was charged for."""
     assert run("ledger", "runs", "--format", "json") == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert (row["state"], row["records"], row["published"], row["quarantined"]) == ("completed", 4, 3, 1)
+    own = ("ledger", "runs", "--format", "json", "--engine", "vllm", "--model", row["model"])
+    assert run(*own, "--state", "completed") == 0
+    assert [found["id"] for found in json.loads(capsys.readouterr().out)] == [row["id"]]
+    assert run("ledger", "runs", "--format", "json", "--engine", "openai") == 0
+    assert json.loads(capsys.readouterr().out) == []
     assert row["infrastructure"] is not None
 
 
@@ -142,6 +190,8 @@ def test_runs_add_up(capsys: pytest.CaptureFixture[str]) -> None:
         (("run", "sentiment", "--input", "in.jsonl", "--where", "nocolumn = 1"), "nocolumn"),
         (("ledger", "summary", "--by", "colour"), "colour"),
         (("ledger", "lines", "--format", "xml"), "xml"),
+        (("ledger", "lines", "--outcome", "perhaps"), "perhaps"),
+        (("ledger", "runs", "--since", "yesterday"), "--since"),
         (("frobnicate",), "frobnicate"),
     ],
 )
