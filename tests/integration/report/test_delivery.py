@@ -28,6 +28,8 @@ from tests.integration.report.harness import (
 from tests.post_office import PostOffice, opened
 
 CFO, CTO = "cfo@example.org", "cto@example.org"
+one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what has nothing to do with databases."""
 
 
 class Reporting:
@@ -111,6 +113,7 @@ def test_one_refused_address_stops_no_other(reporting: Reporting) -> None:
     assert [len(reporting.office.to(one)) for one in (CFO, CTO)] == [1, 1]
 
 
+@one_database
 def test_a_failed_message_about_an_older_version_gives_way_to_the_new_one(reporting: Reporting) -> None:
     """What is sent is the current version; that the older one failed stays to be seen."""
     reporting.office.answers = {"MAIL": "421 later"}
@@ -121,6 +124,7 @@ def test_a_failed_message_about_an_older_version_gives_way_to_the_new_one(report
     assert reporting.states() == {CFO: ("sent", 2, 1), CTO: ("sent", 2, 1)}
 
 
+@one_database
 def test_a_server_that_is_not_there_is_tried_again(reporting: Reporting) -> None:
     """Nobody listens: it fails loudly, and the next call sends it."""
     nobody = by_mail(1, CFO)
@@ -206,6 +210,7 @@ def test_the_report_of_a_running_month_is_not_that_of_the_month(reporting: Repor
     assert reporting.send().sent == ()
 
 
+@one_database
 def test_nobody_to_send_to_is_one_clear_line(reporting: Reporting) -> None:
     """Where the settings name no one."""
     with pytest.raises(UsageError, match="BREAKEVEN_SMTP__HOST"):
@@ -234,6 +239,7 @@ def room() -> Iterator[ChatRoom]:
         yield room
 
 
+@one_database
 def test_a_chat_gets_it_once(reporting: Reporting, room: ChatRoom) -> None:
     """Title and the few lines, through Apprise over HTTP; a refusal is tried again, its URL stays secret."""
     chat = {"finance": {"url": room.url()}}
@@ -251,6 +257,7 @@ def test_a_chat_gets_it_once(reporting: Reporting, room: ChatRoom) -> None:
     assert "s3cr3t" not in line + str(reporting.written())
 
 
+@one_database
 @pytest.mark.parametrize("url", ["carrier-pigeon://s3cr3t", "slack://s3cr3t-that-is-none"])
 def test_a_url_that_is_none_sends_nothing(reporting: Reporting, url: str) -> None:
     """It is named by its name, nothing is written down, and the others get theirs."""
@@ -260,6 +267,7 @@ def test_a_url_that_is_none_sends_nothing(reporting: Reporting, url: str) -> Non
     assert set(reporting.states()) == {CFO, CTO}
 
 
+@one_database
 def test_a_defect_in_the_middle_leaves_doubt(reporting: Reporting, monkeypatch: pytest.MonkeyPatch) -> None:
     """What no one foresaw may have sent it: it is told as such, without its words."""
 

@@ -22,6 +22,9 @@ from tasks.monthly import Monthly, is_over, keep, load, make_report
 from tasks.report.changes import ANOTHER_PROGRAM
 from tests.integration.report.harness import DOLLAR, MONTH, inputs, make_settings
 
+one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what has nothing to do with databases."""
+
 
 def never(_: MonthInputs) -> MonthFigures:
     """Stand for figures that must not be computed again."""
@@ -66,6 +69,7 @@ def test_other_inputs_give_a_version_that_says_what_changed(make_session: sessio
     assert versions[0].fingerprint == versions[2].fingerprint != versions[1].fingerprint
 
 
+@one_database
 def test_a_change_below_a_cent_is_told_in_all_its_digits(make_session: sessionmaker[Session]) -> None:
     """Two amounts that look the same are not said to have changed from one to the same."""
     one = inputs()
@@ -77,6 +81,7 @@ def test_a_change_below_a_cent_is_told_in_all_its_digits(make_session: sessionma
     assert "Cost, API, at once: $600.00 before, $600.000000001 now" in second.report.changes
 
 
+@one_database
 def test_workloads_that_come_and_go_are_named(make_session: sessionmaker[Session]) -> None:
     """By their names, which are only text here."""
     kept(make_session, inputs(name="sentiment"))
@@ -85,6 +90,7 @@ def test_workloads_that_come_and_go_are_named(make_session: sessionmaker[Session
     assert "sentiment is gone" in second.report.changes
 
 
+@one_database
 def test_a_month_that_is_over_now_is_another_version(make_session: sessionmaker[Session]) -> None:
     """Also where its last day changed no figure."""
     assert not kept(make_session, inputs(), complete=False).complete

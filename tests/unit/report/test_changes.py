@@ -13,7 +13,7 @@ from tests.month_inputs import MONTHS
 
 
 @given(MONTHS)
-@hypothesis_settings(max_examples=50)
+@hypothesis_settings(max_examples=25)
 def test_any_month_comes_back_as_it_was_stored(inputs: MonthInputs) -> None:
     """Inputs and figures, to the last fraction; the same inputs are the same text."""
     figures = month_figures(inputs)
@@ -23,7 +23,7 @@ def test_any_month_comes_back_as_it_was_stored(inputs: MonthInputs) -> None:
 
 
 @given(MONTHS, MONTHS)
-@hypothesis_settings(max_examples=50)
+@hypothesis_settings(max_examples=25)
 def test_any_two_versions_can_be_compared(before: MonthInputs, now: MonthInputs) -> None:
     """In single lines, not too many; the same figures have none."""
     old, new = month_figures(before), month_figures(now)
