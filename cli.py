@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter, validators
 
 from commands.catalog import catalog
+from commands.forecast import forecast
 from commands.history import archive, prices, reprice
 from commands.infrastructure import infrastructure
 from commands.ledger import ledger
@@ -26,6 +27,7 @@ for command in (reprice, prices, archive):
     ledger.command(command)
 app.command(infrastructure)
 app.command(catalog)
+app.command(forecast)
 app.command(report)
 
 

@@ -134,16 +134,20 @@ def find_models(names: Sequence[str]) -> list[ModelEntry]:
 
 def model_called(name: str) -> ModelEntry | None:
     """Return the one model of this id, name or local folder, None where there is none. Raises `UsageError` as `local`."""
-    some = _called(name)
+    some = _exactly(name)
     return some[0] if len(some) == 1 else None
 
 
 def _called(name: str) -> list[ModelEntry]:
+    wanted = _joined(name)
+    return _exactly(name) or [one for one in models() if wanted and wanted in _joined(one.name)]
+
+
+def _exactly(name: str) -> list[ModelEntry]:
     if name and Path(name).is_dir():
         return [local(Path(name))]
-    wanted = "".join(_words(name))
-    ids = [one for one in models() if wanted in (_joined(one.name), *_ids(one))]
-    return ids or [one for one in models() if wanted and wanted in _joined(one.name)]
+    wanted = _joined(name)
+    return [one for one in models() if wanted in (_joined(one.name), *_ids(one))]
 
 
 def _ids(model: ModelEntry) -> tuple[str, str, str]:

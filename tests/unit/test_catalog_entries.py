@@ -118,6 +118,12 @@ def test_models_are_found_by_name_and_id(asked: str, name: str) -> None:
     assert found.name == name
 
 
+@pytest.mark.parametrize("name", ["small", "gemma", "Phi-3 Small", "", "my-org/tuned"])
+def test_a_model_of_the_settings_is_not_guessed(name: str) -> None:
+    """A part of a name is enough to look a model up, but not to say what a model is."""
+    assert model_called(name) is None
+
+
 def test_parts_of_names_find_several() -> None:
     """`gemma` is all of them; several names add up, each model once."""
     assert len(find_models(["gemma"])) == 5

@@ -1,0 +1,102 @@
+"""`breakeven forecast`: twelve months of real prompts, on the API and on a machine of one's own."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter, validators
+
+Format = Literal["table", "csv", "json", "parquet"]
+PER_WORKLOAD = (
+    "--input, --daily, --growth, --column, --where, --output-column, --output-tokens, --workload, --name"
+)
+
+
+def forecast(
+    *,
+    input: str | None = None,
+    daily: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
+    model: str | None = None,
+    local_model: str | None = None,
+    gpu: str | None = None,
+    output_tokens: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
+    output_column: str | None = None,
+    column: Annotated[list[str] | None, Parameter(negative=())] = None,
+    where: str | None = None,
+    growth: str | None = None,
+    workload: str | None = None,
+    name: str | None = None,
+    sample: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
+    from_: Annotated[str | None, Parameter(name="--from")] = None,
+    config: Path | None = None,
+    format: Format = "table",
+    out: Path | None = None,
+) -> None:
+    """Count the tokens of real prompts and project twelve months: API at once and in batches, own GPU reserved and on demand.
+
+    Parameters
+    ----------
+    input
+        File (Parquet, CSV, JSON lines), folder, glob or object-store URL with prompts; default: the workload's input.
+    daily
+        Records a day in the first month.
+    model
+        API model, such as gpt-4o-mini; default: the setting.
+    local_model
+        Model on a machine of your own, as `breakeven catalog` names it; default: the setting, else Llama 3.1 8B.
+    gpu
+        Machine of your own, as `breakeven catalog` names it; default: this machine's GPU, else an A10G.
+    output_tokens
+        Tokens of an answer; default: as earlier runs of the workload had them, else assumed.
+    output_column
+        Column that holds answers, whose tokens are counted instead.
+    column
+        Column of the prompt; can be given several times, and is joined by line feeds; default: found by name.
+    where
+        SQL condition on the input's columns.
+    growth
+        Growth of the records each month: 0.05 or 5%.
+    workload
+        Render the texts as this workload of the project does, instead of taking each as a whole request.
+    name
+        Name of the prompts in the output; default: the workload's or the file's.
+    sample
+        Prompts that are counted, drawn by chance; 0: all; default: the setting quote_texts.
+    from_
+        First month, YYYY-MM; default: the next one.
+    config
+        TOML file that asks for several workloads at once; see docs/forecast.md.
+    format
+        A table for people, rows a month, or everything as JSON.
+    out
+        Folder for forecast.json and forecast.png.
+    """
+    from flows.surroundings import read_settings
+    from models.errors import UsageError
+    from tasks.forecast.show import checked, read_ask, show_forecast
+
+    settings = read_settings()
+    one = {
+        "input": input,
+        "daily": daily,
+        "growth": growth,
+        "column": column,
+        "where": where,
+        "output_column": output_column,
+        "output_tokens": output_tokens,
+        "workload": workload,
+        "name": name,
+    }
+    asked = {key: value for key, value in one.items() if value is not None}
+    whole = {"model": model, "local_model": local_model, "gpu": gpu, "start": from_, "sample": sample}
+    given = {key: value for key, value in whole.items() if value is not None}
+    if config is not None:
+        if asked:
+            msg = f"--config names the workloads itself; leave out {PER_WORKLOAD}"
+            raise UsageError(msg)
+        ask = checked(read_ask(config).model_dump(exclude_unset=True) | given)
+    elif daily is None:
+        msg = "give --input FILE and --daily N (records a day), or --config FILE for several workloads"
+        raise UsageError(msg)
+    else:
+        ask = checked({"sample": settings.quote_texts, **given, "workloads": [asked]})
+    show_forecast(ask, settings, output_format=format, out=out)

@@ -1,0 +1,162 @@
+"""A forecast as rows and as one document, for programs. Money is `Decimal` dollars; None is unknown."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil, sqrt
+
+from models.economics.figures import BreakEven
+from models.economics.forecast import WAYS, ApiWay, ForecastMonth, OwnWay
+from models.economics.month import ReferenceRate, days_in
+from models.economics.pricing import nano_to_usd
+from models.economics.quote import INTERVAL
+from tasks.forecast.make import Made, Part
+
+COLUMNS = (
+    "month",
+    "records",
+    "input_tokens",
+    "output_tokens",
+    "api_sync_usd",
+    "api_sync_margin_usd",
+    "api_batch_usd",
+    "reserved_usd",
+    "on_demand_usd",
+    "labour_usd",
+    "gpus",
+    "gpu_load",
+)
+"""`api_sync_margin_usd`: half the 95 % interval. `labour_usd` is part of both ways of one's own. `gpu_load`: machines' worth."""
+PLACES = 6
+
+
+def month_rows(months: Iterable[ForecastMonth]) -> list[dict[str, object]]:
+    """Return one row a month."""
+    return [
+        {
+            "month": f"{month.month:%Y-%m}",
+            "records": month.records,
+            "input_tokens": month.tokens.input,
+            "output_tokens": month.tokens.output,
+            "api_sync_usd": usd(month.api_sync_nano),
+            "api_sync_margin_usd": usd(month.margin_nano),
+            "api_batch_usd": usd(month.api_batch_nano),
+            "reserved_usd": usd(month.reserved_nano),
+            "on_demand_usd": usd(month.on_demand_nano),
+            "labour_usd": usd(month.labour_nano),
+            "gpus": month.gpus,
+            "gpu_load": number(month.load),
+        }
+        for month in months
+    ]
+
+
+def document(made: Made) -> dict[str, object]:
+    """Return everything that is known of a forecast."""
+    figures = made.figures
+    totals = {f"{way}_usd": usd(figures.totals[way]) for way in WAYS}
+    return {
+        "start": f"{figures.months[0].month:%Y-%m}",
+        "months": month_rows(figures.months),
+        "totals": {**totals, "api_sync_margin_usd": usd(figures.margin_nano)},
+        "setup_usd": usd(figures.setup_nano),
+        "cheapest": figures.cheapest,
+        "break_even": [_break_even(made, *pair, found) for pair, found in figures.break_evens.items()],
+        "workloads": [_workload(made, place, part) for place, part in enumerate(made.parts)],
+        "api": {
+            "model": made.price.model,
+            "input_usd_per_mtok": usd(made.price.input_nano_per_mtok),
+            "output_usd_per_mtok": usd(made.price.output_nano_per_mtok),
+            "batch_discount": made.serving.batch_discount,
+            "source": made.price.source,
+        },
+        "own": {
+            "machine": made.machine.kind,
+            "machine_chosen": made.machine.how,
+            "model": made.model.name,
+            "model_chosen": made.model.how,
+            "load_seconds": number(Fraction(made.serving.load_ns, 10**9)),
+            "load_basis": made.parts[0].speed.load_basis,
+            "rates": [_rate(one) for one in rates(made)],
+        },
+    }
+
+
+def rates(made: Made) -> list[ReferenceRate]:
+    """Return the rates that are used: the first of each mode."""
+    found: dict[str, ReferenceRate] = {}
+    for one in made.serving.references:
+        found.setdefault(one.mode, one)
+    return list(found.values())
+
+
+def records_a_day(made: Made, found: BreakEven) -> int | None:
+    """Return the records a day at which a break-even lies, in the first month; None: nowhere."""
+    return None if found.records is None else ceil(found.records / days_in(made.figures.months[0].month))
+
+
+def half_width(variance: Fraction) -> float:
+    """Return half of the 95 % interval of a mean with this variance."""
+    return INTERVAL * sqrt(variance)
+
+
+def usd(nano: int | None) -> Decimal | None:
+    """Return nano-dollars as dollars."""
+    return None if nano is None else nano_to_usd(nano)
+
+
+def number(value: Fraction) -> float:
+    """Return a ratio as programs read it."""
+    return round(float(value), PLACES)
+
+
+def _break_even(made: Made, own: OwnWay, api: ApiWay, found: BreakEven) -> Mapping[str, object]:
+    return {
+        "own": own,
+        "against": api,
+        "fixed_usd": usd(found.fixed_nano),
+        "spend_usd": usd(found.spend_nano),
+        "factor": None if found.factor is None else number(found.factor),
+        "records_a_day": records_a_day(made, found),
+        "gpus": found.gpus,
+        "first_month": _month(made.figures.first_month(own, api)),
+        "paid_back": _month(made.figures.paid_back(own, api)),
+    }
+
+
+def _month(month: date | None) -> str | None:
+    return None if month is None else f"{month:%Y-%m}"
+
+
+def _workload(made: Made, place: int, part: Part) -> Mapping[str, object]:
+    months = [month.workloads[place] for month in made.figures.months]
+    spread, output = part.lengths.spread, part.output
+    answers = "counted" if output is None else output.basis
+    return {
+        "name": part.name,
+        "input": part.source,
+        "daily": part.ask.daily,
+        "growth": part.ask.growth,
+        "prompts": part.counted.prompts,
+        "counted": part.lengths.counted,
+        "left_out": part.counted.left_out,
+        "input_tokens_mean": number(part.lengths.input),
+        "input_tokens_margin": None if spread is None else round(half_width(spread.input), PLACES),
+        "output_tokens_mean": number(part.lengths.output),
+        "output_tokens_margin": None if spread is None else round(half_width(spread.output), PLACES),
+        "output_basis": answers,
+        "speed_basis": part.speed.basis,
+        "records": sum(month.records for month in months),
+        "api_sync_usd": usd(sum(month.api_sync_nano for month in months)),
+        "gpu_hours": number(Fraction(sum(month.time.total_ns for month in months), 3600 * 10**9)),
+    }
+
+
+def _rate(one: ReferenceRate) -> Mapping[str, object]:
+    return {
+        "mode": one.mode,
+        "usd_per_hour": usd(one.rate.nano_per_hour),
+        "usd_per_month": usd(one.rate.nano_per_month),
+        "source": one.source,
+    }

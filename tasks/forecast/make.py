@@ -1,0 +1,229 @@
+"""From what is asked to figures: prompts counted, prices and speeds looked up, twelve months summed."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import tiktoken
+from sqlalchemy.orm import Session
+
+from db import infrastructure
+from db import throughput as ledger
+from db.session import has_ledger, make_reading_engine, readers, require_migrated
+from models.answer_length import assumed_api_output, assumed_plain
+from models.economics.assumed import labour_terms
+from models.economics.demand import Demand, Lengths
+from models.economics.forecast import Forecast, Serving, forecast
+from models.economics.owning import Labour, Terms
+from models.economics.pricing import Price, price_on, prices_of
+from models.economics.throughput import OutputLength, measured_api_output
+from models.errors import UsageError
+from models.forecast_ask import ForecastAsk, WorkloadAsk
+from models.months import next_month, parse_month
+from models.settings import Settings
+from models.token_counts import TextCounter
+from models.tokens import ChatTokenCounter, encoding
+from models.workloads import Workload, build
+from tasks.database import database_errors
+from tasks.forecast.own import Machine, OwnModel, Speed, choose_machine, choose_model, rates_of, speed_of
+from tasks.forecast.prompts import Counted, RequestCounter, as_it_is, count_prompts, prompt_source
+from tasks.reading.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One workload as it was asked for: its input, what was counted of it, and how fast it is served.
+
+    `output`: the length of an answer where answers were not counted.
+    """
+
+    name: str
+    ask: WorkloadAsk
+    source: str
+    counted: Counted
+    output: OutputLength | None
+    lengths: Lengths
+    speed: Speed
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A forecast and all that it stands on. `price`: the API model's on the first day."""
+
+    figures: Forecast
+    parts: tuple[Part, ...]
+    price: Price
+    serving: Serving
+    machine: Machine
+    model: OwnModel
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One workload with its input opened, before anything is counted."""
+
+    name: str
+    ask: WorkloadAsk
+    workload: Workload | None
+    source: Source
+
+
+def make_forecast(ask: ForecastAsk, settings: Settings) -> Made:
+    """Count, look up and sum up. What can be wrong is found before anything is counted, as far as it can be.
+
+    Raises `UsageError` and its kinds: an input without prompts or without the column, an unknown model, GPU or
+    workload, a month that is none, a price that nobody knows. `DatabaseUnavailable` for a ledger that is away.
+    """
+    settings, tokenizer = _for_api_model(settings, ask.model)
+    start = next_month(datetime.now(UTC).date()) if ask.start is None else parse_month(ask.start)
+    prices = tuple(prices_of(settings))
+    price = price_on(prices, start)
+    asked = _asked(ask.workloads, settings)
+    model = choose_model(settings, ask.local_model)
+    likes = [_like(one, model, settings) for one in asked]
+    with _ledger(settings) as session:
+        machine = choose_machine(settings, ask.gpu, session, [like for like in likes if like.workload])
+        terms, labour = _entered(session)
+    rates = rates_of(settings, machine, terms)
+    counted = _count(asked, ask.sample or None, settings, tokenizer)
+    with _ledger(settings) as session:
+        parts = tuple(
+            _part(one, found, replace(like, machine=machine.kind), session, machine, model, tokenizer)
+            for one, found, like in zip(asked, counted, likes, strict=True)
+        )
+    load_ns = max(part.speed.load_ns for part in parts)
+    people = tuple(labour_terms(labour, settings))
+    serving = Serving(machine.kind, load_ns, rates, people, settings.batch_discount)
+    demands = [
+        Demand(
+            part.name,
+            part.ask.daily,
+            part.ask.rate_of_growth,
+            part.lengths,
+            prices,
+            part.speed.throughput,
+        )
+        for part in parts
+    ]
+    return Made(forecast(start, demands, serving), parts, price, serving, machine, model)
+
+
+def _for_api_model(settings: Settings, model: str | None) -> tuple[Settings, tiktoken.Encoding]:
+    """Return the settings for an API model and its tokenizer; prices of the settings' own model are not another's."""
+    if model is None or model == settings.api_model:
+        return settings, encoding(settings.api_tokenizer or settings.api_model, settings.cache_dir)
+    prices = ("api_input_usd_per_mtok", "api_cached_input_usd_per_mtok", "api_output_usd_per_mtok")
+    settings = settings.model_copy(update={"api_model": model, **dict.fromkeys(prices)})
+    prices_of(settings)  # a model without a price is found before one without a tokenizer
+    try:
+        return settings, encoding(model, settings.cache_dir)
+    except UsageError:
+        if settings.api_tokenizer is None:
+            raise
+        return settings, encoding(settings.api_tokenizer, settings.cache_dir)
+
+
+def _asked(asks: Sequence[WorkloadAsk], settings: Settings) -> list[_Asked]:
+    """Open every input. Raises `UsageError` where two workloads have one name."""
+    found = [_opened(ask, settings) for ask in asks]
+    names = [one.name for one in found]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        msg = f"two workloads are called {twice}; give each a name of its own"
+        raise UsageError(msg)
+    return found
+
+
+def _opened(ask: WorkloadAsk, settings: Settings) -> _Asked:
+    if ask.workload is None:
+        location = ask.input or ""
+        source = prompt_source(location, ask.column, ask.where, ask.output_column)
+        return _Asked(ask.name or Path(location).name, ask, None, source)
+    workload = build(ask.workload, settings)
+    own = settings.workload(workload.name)
+    if own.query and ask.input is None:
+        msg = f"{workload.name} reads a query, date by date; give a file of its prompts with --input"
+        raise UsageError(msg)
+    source = Source.of(own, workload.text_columns, location=ask.input, where=ask.where)
+    if ask.column:
+        source = replace(source, text_columns=ask.column)
+    plain = prompt_source(source.location or "", source.text_columns, source.where, ask.output_column)
+    return _Asked(ask.name or workload.name, ask, workload, plain)
+
+
+def _like(one: _Asked, model: OwnModel, settings: Settings) -> ledger.Like:
+    """Say which runs tell of a workload: those with its prompt, or of a plain prompt those with any."""
+    if one.workload is None:
+        return ledger.Like(None, None, model.in_ledger, "", settings.api_model)
+    own = one.workload
+    return ledger.Like(own.name, own.fingerprint, model.in_ledger, "", settings.api_model)
+
+
+def _count(
+    asked: Sequence[_Asked], sample: int | None, settings: Settings, tokenizer: tiktoken.Encoding
+) -> list[Counted]:
+    with TextCounter(tokenizer) as texts:
+        return [
+            count_prompts(
+                one.source,
+                RequestCounter(tokenizer, texts, as_it_is if one.workload is None else one.workload.messages),
+                answer_column=one.ask.output_column,
+                sample=sample,
+                seed=settings.seed,
+            )
+            for one in asked
+        ]
+
+
+def _part(
+    one: _Asked,
+    counted: Counted,
+    like: ledger.Like,
+    session: Session | None,
+    machine: Machine,
+    model: OwnModel,
+    tokenizer: tiktoken.Encoding,
+) -> Part:
+    output = None if counted.outputs is not None else _output(one, like, session, tokenizer)
+    lengths = Lengths.of(counted.inputs, output or counted.outputs or ())
+    speed = speed_of(machine, model, lengths, one.ask.daily, like, session)
+    return Part(one.name, one.ask, one.source.name, counted, output, lengths, speed)
+
+
+def _output(
+    one: _Asked, like: ledger.Like, session: Session | None, tokenizer: tiktoken.Encoding
+) -> OutputLength:
+    """Return the length of an answer: as given, else as earlier runs had it, else assumed."""
+    if one.ask.output_tokens is not None:
+        return OutputLength(one.ask.output_tokens, 1, "as given")
+    if one.workload is None:
+        return assumed_plain()
+    earlier = [] if session is None else ledger.earlier_runs(session, like, any_machine=True)
+    return measured_api_output(earlier) or assumed_api_output(one.workload, ChatTokenCounter(tokenizer))
+
+
+def _entered(session: Session | None) -> tuple[list[Terms], list[Labour]]:
+    """Return what was entered of machines and of people's time."""
+    if session is None:
+        return [], []
+    return (
+        [entry.what for entry in infrastructure.entries(session, Terms)],
+        [entry.what for entry in infrastructure.entries(session, Labour)],
+    )
+
+
+@contextmanager
+def _ledger(settings: Settings) -> Iterator[Session | None]:
+    """Open the ledger for reading, None where there is none yet."""
+    database = make_reading_engine(settings.database_url.get_secret_value())
+    try:
+        with database_errors():
+            if not has_ledger(database):
+                yield None
+                return
+            require_migrated(database)
+            with readers(database)() as session:
+                yield session
+    finally:
+        database.dispose()

@@ -1,0 +1,218 @@
+"""Real prompts of the user, read from files as a workload's input is, and counted with the API's tokenizer."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import polars as pl
+import tiktoken
+
+from models.economics.quote import Estimate, estimate_total
+from models.engines.base import Message
+from models.errors import InputError
+from models.records import Record
+from models.token_counts import TextCounter
+from models.tokens import ChatTokenCounter
+from tasks.forecast.sample import Sample
+from tasks.reading.lines import input_errors
+from tasks.reading.locate import Files, dated_folders, locate, remote_folders
+from tasks.reading.parquet import ParquetPartition
+from tasks.reading.partition import RawPartition, open_raw
+from tasks.reading.rows import Chunk, settle
+from tasks.reading.source import Source, is_remote
+from tasks.reading.text_files import text_columns
+
+PROMPT_NAMES = ("prompt", "text", "content", "message", "question", "input")
+"""Columns looked for, in this order, where none is named."""
+ANY_DAY = date(1970, 1, 1)
+_TEXT = (pl.String, pl.Binary, pl.Categorical, pl.Enum, pl.Null)
+Render = Callable[[str], tuple[Message, ...]]
+
+
+def as_it_is(text: str) -> tuple[Message, ...]:
+    """Render a prompt that is a whole request: one message of the user's."""
+    return (Message("user", text),)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt, and the answer that it got; None: it is not known."""
+
+    text: str
+    answer: str | None
+
+    @property
+    def chars(self) -> int:
+        """Characters of both."""
+        return len(self.text) + len(self.answer or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Prompts of an input: how many there are, and the tokens of those that were counted.
+
+    `left_out`: rows without a prompt (or without an answer, where answers are counted). `outputs` None: no answers
+    were read. `columns`: those that the prompts come from.
+    """
+
+    prompts: int
+    left_out: int
+    inputs: list[int]
+    outputs: list[int] | None
+    columns: tuple[str, ...]
+
+    @property
+    def input_tokens(self) -> Estimate | None:
+        """Input tokens of all prompts of the input; None where one prompt of several tells no interval."""
+        if len(self.inputs) == 1 < self.prompts:
+            return None
+        return estimate_total(self.inputs, self.prompts)
+
+
+class RequestCounter:
+    """Counts the tokens of requests and answers, as `ChatTokenCounter` does, many at a time."""
+
+    def __init__(self, tokenizer: tiktoken.Encoding, texts: TextCounter, render: Render) -> None:
+        self._chat = ChatTokenCounter(tokenizer)
+        self._texts = texts
+        self._render = render
+        self._constant: tuple[list[Message], str] | None = None
+        self._constant_tokens = 0
+
+    def __call__(self, prompts: Sequence[Prompt]) -> list[tuple[int, int]]:
+        """Return the tokens of each request and of its answer (0 where it has none)."""
+        rendered = [self._render(prompt.text) for prompt in prompts]
+        around = [self._around(messages) for messages in rendered]
+        texts = self._texts.count([messages[-1].content for messages in rendered])
+        answers = self._texts.count([prompt.answer or "" for prompt in prompts])
+        return [
+            (outside + text, answer) for outside, text, answer in zip(around, texts, answers, strict=True)
+        ]
+
+    def _around(self, messages: tuple[Message, ...]) -> int:
+        """Return the tokens around the record's text: mostly the same, so they are counted when they change."""
+        *rest, last = messages
+        if (rest, last.role) != self._constant:
+            self._constant = rest, last.role
+            self._constant_tokens = self._chat.input_tokens((*rest, replace(last, content="")))
+        return self._constant_tokens
+
+
+def count_prompts(
+    source: Source,
+    counter: Callable[[Sequence[Prompt]], Sequence[tuple[int, int]]],
+    *,
+    answer_column: str | None = None,
+    sample: int | None = None,
+    seed: int = 0,
+) -> Counted:
+    """Read all prompts of a source, whatever their dates, and count a sample of so many, or all of them.
+
+    Raises `InputError` where the input cannot be read, has no such column, or holds no prompt.
+    """
+    drawn = Sample(sample, seed, counter)
+    rows = 0
+    for prompt in _prompts(source, answer_column):
+        rows += 1
+        if prompt is not None:
+            drawn.add(prompt)
+    found = drawn.result()
+    if not found:
+        what = f"{', '.join(source.text_columns)}" + (f" and {answer_column}" if answer_column else "")
+        msg = (
+            f"{source.name} holds no prompt: none of its {rows:,} rows has text in {what}"
+            if rows
+            else f"{source.name} holds no prompt: it has no rows"
+        )
+        raise InputError(msg)
+    inputs, outputs = [one[0] for one in found], [one[1] for one in found]
+    return Counted(
+        drawn.seen, rows - drawn.seen, inputs, outputs if answer_column else None, source.text_columns
+    )
+
+
+def prompt_source(location: str, columns: Sequence[str], where: str | None, answer: str | None) -> Source:
+    """Say where plain prompts are: in the columns that are named, else in the one that is called like one.
+
+    Raises `InputError` for a column that is missing or holds no text, and where none can be told.
+    """
+    existing = _existing(location)
+    named = [*columns, *([answer] if answer else [])]
+    if missing := [name for name in named if name not in existing]:
+        msg = f"{location} has no column {', '.join(missing)}; it has: {', '.join(existing)}"
+        raise InputError(msg)
+    if unfit := [name for name in named if not existing[name]]:
+        msg = f"column {unfit[0]} of {location} holds no text; choose another with --column"
+        raise InputError(msg)
+    chosen = tuple(columns) or _prompt_column(location, existing, answer)
+    return Source(location, chosen, id_column=chosen[0], timestamp_column="", where=where)
+
+
+def _prompt_column(location: str, existing: dict[str, bool], answer: str | None) -> tuple[str]:
+    texts = [name for name, text in existing.items() if text and name != answer]
+    found = next((name for name in PROMPT_NAMES if name in texts), None)
+    if found is None and len(texts) == 1:
+        found = texts[0]
+    if found is None:
+        msg = f"say with --column which column of {location} holds the prompts; it has: {', '.join(existing)}"
+        raise InputError(msg)
+    return (found,)
+
+
+def _existing(location: str) -> dict[str, bool]:
+    """Return the columns of an input, and whether they may hold text."""
+    files = _files(location)
+    if files.format != "parquet":
+        return dict.fromkeys(text_columns(files), True)
+    with input_errors(location):
+        schema = pl.scan_parquet(list(files.paths), hive_partitioning=False).collect_schema()
+    return {name: kind in _TEXT for name, kind in schema.items()}
+
+
+def _files(location: str) -> Files:
+    """Return the files of an input: of folders by date, those of the last date."""
+    if is_remote(location):
+        found = locate(location, ANY_DAY)
+        return Files((remote_folders(location),), "parquet", dated=True) if found.dated else found
+    days = dated_folders(location)
+    return locate(location, days[-1] if days else ANY_DAY)
+
+
+def _raw(source: Source) -> Iterator[RawPartition]:
+    """Open everything that a source has, one date after the other."""
+    location = source.location or ""
+    if is_remote(location) and (files := _files(location)).dated:
+        yield ParquetPartition(source, files, ANY_DAY, None)
+        return
+    for day in dated_folders(location) or [ANY_DAY]:
+        yield open_raw(source, day)
+
+
+class _NoKeys:
+    """Gives no keys: nobody asks for a prompt by its key here."""
+
+    def assign_keys(self, ids: Sequence[str]) -> list[str]:
+        """Return the ids."""
+        return list(ids)
+
+
+def _prompts(source: Source, answer_column: str | None) -> Iterator[Prompt | None]:
+    """Yield each row's prompt; None for a row without one, or without the answer that is asked for."""
+    columns = source.text_columns
+    if answer_column is not None:
+        source = replace(source, text_columns=(*columns, answer_column))
+    for raw in _raw(source):
+        for chunk in raw.chunks():
+            texts = _texts(chunk, chunk.texts[: len(columns)], columns)
+            if answer_column is None:
+                yield from (None if text is None else Prompt(text, None) for text in texts)
+                continue
+            answers = _texts(chunk, chunk.texts[len(columns) :], (answer_column,))
+            for text, answer in zip(texts, answers, strict=True):
+                yield None if text is None or answer is None else Prompt(text, answer)
+
+
+def _texts(chunk: Chunk, texts: Sequence[Sequence[object]], columns: Sequence[str]) -> list[str | None]:
+    """Return each row's text as a run would see it, None where it would be set aside."""
+    rows = settle(replace(chunk, ids=["-"] * len(chunk.ids), texts=texts), 0, columns, _NoKeys())
+    return [row.text if isinstance(row, Record) else None for row in rows]

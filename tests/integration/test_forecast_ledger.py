@@ -1,0 +1,173 @@
+"""A forecast by what the ledger knows, on both databases: measured speed, loads, answers, and rates as entered."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from sqlalchemy.orm import Session, sessionmaker
+
+import cli
+from db import infrastructure, ledger, partitions, reference, runs
+from db.session import make_engine, migrate, sessions
+from models.economics.gpu_time import GpuTime
+from models.economics.owning import Labour, Terms
+from models.economics.pricing import NANO
+from models.settings import Settings
+from models.workloads import build
+from tasks.forecast import own
+from tests.integration.db.ledger_lines import DAY, MACHINE, Keys, line, seed
+
+SECOND = 10**9
+
+
+@pytest.fixture
+def make_session(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[sessionmaker[Session]]:
+    """Return sessions of a ledger; the settings name a model that is called small, as in the ledger."""
+    engine = make_engine(database_url)
+    migrate(engine)
+    monkeypatch.setenv("BREAKEVEN_DATABASE_URL", database_url)
+    monkeypatch.setenv("BREAKEVEN_MODEL", "small")
+    monkeypatch.setattr(own, "gpu_name", lambda: None)
+    yield sessions(engine)
+    engine.dispose()
+
+
+def add_run(session: Session, keys: Keys, day: date, time: GpuTime, **changes: Any) -> None:  # noqa: ANN401 - fields of the run
+    """Add a completed run of ten records with 1,000 uncached input tokens and 200 output tokens each."""
+    version = partitions.open_version(session, "sentiment", day, "f", rerun=False)
+    new = runs.NewRun(version.id, "sentiment", day, "vllm", keys.local, keys.prompt, keys.machine)
+    run = runs.start(session, replace(new, **changes))
+    tokens = {"input_tokens": 1000, "cached_tokens": 0, "output_tokens": 200}
+    lines = [line(keys, f"r{place}", run_id=run, **tokens) for place in range(10)]
+    ledger.insert_lines(session, lines)
+    runs.add(session, run, time, runs.Increments(records=10))
+    runs.finish(session, run, "completed")
+
+
+def forecast(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, Any]:
+    """Return the document of a forecast."""
+    with pytest.raises(SystemExit) as end:
+        cli.main(("forecast", *map(str, arguments), "--from", "2027-01", "--format", "json"))
+    output = capsys.readouterr()
+    assert not end.value.code, output.err
+    found: dict[str, Any] = json.loads(output.out)
+    return found
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Path:
+    """Two prompts of 1,000 tokens each as requests."""
+    path = tmp_path / "p.parquet"
+    pl.DataFrame({"text": [" hello" * 993] * 2}).write_parquet(path)
+    return path
+
+
+def test_speed_and_loads_are_those_of_earlier_runs(
+    make_session: sessionmaker[Session], capsys: pytest.CaptureFixture[str], prompts: Path
+) -> None:
+    """Runs of 10 s for 10 records like these: a record takes 1 s and 0.1 s between steps; a load takes 100 s."""
+    with make_session.begin() as session:
+        keys = seed(session)
+        for place in range(3):
+            load = 100 * SECOND if place == 0 else 0
+            time = GpuTime(load, 10 * SECOND, SECOND)
+            add_run(session, keys, DAY + timedelta(days=1 + place), time)
+    found = forecast(capsys, "--input", prompts, "--daily", 60, "--output-tokens", 200, "--gpu", "A10G")
+    assert found["own"]["model"] == "small"
+    assert found["workloads"][0]["speed_basis"] == "measured in 2 earlier runs"  # warm ones
+    assert found["own"]["load_basis"] == "measured in 1 earlier run"
+    assert found["own"]["load_seconds"] == pytest.approx(100, abs=0.1)
+    hours = found["workloads"][0]["gpu_hours"]
+    assert hours == pytest.approx(365 * (60 * 1.1 + 100) / 3600, rel=0.001)
+    expected = Decimal(hours) * Decimal("1.006") + 12 * 200
+    assert Decimal(found["totals"]["on_demand_usd"]) == pytest.approx(expected, rel=Decimal("0.0001"))
+
+
+def test_a_workload_is_told_by_its_own_runs(
+    make_session: sessionmaker[Session], capsys: pytest.CaptureFixture[str], prompts: Path
+) -> None:
+    """Its prompt's runs count, on this machine without a GPU; the answers have the length that they had."""
+    settings = Settings()
+    fingerprint = build("sentiment", settings).fingerprint
+    here = own.choose_machine(settings, "cpu", None, []).kind
+    with make_session.begin() as session:
+        keys = seed(session)
+        prompt = reference.prompt_id(session, "sentiment", "9", fingerprint)
+        machine = reference.infrastructure_id(session, replace(MACHINE, kind=here))
+        add_run(session, keys, DAY + timedelta(days=1), GpuTime(0, 99 * SECOND, 0))
+        add_run(
+            session,
+            keys,
+            DAY + timedelta(days=2),
+            GpuTime(0, 20 * SECOND, 0),
+            prompt_id=prompt,
+            infrastructure_id=machine,
+        )
+    found = forecast(capsys, "--input", prompts, "--daily", 60, "--workload", "sentiment")
+    assert found["own"]["machine"] == here
+    assert found["own"]["machine_chosen"].startswith("earlier runs were on it")
+    assert found["workloads"][0]["speed_basis"] == "measured in 1 earlier run"
+    assert found["workloads"][0]["output_basis"] == "mean of 1 run"
+    assert found["workloads"][0]["output_tokens_mean"] == 4
+    plain = forecast(
+        capsys, "--input", prompts, "--daily", 60, "--local-model", "Llama 3.1 8B", "--output-tokens", 5
+    )
+    assert plain["own"]["machine"] == "A10G"
+    assert plain["workloads"][0]["speed_basis"].startswith("estimated: ")
+
+
+def test_rates_and_peoples_time_as_entered(
+    make_session: sessionmaker[Session], capsys: pytest.CaptureFixture[str], prompts: Path
+) -> None:
+    """What was entered wins over the catalogue and the settings; a machine of another kind is not meant."""
+    with make_session.begin() as session:
+        keys = seed(session)
+        add_run(session, keys, DAY + timedelta(days=1), GpuTime(0, 10 * SECOND, 0))
+        terms = [
+            Terms("A10G", "reserved", None, 300 * NANO, 1, 1, date(2025, 1, 1), None),
+            Terms("A10G", "on_demand", NANO // 2, None, 3600, 1, date(2026, 1, 1), None),
+            Terms("H100", "reserved", None, 999 * NANO, 1, 1, date(2026, 1, 1), None),
+        ]
+        for entry in terms:
+            infrastructure.add(session, entry)
+        infrastructure.add(session, Labour(date(2026, 1, 1), 60, 0, 50 * NANO))
+    found = forecast(capsys, "--input", prompts, "--daily", 60, "--output-tokens", 200)
+    assert found["months"][0]["reserved_usd"] == "350.000000000"
+    assert found["months"][0]["on_demand_usd"] == f"{50 + Decimal('15.5'):.9f}"  # an hour a day, $0.50
+    assert found["setup_usd"] == "0.000000000"
+
+
+def test_an_own_rate_counts_for_ones_own_machine_alone(
+    make_session: sessionmaker[Session],
+    capsys: pytest.CaptureFixture[str],
+    prompts: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """BREAKEVEN_GPU_USD_PER_HOUR prices the GPU that the settings name, and no other that is asked for."""
+    del make_session
+    monkeypatch.setenv("BREAKEVEN_MODEL", "meta-llama/Llama-3.1-8B-Instruct")
+    monkeypatch.setenv("BREAKEVEN_GPU_KIND", "L4")
+    monkeypatch.setenv("BREAKEVEN_GPU_USD_PER_HOUR", "0.25")
+    arguments = ("--input", prompts, "--daily", 60, "--output-tokens", 200)
+    own_rate = forecast(capsys, *arguments)["own"]
+    assert (own_rate["machine"], own_rate["rates"][0]["usd_per_hour"]) == ("L4", "0.250000000")
+    other = forecast(capsys, *arguments, "--gpu", "A10G")["own"]
+    assert (other["machine"], other["rates"][0]["usd_per_hour"]) == ("A10G", "1.006000000")
+
+
+def test_the_ledger_is_left_as_it_was(
+    make_session: sessionmaker[Session], capsys: pytest.CaptureFixture[str], prompts: Path
+) -> None:
+    """A model that no run and no catalogue knows is one line; nothing was written."""
+    with make_session.begin() as session:
+        seed(session)
+    with pytest.raises(SystemExit) as end:
+        cli.main(("forecast", "--input", str(prompts), "--daily", "5"))
+    assert end.value.code == 2
+    assert "nothing tells how fast small is on A10G" in capsys.readouterr().err
