@@ -109,6 +109,7 @@ _PAST_AND_FUTURE = {
     "charges": ("would have charged", "would charge"),
     "pays not": ("did not pay", "will not pay"),
     "saves": ("saved", "will save"),
+    "comes": ("came", "will come"),
 }
 
 
@@ -221,8 +222,9 @@ def against_batches(figures: MonthFigures) -> str | None:
     known = figures.scenario("api_batch").missing == 0 and figures.scenario("hybrid").missing == 0
     if saving is None or not known or not figures.batch_discount or not comparable(figures):
         return None
-    price = f"Against the API's batch price ({percent(figures.batch_discount)} off, for answers that may take a day)"
+    discount = f"{percent(figures.batch_discount)} off, for answers that may take a day"
+    price = f"Against the API's batch price ({discount}), running your own model"
     if saving == 0:
-        return f"{price} it comes to the same."
+        return f"{price} {_would('comes', figures.partial)} to the same."
     verb = _would("saves" if saving > 0 else "costs", figures.partial)
-    return f"{price} it {verb} {usd(abs(saving))}{'' if saving > 0 else ' more'}."
+    return f"{price} {verb} {usd(abs(saving))}{'' if saving > 0 else ' more'}."

@@ -176,7 +176,7 @@ def test_against_batches() -> None:
     """Who can wait pays half: the comparison with that price is made, too."""
     paid = months.report().figures
     assert words.against_batches(paid) == (
-        "Against the API's batch price (50% off, for answers that may take a day) it cost $136.26 more."
+        "Against the API's batch price (50% off, for answers that may take a day), running your own model cost $136.26 more."
     )
     assert words.against_batches(months.report(months.doubtful()).figures) is None
     assert words.against_batches(months.report(months.idle()).figures) is None
