@@ -9,7 +9,10 @@ Format = Literal["table", "csv", "json", "parquet"]
 Engine = Literal["vllm", "openai", "reuse"]
 Outcome = Literal["ok", "invalid_output", "escalated", "triage", "failed", "pending", "unknown_outcome"]
 State = Literal["running", "waiting", "completed", "failed", "interrupted"]
-BY = ("workload", "engine", "model", "route", "day", "month")
+BY = (
+    *("workload", "engine", "model", "route", "day", "month", "prompt_version"),
+    *("partition", "version", "version_state"),
+)
 
 Workload = Annotated[str | None, Parameter(help="Name of the workload, such as sentiment.")]
 Model = Annotated[str | None, Parameter(help="Name of a model, as the lines show it.")]

@@ -29,10 +29,12 @@ from db.rows import readable
 from db.tables import DailyUsageRow as Usage
 from db.tables import LedgerLineRow as Line
 from db.tables import ModelRow, PromptRow, RunRow
+from db.tables import PartitionVersionRow as Version
 from models.errors import UsageError
 from models.ledger import LedgerLine
 
-BY = ("workload", "engine", "model", "route", "day", "month")
+OF_VERSION = ("partition", "version", "version_state")
+BY = ("workload", "engine", "model", "route", "day", "month", "prompt_version", *OF_VERSION)
 TOLD_APART = ("engine", "model", "route")
 """Names of `BY` that tell a record's attempts apart: by them, it counts once on each engine."""
 COUNTS = ("attempts", "records")
@@ -130,15 +132,19 @@ def summary(
     Of one outcome a record can have several attempts: with that filter, records is None.
     A line that is pending, or whose outcome is unknown, counts with the upper bound of its cost: a sum
     never shows less than was spent, and sinks when such a line is closed.
-    Days and months are UTC days and months of the attempts. Raises `UsageError` for an unknown column.
+    Days and months are UTC days and months of the attempts. `version` and `version_state` (published, superseded,
+    open, abandoned) are those of the partition's version that a run worked for. Raises `UsageError` for an unknown column.
     """
     if unknown := sorted(set(by) - set(BY)):
         msg = f"cannot sum by {', '.join(unknown)}; choose from {', '.join(BY)}"
         raise UsageError(msg)
     expressions = _expressions(session)
-    groups = _with_names(
+    usage = _with_names(
         select(*(expressions[name].label(name) for name in by), *_SUMMED), Usage, _usage_conditions(filters)
-    ).subquery()
+    )
+    if set(by) & set(OF_VERSION):
+        usage = usage.join(RunRow, RunRow.id == Usage.run_id).join(Version, Version.id == RunRow.version_id)
+    groups = usage.subquery()
     keys = [groups.c[name] for name in by]
     sums = _sums(groups, _counted_records(by, filters))
     rows = session.execute(select(*keys, *sums).group_by(*keys).order_by(*keys)).mappings()
@@ -262,6 +268,10 @@ def _expressions(session: Session) -> dict[str, ColumnElement[Any]]:
         "route": route_of(Usage),
         "day": day_text(session, day, days=True),
         "month": day_text(session, day, days=False),
+        "prompt_version": PromptRow.__table__.c.version,
+        "partition": Version.__table__.c.partition,
+        "version": Version.__table__.c.version,
+        "version_state": Version.__table__.c.state,
     }
 
 

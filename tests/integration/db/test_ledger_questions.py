@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import ledger, runs
+from db import ledger, partitions, runs
 from db.session import make_engine, migrate, readers, sessions
 from db.tables import ArchiveRow, LedgerLineRow, RunRow
 from models.ids import new_id
@@ -119,6 +119,22 @@ def test_whole_days_bound_a_sum(make_session: Sessions, keys: Keys) -> None:
         assert attempts(None, DAYS[0]) == 1
         assert attempts(DAYS[3] + timedelta(days=1), None) == 0
         assert attempts(AT + timedelta(days=1), AT + timedelta(days=1)) == 1
+
+
+def test_sums_tell_versions_of_a_partition_apart(make_session: Sessions) -> None:
+    """What a superseded output cost and what the one cost that took its place are two rows."""
+    with make_session.begin() as session:
+        for number in (1, 2):
+            keys = seed(session)
+            ledger.insert_lines(session, [line(keys, f"{record}") for record in range(number)])
+            partitions.publish(session, keys.version, f"out/{number}.parquet", number, 0)
+        rows = ledger.summary(session, ["partition", "version", "version_state"])
+        assert [(row["partition"], row["version"], row["version_state"], row["records"]) for row in rows] == [
+            (DAY, 1, "superseded", 1),
+            (DAY, 2, "published", 2),
+        ]
+        by_prompt = ledger.summary(session, ["prompt_version"])
+        assert [row["records"] for row in by_prompt] == [3]
 
 
 def test_archived_lines_count_in_sums_and_are_not_listed(make_session: Sessions, keys: Keys) -> None:
