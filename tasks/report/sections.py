@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from models.economics.figures import Lever, MonthFigures, Scenario, UnitCosts, WorkloadFigures
+from models.economics.figures import BreakEven, Lever, MonthFigures, Scenario, UnitCosts, WorkloadFigures
 from tasks.report import outlook, words
-from tasks.report.amounts import count, difference, hours, percent, times, unit_usd, usd
+from tasks.report.amounts import UNKNOWN, count, difference, hours, percent, times, unit_usd, usd
 from tasks.report.view import Section, Table
 
 VIABILITY = {
@@ -76,17 +76,7 @@ def _break_even(figures: MonthFigures) -> Section | None:
             outlook.payback(figures.payback),
             outlook.trend(figures.trend),
         ]
-    rows = tuple(
-        (
-            words.SCENARIOS[one.name],
-            usd(one.fixed_nano),
-            "never" if one.factor is None else usd(one.spend_nano),
-            "" if one.factor is None else times(one.factor),
-            "" if one.factor is None else count(one.records),
-            "" if one.factor is None else count(one.gpus),
-        )
-        for one in figures.break_evens
-    )
+    rows = tuple(map(_break_even_row, figures.break_evens))
     columns = (
         "Way",
         "Fixed cost a month",
@@ -97,6 +87,13 @@ def _break_even(figures: MonthFigures) -> Section | None:
     )
     table = Table("From where on each way of self-hosting pays", columns, rows)
     return Section("break_even", "When it pays", tuple(filter(None, told)), "break_even_curve", (table,))
+
+
+def _break_even_row(one: BreakEven) -> tuple[str, ...]:
+    name, fixed = words.SCENARIOS[one.name], usd(one.fixed_nano)
+    if one.factor is None:
+        return (name, fixed, UNKNOWN if one.fixed_nano is None else "never", "", "", "")
+    return (name, fixed, usd(one.spend_nano), times(one.factor), count(one.records), count(one.gpus))
 
 
 def _levers(figures: MonthFigures) -> Section | None:

@@ -161,6 +161,13 @@ def test_terms_of_the_month() -> None:
     assert "H100" not in table
 
 
+def test_without_a_rate_the_break_even_is_unknown() -> None:
+    """A way of paying without a rate may pay or not: that is not `never`."""
+    table = markdown.text(report_of("tiny")).split("From where on each way of self-hosting pays:")[1]
+    row = next(line for line in table.splitlines() if line.startswith("| Own model, machine reserved"))
+    assert [cell.strip() for cell in row.split("|")[2:4]] == ["unknown", "unknown"]
+
+
 def test_what_changed_is_told() -> None:
     """A second version lists what differs from the first; a first one lists nothing."""
     assert "What changed since version 1" in markdown.text(report_of(None))
