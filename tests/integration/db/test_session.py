@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db import leases, parts
 from db.ledger import insert_lines, totals
+from db.migrations.versions.v0007_line_keys import KEYS
 from db.session import (
     alembic_config,
     is_disconnect,
@@ -35,12 +36,14 @@ from tests.integration.db.ledger_lines import DAY, Keys, line
 
 
 def test_migrations_make_what_the_tables_say(engine: Engine) -> None:
-    """Alembic finds no difference between the migrated database and the metadata."""
+    """Alembic finds no difference between the database and the metadata, but for keys that PostgreSQL leaves to the rollup."""
     with engine.connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}
         )
-        assert compare_metadata(context, Base.metadata) == []
+        found = compare_metadata(context, Base.metadata)
+    left_out = {f"fk_ledger_lines_{column}" for column in KEYS if engine.dialect.name == "postgresql"}
+    assert {(what, key.name) for what, key in found} == {("add_fk", name) for name in left_out}
 
 
 def test_migrations_keep_every_check(engine: Engine) -> None:
