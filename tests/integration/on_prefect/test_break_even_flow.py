@@ -198,12 +198,13 @@ def test_last_month_is_that_of_the_schedules_time_zone(
         flow, "in-auckland", schedules=[DeploymentScheduleCreate(schedule=cron)]
     )
     monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", str(deployment))
-    assert reporting.schedule_zone() == ZoneInfo("Pacific/Auckland")
+    zone = reporting.schedule_zone()
+    api.delete_deployment(deployment)  # the server is there for other tests as well
+    assert zone == ZoneInfo("Pacific/Auckland")
     due = datetime(2026, 11, 1, 6, tzinfo=ZoneInfo("Pacific/Auckland"))
     monkeypatch.setattr(reporting, "due_at", lambda: due)
-    assert reporting.chosen_month(None) == date(2026, 10, 1)
-    monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", str(flow))  # there is no such deployment
-    assert reporting.schedule_zone() == UTC
+    assert reporting.last_month(due, zone) == date(2026, 10, 1)
+    assert reporting.schedule_zone() == UTC  # the deployment is gone
     assert reporting.chosen_month(None) == date(2026, 9, 1)
 
 
