@@ -18,8 +18,10 @@ from sqlalchemy import text
 from db.deliveries import Delivery, of_month
 from db.session import make_engine, migrate, sessions
 from flows import break_even as reporting
+from models.delivery import MailSettings
 from models.errors import DeliveryError
 from models.settings import Settings
+from tasks.delivery.deliver import password_of
 from tasks.monthly import Monthly, make_report
 from tests.integration.on_prefect.test_flow_runs import artifacts_of
 from tests.integration.report.harness import MONTH, ChatRoom, by_mail, chat_room, make_settings
@@ -172,6 +174,11 @@ def test_chats_by_blocks(home: Home, room: ChatRoom, capfd: pytest.CaptureFixtur
         json_data={"title": "{{subject}}", "message": "{{body}}"},
     )
     hook.save("ops", overwrite=True)
+    Secret(value="s3cr3t-w0rd").save("smtp-password", overwrite=True)
+    login = {"user": "reports", "password_block": "smtp-password"}
+    password = password_of(MailSettings.model_validate(by_mail(home.office.port, CFO, **login)))
+    assert password is not None
+    assert password.get_secret_value() == "s3cr3t-w0rd"
     chats = {"finance": {"block": "secret/finance-chat"}, "ops": {"block": "custom-webhook/ops"}}
     home.set(chat=chats | {"gone": {"block": "secret/none-such"}})
     state = home.run()
