@@ -14,8 +14,10 @@ from sqlalchemy import (
     case,
     cast,
     delete,
+    exists,
     func,
     insert,
+    or_,
     select,
 )
 from sqlalchemy.orm import Session
@@ -65,18 +67,20 @@ def lock_runs(session: Session, run_ids: Sequence[UUID]) -> None:
 
 
 def _numbered(session: Session, run_ids: Sequence[UUID]) -> FromClause:
-    """Ask for lines with their way, and their place among their record's, and among those on their engine."""
-    c = _LINES.c
-    record = (c.run_id, c.record_key)
-    number = func.row_number()
+    """Ask for lines with their way, and whether they are the first of their record, and the first on their engine."""
+    c, other = _LINES.c, _LINES.alias().c
+    earlier = exists().where(
+        other.run_id == c.run_id, other.record_key == c.record_key, other.attempt < c.attempt
+    )
     worked_out: dict[str, ColumnElement[Any]] = {
         "day": cast(func.timezone("UTC", c.at), Date)
         if is_postgresql(session)
         else func.date(c.at, type_=Date),
         "reason": func.coalesce(c.reason, ""),
         "batched": c.batch_id.is_not(None),
-        "place": number.over(partition_by=record, order_by=c.attempt),
-        "engine_place": number.over(partition_by=(*record, c.engine), order_by=c.attempt),
+        # most lines are attempt 1: only the others need a look at what came before them
+        "first": or_(c.attempt == FIRST, ~earlier),
+        "first_on_engine": or_(c.attempt == FIRST, ~earlier.where(other.engine == c.engine)),
     }
     names = {*Counted.__slots__, *worked_out}
     return (
@@ -88,14 +92,13 @@ def _numbered(session: Session, run_ids: Sequence[UUID]) -> FromClause:
 
 def _sums(lines: FromClause) -> dict[str, ColumnElement[int]]:
     c = lines.c
-    first = c.place == 1
     by_price = and_(c.price_id.is_not(None), c.input_tokens.is_(None))
     served = and_(c.engine == "openai", c.counterfactual_input_tokens > 0)
     return {
         "attempts": func.count(),
-        "records": _count(first),
-        "late_records": _count(and_(first, c.attempt != FIRST)),
-        "engine_records": _count(c.engine_place == 1),
+        "records": _count(c.first),
+        "late_records": _count(and_(c.first, c.attempt != FIRST)),
+        "engine_records": _count(c.first_on_engine),
         "known_tokens": func.count(c.input_tokens),
         "estimated": _count(c.estimated),
         "upper_bound_nano": _total(case((by_price, c.cost_nano))),
