@@ -78,9 +78,9 @@ def _own(made: Made, own: OwnWay) -> Iterator[str]:
     yield f"{name.capitalize()}, costs {usd(against_sync.fixed_nano)} a month before the first record."
     for api in APIS:
         yield _begins(made, own, api)
-    costs_less = [(api, figures.first_month(own, api)) for api in APIS]
-    if begins := [f"{IN_WORDS[api]} from {month:%Y-%m}" for api, month in costs_less if month is not None]:
-        yield f"As asked, it costs less than {' and than '.join(begins)} on."
+    cheaper = [(api, figures.first_month(own, api)) for api in APIS]
+    if begins := [f"{IN_WORDS[api]} in {month:%Y-%m}" for api, month in cheaper if month is not None]:
+        yield f"As asked, it first costs less than {' and than '.join(begins)}."
     paid = [(api, figures.paid_back(own, api)) for api in APIS]
     against = [f"against {IN_WORDS[api]} in {month:%Y-%m}" for api, month in paid if month is not None]
     if against and figures.setup_nano:
