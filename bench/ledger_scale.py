@@ -154,11 +154,15 @@ def fill(engine: Engine, count: int, paces: Mapping[int, Pace]) -> None:
 def questions(settings: Settings) -> dict[str, Ask]:
     """Name what is asked of the ledger."""
     start, end = date(2026, 10, 1), date(2026, 10, 31)
+    by = [*ledger.BY, "workload,engine,route,month"]
     found: dict[str, Ask] = {
-        f"summary --by {by}": lambda session, by=by: ledger.summary(session, by.split(","))  # type: ignore[misc]
-        for by in (*ledger.BY, "workload,engine,route,month", ",".join(ledger.BY))
+        f"summary --by {columns}": lambda session, columns=columns: ledger.summary(
+            session, columns.split(",")
+        )  # type: ignore[misc]
+        for columns in by
     }
     return found | {
+        "summary by all of them": lambda session: ledger.summary(session, ledger.BY),
         "summary of a month and workload": lambda session: ledger.summary(
             session, ["route"], workload="sentiment", since=start, until=end
         ),

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -12,6 +12,8 @@ import pytest
 from alembic import command
 from pydantic import SecretStr
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from db import archive as archives
 from db import ledger, runs
@@ -232,6 +234,27 @@ def test_a_run_that_changes_meanwhile_stays(settings: Settings, monkeypatch: pyt
     assert everything(settings) == before
     assert files(settings) == named_files(settings)
     assert len(files(settings)) == 1
+
+
+def test_a_commit_that_nobody_saw_counts_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection is lost at the commit, which took place: trying again finds it done."""
+    few(settings)
+    before = everything(settings)
+    seal, calls = archives.seal, []
+
+    def lost(session: Session, sealed: Archive, run_ids: Sequence[UUID]) -> bool:
+        calls.append(sealed.id)
+        done = seal(session, sealed, run_ids)
+        if len(calls) == 1:
+            session.commit()
+            raise DBAPIError(None, None, Exception("gone"), connection_invalidated=True)
+        return done
+
+    monkeypatch.setattr(archives, "seal", lost)
+    assert len(do(settings)) == 2
+    assert len(calls) == 3
+    assert everything(settings) == before
+    assert found_faults(settings) == []
 
 
 def test_leftovers_of_this_ledger_go_and_others_stay(settings: Settings) -> None:
