@@ -76,7 +76,7 @@ def routes(rows: Rows) -> Options:
     """Draw the share of attempts that took each route, in per cent, the largest on top."""
     whole = sum(_count(row, "attempts") for row in rows) or 1
     ordered = sorted(rows, key=lambda row: _count(row, "attempts"))
-    names = {"width": 170, "overflow": "break", "color": TEXT["color"]}
+    names = {"width": 220, "overflow": "truncate", "color": TEXT["color"]}
     bars = {
         "type": "bar",
         "name": "share of attempts",
