@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import archive, attempts, batches, ledger, partitions, reference, runs
+from db import archive, attempts, batches, ledger, reference, runs
 from db.session import readers
 from db.tables import ArchiveRow
 from models.economics.gpu_time import GpuTime
@@ -89,20 +89,23 @@ def test_the_columns_are_those_that_are_documented(engine: Engine) -> None:
 
 
 @pytest.mark.usefixtures("filled")
-@pytest.mark.parametrize("query", examples(), ids=range(len(examples())))
-def test_the_example_queries_run(engine: Engine, query: str) -> None:
-    """Each query of the page is one that both databases understand, and finds something."""
+def test_the_example_queries_run(engine: Engine) -> None:
+    """Each query of the page is one that both databases understand, and finds something where it can."""
+    assert len(examples()) == 5
     with engine.connect() as connection:
-        rows = connection.execute(sa.text(query)).all()
-    assert rows or "completed" in query
+        for query in examples():
+            assert connection.execute(sa.text(query)).all() or "completed" in query
 
 
 @pytest.mark.usefixtures("filled")
-@pytest.mark.parametrize(
-    ("name", "by"), [("usage_daily", ("workload", "day")), ("usage_monthly", ("workload", "month"))]
-)
-def test_usage_agrees_with_the_summary(engine: Engine, name: str, by: tuple[str, ...]) -> None:
+def test_usage_agrees_with_the_summary(engine: Engine) -> None:
     """Summed as the page says, a view gives what `ledger summary` says, to the nano-dollar; unknown stays unknown."""
+    agree(engine, "usage_daily", ("workload", "day"))
+    agree(engine, "usage_monthly", ("workload", "month"))
+
+
+def agree(engine: Engine, name: str, by: tuple[str, ...]) -> None:
+    """Compare a view with the summary by these columns."""
     groups: defaultdict[tuple[str, ...], Rows] = defaultdict(list)
     for row in view(engine, name):
         groups[tuple(str(row[column]) for column in by)].append(row)
@@ -199,11 +202,3 @@ def test_price_versions_know_the_newest(engine: Engine, make_session: sessionmak
         (2, True, 7),
     ]
     assert float(rows[0]["input_usd_per_mtok"]) == pytest.approx(0.15)
-
-
-def test_published_versions_do_not_matter_to_views(engine: Engine, filled: Keys) -> None:
-    """A run counts in every view whatever became of its partition."""
-    with sessionmaker(engine).begin() as session:
-        before = view(engine, "usage_monthly")
-        partitions.publish(session, filled.version, "x", 1, 0, b"d")
-    assert view(engine, "usage_monthly") == before
