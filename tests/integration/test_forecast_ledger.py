@@ -43,7 +43,7 @@ def add_run(session: Session, keys: Keys, day: date, time: GpuTime, **changes: A
     version = partitions.open_version(session, "sentiment", day, "f", rerun=False)
     new = runs.NewRun(version.id, "sentiment", day, "vllm", keys.local, keys.prompt, keys.machine)
     run = runs.start(session, replace(new, **changes))
-    tokens = {"input_tokens": 1000, "cached_tokens": 0, "output_tokens": 200}
+    tokens = {"input_tokens": 1400, "cached_tokens": 400, "output_tokens": 200}
     lines = [line(keys, f"r{place}", run_id=run, **tokens) for place in range(10)]
     ledger.insert_lines(session, lines)
     runs.add(session, run, time, runs.Increments(records=10))
@@ -71,7 +71,10 @@ def prompts(tmp_path: Path) -> Path:
 def test_speed_and_loads_are_those_of_earlier_runs(
     make_session: sessionmaker[Session], capsys: pytest.CaptureFixture[str], prompts: Path
 ) -> None:
-    """Runs of 10 s for 10 records like these: a record takes 1 s and 0.1 s between steps; a load takes 100 s."""
+    """Runs of 10 s for 10 records like these: a record takes 1 s and 0.1 s between steps; a load takes 100 s.
+
+    The runs had a prefix in the cache that these prompts do not have.
+    """
     with make_session.begin() as session:
         keys = seed(session)
         for place in range(3):
@@ -149,16 +152,21 @@ def test_an_own_rate_counts_for_ones_own_machine_alone(
     prompts: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """BREAKEVEN_GPU_USD_PER_HOUR prices the GPU that the settings name, and no other that is asked for."""
+    """BREAKEVEN_GPU_USD_PER_HOUR prices the GPU that is here or that the settings name, no other that is asked for."""
     del make_session
     monkeypatch.setenv("BREAKEVEN_MODEL", "meta-llama/Llama-3.1-8B-Instruct")
-    monkeypatch.setenv("BREAKEVEN_GPU_KIND", "L4")
     monkeypatch.setenv("BREAKEVEN_GPU_USD_PER_HOUR", "0.25")
     arguments = ("--input", prompts, "--daily", 60, "--output-tokens", 200)
-    own_rate = forecast(capsys, *arguments)["own"]
-    assert (own_rate["machine"], own_rate["rates"][0]["usd_per_hour"]) == ("L4", "0.250000000")
-    other = forecast(capsys, *arguments, "--gpu", "A10G")["own"]
-    assert (other["machine"], other["rates"][0]["usd_per_hour"]) == ("A10G", "1.006000000")
+    for kind, here in (("L4", None), (None, "NVIDIA L4")):
+        monkeypatch.setattr(own, "gpu_name", lambda here=here: here)
+        if kind is None:
+            monkeypatch.delenv("BREAKEVEN_GPU_KIND")
+        else:
+            monkeypatch.setenv("BREAKEVEN_GPU_KIND", kind)
+        found = forecast(capsys, *arguments)["own"]
+        assert (found["machine"], found["rates"][0]["usd_per_hour"]) == ("L4", "0.250000000")
+        other = forecast(capsys, *arguments, "--gpu", "A10G")["own"]
+        assert (other["machine"], other["rates"][0]["usd_per_hour"]) == ("A10G", "1.006000000")
 
 
 def test_the_ledger_is_left_as_it_was(
