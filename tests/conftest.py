@@ -37,6 +37,7 @@ REAL_ENGINE = ("integration/engine", "integration/on_prefect")
 """Folders whose tests load the real engine: one process runs them all, since two engines slow each other; it begins first."""
 
 
+@pytest.hookimpl(tryfirst=True)  # the groups have to be there before xdist looks for them
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let vLLM and torch warn in tests of the real engine; everywhere else a warning is an error.
 
