@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -32,26 +33,27 @@ def browser() -> "Iterator[Browser]":
         yield running
 
 
-TESTS = Path(__file__).parent
-REAL_ENGINE = ("integration/engine", "integration/on_prefect")
+REAL_ENGINE = ("tests/integration/engine/", "tests/integration/on_prefect/")
 """Folders whose tests load the real engine: one process runs them all, since two engines slow each other; it begins first."""
 
 
-@pytest.hookimpl(tryfirst=True)  # the groups have to be there before xdist looks for them
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let vLLM and torch warn in tests of the real engine; everywhere else a warning is an error.
-
-    Where several processes share the tests (`make test`), a file's tests stay in one of them.
-    """
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let vLLM and torch warn in tests of the real engine; everywhere else a warning is an error."""
     for item in items:
         if item.get_closest_marker("engine") is not None:
             item.add_marker(pytest.mark.filterwarnings("default"))
-    if hasattr(config, "workerinput"):
-        for item in items:
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
-        items.sort(key=lambda item: _group(item) != "real engine")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: not item.nodeid.startswith(REAL_ENGINE))
 
 
-def _group(item: pytest.Item) -> str:
-    path = item.path.relative_to(TESTS).as_posix()
-    return "real engine" if path.startswith(REAL_ENGINE) else path
+class ByFile(LoadScopeScheduling):
+    """Shares the tests between processes so that a file's tests stay in one of them (`make test`)."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "real engine" if nodeid.startswith(REAL_ENGINE) else nodeid.split("::", 1)[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    """Share the tests as `ByFile` says."""
+    return ByFile(config, log)
