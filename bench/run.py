@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("pipeline", "ledger_size", "startup", "api", "streaming", "accuracy", "quote")
+NAMES = ("pipeline", "ledger_size", "startup", "api", "streaming", "accuracy", "quote", "tokens")
 
 
 def main() -> None:
