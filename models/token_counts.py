@@ -71,7 +71,7 @@ def chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     """Cut texts into pieces of some `CHARS_AT_ONCE` characters, one text at least."""
     waiting, size = 0, 0
     for place, text in enumerate(texts):
-        if size and size + len(text) > CHARS_AT_ONCE:
+        if place > waiting and size + len(text) > CHARS_AT_ONCE:
             yield texts[waiting:place]
             waiting, size = place, 0
         size += len(text)

@@ -6,6 +6,7 @@ import socket
 import sys
 import webbrowser
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import TypeVar
@@ -51,9 +52,9 @@ def serve(settings: Settings, port: int, *, open_browser: bool) -> None:
                 access_log=False,
                 timeout_graceful_shutdown=SECONDS_TO_STOP,
             )
-            _Server(config, lambda: _announce(address, open_browser=open_browser)).run(sockets=[listener])
-    except KeyboardInterrupt:  # uvicorn raises it again once everything is closed
-        print("stopped", file=sys.stderr)  # noqa: T201  where the command's messages go
+            with suppress(KeyboardInterrupt):  # uvicorn raises it again once everything is closed
+                _Server(config, lambda: _announce(address, open_browser=open_browser)).run(sockets=[listener])
+            print("stopped", file=sys.stderr)  # noqa: T201  where the command's messages go
     finally:
         ledger.close()
 

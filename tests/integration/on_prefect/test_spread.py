@@ -159,8 +159,9 @@ def test_a_killed_worker_costs_only_what_was_in_flight(
     """Worker and run are gone without a word; once Prefect knows, the other worker takes the day over where it stood."""
     source, days = days_from(tmp_path, date(2026, 2, 1), 140, 140)
     backfill = Backfill(ask_for(source, days), settings)
-    until(lambda: sum(asked_of(site, days).values()) > 80 and len(running(api, days)) == 2, "no two runs")
-    own = {key for key in site.asked("one") if key in asked_of(site, days)}
+    ids = {str(row["id"]) for rows in days.values() for row in rows}
+    until(lambda: all(len(ids & set(site.asked(name))) > 30 for name in WORKERS), "no two runs at work")
+    own = ids & set(site.asked("one"))
     lost = next(one for one, rows in days.items() if own & {str(row["id"]) for row in rows})
     site.workers["one"].kill()
     (run,) = (run for run in running(api, days) if run.parameters["partition"] == str(lost))
@@ -176,14 +177,17 @@ def test_a_killed_worker_costs_only_what_was_in_flight(
 def test_a_restarted_server_delays_and_harms_nothing(
     site: Site, api: SyncPrefectClient, settings: Settings, tmp_path: Path
 ) -> None:
-    """It is away while both runs work; runs, workers and backfill go on when it is back, with the same runs."""
+    """It is away while both runs work; runs, workers and backfill go on when it is back, and nothing is asked twice.
+
+    A run that Prefect takes for crashed while its server is away (on a slow machine) is followed by another one.
+    """
     source, days = days_from(tmp_path, date(2026, 3, 1), 80, 80, 10)
     backfill = Backfill(ask_for(source, days), settings)
     until(lambda: asked_of(site, days).total() > 40, "no run")
     site.stop_server()
     site.start_server()
     assert backfill.states(site) == dict.fromkeys(days, "done"), site.logs()
-    assert len(flow_runs(api, days)) == 3
+    assert 3 <= len(flow_runs(api, days)) <= 6
     assert max(asked_of(site, days).values()) == 1
     check_published(settings, source, days)
 
