@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.sort(key=lambda item: not item.nodeid.startswith(REAL_ENGINE))
 
 
-class ByFile(LoadScopeScheduling):
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Shares the tests between processes so that a file's tests stay in one of them (`make test`)."""
 
     def _split_scope(self, nodeid: str) -> str:
