@@ -17,7 +17,7 @@ from db.recount import lock_runs, rebuild
 from db.tables import DailyUsageRow as Row
 from db.tables import LedgerLineRow as Line
 from models.ledger import LedgerLine
-from models.rollup import FIRST, SUMS, Counted, Firsts, Way, figures, way_of
+from models.rollup import FIRST, SUMS, Counted, Firsts, Way, by_way, figures, sums_of_first, way_of
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +59,11 @@ class Rollup:
         """Count a line, or take it out again (`sign` -1)."""
         added = figures(line, firsts)
         self._changes[way_of(line)].append(added if sign == 1 else tuple(-value for value in added))
+
+    def add_first(self, way: Way, lines: Sequence[LedgerLine]) -> None:
+        """Count first attempts that all went one way."""
+        if lines:
+            self._changes[way].append(sums_of_first(lines))
 
     def move(self, before: Counted, after: Counted, firsts: Firsts) -> None:
         """Count a line that has changed; its number and its engine never do."""
@@ -127,15 +132,22 @@ class Rollup:
 
 def add_lines(session: Session, lines: Sequence[LedgerLine]) -> None:
     """Count lines that the session has just inserted."""
-    rollup = Rollup(session, {line.run_id for line in lines})
-    known = Firsts(of_record=True, on_engine=True)
+    ways = by_way(lines)
+    rollup = Rollup(session, {way.run_id for way in ways})
     unsure: defaultdict[UUID, set[str]] = defaultdict(set)
-    for line in lines:
-        if line.attempt != FIRST or rollup.has_late(line.run_id):
-            unsure[line.run_id].add(line.record_key)
-    looked_up = _look_up(session, rollup, unsure, {line.id for line in lines}) if unsure else {}
-    for line in lines:
-        rollup.add(line, looked_up.get(line.id, known))
+    for way, own in ways.items():
+        late = rollup.has_late(way.run_id)
+        if keys := {line.record_key for line in own if late or line.attempt != FIRST}:
+            unsure[way.run_id] |= keys
+    looked_up: dict[UUID, Firsts] = {}
+    if unsure:
+        new = {line.id for way, own in ways.items() for line in own if line.record_key in unsure[way.run_id]}
+        looked_up = _look_up(session, rollup, unsure, new)
+    for way, own in ways.items():
+        rollup.add_first(way, [line for line in own if line.attempt == FIRST])
+        for line in own:
+            if line.attempt != FIRST:
+                rollup.add(line, looked_up[line.id])
     rollup.write()
 
 

@@ -1,5 +1,7 @@
 """Lines never name a key of nothing, also where PostgreSQL leaves that to their rollup."""
 
+from uuid import UUID
+
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -13,6 +15,7 @@ from db.session import alembic_config
 from tests.integration.db.ledger_lines import Keys, line, pending
 
 NOBODY = 999
+NO_RUN = UUID(int=999)
 
 
 def test_a_line_that_names_nothing_is_refused(make_session: sessionmaker[Session], keys: Keys) -> None:
@@ -20,7 +23,7 @@ def test_a_line_that_names_nothing_is_refused(make_session: sessionmaker[Session
     with make_session.begin() as session:
         ledger.insert_lines(session, [line(keys, "a"), pending(keys, "b")])
     for column in KEYS:
-        wrong = pending(keys, "c", **{column: NOBODY})
+        wrong = pending(keys, "c", **{column: NO_RUN if column == "run_id" else NOBODY})
         with pytest.raises(IntegrityError), make_session.begin() as session:
             ledger.insert_lines(session, [line(keys, "d"), wrong])
     with make_session.begin() as session:
@@ -28,10 +31,10 @@ def test_a_line_that_names_nothing_is_refused(make_session: sessionmaker[Session
 
 
 def test_what_a_line_names_cannot_go(engine: Engine, make_session: sessionmaker[Session], keys: Keys) -> None:
-    """A prompt, a model, a price or a rate that a line stands on is not deleted, whoever tries."""
+    """A prompt, a model, a price, a rate or a run that a line stands on is not deleted, whoever tries."""
     with make_session.begin() as session:
         ledger.insert_lines(session, [line(keys, "a"), pending(keys, "b")])
-    for table in ("prompts", "models", "prices", "infrastructure"):
+    for table in ("prompts", "models", "prices", "infrastructure", "runs"):
         with pytest.raises(IntegrityError), engine.begin() as connection:
             connection.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608
 
@@ -40,7 +43,7 @@ def test_down_and_up_again(engine: Engine, make_session: sessionmaker[Session], 
     """The older version has its keys back, over the lines that are there; the newer one leaves them out again."""
     with make_session.begin() as session:
         ledger.insert_lines(session, [line(keys, "a"), pending(keys, "b")])
-    for revision, change, left in (("0006", command.downgrade, 7), ("0007", command.upgrade, 2)):
+    for revision, change, left in (("0006", command.downgrade, 7), ("0007", command.upgrade, 1)):
         with engine.begin() as connection:
             change(alembic_config(connection), revision)
         there = inspect(engine).get_foreign_keys("ledger_lines")
