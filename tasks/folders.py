@@ -1,12 +1,31 @@
-"""The folders that a run writes to: made, cleared of what killed runs left, removed."""
+"""The folders that a run or a report writes to: made, filled, cleared of what killed runs left, removed."""
 
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from models.errors import OutputError, OutputUnusable
 from tasks.parts import output_errors, remove_unregistered
+
+
+def evaluations_folder(output_dir: Path, workload: str) -> Path:
+    """Return where all that evaluations of a workload write lies."""
+    return output_dir / ".evaluations" / workload
+
+
+def parts_folder(output_dir: Path, workload: str, partition: date, purpose: Purpose = PRODUCTION) -> Path:
+    """Return the folder of a partition's parts, with a folder for each of its versions in it."""
+    if purpose == PRODUCTION:
+        return output_dir / ".parts" / workload / str(partition)
+    return evaluations_folder(output_dir, workload) / purpose / ".parts" / str(partition)
+
+
+def output_folder(output_dir: Path, workload: str, partition: date, purpose: Purpose = PRODUCTION) -> Path:
+    """Return the folder that a partition is published in; an evaluation's is not where readers look."""
+    if purpose == PRODUCTION:
+        return output_dir / workload / f"date={partition}"
+    return evaluations_folder(output_dir, workload) / purpose / f"date={partition}"
 
 
 def open_folder(folder: Path, registered: list[str]) -> None:
@@ -15,6 +34,19 @@ def open_folder(folder: Path, registered: list[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     remove_unregistered(folder, registered)
     remove_folders(path for path in folder.iterdir() if path.is_dir())  # scratch files
+
+
+def put_files(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write files by their names into a folder that is made where it lacks, each at once, in their order.
+
+    What lies there under other names is left alone. Raises `OutputError`.
+    """
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            half = folder / f".{name}.part"
+            half.write_bytes(content)
+            half.replace(folder / name)
 
 
 def remove_folders(folders: Iterable[Path]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from models.settings import Settings
 from tasks.delivery.letter import Letter
-from tasks.parts import output_errors
+from tasks.folders import put_files
 from tasks.report import charts, html, markdown, words
 from tasks.report.as_json import document
 from tasks.report.document import MonthReport
@@ -71,10 +71,5 @@ def write_files(files: Mapping[str, bytes], folder: Path) -> Path:
 
     What lies there under other names is left alone. Raises `OutputError`.
     """
-    with output_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            half = folder / f".{name}.part"
-            half.write_bytes(content)
-            half.replace(folder / name)
+    put_files(files, folder)
     return folder / PAGE

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from tasks.report import contents
 from tasks.report.document import Charts, MonthReport
+from tasks.report.view import Page
 
 _INLINER = CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 
@@ -31,11 +32,16 @@ class Image:
 
 def page(report: MonthReport, charts: Charts) -> str:
     """Lay the report out as a page of one file, its pictures inside."""
+    return one_file(contents.page(report), charts)
+
+
+def one_file(page: Page, charts: Charts) -> str:
+    """Lay out what any report says as a page of one file, its pictures inside."""
     images = {
         name: Image(f"data:image/png;base64,{b64encode(chart.png).decode()}", chart.alternative)
         for name, chart in charts.items()
     }
-    return _laid_out(report, images, alone=True)
+    return _laid_out(page, images, alone=True)
 
 
 def mail(report: MonthReport, charts: Charts, sources: Mapping[str, str]) -> str:
@@ -44,13 +50,13 @@ def mail(report: MonthReport, charts: Charts, sources: Mapping[str, str]) -> str
     Raises `KeyError` for a picture without a source.
     """
     images = {name: Image(sources[name], chart.alternative) for name, chart in charts.items()}
-    return _laid_out(report, images, alone=False)
+    return _laid_out(contents.page(report), images, alone=False)
 
 
-def _laid_out(report: MonthReport, images: Mapping[str, Image], *, alone: bool) -> str:
+def _laid_out(page: Page, images: Mapping[str, Image], *, alone: bool) -> str:
     css = Markup((files("tasks.report") / "templates" / "report.css").read_text("utf-8"))  # noqa: S704  our own
     template = _environment().get_template("report.html")
-    text = template.render(page=contents.page(report), images=images, css=css, alone=alone)
+    text = template.render(page=page, images=images, css=css, alone=alone)
     return _INLINER.inline(text)
 
 

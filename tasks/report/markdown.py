@@ -15,14 +15,17 @@ _TEXT_WIDTH = 78
 
 def markdown(report: MonthReport, charts: Charts | None = None) -> str:
     """Write the report as Markdown. With `charts`, each is shown from `NAME.png` beside it."""
-    page = contents.page(report)
-    shown = charts or {}
+    return laid_out(contents.page(report), charts or {})
+
+
+def laid_out(page: Page, charts: Charts) -> str:
+    """Write what any report says as Markdown; each picture in `charts` is shown from `NAME.png` beside it."""
     parts = (
         f"# {escaped(page.heading)}",
         escaped(page.covers),
         f"**{escaped(page.answer)}.** {escaped(page.verdict)}",
         *map(escaped, page.sentences),
-        *chain.from_iterable(_section(section, shown) for section in page.sections),
+        *chain.from_iterable(_section(section, charts) for section in page.sections),
         "---",
         *map(escaped, _footer(page)),
     )
@@ -98,5 +101,5 @@ def _wrapped(sentence: str, lead: str = "") -> str:
 
 
 def _footer(page: Page) -> tuple[str, ...]:
-    documentation = page.documentation or "docs/report.md and docs/break_even.md of breakeven"
+    documentation = page.documentation or page.explained_in
     return (*page.made, f"What each figure means and how it is computed: {documentation}")

@@ -51,7 +51,11 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The whole report in words. `documentation`: address of the page that explains every figure, if there is one."""
+    """The whole report in words.
+
+    `documentation`: address of the page that explains every figure, if there is one; else it stands `explained_in`
+    files of the project.
+    """
 
     title: str
     heading: str
@@ -63,4 +67,5 @@ class Page:
     facts: tuple[Fact, ...]
     sections: tuple[Section, ...]
     made: tuple[str, ...]
-    documentation: str | None
+    documentation: str | None = None
+    explained_in: str = "docs/report.md and docs/break_even.md of breakeven"
