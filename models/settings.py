@@ -49,6 +49,7 @@ class WorkloadSettings(BaseModel):
     timestamp_column: str | None = Field(
         None, description="column that decides the partition; default: found by name"
     )
+    label_column: str = Field("label", description="column of the right label in a file of labelled records")
     labels: tuple[str, ...] | None = Field(None, description="label set of a classification")
     labels_file: Path | None = Field(None, description="text file with one label a line")
     data_residency: Literal["any", "local"] | None = Field(

@@ -7,9 +7,11 @@ from typing import TypeVar
 import stamina
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
 
-from db.session import is_disconnect
+from db.session import has_ledger, is_disconnect, make_reading_engine, readers, require_migrated
 from models.errors import DatabaseUnavailable
+from models.settings import Settings
 
 Result = TypeVar("Result")
 
@@ -45,3 +47,19 @@ def database_errors(how_long: str = "") -> Iterator[None]:
             "committed before is kept, the same command finishes the rest"
         )
         raise DatabaseUnavailable(msg) from error
+
+
+@contextmanager
+def ledger_if_any(settings: Settings) -> Iterator[Session | None]:
+    """Open the ledger for reading, None where there is none yet."""
+    database = make_reading_engine(settings.database_url.get_secret_value())
+    try:
+        with database_errors():
+            if not has_ledger(database):
+                yield None
+                return
+            require_migrated(database)
+            with readers(database)() as session:
+                yield session
+    finally:
+        database.dispose()

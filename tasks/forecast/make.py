@@ -1,7 +1,6 @@
 """From what is asked to figures: prompts counted, prices and speeds looked up, twelve months summed."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from db import infrastructure
 from db import throughput as ledger
-from db.session import has_ledger, make_reading_engine, readers, require_migrated
 from models.answer_length import assumed_api_output, assumed_plain
 from models.economics.assumed import labour_terms
 from models.economics.demand import Demand, Lengths
@@ -26,7 +24,7 @@ from models.settings import Settings
 from models.token_counts import TextCounter
 from models.tokens import ChatTokenCounter, encoding
 from models.workloads import Workload, build
-from tasks.database import database_errors
+from tasks.database import ledger_if_any
 from tasks.forecast.own import Machine, OwnModel, Speed, choose_machine, choose_model, rates_of, speed_of
 from tasks.forecast.prompts import Counted, RequestCounter, as_it_is, count_prompts, prompt_source
 from tasks.reading.source import Source
@@ -83,12 +81,12 @@ def make_forecast(ask: ForecastAsk, settings: Settings) -> Made:
     asked = _asked(ask.workloads, settings)
     model = choose_model(settings, ask.local_model)
     likes = [_like(one, model, settings) for one in asked]
-    with _ledger(settings) as session:
+    with ledger_if_any(settings) as session:
         machine = choose_machine(settings, ask.gpu, session, [like for like in likes if like.workload])
         terms, labour = _entered(session)
     rates = rates_of(settings, machine, terms)
     counted = _count(asked, ask.sample or None, settings, tokenizer)
-    with _ledger(settings) as session:
+    with ledger_if_any(settings) as session:
         parts = tuple(
             _part(one, found, replace(like, machine=machine.kind), session, machine, model, tokenizer)
             for one, found, like in zip(asked, counted, likes, strict=True)
@@ -211,19 +209,3 @@ def _entered(session: Session | None) -> tuple[list[Terms], list[Labour]]:
         [entry.what for entry in infrastructure.entries(session, Terms)],
         [entry.what for entry in infrastructure.entries(session, Labour)],
     )
-
-
-@contextmanager
-def _ledger(settings: Settings) -> Iterator[Session | None]:
-    """Open the ledger for reading, None where there is none yet."""
-    database = make_reading_engine(settings.database_url.get_secret_value())
-    try:
-        with database_errors():
-            if not has_ledger(database):
-                yield None
-                return
-            require_migrated(database)
-            with readers(database)() as session:
-                yield session
-    finally:
-        database.dispose()

@@ -2,30 +2,21 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 
-import polars as pl
 import tiktoken
 
 from models.economics.quote import Estimate, estimate_total
 from models.engines.base import Message
 from models.errors import InputError
-from models.records import Record
 from models.token_counts import TextCounter
 from models.tokens import ChatTokenCounter
 from tasks.forecast.sample import Sample
-from tasks.reading.lines import input_errors
-from tasks.reading.locate import Files, dated_folders, locate, remote_folders
-from tasks.reading.parquet import ParquetPartition
-from tasks.reading.partition import RawPartition, open_raw
-from tasks.reading.rows import Chunk, settle
-from tasks.reading.source import Source, is_remote
-from tasks.reading.text_files import text_columns
+from tasks.reading.rows import Chunk
+from tasks.reading.source import Source
+from tasks.reading.whole import columns_of, open_all, records_of
 
 PROMPT_NAMES = ("prompt", "text", "content", "message", "question", "input")
 """Columns looked for, in this order, where none is named."""
-ANY_DAY = date(1970, 1, 1)
-_TEXT = (pl.String, pl.Binary, pl.Categorical, pl.Enum, pl.Null)
 Render = Callable[[str], tuple[Message, ...]]
 
 
@@ -136,7 +127,7 @@ def prompt_source(location: str, columns: Sequence[str], where: str | None, answ
 
     Raises `InputError` for a column that is missing or holds no text, and where none can be told.
     """
-    existing = _existing(location)
+    existing = columns_of(location)
     named = [*columns, *([answer] if answer else [])]
     if missing := [name for name in named if name not in existing]:
         msg = f"{location} has no column {', '.join(missing)}; it has: {', '.join(existing)}"
@@ -159,49 +150,12 @@ def _prompt_column(location: str, existing: dict[str, bool], answer: str | None)
     return (found,)
 
 
-def _existing(location: str) -> dict[str, bool]:
-    """Return the columns of an input, and whether they may hold text."""
-    files = _files(location)
-    if files.format != "parquet":
-        return dict.fromkeys(text_columns(files), True)
-    with input_errors(location):
-        schema = pl.scan_parquet(list(files.paths), hive_partitioning=False).collect_schema()
-    return {name: kind in _TEXT for name, kind in schema.items()}
-
-
-def _files(location: str) -> Files:
-    """Return the files of an input: of folders by date, those of the last date."""
-    if is_remote(location):
-        found = locate(location, ANY_DAY)
-        return Files((remote_folders(location),), "parquet", dated=True) if found.dated else found
-    days = dated_folders(location)
-    return locate(location, days[-1] if days else ANY_DAY)
-
-
-def _raw(source: Source) -> Iterator[RawPartition]:
-    """Open everything that a source has, one date after the other."""
-    location = source.location or ""
-    if is_remote(location) and (files := _files(location)).dated:
-        yield ParquetPartition(source, files, ANY_DAY, None)
-        return
-    for day in dated_folders(location) or [ANY_DAY]:
-        yield open_raw(source, day)
-
-
-class _NoKeys:
-    """Gives no keys: nobody asks for a prompt by its key here."""
-
-    def assign_keys(self, ids: Sequence[str]) -> list[str]:
-        """Return the ids."""
-        return list(ids)
-
-
 def _prompts(source: Source, answer_column: str | None) -> Iterator[Prompt | None]:
     """Yield each row's prompt; None for a row without one, or without the answer that is asked for."""
     columns = source.text_columns
     if answer_column is not None:
         source = replace(source, text_columns=(*columns, answer_column))
-    for raw in _raw(source):
+    for raw in open_all(source):
         for chunk in raw.chunks():
             texts = _texts(chunk, chunk.texts[: len(columns)], columns)
             if answer_column is None:
@@ -213,6 +167,5 @@ def _prompts(source: Source, answer_column: str | None) -> Iterator[Prompt | Non
 
 
 def _texts(chunk: Chunk, texts: Sequence[Sequence[object]], columns: Sequence[str]) -> list[str | None]:
-    """Return each row's text as a run would see it, None where it would be set aside."""
-    rows = settle(replace(chunk, ids=["-"] * len(chunk.ids), texts=texts), 0, columns, _NoKeys())
-    return [row.text if isinstance(row, Record) else None for row in rows]
+    """Return each row's text, None where it would be set aside."""
+    return [None if record is None else record.text for record in records_of(chunk, texts, columns)]

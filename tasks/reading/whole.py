@@ -1,0 +1,68 @@
+"""A whole input, whatever its dates: its columns, its rows, and their texts as a run would see them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+
+import polars as pl
+
+from models.records import Record
+from tasks.reading.lines import input_errors
+from tasks.reading.locate import Files, dated_folders, locate, remote_folders
+from tasks.reading.parquet import ParquetPartition
+from tasks.reading.partition import RawPartition, open_raw
+from tasks.reading.rows import Chunk, settle
+from tasks.reading.source import Source, is_remote
+from tasks.reading.text_files import text_columns
+
+ANY_DAY = date(1970, 1, 1)
+"""The date of an input without dates: any will do."""
+_TEXT = (pl.String, pl.Binary, pl.Categorical, pl.Enum, pl.Null)
+
+
+def columns_of(location: str) -> dict[str, bool]:
+    """Return the columns of an input, and whether they may hold text. Raises `InputError`."""
+    files = _files(location)
+    if files.format != "parquet":
+        return dict.fromkeys(text_columns(files), True)
+    with input_errors(location):
+        schema = pl.scan_parquet(list(files.paths), hive_partitioning=False).collect_schema()
+    return {name: kind in _TEXT for name, kind in schema.items()}
+
+
+def open_all(source: Source) -> Iterator[RawPartition]:
+    """Open everything that a source without timestamps has, one folder of a date after the other."""
+    location = source.location or ""
+    if is_remote(location) and (files := _files(location)).dated:
+        yield ParquetPartition(source, files, ANY_DAY, None)
+        return
+    for day in dated_folders(location) or [ANY_DAY]:
+        yield open_raw(source, day)
+
+
+def records_of(
+    chunk: Chunk, texts: Sequence[Sequence[object]], columns: Sequence[str]
+) -> list[Record | None]:
+    """Return each row as a run would see it, but for its id; None where it would be set aside.
+
+    `texts` are the values of the text columns, whose names are `columns`.
+    """
+    rows = settle(replace(chunk, ids=["-"] * len(chunk.ids), texts=texts), 0, columns, _NoKeys())
+    return [row if isinstance(row, Record) else None for row in rows]
+
+
+def _files(location: str) -> Files:
+    """Return the files of an input: of folders by date, those of the last date."""
+    if is_remote(location):
+        found = locate(location, ANY_DAY)
+        return Files((remote_folders(location),), "parquet", dated=True) if found.dated else found
+    days = dated_folders(location)
+    return locate(location, days[-1] if days else ANY_DAY)
+
+
+class _NoKeys:
+    """Gives no keys: nobody asks for a row by its key here."""
+
+    def assign_keys(self, ids: Sequence[str]) -> list[str]:
+        """Return the ids."""
+        return list(ids)
