@@ -8,10 +8,11 @@ from cyclopts import App, Parameter, validators
 Format = Literal["table", "csv", "json", "parquet"]
 Engine = Literal["vllm", "openai", "reuse"]
 Outcome = Literal["ok", "invalid_output", "escalated", "triage", "failed", "pending", "unknown_outcome"]
+Purpose = Literal["production", "evaluation_small", "evaluation_api", "evaluation_adapter"]
 State = Literal["running", "waiting", "completed", "failed", "interrupted"]
 BY = (
     *("workload", "engine", "model", "route", "day", "month", "prompt_version"),
-    *("partition", "version", "version_state"),
+    *("partition", "version", "version_state", "purpose"),
 )
 
 Workload = Annotated[str | None, Parameter(help="Name of the workload, such as sentiment.")]
@@ -62,6 +63,7 @@ def runs(
     engine: Annotated[Engine | None, Parameter(help="Engine that runs were started on.")] = None,
     model: Annotated[str | None, Parameter(help="Name of the model that runs were started with.")] = None,
     state: State | None = None,
+    purpose: Purpose | None = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = 50,
@@ -79,6 +81,7 @@ def runs(
         engine=engine,
         model=model,
         state=state,
+        purpose=purpose,
         since=day_start(since),
         until=day_end(until),
     )
@@ -113,6 +116,15 @@ def lines(
         since=day_start(since),
         until=day_end(until),
     )
+
+
+@ledger.command
+def evaluations(*, workload: Workload = None, limit: Limit = 50, format: Format = "table") -> None:
+    """List evaluations, the newest first: verdict, ratio with its interval, threshold."""
+    from flows.surroundings import read_settings
+    from tasks.ledger import show_evaluations
+
+    show_evaluations(read_settings(), workload=workload, limit=limit, output_format=format)
 
 
 @ledger.command

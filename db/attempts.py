@@ -22,6 +22,7 @@ from db.tables import LedgerLineRow as Line
 from models.economics.gpu_time import GpuTime
 from models.ledger import Closing, LedgerLine
 from models.rollup import Counted, Firsts
+from models.run import PRODUCTION, Purpose
 
 CHUNK = 500  # 999 bound values are what any SQLite takes
 _LINES: Table = Line.metadata.tables[Line.__tablename__]
@@ -96,14 +97,22 @@ def close_attempts(session: Session, closings: Sequence[Closing]) -> list[UUID]:
     return [one.line.id for one, _ in found]
 
 
-def settle_unknown(session: Session, workload: str, partition: date, failure: str = "interrupted") -> int:
+def settle_unknown(
+    session: Session,
+    workload: str,
+    partition: date,
+    failure: str = "interrupted",
+    purpose: Purpose = PRODUCTION,
+) -> int:
     """Close what dead runs of a partition left pending as `unknown_outcome`; return how many lines.
 
     Lines of a live batch still wait for it. The others keep the upper bound as their cost, which is added
     to their runs; their counterfactual cost is 0, since the record's next attempt carries it. Call it
     under the partition's lease before the first attempt of a run.
     """
-    own_runs = select(RunRow.id).where(RunRow.workload == workload, RunRow.partition == partition)
+    own_runs = select(RunRow.id).where(
+        RunRow.workload == workload, RunRow.partition == partition, RunRow.purpose == purpose
+    )
     left = _open(session, ledger.PENDING, Line.run_id.in_(own_runs), ~_in_live_batch())
     ids = [one.line.id for one in left]
     unknown: dict[str, Any] = {"outcome": "unknown_outcome", "estimated": True, **_NO_COUNTERFACTUAL}

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from db.tables import Base
+from db.base import Base
 
 
 def is_postgresql(session: Session) -> bool:

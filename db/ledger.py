@@ -34,7 +34,7 @@ from models.errors import UsageError
 from models.ledger import LedgerLine
 
 OF_VERSION = ("partition", "version", "version_state")
-BY = ("workload", "engine", "model", "route", "day", "month", "prompt_version", *OF_VERSION)
+BY = ("workload", "engine", "model", "route", "day", "month", "prompt_version", *OF_VERSION, "purpose")
 TOLD_APART = ("engine", "model", "route")
 """Names of `BY` that tell a record's attempts apart: by them, it counts once on each engine."""
 COUNTS = ("attempts", "records")
@@ -133,7 +133,8 @@ def summary(
     A line that is pending, or whose outcome is unknown, counts with the upper bound of its cost: a sum
     never shows less than was spent, and sinks when such a line is closed.
     Days and months are UTC days and months of the attempts. `version` and `version_state` (published, superseded,
-    open, abandoned) are those of the partition's version that a run worked for. Raises `UsageError` for an unknown column.
+    open, abandoned) are those of the partition's version that a run worked for, `purpose` is what the run was for:
+    evaluations are summed with production where they are not told apart. Raises `UsageError` for an unknown column.
     """
     if unknown := sorted(set(by) - set(BY)):
         msg = f"cannot sum by {', '.join(unknown)}; choose from {', '.join(BY)}"
@@ -142,7 +143,7 @@ def summary(
     usage = _with_names(
         select(*(expressions[name].label(name) for name in by), *_SUMMED), Usage, _usage_conditions(filters)
     )
-    if set(by) & set(OF_VERSION):
+    if set(by) & {*OF_VERSION, "purpose"}:
         usage = usage.join(RunRow, RunRow.id == Usage.run_id).join(Version, Version.id == RunRow.version_id)
     groups = usage.subquery()
     keys = [groups.c[name] for name in by]
@@ -272,6 +273,7 @@ def _expressions(session: Session) -> dict[str, ColumnElement[Any]]:
         "partition": Version.__table__.c.partition,
         "version": Version.__table__.c.version,
         "version_state": Version.__table__.c.state,
+        "purpose": RunRow.__table__.c.purpose,
     }
 
 

@@ -5,7 +5,7 @@ Usage is by the UTC day of the attempts, GPU time by the UTC day on which its ru
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -18,6 +18,7 @@ from models.catalog import kind_of
 from models.economics.gpu_time import NS_PER_HOUR, GpuTime
 from models.economics.month import GpuRun, PriceUse, Tokens, WorkloadUsage
 from models.months import month_of
+from models.run import PRODUCTION
 
 SUMS = (
     "attempts",
@@ -46,25 +47,30 @@ PRICE = (
     "source",
 )
 OPEN = ("pending", "unknown_outcome")
-CHOSEN = "chosen"
-"""The reason of API attempts that the local engine was never meant to make."""
+CHOSEN = ("chosen", "not_viable")
+"""The reasons of API attempts that the local engine was never meant to make."""
 UNKNOWN_MACHINE = "unknown machine"
 
 
 @dataclass(frozen=True, slots=True)
 class MonthUsage:
-    """What was used in one month, by workload, and the runs with GPU time that started in it."""
+    """What was used in one month, by workload, and the runs with GPU time that started in it.
+
+    `evaluations_nano`: what evaluations cost, machine and API; their records and runs are in nothing else.
+    """
 
     workloads: tuple[WorkloadUsage, ...] = ()
     gpu_runs: tuple[GpuRun, ...] = ()
+    evaluations_nano: int = 0
 
 
 def first_month(session: Session) -> date | None:
-    """Return the month of the ledger's first attempt or run, None where there is none."""
+    """Return the month of production's first attempt or run, None where there is none."""
+    real = RunRow.purpose == PRODUCTION
     day, started = session.execute(
         select(
-            select(func.min(Usage.day)).scalar_subquery(),
-            select(func.min(RunRow.started_at)).scalar_subquery(),
+            select(func.min(Usage.day)).join(RunRow, RunRow.id == Usage.run_id).where(real).scalar_subquery(),
+            select(func.min(RunRow.started_at)).where(real).scalar_subquery(),
         )
     ).one()
     days = [*([day] if day else []), *([started.astimezone(UTC).date()] if started else [])]
@@ -82,14 +88,37 @@ def usage(session: Session, first: date, end: date) -> dict[date, MonthUsage]:
         runs[month_of(row.started_at.astimezone(UTC).date()), row.workload].append(row)
     names = {row.kind for own in runs.values() for row in own if row.kind is not None}
     kinds = {name: kind_of(name) for name in names}
-    found: dict[date, MonthUsage] = {}
+    evaluated = _evaluations(session, first, end)
+    found = {month: MonthUsage(evaluations_nano=nano) for month, nano in evaluated.items()}
     for month, workload in sorted(sums.keys() | runs.keys()):
         own, so_far = runs[month, workload], found.get(month, MonthUsage())
-        found[month] = MonthUsage(
-            (*so_far.workloads, _workload(workload, sums[month, workload], own, prices)),
-            (*so_far.gpu_runs, *(_gpu_run(row, kinds) for row in own if _time(row).total_ns)),
+        found[month] = replace(
+            so_far,
+            workloads=(*so_far.workloads, _workload(workload, sums[month, workload], own, prices)),
+            gpu_runs=(*so_far.gpu_runs, *(_gpu_run(row, kinds) for row in own if _time(row).total_ns)),
         )
-    return found
+    return dict(sorted(found.items()))
+
+
+def _evaluations(session: Session, first: date, end: date) -> dict[date, int]:
+    """Return what evaluations cost in each month: GPU cost by the day a run started, API cost by that of the attempt."""
+    nano: defaultdict[date, int] = defaultdict(int)
+    runs = select(RunRow.started_at, RunRow.gpu_cost_nano).where(
+        RunRow.purpose != PRODUCTION,
+        RunRow.started_at >= _midnight(first),
+        RunRow.started_at < _midnight(end),
+    )
+    for row in session.execute(runs):
+        nano[month_of(row.started_at.astimezone(UTC).date())] += row.gpu_cost_nano
+    attempts = (
+        select(Usage.day, func.sum(Usage.cost_nano).label("nano"))
+        .join(RunRow, RunRow.id == Usage.run_id)
+        .where(RunRow.purpose != PRODUCTION, Usage.engine == "openai", Usage.day >= first, Usage.day < end)
+        .group_by(Usage.day)
+    )
+    for row in session.execute(attempts):
+        nano[month_of(row.day)] += int(row.nano)
+    return {month: cost for month, cost in nano.items() if cost}
 
 
 def _sums(first: date, end: date) -> Select[Any]:
@@ -100,7 +129,7 @@ def _sums(first: date, end: date) -> Select[Any]:
         PromptRow.__table__.c.workload,
         Usage.__table__.c.engine,
         Usage.__table__.c.outcome,
-        (Usage.reason == CHOSEN).label("chosen"),
+        Usage.reason.in_(CHOSEN).label("chosen"),
         Usage.price_id.is_not(None).label("priced"),
         Usage.__table__.c.counterfactual_price_id,
     ]
@@ -112,7 +141,8 @@ def _sums(first: date, end: date) -> Select[Any]:
             func.max(Usage.day).label("last_day"),
         )
         .join(PromptRow, PromptRow.id == Usage.prompt_id)
-        .where(Usage.day >= first, Usage.day < end)
+        .join(RunRow, RunRow.id == Usage.run_id)
+        .where(Usage.day >= first, Usage.day < end, RunRow.purpose == PRODUCTION)
         .group_by(*keys)
     )
 
@@ -126,6 +156,7 @@ def _runs(first: date, end: date) -> Select[Any]:
         select(*columns)
         .outerjoin(machine, machine.id == RunRow.infrastructure_id)
         .where(RunRow.started_at >= _midnight(first), RunRow.started_at < _midnight(end))
+        .where(RunRow.purpose == PRODUCTION)
         .order_by(RunRow.started_at, RunRow.id)
     )
 

@@ -18,6 +18,7 @@ from db.tables import BatchRow, RunRow
 from db.tables import PartitionVersionRow as Row
 from models.errors import UsageError
 from models.ids import new_id
+from models.run import PRODUCTION, Purpose
 
 VersionState = Literal["open", "published", "superseded", "abandoned"]
 
@@ -45,6 +46,7 @@ class PartitionVersion:
     input_read: bool = False
     input_digest: bytes | None = None
     based_on: UUID | None = None
+    purpose: Purpose = PRODUCTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +61,26 @@ class Waiting:
     run_state: RunState
 
 
-def find_published(session: Session, workload: str, partition: date) -> PartitionVersion | None:
+def find_published(
+    session: Session, workload: str, partition: date, purpose: Purpose = PRODUCTION
+) -> PartitionVersion | None:
     """Return the version that readers see now, if there is one."""
-    return _find(session, workload, partition, "published")
+    return _find(session, workload, partition, "published", purpose)
 
 
 def all_published(session: Session) -> list[PartitionVersion]:
-    """Return the versions that readers see now, of every partition."""
+    """Return the versions that readers see now, of every partition; evaluations publish nothing for readers."""
     rows = session.execute(
-        select(*_columns()).where(Row.state == "published").order_by(Row.workload, Row.partition)
+        select(*_columns())
+        .where(Row.state == "published", Row.purpose == PRODUCTION)
+        .order_by(Row.workload, Row.partition)
     )
     return [PartitionVersion(*row) for row in rows]
 
 
 def find_open(session: Session, workload: str, partition: date) -> PartitionVersion | None:
     """Return the version that a run has begun and none has published, if there is one."""
-    return _find(session, workload, partition, "open")
+    return _find(session, workload, partition, "open", PRODUCTION)
 
 
 def get(session: Session, version_id: UUID) -> PartitionVersion:
@@ -90,6 +96,7 @@ def open_version(
     *,
     rerun: bool,
     input_digest: bytes | None = None,
+    purpose: Purpose = PRODUCTION,
 ) -> PartitionVersion:
     """Return the version that a run writes to, or the published one if nothing is left to do.
 
@@ -100,10 +107,14 @@ def open_version(
     another digest, or of none, gets one based on it, which is continued for this very input only; for
     another input it is abandoned. But an open version of which only waiting records are left is
     returned as it is, with another digest: it has to be published first.
+
+    `purpose`: versions of an evaluation stand beside those of production. Other settings are another question
+    there, which needs no leave to be asked.
     """
-    published = find_published(session, workload, partition)
-    if published is not None and not rerun:
-        if published.fingerprint != fingerprint:
+    published = find_published(session, workload, partition, purpose)
+    same = published is not None and published.fingerprint == fingerprint
+    if published is not None and not rerun and (same or purpose == PRODUCTION):
+        if not same:
             msg = (
                 f"{workload} {partition} is already published with other settings (model, prompt or input); "
                 "--rerun replaces it"
@@ -112,12 +123,12 @@ def open_version(
         if input_digest in (None, published.input_digest):
             return published
         return _open_refresh(session, published, input_digest)
-    unfinished = _find(session, workload, partition, "open")
+    unfinished = _find(session, workload, partition, "open", purpose)
     if unfinished is not None:
         if unfinished.fingerprint == fingerprint and unfinished.based_on is None:
             return unfinished
         _set_state(session, unfinished.id, "abandoned")
-    return _start(session, workload, partition, fingerprint)
+    return _start(session, workload, partition, fingerprint, purpose)
 
 
 def publish(
@@ -135,14 +146,14 @@ def publish(
     version that was superseded or abandoned meanwhile.
     """
     version = session.execute(
-        select(Row.workload, Row.partition, Row.state).where(Row.id == version_id)
+        select(Row.workload, Row.partition, Row.state, Row.purpose).where(Row.id == version_id)
     ).one()
     if version.state == "published":
         return
     if version.state != "open":
         msg = f"{version.workload} {version.partition}: a version that is {version.state} cannot be published"
         raise UsageError(msg)
-    before = find_published(session, version.workload, version.partition)
+    before = find_published(session, version.workload, version.partition, version.purpose)
     if before is not None:
         _set_state(session, before.id, "superseded")
     session.execute(
@@ -171,7 +182,7 @@ def set_input_read(session: Session, version_id: UUID) -> None:
 
 
 def waiting(session: Session) -> list[Waiting]:
-    """Return the open versions to collect for, the longest waiting first.
+    """Return the open versions to collect for, the longest waiting first; not those of evaluations.
 
     These are the versions whose newest run is `waiting`, and those with a live batch, or whose input is
     read, whose newest run ended otherwise or is `running`: only the partition's lease tells a run at work
@@ -191,7 +202,7 @@ def waiting(session: Session) -> list[Waiting]:
             newest.label("place"),
         )
         .join(Row, Row.id == RunRow.version_id)
-        .where(Row.state == "open")
+        .where(Row.state == "open", Row.purpose == PRODUCTION)
         .subquery()
     )
     in_batches = exists().where(BatchRow.version_id == each.c.version_id, is_live())
@@ -206,15 +217,15 @@ def waiting(session: Session) -> list[Waiting]:
 def _open_refresh(
     session: Session, published: PartitionVersion, input_digest: bytes | None
 ) -> PartitionVersion:
-    workload, partition = published.workload, published.partition
-    unfinished = _find(session, workload, partition, "open")
+    workload, partition, purpose = published.workload, published.partition, published.purpose
+    unfinished = _find(session, workload, partition, "open", purpose)
     if unfinished is not None:
         same = (unfinished.based_on, unfinished.input_digest) == (published.id, input_digest)
         if same or _only_waits(session, unfinished):
             return unfinished
         _set_state(session, unfinished.id, "abandoned")
     refresh = {"input_digest": input_digest, "based_on": published.id}
-    return _start(session, workload, partition, published.fingerprint, refresh)
+    return _start(session, workload, partition, published.fingerprint, purpose, refresh)
 
 
 def _only_waits(session: Session, version: PartitionVersion) -> bool:
@@ -227,6 +238,7 @@ def _start(
     workload: str,
     partition: date,
     fingerprint: str,
+    purpose: Purpose,
     refresh: Mapping[str, object] | None = None,
 ) -> PartitionVersion:
     newest = session.execute(
@@ -241,16 +253,18 @@ def _start(
             version=(newest or 0) + 1,
             fingerprint=fingerprint,
             state="open",
+            purpose=purpose,
             **(refresh or {}),
         )
     )
     return get(session, version_id)
 
 
-def _find(session: Session, workload: str, partition: date, state: VersionState) -> PartitionVersion | None:
-    found = session.execute(
-        select(*_columns()).where(Row.workload == workload, Row.partition == partition, Row.state == state)
-    ).one_or_none()
+def _find(
+    session: Session, workload: str, partition: date, state: VersionState, purpose: Purpose
+) -> PartitionVersion | None:
+    own = (Row.workload == workload, Row.partition == partition, Row.purpose == purpose)
+    found = session.execute(select(*_columns()).where(*own, Row.state == state)).one_or_none()
     return None if found is None else PartitionVersion(*found)
 
 

@@ -23,6 +23,7 @@ from db.tables import RunRow as Row
 from models.economics.gpu_time import GpuTime
 from models.errors import UsageError
 from models.ids import new_id
+from models.run import PRODUCTION, Purpose
 
 RunState = Literal["running", "waiting", "completed", "failed", "interrupted"]
 """`waiting`: ended for now; records of it wait for a batch's answers, a budget or the API."""
@@ -40,6 +41,7 @@ class NewRun:
     prompt_id: int
     infrastructure_id: int | None = None
     flow_run_id: str | None = None
+    purpose: Purpose = PRODUCTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class RunKeys:
     version_id: UUID
     workload: str
     partition: date
+    purpose: Purpose
     state: RunState
     model_id: int
     prompt_id: int
@@ -89,6 +92,7 @@ class RunFilters(TypedDict, total=False):
     engine: str | None
     model: str | None
     state: str | None
+    purpose: str | None
     since: datetime | None
     until: datetime | None
 
@@ -102,6 +106,7 @@ def start(session: Session, new: NewRun) -> UUID:
         .where(
             Row.workload == new.workload,
             Row.partition == new.partition,
+            Row.purpose == new.purpose,
             or_(Row.state == "running", given_up),
         )
         .values(state="interrupted", ended_at=now)
@@ -219,7 +224,7 @@ class RunTotals:
 
 def count(session: Session, workload: str, partition: date) -> int:
     """Return how many runs a partition has had."""
-    own = (Row.workload == workload, Row.partition == partition)
+    own = (Row.workload == workload, Row.partition == partition, Row.purpose == PRODUCTION)
     return session.execute(select(func.count()).select_from(Row).where(*own)).scalar_one()
 
 
@@ -227,7 +232,7 @@ def newest(
     session: Session, workload: str, partition: date, flow_run_id: str | None = None
 ) -> RunTotals | None:
     """Return what the newest run of a partition came to (of one flow run, if that is given); None if there is none."""
-    own = [Row.workload == workload, Row.partition == partition]
+    own = [Row.workload == workload, Row.partition == partition, Row.purpose == PRODUCTION]
     if flow_run_id is not None:
         own.append(Row.flow_run_id == flow_run_id)
     worked_out: dict[str, ColumnElement[Any] | InstrumentedAttribute[Any]] = {
@@ -286,7 +291,13 @@ def list_runs(
 
 
 def _conditions(filters: RunFilters) -> list[ColumnElement[bool]]:
-    equal = {"workload": Row.workload, "engine": Row.engine, "model": ModelRow.name, "state": Row.state}
+    equal = {
+        "workload": Row.workload,
+        "engine": Row.engine,
+        "model": ModelRow.name,
+        "state": Row.state,
+        "purpose": Row.purpose,
+    }
     values: Mapping[str, object] = dict(filters)
     conditions = [column == values[name] for name, column in equal.items() if values.get(name) is not None]
     if (since := filters.get("since")) is not None:

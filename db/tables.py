@@ -6,7 +6,7 @@ NULL, it takes no room on PostgreSQL and one byte on SQLite.
 """
 
 from datetime import date, datetime
-from typing import Any, ClassVar, get_args
+from typing import get_args
 from uuid import UUID
 
 from sqlalchemy import (
@@ -15,47 +15,27 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
-    MetaData,
     SmallInteger,
     UniqueConstraint,
     false,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.schema import SchemaItem
+from sqlalchemy.orm import Mapped, mapped_column
 
-from db.columns import Key, SmallKey, UtcDateTime, WideKey
+import db.decision_tables  # noqa: F401 - whoever knows the tables knows all of them
+from db.base import Base, not_negative, one_of
+from db.columns import SmallKey, WideKey
 from models.ledger import Outcome
-
-
-class Base(DeclarativeBase):
-    """Names every constraint, so that migrations can address it on both databases."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map: ClassVar[dict[Any, Any]] = {UUID: Key, datetime: UtcDateTime}
-
-
-def _not_negative(*columns: str) -> list[SchemaItem]:
-    return [CheckConstraint(f"{column} >= 0", name=column) for column in columns]
-
-
-def _one_of(column: str, *values: str) -> CheckConstraint:
-    return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=column)
+from models.run import PRODUCTION
 
 
 def _one_a_partition(state: str) -> Index:
     """At most one version of a partition is in this state at a time, whatever the code does."""
     only = text(f"state = '{state}'")
     name = f"uq_partition_versions_{state}"
-    return Index(name, "workload", "partition", unique=True, sqlite_where=only, postgresql_where=only)
+    return Index(
+        name, "workload", "partition", "purpose", unique=True, sqlite_where=only, postgresql_where=only
+    )
 
 
 def _pending_lines() -> Index:
@@ -91,7 +71,7 @@ class PriceRow(Base):
     __tablename__ = "prices"
     __table_args__ = (
         UniqueConstraint("provider", "model", "effective_from", "version"),
-        *_not_negative("input_nano_per_mtok", "cached_input_nano_per_mtok", "output_nano_per_mtok"),
+        *not_negative("input_nano_per_mtok", "cached_input_nano_per_mtok", "output_nano_per_mtok"),
         CheckConstraint("effective_to > effective_from", name="days"),
     )
     id: Mapped[int] = mapped_column(SmallKey, primary_key=True)
@@ -120,7 +100,7 @@ class InfrastructureRow(Base):
             "source",
             name="uq_infrastructure",
         ),
-        *_not_negative("nano_usd_per_hour"),
+        *not_negative("nano_usd_per_hour"),
     )
     id: Mapped[int] = mapped_column(SmallKey, primary_key=True)
     kind: Mapped[str]
@@ -137,12 +117,13 @@ class PartitionVersionRow(Base):
     `input_read`: a run has read the input to its end, and every record is done or waits in a part.
     `based_on`: the version whose rows it takes over where their text is unchanged. `input_digest`: a hash
     over the input that an open version of that kind is made for, or that a published one was made from.
+    `purpose`: an evaluation's versions stand beside those of production.
     """
 
     __tablename__ = "partition_versions"
     __table_args__ = (
         UniqueConstraint("workload", "partition", "version"),
-        _one_of("state", "open", "published", "superseded", "abandoned"),
+        one_of("state", "open", "published", "superseded", "abandoned"),
         _one_a_partition("open"),
         _one_a_partition("published"),
     )
@@ -159,10 +140,14 @@ class PartitionVersionRow(Base):
     input_read: Mapped[bool] = mapped_column(default=False, server_default=false())
     input_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
     based_on: Mapped[UUID | None] = mapped_column(ForeignKey("partition_versions.id"))
+    purpose: Mapped[str] = mapped_column(default=PRODUCTION, server_default=PRODUCTION)
 
 
 class LeaseRow(Base):
-    """Who may write a partition until when. `epoch` only grows; a released lease has no owner."""
+    """Who may write a partition until when. `epoch` only grows; a released lease has no owner.
+
+    `workload` names an evaluation's lease as `models.run.lease_name` says.
+    """
 
     __tablename__ = "leases"
     workload: Mapped[str] = mapped_column(primary_key=True)
@@ -178,12 +163,13 @@ class RunRow(Base):
     `api_cost_nano` is what its closed API lines cost; pending ones are not in any of its sums yet.
     `carried` of its published records were taken over from the version before, without a line.
     `archive_id`: its lines lie in that Parquet file and not here any more; its sums and its rollup stay.
+    `purpose`: what it was run for; an evaluation's cost is a cost, but its records are no usage.
     """
 
     __tablename__ = "runs"
     __table_args__ = (
-        _one_of("state", "running", "waiting", "completed", "failed", "interrupted"),
-        *_not_negative("load_ns", "busy_ns", "idle_ns", "gpu_cost_nano", "unallocated_nano", "api_cost_nano"),
+        one_of("state", "running", "waiting", "completed", "failed", "interrupted"),
+        *not_negative("load_ns", "busy_ns", "idle_ns", "gpu_cost_nano", "unallocated_nano", "api_cost_nano"),
         Index(None, "workload", "partition"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -216,6 +202,7 @@ class RunRow(Base):
     escalated: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     carried: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     archive_id: Mapped[UUID | None] = mapped_column(ForeignKey("archives.id"))
+    purpose: Mapped[str] = mapped_column(default=PRODUCTION, server_default=PRODUCTION)
 
 
 class PartRow(Base):
@@ -237,7 +224,7 @@ class QuarantinedCountRow(Base):
     """How many records of a run were set aside for which reason."""
 
     __tablename__ = "quarantined_counts"
-    __table_args__ = (*_not_negative("count"),)
+    __table_args__ = (*not_negative("count"),)
     run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"), primary_key=True)
     reason: Mapped[str] = mapped_column(primary_key=True)
     count: Mapped[int] = mapped_column(BigInteger)
@@ -247,7 +234,7 @@ class WaitingCountRow(Base):
     """How many records wait at the end of a run, and what for."""
 
     __tablename__ = "waiting_counts"
-    __table_args__ = (*_not_negative("count"),)
+    __table_args__ = (*not_negative("count"),)
     run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"), primary_key=True)
     reason: Mapped[str] = mapped_column(primary_key=True)
     count: Mapped[int] = mapped_column(BigInteger)
@@ -262,8 +249,8 @@ class BatchRow(Base):
 
     __tablename__ = "batches"
     __table_args__ = (
-        _one_of("state", "intended", "submitted", "collected", "failed", "abandoned"),
-        *_not_negative("requests", "input_tokens"),
+        one_of("state", "intended", "submitted", "collected", "failed", "abandoned"),
+        *not_negative("requests", "input_tokens"),
         CheckConstraint("state != 'submitted' OR provider_batch_id IS NOT NULL", name="submitted"),
         CheckConstraint("(closed_at IS NULL) = (state IN ('intended', 'submitted'))", name="closed"),
     )
@@ -288,7 +275,7 @@ class ApiSpendRow(Base):
     """What the API lines of one UTC day and workload cost, the pending ones at their upper bound."""
 
     __tablename__ = "api_spend"
-    __table_args__ = (*_not_negative("nano"),)
+    __table_args__ = (*not_negative("nano"),)
     day: Mapped[date] = mapped_column(primary_key=True)
     workload: Mapped[str] = mapped_column(primary_key=True)
     nano: Mapped[int] = mapped_column(BigInteger)
@@ -309,7 +296,7 @@ class DailyUsageRow(Base):
 
     __tablename__ = "daily_usage"
     __table_args__ = (
-        *_not_negative(
+        *not_negative(
             "attempts",
             "records",
             "late_records",
@@ -369,7 +356,7 @@ class ArchiveRow(Base):
     """A Parquet file that holds the lines of whole runs; `sha256` is the file's."""
 
     __tablename__ = "archives"
-    __table_args__ = (*_not_negative("lines"),)
+    __table_args__ = (*not_negative("lines"),)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     path: Mapped[str]
     lines: Mapped[int] = mapped_column(BigInteger)
@@ -379,124 +366,16 @@ class ArchiveRow(Base):
     created_at: Mapped[datetime]
 
 
-class InfrastructureTermsRow(Base):
-    """What the machines that we own or rent cost in the days `effective_from <= day < effective_to`.
-
-    Never updated: of several of a kind that hold on a day, the one that was entered last wins. The rate is
-    that of one machine, an hour's or a whole month's, of which there are `gpus`; 0: from then on there is none.
-    """
-
-    __tablename__ = "infrastructure_terms"
-    __table_args__ = (
-        _one_of("billing_mode", "on_demand", "reserved"),
-        *_not_negative("nano_usd_per_hour", "nano_usd_per_month", "gpus"),
-        CheckConstraint("(nano_usd_per_hour IS NULL) != (nano_usd_per_month IS NULL)", name="rate"),
-        CheckConstraint("nano_usd_per_month IS NULL OR billing_mode = 'reserved'", name="monthly"),
-        CheckConstraint("billing_increment_seconds >= 1", name="billing_increment_seconds"),
-        CheckConstraint("effective_to > effective_from", name="days"),
-    )
-    id: Mapped[int] = mapped_column(SmallKey, primary_key=True)
-    kind: Mapped[str]
-    billing_mode: Mapped[str]
-    nano_usd_per_hour: Mapped[int | None] = mapped_column(BigInteger)
-    nano_usd_per_month: Mapped[int | None] = mapped_column(BigInteger)
-    billing_increment_seconds: Mapped[int]
-    gpus: Mapped[int] = mapped_column(SmallInteger)
-    effective_from: Mapped[date]
-    effective_to: Mapped[date | None]
-    entered_at: Mapped[datetime]
-    note: Mapped[str | None]
-
-
-class BillRow(Base):
-    """What the infrastructure of one month really cost, as billed; `month` is its first day. The newest one of a month wins."""
-
-    __tablename__ = "bills"
-    __table_args__ = (*_not_negative("nano_usd"),)
-    id: Mapped[int] = mapped_column(SmallKey, primary_key=True)
-    month: Mapped[date]
-    nano_usd: Mapped[int] = mapped_column(BigInteger)
-    entered_at: Mapped[datetime]
-    note: Mapped[str | None]
-
-
-class LabourTermsRow(Base):
-    """What people's time costs from a day on; of several, the one that began last holds, and of its versions the newest.
-
-    `setup_minutes` is spent once, `maintenance_minutes` each month.
-    """
-
-    __tablename__ = "labour_terms"
-    __table_args__ = (*_not_negative("maintenance_minutes", "setup_minutes", "engineer_nano_per_hour"),)
-    id: Mapped[int] = mapped_column(SmallKey, primary_key=True)
-    effective_from: Mapped[date]
-    maintenance_minutes: Mapped[int]
-    setup_minutes: Mapped[int]
-    engineer_nano_per_hour: Mapped[int] = mapped_column(BigInteger)
-    entered_at: Mapped[datetime]
-    note: Mapped[str | None]
-
-
-class ReportRow(Base):
-    """One version of one month's break-even report. Never updated: other inputs make the next version.
-
-    `fingerprint` is a hash over `inputs`, which is JSON like `figures`. `changes` says what differs from the
-    version before, as a JSON list of sentences. `complete`: the month was over when it was made, by the
-    version `software` of this program.
-    """
-
-    __tablename__ = "reports"
-    __table_args__ = (UniqueConstraint("month", "version"), CheckConstraint("version >= 1", name="version"))
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    month: Mapped[date]
-    version: Mapped[int] = mapped_column(SmallInteger)
-    created_at: Mapped[datetime]
-    fingerprint: Mapped[str]
-    complete: Mapped[bool]
-    software: Mapped[str]
-    inputs: Mapped[str]
-    figures: Mapped[str]
-    changes: Mapped[str | None]
-
-
-class DeliveryRow(Base):
-    """One report to one recipient, written down before it is sent; `target` names it without its secrets.
-
-    `number`: the how manieth message about this month to this recipient it is, so that no two processes send
-    the same one. `sending` after its `owner`, a process, is gone: nobody knows whether it arrived.
-    """
-
-    __tablename__ = "deliveries"
-    __table_args__ = (
-        _one_of("channel", "mail", "chat"),
-        _one_of("state", "sending", "sent", "failed"),
-        *_not_negative("attempts"),
-        UniqueConstraint("month", "channel", "target", "number"),
-    )
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    report_id: Mapped[UUID] = mapped_column(ForeignKey("reports.id"))
-    month: Mapped[date]
-    channel: Mapped[str]
-    target: Mapped[str]
-    number: Mapped[int] = mapped_column(SmallInteger)
-    state: Mapped[str]
-    attempts: Mapped[int]
-    owner: Mapped[str]
-    first_at: Mapped[datetime]
-    last_at: Mapped[datetime]
-    error: Mapped[str | None]
-
-
 class LedgerLineRow(Base):
     """The accounting of one attempt; its fields are those of `models.ledger.LedgerLine`."""
 
     __tablename__ = "ledger_lines"
     __table_args__ = (
         UniqueConstraint("run_id", "record_key", "attempt"),
-        _one_of("requested", "vllm", "openai", "reuse"),
-        _one_of("engine", "vllm", "openai", "reuse"),
-        _one_of("outcome", *get_args(Outcome)),
-        *_not_negative("cost_nano", "counterfactual_nano", "gpu_ns", "input_tokens", "output_tokens"),
+        one_of("requested", "vllm", "openai", "reuse"),
+        one_of("engine", "vllm", "openai", "reuse"),
+        one_of("outcome", *get_args(Outcome)),
+        *not_negative("cost_nano", "counterfactual_nano", "gpu_ns", "input_tokens", "output_tokens"),
         CheckConstraint("cached_tokens >= 0 AND cached_tokens <= input_tokens", name="cached_tokens"),
         # nothing is free, or charged, by accident: a cost stands on a dated rate
         CheckConstraint(

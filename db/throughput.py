@@ -12,6 +12,7 @@ from db.tables import DailyUsageRow as Usage
 from db.tables import InfrastructureRow, ModelRow, PromptRow, RunRow
 from models.economics.gpu_time import GpuTime
 from models.economics.throughput import RunFigures
+from models.run import PRODUCTION
 
 RUNS = 10
 RECORDS = 200_000
@@ -61,7 +62,7 @@ def load_times(session: Session, model: str, machine: str, limit: int = RUNS) ->
         .join(ModelRow, ModelRow.id == RunRow.model_id)
         .join(InfrastructureRow, InfrastructureRow.id == RunRow.infrastructure_id)
         .where(ModelRow.name == model, InfrastructureRow.kind == machine, RunRow.load_ns > 0)
-        .where(RunRow.state == "completed")
+        .where(RunRow.state == "completed", RunRow.purpose == PRODUCTION)
         .order_by(RunRow.started_at.desc(), RunRow.id.desc())
     )
     return list(session.execute(statement.limit(limit)).scalars())
@@ -73,6 +74,7 @@ def _runs(like: Like, *, any_machine: bool) -> Select[*tuple[Any, ...]]:
         .join(PromptRow, PromptRow.id == RunRow.prompt_id)
         .join(ModelRow, ModelRow.id == RunRow.model_id)
         .where(ModelRow.name == like.model, RunRow.state == "completed", RunRow.records > 0)
+        .where(RunRow.purpose == PRODUCTION)
         .order_by(RunRow.started_at.desc(), RunRow.id.desc())
     )
     if like.workload is not None:

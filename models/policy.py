@@ -8,6 +8,11 @@ from models.languages import LANGUAGES
 from models.records import EscalationReason
 
 WhenEngineFails = Literal["stop", "wait", "api"]
+EVALUATED: Literal["evaluated"] = "evaluated"
+_OF_ALL: dict[EscalationReason, str] = {
+    "engine_failed": 'engine_fails = "api"',
+    "not_viable": 'not_viable = "api"',
+}
 
 
 def _known(codes: frozenset[str]) -> frozenset[str]:
@@ -20,9 +25,10 @@ def _known(codes: frozenset[str]) -> frozenset[str]:
 
 def _by_record(reasons: frozenset[EscalationReason]) -> frozenset[EscalationReason]:
     """Refuse the reason that is no record's own: a list that names it would promise what it does not do."""
-    if "engine_failed" in reasons:
-        msg = 'engine_failed is no reason of one record; set engine_fails = "api" instead'
-        raise ValueError(msg)
+    for reason, instead in _OF_ALL.items():
+        if reason in reasons:
+            msg = f"{reason} is no reason of one record; set {instead} instead"
+            raise ValueError(msg)
     return reasons
 
 
@@ -39,8 +45,9 @@ class Policy(BaseModel):
         frozenset({"complex", "low_confidence", "invalid_output", "too_long"}),
         description="the reasons for which a record is sent to the API; for others it stays",
     )
-    min_confidence: float | None = Field(
-        None, ge=0, le=1, description="escalate answers of the local engine below this confidence"
+    min_confidence: Annotated[float, Field(ge=0, le=1)] | Literal["evaluated"] | None = Field(
+        None,
+        description="escalate answers of the local engine below this confidence; evaluated: that of the evaluation",
     )
     complex_over_chars: int | None = Field(
         None, ge=1, description="a text of more characters is complex and goes to the API at once"
@@ -61,6 +68,10 @@ class Policy(BaseModel):
     )
     engine_fails: WhenEngineFails = Field(
         "stop", description="the local engine cannot start or dies: stop, wait and try again, or use the API"
+    )
+    not_viable: Literal["stay", "api"] = Field(
+        "stay",
+        description="api: while the newest evaluation says that the small model is not good enough, all goes to the API",
     )
 
     @field_serializer("escalate", "simple_languages", when_used="json")

@@ -41,9 +41,19 @@ class Record:
 
 
 EscalationReason = Literal[
-    "complex", "low_confidence", "invalid_output", "too_long", "refused", "engine_failed", "chosen"
+    "complex",
+    "low_confidence",
+    "invalid_output",
+    "too_long",
+    "refused",
+    "engine_failed",
+    "chosen",
+    "not_viable",
 ]
-"""Why a record goes to the API instead of being served by the local engine. `chosen`: the run was asked to use it."""
+"""Why a record goes to the API instead of being served by the local engine.
+
+`chosen`: the run was asked to use it. `not_viable`: an evaluation says that the small model is not good enough.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ mean of its tokens' probabilities: it ranks answers, and is no probability of be
 
 from math import isnan
 
+from models.economics.month import Viability
 from models.engines.base import Choice, Completion, Message, RejectionReason
 from models.languages import language_of
-from models.policy import Policy
+from models.policy import EVALUATED, Policy
 from models.records import EscalationReason, Record
 
 TRIAGE = Choice(("simple", "complex"))
@@ -47,6 +48,8 @@ _PREFIX = (
         for message in (Message("user", text), Message("assistant", label))
     ),
 )
+NEVER_SURE = 1.1
+"""A confidence that no answer has: it is a probability."""
 _SENDS: dict[str, object] = {
     "escalate": frozenset(),
     "min_confidence": None,
@@ -54,6 +57,7 @@ _SENDS: dict[str, object] = {
     "simple_languages": None,
     "complex_where": None,
     "triage": False,
+    "not_viable": "stay",
 }
 """Fields with which a policy sends records out, and the value at which each sends none."""
 
@@ -132,9 +136,38 @@ def after(
         reason = None if rejection == "empty" else rejection
     elif not valid:
         reason = "invalid_output"
-    elif policy.min_confidence is not None and _sureness(confidence) < policy.min_confidence:
+    elif (least := least_confidence(policy)) is not None and _sureness(confidence) < least:
         reason = "low_confidence"
     return reason if reason in policy.escalate else None
+
+
+def least_confidence(policy: Policy) -> float | None:
+    """Return the confidence below which answers leave, None: none does for that.
+
+    Raises `ValueError` for a policy whose evaluated threshold was not looked up (`looked_up`): it would let all stay.
+    """
+    if isinstance(policy.min_confidence, str):
+        msg = "the evaluated confidence of this policy was not looked up"
+        raise ValueError(msg)  # noqa: TRY004  the policy is at fault, not a type
+    return policy.min_confidence
+
+
+def asks_evaluation(policy: Policy) -> bool:
+    """Whether what the policy does depends on the workload's newest evaluation."""
+    return policy.min_confidence == EVALUATED or policy.not_viable == "api"
+
+
+def looked_up(policy: Policy, *, viability: Viability, threshold: float | None) -> Policy:
+    """Return the policy with what an evaluation found in the place of what asks for it.
+
+    Where no threshold keeps the API's accuracy (None), every answer leaves: that keeps it.
+    """
+    changes: dict[str, object] = {}
+    if policy.min_confidence == EVALUATED:
+        changes["min_confidence"] = NEVER_SURE if threshold is None else threshold
+    if viability != "not_viable":
+        changes["not_viable"] = "stay"
+    return policy.model_copy(update=changes)
 
 
 def engine_failed(policy: Policy) -> EscalationReason | None:

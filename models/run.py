@@ -6,7 +6,16 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
+Purpose = Literal["production", "evaluation_small", "evaluation_api", "evaluation_adapter"]
+"""What a run is for: the job itself, or one of the engines that an evaluation compares."""
+PRODUCTION: Purpose = "production"
+
 RunState = Literal["completed", "waiting", "skipped", "empty"]
+
+
+def lease_name(workload: str, purpose: Purpose) -> str:
+    """Name what a run has to itself: its workload, and with it what else than production it is for."""
+    return workload if purpose == PRODUCTION else f"{workload} {purpose}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,9 @@ class WorkloadSettings(BaseModel):
     label_column: str = Field("label", description="column of the right label in a file of labelled records")
     labels: tuple[str, ...] | None = Field(None, description="label set of a classification")
     labels_file: Path | None = Field(None, description="text file with one label a line")
+    labelled_file: str | None = Field(
+        None, description="labelled records that the monthly evaluation uses: file, glob or URL"
+    )
     data_residency: Literal["any", "local"] | None = Field(
         None, description="local: its records never go to an API; a class that says local cannot be loosened"
     )

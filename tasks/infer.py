@@ -16,7 +16,7 @@ from models.engines.base import Completion, LocalEngine, Request
 from models.errors import EngineError, Interrupted, LeaseLost
 from models.ids import new_id
 from models.records import EscalationReason, Quarantined, Record
-from models.run import Progress
+from models.run import Progress, lease_name
 from tasks.api_lane import Lane
 from tasks.batch_lane import leave_out_batched
 from tasks.collector import spared_collector
@@ -130,7 +130,7 @@ class RunStream:
         """Answer what the local engine can; a run with nothing for it does not load the model."""
         requests = self._requests()
         if self._plan.engine == "openai":
-            self._hand_over(requests, "chosen")
+            self._hand_over(requests, self._plan.sent_because)
             return
         first = next(requests, None)
         if first is None:
@@ -267,7 +267,7 @@ class RunStream:
         done = self._done_before + self._settler.settled
         report(
             Progress(
-                plan.workload.name,
+                lease_name(plan.workload.name, plan.purpose),
                 plan.partition,
                 done,
                 plan.total,

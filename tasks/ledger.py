@@ -7,6 +7,8 @@ from typing import Any, Unpack
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from db.evaluations import LISTED as EVALUATION_COLUMNS
+from db.evaluations import listed as list_evaluations
 from db.ledger import TOLD_APART, LineFilters, SummaryFilters, lines, summary
 from db.runs import RunFilters, list_runs
 from db.session import make_engine, readers, require_migrated
@@ -45,6 +47,7 @@ RUN_COLUMNS = (
     "waiting",
     "flow_run_id",
     "error",
+    "purpose",
 )
 LINE_COLUMNS = (
     "id",
@@ -75,6 +78,7 @@ LINE_COLUMNS = (
 RUN_TABLE = (
     "workload",
     "partition",
+    "purpose",
     "state",
     "started_at",
     "model",
@@ -104,6 +108,10 @@ LINE_TABLE = (
     "output_tokens",
     "cost_usd",
     "counterfactual_usd",
+)
+EVALUATION_TABLE = (
+    *("at", "workload", "model", "api_model", "records", "accuracy", "api_accuracy", "ratio", "ratio_low"),
+    *("ratio_high", "viability", "threshold"),
 )
 """What people see; programs get every column."""
 
@@ -188,3 +196,14 @@ def show_lines(
     with open_ledger(settings) as session:
         rows = lines(session, limit=limit, **filters)
     write_rows(rows, LINE_TABLE if output_format == "table" else LINE_COLUMNS, output_format)
+
+
+def show_evaluations(settings: Settings, *, workload: str | None, limit: int, output_format: Format) -> None:
+    """Print evaluations, the newest first. For people, shares have three digits."""
+    with open_ledger(settings) as session:
+        rows = list_evaluations(session, workload=workload, limit=limit)
+    if output_format == "table":
+        rows = [
+            {name: f"{it:.3f}" if isinstance(it, float) else it for name, it in row.items()} for row in rows
+        ]
+    write_rows(rows, EVALUATION_TABLE if output_format == "table" else EVALUATION_COLUMNS, output_format)

@@ -6,7 +6,7 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from db import infrastructure, month
+from db import evaluations, infrastructure, month
 from db.month import MonthUsage
 from models.economics import assumed
 from models.economics.break_even import past_month
@@ -36,12 +36,11 @@ def month_inputs(
     of: date,
     *,
     today: date,
-    viability: Mapping[str, Viability] | None = None,
 ) -> MonthInputs:
     """Read what the break-even of the month of a day stands on; of one that is not over, up to `today` (UTC).
 
-    `viability`: what the evaluations of workloads said, by name. Raises `UsageError` for a month that has not
-    begun, and for labour settings that are no amount.
+    Whether a workload is replaceable is what its newest evaluation says. Raises `UsageError` for a month that has
+    not begun, and for labour settings that are no amount.
     """
     this = month_of(of)
     if this > today:
@@ -50,12 +49,13 @@ def month_inputs(
     began = month.first_month(session)
     first = max(began or this, months_later(this, -MOST_MONTHS))
     books = read_books(session, min(first, this), next_month(this))
+    viability = evaluations.verdicts(session)
     earlier: list[PastMonth] = []
     while first < this:
-        earlier.append(past_month(_inputs(books, settings, first, days_in(first), viability or {})))
+        earlier.append(past_month(_inputs(books, settings, first, days_in(first), viability)))
         first = next_month(first)
     days = min((today - this).days + 1, days_in(this))
-    inputs = _inputs(books, settings, this, days, viability or {})
+    inputs = _inputs(books, settings, this, days, viability)
     return replace(inputs, earlier=tuple(earlier))
 
 
@@ -88,6 +88,7 @@ def _inputs(
         batch_discount=settings.batch_discount,
         bill_nano=books.bills.get(of),
         references=tuple(assumed.references(books.terms, settings, kinds)),
+        evaluations_nano=used.evaluations_nano,
     )
 
 

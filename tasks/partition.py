@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from db import leases, runs
 from models.errors import BreakevenError, EngineError, Interrupted, LeaseLost
-from models.run import RunResult
+from models.run import PRODUCTION, Purpose, RunResult
 from models.settings import Settings
 from tasks.collect import collect
 from tasks.database import with_patience
@@ -43,6 +43,7 @@ def run_partition(  # noqa: PLR0913  one parameter for each that its flow has
     rerun: bool = False,
     engine: EngineChoice = "vllm",
     refresh: bool = False,
+    purpose: Purpose = PRODUCTION,
 ) -> RunResult:
     """Run one workload over one partition and publish it.
 
@@ -50,7 +51,7 @@ def run_partition(  # noqa: PLR0913  one parameter for each that its flow has
     new or changed in its input (`refresh`). What a killed run had committed is not done again. Raises the errors of `models.errors`; whatever
     had finished by then is committed, and the run's row says how it ended.
     """
-    request = Request(workload, partition, input, where, limit, rerun=rerun, engine=engine, refresh=refresh)
+    request = Request(workload, partition, input, where, limit, rerun, engine, refresh, purpose)
     plan = here(prepare)(request, settings)
     if isinstance(plan, RunResult):
         return plan

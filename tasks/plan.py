@@ -29,13 +29,16 @@ from models.engines.vllm_options import model_name
 from models.errors import UsageError
 from models.machine import gpu_name
 from models.policy import Policy
+from models.records import EscalationReason
 from models.routing import kept_in, row_condition
-from models.run import RunResult
+from models.run import PRODUCTION, Purpose, RunResult, lease_name
 from models.settings import Settings
 from models.tokens import ChatTokenCounter, encoding
 from models.workloads.base import Workload
+from models.workloads.observed import observed
 from tasks.database import database_errors, with_patience
-from tasks.folders import check_writable, open_folder, remove_folders
+from tasks.evaluated import in_force
+from tasks.folders import check_writable, open_folder, output_folder, parts_folder, remove_folders
 from tasks.lease import give_back, take_lease
 from tasks.price_keys import priced_today, with_api
 from tasks.reading import EmptyPartition, PartitionReader, Source, open_partition
@@ -54,7 +57,8 @@ log = logging.getLogger(__name__)
 class Request:
     """What a caller asks for: one partition of one workload, and how to read it.
 
-    `rerun` infers a published partition again, `refresh` only what is new or changed in its input.
+    `rerun` infers a published partition again, `refresh` only what is new or changed in its input. What an
+    evaluation runs (`purpose`) lies beside production and never becomes what readers see.
     """
 
     workload: str
@@ -65,6 +69,7 @@ class Request:
     rerun: bool = False
     engine: EngineChoice = "vllm"
     refresh: bool = False
+    purpose: Purpose = PRODUCTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,16 @@ class Checked:
     api: ApiPlan | None
     policy: Policy
 
+    @property
+    def purpose(self) -> Purpose:
+        """What the request is for."""
+        return self.request.purpose
+
+    @property
+    def engine(self) -> EngineChoice:
+        """Where the records are first sent: as asked for, unless the policy sends them all to the API."""
+        return "openai" if self.policy.not_viable == "api" else self.request.engine
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -99,7 +114,8 @@ class Plan:
 
     `reader` is None for a run that only takes up what waits; `api` is None where nothing may be sent.
     `input_read`: this run, or one before it, reads the input to its end, so that it may publish.
-    `carry_from`: the published file whose rows are taken over where the text is unchanged.
+    `carry_from`: the published file whose rows are taken over where the text is unchanged. `sent_because`: why
+    the records go to the API where `engine` sends them all there.
     """
 
     settings: Settings
@@ -120,6 +136,8 @@ class Plan:
     engine: EngineChoice = "vllm"
     input_read: bool = True
     carry_from: Path | None = None
+    purpose: Purpose = PRODUCTION
+    sent_because: EscalationReason = "chosen"
 
     def open_reader(self) -> PartitionReader:
         """Return the input, which a run that infers has."""
@@ -187,7 +205,12 @@ def check(request: Request, settings: Settings) -> Checked | RunResult:
     if request.engine == "openai" and api is None:
         msg = f"{workload.name} cannot use the API: set BREAKEVEN_API_MODE, and see that its data_residency is not local"
         raise UsageError(msg)
-    policy = workload.routing if api is not None else kept_in(workload.routing)
+    policy = workload.routing
+    if api is None or request.purpose != PRODUCTION:
+        policy = kept_in(policy)
+    policy = in_force(policy, workload, settings)
+    if request.purpose != PRODUCTION:
+        workload = observed(workload)
     machine = infrastructure(settings, gpu_name())
     source = Source.of(
         settings.workload(workload.name),
@@ -228,16 +251,22 @@ def api_plan(workload: Workload, settings: Settings) -> ApiPlan | None:
 def open_plan(checked: Checked, make_session: sessionmaker[Session]) -> Plan | RunResult:
     """Take the lease and, in one transaction, open the version, its folder and the run."""
     request, settings, workload = checked.request, checked.settings, checked.workload
-    partition = request.partition
+    partition, purpose = request.partition, request.purpose
     fingerprint = fingerprint_of(checked)
-    folders = settings.output_dir / ".parts" / workload.name / str(partition)
+    folders = parts_folder(settings.output_dir, workload.name, partition, purpose)
     digest = digest_to_refresh(checked, fingerprint, make_session) if request.refresh else None
     carry_from, left_alone = None, None
-    lease = take_lease(make_session, workload.name, partition, settings)
+    lease = take_lease(make_session, lease_name(workload.name, purpose), partition, settings)
     try:
         with make_session.begin() as session:
             version = partitions.open_version(
-                session, workload.name, partition, fingerprint, rerun=request.rerun, input_digest=digest
+                session,
+                workload.name,
+                partition,
+                fingerprint,
+                rerun=request.rerun,
+                input_digest=digest,
+                purpose=purpose,
             )
             folder = folders / str(version.id)
             if version.state == "published" or digest not in (None, version.input_digest):
@@ -246,8 +275,8 @@ def open_plan(checked: Checked, make_session: sessionmaker[Session]) -> Plan | R
             else:
                 carry_from = published_file(session, version)
                 open_folder(folder, [part.file_name for part in parts.registered(session, version.id)])
-                abandon_batches(session, workload.name, partition, version.id)
-                attempts.settle_unknown(session, workload.name, partition)
+                abandon_batches(session, checked, version.id)
+                attempts.settle_unknown(session, workload.name, partition, purpose=purpose)
                 remove_request_files(folder, [one.id for one in batches.live(session, version.id)])
                 keys = open_run(session, version.id, checked)
     except BaseException:
@@ -270,12 +299,14 @@ def open_plan(checked: Checked, make_session: sessionmaker[Session]) -> Plan | R
         keys,
         checked.counter,
         folder,
-        settings.output_dir / workload.name / f"date={partition}",
+        output_folder(settings.output_dir, workload.name, partition, purpose),
         model_name(settings),
         checked.api,
         checked.policy,
-        request.engine,
+        checked.engine,
         carry_from=carry_from,
+        purpose=purpose,
+        sent_because="chosen" if request.engine == "openai" else "not_viable",
     )
 
 
@@ -284,24 +315,29 @@ def fingerprint_of(checked: Checked) -> str:
     settings, source = checked.settings, checked.reader.source
     facts: tuple[object, ...] = (
         checked.workload.fingerprint,
-        model_name(settings),
+        None if checked.purpose == "evaluation_api" else model_name(settings),
         settings.seed,
-        source.fingerprint(),
+        # an evaluation's records are named by their text: whatever file they are in, their answers hold
+        source.fingerprint() if checked.purpose == PRODUCTION else None,
         checked.request.limit,
     )
-    if checked.request.engine != "vllm":
-        facts = (*facts, checked.request.engine)
+    if checked.engine != "vllm":
+        facts = (*facts, checked.engine)
     if checked.api is not None:
-        # where the answers come from when the engine fails does not decide what is asked for
-        facts = (*facts, settings.api_model, checked.policy.model_dump_json(exclude={"engine_fails"}))
+        # where the answers come from when the engine fails does not decide what is asked for, and the engine
+        # that an evaluation chooses is told already
+        policy = checked.policy.model_dump_json(exclude={"engine_fails", "not_viable"})
+        facts = (*facts, settings.api_model, policy)
     return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
 
 
-def abandon_batches(session: Session, workload: str, partition: date, version_id: UUID) -> None:
+def abandon_batches(session: Session, checked: Checked, version_id: UUID) -> None:
     """Give up batches of a version that is not continued; their lines keep the most they can cost."""
+    workload, partition = checked.workload.name, checked.request.partition
+    own = (workload, partition, checked.purpose)
     for batch in batches.live(session):
         run = runs.run_keys(session, batch.run_id)
-        if batch.version_id != version_id and (run.workload, run.partition) == (workload, partition):
+        if batch.version_id != version_id and (run.workload, run.partition, run.purpose) == own:
             batches.close(session, batch.id, "abandoned", "its version of the partition was given up")
             log.warning(
                 "%s %s: batch %s of an earlier version is given up; cancel it at the provider if it still runs",
@@ -329,6 +365,7 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
             prompt_id,
             infrastructure_id,
             flow_run_id(),
+            checked.purpose,
         ),
     )
     rate = checked.machine.nano_usd_per_hour

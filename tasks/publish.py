@@ -30,7 +30,7 @@ def publish(plan: Plan, inferred: Inferred) -> RunResult:
 
     def write() -> tuple[Path, int, int]:
         with plan.sessions.begin() as session:
-            before = partitions.find_published(session, plan.workload.name, plan.partition)
+            before = partitions.find_published(session, plan.workload.name, plan.partition, plan.purpose)
             if before is not None and before.id == plan.version_id:
                 # the connection broke after the commit had taken place, and the lease is free already
                 return Path(before.output_path or ""), before.records or 0, before.quarantined or 0

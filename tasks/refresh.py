@@ -14,7 +14,7 @@ from db.partitions import PartitionVersion, find_published, get, waiting
 from db.runs import waiting_counts
 from models.errors import OutputError
 from models.input_digest import InputDigest
-from models.run import RunResult
+from models.run import Purpose, RunResult
 from models.workloads.base import Workload
 from tasks.carried import PublishedRow, PublishedRows
 from tasks.merge import FINGERPRINT, TEXT_HASH
@@ -36,6 +36,10 @@ class Readable(Protocol):
     @property
     def reader(self) -> PartitionReader:
         """Its input."""
+
+    @property
+    def purpose(self) -> Purpose:
+        """What it is run for."""
 
 
 def digest_of(reader: PartitionReader) -> bytes | None:
@@ -60,7 +64,7 @@ def digest_to_refresh(
     for a published file that is missing, cannot be read, or is another version's.
     """
     with make_session.begin() as session:
-        published = find_published(session, checked.workload.name, checked.reader.partition)
+        published = find_published(session, checked.workload.name, checked.reader.partition, checked.purpose)
     if published is None or published.fingerprint != fingerprint:
         return None
     path = Path(published.output_path or "")

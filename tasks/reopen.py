@@ -19,7 +19,7 @@ from models.settings import Settings
 from models.tokens import ChatTokenCounter, encoding
 from models.workloads.base import Workload
 from tasks.database import database_errors
-from tasks.folders import check_writable, open_folder
+from tasks.folders import check_writable, open_folder, output_folder, parts_folder
 from tasks.lease import give_back, take_lease
 from tasks.plan import ApiPlan, Plan, api_plan
 from tasks.price_keys import priced_today, with_api
@@ -61,7 +61,7 @@ def _open(
             if found is None:
                 leases.release(session, lease)
                 return None
-            folder = settings.output_dir / ".parts" / workload.name / str(partition) / str(found.version_id)
+            folder = parts_folder(settings.output_dir, workload.name, partition) / str(found.version_id)
             live = batches.live(session, found.version_id)
             _check_model(live, settings)
             open_folder(folder, [part.file_name for part in parts.registered(session, found.version_id)])
@@ -85,7 +85,7 @@ def _open(
         keys,
         counter,
         folder,
-        settings.output_dir / workload.name / f"date={partition}",
+        output_folder(settings.output_dir, workload.name, partition),
         model_name(settings),
         api,
         workload.routing,

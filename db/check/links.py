@@ -6,9 +6,10 @@ from typing import Any
 from sqlalchemy import ForeignKey, Select, Table, exists, select
 from sqlalchemy.orm import Session
 
+from db.base import Base
 from db.batches import is_live
 from db.ledger import PENDING
-from db.tables import Base, BatchRow, RunRow
+from db.tables import BatchRow, RunRow
 from db.tables import LedgerLineRow as Line
 from models.findings import Flaw
 

@@ -2,7 +2,8 @@
 
 from alembic import context
 
-from db.tables import Base
+import db.tables  # noqa: F401 - the metadata hold what was imported
+from db.base import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -293,6 +293,7 @@ NoteCode = Literal[
     "undecided",
     "not_viable",
     "quarantined",
+    "evaluations",
 ]
 
 

@@ -30,6 +30,7 @@ def notes(
             _of_prices(used),
             _of_machines(inputs, gpu, capacity),
             _of_workloads(used),
+            _of_evaluations(inputs),
         )
     )
 
@@ -113,6 +114,11 @@ def _of_machines(inputs: MonthInputs, gpu: GpuBill, capacity: Capacity) -> Itera
         yield Note("gpu_time_over_bill", count=-(gpu.unused_ns // NS_PER_SECOND))
     if capacity.gpus_needed > capacity.gpus:
         yield Note("more_gpus_needed", count=capacity.gpus_needed)
+
+
+def _of_evaluations(inputs: MonthInputs) -> Iterator[Note]:
+    if inputs.evaluations_nano:
+        yield Note("evaluations", nano=inputs.evaluations_nano)
 
 
 def _of_workloads(used: Sequence[WorkloadUsage]) -> Iterator[Note]:

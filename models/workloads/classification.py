@@ -61,8 +61,8 @@ class Classification(Workload):
 
     def __init__(self, settings: WorkloadSettings, model: str | None = None) -> None:
         super().__init__(settings, model)
-        self.labels = _checked(_labels_of(settings), longest=self.max_tokens - 1)
-        self._label_of = dict(zip(_shown(self.labels), self.labels, strict=True))
+        self._labels = _checked(_labels_of(settings), longest=self.max_tokens - 1)
+        self._label_of = dict(zip(_shown(self._labels), self._labels, strict=True))
         self._prefix = (
             Message("system", _INSTRUCTION + "\n".join(self._label_of)),
             *(
@@ -71,6 +71,11 @@ class Classification(Workload):
                 for message in (Message("user", text), Message("assistant", topic))
             ),
         )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels as the settings spell them."""
+        return self._labels
 
     def messages(self, text: str) -> tuple[Message, ...]:
         """Render one record's text; everything before it is constant."""

@@ -1,6 +1,7 @@
 """Enrichment of a product record: title, bullet points, category and the attributes the text states."""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -96,6 +97,41 @@ class Enrichment(Workload):
     def messages(self, text: str) -> tuple[Message, ...]:
         """Render one record's text; everything before it is constant."""
         return (*_PREFIX, Message("user", text))
+
+    def checks(self, text: str, answer: str) -> Mapping[str, tuple[int, int]]:
+        """Look at the attributes before the invented ones are dropped, and at the lengths that a shop can show."""
+        given = EnrichmentOutput.model_validate_json(answer)
+        stated = _normalised(text)
+        values = [_normalised(attribute.value) for attribute in given.attributes]
+        found = sum(1 for value in values if value and value in stated)
+        points = [len(point.split()) for point in given.bullet_points]
+        distinct = len({_normalised(point) for point in given.bullet_points})
+        return {
+            "attributes that the text states": (found, len(values)),
+            "records without an invented attribute": (int(found == len(values)), 1),
+            "records with an attribute": (int(bool(values)), 1),
+            "titles of 2 words or more": (int(len(given.title.split()) > 1), 1),
+            "bullet points of 2 words or more": (sum(1 for words in points if words > 1), len(points)),
+            "records whose bullet points all differ": (int(distinct == len(points)), 1),
+        }
+
+    def agreement(self, answer: str, other: str) -> Mapping[str, tuple[int, int]]:
+        """Compare category, attribute values and the title's words with another engine's."""
+        mine, theirs = (EnrichmentOutput.model_validate_json(each) for each in (answer, other))
+        values, their_values = (
+            {_normalised(attribute.value) for attribute in each.attributes} for each in (mine, theirs)
+        )
+        words, their_words = (set(_normalised(each.title).split()) for each in (mine, theirs))
+        return {
+            "same category": (int(_normalised(mine.category) == _normalised(theirs.category)), 1),
+            "attribute values that the other gives too": (len(values & their_values), len(values)),
+            "attribute values of the other that it gives too": (
+                len(values & their_values),
+                len(their_values),
+            ),
+            "words of the title that the other has too": (len(words & their_words), len(words)),
+            "words of the other's title that it has too": (len(words & their_words), len(their_words)),
+        }
 
     def parse(self, text: str, completion: Completion) -> BaseModel:
         """Check the object and keep only attributes whose value occurs literally in `text`.

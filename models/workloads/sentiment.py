@@ -61,6 +61,11 @@ class Sentiment(Workload):
         self.prior: LabelPrior | None = load_prior(self.name, self.prompt_version, model)
         self._corrected: tuple[Completion | None, dict[str, float]] = (None, {})
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The three labels."""
+        return LABELS
+
     def messages(self, text: str) -> tuple[Message, ...]:
         """Render one record's text; everything before it is constant."""
         return (*_PREFIX, Message("user", text))

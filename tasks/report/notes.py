@@ -183,4 +183,7 @@ _SENTENCES: Mapping[NoteCode, Callable[[Note, MonthFigures], str]] = {
     ),
     "not_viable": _not_viable,
     "quarantined": _quarantined,
+    "evaluations": lambda note, figures: (
+        f"Evaluations cost {usd(note.nano)} in {covered(figures)}, machine and API; that is in no other figure here."
+    ),
 }

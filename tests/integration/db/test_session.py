@@ -29,7 +29,8 @@ from db.session import (
     require_migrated,
     sessions,
 )
-from db.tables import Base, LeaseRow
+from db.base import Base
+from db.tables import LeaseRow
 from models.errors import DatabaseUnavailable, UsageError
 from models.ids import new_id
 from tests.integration.db.ledger_lines import DAY, Keys, line

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Table, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from db.tables import Base
+from db.base import Base
 from models.ids import new_id
 
 T = Base.metadata.tables

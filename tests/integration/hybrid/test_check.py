@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from db.check import lines, links, sums
 from db.session import make_engine, sessions
-from db.tables import Base
+from db.base import Base
 from models.findings import SHOWN, Finding, Flaw, gather
 from models.ids import new_id
 from models.settings import Settings

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from db.tables import Base
+from db.base import Base
 from models.engines.base import Request
 from models.errors import EngineDied
 from models.settings import Settings
