@@ -10,7 +10,8 @@ Colour = Literal["good", "bad", "neutral"]
 class Table:
     """A table: the first column names the row, the others hold figures unless their index is in `prose`.
 
-    `strong`: indexes of rows that stand out. `caption` says what the table shows.
+    `strong`: indexes of rows that stand out. `caption` says what the table shows. `wide`: too wide for a phone, as
+    every table of more than four columns is.
     """
 
     caption: str
@@ -18,6 +19,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     strong: frozenset[int] = frozenset()
     prose: frozenset[int] = frozenset()
+    wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)
