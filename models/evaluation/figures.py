@@ -192,7 +192,8 @@ class Evaluation:
     `labels_path` as it was given, `labels_digest` of the records and labels in it. `records` were evaluated,
     `duplicates` more were left out because their text and label were there before; `seed` chose them if there was a limit.
     `comparisons`: small against API first, if there is an API; then the adapter against small and API. `agreement`: how far the
-    small model's free answers agree with the API's. `missing` says in sentences what could not be said and why.
+    small model's free answers agree with the API's. `missing` says in sentences what could not be said and why. `keep`: the part of the API model's
+    accuracy that was asked for; the verdicts stand on it.
     """
 
     workload: str
@@ -212,6 +213,7 @@ class Evaluation:
     calibration: Calibration | None = None
     threshold: Threshold | None = None
     missing: tuple[str, ...] = ()
+    keep: float = KEEP
 
     def arm(self, name: ArmName) -> Arm | None:
         """Return an arm by its name, None where it did not run."""
