@@ -3,9 +3,11 @@
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 
 from models.errors import OutputError, OutputUnusable
+from models.run import PRODUCTION, Purpose
 from tasks.parts import output_errors, remove_unregistered
 
 
