@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import cache
 from math import sqrt
 
 from models.evaluation.figures import (
@@ -20,6 +21,8 @@ from models.evaluation.figures import (
     Share,
     Threshold,
 )
+from tasks.evaluation import charts
+from tasks.report.document import Charts
 
 LABELS = ("negative", "neutral", "positive")
 MARKUP = "<script>alert('x')</script> | `a` [bold]b[/bold] $5 & $6"
@@ -277,3 +280,9 @@ EVERY: Mapping[str, Callable[[], Evaluation]] = {
         marked_up,
     )
 }
+
+
+@cache
+def drawn(name: str) -> Charts:
+    """Draw the pictures of an evaluation in `EVERY`, once: drawing takes its time."""
+    return charts.draw(EVERY[name]())

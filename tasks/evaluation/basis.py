@@ -13,13 +13,9 @@ DIGITS = 16
 WILSON = "Wilson's, for a share: (p + z²/2n ± z √(p(1 - p)/n + z²/4n²)) / (1 + z²/n), where p of n were right and z = 1.96."
 BONETT_PRICE = (
     "Bonett and Price's (2006), for the ratio of two accuracies on the same records: the ends of Wilson intervals of both,"
-    " among the records that either got right, divided by one another, with a smaller z for what both got right."
+    " among the records that either got right, divided by one another, with z made smaller for what both share."
 )
 PLATT = "Platt's: 1 / (1 + exp(-(a logit(c) + b))), with c as the model says"
-RULE = (
-    "The 90% rule: good enough if the whole interval of the ratio lies above 90%, not good enough if it lies below,"
-    " else undecided."
-)
 
 
 def missing(evaluation: Evaluation) -> Section | None:
@@ -44,6 +40,14 @@ def made(evaluation: Evaluation) -> tuple[str, ...]:
     )
 
 
+def _rule(keep: float) -> str:
+    wished = words.percentage(keep)
+    return (
+        f"Good enough if the whole interval of the ratio lies above {wished}, not good enough if all of it lies below,"
+        " else undecided."
+    )
+
+
 def _items(evaluation: Evaluation) -> Iterator[Item]:
     yield Item("Records", " ".join(_records(evaluation)))
     prompt = f"version {evaluation.prompt_version}, fingerprint {evaluation.prompt_fingerprint[:DIGITS]}."
@@ -55,7 +59,7 @@ def _items(evaluation: Evaluation) -> Iterator[Item]:
     yield Item("Interval of a share", WILSON)
     if evaluation.comparisons:
         yield Item("Interval of a ratio", BONETT_PRICE)
-        yield Item("Verdict", RULE)
+        yield Item("Verdict", _rule(evaluation.keep))
     found = evaluation.calibration
     if found is not None:
         fitted = (

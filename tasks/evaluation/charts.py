@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from models.evaluation.figures import KEEP, Arm, Evaluation, Scores
+from models.evaluation.figures import Arm, Evaluation, Scores
 from tasks.evaluation import curves, words
 from tasks.evaluation.confusions import NO_ANSWER, frequent
 from tasks.evaluation.marks import COLOURS, DASHES, MARKERS, error_bars, reach, share_axis
@@ -17,7 +17,7 @@ NAMED_CONFUSIONS = 3
 LONGEST_LABEL = 16
 MOST_NAMED = 10
 """Labels up to which columns of a confusion matrix have names, and its numbers are as large as the other words."""
-NONE = "none"
+NONE = "-"
 _DARK = 0.55
 
 
@@ -45,9 +45,9 @@ def accuracy(evaluation: Evaluation) -> Chart | None:
             axes.errorbar([share.value or 0.0], [place], xerr=error_bars([share]), fmt=MARKERS[arm.name],
                           color=COLOURS[arm.name], markersize=7, capsize=4, linewidth=1.8)  # fmt: skip
             if arm.name == "api" and share.count:
-                wished = KEEP * share.count / share.of
+                wished = evaluation.keep * share.count / share.of
                 axes.axvline(wished, color=COLOURS["api"], dashes=DASHES, linewidth=1.2,
-                             label=f"{words.percentage(KEEP)} of the API model's")  # fmt: skip
+                             label=f"{words.percentage(evaluation.keep)} of the API model's")  # fmt: skip
                 shown.append(wished)
         share_axis(axes, "x", shown)
         _name_rows(axes, [words.ARMS[arm.name] for arm, _ in scored])
@@ -72,7 +72,7 @@ def confusion(arm: Arm) -> Chart | None:
     matrix = _shown(scores)
     shares = [[number / max(1, sum(row)) for number in row] for row in matrix]
     with figure(1.7 + 0.24 * len(matrix)) as drawn:
-        axes = drawn.add_subplot(title="How each label was answered", xlabel="answered", ylabel="label")
+        axes = drawn.add_subplot(title="How each label was answered", ylabel="label")
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         _numbers(axes, matrix, shares)
         _name_labels(axes, scores, len(matrix[0]))
@@ -98,8 +98,10 @@ def _name_labels(axes: Axes, scores: Scores, columns: int) -> None:
     axes.set_yticks(range(len(rows)), rows)
     if numbered:
         axes.set_xticks(range(columns), answers[:columns], fontsize=7)
+        axes.set_xlabel(f"answered ({NONE}: {NO_ANSWER})" if columns > len(names) else "answered")
     else:
         axes.set_xticks(range(columns), answers[:columns], rotation=40, ha="right", rotation_mode="anchor")
+        axes.set_xlabel("answered")
 
 
 def _short(label: str) -> str:

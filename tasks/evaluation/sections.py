@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from models.evaluation.figures import KEEP, Arm, Check, Comparison, Evaluation, LabelScore
+from models.evaluation.figures import Arm, Check, Comparison, Evaluation, LabelScore
 from tasks.evaluation import words
 from tasks.evaluation.confusions import frequent
 from tasks.report.amounts import count, hours, times, unit_usd, usd
@@ -37,7 +37,7 @@ def accuracy(evaluation: Evaluation) -> Section | None:
         tables.append(Table("How the models compare, record by record", pairs, rows))
     sentence = (
         "An answer that is not valid counts as wrong. A model is good enough if it surely reaches"
-        f" {words.percentage(KEEP)} of the API model's accuracy: if the whole interval of the ratio lies above it."
+        f" {words.percentage(evaluation.keep)} of the API model's accuracy: if the whole interval of the ratio lies above it."
     )
     return Section("accuracy", "How accurate each model is", (sentence,), "accuracy", tuple(tables))
 
@@ -120,7 +120,7 @@ def checks(evaluation: Evaluation) -> Section | None:
     if not names:
         return None
     shown = [arm for arm in evaluation.arms if arm.checks]
-    rows = tuple((name, *(_check_cell(arm, name) for arm in shown)) for name in names)
+    rows = tuple((_capital(name), *(_check_cell(arm, name) for arm in shown)) for name in names)
     columns = ("Check", *(words.arm_name(arm.name) for arm in shown))
     table = Table("What was looked at in the answers, with 95% intervals", columns, rows)
     sentence = "Each check stands for itself: there is no score that sums them up."
@@ -136,11 +136,15 @@ def _counted(check: Check) -> str:
     return f"{of}: {words.share(check.share)}" if check.share.of else of
 
 
+def _capital(name: str) -> str:
+    return f"{name[:1].upper()}{name[1:]}"
+
+
 def agreement(evaluation: Evaluation) -> Section | None:
     """Show how far the small model's free answers agree with the API model's."""
     if not evaluation.agreement:
         return None
-    rows = tuple((check.name, _counted(check)) for check in evaluation.agreement)
+    rows = tuple((_capital(check.name), _counted(check)) for check in evaluation.agreement)
     table = Table("Agreement of the small model with the API model", ("What agrees", "How often"), rows)
     sentence = "Where the two differ, either may be right."
     return Section("agreement", "How far the models agree", (sentence,), tables=(table,))

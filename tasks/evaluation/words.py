@@ -5,7 +5,7 @@ from fractions import Fraction
 from math import floor
 
 from models.economics.month import Viability
-from models.evaluation.figures import KEEP, Arm, ArmName, Comparison, Evaluation, Interval, Share
+from models.evaluation.figures import Arm, ArmName, Comparison, Evaluation, Interval, Share
 from tasks.report.amounts import UNKNOWN, count, listed, percent, plural
 
 ARMS: Mapping[ArmName, str] = {
@@ -48,10 +48,10 @@ def verdict(evaluation: Evaluation) -> str:
             f"{why} it is not decided whether the small model is good enough: it answered"
             f" {_right(small.scores.accuracy)} right{_interval(small.scores.accuracy.interval)}."
         )
-    return _compared(compared)
+    return _compared(compared, evaluation.keep)
 
 
-def _compared(compared: Comparison) -> str:
+def _compared(compared: Comparison, keep: float) -> str:
     if compared.ratio is None:
         of = plural(compared.both + compared.only_first + compared.only_second + compared.neither, "record")
         return (
@@ -59,7 +59,7 @@ def _compared(compared: Comparison) -> str:
             f" against, got none of {of} right."
         )
     reaches = f"it reaches {ratio(compared.ratio)} of the API model's accuracy"
-    asked = f"{percentage(KEEP)} is asked for"
+    asked = f"{percentage(keep)} is asked for"
     if compared.viability == "undecided":
         return (
             f"It is not decided whether the small model is good enough: {reaches}{_surely(compared.interval)},"

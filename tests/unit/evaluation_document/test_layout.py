@@ -1,0 +1,193 @@
+"""The same words in every form: page, Markdown and terminal; odd evaluations and names break none of them."""
+
+import re
+from html import unescape
+from html.parser import HTMLParser
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from models.evaluation.figures import Evaluation
+from tasks.evaluation import contents, text
+from tasks.evaluation.document import markdown
+from tasks.report import html
+from tasks.report.document import Chart
+from tasks.report.view import Page, Section
+from tests import evaluations as found
+
+PICTURES = {name: Chart(b"\x89PNG", f"what {name} shows") for name in ("accuracy", "threshold")}
+
+
+class Elements(HTMLParser):
+    """Collects the names, attributes and texts of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.attributes: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        self.names.append(tag)
+        self.attributes += [name for name, _ in attrs]
+
+    def handle_data(self, data: str) -> None:
+        """Note a text."""
+        self.text += data
+
+
+def printed(evaluation: Evaluation, width: int = 10_000) -> str:
+    """Return what stands on a terminal of so many columns."""
+    console = Console(file=StringIO(), width=width)
+    for part in text.parts(evaluation):
+        console.print(part)
+    written = console.file
+    assert isinstance(written, StringIO)
+    return written.getvalue()
+
+
+def told(page: Page) -> list[str]:
+    """Return all that a page says."""
+    wanted = [page.heading, page.covers, page.verdict, *page.sentences]
+    for section in page.sections:
+        wanted += [section.title, *section.sentences, *(item.text for item in section.items)]
+        wanted += [cell for table in section.tables for row in (table.columns, *table.rows) for cell in row]
+    return wanted
+
+
+def squeezed(words: str) -> str:
+    """Drop all white space."""
+    return re.sub(r"\s+", "", words)
+
+
+@pytest.mark.parametrize("name", found.EVERY)
+def test_every_sentence_stands_in_every_form(name: str) -> None:
+    """The page holds each sentence and cell, Markdown and terminal those of the short form; the verdict comes first."""
+    evaluation = found.EVERY[name]()
+    short = contents.short(evaluation)
+    forms = {
+        "page": (html.one_file(contents.page(evaluation), PICTURES), told(contents.page(evaluation))),
+        "markdown": (markdown(evaluation), told(short)),
+        "terminal": (printed(evaluation), told(short)),
+    }
+    for form, (whole, wanted) in forms.items():
+        shown = Elements(whole).text if form == "page" else whole
+        shown = unescape(re.sub(r"\\(.)", r"\1", shown)) if form == "markdown" else shown
+        missing = [one for one in wanted if squeezed(one) not in squeezed(shown)]
+        assert not missing, (form, missing)
+        first = squeezed(short.sections[0].title) if short.sections else ""
+        assert squeezed(shown).index(squeezed(short.verdict)) < squeezed(shown).index(first)
+
+
+@pytest.mark.parametrize("name", found.EVERY)
+def test_no_value_of_python_is_shown(name: str) -> None:
+    """What is unknown is said in words: no None, nan or inf, and no long fraction."""
+    words = " ".join(told(contents.page(found.EVERY[name]())))
+    assert not re.search(r"\b(None|nan|inf|True|False)\b|\d\.\d{7}|Fraction|Decimal", words)
+
+
+def test_sections_follow_what_was_found() -> None:
+    """A part that was not found is left out, and what could not be said is told in its place."""
+    keys = {name: [one.key for one in contents.page(found.EVERY[name]()).sections] for name in found.EVERY}
+    assert keys["usual"] == [
+        "accuracy",
+        "costs",
+        "threshold",
+        "calibration",
+        "labels_small",
+        "labels_api",
+        "how",
+    ]
+    assert keys["adapter"][-2:] == ["labels_adapter", "how"]
+    assert keys["no_api"] == ["accuracy", "costs", "calibration", "labels_small", "missing", "how"]
+    assert keys["enrichment"] == ["costs", "checks", "agreement", "missing", "how"]
+    assert keys["no_records"] == ["costs", "how"]
+
+
+def test_colours_say_what_the_verdict_says() -> None:
+    """Green, red and grey, as in the monthly report."""
+    colours = {
+        name: contents.page(found.EVERY[name]()).colour
+        for name in ("usual", "not_viable", "undecided", "no_api")
+    }
+    assert colours == {"usual": "good", "not_viable": "bad", "undecided": "neutral", "no_api": "neutral"}
+
+
+def test_unknown_cost_is_not_nothing() -> None:
+    """What an API without a price costs is unknown, in the facts, the table and the curve."""
+    page = contents.page(found.nothing_right())
+    facts = {fact.label: fact.value for fact in page.facts}
+    assert facts["1,000 records, API model"] == "unknown"
+    rows = {row[0]: row for row in _section(page, "costs").tables[0].rows}
+    assert rows["API model"][1] == rows["API model"][3] == "unknown"
+    assert {row[-1] for row in _section(page, "threshold").tables[0].rows} == {"unknown"}
+
+
+def test_many_labels_are_listed_worst_first() -> None:
+    """Of 77 labels those that do worst are listed, and the most frequent confusions instead of a picture."""
+    labels, confusions = _section(contents.page(found.many_labels()), "labels_small").tables
+    assert labels.caption == "Precision and recall of the 15 lowest of 77 labels"
+    assert labels.rows[0] == ("intent_76_of_a_bank_customer", "0", "0% (0% to 56%)", "no records", "0.000")
+    assert confusions.rows[0][:3] == ("intent_03_of_a_bank_customer", "intent_04_of_a_bank_customer", "3")
+    assert len(confusions.rows) == 15
+
+
+def test_checks_have_no_single_score() -> None:
+    """Free answers are told check by check with their intervals, for each model."""
+    checks = _section(contents.page(found.enrichment()), "checks")
+    assert checks.tables[0].rows[0] == (
+        "Attributes found in the text",
+        *["812 of 901: 90% (88.0% to 91.9%)"] * 2,
+    )
+    agreement = _section(contents.page(found.enrichment()), "agreement")
+    assert agreement.tables[0].rows[0] == ("Same category", "241 of 296: 81% (77% to 85%)")
+
+
+def test_how_it_was_made() -> None:
+    """Records, labels, prompt, models, seed and formulas stand in the page."""
+    items = {item.mark: item.text for item in _section(contents.page(found.adapter()), "how").items}
+    assert "300 records of labels/sentiment.csv; labels 9f2c41d07be6f3a1." in items["Records"]
+    assert "4 more were left out" in items["Records"]
+    assert "seed 7" in items["Records"]
+    assert items["Prompt"].startswith("version 2, fingerprint ab54d286a9c1d0f7.")
+    assert items["API model"] == "gpt-4.1-mini, 288 records asked for."
+    assert "Wilson" in items["Interval of a share"]
+    assert "Bonett and Price" in items["Interval of a ratio"]
+    assert items["Calibrated confidence"].startswith("Platt")
+
+
+def test_names_are_escaped() -> None:
+    """A name with markup makes no element in the page, no cell in Markdown, no style on the terminal."""
+    evaluation = found.marked_up()
+    page = html.one_file(contents.page(evaluation), PICTURES)
+    elements = Elements(page)
+    assert "script" not in elements.names
+    assert not [name for name in elements.attributes if name.startswith("on")]
+    assert found.MARKUP in elements.text
+    assert "<" not in markdown(evaluation)
+    assert found.MARKUP in printed(evaluation)
+    for table in re.findall(r"(?:^\|.*\n)+", markdown(evaluation), re.MULTILINE):
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1
+
+
+def test_the_page_asks_nobody() -> None:
+    """It is one file: pictures are in it, and its own policy forbids all else."""
+    page = html.one_file(contents.page(found.usual()), PICTURES)
+    assert re.findall(r'src="(.{5})', page) == ["data:"] * 2
+    assert "href" not in Elements(page).attributes
+    assert "default-src 'none'" in page
+
+
+def test_a_narrow_terminal_cuts_nothing() -> None:
+    """Words wrap and numbers fold on a terminal of 80 columns."""
+    wide, narrow = printed(found.usual()), printed(found.usual(), width=80)
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert "\N{HORIZONTAL ELLIPSIS}" not in narrow
+    assert wide.count("261 of 300") == narrow.count("261 of 300")
+
+
+def _section(page: Page, key: str) -> Section:
+    return next(one for one in page.sections if one.key == key)
