@@ -1,0 +1,119 @@
+"""What a confidence is worth: reliability bins, expected calibration error, and Platt's calibration of it.
+
+scikit-learn is imported where it is used: it takes half a second, and most commands need none of this.
+"""
+
+from collections.abc import Sequence
+from itertools import groupby
+from math import exp, isnan, log
+from operator import itemgetter
+from statistics import fmean
+
+from models.evaluation.figures import Bin, Calibration
+from models.evaluation.intervals import share
+
+_LEAST_IN_BIN = 10
+"""With fewer records the share of right answers in a bin says next to nothing."""
+_FOLDS = 5
+_CLIP = 1e-6
+"""A probability nearer to 0 or 1 is the engine's rounding; its logit would be endless."""
+_WEAK_PENALTY = 100.0
+"""Inverse strength of the ridge on the slope: not felt, but finite where confidence separates right from wrong."""
+
+
+def calibrate(
+    confidences: Sequence[float | None], right: Sequence[bool], bins: int = 10, seed: int = 0
+) -> Calibration | None:
+    """Compare the confidence of answers with whether they were right; both in the order of the records.
+
+    Records of unknown confidence are left out; None where all are. Bins hold equal numbers as far as equal
+    confidences stay together, and are fewer where they would hold less than ten. The expected calibration error (Naeini,
+    Cooper, Hauskrecht 2015) is the mean distance over the records between a bin's confidence and its share
+    of right answers. Platt (1999): a logistic regression of right on the logit of the confidence. `seed` makes
+    the five folds of which each is predicted from the other four for `calibrated_brier`; that is None with
+    fewer than five right or five wrong answers.
+    """
+    known = sorted(
+        (confidence, correct)
+        for confidence, correct in zip(confidences, right, strict=True)
+        if confidence is not None and not isnan(confidence)
+    )
+    if not known:
+        return None
+    found = _binned(known, bins)
+    line = _fitted(known)
+    return Calibration(
+        bins=found,
+        error=sum(one.right.of * abs(one.confidence - (one.right.value or 0.0)) for one in found)
+        / len(known),
+        slope=None if line is None else line[0],
+        intercept=None if line is None else line[1],
+        brier=_brier(known, [confidence for confidence, _ in known]),
+        calibrated_brier=_held_out_brier(known, seed),
+    )
+
+
+def calibrated(calibration: Calibration, confidence: float | None) -> float | None:
+    """Probability that an answer of this confidence is right; None where it or the calibration is unknown."""
+    if confidence is None or isnan(confidence) or calibration.slope is None or calibration.intercept is None:
+        return None
+    value = calibration.slope * _logit(confidence) + calibration.intercept
+    return 1 / (1 + exp(-value)) if value >= 0 else exp(value) / (1 + exp(value))
+
+
+def _binned(known: Sequence[tuple[float, bool]], bins: int) -> tuple[Bin, ...]:
+    """Put each group of equal confidences into the bin in which the middle of the group lies."""
+    count = max(1, min(bins, len(known) // _LEAST_IN_BIN))
+    filled: list[list[tuple[float, bool]]] = [[] for _ in range(count)]
+    before = 0
+    for _, group in groupby(known, key=itemgetter(0)):
+        equal = list(group)
+        filled[(2 * before + len(equal)) * count // (2 * len(known))] += equal
+        before += len(equal)
+    return tuple(
+        Bin(fmean(confidence for confidence, _ in one), share(sum(correct for _, correct in one), len(one)))
+        for one in filled
+        if one
+    )
+
+
+def _fitted(known: Sequence[tuple[float, bool]]) -> tuple[float, float] | None:
+    """Return slope and intercept of Platt's line, None where all are right or all wrong."""
+    outcomes = [correct for _, correct in known]
+    if all(outcomes) or not any(outcomes):
+        return None
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+
+    model = LogisticRegression(C=_WEAK_PENALTY, solver="newton-cholesky")
+    model.fit(_features(known), outcomes)
+    return float(model.coef_[0][0]), float(model.intercept_[0])
+
+
+def _held_out_brier(known: Sequence[tuple[float, bool]], seed: int) -> float | None:
+    outcomes = [correct for _, correct in known]
+    if min(sum(outcomes), len(outcomes) - sum(outcomes)) < _FOLDS:
+        return None
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict  # noqa: PLC0415
+
+    predicted = cross_val_predict(
+        LogisticRegression(C=_WEAK_PENALTY, solver="newton-cholesky"),
+        _features(known),
+        outcomes,
+        cv=StratifiedKFold(_FOLDS, shuffle=True, random_state=seed),
+        method="predict_proba",
+    )
+    return _brier(known, predicted[:, 1].tolist())
+
+
+def _features(known: Sequence[tuple[float, bool]]) -> list[list[float]]:
+    return [[_logit(confidence)] for confidence, _ in known]
+
+
+def _brier(known: Sequence[tuple[float, bool]], predicted: Sequence[float]) -> float:
+    return fmean((one - correct) ** 2 for one, (_, correct) in zip(predicted, known, strict=True))
+
+
+def _logit(confidence: float) -> float:
+    clipped = min(max(confidence, _CLIP), 1 - _CLIP)
+    return log(clipped / (1 - clipped))
