@@ -28,6 +28,7 @@ from models.errors import BreakevenError, UsageError
 from models.ids import new_id
 from models.settings import Settings
 from tasks.database import database_errors, with_patience
+from tasks.folders import file_digest
 from tasks.parts import SUFFIX, TEMPORARY, output_errors, replacing
 from tasks.streamed import sink, streamed
 
@@ -159,7 +160,7 @@ def _faults_of(kept: ledger.Kept, path: Path) -> Iterator[str]:
     if kept.here:
         yield f"{kept.here} lines of its runs are in the ledger as well"
     try:
-        if _digest(path) != kept.archive.sha256:
+        if file_digest(path) != kept.archive.sha256:
             yield "the file is not the one that was written (its SHA-256 differs)"
         if (rows := _rows(path)) != kept.archive.lines:
             yield f"the file has {rows} lines, it was written with {kept.archive.lines}"
@@ -179,7 +180,7 @@ def _move(settings: Settings, database: Engine, planned: Planned, folder: Path) 
     with replacing(path, SETTING) as temporary:
         _write(database, planned, temporary)
         first, last = _compare(temporary, planned)
-    sealed = Archive(archive_id, str(path), planned.lines, _digest(path), first, last, datetime.now(UTC))
+    sealed = Archive(archive_id, str(path), planned.lines, file_digest(path), first, last, datetime.now(UTC))
     _seal(settings, sessions(database), sealed, [run.id for run in planned.runs])
     return sealed
 
@@ -244,11 +245,6 @@ def _compare(path: Path, planned: Planned) -> tuple[datetime, datetime]:
             msg = f"the lines of run {run.id} are not what its rollup says; nothing of it was archived: run `breakeven ledger check`"
             raise BreakevenError(msg)
     return found["first"].min(), found["last"].max()  # type: ignore[return-value]  # no line is without a time
-
-
-def _digest(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _mark(settings: Settings) -> str:

@@ -1,5 +1,6 @@
 """The folders that a run or a report writes to: made, filled, cleared of what killed runs left, removed."""
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -49,6 +50,12 @@ def put_files(files: Mapping[str, bytes], folder: Path) -> None:
             half = folder / f".{name}.part"
             half.write_bytes(content)
             half.replace(folder / name)
+
+
+def file_digest(path: Path) -> bytes:
+    """Return the SHA-256 of a file's bytes. Raises `OSError`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def remove_folders(folders: Iterable[Path]) -> None:

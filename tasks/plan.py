@@ -25,7 +25,7 @@ from models.economics.pricing import Price, batch_prices, prices_of
 from models.engines.api import ApiPermit
 from models.engines.api_options import ApiOptions
 from models.engines.batch_files import remove_unregistered as remove_request_files
-from models.engines.vllm_options import model_name
+from models.engines.vllm_options import LORA_WEIGHTS, model_name
 from models.errors import UsageError
 from models.machine import gpu_name
 from models.policy import Policy
@@ -38,7 +38,14 @@ from models.workloads.base import Workload
 from models.workloads.observed import observed
 from tasks.database import database_errors, with_patience
 from tasks.evaluated import in_force
-from tasks.folders import check_writable, open_folder, output_folder, parts_folder, remove_folders
+from tasks.folders import (
+    check_writable,
+    file_digest,
+    open_folder,
+    output_folder,
+    parts_folder,
+    remove_folders,
+)
 from tasks.lease import give_back, take_lease
 from tasks.price_keys import priced_today, with_api
 from tasks.reading import EmptyPartition, PartitionReader, Source, open_partition
@@ -321,6 +328,9 @@ def fingerprint_of(checked: Checked) -> str:
         source.fingerprint() if checked.purpose == PRODUCTION else None,
         checked.request.limit,
     )
+    if checked.purpose == "evaluation_adapter" and settings.lora_adapter is not None:
+        # one that was trained again in its place is another one
+        facts = (*facts, file_digest(settings.lora_adapter / LORA_WEIGHTS))
     if checked.engine != "vllm":
         facts = (*facts, checked.engine)
     if checked.api is not None:

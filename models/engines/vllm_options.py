@@ -1,13 +1,19 @@
 """From settings to vLLM's arguments: what is set where, on a CPU and on a GPU. Pure."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from models.default_model import MODEL_NAME as DEFAULT_MODEL
 from models.default_model import model_dir
+from models.errors import UsageError
 from models.settings import Settings
 
+LORA_CONFIG, LORA_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+"""Files of an adapter as peft saves it."""
+LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""Ranks that vLLM makes room for (`vllm.config.lora.MaxLoRARanks`); its default is 16."""
 CPU_BLOCK_SIZE = 32
 """The least that vLLM's CPU cache takes; its default of 128 never reuses a shorter shared prefix."""
 
@@ -87,11 +93,32 @@ class VllmOptions:
             "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
             "enable_lora": self.lora_adapter is not None,
         }
+        if self.lora_adapter is not None:
+            arguments["max_lora_rank"] = lora_rank(self.lora_adapter)
         if self.on_cpu:
             arguments["block_size"] = CPU_BLOCK_SIZE
         if not self.subprocess and self.tensor_parallel_size == 1:
             arguments["distributed_executor_backend"] = "uni"
         return arguments
+
+
+def lora_rank(adapter: Path) -> int:
+    """Return the least rank that vLLM takes and that the adapter fits in (16 where its configuration has none).
+
+    Raises `UsageError` for a folder that is no adapter as peft saves it, or one of a rank beyond 512.
+    """
+    path = adapter / LORA_CONFIG
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        rank = int(found.get("r", LORA_RANKS[2]))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        msg = f"{adapter} is no LoRA adapter ({path.name} cannot be read): give the folder that peft saved"
+        raise UsageError(msg) from error
+    fitting = next((one for one in LORA_RANKS if one >= rank), None)
+    if fitting is None:
+        msg = f"{adapter} has rank {rank}; vLLM takes adapters up to rank {LORA_RANKS[-1]}"
+        raise UsageError(msg)
+    return fitting
 
 
 def model_name(settings: Settings) -> str:

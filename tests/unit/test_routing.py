@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from models import routing
+from models.economics.month import Viability
 from models.engines.base import Completion, RejectionReason, Request
 from models.engines.vllm_options import model_name
 from models.errors import ResidencyError
@@ -25,7 +26,8 @@ from models.records import EscalationReason, Record
 from models.settings import Settings, WorkloadSettings
 from models.workloads.sentiment import Sentiment
 
-REASONS = [reason for reason in get_args(EscalationReason) if reason != "engine_failed"]
+OF_ALL = ("engine_failed", "not_viable")  # no record's own
+REASONS = [reason for reason in get_args(EscalationReason) if reason not in OF_ALL]
 RECORD = Record("1", "1", 0, "The lamp has flickered since I unpacked it.")
 GERMAN = replace(RECORD, text="Die Lampe flackert, seit ich sie ausgepackt habe.")
 
@@ -41,6 +43,7 @@ policies = st.builds(
     triage=st.booleans(),
     triage_threshold=fractions,
     engine_fails=st.sampled_from(["stop", "wait", "api"]),
+    not_viable=st.sampled_from(["stay", "api"]),
 )
 confidences = st.none() | st.floats(0, 1) | st.just(nan)
 rejections = st.none() | st.sampled_from(get_args(RejectionReason))
@@ -266,6 +269,7 @@ def test_kept_in_sends_nothing(
     assert routing.after(kept, rejection=rejection, valid=valid, confidence=confidence) is None
     assert routing.engine_failed(kept) is None
     assert routing.row_condition(kept) is None
+    assert not routing.asks_evaluation(kept)
     assert (kept.engine_fails == "wait") == (policy.engine_fails == "wait")
 
 
@@ -312,6 +316,36 @@ def test_a_local_workload_may_have_a_policy_that_sends_nothing(harmless: dict[st
     assert kept.engine_fails == harmless.get("engine_fails", "stop")
 
 
+# --- what an evaluation found
+
+
+@given(policies, st.sampled_from(["viable", "not_viable", "undecided"]), st.none() | fractions)
+def test_what_an_evaluation_found_takes_the_place_of_what_asks_for_it(
+    policy: Policy, viability: Viability, threshold: float | None
+) -> None:
+    """Nothing else of a policy changes, and only a verdict against the small model sends all records out."""
+    found = routing.looked_up(policy, viability=viability, threshold=threshold)
+    assert found.model_copy(update={"not_viable": policy.not_viable}) == policy
+    assert (found.not_viable == "api") == (policy.not_viable == "api" and viability == "not_viable")
+    asking = policy.model_copy(update={"min_confidence": "evaluated"})
+    assert routing.asks_evaluation(asking)
+    found = routing.looked_up(asking, viability=viability, threshold=threshold)
+    assert threshold in (None, routing.least_confidence(found))
+
+
+@given(confidences)
+def test_without_a_threshold_that_keeps_the_accuracy_every_answer_leaves(confidence: float | None) -> None:
+    """However sure it is."""
+    policy = routing.looked_up(_policy(min_confidence="evaluated"), viability="undecided", threshold=None)
+    assert routing.after(policy, rejection=None, valid=True, confidence=confidence) == "low_confidence"
+
+
+def test_a_threshold_that_was_not_looked_up_is_a_defect() -> None:
+    """Else every answer would stay in silence."""
+    with pytest.raises(ValueError, match="was not looked up"):
+        routing.after(_policy(min_confidence="evaluated"), rejection=None, valid=True, confidence=0.5)
+
+
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
@@ -319,6 +353,8 @@ def test_a_local_workload_may_have_a_policy_that_sends_nothing(harmless: dict[st
         ({"simple_languages": ["EN", "de"]}, "no language has the code EN"),
         ({"simple_languages": []}, "at least 1 item"),
         ({"escalate": ["engine_failed"]}, 'set engine_fails = "api"'),
+        ({"escalate": ["not_viable"]}, 'set not_viable = "api"'),
+        ({"min_confidence": "guessed"}, "min_confidence"),
         ({"escalate": ["slow"]}, "escalate"),
         ({"min_confidence": nan}, "min_confidence"),
         ({"min_confidence": 60}, "less than or equal to 1"),

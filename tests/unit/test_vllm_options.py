@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from models.engines.vllm_options import VllmOptions, model_name
+from models.engines.vllm_options import VllmOptions, lora_rank, model_name
+from models.errors import UsageError
 from models.settings import Settings
 
 
@@ -32,7 +33,10 @@ def test_gpu_defaults_are_vllms_own() -> None:
 
 
 def test_every_model_setting_reaches_vllm(tmp_path: Path) -> None:
-    """Quantization, parallel size, length, memory share and adapter are passed on."""
+    """Quantization, parallel size, length, memory share and adapter, with room for its rank, are passed on."""
+    adapter = tmp_path / "support"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text('{"r": 24}')
     settings = Settings(
         model="org/model",
         model_revision="v2",
@@ -40,7 +44,7 @@ def test_every_model_setting_reaches_vllm(tmp_path: Path) -> None:
         tensor_parallel_size=2,
         max_model_len=4096,
         gpu_memory_utilization=0.7,
-        lora_adapter=tmp_path / "support",
+        lora_adapter=adapter,
     )
     arguments = VllmOptions.from_settings(settings, on_cpu=False).arguments()
     assert arguments["model"] == "org/model"
@@ -50,7 +54,27 @@ def test_every_model_setting_reaches_vllm(tmp_path: Path) -> None:
     assert arguments["max_model_len"] == 4096
     assert arguments["gpu_memory_utilization"] == 0.7
     assert arguments["enable_lora"] is True
+    assert arguments["max_lora_rank"] == 32
     assert model_name(settings) == "org/model@v2[awq]+support"
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [(None, "is no LoRA adapter"), ("[]", "is no LoRA adapter"), ('{"r": 513}', "up to rank 512")],
+)
+def test_what_is_no_adapter_is_refused(tmp_path: Path, config: str | None, says: str) -> None:
+    """A folder without a configuration, with a damaged one, or of a rank beyond vLLM's, is an error that says so."""
+    if config is not None:
+        (tmp_path / "adapter_config.json").write_text(config)
+    with pytest.raises(UsageError, match=says):
+        lora_rank(tmp_path)
+
+
+@pytest.mark.parametrize(("rank", "room"), [(1, 1), (8, 8), (9, 16), (512, 512)])
+def test_an_adapter_gets_the_least_rank_that_it_fits_in(tmp_path: Path, rank: int, room: int) -> None:
+    """vLLM takes certain ranks only."""
+    (tmp_path / "adapter_config.json").write_text(f'{{"r": {rank}}}')
+    assert lora_rank(tmp_path) == room
 
 
 def test_structured_output_has_one_backend_and_no_white_space() -> None:
