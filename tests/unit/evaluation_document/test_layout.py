@@ -168,7 +168,7 @@ def test_names_are_escaped() -> None:
     assert not [name for name in elements.attributes if name.startswith("on")]
     assert found.MARKUP in elements.text
     assert "<" not in markdown(evaluation)
-    assert found.MARKUP in printed(evaluation)
+    assert printed(evaluation).count(found.MARKUP) == 3  # a check, an agreement, what is missing
     for table in re.findall(r"(?:^\|.*\n)+", markdown(evaluation), re.MULTILINE):
         assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1
 
