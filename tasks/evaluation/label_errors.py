@@ -5,7 +5,7 @@ from typing import Literal, get_origin
 
 from models.errors import InputError
 from models.workloads.base import Workload
-from tasks.evaluation.label_rows import Rows
+from tasks.evaluation.label_rows import Conflict, Rows
 from tasks.report.amounts import listed, plural
 
 LEAST = 2
@@ -60,10 +60,14 @@ def check_labels(path: str, rows: Rows, labels: Sequence[str], workload: Workloa
     if rows.unknown:
         raise _unknown(path, rows, labels, workload)
     if rows.conflicts:
-        some = [f"{one.first} {one.label!r}, {one.second} {one.other!r}" for one in rows.conflicts[:SHOWN]]
+        by_text: dict[int, Conflict] = {}
+        for one in rows.conflicts:
+            by_text.setdefault(one.first.number, one)
+        shown = list(by_text.values())[:SHOWN]
+        some = [f"{one.first} {one.label!r}, {one.second} {one.other!r}" for one in shown]
         msg = (
-            f"{path} gives the same text different labels: {'; '.join(some)}{_more(len(rows.conflicts))}. Keep one "
-            "label for each text"
+            f"{path} has {plural(len(by_text), 'text')} with more than one label: {'; '.join(some)}"
+            f"{_more(len(by_text))}. Keep one label for each text"
         )
         raise InputError(msg)
 

@@ -141,10 +141,11 @@ def test_labels_that_are_no_utf8(tmp_path: Path) -> None:
 
 def test_conflicting_labels(tmp_path: Path) -> None:
     """The same text with two labels: both rows of each are named, three texts at most."""
-    pairs = [(f"t{number}", label) for label in ("negative", "positive") for number in range(5)]
+    pairs = [(f"t{n}", label) for label in ("negative", "positive", "neutral") for n in range(5)]
     message = refused(tmp_path / "l.csv", given(*pairs))
     assert (
-        "the same text different labels: row 1 (id r1) 'negative', row 6 (id r6) 'positive'; row 2" in message
+        "has 5 texts with more than one label: row 1 (id r1) 'negative', row 6 (id r6) 'positive'; row 2"
+        in message
     )
     assert message.endswith("row 8 (id r8) 'positive' and 2 more. Keep one label for each text")
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from models.errors import InputError, UsageError
 from models.workloads import build
 from tasks.evaluation import survey
-from tasks.evaluation.labels import read_labelled
+from tasks.evaluation.labels import keys_in, read_labelled
 from tests.integration.evaluation.drawn_samples import DAY, dated, draw, in_csv, numbered
 from tests.integration.evaluation.labelled_files import (
     SENTIMENT,
@@ -180,6 +180,25 @@ def test_more_to_label(tmp_path: Path) -> None:
         InputError, match=r"all 30 distinct texts of .*in.csv were drawn before: nothing is left"
     ):
         draw(tmp_path, source, 5, out=tmp_path / "3.csv", without=source)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_line_ends_and_quotes_stay(tmp_path: Path, kind: str) -> None:
+    """Text of all kinds is in the file as it was, before anybody has opened it."""
+    texts = ("a\rb", "c\nd", "e\r\nf\r", '"', '","', " x ", "\ufeffy", "nul\0", ";", "漢")
+    source = write_rows(tmp_path / "in.jsonl", [{"id": n, "text": text} for n, text in enumerate(texts)])
+    settings, out = settings_for(tmp_path), tmp_path / f"out.{kind}"
+    draw(tmp_path, source, 99, out=out)
+    workload = build("sentiment", settings)
+    assert keys_in(out, settings, workload) == keys_in(source, settings, workload)
+    assert len(keys_in(out, settings, workload)) == len(texts)
+
+
+def test_the_first_row_of_a_text(tmp_path: Path) -> None:
+    """Of rows with the same text the first one is written."""
+    rows = [{"id": n, "text": text} for n, text in enumerate(("a", "b", "a", "b", "c"))]
+    draw(tmp_path, write_rows(tmp_path / "in.jsonl", rows), 9)
+    assert {row["id"] for row in in_csv(tmp_path / "out.csv")} == {"0", "1", "4"}
 
 
 def test_fewer_records_than_asked_for(tmp_path: Path) -> None:
