@@ -1,5 +1,7 @@
 """Calibration: bins, error and Platt's line against hand counts, other fits, and data of known calibration."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from math import exp, log, nan
 
@@ -167,3 +169,12 @@ def test_the_formula() -> None:
     assert calibrated(line, 0.8) == pytest.approx(1 / (1 + exp(-(2 * log(4) - 1))))
     steep = Calibration(bins=(), error=0, slope=500, intercept=0, brier=0, calibrated_brier=None)
     assert [calibrated(steep, 0.0), calibrated(steep, 1.0)] == pytest.approx([0, 1])
+
+
+def test_nothing_loads_scikit_learn_before_it_is_needed() -> None:
+    """It takes half a second or more, which no other command has to wait for."""
+    modules = ", ".join(
+        f"models.evaluation.{one}" for one in ("metrics", "calibration", "threshold", "verdict")
+    )
+    script = f"import sys, cli, {modules}; sys.exit('sklearn' in sys.modules or 'scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
