@@ -43,8 +43,8 @@ def made(evaluation: Evaluation) -> tuple[str, ...]:
 def _rule(keep: float) -> str:
     wished = words.percentage(keep)
     return (
-        f"Good enough if the whole interval of the ratio lies above {wished}, not good enough if all of it lies below,"
-        " else undecided."
+        f"Good enough if the whole interval of the ratio lies at {wished} or above, not good enough if all of it lies"
+        " below, else undecided."
     )
 
 

@@ -27,11 +27,11 @@ def threshold(evaluation: Evaluation) -> Section | None:
     )
     strong = frozenset(index for index, point in enumerate(points) if point == found.chosen)
     table = Table("What a threshold comes to", columns, tuple(map(_point_row, points)), strong)
-    sentences = (
-        "What the small model answers with a confidence below the threshold goes to the API, and both are paid.",
-        chosen(found),
+    goes = (
+        "What the small model answers with a confidence below the threshold goes to the API, as does a record to which"
+        " it gives no valid answer. Both are paid."
     )
-    return Section("threshold", "When to ask the API", sentences, "threshold", (table,))
+    return Section("threshold", "When to ask the API", (goes, chosen(found)), "threshold", (table,))
 
 
 def chosen(found: Threshold) -> str:
@@ -101,4 +101,7 @@ def _calibrated(found: Calibration) -> tuple[str, ...]:
     brier = f"Mean squared error of the confidence (Brier): {words.decimal(found.brier)}"
     if found.calibrated_brier is None:
         return (apart, f"{brier}.")
-    return (apart, f"{brier}; once calibrated, on records held out, {words.decimal(found.calibrated_brier)}.")
+    return (
+        apart,
+        f"{brier}; once calibrated, on records held out (five folds), {words.decimal(found.calibrated_brier)}.",
+    )

@@ -1,18 +1,18 @@
 """The pictures of confidence: how often the model is right where it is sure, and what each threshold comes to."""
 
 from collections.abc import Sequence
-from math import exp, log
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
+from models.evaluation.calibration import calibrated
 from models.evaluation.figures import Calibration, Evaluation, Point, Threshold
 from tasks.evaluation import choosing, words
 from tasks.evaluation.marks import COLOURS, DASHES, DOTS, MARKERS, MIDDLE_GREY, error_bars, reach, share_axis
 from tasks.report.document import Chart
 from tasks.report.drawing import BLACK, axis_dollars, dollars, figure, png
 
-TICKS = 5
+TICKS, LONGEST_NAME = 5, 8
 _NEARLY_NOTHING, _STEPS = 1e-6, 100
 
 
@@ -40,18 +40,19 @@ def _reliability(axes: Axes, found: Calibration) -> None:
     share_axis(axes, "x", [*places, 1.0])
     share_axis(axes, "y", [*places, *reach(shares), 1.0])
     axes.plot([0, 1], [0, 1], color=MIDDLE_GREY, dashes=DASHES, linewidth=1.2, label="right as often as sure")
-    if found.slope is not None and found.intercept is not None:
+    if found.slope is not None:
         low, high = max(min(places), _NEARLY_NOTHING), 1 - _NEARLY_NOTHING
         over = [low + (high - low) * step / _STEPS for step in range(_STEPS + 1)]
-        fitted = [_platt(confidence, found.slope, found.intercept) for confidence in over]
-        axes.plot(over, fitted, color=BLACK, linewidth=1.2, label="calibrated")
+        axes.plot(
+            over,
+            [calibrated(found, confidence) or 0.0 for confidence in over],
+            color=BLACK,
+            linewidth=1.2,
+            label="calibrated",
+        )
     axes.errorbar(places, [one.value or 0.0 for one in shares], yerr=error_bars(shares), fmt=MARKERS["small"],
                   color=COLOURS["small"], markersize=5, capsize=3, linewidth=1.4, zorder=3,
                   label="small model, with 95% interval")  # fmt: skip
-
-
-def _platt(confidence: float, slope: float, intercept: float) -> float:
-    return 1 / (1 + exp(-(slope * log(confidence / (1 - confidence)) + intercept)))
 
 
 def threshold(evaluation: Evaluation) -> Chart | None:
@@ -69,7 +70,9 @@ def threshold(evaluation: Evaluation) -> Chart | None:
             above = last = drawn.add_subplot()
         _accuracy(above, points, found, evaluation)
         last.set_xlabel("threshold, and the share of records below it, which go to the API")
-        last.set_xticks(*_ticks(points))
+        places, names = _ticks(points)
+        long = max(len(name.split("\n")[0]) for name in names) > LONGEST_NAME
+        last.set_xticks(places, names, fontsize=6.5 if long else None)
         drawn.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=2)
         picture = png(drawn)
     return Chart(picture, _in_words(found))

@@ -37,7 +37,7 @@ def accuracy(evaluation: Evaluation) -> Section | None:
         tables.append(Table("How the models compare, record by record", pairs, rows))
     sentence = (
         "An answer that is not valid counts as wrong. A model is good enough if it surely reaches"
-        f" {words.percentage(evaluation.keep)} of the API model's accuracy: if the whole interval of the ratio lies above it."
+        f" {words.percentage(evaluation.keep)} of the API model's accuracy: if the whole interval of the ratio lies there or above."
     )
     return Section("accuracy", "How accurate each model is", (sentence,), "accuracy", tuple(tables))
 

@@ -49,7 +49,7 @@ def test_extreme_confidences() -> None:
     """Confidences of exactly 0 and 1, and a bin of nothing right, are drawn."""
     bins = (Bin(0.0, found.share(0, 5)), Bin(1.0, found.share(5, 5)), Bin(1.0, Share(0, 0, None)))
     extreme = replace(
-        found.usual(), calibration=replace(found.calibration(), bins=bins, slope=40.0, intercept=-90.0)
+        found.usual(), calibration=replace(found.calibration(), bins=bins, slope=400.0, intercept=-900.0)
     )
     assert curves.calibration(extreme) is not None
 
