@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from models.evaluation.calibration import calibrated
 from models.evaluation.figures import Calibration, Evaluation, Point, Threshold
@@ -110,6 +110,7 @@ def _cost(axes: Axes, points: Sequence[Point], chosen: Point | None) -> None:
     )
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: axis_dollars(value)))
     axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))  # no half cents, which would be rounded
     if chosen is not None and chosen.nano_per_thousand is not None:
         _mark(axes, chosen, dollars(chosen.nano_per_thousand))
 
