@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter, validators
 
 from commands.catalog import catalog
+from commands.evaluate import evaluate
 from commands.forecast import forecast
 from commands.history import archive, prices, reprice
 from commands.infrastructure import infrastructure
@@ -29,6 +30,7 @@ app.command(infrastructure)
 app.command(catalog)
 app.command(forecast)
 app.command(report)
+app.command(evaluate)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

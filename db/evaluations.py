@@ -186,7 +186,8 @@ def _api_seconds(session: Session, run_ids: Sequence[UUID]) -> float:
         .subquery()
     )
     spans = select(first.c.at, RunRow.ended_at).join(RunRow, RunRow.id == first.c.run_id)
-    return sum((ended - at).total_seconds() for at, ended in session.execute(spans) if ended is not None)
+    took = [ended - at for at, ended in session.execute(spans) if ended is not None]
+    return float(sum(one.total_seconds() for one in took))
 
 
 def _columns() -> list[InstrumentedAttribute[Any]]:

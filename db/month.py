@@ -116,8 +116,8 @@ def _evaluations(session: Session, first: date, end: date) -> dict[date, int]:
         .where(RunRow.purpose != PRODUCTION, Usage.engine == "openai", Usage.day >= first, Usage.day < end)
         .group_by(Usage.day)
     )
-    for row in session.execute(attempts):
-        nano[month_of(row.day)] += int(row.nano)
+    for day, cost in session.execute(attempts):
+        nano[month_of(day)] += int(cost)
     return {month: cost for month, cost in nano.items() if cost}
 
 

@@ -7,19 +7,20 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from bench.history import Year, write_history
-from db import infrastructure, ledger, reference, runs
+from db import evaluations, infrastructure, ledger, reference, runs
 from db.session import make_engine, migrate, readers, sessions
-from db.tables import RunRow
+from db.tables import ModelRow, PromptRow, RunRow
 from models.catalog import Infrastructure
 from models.economics import owning
 from models.economics.break_even import month_figures
 from models.economics.gpu_time import GpuTime
 from models.economics.month import MonthInputs, Viability, days_in
 from models.errors import UsageError
+from models.ids import new_id
 from models.settings import Settings
 from tasks import archive
 from tasks.month import month_inputs
@@ -126,12 +127,42 @@ def test_a_running_month_covers_the_days_that_have_begun(session: Session) -> No
         _inputs(session, date(2026, 12, 1))
 
 
+def _say(session: Session, workload: str, viability: Viability, **more: object) -> None:
+    """Store an evaluation of the model and prompt that the workload's run had."""
+    run = session.execute(
+        select(ModelRow.name, PromptRow.fingerprint)
+        .select_from(RunRow)
+        .join(ModelRow, ModelRow.id == RunRow.model_id)
+        .join(PromptRow, PromptRow.id == RunRow.prompt_id)
+        .where(RunRow.workload == workload)
+    ).one()
+    values: dict[str, object] = {"id": new_id(), "at": datetime.now(UTC), "workload": workload}
+    values |= {"model": run.name, "api_model": "gpt", "prompt_version": "1"}
+    values |= {"prompt_fingerprint": run.fingerprint, "labels_digest": "", "records": 1}
+    values |= {"viability": viability, "software": "0", "figures": "{}"}
+    values |= dict.fromkeys(("accuracy", "api_accuracy", "ratio", "ratio_low", "ratio_high", "threshold"))
+    evaluations.add(session, evaluations.Stored(**(values | more)))  # type: ignore[arg-type]  # each has its type
+
+
 def test_what_evaluations_said_is_passed_on(session: Session) -> None:
-    """A workload that is not viable is marked, in earlier months as well; the others are not evaluated."""
-    verdicts: dict[str, Viability] = {"enrichment": "not_viable", "sentiment": "not_viable"}
-    inputs = month_inputs(session, Settings(), NOVEMBER, today=TODAY, viability=verdicts)
+    """A workload that is not viable is marked, in earlier months as well; the newest word counts."""
+    assert [usage.viability for usage in _inputs(session, NOVEMBER).workloads] == [None]
+    for workload in ("enrichment", "sentiment"):
+        _say(session, workload, "viable")
+        _say(session, workload, "not_viable")
+    inputs = _inputs(session, NOVEMBER)
     assert [usage.viability for usage in inputs.workloads] == ["not_viable"]
     assert [past.records for past in inputs.earlier] == [0, 0]
+    _say(session, "enrichment", "undecided")
+    assert [usage.viability for usage in _inputs(session, NOVEMBER).workloads] == ["undecided"]
+
+
+@pytest.mark.parametrize(
+    "another", [{"model": "another"}, {"prompt_fingerprint": "another"}, {"api_model": None}], ids=str
+)
+def test_an_evaluation_of_something_else_says_nothing(session: Session, another: dict[str, object]) -> None:
+    """Neither another model's, nor another prompt's, nor one without an API to compare with."""
+    _say(session, "enrichment", "not_viable", **another)
     assert [usage.viability for usage in _inputs(session, NOVEMBER).workloads] == [None]
 
 

@@ -26,7 +26,8 @@ from models.errors import BreakevenError
 from models.settings import Settings
 from models.tokens import encoding
 from tasks import batch_submit
-from tasks.engine import load_vllm
+from tasks.engine import load_vllm, shared_engine
+from tasks.evaluation.run import Ask, evaluate
 from tasks.partition import collect_partition
 from tests.fakes import ScriptedEngine, plausible, unsure
 from tests.integration.pipeline.harness import CACHE, DAY, WORKLOAD, run
@@ -39,7 +40,7 @@ class Job:
     """One run of the partition. `calls` gets a line for each request that reaches the engine.
 
     `collect`: take up what waits instead, waiting `settle_seconds` for what may be under way at a provider.
-    `unsure`: the scripted engine is unsure of texts that hold this word. `real`: the vLLM engine instead of the scripted one. `dies_at_commit`: SIGKILL just before (or, with `after`, just after) so many transactions committed.
+    `evaluate`: evaluate the workload on the labelled records in `source` instead. `unsure`: the scripted engine is unsure of texts that hold this word. `real`: the vLLM engine instead of the scripted one. `dies_at_commit`: SIGKILL just before (or, with `after`, just after) so many transactions committed.
     """
 
     settings: dict[str, Any]
@@ -56,6 +57,7 @@ class Job:
     collect: bool = False
     settle_seconds: float = 0.5
     refresh: bool = False
+    evaluate: bool = False
 
     @classmethod
     def of(cls, settings: Settings, source: Path, **more: Any) -> Self:  # noqa: ANN401  the other fields
@@ -177,6 +179,9 @@ def work(job: Job) -> int:
         settings, engine = Settings.model_validate(job.settings), load_vllm if job.real else load
         if job.collect:
             collect_partition(WORKLOAD, DAY, settings=settings)
+        elif job.evaluate:
+            with shared_engine(settings, engine):
+                evaluate(Ask(WORKLOAD, job.source), settings, today=DAY)
         else:
             run(settings, Path(job.source), engine, refresh=job.refresh)
     except BreakevenError as error:

@@ -1,0 +1,128 @@
+"""The evaluation flow: small model against API model on labelled records, one workload after the other."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect import Flow, State, flow, get_run_logger, runtime
+
+from flows.ending import ended
+from flows.surroundings import read_settings
+from models import workloads as registry
+from models.errors import BreakevenError, Interrupted, UsageError
+from models.economics.month import Viability
+from models.evaluation.figures import KEEP, Evaluation
+from models.settings import Settings
+from tasks.artifacts import artifact_key, progress_artifact, publish_markdown
+from tasks.evaluation import words
+from tasks.evaluation.document import markdown, write_documents
+from tasks.evaluation.run import Ask, evaluate
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What an evaluation came to: its verdict, in a word and a sentence, and where its page lies."""
+
+    workload: str
+    viability: Viability
+    verdict: str
+    path: str
+    evaluation: Evaluation
+
+
+EvaluationFlow = Flow[..., list[Evaluated] | State[BreakevenError]]
+Evaluate = Callable[[Ask, Settings, Callable[[str], None]], Evaluation]
+
+
+def to_evaluate(settings: Settings, asked: Sequence[str] | None, labels: str | None) -> list[str]:
+    """Return the workloads to evaluate: those asked for, else all whose settings name a labelled file.
+
+    Raises `UsageError` for an unknown name, and where there is nothing to evaluate.
+    """
+    if unknown := sorted(set(asked or ()) - set(registry.names())):
+        msg = f"unknown workload {', '.join(unknown)}; there are: {', '.join(registry.names())}"
+        raise UsageError(msg)
+    if labels is not None and len(asked or ()) != 1:
+        msg = "one file of labels is for one workload: name it"
+        raise UsageError(msg)
+    if asked:
+        return list(asked)
+    ready = [name for name in sorted(settings.workloads) if settings.workload(name).labelled_file]
+    if not ready:
+        msg = (
+            "no workload has labelled records: set BREAKEVEN_WORKLOADS__<NAME>__LABELLED_FILE or labelled_file in "
+            "[workloads.<name>] of breakeven.toml"
+        )
+        raise UsageError(msg)
+    return ready
+
+
+def name_of_run() -> str:
+    """Name a run by its workloads: `evaluation sentiment`."""
+    named = runtime.flow_run.parameters.get("workloads")
+    return f"evaluation {', '.join(named) if named else 'all'}"
+
+
+def build(evaluate_one: Evaluate = evaluate) -> EvaluationFlow:
+    """Make the flow over what evaluates one workload."""
+
+    @flow(name="evaluation", flow_run_name=name_of_run)
+    def evaluation(  # noqa: PLR0913, PLR0917  what a user can ask for, by name
+        workloads: list[str] | None = None,
+        labels: str | None = None,
+        label_column: str | None = None,
+        limit: int | None = None,
+        adapter: str | None = None,
+        keep: float = KEEP,
+        seed: int = 0,
+        rerun: bool = False,
+        out: str | None = None,
+    ) -> list[Evaluated] | State[BreakevenError]:
+        """Evaluate workloads on labelled records: small model against API model, with a verdict for each."""
+        done: list[Evaluated] = []
+        failures: dict[str, BreakevenError] = {}
+        try:
+            settings = read_settings()
+            names = to_evaluate(settings, workloads, labels)
+            for name in names:
+                where = None if adapter is None else Path(adapter)
+                ask = Ask(name, labels, label_column, limit, where, keep, seed, rerun)
+                try:
+                    with progress_artifact(artifact_key("evaluation", name, "progress")):
+                        found = evaluate_one(ask, settings, get_run_logger().info)
+                except Interrupted:
+                    raise
+                except BreakevenError as error:
+                    failures[name] = error
+                    continue
+                done.append(_shown(found, settings, out))
+        except BreakevenError as error:
+            return ended(error)
+        if failures:
+            return ended(_failed(failures, len(names)))
+        return done
+
+    return evaluation
+
+
+def _shown(found: Evaluation, settings: Settings, out: str | None) -> Evaluated:
+    """Write the documents, and show the Markdown and the verdict in Prefect."""
+    folder = settings.output_dir / "evaluations" / found.workload if out is None else Path(out)
+    page, *_ = write_documents(found, folder, ("html", "json", "markdown"))
+    publish_markdown(
+        artifact_key("evaluation", found.workload), markdown(found), f"Evaluation of {found.workload}"
+    )
+    verdict = words.verdict(found)
+    get_run_logger().info("%s: %s", found.workload, verdict)
+    return Evaluated(found.workload, found.viability, verdict, str(page), found)
+
+
+def _failed(failures: dict[str, BreakevenError], count: int) -> BreakevenError:
+    """Return the one failure, or one error that names them all."""
+    if count == 1:
+        return next(iter(failures.values()))
+    causes = "; ".join(f"{name} ({error})" for name, error in failures.items())
+    return BreakevenError(f"{len(failures)} of {count} evaluations failed: {causes}")
+
+
+evaluation = build()

@@ -1,0 +1,152 @@
+"""The engines of an evaluation: each answers the same records, by the code of a usual run, into the ledger.
+
+Each has a partition of its own, the month of the evaluation, that stands beside production: a killed
+evaluation goes on where it stopped, and within a month nothing is asked that was answered before.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from db import evaluations
+from db.evaluations import Spent
+from db.partitions import find_published
+from models import workloads
+from models.engines.api import ApiPermit
+from models.engines.vllm_options import LORA_WEIGHTS, lora_rank, model_name
+from models.errors import BreakevenError, OutputError, UsageError
+from models.evaluation.figures import ArmName
+from models.run import Purpose, RunResult
+from models.settings import Settings
+from models.workloads.observed import ANSWER
+from tasks.artifacts import described
+from tasks.database import ledger_if_any
+from tasks.engine import shared_engine
+from tasks.partition import run_partition
+from tasks.plan import EngineChoice, api_plan
+
+PURPOSES: Mapping[ArmName, Purpose] = {
+    "small": "evaluation_small",
+    "api": "evaluation_api",
+    "adapter": "evaluation_adapter",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an engine answered to one record: its text, the label where there is one, and how sure it was."""
+
+    text: str = field(repr=False)
+    label: str | None
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """One engine's valid answers, by record key, and what they took."""
+
+    name: ArmName
+    model: str
+    by_key: Mapping[str, Answer]
+    spent: Spent
+
+
+def to_run(settings: Settings, workload: str, adapter: Path | None) -> tuple[Sequence[ArmName], str | None]:
+    """Return the engines to compare, and why the API is not among them if it is not.
+
+    Raises `UsageError` for an API that is switched on but not set up, and an adapter that is none.
+    """
+    own: list[ArmName] = ["small"]
+    if adapter is not None:
+        check_adapter(adapter)
+        own.append("adapter")
+    if settings.api_mode == "off":
+        return own, "No API is set up (api_mode), so there is no model to compare with."
+    built = workloads.build(workload, settings)
+    if ApiPermit.of(built) is None:
+        return own, f"The records of {workload} must not leave (data_residency), so no API model was asked."
+    api_plan(built, arm_settings(settings, workload, "api", adapter))
+    return [*own, "api"], None
+
+
+def check_adapter(adapter: Path) -> None:
+    """See that a folder holds a LoRA adapter as peft saves it. Raises `UsageError`."""
+    if not (adapter / LORA_WEIGHTS).is_file():
+        msg = f"{adapter} is no LoRA adapter ({LORA_WEIGHTS} is missing): give the folder that peft saved"
+        raise UsageError(msg)
+    lora_rank(adapter)
+
+
+def arm_settings(settings: Settings, workload: str, name: ArmName, adapter: Path | None) -> Settings:
+    """Return the settings under which one engine alone answers the records of a snapshot."""
+    records = {"input": None, "query": None, "query_url": None, "where": None}
+    columns = {"id_column": "id", "text_columns": ("text",), "timestamp_column": ""}
+    own = settings.workload(workload).model_copy(update={**records, **columns})
+    changes: dict[str, object] = {
+        "workloads": {**settings.workloads, workload: own},
+        "api_mode": "sync" if name == "api" else "off",
+    }
+    if adapter is not None:
+        changes["lora_adapter"] = adapter.resolve() if name == "adapter" else None
+    return settings.model_copy(update=changes)
+
+
+def answers(
+    name: ArmName, workload: str, month: date, snapshot: Path, settings: Settings, *, rerun: bool
+) -> Answers:
+    """Let one engine answer the records of a snapshot, as far as they are not answered yet.
+
+    `settings` are those of `arm_settings`. Raises the errors of a run, and `BreakevenError` if records of it
+    wait: what was answered is kept.
+    """
+    engine: EngineChoice = "openai" if name == "api" else "vllm"
+    with shared_engine(settings):
+        result = run_partition(
+            workload,
+            month,
+            settings=settings,
+            input=str(snapshot),
+            engine=engine,
+            rerun=rerun,
+            refresh=not rerun,
+            purpose=PURPOSES[name],
+        )
+    if result.state == "waiting":
+        raise _waits(result)
+    model = settings.api_model if name == "api" else model_name(settings)
+    return Answers(
+        name, model, read_answers(Path(result.output or "")), _spent(settings, workload, month, name)
+    )
+
+
+def _waits(result: RunResult) -> BreakevenError:
+    return BreakevenError(
+        f"records of the evaluation of {result.workload} wait for the API ({described(result.waiting)}): what was "
+        "answered is kept, the same command goes on with the rest"
+    )
+
+
+def read_answers(path: Path) -> dict[str, Answer]:
+    """Read what an engine's run published. Raises `OutputError`."""
+    try:
+        frame = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        msg = f"cannot read the answers {path}: {str(error).splitlines()[0]}; --rerun asks for them again"
+        raise OutputError(msg) from error
+    return {
+        row["record_key"]: Answer(row[ANSWER], row.get("label"), row["confidence"])
+        for row in frame.iter_rows(named=True)
+    }
+
+
+def _spent(settings: Settings, workload: str, month: date, name: ArmName) -> Spent:
+    with ledger_if_any(settings) as session:
+        if session is not None:
+            version = find_published(session, workload, month, PURPOSES[name])
+            if version is not None:
+                return evaluations.spent(session, version.id)
+    msg = f"the ledger does not know the evaluation of {workload} any more: run it again"
+    raise BreakevenError(msg)

@@ -1,0 +1,130 @@
+"""One evaluation from its file of labels to what it found, kept in the ledger."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from hashlib import blake2b
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+from db import evaluations
+from models import workloads
+from models.errors import UsageError
+from models.evaluation.figures import KEEP, Arm, Evaluation
+from models.ids import new_id
+from models.months import month_of
+from models.settings import Settings
+from tasks.database import with_patience
+from tasks.evaluation.arms import answers, arm_settings, to_run
+from tasks.evaluation.as_json import as_json
+from tasks.evaluation.assemble import Asked, assembled
+from tasks.evaluation.labels import read_labelled, write_snapshot
+from tasks.folders import check_writable, evaluations_folder
+from tasks.monthly import books
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is to be evaluated: a workload's engines, on the labelled records of a file.
+
+    `labels` None: the file that the workload's settings name. `limit` draws so many records by `seed`. `keep`: the wished part of the API
+    model's accuracy. `rerun` asks again what this month's evaluation has answered.
+    """
+
+    workload: str
+    labels: str | None = None
+    label_column: str | None = None
+    limit: int | None = None
+    adapter: Path | None = None
+    keep: float = KEEP
+    seed: int = 0
+    rerun: bool = False
+
+
+def evaluate(
+    ask: Ask, settings: Settings, say: Callable[[str], None] = lambda _: None, today: date | None = None
+) -> Evaluation:
+    """Evaluate a workload and store what was found.
+
+    `say` is told in a line what comes next. Raises `UsageError` before anything is asked: no file, labels that
+    cannot be, an API that is not set up; the errors of a run later, when what was answered is kept.
+    """
+    if not 0 < ask.keep <= 1:
+        msg = f"the part of the API model's accuracy to keep lies above 0 and up to 1, not at {ask.keep}"
+        raise UsageError(msg)
+    month = month_of(today or datetime.now(UTC).date())
+    workload = workloads.build(ask.workload, settings)
+    file = read_labelled(
+        _path(ask, settings),
+        settings=settings,
+        workload=workload,
+        label_column=ask.label_column,
+        labels=workload.labels,
+        limit=ask.limit,
+        seed=ask.seed,
+    )
+    names, missing = to_run(settings, ask.workload, ask.adapter)
+    check_writable(settings.output_dir)
+    keys = blake2b("".join(one.key for one in file.records).encode(), digest_size=8).hexdigest()
+    snapshot = evaluations_folder(settings.output_dir, ask.workload) / f"records-{keys}.parquet"
+    write_snapshot(file, snapshot)
+    every = []
+    for name in names:
+        arm = arm_settings(settings, ask.workload, name, ask.adapter)
+        say(f"{ask.workload}: {len(file.records)} records by {name}")
+        every.append(answers(name, ask.workload, month, snapshot, arm, rerun=ask.rerun))
+    snapshot.unlink(missing_ok=True)
+    asked = Asked(datetime.now(UTC), month, ask.seed, ask.keep, () if missing is None else (missing,))
+    built = workloads.build(ask.workload, arm_settings(settings, ask.workload, "small", ask.adapter))
+    found = assembled(built, file, every, asked)
+    store(found, settings)
+    return found
+
+
+def _path(ask: Ask, settings: Settings) -> str:
+    path = ask.labels or settings.workload(ask.workload).labelled_file
+    if path is None:
+        name = ask.workload
+        msg = (
+            f"no labelled records: give --labels FILE, or set BREAKEVEN_WORKLOADS__{name.upper()}__LABELLED_FILE; "
+            f"`breakeven evaluate {name} --sample 100` draws records to label"
+        )
+        raise UsageError(msg)
+    return str(path)
+
+
+def store(found: Evaluation, settings: Settings) -> None:
+    """Store what an evaluation found. Raises `DatabaseUnavailable`."""
+    small, api, verdict = found.arm("small"), found.arm("api"), found.verdict
+    chosen = None if found.threshold is None else found.threshold.chosen
+    interval = None if verdict is None else verdict.interval
+    row = evaluations.Stored(
+        id=new_id(),
+        at=found.at,
+        workload=found.workload,
+        model=small.model if small is not None else "",
+        api_model=None if api is None else api.model,
+        prompt_version=found.prompt_version,
+        prompt_fingerprint=found.prompt_fingerprint,
+        labels_digest=found.labels_digest,
+        records=found.records,
+        viability=found.viability,
+        accuracy=_accuracy(small),
+        api_accuracy=_accuracy(api),
+        ratio=None if verdict is None else verdict.ratio,
+        ratio_low=None if interval is None else interval.low,
+        ratio_high=None if interval is None else interval.high,
+        threshold=None if chosen is None else chosen.threshold,
+        software=version_of("breakeven"),
+        figures=as_json(found),
+    )
+
+    def write() -> None:
+        with books(settings) as make_session, make_session.begin() as session:
+            evaluations.add(session, row)
+
+    with_patience(settings.database_patience_seconds, write)
+
+
+def _accuracy(arm: Arm | None) -> float | None:
+    return None if arm is None or arm.scores is None else arm.scores.accuracy.value
