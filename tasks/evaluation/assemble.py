@@ -170,8 +170,9 @@ def _threshold(
     if "api" not in right:
         return None
     answers = by_name["small"].by_key
+    # no valid answer is escalated in any case; one of unknown confidence by every threshold above 0
     confidences = [
-        answers[record.key].confidence if record.key in answers else None for record in file.records
+        answers[record.key].confidence or 0.0 if record.key in answers else None for record in file.records
     ]
     small, api = (next(arm for arm in arms if arm.name == name) for name in ("small", "api"))
     return threshold(confidences, right["small"], right["api"], _each(small), _each(api), keep=keep)
