@@ -1,5 +1,6 @@
 """`breakeven evaluate`: is the small model good enough for a workload? Measured on records with known labels."""
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,6 +24,9 @@ def evaluate(
     rerun: bool = False,
     sample: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     input: str | None = None,
+    from_: Annotated[date | None, Parameter(name="--from")] = None,
+    to: date | None = None,
+    without: str | None = None,
     out: Path | None = None,
     format: Format = "text",
 ) -> int:
@@ -50,6 +54,12 @@ def evaluate(
         Draw so many records to label, of every kind its share, and write them to a file; evaluate nothing.
     input
         What to draw the sample from; default: the workload's input.
+    from_
+        First partition (UTC date) to draw the sample from, with --to; default: the whole input.
+    to
+        Last partition, inclusive.
+    without
+        File of an earlier sample: what it holds is not drawn again.
     out
         Folder for page, JSON and Markdown, default: evaluations/WORKLOAD in the output folder. With --sample: the
         file to write, CSV or JSON lines, default: WORKLOAD-to-label.csv.
@@ -67,12 +77,22 @@ def evaluate(
     if sample is not None:
         from flows.sample_here import sample_here
 
-        return sample_here(workload, sample, input=input, seed=seed, out=out)
-    if input is not None:
-        msg = "--input is what --sample draws from; records that are labelled come with --labels"
+        dates = _dates(from_, to)
+        return sample_here(workload, sample, input=input, dates=dates, seed=seed, out=out, without=without)
+    if (input, from_, to, without) != (None, None, None, None):
+        msg = "--input, --from, --to and --without are for --sample; records that are labelled come with --labels"
         raise UsageError(msg)
     from flows.evaluate_here import evaluate_here
     from tasks.evaluation.run import Ask
 
     ask = Ask(workload, labels, label_column, limit, adapter, keep, seed, rerun)
     return evaluate_here(ask, out=out, output_format=format)
+
+
+def _dates(first: date | None, last: date | None) -> tuple[date, date] | None:
+    if first is None and last is None:
+        return None
+    if first is None or last is None or last < first:
+        msg = "give both --from and --to, the first day and the last"
+        raise UsageError(msg)
+    return first, last

@@ -9,8 +9,8 @@ from prefect import Flow, State, flow, get_run_logger, runtime
 from flows.ending import ended
 from flows.surroundings import read_settings
 from models import workloads as registry
-from models.errors import BreakevenError, Interrupted, UsageError
 from models.economics.month import Viability
+from models.errors import BreakevenError, Interrupted, UsageError
 from models.evaluation.figures import KEEP, Evaluation
 from models.settings import Settings
 from tasks.artifacts import artifact_key, progress_artifact, publish_markdown

@@ -24,7 +24,7 @@ from models.settings import Settings
 from models.workloads.observed import ANSWER
 from tasks.artifacts import described
 from tasks.database import ledger_if_any
-from tasks.engine import shared_engine
+from tasks.engine import EngineFactory, load_vllm, shared_engine
 from tasks.partition import run_partition
 from tasks.plan import EngineChoice, api_plan
 
@@ -95,7 +95,14 @@ def arm_settings(settings: Settings, workload: str, name: ArmName, adapter: Path
 
 
 def answers(
-    name: ArmName, workload: str, month: date, snapshot: Path, settings: Settings, *, rerun: bool
+    name: ArmName,
+    workload: str,
+    month: date,
+    snapshot: Path,
+    settings: Settings,
+    *,
+    rerun: bool,
+    factory: EngineFactory = load_vllm,
 ) -> Answers:
     """Let one engine answer the records of a snapshot, as far as they are not answered yet.
 
@@ -103,7 +110,7 @@ def answers(
     wait: what was answered is kept.
     """
     engine: EngineChoice = "openai" if name == "api" else "vllm"
-    with shared_engine(settings):
+    with shared_engine(settings, factory):
         result = run_partition(
             workload,
             month,

@@ -6,13 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
 
-from models.evaluation.calibration import calibrate
-from models.evaluation.intervals import share
-from models.evaluation.metrics import scores
-from models.evaluation.threshold import threshold
-from models.evaluation.verdict import compare
-
 from models.economics.gpu_time import GpuTime
+from models.evaluation.calibration import calibrate
 from models.evaluation.figures import (
     Arm,
     ArmName,
@@ -23,6 +18,10 @@ from models.evaluation.figures import (
     Scores,
     Threshold,
 )
+from models.evaluation.intervals import share
+from models.evaluation.metrics import scores
+from models.evaluation.threshold import threshold
+from models.evaluation.verdict import compare
 from models.workloads.base import Workload
 from tasks.evaluation.arms import Answer, Answers
 from tasks.evaluation.labels import LabelledFile

@@ -15,6 +15,7 @@ from models.ids import new_id
 from models.months import month_of
 from models.settings import Settings
 from tasks.database import with_patience
+from tasks.engine import EngineFactory, load_vllm
 from tasks.evaluation.arms import answers, arm_settings, to_run
 from tasks.evaluation.as_json import as_json
 from tasks.evaluation.assemble import Asked, assembled
@@ -42,11 +43,16 @@ class Ask:
 
 
 def evaluate(
-    ask: Ask, settings: Settings, say: Callable[[str], None] = lambda _: None, today: date | None = None
+    ask: Ask,
+    settings: Settings,
+    say: Callable[[str], None] = lambda _: None,
+    *,
+    today: date | None = None,
+    factory: EngineFactory = load_vllm,
 ) -> Evaluation:
     """Evaluate a workload and store what was found.
 
-    `say` is told in a line what comes next. Raises `UsageError` before anything is asked: no file, labels that
+    `say` is told in a line what comes next; `factory` loads the local engine. Raises `UsageError` before anything is asked: no file, labels that
     cannot be, an API that is not set up; the errors of a run later, when what was answered is kept.
     """
     if not 0 < ask.keep <= 1:
@@ -72,7 +78,7 @@ def evaluate(
     for name in names:
         arm = arm_settings(settings, ask.workload, name, ask.adapter)
         say(f"{ask.workload}: {len(file.records)} records by {name}")
-        every.append(answers(name, ask.workload, month, snapshot, arm, rerun=ask.rerun))
+        every.append(answers(name, ask.workload, month, snapshot, arm, rerun=ask.rerun, factory=factory))
     snapshot.unlink(missing_ok=True)
     asked = Asked(datetime.now(UTC), month, ask.seed, ask.keep, () if missing is None else (missing,))
     built = workloads.build(ask.workload, arm_settings(settings, ask.workload, "small", ask.adapter))

@@ -71,7 +71,7 @@ def draw_sample(
     source = Source.of(settings.workload(workload.name), workload.text_columns, location=input)
     sheet = Sheet.plan(out, workload, source, settings.workload(workload.name).label_column)
     if dates is None and source.query:
-        msg = f"{workload.name} reads a query, which is asked by date: say which dates with --date, or --from and --to"
+        msg = f"{workload.name} reads a query, which is asked by date: say which with --from and --to"
         raise UsageError(msg)
     survey = Survey(seed, keys_in(without, settings, workload) if without is not None else frozenset())
     for raw in _partitions(source, dates):

@@ -9,7 +9,6 @@ from typing import Any
 from models.engines.base import LocalEngine, Request
 from models.evaluation.figures import Evaluation
 from models.settings import Settings
-from tasks.engine import shared_engine
 from tasks.evaluation.run import Ask, evaluate
 from tests.fakes import Reply, ScriptedEngine, prompt
 from tests.integration.evaluation.labelled_files import SENTIMENT, Rows, write_rows
@@ -75,8 +74,7 @@ def run_evaluation(
 ) -> Evaluation:
     """Evaluate sentiment in this process; the small model answers as this engine does."""
     chosen = engine or ScriptedEngine(handler=right_unless(lambda number: number % 4 == 0))
-    with shared_engine(settings, lambda _: chosen):
-        return evaluate(Ask("sentiment", str(source), **ask), settings, today=TODAY)
+    return evaluate(Ask("sentiment", str(source), **ask), settings, today=TODAY, factory=lambda _: chosen)
 
 
 def write_labelled(folder: Path, rows: Rows, name: str = "labelled.jsonl") -> Path:

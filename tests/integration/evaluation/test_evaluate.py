@@ -151,7 +151,9 @@ def test_the_verdict_says_whether_production_is_replaceable(tmp_path: Path, data
 
 def test_the_router_takes_the_evaluated_threshold(tmp_path: Path, database_url: str) -> None:
     """With `min_confidence = "evaluated"` exactly the answers below the chosen threshold go to the API."""
-    rows = [{"id": str(number), "text": f"message number {number}"} for number in range(100, 140)]
+    rows: list[object] = [
+        {"id": str(number), "text": f"message number {number}"} for number in range(100, 140)
+    ]
     policy = {"sentiment": {"policy": {"min_confidence": "evaluated"}}}
     with FaultyApi() as api:
         settings = settings_of(tmp_path, database_url, api.url, workloads=policy)
@@ -181,7 +183,9 @@ def test_what_is_not_viable_goes_to_the_api_where_the_policy_says_so(
 ) -> None:
     """No model is loaded, every line says why, and the run can be repeated as any other."""
     policy = {"sentiment": {"policy": {"not_viable": "api"}}}
-    rows = [{"id": str(number), "text": f"message number {number}"} for number in range(100, 110)]
+    rows: list[object] = [
+        {"id": str(number), "text": f"message number {number}"} for number in range(100, 110)
+    ]
     records = write_records(tmp_path / "in.jsonl", rows)
     with FaultyApi() as api:
         settings = settings_of(tmp_path, database_url, api.url, workloads=policy)

@@ -26,7 +26,7 @@ from models.errors import BreakevenError
 from models.settings import Settings
 from models.tokens import encoding
 from tasks import batch_submit
-from tasks.engine import load_vllm, shared_engine
+from tasks.engine import load_vllm
 from tasks.evaluation.run import Ask, evaluate
 from tasks.partition import collect_partition
 from tests.fakes import ScriptedEngine, plausible, unsure
@@ -180,8 +180,7 @@ def work(job: Job) -> int:
         if job.collect:
             collect_partition(WORKLOAD, DAY, settings=settings)
         elif job.evaluate:
-            with shared_engine(settings, engine):
-                evaluate(Ask(WORKLOAD, job.source), settings, today=DAY)
+            evaluate(Ask(WORKLOAD, job.source), settings, today=DAY, factory=engine)
         else:
             run(settings, Path(job.source), engine, refresh=job.refresh)
     except BreakevenError as error:
