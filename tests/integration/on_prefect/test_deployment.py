@@ -102,6 +102,7 @@ def test_what_prefect_yaml_says_stands(api: SyncPrefectClient) -> None:
         "classification": [False],
         "collect_batches": [True],
         "break-even": [True],
+        "evaluation": [False],
         "backfill": [],
         "backfill-spread": [],
     }

@@ -27,15 +27,15 @@ def compared(both: int, only_first: int, only_second: int, neither: int, keep: f
 @pytest.mark.parametrize(
     ("cells", "viability", "more"),
     [
-        ((50, 0, 0, 0), "viable", None),  # the interval is 0.962 to 1.039
+        ((50, 0, 0, 0), "viable", None),  # the interval is 0.929 to 1.077
         ((270, 10, 10, 10), "viable", None),
-        ((20, 0, 30, 0), "not_viable", None),  # 0.4 at most 0.56
-        ((45, 1, 4, 0), "undecided", 198),  # 46 of 50 against 49: 0.939, from 0.849 to 1.038
+        ((20, 0, 30, 0), "not_viable", None),  # 0.4 at most 0.54
+        ((45, 1, 4, 0), "undecided", 258),  # 46 of 50 against 49: 0.939, from 0.825 to 1.042
         ((9, 0, 1, 0), "undecided", None),  # exactly the 90 %: no number of such labels would decide it
         ((0, 0, 0, 0), "undecided", None),
         ((0, 0, 0, 1), "undecided", None),
         ((0, 1, 0, 0), "undecided", None),  # the API got nothing right: no ratio
-        ((1, 0, 0, 0), "undecided", 18),
+        ((1, 0, 0, 0), "undecided", 34),
         ((0, 0, 1, 0), "undecided", 4),  # the small model never right: 4 more such records
     ],
 )
@@ -48,11 +48,11 @@ def test_verdicts(cells: tuple[int, int, int, int], viability: str, more: int | 
 
 
 def test_45_of_50_beside_a_perfect_api_is_no_verdict() -> None:
-    """The ratio is the rule's own 90 %, and its interval reaches from 82 to 99 %."""
+    """The ratio is the rule's own 90 %, and its interval reaches from 79 to 98 %."""
     found = compared(45, 0, 5, 0)
     assert found.ratio == pytest.approx(0.9)
     assert found.interval is not None
-    assert (found.interval.low, found.interval.high) == pytest.approx((0.8155, 0.9933), abs=1e-4)
+    assert (found.interval.low, found.interval.high) == pytest.approx((0.7864, 0.9768), abs=1e-4)
     assert (found.viability, found.more) == ("undecided", None)
 
 

@@ -155,7 +155,7 @@ def test_how_it_was_made() -> None:
     assert items["Prompt"].startswith("version 2, fingerprint ab54d286a9c1d0f7.")
     assert items["API model"] == "gpt-4.1-mini, 288 records asked for."
     assert "Wilson" in items["Interval of a share"]
-    assert "Bonett and Price" in items["Interval of a ratio"]
+    assert "Tang, Tang and Chan" in items["Interval of a ratio"]
     assert items["Calibrated confidence"].startswith("Platt")
 
 

@@ -1,0 +1,43 @@
+"""Which workloads the flow `evaluation` evaluates."""
+
+import pytest
+
+from flows.evaluation import to_evaluate
+from models.errors import UsageError
+from models.settings import Settings, WorkloadSettings
+
+
+def settings(**workloads: WorkloadSettings) -> Settings:
+    """Build settings with only these workloads configured."""
+    return Settings(workloads=workloads)
+
+
+def test_default_is_every_workload_with_a_labelled_file() -> None:
+    """One that has only an input has nothing to be evaluated on."""
+    ready = settings(
+        sentiment=WorkloadSettings(labelled_file="labelled.csv"),
+        classification=WorkloadSettings(labelled_file="tickets.parquet"),
+        enrichment=WorkloadSettings(input="products.csv"),
+    )
+    assert to_evaluate(ready, None, None) == ["classification", "sentiment"]
+
+
+def test_workloads_that_are_asked_for_are_evaluated_in_that_order() -> None:
+    """A file may then come with the question."""
+    assert to_evaluate(settings(), ["sentiment", "enrichment"], None) == ["sentiment", "enrichment"]
+    assert to_evaluate(settings(), ["sentiment"], "labelled.csv") == ["sentiment"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "labels", "says"),
+    [
+        (None, None, "BREAKEVEN_WORKLOADS__<NAME>__LABELLED_FILE"),
+        (["sentimnt"], None, "unknown workload sentimnt; there are: classification"),
+        (None, "labelled.csv", "one file of labels is for one workload"),
+        (["sentiment", "classification"], "labelled.csv", "one file of labels is for one workload"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_an_error(asked: list[str] | None, labels: str | None, says: str) -> None:
+    """It is found before anything runs, and the line says what to set."""
+    with pytest.raises(UsageError, match=says):
+        to_evaluate(settings(), asked, labels)
