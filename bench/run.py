@@ -5,7 +5,17 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("pipeline", "ledger_size", "startup", "api", "streaming", "accuracy", "quote", "tokens")
+NAMES = (
+    "pipeline",
+    "ledger_size",
+    "startup",
+    "api",
+    "streaming",
+    "accuracy",
+    "quote",
+    "tokens",
+    "evaluation",
+)
 
 
 def main() -> None:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from bench.model_server import ModelServer
 from models.default_model import is_prepared, model_dir, prepare
 from models.engines.vllm_engine import VllmEngine
 from models.engines.vllm_options import VllmOptions
 from models.machine import gpu_name
 from models.settings import Settings
-from tests.integration.engine.harness import ApiServer
+from tests.integration.engine.harness import API_MODEL, CONTEXT
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -30,10 +31,11 @@ def engine() -> Iterator[VllmEngine]:
 @pytest.fixture(scope="session")
 def api_server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ApiServer]:
+) -> Iterator[ModelServer]:
     """Start vLLM's API server, once; it loads the same model while the engine does."""
     assert is_prepared(PROJECT / ".cache"), "run `make setup` first"
-    server = ApiServer(model_dir(PROJECT / ".cache"), tmp_path_factory.mktemp("api-server") / "log")
+    log = tmp_path_factory.mktemp("api-server") / "log"
+    server = ModelServer(model_dir(PROJECT / ".cache"), log, name=API_MODEL, context=CONTEXT)
     try:
         request.getfixturevalue("engine")
         server.wait_until_ready()

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from bench.model_server import HOST, ModelServer
 from models.engines.base import LocalEngine
 from models.engines.vllm_engine import VllmEngine
 from models.settings import Settings
 from tasks.engine import load_vllm
 from tasks.evaluation.run import Ask, evaluate
 from tests.adapters import make_adapter
-from tests.integration.engine.harness import HOST, ApiServer, Counting
+from tests.integration.engine.harness import Counting
 from tests.integration.engine.test_hybrid_real import settings_of
 from tests.integration.evaluation.labelled_files import given, write_rows
 from tests.integration.pipeline.books import check_sums, findings, table
@@ -30,7 +31,7 @@ RECORDS = (
 
 @pytest.mark.timeout(600)
 def test_an_adapter_is_compared_with_its_base_and_the_api(
-    engine: VllmEngine, api_server: ApiServer, tmp_path: Path
+    engine: VllmEngine, api_server: ModelServer, tmp_path: Path
 ) -> None:
     """Three real engines answer the same records; a random adapter answers otherwise than its base does."""
     adapter = make_adapter(tmp_path / "random")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import cli
+from bench.model_server import HOST, ModelServer
 from models.engines.vllm_engine import VllmEngine
 from models.errors import ApiAccessError
 from models.run import RunResult
@@ -19,7 +20,7 @@ from models.settings import Settings
 from tasks.engine import shared_engine
 from tasks.partition import run_partition
 from tests.faulty_api import Seen
-from tests.integration.engine.harness import API_MODEL, HOST, ApiServer, Counting
+from tests.integration.engine.harness import API_MODEL, Counting
 from tests.integration.hybrid.harness import api_lines, check_seen, hybrid_settings
 from tests.integration.pipeline.books import check_books, check_sums, table
 from tests.integration.pipeline.harness import (
@@ -62,7 +63,7 @@ CASES = [
 
 
 @pytest.fixture
-def proxy(api_server: ApiServer) -> Iterator[RecordingProxy]:
+def proxy(api_server: ModelServer) -> Iterator[RecordingProxy]:
     """Stand between us and the API server; its log is shown where the test fails."""
     with RecordingProxy(HOST, api_server.port) as between:
         yield between
