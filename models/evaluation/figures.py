@@ -114,8 +114,8 @@ class Comparison:
     """One arm against another on the same records.
 
     The four counts say how many records both answered right, only one of them, or neither. `ratio` of the
-    accuracies, first to second, with the paired interval of Bonett and Price; None where the second got
-    nothing right. `viability` by the 90 % rule; `more`: about how many further labels would decide it, at
+    accuracies, first to second, with the paired score interval of Tang, Tang and Chan; None where the second
+    got nothing right. `viability` by the 90 % rule; `more`: about how many further labels would decide it, at
     the shares seen so far; None where it is decided, or no reasonable number would.
     """
 

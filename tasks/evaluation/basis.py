@@ -11,9 +11,9 @@ DIGITS = 16
 """Of a digest; the JSON has all."""
 
 WILSON = "Wilson's, for a share: (p + z²/2n ± z √(p(1 - p)/n + z²/4n²)) / (1 + z²/n), where p of n were right and z = 1.96."
-BONETT_PRICE = (
-    "Bonett and Price's (2006), for the ratio of two accuracies on the same records: the ends of Wilson intervals of both,"
-    " among the records that either got right, divided by one another, with z made smaller for what both share."
+TANG = (
+    "Tang, Tang and Chan's (2003), for the ratio of two accuracies on the same records: all ratios that the score test"
+    " does not reject at 5% by the records that both got right, or one of them."
 )
 PLATT = "Platt's: 1 / (1 + exp(-(a logit(c) + b))), with c as the model says"
 
@@ -58,7 +58,7 @@ def _items(evaluation: Evaluation) -> Iterator[Item]:
         yield Item("Labels", f"{len(evaluation.labels)} that an answer can give.")
     yield Item("Interval of a share", WILSON)
     if evaluation.comparisons:
-        yield Item("Interval of a ratio", BONETT_PRICE)
+        yield Item("Interval of a ratio", TANG)
         yield Item("Verdict", _rule(evaluation.keep))
     found = evaluation.calibration
     if found is not None:
