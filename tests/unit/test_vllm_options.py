@@ -72,7 +72,7 @@ def test_what_is_no_adapter_is_refused(tmp_path: Path, config: str | None, says:
 
 @pytest.mark.parametrize(("rank", "room"), [(1, 1), (8, 8), (9, 16), (512, 512)])
 def test_an_adapter_gets_the_least_rank_that_it_fits_in(tmp_path: Path, rank: int, room: int) -> None:
-    """vLLM takes certain ranks only."""
+    """VLLM takes certain ranks only."""
     (tmp_path / "adapter_config.json").write_text(f'{{"r": {rank}}}')
     assert lora_rank(tmp_path) == room
 

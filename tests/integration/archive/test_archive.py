@@ -221,14 +221,14 @@ def test_a_run_that_changes_meanwhile_stays(settings: Settings, monkeypatch: pyt
     """Taken up again after its lines were written to a file, it keeps them, and the file goes."""
     _, changing = few(settings)
     before = everything(settings)
-    digest = files_task._digest
+    digest = files_task.file_digest
 
     def meanwhile(path: Path) -> bytes:
         with transaction(settings) as session:
             set_run(session, changing, state="running")
         return digest(path)
 
-    monkeypatch.setattr(files_task, "_digest", meanwhile)
+    monkeypatch.setattr(files_task, "file_digest", meanwhile)
     with pytest.raises(BreakevenError, match="have changed meanwhile; their lines stay in the ledger"):
         do(settings)
     assert everything(settings) == before

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from db import attempts, batches, ledger, partitions, runs
-from db.session import alembic_config, make_engine, migrate, require_migrated, sessions
 from db.base import Base
+from db.session import alembic_config, make_engine, migrate, require_migrated, sessions
 from models.ids import new_id
 from tests.integration.db.ledger_lines import AT, DAY, Keys, batch, closing, line, pending
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import leases, parts
+from db.base import Base
 from db.ledger import insert_lines, totals
 from db.migrations.versions.v0007_line_keys import KEYS
 from db.session import (
@@ -29,7 +30,6 @@ from db.session import (
     require_migrated,
     sessions,
 )
-from db.base import Base
 from db.tables import LeaseRow
 from models.errors import DatabaseUnavailable, UsageError
 from models.ids import new_id

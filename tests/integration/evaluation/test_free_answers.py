@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from models.engines.base import Request
+from models.engines.base import JsonValue, Request
 from models.evaluation.figures import Evaluation
 from tasks.evaluation.run import Ask, evaluate
 from tests.fakes import Reply, ScriptedEngine, prompt
@@ -18,7 +18,7 @@ def described(request: Request) -> Reply:
     words = prompt(request).split()
     if "broken" in words:
         return Reply("{}", {})
-    value = {
+    value: JsonValue = {
         "title": "A red lamp",
         "bullet_points": ["It is a lamp", "It is red", "Light"],
         "category": "Lamps",

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Engine, delete, func, insert, select, text
 from sqlalchemy.orm import Session
 
+from db.base import Base
 from db.check import lines, links, sums
 from db.session import make_engine, sessions
-from db.base import Base
 from models.findings import SHOWN, Finding, Flaw, gather
 from models.ids import new_id
 from models.settings import Settings

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Row, Table, select
 from sqlalchemy.orm import Session
 
-from db.session import make_engine, make_reading_engine, sessions
 from db.base import Base
+from db.session import make_engine, make_reading_engine, sessions
 from models.economics.gpu_time import gpu_cost_nano
 from models.findings import Finding
 from models.settings import Settings

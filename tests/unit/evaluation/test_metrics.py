@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
 from models.evaluation.figures import Scores
 from models.evaluation.metrics import scores
@@ -41,17 +41,20 @@ def test_a_case_by_hand() -> None:
 @given(PAIRS.filter(bool))
 @settings(max_examples=40)
 def test_the_figures_are_the_librarys(pairs: list[tuple[str, str | None]]) -> None:
-    """Accuracy, precision, recall and both F1 as scikit-learn has them, no answer being a label of its own."""
+    """Matrix, accuracy, precision, recall and both F1 as scikit-learn has them, no answer being a label of its own."""
     found = scored(pairs)
     truths, answers = [truth for truth, _ in pairs], [answer or "none" for _, answer in pairs]
     assert found.accuracy.value == pytest.approx(accuracy_score(truths, answers))
     precision, recall, f1, support = precision_recall_fscore_support(
         truths, answers, labels=LABELS, zero_division=0.0
     )
-    assert [one.precision.value or 0 for one in found.labels] == pytest.approx(list(precision))
-    assert [one.recall.value or 0 for one in found.labels] == pytest.approx(list(recall))
-    assert [one.f1 for one in found.labels] == pytest.approx(list(f1))
+    assert [one.precision.value or 0 for one in found.labels] == list(precision)
+    assert [one.recall.value or 0 for one in found.labels] == list(recall)
+    assert [one.f1 for one in found.labels] == list(f1)
     assert [one.recall.of for one in found.labels] == list(support)
+    assert found.confusion == tuple(
+        map(tuple, confusion_matrix(truths, answers, labels=[*LABELS, "none"])[:3].tolist())
+    )
     occurring = sorted(set(truths))
     macro = f1_score(truths, answers, labels=occurring, average="macro", zero_division=0.0)
     assert found.macro_f1 == pytest.approx(macro)
