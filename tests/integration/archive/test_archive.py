@@ -26,6 +26,7 @@ from models.errors import BreakevenError, OutputError, UsageError
 from models.ids import new_id
 from models.settings import Settings
 from tasks import archive as files_task
+from tasks import folders
 from tasks.archive import Fault, archive, faults, plan
 from tests.integration.archive.old_ledger import (
     OLD,
@@ -221,7 +222,7 @@ def test_a_run_that_changes_meanwhile_stays(settings: Settings, monkeypatch: pyt
     """Taken up again after its lines were written to a file, it keeps them, and the file goes."""
     _, changing = few(settings)
     before = everything(settings)
-    digest = files_task.file_digest
+    digest = folders.file_digest
 
     def meanwhile(path: Path) -> bytes:
         with transaction(settings) as session:
