@@ -1,24 +1,20 @@
-"""What a confidence is worth: reliability bins, expected calibration error, and Platt's calibration of it.
-
-scikit-learn is imported where it is used: it takes half a second, and most commands need none of this.
-"""
+"""What a confidence is worth: reliability bins, expected calibration error, and Platt's calibration of it."""
 
 from collections.abc import Sequence
 from itertools import groupby
-from math import exp, isnan, log
+from math import isnan, log
 from operator import itemgetter
 from statistics import fmean
 
 from models.evaluation.figures import Bin, Calibration
 from models.evaluation.intervals import share
+from models.evaluation.logistic import Line, fit, folds, probability
 
 _LEAST_IN_BIN = 10
 """With fewer records the share of right answers in a bin says next to nothing."""
 _FOLDS = 5
 _CLIP = 1e-6
 """A probability nearer to 0 or 1 is the engine's rounding; its logit would be endless."""
-_WEAK_PENALTY = 100.0
-"""Inverse strength of the ridge on the slope: not felt, but finite where confidence separates right from wrong."""
 
 
 def calibrate(
@@ -41,7 +37,9 @@ def calibrate(
     if not known:
         return None
     found = _binned(known, bins)
-    line = _fitted(known)
+    correct = sum(correct for _, correct in known)
+    fewer = min(correct, len(known) - correct)
+    line = _fitted(known) if fewer else None
     return Calibration(
         bins=found,
         error=sum(one.right.of * abs(one.confidence - (one.right.value or 0.0)) for one in found)
@@ -49,7 +47,7 @@ def calibrate(
         slope=None if line is None else line[0],
         intercept=None if line is None else line[1],
         brier=_brier(known, [confidence for confidence, _ in known]),
-        calibrated_brier=_held_out_brier(known, seed),
+        calibrated_brier=_held_out_brier(known, seed) if fewer >= _FOLDS else None,
     )
 
 
@@ -57,8 +55,7 @@ def calibrated(calibration: Calibration, confidence: float | None) -> float | No
     """Probability that an answer of this confidence is right; None where it or the calibration is unknown."""
     if confidence is None or isnan(confidence) or calibration.slope is None or calibration.intercept is None:
         return None
-    value = calibration.slope * _logit(confidence) + calibration.intercept
-    return 1 / (1 + exp(-value)) if value >= 0 else exp(value) / (1 + exp(value))
+    return probability((calibration.slope, calibration.intercept), _logit(confidence))
 
 
 def _binned(known: Sequence[tuple[float, bool]], bins: int) -> tuple[Bin, ...]:
@@ -77,37 +74,21 @@ def _binned(known: Sequence[tuple[float, bool]], bins: int) -> tuple[Bin, ...]:
     )
 
 
-def _fitted(known: Sequence[tuple[float, bool]]) -> tuple[float, float] | None:
-    """Return slope and intercept of Platt's line, None where all are right or all wrong."""
-    outcomes = [correct for _, correct in known]
-    if all(outcomes) or not any(outcomes):
-        return None
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-
-    model = LogisticRegression(C=_WEAK_PENALTY, solver="newton-cholesky")
-    model.fit(_features(known), outcomes)
-    return float(model.coef_[0][0]), float(model.intercept_[0])
+def _fitted(known: Sequence[tuple[float, bool]]) -> Line:
+    """Return Platt's line; there has to be a right and a wrong answer."""
+    return fit([_logit(confidence) for confidence, _ in known], [correct for _, correct in known])
 
 
-def _held_out_brier(known: Sequence[tuple[float, bool]], seed: int) -> float | None:
-    outcomes = [correct for _, correct in known]
-    if min(sum(outcomes), len(outcomes) - sum(outcomes)) < _FOLDS:
-        return None
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict  # noqa: PLC0415
-
-    predicted = cross_val_predict(
-        LogisticRegression(C=_WEAK_PENALTY, solver="newton-cholesky"),
-        _features(known),
-        outcomes,
-        cv=StratifiedKFold(_FOLDS, shuffle=True, random_state=seed),
-        method="predict_proba",
+def _held_out_brier(known: Sequence[tuple[float, bool]], seed: int) -> float:
+    fold = folds([correct for _, correct in known], _FOLDS, seed)
+    lines = [
+        _fitted([one for one, at in zip(known, fold, strict=True) if at != held_out])
+        for held_out in range(_FOLDS)
+    ]
+    return _brier(
+        known,
+        [probability(lines[at], _logit(confidence)) for (confidence, _), at in zip(known, fold, strict=True)],
     )
-    return _brier(known, predicted[:, 1].tolist())
-
-
-def _features(known: Sequence[tuple[float, bool]]) -> list[list[float]]:
-    return [[_logit(confidence)] for confidence, _ in known]
 
 
 def _brier(known: Sequence[tuple[float, bool]], predicted: Sequence[float]) -> float:
