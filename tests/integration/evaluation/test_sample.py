@@ -158,7 +158,7 @@ def test_a_query(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, sentiment={"query": query, "query_url": url})
     assert draw(tmp_path, None, 12, settings=settings, dates=(DAY, DAY + timedelta(days=2))).written == 12
     with pytest.raises(
-        UsageError, match="reads a query, which is asked by date: say which dates with --date"
+        UsageError, match="reads a query, which is asked by date: say which with --from and --to"
     ):
         draw(tmp_path, None, 12, settings=settings, out=tmp_path / "2.csv")
 
