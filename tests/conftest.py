@@ -1,7 +1,9 @@
 """Shared by all tests: the developer's own settings do not leak in."""
 
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +17,20 @@ if TYPE_CHECKING:
 # Shared machines are slow at times: no deadline. CI tries the same examples each time.
 settings.register_profile("breakeven", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("breakeven")
+
+# What tests write lies in memory where there is room for it: no test makes a power cut, so no disk need be waited for.
+MEMORY = Path("/dev/shm")  # noqa: S108  pytest makes a folder of its own there
+ROOM_BYTES = 4 << 30
+if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+# Two processes share the cores: threads that wait by spinning would keep them from whom they wait for. Programs that tests start inherit it.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ |= {
+        "OMP_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    }
 
 
 @pytest.fixture(autouse=True, scope="session")

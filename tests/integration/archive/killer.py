@@ -77,7 +77,12 @@ def die_at(count: int) -> None:
 
         return wrapped
 
-    for module, name in ((archive, "_frame"), (archive, "_compare"), (archive, "file_digest"), (parts, "sync")):
+    for module, name in (
+        (archive, "_frame"),
+        (archive, "_compare"),
+        (archive, "file_digest"),
+        (parts, "sync"),
+    ):
         setattr(module, name, before(getattr(module, name)))
     Path.replace = before(Path.replace)  # type: ignore[method-assign]
     Path.unlink = before(Path.unlink)  # type: ignore[method-assign]

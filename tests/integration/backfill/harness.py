@@ -27,6 +27,7 @@ from tests.integration.pipeline.harness import (
     settings_for,
     write_records,
 )
+from tests.ledgers import new_sqlite
 
 FIRST = date(2026, 11, 1)
 Row = dict[str, object]
@@ -115,7 +116,7 @@ def check_published(settings: Settings, source: Path, days: Days, **more: object
     """See that each day is published as a run would publish it that nothing disturbed, and that the books add up."""
     folder = settings.output_dir.parent / new_id().hex
     folder.mkdir()
-    fresh = settings_for(folder, f"sqlite:///{folder / 'ledger.db'}", commit_records=1000, **more)
+    fresh = settings_for(folder, new_sqlite(folder / "ledger.db"), commit_records=1000, **more)
     backfill(ask_for(source, days), fresh)
     for one, rows in days.items():
         frame = published(settings, day=one)

@@ -233,14 +233,14 @@ def test_a_limit_counts_for_each_day(settings: Settings, tmp_path: Path) -> None
     check_books(settings)
 
 
-def test_a_range_without_a_record_is_refused(settings: Settings, tmp_path: Path) -> None:
+def test_a_range_without_a_record_is_refused(settings_without_ledger: Settings, tmp_path: Path) -> None:
     """One line that names input and range; nothing is made."""
     days = days_of(3)
     source = write_days(tmp_path / "in.jsonl", days)
     with pytest.raises(InputError, match="holds no record from 2026-11-05 to 2026-11-06"):
-        survey(ask_for(source, [day(4), day(5)]), settings)
+        survey(ask_for(source, [day(4), day(5)]), settings_without_ledger)
     assert not (tmp_path / "ledger.db").exists()
-    assert not settings.output_dir.exists()
+    assert not settings_without_ledger.output_dir.exists()
 
 
 def test_the_quote_is_of_what_is_left(settings: Settings, tmp_path: Path) -> None:

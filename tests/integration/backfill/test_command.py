@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,13 +13,22 @@ from pathlib import Path
 import pytest
 
 from models.settings import Settings
+from tests.integration.backfill.commands import Command, Commands
 from tests.integration.backfill.harness import check_published, day, days_of, write_days
 from tests.integration.pipeline.books import table
 from tests.integration.pipeline.harness import CACHE, settings_for, write_records
 
-PROJECT = Path(__file__).resolve().parents[3]
+DELAY = 0.02
 STOPPED = 128 + signal.SIGTERM
 RANGE = ("--from", str(day(0)), "--to", str(day(2)))
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
+    """Start the program that starts commands."""
+    commands = Commands(tmp_path_factory.mktemp("commands"))
+    yield commands
+    commands.close()
 
 
 @dataclass
@@ -28,6 +36,7 @@ class User:
     """Somebody in a folder of his own, with an input of three days."""
 
     folder: Path
+    commands: Commands
 
     def __post_init__(self) -> None:
         """Make folder and input."""
@@ -38,7 +47,7 @@ class User:
         self.calls = self.folder / "calls"
         self.calls.touch()
 
-    def start(self, *arguments: str, out: Path | None = None) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, out: Path | None = None) -> Command:
         """Start a backfill of sentiment with these arguments; nobody sits at the terminal."""
         ours = ("PREFECT_", "BREAKEVEN_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -47,19 +56,8 @@ class User:
             "BREAKEVEN_COMMIT_RECORDS": "20",
             "BREAKEVEN_OUTPUT_DIR": str(out or self.settings.output_dir),
             "PREFECT_HOME": str(self.folder / "prefect"),
-            "PYTHONPATH": str(PROJECT),
-            "SCRIPTED_CALLS": str(self.calls),
-            "SCRIPTED_DELAY": "0.02",
         }
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.integration.pipeline.command", "backfill", *arguments],
-            env=env,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return self.commands.start(["backfill", *arguments], env, self.folder, self.calls, DELAY)
 
     def asked(self) -> list[str]:
         """Return the records that the engine was asked about so far."""
@@ -103,16 +101,16 @@ def mistakes(user: User) -> dict[str, tuple[Sequence[str], str]]:
     }
 
 
-def test_each_mistake_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
+def test_each_mistake_is_one_line_and_changes_nothing(commands: Commands, tmp_path: Path) -> None:
     """Exit code 2, no traceback, no ledger, no output; a read-only output folder likewise."""
-    user = User(tmp_path / "user")
+    user = User(tmp_path / "user", commands)
     with read_only(tmp_path / "readonly") as folder:
         asked = mistakes(user)
         started = {name: user.start(*arguments) for name, (arguments, _) in asked.items()}
         good = ("sentiment", *RANGE, "--input", str(user.source), "--yes")
         started["read-only output"] = user.start(*good, out=folder / "out")
         words = {name: said for name, (_, said) in asked.items()} | {"read-only output": str(folder)}
-        ended = {name: (*one.communicate(timeout=240), one.returncode) for name, one in started.items()}
+        ended = {name: (*one.wait(), one.poll()) for name, one in started.items()}
         assert list(folder.iterdir()) == []
     for name, (_, errors, code) in ended.items():
         assert code == 2, (name, errors)
@@ -127,25 +125,25 @@ def test_each_mistake_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
     assert user.asked() == []
 
 
-def test_quoted_stopped_gone_on_and_nothing_left(tmp_path: Path) -> None:
+def test_quoted_stopped_gone_on_and_nothing_left(commands: Commands, tmp_path: Path) -> None:
     """A quote changes nothing; a stop in the middle is one line and 143; the second command finishes, a third has nothing to do."""
-    user = User(tmp_path / "user")
+    user = User(tmp_path / "user", commands)
     good = ("sentiment", *RANGE, "--input", str(user.source))
     quoted = user.start(*good, "--quote")
-    said, errors = quoted.communicate(timeout=240)
-    assert (quoted.returncode, user.asked()) == (0, []), errors
+    said, errors = quoted.wait()
+    assert (quoted.poll(), user.asked()) == (0, []), errors
     assert str(day(1)) in said
     assert not (user.folder / "breakeven.db").exists()
 
     first = user.start(*good, "--yes")
     deadline = time.monotonic() + 240
     while len(user.asked()) < 90:  # in the middle of the second day
-        assert first.poll() is None, first.communicate()
+        assert first.poll() is None, first.written()
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    first.send_signal(signal.SIGTERM)
-    said, errors = first.communicate(timeout=60)
-    assert first.returncode == STOPPED, errors
+    first.stop()
+    said, errors = first.wait(60)
+    assert first.poll() == STOPPED, errors
     assert "error: stopped by signal 15" in errors.splitlines()[-1]
     assert "Traceback" not in errors
     assert (said.count(f"{day(0)}"), "done" in said) == (3, True)  # the quote, the table with its path
@@ -155,12 +153,12 @@ def test_quoted_stopped_gone_on_and_nothing_left(tmp_path: Path) -> None:
 
     before = len(user.asked())
     second = user.start(*good, "--yes")
-    said, errors = second.communicate(timeout=240)
-    assert second.returncode == 0, errors
+    said, errors = second.wait()
+    assert second.poll() == 0, errors
     assert "3 partitions, 1 published as they would be again" in errors
     assert len(user.asked()) - before == 180 - kept
     assert (str(day(1)) in said, str(day(2)) in said) == (True, True)
     third = user.start(*good, "--yes")
-    _, errors = third.communicate(timeout=240)
-    assert (third.returncode, "nothing is to be done" in errors) == (0, True), errors
+    _, errors = third.wait()
+    assert (third.poll(), "nothing is to be done" in errors) == (0, True), errors
     check_published(user.settings, user.source, user.days)

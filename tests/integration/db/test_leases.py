@@ -1,6 +1,5 @@
 """One owner a partition at a time, and a late one is fenced off (invariant I9)."""
 
-import multiprocessing
 import threading
 from datetime import UTC, date, datetime, timedelta
 
@@ -13,6 +12,7 @@ from db.session import make_engine, sessions
 from db.tables import LeaseRow
 from models.errors import LeaseLost, PartitionLocked
 from tests.integration.db.ledger_lines import DAY
+from tests.integration.db.processes import PROCESSES
 
 
 def _alive(_owner: str) -> bool:
@@ -46,10 +46,9 @@ def _race(url: str, owner: str, barrier: object, results: object) -> None:
 @pytest.mark.usefixtures("engine")
 def test_of_two_processes_one_gets_the_partition(database_url: str) -> None:
     """Two processes at once: one gets it, the other is told who has it."""
-    spawn = multiprocessing.get_context("spawn")
-    barrier, results = spawn.Barrier(2), spawn.Queue()
+    barrier, results = PROCESSES.Barrier(2), PROCESSES.Queue()
     racers = [
-        spawn.Process(target=_race, args=(database_url, f"host:{n}", barrier, results)) for n in range(2)
+        PROCESSES.Process(target=_race, args=(database_url, f"host:{n}", barrier, results)) for n in range(2)
     ]
     for racer in racers:
         racer.start()

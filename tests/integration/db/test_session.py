@@ -1,6 +1,5 @@
 """The database is made, found missing, and retried when it should be."""
 
-import multiprocessing
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -34,6 +33,7 @@ from db.tables import LeaseRow
 from models.errors import DatabaseUnavailable, UsageError
 from models.ids import new_id
 from tests.integration.db.ledger_lines import DAY, Keys, line
+from tests.integration.db.processes import PROCESSES
 
 
 def test_migrations_make_what_the_tables_say(engine: Engine) -> None:
@@ -70,11 +70,11 @@ def test_migrations_go_down_and_up_again(engine: Engine) -> None:
 
 
 def test_migrating_works_in_any_folder(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No alembic.ini is needed, and doing it again changes nothing."""
     monkeypatch.chdir(tmp_path)
-    engine = make_engine(database_url)
+    engine = make_engine(empty_database_url)
     migrate(engine)
     migrate(engine)
     require_migrated(engine)
@@ -88,24 +88,23 @@ def _migrate(url: str, barrier: object) -> None:
     engine.dispose()
 
 
-def test_processes_migrate_at_once(database_url: str) -> None:
+def test_processes_migrate_at_once(empty_database_url: str) -> None:
     """Two processes that start on an empty database both succeed."""
-    spawn = multiprocessing.get_context("spawn")
-    barrier = spawn.Barrier(2)
-    processes = [spawn.Process(target=_migrate, args=(database_url, barrier)) for _ in range(2)]
+    barrier = PROCESSES.Barrier(2)
+    processes = [PROCESSES.Process(target=_migrate, args=(empty_database_url, barrier)) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:
         process.join(120)
     assert [process.exitcode for process in processes] == [0, 0]
-    engine = make_engine(database_url)
+    engine = make_engine(empty_database_url)
     require_migrated(engine)
     engine.dispose()
 
 
-def test_an_empty_database_holds_no_ledger(database_url: str) -> None:
+def test_an_empty_database_holds_no_ledger(empty_database_url: str) -> None:
     """Reading says what to do first; on SQLite it creates no file."""
-    engine = make_engine(database_url)
+    engine = make_engine(empty_database_url)
     with pytest.raises(UsageError, match=r"no ledger at .*: run a workload first"):
         require_migrated(engine)
     if engine.dialect.name == "sqlite":

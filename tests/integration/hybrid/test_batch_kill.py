@@ -139,13 +139,13 @@ def test_killed_before_each_commit(
     assert killed >= 8
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_killed_again_and_again(tmp_path: Path, database_url: str, runner: Runner) -> None:
+@pytest.mark.parametrize("empty_database_url", ["postgresql"], indirect=True)
+def test_killed_again_and_again(tmp_path: Path, empty_database_url: str, runner: Runner) -> None:
     """The process that goes on is killed as well, each right after one more commit than the one before it."""
     source = write_texts(tmp_path, TEXTS)
     kills = commits = 0
     with BatchApi(Rules(idempotency=False), key=KEY) as api:
-        settings = settings_of(tmp_path, database_url, api)
+        settings = settings_of(tmp_path, empty_database_url, api)
         while not ledger_exists(settings) or versions(settings) != {"published"}:
             collecting = ledger_exists(settings) and bool(waiting_partitions(settings))
             commits += 1

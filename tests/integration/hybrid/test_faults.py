@@ -14,6 +14,7 @@ from tests.integration.api.harness import closed_port
 from tests.integration.hybrid.harness import api_lines, check_seen, hybrid_settings
 from tests.integration.pipeline.books import check_books, check_sums, table
 from tests.integration.pipeline.harness import good_rows, published, quarantined, run, write_records
+from tests.ledgers import new_sqlite
 
 RECORD = "unsure: the record in question"
 OTHERS = 4
@@ -59,7 +60,7 @@ def test_fault(fault: Fault, tmp_path: Path) -> None:
     rule = Rule(fault.faults, "" if fault.everybody else RECORD, forever=fault.forever)
     with FaultyApi([rule]) as api:
         url = closed_port() if REFUSED in fault.faults else api.url
-        settings = settings_of(fault, tmp_path, f"sqlite:///{tmp_path / 'ledger.db'}", url)
+        settings = settings_of(fault, tmp_path, new_sqlite(tmp_path / "ledger.db"), url)
         engine = ScriptedEngine(handler=unsure("unsure"))
         if fault.fate == RUN_FAILS:
             with pytest.raises(ApiAccessError) as caught:

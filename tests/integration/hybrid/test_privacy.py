@@ -19,6 +19,7 @@ from tests.integration.hybrid.harness import KEY, hybrid_settings
 from tests.integration.hybrid.test_engine_fails import never_starts
 from tests.integration.pipeline.harness import good_rows, quarantined, run, write_records
 from tests.integration.pipeline.test_privacy import dump
+from tests.ledgers import new_sqlite
 
 QUESTION, ANSWER = "QuestionMarkerZebra", "AnswerMarkerGiraffe"
 
@@ -101,7 +102,7 @@ def test_no_setting_lets_a_confidential_record_out(tmp_path: Path, door: str) ->
     rows = good_rows(40, lambda number: f"{'LONG' if number % 2 else 'short'} {number}")
     source = write_records(tmp_path / "in.jsonl", rows)
     with FaultyApi() as api:
-        settings = hybrid_settings(tmp_path, f"sqlite:///{tmp_path / 'ledger.db'}", api.url, **DOORS[door])
+        settings = hybrid_settings(tmp_path, new_sqlite(tmp_path / "ledger.db"), api.url, **DOORS[door])
         result = run(settings, source, ScriptedEngine(handler=bad))
         assert api.seen == []
     assert (result.published, result.quarantined, result.escalated) == (20, 20, 0)
@@ -119,7 +120,7 @@ def test_a_policy_that_would_send_confidential_records_is_refused(
     """One clear line before anything starts; also where the engine cannot start."""
     source = write_records(tmp_path / "in.jsonl", good_rows(10))
     with FaultyApi() as api:
-        settings = hybrid_settings(tmp_path, f"sqlite:///{tmp_path / 'ledger.db'}", api.url, policy)
+        settings = hybrid_settings(tmp_path, new_sqlite(tmp_path / "ledger.db"), api.url, policy)
         with pytest.raises(ResidencyError) as caught:
             run(settings, source, never_starts)
         assert api.seen == []
@@ -130,9 +131,10 @@ def test_settings_alone_can_keep_a_workload_in(tmp_path: Path) -> None:
     """A workload that may go out is kept in by one word in the settings."""
     source = write_records(tmp_path / "in.jsonl", good_rows(20))
     with FaultyApi() as api:
+        url = new_sqlite(tmp_path / "ledger.db")
         settings = Settings.model_validate(
-            hybrid_settings(tmp_path, f"sqlite:///{tmp_path / 'ledger.db'}", api.url).model_dump()
-            | {"database_url": f"sqlite:///{tmp_path / 'ledger.db'}", "api_key": KEY}
+            hybrid_settings(tmp_path, url, api.url).model_dump()
+            | {"database_url": url, "api_key": KEY}
             | {"workloads": {"sentiment": {"data_residency": "local"}}}
         )
         result = run(settings, source, ScriptedEngine(handler=unsure("")))

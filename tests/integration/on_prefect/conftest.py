@@ -14,6 +14,8 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
+from tests.integration.on_prefect.site import kill_tree
+
 PROJECT = Path(__file__).resolve().parents[3]
 PATIENCE_SECONDS = 120.0
 
@@ -27,18 +29,14 @@ def _free_port() -> int:
 
 @contextmanager
 def _process(command: list[str], env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command with its output in a file; ask it to end afterwards, and make sure that it does."""
+    """Run a command with its output in a file; kill it and all below it afterwards."""
     with log.open("wb") as output:
         child = subprocess.Popen(command, env=env, cwd=PROJECT, stdout=output, stderr=subprocess.STDOUT)
         try:
             yield child
         finally:
-            child.terminate()
-            try:
-                child.wait(20)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+            kill_tree(child.pid)
+            child.wait()
 
 
 def _wait_for_health(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

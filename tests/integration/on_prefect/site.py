@@ -20,6 +20,7 @@ from tests.integration.on_prefect.scripted import CALLS
 
 PROJECT = Path(__file__).resolve().parents[3]
 PATIENCE_SECONDS = 120.0
+STOP_SECONDS = 5.0  # a server that waits for connections to end is killed, as an orchestrator does
 
 
 def until(ready: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
@@ -64,7 +65,7 @@ class Program:
         below = children_of(self.process.pid)
         self.process.terminate()
         try:
-            self.process.wait(20)
+            self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -155,10 +156,10 @@ class Site:
         )
 
     def close(self) -> None:
-        """End everything."""
-        for worker in self.workers.values():
-            worker.stop()
-        self.stop_server()
+        """End everything, without the patience that a worker and a server have with what is at work."""
+        for program in [*self.workers.values(), *filter(None, [self._server])]:
+            program.kill()
+        self._server = None
 
 
 @contextmanager

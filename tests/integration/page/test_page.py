@@ -209,13 +209,13 @@ def test_it_fits_a_phone_and_a_desktop(visitor: Visitor, asked: Ask) -> None:
     assert box["width"] <= 300
 
 
-def test_refresh_shows_what_has_come(browser: Browser, database_url: str, tmp_path: Path) -> None:
+def test_refresh_shows_what_has_come(browser: Browser, empty_database_url: str, tmp_path: Path) -> None:
     """Without a ledger the page says so in words; once there is one, Refresh shows it."""
-    with serving(database_url, tmp_path) as served, visiting(browser, served) as visitor:
+    with serving(empty_database_url, tmp_path) as served, visiting(browser, served) as visitor:
         page = visitor.goes("/")
         expect(page.get_by_role("alert")).to_contain_text("run a workload first")
         assert any("400" in complaint for complaint in visitor.heard.complaints)
         visitor.heard.complaints.clear()
-        fill(database_url)
+        fill(empty_database_url)
         page.get_by_role("button", name="Refresh").click()
         expect(page.get_by_text("cost of 1,000 records")).to_be_visible()

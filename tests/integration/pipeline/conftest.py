@@ -9,6 +9,7 @@ from models.ids import new_id
 from models.settings import Settings
 from tests.integration.pipeline.harness import settings_for
 from tests.integration.pipeline.runner import Runner
+from tests.ledgers import new_sqlite
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +27,15 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
 
 
 @pytest.fixture
+def settings_without_ledger(tmp_path: Path, empty_database_url: str) -> Settings:
+    """Give settings of a place that holds no ledger yet: on SQLite, then on PostgreSQL."""
+    return settings_for(tmp_path, empty_database_url)
+
+
+@pytest.fixture
 def make_url(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Callable[[], str]:
-    """Return a factory of fresh databases, of the kind that the test runs on."""
+    """Return a factory of migrated, empty ledgers, of the kind that the test runs on."""
     if database_url.startswith("sqlite"):
-        return lambda: f"sqlite:///{tmp_path / new_id().hex}.db"
+        return lambda: new_sqlite(tmp_path / f"{new_id().hex}.db")
     make: Callable[[], str] = request.getfixturevalue("make_postgres_url")
     return make

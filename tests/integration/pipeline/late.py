@@ -19,6 +19,7 @@ from tests.integration.pipeline.harness import (
     settings_for,
     write_records,
 )
+from tests.ledgers import new_sqlite
 
 Engine = LocalEngine | Callable[[Settings], LocalEngine]
 
@@ -42,7 +43,7 @@ def check_fresh(settings: Settings, source: Path, handler: Handler = plausible, 
     """See that what is published is what a run would publish that had never seen another input, and the books add up."""
     folder = settings.output_dir.parent / new_id().hex
     folder.mkdir()
-    fresh = settings_for(folder, f"sqlite:///{folder / 'ledger.db'}", commit_records=1000)
+    fresh = settings_for(folder, new_sqlite(folder / "ledger.db"), commit_records=1000)
     run(fresh, source, ScriptedEngine(handler=handler), **options)
     assert_frame_equal(published(settings), published(fresh))
     assert_frame_equal(quarantined(settings), quarantined(fresh))

@@ -26,6 +26,7 @@ from tests.integration.pipeline.harness import (
     settings_for,
     write_records,
 )
+from tests.ledgers import new_sqlite
 
 
 def test_what_had_finished_is_kept(settings: Settings, tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ def test_any_deaths_come_to_the_same(
     """Wherever the engine dies, however often: the same output as in one go, and books that add up."""
     folder = tmp_path_factory.mktemp("deaths")
     source = write_records(folder / "in.jsonl", mixed_rows(60, seed))
-    undisturbed = settings_for(folder / "once", f"sqlite:///{folder / 'once.db'}", commit_records=1000)
+    undisturbed = settings_for(folder / "once", new_sqlite(folder / "once.db"), commit_records=1000)
     once = ScriptedEngine()
     run(undisturbed, source, once)
 

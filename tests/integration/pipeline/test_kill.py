@@ -8,6 +8,7 @@ from random import Random
 import pytest
 from polars.testing import assert_frame_equal
 
+from db.session import has_ledger, make_engine
 from models.settings import Settings
 from tasks.commit import QUEUED_COMMITS
 from tests.fakes import ScriptedEngine
@@ -23,6 +24,7 @@ from tests.integration.pipeline.harness import (
     write_records,
 )
 from tests.integration.pipeline.runner import Child, Job, Runner
+from tests.ledgers import new_sqlite
 
 RECORDS = 3000
 COMMIT = 50
@@ -33,8 +35,7 @@ KILLED = -9
 
 def undisturbed(folder: Path, source: Path) -> tuple[Settings, int]:
     """Run without any fault; return the settings of that run and how many requests it took."""
-    settings = settings_for(folder, f"sqlite:///{folder / 'ledger.db'}", commit_records=1000)
-    folder.mkdir()
+    settings = settings_for(folder, new_sqlite(folder / "ledger.db"), commit_records=1000)
     engine = ScriptedEngine()
     run(settings, source, engine)
     return settings, len(engine.started)
@@ -134,3 +135,16 @@ def test_killed_at_each_commit(
             break
         killed += 1
     assert killed >= 7  # lease, opening, what is done, two commits, what is registered, publish
+
+
+def test_killed_while_the_tables_are_made(runner: Runner, empty_database_url: str, tmp_path: Path) -> None:
+    """The first commit of all is that of the migrations: without it there is no ledger, and the next run makes it."""
+    source = write_records(tmp_path / "in.jsonl", mixed_rows(30, seed=3))
+    settings = settings_for(tmp_path, empty_database_url)
+    assert runner.start(Job.of(settings, source, dies_at_commit=1)).wait() == KILLED
+    engine = make_engine(empty_database_url)
+    assert not has_ledger(engine)
+    engine.dispose()
+    assert runner.start(Job.of(settings, source)).wait() == 0
+    assert published(settings).height + quarantined(settings).height > 0
+    check_books(settings)

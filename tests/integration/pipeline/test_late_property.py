@@ -17,6 +17,7 @@ from tasks.reading import Source, open_partition
 from tests.fakes import Reply, ScriptedEngine, plausible, prompt
 from tests.integration.pipeline.harness import DAY, published, settings_for
 from tests.integration.pipeline.late import check_fresh, refresh
+from tests.ledgers import new_sqlite
 
 IDS = ["a", "b", "c", "a#2", "a#3", "é", 7, None, ""]
 TEXTS = ["one", "two", "three", "four", "fünf", "REFUSE", "NONSENSE", " ", None, 7]
@@ -80,7 +81,7 @@ def check_inputs(settings: Settings, inputs: list[list[object]]) -> None:
 def test_any_inputs_on_sqlite(tmp_path_factory: pytest.TempPathFactory, inputs: list[list[object]]) -> None:
     """Duplicates, twins, bad rows, ids like keys, anything in any order."""
     folder = tmp_path_factory.mktemp("late")
-    check_inputs(settings_for(folder, f"sqlite:///{folder / 'ledger.db'}", commit_records=3), inputs)
+    check_inputs(settings_for(folder, new_sqlite(folder / "ledger.db"), commit_records=3), inputs)
 
 
 @examples(max_examples=8)

@@ -48,13 +48,13 @@ def full_disk(size: int) -> Iterator[None]:
         limit_files(resource.RLIM_INFINITY)
 
 
-def test_a_folder_that_is_a_file(settings: Settings, tmp_path: Path) -> None:
+def test_a_folder_that_is_a_file(settings_without_ledger: Settings, tmp_path: Path) -> None:
     """Found before anything starts: no ledger is made, no model loaded; the line names the folder."""
     source = write_records(tmp_path / "in.jsonl", good_rows(10))
-    settings.output_dir.write_text("a file")
+    settings_without_ledger.output_dir.write_text("a file")
     with pytest.raises(OutputError, match="BREAKEVEN_OUTPUT_DIR") as caught:
-        run(settings, source, no_engine)
-    assert str(settings.output_dir) in str(caught.value)
+        run(settings_without_ledger, source, no_engine)
+    assert str(settings_without_ledger.output_dir) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code in (1, 2)
     assert not (tmp_path / "ledger.db").exists()

@@ -84,9 +84,9 @@ def test_counts_are_those_of_the_run(
     assert quoted(settings, source, limit=50).records == 50
 
 
-def test_the_first_quote_knows_no_time(settings: Settings, tmp_path: Path) -> None:
+def test_the_first_quote_knows_no_time(settings_without_ledger: Settings, tmp_path: Path) -> None:
     """Before any run, GPU time and cost are unknown and not nothing; answers are taken for a mean label."""
-    quote = quoted(settings, write_records(tmp_path / "in.jsonl", good_rows(50)))
+    quote = quoted(settings_without_ledger, write_records(tmp_path / "in.jsonl", good_rows(50)))
     assert (quote.time, quote.gpu_nano, quote.load_ns) == (None, None, None)
     assert quote.output_tokens == 100  # a label is one token, and one ends the answer
     assert quote.api_output_tokens == 50

@@ -19,6 +19,7 @@ from tests.integration.pipeline.harness import (
     settings_for,
 )
 from tests.integration.pipeline.runner import Job, Runner
+from tests.ledgers import new_sqlite
 
 pytestmark = pytest.mark.engine
 
@@ -43,7 +44,7 @@ def vllm() -> Iterator[SharedEngine]:
 def expected(vllm: SharedEngine, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Run the samples in one go; give the settings that name the output."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    settings = settings_for(folder, f"sqlite:///{folder / 'ledger.db'}", **SMALL)
+    settings = settings_for(folder, new_sqlite(folder / "ledger.db"), **SMALL)
     run(settings, SAMPLE, lambda _: vllm.get())
     return settings
 

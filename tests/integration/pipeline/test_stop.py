@@ -21,6 +21,7 @@ from tests.integration.pipeline.harness import (
     write_records,
 )
 from tests.integration.pipeline.runner import PROJECT, Child, Job, Runner
+from tests.ledgers import new_sqlite
 
 STOPPED = 128 + signal.SIGTERM
 WINDOW = 16
@@ -83,7 +84,7 @@ def test_a_stop_is_heard_while_the_model_loads(settings: Settings, runner: Runne
 def test_the_command_stops_with_one_line(tmp_path: Path) -> None:
     """`breakeven run` ends with exit code 143 and one line on standard error, no traceback; the next run finishes."""
     source = write_records(tmp_path / "in.jsonl", good_rows(300))
-    settings = settings_for(tmp_path, f"sqlite:///{tmp_path / 'ledger.db'}")
+    settings = settings_for(tmp_path, new_sqlite(tmp_path / "ledger.db"))
     calls = tmp_path / "calls"
     calls.touch()
     kept = {
