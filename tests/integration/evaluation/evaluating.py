@@ -15,6 +15,15 @@ from tests.integration.evaluation.labelled_files import SENTIMENT, Rows, write_r
 from tests.integration.hybrid.harness import hybrid_settings
 
 TODAY = date(2026, 11, 20)
+MESSAGES = (
+    ("Thank you, the crew was wonderful and we landed early", "positive"),
+    ("My bag is lost and nobody answers the phone", "negative"),
+    ("When does gate 22 open tomorrow?", "neutral"),
+    ("Three hours late again, worst airline ever", "negative"),
+    ("Best flight I have had in years", "positive"),
+    ("Do you fly from Oslo to Rome on Sundays?", "neutral"),
+)
+"""For the real engine."""
 MONTH = date(2026, 11, 1)
 
 

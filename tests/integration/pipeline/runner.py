@@ -40,7 +40,7 @@ class Job:
     """One run of the partition. `calls` gets a line for each request that reaches the engine.
 
     `collect`: take up what waits instead, waiting `settle_seconds` for what may be under way at a provider.
-    `evaluate`: evaluate the workload on the labelled records in `source` instead. `unsure`: the scripted engine is unsure of texts that hold this word. `real`: the vLLM engine instead of the scripted one. `dies_at_commit`: SIGKILL just before (or, with `after`, just after) so many transactions committed.
+    `evaluate`: evaluate the workload on the labelled records in `source` instead, with this `adapter`. `unsure`: the scripted engine is unsure of texts that hold this word. `real`: the vLLM engine instead of the scripted one. `dies_at_commit`: SIGKILL just before (or, with `after`, just after) so many transactions committed.
     """
 
     settings: dict[str, Any]
@@ -58,6 +58,7 @@ class Job:
     settle_seconds: float = 0.5
     refresh: bool = False
     evaluate: bool = False
+    adapter: str | None = None
 
     @classmethod
     def of(cls, settings: Settings, source: Path, **more: Any) -> Self:  # noqa: ANN401  the other fields
@@ -180,7 +181,8 @@ def work(job: Job) -> int:
         if job.collect:
             collect_partition(WORKLOAD, DAY, settings=settings)
         elif job.evaluate:
-            evaluate(Ask(WORKLOAD, job.source), settings, today=DAY, factory=engine)
+            adapter = None if job.adapter is None else Path(job.adapter)
+            evaluate(Ask(WORKLOAD, job.source, adapter=adapter), settings, today=DAY, factory=engine)
         else:
             run(settings, Path(job.source), engine, refresh=job.refresh)
     except BreakevenError as error:
