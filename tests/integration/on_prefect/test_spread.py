@@ -196,15 +196,15 @@ def test_a_cancelled_run_keeps_what_had_finished_and_a_paused_pool_waits(
     site: Site, api: SyncPrefectClient, settings: Settings, tmp_path: Path
 ) -> None:
     """Cancelled: the day failed, its lease is free. The next backfill waits for the paused pool, then does what is left."""
-    source, days = days_from(tmp_path, date(2026, 4, 1), 200)
+    source, days = days_from(tmp_path, date(2026, 4, 1), 400)
     backfill = Backfill(ask_for(source, days), settings)
-    until(lambda: asked_of(site, days).total() > 60, "no run")
+    until(lambda: asked_of(site, days).total() > 30, "no run")
     (run,) = flow_runs(api, days)
     api.set_flow_run_state(run.id, Cancelling(), force=True)
     assert list(backfill.states(site).values()) == ["failed"], site.logs()
     (outcome,) = backfill.outcomes
     assert outcome.result is not None
-    assert 0 < outcome.result.records < 200
+    assert 0 < outcome.result.records < 400
     assert {row.owner for row in table(settings, "leases")} == {None}
 
     api.update_work_pool(POOL, WorkPoolUpdate(is_paused=True))
@@ -216,5 +216,5 @@ def test_a_cancelled_run_keeps_what_had_finished_and_a_paused_pool_waits(
     assert asked_of(site, days).total() == before
     api.update_work_pool(POOL, WorkPoolUpdate(is_paused=False))
     assert list(again.states(site).values()) == ["done"], site.logs()
-    assert asked_of(site, days).total() <= 200 + 16
+    assert asked_of(site, days).total() <= 400 + 16
     check_published(settings, source, days)
