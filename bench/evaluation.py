@@ -89,6 +89,15 @@ def row(found: Evaluation, arm: Arm) -> Row:
     }
 
 
+def summed_up(found: Evaluation) -> dict[str, object]:
+    """Return an evaluation without what is long or of this machine: the curve, labels one by one, the file's path."""
+    whole = json.loads(json.dumps(document(found), default=str))
+    for arm in whole["arms"]:
+        arm["scores"] = {name: arm["scores"][name] for name in ("accuracy", "macro_f1")}
+    whole["threshold"].pop("curve")
+    return {name: value for name, value in whole.items() if name not in {"labels_path", "labels"}}
+
+
 def main() -> None:
     """Evaluate both workloads and publish."""
     if not DATA.exists():
@@ -114,12 +123,12 @@ def main() -> None:
                     Ask(workload, str(source)), settings, say=lambda line: print(line, flush=True)
                 )
                 rows += [row(found, arm) for arm in found.arms]
-                documents[workload] = document(found)
+                documents[workload] = summed_up(found)
     used = {
         "records": size,
         "seed": SEED,
         "api": API,
-        "evaluations": json.loads(json.dumps(documents, default=str)),
+        "evaluations": documents,
     }
     publish(
         Finding("evaluation", "Small model against API model on real labelled records", rows, used, NOTES)
