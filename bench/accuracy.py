@@ -10,7 +10,6 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from math import sqrt
 
 from pydantic import BaseModel
 
@@ -19,6 +18,7 @@ from bench.report import DATA, Finding, Row, publish
 from models.engines.base import Completion, LocalEngine, Request
 from models.engines.vllm_engine import VllmEngine
 from models.engines.vllm_options import VllmOptions
+from models.evaluation.intervals import wilson
 from models.ids import new_id
 from models.machine import gpu_name
 from models.settings import Settings
@@ -33,15 +33,12 @@ PRODUCTS_PER_SOURCE = 30
 REPORT_SEED = 2026
 FIT_SEED = 3
 FIT_PER_LABEL = 100
-Z_95 = 1.959964
 
 
-def wilson(correct: int, total: int) -> tuple[float, float]:
-    """Return the 95 % Wilson score interval of a share."""
-    share, z2 = correct / total, Z_95 * Z_95
-    centre = (share + z2 / (2 * total)) / (1 + z2 / total)
-    margin = Z_95 * sqrt(share * (1 - share) / total + z2 / (4 * total * total)) / (1 + z2 / total)
-    return centre - margin, centre + margin
+def limits(correct: int, total: int) -> Row:
+    """Return the 95 % Wilson score interval of a share, for a row."""
+    interval = wilson(correct, total)
+    return {} if interval is None else {"low": interval.low, "high": interval.high}
 
 
 def answers(engine: LocalEngine, workload: Workload, texts: Sequence[str]) -> list[Completion]:
@@ -76,19 +73,23 @@ def label_rows(
     gold = [record.label for record in records]
     expected, answered = Counter(gold), Counter(given)
     hits = Counter(one for one, other in zip(gold, given, strict=True) if one == other)
-    low, high = wilson(hits.total(), len(records))
     head = {"workload": workload.name, "prompt_version": workload.prompt_version, "sample": sample}
     total = {"records": len(records), "correct": hits.total(), "accuracy": hits.total() / len(records)}
-    rows: list[Row] = [head | {"label": "(all)"} | total | {"low": low, "high": high}]
+    rows: list[Row] = [{**head, "label": "(all)", **total, **limits(hits.total(), len(records))}]
     for label in sorted(expected):
-        low, high = wilson(hits[label], expected[label])
         counts = {
             "records": expected[label],
             "correct": hits[label],
             "accuracy": hits[label] / expected[label],
         }
         rows.append(
-            head | {"label": label} | counts | {"low": low, "high": high, "answered": answered[label]}
+            {
+                **head,
+                "label": label,
+                **counts,
+                **limits(hits[label], expected[label]),
+                "answered": answered[label],
+            }
         )
     return rows
 
@@ -97,7 +98,6 @@ def enrichment_rows(engine: LocalEngine, workload: Enrichment, texts: Sequence[s
     """Measure how many answers are valid objects, and how many attributes are stated in the text."""
     completions = answers(engine, workload, texts)
     outputs = [one for one in parsed(workload, texts, completions) if isinstance(one, EnrichmentOutput)]
-    low, high = wilson(len(outputs), len(texts))
     offered = sum(
         len(EnrichmentOutput.model_validate(completion.value).attributes)
         for completion in completions
@@ -113,8 +113,7 @@ def enrichment_rows(engine: LocalEngine, workload: Enrichment, texts: Sequence[s
             "records": len(texts),
             "correct": len(outputs),
             "accuracy": len(outputs) / len(texts),
-            "low": low,
-            "high": high,
+            **limits(len(outputs), len(texts)),
             "attributes_answered": offered,
             "attributes_stated": sum(len(output.attributes) for output in outputs),
             "output_tokens_mean": sum(tokens) / len(tokens),

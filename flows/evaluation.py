@@ -9,7 +9,6 @@ from prefect import Flow, State, flow, get_run_logger, runtime
 from flows.ending import ended
 from flows.surroundings import read_settings
 from models import workloads as registry
-from models.economics.month import Viability
 from models.errors import BreakevenError, Interrupted, UsageError
 from models.evaluation.figures import KEEP, Evaluation
 from models.settings import Settings
@@ -21,13 +20,10 @@ from tasks.evaluation.run import Ask, evaluate
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """What an evaluation came to: its verdict, in a word and a sentence, and where its page lies."""
+    """What an evaluation found, and where its page lies."""
 
-    workload: str
-    viability: Viability
-    verdict: str
-    path: str
     evaluation: Evaluation
+    path: str
 
 
 EvaluationFlow = Flow[..., list[Evaluated] | State[BreakevenError]]
@@ -112,9 +108,8 @@ def _shown(found: Evaluation, settings: Settings, out: str | None) -> Evaluated:
     publish_markdown(
         artifact_key("evaluation", found.workload), markdown(found), f"Evaluation of {found.workload}"
     )
-    verdict = words.verdict(found)
-    get_run_logger().info("%s: %s", found.workload, verdict)
-    return Evaluated(found.workload, found.viability, verdict, str(page), found)
+    get_run_logger().info("%s: %s", found.workload, words.verdict(found))
+    return Evaluated(found, str(page))
 
 
 def _failed(failures: dict[str, BreakevenError], count: int) -> BreakevenError:

@@ -11,6 +11,7 @@ from db import parts
 from db.partitions import PartitionVersion, find_open, find_published
 from models.errors import OutputError
 from models.records import Quarantined, Record
+from tasks.folders import parts_folder
 from tasks.parts import load_done
 from tasks.plan import Checked, fingerprint_of
 from tasks.refresh import digest_of, load_published
@@ -48,7 +49,7 @@ def _fill(checked: Checked, session: Session, scratch: Scratch) -> None:
     published = find_published(session, workload.name, partition)
     begun = find_open(session, workload.name, partition)
     if begun is not None and _continues(checked, begun, published):
-        folder = checked.settings.output_dir / ".parts" / workload.name / str(partition) / str(begun.id)
+        folder = parts_folder(checked.settings.output_dir, workload.name, partition) / str(begun.id)
         registered = parts.registered(session, begun.id)
         load_done((folder / part.file_name for part in registered), scratch)
     if checked.request.refresh and published is not None:
