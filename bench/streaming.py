@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -28,6 +28,7 @@ NOTES = [
     "ratio: seconds of the other way / seconds of the stream, pair by pair; above 1 the stream is faster.",
     "stream reads, renders, tokenizes, parses and commits; the others get token ids and keep nothing.",
     "raw and chunked run on the stream's own engine; chunks of max_num_seqs, or of the window's size.",
+    "They get the prompts in the stream's order: where the longest answers fall decides some per cent of so small a sample.",
     "default: vLLM's default settings (but number format and cache size), records in order of arrival.",
     "The prefix cache is emptied before every pass; all texts are distinct, so that none is reused.",
 ]
@@ -162,6 +163,16 @@ def finding(name: str, turns: Sequence[dict[str, object]]) -> Finding:
     return Finding(f"streaming_{name}", title, rows(turns), used, NOTES)
 
 
+def counted(name: str, turns: Iterable[dict[str, object]], pairs: int) -> list[dict[str, object]]:
+    """Collect the turns, and say on standard error how many are done: one can take minutes."""
+    done: list[dict[str, object]] = []
+    print(f"streaming: {name}, {pairs} pairs", file=sys.stderr)
+    for turn in turns:
+        done.append(turn)
+        print(f"streaming: {name}, {len(done)} of {pairs} pairs", file=sys.stderr)
+    return done
+
+
 def main() -> None:
     """Measure what is named (default: everything whose data are there) and publish."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -174,9 +185,9 @@ def main() -> None:
         if not available(name):
             print(f"streaming: {name} skipped, its data are not in ../shared/data")
         elif name == SHARED:
-            publish(finding(name, list(shared_prefixes(options.pairs))))
+            publish(finding(name, counted(name, shared_prefixes(options.pairs), options.pairs)))
         else:
-            publish(finding(name, list(pairs_on_one_engine(name, options.pairs))))
+            publish(finding(name, counted(name, pairs_on_one_engine(name, options.pairs), options.pairs)))
 
 
 if __name__ == "__main__":

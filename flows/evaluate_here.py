@@ -6,9 +6,8 @@ from typing import Literal
 
 from flows.evaluation import Evaluated, evaluation
 from flows.surroundings import read_settings
-from flows.terminal import interruptible, progress_bar
+from flows.terminal import interruptible, progress_bar, returned
 from models import workloads
-from models.errors import BreakevenError
 from tasks.evaluation import document, text
 from tasks.evaluation.as_json import as_json
 from tasks.evaluation.run import Ask
@@ -31,10 +30,7 @@ def evaluate_here(ask: Ask, *, out: Path | None, output_format: Format) -> int:
             ask.rerun,
             None if out is None else str(out),
         )
-    if not isinstance(done, list):  # a failed flow raises its error when it is called as a function
-        msg = f"the flow ended without a result: {done}"
-        raise BreakevenError(msg)
-    for one in done:
+    for one in returned(done, list):
         show(one, output_format)
     return 0
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from types import FrameType
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -38,6 +39,8 @@ from tasks.progress import listening
 
 SECONDS_BETWEEN_LINES = 10.0
 
+Result = TypeVar("Result")
+
 
 def run_here(
     workload: str,
@@ -62,10 +65,7 @@ def run_here(
             rerun=rerun,
             refresh=refresh,
         )
-    if not isinstance(result, RunResult):  # a failed flow raises its error when it is called as a function
-        msg = f"the flow ended without a result: {result}"
-        raise BreakevenError(msg)
-    return say(result, refresh=refresh)
+    return say(returned(result, RunResult), refresh=refresh)
 
 
 def backfill_here(ask: Ask, *, parallel: int | None, quote_only: bool, yes: bool) -> int:
@@ -168,15 +168,23 @@ def show_outcomes(outcomes: list[Outcome], quoted: Quote) -> None:
 def collect_here() -> int:
     """Take up what waits of every partition, and print what came of each. Returns the exit code."""
     with progress_bar():
-        results = collect_batches()
-    if not isinstance(results, list):  # a failed flow raises its error when it is called as a function
-        msg = f"the flow ended without a result: {results}"
-        raise BreakevenError(msg)
+        results = returned(collect_batches(), list)
     if not results:
         Console(stderr=True, highlight=False).print("nothing waits")
     for result in results:
         say(result)
     return 0
+
+
+def returned(result: object, kind: type[Result]) -> Result:
+    """Return what a flow gave back. Raises `BreakevenError` where it is not of that kind.
+
+    That is a defect: a flow that is called as a function raises the error it failed with.
+    """
+    if not isinstance(result, kind):
+        msg = f"the flow ended without a result: {result}"
+        raise BreakevenError(msg)
+    return result
 
 
 def say(result: RunResult, *, refresh: bool = False) -> int:

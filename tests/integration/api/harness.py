@@ -58,7 +58,7 @@ class Book:
     """A journal in memory. It refuses what no journal may see: a line opened or closed twice.
 
     `cap` names the budget cap that stands against an attempt, if one does. `error` is raised by `open`,
-    a transaction of which takes `seconds`.
+    a transaction of which takes `seconds`; `at_work` is set when the first begins.
     """
 
     seconds: float = 0.0
@@ -67,10 +67,12 @@ class Book:
     lines: dict[UUID, OpenAttempt] = field(default_factory=dict)
     closed: dict[UUID, ClosedAttempt] = field(default_factory=dict)
     transactions: list[int] = field(default_factory=list)
+    at_work: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def open(self, attempts: Sequence[OpenAttempt]) -> Mapping[UUID, str]:
         """Write attempts down, except those that a cap stands against."""
+        self.at_work.set()
         time.sleep(self.seconds)
         with self._lock:
             if self.error is not None:

@@ -297,11 +297,11 @@ def test_completions_that_nobody_takes_are_closed() -> None:
 
 def test_a_stop_while_the_journal_writes(make_engine: MakeEngine) -> None:
     """A line that was written when the stop came is closed as not sent, and costs nothing."""
-    book = Book(seconds=0.2)
+    book = Book(seconds=1.0)
     with FaultyApi() as api:
         flow = make_engine(api, book).open()
         flow.offer(request("text", "1"))
-        time.sleep(0.1)  # the journal is at work
+        assert book.at_work.wait(30)
         (done,) = flow.finish(0)
         assert api.seen == []
     assert done.attempt is not None
