@@ -81,7 +81,7 @@ check: $(STAMPS)/dev ## Formatting, lint, types, direction of imports
 
 .PHONY: test
 test: setup check $(STAMPS)/chromium ## All checks and tests
-	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --durations 25
 
 # Which storms: `make chaos SEEDS="1 2 3" SECONDS=60`; a seed that is printed goes through the same faults again.
 SECONDS ?= 30

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
+from typing import cast
 
 from bench.report import Finding, Row, publish
 from bench.samples import KINDS, available
@@ -22,6 +23,7 @@ TARGETS: dict[str, float | None] = {
     "chunked_window": None,
     "default": 1.3,
 }
+WAYS = ("stream", "raw", "chunked", "chunked_window")
 SHARED = "shared_prefixes"
 NAMES = (*KINDS, SHARED)
 NOTES = [
@@ -30,13 +32,16 @@ NOTES = [
     "raw and chunked run on the stream's own engine; chunks of max_num_seqs, or of the window's size.",
     "They get the prompts in the stream's order: where the longest answers fall decides some per cent of so small a sample.",
     "default: vLLM's default settings (but number format and cache size), records in order of arrival.",
+    "outside_steps: the part of the stream's time that passes outside the engine's own steps (other_outside: of the other's).",
     "The prefix cache is emptied before every pass; all texts are distinct, so that none is reused.",
 ]
 
 
-def pairs_on_one_engine(workload: str, pairs: int) -> Iterator[dict[str, object]]:
-    """Yield each turn's passes of all ways, as they come."""
-    command = [sys.executable, "-m", "bench.streaming_run", workload, str(pairs)]
+def pairs_on_one_engine(
+    workload: str, pairs: int, records: int, ways: Sequence[str]
+) -> Iterator[dict[str, object]]:
+    """Yield each turn's passes of these ways, as they come."""
+    command = [sys.executable, "-m", "bench.streaming_run", workload, str(pairs), str(records), *ways]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT
     ) as child:
@@ -126,6 +131,8 @@ def rows(turns: Sequence[dict[str, object]]) -> list[Row]:
                     "output_tokens": int(figure(own[0], "stream", "output_tokens")),
                     "cached_share": share(own[0], "stream"),
                     "other_cached": share(own[0], other),
+                    "outside_steps": outside_steps(own, "stream"),
+                    "other_outside": outside_steps(own, other),
                 }
             )
     return found
@@ -144,13 +151,21 @@ def share(turn: dict[str, object], way: str) -> float:
     return figure(turn, way, "cached_tokens") / figure(turn, way, "input_tokens")
 
 
+def outside_steps(turns: Sequence[dict[str, object]], way: str) -> float | None:
+    """Return which part of a way's time passed outside the engine's steps; None where it was not noted."""
+    if "step_s" not in cast("dict[str, float]", turns[0][way]):
+        return None
+    return median(1 - figure(turn, way, "step_s") / figure(turn, way, "seconds") for turn in turns)
+
+
 def target(workload: str, other: str) -> float | None:
     """Return the least ratio that is asked for; a chunked loop only loses where answers vary in length."""
     return None if other == "chunked" and workload != "enrichment" else TARGETS[other]
 
 
-def finding(name: str, turns: Sequence[dict[str, object]]) -> Finding:
-    """Describe what was measured for one kind of records."""
+def finding(name: str, turns: Sequence[dict[str, object]], ways: Sequence[str] = WAYS) -> Finding:
+    """Describe what was measured for one kind of records; a choice of the ways has a file of its own."""
+    chosen = "" if ways == WAYS else "".join(f"_{way}" for way in ways if way != "stream")
     settings = Settings()
     used = {
         "pairs": len(turns),
@@ -160,7 +175,7 @@ def finding(name: str, turns: Sequence[dict[str, object]]) -> Finding:
         "turns": turns,
     }
     title = f"The stream, with commits and ledger, against bare vLLM: {name}"
-    return Finding(f"streaming_{name}", title, rows(turns), used, NOTES)
+    return Finding(f"streaming_{name}{chosen}", title, rows(turns), used, NOTES)
 
 
 def counted(name: str, turns: Iterable[dict[str, object]], pairs: int) -> list[dict[str, object]]:
@@ -178,6 +193,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(NAMES)}; default: all")
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--records", type=int, default=0, help="instead of the workload's usual number")
+    parser.add_argument("--against", nargs="*", choices=WAYS[1:], default=WAYS[1:], help="default: all")
     options = parser.parse_args()
     if unknown := sorted(set(options.names) - set(NAMES)):
         parser.error(f"no records called {', '.join(unknown)}; there are: {', '.join(NAMES)}")
@@ -187,7 +204,9 @@ def main() -> None:
         elif name == SHARED:
             publish(finding(name, counted(name, shared_prefixes(options.pairs), options.pairs)))
         else:
-            publish(finding(name, counted(name, pairs_on_one_engine(name, options.pairs), options.pairs)))
+            ways = ("stream", *(way for way in WAYS if way in options.against))
+            turns = pairs_on_one_engine(name, options.pairs, options.records, ways)
+            publish(finding(name, counted(name, turns, options.pairs), ways))
 
 
 if __name__ == "__main__":

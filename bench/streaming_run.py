@@ -1,14 +1,17 @@
 """Pairs of passes on one loaded engine, in a process of its own: prints one JSON line a pair.
 
-`python -m bench.streaming_run WORKLOAD PAIRS`
+`python -m bench.streaming_run WORKLOAD PAIRS RECORDS WAY…` (RECORDS 0: as many as `bench.samples` says)
 """
 
 import json
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import asdict
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from bench.passes import Pass, forget_prefixes, inner, params_of, raw_pass, requests_of, stream_pass
 from bench.samples import KINDS, sample
@@ -18,15 +21,29 @@ from models.engines.window import Window
 from models.settings import Settings
 from tasks.engine import load_vllm
 
+if TYPE_CHECKING:
+    from vllm import LLM
+
 MARK = "RESULT "
 WARM_UP = 8  # records of the pass before the first pair: the grammar is compiled, threads are started
 
 
-def run(workload: str, pairs: int, engine: VllmEngine, settings: Settings, folder: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be measured."""
+
+    workload: str
+    pairs: int
+    records: int | None
+    ways: tuple[str, ...]
+
+
+def run(order: Order, engine: VllmEngine, settings: Settings, folder: Path) -> None:
     """Measure one workload: stream, raw and chunked (in two sizes), in an order that moves on by one each time."""
+    workload = order.workload
     llm = inner(engine)
     stream_pass(engine, sample(workload, folder, WARM_UP), settings)
-    chosen = sample(workload, folder)
+    chosen = sample(workload, folder, order.records)
     requests = in_order_of_stream(requests_of(chosen, settings), engine)
     prompts = [engine.prompt_token_ids(request) for request in requests]
     params = params_of(requests[0], settings.seed)
@@ -36,14 +53,36 @@ def run(workload: str, pairs: int, engine: VllmEngine, settings: Settings, folde
         "chunked": lambda: raw_pass(llm, prompts, params, engine.options.max_num_seqs),
         "chunked_window": lambda: raw_pass(llm, prompts, params, engine.options.window),
     }
-    names = list(ways)
-    for pair in range(pairs):
+    names = [name for name in ways if name in order.ways]
+    for pair in range(order.pairs):
         turn = pair % len(names)
         found: dict[str, object] = {"workload": workload, "pair": pair, "window": engine.options.window}
         for name in names[turn:] + names[:turn]:
             forget_prefixes(llm)
-            found[name] = asdict(ways[name]())
+            with steps_of(llm) as seconds:
+                passed = ways[name]()
+            found[name] = asdict(passed) | {"steps": len(seconds), "step_s": sum(seconds)}
         print(MARK + json.dumps(found), flush=True)
+
+
+@contextmanager
+def steps_of(llm: "LLM") -> Iterator[list[float]]:
+    """Note how long each step of vLLM's engine takes within the block."""
+    seconds: list[float] = []
+    step = llm.llm_engine.step
+
+    def timed() -> Any:  # noqa: ANN401  vllm's own type
+        start = time.perf_counter()
+        try:
+            return step()
+        finally:
+            seconds.append(time.perf_counter() - start)
+
+    llm.llm_engine.step = timed
+    try:
+        yield seconds
+    finally:
+        llm.llm_engine.step = step
 
 
 def in_order_of_stream(requests: list[Request], engine: VllmEngine) -> list[Request]:
@@ -60,13 +99,14 @@ def in_order_of_stream(requests: list[Request], engine: VllmEngine) -> list[Requ
 
 def main() -> None:
     """Load the engine and measure the workload that is named."""
-    workload, pairs = sys.argv[1:]
+    workload, pairs, records, *ways = sys.argv[1:]
+    order = Order(workload, int(pairs), int(records) or None, tuple(ways))
     settings = Settings().model_copy(update={"max_num_seqs": KINDS[workload].max_num_seqs})
     engine = load_vllm(settings)
     if not isinstance(engine, VllmEngine):
         raise TypeError(engine)
     with tempfile.TemporaryDirectory(prefix="breakeven-bench-") as folder:
-        run(workload, int(pairs), engine, settings, Path(folder))
+        run(order, engine, settings, Path(folder))
     engine.close()
 
 
