@@ -2,6 +2,7 @@
 
 import sqlite3
 import tempfile
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from pathlib import Path
@@ -149,7 +150,7 @@ class _AnswerStore:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._recent: dict[bytes, Answer] = {}
+        self._recent: OrderedDict[bytes, Answer] = OrderedDict()  # a dict finds its first key slowly once many are gone
         self._pending: dict[bytes, Answer] = {}
         self._filter = bytearray(1 << (_FILTER_BITS - 3))
 
@@ -181,7 +182,7 @@ class _AnswerStore:
     def _remember(self, digest: bytes, answer: Answer) -> None:
         self._recent[digest] = answer
         if len(self._recent) > _RECENT:
-            del self._recent[next(iter(self._recent))]
+            self._recent.popitem(last=False)
 
     def _stored(self, digest: bytes) -> Answer | None:
         row = self._db.execute("SELECT answer FROM answers WHERE digest = ?", (digest,)).fetchone()
