@@ -9,7 +9,7 @@ from pathlib import Path
 
 from models.errors import OutputError, OutputUnusable
 from models.run import PRODUCTION, Purpose
-from tasks.parts import output_errors, remove_unregistered
+from tasks.parts import output_errors, remove_unregistered, replacing
 
 
 def evaluations_folder(output_dir: Path, workload: str) -> Path:
@@ -44,12 +44,9 @@ def put_files(files: Mapping[str, bytes], folder: Path) -> None:
 
     What lies there under other names is left alone. Raises `OutputError`.
     """
-    with output_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            half = folder / f".{name}.part"
+    for name, content in files.items():
+        with replacing(folder / name) as half:
             half.write_bytes(content)
-            half.replace(folder / name)
 
 
 def file_digest(path: Path) -> bytes:
