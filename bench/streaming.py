@@ -28,6 +28,7 @@ SHARED = "shared_prefixes"
 NAMES = (*KINDS, SHARED)
 NOTES = [
     "ratio: seconds of the other way / seconds of the stream, pair by pair; above 1 the stream is faster.",
+    "of_sums: the same of the seconds of all pairs together; steadier where the machine's speed changes between passes.",
     "stream reads, renders, tokenizes, parses and commits; the others get token ids and keep nothing.",
     "raw and chunked run on the stream's own engine; chunks of max_num_seqs, or of the window's size.",
     "They get the prompts in the stream's order: where the longest answers fall decides some per cent of so small a sample.",
@@ -124,6 +125,8 @@ def rows(turns: Sequence[dict[str, object]]) -> list[Row]:
                     "ratio": median(ratios),
                     "least": min(ratios),
                     "most": max(ratios),
+                    "of_sums": sum(figure(turn, other, "seconds") for turn in own)
+                    / sum(figure(turn, "stream", "seconds") for turn in own),
                     "cpu_ratio": median(
                         figure(t, other, "cpu_s") / figure(t, "stream", "cpu_s") for t in own
                     ),

@@ -17,10 +17,13 @@ PROBES = ("x", "y", " y", "\n 1", "<", "É東🙂")
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """The constant beginning of prompts: text that ends before a special token, and its length in tokens."""
+    """The constant beginning of prompts: text that ends before a special token, and its token ids."""
 
     text: str
-    tokens: int
+    ids: tuple[int, ...]
+
+
+NO_HEAD = _Head("", ())
 
 
 class ChatTokenizer:
@@ -40,29 +43,30 @@ class ChatTokenizer:
 
         A record that spells one of the model's special tokens (`<|im_end|>` …) gets it as plain text: a
         record can end neither its message nor the system's.
+
+        The messages before the last one are taken to be constant over records. Their ids are made once,
+        where the prompt can be cut in two: a special token stands at the cut, so that the tokenizer itself
+        begins anew there, and it does so for `PROBES`.
         """
-        ids: list[int] = self._tokenizer(self._render(messages), add_special_tokens=False)["input_ids"]
-        return ids
+        head, tail = self._cut(tuple(messages))
+        return [*head.ids, *self._ids([tail])[0]]
 
     def count(self, conversations: Sequence[tuple[Message, ...]]) -> list[int]:
-        """Return the number of tokens of each prompt: `len(prompt_token_ids(…))`, ten times faster.
-
-        The messages before the last one are taken to be constant over records. Their tokens are counted
-        once, where the prompt can be cut in two: a special token stands at the cut, so that the tokenizer
-        itself begins anew there, and it does so for `PROBES`.
-        """
-        heads = [self._head(messages) for messages in conversations]
-        texts = [self._render(messages) for messages in conversations]
-        fits = [
-            head if head is not None and text.startswith(head.text) else _Head("", 0)
-            for head, text in zip(heads, texts, strict=True)
-        ]
-        tails = [text[len(head.text) :] for head, text in zip(fits, texts, strict=True)]
-        return [head.tokens + len(ids) for head, ids in zip(fits, self._ids(tails), strict=True)]
+        """Return the number of tokens of each prompt: `len(prompt_token_ids(…))`, of many at once."""
+        cuts = [self._cut(messages) for messages in conversations]
+        tails = self._ids([tail for _, tail in cuts])
+        return [len(head.ids) + len(ids) for (head, _), ids in zip(cuts, tails, strict=True)]
 
     def text_tokens(self, text: str) -> int:
         """Return the number of tokens of a text that stands by itself, such as an answer."""
         return len(self._ids([text])[0])
+
+    def _cut(self, messages: tuple[Message, ...]) -> tuple[_Head, str]:
+        """Return the constant head of a prompt, which may be empty, and the rest of its text."""
+        head, text = self._head(messages), self._render(messages)
+        if head is None or not text.startswith(head.text):
+            return NO_HEAD, text
+        return head, text[len(head.text) :]
 
     def _head(self, messages: tuple[Message, ...]) -> _Head | None:
         if not messages:
@@ -84,7 +88,7 @@ class ChatTokenizer:
         pieces = self._ids([text[cut:] for text in texts])
         if [ids + piece for piece in pieces] != self._ids(texts):
             return None
-        return _Head(head, len(ids))
+        return _Head(head, tuple(ids))
 
     def _render(self, messages: Sequence[Message]) -> str:
         conversation = [

@@ -109,7 +109,8 @@ def test_an_endpoint_that_is_down_is_given_up(
     assert fates(done) == {"deferred:api_unavailable"}
     assert {one.detail for one in done} == {"http_503"}
     assert len(times) <= 4 + 3 + 1  # those that open it, those under way with them, the probe
-    assert times[-1] - times[-2] >= 0.29
+    # four requests had come when it opened; others may have been under way still
+    assert times[-1] - sorted(times)[3] >= 0.29
     (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("models")]
     assert f"127.0.0.1:{api.port}" in line
     assert "http_503" in line
