@@ -1,6 +1,7 @@
 """The local model's tokenizer without the engine: the ids of a plain call, made and counted the fast way."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def spelled_by_hand(tokenizer: ChatTokenizer, messages: tuple[Message, ...]) -> 
     return ids
 
 
-def check_plain(tokenizer: ChatTokenizer, prompts: list[tuple[Message, ...]]) -> None:
+def check_plain(tokenizer: ChatTokenizer, prompts: Sequence[tuple[Message, ...]]) -> None:
     """See that the ids are those of a plain call, and the counts their numbers."""
     plain = [spelled_by_hand(tokenizer, messages) for messages in prompts]
     assert [tokenizer.prompt_token_ids(messages) for messages in prompts] == plain
