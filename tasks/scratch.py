@@ -150,9 +150,8 @@ class _AnswerStore:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._recent: OrderedDict[bytes, Answer] = (
-            OrderedDict()
-        )  # a dict finds its first key slowly once many are gone
+        # not a dict, which finds its first key slowly once many are gone
+        self._recent: OrderedDict[bytes, Answer] = OrderedDict()
         self._pending: dict[bytes, Answer] = {}
         self._filter = bytearray(1 << (_FILTER_BITS - 3))
 

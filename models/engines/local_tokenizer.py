@@ -15,6 +15,10 @@ PROBES = ("x", "y", " y", "\n 1", "<", "É東🙂")
 """Texts on which a prompt's constant head is tried: what a tokenizer might join to it."""
 
 
+HEADS = 8
+"""Constant heads that are remembered: a stream has that of its workload and, in between, that of its triage."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Head:
     """The constant beginning of prompts: text that ends before a special token, and its token ids."""
@@ -73,7 +77,8 @@ class ChatTokenizer:
             return None
         constant = messages[:-1]
         if constant not in self._heads:
-            self._heads.clear()  # one is enough: they change with the workload
+            if len(self._heads) >= HEADS:
+                self._heads.clear()
             self._heads[constant] = self._find_head(constant, messages[-1])
         return self._heads[constant]
 

@@ -111,6 +111,24 @@ def test_a_batch_may_mix_prompts(tokenizer: ChatTokenizer) -> None:
     assert tokenizer.count([]) == []
 
 
+def test_a_head_is_looked_for_once(local: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prompts of several kinds in turns, as of a workload and its triage, do not make each other's heads anew."""
+    tokenizer = ChatTokenizer(local.tokenizer._tokenizer)
+    found: list[tuple[Message, ...]] = []
+    find = tokenizer._find_head
+
+    def noted(constant: tuple[Message, ...], last: Message) -> object:
+        found.append(constant)
+        return find(constant, last)
+
+    monkeypatch.setattr(tokenizer, "_find_head", noted)
+    kinds = [workloads.build(name, Settings()) for name in workloads.names()]
+    for text in NASTY:
+        for workload in kinds:
+            tokenizer.prompt_token_ids(workload.messages(text))
+    assert found == [workload.messages("")[:-1] for workload in kinds]
+
+
 class Joining:
     """A tokenizer that joins what stands on both sides of the cut: a token is two characters."""
 
