@@ -141,7 +141,7 @@ def archives(session: Session) -> list[Kept]:
     return [Kept(one, expected.get(one.id, 0), here.get(one.id, 0)) for one in found]
 
 
-def _by_archive(session: Session, counts: Select[UUID | None, int]) -> dict[UUID | None, int]:
+def _by_archive(session: Session, counts: Select[tuple[UUID | None, int]]) -> dict[UUID | None, int]:
     """Count by the archive of runs."""
     of_archives = counts.where(RunRow.archive_id.is_not(None)).group_by(RunRow.archive_id)
     return {archive_id: int(count) for archive_id, count in session.execute(of_archives)}

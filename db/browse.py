@@ -276,7 +276,8 @@ def _runs_with_lines(
         statement = statement.where(or_(RunRow.started_at < began, same))
     found = session.execute(statement).all()
     every = select(Usage.run_id, func.sum(Usage.attempts)).group_by(Usage.run_id)
-    lines = dict(session.execute(every.where(Usage.run_id.in_([run_id for run_id, _ in found]))).all())
+    totals = session.execute(every.where(Usage.run_id.in_([run_id for run_id, _ in found])))
+    lines = {run_id: total for run_id, total in totals}  # noqa: C416  a row is no tuple to the type checker
     return [_Run(run_id, int(matches), int(lines[run_id])) for run_id, matches in found]
 
 

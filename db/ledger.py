@@ -289,8 +289,8 @@ def route_of(table: type[Line | Usage]) -> ColumnElement[str]:
 
 
 def _with_names(
-    statement: Select[*tuple[Any, ...]], table: type[Line | Usage], conditions: Sequence[ColumnElement[bool]]
-) -> Select[*tuple[Any, ...]]:
+    statement: Select[Any], table: type[Line | Usage], conditions: Sequence[ColumnElement[bool]]
+) -> Select[Any]:
     return (
         statement.select_from(table)
         .join(PromptRow, PromptRow.id == table.prompt_id)

@@ -36,7 +36,7 @@ def recounted(
     session: Session,
     run_ids: Sequence[UUID],
     more: Callable[[FromClause], Sequence[ColumnElement[Any]]] = lambda _: (),
-) -> Select[*tuple[Any, ...]]:
+) -> Select[Any]:
     """Ask for what the rollup of some runs has to hold: the columns of `Way`, then those of `SUMS`.
 
     It reads every line of these runs. `more` names sums over the same lines that follow them.

@@ -116,7 +116,7 @@ def all_prices(session: Session) -> list[tuple[int, int, Price]]:
     return [(row.id, row.version, _price(row)) for row in session.execute(_select_prices().order_by(*order))]
 
 
-def _select_prices() -> Select[*tuple[Any, ...]]:
+def _select_prices() -> Select[Any]:
     return select(PriceRow.id, PriceRow.version, *(getattr(PriceRow, name) for name in PRICE_FIELDS))
 
 

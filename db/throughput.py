@@ -68,7 +68,7 @@ def load_times(session: Session, model: str, machine: str, limit: int = RUNS) ->
     return list(session.execute(statement.limit(limit)).scalars())
 
 
-def _runs(like: Like, *, any_machine: bool) -> Select[*tuple[Any, ...]]:
+def _runs(like: Like, *, any_machine: bool) -> Select[Any]:
     statement = (
         select(RunRow.id, RunRow.records, RunRow.load_ns, RunRow.busy_ns, RunRow.idle_ns)
         .join(PromptRow, PromptRow.id == RunRow.prompt_id)
@@ -88,7 +88,7 @@ def _runs(like: Like, *, any_machine: bool) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _lines(run_ids: Sequence[UUID], like: Like) -> Select[*tuple[Any, ...]]:
+def _lines(run_ids: Sequence[UUID], like: Like) -> Select[Any]:
     # of an API, attempts of this model whose tokens are known
     api = and_(Usage.engine == "openai", ModelRow.name == like.api_model, Usage.known_tokens > 0)
     lines = case((Usage.engine == "openai", Usage.known_tokens), else_=Usage.attempts)

@@ -40,7 +40,7 @@ def flaws(session: Session) -> Iterator[Flaw]:
         yield Flaw("pending", what, str(run.id), f"run {run.run_id}")
 
 
-def _lost(table: Table, key: ForeignKey) -> Select[*tuple[Any, ...]]:
+def _lost(table: Table, key: ForeignKey) -> Select[Any]:
     """Ask for the keys of rows whose foreign key names no row, which the database itself prevents as a rule."""
     parent = key.column.table.alias()
     there = exists().where(parent.c[key.column.name] == key.parent)
@@ -48,7 +48,7 @@ def _lost(table: Table, key: ForeignKey) -> Select[*tuple[Any, ...]]:
     return select(*own).where(key.parent.is_not(None), ~there).order_by(*own)
 
 
-def _never_closed() -> Select[*tuple[Any, ...]]:
+def _never_closed() -> Select[Any]:
     waited_for = exists().where(BatchRow.id == Line.batch_id, is_live())
     return (
         select(Line.id, Line.run_id)

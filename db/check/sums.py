@@ -49,7 +49,7 @@ def count(session: Session) -> tuple[int, int]:
     return found[0], found[1]
 
 
-def _runs() -> Select[*tuple[Any, ...]]:
+def _runs() -> Select[Any]:
     sums = (
         select(
             Usage.run_id,
@@ -142,7 +142,7 @@ def _of_records(run: Row[Any]) -> Iterator[Flaw]:
         yield Flaw("records", what, str(run.id), _differ(run.reused, run.reuses))
 
 
-def _versions() -> Select[*tuple[Any, ...]]:
+def _versions() -> Select[Any]:
     served = (
         select(RunRow.version_id, func.sum(Usage.attempts).label("served"))
         .join(RunRow, RunRow.id == Usage.run_id)

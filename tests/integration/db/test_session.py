@@ -192,9 +192,9 @@ def test_readers_and_a_writer_do_not_wait_for_each_other(
     with make_session.begin() as session:
         leases.acquire(session, "sentiment", DAY, "a", 60, lambda _: False)
         with readers(engine)() as reader:
-            assert reader.execute(select(LeaseRow.epoch)).all() == []
+            assert reader.scalars(select(LeaseRow.epoch)).all() == []
     with readers(engine)() as reader:
-        assert reader.execute(select(LeaseRow.epoch)).all() == [(1,)]
+        assert reader.scalars(select(LeaseRow.epoch)).all() == [1]
         with make_session.begin() as session:
             leases.acquire(session, "enrichment", DAY, "a", 60, lambda _: False)
 
