@@ -1,8 +1,12 @@
 """Shared by all tests: the developer's own settings do not leak in."""
 
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,27 +53,77 @@ def browser() -> "Iterator[Browser]":
         yield running
 
 
-REAL_ENGINE = ("tests/integration/engine/", "tests/integration/on_prefect/")
-"""Folders whose tests load the real engine: one process runs them all, since two engines slow each other; it begins first."""
+DURATIONS = Path(__file__).with_name("durations.json")
+"""Seconds of each test file in the last `make test-durations`: the longest begin first, so that no long one is left at the end."""
+ENGINE_SCOPE = "real engine"
+ON_PREFECT = "tests/integration/on_prefect/"
+"""Its tests share one Prefect server, and some load the real engine."""
+BOTH_DATABASES = "tests/integration/db/"
+"""The queries themselves: every test of theirs runs on both databases, also in the short suite."""
+
+
+@cache
+def scope_of(file: str) -> str:
+    """Return what a file's tests are scheduled with: themselves, or all that load the real engine, one after the other."""
+    if file.startswith(ON_PREFECT) or "pytest.mark.engine" in Path(file).read_text(encoding="utf-8"):
+        return ENGINE_SCOPE
+    return file
+
+
+@cache
+def durations() -> dict[str, float]:
+    """Return the recorded seconds of each test file; a new one counts as long until it is measured."""
+    return dict(json.loads(DURATIONS.read_text(encoding="utf-8"))) if DURATIONS.exists() else {}
+
+
+def order_of(item: pytest.Item) -> tuple[bool, float, str]:
+    """Return where a test stands in the queue: the real engine first, then the longest files."""
+    file = item.nodeid.split("::", 1)[0]
+    return scope_of(file) != ENGINE_SCOPE, -durations().get(file, float("inf")), file
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let vLLM and torch warn in tests of the real engine; everywhere else a warning is an error."""
+    """Let vLLM and torch warn in tests of the real engine; say which tests are long; put the longest files first."""
+    every = {item.nodeid for item in items}
     for item in items:
         if item.get_closest_marker("engine") is not None:
             item.add_marker(pytest.mark.filterwarnings("default"))
+        if second_database(item, every):
+            item.add_marker(pytest.mark.long)
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: not item.nodeid.startswith(REAL_ENGINE))
+        items.sort(key=order_of)
+
+
+def second_database(item: pytest.Item, every: Collection[str]) -> bool:
+    """Tell whether a test repeats on PostgreSQL what it shows on SQLite, and SQL is not what it is about."""
+    if "postgresql" not in item.nodeid or item.nodeid.startswith(BOTH_DATABASES):
+        return False
+    named = item.get_closest_marker("both_databases") is not None
+    return not named and item.nodeid.replace("postgresql", "sqlite") in every
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Shares the tests between processes so that a file's tests stay in one of them (`make test`)."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "real engine" if nodeid.startswith(REAL_ENGINE) else nodeid.split("::", 1)[0]
+        return scope_of(nodeid.split("::", 1)[0])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
     """Share the tests as `ByFile` says."""
     return ByFile(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Write each file's seconds down, where `RECORD_DURATIONS` asks for it (`make test-durations`)."""
+    if "RECORD_DURATIONS" not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    seconds: dict[str, float] = defaultdict(float)
+    for report in chain.from_iterable(terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport):
+            seconds[report.nodeid.split("::", 1)[0]] += report.duration
+    DURATIONS.write_text(
+        json.dumps({file: round(seconds[file], 1) for file in sorted(seconds)}, indent=1) + "\n",
+        encoding="utf-8",
+    )
