@@ -14,6 +14,8 @@ from models.settings import WorkloadSettings
 from tasks.reading import EmptyPartition, Source, open_partition
 from tasks.reading.dates import partitions_between
 
+pytestmark = pytest.mark.both_databases
+
 DAY = date(2024, 1, 2)
 TICKETS = "SELECT id, body FROM tickets WHERE day = :partition ORDER BY id, body"
 MOMENTS = "SELECT id, body FROM tickets WHERE at >= :start AND at < :end ORDER BY at DESC"

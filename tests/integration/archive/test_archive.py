@@ -297,6 +297,7 @@ def test_files_of_a_ledger_that_was_lost_stay(
     assert found_faults(lost) == found_faults(settings) == []
 
 
+@pytest.mark.both_databases
 def test_two_do_not_archive_at_once(settings: Settings) -> None:
     """The second stops with one line; nothing is changed by it."""
     few(settings)

@@ -32,6 +32,7 @@ def killer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
     killer.close()
 
 
+@pytest.mark.both_databases
 def test_killed_before_each_step(killer: Killer, tmp_path: Path, database_url: str) -> None:
     """Each line is in the ledger or in a file that it names, never in both or neither; nothing is left over.
 

@@ -105,6 +105,7 @@ def test_shares_of_workloads_sum_to_the_whole(history: Engine, month: date) -> N
     assert sum(part or 0 for part in parts) == figures.scenario("hybrid").total_nano
 
 
+@pytest.mark.both_databases
 def test_the_ledger_check_finds_nothing_in_a_generated_year(history: Engine) -> None:
     """What the generator writes is what a real pipeline would have written: all of it adds up."""
     url = history.url.render_as_string(hide_password=False)

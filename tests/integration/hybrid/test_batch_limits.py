@@ -63,6 +63,7 @@ def spent(settings: Settings) -> int:
     return sum(line.cost_nano for line in api_lines(settings))
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("database_url", "scope"),
     [("sqlite", "run_usd"), ("postgresql", "run_usd"), ("sqlite", "day_usd"), ("postgresql", "month_usd")],
@@ -97,6 +98,7 @@ def test_caps_are_kept_to_the_nano_dollar(tmp_path: Path, database_url: str, sco
     check_server(free, api)
 
 
+@pytest.mark.both_databases
 def test_a_cap_that_another_run_used_up_meanwhile(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

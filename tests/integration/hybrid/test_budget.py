@@ -85,6 +85,7 @@ def test_collecting_takes_up_what_a_budget_held_back(tmp_path: Path, database_ur
     check_seen(free, api.seen)
 
 
+@pytest.mark.both_databases
 def test_nearly_all_of_a_budget_is_used(tmp_path: Path, database_url: str) -> None:
     """Requests in flight count with the most they can cost, but not after they were answered."""
     with FaultyApi() as api:

@@ -30,6 +30,7 @@ def kill_when_seen(api: FaultyApi, more: int, delay: float, child: Child) -> Non
     time.sleep(delay)
 
 
+@pytest.mark.both_databases
 def test_killed_during_api_calls(tmp_path: Path, database_url: str, runner: Runner) -> None:
     """Killed a dozen times: no request without a line, no line twice, nobody left out, what was paid is counted."""
     random = Random(5)

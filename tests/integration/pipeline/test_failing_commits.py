@@ -51,6 +51,7 @@ def breaking(first: int) -> Iterator[Lines]:
 OPENED = 4  # transactions before the first commit of the stream: lease, run, what is done; then commits
 
 
+@pytest.mark.both_databases
 def test_every_commit_is_written_once(settings: Settings, tmp_path: Path) -> None:
     """Each transaction of the stream, and the one that publishes, is tried again after it took place."""
     source = write_records(tmp_path / "in.jsonl", good_rows(100))
@@ -80,6 +81,7 @@ def test_unallocated_time_is_written_once(settings: Settings, tmp_path: Path) ->
     check_books(settings)
 
 
+@pytest.mark.both_databases
 def test_a_line_that_breaks_at_the_start_is_one_clear_error(settings: Settings, tmp_path: Path) -> None:
     """Before the run is open nothing is worth waiting for: the command ends, and says why."""
     source = write_records(tmp_path / "in.jsonl", good_rows(10))

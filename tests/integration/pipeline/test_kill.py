@@ -81,6 +81,7 @@ def moments(job: Job, settings: Settings, random: Random) -> list[Callable[[Chil
     return found + [kill_while_publishing(settings, random.uniform(0, 0.02)) for _ in range(4)]
 
 
+@pytest.mark.both_databases
 def test_killed_at_random_moments_until_it_completes(
     settings: Settings, runner: Runner, tmp_path: Path
 ) -> None:
@@ -110,6 +111,7 @@ def test_killed_at_random_moments_until_it_completes(
     assert leftovers(settings) == []
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_killed_at_each_commit(
     runner: Runner, make_url: Callable[[], str], tmp_path: Path, *, after: bool
@@ -137,6 +139,7 @@ def test_killed_at_each_commit(
     assert killed >= 7  # lease, opening, what is done, two commits, what is registered, publish
 
 
+@pytest.mark.both_databases
 def test_killed_while_the_tables_are_made(runner: Runner, empty_database_url: str, tmp_path: Path) -> None:
     """The first commit of all is that of the migrations: without it there is no ledger, and the next run makes it."""
     source = write_records(tmp_path / "in.jsonl", mixed_rows(30, seed=3))

@@ -102,6 +102,7 @@ def test_killed_at_random_moments(settings: Settings, runner: Runner, tmp_path: 
     assert sum(row.carried for row in table(settings, "runs")) > RECORDS / 2
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_killed_at_each_commit(
     runner: Runner, make_url: Callable[[], str], tmp_path: Path, *, after: bool

@@ -35,6 +35,8 @@ from tests.integration.pipeline.harness import (
     write_records,
 )
 
+pytestmark = pytest.mark.both_databases
+
 
 class Gate:
     """Holds a run up at its tenth request until it is opened."""

@@ -149,6 +149,7 @@ def test_what_nobody_knows_is_not_sent_again_by_itself(reporting: Reporting) -> 
     assert explained(MONTH, reporting.send(smtp=only)) is None
 
 
+@pytest.mark.both_databases
 def test_of_two_processes_one_sends(reporting: Reporting) -> None:
     """While one is at it, the other sends nothing and says so; it does not even with --resend."""
     reporting.office.hold = threading.Event()

@@ -99,6 +99,7 @@ def test_a_month_that_is_over_now_is_another_version(make_session: sessionmaker[
     assert second.report.changes[0] == "The month is over now."
 
 
+@pytest.mark.both_databases
 def test_two_at_once_make_one_version(make_session: sessionmaker[Session]) -> None:
     """Eight that keep the same inputs get the same report; eight with inputs of their own get eight versions."""
     barrier = Barrier(8)
