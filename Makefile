@@ -29,6 +29,9 @@ export DO_NOT_TRACK ?= 1
 export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
 export PATH := $(BIN):$(PATH)
 
+# Two processes share the tests by file, the longest first (tests/conftest.py).
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+
 .PHONY: help
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -80,8 +83,17 @@ check: $(STAMPS)/dev ## Formatting, lint, types, direction of imports
 	@$(BIN)/lint-imports
 
 .PHONY: test
-test: setup check $(STAMPS)/chromium ## All checks and tests
-	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --durations 25
+test: setup check $(STAMPS)/chromium ## All checks, and the tests that every commit should pass
+	@$(PYTEST) -m "not long" --durations 25
+
+.PHONY: test-long
+test-long: setup check $(STAMPS)/chromium ## What `make test` samples: second databases, whole kill matrices, storms
+	@$(PYTEST) -m long --durations 25
+	@$(MAKE) --no-print-directory chaos
+
+.PHONY: test-durations
+test-durations: setup $(STAMPS)/chromium ## Run `make test` and write down how long each file took (tests/durations.json)
+	@RECORD_DURATIONS=1 $(PYTEST) -m "not long" --durations 60
 
 # Which storms: `make chaos SEEDS="1 2 3" SECONDS=60`; a seed that is printed goes through the same faults again.
 SECONDS ?= 30

@@ -3,6 +3,8 @@
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from db import evaluations
 from models.evaluation.figures import Evaluation
 from models.settings import Settings

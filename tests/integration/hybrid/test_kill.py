@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from models.settings import Settings
 from tests.faulty_api import FaultyApi, Rule
 from tests.integration.hybrid.harness import KEY, api_lines, check_seen, hybrid_settings
