@@ -30,9 +30,9 @@ def demo() -> int:
 
     from flows.nightly import nightly
     from flows.surroundings import PROJECT, read_settings
-    from flows.terminal import progress_bar
     from models.errors import BreakevenError
     from tasks.ledger import show_summary
+    from tasks.show_progress import progress_bar
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for workload, path in SAMPLES.items():

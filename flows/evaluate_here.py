@@ -6,11 +6,12 @@ from typing import Literal
 
 from flows.evaluation import Evaluated, evaluation
 from flows.surroundings import read_settings
-from flows.terminal import interruptible, progress_bar, returned
+from flows.terminal import interruptible, returned
 from models import workloads
 from tasks.evaluation import document, text
 from tasks.evaluation.as_json import as_json
 from tasks.evaluation.run import Ask
+from tasks.show_progress import progress_bar
 
 Format = Literal["text", "markdown", "json", "html"]
 

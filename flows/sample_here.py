@@ -9,6 +9,7 @@ from flows.surroundings import read_settings
 from models import workloads
 from tasks.evaluation.sample import draw_sample
 from tasks.output import write_rows
+from tasks.show_progress import working
 
 
 def sample_here(
@@ -25,7 +26,7 @@ def sample_here(
     settings = read_settings()
     built = workloads.build(workload, settings)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    with console.status("reading the input"):
+    with working("reading the input"):
         drawn = draw_sample(
             built,
             settings,

@@ -2,7 +2,6 @@
 
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,14 +10,6 @@ from types import FrameType
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 from rich.prompt import Confirm
 
 from flows.backfill import build as build_backfill
@@ -29,15 +20,13 @@ from models import workloads
 from models.backfill import Outcome, Step, to_do
 from models.economics.quote import Quote
 from models.errors import BreakevenError, Interrupted, UsageError
-from models.run import Progress as RunProgress
 from models.run import RunResult
-from tasks.artifacts import cost_row, describe, described, dollars, outcome_row
-from tasks.backfill import QUOTE_COLUMNS, Ask, quote, survey
+from tasks.artifacts import described, dollars
+from tasks.backfill import QUOTE_COLUMNS, QUOTE_SPARE, Ask, quote, survey
 from tasks.output import write_rows
 from tasks.plan import EngineChoice
-from tasks.progress import listening
-
-SECONDS_BETWEEN_LINES = 10.0
+from tasks.result_text import SPARE, outcome_table, result_lines
+from tasks.show_progress import progress_bar, working
 
 Result = TypeVar("Result")
 
@@ -101,7 +90,7 @@ def _quoted_backfill(ask: Ask, *, parallel: int | None, quote_only: bool, yes: b
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     settings = read_settings()
     ask = replace(ask, range=ask.range.checked(datetime.now(UTC)))
-    with console.status("looking at the input"):
+    with working("looking at the input"):
         steps = survey(ask, settings)
         todo = to_do(steps)
         quoted = quote(ask, todo, settings, 1 if parallel is None else len(todo))
@@ -111,7 +100,7 @@ def _quoted_backfill(ask: Ask, *, parallel: int | None, quote_only: bool, yes: b
     if not todo:
         console.print("nothing is to be done")
         return 0
-    write_rows([*quoted.rows(), quoted.total()], QUOTE_COLUMNS, "table")
+    write_rows([*quoted.rows(), quoted.total()], QUOTE_COLUMNS, "table", spare=QUOTE_SPARE, more="")
     if quote_only:
         return 0
     if not yes and not confirmed(console, len(todo)):
@@ -157,8 +146,8 @@ def show_outcomes(outcomes: list[Outcome], quoted: Quote) -> None:
     """Print what became of each partition, and what it cost against the quote."""
     if not outcomes:
         return
-    rows = [outcome_row(outcome) for outcome in outcomes]
-    write_rows(rows, list(rows[0]), "table")
+    rows, columns = outcome_table(outcomes)
+    write_rows(rows, columns, "table", spare=SPARE, more="")
     spent = sum(one.result.cost_nano or 0 for one in outcomes if one.result is not None)
     Console(stderr=True, highlight=False, soft_wrap=True).print(
         f"cost {dollars(spent)} USD, quoted {dollars(quoted.gpu_nano)}"
@@ -190,7 +179,6 @@ def returned(result: object, kind: type[Result]) -> Result:
 def say(result: RunResult, *, refresh: bool = False) -> int:
     """Print the end of a run on standard error and where its output lies on standard output."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    row = cost_row(result)
     match result.state:
         case "skipped":
             more = "its input is unchanged" if refresh else "--refresh adds what is new, --rerun replaces it"
@@ -200,59 +188,15 @@ def say(result: RunResult, *, refresh: bool = False) -> int:
         case "empty":
             console.print(f"{result.workload} {result.partition}: the input has no record for this day")
         case "completed" | "waiting":
-            console.print(", ".join(f"{name} {value}" for name, value in row.items() if value != ""))
+            for line in result_lines(result):
+                console.print(line)
     if result.state == "waiting":
         console.print(
             f"{result.workload} {result.partition} is not published yet: {described(result.waiting) or 'its input'} "
             "must come first; `breakeven collect` takes up what waits, the same run reads what is left"
         )
     if result.output is not None:
+        if not sys.stdout.isatty():  # it stands there too
+            console.print(f"output: {result.output}")
         sys.stdout.write(f"{result.output}\n")
     return 0
-
-
-@contextmanager
-def progress_bar() -> Iterator[None]:
-    """Show the progress of every run inside the block on standard error: bars, or lines in a pipe or log."""
-    if not sys.stderr.isatty():
-        with listening(ProgressLines()):
-            yield
-        return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        tasks = {}
-        waiting = bar.add_task("starting (the model is loaded at first need)", total=None, rate="")
-
-        def show(progress: RunProgress) -> None:
-            bar.update(waiting, visible=False)
-            name = f"{progress.workload} {progress.partition}"
-            if name not in tasks:
-                tasks[name] = bar.add_task(name, total=progress.total, rate="")
-            rate = progress.output_tokens / progress.elapsed_s if progress.elapsed_s > 0 else 0.0
-            bar.update(tasks[name], completed=progress.done, total=progress.total, rate=f"{rate:.0f} tok/s")
-
-        with listening(show):
-            yield
-
-
-class ProgressLines:
-    """Writes a line when a run begins, every ten seconds, and when it has done its last record."""
-
-    def __init__(self) -> None:
-        self._run = ("", date.min)
-        self._last = 0.0
-
-    def __call__(self, progress: RunProgress) -> None:
-        """Write a line if one is due."""
-        run, now = (progress.workload, progress.partition), time.monotonic()
-        if run == self._run and now - self._last < SECONDS_BETWEEN_LINES and progress.done != progress.total:
-            return
-        self._run, self._last = run, now
-        sys.stderr.write(f"{describe(progress)}\n")

@@ -92,6 +92,7 @@ class Meter:
     quoted_nano: int | None
     _ended: list[Outcome] = field(default_factory=list)
     _running: dict[date, Progress] = field(default_factory=dict)
+    _before_s: float = 0.0
 
     def progress(self, progress: Progress) -> None:
         """Take note of how far a partition is."""
@@ -123,16 +124,25 @@ class Meter:
         """Estimate the time that is left from the records done so far; None before the first."""
         if not self.done or not self.records:
             return None
-        return max(0.0, elapsed_s * (self.records - self.done) / self.done)
+        return max(0.0, (elapsed_s - self._before_s) * (self.records - self.done) / self.done)
+
+    def _doing(self, elapsed_s: float) -> str:
+        """Say what is being done before the first record is, and keep how long it took until an engine was at work."""
+        if self.done or self.output_tokens or not self._running:
+            return ""
+        latest = list(self._running.values())[-1]
+        self._before_s = max(0.0, elapsed_s - latest.computing_s)
+        return latest.note.replace(",", "")
 
     def overall(self, day: date, elapsed_s: float) -> Progress:
         """Return the progress of the whole backfill, with partitions, money and the time left in words."""
         quoted = "" if self.quoted_nano is None else f" of ${nano_to_usd(self.quoted_nano):.4f} quoted"
-        left = self.seconds_left(elapsed_s)
+        doing, left = self._doing(elapsed_s), self.seconds_left(elapsed_s)
         words = [
+            doing,
             f"{len(self._ended)} of {self.partitions} partitions",
             f"${nano_to_usd(self.spent_nano):.4f} spent{quoted}",
-            f"{self.output_tokens / max(elapsed_s, 1e-9):.0f} output tokens/s",
+            f"{self.output_tokens / max(elapsed_s - self._before_s, 1e-9):.0f} output tokens/s",
             "" if left is None else f"about {timedelta(seconds=round(left))} left",
         ]
         total = self.records or None

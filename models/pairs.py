@@ -117,6 +117,8 @@ COLUMNS = (
 )
 TABLE = (*COLUMNS[:3], *COLUMNS[4:13], "note")
 """What people see of a pair; programs get every column."""
+SPARE = ("kv_gb", "memory_gb", "hour_usd", "weights_gb", "input_mtok_usd", "note")
+"""What a table can miss where it would be too wide, the first to go first."""
 
 
 def overview(models: Sequence[ModelEntry], gpus: Sequence[GpuEntry], context: int) -> list[dict[str, object]]:

@@ -55,7 +55,8 @@ class RunResult:
 class Progress:
     """How far a run is. `total` is the number of records to do, None while it is not known.
 
-    `note` says more in words.
+    `note` says in words what is being done, or more about how far it is. `computing_s`: how many of the elapsed
+    seconds an engine has been at work on answers; the load of the model is not among them.
     """
 
     workload: str
@@ -65,3 +66,11 @@ class Progress:
     output_tokens: int
     elapsed_s: float
     note: str = ""
+    computing_s: float = 0.0
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Output tokens a second since an engine began to compute; None before the first token."""
+        if not self.output_tokens or self.computing_s <= 0:
+            return None
+        return self.output_tokens / self.computing_s

@@ -93,13 +93,18 @@ def publish_markdown(key: str, markdown: str, description: str) -> None:
 
 
 def describe(progress: Progress) -> str:
-    """Say in one line how far a run is."""
-    total = UNKNOWN if progress.total is None else progress.total
-    return (
-        f"{progress.workload} {progress.partition}: {progress.done} of {total} records,"
-        f" {progress.output_tokens} output tokens, {progress.elapsed_s:.0f} s"
-        f"{f'; {progress.note}' if progress.note else ''}"
-    )
+    """Say in one line how far a run is, and before its first token what it is doing."""
+    total = UNKNOWN if progress.total is None else f"{progress.total:,}"
+    begun = progress.output_tokens or progress.done
+    words = [
+        "" if begun else progress.note,
+        f"{progress.done:,} of {total} records",
+        f"{progress.output_tokens:,} output tokens" if begun else "",
+        "" if progress.tokens_per_s is None else f"{progress.tokens_per_s:,.0f} a second",
+        f"{progress.elapsed_s:.0f} s",
+    ]
+    more = f"; {progress.note}" if progress.note and begun else ""
+    return f"{progress.workload} {progress.partition}: {', '.join(word for word in words if word)}{more}"
 
 
 def percent(progress: Progress) -> float:

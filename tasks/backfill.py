@@ -178,6 +178,8 @@ QUOTE_COLUMNS = (
     "batch_usd",
     "basis",
 )
+QUOTE_SPARE = ("requests", "basis", "batch_usd", "input_tokens")
+"""What the table of a quote can miss where it would be too wide, the first to go first."""
 
 
 def quote(ask: Ask, steps: Sequence[Step], settings: Settings, loads: int = 1) -> Quote:

@@ -11,7 +11,7 @@ from models.economics.fit import Bits
 from models.economics.pricing import price_on, prices_of, usd_to_nano
 from models.errors import UsageError
 from models.machine import gpu_name
-from models.pairs import CHOICES, COLUMNS, TABLE, HourlyRate, Pair, overview
+from models.pairs import CHOICES, COLUMNS, SPARE, TABLE, HourlyRate, Pair, overview
 from models.settings import Settings
 from tasks.output import Format, write_rows
 
@@ -52,7 +52,7 @@ def show_catalog(
     ]
     if output_format == "table":
         shown = [pair for pair in pairs if pair.sequences or len(pairs) <= len(CHOICES)]
-        write_rows([pair.row(api) for pair in shown], TABLE, "table")
+        write_rows([pair.row(api) for pair in shown], TABLE, "table", spare=SPARE)
         _explain(
             pairs,
             shown,

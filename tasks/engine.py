@@ -34,6 +34,11 @@ class SharedEngine:
         self._engine: LocalEngine | None = None
         self._limits: Limits | None = None
 
+    @property
+    def loaded(self) -> bool:
+        """Whether the engine is there already, so that `get` takes no time."""
+        return self._engine is not None
+
     def get(self) -> LocalEngine:
         """Return the engine, loading it if nobody needed it before."""
         if self._engine is None:

@@ -13,10 +13,11 @@ from prefect.cache_policies import NO_CACHE
 from models import routing
 from models.accounting import Finished
 from models.engines.base import Completion, LocalEngine, Request
+from models.engines.vllm_options import model_name
 from models.errors import EngineError, Interrupted, LeaseLost
 from models.ids import new_id
 from models.records import EscalationReason, Quarantined, Record
-from models.run import Progress, lease_name
+from models.run import lease_name
 from tasks.api_lane import Lane
 from tasks.batch_lane import leave_out_batched
 from tasks.collector import spared_collector
@@ -25,15 +26,14 @@ from tasks.engine import SharedEngine
 from tasks.lanes import make_committer, make_lane
 from tasks.parts import load_done
 from tasks.plan import Plan
-from tasks.progress import report
 from tasks.refresh import load_published
+from tasks.run_progress import Counts, RunProgress
 from tasks.scratch import Scratch
 from tasks.settle import Settler
 from tasks.signals import StopNow, StopRequest, stop_on_signals
 
 log = logging.getLogger(__name__)
 
-PROGRESS_SECONDS = 1.0
 RETRY_SECONDS = (5.0, 60.0)
 """First and longest pause before a local engine that failed is tried again (policy `wait`)."""
 
@@ -100,8 +100,8 @@ class RunStream:
         self._triage: dict[str, Finished | None] = {}
         self._again: deque[Request] = deque()
         self._done_before = 0
-        self._started = time.monotonic()
-        self._reported = 0.0
+        name = lease_name(plan.workload.name, plan.purpose)
+        self._progress = RunProgress(name, plan.partition, plan.total, self._counts)
         self.committer: Committer = make_committer(plan, engine.lap)
         self._settler = Settler(plan, self.committer, scratch.waiting)
         self._lane: Lane = make_lane(
@@ -111,8 +111,9 @@ class RunStream:
     def run(self) -> None:
         """Stream until the input ends or the run is stopped; commit all that finished."""
         try:
-            self._run_local()
-            self._lane.drain(self._report)
+            with self._progress.told():
+                self._run_local()
+                self._drain()
             if not self._must_stop():  # a later run need not read and try them again
                 self.committer.keep(self._scratch.waiting)
         except StopNow:
@@ -121,7 +122,13 @@ class RunStream:
             self._lane.close()
             if not self.committer.failed:
                 self.committer.flush()
-            self._report(force=True)
+            self._progress.report(force=True)
+
+    def _drain(self) -> None:
+        """Let the API answer what is left for it."""
+        if self._scratch.waiting.queued():
+            self._progress.computes("waiting for the API's answers")
+        self._lane.drain(self._progress.report)
 
     def _must_stop(self) -> bool:
         return self._stop() or self._lost() is not None
@@ -157,14 +164,17 @@ class RunStream:
             return
 
     def _load(self) -> LocalEngine:
+        if not self._engine.loaded:
+            self._progress.loads(model_name(self._plan.settings))
         with self._stop.at_once():
             return self._engine.get()
 
     def _stream(self, engine: LocalEngine, requests: Iterator[Request | None]) -> None:
+        self._progress.computes("computing the first prompts")
         for completion in engine.stream(requests, answers=self._scratch, stop=self._must_stop):
             self._settle(completion)
             self._lane.pump()
-            self._report()
+            self._progress.report()
 
     def _requests(self) -> Iterator[Request | None]:
         """Yield a request for each record that is for the local engine, and None where one must finish first."""
@@ -188,7 +198,7 @@ class RunStream:
                     self._settler.carry(unchanged[item.key])
                 elif (request := self._routed(item)) is not None:
                     yield request
-            self._report()
+            self._progress.report()
         while self._again or self._records:
             yield self._again.popleft() if self._again else None
 
@@ -219,6 +229,7 @@ class RunStream:
 
     def _settle(self, completion: Completion) -> None:
         key = completion.request.record_key
+        self._progress.answered()
         if completion.request.output is routing.TRIAGE:
             self._settle_triage(self._records[key], completion)
             return
@@ -244,6 +255,7 @@ class RunStream:
 
     def _hand_over(self, requests: Iterator[Request | None], reason: EscalationReason) -> None:
         """Send to the API every record that the local engine did not answer."""
+        self._progress.computes("waiting for the API's answers")
         self._again.clear()
         for key in list(self._records):
             self._pass_on(key, reason)
@@ -252,29 +264,15 @@ class RunStream:
                 break
             self._pass_on(request.record_key, reason)
             self._lane.pump()
-            self._report()
+            self._progress.report()
 
     def _pass_on(self, key: str, reason: EscalationReason) -> None:
         held = self._triage.pop(key, None)
         self._settler.escalate(self._records.pop(key), reason, [held] if held else [])
 
-    def _report(self, *, force: bool = False) -> None:
-        now = time.monotonic()
-        if not force and now - self._reported < PROGRESS_SECONDS:
-            return
-        self._reported = now
-        plan, totals = self._plan, self.committer.totals
+    def _counts(self) -> Counts:
         done = self._done_before + self._settler.settled
-        report(
-            Progress(
-                lease_name(plan.workload.name, plan.purpose),
-                plan.partition,
-                done,
-                plan.total,
-                totals.output_tokens,
-                now - self._started,
-            )
-        )
+        return Counts(done, self.committer.totals.output_tokens, len(self._records))
 
 
 class Patience:

@@ -38,6 +38,11 @@ COLUMNS = (
     "note",
 )
 """`usd`: the rate of one machine, a month's bill, or an hour of people's time; `per` says for how long. `to` is inclusive."""
+SPARE = (
+    *("increment_seconds", "entered_at", "holds", "setup_hours", "maintenance_hours", "note", "gpus"),
+    *("billing", "to"),
+)
+"""What a table can miss where it would be too wide, the first to go first."""
 
 
 def enter_terms(settings: Settings, kind: str, billing_mode: BillingMode, **given: Any) -> list[str]:  # noqa: ANN401 - those of owning.terms
@@ -83,7 +88,7 @@ def show(settings: Settings, output_format: Format = "table") -> None:
             *_bill_rows(ledger.entries(session, Bill)),
             *_labour_rows(ledger.entries(session, Labour)),
         ]
-    write_rows(rows, COLUMNS, output_format)
+    write_rows(rows, COLUMNS, output_format, spare=SPARE)
 
 
 def _catalogue_rate(kind: str, billing_mode: BillingMode) -> Mapping[str, Decimal]:

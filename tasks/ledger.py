@@ -92,6 +92,7 @@ RUN_TABLE = (
     "output_tokens",
     "gpu_cost_usd",
     "api_cost_usd",
+    "cost_usd",
     "counterfactual_usd",
     "error",
 )
@@ -114,6 +115,14 @@ EVALUATION_TABLE = (
     *("ratio_high", "viability", "threshold"),
 )
 """What people see; programs get every column."""
+RUN_SPARE = (
+    *("reused", "purpose", "gpu_cost_usd", "api_cost_usd", "started_at", "input_tokens", "escalated"),
+    *("waiting", "output_tokens", "quarantined", "published", "model", "error"),
+)
+LINE_SPARE = ("attempt", "cached_tokens", "failure", "counterfactual_usd", "at", "input_tokens")
+EVALUATION_SPARE = ("threshold", "api_model", "records", "api_accuracy", "accuracy", "model")
+SUM_SPARE = ("cached_tokens", "attempts", "output_tokens", "input_tokens", "share")
+"""What a table can miss where it would be too wide, the first to go first."""
 
 
 @contextmanager
@@ -159,7 +168,7 @@ def show_summary(
         if output_format == "table" and "route" in by and not {"day", "month"} & set(by):
             _add_shares(rows, _of_all_routes(session, by, filters))
             columns.insert(len(by) + 2, "share")
-    write_rows(rows, columns, output_format)
+    write_rows(rows, columns, output_format, spare=SUM_SPARE)
 
 
 def _of_all_routes(
@@ -186,7 +195,8 @@ def show_runs(
     """Print runs, the newest first."""
     with open_ledger(settings) as session:
         rows = list_runs(session, limit=limit, **filters)
-    write_rows(rows, RUN_TABLE if output_format == "table" else RUN_COLUMNS, output_format)
+    columns = RUN_TABLE if output_format == "table" else RUN_COLUMNS
+    write_rows(rows, columns, output_format, spare=RUN_SPARE)
 
 
 def show_lines(
@@ -195,7 +205,8 @@ def show_lines(
     """Print ledger lines, the newest first."""
     with open_ledger(settings) as session:
         rows = lines(session, limit=limit, **filters)
-    write_rows(rows, LINE_TABLE if output_format == "table" else LINE_COLUMNS, output_format)
+    columns = LINE_TABLE if output_format == "table" else LINE_COLUMNS
+    write_rows(rows, columns, output_format, spare=LINE_SPARE)
 
 
 def show_evaluations(settings: Settings, *, workload: str | None, limit: int, output_format: Format) -> None:
@@ -206,4 +217,5 @@ def show_evaluations(settings: Settings, *, workload: str | None, limit: int, ou
         rows = [
             {name: f"{it:.3f}" if isinstance(it, float) else it for name, it in row.items()} for row in rows
         ]
-    write_rows(rows, EVALUATION_TABLE if output_format == "table" else EVALUATION_COLUMNS, output_format)
+    columns = EVALUATION_TABLE if output_format == "table" else EVALUATION_COLUMNS
+    write_rows(rows, columns, output_format, spare=EVALUATION_SPARE)

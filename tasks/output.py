@@ -10,12 +10,9 @@ from decimal import Decimal
 from typing import Literal
 
 import polars as pl
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from models.errors import UsageError
+from tasks.table import Column, print_table
 
 Format = Literal["table", "csv", "json", "parquet"]
 Row = Mapping[str, object]
@@ -24,11 +21,22 @@ UNKNOWN = "unknown"
 MONEY_COLUMNS = ("_usd",)
 
 
-def write_rows(rows: Sequence[Row], columns: Sequence[str], output_format: Format) -> None:
-    """Write rows to standard output. Data go there and nowhere else; messages go to standard error."""
+def write_rows(
+    rows: Sequence[Row],
+    columns: Sequence[str],
+    output_format: Format,
+    *,
+    spare: Sequence[str] = (),
+    more: str = " or --format csv",
+) -> None:
+    """Write rows to standard output. Data go there and nowhere else; messages go to standard error.
+
+    `spare`: columns that a table can miss where it would be too wide, the first to go first; `more` says what else
+    shows them.
+    """
     match output_format:
         case "table":
-            _table(rows, columns)
+            _table(rows, columns, spare, more)
         case "csv":
             sys.stdout.write(as_csv(rows, columns))
         case "json":
@@ -73,16 +81,22 @@ def as_parquet(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
     return buffer.getvalue()
 
 
-def _table(rows: Sequence[Row], columns: Sequence[str]) -> None:
-    # A pipe has no width: let the table be as wide as it is, so that no figure is cut.
-    console = Console(width=None if sys.stdout.isatty() else 10_000)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        numeric = any(isinstance(row[column], NUMBERS) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell(column, row[column])) for column in columns))
-    console.print(table if rows else Text("no rows"))
+def _table(rows: Sequence[Row], columns: Sequence[str], spare: Sequence[str], more: str) -> None:
+    if not rows:
+        sys.stdout.write("no rows\n")
+        return
+    print_table(
+        [
+            Column(
+                column,
+                tuple(cell(column, row[column]) for row in rows),
+                right=any(isinstance(row[column], NUMBERS) for row in rows) or None,
+                spare=spare.index(column) if column in spare else None,
+            )
+            for column in columns
+        ],
+        more=more,
+    )
 
 
 def cell(column: str, value: object) -> str:

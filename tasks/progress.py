@@ -1,13 +1,17 @@
 """Progress on its way from the pipeline to whoever listens: a terminal bar, a Prefect artifact."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 
 from models.run import Progress
 
 Listener = Callable[[Progress], None]
 
+SECONDS_BETWEEN_REPORTS = 2.0
+
+_one_at_a_time = threading.RLock()
 _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("progress_listeners", default=())
 
 
@@ -22,6 +26,28 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def report(progress: Progress) -> None:
-    """Hand a run's progress to every listener of the current context, in the order they came."""
-    for listener in _listeners.get():
-        listener(progress)
+    """Hand a run's progress to every listener of the current context, in the order they came, one at a time."""
+    with _one_at_a_time:
+        for listener in _listeners.get():
+            listener(progress)
+
+
+@contextmanager
+def repeating(say: Callable[[], None], every: float = SECONDS_BETWEEN_REPORTS) -> Iterator[None]:
+    """Call `say` again and again inside the block, from a thread of its own.
+
+    It tells that a run is at work while the thread that runs it waits: for a model to load, for first answers.
+    """
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.wait(every):
+            say()
+
+    thread = threading.Thread(target=copy_context().run, args=(run,), name="reports", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

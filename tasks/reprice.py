@@ -30,6 +30,10 @@ REPRICED = (
     "estimated",
     "unknown",
 )
+SPARE = (
+    *("upper_bound_usd", "estimated", "unknown", "attempts", "counterfactual_difference_usd"),
+    *("repriced_counterfactual_usd", "counterfactual_usd"),
+)
 PRICES = (
     "provider",
     "model",
@@ -72,7 +76,7 @@ def show_repriced(
         enter(settings, book.entered(save_from, f"{reference.ENTERED}{datetime.now(UTC).date()}"))
     repriced = {key: reprice(groups[key], book) for key in sorted(groups)}
     rows = [dict(zip(by, key, strict=True)) | _amounts(one) for key, one in repriced.items()]
-    write_rows(rows, [*by, *REPRICED], output_format)
+    write_rows(rows, [*by, *REPRICED], output_format, spare=SPARE)
     for note in notes(list(repriced.values())):
         sys.stderr.write(f"{note}\n")
 
@@ -98,7 +102,7 @@ def show_prices(settings: Settings, *, model: str | None = None, output_format: 
     """Print the prices that the ledger knows, with all their versions."""
     with open_ledger(settings) as session:
         rows = list_prices(session, model)
-    write_rows(rows, PRICES, output_format)
+    write_rows(rows, PRICES, output_format, spare=("provider", "lines", "source", "newest", "version"))
 
 
 def notes(repriced: Sequence[Repriced]) -> list[str]:

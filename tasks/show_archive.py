@@ -38,7 +38,9 @@ def archive_old_lines(
     try:
         archive(settings, planned, folder, written.append)
     finally:
-        write_rows([row(one) for one in written], COLUMNS, output_format)
+        write_rows(
+            [row(one) for one in written], COLUMNS, output_format, spare=("sha256", "bytes", "last_at")
+        )
 
 
 def described(planned: Sequence[Planned], folder: Path, months: int) -> str:

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -11,34 +10,36 @@ from rich.text import Text
 from models.evaluation.figures import Evaluation
 from tasks.evaluation import contents
 from tasks.report import view
+from tasks.table import Column, fitted, output_width
+
+WIDE = 10_000
+"""Characters in which every table fits."""
 
 
 def show(evaluation: Evaluation) -> None:
-    """Print an evaluation on standard output."""
-    # A pipe has no width: let the tables be as wide as they are, so that no figure is cut.
-    console = Console(width=None if sys.stdout.isatty() else 10_000)
-    for part in parts(evaluation):
+    """Print an evaluation on standard output; in a pipe each sentence is one line."""
+    width = output_width()
+    console = Console(width=width, soft_wrap=not sys.stdout.isatty(), highlight=False)
+    for part in parts(evaluation, width):
         console.print(part)
 
 
-def parts(evaluation: Evaluation) -> Iterator[Text | Table]:
-    """Yield what is printed, in order: the verdict first."""
+def parts(evaluation: Evaluation, width: int = WIDE) -> Iterator[Text | Table]:
+    """Yield what is printed, in order: the verdict first. Tables are as wide as `width` at most."""
     page = contents.short(evaluation)
     yield Text(f"{page.heading}: {page.covers}")
     yield Text(page.verdict, "bold")
     yield from map(Text, page.sentences)
     for section in page.sections:
         yield Text(f"\n{section.title}", "bold")
-        yield from map(_table, section.tables)
+        for table in section.tables:
+            yield fitted(list(_columns(table)), width, strong=table.strong)
+            yield Text()
         yield from map(Text, section.sentences)
         yield from (Text(f"- {item.text}") for item in section.items)
 
 
-def _table(shown: view.Table) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for index, column in enumerate(shown.columns):
-        left = index == 0 or index in shown.prose
-        table.add_column(Text(column), justify="left" if left else "right", overflow="fold")
-    for index, row in enumerate(shown.rows):
-        table.add_row(*map(Text, row), style="bold" if index in shown.strong else "")
-    return table
+def _columns(shown: view.Table) -> Iterator[Column]:
+    for index, name in enumerate(shown.columns):
+        cells = tuple(row[index] for row in shown.rows)
+        yield Column(name, cells, right=index != 0 and index not in shown.prose)

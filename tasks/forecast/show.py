@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from rich.console import Console
 
 from models.errors import OutputUnusable, UsageError
 from models.forecast_ask import ForecastAsk
@@ -17,6 +16,7 @@ from tasks.forecast.document import COLUMNS, document, month_rows
 from tasks.forecast.make import Made, make_forecast
 from tasks.forecast.text import basis, sentences, table
 from tasks.output import Format, plain, write_rows
+from tasks.table import print_table, tell, write_prose
 
 
 def read_ask(path: Path) -> ForecastAsk:
@@ -80,11 +80,10 @@ def as_json(made: Made) -> str:
 
 
 def _print(made: Made) -> None:
-    # A pipe has no width: let the table be as wide as it is, so that no figure is cut.
-    Console(width=None if sys.stdout.isatty() else 10_000).print(table(made))
-    sys.stdout.writelines(f"{line}\n" for line in sentences(made))
-    sys.stdout.flush()
-    sys.stderr.writelines(f"{line}\n" for line in basis(made))
+    print_table(table(made), more=" or --format csv")
+    write_prose(sentences(made))
+    for line in basis(made):
+        tell(line)
 
 
 def _prepare(folder: Path) -> None:

@@ -3,15 +3,12 @@
 from collections.abc import Iterator
 from fractions import Fraction
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
-
 from models.economics.forecast import WAYS, ApiWay, OwnWay, Way
 from models.economics.month import ReferenceRate, days_in
 from tasks.forecast.document import half_width, rates, records_a_day
 from tasks.forecast.make import Made, Part
 from tasks.report.amounts import UNKNOWN, decimal, hours, percent, plural, rate, usd
+from tasks.table import Column
 
 IN_WORDS: dict[Way, str] = {
     "api_sync": "the API at once",
@@ -29,27 +26,29 @@ APIS: tuple[ApiWay, ...] = ("api_sync", "api_batch")
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
 
-def table(made: Made) -> Table:
-    """Return the months, and their sum."""
-    shown = Table(box=SIMPLE_HEAD, pad_edge=False, show_footer=True)
+def table(made: Made) -> list[Column]:
+    """Return the columns of a table of the months, with their sums below."""
     figures = made.figures
-    records = sum(month.records for month in figures.months)
-    tokens = sum(month.tokens.total for month in figures.months)
-    shown.add_column("month", footer=f"{len(figures.months)} months")
-    for name, total in (("records", f"{records:,}"), ("tokens", f"{tokens:,}")):
-        shown.add_column(name, footer=total, justify="right")
-    for way in WAYS:
-        shown.add_column(COLUMNS[way], footer=usd(figures.totals[way]), justify="right")
-    shown.add_column("GPUs", justify="right")
-    for month in figures.months:
-        shown.add_row(
-            f"{month.month:%Y-%m}",
-            f"{month.records:,}",
-            f"{month.tokens.total:,}",
-            *(usd(month.nano(way)) for way in WAYS),
-            Text(str(month.gpus)),
-        )
-    return shown
+    months = figures.months
+    records = sum(month.records for month in months)
+    tokens = sum(month.tokens.total for month in months)
+    return [
+        Column("month", tuple(f"{month.month:%Y-%m}" for month in months), f"{len(months)} months"),
+        Column("records", tuple(f"{month.records:,}" for month in months), f"{records:,}", right=True),
+        Column(
+            "tokens", tuple(f"{month.tokens.total:,}" for month in months), f"{tokens:,}", right=True, spare=1
+        ),
+        *(
+            Column(
+                COLUMNS[way],
+                tuple(usd(month.nano(way)) for month in months),
+                usd(figures.totals[way]),
+                right=True,
+            )
+            for way in WAYS
+        ),
+        Column("GPUs", tuple(str(month.gpus) for month in months), right=True, spare=0),
+    ]
 
 
 def sentences(made: Made) -> Iterator[str]:

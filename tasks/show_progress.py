@@ -1,0 +1,109 @@
+"""What is being done, on standard error: bars on a terminal, lines in a pipe or a log."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from models.run import Progress as RunProgress
+from tasks.artifacts import describe
+from tasks.progress import listening
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def progress_bar() -> Iterator[None]:
+    """Show the progress of every run inside the block on standard error: bars, or lines in a pipe or log."""
+    if not sys.stderr.isatty():
+        with working("starting") as started, listening(ProgressLines(started)):
+            yield
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks = {}
+        waiting = bar.add_task("starting", total=None, rate="")
+
+        def show(progress: RunProgress) -> None:
+            bar.update(waiting, visible=False)
+            name = f"{progress.workload} {progress.partition}"
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=progress.total, rate="")
+            rate = "" if progress.tokens_per_s is None else f"{progress.tokens_per_s:,.0f} tokens/s"
+            said = f"{name}: {progress.note}" if progress.note else name
+            bar.update(
+                tasks[name], completed=progress.done, total=progress.total, rate=rate, description=said
+            )
+
+        with listening(show):
+            yield
+
+
+class ProgressLines:
+    """Writes a line when a run begins or does something else, every ten seconds, and when its last record is done.
+
+    `started` is set with the first line.
+    """
+
+    def __init__(self, started: threading.Event | None = None) -> None:
+        self._said: tuple[str, date, str, bool] | None = None
+        self._last = 0.0
+        self._started = started or threading.Event()
+
+    def __call__(self, progress: RunProgress) -> None:
+        """Write a line if one is due."""
+        self._started.set()
+        doing = "" if progress.output_tokens else progress.note.partition(":")[0]
+        now = time.monotonic()
+        said = (progress.workload, progress.partition, doing, progress.done == progress.total)
+        if said == self._said and (said[-1] or now - self._last < SECONDS_BETWEEN_LINES):
+            return
+        self._said, self._last = said, now
+        sys.stderr.write(f"{describe(progress)}\n")
+
+
+@contextmanager
+def working(what: str) -> Iterator[threading.Event]:
+    """Say what is being done, with the time it has taken: a spinner on a terminal, else a line every ten seconds.
+
+    Nothing more is said once the event is set that the block gets.
+    """
+    over = threading.Event()
+    if sys.stderr.isatty():
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            bar.add_task(what, total=None)
+            yield over
+        return
+    since = time.monotonic()
+
+    def say() -> None:
+        while not over.wait(SECONDS_BETWEEN_LINES):
+            sys.stderr.write(f"{what}, {time.monotonic() - since:.0f} s\n")
+
+    thread = threading.Thread(target=say, name="working", daemon=True)
+    thread.start()
+    try:
+        yield over
+    finally:
+        over.set()
+        thread.join()
