@@ -20,7 +20,7 @@ def forecast(
     gpu: str | None = None,
     output_tokens: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
     output_column: str | None = None,
-    column: Annotated[list[str] | None, Parameter(negative=())] = None,
+    column: Annotated[list[str] | None, Parameter(negative=(), consume_multiple=True)] = None,
     where: str | None = None,
     growth: str | None = None,
     workload: str | None = None,
@@ -50,7 +50,8 @@ def forecast(
     output_column
         Column that holds answers, whose tokens are counted instead.
     column
-        Column of the prompt; can be given several times, and is joined by line feeds; default: found by name.
+        Columns of the prompt, such as subject,body: joined by line feeds; the option may be repeated; default: found
+        by name.
     where
         SQL condition on the input's columns.
     growth

@@ -16,6 +16,7 @@ from tasks.delivery.ways import one_by_one
 from tasks.folders import check_writable
 from tasks.monthly import Monthly, make_report
 from tasks.report_files import Rendered, folder_of, render, write_files
+from tasks.working import working
 
 Format = Literal["text", "markdown", "json", "html"]
 
@@ -32,10 +33,12 @@ def report_here(
     if send:
         everyone(settings)  # before anything is made
     first = last_month(datetime.now(UTC), UTC) if month is None else parse_month(month)
-    monthly = make_report.fn(first, settings)
+    with working(f"making the report of {first:%Y-%m}"):
+        monthly = make_report.fn(first, settings)
     folder = out or folder_of(settings, first)
     check_writable(folder)
-    rendered = render(monthly.report)
+    with working("drawing the report"):
+        rendered = render(monthly.report)
     page = write_files(rendered.files, folder)
     sys.stdout.write(printed(rendered, page, output_format))
     sys.stdout.flush()

@@ -9,7 +9,7 @@ from flows.surroundings import read_settings
 from models import workloads
 from tasks.evaluation.sample import draw_sample
 from tasks.output import write_rows
-from tasks.show_progress import working
+from tasks.working import working
 
 
 def sample_here(

@@ -26,7 +26,8 @@ from tasks.backfill import QUOTE_COLUMNS, QUOTE_SPARE, Ask, quote, survey
 from tasks.output import write_rows
 from tasks.plan import EngineChoice
 from tasks.result_text import SPARE, outcome_table, result_lines
-from tasks.show_progress import progress_bar, working
+from tasks.show_progress import progress_bar
+from tasks.working import working
 
 Result = TypeVar("Result")
 

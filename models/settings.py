@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,6 +16,14 @@ from models.delivery import ChatSettings, MailSettings, chat_names
 from models.policy import Policy
 
 SETTINGS_FILE = "breakeven.toml"
+
+
+def split_names(value: object) -> object:
+    """Read names with commas between them; anything else is left as it is."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 
 
 class Caps(BaseModel):
@@ -43,7 +51,7 @@ class WorkloadSettings(BaseModel):
     query_url: SecretStr | None = Field(None, description="SQLAlchemy URL of the database that `query` reads")
     where: str | None = Field(None, description="SQL condition on the input's columns")
     id_column: str = Field("id", description="column of the record's id")
-    text_columns: tuple[str, ...] | None = Field(
+    text_columns: Names | None = Field(
         None, description="columns joined to the text; default: the workload's"
     )
     timestamp_column: str | None = Field(

@@ -15,6 +15,7 @@ from db.session import make_engine, readers, require_migrated
 from models.errors import DatabaseUnavailable
 from models.settings import Settings
 from tasks.output import Format, write_rows
+from tasks.working import working
 
 RUN_COLUMNS = (
     "id",
@@ -163,7 +164,7 @@ def show_summary(
     A table of routes also shows which share of the records went each way.
     """
     columns = [*by, *SUMS]
-    with open_ledger(settings) as session:
+    with working("reading the ledger"), open_ledger(settings) as session:
         rows: list[dict[str, Any]] = summary(session, by, **filters)
         if output_format == "table" and "route" in by and not {"day", "month"} & set(by):
             _add_shares(rows, _of_all_routes(session, by, filters))
@@ -193,7 +194,7 @@ def show_runs(
     settings: Settings, *, limit: int, output_format: Format, **filters: Unpack[RunFilters]
 ) -> None:
     """Print runs, the newest first."""
-    with open_ledger(settings) as session:
+    with working("reading the ledger"), open_ledger(settings) as session:
         rows = list_runs(session, limit=limit, **filters)
     columns = RUN_TABLE if output_format == "table" else RUN_COLUMNS
     write_rows(rows, columns, output_format, spare=RUN_SPARE)
@@ -203,7 +204,7 @@ def show_lines(
     settings: Settings, *, limit: int, output_format: Format, **filters: Unpack[LineFilters]
 ) -> None:
     """Print ledger lines, the newest first."""
-    with open_ledger(settings) as session:
+    with working("reading the ledger"), open_ledger(settings) as session:
         rows = lines(session, limit=limit, **filters)
     columns = LINE_TABLE if output_format == "table" else LINE_COLUMNS
     write_rows(rows, columns, output_format, spare=LINE_SPARE)
@@ -211,7 +212,7 @@ def show_lines(
 
 def show_evaluations(settings: Settings, *, workload: str | None, limit: int, output_format: Format) -> None:
     """Print evaluations, the newest first. For people, shares have three digits."""
-    with open_ledger(settings) as session:
+    with working("reading the ledger"), open_ledger(settings) as session:
         rows = list_evaluations(session, workload=workload, limit=limit)
     if output_format == "table":
         rows = [

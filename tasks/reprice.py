@@ -17,6 +17,7 @@ from models.settings import Settings
 from tasks.database import database_errors
 from tasks.ledger import open_ledger
 from tasks.output import Format, write_rows
+from tasks.working import working
 
 REPRICED = (
     "attempts",
@@ -68,7 +69,7 @@ def show_repriced(
     if save_from is not None and not supposed:
         msg = "--save-from enters prices that are given: add --price MODEL=IN/OUT"
         raise UsageError(msg)
-    with open_ledger(settings) as session:
+    with working("reading the ledger"), open_ledger(settings) as session:
         known = [price for _, _, price in reference.all_prices(session)]
         book = PriceBook(known, supposed, settings.batch_discount)
         groups = priced_usage(session, by, **filters)

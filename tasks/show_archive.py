@@ -13,6 +13,7 @@ from models.errors import UsageError
 from models.settings import Settings
 from tasks.archive import Planned, archive, plan
 from tasks.output import Format, write_rows
+from tasks.working import working
 
 COLUMNS = ("path", "lines", "first_at", "last_at", "bytes", "sha256")
 
@@ -27,7 +28,8 @@ def archive_old_lines(
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     folder = out or settings.archive_dir
-    planned = plan(settings, months, datetime.now(UTC).date())
+    with working("looking for old lines"):
+        planned = plan(settings, months, datetime.now(UTC).date())
     console.print(described(planned, folder, months))
     if not planned:
         return
@@ -36,7 +38,8 @@ def archive_old_lines(
         return
     written: list[Archive] = []
     try:
-        archive(settings, planned, folder, written.append)
+        with working("archiving"):
+            archive(settings, planned, folder, written.append)
     finally:
         write_rows(
             [row(one) for one in written], COLUMNS, output_format, spare=("sha256", "bytes", "last_at")

@@ -20,15 +20,16 @@ from rich.progress import (
 from models.run import Progress as RunProgress
 from tasks.artifacts import describe
 from tasks.progress import listening
+from tasks.working import SECONDS_BETWEEN_LINES, working
 
-SECONDS_BETWEEN_LINES = 10.0
+STARTING = "starting Prefect and the run"
 
 
 @contextmanager
 def progress_bar() -> Iterator[None]:
     """Show the progress of every run inside the block on standard error: bars, or lines in a pipe or log."""
     if not sys.stderr.isatty():
-        with working("starting") as started, listening(ProgressLines(started)):
+        with working(STARTING) as started, listening(ProgressLines(started)):
             yield
         return
     columns = (
@@ -41,7 +42,7 @@ def progress_bar() -> Iterator[None]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         tasks = {}
-        waiting = bar.add_task("starting", total=None, rate="")
+        waiting = bar.add_task(STARTING, total=None, rate="")
 
         def show(progress: RunProgress) -> None:
             bar.update(waiting, visible=False)
@@ -79,31 +80,3 @@ class ProgressLines:
             return
         self._said, self._last = said, now
         sys.stderr.write(f"{describe(progress)}\n")
-
-
-@contextmanager
-def working(what: str) -> Iterator[threading.Event]:
-    """Say what is being done, with the time it has taken: a spinner on a terminal, else a line every ten seconds.
-
-    Nothing more is said once the event is set that the block gets.
-    """
-    over = threading.Event()
-    if sys.stderr.isatty():
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            bar.add_task(what, total=None)
-            yield over
-        return
-    since = time.monotonic()
-
-    def say() -> None:
-        while not over.wait(SECONDS_BETWEEN_LINES):
-            sys.stderr.write(f"{what}, {time.monotonic() - since:.0f} s\n")
-
-    thread = threading.Thread(target=say, name="working", daemon=True)
-    thread.start()
-    try:
-        yield over
-    finally:
-        over.set()
-        thread.join()

@@ -6,6 +6,7 @@ from typing import Literal, get_origin
 from models.errors import InputError
 from models.workloads.base import Workload
 from tasks.evaluation.label_rows import Conflict, Rows
+from tasks.reading.columns import existing_columns
 from tasks.report.amounts import listed, plural
 
 LEAST = 2
@@ -21,14 +22,15 @@ def check_columns(
     path: str, existing: Sequence[str], texts: Sequence[str], label: str | None, workload: Workload
 ) -> None:
     """See that the columns are there. Raises `InputError` that names those that are."""
-    has = f"it has: {', '.join(existing)}"
     if missing := [name for name in texts if name not in existing]:
+        has = existing_columns(missing, existing)
         msg = (
             f"{path} has no column {', '.join(missing)}, which holds the text of {workload.name}; {has}. Rename the "
             f"column, or set text_columns of the workload ({_variable(workload, 'TEXT_COLUMNS')})"
         )
         raise InputError(msg)
     if label is not None and label not in existing:
+        has = existing_columns([label], existing)
         msg = (
             f"{path} has no column {label} of labels; {has}. Name the column with --label-column or label_column of "
             f"the workload ({_variable(workload, 'LABEL_COLUMN')})"

@@ -11,6 +11,7 @@ from models.errors import InputError
 from models.token_counts import TextCounter
 from models.tokens import ChatTokenCounter
 from tasks.forecast.sample import Sample
+from tasks.reading.columns import no_column, split_names
 from tasks.reading.rows import Chunk
 from tasks.reading.source import Source
 from tasks.reading.whole import columns_of, open_all, records_of
@@ -128,14 +129,14 @@ def prompt_source(location: str, columns: Sequence[str], where: str | None, answ
     Raises `InputError` for a column that is missing or holds no text, and where none can be told.
     """
     existing = columns_of(location)
+    columns = split_names(columns, existing)
     named = [*columns, *([answer] if answer else [])]
     if missing := [name for name in named if name not in existing]:
-        msg = f"{location} has no column {', '.join(missing)}; it has: {', '.join(existing)}"
-        raise InputError(msg)
+        raise InputError(no_column(location, missing, list(existing)))
     if unfit := [name for name in named if not existing[name]]:
         msg = f"column {unfit[0]} of {location} holds no text; choose another with --column"
         raise InputError(msg)
-    chosen = tuple(columns) or _prompt_column(location, existing, answer)
+    chosen = columns or _prompt_column(location, existing, answer)
     return Source(location, chosen, id_column=chosen[0], timestamp_column="", where=where)
 
 

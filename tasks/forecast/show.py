@@ -17,6 +17,7 @@ from tasks.forecast.make import Made, make_forecast
 from tasks.forecast.text import basis, sentences, table
 from tasks.output import Format, plain, write_rows
 from tasks.table import print_table, tell, write_prose
+from tasks.working import working
 
 
 def read_ask(path: Path) -> ForecastAsk:
@@ -60,7 +61,8 @@ def show_forecast(
     """
     if out is not None:
         _prepare(out)
-    made = make_forecast(ask, settings)
+    with working("counting tokens"):
+        made = make_forecast(ask, settings)
     if output_format == "json":
         sys.stdout.write(as_json(made))
     elif output_format == "table":

@@ -1,9 +1,10 @@
 """Which of an input's columns are read, checked before anything is read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from models.errors import InputError
+from models.nearest import nearest
 from tasks.reading.conditions import Condition
 from tasks.reading.source import TIMESTAMP_NAMES, Source
 
@@ -47,6 +48,26 @@ def choose_columns(source: Source, existing: Sequence[str], *, dated: bool) -> C
     columns = Columns(source.id_column, source.text_columns, timestamp, where, complex_)
     missing = [name for name in columns.wanted() if name not in existing]
     if missing:
-        msg = f"{source.name} has no column {', '.join(missing)}; it has: {', '.join(existing)}"
-        raise InputError(msg)
+        raise InputError(no_column(source.name, missing, existing))
     return columns
+
+
+def no_column(location: str, missing: Sequence[str], existing: Sequence[str]) -> str:
+    """Say that an input lacks columns, which ones they may have been meant for, and which there are."""
+    return f"{location} has no column {', '.join(missing)}; {existing_columns(missing, existing)}"
+
+
+def existing_columns(missing: Sequence[str], existing: Sequence[str]) -> str:
+    """Say which columns may have been meant, and which there are."""
+    found = (nearest(name, existing) for name in missing)
+    meant = list(dict.fromkeys(name for name in found if name is not None and name not in missing))
+    guess = f"did you mean {', '.join(meant)}? " if meant else ""
+    return f"{guess}it has: {', '.join(existing)}"
+
+
+def split_names(names: Sequence[str], existing: Collection[str]) -> tuple[str, ...]:
+    """Return the columns that are named, one by one or several with commas between them, each once."""
+    found: list[str] = []
+    for name in names:
+        found += [name] if name in existing else [part.strip() for part in name.split(",") if part.strip()]
+    return tuple(dict.fromkeys(found))
