@@ -40,7 +40,7 @@ def _records(result: RunResult) -> str:
     parts = {
         "published": result.published,
         "quarantined": result.quarantined,
-        "answered by the API": result.escalated,
+        "escalated to the API": result.escalated,
         "reused from identical records": result.reused,
         "carried over unchanged": result.carried,
     }

@@ -85,7 +85,7 @@ def test_a_refresh_infers_what_is_new(
         assert "its input is unchanged" in capsys.readouterr().err
         source.write_text("".join(json.dumps(r) + "\n" for r in RECORDS[:4]), encoding="utf-8")
         assert run(*command, "--refresh") == 0
-        assert "published 3, quarantined 1, reused 0, carried 2" in capsys.readouterr().err
+        assert "4 records: 3 published, 1 quarantined, 2 carried over unchanged\n" in capsys.readouterr().err
         assert run(*command, "--refresh", "--rerun") == 2
         assert "ask for one of them" in capsys.readouterr().err
 

@@ -182,13 +182,52 @@ def test_folders_by_date_and_conditions(capsys: pytest.CaptureFixture[str], tmp_
     assert (only["counted"], only["input_tokens_mean"]) == (2, 350)
 
 
-def test_columns_that_are_joined(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """Two columns make one prompt, with a line feed between them."""
-    path = tmp_path / "p.csv"
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ("--column", "title", "--column", "body"),
+        ("--column", "title,body"),
+        ("--column", "title, body"),
+        ("--column", "title", "body"),
+        ("--workload", "sentiment", "--column", "title,body"),
+    ],
+)
+def test_columns_that_are_joined(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, columns: tuple[str, ...]
+) -> None:
+    """Two columns make one prompt, with a line feed between them, in each way of naming them."""
+    path, one = tmp_path / "p.csv", tmp_path / "one.csv"
     pl.DataFrame({"title": ["Box"], "body": ["empty"], "n": [3]}).write_csv(path)
-    found = made(capsys, "--input", path, "--daily", 5, "--column", "title", "--column", "body")
+    pl.DataFrame({"text": ["Box\nempty"]}).write_csv(one)
+    found = made(capsys, "--input", path, "--daily", 5, *columns)
+    alike = made(capsys, "--input", one, "--daily", 5, *columns[: columns.index("--column")])
+    assert found["workloads"][0]["input_tokens_mean"] == alike["workloads"][0]["input_tokens_mean"]
+
+
+@pytest.mark.parametrize("column", ['"title,body"', '["title", "body"]'])
+def test_columns_that_are_joined_by_a_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, column: str
+) -> None:
+    """The TOML file names several columns as a list, or with commas."""
+    pl.DataFrame({"title": ["Box"], "body": ["empty"]}).write_csv(tmp_path / "p.csv")
+    config = tmp_path / "forecast.toml"
+    config.write_text(f'[[workloads]]\ninput = "p.csv"\ndaily = 5\ncolumn = {column}\n', encoding="utf-8")
     expected = len(encoding("gpt-4o-mini", Path(".cache")).encode_ordinary("Box\nempty")) + AROUND
-    assert found["workloads"][0]["input_tokens_mean"] == expected
+    assert made(capsys, "--config", config)["workloads"][0]["input_tokens_mean"] == expected
+
+
+def test_a_column_whose_name_has_a_comma(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """It is one column where the input has it."""
+    pl.DataFrame({"title,body": ["Box"]}).write_csv(tmp_path / "p.csv")
+    found = made(capsys, "--input", tmp_path / "p.csv", "--daily", 5, "--column", "title,body")
+    assert found["workloads"][0]["input_tokens_mean"] == AROUND + 1
+
+
+def test_a_mistyped_column_names_the_nearest(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """One line says which column may have been meant, and which there are."""
+    pl.DataFrame({"title": ["Box"], "body": ["empty"]}).write_csv(tmp_path / "p.csv")
+    said = failure(capsys, "--input", tmp_path / "p.csv", "--daily", 5, "--column", "titel,body")
+    assert "has no column titel; did you mean title? it has: title, body" in said
 
 
 def test_several_workloads_from_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
