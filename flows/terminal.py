@@ -179,7 +179,7 @@ def returned(result: object, kind: type[Result]) -> Result:
 
 def say(result: RunResult, *, refresh: bool = False) -> int:
     """Print the end of a run on standard error and where its output lies on standard output."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     match result.state:
         case "skipped":
             more = "its input is unchanged" if refresh else "--refresh adds what is new, --rerun replaces it"
