@@ -8,7 +8,7 @@ from cyclopts import App, Parameter, validators
 Format = Literal["table", "csv", "json", "parquet"]
 Engine = Literal["vllm", "openai", "reuse"]
 Outcome = Literal["ok", "invalid_output", "escalated", "triage", "failed", "pending", "unknown_outcome"]
-Purpose = Literal["production", "evaluation_small", "evaluation_api", "evaluation_adapter"]
+Purpose = Literal["production", "evaluation", "evaluation_small", "evaluation_api", "evaluation_adapter"]
 State = Literal["running", "waiting", "completed", "failed", "interrupted"]
 BY = (
     *("workload", "engine", "model", "route", "day", "month", "prompt_version"),
@@ -18,6 +18,9 @@ BY = (
 Workload = Annotated[str | None, Parameter(help="Name of the workload, such as sentiment.")]
 Model = Annotated[str | None, Parameter(help="Name of a model, as the lines show it.")]
 Route = Annotated[str | None, Parameter(help="A route as it is shown, such as 'vllm>openai:low_confidence'.")]
+For = Annotated[
+    Purpose | None, Parameter(name="--purpose", help="What runs were for; evaluation: any of its engines.")
+]
 Since = Annotated[date | None, Parameter(help="First day (UTC), inclusive.")]
 Until = Annotated[date | None, Parameter(help="Last day (UTC), inclusive.")]
 Limit = Annotated[int, Parameter(help="Rows at most.", validator=validators.Number(gte=1))]
@@ -34,6 +37,7 @@ def summary(
     model: Model = None,
     route: Route = None,
     outcome: Outcome | None = None,
+    purpose: For = None,
     since: Since = None,
     until: Until = None,
     format: Format = "table",
@@ -51,6 +55,7 @@ def summary(
         model=model,
         route=route,
         outcome=outcome,
+        purpose=purpose,
         since=since,
         until=until,
     )
@@ -63,7 +68,7 @@ def runs(
     engine: Annotated[Engine | None, Parameter(help="Engine that runs were started on.")] = None,
     model: Annotated[str | None, Parameter(help="Name of the model that runs were started with.")] = None,
     state: State | None = None,
-    purpose: Purpose | None = None,
+    purpose: For = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = 50,
@@ -95,6 +100,7 @@ def lines(
     model: Model = None,
     route: Route = None,
     outcome: Outcome | None = None,
+    purpose: For = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = 50,
@@ -113,6 +119,7 @@ def lines(
         model=model,
         route=route,
         outcome=outcome,
+        purpose=purpose,
         since=day_start(since),
         until=day_end(until),
     )

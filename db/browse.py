@@ -15,12 +15,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from db.rows import dollars, readable
+from db.rows import dollars, ran_for, readable
 from db.tables import DailyUsageRow as Usage
 from db.tables import InfrastructureRow, ModelRow, PromptRow, RunRow
 from db.tables import LedgerLineRow as Line
 from models.economics.pricing import nano_to_usd
 from models.errors import UsageError
+from models.run import PRODUCTION
 
 IN_DOUBT = ("pending", "unknown_outcome")
 """Outcomes whose lines count with the most that they can have cost."""
@@ -52,7 +53,7 @@ _LINE_FIELDS = (
 class Filters:
     """Which lines to take; None does not restrict. Days are UTC days of the attempts, both inclusive.
 
-    `route` is a route as it is shown, such as `vllm>openai:low_confidence`.
+    `route` is a route as it is shown, such as `vllm>openai:low_confidence`. `purpose` is one of `models.run.PURPOSES`.
     """
 
     workload: str | None = None
@@ -63,6 +64,7 @@ class Filters:
     run_id: UUID | None = None
     since: date | None = None
     until: date | None = None
+    purpose: str | None = PRODUCTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +135,8 @@ class Doubts:
     known_counterfactual_usd: Decimal
 
 
-def choices(session: Session) -> Choices:
-    """Return what the lines of the whole ledger, archived ones too, can be told apart by."""
+def choices(session: Session, purpose: str | None = None) -> Choices:
+    """Return what the lines of a purpose (None: all), archived ones too, can be told apart by."""
     rows = session.execute(
         select(
             PromptRow.workload,
@@ -148,7 +150,7 @@ def choices(session: Session) -> Choices:
         )
         .join(PromptRow, PromptRow.id == Usage.prompt_id)
         .join(ModelRow, ModelRow.id == Usage.model_id)
-        .where(Usage.attempts > 0)
+        .where(Usage.attempts > 0, *_of_purpose(purpose))
         .group_by(
             PromptRow.workload, ModelRow.name, Usage.requested, Usage.engine, Usage.reason, Usage.outcome
         )
@@ -213,7 +215,7 @@ def lines_page(
     """Return the next lines that match, after a position or from the newest run on.
 
     They are `limit` lines, or fewer where the runs that were read for them held `most_read` lines. A row has
-    the names of workload, prompt version, model and route, the line's own fields, and money as `Decimal`
+    the names of workload, prompt version, model, purpose and route, the line's own fields, and money as `Decimal`
     dollars. Raises `UsageError` for a position in a run that the ledger does not know.
     """
     rows: list[dict[str, object]] = []
@@ -289,8 +291,10 @@ def _lines_of_run(
             PromptRow.workload,
             PromptRow.version.label("prompt_version"),
             ModelRow.name.label("model"),
+            RunRow.purpose,
             *(getattr(Line, name) for name in _LINE_FIELDS),
         )
+        .join(RunRow, RunRow.id == Line.run_id)
         .join(PromptRow, PromptRow.id == Line.prompt_id)
         .join(ModelRow, ModelRow.id == Line.model_id)
         .where(Line.run_id == run_id, *_of_lines(filters))
@@ -309,8 +313,12 @@ def _position(row: dict[str, Any]) -> Position:
     return Position(row["run_id"], row["record_key"], row["attempt"])
 
 
+def _of_purpose(purpose: str | None) -> list[ColumnElement[bool]]:
+    return [] if purpose is None else [Usage.run_id.in_(select(RunRow.id).where(ran_for(purpose)))]
+
+
 def _of_usage(filters: Filters) -> list[ColumnElement[bool]]:
-    conditions = _named(Usage, filters)
+    conditions = [*_named(Usage, filters), *_of_purpose(filters.purpose)]
     if filters.since is not None:
         conditions.append(Usage.day >= filters.since)
     if filters.until is not None:

@@ -25,7 +25,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from db import bulk
 from db.daily_usage import add_lines
 from db.dialects import day_text
-from db.rows import readable
+from db.rows import ran_for, readable
 from db.tables import DailyUsageRow as Usage
 from db.tables import LedgerLineRow as Line
 from db.tables import ModelRow, PromptRow, RunRow
@@ -60,7 +60,7 @@ _RUNS = 500  # 999 bound values are what any SQLite takes
 class LineFilters(TypedDict, total=False):
     """Which lines to take; what is missing or None does not restrict. Times are inclusive.
 
-    `route` is a route as it is shown, such as `vllm>openai:low_confidence`.
+    `route` is a route as it is shown, such as `vllm>openai:low_confidence`. `purpose` is one of `models.run.PURPOSES`.
     """
 
     workload: str | None
@@ -69,6 +69,7 @@ class LineFilters(TypedDict, total=False):
     outcome: str | None
     route: str | None
     run_id: UUID | None
+    purpose: str | None
     since: datetime | None
     until: datetime | None
 
@@ -82,6 +83,7 @@ class SummaryFilters(TypedDict, total=False):
     outcome: str | None
     route: str | None
     run_id: UUID | None
+    purpose: str | None
     since: date | None
     until: date | None
 
@@ -309,7 +311,10 @@ def _conditions(table: type[Line | Usage], filters: Mapping[str, object]) -> lis
         "route": route_of(table),
         "run_id": table.run_id,
     }
-    return [column == filters[name] for name, column in equal.items() if filters.get(name) is not None]
+    conditions = [column == filters[name] for name, column in equal.items() if filters.get(name) is not None]
+    if (purpose := filters.get("purpose")) is not None:
+        conditions.append(table.run_id.in_(select(RunRow.id).where(ran_for(str(purpose)))))
+    return conditions
 
 
 def _line_conditions(filters: LineFilters) -> list[ColumnElement[bool]]:

@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
+from sqlalchemy import ColumnElement
+
+from db.tables import RunRow
 from models.economics.pricing import nano_to_usd
+from models.run import EVALUATION, PRODUCTION
 
 
 def readable(row: Mapping[str, object]) -> dict[str, object]:
@@ -19,6 +23,11 @@ def readable(row: Mapping[str, object]) -> dict[str, object]:
 def dollars(nano: object) -> Decimal | None:
     """Turn nano-dollars, or the sum of them that a database gave, into dollars; None stays None."""
     return None if nano is None else nano_to_usd(int(str(nano)))
+
+
+def ran_for(purpose: str) -> ColumnElement[bool]:
+    """Take the runs of a purpose; `evaluation` is every purpose but production."""
+    return RunRow.purpose != PRODUCTION if purpose == EVALUATION else RunRow.purpose == purpose
 
 
 def one_line(message: str | None) -> str | None:

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, ColumnElement, and_, cast, delete, func, inse
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.dialects import changed, insert_new
-from db.rows import one_line, readable
+from db.rows import one_line, ran_for, readable
 from db.tables import (
     InfrastructureRow,
     ModelRow,
@@ -296,10 +296,11 @@ def _conditions(filters: RunFilters) -> list[ColumnElement[bool]]:
         "engine": Row.engine,
         "model": ModelRow.name,
         "state": Row.state,
-        "purpose": Row.purpose,
     }
     values: Mapping[str, object] = dict(filters)
     conditions = [column == values[name] for name, column in equal.items() if values.get(name) is not None]
+    if (purpose := filters.get("purpose")) is not None:
+        conditions.append(ran_for(purpose))
     if (since := filters.get("since")) is not None:
         conditions.append(Row.started_at >= since)
     if (until := filters.get("until")) is not None:

@@ -9,6 +9,10 @@ from uuid import UUID
 Purpose = Literal["production", "evaluation_small", "evaluation_api", "evaluation_adapter"]
 """What a run is for: the job itself, or one of the engines that an evaluation compares."""
 PRODUCTION: Purpose = "production"
+EVALUATION = "evaluation"
+"""Asks for every purpose but production."""
+PURPOSES = (PRODUCTION, EVALUATION, "evaluation_small", "evaluation_api", "evaluation_adapter")
+"""What can be asked for; None asks for all."""
 
 RunState = Literal["completed", "waiting", "skipped", "empty"]
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import zip_longest
 
 from models.economics.month import BillingMode
 from models.economics.pricing import NANO, usd_to_nano
@@ -214,7 +215,7 @@ def labour_held(entries: Sequence[Labour]) -> list[Days | None]:
     """
     last = {entry.effective_from: index for index, entry in enumerate(entries)}
     starts = sorted(last)
-    ends = dict(zip(starts, [*starts[1:], None], strict=True))
+    ends = dict(zip_longest(starts, starts[1:]))
     return [
         Days(entry.effective_from, ends[entry.effective_from])
         if last[entry.effective_from] == index

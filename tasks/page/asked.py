@@ -10,8 +10,11 @@ from uuid import UUID
 
 from db.browse import Choices, Filters, Position
 from models.errors import UsageError
+from models.run import PRODUCTION, PURPOSES
 
 NAMES = ("workload", "engine", "model", "route", "outcome")
+ALL = "all"
+"""Stands in an address for every purpose."""
 DEFAULT_DAYS = 30
 LONG_DAYS = 100
 """Longer periods are drawn by month."""
@@ -28,14 +31,20 @@ class Asked:
     state: str | None = None
 
 
-def read(parameters: Mapping[str, str]) -> Asked:
-    """Read the parameters of an address; empty ones do not restrict. Raises `UsageError` for what is no value."""
-    given = {name: value for name, value in parameters.items() if value}
+def read(given: Mapping[str, str]) -> Asked:
+    """Read the parameters of an address; empty ones do not restrict. Raises `UsageError` for what is no value.
+
+    Without a purpose an address asks for production, or for one run, whatever it was for.
+    """
+    given = {name: value for name, value in given.items() if value}
     filters = Filters(
         **{name: given.get(name) for name in NAMES},
         run_id=_read(given, "run", UUID, "a run's id"),
         since=_read(given, "since", date.fromisoformat, "a day; write it as 2026-11-24"),
         until=_read(given, "until", date.fromisoformat, "a day; write it as 2026-11-24"),
+        purpose=_read(given, "purpose", _purpose, f"a purpose; choose from {ALL}, {', '.join(PURPOSES)}")
+        if "purpose" in given
+        else _usual_purpose(given.get("run")),
     )
     if filters.since and filters.until and filters.until < filters.since:
         msg = f"until {filters.until} is before since {filters.since}; exchange them"
@@ -46,17 +55,26 @@ def read(parameters: Mapping[str, str]) -> Asked:
 
 def address(path: str, filters: Filters, *, after: Position | None = None, state: str | None = None) -> str:
     """Return the address that asks for this; `read` reads it back."""
-    parameters = {name: getattr(filters, name) for name in NAMES}
-    parameters |= {"run": filters.run_id, "since": filters.since, "until": filters.until, "state": state}
+    return encoded(path, parameters(filters, after=after, state=state))
+
+
+def parameters(
+    filters: Filters, *, after: Position | None = None, state: str | None = None
+) -> dict[str, str]:
+    """Return the parameters of the address that asks for this; empty ones restrict nothing."""
+    asked: dict[str, object] = {name: getattr(filters, name) for name in NAMES}
+    asked |= {"run": filters.run_id, "since": filters.since, "until": filters.until, "state": state}
+    if filters.purpose != _usual_purpose(filters.run_id):
+        asked["purpose"] = filters.purpose or ALL
     if after is not None:
         place = "" if after.record_key is None else f".{after.attempt}.{after.record_key}"
-        parameters["after"] = f"{after.run_id.hex}{place}"
-    return encoded(path, {name: "" if value is None else str(value) for name, value in parameters.items()})
+        asked["after"] = f"{after.run_id.hex}{place}"
+    return {name: "" if value is None else str(value) for name, value in asked.items()}
 
 
-def encoded(path: str, parameters: Mapping[str, str]) -> str:
+def encoded(path: str, asked: Mapping[str, str]) -> str:
     """Return the address of a page with parameters; empty ones are left out."""
-    query = urlencode({name: value for name, value in parameters.items() if value})
+    query = urlencode({name: value for name, value in asked.items() if value})
     return f"{path}?{query}" if query else path
 
 
@@ -88,6 +106,7 @@ def narrowed(filters: Filters, row: Mapping[str, str]) -> Filters:
         workload=row.get("workload", filters.workload),
         model=row.get("model", filters.model),
         route=row.get("route", filters.route),
+        purpose=row.get("purpose", filters.purpose),
         since=since,
         until=until,
     )
@@ -108,6 +127,16 @@ def _read(given: Mapping[str, str], name: str, convert: Callable[[str], Value], 
     except ValueError:
         msg = f"{name}={given[name]!r} is not {what}"
         raise UsageError(msg) from None
+
+
+def _usual_purpose(run_id: object) -> str | None:
+    return None if run_id else PRODUCTION
+
+
+def _purpose(text: str) -> str | None:
+    if text != ALL and text not in PURPOSES:
+        raise ValueError(text)
+    return None if text == ALL else text
 
 
 def _position(text: str) -> Position:

@@ -6,13 +6,14 @@ they are written.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from nicegui import ui
 
 from db.browse import Choices, Filters, Matching
-from tasks.page.asked import encoded
+from models.run import EVALUATION, PRODUCTION
+from tasks.page.asked import address, encoded, parameters
 from tasks.page.words import plural
 
 PLACES = (("/", "Overview"), ("/lines", "Lines"), ("/runs", "Runs"), ("/rates", "Prices"))
@@ -20,27 +21,49 @@ LINK_COLOUR = "#005a8c"
 ANY = ""
 STATES = ("running", "waiting", "completed", "failed", "interrupted")
 
-_LINK = """<q-td :props="props"><a v-if="props.row.href" :href="props.row.href">{{ props.value }}</a>
-<template v-else>{{ props.value }}</template></q-td>"""
+NAMES_OF_PURPOSES: Mapping[str | None, str] = {
+    PRODUCTION: "production",
+    EVALUATION: "evaluations",
+    None: "both",
+}
+NEVER = "never"
+"""A column that stands among all of a row's fields alone."""
+
+# A row, and below it, once its button was pressed, all of its fields in full, also those for which the window is too narrow.
+_ROW = """<q-tr :props="props">
+<q-td v-for="(col, place) in props.cols" :key="col.name" :props="props">
+<button v-if="place === 0" type="button" class="expand" :aria-expanded="props.expand ? 'true' : 'false'"
+ :aria-label="'All of row ' + (props.row.row + 1)" @click="props.expand = !props.expand"></button>
+<a v-if="col.link && props.row.href" class="cut" :href="props.row.href" :title="col.value">{{ col.value }}</a>
+<span v-else class="cut" :title="col.value">{{ col.value }}</span></q-td></q-tr>
+<q-tr v-if="props.expand" class="whole"><q-td colspan="100%"><dl>
+<div v-for="col in props.cols" :key="col.name"><dt>{{ col.label }}</dt><dd>{{ col.value }}</dd></div>
+</dl></q-td></q-tr>"""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: which field of the rows, under which heading; `kind` is a class of page.css."""
+    """A column of a table: which field of the rows, under which heading.
+
+    `kind` and `width` are classes of page.css: how the column looks, and how wide a window must be to show it
+    ("phone": always; `NEVER`: it is shown with the whole row alone).
+    """
 
     field: str
     heading: str
     kind: str = "text"
+    width: str = "phone"
 
-    @property
-    def definition(self) -> dict[str, str]:
-        """The column as the table wants it: figures stand at the right."""
+    def definition(self, link: str | None) -> dict[str, str | bool]:
+        """Return the column as the table wants it: figures stand at the right; `link` names the one of links."""
         return {
             "name": self.field,
             "label": self.heading,
             "field": self.field,
             "align": "right" if self.kind == "amount" else "left",
-            "classes": self.kind,
+            "classes": f"{self.kind} {self.width}",
+            "headerClasses": self.width,
+            "link": self.field == link,
         }
 
 
@@ -63,8 +86,8 @@ def framed(path: str, title: str) -> Iterator[None]:
 
 
 def heading(text: str, level: int = 1) -> None:
-    """Write a heading of the page (1) or of a sheet (2)."""
-    kind = "title" if level == 1 else "subtitle"
+    """Write a heading of the page (1), of a sheet (2) or within one (3)."""
+    kind = {1: "title", 2: "subtitle", 3: "subject"}[level]
     ui.label(text).classes(kind).props(f"role=heading aria-level={level}")
 
 
@@ -100,17 +123,41 @@ def table(
 ) -> None:
     """Show rows of text under their headings; the column `link` leads to the `href` of its row.
 
+    Long texts are cut; the button of a row shows all of it.
     `at_once`: rows that are shown at a time where there are more; None: all.
     """
     numbered = [{"row": number, **row} for number, row in enumerate(rows)]
     several = at_once if at_once is not None and len(numbered) > at_once else None
     shown = ui.table(
-        columns=[column.definition for column in columns], rows=numbered, row_key="row", pagination=several
+        columns=[column.definition(link) for column in columns],
+        rows=numbered,
+        row_key="row",
+        pagination=several,
     )
-    shown.classes("full-width").props('flat dense rows-per-page-label="rows at a time"')
+    shown.classes("full-width").props('flat dense rows-per-page-label="rows at a time" no-data-label="None."')
     shown.props["aria-label"] = name
-    if link is not None:
-        shown.add_slot(f"body-cell-{link}", _LINK)
+    shown.add_slot("body", _ROW)
+
+
+def choice(name: str, targets: Mapping[str, str], chosen: str | None) -> None:
+    """Offer links by what they are called; the chosen one is marked."""
+    with ui.element("nav").classes("choice").props(f'aria-label="{name}"'):
+        for text, target in targets.items():
+            link = ui.link(text, target)
+            if text == chosen:
+                link.props("aria-current=true")
+
+
+def purpose_choice(path: str, filters: Filters, state: str | None = None) -> None:
+    """Offer production, evaluations and both; the one that is shown is marked."""
+    chosen = NAMES_OF_PURPOSES.get(filters.purpose, filters.purpose)
+    targets = {
+        name: address(path, replace(filters, purpose=purpose), state=state)
+        for purpose, name in NAMES_OF_PURPOSES.items()
+    }
+    if filters.purpose not in NAMES_OF_PURPOSES:
+        targets[str(chosen)] = address(path, filters, state=state)
+    choice("purpose", targets, chosen)
 
 
 def sorry(path: str, message: str) -> None:
@@ -168,5 +215,6 @@ def _select(name: str, options: Sequence[str], value: str | None) -> ui.select:
 
 def _chosen(path: str, filters: Filters, inputs: Mapping[str, ui.select | ui.date_input]) -> str:
     """Return the address that asks for what was chosen; what the form does not offer stays as it is."""
-    run = {} if filters.run_id is None else {"run": str(filters.run_id)}
-    return encoded(path, run | {name: str(field.value or "") for name, field in inputs.items()})
+    return encoded(
+        path, parameters(filters) | {name: str(field.value or "") for name, field in inputs.items()}
+    )

@@ -8,65 +8,116 @@ from nicegui import ui
 
 from db.browse import IN_DOUBT
 from tasks.page.asked import Asked, address
-from tasks.page.frame import Column, counted, filter_form, framed, note, sheet, table
+from tasks.page.frame import (
+    NEVER,
+    Column,
+    counted,
+    filter_form,
+    framed,
+    heading,
+    note,
+    purpose_choice,
+    sheet,
+    table,
+)
 from tasks.page.reading import RUNS, Lines, Rates, Runs
 from tasks.page.words import TOKENS, UNKNOWN, dollars, moment, number, plural, rate, tokens
 
 LINE_COLUMNS = (
-    Column("at", "at (UTC)", "nowrap"),
-    Column("workload", "workload"),
+    Column("outcome", "outcome"),
     Column("record_key", "record"),
-    Column("attempt", "attempt", "amount"),
-    Column("route", "route"),
-    Column("outcome", "outcome", "nowrap"),
-    Column("model", "model"),
-    Column("input_tokens", "input", "amount"),
-    Column("cached_tokens", "cached", "amount"),
-    Column("output_tokens", "output", "amount"),
+    Column("attempt", "attempt", "amount", "tablet"),
+    Column("at", "at (UTC)", "time", "tablet"),
+    Column("workload", "workload", "text", "desktop"),
+    Column("route", "route", "text", "tablet"),
+    Column("model", "model", "text", "desktop"),
+    Column("input_tokens", "input tokens", "amount", "wide"),
+    Column("cached_tokens", "cached tokens", "amount", "wide"),
+    Column("output_tokens", "output tokens", "amount", "wide"),
     Column("cost_usd", "cost", "amount"),
-    Column("counterfactual_usd", "on the API", "amount"),
-    Column("run", "run", "nowrap"),
+    Column("counterfactual_usd", "on the API", "amount", "desktop"),
+    Column("run", "run", "nowrap", "tablet"),
+    Column("purpose", "purpose", "text", NEVER),
+    Column("prompt_version", "prompt version", "text", NEVER),
+    Column("run_id", "run id", "text", NEVER),
 )
 RUN_COLUMNS = (
-    Column("started_at", "started (UTC)", "nowrap"),
+    Column("state", "state", "nowrap"),
+    Column("started_at", "started (UTC)", "time"),
     Column("workload", "workload"),
-    Column("partition", "partition", "nowrap"),
-    Column("state", "state"),
-    Column("model", "model"),
-    Column("records", "records", "amount"),
-    Column("published", "published", "amount"),
-    Column("quarantined", "quarantined", "amount"),
-    Column("escalated", "escalated", "amount"),
-    Column("waiting", "waiting", "amount"),
-    Column("input_tokens", "input tokens", "amount"),
-    Column("output_tokens", "output tokens", "amount"),
-    Column("gpu_cost_usd", "GPU", "amount"),
-    Column("api_cost_usd", "API", "amount"),
-    Column("counterfactual_usd", "on the API", "amount"),
-    Column("error", "error"),
+    Column("partition", "partition", "nowrap", "tablet"),
+    Column("records", "records", "amount", "tablet"),
+    Column("published", "published", "amount", "desktop"),
+    Column("quarantined", "quarantined", "amount", "desktop"),
+    Column("waiting", "waiting", "amount", "wide"),
+    Column("model", "model", "text", "wide"),
+    Column("cost_usd", "cost", "amount", "tablet"),
+    Column("counterfactual_usd", "on the API", "amount", "desktop"),
+    Column("error", "error", "text brief", "tablet"),
+    Column("escalated", "escalated", "amount", NEVER),
+    Column("input_tokens", "input tokens", "amount", NEVER),
+    Column("output_tokens", "output tokens", "amount", NEVER),
+    Column("gpu_cost_usd", "GPU", "amount", NEVER),
+    Column("api_cost_usd", "API", "amount", NEVER),
+    Column("purpose", "purpose", "text", NEVER),
+    Column("prompt_version", "prompt version", "text", NEVER),
+    Column("infrastructure", "machine", "text", NEVER),
+    Column("ended_at", "ended (UTC)", "text", NEVER),
+    Column("id", "run id", "text", NEVER),
 )
 PRICE_COLUMNS = (
-    Column("provider", "provider"),
     Column("model", "model"),
-    Column("effective_from", "from", "nowrap"),
-    Column("effective_to", "to (excluded)", "nowrap"),
-    Column("version", "version", "amount"),
-    Column("newest", "the version that holds"),
+    Column("provider", "provider", "text", "desktop"),
+    Column("effective_from", "from", "nowrap", "tablet"),
+    Column("effective_to", "to (excluded)", "nowrap", "tablet"),
+    Column("version", "version", "amount", "desktop"),
+    Column("newest", "the version that holds", "text", "wide"),
     Column("input_usd_per_mtok", "input", "amount"),
-    Column("cached_input_usd_per_mtok", "input, cached", "amount"),
+    Column("cached_input_usd_per_mtok", "input, cached", "amount", "tablet"),
     Column("output_usd_per_mtok", "output", "amount"),
-    Column("lines", "lines", "amount"),
-    Column("source", "source"),
+    Column("lines", "lines", "amount", "desktop"),
+    Column("source", "source", "text", "desktop"),
 )
 MACHINE_COLUMNS = (
     Column("kind", "machine"),
     Column("usd_per_hour", "an hour", "amount"),
     Column("billing_mode", "billing"),
-    Column("billing_increment_seconds", "increment, s", "amount"),
-    Column("effective_from", "from", "nowrap"),
-    Column("source", "source"),
+    Column("billing_increment_seconds", "increment, s", "amount", "tablet"),
+    Column("effective_from", "from", "nowrap", "tablet"),
+    Column("source", "source", "text", "desktop"),
 )
-RATES = ("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok", "usd_per_hour")
+_HOLDS = (
+    Column("state", "state"),
+    Column("holds", "holds on", "text", "desktop"),
+    Column("entered_at", "entered (UTC)", "time", "desktop"),
+    Column("note", "note", "text", "desktop"),
+)
+TERMS_COLUMNS = (
+    Column("kind", "machine"),
+    Column("gpus", "how many", "amount", "tablet"),
+    Column("billing", "billing", "text", "tablet"),
+    Column("usd", "rate", "amount"),
+    Column("per", "per"),
+    Column("increment_seconds", "increment, s", "amount", "desktop"),
+    Column("from", "from", "nowrap", "tablet"),
+    Column("to", "to (included)", "nowrap", "tablet"),
+    *_HOLDS,
+)
+BILL_COLUMNS = (Column("per", "month", "nowrap"), Column("usd", "bill", "amount"), _HOLDS[0], *_HOLDS[2:])
+LABOUR_COLUMNS = (
+    Column("from", "from", "nowrap"),
+    Column("maintenance_hours", "hours a month", "amount", "tablet"),
+    Column("setup_hours", "hours of set-up", "amount", "tablet"),
+    Column("usd", "an hour", "amount"),
+    *_HOLDS,
+)
+COMMANDS = {"Entered machines": "set", "Entered bills": "bill", "Entered labour": "labour"}
+ENTERED = (
+    ("Entered machines", TERMS_COLUMNS, ("machine", "no machine")),
+    ("Entered bills", BILL_COLUMNS, ("bill",)),
+    ("Entered labour", LABOUR_COLUMNS, ("labour",)),
+)
+RATES = ("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok", "usd_per_hour", "usd")
 LEGEND = (
     "≈ holds an estimate. ≤ the most that an attempt can have cost which is pending or of unknown outcome."
 )
@@ -76,6 +127,7 @@ def show_lines(asked: Asked, found: Lines) -> None:
     """Build the page of lines."""
     with framed("/lines", "Lines"):
         names = ("workload", "engine", "model", "route", "outcome")
+        purpose_choice("/lines", asked.filters)
         filter_form("/lines", asked.filters, found.choices, names)
         with sheet(counted(found.matching)):
             if asked.filters.run_id is not None:
@@ -92,12 +144,15 @@ def show_lines(asked: Asked, found: Lines) -> None:
 def show_runs(asked: Asked, found: Runs) -> None:
     """Build the page of runs."""
     with framed("/runs", "Runs"):
+        purpose_choice("/runs", asked.filters, asked.state)
         filter_form("/runs", asked.filters, found.choices, ("workload", "state"), asked.state)
         with sheet(f"{plural(len(found.rows), 'run', 'runs')}, the newest first"):
             if found.more:
                 note(f"There are older ones: this page shows {RUNS:,} at most. Choose days to see them.")
             table("Runs", RUN_COLUMNS, map(_run, found.rows), link="started_at", at_once=25)
-            ui.label("A run's start leads to its lines.").classes("soft")
+            ui.label("A run's start leads to its lines. Cost is what machine and API cost together.").classes(
+                "soft"
+            )
 
 
 def show_rates(found: Rates) -> None:
@@ -107,8 +162,29 @@ def show_rates(found: Rates) -> None:
             table("Prices", PRICE_COLUMNS, map(_cells, found.prices), at_once=25)
             corrections = "A correction is a new version; lines keep the one that they were priced with."
             ui.label(corrections).classes("soft")
-        with sheet("Machines, dollars an hour"):
-            table("Machines", MACHINE_COLUMNS, map(_cells, found.machines))
+        with sheet("Machines"):
+            _machines(found)
+
+
+def _machines(found: Rates) -> None:
+    """Show what was entered, and the rates that runs were charged at."""
+    for name, columns, entries in ENTERED:
+        rows = [row for row in found.entered if row["entry"] in entries]
+        heading(name, 3)
+        if rows:
+            table(name, columns, map(_entry, rows), at_once=15)
+        else:
+            ui.label(f"None. Enter them with: breakeven infrastructure {COMMANDS[name]}").classes("soft")
+    ui.label(
+        "In the order of entering. A correction is another entry; both stay, and the state says which holds."
+    ).classes("soft")
+    heading("Rates that runs were charged at", 3)
+    table("Machines", MACHINE_COLUMNS, map(_cells, found.machines), at_once=15)
+
+
+def _entry(row: Mapping[str, object]) -> dict[str, str]:
+    cells = _cells(row)
+    return cells | {"gpus": "0, gone"} if row["entry"] == "no machine" else cells
 
 
 def _line(row: Mapping[str, object]) -> dict[str, str]:

@@ -7,25 +7,27 @@ from typing import cast
 
 from nicegui import ui
 
-from db.browse import Doubts
+from models.run import PRODUCTION
 from tasks.page import charts
 from tasks.page.asked import address, last_days, narrowed
-from tasks.page.frame import Column, figure, framed, note, sheet, table
+from tasks.page.frame import Column, choice, figure, filter_form, framed, note, purpose_choice, sheet, table
 from tasks.page.reading import Overview, Rows
 from tasks.page.words import TOKENS, UNKNOWN, dollars, number, period, plural, share, tokens
 
 PATH = "/"
 DAYS = ("day", "month")
+EVERY = "all workloads"
+WHAT: Mapping[str | None, str] = {PRODUCTION: "production", None: "production and evaluations"}
 PERIODS = {7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
 SUMS = (
-    Column("attempts", "attempts", "amount"),
-    Column("share", "share", "amount"),
-    Column("records", "records", "amount"),
-    Column("input_tokens", "input tokens", "amount"),
-    Column("cached_tokens", "of them cached", "amount"),
-    Column("output_tokens", "output tokens", "amount"),
+    Column("attempts", "attempts", "amount", "tablet"),
+    Column("share", "share", "amount", "tablet"),
+    Column("records", "records", "amount", "tablet"),
+    Column("input_tokens", "input tokens", "amount", "desktop"),
+    Column("cached_tokens", "of them cached", "amount", "desktop"),
+    Column("output_tokens", "output tokens", "amount", "desktop"),
     Column("cost_usd", "cost", "amount"),
-    Column("counterfactual_usd", "on the API", "amount"),
+    Column("counterfactual_usd", "on the API", "amount", "tablet"),
 )
 WHAT_COST_IS = (
     "Cost is each run's GPU time at its hourly rate plus what API attempts cost. A machine that is rented around "
@@ -38,13 +40,14 @@ Sums = Mapping[str, object]
 def show(overview: Overview) -> None:
     """Build the page."""
     with framed(PATH, "Overview"):
-        _periods(overview)
+        _choices(overview)
         if overview.total is None:
             with sheet("No lines"):
                 ui.label("The ledger has no line here. Choose other days, or run a workload first.")
+            _evaluations(overview)
             return
-        _figures(overview.total, overview.doubts)
-        _notes(overview.doubts)
+        _figures(overview)
+        _notes(overview)
         with sheet("Cost"):
             _chart(charts.cost(overview), 340)
             ui.label(WHAT_COST_IS).classes("soft")
@@ -55,29 +58,48 @@ def show(overview: Overview) -> None:
             _table("Routes", overview, overview.routes, ["route"], "route")
         with sheet("Workloads and models"):
             _table("Workloads and models", overview, overview.models, ["workload", "model"], "model")
+        _evaluations(overview)
         with sheet("By month" if overview.grain == "month" else "By day"):
             newest_first = list(reversed(overview.steps))
             _table("Steps", overview, newest_first, [overview.grain, "workload"], overview.grain)
 
 
-def _periods(overview: Overview) -> None:
+def _choices(overview: Overview) -> None:
+    """Say what is shown, and offer other purposes, workloads and periods; what is chosen is marked."""
     filters, choices = overview.filters, overview.choices
     chosen = period(filters.since, filters.until)
-    ui.label(f"{filters.workload or 'All workloads'}, {chosen} (days are UTC days of the attempts)")
-    with ui.element("div").classes("periods"):
-        for days, name in PERIODS.items():
-            ui.link(name, address(PATH, last_days(filters, choices, days)))
-        if choices.first_day is not None and choices.last_day is not None:
-            everything = last_days(filters, choices, (choices.last_day - choices.first_day).days + 1)
-            ui.link("everything", address(PATH, everything))
-    others = [None, *choices.workloads] if len(choices.workloads) > 1 else []
-    with ui.element("div").classes("periods"):
-        for workload in others:
-            if workload != filters.workload:
-                ui.link(workload or "all workloads", address(PATH, replace(filters, workload=workload)))
+    what = WHAT.get(filters.purpose, "evaluations")
+    ui.label(
+        f"{filters.workload or 'All workloads'}, {what}, {chosen} (days are UTC days of the attempts)"
+    ).classes("wrapped")
+    purpose_choice(PATH, filters)
+    workloads = [None, *choices.workloads]
+    if len(choices.workloads) > 1 or filters.workload is not None:
+        targets = {name or EVERY: address(PATH, replace(filters, workload=name)) for name in workloads}
+        choice("workload", targets, filters.workload or EVERY)
+    periods = {name: last_days(filters, choices, days) for days, name in PERIODS.items()}
+    if choices.first_day is not None and choices.last_day is not None:
+        periods["everything"] = last_days(filters, choices, (choices.last_day - choices.first_day).days + 1)
+    marked = next((name for name, of in periods.items() if of == filters), None)
+    if marked is None:
+        periods[chosen] = filters
+    choice("period", {name: address(PATH, of) for name, of in periods.items()}, marked or chosen)
+    filter_form(PATH, filters, choices, ())
 
 
-def _figures(total: Sums, doubts: Doubts) -> None:
+def _evaluations(overview: Overview) -> None:
+    """Show what evaluations took in the same days, where the other sums are without them."""
+    if not overview.evaluations:
+        return
+    with sheet("Evaluations"):
+        ui.label(
+            "What evaluations asked and cost in these days. It is in no other figure of this page."
+        ).classes("soft")
+        _table("Evaluations", overview, overview.evaluations, ["purpose", "workload", "model"], "purpose")
+
+
+def _figures(overview: Overview) -> None:
+    total, doubts = cast("Sums", overview.total), overview.doubts
     cost, there = _money(total, "cost_usd"), _money(total, "counterfactual_usd")
     with ui.element("div").classes("figures"):
         figure("cost", dollars(cost), _at_least(cost, doubts.known_cost_usd))
@@ -90,6 +112,12 @@ def _figures(total: Sums, doubts: Doubts) -> None:
         records = _whole(total, "records")
         each = None if cost is None or not records else cost * 1000 / records
         figure("cost of 1,000 records", dollars(each))
+        if overview.evaluations:
+            costs = [_money(row, "cost_usd") for row in overview.evaluations]
+            known = [cost for cost in costs if cost is not None]
+            asked = sum(_whole(row, "attempts") or 0 for row in overview.evaluations)
+            sum_of_all = sum(known, Decimal(0)) if len(known) == len(costs) else None
+            figure("evaluations, beside this", dollars(sum_of_all), plural(asked, "attempt", "attempts"))
 
 
 def _at_least(sum_of_all: Decimal | None, known: Decimal) -> str:
@@ -104,7 +132,10 @@ def _compared(cost: Decimal | None, there: Decimal | None) -> str:
     return f"{dollars(abs(there - cost))} {'more' if there > cost else 'less'} than here"
 
 
-def _notes(doubts: Doubts) -> None:
+def _notes(overview: Overview) -> None:
+    doubts = overview.doubts
+    if overview.filters.purpose is None:
+        note("Evaluations are in these sums, though their records are no usage.")
     if doubts.in_doubt:
         lines = plural(doubts.in_doubt, "attempt is", "attempts are")
         note(
@@ -128,7 +159,13 @@ def _chart(options: charts.Options, height: int) -> None:
 
 def _table(name: str, overview: Overview, rows: Rows, keys: Sequence[str], link: str) -> None:
     """Show sums by `keys`; the column `link` leads to the lines that were summed."""
-    columns = [*(Column(key, key, "nowrap" if key in DAYS else "text") for key in keys), *SUMS]
+    columns = [
+        *(
+            Column(key, key, "nowrap" if key in DAYS else "text", "tablet" if key in keys[2:] else "phone")
+            for key in keys
+        ),
+        *SUMS,
+    ]
     whole = sum(_whole(row, "attempts") or 0 for row in rows)
     shown = (
         {key: str(row[key]) for key in keys}

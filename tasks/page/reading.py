@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 
 from sqlalchemy.exc import DBAPIError
@@ -16,6 +16,8 @@ from db.repricing import list_prices
 from db.runs import list_runs
 from db.session import make_reading_engine, readers, require_migrated
 from models.errors import DatabaseUnavailable
+from models.run import EVALUATION, PRODUCTION
+from tasks.infrastructure_rows import entered_rows
 from tasks.page.asked import Asked, by_month, with_period
 
 LINES = 50
@@ -28,7 +30,8 @@ Rows = Sequence[dict[str, object]]
 class Overview:
     """Sums over the lines of a period. `steps` are by `grain` (day or month) and workload.
 
-    `total` is None where no line matches. Rows are those of `db.ledger.summary`.
+    `total` is None where no line matches. Rows are those of `db.ledger.summary`. `evaluations` are sums of the same
+    days by purpose, workload and model, where evaluations are not among the other sums (else empty).
     """
 
     choices: Choices
@@ -39,6 +42,7 @@ class Overview:
     routes: Rows
     models: Rows
     doubts: Doubts
+    evaluations: Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +65,11 @@ class Runs:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Every price and every machine's rate that the ledger knows."""
+    """Every price and every machine's rate that the ledger knows, and what was entered of machines, bills and labour."""
 
     prices: Rows
     machines: Rows
+    entered: Rows
 
 
 class Ledger:
@@ -84,8 +89,9 @@ class Ledger:
     def overview(self, asked: Asked) -> Overview:
         """Sum the lines of the period that is asked for, by day or month, route and model."""
         with self._session() as session:
-            choices = browse.choices(session)
+            choices = browse.choices(session, asked.filters.purpose)
             filters = with_period(asked.filters, choices)
+            apart = [replace(filters, purpose=EVALUATION)] if filters.purpose == PRODUCTION else []
             grain = "month" if by_month(filters, choices) else "day"
             return Overview(
                 choices=choices,
@@ -96,13 +102,16 @@ class Ledger:
                 routes=_sums(session, ["route"], filters),
                 models=_sums(session, ["workload", "model"], filters),
                 doubts=browse.doubts(session, filters),
+                evaluations=[
+                    row for other in apart for row in _sums(session, ["purpose", "workload", "model"], other)
+                ],
             )
 
     def lines(self, asked: Asked) -> Lines:
         """Return a page of lines."""
         with self._session() as session:
             return Lines(
-                choices=browse.choices(session),
+                choices=browse.choices(session, asked.filters.purpose),
                 page=browse.lines_page(session, asked.filters, after=asked.after, limit=LINES),
                 matching=browse.matching(session, asked.filters),
             )
@@ -115,15 +124,16 @@ class Ledger:
                 limit=RUNS + 1,
                 workload=asked.filters.workload,
                 state=asked.state,
+                purpose=asked.filters.purpose,
                 since=_first_moment(asked.filters.since),
                 until=_last_moment(asked.filters.until),
             )
-            return Runs(browse.choices(session), rows[:RUNS], len(rows) > RUNS)
+            return Runs(browse.choices(session, asked.filters.purpose), rows[:RUNS], len(rows) > RUNS)
 
     def rates(self) -> Rates:
-        """Return prices and machines."""
+        """Return prices, machines and what was entered."""
         with self._session() as session:
-            return Rates(list_prices(session), browse.machines(session))
+            return Rates(list_prices(session), browse.machines(session), entered_rows(session))
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
@@ -146,6 +156,7 @@ def _sums(session: Session, by: Sequence[str], filters: Filters) -> Rows:
         route=filters.route,
         outcome=filters.outcome,
         run_id=filters.run_id,
+        purpose=filters.purpose,
         since=filters.since,
         until=filters.until,
     )

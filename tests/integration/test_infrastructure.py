@@ -13,7 +13,7 @@ import cli
 from db import infrastructure
 from db.session import make_engine, migrate, readers, sessions
 from models.economics.owning import Bill, Labour, Terms
-from tasks.infrastructure import COLUMNS
+from tasks.infrastructure_rows import COLUMNS
 from tests.integration.db.ledger_lines import seed
 
 ENTERED = (

@@ -72,6 +72,7 @@ def _money(value: object) -> str:
 ON_ONE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)
 """For what has nothing to do with the kind of database."""
 
+PRODUCTION = ("--purpose", "production")
 SUMS = {"Routes": "route", "Workloads and models": "workload,model", "Steps": "day,workload"}
 
 
@@ -80,7 +81,7 @@ def test_the_overview_shows_the_sums_of_the_command(visitor: Visitor, asked: Ask
     page = visitor.goes("/")
     for name, by in SUMS.items():
         shown, keys = table(page, name), by.split(",")
-        expected = asked("summary", "--by", by)
+        expected = asked("summary", "--by", by, *PRODUCTION)
         assert len(shown) == len(expected)
         for row in expected:
             (found,) = (one for one in shown if all(one[key] == row[key] for key in keys))
@@ -97,7 +98,7 @@ def test_the_overview_shows_the_sums_of_the_command(visitor: Visitor, asked: Ask
 
 def _is_in_large_figures(page: Page, asked: Ask) -> None:
     """Check the sums over everything; what is unknown or an upper bound is said in words; three charts are drawn."""
-    (whole,) = asked("summary", "--by", "month")
+    (whole,) = asked("summary", "--by", "month", *PRODUCTION)
     expect(page.locator(".nicegui-echart svg")).to_have_count(3)
     figures = page.locator(".figure .value").all_inner_texts()
     assert whole["cost_usd"] is None
@@ -119,13 +120,13 @@ def test_lines_chosen_by_the_form(visitor: Visitor, asked: Ask) -> None:
     expect(page.get_by_role("heading", name="2 lines")).to_be_visible()
     rows = table(page, "Lines")
     page.get_by_role("link", name="Clear").click()
-    every = len(asked("lines", "--limit", "999"))
+    every = len(asked("lines", "--limit", "999", *PRODUCTION))
     expect(page.get_by_role("heading", name=f"{every} lines")).to_be_visible()
     expected = asked("lines", "--route", "vllm>openai:low_confidence", "--workload", "sentiment")
     assert [row["record"] for row in rows] == [row["record_key"] for row in expected] == ["hard", "hard"]
     assert [row["outcome"] for row in rows] == ["pending", "ok"]
     assert [row["cost"] for row in rows] == ["≤ $0.000123", "$0.00009"]
-    assert [row["input"] for row in rows] == ["unknown", "100"]
+    assert [row["input tokens"] for row in rows] == ["unknown", "100"]
 
 
 def test_lines_page_by_page(visitor: Visitor, asked: Ask) -> None:
@@ -138,7 +139,7 @@ def test_lines_page_by_page(visitor: Visitor, asked: Ask) -> None:
         if not following.count():
             break
         visitor.goes(str(following.get_attribute("href")))
-    expected = asked("lines", "--limit", "999")
+    expected = asked("lines", "--limit", "999", *PRODUCTION)
     assert len(expected) > RECORDS
     assert len(seen) == len(set(seen)) == len(expected)
     assert {row[1] for row in seen} == {row["record_key"] for row in expected}
@@ -156,7 +157,7 @@ def test_sums_lead_to_their_lines(visitor: Visitor) -> None:
 
 def test_a_run_leads_to_its_lines(visitor: Visitor, asked: Ask) -> None:
     """Runs are those of the command; the link at a run's start shows its lines alone."""
-    runs = asked("runs")
+    runs = asked("runs", *PRODUCTION)
     page = visitor.goes("/runs")
     rows = table(page, "Runs")
     page.get_by_role("link", name=rows[1]["started (UTC)"]).click()
@@ -195,7 +196,7 @@ def test_names_in_markup_are_shown_as_they_are(visitor: Visitor) -> None:
 @ON_ONE
 def test_it_fits_a_phone_and_a_desktop(visitor: Visitor, asked: Ask) -> None:
     """Nobody has to scroll a page sideways or read tiny text, not even beside a record key of 300 characters."""
-    newest = UUID(str(asked("runs")[0]["id"]))
+    newest = UUID(str(asked("runs", *PRODUCTION)[0]["id"]))
     shortly_before = Position(newest, f"r{RECORDS - 1:02d}", 1)
     long_key = address("/lines", Filters(run_id=newest), after=shortly_before)
     for path in (*PATHS, long_key):
@@ -204,7 +205,9 @@ def test_it_fits_a_phone_and_a_desktop(visitor: Visitor, asked: Ask) -> None:
             page.set_viewport_size({"width": width, "height": height})
             assert overflow(page) == 0, path
             assert smallest_text(page) >= 12, path
-    box = visitor.page.get_by_text(LONG, exact=True).bounding_box()
+    key = visitor.page.get_by_text(LONG, exact=True)
+    expect(key).to_be_visible()
+    box = key.bounding_box()
     assert box is not None
     assert box["width"] <= 300
 

@@ -41,6 +41,8 @@ def test_page(browser: Browser, tmp_path: Path, name: str | None, size: tuple[in
     with open_page(browser, size) as (page, heard):
         page.goto(saved(name, tmp_path))
         assert overflow(page) == 0
+        page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+        assert overflow(page) == 0
         assert broken_images(page) == []
         assert page.locator("img").count() == len(months.drawn(name))
         assert smallest_text(page) >= READABLE_PX
@@ -71,6 +73,33 @@ def test_tables_on_a_phone_name_their_columns(browser: Browser, tmp_path: Path) 
         assert label == '"API"'
         assert cell.evaluate("cell => getComputedStyle(cell).display") == "block"
         assert page.get_by_role("rowheader", name="As it really ran").first.is_visible()
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_the_verdict_and_what_it_costs_come_first(
+    browser: Browser, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """Two screens of a desktop, four of a phone hold the verdict, the costs and the headings of what is folded."""
+    with open_page(browser, size) as (page, _):
+        page.goto(saved(None, tmp_path))
+        height = page.evaluate("document.documentElement.scrollHeight")
+        assert height <= (2 if size == DESKTOP else 4) * size[1]
+        assert page.locator("section.costs table").first.is_visible()
+        folded = page.locator("section.workloads")
+        assert not folded.locator("table").first.is_visible()
+        folded.locator("summary").focus()
+        page.keyboard.press("Enter")
+        assert folded.locator("table").first.is_visible()
+
+
+def test_what_is_folded_is_printed(browser: Browser, tmp_path: Path) -> None:
+    """On paper everything is there: nothing is hidden once the page is laid out for print."""
+    with open_page(browser) as (page, _):
+        page.goto(saved(None, tmp_path))
+        page.emulate_media(media="print")
+        heights = page.locator("section").evaluate_all("all => all.map(one => one.offsetHeight)")
+        page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+        assert heights == page.locator("section").evaluate_all("all => all.map(one => one.offsetHeight)")
 
 
 def test_printed(browser: Browser, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from db.browse import Choices, Filters, Position
 from models.errors import UsageError
+from models.run import PURPOSES
 from tasks.page import asked
 from tasks.page.asked import Asked, address, by_month, narrowed, read, with_period
 
@@ -27,7 +29,9 @@ def _read(address: str) -> Asked:
 
 
 @given(
-    names=st.fixed_dictionaries(dict.fromkeys(asked.NAMES, NAMES)),
+    names=st.fixed_dictionaries(
+        {**dict.fromkeys(asked.NAMES, NAMES), "purpose": st.sampled_from((None, *PURPOSES))}
+    ),
     run=st.none() | st.uuids(),
     days=st.none() | st.tuples(st.dates(), st.dates()).map(sorted),
     after=st.none()
@@ -47,11 +51,21 @@ def test_nothing_asked() -> None:
     assert address("/lines", Filters()) == "/lines"
 
 
+def test_production_unless_a_run_is_asked_for() -> None:
+    """An address without a purpose leaves evaluations out, but shows one run whatever it was for."""
+    run = uuid4()
+    assert read({}).filters.purpose == "production"
+    assert read({"run": str(run)}).filters.purpose is None
+    assert read({"purpose": "all"}).filters.purpose is None
+    assert address("/lines", Filters(run_id=run, purpose=None)) == f"/lines?run={run}"
+
+
 @pytest.mark.parametrize(
     ("parameters", "says"),
     [
         ({"since": "yesterday"}, "since='yesterday' is not a day"),
         ({"run": "12"}, "run='12' is not a run's id"),
+        ({"purpose": "test"}, "purpose='test' is not a purpose; choose from all, production, evaluation"),
         ({"after": "12"}, "go back to the first page"),
         ({"after": "x.y.z"}, "go back to the first page"),
         ({"since": "2026-11-02", "until": "2026-11-01"}, "is before since"),

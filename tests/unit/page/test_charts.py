@@ -26,7 +26,7 @@ def _sums(workload: str, cost: str | None, there: str | None, **step: str) -> di
 
 def _overview(grain: str, first: date, last: date, *steps: dict[str, object]) -> Overview:
     choices = Choices([], [], [], [], [], first, last)
-    return Overview(choices, Filters(since=first, until=last), grain, None, steps, (), (), DOUBTS)
+    return Overview(choices, Filters(since=first, until=last), grain, None, steps, (), (), DOUBTS, ())
 
 
 def _data(options: charts.Options) -> dict[str, Any]:

@@ -117,6 +117,8 @@ def test_mail_names_its_pictures() -> None:
     """Pictures of a mail are its parts, each by the name that the mail gives it, and styles are in the elements."""
     report = report_of(None)
     mail = html.mail(report, PICTURES, {"cost_by_month": "cid:one@x", "workloads": "cid:two@x"})
+    assert "<details" not in mail  # what is folded in a browser stays shut in some mail clients
+    assert "<details" in html.page(report, PICTURES)
     assert 'src="cid:one@x"' in mail
     assert 'src="cid:two@x"' in mail
     assert re.search(r'<td [^>]*style="[^"]*padding', mail)
