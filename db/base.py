@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, MetaData
+from sqlalchemy import CheckConstraint, Double, MetaData
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.schema import SchemaItem
 
@@ -23,7 +23,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map: ClassVar[dict[Any, Any]] = {UUID: Key, datetime: UtcDateTime}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {UUID: Key, datetime: UtcDateTime, float: Double}
 
 
 def not_negative(*columns: str) -> list[SchemaItem]:

@@ -13,10 +13,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db.decision_tables import DeliveryRow as Row
-from db.decision_tables import ReportRow
 from db.dialects import changed, clock, insert_new
 from db.rows import one_line
+from db.tables import DeliveryRow as Row
+from db.tables import ReportRow
 from models.delivery import Channel, Recipient
 from models.ids import new_id
 

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import and_, func, insert, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db.decision_tables import EvaluationRow as Row
 from db.tables import DailyUsageRow as Usage
+from db.tables import EvaluationRow as Row
 from db.tables import LedgerLineRow as Line
 from db.tables import ModelRow, PromptRow, RunRow
 from db.tables import PartitionVersionRow as Version

@@ -8,8 +8,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from db.decision_tables import BillRow, InfrastructureTermsRow, LabourTermsRow
-from db.tables import InfrastructureRow
+from db.tables import BillRow, InfrastructureRow, InfrastructureTermsRow, LabourTermsRow
 from models.economics.owning import Bill, Labour, Terms
 
 Entered = TypeVar("Entered", Terms, Bill, Labour)

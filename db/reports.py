@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db.decision_tables import ReportRow as Row
 from db.dialects import insert_new
+from db.tables import ReportRow as Row
 from models.errors import UsageError
 
 

@@ -29,6 +29,7 @@ POSTGRES_OPTIONS: dict[str, Any] = {
     "application_name": "breakeven",
 }
 MIGRATION_LOCK = 0x6272656B  # any number that no other program of the same database uses
+BEFORE_RELEASES = tuple(f"{number:04}" for number in range(1, 9))  # revisions of the time before 0.1.0
 
 
 def make_engine(url: str) -> Engine:
@@ -93,7 +94,7 @@ def is_disconnect(error: BaseException) -> bool:
 def migrate(engine: Engine) -> None:
     """Create or update the tables. Safe to repeat, and safe in several processes at once.
 
-    Raises `UsageError` for a path that cannot be used or a ledger of a newer program, and
+    Raises `UsageError` for a path that cannot be used or a ledger that this program does not know, and
     `DatabaseUnavailable` for a server that does not answer.
     """
     try:
@@ -132,7 +133,8 @@ def require_migrated(engine: Engine) -> None:
 def has_ledger(engine: Engine) -> bool:
     """Whether there is a ledger, of whatever version; creates nothing.
 
-    Raises `DatabaseUnavailable` for a server that does not answer, `UsageError` for a newer ledger.
+    Raises `DatabaseUnavailable` for a server that does not answer, `UsageError` for a ledger that this program
+    does not know.
     """
     if engine.dialect.name == "sqlite" and not sqlite.file_of(engine).is_file():
         return False
@@ -183,11 +185,17 @@ def _refuse_writes(connection: sqlite3.Connection | psycopg.Connection, _record:
 
 def _revision(engine: Engine) -> str | None:
     with readers(engine)() as session:
-        found = MigrationContext.configure(session.connection()).get_current_revision()
-    if found is not None and found not in _revisions():
-        msg = f"the ledger at {_display(engine)} was made by a newer version of breakeven; update the program"
+        found = MigrationContext.configure(session.connection()).get_current_heads()
+    if unknown := sorted(set(found).difference(_revisions())):
+        if unknown[0] in BEFORE_RELEASES:
+            msg = (
+                f"the ledger at {_display(engine)} was made before release 0.1.0 and cannot be updated; "
+                "set BREAKEVEN_DATABASE_URL to another database, or move this one away"
+            )
+        else:
+            msg = f"the ledger at {_display(engine)} was made by a newer version of breakeven; update the program"
         raise UsageError(msg)
-    return found
+    return found[0] if found else None
 
 
 def _newest() -> str:

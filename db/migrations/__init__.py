@@ -1,1 +1,1 @@
-"""Alembic migrations; db/schema.py runs them."""
+"""Alembic migrations; `db.session` runs them."""

@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that db/schema.py hands over, inside its transaction."""
+"""Runs the migrations on the connection that `db.session` hands over, inside its transaction."""
 
 from alembic import context
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -217,6 +218,34 @@ def test_no_ledger_yet_is_said_and_none_is_made(
     assert run("ledger", "summary") == 2
     assert "breakeven run" in capsys.readouterr().err
     assert list(tmp_path.glob("*.db*")) == []
+
+
+@pytest.mark.usefixtures("home")  # it has a Prefect server
+@pytest.mark.parametrize(
+    "command",
+    [("ledger", "summary"), ("run", "sentiment", "--input", "in.jsonl", "--date", "2026-01-05")],
+)
+def test_a_ledger_from_before_the_first_release_is_left_alone(
+    command: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Readers and runs say in one line what to do; the file is not changed."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.jsonl").write_text(json.dumps(RECORDS[0]), encoding="utf-8")
+    with sqlite3.connect("breakeven.db") as ledger:
+        ledger.executescript(
+            "CREATE TABLE alembic_version (version_num VARCHAR(32)); INSERT INTO alembic_version VALUES ('0005')"
+        )
+    ledger.close()
+    assert run(*command) == 2
+    said = [one for one in capfd.readouterr().err.splitlines() if one.startswith("error: ")]
+    assert len(said) == 1
+    assert "set BREAKEVEN_DATABASE_URL to another database, or move this one away" in said[0]
+    with sqlite3.connect("breakeven.db") as ledger:
+        assert ledger.execute("SELECT name FROM sqlite_master").fetchall() == [("alembic_version",)]
+    ledger.close()
 
 
 @pytest.mark.parametrize("name", ["BREAKEVEN_MAX_NUM_SEQS", "BREAKEVEN_WORKLOADS__SENTIMENT__TYPO"])

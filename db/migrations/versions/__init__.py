@@ -1,1 +1,1 @@
-"""One file a migration, in the order of their names."""
+"""One file a migration, named after the release that it came with. Once released, none is changed or removed."""

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import polars as pl
 import pytest
-from alembic import command
 from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -19,7 +18,6 @@ from db import archive as archives
 from db import ledger, runs
 from db.archive import Archive
 from db.repricing import priced_usage
-from db.session import alembic_config, make_engine
 from db.throughput import Like, earlier_runs
 from models.archiving import Limits
 from models.errors import BreakevenError, OutputError, UsageError
@@ -316,17 +314,6 @@ def test_a_folder_that_cannot_be_written_is_named(settings: Settings) -> None:
     settings.archive_dir.write_text("a file", encoding="utf-8")
     with pytest.raises(OutputError, match="BREAKEVEN_ARCHIVE_DIR"):
         do(settings)
-
-
-def test_a_ledger_with_archives_cannot_go_back(settings: Settings) -> None:
-    """The older version would not find the lines."""
-    few(settings)
-    do(settings)
-    engine = make_engine(settings.database_url.get_secret_value())
-    with pytest.raises(RuntimeError, match="moved to an archive"), engine.begin() as connection:
-        command.downgrade(alembic_config(connection), "0003")
-    engine.dispose()
-    assert found_faults(settings) == []
 
 
 def test_an_empty_ledger_has_nothing_to_archive(settings: Settings) -> None:

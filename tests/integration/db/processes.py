@@ -3,4 +3,4 @@
 import multiprocessing
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.integration.db.test_leases", "tests.integration.db.test_session"])
+PROCESSES.set_forkserver_preload(["tests.integration.db.test_leases", "tests.integration.db.test_migrations"])

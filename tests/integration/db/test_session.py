@@ -1,4 +1,4 @@
-"""The database is made, found missing, and retried when it should be."""
+"""The database is found where its URL says, and retried when it should be."""
 
 import sqlite3
 import threading
@@ -8,20 +8,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
-from sqlalchemy import CheckConstraint, Engine, inspect, select, text
+from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import leases, parts
-from db.base import Base
 from db.ledger import insert_lines, totals
-from db.migrations.versions.v0007_line_keys import KEYS
 from db.session import (
-    alembic_config,
     is_disconnect,
     make_engine,
     migrate,
@@ -33,93 +27,6 @@ from db.tables import LeaseRow
 from models.errors import DatabaseUnavailable, UsageError
 from models.ids import new_id
 from tests.integration.db.ledger_lines import DAY, Keys, line
-from tests.integration.db.processes import PROCESSES
-
-
-def test_migrations_make_what_the_tables_say(engine: Engine) -> None:
-    """Alembic finds no difference between the database and the metadata, but for keys that PostgreSQL leaves to the rollup."""
-    with engine.connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True}
-        )
-        found = compare_metadata(context, Base.metadata)
-    left_out = {f"fk_ledger_lines_{column}" for column in KEYS if engine.dialect.name == "postgresql"}
-    assert {(what, key.name) for what, key in found} == {("add_fk", name) for name in left_out}
-
-
-def test_migrations_keep_every_check(engine: Engine) -> None:
-    """Alembic does not compare check constraints, so this does: the names, and on SQLite the very rules."""
-    found, named = inspect(engine), engine.dialect.identifier_preparer.format_constraint
-    for table in Base.metadata.sorted_tables:
-        expected = {named(c): str(c.sqltext) for c in table.constraints if isinstance(c, CheckConstraint)}
-        checks = {check["name"]: check["sqltext"] for check in found.get_check_constraints(table.name)}
-        assert checks.keys() == expected.keys()
-        if engine.dialect.name == "sqlite":  # PostgreSQL words them its own way
-            assert checks == expected
-
-
-def test_migrations_go_down_and_up_again(engine: Engine) -> None:
-    """Downgrading leaves nothing behind, and upgrading works once more."""
-    with engine.begin() as connection:
-        command.downgrade(alembic_config(connection), "base")
-    assert inspect(engine).get_table_names() == ["alembic_version"]
-    with pytest.raises(UsageError, match="run a workload first"):
-        require_migrated(engine)
-    migrate(engine)
-    require_migrated(engine)
-
-
-def test_migrating_works_in_any_folder(
-    empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No alembic.ini is needed, and doing it again changes nothing."""
-    monkeypatch.chdir(tmp_path)
-    engine = make_engine(empty_database_url)
-    migrate(engine)
-    migrate(engine)
-    require_migrated(engine)
-    engine.dispose()
-
-
-def _migrate(url: str, barrier: object) -> None:
-    engine = make_engine(url)
-    barrier.wait(60)  # type: ignore[attr-defined]
-    migrate(engine)
-    engine.dispose()
-
-
-def test_processes_migrate_at_once(empty_database_url: str) -> None:
-    """Two processes that start on an empty database both succeed."""
-    barrier = PROCESSES.Barrier(2)
-    processes = [PROCESSES.Process(target=_migrate, args=(empty_database_url, barrier)) for _ in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(120)
-    assert [process.exitcode for process in processes] == [0, 0]
-    engine = make_engine(empty_database_url)
-    require_migrated(engine)
-    engine.dispose()
-
-
-def test_an_empty_database_holds_no_ledger(empty_database_url: str) -> None:
-    """Reading says what to do first; on SQLite it creates no file."""
-    engine = make_engine(empty_database_url)
-    with pytest.raises(UsageError, match=r"no ledger at .*: run a workload first"):
-        require_migrated(engine)
-    if engine.dialect.name == "sqlite":
-        assert not Path(str(engine.url.database)).exists()
-    engine.dispose()
-
-
-def test_a_ledger_of_a_newer_program_is_left_alone(engine: Engine) -> None:
-    """An unknown revision is named as such, in one line, by readers and by migrations."""
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    for attempt in (migrate, require_migrated):
-        with pytest.raises(UsageError, match="newer version of breakeven") as caught:
-            attempt(engine)
-        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

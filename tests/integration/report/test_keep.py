@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, text, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from db.decision_tables import ReportRow
+from db.tables import ReportRow
 from models.economics.break_even import month_figures
 from models.economics.figures import MonthFigures
 from models.economics.month import MonthInputs

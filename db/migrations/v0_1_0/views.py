@@ -5,12 +5,6 @@ A later migration that changes a table under a view drops the views first and ma
 
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
-branch_labels = None
-depends_on = None
-
-VIEWS = ("usage_daily", "usage_monthly", "run_costs", "line_details", "price_versions")
 SUMS = (
     "attempts",
     "records",
@@ -50,7 +44,7 @@ WAYS = (
 )
 
 
-def upgrade() -> None:
+def create() -> None:
     postgresql = op.get_bind().dialect.name == "postgresql"
     for select in (
         usage_daily(),
@@ -62,13 +56,7 @@ def upgrade() -> None:
         op.execute(select)
 
 
-def downgrade() -> None:
-    for view in reversed(VIEWS):
-        op.execute(f"DROP VIEW {view}")
-
-
-def usage_daily(*, purpose: bool = False) -> str:
-    """`purpose`: with that column, which later migrations have, last."""
+def usage_daily() -> str:
     route = "CASE WHEN {0}.requested = {0}.engine THEN {0}.engine ELSE {0}.requested || '>' || {0}.engine END"
     own = {
         "workload": "prompts.workload",
@@ -83,22 +71,20 @@ def usage_daily(*, purpose: bool = False) -> str:
         "batched": "u.batched",
     }
     ways = ", ".join(f"{own[name]} AS {name}" for name in WAYS)
-    groups = ", ".join([*own.values(), *(["runs.purpose"] if purpose else [])])
-    last = ", runs.purpose AS purpose" if purpose else ""
+    groups = ", ".join(own.values())
     return (
-        f"CREATE VIEW usage_daily AS SELECT u.day AS day, {ways}, {sums('u.')}{last} FROM daily_usage AS u"  # noqa: S608 - our own words
+        f"CREATE VIEW usage_daily AS SELECT u.day AS day, {ways}, {sums('u.')}, runs.purpose AS purpose FROM daily_usage AS u"  # noqa: S608 - our own words
         " JOIN prompts ON prompts.id = u.prompt_id JOIN models ON models.id = u.model_id"
-        f"{' JOIN runs ON runs.id = u.run_id' if purpose else ''} GROUP BY u.day, {groups}"
+        f" JOIN runs ON runs.id = u.run_id GROUP BY u.day, {groups}, runs.purpose"
     )
 
 
-def usage_monthly(*, postgresql: bool, purpose: bool = False) -> str:
+def usage_monthly(*, postgresql: bool) -> str:
     month = "to_char(day, 'YYYY-MM')" if postgresql else "substr(day, 1, 7)"
     ways = ", ".join(WAYS)
     return (
         f"CREATE VIEW usage_monthly AS SELECT {month} AS month, {ways}, {sums('')}"  # noqa: S608
-        f"{', purpose' if purpose else ''} FROM usage_daily GROUP BY {month}, {ways}"
-        f"{', purpose' if purpose else ''}"
+        f", purpose FROM usage_daily GROUP BY {month}, {ways}, purpose"
     )
 
 
@@ -115,7 +101,7 @@ def sums(table: str) -> str:
     return ", ".join(columns)
 
 
-def run_costs(*, postgresql: bool, purpose: bool = False) -> str:
+def run_costs(*, postgresql: bool) -> str:
     pending = (
         "(SELECT coalesce(CAST(sum(u.cost_nano) AS BIGINT), 0) FROM daily_usage AS u"
         " WHERE u.run_id = runs.id AND u.outcome = 'pending')"
@@ -135,14 +121,14 @@ def run_costs(*, postgresql: bool, purpose: bool = False) -> str:
         f" {money('gpu_cost', 'runs.gpu_cost_nano')}, {money('unallocated', 'runs.unallocated_nano')},"
         f" {money('api_cost', 'runs.api_cost_nano')}, {money('pending', pending)}, {money('cost', both)},"
         f" {money('counterfactual', 'runs.counterfactual_nano')}, runs.flow_run_id AS flow_run_id,"
-        f" archives.path AS archive_path, runs.error AS error{_purpose(purpose)} FROM runs"
+        f" archives.path AS archive_path, runs.error AS error, runs.purpose AS purpose FROM runs"
         " JOIN models ON models.id = runs.model_id JOIN prompts ON prompts.id = runs.prompt_id"
         " LEFT JOIN infrastructure ON infrastructure.id = runs.infrastructure_id"
         " LEFT JOIN archives ON archives.id = runs.archive_id"
     )
 
 
-def line_details(*, postgresql: bool, purpose: bool = False) -> str:
+def line_details(*, postgresql: bool) -> str:
     route = "CASE WHEN l.requested = l.engine THEN l.engine ELSE l.requested || '>' || l.engine END"
     ids = {
         name: f"{key(f'l.{name}', postgresql=postgresql)} AS {name}"
@@ -161,15 +147,11 @@ def line_details(*, postgresql: bool, purpose: bool = False) -> str:
         " l.counterfactual_output_tokens AS counterfactual_output_tokens,"
         f" {money('counterfactual', 'l.counterfactual_nano')},"
         f" l.counterfactual_price_id AS counterfactual_price_id, {digest('request_hash', postgresql=postgresql)},"
-        f" {digest('answer_hash', postgresql=postgresql)}, {ids['reuses']}, {ids['batch_id']}{_purpose(purpose)}"
+        f" {digest('answer_hash', postgresql=postgresql)}, {ids['reuses']}, {ids['batch_id']}, runs.purpose AS purpose"
         " FROM ledger_lines AS l JOIN runs ON runs.id = l.run_id"
         " JOIN prompts ON prompts.id = l.prompt_id JOIN models ON models.id = l.model_id"
         " LEFT JOIN infrastructure ON infrastructure.id = l.infrastructure_id"
     )
-
-
-def _purpose(purpose: bool) -> str:
-    return ", runs.purpose AS purpose" if purpose else ""
 
 
 def price_versions() -> str:

@@ -1,7 +1,4 @@
-"""The tables that decisions stand on: what machines and people cost, reports and to whom they went, evaluations.
-
-Money is BIGINT nano-dollars, times are UTC.
-"""
+"""What machines and people cost, reports and to whom they went, evaluations."""
 
 from datetime import date, datetime
 from uuid import UUID

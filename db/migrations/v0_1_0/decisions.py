@@ -1,34 +1,28 @@
-"""What the monthly report needs: what machines and people cost, the reports, and to whom they went."""
+"""What machines and people cost, reports and to whom they went, evaluations."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from db.columns import Key, SmallKey, UtcDateTime
-
-revision = "0005"
-down_revision = "0004"
-branch_labels = None
-depends_on = None
+from db.migrations.v0_1_0.rules import not_negative, refers, whole
 
 
-def upgrade() -> None:
-    _create_terms()
+def create() -> None:
+    _create_infrastructure_terms()
+    _create_bills()
+    _create_labour_terms()
     _create_reports()
+    _create_deliveries()
+    _create_evaluations()
 
 
-def downgrade() -> None:
-    for table in ("deliveries", "reports", "labour_terms", "bills", "infrastructure_terms"):
-        op.drop_table(table)
-
-
-def _create_terms() -> None:
+def _create_infrastructure_terms() -> None:
     op.create_table(
         "infrastructure_terms",
         sa.Column("id", SmallKey, nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("billing_mode", sa.String(), nullable=False),
-        sa.Column("nano_usd_per_hour", sa.BigInteger(), nullable=True),
-        sa.Column("nano_usd_per_month", sa.BigInteger(), nullable=True),
+        *whole("nano_usd_per_hour", "nano_usd_per_month", nullable=True),
         sa.Column("billing_increment_seconds", sa.Integer(), nullable=False),
         sa.Column("gpus", sa.SmallInteger(), nullable=False),
         sa.Column("effective_from", sa.Date(), nullable=False),
@@ -42,14 +36,10 @@ def _create_terms() -> None:
             "billing_increment_seconds >= 1", name=op.f("ck_infrastructure_terms_billing_increment_seconds")
         ),
         sa.CheckConstraint("effective_to > effective_from", name=op.f("ck_infrastructure_terms_days")),
-        sa.CheckConstraint("gpus >= 0", name=op.f("ck_infrastructure_terms_gpus")),
+        *not_negative("infrastructure_terms", "nano_usd_per_hour", "nano_usd_per_month", "gpus"),
         sa.CheckConstraint(
             "nano_usd_per_month IS NULL OR billing_mode = 'reserved'",
             name=op.f("ck_infrastructure_terms_monthly"),
-        ),
-        sa.CheckConstraint("nano_usd_per_hour >= 0", name=op.f("ck_infrastructure_terms_nano_usd_per_hour")),
-        sa.CheckConstraint(
-            "nano_usd_per_month >= 0", name=op.f("ck_infrastructure_terms_nano_usd_per_month")
         ),
         sa.CheckConstraint(
             "(nano_usd_per_hour IS NULL) != (nano_usd_per_month IS NULL)",
@@ -57,30 +47,32 @@ def _create_terms() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_infrastructure_terms")),
     )
+
+
+def _create_bills() -> None:
     op.create_table(
         "bills",
         sa.Column("id", SmallKey, nullable=False),
         sa.Column("month", sa.Date(), nullable=False),
-        sa.Column("nano_usd", sa.BigInteger(), nullable=False),
+        *whole("nano_usd"),
         sa.Column("entered_at", UtcDateTime(), nullable=False),
         sa.Column("note", sa.String(), nullable=True),
-        sa.CheckConstraint("nano_usd >= 0", name=op.f("ck_bills_nano_usd")),
+        *not_negative("bills", "nano_usd"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bills")),
     )
+
+
+def _create_labour_terms() -> None:
     op.create_table(
         "labour_terms",
         sa.Column("id", SmallKey, nullable=False),
         sa.Column("effective_from", sa.Date(), nullable=False),
         sa.Column("maintenance_minutes", sa.Integer(), nullable=False),
         sa.Column("setup_minutes", sa.Integer(), nullable=False),
-        sa.Column("engineer_nano_per_hour", sa.BigInteger(), nullable=False),
+        *whole("engineer_nano_per_hour"),
         sa.Column("entered_at", UtcDateTime(), nullable=False),
         sa.Column("note", sa.String(), nullable=True),
-        sa.CheckConstraint(
-            "engineer_nano_per_hour >= 0", name=op.f("ck_labour_terms_engineer_nano_per_hour")
-        ),
-        sa.CheckConstraint("maintenance_minutes >= 0", name=op.f("ck_labour_terms_maintenance_minutes")),
-        sa.CheckConstraint("setup_minutes >= 0", name=op.f("ck_labour_terms_setup_minutes")),
+        *not_negative("labour_terms", "maintenance_minutes", "setup_minutes", "engineer_nano_per_hour"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_labour_terms")),
     )
 
@@ -102,6 +94,9 @@ def _create_reports() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reports")),
         sa.UniqueConstraint("month", "version", name=op.f("uq_reports_month_version")),
     )
+
+
+def _create_deliveries() -> None:
     op.create_table(
         "deliveries",
         sa.Column("id", Key(), nullable=False),
@@ -118,8 +113,8 @@ def _create_reports() -> None:
         sa.Column("error", sa.String(), nullable=True),
         sa.CheckConstraint("channel IN ('mail', 'chat')", name=op.f("ck_deliveries_channel")),
         sa.CheckConstraint("state IN ('sending', 'sent', 'failed')", name=op.f("ck_deliveries_state")),
-        sa.CheckConstraint("attempts >= 0", name=op.f("ck_deliveries_attempts")),
-        sa.ForeignKeyConstraint(["report_id"], ["reports.id"], name=op.f("fk_deliveries_report_id")),
+        *not_negative("deliveries", "attempts"),
+        *refers("deliveries", report_id="reports"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
         sa.UniqueConstraint(
             "month",
@@ -129,3 +124,31 @@ def _create_reports() -> None:
             name=op.f("uq_deliveries_month_channel_target_number"),
         ),
     )
+
+
+def _create_evaluations() -> None:
+    op.create_table(
+        "evaluations",
+        sa.Column("id", Key(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("workload", sa.String(), nullable=False),
+        sa.Column("model", sa.String(), nullable=False),
+        sa.Column("api_model", sa.String(), nullable=True),
+        sa.Column("prompt_version", sa.String(), nullable=False),
+        sa.Column("prompt_fingerprint", sa.String(), nullable=False),
+        sa.Column("labels_digest", sa.String(), nullable=False),
+        sa.Column("records", sa.Integer(), nullable=False),
+        sa.Column("viability", sa.String(), nullable=False),
+        *(
+            sa.Column(name, sa.Double(), nullable=True)
+            for name in ("accuracy", "api_accuracy", "ratio", "ratio_low", "ratio_high", "threshold")
+        ),
+        sa.Column("software", sa.String(), nullable=False),
+        sa.Column("figures", sa.String(), nullable=False),
+        sa.CheckConstraint(
+            "viability IN ('viable', 'not_viable', 'undecided')", name=op.f("ck_evaluations_viability")
+        ),
+        *not_negative("evaluations", "records"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_evaluations")),
+    )
+    op.create_index(op.f("ix_evaluations_workload_at"), "evaluations", ["workload", "at"])

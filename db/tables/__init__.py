@@ -1,0 +1,46 @@
+"""The tables of the cost ledger. Money is BIGINT nano-dollars, durations are nanoseconds, times are UTC."""
+
+from db.tables.decisions import (
+    BillRow,
+    DeliveryRow,
+    EvaluationRow,
+    InfrastructureTermsRow,
+    LabourTermsRow,
+    ReportRow,
+)
+from db.tables.lines import ApiSpendRow, DailyUsageRow, LedgerLineRow
+from db.tables.reference import InfrastructureRow, ModelRow, PriceRow, PromptRow
+from db.tables.runs import (
+    ArchiveRow,
+    BatchRow,
+    LeaseRow,
+    PartitionVersionRow,
+    PartRow,
+    QuarantinedCountRow,
+    RunRow,
+    WaitingCountRow,
+)
+
+__all__ = [
+    "ApiSpendRow",
+    "ArchiveRow",
+    "BatchRow",
+    "BillRow",
+    "DailyUsageRow",
+    "DeliveryRow",
+    "EvaluationRow",
+    "InfrastructureRow",
+    "InfrastructureTermsRow",
+    "LabourTermsRow",
+    "LeaseRow",
+    "LedgerLineRow",
+    "ModelRow",
+    "PartRow",
+    "PartitionVersionRow",
+    "PriceRow",
+    "PromptRow",
+    "QuarantinedCountRow",
+    "ReportRow",
+    "RunRow",
+    "WaitingCountRow",
+]

@@ -1,0 +1,167 @@
+"""The lines, their rollup, and what the API's cost by day.
+
+Columns of `ledger_lines` stand widest first, so that PostgreSQL pads nothing between them: about
+300 bytes a line, indexes included (bench/ledger_size.py). What only lines of an API fill stands last:
+NULL, it takes no room on PostgreSQL and one byte on SQLite.
+"""
+
+from datetime import date, datetime
+from typing import get_args
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Base, not_negative, one_of
+from db.columns import WideKey
+from models.ledger import Outcome
+
+
+def _pending_lines() -> Index:
+    """Few lines are pending at a time: found by their run without a look at the millions that are closed."""
+    only = text("outcome = 'pending'")
+    return Index("ix_ledger_lines_pending", "run_id", sqlite_where=only, postgresql_where=only)
+
+
+class LedgerLineRow(Base):
+    """The accounting of one attempt; its fields are those of `models.ledger.LedgerLine`."""
+
+    __tablename__ = "ledger_lines"
+    __table_args__ = (
+        UniqueConstraint("run_id", "record_key", "attempt"),
+        one_of("requested", "vllm", "openai", "reuse"),
+        one_of("engine", "vllm", "openai", "reuse"),
+        one_of("outcome", *get_args(Outcome)),
+        *not_negative("cost_nano", "counterfactual_nano", "gpu_ns", "input_tokens", "output_tokens"),
+        CheckConstraint("cached_tokens >= 0 AND cached_tokens <= input_tokens", name="cached_tokens"),
+        # nothing is free, or charged, by accident: a cost stands on a dated rate
+        CheckConstraint(
+            "cost_nano IS NULL OR engine = 'reuse' OR price_id IS NOT NULL OR infrastructure_id IS NOT NULL",
+            name="priced",
+        ),
+        CheckConstraint("(engine = 'reuse') = (reuses IS NOT NULL)", name="reuses"),
+        # only an API leaves us in doubt, and never about what it can have cost at most
+        CheckConstraint(
+            "outcome NOT IN ('pending', 'unknown_outcome') OR (engine = 'openai' AND cost_nano IS NOT NULL)",
+            name="upper_bound",
+        ),
+        _pending_lines(),
+    )
+    at: Mapped[datetime]
+    cost_nano: Mapped[int | None] = mapped_column(BigInteger)
+    counterfactual_nano: Mapped[int | None] = mapped_column(BigInteger)
+    gpu_ns: Mapped[int | None] = mapped_column(BigInteger)
+    input_tokens: Mapped[int | None]
+    cached_tokens: Mapped[int | None]
+    output_tokens: Mapped[int | None]
+    counterfactual_input_tokens: Mapped[int | None]
+    counterfactual_output_tokens: Mapped[int | None]
+    attempt: Mapped[int] = mapped_column(SmallInteger)
+    prompt_id: Mapped[int] = mapped_column(SmallInteger, ForeignKey("prompts.id"))
+    model_id: Mapped[int] = mapped_column(SmallInteger, ForeignKey("models.id"))
+    price_id: Mapped[int | None] = mapped_column(SmallInteger, ForeignKey("prices.id"))
+    infrastructure_id: Mapped[int | None] = mapped_column(SmallInteger, ForeignKey("infrastructure.id"))
+    counterfactual_price_id: Mapped[int | None] = mapped_column(SmallInteger, ForeignKey("prices.id"))
+    estimated: Mapped[bool]
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"))
+    requested: Mapped[str]
+    engine: Mapped[str]
+    outcome: Mapped[str]
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    answer_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    record_key: Mapped[str]
+    reason: Mapped[str | None]
+    reuses: Mapped[UUID | None]
+    batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("batches.id"))
+    failure: Mapped[str | None]
+
+
+class DailyUsageRow(Base):
+    """What a run's lines of one UTC day come to, for each way they went: the rollup that sums are read from.
+
+    Kept in the transactions that write and close lines, so that at every moment the rows of a run are
+    the sums over its lines; they stay when the lines are archived. `reason` is empty where a line has none.
+    `records` counts lines that are the first of their record in their run (`late_records` are those of them
+    that are not attempt 1, which may still come), `engine_records` those that are the first there on their
+    engine: sums that tell engines apart add up the latter. Token sums are over lines that know theirs; `unknown_*` counts the lines that do not know a cost, which a sum must say.
+    `upper_bound_nano` is the part of `cost_nano` of priced (API) lines that know no tokens: the most they can
+    have cost. `counterfactual_cached_tokens` are the `cached_tokens` of API lines that have counterfactual
+    tokens: repricing needs both.
+    """
+
+    __tablename__ = "daily_usage"
+    __table_args__ = (
+        *not_negative(
+            "attempts",
+            "records",
+            "late_records",
+            "engine_records",
+            "input_tokens",
+            "cached_tokens",
+            "output_tokens",
+            "known_tokens",
+            "estimated",
+            "gpu_ns",
+            "cost_nano",
+            "upper_bound_nano",
+            "unknown_cost",
+            "counterfactual_input_tokens",
+            "counterfactual_cached_tokens",
+            "counterfactual_output_tokens",
+            "counterfactual_nano",
+            "unknown_counterfactual",
+        ),
+        Index(None, "run_id"),
+        Index(None, "day"),
+    )
+    id: Mapped[int] = mapped_column(WideKey, primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"))
+    day: Mapped[date]
+    prompt_id: Mapped[int] = mapped_column(SmallInteger, ForeignKey("prompts.id"))
+    model_id: Mapped[int] = mapped_column(SmallInteger, ForeignKey("models.id"))
+    requested: Mapped[str]
+    engine: Mapped[str]
+    reason: Mapped[str]
+    outcome: Mapped[str]
+    batched: Mapped[bool]
+    price_id: Mapped[int | None] = mapped_column(SmallInteger, ForeignKey("prices.id"))
+    infrastructure_id: Mapped[int | None] = mapped_column(SmallInteger, ForeignKey("infrastructure.id"))
+    counterfactual_price_id: Mapped[int | None] = mapped_column(SmallInteger, ForeignKey("prices.id"))
+    attempts: Mapped[int] = mapped_column(BigInteger)
+    records: Mapped[int] = mapped_column(BigInteger)
+    late_records: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    engine_records: Mapped[int] = mapped_column(BigInteger)
+    input_tokens: Mapped[int] = mapped_column(BigInteger)
+    cached_tokens: Mapped[int] = mapped_column(BigInteger)
+    output_tokens: Mapped[int] = mapped_column(BigInteger)
+    known_tokens: Mapped[int] = mapped_column(BigInteger)
+    estimated: Mapped[int] = mapped_column(BigInteger)
+    gpu_ns: Mapped[int] = mapped_column(BigInteger)
+    cost_nano: Mapped[int] = mapped_column(BigInteger)
+    upper_bound_nano: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    unknown_cost: Mapped[int] = mapped_column(BigInteger)
+    counterfactual_input_tokens: Mapped[int] = mapped_column(BigInteger)
+    counterfactual_cached_tokens: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    counterfactual_output_tokens: Mapped[int] = mapped_column(BigInteger)
+    counterfactual_nano: Mapped[int] = mapped_column(BigInteger)
+    unknown_counterfactual: Mapped[int] = mapped_column(BigInteger)
+
+
+class ApiSpendRow(Base):
+    """What the API lines of one UTC day and workload cost, the pending ones at their upper bound."""
+
+    __tablename__ = "api_spend"
+    __table_args__ = (*not_negative("nano"),)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    workload: Mapped[str] = mapped_column(primary_key=True)
+    nano: Mapped[int] = mapped_column(BigInteger)
