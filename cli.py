@@ -15,7 +15,7 @@ from commands.history import archive, prices, reprice
 from commands.infrastructure import infrastructure
 from commands.ledger import ledger
 from commands.report import report
-from flows.quiet import keep_prefect_here, quiet_libraries
+from flows.quiet import quiet_libraries
 from models.errors import BreakevenError, UsageError
 
 app = App(
@@ -105,19 +105,12 @@ def run(
     refresh
         Infer only records that are new or changed since the partition was published.
     """
-    keep_prefect_here()
+    from flows.partitions import chosen
     from flows.terminal import run_here
+    from tasks.plan import Request
 
-    return run_here(
-        workload,
-        date,
-        input=input,
-        where=where,
-        limit=limit,
-        engine=engine,
-        rerun=rerun,
-        refresh=refresh,
-    )
+    request = Request(workload, chosen(date), input, where, limit, rerun, engine, refresh)
+    return run_here(request)
 
 
 @app.command
@@ -163,7 +156,6 @@ def backfill(
     yes
         Do not ask before it runs.
     """
-    keep_prefect_here()
     from flows.terminal import backfill_here
     from models.backfill import Range
     from tasks.backfill import Ask
@@ -175,7 +167,6 @@ def backfill(
 @app.command
 def collect() -> int:
     """Take up what waits: answers of batches, and records that a budget or the API had held back."""
-    keep_prefect_here()
     from flows.terminal import collect_here
 
     return collect_here()

@@ -83,7 +83,7 @@ def settings_for(folder: Path, endpoint: Endpoint) -> Settings:
 
 def plan_of(source: Path, settings: Settings) -> Plan:
     """Open a run over the records."""
-    plan = prepare.fn(Request(WORKLOAD, DAY, str(source)), settings)
+    plan = prepare(Request(WORKLOAD, DAY, str(source)), settings)
     if isinstance(plan, RunResult):
         raise TypeError(plan)
     return plan
@@ -100,7 +100,7 @@ def pipeline_pass(source: Path, endpoint: Endpoint) -> Pass:
         plan = plan_of(source, settings)
         start, cpu = time.perf_counter(), cpu_seconds()
         with listening(lambda progress: samples.append(sample(progress))):
-            totals = infer.fn(plan, SharedEngine(settings, no_engine), lambda: None).totals
+            totals = infer(plan, SharedEngine(settings, no_engine), lambda: None).totals
         seconds, cpu = time.perf_counter() - start, cpu_seconds() - cpu
         plan.close()
         check_ledger(settings, totals.escalated)

@@ -67,7 +67,7 @@ def plan_of(sample: Sample, settings: Settings, folder: Path) -> Plan:
             "workloads": {sample.workload: WorkloadSettings.model_validate(chosen)},
         }
     )
-    plan = prepare.fn(Ask(sample.workload, DAY, str(sample.source)), of_pass)
+    plan = prepare(Ask(sample.workload, DAY, str(sample.source)), of_pass)
     if isinstance(plan, RunResult):
         msg = f"{sample.source} has nothing to run"
         raise TypeError(msg)
@@ -81,7 +81,7 @@ def stream_pass(engine: LocalEngine, sample: Sample, settings: Settings) -> Pass
         shared = SharedEngine(settings, lambda _: engine)
         shared.get()
         start, cpu = time.perf_counter(), cpu_seconds()
-        totals = infer.fn(plan, shared, lambda: None).totals
+        totals = infer(plan, shared, lambda: None).totals
         seconds, cpu = time.perf_counter() - start, cpu_seconds() - cpu
     return Pass(
         seconds,

@@ -37,7 +37,7 @@ def run(workload: str, source: Path, folder: Path, *, refresh: bool = False) -> 
         cache_dir=Path(os.environ.get("BREAKEVEN_CACHE_DIR", ".cache")),
     )
     before, cpu_before = time.perf_counter(), time.process_time()
-    plan = prepare.fn(Request(workload, DAY, str(source), refresh=refresh), settings)
+    plan = prepare(Request(workload, DAY, str(source), refresh=refresh), settings)
     prepared, cpu_prepared = time.perf_counter(), time.process_time()
     result, inferred = infer_and_publish(plan, settings)
     after, cpu_after = time.perf_counter(), time.process_time()
@@ -62,9 +62,9 @@ def infer_and_publish(plan: Plan | RunResult, settings: Settings) -> tuple[RunRe
     engine = shared_engine(settings, lambda _: InstantEngine())
     with closed(plan), engine as shared:
         with kept(plan.sessions, plan.lease, settings.lease_seconds) as lost:
-            found = infer.fn(plan, shared, lost)
+            found = infer(plan, shared, lost)
         inferred = time.perf_counter()
-        return publish.fn(plan, found), inferred
+        return publish(plan, found), inferred
 
 
 def peak_resident_mb() -> float:

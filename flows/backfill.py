@@ -1,11 +1,8 @@
 """The backfill flow: every partition of a range that is not published as it would be now."""
 
-import logging
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import Protocol, cast
-from uuid import UUID
 
 import httpx
 from prefect import Flow, State, flow, runtime, tags
@@ -16,21 +13,18 @@ from flows.ending import ended
 from flows.spread import Spread
 from flows.surroundings import read_settings
 from flows.workloads import WorkloadFlow, workload_flow
-from models.backfill import BACKFILL, Meter, Outcome, Range, Step, failed, to_do
+from models.backfill import BACKFILL, Outcome, Range, Step, failed, to_do
 from models.economics.quote import Quote
 from models.errors import BreakevenError, Interrupted, UsageError
-from models.run import Progress, RunResult
+from models.run import RunResult
 from models.settings import Settings
-from tasks.artifacts import outcome_row, progress_artifact, publish_cost_table
-from tasks.backfill import Ask, look_again, newest_run, parameters_of, quote, survey
-from tasks.engine import shared_engine
+from tasks.artifacts import progress_artifact, publish_cost_table
+from tasks.backfill import Ask, newest_run, parameters_of, quote, request_for, survey
+from tasks.backfill_run import failed_step, failure_line, one_by_one, run_all
 from tasks.plan import EngineChoice
-from tasks.progress import listening, report
+from tasks.run_rows import outcome_row
 
 BackfillFlow = Flow[..., list[Outcome] | State[BreakevenError]]
-Runner = Callable[[Ask, Sequence[Step]], Iterator[Outcome]]
-
-log = logging.getLogger(__name__)
 
 
 class Survey(Protocol):
@@ -45,31 +39,6 @@ class Quoting(Protocol):
     def __call__(self, ask: Ask, steps: Sequence[Step], settings: Settings, loads: int) -> Quote: ...  # noqa: D102
 
 
-def here(run: Callable[[Ask, Step], Outcome], settings: Settings) -> Runner:
-    """Run partitions one after the other in this process, under one engine load."""
-
-    def run_each(ask: Ask, steps: Sequence[Step]) -> Iterator[Outcome]:
-        with shared_engine(settings):
-            for step in steps:
-                yield _one(run, ask, step, settings)
-
-    return run_each
-
-
-def _one(run: Callable[[Ask, Step], Outcome], ask: Ask, step: Step, settings: Settings) -> Outcome:
-    """Run one partition; whatever becomes of it, the others have their turn, unless a stop was asked for.
-
-    Raises `DatabaseUnavailable` where the database is away for longer than patience before it begins.
-    """
-    now = look_again(ask, step, settings)
-    try:
-        return Outcome(ask.workload, step.partition, "skipped") if now is None else run(ask, now)
-    except Interrupted:
-        raise
-    except BreakevenError as error:
-        return Outcome(ask.workload, step.partition, "failed", error=str(error))
-
-
 def by_flow(flow_of: Callable[[str], WorkloadFlow], settings: Settings) -> Callable[[Ask, Step], Outcome]:
     """Return what runs a partition by its workload's flow."""
 
@@ -77,7 +46,8 @@ def by_flow(flow_of: Callable[[str], WorkloadFlow], settings: Settings) -> Calla
         try:
             with tags(TAG):
                 state = cast(
-                    "State[RunResult]", flow_of(ask.workload)(**parameters_of(ask, step), return_state=True)
+                    "State[RunResult]",
+                    flow_of(ask.workload)(**parameters_of(request_for(ask, step)), return_state=True),
                 )
         except (httpx.HTTPError, PrefectException) as error:  # its client has tried for a minute
             return Outcome(
@@ -90,64 +60,13 @@ def by_flow(flow_of: Callable[[str], WorkloadFlow], settings: Settings) -> Calla
         if isinstance(ended, Interrupted):
             raise ended
         if isinstance(ended, Exception):
-            return _failed(ask, step, ended, state.state_details.flow_run_id, settings)
+            flow_run_id = str(state.state_details.flow_run_id)
+            return failed_step(
+                ask, step, ended, lambda: newest_run(settings, ask.workload, step.partition, flow_run_id)
+            )
         return Outcome.of(ended)
 
     return run
-
-
-def _failed(ask: Ask, step: Step, error: Exception, flow_run_id: UUID | None, settings: Settings) -> Outcome:
-    """Say why a partition failed, and what its run had done by then, if the ledger tells."""
-    words = " ".join(str(error).split()) or type(error).__name__
-    result = None
-    try:
-        known = newest_run(settings, ask.workload, step.partition, str(flow_run_id))
-        result = None if known is None else known.outcome.result
-    except BreakevenError as failure:
-        log.warning("the ledger does not tell what %s %s cost: %s", ask.workload, step.partition, failure)
-    return Outcome(ask.workload, step.partition, "failed", result, words)
-
-
-class Reporter:
-    """Reports how far the whole backfill is, each time that one of its partitions says how far it is."""
-
-    def __init__(self, meter: Meter) -> None:
-        self._meter = meter
-        self._since = time.monotonic()
-
-    def __call__(self, progress: Progress) -> None:
-        """Take note of a partition's progress."""
-        if progress.workload != BACKFILL:
-            self._meter.progress(progress)
-            self._say(progress.partition)
-
-    def ended(self, outcome: Outcome) -> None:
-        """Take note of a partition's end."""
-        self._meter.ended(outcome)
-        self._say(outcome.partition)
-
-    def _say(self, day: date) -> None:
-        report(self._meter.overall(day, time.monotonic() - self._since))
-
-
-def run_all(ask: Ask, steps: Sequence[Step], run: Runner, quote: Quote, kept: list[Outcome]) -> list[Outcome]:
-    """Do every step, whatever became of the others; report how far the backfill is. Returns `kept`.
-
-    Each outcome is put into `kept` at once, so that it is known also where the backfill is stopped.
-    """
-    reporter = Reporter(Meter(len(steps), quote.records, quote.gpu_nano))
-    with listening(reporter):
-        for outcome in run(ask, steps):
-            kept.append(outcome)
-            reporter.ended(outcome)
-    return kept
-
-
-def failure_line(outcomes: Sequence[Outcome]) -> str:
-    """Say in one line which partitions failed and why."""
-    lost = failed(outcomes)
-    causes = "; ".join(f"{one.workload} {one.partition} ({one.error})" for one in lost)
-    return f"{len(lost)} of {len(outcomes)} partitions failed: {causes}; the same command does what is left"
 
 
 def nobody(outcomes: Sequence[Outcome]) -> None:
@@ -203,7 +122,9 @@ def build(
                 raise UsageError(msg)
             steps = to_do(find(ask, settings))
             run = (
-                here(by_flow(flow_of, settings), settings) if parallel is None else Spread(settings, parallel)
+                one_by_one(by_flow(flow_of, settings), settings)
+                if parallel is None
+                else Spread(settings, parallel)
             )
             with progress_artifact("backfill-progress", only=BACKFILL):
                 loads = 1 if parallel is None else len(steps)

@@ -20,6 +20,7 @@ from models.settings import Settings
 from tasks.artifacts import publish_cost_table, publish_markdown
 from tasks.delivery.deliver import Delivered, deliver_all, explained
 from tasks.delivery.ways import as_tasks
+from tasks.flow_run import as_task
 from tasks.monthly import Monthly, make_report
 from tasks.report_files import Rendered, folder_of, render, write_files
 
@@ -86,7 +87,7 @@ def build(make: Make = make_report) -> BreakEvenFlow:
     ) -> Reported | State[BreakevenError]:
         try:
             settings = read_settings()
-            monthly = make(chosen_month(month), settings)
+            monthly = as_task(make)(chosen_month(month), settings)
             if month is None and not monthly.complete:
                 return ended(_too_early(monthly.month))
             rendered = render(monthly.report)

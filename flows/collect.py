@@ -1,20 +1,20 @@
 """The flow that takes up what waits: answers of batches, and records that a budget or the API had held back."""
 
-from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Protocol
 
 from prefect import Flow, State, flow, get_run_logger
 
 from flows.ending import ended
-from flows.nightly import Job, failure_line, failure_row
 from flows.surroundings import read_settings
-from models.errors import BreakevenError, Interrupted, PartitionLocked
+from models.errors import BreakevenError
 from models.run import RunResult
 from models.settings import Settings
-from tasks.artifacts import cost_row, publish_cost_table
+from tasks.artifacts import publish_cost_table
 from tasks.collect import waiting_partitions
+from tasks.jobs import collect_each, failure_line, failure_row
 from tasks.partition import collect_partition
+from tasks.run_rows import cost_row
 
 CollectFlow = Flow[[], list[RunResult] | State[BreakevenError]]
 
@@ -23,34 +23,6 @@ class CollectPartition(Protocol):
     """What the flow calls for the work itself: `tasks.partition.collect_partition`."""
 
     def __call__(self, workload: str, partition: date, *, settings: Settings) -> RunResult: ...  # noqa: D102
-
-
-def collect_each(
-    waiting: Iterable[Job],
-    collect: Callable[[str, date], RunResult],
-    locked: Callable[[str], None] = lambda _: None,
-) -> tuple[list[RunResult], dict[Job, Exception]]:
-    """Collect every partition, whatever became of the others; return the results and the failures.
-
-    One that its own run is at work on is left to that; `locked` is told. Raises `Interrupted` when the
-    collecting was asked to stop: then it stops as a whole.
-    """
-    results: list[RunResult] = []
-    failures: dict[Job, Exception] = {}
-    for job in waiting:
-        try:
-            results.append(collect(*job))
-        except Interrupted:
-            raise
-        except PartitionLocked as error:
-            locked(str(error))
-        except BreakevenError as error:
-            failures[job] = error
-        except Exception as error:  # noqa: BLE001  one partition's defect is not the next one's failure
-            failures[job] = BreakevenError(
-                f"{type(error).__name__}, which is a defect; its task's log says where"
-            )
-    return results, failures
 
 
 def build(collect: CollectPartition = collect_partition) -> CollectFlow:

@@ -19,6 +19,8 @@ SAMPLES = {
     "SENTIMENT": "samples/sentiment.jsonl",
     "CLASSIFICATION": "samples/classification.csv",
 }
+FEW = "id in ('p-002', 'p-008', 'p-009', 'p-011', 'p-018', 'p-021', 'p-024', 'p-029', 'p-031', 'p-036')"
+"""Of the products only these: an answer about one is some hundred tokens long, a label is one."""
 BY = ("workload", "engine", "model", "route")
 
 
@@ -37,7 +39,8 @@ def demo() -> int:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for workload, path in SAMPLES.items():
         os.environ[f"BREAKEVEN_WORKLOADS__{workload}__INPUT"] = str(PROJECT / path)
-    console.print("demo: the nightly flow over the bundled samples, three days of three workloads")
+    os.environ["BREAKEVEN_WORKLOADS__ENRICHMENT__WHERE"] = FEW
+    console.print("demo: the nightly flow over three days of the bundled samples, of the products only some")
     try:
         settings = read_settings()
         with progress_bar():

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from flows.evaluation import Evaluated, evaluation
+from flows.here import returned
 from flows.surroundings import read_settings
-from flows.terminal import interruptible, returned
+from flows.terminal import interruptible
 from models import workloads
 from tasks.evaluation import document, text
 from tasks.evaluation.as_json import as_json

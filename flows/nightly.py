@@ -1,6 +1,6 @@
 """The nightly flow: every configured workload over the last partitions, under one engine load."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import cast
 
@@ -11,15 +11,16 @@ from flows.partitions import chosen, last_partitions, run_name
 from flows.surroundings import read_settings
 from flows.workloads import WorkloadFlow, workload_flow
 from models import workloads as registry
-from models.errors import BreakevenError, Interrupted, UsageError
+from models.errors import BreakevenError, UsageError
 from models.run import RunResult
 from models.settings import Settings
-from tasks.artifacts import cost_row, publish_cost_table
+from tasks.artifacts import publish_cost_table
 from tasks.engine import shared_engine
+from tasks.jobs import failure_line, failure_row, run_each
+from tasks.run_rows import cost_row
 
 TAG = "breakeven"
 
-Job = tuple[str, date]
 NightlyFlow = Flow[..., list[RunResult] | State[BreakevenError]]
 
 
@@ -39,38 +40,6 @@ def to_run(settings: Settings, asked: Sequence[str] | None, known: Sequence[str]
         msg = "no workload has an input: set BREAKEVEN_WORKLOADS__<NAME>__INPUT or [workloads.<name>] in breakeven.toml"
         raise UsageError(msg)
     return ready
-
-
-def run_each(
-    jobs: Iterable[Job], run_one: Callable[[str, date], RunResult | Exception]
-) -> tuple[list[RunResult], dict[Job, Exception]]:
-    """Run every job, whatever became of the others; return the results and the failures.
-
-    `run_one` returns a failure instead of raising it. Raises `Interrupted` when a run was asked to
-    stop: then the night stops as well.
-    """
-    results: list[RunResult] = []
-    failures: dict[Job, Exception] = {}
-    for job in jobs:
-        outcome = run_one(*job)
-        if isinstance(outcome, Interrupted):
-            raise outcome
-        if isinstance(outcome, Exception):
-            failures[job] = outcome
-        else:
-            results.append(outcome)
-    return results, failures
-
-
-def failure_row(job: Job, error: Exception) -> dict[str, str]:
-    """Render a failed run as a row of the night's table."""
-    return {"workload": job[0], "partition": job[1].isoformat(), "state": "failed", "output": str(error)}
-
-
-def failure_line(failures: dict[Job, Exception], jobs: int) -> str:
-    """Say in one line which runs failed and why."""
-    causes = (f"{workload} {partition} ({error})" for (workload, partition), error in failures.items())
-    return f"{len(failures)} of {jobs} runs failed: {'; '.join(causes)}"
 
 
 def build(flow_of: Callable[[str], WorkloadFlow] = workload_flow) -> NightlyFlow:

@@ -34,7 +34,7 @@ def report_here(
         everyone(settings)  # before anything is made
     first = last_month(datetime.now(UTC), UTC) if month is None else parse_month(month)
     with working(f"making the report of {first:%Y-%m}"):
-        monthly = make_report.fn(first, settings)
+        monthly = make_report(first, settings)
     folder = out or folder_of(settings, first)
     check_writable(folder)
     with working("drawing the report"):

@@ -18,7 +18,7 @@ from models.backfill import Outcome, Step
 from models.errors import BreakevenError, Interrupted, UsageError
 from models.run import Progress
 from models.settings import Settings
-from tasks.backfill import Ask, Known, newest_run, parameters_of
+from tasks.backfill import Ask, Known, newest_run, parameters_of, request_for
 from tasks.progress import report
 from tasks.reading.source import is_remote
 from tasks.signals import StopRequest, stop_on_signals
@@ -216,7 +216,7 @@ def pause(seconds: float, stop: StopRequest) -> None:
 
 def run_parameters(ask: Ask, step: Step) -> dict[str, object]:
     """Return what a worker's flow run is given: plain values, and a path that is the same in every folder."""
-    given = parameters_of(ask, step) | {"partition": str(step.partition)}
+    given = parameters_of(request_for(ask, step)) | {"partition": str(step.partition)}
     if ask.input is not None and not is_remote(ask.input):
         given["input"] = str(Path(ask.input).absolute())
     return given

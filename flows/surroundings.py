@@ -1,6 +1,7 @@
-"""Where a flow run finds itself: the project's folder and the settings."""
+"""Where a run finds itself: the project's folder, the settings, and whether a Prefect API is set up."""
 
 import os
+import re
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,6 +20,38 @@ def read_settings() -> Settings:
         faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         msg = f"settings are not valid: {'; '.join(faults)}"
         raise UsageError(msg) from error
+
+
+def prefect_api_is_set() -> bool:
+    """Whether the user has set up a Prefect API: by PREFECT_API_URL, or in a file that Prefect reads.
+
+    Imports Prefect, which takes seconds, only where such a file may name one. Of profiles only those in PREFECT_HOME
+    count, as for `keep_prefect_here`.
+    """
+    if "PREFECT_API_URL" in os.environ:
+        return True
+    if not any(_may_name_an_api(*one) for one in _files_of_prefect().items()):
+        return False
+    from prefect.settings import get_current_settings  # noqa: PLC0415
+
+    return get_current_settings().api.url is not None
+
+
+def _files_of_prefect() -> dict[Path, str]:
+    """Return where Prefect looks for settings, with what stands there if they are Prefect's and name an API."""
+    files = {".env": "prefect_api_url", "prefect.toml": "url", "pyproject.toml": r"\[tool\.prefect"}
+    home = os.environ.get("PREFECT_HOME")
+    profiles = os.environ.get("PREFECT_PROFILES_PATH") or (home and str(Path(home, "profiles.toml")))
+    if profiles:
+        files[profiles] = "prefect_api_url"
+    return {Path(name): pattern for name, pattern in files.items()}
+
+
+def _may_name_an_api(path: Path, pattern: str) -> bool:
+    try:
+        return re.search(pattern, path.read_text(encoding="utf-8"), re.IGNORECASE) is not None
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def enter_project() -> dict[str, str]:

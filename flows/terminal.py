@@ -1,61 +1,38 @@
-"""Runs a flow from the terminal: in this process, with a progress bar, on Prefect's embedded server."""
+"""Runs partitions from the terminal: in this process, with a progress bar, and prints what came of them."""
 
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from types import FrameType
-from typing import TypeVar
 
 from rich.console import Console
 from rich.prompt import Confirm
 
-from flows.backfill import build as build_backfill
-from flows.collect import collect_batches
+from flows.here import backfill_all, collect_all, run_one
 from flows.surroundings import read_settings
-from flows.workloads import workload_flow
 from models import workloads
 from models.backfill import Outcome, Step, to_do
 from models.economics.quote import Quote
-from models.errors import BreakevenError, Interrupted, UsageError
+from models.errors import Interrupted, UsageError
 from models.run import RunResult
-from tasks.artifacts import described, dollars
 from tasks.backfill import QUOTE_COLUMNS, QUOTE_SPARE, Ask, quote, survey
 from tasks.output import write_rows
-from tasks.plan import EngineChoice
+from tasks.plan import Request
 from tasks.result_text import SPARE, outcome_table, result_lines
+from tasks.run_rows import described, dollars
 from tasks.show_progress import progress_bar
 from tasks.working import working
 
-Result = TypeVar("Result")
 
-
-def run_here(
-    workload: str,
-    partition: date | None,
-    *,
-    input: str | None,  # noqa: A002  the word that users know it by
-    where: str | None,
-    limit: int | None,
-    engine: EngineChoice,
-    rerun: bool,
-    refresh: bool,
-) -> int:
+def run_here(request: Request) -> int:
     """Run one partition now and print what came of it. Returns the exit code."""
-    workloads.build(workload, read_settings())  # an unknown name is an error before anything starts
+    workloads.build(request.workload, read_settings())  # an unknown name is an error before anything starts
     with progress_bar(), interruptible():
-        result = workload_flow(workload)(
-            partition=partition,
-            input=input,
-            where=where,
-            limit=limit,
-            engine=engine,
-            rerun=rerun,
-            refresh=refresh,
-        )
-    return say(returned(result, RunResult), refresh=refresh)
+        result = run_one(request)
+    return say(result, refresh=request.refresh)
 
 
 def backfill_here(ask: Ask, *, parallel: int | None, quote_only: bool, yes: bool) -> int:
@@ -71,7 +48,8 @@ def backfill_here(ask: Ask, *, parallel: int | None, quote_only: bool, yes: bool
 def interruptible() -> Iterator[None]:
     """End with one line and 143 when SIGTERM comes while no run listens for it: before, between and after them.
 
-    Python would be gone at once, and leave Prefect's embedded server behind.
+    Python would be gone at once, its run not closed in the ledger, and Prefect's embedded server left behind where
+    there is one.
     """
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -124,20 +102,9 @@ def _backfill(ask: Ask, parallel: int | None, todo: list[Step], quoted: Quote) -
     Raises what the flow raises: then the command says so in one line.
     """
     kept: list[Outcome] = []
-    flow = build_backfill(find=lambda *_: todo, quoting=lambda *_: quoted, ended_with=kept.extend)
     try:
         with progress_bar():
-            flow(
-                ask.workload,
-                ask.range.first,
-                ask.range.last,
-                ask.input,
-                ask.where,
-                ask.limit,
-                ask.engine,
-                ask.rerun,
-                parallel,
-            )
+            backfill_all(ask, todo, quoted, parallel=parallel, kept=kept)
     finally:
         show_outcomes(kept, quoted)
     return 0
@@ -157,24 +124,13 @@ def show_outcomes(outcomes: list[Outcome], quoted: Quote) -> None:
 
 def collect_here() -> int:
     """Take up what waits of every partition, and print what came of each. Returns the exit code."""
-    with progress_bar():
-        results = returned(collect_batches(), list)
+    with progress_bar(), interruptible():
+        results = collect_all()
     if not results:
         Console(stderr=True, highlight=False).print("nothing waits")
     for result in results:
         say(result)
     return 0
-
-
-def returned(result: object, kind: type[Result]) -> Result:
-    """Return what a flow gave back. Raises `BreakevenError` where it is not of that kind.
-
-    That is a defect: a flow that is called as a function raises the error it failed with.
-    """
-    if not isinstance(result, kind):
-        msg = f"the flow ended without a result: {result}"
-        raise BreakevenError(msg)
-    return result
 
 
 def say(result: RunResult, *, refresh: bool = False) -> int:

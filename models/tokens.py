@@ -3,7 +3,8 @@
 import gzip
 import hashlib
 import os
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cached_property, lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,16 +29,8 @@ def encoding(model_name: str, cache_dir: Path) -> tiktoken.Encoding:
     `TIKTOKEN_CACHE_DIR`, or `cache_dir`. `model_name` is the settings' `api_tokenizer`, or else their `api_model`.
     Raises `UsageError` for a model whose tokenizer tiktoken does not know, or cannot fetch.
     """
-    try:
-        name = tiktoken.encoding_name_for_model(model_name)
-    except KeyError:
-        msg = (
-            f"no tokenizer is known for the API model {model_name!r}; set BREAKEVEN_API_TOKENIZER to the model "
-            "that tiktoken knows and whose tokens are to stand for its, such as gpt-4o-mini"
-        )
-        raise UsageError(msg) from None
-    if name in _PACKED:
-        _provide_vocabulary(name, cache_dir / "tiktoken")
+    name = _name_of(model_name)
+    _provide_vocabulary(name, cache_dir)
     try:
         return tiktoken.get_encoding(name)
     except OSError as error:  # what the HTTP library raises is one
@@ -48,22 +41,46 @@ def encoding(model_name: str, cache_dir: Path) -> tiktoken.Encoding:
         raise UsageError(msg) from error
 
 
-def _provide_vocabulary(name: str, default_folder: Path) -> None:
-    """Put the vocabulary under the name tiktoken expects; tiktoken itself checks its hash."""
+def counter_of(model_name: str, cache_dir: Path) -> "ChatTokenCounter":
+    """Return what counts tokens by the tokenizer of an OpenAI model. A vocabulary that is here is loaded at the first count.
+
+    Raises `UsageError` as `encoding` does.
+    """
+    load = partial(encoding, model_name, cache_dir)
+    if not _provide_vocabulary(_name_of(model_name), cache_dir):
+        load()
+    return ChatTokenCounter(load)
+
+
+def _name_of(model_name: str) -> str:
+    """Return the name of a model's vocabulary. Raises `UsageError`."""
+    try:
+        return tiktoken.encoding_name_for_model(model_name)
+    except KeyError:
+        msg = (
+            f"no tokenizer is known for the API model {model_name!r}; set BREAKEVEN_API_TOKENIZER to the model "
+            "that tiktoken knows and whose tokens are to stand for its, such as gpt-4o-mini"
+        )
+        raise UsageError(msg) from None
+
+
+def _provide_vocabulary(name: str, cache_dir: Path) -> bool:
+    """Put a packed vocabulary under the name tiktoken expects; tiktoken itself checks its hash. False if it must be fetched."""
     named = next((os.environ[name] for name in _CACHE_VARIABLES if name in os.environ), None)
-    if named == "":  # the user switched tiktoken's cache off
-        return
-    folder = Path(named) if named else default_folder.resolve()
+    if name not in _PACKED or named == "":  # the user switched tiktoken's cache off
+        return False
+    folder = Path(named) if named else (cache_dir / "tiktoken").resolve()
     # The variable is tiktoken's only way of being told.
     os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(folder))
     target = folder / hashlib.sha1(_url(name).encode(), usedforsecurity=False).hexdigest()
     if target.exists():
-        return
+        return True
     folder.mkdir(parents=True, exist_ok=True)
     packed = _packed_vocabulary(name).read_bytes()
-    partial = target.with_suffix(f".{os.getpid()}.partial")
-    partial.write_bytes(gzip.decompress(packed))
-    partial.replace(target)
+    unfinished = target.with_suffix(f".{os.getpid()}.partial")
+    unfinished.write_bytes(gzip.decompress(packed))
+    unfinished.replace(target)
+    return True
 
 
 def _url(name: str) -> str:
@@ -89,13 +106,19 @@ class ChatTokenCounter:
     the OpenAI cookbook documents ("How to count tokens with tiktoken",
     https://github.com/openai/openai-cookbook/blob/main/examples/How_to_count_tokens_with_tiktoken.ipynb).
     The few tokens that OpenAI adds for a JSON schema are not documented and not counted.
+
+    `load` gives the tokenizer, at the first count.
     """
 
-    def __init__(self, tokenizer: tiktoken.Encoding) -> None:
-        self._encode = tokenizer.encode_ordinary
+    def __init__(self, load: Callable[[], tiktoken.Encoding]) -> None:
+        self._load = load
         self._repeated = lru_cache(maxsize=_REPEATED_TEXTS)(self._count)  # roles, labels as answers
         self._constant: tuple[Message, ...] = ()
         self._constant_tokens = 0
+
+    @cached_property
+    def _encode(self) -> Callable[[str], list[int]]:
+        return self._load().encode_ordinary
 
     def input_tokens(self, messages: tuple[Message, ...]) -> int:
         """Estimate the input tokens of a request.

@@ -2,11 +2,10 @@
 
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from models.engines.api_stream import ApiStream
 from models.engines.base import Completion
-from models.engines.openai_engine import OpenAIEngine
 from models.engines.rate_limits import Limits
 from models.records import Escalated
 from tasks.api_requests import api_request
@@ -15,6 +14,9 @@ from tasks.journal import LedgerJournal
 from tasks.plan import ApiPlan, Plan
 from tasks.scratch import Scratch
 from tasks.settle import Settler
+
+if TYPE_CHECKING:
+    from models.engines.openai_engine import OpenAIEngine
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +139,8 @@ class SyncLane:
 
     def _opened(self) -> ApiStream:
         if self._stream is None:
+            from models.engines.openai_engine import OpenAIEngine  # noqa: PLC0415  a second, and few runs need it
+
             self._engine = OpenAIEngine(self._api.options, self._journal, self._limits)
             self._stream = self._engine.open(answers=self._scratch, stop=self._stop)
         return self._stream

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeVar
+from uuid import UUID
 
 import stamina
 from sqlalchemy.orm import Session
@@ -152,18 +153,10 @@ def request_for(ask: Ask, step: Step) -> Request:
     )
 
 
-def parameters_of(ask: Ask, step: Step) -> dict[str, object]:
-    """Return the parameters of the workload's flow that does a step."""
-    request = request_for(ask, step)
-    return {
-        "partition": step.partition,
-        "input": request.input,
-        "where": request.where,
-        "limit": request.limit,
-        "rerun": request.rerun,
-        "refresh": request.refresh,
-        "engine": request.engine,
-    }
+def parameters_of(request: Request) -> dict[str, object]:
+    """Return the parameters of the workload's flow that does what is asked for."""
+    names = ("partition", "input", "where", "limit", "rerun", "refresh", "engine")
+    return {name: getattr(request, name) for name in names}
 
 
 QUOTE_COLUMNS = (
@@ -197,6 +190,7 @@ class Known:
     `outcome` of one that is not over is what it has come to so far.
     """
 
+    run_id: UUID
     flow_run_id: str | None
     over: bool
     outcome: Outcome
@@ -214,7 +208,7 @@ def newest_run(
         found = None if session is None else runs.newest(session, workload, partition, flow_run_id)
         if session is None or found is None:
             return None
-        return Known(found.flow_run_id, found.state != "running", _outcome(session, found))
+        return Known(found.id, found.flow_run_id, found.state != "running", _outcome(session, found))
 
     return _patiently(settings, look)
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -15,7 +16,6 @@ from models.engines.base import Answer, ClosedAttempt, Completion
 from models.engines.batch_results import BatchResult, ResultReader
 from models.engines.batch_status import BatchApiRefused, BatchApiUnavailable, ProviderBatch
 from models.engines.chat_wire import parse_answer, usage_of
-from models.engines.openai_batch import BatchClient
 from models.errors import ApiAccessError
 from models.ledger import Closing
 from models.records import Escalated
@@ -26,6 +26,9 @@ from tasks.plan import ApiPlan, Plan
 from tasks.scratch import Scratch
 from tasks.settle import Settler
 from tasks.waiting import AT_ONCE, QUEUED
+
+if TYPE_CHECKING:
+    from models.engines.openai_batch import BatchClient
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +74,7 @@ class BatchResults:
         self.fatal: str | None = None
         """Code of a refusal that no request can pass, if a result told of one."""
 
-    def take(self, client: BatchClient, batch: batches.Batch, provider: ProviderBatch) -> None:
+    def take(self, client: "BatchClient", batch: batches.Batch, provider: ProviderBatch) -> None:
         """Settle the results of a batch, commit them, and close it; if told to stop, as far as it got.
 
         A line that is not answered keeps its upper bound, its outcome unknown, and its record is asked
@@ -115,7 +118,7 @@ class BatchResults:
         self._submitter.note(write)
         self._submitter.remove_file(batch)
 
-    def forget_texts(self, client: BatchClient, provider: ProviderBatch) -> None:
+    def forget_texts(self, client: "BatchClient", provider: ProviderBatch) -> None:
         """Delete the provider's files, which hold texts; one that stays does no other harm."""
         for file_id in (provider.input_file_id, provider.output_file_id, provider.error_file_id):
             try:
@@ -191,7 +194,7 @@ class BatchResults:
         return self._prices[price_id]
 
 
-def _read(client: BatchClient, provider: ProviderBatch, reader: ResultReader) -> Iterator[BatchResult]:
+def _read(client: "BatchClient", provider: ProviderBatch, reader: ResultReader) -> Iterator[BatchResult]:
     for file_id in (provider.output_file_id, provider.error_file_id):
         if file_id is not None:
             yield from reader.read(client.download(file_id))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -14,12 +15,14 @@ from db import attempts, batches, leases
 from models.accounting import ApiKeys, closing_unserved
 from models.engines.base import ClosedAttempt
 from models.engines.batch_files import batch_path
-from models.engines.batch_status import BatchApiRefused, BatchApiUnavailable
-from models.engines.openai_batch import SETTLE_SECONDS, BatchClient
+from models.engines.batch_status import SETTLE_SECONDS, BatchApiRefused, BatchApiUnavailable
 from models.ids import new_id
 from tasks.database import with_patience
 from tasks.plan import ApiPlan, Plan
 from tasks.waiting import AT_ONCE, QUEUED, Waiting
+
+if TYPE_CHECKING:
+    from models.engines.openai_batch import BatchClient
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +43,10 @@ class Submitter:
         self._stop = stop
         self._not_now: set[UUID] = set()
 
-    def open_client(self) -> BatchClient:
+    def open_client(self) -> "BatchClient":
         """Make a client of the provider's Batch API."""
+        from models.engines.openai_batch import BatchClient  # noqa: PLC0415  a second, and few runs need it
+
         return BatchClient(self._api.options, settle_seconds=settle_seconds)
 
     def submit(self) -> None:
@@ -142,7 +147,7 @@ class Submitter:
         """Remove the request file of a batch that is closed."""
         (self._plan.folder / batch.file_name).unlink(missing_ok=True)
 
-    def _tried(self, client: BatchClient, batch: batches.Batch) -> bool:
+    def _tried(self, client: "BatchClient", batch: batches.Batch) -> bool:
         """Submit a batch, or give it up; False where there is no room for its tokens, nor for the next ones."""
         if batch.deadline <= datetime.now(UTC):
             self._unless_found(client, batch, "deadline", AT_ONCE)
@@ -154,7 +159,7 @@ class Submitter:
             self._submit(client, batch)
         return True
 
-    def _submit(self, client: BatchClient, batch: batches.Batch) -> None:
+    def _submit(self, client: "BatchClient", batch: batches.Batch) -> None:
         provider = client.submit(
             batch.id,
             self._plan.folder / batch.file_name,
@@ -166,7 +171,7 @@ class Submitter:
         self.note(lambda session: batches.set_submitted(session, batch.id, provider.id))
         log.info("batch %s of %s requests is submitted", provider.id, batch.requests)
 
-    def _unless_found(self, client: BatchClient, batch: batches.Batch, failure: str, state: str) -> None:
+    def _unless_found(self, client: "BatchClient", batch: batches.Batch, failure: str, state: str) -> None:
         """Give up a batch that cannot be submitted any more, unless a submission got through unnoticed."""
         found = client.find(batch.id, batch.created_at)
         if found is None and batch.provider_file_id is not None:  # its creation may have been under way

@@ -3,10 +3,9 @@
 import logging
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from sqlalchemy.orm import Session
 
 from db import attempts, batches, partitions
@@ -15,7 +14,6 @@ from models.economics.gpu_time import GpuTime
 from models.engines.base import Completion
 from models.engines.batch_files import file_ids
 from models.engines.batch_status import BatchApiRefused, BatchApiUnavailable, BatchFailure, ProviderBatch
-from models.engines.openai_batch import BatchClient
 from models.engines.rate_limits import Limits
 from models.errors import ApiAccessError, Interrupted, LeaseLost
 from models.settings import Settings
@@ -30,6 +28,9 @@ from tasks.scratch import Scratch
 from tasks.settle import Settler
 from tasks.signals import StopRequest, stop_on_signals
 from tasks.waiting import AT_ONCE
+
+if TYPE_CHECKING:
+    from models.engines.openai_batch import BatchClient
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,6 @@ def waiting_partitions(settings: Settings) -> list[tuple[str, date]]:
         database.dispose()
 
 
-@task(name="collect", cache_policy=NO_CACHE)
 def collect(plan: Plan, lost: Callable[[], LeaseLost | None]) -> Inferred:
     """Collect the batches that have ended, and ask the API for what may be asked now; commit as it comes.
 
@@ -146,7 +146,7 @@ class Collector:
             msg = f"the API takes no request in a batch ({said}); see to the account's quota, key and model"
             raise ApiAccessError(msg)
 
-    def _look_at(self, client: BatchClient, batch: batches.Batch) -> None:
+    def _look_at(self, client: "BatchClient", batch: batches.Batch) -> None:
         """Look at a batch; one that cannot be asked for now does not keep the others waiting."""
         late = batch.deadline <= datetime.now(UTC)
         try:

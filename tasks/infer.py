@@ -7,9 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from models import routing
 from models.accounting import Finished
 from models.engines.base import Completion, LocalEngine, Request
@@ -48,7 +45,6 @@ class Inferred:
     waiting: Mapping[str, int]
 
 
-@task(name="infer", cache_policy=NO_CACHE)
 def infer(plan: Plan, engine: SharedEngine, lost: Callable[[], LeaseLost | None]) -> Inferred:
     """Answer every record of the partition that no registered part holds, committing as they finish.
 

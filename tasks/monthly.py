@@ -9,8 +9,6 @@ from datetime import UTC, date, datetime
 from importlib.metadata import version as version_of
 from uuid import UUID
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -83,7 +81,6 @@ def is_over(month: date, now: datetime) -> bool:
     return months_later(month, 1) <= today
 
 
-@task(name="make report", cache_policy=NO_CACHE)
 def make_report(month: date, settings: Settings) -> Monthly:
     """Make the report of a month from what the ledger knows now, or return the one that stands on the very same.
 

@@ -1,13 +1,11 @@
 """One run of one partition: prepare, infer, publish; and what becomes of it when that fails."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import Literal, ParamSpec, TypeVar
+from typing import Literal
 
-from prefect import Task
-from prefect.context import FlowRunContext
 from sqlalchemy.exc import DBAPIError
 
 from db import leases, runs
@@ -17,14 +15,12 @@ from models.settings import Settings
 from tasks.collect import collect
 from tasks.database import with_patience
 from tasks.engine import shared_engine
+from tasks.flow_run import as_task
 from tasks.infer import Inferred, infer
 from tasks.lease import kept
 from tasks.plan import EngineChoice, Plan, Request, prepare
 from tasks.publish import publish, wait
 from tasks.reopen import reopen
-
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
 
 CLOSING_SECONDS = 3.0
 """How long the end of a failing run waits for the database; whoever stops a run waits for this too."""
@@ -51,14 +47,20 @@ def run_partition(  # noqa: PLR0913  one parameter for each that its flow has
     new or changed in its input (`refresh`). What a killed run had committed is not done again. Raises the errors of `models.errors`; whatever
     had finished by then is committed, and the run's row says how it ended.
     """
-    request = Request(workload, partition, input, where, limit, rerun, engine, refresh, purpose)
-    plan = here(prepare)(request, settings)
+    return run_request(
+        Request(workload, partition, input, where, limit, rerun, engine, refresh, purpose), settings
+    )
+
+
+def run_request(request: Request, settings: Settings) -> RunResult:
+    """Run what is asked for, as `run_partition` does."""
+    plan = as_task(prepare)(request, settings)
     if isinstance(plan, RunResult):
         return plan
     with closed(plan), shared_engine(settings) as shared:
         try:
             with kept(plan.sessions, plan.lease, settings.lease_seconds) as lost:
-                inferred = here(infer)(plan, shared, lost)
+                inferred = as_task(infer)(plan, shared, lost)
         except EngineError:
             shared.discard()
             raise
@@ -70,25 +72,20 @@ def collect_partition(workload: str, partition: date, *, settings: Settings) -> 
 
     Raises the errors of `models.errors`; what was collected by then is committed.
     """
-    plan = here(reopen)(workload, partition, settings)
+    plan = as_task(reopen)(workload, partition, settings)
     if plan is None:
         return RunResult(workload, partition, "skipped")
     with closed(plan):
         with kept(plan.sessions, plan.lease, settings.lease_seconds) as lost:
-            collected = here(collect)(plan, lost)
+            collected = as_task(collect)(plan, lost)
         return ended(plan, collected)
 
 
 def ended(plan: Plan, inferred: Inferred) -> RunResult:
     """Publish the partition, or let the run wait for what is left."""
     if inferred.waiting or not plan.input_read:
-        return here(wait)(plan, inferred)
-    return here(publish)(plan, inferred)
-
-
-def here(step: Task[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Return a task inside a flow run, and outside of one its plain function, which needs no Prefect."""
-    return step.fn if FlowRunContext.get() is None else step
+        return as_task(wait)(plan, inferred)
+    return as_task(publish)(plan, inferred)
 
 
 @contextmanager

@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Literal, TypeVar
 from uuid import UUID
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-from prefect.context import FlowRunContext
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -33,11 +30,12 @@ from models.records import EscalationReason
 from models.routing import kept_in, row_condition
 from models.run import PRODUCTION, Purpose, RunResult, lease_name
 from models.settings import Settings
-from models.tokens import ChatTokenCounter, encoding
+from models.tokens import ChatTokenCounter, counter_of
 from models.workloads.base import Workload
 from models.workloads.observed import observed
 from tasks.database import database_errors, with_patience
 from tasks.evaluated import in_force
+from tasks.flow_run import flow_run_id
 from tasks.folders import (
     check_writable,
     file_digest,
@@ -179,7 +177,6 @@ class Plan:
             bind.dispose()
 
 
-@task(name="prepare", cache_policy=NO_CACHE)
 def prepare(request: Request, settings: Settings) -> Plan | RunResult:
     """Check everything, take the partition's lease and open the run.
 
@@ -226,7 +223,7 @@ def check(request: Request, settings: Settings) -> Checked | RunResult:
         where=request.where,
         complex_where=row_condition(policy),
     )
-    counter = ChatTokenCounter(encoding(settings.api_tokenizer or settings.api_model, settings.cache_dir))
+    counter = counter_of(settings.api_tokenizer or settings.api_model, settings.cache_dir)
     prices = prices_of(settings)
     try:
         reader = open_partition(source, request.partition, request.limit)
@@ -383,9 +380,3 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
     return (
         keys if checked.api is None else with_api(session, keys, settings.api_model, checked.api.batch_prices)
     )
-
-
-def flow_run_id() -> str | None:
-    """Return the id of the Prefect flow run that this is part of, if it is."""
-    context = FlowRunContext.get()
-    return str(context.flow_run.id) if context is not None and context.flow_run is not None else None

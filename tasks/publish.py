@@ -3,9 +3,6 @@
 import logging
 from pathlib import Path
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from db import leases, partitions, runs
 from models.errors import OutputError
 from models.run import RunResult, RunState
@@ -18,7 +15,6 @@ from tasks.plan import Plan
 log = logging.getLogger(__name__)
 
 
-@task(name="publish", cache_policy=NO_CACHE)
 def publish(plan: Plan, inferred: Inferred) -> RunResult:
     """Publish the partition and close the run.
 
@@ -58,7 +54,6 @@ def publish(plan: Plan, inferred: Inferred) -> RunResult:
     return result_of(plan, inferred, "completed", records, quarantined, output=str(output))
 
 
-@task(name="wait", cache_policy=NO_CACHE)
 def wait(plan: Plan, inferred: Inferred) -> RunResult:
     """Close a run of which records wait: they are kept, counted by reason, and taken up by a later run."""
 

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from datetime import date
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import attempts, batches, leases, partitions, parts, reference, runs
@@ -16,7 +14,7 @@ from models.engines.batch_files import remove_unregistered as remove_request_fil
 from models.engines.vllm_options import model_name
 from models.errors import UsageError
 from models.settings import Settings
-from models.tokens import ChatTokenCounter, encoding
+from models.tokens import counter_of
 from models.workloads.base import Workload
 from tasks.database import database_errors
 from tasks.folders import check_writable, open_folder, output_folder, parts_folder
@@ -25,7 +23,6 @@ from tasks.plan import ApiPlan, Plan, api_plan
 from tasks.price_keys import priced_today, with_api
 
 
-@task(name="reopen", cache_policy=NO_CACHE)
 def reopen(name: str, partition: date, settings: Settings) -> Plan | None:
     """Take the partition's lease and go on with the newest run of its open version.
 
@@ -72,7 +69,7 @@ def _open(
     except BaseException:
         give_back(make_session, lease)
         raise
-    counter = ChatTokenCounter(encoding(settings.api_tokenizer or settings.api_model, settings.cache_dir))
+    counter = counter_of(settings.api_tokenizer or settings.api_model, settings.cache_dir)
     return Plan(
         settings,
         workload,

@@ -5,8 +5,8 @@ from fractions import Fraction
 
 from models.backfill import Outcome
 from models.run import RunResult
-from tasks.artifacts import described, outcome_row
 from tasks.report.amounts import hours, times, unit_usd
+from tasks.run_rows import described, outcome_row
 
 SPARE = (
     *("workload", "cached tokens", "reused", "carried", "of which API", "GPU seconds", "input tokens"),

@@ -19,8 +19,8 @@ from rich.progress import (
 from rich.table import Column
 
 from models.run import Progress as RunProgress
-from tasks.artifacts import describe
 from tasks.progress import listening
+from tasks.run_rows import describe
 from tasks.working import SECONDS_BETWEEN_LINES, working
 
 STARTING = "starting Prefect and the run"

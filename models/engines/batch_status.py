@@ -13,6 +13,8 @@ from models.errors import BreakevenError
 
 METADATA_KEY = "breakeven_batch"
 """Under this key a batch carries our own id at its provider."""
+SETTLE_SECONDS = 20.0
+"""How long the provider's list is watched for a batch whose creation may be under way."""
 
 _FINAL = frozenset({"completed", "failed", "expired", "cancelled"})
 _LATER = frozenset({"token_limit_exceeded", "rate_limit_exceeded", "server_error", "internal_error"})

@@ -14,6 +14,7 @@ from models.engines.api_options import ApiOptions
 from models.engines.batch_files import ENDPOINT
 from models.engines.batch_status import (
     METADATA_KEY,
+    SETTLE_SECONDS,
     BatchApiRefused,
     BatchApiUnavailable,
     ProviderBatch,
@@ -22,7 +23,6 @@ from models.engines.batch_status import (
 from models.engines.openai_calls import FIRST_PAUSE_SECONDS, GET_ATTEMPTS, Caller, id_of, plain
 from models.errors import ApiAccessError, OutputError
 
-SETTLE_SECONDS = 20.0
 UPLOAD_SECONDS = 600.0
 CLOCK_SKEW = timedelta(minutes=15)
 """How far the provider's clock may be behind ours when we stop looking for a batch."""

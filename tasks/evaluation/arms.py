@@ -22,11 +22,11 @@ from models.evaluation.figures import ArmName
 from models.run import Purpose, RunResult
 from models.settings import Settings
 from models.workloads.observed import ANSWER
-from tasks.artifacts import described
 from tasks.database import ledger_if_any
 from tasks.engine import EngineFactory, load_vllm, shared_engine
 from tasks.partition import run_partition
 from tasks.plan import EngineChoice, api_plan
+from tasks.run_rows import described
 
 PURPOSES: Mapping[ArmName, Purpose] = {
     "small": "evaluation_small",

@@ -198,7 +198,9 @@ def _output(
     if one.workload is None:
         return assumed_plain()
     earlier = [] if session is None else ledger.earlier_runs(session, like, any_machine=True)
-    return measured_api_output(earlier) or assumed_api_output(one.workload, ChatTokenCounter(tokenizer))
+    return measured_api_output(earlier) or assumed_api_output(
+        one.workload, ChatTokenCounter(lambda: tokenizer)
+    )
 
 
 def _entered(session: Session | None) -> tuple[list[Terms], list[Labour]]:

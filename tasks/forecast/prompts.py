@@ -65,7 +65,7 @@ class RequestCounter:
     """Counts the tokens of requests and answers, as `ChatTokenCounter` does, many at a time."""
 
     def __init__(self, tokenizer: tiktoken.Encoding, texts: TextCounter, render: Render) -> None:
-        self._chat = ChatTokenCounter(tokenizer)
+        self._chat = ChatTokenCounter(lambda: tokenizer)
         self._texts = texts
         self._render = render
         self._constant: tuple[list[Message], str] | None = None

@@ -11,6 +11,7 @@ from random import Random
 from models.backfill import to_do
 from models.economics.quote import Quote
 from tasks.backfill import quote, survey
+from tasks.backfill_run import directly
 from tests.chaos.crew import DEFECT, Crew, Work
 from tests.chaos.database import Database
 from tests.chaos.disk import Disk
@@ -19,7 +20,6 @@ from tests.integration.backfill.harness import (
     ask_for,
     check_published,
     day,
-    directly,
     rows_of,
     write_days,
 )

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from prefect.testing.utilities import prefect_test_harness
 
 import cli
 from models.settings import Settings
@@ -49,7 +48,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Run one partition through the command with a scripted engine, in a folder of its own."""
     folder = tmp_path_factory.mktemp("home")
     (folder / "in.jsonl").write_text("".join(json.dumps(r) + "\n" for r in RECORDS), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch, prefect_test_harness(server_startup_timeout=180):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PREFECT_API_URL", raising=False)
         patch.chdir(folder)
         patch.setenv("BREAKEVEN_CACHE_DIR", str(Path(cli.__file__).parent / ".cache"))
         with shared_engine(Settings(), factory=lambda _settings: ScriptedEngine()):

@@ -12,7 +12,7 @@ import pytest
 
 import cli
 from models.settings import Settings
-from models.tokens import ChatTokenCounter, encoding
+from models.tokens import counter_of, encoding
 from models.workloads import build
 from tasks.forecast import own
 from tasks.forecast.document import COLUMNS
@@ -136,7 +136,7 @@ def test_a_workload_renders_its_own_prompts(capsys: pytest.CaptureFixture[str], 
     pl.DataFrame({"id": [1, 2], "text": texts, "timestamp": ["2026-01-01", "2026-05-05"]}).write_csv(path)
     found = made(capsys, "--input", path, "--workload", "sentiment", "--daily", 100)["workloads"][0]
     workload = build("sentiment", Settings())
-    counter = ChatTokenCounter(encoding("gpt-4o-mini", Path(".cache")))
+    counter = counter_of("gpt-4o-mini", Path(".cache"))
     expected = [counter.input_tokens(workload.messages(text)) for text in texts]
     assert found["name"] == "sentiment"
     assert found["counted"] == 2

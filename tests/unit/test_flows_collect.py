@@ -5,9 +5,9 @@ from datetime import date
 
 import pytest
 
-from flows.collect import collect_each
 from models.errors import ApiAccessError, Interrupted, PartitionLocked
 from models.run import RunResult
+from tasks.jobs import collect_each
 
 DAY = date(2026, 11, 1)
 JOBS = [(name, DAY) for name in "abcd"]

@@ -7,9 +7,9 @@ import pytest
 
 from models.backfill import Meter, Outcome
 from models.run import Progress, RunResult
-from tasks.artifacts import describe
 from tasks.progress import listening
 from tasks.run_progress import Counts, RunProgress
+from tasks.run_rows import describe
 from tasks.show_progress import ProgressLines
 from tasks.working import working
 

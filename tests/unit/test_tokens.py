@@ -10,7 +10,7 @@ import tiktoken.load
 
 from models.engines.base import Message
 from models.errors import UsageError
-from models.tokens import ChatTokenCounter, _url, encoding
+from models.tokens import ChatTokenCounter, _url, counter_of, encoding
 
 _CACHE_NAME = hashlib.sha1(_url("o200k_base").encode(), usedforsecurity=False).hexdigest()
 
@@ -79,7 +79,11 @@ def test_messages_are_counted_as_the_cookbook_does(tmp_path: Path) -> None:
     spelled_out = 3 + sum(
         3 + len(tokenizer.encode(m.role)) + len(tokenizer.encode(m.content)) for m in messages
     )
-    assert ChatTokenCounter(tokenizer).input_tokens(messages) == spelled_out == 3 + (3 + 1 + 6) + (3 + 1 + 7)
+    assert (
+        ChatTokenCounter(lambda: tokenizer).input_tokens(messages)
+        == spelled_out
+        == 3 + (3 + 1 + 6) + (3 + 1 + 7)
+    )
 
 
 def test_constant_messages_are_encoded_once(tmp_path: Path) -> None:
@@ -92,22 +96,24 @@ def test_constant_messages_are_encoded_once(tmp_path: Path) -> None:
             seen.append(text)
             return tokenizer.encode_ordinary(text)
 
-    counter = ChatTokenCounter(Spy())  # type: ignore[arg-type]
+    counter = ChatTokenCounter(Spy)  # type: ignore[arg-type]
     system = Message("system", "Classify the message.")
     counts = [counter.input_tokens((system, Message("user", f"record {i}"))) for i in range(1000)]
     assert seen.count(system.content) == 1
-    assert counts[999] == ChatTokenCounter(tokenizer).input_tokens((system, Message("user", "record 999")))
+    assert counts[999] == ChatTokenCounter(lambda: tokenizer).input_tokens(
+        (system, Message("user", "record 999"))
+    )
 
 
 @pytest.mark.parametrize("text", ["<|endoftext|>", "<|im_end|>", "🙂 naïve 東京", ""])
 def test_any_text_is_counted_as_text(text: str, tmp_path: Path) -> None:
     """Text that spells a special token is counted as the text it is, and never raises."""
     tokenizer = encoding("gpt-4o-mini", tmp_path)
-    assert ChatTokenCounter(tokenizer).output_tokens(text) == len(
+    assert ChatTokenCounter(lambda: tokenizer).output_tokens(text) == len(
         tokenizer.encode(text, disallowed_special=())
     )
 
 
 def test_no_messages_cost_the_reply_only(tmp_path: Path) -> None:
     """The empty request is counted, not refused: the estimate has no opinion on it."""
-    assert ChatTokenCounter(encoding("gpt-4o-mini", tmp_path)).input_tokens(()) == 3
+    assert counter_of("gpt-4o-mini", tmp_path).input_tokens(()) == 3

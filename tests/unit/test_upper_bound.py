@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from models.economics.pricing import ALWAYS, Price, cost_nano
 from models.economics.upper_bound import upper_bound_nano, upper_bound_tokens
 from models.engines.base import Message, Usage
-from models.tokens import ChatTokenCounter, encoding
+from models.tokens import ChatTokenCounter, counter_of
 
 # Lone surrogates are left out: no API can be sent them.
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
@@ -48,7 +48,7 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatTokenCount
     """Count tokens as OpenAI's newer models do (o200k)."""
     with pytest.MonkeyPatch.context() as patch:  # what `encoding` tells tiktoken is undone afterwards
         patch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path_factory.mktemp("tiktoken")))
-        yield ChatTokenCounter(encoding("gpt-4o-mini", Path()))
+        yield counter_of("gpt-4o-mini", Path())
 
 
 @given(messages=MESSAGES, schema=SCHEMAS, limit=LIMITS)

@@ -14,11 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import prefect.context
-
 import cli
-import flows.backfill  # imported here so that no child has to
-import flows.terminal
+import flows.terminal  # imported here so that no child has to
 from flows.quiet import QUIET, quiet_libraries
 from flows.surroundings import read_settings
 from models.ids import new_id
@@ -120,7 +117,6 @@ def child(
     os.environ.update(env)
     os.chdir(cwd)
     quiet_libraries()
-    prefect.context.refresh_global_settings_context()  # it read the environment when it was imported
     with shared_engine(read_settings(), lambda _: ScriptedEngine(delay=delay, calls=Path(calls))):
         cli.main(arguments)
     sys.exit(DEFECT)

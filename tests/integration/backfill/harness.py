@@ -8,15 +8,14 @@ from pathlib import Path
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from flows.backfill import here, run_all
 from models.backfill import Outcome, Range, Step, to_do
 from models.economics.quote import Quote
 from models.engines.base import LocalEngine
 from models.ids import new_id
 from models.settings import Settings
-from tasks.backfill import Ask, parameters_of, survey
+from tasks.backfill import Ask, survey
+from tasks.backfill_run import directly, one_by_one, run_all
 from tasks.engine import shared_engine
-from tasks.partition import run_partition
 from tests.fakes import ScriptedEngine
 from tests.integration.pipeline.books import check_books
 from tests.integration.pipeline.harness import (
@@ -65,21 +64,12 @@ def ask_for(source: Path, days: Iterable[date], **more: object) -> Ask:
     return Ask(WORKLOAD, Range(wanted[0], wanted[-1]), str(source), **more)  # type: ignore[arg-type]
 
 
-def directly(settings: Settings) -> Callable[[Ask, Step], Outcome]:
-    """Return what runs a partition without Prefect."""
-
-    def run(ask: Ask, step: Step) -> Outcome:
-        return Outcome.of(run_partition(ask.workload, settings=settings, **parameters_of(ask, step)))  # type: ignore[arg-type]
-
-    return run
-
-
 def do(
     ask: Ask, steps: Sequence[Step], settings: Settings, engine: Callable[[], LocalEngine] = ScriptedEngine
 ) -> list[Outcome]:
     """Do these steps here, with the engines that `engine` makes."""
     with shared_engine(settings, lambda _: engine()):
-        return run_all(ask, steps, here(directly(settings), settings), Quote.of(()), [])
+        return run_all(ask, steps, one_by_one(directly(settings), settings), Quote.of(()), [])
 
 
 def backfill(

@@ -8,8 +8,8 @@ from models.backfill import failed, to_do
 from models.engines.base import Request
 from models.errors import EngineDied, InputError, Interrupted
 from models.settings import Settings
-from tasks.artifacts import outcome_row
 from tasks.backfill import quote, request_for, survey
+from tasks.run_rows import outcome_row
 from tests.fakes import Reply, plausible, prompt, unsure
 from tests.integration.backfill.harness import (
     Engines,

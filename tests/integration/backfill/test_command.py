@@ -55,7 +55,6 @@ class User:
             "BREAKEVEN_CACHE_DIR": str(CACHE),
             "BREAKEVEN_COMMIT_RECORDS": "20",
             "BREAKEVEN_OUTPUT_DIR": str(out or self.settings.output_dir),
-            "PREFECT_HOME": str(self.folder / "prefect"),
         }
         return self.commands.start(["backfill", *arguments], env, self.folder, self.calls, DELAY)
 

@@ -9,7 +9,6 @@ import pytest
 import stamina
 
 from db import leases
-from flows.collect import collect_each
 from models.engines.openai_batch import BatchClient
 from models.errors import LeaseLost, UsageError
 from models.workloads.sentiment import Sentiment
@@ -17,6 +16,7 @@ from tasks import batch_submit
 from tasks import collect as collecting
 from tasks.collect import waiting_partitions
 from tasks.engine import shared_engine
+from tasks.jobs import collect_each
 from tasks.lease import this_process
 from tasks.partition import collect_partition, run_partition
 from tasks.parts import load_done

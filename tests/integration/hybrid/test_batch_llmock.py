@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from models.engines import openai_batch
 from models.engines.batch_files import ENDPOINT
 from models.engines.openai_batch import BatchClient
 from models.run import RunResult
@@ -66,7 +67,7 @@ def test_failed_rows_are_asked_for_again(
     unknown outcome; the usage of every answer is what it reported.
     """
     monkeypatch.setattr(batch_submit, "settle_seconds", 0.2)
-    monkeypatch.setattr(batch_submit, "BatchClient", partial(BatchClient, sleep=lambda _: None))
+    monkeypatch.setattr(openai_batch, "BatchClient", partial(BatchClient, sleep=lambda _: None))
     port = free_port()
     policy = {"min_confidence": 0.99}
     settings = batch_settings(

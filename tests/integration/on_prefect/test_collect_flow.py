@@ -33,6 +33,7 @@ def test_the_flow_collects_what_is_ready(
     tmp_path: Path, api: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """While answers are out it completes and says what waits; later it publishes. The command does the same."""
+    monkeypatch.setenv("PREFECT_API_URL", str(api.api_url))
     with BatchApi(Rules(), key=KEY) as batches:
         settings = batch_settings(tmp_path, f"sqlite:///{tmp_path / 'ledger.db'}", batches.url)
         monkeypatch.setattr(collecting, "read_settings", lambda: settings)

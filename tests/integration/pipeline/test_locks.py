@@ -155,14 +155,14 @@ def test_a_run_that_lost_its_lease_commits_nothing_more(settings: Settings, tmp_
 def test_a_run_that_lost_its_lease_publishes_nothing(settings: Settings, tmp_path: Path) -> None:
     """Taken over after its last commit, a run renames no file and marks nothing as published."""
     source = write_records(tmp_path / "in.jsonl", good_rows(50))
-    plan = prepare.fn(Asked(WORKLOAD, DAY, str(source)), settings)
+    plan = prepare(Asked(WORKLOAD, DAY, str(source)), settings)
     assert isinstance(plan, Plan)
     with shared_engine(settings, lambda _: ScriptedEngine()) as engine:
         with kept(plan.sessions, plan.lease, settings.lease_seconds) as lost:
-            inferred = infer.fn(plan, engine, lost)
+            inferred = infer(plan, engine, lost)
         give_to(settings, "thief:1:1", 0.0)
         with pytest.raises(LeaseLost):
-            publish.fn(plan, inferred)
+            publish(plan, inferred)
     plan.close()
     assert not target(settings).exists()
     assert [row.state for row in table(settings, "partition_versions")] == ["open"]

@@ -124,13 +124,13 @@ def test_the_disk_is_full_while_publishing(settings: Settings, tmp_path: Path) -
     rows: list[object] = [{"id": secrets.token_hex(100), "text": f"text {number}"} for number in range(400)]
     write_records(source, rows)
     again = settings.model_copy(update={"lease_seconds": 2.0, "lease_wait_seconds": 30.0})
-    plan = prepare.fn(Asked(WORKLOAD, DAY, str(source), rerun=True), again)
+    plan = prepare(Asked(WORKLOAD, DAY, str(source), rerun=True), again)
     assert isinstance(plan, Plan)
     with closed(plan), shared_engine(settings, lambda _: ScriptedEngine()) as engine:
         with kept(plan.sessions, plan.lease, 60.0) as lost:
-            inferred = infer.fn(plan, engine, lost)
+            inferred = infer(plan, engine, lost)
         with pytest.raises(BreakevenError) as caught, full_disk(20_000):
-            publish.fn(plan, inferred)
+            publish(plan, inferred)
     assert "\n" not in str(caught.value)
     assert (target(settings) / "records.parquet").read_bytes() == before
     assert not (target(settings) / "records.parquet.tmp").exists()

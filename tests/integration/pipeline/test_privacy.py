@@ -9,7 +9,7 @@ from db.base import Base
 from models.engines.base import Request
 from models.errors import EngineDied
 from models.settings import Settings
-from tasks.artifacts import cost_row
+from tasks.run_rows import cost_row
 from tests.fakes import Reply, ScriptedEngine, plausible, prompt
 from tests.integration.pipeline.books import table
 from tests.integration.pipeline.harness import WORKLOAD, quarantined, run, target, write_records

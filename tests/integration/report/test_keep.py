@@ -143,14 +143,14 @@ def test_the_report_of_a_ledger(
     """Made of what the ledger holds, loaded again by its id; a bill that is entered makes the next version."""
     assert make_session is not None
     settings = make_settings(database_url, tmp_path)
-    first = make_report.fn(MONTH, settings)
+    first = make_report(MONTH, settings)
     assert (first.report.version, first.complete) == (1, True)
-    assert make_report.fn(MONTH, settings).id == first.id
+    assert make_report(MONTH, settings).id == first.id
     assert replace(load(settings, first.id), new=True) == first
     with make_session.begin() as session:
         bill = text("INSERT INTO bills (month, nano_usd, entered_at) VALUES (:month, :nano, :month)")
         session.execute(bill, {"month": MONTH, "nano": 312 * DOLLAR})
-    second = make_report.fn(MONTH, settings)
+    second = make_report(MONTH, settings)
     assert second.report.version == 2
     assert "GPU bill: $0.00 before, $312.00 now" in second.report.changes
 
@@ -158,5 +158,5 @@ def test_the_report_of_a_ledger(
 def test_without_a_ledger_one_line_says_what_to_do(tmp_path: Path) -> None:
     """And none is made."""
     with pytest.raises(UsageError, match="run a workload first"):
-        make_report.fn(MONTH, make_settings(f"sqlite:///{tmp_path / 'none.db'}", tmp_path))
+        make_report(MONTH, make_settings(f"sqlite:///{tmp_path / 'none.db'}", tmp_path))
     assert list(tmp_path.iterdir()) == []

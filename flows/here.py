@@ -1,0 +1,105 @@
+"""Does a command's work in this process: as a flow run where a Prefect API is set up to record it, else without Prefect.
+
+Both ways call the same functions of `tasks`; see docs/decisions/0013-commands-without-prefect.md.
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from flows.quiet import keep_prefect_here
+from flows.surroundings import prefect_api_is_set, read_settings
+from models.backfill import Outcome, Step, failed
+from models.economics.quote import Quote
+from models.errors import BreakevenError
+from models.run import RunResult
+from tasks import backfill_run, jobs
+from tasks.backfill import Ask, parameters_of
+from tasks.collect import waiting_partitions
+from tasks.engine import shared_engine
+from tasks.partition import collect_partition, run_request
+from tasks.plan import Request
+
+Result = TypeVar("Result")
+
+
+def run_one(request: Request) -> RunResult:
+    """Run one partition. Raises the errors of `models.errors`."""
+    if prefect_api_is_set():
+        keep_prefect_here()
+        from flows.workloads import workload_flow
+
+        return returned(workload_flow(request.workload)(**parameters_of(request)), RunResult)
+    settings = read_settings()
+    with shared_engine(settings):
+        return run_request(request, settings)
+
+
+def collect_all() -> list[RunResult]:
+    """Take up what waits of every partition. Raises `BreakevenError` that names those which failed, and why."""
+    if prefect_api_is_set():
+        keep_prefect_here()
+        from flows.collect import collect_batches
+
+        return returned(collect_batches(), list)
+    settings = read_settings()
+    waiting = waiting_partitions(settings)
+    results, failures = jobs.collect_each(
+        waiting, lambda workload, partition: collect_partition(workload, partition, settings=settings)
+    )
+    if failures:
+        raise BreakevenError(jobs.failure_line(failures, len(waiting)))
+    return results
+
+
+def backfill_all(
+    ask: Ask, todo: Sequence[Step], quoted: Quote, *, parallel: int | None, kept: list[Outcome]
+) -> None:
+    """Do what was found to be done; each outcome is put into `kept` at once.
+
+    With `parallel`, workers do it, so many partitions at a time. Raises what stopped it, and `BreakevenError`
+    that names the partitions which failed, and why.
+    """
+    if parallel is not None or prefect_api_is_set():
+        _backfill_flow(ask, todo, quoted, parallel=parallel, kept=kept)
+        return
+    settings = read_settings()
+    run = backfill_run.one_by_one(backfill_run.directly(settings), settings)
+    backfill_run.run_all(ask, todo, run, quoted, kept)
+    if failed(kept):
+        raise BreakevenError(backfill_run.failure_line(kept))
+
+
+def _backfill_flow(
+    ask: Ask, todo: Sequence[Step], quoted: Quote, *, parallel: int | None, kept: list[Outcome]
+) -> None:
+    keep_prefect_here()
+    from flows.backfill import build
+    from flows.deploy import api_url
+
+    if parallel is not None:
+        api_url()  # without one, before a server is started here for nothing
+
+    flow = build(find=lambda *_: list(todo), quoting=lambda *_: quoted, ended_with=kept.extend)
+    days = ask.range
+    flow(
+        ask.workload,
+        days.first,
+        days.last,
+        ask.input,
+        ask.where,
+        ask.limit,
+        ask.engine,
+        ask.rerun,
+        parallel,
+    )
+
+
+def returned(result: object, kind: type[Result]) -> Result:
+    """Return what a flow gave back. Raises `BreakevenError` where it is not of that kind.
+
+    That is a defect: a flow that is called as a function raises the error it failed with.
+    """
+    if not isinstance(result, kind):
+        msg = f"the flow ended without a result: {result}"
+        raise BreakevenError(msg)
+    return result

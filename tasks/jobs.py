@@ -1,0 +1,70 @@
+"""Several partitions one after the other: whatever becomes of one, the others have their turn."""
+
+from collections.abc import Callable, Iterable
+from datetime import date
+
+from models.errors import BreakevenError, Interrupted, PartitionLocked
+from models.run import RunResult
+
+Job = tuple[str, date]
+"""A workload and a partition of it."""
+
+
+def collect_each(
+    waiting: Iterable[Job],
+    collect: Callable[[str, date], RunResult],
+    locked: Callable[[str], None] = lambda _: None,
+) -> tuple[list[RunResult], dict[Job, Exception]]:
+    """Collect every partition, whatever became of the others; return the results and the failures.
+
+    One that its own run is at work on is left to that; `locked` is told. Raises `Interrupted` when the
+    collecting was asked to stop: then it stops as a whole.
+    """
+    results: list[RunResult] = []
+    failures: dict[Job, Exception] = {}
+    for job in waiting:
+        try:
+            results.append(collect(*job))
+        except Interrupted:
+            raise
+        except PartitionLocked as error:
+            locked(str(error))
+        except BreakevenError as error:
+            failures[job] = error
+        except Exception as error:  # noqa: BLE001  one partition's defect is not the next one's failure
+            failures[job] = BreakevenError(
+                f"{type(error).__name__}, which is a defect; its task's log says where"
+            )
+    return results, failures
+
+
+def run_each(
+    jobs: Iterable[Job], run_one: Callable[[str, date], RunResult | Exception]
+) -> tuple[list[RunResult], dict[Job, Exception]]:
+    """Run every job, whatever became of the others; return the results and the failures.
+
+    `run_one` returns a failure instead of raising it. Raises `Interrupted` when a run was asked to
+    stop: then the night stops as well.
+    """
+    results: list[RunResult] = []
+    failures: dict[Job, Exception] = {}
+    for job in jobs:
+        outcome = run_one(*job)
+        if isinstance(outcome, Interrupted):
+            raise outcome
+        if isinstance(outcome, Exception):
+            failures[job] = outcome
+        else:
+            results.append(outcome)
+    return results, failures
+
+
+def failure_row(job: Job, error: Exception) -> dict[str, str]:
+    """Render a failed run as a row of the night's table."""
+    return {"workload": job[0], "partition": job[1].isoformat(), "state": "failed", "output": str(error)}
+
+
+def failure_line(failures: dict[Job, Exception], jobs: int) -> str:
+    """Say in one line which runs failed and why."""
+    causes = (f"{workload} {partition} ({error})" for (workload, partition), error in failures.items())
+    return f"{len(failures)} of {jobs} runs failed: {'; '.join(causes)}"
