@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import date
+from importlib.metadata import version
 from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter, validators
@@ -22,6 +23,7 @@ app = App(
     name="breakeven",
     help="Run text workloads on your own GPU, account for every token, and learn whether it pays.",
     result_action="return_value",
+    version=lambda: version("breakeven"),
 )
 app.command(ledger)
 for command in (reprice, prices, archive):

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter, validators
 
+from commands.columns import columns
+
 Format = Literal["table", "csv", "json", "parquet"]
 
 
@@ -15,7 +17,7 @@ def reprice(
     price: Annotated[list[str] | None, Parameter(negative=())] = None,
     save_from: date | None = None,
     workload: str | None = None,
-    engine: str | None = None,
+    engine: Literal["vllm", "openai", "reuse"] | None = None,
     model: str | None = None,
     since: date | None = None,
     until: date | None = None,
@@ -52,7 +54,7 @@ def reprice(
 
     show_repriced(
         read_settings(),
-        [column.strip() for column in by.split(",") if column.strip()],
+        columns(by),
         price or [],
         save_from=save_from,
         output_format=format,

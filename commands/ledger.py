@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter, validators
 
+from commands.columns import columns
+
 Format = Literal["table", "csv", "json", "parquet"]
 Engine = Literal["vllm", "openai", "reuse"]
 Outcome = Literal["ok", "invalid_output", "escalated", "triage", "failed", "pending", "unknown_outcome"]
@@ -48,7 +50,7 @@ def summary(
 
     show_summary(
         read_settings(),
-        [column.strip() for column in by.split(",") if column.strip()],
+        columns(by),
         output_format=format,
         workload=workload,
         engine=engine,

@@ -32,6 +32,7 @@ from db.tables import ModelRow, PromptRow, RunRow
 from db.tables import PartitionVersionRow as Version
 from models.errors import UsageError
 from models.ledger import LedgerLine
+from models.nearest import nearest
 
 OF_VERSION = ("partition", "version", "version_state")
 BY = ("workload", "engine", "model", "route", "day", "month", "prompt_version", *OF_VERSION, "purpose")
@@ -139,7 +140,9 @@ def summary(
     evaluations are summed with production where they are not told apart. Raises `UsageError` for an unknown column.
     """
     if unknown := sorted(set(by) - set(BY)):
-        msg = f"cannot sum by {', '.join(unknown)}; choose from {', '.join(BY)}"
+        found = nearest(unknown[0], BY)
+        meant = f"did you mean {found}? " if found else ""
+        msg = f"cannot sum by {', '.join(unknown)}; {meant}choose from {', '.join(BY)}"
         raise UsageError(msg)
     expressions = _expressions(session)
     usage = _with_names(

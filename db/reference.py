@@ -26,6 +26,11 @@ def prompt_id(session: Session, workload: str, version: str, fingerprint: str) -
     )
 
 
+def workloads_in(session: Session) -> list[str]:
+    """Return the workloads that the ledger knows a prompt of: all that ever ran."""
+    return list(session.execute(select(PromptRow.workload).distinct()).scalars())
+
+
 def model_id(session: Session, provider: str, name: str) -> int:
     """Return the key of a model."""
     return _get_or_add(session, ModelRow, {"provider": provider, "name": name})

@@ -17,6 +17,7 @@ from models.economics.pricing import Price
 from models.economics.repricing import PricedUsage
 from models.engines.base import Usage as Tokens
 from models.errors import UsageError
+from models.nearest import nearest
 
 BY = ("workload", "model", "engine", "route", "day", "month")
 _SUMS = (
@@ -56,7 +57,9 @@ def priced_usage(
     unknown column.
     """
     if unknown := sorted(set(by) - set(BY)):
-        msg = f"cannot reprice by {', '.join(unknown)}; choose from {', '.join(BY)}"
+        found = nearest(unknown[0], BY)
+        meant = f"did you mean {found}? " if found else ""
+        msg = f"cannot reprice by {', '.join(unknown)}; {meant}choose from {', '.join(BY)}"
         raise UsageError(msg)
     prices = {price_id: price for price_id, _, price in reference.all_prices(session)}
     groups: defaultdict[tuple[str, ...], list[PricedUsage]] = defaultdict(list)

@@ -29,6 +29,9 @@ POSTGRES_OPTIONS: dict[str, Any] = {
     "tcp_user_timeout": 60_000,  # a commit on a dead line fails after a minute instead of hanging
     "application_name": "breakeven",
 }
+NO_RIGHT = ("42501", "3F000")  # no privilege; no schema in which this role may create
+READ_ONLY_SQLSTATE = "25006"
+GRANTS = "the statements that grant it: docs/ledger.md, Roles"
 MIGRATION_LOCK = 0x6272656B  # any number that no other program of the same database uses
 BEFORE_RELEASES = tuple(f"{number:04}" for number in range(1, 9))  # revisions of the time before 0.1.0
 
@@ -92,6 +95,20 @@ def is_disconnect(error: BaseException) -> bool:
     return error.connection_invalidated or type(error.orig).__name__ == "OperationalError"
 
 
+def refusal(error: DBAPIError) -> str | None:
+    """Say why the database refuses this role, or every writer, and what to do; None for any other error."""
+    said = " ".join(str(error.orig).split()).partition(" LINE 1: ")[0]
+    state = getattr(error.orig, "sqlstate", None)
+    if state in NO_RIGHT:
+        return f"{said}: this role has no right to do that; {GRANTS}"
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if state == READ_ONLY_SQLSTATE:
+        return f"{said}: it can be read, but not written from here"
+    if code is not None and code & 0xFF in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
+        return f"{said}: also to read a ledger, SQLite needs the right to write to its file and its folder"
+    return None
+
+
 def migrate(engine: Engine) -> None:
     """Create or update the tables. Safe to repeat, and safe in several processes at once.
 
@@ -120,7 +137,7 @@ def require_migrated(engine: Engine) -> None:
     a server that does not answer.
     """
     missing = f"no ledger at {_display(engine)}: run a workload first (breakeven run …)"
-    if engine.dialect.name == "sqlite" and not sqlite.file_of(engine).is_file():
+    if engine.dialect.name == "sqlite" and not sqlite.has_file(engine):
         raise UsageError(missing)
     try:
         found = _revision(engine)
@@ -139,7 +156,7 @@ def has_ledger(engine: Engine) -> bool:
     Raises `DatabaseUnavailable` for a server that does not answer, `UsageError` for a ledger that this program
     does not know.
     """
-    if engine.dialect.name == "sqlite" and not sqlite.file_of(engine).is_file():
+    if engine.dialect.name == "sqlite" and not sqlite.has_file(engine):
         return False
     try:
         return _revision(engine) is not None
@@ -217,10 +234,12 @@ def _revisions() -> tuple[str, ...]:
 
 
 def _display(engine: Engine) -> str:
-    return engine.url.render_as_string(hide_password=True)
+    return engine.url.difference_update_query(["password", "sslpassword"]).render_as_string(
+        hide_password=True
+    )
 
 
 def _cannot_use(engine: Engine, error: DBAPIError) -> BreakevenError:
-    why = " ".join(str(error.orig).split())
+    why = refusal(error) or " ".join(str(error.orig).split())
     kind = DatabaseUnavailable if is_disconnect(error) else UsageError
     return kind(f"cannot use the database {_display(engine)}: {why}")

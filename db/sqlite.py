@@ -23,6 +23,15 @@ def file_of(engine: Engine) -> Path:
     return Path(engine.url.database or "")
 
 
+def has_file(engine: Engine) -> bool:
+    """Whether the database file is there. Raises `UsageError` where a folder is in its place."""
+    path = file_of(engine)
+    if path.is_dir():
+        msg = f"the ledger {path} is a folder: give the path of a file, such as sqlite:///breakeven.db"
+        raise UsageError(msg)
+    return path.is_file()
+
+
 def prepare_file(engine: Engine) -> None:
     """Create the file's folder and the file, and switch it to WAL. Raises `UsageError`."""
     path = file_of(engine)

@@ -11,6 +11,7 @@ from flows.surroundings import read_settings
 from models import workloads as registry
 from models.errors import BreakevenError, Interrupted, UsageError
 from models.evaluation.figures import KEEP, Evaluation
+from models.nearest import unknown_name
 from models.settings import Settings
 from tasks.artifacts import artifact_key, progress_artifact, publish_markdown
 from tasks.evaluation import words
@@ -36,8 +37,7 @@ def to_evaluate(settings: Settings, asked: Sequence[str] | None, labels: str | N
     Raises `UsageError` for an unknown name, and where there is nothing to evaluate.
     """
     if unknown := sorted(set(asked or ()) - set(registry.names())):
-        msg = f"unknown workload {', '.join(unknown)}; there are: {', '.join(registry.names())}"
-        raise UsageError(msg)
+        raise UsageError(unknown_name("workload", unknown[0], registry.names()))
     if labels is not None and len(asked or ()) != 1:
         msg = "one file of labels is for one workload: name it"
         raise UsageError(msg)

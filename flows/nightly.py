@@ -12,6 +12,7 @@ from flows.surroundings import read_settings
 from flows.workloads import WorkloadFlow, workload_flow
 from models import workloads as registry
 from models.errors import BreakevenError, UsageError
+from models.nearest import unknown_name
 from models.run import RunResult
 from models.settings import Settings
 from tasks.artifacts import publish_cost_table
@@ -31,8 +32,7 @@ def to_run(settings: Settings, asked: Sequence[str] | None, known: Sequence[str]
     """
     named = list(asked) if asked else sorted(settings.workloads)
     if unknown := sorted(set(named) - set(known)):
-        msg = f"unknown workload {', '.join(unknown)}; there are: {', '.join(known)}"
-        raise UsageError(msg)
+        raise UsageError(unknown_name("workload", unknown[0], known))
     if asked:
         return named
     ready = [name for name in named if settings.workload(name).input or settings.workload(name).query]

@@ -4,22 +4,15 @@ import os
 import re
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from models.errors import UsageError
 from models.settings import Settings
+from models.settings_check import load
 
 PROJECT = Path(__file__).resolve().parent.parent
 
 
 def read_settings() -> Settings:
     """Read the settings now, so that a worker need not be restarted. Raises `UsageError` in one line."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        msg = f"settings are not valid: {'; '.join(faults)}"
-        raise UsageError(msg) from error
+    return load()
 
 
 def prefect_api_is_set() -> bool:

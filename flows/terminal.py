@@ -124,6 +124,7 @@ def show_outcomes(outcomes: list[Outcome], quoted: Quote) -> None:
 
 def collect_here() -> int:
     """Take up what waits of every partition, and print what came of each. Returns the exit code."""
+    read_settings()  # a mistake in them is said before anything starts
     with progress_bar(), interruptible():
         results = collect_all()
     if not results:

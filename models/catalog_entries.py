@@ -13,6 +13,7 @@ from typing import Any
 
 from models.economics.fit import Gpu, Shape
 from models.errors import UsageError
+from models.nearest import unknown_name
 
 MIB = 2**20
 _VARIANTS = {"ti", "super", "laptop", "mobile", "max", "ada"}
@@ -111,8 +112,7 @@ def find_gpus(names: Sequence[str]) -> list[GpuEntry]:
     for name in names:
         entry = gpu_called(name)
         if entry is None:
-            msg = f"unknown GPU {name!r}; there are: {', '.join(one.kind for one in gpus())}"
-            raise UsageError(msg)
+            raise UsageError(unknown_name("GPU", name, [one.kind for one in gpus()]))
         found.append(entry)
     return found or list(gpus())
 
@@ -126,7 +126,7 @@ def find_models(names: Sequence[str]) -> list[ModelEntry]:
     for name in names:
         some = _called(name)
         if not some:
-            msg = f"unknown model {name!r}; there are: {', '.join(one.name for one in models())}; or give a local folder"
+            msg = f"{unknown_name('model', name, [one.name for one in models()])}; or give a local folder"
             raise UsageError(msg)
         found += [one for one in some if one not in found]
     return found or list(models())

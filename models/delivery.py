@@ -44,8 +44,8 @@ class MailSettings(BaseModel):
         "starttls", description="tls: from the first byte; none: only for a server on this machine or network"
     )
     ca_file: Path | None = Field(None, description="certificates to trust; default: the machine's")
-    user: str | None = Field(None, min_length=1)
-    password: SecretStr | None = None
+    user: str | None = Field(None, min_length=1, description="name at the mail server")
+    password: SecretStr | None = Field(None, description="password at the mail server")
     password_block: str | None = Field(None, description="name of a Prefect block `Secret` with the password")
     sender: str | None = Field(
         None, description='address of the sender, such as "Reports <reports@example.org>"'

@@ -2,20 +2,23 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from models.delivery import ChatSettings, MailSettings, chat_names
 from models.policy import Policy
+from models.text_files import read_toml
 
-SETTINGS_FILE = "breakeven.toml"
+SETTINGS_FILE = Path("breakeven.toml")
+ENV_PREFIX = "BREAKEVEN_"
+ENV_DELIMITER = "__"
 
 
 def split_names(value: object) -> object:
@@ -31,9 +34,9 @@ class Caps(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    run_usd: Decimal | None = Field(None, ge=0)
-    day_usd: Decimal | None = Field(None, ge=0)
-    month_usd: Decimal | None = Field(None, ge=0)
+    run_usd: Decimal | None = Field(None, ge=0, description="in one run")
+    day_usd: Decimal | None = Field(None, ge=0, description="in one UTC day")
+    month_usd: Decimal | None = Field(None, ge=0, description="in one UTC month")
 
 
 class WorkloadSettings(BaseModel):
@@ -71,12 +74,14 @@ class WorkloadSettings(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Settings of the whole system. Unknown keys are errors, so that a typing mistake is seen."""
+    """Settings of the whole system. Unknown keys are errors, so that a typing mistake is seen.
+
+    Read them with `models.settings_check.load`, which also sees unknown variables and names what is wrong.
+    """
 
     model_config = SettingsConfigDict(
-        env_prefix="BREAKEVEN_",
-        env_nested_delimiter="__",
-        toml_file=SETTINGS_FILE,
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter=ENV_DELIMITER,
         extra="forbid",
         frozen=True,
     )
@@ -91,20 +96,22 @@ class Settings(BaseSettings):
     model: str | None = Field(
         None, description="Hugging Face id or local folder; default: SmolLM2-135M-Instruct"
     )
-    model_revision: str | None = None
+    model_revision: str | None = Field(
+        None, description="revision of the model on Hugging Face; default: main"
+    )
     dtype: str = Field("auto", description="auto: float32 on a CPU, the model's own on a GPU")
-    quantization: str | None = None
-    tensor_parallel_size: int = Field(1, ge=1)
-    max_model_len: int | None = Field(None, ge=64)
-    gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
-    lora_adapter: Path | None = None
+    quantization: str | None = Field(None, description="such as awq; default: as the model says")
+    tensor_parallel_size: int = Field(1, ge=1, description="GPUs that share the model")
+    max_model_len: int | None = Field(None, ge=64, description="tokens of a prompt with its answer")
+    gpu_memory_utilization: float = Field(0.9, gt=0, le=1, description="share of the GPU's memory for vLLM")
+    lora_adapter: Path | None = Field(None, description="folder of a LoRA adapter")
     max_num_seqs: int | None = Field(None, ge=1, description="default: 32 on a CPU, 256 on a GPU")
     window: int | None = Field(None, ge=1, description="requests in flight; default: 2 x max_num_seqs")
     lookahead: int = Field(2048, ge=1, description="requests that may be reordered by prefix")
     enforce_eager: bool | None = Field(None, description="default: true on a CPU")
-    cpu_kv_cache_gib: int = Field(4, ge=1)
+    cpu_kv_cache_gib: int = Field(4, ge=1, description="memory for the KV cache on a CPU, GiB")
     engine_subprocess: bool | None = Field(None, description="default: vLLM in this process on a CPU")
-    seed: int = 0
+    seed: int = Field(0, description="of the sampling")
 
     # quotes
     quote_texts: int = Field(
@@ -119,8 +126,8 @@ class Settings(BaseSettings):
     )
 
     # commits and locks
-    commit_records: int = Field(500, ge=1)
-    commit_seconds: float = Field(5.0, gt=0)
+    commit_records: int = Field(500, ge=1, description="records of one commit at most")
+    commit_seconds: float = Field(5.0, gt=0, description="time between two commits at most")
     lease_seconds: float = Field(60.0, gt=0, description="a dead owner's lock expires after this")
     lease_wait_seconds: float = Field(0.0, ge=0, description="how long a second run waits for the lock")
     database_patience_seconds: float = Field(
@@ -132,7 +139,7 @@ class Settings(BaseSettings):
         "off", description="off: nothing is sent; sync: answered at once; batch: Batch API, half price"
     )
     api_base_url: str | None = Field(None, description="OpenAI-compatible endpoint; default: OpenAI's own")
-    api_key: SecretStr | None = None
+    api_key: SecretStr | None = Field(None, description="key of the API")
     api_model: str = Field("gpt-4o-mini", description="the API's model, also of the counterfactual cost")
     api_tokenizer: str | None = Field(
         None, description="model whose tiktoken tokenizer estimates tokens; default: api_model"
@@ -141,8 +148,8 @@ class Settings(BaseSettings):
         "json_schema", description="what the endpoint can do; without it the schema is put into the prompt"
     )
     api_concurrency: int = Field(64, ge=1, description="API requests in flight")
-    api_requests_per_minute: int | None = Field(None, ge=1)
-    api_tokens_per_minute: int | None = Field(None, ge=1)
+    api_requests_per_minute: int | None = Field(None, ge=1, description="limit; default: none")
+    api_tokens_per_minute: int | None = Field(None, ge=1, description="limit; default: none")
     api_max_attempts: int = Field(5, ge=1, description="attempts of one record on the API in one run")
     api_timeout_seconds: float = Field(60.0, gt=0, description="deadline of one request, whole")
     api_run_seconds: float | None = Field(
@@ -175,15 +182,15 @@ class Settings(BaseSettings):
         None, ge=0, description="price of an API model that genai-prices does not know"
     )
     api_cached_input_usd_per_mtok: Decimal | None = Field(None, ge=0, description="default: the input price")
-    api_output_usd_per_mtok: Decimal | None = Field(None, ge=0)
+    api_output_usd_per_mtok: Decimal | None = Field(None, ge=0, description="as for the input")
     gpu_kind: str | None = Field(
         None, description="entry of the catalogue; default: found by nvidia-smi, else cpu"
     )
     gpu_usd_per_hour: Decimal | None = Field(
         None, ge=0, description="your own rate; default: the catalogue's"
     )
-    billing_mode: Literal["on_demand", "reserved"] = "on_demand"
-    billing_increment_seconds: int = Field(1, ge=1)
+    billing_mode: Literal["on_demand", "reserved"] = Field("on_demand", description="of the machine")
+    billing_increment_seconds: int = Field(1, ge=1, description="on-demand time is rounded up to this")
     maintenance_hours: Decimal = Field(
         Decimal(2), ge=0, description="people's hours a month; `breakeven infrastructure labour` wins"
     )
@@ -199,7 +206,7 @@ class Settings(BaseSettings):
         (60.0, 600.0, 3600.0), description="pauses after which the flow tries a failed delivery again"
     )
 
-    workloads: dict[str, WorkloadSettings] = Field(default_factory=dict)
+    workloads: dict[str, WorkloadSettings] = Field(default_factory=dict, description="by workload")
 
     def workload(self, name: str) -> WorkloadSettings:
         """Return the settings of one workload; defaults where nothing is set."""
@@ -215,4 +222,9 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment before file before defaults."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, InitSettingsSource(settings_cls, in_file())
+
+
+def in_file() -> dict[str, Any]:
+    """Return what the settings file sets, nothing where there is none. Raises `UsageError` for a broken one."""
+    return read_toml(SETTINGS_FILE) if SETTINGS_FILE.exists() or SETTINGS_FILE.is_symlink() else {}

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from db import attempts, batches, partitions
-from db.session import make_engine, require_migrated, sessions
+from db.session import make_engine, readers, require_migrated
 from models.economics.gpu_time import GpuTime
 from models.engines.base import Completion
 from models.engines.batch_files import file_ids
@@ -20,6 +20,7 @@ from models.settings import Settings
 from tasks.api_requests import api_request
 from tasks.batch_lane import leave_out_batched
 from tasks.batch_results import BatchResults
+from tasks.database import database_errors
 from tasks.infer import Inferred
 from tasks.lanes import make_committer, make_lane, make_submitter
 from tasks.parts import load_done
@@ -38,13 +39,14 @@ log = logging.getLogger(__name__)
 def waiting_partitions(settings: Settings) -> list[tuple[str, date]]:
     """Return the partitions of which records wait, as (workload, date), the longest waiting first.
 
-    Raises `UsageError` without a ledger.
+    Raises `UsageError` without a ledger, `DatabaseUnavailable`.
     """
     database = make_engine(settings.database_url.get_secret_value())
     try:
-        require_migrated(database)
-        with sessions(database)() as session:
-            return [(one.workload, one.partition) for one in partitions.waiting(session)]
+        with database_errors():
+            require_migrated(database)
+            with readers(database)() as session:
+                return [(one.workload, one.partition) for one in partitions.waiting(session)]
     finally:
         database.dispose()
 

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import stamina
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from db.session import has_ledger, is_disconnect, make_reading_engine, readers, require_migrated
-from models.errors import DatabaseUnavailable
+from db.session import has_ledger, is_disconnect, make_reading_engine, readers, refusal, require_migrated
+from models.errors import DatabaseUnavailable, UsageError
 from models.settings import Settings
 
 Result = TypeVar("Result")
@@ -32,21 +32,32 @@ def with_patience(seconds: float, write: Callable[[], Result]) -> Result:
 
 @contextmanager
 def database_errors(how_long: str = "") -> Iterator[None]:
-    """Turn a database that does not answer, or cannot write, into one clear `DatabaseUnavailable`."""
+    """Turn a database that does not answer, or cannot write, into one clear line.
+
+    Raises `DatabaseUnavailable`, and `UsageError` where the role that asks has no right to do it.
+    """
     try:
         yield
     except (DBAPIError, PoolTimeout) as error:
-        if not is_disconnect(error):
-            if isinstance(error, OperationalError):  # a full disk, a file that is read-only
+        if isinstance(error, DBAPIError) and not is_disconnect(error):
+            if (why := refusal(error)) is not None:
+                msg = f"the ledger's database refuses: {why}; what was committed before is kept"
+                raise UsageError(msg) from error
+            if isinstance(error, (OperationalError, InternalError)):  # a full disk, a damaged file
                 reason = " ".join(str(error.orig).split())
                 msg = f"the ledger's database failed: {reason}; what was committed before is kept"
                 raise DatabaseUnavailable(msg) from error
             raise
         msg = (
-            f"the ledger's database did not answer{how_long} ({type(error).__name__}); what was "
+            f"the ledger's database did not answer{how_long} ({_reason(error)}); what was "
             "committed before is kept, the same command finishes the rest"
         )
         raise DatabaseUnavailable(msg) from error
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """Return the database's own words, in one line; drivers put no password in them."""
+    return " ".join(str(getattr(error, "orig", None) or type(error).__name__).split())
 
 
 @contextmanager

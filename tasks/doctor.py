@@ -22,12 +22,13 @@ from models.model_fit import fit_check
 from models.settings import Settings
 from models.tokens import encoding
 from tasks.delivery.checkup import delivery
+from tasks.input_check import inputs
 
 SECONDS_FOR_THE_API = 3.0
 
 
 def checkup(settings: Settings) -> list[Check]:
-    """Check GPU, vLLM, model and its fit, prices, database, Prefect API, API and delivery, in this order."""
+    """Check GPU, vLLM, model and its fit, prices, database, inputs, Prefect API, API and delivery, in this order."""
     return [
         gpu(),
         vllm(),
@@ -37,6 +38,7 @@ def checkup(settings: Settings) -> list[Check]:
         api_price(settings),
         vocabulary(settings),
         database(settings),
+        *inputs(settings),
         prefect_api(),
         api(settings),
         *delivery(settings),

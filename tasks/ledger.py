@@ -4,16 +4,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Unpack
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from db.evaluations import LISTED as EVALUATION_COLUMNS
 from db.evaluations import listed as list_evaluations
 from db.ledger import TOLD_APART, LineFilters, SummaryFilters, lines, summary
+from db.reference import workloads_in
 from db.runs import RunFilters, list_runs
 from db.session import make_engine, readers, require_migrated
-from models.errors import DatabaseUnavailable
+from models import workloads
+from models.errors import UsageError
+from models.nearest import unknown_name
 from models.settings import Settings
+from tasks.database import database_errors
 from tasks.output import Format, write_rows
 from tasks.working import working
 
@@ -131,14 +134,20 @@ def open_ledger(settings: Settings) -> Iterator[Session]:
     """Open the ledger that the settings name. Raises `UsageError` where there is none yet."""
     engine = make_engine(settings.database_url.get_secret_value())
     try:
-        require_migrated(engine)
-        with readers(engine)() as session:
-            yield session
-    except DBAPIError as error:
-        msg = f"the ledger's database does not answer ({type(error.orig).__name__}); check BREAKEVEN_DATABASE_URL"
-        raise DatabaseUnavailable(msg) from error
+        with database_errors():
+            require_migrated(engine)
+            with readers(engine)() as session:
+                yield session
     finally:
         engine.dispose()
+
+
+def check_workload(session: Session, name: str | None) -> None:
+    """Raise `UsageError` for a name that no workload has, here or in the ledger; None is any."""
+    if name is not None and name not in workloads.names():
+        known = sorted({*workloads.names(), *workloads_in(session)})
+        if name not in known:
+            raise UsageError(unknown_name("workload", name, known))
 
 
 SUMS = (
@@ -165,6 +174,7 @@ def show_summary(
     """
     columns = [*by, *SUMS]
     with working("reading the ledger"), open_ledger(settings) as session:
+        check_workload(session, filters.get("workload"))
         rows: list[dict[str, Any]] = summary(session, by, **filters)
         if output_format == "table" and "route" in by and not {"day", "month"} & set(by):
             _add_shares(rows, _of_all_routes(session, by, filters))
@@ -195,6 +205,7 @@ def show_runs(
 ) -> None:
     """Print runs, the newest first."""
     with working("reading the ledger"), open_ledger(settings) as session:
+        check_workload(session, filters.get("workload"))
         rows = list_runs(session, limit=limit, **filters)
     columns = RUN_TABLE if output_format == "table" else RUN_COLUMNS
     write_rows(rows, columns, output_format, spare=RUN_SPARE)
@@ -205,6 +216,7 @@ def show_lines(
 ) -> None:
     """Print ledger lines, the newest first."""
     with working("reading the ledger"), open_ledger(settings) as session:
+        check_workload(session, filters.get("workload"))
         rows = lines(session, limit=limit, **filters)
     columns = LINE_TABLE if output_format == "table" else LINE_COLUMNS
     write_rows(rows, columns, output_format, spare=LINE_SPARE)
@@ -213,6 +225,7 @@ def show_lines(
 def show_evaluations(settings: Settings, *, workload: str | None, limit: int, output_format: Format) -> None:
     """Print evaluations, the newest first. For people, shares have three digits."""
     with working("reading the ledger"), open_ledger(settings) as session:
+        check_workload(session, workload)
         rows = list_evaluations(session, workload=workload, limit=limit)
     if output_format == "table":
         rows = [

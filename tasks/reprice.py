@@ -15,7 +15,7 @@ from models.economics.repricing import PriceBook, Repriced, reprice, supposed_pr
 from models.errors import UsageError
 from models.settings import Settings
 from tasks.database import database_errors
-from tasks.ledger import open_ledger
+from tasks.ledger import check_workload, open_ledger
 from tasks.output import Format, write_rows
 from tasks.working import working
 
@@ -72,6 +72,7 @@ def show_repriced(
     with working("reading the ledger"), open_ledger(settings) as session:
         known = [price for _, _, price in reference.all_prices(session)]
         book = PriceBook(known, supposed, settings.batch_discount)
+        check_workload(session, filters.get("workload"))
         groups = priced_usage(session, by, **filters)
     if save_from is not None:
         enter(settings, book.entered(save_from, f"{reference.ENTERED}{datetime.now(UTC).date()}"))

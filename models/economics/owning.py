@@ -229,7 +229,7 @@ def _between(entries: Sequence[Terms], own: Sequence[int]) -> list[tuple[date, d
     starts = {entries[index].effective_from for index in own}
     ends = {end for index in own if (end := entries[index].effective_to) is not None}
     marks = sorted(starts | ends)
-    return list(zip(marks, [*marks[1:], None], strict=True))
+    return list(zip_longest(marks, marks[1:]))
 
 
 def _covers(entry: Terms, day: date) -> bool:

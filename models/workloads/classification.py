@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from models.engines.base import Choice, Completion, Message, OutputFormat
 from models.errors import UsageError
 from models.settings import WorkloadSettings
+from models.text_files import read_text
 from models.workloads.base import InvalidOutput, Workload
 
 DEFAULT_LABELS = (
@@ -114,10 +115,9 @@ def _labels_of(settings: WorkloadSettings) -> tuple[str, ...]:
 def _read_labels(path: Path) -> tuple[str, ...]:
     """Read one label a line; lines without text are skipped."""
     try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        msg = f"classification: cannot read the labels file {path}: {reason}"
+        text = read_text(path)
+    except UsageError as error:
+        msg = f"classification: labels_file: {error}"
         raise UsageError(msg) from error
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 

@@ -7,6 +7,7 @@ from functools import cache
 import models.workloads as package
 from models.engines.vllm_options import model_name
 from models.errors import UsageError
+from models.nearest import unknown_name
 from models.settings import Settings
 from models.workloads.base import Workload
 
@@ -28,6 +29,5 @@ def build(name: str, settings: Settings) -> Workload:
     try:
         cls = _classes()[name]
     except KeyError:
-        msg = f"unknown workload {name!r}; there are: {', '.join(names())}"
-        raise UsageError(msg) from None
+        raise UsageError(unknown_name("workload", name, names())) from None
     return cls(settings.workload(name), model_name(settings))

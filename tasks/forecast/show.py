@@ -2,16 +2,18 @@
 
 import json
 import sys
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from models.errors import OutputUnusable, UsageError
-from models.forecast_ask import ForecastAsk
+from models.forecast_ask import ForecastAsk, WorkloadAsk
+from models.nearest import unknown_name
 from models.settings import Settings
+from models.text_files import read_toml
 from tasks.forecast.document import COLUMNS, document, month_rows
 from tasks.forecast.make import Made, make_forecast
 from tasks.forecast.text import basis, sentences, table
@@ -22,14 +24,7 @@ from tasks.working import working
 
 def read_ask(path: Path) -> ForecastAsk:
     """Read what is asked for from a TOML file; its paths count from its folder. Raises `UsageError`."""
-    try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"cannot read {path}: {error.strerror}"
-        raise UsageError(msg) from error
-    except ValueError as error:  # no TOML, or no UTF-8
-        msg = f"{path} is no TOML: {error}"
-        raise UsageError(msg) from error
+    given = read_toml(path)
     for one in given.get("workloads", ()) if isinstance(given.get("workloads"), list) else ():
         if isinstance(one, dict) and isinstance(one.get("input"), str) and "://" not in one["input"]:
             one["input"] = str(path.parent / one["input"])
@@ -43,12 +38,16 @@ def checked(given: Mapping[str, Any], where: str = "") -> ForecastAsk:
     try:
         return ForecastAsk.model_validate(given)
     except ValidationError as error:
-        faults = [
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}".removeprefix(": ")
-            for fault in error.errors()
-        ]
-        msg = f"{where}{'; '.join(faults)}"
+        msg = f"{where}{'; '.join(map(_fault, error.errors()))}"
         raise UsageError(msg) from error
+
+
+def _fault(fault: ErrorDetails) -> str:
+    name = ".".join(map(str, fault["loc"]))
+    if fault["type"] == "extra_forbidden":
+        fields = WorkloadAsk.model_fields if "." in name else ForecastAsk.model_fields
+        return f"{name}: {unknown_name('setting', name.rpartition('.')[2], fields)}"
+    return f"{name}: {fault['msg']}".removeprefix(": ")
 
 
 def show_forecast(

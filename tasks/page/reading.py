@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from db import browse
@@ -15,8 +13,8 @@ from db.ledger import summary
 from db.repricing import list_prices
 from db.runs import list_runs
 from db.session import make_reading_engine, readers, require_migrated
-from models.errors import DatabaseUnavailable
 from models.run import EVALUATION, PRODUCTION
+from tasks.database import database_errors
 from tasks.infrastructure_rows import entered_rows
 from tasks.page.asked import Asked, by_month, with_period
 
@@ -137,13 +135,10 @@ class Ledger:
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
-        try:
+        with database_errors():
             require_migrated(self._engine)
             with readers(self._engine)() as session:
                 yield session
-        except (DBAPIError, PoolTimeout) as error:
-            msg = f"the ledger's database does not answer ({type(error).__name__}); check BREAKEVEN_DATABASE_URL"
-            raise DatabaseUnavailable(msg) from error
 
 
 def _sums(session: Session, by: Sequence[str], filters: Filters) -> Rows:

@@ -126,10 +126,16 @@ class QueryPartition:
 
 
 def _connect(source: Source) -> sa.Engine:
-    url = source.query_url.get_secret_value() if source.query_url is not None else ""
+    given = source.query_url.get_secret_value() if source.query_url is not None else ""
     try:
+        url = sa.make_url(given)
+        if url.drivername in {"postgresql", "postgres"}:  # by the driver that is installed, as the ledger
+            url = url.set(drivername="postgresql+psycopg")
         engine = sa.create_engine(url, poolclass=sa.NullPool)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+    except ImportError as error:
+        msg = f"the driver of query_url {source.name} is not installed: {error}"
+        raise InputError(msg) from error
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
         msg = f"query_url of {source.name} is no database URL that SQLAlchemy can open"
         raise InputError(msg) from error
     if engine.dialect.name == "sqlite":

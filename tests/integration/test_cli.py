@@ -159,6 +159,13 @@ def test_a_table_of_routes_shows_shares(capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.usefixtures("home")
+def test_a_column_that_is_named_twice_counts_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """The sums are those of the column named once."""
+    assert run("ledger", "summary", "--by", "workload,workload", "--format", "json") == 0
+    assert [list(row) for row in json.loads(capsys.readouterr().out)] == [["workload", *SUMS]]
+
+
+@pytest.mark.usefixtures("home")
 def test_check_says_in_one_line_that_all_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 0, and how much was looked at."""
     assert run("ledger", "check") == 0
@@ -189,7 +196,14 @@ def test_runs_add_up(capsys: pytest.CaptureFixture[str]) -> None:
         (("run", "sentiment"), "--input"),
         (("run", "sentiment", "--limit", "0", "--input", "in.jsonl"), "--limit"),
         (("run", "sentiment", "--input", "in.jsonl", "--where", "nocolumn = 1"), "nocolumn"),
+        (("run", "sentimnt"), "did you mean sentiment?"),
         (("ledger", "summary", "--by", "colour"), "colour"),
+        (("ledger", "summary", "--by", "workload,modle"), "did you mean model?"),
+        (("ledger", "reprice", "--by", "mont"), "did you mean month?"),
+        (("ledger", "lines", "--workload", "sentimnt"), "did you mean sentiment?"),
+        (("ledger", "runs", "--workload", "sentimnt"), "did you mean sentiment?"),
+        (("ledger", "evaluations", "--workload", "sentimnt"), "did you mean sentiment?"),
+        (("ledger", "summary", "--workload", "sentimnt"), "did you mean sentiment?"),
         (("ledger", "lines", "--format", "xml"), "xml"),
         (("ledger", "lines", "--outcome", "perhaps"), "perhaps"),
         (("ledger", "runs", "--since", "yesterday"), "--since"),

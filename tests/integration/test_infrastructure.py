@@ -3,17 +3,24 @@
 import csv
 import io
 import json
+import os
+from collections.abc import Sequence
 from datetime import date
+from itertools import combinations
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 import pytest
+from sqlalchemy import delete
 
 import cli
 from db import infrastructure
 from db.session import make_engine, migrate, readers, sessions
+from db.tables.decisions import BillRow, InfrastructureTermsRow, LabourTermsRow
 from models.economics.owning import Bill, Labour, Terms
 from tasks.infrastructure_rows import COLUMNS
+from tasks.output import Format
 from tests.integration.db.ledger_lines import seed
 
 ENTERED = (
@@ -194,3 +201,37 @@ def test_a_mistake_is_one_clear_line(
 
 def _day(text: str) -> date:
     return date.fromisoformat(text)
+
+
+PARTS: dict[str, Sequence[str]] = {
+    "machine": ENTERED[0],
+    "end": ENTERED[2],
+    "bill": ENTERED[3],
+    "labour": ENTERED[5],
+}
+
+
+@pytest.mark.usefixtures("url")
+def test_any_part_may_be_missing(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """The list is printed in every format, whatever was entered first and whatever was not: also nothing at all.
+
+    Each step adds one part, from every side, so that each is missing once and alone once.
+    """
+    url = os.environ["BREAKEVEN_DATABASE_URL"]
+    engine = make_engine(url)
+    for chosen in (*combinations(PARTS, 0), *combinations(PARTS, 1), *combinations(PARTS, 3)):
+        if "end" in chosen and "machine" not in chosen:
+            continue  # what was not entered cannot end
+        with sessions(engine).begin() as session:
+            for table in (InfrastructureTermsRow, BillRow, LabourTermsRow):
+                session.execute(delete(table))
+        for part in chosen:
+            assert run(*PARTS[part]) == 0
+        capsysbinary.readouterr()
+        for output_format in get_args(Format):
+            assert run("list", "--format", output_format) == 0, (chosen, output_format)
+            captured = capsysbinary.readouterr()
+            assert captured.err == b""
+            if output_format == "json":
+                assert len(json.loads(captured.out)) == len(chosen)
+    engine.dispose()

@@ -32,7 +32,7 @@ def test_workloads_that_are_asked_for_are_evaluated_in_that_order() -> None:
     ("asked", "labels", "says"),
     [
         (None, None, "BREAKEVEN_WORKLOADS__<NAME>__LABELLED_FILE"),
-        (["sentimnt"], None, "unknown workload sentimnt; there are: classification"),
+        (["sentimnt"], None, "unknown workload 'sentimnt'; did you mean sentiment"),
         (None, "labelled.csv", "one file of labels is for one workload"),
         (["sentiment", "classification"], "labelled.csv", "one file of labels is for one workload"),
     ],

@@ -49,7 +49,7 @@ def test_nothing_configured_is_an_error_that_says_what_to_set() -> None:
 @pytest.mark.parametrize("asked", [["sentimnt"], None])
 def test_an_unknown_workload_is_an_error(asked: list[str] | None) -> None:
     """A typing mistake in the parameter or in the settings is found before anything runs."""
-    with pytest.raises(UsageError, match="unknown workload sentimnt; there are: classification"):
+    with pytest.raises(UsageError, match="unknown workload 'sentimnt'; did you mean sentiment"):
         to_run(settings(sentimnt=WorkloadSettings(input="in.jsonl")), asked, KNOWN)
 
 

@@ -40,7 +40,7 @@ def test_growth_is_a_share(written: object, growth: str) -> None:
         ({"output_tokens": -1}, "workloads.0.output_tokens"),
         ({"input": None}, "give an input, or a workload"),
         ({"output_tokens": 1, "output_column": "x"}, "not both"),
-        ({"dayly": 3}, "workloads.0.dayly: Extra"),
+        ({"dayly": 3}, "workloads.0.dayly: unknown setting 'dayly'; did you mean daily"),
     ],
 )
 def test_what_cannot_be_is_one_line(changes: dict[str, object], message: str) -> None:
@@ -76,11 +76,14 @@ def test_a_file_with_several(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"gpu = ", "is no TOML"),
-        (b"\xff", "is no TOML"),
+        (b"gpu = ", "line 1, column 7: the value of gpu is not valid"),
+        (b"\xff", "line 1, column 1: not UTF-8"),
         (b"workloads = 3", "workloads"),
         (b"[[workloads]]\ninput = 3\ndaily = 1", "workloads.0.input"),
-        (b"gpus = 1\n[[workloads]]\ninput = 'a'\ndaily = 1", "gpus: Extra"),
+        (
+            b"gpus = 1\n[[workloads]]\ninput = 'a'\ndaily = 1",
+            "gpus: unknown setting 'gpus'; did you mean gpu",
+        ),
     ],
 )
 def test_a_file_that_is_wrong(tmp_path: Path, content: bytes, message: str) -> None:

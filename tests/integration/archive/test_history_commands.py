@@ -91,8 +91,8 @@ def test_filters_and_days(capsys: pytest.CaptureFixture[str]) -> None:
         ("2026-04", "vllm", "0.000000000"),
         ("2026-05", "vllm", "0.000000000"),
     ]
-    assert run(*ask, "--workload", "none") == 0
-    assert json.loads(capsys.readouterr().out) == []
+    assert run(*ask, "--workload", "sentimnt") == 2
+    assert "unknown workload 'sentimnt'; did you mean sentiment?" in capsys.readouterr().err
 
 
 def test_a_price_is_entered_and_holds_for_new_lines(

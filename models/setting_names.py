@@ -1,0 +1,98 @@
+"""The names of all settings, as a tree, and what to say of a name that is not among them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from operator import eq
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from models.nearest import nearest
+from models.settings import ENV_DELIMITER, ENV_PREFIX, SETTINGS_FILE, Settings
+from models.workloads import names as workload_names
+
+Tree = Mapping[str, "Tree"]
+Path = tuple[str, ...]
+ANY = "*"
+"""Stands for a name that the user chooses, such as a chat's."""
+PAGE = "docs/settings.md"
+
+
+def tree() -> Tree:
+    """Return all names: of settings, of their tables, and of the registered workloads."""
+    names: dict[str, Tree] = dict(_fields(Settings))
+    names["workloads"] = dict.fromkeys(workload_names(), names["workloads"][ANY])
+    return names
+
+
+def _fields(model: type[BaseModel]) -> Tree:
+    return {name: _inside(field.annotation) for name, field in model.model_fields.items()}
+
+
+def _inside(annotation: Any) -> Tree:  # noqa: ANN401 - any annotation of a field
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return _fields(annotation)
+    parts = [_inside(one) for one in get_args(annotation)]
+    found = next((part for part in parts if part), {})
+    return {ANY: found} if found and getattr(annotation, "__origin__", None) is dict else found
+
+
+def paths(names: Tree, above: Path = ()) -> Iterator[Path]:
+    """Yield the path of every table and setting."""
+    for name, inside in names.items():
+        yield (*above, name)
+        yield from paths(inside, (*above, name))
+
+
+def unknown_part(names: Tree, path: Sequence[str]) -> Path | None:
+    """Return the beginning of a path that is not known, up to its first unknown name; None where all is known."""
+    inside = names
+    for place, name in enumerate(path):
+        if name not in inside and ANY not in inside:
+            return tuple(path[: place + 1])
+        inside = inside.get(name, inside.get(ANY, {}))
+    return None
+
+
+def unknown_variable(names: Tree, variable: str) -> str | None:
+    """Say what is wrong with the name of an environment variable; None where nothing is, or it is not ours."""
+    if not variable.upper().startswith(ENV_PREFIX):
+        return None
+    path = variable[len(ENV_PREFIX) :].lower().split(ENV_DELIMITER)
+    if unknown_part(names, path) is None:
+        return None
+    own = path[1] if len(path) > 1 else ANY  # a chat keeps the name that was given to it
+    known = [ENV_DELIMITER.join(one).replace(ANY, own) for one in paths(names)]
+    found = nearest(ENV_DELIMITER.join(path), [one for one in known if ANY not in one])
+    meant = f"did you mean {as_variable([found])}?" if found else f"all settings: {PAGE}"
+    return f"unknown setting {variable}; {meant}"
+
+
+def unknown_key(names: Tree, path: Path) -> str:
+    """Say where a key of the settings file stands that is not known there, and what to write instead.
+
+    `path` ends with the unknown name.
+    """
+    *above, name = path
+    if name in names and above:
+        return f"{name} stands in the table [{'.'.join(above)}]; move it above the first table of {SETTINGS_FILE}"
+    inside = names
+    for one in above:
+        inside = inside.get(one, inside.get(ANY, {}))
+    found = nearest(name, [one for one in inside if one != ANY]) or _elsewhere(names, path)
+    what = f"unknown workload {name!r}" if above == ["workloads"] else f"unknown setting {'.'.join(path)}"
+    if found is not None:
+        return f"{what}; did you mean {found}?"
+    return f"{what}; there are: {', '.join(inside)}" if above else f"{what}; all settings: {PAGE}"
+
+
+def _elsewhere(names: Tree, path: Path) -> str | None:
+    """Return the dotted path of the setting in another table that is most like this one, None where none is."""
+    settings = [one for one in paths(names) if ANY not in one]
+    name = nearest(path[-1], {one[-1] for one in settings})
+    found = [one for one in settings if one[-1] == name]
+    return ".".join(max(found, key=lambda one: sum(map(eq, one, path)))) if found else None
+
+
+def as_variable(path: Sequence[str]) -> str:
+    """Write a setting as its environment variable."""
+    return ENV_PREFIX + ENV_DELIMITER.join(path).upper()

@@ -1,0 +1,115 @@
+"""Reads the settings and says in one line all that is wrong with them: where it stands, and what was meant."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import EnvSettingsSource, SettingsError
+
+from models import setting_names
+from models.errors import UsageError
+from models.nearest import nearest
+from models.settings import ENV_PREFIX, SETTINGS_FILE, Settings, in_file
+from models.text_files import line_of
+
+_LISTS = 'a list or table in a variable is JSON, such as ["a", "b"] or {"name": "value"}'
+_NEEDS_JSON = (
+    "tuple_type",
+    "list_type",
+    "dict_type",
+    "frozen_set_type",
+    "set_type",
+    "model_type",
+    "model_attributes_type",
+)
+
+
+def load() -> Settings:
+    """Read environment and settings file. Raises `UsageError` for an unknown name or a value that cannot be.
+
+    No value of a setting is in its message but one that should have been one of a few words.
+    """
+    names, given = setting_names.tree(), in_file()
+    faults = [fault for name in sorted(os.environ) if (fault := setting_names.unknown_variable(names, name))]
+    faults += [_located(path, setting_names.unknown_key(names, path)) for path in _unknown(names, given)]
+    if faults:
+        raise UsageError(_together(faults))
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise UsageError(_together([_fault(names, one, given) for one in error.errors()])) from error
+    except SettingsError as error:
+        raise UsageError(_together([f"{name}: {_LISTS}" for name in _unparsable()])) from error
+    if wrong := [name for name in settings.workloads if name not in names["workloads"]]:
+        raise UsageError(_together([setting_names.unknown_key(names, ("workloads", one)) for one in wrong]))
+    return settings
+
+
+def _together(faults: Sequence[str]) -> str:
+    return f"settings are not valid: {'; '.join(faults)}"
+
+
+def _unknown(
+    names: setting_names.Tree, given: Mapping[str, Any], above: setting_names.Path = ()
+) -> Iterator[setting_names.Path]:
+    """Yield the path of each name in the file that is not known where it stands."""
+    for name, value in given.items():
+        path = (*above, name)
+        if setting_names.unknown_part(names, path) is not None:
+            yield path
+        elif isinstance(value, dict):
+            yield from _unknown(names, value, path)
+
+
+def _fault(names: setting_names.Tree, fault: ErrorDetails, given: Mapping[str, Any]) -> str:
+    """Write what pydantic found, by the name that the user gave the setting."""
+    path = tuple(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":  # a name inside a variable's JSON
+        return setting_names.unknown_key(names, path)
+    said = re.sub(r"dictionary( or instance of \w+)?", "table", fault["msg"].removeprefix("Value error, "))
+    if fault["type"] == "literal_error" and isinstance(fault["input"], str):
+        found = nearest(fault["input"], _words(fault))
+        said += f", not {fault['input']!r}" + (f"; did you mean {found}?" if found else "")
+    variable = _variable(path)
+    if variable is not None:
+        return f"{variable}: {said}" + (f" ({_LISTS})" if fault["type"] in _NEEDS_JSON else "")
+    return (
+        _located(path, f"{'.'.join(path)}: {said}")
+        if path and path[0] in given
+        else f"{'.'.join(path)}: {said}"
+    )
+
+
+def _words(fault: ErrorDetails) -> list[str]:
+    """Return the words that a setting may be, as pydantic lists them in quotes."""
+    return str(fault.get("ctx", {}).get("expected", "")).replace(" or ", ", ").replace("'", "").split(", ")
+
+
+def _variable(path: setting_names.Path) -> str | None:
+    """Return the environment variable that set this, None where none did."""
+    ours = {name.upper(): name for name in os.environ}
+    candidates = (setting_names.as_variable(path[:end]) for end in range(len(path), 0, -1))
+    return next((ours[name] for name in candidates if name in ours), None)
+
+
+def _located(path: setting_names.Path, what: str) -> str:
+    """Put the file and, where it is seen, the line of a setting before what is said of it."""
+    line = next(
+        (found for end in range(len(path), 0, -1) if (found := line_of(SETTINGS_FILE, path[:end]))), None
+    )
+    return f"{SETTINGS_FILE}{f', line {line}' if line else ''}: {what}"
+
+
+def _unparsable() -> Iterator[str]:
+    """Yield the variables whose value should be JSON and is not."""
+    for name, value in sorted(os.environ.items()):
+        if name.upper().startswith(ENV_PREFIX):
+            source = EnvSettingsSource(Settings)
+            source.env_vars = {name.lower(): value}
+            try:
+                source()
+            except SettingsError:
+                yield name

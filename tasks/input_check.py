@@ -1,0 +1,121 @@
+"""Looks at the input of each configured workload as a run would: that it is there, its columns, its newest records."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from queue import Empty, SimpleQueue
+from threading import Thread
+from time import monotonic
+
+from models import workloads
+from models.doctor import Check
+from models.errors import BreakevenError
+from models.routing import row_condition
+from models.settings import Settings
+from tasks.reading import EmptyPartition, Source, open_partition
+from tasks.reading.dates import partitions_between
+from tasks.reading.locate import dated_folders, locate
+from tasks.reading.partition import open_raw
+from tasks.reading.source import is_remote
+
+SECONDS = 10.0
+"""How long all inputs together may take to answer."""
+DAYS_OF_A_STORE = 31
+DAYS_OF_A_QUERY = 7
+"""How far back the newest records are looked for where each date is asked for."""
+
+
+def inputs(settings: Settings, seconds: float = SECONDS) -> list[Check]:
+    """Check the input of each workload that has one, all at once, for at most `seconds` in all."""
+    names = sorted(settings.workloads)
+    found: SimpleQueue[Check] = SimpleQueue()
+    for name in names:
+        Thread(target=lambda name=name: found.put(input_check(name, settings)), daemon=True).start()
+    checks: dict[str, Check] = {}
+    until = monotonic() + seconds
+    while len(checks) < len(names):
+        try:
+            check = found.get(timeout=max(until - monotonic(), 0.001))
+        except Empty:
+            break
+        checks[check.name] = check
+    return [checks.get(_title(name)) or _slow(name, seconds) for name in names]
+
+
+def input_check(name: str, settings: Settings) -> Check:
+    """Open the newest partition of a workload's input, as its run would. Never raises."""
+    own = settings.workload(name)
+    if not (own.input or own.query):
+        advice = f"`nightly` leaves it out; set BREAKEVEN_WORKLOADS__{name.upper()}__INPUT to have it run"
+        return Check(_title(name), "ok", "none set", advice)
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    try:
+        workload = workloads.build(name, settings)
+        condition = row_condition(workload.routing)
+        return _newest(name, Source.of(own, workload.text_columns, complex_where=condition), yesterday)
+    except BreakevenError as error:
+        return Check(_title(name), "fail", "cannot be read", str(error))
+    except Exception as error:  # noqa: BLE001  whatever a reader meets, the other checks go on
+        return Check(
+            _title(name), "fail", "cannot be read", " ".join(f"{type(error).__name__}: {error}".split())
+        )
+
+
+def _newest(name: str, source: Source, yesterday: date) -> Check:
+    dates = _dates(source, yesterday)
+    if dates is None:
+        raw = open_raw(source, yesterday)
+        columns, reader = raw.columns.wanted(), open_partition(source, yesterday)
+        found = f"{_rows(reader.count())} without a date"
+        return Check(_title(name), "ok", f"{source.name}: {', '.join(columns)}; {found}, taken for any day")
+    if not dates:
+        looked = f"no record from {yesterday - timedelta(days=_reach(source) - 1)} to {yesterday}"
+        return Check(_title(name), "warn", f"{source.name}: {looked}", "correct it, or wait for records")
+    newest = dates[-1]
+    columns = open_raw(source, newest).columns.wanted()
+    try:
+        rows = _rows(open_partition(source, newest).count())
+    except EmptyPartition:
+        rows = "no record"
+    found = f"{source.name}: {', '.join(columns)}; newest {newest} with {rows}"
+    if yesterday not in dates:
+        return Check(
+            _title(name), "warn", found, f"`nightly` takes yesterday, {yesterday}, of which there is nothing"
+        )
+    return Check(_title(name), "ok", found)
+
+
+def _dates(source: Source, yesterday: date) -> Sequence[date] | None:
+    """Return dates of which there is a record, the newest last; None where the input has no dates.
+
+    Of an object store and of a query, the last days only. Raises `InputError`.
+    """
+    location = source.location or ""
+    if source.query or (is_remote(location) and locate(location, yesterday).dated):
+        return partitions_between(source, yesterday - timedelta(days=_reach(source) - 1), yesterday)
+    if (folders := dated_folders(location)) is not None:
+        return folders
+    raw = open_raw(source, yesterday)
+    if raw.columns.timestamp is None:
+        return None
+    ends = raw.dates()
+    if ends is None:
+        open_partition(source, yesterday)  # says that no timestamp can be read
+        return []
+    return [ends[1]] if raw.is_empty() else sorted({yesterday, max(yesterday, ends[1])})
+
+
+def _reach(source: Source) -> int:
+    return DAYS_OF_A_QUERY if source.query else DAYS_OF_A_STORE
+
+
+def _rows(count: int | None) -> str:
+    return "records" if count is None else f"{count:,} record{'' if count == 1 else 's'}"
+
+
+def _title(name: str) -> str:
+    return f"input {name}"
+
+
+def _slow(name: str, seconds: float) -> Check:
+    advice = "a run waits longer; see that the place answers, or that the file is Parquet, which is looked into faster"
+    return Check(_title(name), "warn", f"not looked through within {seconds:g} s", advice)
