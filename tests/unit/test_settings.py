@@ -72,7 +72,7 @@ def test_a_variable_that_is_like_no_other(monkeypatch: pytest.MonkeyPatch) -> No
         ("BREAKEVEN_API_CONCURRENCY", "many", "should be a valid integer"),
         ("BREAKEVEN_BUDGET", "much", "is JSON"),
         ("BREAKEVEN_WORKLOADS__SENTIMENT__BUDGET", "much", "is JSON"),
-        ("BREAKEVEN_WORKLOADS__SENTIMENT__TEXT_COLUMNS", "subject", "is JSON"),
+        ("BREAKEVEN_WORKLOADS__CLASSIFICATION__LABELS", "billing", "is JSON"),
         ("BREAKEVEN_DELIVERY_RETRY_SECONDS", "60,600", "is JSON"),
     ],
 )
