@@ -2,21 +2,20 @@
 
 import sqlite3
 from functools import cache
-from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import sqlite
-from db.migrations import versions
 from models.errors import BreakevenError, DatabaseUnavailable, UsageError
-
-if TYPE_CHECKING:
-    from alembic.config import Config
 
 EXAMPLES = "sqlite:///breakeven.db or postgresql://user@host/database"
 # What PostgreSQL says while it restarts, is out of connections, or chose us as a deadlock's victim.
@@ -123,8 +122,6 @@ def migrate(engine: Engine) -> None:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-            from alembic import command  # noqa: PLC0415  slow to import, and most ledgers are up to date
-
             command.upgrade(alembic_config(connection), "head")
     except DBAPIError as error:
         raise _cannot_use(engine, error) from error
@@ -164,10 +161,8 @@ def has_ledger(engine: Engine) -> bool:
         raise _cannot_use(engine, error) from error
 
 
-def alembic_config(connection: Connection | None = None) -> "Config":
+def alembic_config(connection: Connection | None = None) -> Config:
     """Alembic's configuration, without a file: it works from an installed package, in any folder."""
-    from alembic.config import Config  # noqa: PLC0415  slow to import
-
     settings = Config()
     settings.set_main_option("script_location", "db:migrations")
     settings.attributes["connection"] = connection
@@ -207,11 +202,9 @@ def _refuse_writes(connection: sqlite3.Connection | psycopg.Connection, _record:
 
 def _revision(engine: Engine) -> str | None:
     with readers(engine)() as session:
-        connection = session.connection()
-        known = inspect(connection).has_table("alembic_version")
-        found = connection.scalar(text("SELECT version_num FROM alembic_version")) if known else None
-    if found is not None and found not in _revisions():
-        if found in BEFORE_RELEASES:
+        found = MigrationContext.configure(session.connection()).get_current_heads()
+    if unknown := sorted(set(found).difference(_revisions())):
+        if unknown[0] in BEFORE_RELEASES:
             msg = (
                 f"the ledger at {_display(engine)} was made before release 0.1.0 and cannot be updated; "
                 "set BREAKEVEN_DATABASE_URL to another database, or move this one away"
@@ -219,7 +212,7 @@ def _revision(engine: Engine) -> str | None:
         else:
             msg = f"the ledger at {_display(engine)} was made by a newer version of breakeven; update the program"
         raise UsageError(msg)
-    return found
+    return found[0] if found else None
 
 
 def _newest() -> str:
@@ -228,9 +221,9 @@ def _newest() -> str:
 
 @cache
 def _revisions() -> tuple[str, ...]:
-    """Return the revisions that this program knows, the newest first: `v0008_evaluations.py` holds "0008"."""
-    names = (module.name for module in iter_modules(versions.__path__))
-    return tuple(sorted((name[1:].partition("_")[0] for name in names), reverse=True))
+    """Return the revisions that this program knows, the newest first. They are files: read once."""
+    scripts = ScriptDirectory.from_config(alembic_config()).walk_revisions()
+    return tuple(script.revision for script in scripts)
 
 
 def _display(engine: Engine) -> str:
