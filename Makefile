@@ -107,7 +107,7 @@ bench: setup $(STAMPS)/dev ## Benchmarks: tables on the terminal, JSON in bench/
 
 .PHONY: server
 server: setup ## A Prefect server on 127.0.0.1:4200
-	@$(BIN)/prefect server start --host 127.0.0.1 --port 4200
+	@$(BIN)/python -m flows.server --host 127.0.0.1 --port 4200
 
 deploy worker collector: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
 

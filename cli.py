@@ -1,5 +1,6 @@
 """The `breakeven` command: thin; each command calls one function of flows, tasks or db and prints rows."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from commands.infrastructure import infrastructure
 from commands.ledger import ledger
 from commands.report import report
 from flows.quiet import quiet_libraries
+from flows.streams import guard, guard_streams, lost, open_streams
 from models.errors import BreakevenError, UsageError
 
 app = App(
@@ -37,11 +39,14 @@ app.command(evaluate)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: exit code 0, 1 (failed) or 2 (bad usage); one line on standard error, no traceback."""
+    open_streams()
+    guard(sys.stderr)
     quiet_libraries()
     try:
         code = app(
             list(sys.argv[1:] if arguments is None else arguments), exit_on_error=False, print_error=False
         )
+        sys.stdout.flush()
     except CycloptsError as error:
         code = complain(str(error), UsageError.exit_code)
     except BreakevenError as error:
@@ -51,7 +56,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = 0
     except KeyboardInterrupt:
         code = complain("interrupted", 130)
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        code = not_written(error)
+    if (unwritten := lost(sys.stdout)) is not None and unwritten.errno == errno.ENOSPC:
+        code = not_written(unwritten)
     sys.exit(code or 0)
+
+
+def not_written(error: OSError) -> int:
+    """Say that standard output takes no more, and see that the interpreter does not try it again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return complain(f"standard output could not be written: {error.strerror}", 1)
 
 
 def complain(message: str, code: int) -> int:
@@ -107,6 +124,7 @@ def run(
     refresh
         Infer only records that are new or changed since the partition was published.
     """
+    guard_streams()  # the run goes on where nobody reads what it prints
     from flows.partitions import chosen
     from flows.terminal import run_here
     from tasks.plan import Request
@@ -158,6 +176,7 @@ def backfill(
     yes
         Do not ask before it runs.
     """
+    guard_streams()  # the run goes on where nobody reads what it prints
     from flows.terminal import backfill_here
     from models.backfill import Range
     from tasks.backfill import Ask
@@ -169,6 +188,7 @@ def backfill(
 @app.command
 def collect() -> int:
     """Take up what waits: answers of batches, and records that a budget or the API had held back."""
+    guard_streams()  # the run goes on where nobody reads what it prints
     from flows.terminal import collect_here
 
     return collect_here()

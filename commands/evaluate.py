@@ -67,12 +67,14 @@ def evaluate(
         What standard output gets: tables, or the report itself.
     """
     from flows.quiet import keep_prefect_here
+    from flows.streams import guard_streams
 
     if sample is not None and (labels is not None or adapter is not None or rerun):
         msg = (
             "--sample draws records to label and evaluates nothing: leave out --labels, --adapter and --rerun"
         )
         raise UsageError(msg)
+    guard_streams()
     keep_prefect_here()
     if sample is not None:
         from flows.sample_here import sample_here

@@ -88,7 +88,11 @@ def build(
         given = runtime.flow_run.parameters
         return f"backfill {given.get('workload')} {given.get('from_date')}..{given.get('to_date')}"
 
-    @flow(name="backfill", flow_run_name=name_of_run)
+    @flow(
+        name="backfill",
+        flow_run_name=name_of_run,
+        description="Every partition of a range that is not published as it would be now.",
+    )
     def backfill(
         workload: str,
         from_date: date,
@@ -102,8 +106,17 @@ def build(
     ) -> list[Outcome] | State[BreakevenError]:
         """Run every partition from `from_date` to `to_date` that is not published as it would be now.
 
-        With `parallel`, each partition is a run of the workload's own deployment, so many at a time, on
-        whichever workers the pool has; without, they run here, under one engine load.
+        Args:
+            workload: Name of the workload, such as sentiment.
+            from_date: First partition of the range, a UTC date, YYYY-MM-DD.
+            to_date: Last partition of the range, inclusive.
+            input: File, folder with date=YYYY-MM-DD, glob or object-store URL. Default: the workload's setting.
+            where: SQL condition on the input's columns.
+            limit: Take only so many records, the first of each partition.
+            engine: vllm: the local model, and the API where the policy says so. openai: the API answers every record.
+            rerun: Replace what is published, also where nothing has changed.
+            parallel: So many partitions at a time, each as a run of the workload's own deployment, on all workers
+                of the pool. Default: one after the other in this run, under one engine load.
         """
         failure, outcomes = None, list[Outcome]()
         try:

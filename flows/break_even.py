@@ -85,6 +85,13 @@ def build(make: Make = make_report) -> BreakEvenFlow:
     def break_even(
         month: str | None = None, send: bool | None = None, resend: bool = False
     ) -> Reported | State[BreakevenError]:
+        """Make the report of a month, show it, write it and send it.
+
+        Args:
+            month: The month, YYYY-MM. Default: the last one when the run was due, by the schedule's time zone.
+            send: Whether to send the report. Default: if the settings name anyone. Each gets a month's report once.
+            resend: Send it also to those who have got it.
+        """
         try:
             settings = read_settings()
             monthly = as_task(make)(chosen_month(month), settings)

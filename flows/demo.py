@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from flows.quiet import keep_prefect_here, quiet_libraries
+from flows.streams import guard_streams
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +27,7 @@ BY = ("workload", "engine", "model", "route")
 
 def demo() -> int:
     """Run the samples through the real engine and show the ledger. Returns the exit code."""
+    guard_streams()
     quiet_libraries()
     keep_prefect_here()
     from rich.console import Console

@@ -6,8 +6,11 @@ Every step makes what is missing and sets right what differs, so a second call c
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
 
 import httpx
+import yaml
 from prefect import get_client
 from prefect.automations import AutomationCore, EventTrigger, Posture, ResourceSpecification
 from prefect.client.orchestration import SyncPrefectClient
@@ -55,12 +58,51 @@ def ensure_pool(client: SyncPrefectClient, name: str, concurrency: int) -> WorkP
                 concurrency_limit=concurrency,
             )
         )
-    if pool.type != ProcessWorker.type:
-        msg = f"the work pool {name!r} is of type {pool.type!r}, not 'process': delete or rename it, then deploy again"
-        raise UsageError(msg)
+    require_process(pool)
     if pool.concurrency_limit != concurrency:
         client.update_work_pool(name, WorkPoolUpdate(concurrency_limit=concurrency))
     return client.read_work_pool(name)
+
+
+def require_process(pool: WorkPool) -> None:
+    """Raise `UsageError` for a pool whose workers start runs where our installation and outputs are not."""
+    if pool.type != ProcessWorker.type:
+        msg = f"the work pool {pool.name!r} is of type {pool.type!r}, not 'process': delete or rename it, then deploy again"
+        raise UsageError(msg)
+
+
+def named_pools(folder: Path) -> set[str]:
+    """Return the work pools that a folder's prefect.yaml names."""
+    deployments = yaml.safe_load((folder / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+    return {one["work_pool"]["name"] for one in deployments}
+
+
+def ensure_pools(client: SyncPrefectClient, settings: Settings, folder: Path = PROJECT) -> None:
+    """Bring our pools in place, and see that every other pool that prefect.yaml names can run our flows.
+
+    Raises `UsageError` for a pool that is missing and for one of another type.
+    """
+    for name, concurrency in pools(settings).items():
+        ensure_pool(client, name, concurrency)
+    for name in sorted(named_pools(folder) - set(pools(settings))):
+        try:
+            require_process(client.read_work_pool(name))
+        except ObjectNotFound as error:
+            msg = (
+                f"prefect.yaml names the work pool {name!r}, which is not there: name {POOL!r} or {API_POOL!r}, or make "
+                f"it with `prefect work-pool create {name} --type process`"
+            )
+            raise UsageError(msg) from error
+
+
+def prepare_pools() -> dict[str, str]:
+    """Build step of the deployments, for who calls `prefect deploy` himself. Ends the command with one line."""
+    try:
+        with get_client(sync_client=True) as client:
+            ensure_pools(client, read_settings(), Path.cwd())
+    except BreakevenError as error:
+        _complain(error)
+    return {}
 
 
 def silent_run_automation() -> AutomationCore:
@@ -137,8 +179,7 @@ def deploy() -> None:
             if (failure := client.api_healthcheck()) is not None:
                 msg = f"no Prefect API answers at {url} ({type(failure).__name__}): start one with `make server`"
                 raise UsageError(msg) from failure
-            for name, concurrency in pools(settings).items():
-                ensure_pool(client, name, concurrency)
+            ensure_pools(client, settings)
             deploy_all()
             ensure_automation(client)
     except (httpx.HTTPError, PrefectException) as error:
@@ -151,11 +192,15 @@ def main() -> None:
     try:
         deploy()
     except BreakevenError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(error.exit_code)
+        _complain(error)
     sys.stderr.write(
         f"deployed; start workers with `make worker` (pool {POOL!r}) and, for the API, `make collector` ({API_POOL!r})\n"
     )
+
+
+def _complain(error: BreakevenError) -> NoReturn:
+    sys.stderr.write(f"error: {error}\n")
+    sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,19 @@
 """How a flow ends when it cannot complete: one line, and the Prefect state that fits."""
 
-from prefect import State, get_client
+import logging
+import os
+from typing import cast
+from uuid import UUID
+
+import httpx
+from prefect import State, get_client, runtime
 from prefect.context import FlowRunContext
+from prefect.exceptions import Abort, PrefectException
 from prefect.states import Cancelled, Crashed, Failed
 
 from models.errors import BreakevenError, Interrupted
+
+log = logging.getLogger(__name__)
 
 
 def ended(error: BreakevenError) -> State[BreakevenError]:
@@ -16,17 +25,37 @@ def ended(error: BreakevenError) -> State[BreakevenError]:
     A run that was asked to stop ends as Cancelled if the stop was a cancellation in Prefect, and as
     Crashed if it came from outside (the worker or the machine goes down, Ctrl-C).
     """
+    data = _for_the_engine(error)
     if not isinstance(error, Interrupted):
-        return Failed(message=str(error), data=error)
+        return Failed(message=str(error), data=data)
     if _cancellation_was_asked():
-        return Cancelled(message=str(error), data=error)
-    return Crashed(message=str(error), data=error)
+        return Cancelled(message=str(error), data=data)
+    return Crashed(message=str(error), data=data)
+
+
+def _for_the_engine(error: BreakevenError) -> BreakevenError:
+    """Return what Prefect raises for a flow's final state: the error, or in a worker's process an `Abort`.
+
+    There the state and its message are all that anybody reads. Prefect's engine logs a traceback twice for an
+    error and exits with 1, which the worker takes for a crash; for an `Abort` it ends with one line and 0.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return error
+    if os.environ.get("PREFECT__FLOW_RUN_ID") != str(context.flow_run.id):
+        return error
+    return cast("BreakevenError", Abort(str(error)))
 
 
 def _cancellation_was_asked() -> bool:
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
+    """Whether this run, or the one that its worker was given and that called it, is being cancelled."""
+    root = runtime.flow_run.root_flow_run_id
+    if root is None:
         return False
-    with get_client(sync_client=True) as client:
-        state = client.read_flow_run(context.flow_run.id).state
-    return state is not None and state.is_cancelling()
+    try:
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(UUID(root)).state
+    except (httpx.HTTPError, PrefectException) as failure:
+        log.warning("Prefect does not say whether the run was cancelled: %s", type(failure).__name__)
+        return False
+    return state is not None and (state.is_cancelling() or state.is_cancelled())

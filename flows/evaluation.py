@@ -62,7 +62,11 @@ def name_of_run() -> str:
 def build(evaluate_one: Evaluate = evaluate) -> EvaluationFlow:
     """Make the flow over what evaluates one workload."""
 
-    @flow(name="evaluation", flow_run_name=name_of_run)
+    @flow(
+        name="evaluation",
+        flow_run_name=name_of_run,
+        description="Small model against API model on labelled records, with a verdict for each workload.",
+    )
     def evaluation(  # noqa: PLR0913, PLR0917  what a user can ask for, by name
         workloads: list[str] | None = None,
         labels: str | None = None,
@@ -74,7 +78,19 @@ def build(evaluate_one: Evaluate = evaluate) -> EvaluationFlow:
         rerun: bool = False,
         out: str | None = None,
     ) -> list[Evaluated] | State[BreakevenError]:
-        """Evaluate workloads on labelled records: small model against API model, with a verdict for each."""
+        """Evaluate workloads on labelled records: small model against API model, with a verdict for each.
+
+        Args:
+            workloads: Names of the workloads. Default: all whose settings name a file of labelled records.
+            labels: File of labelled records, CSV, JSON lines or Parquet; for one workload. Default: its setting.
+            label_column: The column of the right label. Default: the workload's setting, else label.
+            limit: Take so many of the records, drawn by the seed.
+            adapter: Folder of a LoRA adapter that is compared with its base model.
+            keep: Wished part of the API model's accuracy, from 0 to 1, for the verdict and the threshold.
+            seed: What the records of `limit` are drawn by.
+            rerun: Ask again what was answered in this month already.
+            out: Folder for page, JSON and Markdown. Default: evaluations/WORKLOAD in the output folder.
+        """
         done: list[Evaluated] = []
         failures: dict[str, BreakevenError] = {}
         try:

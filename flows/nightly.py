@@ -54,11 +54,21 @@ def build(flow_of: Callable[[str], WorkloadFlow] = workload_flow) -> NightlyFlow
         outcome: RunResult | Exception = state.result(raise_on_failure=False)
         return outcome
 
-    @flow(name="nightly", flow_run_name=name_of_run)
+    @flow(
+        name="nightly",
+        flow_run_name=name_of_run,
+        description="Every configured workload over the last partitions, under one engine load.",
+    )
     def nightly(
         partition: date | None = None, days: int = 1, workloads: list[str] | None = None
     ) -> list[RunResult] | State[BreakevenError]:
-        """Run the workloads over the last `days` partitions; those published already are skipped."""
+        """Run the workloads over the last `days` partitions; those published already are skipped.
+
+        Args:
+            partition: The last UTC date to run, YYYY-MM-DD. Default: yesterday, as of the start.
+            days: How many partitions, the last of them `partition`. More than 1 catches up missed nights.
+            workloads: Names of the workloads to run. Default: all that have an input or a query in the settings.
+        """
         try:
             settings = read_settings()
             names = to_run(settings, workloads, registry.names())

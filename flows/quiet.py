@@ -18,6 +18,13 @@ QUIET = {
     "TORCH_CPP_LOG_LEVEL": "ERROR",
     "PYTHONWARNINGS": "ignore",
 }
+EMBEDDED_DATABASE = "embedded.db"
+DATABASE_SETTINGS = tuple(
+    f"PREFECT_{part}_DATABASE_{name}"
+    for part in ("SERVER", "API")
+    for name in ("CONNECTION_URL", "NAME", "HOST")
+)
+"""By which somebody may have chosen a database for Prefect's server."""
 
 
 def quiet_libraries() -> None:
@@ -33,11 +40,16 @@ def quiet_libraries() -> None:
 def keep_prefect_here() -> None:
     """Keep the embedded Prefect server's files in `.breakeven/prefect`, not in the home folder.
 
-    Someone who has a Prefect of his own, by PREFECT_HOME or PREFECT_API_URL, keeps it. The memo store
-    is named as well, because Prefect 3.7 looks for it in the home folder wherever PREFECT_HOME points.
+    Someone who has a Prefect of his own, by PREFECT_HOME or PREFECT_API_URL, keeps it. The embedded server has
+    a database file of its own, since `make server` uses the same folder, and two servers on one SQLite file lock
+    each other out. The memo store is named as well, because Prefect 3.7 looks for it in the home folder wherever
+    PREFECT_HOME points.
     """
     if "PREFECT_API_URL" not in os.environ:
-        os.environ.setdefault("PREFECT_HOME", str(Path(".breakeven", "prefect").absolute()))
-    if home := os.environ.get("PREFECT_HOME"):
-        Path(home).mkdir(parents=True, exist_ok=True)  # Prefect does not, and its server fails without
-        os.environ.setdefault("PREFECT_MEMO_STORE_PATH", str(Path(home, "memo_store.toml")))
+        home = Path(os.environ.setdefault("PREFECT_HOME", str(Path(".breakeven", "prefect").absolute())))
+        if not any(name in os.environ for name in DATABASE_SETTINGS):
+            embedded = f"sqlite+aiosqlite:///{home.absolute() / EMBEDDED_DATABASE}"
+            os.environ["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = embedded
+    if folder := os.environ.get("PREFECT_HOME"):
+        Path(folder).mkdir(parents=True, exist_ok=True)  # Prefect does not, and its server fails without
+        os.environ.setdefault("PREFECT_MEMO_STORE_PATH", str(Path(folder, "memo_store.toml")))

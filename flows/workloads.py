@@ -54,7 +54,7 @@ def build(workload: str, run: RunPartition = run_partition) -> WorkloadFlow:
     @flow(
         name=workload,
         flow_run_name=name_of_run,
-        description=f"Run the workload `{workload}` over one partition.",
+        description=f"{workloads.description(workload)} One run answers one partition and publishes it.",
     )
     def run_workload(
         partition: date | None = None,
@@ -65,6 +65,17 @@ def build(workload: str, run: RunPartition = run_partition) -> WorkloadFlow:
         engine: EngineChoice = "vllm",
         refresh: bool = False,
     ) -> RunResult | State[BreakevenError]:
+        """Run a workload over one partition.
+
+        Args:
+            partition: The UTC date of the records, YYYY-MM-DD. Default: yesterday, as of the start.
+            input: File, folder with date=YYYY-MM-DD, glob or object-store URL. Default: the workload's setting.
+            where: SQL condition on the input's columns, such as "source in ('abt', 'flipkart')".
+            limit: Take only so many records, the first of the partition.
+            rerun: Infer all of a published partition again, and replace it.
+            engine: vllm: the local model, and the API where the policy says so. openai: the API answers every record.
+            refresh: Of a published partition, infer only the records that are new or changed since.
+        """
         try:
             settings = read_settings()
             with shared_engine(settings), progress_artifact(artifact_key(workload, "progress")):

@@ -15,7 +15,7 @@ from models.engines.base import Completion
 from models.engines.batch_files import file_ids
 from models.engines.batch_status import BatchApiRefused, BatchApiUnavailable, BatchFailure, ProviderBatch
 from models.engines.rate_limits import Limits
-from models.errors import ApiAccessError, Interrupted, LeaseLost
+from models.errors import ApiAccessError, LeaseLost
 from models.settings import Settings
 from tasks.api_requests import api_request
 from tasks.batch_lane import leave_out_batched
@@ -69,9 +69,9 @@ def collect(plan: Plan, lost: Callable[[], LeaseLost | None]) -> Inferred:
         waiting = scratch.waiting.states()
     if (error := lost()) is not None:
         raise error
-    if stop.signal_number is not None:
-        msg = f"stopped by signal {stop.signal_number}; what was collected is committed"
-        raise Interrupted(msg, signal_number=stop.signal_number)
+    if stop():
+        left = "what was collected is committed, the next collecting does the rest"
+        raise stop.interrupted(left)
     totals = collector.committer.totals
     return Inferred(totals, 0, totals.api_cost_nano, waiting)
 

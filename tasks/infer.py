@@ -11,7 +11,7 @@ from models import routing
 from models.accounting import Finished
 from models.engines.base import Completion, LocalEngine, Request
 from models.engines.vllm_options import model_name
-from models.errors import EngineError, Interrupted, LeaseLost
+from models.errors import EngineError, LeaseLost
 from models.ids import new_id
 from models.records import EscalationReason, Quarantined, Record
 from models.run import lease_name
@@ -65,13 +65,10 @@ def infer(plan: Plan, engine: SharedEngine, lost: Callable[[], LeaseLost | None]
         waiting = scratch.waiting.states()
     if (error := lost()) is not None:
         raise error
-    if stop.signal_number is not None:
-        msg = (
-            f"stopped by signal {stop.signal_number}; {stream.committer.added} records of this run are "
-            "committed, the same command finishes the rest"
-        )
-        raise Interrupted(msg, signal_number=stop.signal_number)
     committer = stream.committer
+    if stop():
+        left = f"{committer.added} records of this run are committed, the same command finishes the rest"
+        raise stop.interrupted(left)
     cost = committer.cost_nano + committer.totals.api_cost_nano
     return Inferred(committer.totals, committer.gpu_time.total_ns, cost, waiting)
 

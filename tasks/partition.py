@@ -21,6 +21,7 @@ from tasks.lease import kept
 from tasks.plan import EngineChoice, Plan, Request, prepare
 from tasks.publish import publish, wait
 from tasks.reopen import reopen
+from tasks.signals import stop_on_signals
 
 CLOSING_SECONDS = 3.0
 """How long the end of a failing run waits for the database; whoever stops a run waits for this too."""
@@ -54,6 +55,11 @@ def run_partition(  # noqa: PLR0913  one parameter for each that its flow has
 
 def run_request(request: Request, settings: Settings) -> RunResult:
     """Run what is asked for, as `run_partition` does."""
+    with stopping_after(request.workload, request.partition):
+        return _run(request, settings)
+
+
+def _run(request: Request, settings: Settings) -> RunResult:
     plan = as_task(prepare)(request, settings)
     if isinstance(plan, RunResult):
         return plan
@@ -72,13 +78,27 @@ def collect_partition(workload: str, partition: date, *, settings: Settings) -> 
 
     Raises the errors of `models.errors`; what was collected by then is committed.
     """
-    plan = as_task(reopen)(workload, partition, settings)
-    if plan is None:
-        return RunResult(workload, partition, "skipped")
-    with closed(plan):
-        with kept(plan.sessions, plan.lease, settings.lease_seconds) as lost:
-            collected = as_task(collect)(plan, lost)
-        return ended(plan, collected)
+    with stopping_after(workload, partition):
+        plan = as_task(reopen)(workload, partition, settings)
+        if plan is None:
+            return RunResult(workload, partition, "skipped")
+        with closed(plan):
+            with kept(plan.sessions, plan.lease, settings.lease_seconds) as lost:
+                collected = as_task(collect)(plan, lost)
+            return ended(plan, collected)
+
+
+@contextmanager
+def stopping_after(workload: str, partition: date) -> Iterator[None]:
+    """Let the steps of a run decide when a stop signal ends it, so that it never breaks into Prefect's own work.
+
+    Raises `Interrupted` for a signal that came when the run could no longer be stopped.
+    """
+    with stop_on_signals() as stop:
+        yield
+        if stop():
+            left = f"the run of {workload} {partition} had ended by then"
+            raise stop.interrupted(left)
 
 
 def ended(plan: Plan, inferred: Inferred) -> RunResult:

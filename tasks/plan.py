@@ -48,6 +48,7 @@ from tasks.lease import give_back, take_lease
 from tasks.price_keys import priced_today, with_api
 from tasks.reading import EmptyPartition, PartitionReader, Source, open_partition
 from tasks.refresh import digest_to_refresh, published_file, result_without_run
+from tasks.signals import stoppable
 
 Found = TypeVar("Found")
 
@@ -177,6 +178,7 @@ class Plan:
             bind.dispose()
 
 
+@stoppable("nothing was begun, the same command does it")
 def prepare(request: Request, settings: Settings) -> Plan | RunResult:
     """Check everything, take the partition's lease and open the run.
 

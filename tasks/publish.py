@@ -11,6 +11,7 @@ from tasks.infer import Inferred
 from tasks.merge import publish as merge
 from tasks.parts import remove_parts
 from tasks.plan import Plan
+from tasks.signals import StopNow, StopRequest, stop_on_signals
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +21,18 @@ def publish(plan: Plan, inferred: Inferred) -> RunResult:
 
     The lease is renewed inside the transaction that publishes (it fences: a run that lost it raises
     `LeaseLost` and renames nothing). A crash between the rename and the commit does no harm: the next
-    run finds all parts registered and publishes the same files again.
+    run finds all parts registered and publishes the same files again. Raises `Interrupted` for a stop signal
+    before the rename; a later one is left to the caller.
     """
+    with stop_on_signals() as stop:
+        try:
+            return _publish(plan, inferred, stop)
+        except StopNow:
+            left = "all records are committed, the same command publishes them"
+            raise stop.interrupted(left) from None
+
+
+def _publish(plan: Plan, inferred: Inferred, stop: StopRequest) -> RunResult:
     paths = plan.registered_parts()
 
     def write() -> tuple[Path, int, int]:
@@ -31,14 +42,16 @@ def publish(plan: Plan, inferred: Inferred) -> RunResult:
                 # the connection broke after the commit had taken place, and the lease is free already
                 return Path(before.output_path or ""), before.records or 0, before.quarantined or 0
             leases.renew(session, plan.lease, plan.settings.lease_seconds)
-            done = merge(
-                paths,
-                plan.target,
-                plan.workload.output,
-                {"vllm": plan.model, "openai": plan.settings.api_model},
-                plan.workload.prompt_version,
-                partitions.get(session, plan.version_id).fingerprint,
-            )
+            fingerprint = partitions.get(session, plan.version_id).fingerprint
+            with stop.at_once():
+                done = merge(
+                    paths,
+                    plan.target,
+                    plan.workload.output,
+                    {"vllm": plan.model, "openai": plan.settings.api_model},
+                    plan.workload.prompt_version,
+                    fingerprint,
+                )
             partitions.publish(
                 session, plan.version_id, str(done.path), done.records, done.quarantined, done.input_digest
             )

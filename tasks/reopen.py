@@ -21,8 +21,10 @@ from tasks.folders import check_writable, open_folder, output_folder, parts_fold
 from tasks.lease import give_back, take_lease
 from tasks.plan import ApiPlan, Plan, api_plan
 from tasks.price_keys import priced_today, with_api
+from tasks.signals import stoppable
 
 
+@stoppable("what had come in is committed, the next collecting does the rest")
 def reopen(name: str, partition: date, settings: Settings) -> Plan | None:
     """Take the partition's lease and go on with the newest run of its open version.
 

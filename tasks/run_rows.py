@@ -15,10 +15,16 @@ def dollars(nano: int | None) -> str:
 
 
 def cost_row(result: RunResult) -> dict[str, str]:
-    """Render one run as a row of a cost table. A run that did no work has no cost and no counts."""
+    """Render one run as a row of a cost table. A run that did no work has no cost and no counts.
+
+    What it is and what it cost come first: Prefect's page shows the leftmost columns of a wide table.
+    """
     worked = result.state in {"completed", "waiting"}
     row = {"workload": result.workload, "partition": result.partition.isoformat(), "state": result.state}
     figures = {
+        "cost USD": dollars(result.cost_nano),
+        "of which API": dollars(result.api_cost_nano),
+        "counterfactual USD": dollars(result.counterfactual_nano),
         "records": str(result.records),
         "published": str(result.published),
         "quarantined": str(result.quarantined),
@@ -30,9 +36,6 @@ def cost_row(result: RunResult) -> dict[str, str]:
         "cached tokens": str(result.cached_tokens),
         "output tokens": str(result.output_tokens),
         "GPU seconds": format(Decimal(result.gpu_ns).scaleb(-9), ".3f"),
-        "cost USD": dollars(result.cost_nano),
-        "of which API": dollars(result.api_cost_nano),
-        "counterfactual USD": dollars(result.counterfactual_nano),
     }
     row |= figures if worked else dict.fromkeys(figures, "")
     return row | {"output": result.output or ""}

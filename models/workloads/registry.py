@@ -24,6 +24,12 @@ def names() -> list[str]:
     return list(_classes())
 
 
+def description(name: str) -> str:
+    """Say in one sentence what a registered workload does: the first line of its module."""
+    documented = importlib.import_module(_classes()[name].__module__).__doc__ or f"The workload {name}."
+    return documented.strip().partition("\n")[0]
+
+
 def build(name: str, settings: Settings) -> Workload:
     """Build the workload `name` with its settings. Raises `UsageError` for an unknown name."""
     try:

@@ -1,4 +1,4 @@
-"""The deployment `sentiment` with the scripted engine, for workers that tests start.
+"""Our flows with the scripted engine, for workers that tests start.
 
 A worker imports this module in the process of each flow run. Texts with the word `slow` take their time.
 """
@@ -8,16 +8,27 @@ import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from prefect import Flow
+
+from flows import backfill as backfill_flow
+from flows import nightly as nightly_flow
 from flows.surroundings import read_settings
-from flows.workloads import WorkloadFlow, build
+from flows.workloads import build
 from models.engines.base import Request
+from models.settings import Settings
+from tasks import publish
 from tasks.engine import shared_engine
 from tests.fakes import Reply, ScriptedEngine, plausible, prompt
 
 CALLS = "SCRIPTED_CALLS"
+LOAD_SECONDS, PUBLISH_SECONDS = "SCRIPTED_LOAD_SECONDS", "SCRIPTED_PUBLISH_SECONDS"
+LOADING, PUBLISHING = "scripted: loading", "scripted: publishing"
 SLOW_SECONDS = 0.05
+MERGE = "merge"  # what `tasks.publish` calls to write the files
+
+AnyFlow = TypeVar("AnyFlow", bound=Flow[..., Any])
 
 
 def answer(request: Request) -> Reply:
@@ -27,14 +38,33 @@ def answer(request: Request) -> Reply:
     return plausible(request)
 
 
-def scripted(flow: WorkloadFlow) -> WorkloadFlow:
+def load(_: Settings) -> ScriptedEngine:
+    """Load the scripted engine in as many seconds as the environment says."""
+    note(LOADING)
+    seconds = float(os.environ.get(LOAD_SECONDS, "0"))
+    return ScriptedEngine(handler=answer, calls=Path(os.environ[CALLS]), load_seconds=seconds)
+
+
+def note(what: str) -> None:
+    """Write a line into the file of calls, which outlives this process and its output."""
+    with Path(os.environ[CALLS]).open("a", encoding="utf-8") as file:
+        file.write(f"{what}\n")
+
+
+def scripted(flow: AnyFlow) -> AnyFlow:
     """Put a flow under a scripted engine, which it then finds as the shared one."""
     inner: Callable[..., Any] = flow.fn
+    merge: Callable[..., Any] = getattr(publish, MERGE)
+
+    def slow_merge(*positional: Any, **named: Any) -> Any:  # noqa: ANN401  the function's own
+        note(PUBLISHING)
+        time.sleep(float(os.environ.get(PUBLISH_SECONDS, "0")))
+        return merge(*positional, **named)
 
     @wraps(inner)
     def run(*positional: Any, **named: Any) -> Any:  # noqa: ANN401  the flow's own
-        calls = Path(os.environ[CALLS])
-        with shared_engine(read_settings(), lambda _: ScriptedEngine(handler=answer, calls=calls)):
+        setattr(publish, MERGE, slow_merge)
+        with shared_engine(read_settings(), load):
             return inner(*positional, **named)
 
     flow.fn = run
@@ -42,3 +72,5 @@ def scripted(flow: WorkloadFlow) -> WorkloadFlow:
 
 
 sentiment = scripted(build("sentiment"))
+nightly = scripted(nightly_flow.build())
+backfill = scripted(backfill_flow.build())
