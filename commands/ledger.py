@@ -67,8 +67,8 @@ def summary(
 def runs(
     *,
     workload: Workload = None,
-    engine: Annotated[Engine | None, Parameter(help="Engine that runs were started on.")] = None,
-    model: Annotated[str | None, Parameter(help="Name of the model that runs were started with.")] = None,
+    engine: Annotated[Engine | None, Parameter(help="An engine that answered the runs.")] = None,
+    model: Annotated[str | None, Parameter(help="Name of a model that answered the runs.")] = None,
     state: State | None = None,
     purpose: For = None,
     since: Since = None,

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from db.tables import DailyUsageRow as Usage
 from db.tables import InfrastructureRow, PriceRow, PromptRow, RunRow
+from db.tables import QuarantinedCountRow as Aside
 from models.catalog import kind_of
 from models.economics.gpu_time import NS_PER_HOUR, GpuTime
 from models.economics.month import GpuRun, PriceUse, Tokens, WorkloadUsage
@@ -152,8 +153,21 @@ def _runs(first: date, end: date) -> Select[Any]:
     own = ("workload", "started_at", "load_ns", "busy_ns", "idle_ns", "gpu_cost_nano", "quarantined")
     its = ("kind", "nano_usd_per_hour", "billing_mode", "billing_increment_seconds")
     columns = [*(getattr(RunRow, name) for name in own), *(getattr(machine, name) for name in its)]
+    aside = (
+        select(
+            Aside.run_id,
+            func.sum(Aside.answered).label("answered"),
+            func.sum(Aside.answered_nano).label("answered_nano"),
+        )
+        .group_by(Aside.run_id)
+        .subquery()
+    )
+    sums = [
+        func.coalesce(column, 0).label(column.name) for column in (aside.c.answered, aside.c.answered_nano)
+    ]
     return (
-        select(*columns)
+        select(*columns, *sums)
+        .outerjoin(aside, aside.c.run_id == RunRow.id)
         .outerjoin(machine, machine.id == RunRow.infrastructure_id)
         .where(RunRow.started_at >= _midnight(first), RunRow.started_at < _midnight(end))
         .where(RunRow.purpose == PRODUCTION)
@@ -180,7 +194,9 @@ def _workload(
         api=_published(rows, "openai"),
         reused=_published(rows, "reuse"),
         escalated=_total((row for row in api if not row.chosen), "engine_records"),
-        quarantined=sum(row.quarantined for row in runs),
+        quarantined=_total(runs, "quarantined"),
+        quarantined_answered=_total(runs, "answered"),
+        quarantined_nano=_total(runs, "answered_nano"),
         local_tokens=_tokens(local),
         api_tokens=_tokens(api),
         counterfactual=_price_uses(rows, prices),

@@ -9,8 +9,10 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, and_, cast, delete, func, insert, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from db.answered import REUSE, AnsweredBy, answered_by, used
 from db.dialects import changed, insert_new
 from db.rows import one_line, ran_for, readable
+from db.tables import DailyUsageRow as Usage
 from db.tables import (
     InfrastructureRow,
     ModelRow,
@@ -23,6 +25,7 @@ from db.tables import RunRow as Row
 from models.economics.gpu_time import GpuTime
 from models.errors import UsageError
 from models.ids import new_id
+from models.records import SetAside
 from models.run import PRODUCTION, Purpose
 
 RunState = Literal["running", "waiting", "completed", "failed", "interrupted"]
@@ -85,7 +88,7 @@ class Increments:
 class RunFilters(TypedDict, total=False):
     """Which runs to list; what is missing or None does not restrict. Times bound the run's start, inclusive.
 
-    `engine` and `model` are those that the run was started with.
+    `engine` and `model`: one of those that answered the run.
     """
 
     workload: str | None
@@ -137,16 +140,18 @@ def gpu_time(session: Session, run_id: UUID) -> GpuTime:
     )
 
 
-def add_quarantined(session: Session, run_id: UUID, counts: Mapping[str, int]) -> None:
-    """Add how many records one commit set aside for which reason."""
+def add_quarantined(session: Session, run_id: UUID, counts: Mapping[str, SetAside | int]) -> None:
+    """Add how many records one commit set aside for which reason; of a plain number, no engine answered any."""
     table = QuarantinedCountRow
     for reason, count in counts.items():
-        values = {"run_id": run_id, "reason": reason, "count": count}
+        more = SetAside(count) if isinstance(count, int) else count
+        sums = {"count": more.records, "answered": more.answered, "answered_nano": more.answered_nano}
+        values = {"run_id": run_id, "reason": reason, **sums}
         if not insert_new(session, table, values, key=("run_id", "reason")):
             session.execute(
                 update(table)
                 .where(table.run_id == run_id, table.reason == reason)
-                .values(count=table.count + count)
+                .values({name: getattr(table, name) + value for name, value in sums.items()})
                 .execution_options(synchronize_session=False)
             )
 
@@ -256,6 +261,12 @@ def quarantined_counts(session: Session, run_id: UUID) -> dict[str, int]:
     return _counts(session, QuarantinedCountRow, run_id)
 
 
+def requests(session: Session, run_id: UUID) -> int:
+    """Return how many requests of a run ended, on either engine."""
+    own = (Usage.run_id == run_id, Usage.engine != REUSE, Usage.outcome != "pending")
+    return int(session.execute(select(func.coalesce(func.sum(Usage.attempts), 0)).where(*own)).scalar_one())
+
+
 def waiting_counts(session: Session, run_id: UUID) -> dict[str, int]:
     """Return how many records waited when a run ended, by what for."""
     return _counts(session, WaitingCountRow, run_id)
@@ -266,8 +277,9 @@ def list_runs(
 ) -> list[dict[str, object]]:
     """Return runs, the newest first, with the names of what they used and money as `Decimal` dollars.
 
-    `cost_usd` is the run's GPU cost and what its closed API attempts cost; `waiting` counts the records
-    that waited when it ended.
+    `engine` and `model` are what answered, as `db.answered` says; of a run without a line, what it was started
+    with; None of one that is completed and had nothing to ask for. `cost_usd` is the run's GPU cost and what its
+    closed API attempts cost; `waiting` counts the records that waited when it ended.
     """
     names = [column.key for column in Row.__table__.columns]
     waits = select(func.sum(WaitingCountRow.count)).where(WaitingCountRow.run_id == Row.id)
@@ -286,21 +298,33 @@ def list_runs(
         .where(*_conditions(filters))
         .order_by(Row.started_at.desc(), Row.id.desc())
         .limit(limit)
-    ).mappings()
-    return [readable(dict(row)) for row in rows]
+    )
+    found = [dict(row) for row in rows.mappings()]
+    names_of = answered_by(session, [row["id"] for row in found])
+    return [readable(row | _answered(row, names_of.get(row["id"]))) for row in found]
+
+
+def _answered(run: Mapping[str, object], by: AnsweredBy | None) -> dict[str, object]:
+    """Name what answered a run in the place of what it was started with."""
+    if by is not None:
+        return {"engine": by.engine, "model": by.model}
+    if run["state"] == "completed" and run["published"] == run["carried"]:
+        return {"engine": None, "model": None}
+    return {}
 
 
 def _conditions(filters: RunFilters) -> list[ColumnElement[bool]]:
     equal = {
         "workload": Row.workload,
-        "engine": Row.engine,
-        "model": ModelRow.name,
         "state": Row.state,
     }
     values: Mapping[str, object] = dict(filters)
     conditions = [column == values[name] for name, column in equal.items() if values.get(name) is not None]
     if (purpose := filters.get("purpose")) is not None:
         conditions.append(ran_for(purpose))
+    engine, model = filters.get("engine"), filters.get("model")
+    if engine is not None or model is not None:
+        conditions.append(used(engine=engine, model=model))
     if (since := filters.get("since")) is not None:
         conditions.append(Row.started_at >= since)
     if (until := filters.get("until")) is not None:

@@ -18,6 +18,7 @@ from models.economics.quote import Quote
 from models.errors import BreakevenError, Interrupted, UsageError
 from models.run import RunResult
 from models.settings import Settings
+from tasks.against_quote import compared
 from tasks.artifacts import progress_artifact, publish_cost_table
 from tasks.backfill import Ask, newest_run, parameters_of, quote, request_for, survey
 from tasks.backfill_run import failed_step, failure_line, one_by_one, run_all
@@ -118,7 +119,7 @@ def build(
             parallel: So many partitions at a time, each as a run of the workload's own deployment, on all workers
                 of the pool. Default: one after the other in this run, under one engine load.
         """
-        failure, outcomes = None, list[Outcome]()
+        failure, outcomes, quoted = None, list[Outcome](), Quote(())
         try:
             settings = read_settings()
             ask = Ask(
@@ -141,13 +142,15 @@ def build(
             )
             with progress_artifact("backfill-progress", only=BACKFILL):
                 loads = 1 if parallel is None else len(steps)
-                run_all(ask, steps, run, quoting(ask, steps, settings, loads), outcomes)
+                quoted = quoting(ask, steps, settings, loads)
+                run_all(ask, steps, run, quoted, outcomes)
         except BreakevenError as error:
             failure = error
         ended_with(outcomes)
         rows = [outcome_row(outcome) for outcome in outcomes]
         if rows:
-            publish_cost_table("backfill-cost", rows, f"Partitions of {workload}, {from_date} to {to_date}")
+            about = [f"Partitions of {workload}, {from_date} to {to_date}", *compared(outcomes, quoted)]
+            publish_cost_table("backfill-cost", rows, "; ".join(about))
         if failure is None and failed(outcomes):
             failure = BreakevenError(failure_line(outcomes))
         return outcomes if failure is None else ended(failure)

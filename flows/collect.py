@@ -14,6 +14,7 @@ from tasks.artifacts import publish_cost_table
 from tasks.collect import waiting_partitions
 from tasks.jobs import collect_each, failure_line, failure_row
 from tasks.partition import collect_partition
+from tasks.quarantine_text import quarantine_lines
 from tasks.run_rows import cost_row
 
 CollectFlow = Flow[[], list[RunResult] | State[BreakevenError]]
@@ -43,6 +44,8 @@ def build(collect: CollectPartition = collect_partition) -> CollectFlow:
             )
         except BreakevenError as error:
             return ended(error)
+        for line in quarantine_lines(results):
+            get_run_logger().info(line)
         rows = [cost_row(result) for result in results]
         rows += [failure_row(job, error) for job, error in failures.items()]
         if rows:

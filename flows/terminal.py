@@ -18,11 +18,13 @@ from models.backfill import Outcome, Step, to_do
 from models.economics.quote import Quote
 from models.errors import Interrupted, UsageError
 from models.run import RunResult
+from tasks.against_quote import compared, quoted_line
 from tasks.backfill import QUOTE_COLUMNS, QUOTE_SPARE, Ask, quote, survey
 from tasks.output import write_rows
 from tasks.plan import Request
+from tasks.quarantine_text import quarantine_lines
 from tasks.result_text import SPARE, outcome_table, result_lines
-from tasks.run_rows import described, dollars
+from tasks.run_rows import described
 from tasks.show_progress import progress_bar
 from tasks.working import working
 
@@ -80,6 +82,7 @@ def _quoted_backfill(ask: Ask, *, parallel: int | None, quote_only: bool, yes: b
         console.print("nothing is to be done")
         return 0
     write_rows([*quoted.rows(), quoted.total()], QUOTE_COLUMNS, "table", spare=QUOTE_SPARE, more="")
+    console.print(quoted_line(quoted))
     if quote_only:
         return 0
     if not yes and not confirmed(console, len(todo)):
@@ -116,10 +119,12 @@ def show_outcomes(outcomes: list[Outcome], quoted: Quote) -> None:
         return
     rows, columns = outcome_table(outcomes)
     write_rows(rows, columns, "table", spare=SPARE, more="")
-    spent = sum(one.result.cost_nano or 0 for one in outcomes if one.result is not None)
-    Console(stderr=True, highlight=False, soft_wrap=True).print(
-        f"cost {dollars(spent)} USD, quoted {dollars(quoted.gpu_nano)}"
-    )
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for line in (
+        *quarantine_lines(one.result for one in outcomes if one.result),
+        *compared(outcomes, quoted),
+    ):
+        console.print(line, markup=False)
 
 
 def collect_here() -> int:
@@ -146,8 +151,8 @@ def say(result: RunResult, *, refresh: bool = False) -> int:
         case "empty":
             console.print(f"{result.workload} {result.partition}: the input has no record for this day")
         case "completed" | "waiting":
-            for line in result_lines(result):
-                console.print(line)
+            for line in (*result_lines(result), *quarantine_lines([result])):
+                console.print(line, markup=False)
     if result.state == "waiting":
         console.print(
             f"{result.workload} {result.partition} is not published yet: {described(result.waiting) or 'its input'} "

@@ -8,7 +8,7 @@ from datetime import date
 from functools import cache
 from typing import Protocol
 
-from prefect import Flow, State, flow, runtime
+from prefect import Flow, State, flow, get_run_logger, runtime
 
 from flows.ending import ended
 from flows.partitions import chosen, run_name
@@ -21,6 +21,7 @@ from tasks.artifacts import artifact_key, progress_artifact, publish_cost_table
 from tasks.engine import shared_engine
 from tasks.partition import run_partition
 from tasks.plan import EngineChoice
+from tasks.quarantine_text import quarantine_lines
 from tasks.run_rows import cost_row
 
 
@@ -92,6 +93,8 @@ def build(workload: str, run: RunPartition = run_partition) -> WorkloadFlow:
                 )
         except BreakevenError as error:
             return ended(error)
+        for line in quarantine_lines([result]):
+            get_run_logger().info(line)
         key = artifact_key(workload, "cost")
         publish_cost_table(key, [cost_row(result)], f"Tokens and cost of {workload} {result.partition}")
         return result

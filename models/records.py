@@ -1,9 +1,10 @@
 """Input rows as plain values."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Literal
+from typing import Literal, NamedTuple
 
 QuarantineReason = Literal[
     "missing_text",
@@ -17,6 +18,21 @@ QuarantineReason = Literal[
 ]
 
 TEXT_HASH_BYTES = 8
+WHOLE_LINE = "(whole line)"
+WHOLE_ANSWER = "(whole answer)"
+"""Fields of faults that are of no single column of the input, or of no single member of the answer."""
+
+
+class Fault(NamedTuple):
+    """Why a row of the input is set aside. `field` is the input's column, `rule` what it should have been.
+
+    `detail` is part of the digest of an input: another text makes a published partition look changed.
+    """
+
+    reason: QuarantineReason
+    detail: str
+    field: str
+    rule: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +96,12 @@ class Carried:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """One row that was set aside, and why. `detail` never holds the row's text.
+    """One row that was set aside, and why. `detail` and `rule` never hold the row's text or an answer's.
 
     `text_hash` is that of a record that an engine or its answer failed, None where there is no record.
+    `field` is the column of the input, or the member of the answer, that broke `rule`. `engine` is the one that
+    answered or rejected the record last, None where none was asked. `answer` is the answer's text, None where
+    there is none or it is not to be kept.
     """
 
     key: str
@@ -91,3 +110,23 @@ class Quarantined:
     reason: QuarantineReason
     detail: str
     text_hash: int | None = None
+    engine: Literal["vllm", "openai"] | None = dataclasses.field(default=None, compare=False)
+    answer: str | None = dataclasses.field(default=None, compare=False, repr=False)
+    field: str | None = dataclasses.field(default=None, compare=False)
+    rule: str | None = dataclasses.field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """How many records were set aside, how many of them an engine had answered, and what these cost, nano-dollars."""
+
+    records: int = 0
+    answered: int = 0
+    answered_nano: int = 0
+
+    def __add__(self, other: "SetAside") -> "SetAside":
+        return SetAside(
+            self.records + other.records,
+            self.answered + other.answered,
+            self.answered_nano + other.answered_nano,
+        )

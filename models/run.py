@@ -30,7 +30,8 @@ class RunResult:
     record for this partition, so nothing was published. `waiting`: some records wait for a batch's answers,
     a budget or the API (`waiting` counts them by reason); nothing is published before they are done,
     and a later run or `breakeven collect` takes them up. `escalated`: answered by the API.
-    `carried`: taken over from the version before, unchanged, at no cost. Token counts are those the engine reported;
+    `carried`: taken over from the version before, unchanged, at no cost. `reasons`: why records were set aside.
+    `requests`: those that the engines answered or refused. Token counts are those the engine reported;
     money is integer nano-dollars, None where unknown. Durations are nanoseconds.
     """
 
@@ -53,6 +54,8 @@ class RunResult:
     api_cost_nano: int = 0
     waiting: Mapping[str, int] = field(default_factory=dict)
     carried: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(SecretStr("sqlite:///breakeven.db"), description="the cost ledger")
     output_dir: Path = Field(Path("out"), description="published partitions, parts and quarantine")
     archive_dir: Path = Field(Path("archive"), description="ledger lines that were moved out of the database")
+    quarantine_answers: bool = Field(
+        default=False, description="keep answers that were set aside; they can hold personal data"
+    )
     cache_dir: Path = Field(Path(".cache"), description="prepared model, vocabularies")
 
     # the engine

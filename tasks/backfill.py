@@ -235,6 +235,8 @@ def _outcome(session: Session, run: runs.RunTotals) -> Outcome:
         api_cost_nano=run.api_cost_nano,
         waiting=runs.waiting_counts(session, run.id),
         carried=run.carried,
+        reasons=runs.quarantined_counts(session, run.id),
+        requests=runs.requests(session, run.id),
     )
     if run.state in states:
         return Outcome.of(result)

@@ -107,7 +107,7 @@ def run_all(ask: Ask, steps: Sequence[Step], run: Runner, quote: Quote, kept: li
 
     Each outcome is put into `kept` at once, so that it is known also where the backfill is stopped.
     """
-    reporter = Reporter(Meter(len(steps), quote.records, quote.gpu_nano))
+    reporter = Reporter(Meter(len(steps), quote.records, quote.cost_nano))
     with listening(reporter):
         for outcome in run(ask, steps):
             kept.append(outcome)

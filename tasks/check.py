@@ -24,8 +24,8 @@ from models.findings import Finding, Flaw, gather
 from models.settings import Settings
 from tasks.archive import faults
 from tasks.database import database_errors
-from tasks.merge import QUARANTINE
 from tasks.output import Format, write_rows
+from tasks.quarantine_text import QUARANTINE
 
 COLUMNS = ("check", "what", "count", "ids", "example")
 SECONDS_BETWEEN_LINES = 10.0

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import attempts, leases, ledger, parts, runs
+from db.quarantine import set_aside
 from models.accounting import Finished, GpuMeter, LineKeys, closings, ledger_lines
 from models.economics.gpu_time import GpuTime
 from models.ids import new_id
@@ -70,6 +71,8 @@ class Totals:
     escalated: int = 0
     api_cost_nano: int = 0
     carried: int = 0
+    requests: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def of(cls, batch: Batch, lines: Sequence[LedgerLine]) -> "Totals":
@@ -84,10 +87,13 @@ class Totals:
             sum(line.counterfactual_nano or 0 for line in lines),
             sum(row.engine == "openai" for row in batch.rows),
             carried=len(batch.carried),
+            requests=sum(line.engine == "vllm" for line in lines),
+            reasons=Counter(item.reason for item in batch.quarantined),
         )
 
     def add_closed(self, closings: Sequence[Closing]) -> None:
         """Add what attempts on the API came to; their runs' rows get it when the lines are closed."""
+        self.requests += len(closings)
         for closing in closings:
             self.input_tokens += closing.input_tokens or 0
             self.cached_tokens += closing.cached_tokens or 0
@@ -302,7 +308,8 @@ class Committer:
                 return
             ledger.insert_lines(session, lines)
             runs.add(session, target.run_id, lap, more)
-            runs.add_quarantined(session, target.run_id, Counter(item.reason for item in batch.quarantined))
+            aside = set_aside(session, target.version_id, batch.quarantined)
+            runs.add_quarantined(session, target.run_id, aside)
 
     def _write_unallocated(self, lap: GpuTime, lap_nano: int) -> None:
         target = self._target

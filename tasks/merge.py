@@ -11,10 +11,11 @@ from models.errors import OutputError
 from models.input_digest import InputDigest
 from tasks.output_schema import output_schema
 from tasks.parts import OUTPUT, output_errors, replacing, sync, with_all_columns
+from tasks.quarantine_text import QUARANTINE
 from tasks.streamed import sink, streamed
 
 RECORDS = "records.parquet"
-QUARANTINE = "quarantine.parquet"
+ANSWER = "answer"
 SERVED = ("engine", "model", "prompt_version")
 TEXT_HASH = "text_hash"
 FINGERPRINT = "fingerprint"
@@ -127,10 +128,15 @@ def _record_rows(frame: pl.DataFrame, columns: Sequence[pl.Expr], digest: InputD
 
 
 def _quarantine(parts: Sequence[_Part]) -> pl.LazyFrame:
-    names = ["id", "record_key", "ordinal", "reason", "detail"]
+    """Return the rows that were set aside; of a part of an older version, without field and rule.
+
+    The answers, of runs that were asked to keep them, lie in the column `text` of a part.
+    """
+    names = ["id", "record_key", "ordinal", "reason", "detail", "field", "rule", "engine", "text"]
     schema: dict[str, pl.DataType] = dict.fromkeys(names, pl.String()) | {"ordinal": pl.Int64()}
     merged = _merge(parts, names)
-    return streamed((frame.filter(pl.col("reason").is_not_null()) for frame in merged), schema)
+    aside = (frame.filter(pl.col("reason").is_not_null()) for frame in merged)
+    return streamed(aside, schema).rename({"text": ANSWER})
 
 
 def _merge(parts: Sequence[_Part], columns: list[str]) -> Iterator[pl.DataFrame]:

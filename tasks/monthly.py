@@ -39,6 +39,8 @@ from tasks.report.document import MonthReport
 CALCULATION = 1
 """Raise it when the same inputs give other figures: reports made from then on are new versions, and say so."""
 
+ADDED_LATER = ("quarantined_answered", "quarantined_nano")
+"""Members of a workload's usage that reports of earlier versions did not have."""
 _INPUTS = TypeAdapter(MonthInputs)
 _FIGURES = TypeAdapter(MonthFigures)
 _CHANGES = TypeAdapter(tuple[str, ...])
@@ -178,8 +180,16 @@ def load(settings: Settings, report_id: UUID) -> Monthly:
 
 
 def canonical(inputs: MonthInputs) -> str:
-    """Write inputs as JSON, the same text for the same inputs."""
-    return _json(_INPUTS.dump_python(inputs, mode="json"))
+    """Write inputs as JSON, the same text for the same inputs.
+
+    What was added to them later is left out while it is 0, so that the fingerprints of older reports still hold.
+    """
+    plain = _INPUTS.dump_python(inputs, mode="json")
+    for usage in plain["workloads"]:
+        for name in ADDED_LATER:
+            if not usage[name]:
+                del usage[name]
+    return _json(plain)
 
 
 def inputs_of(text: str) -> MonthInputs:

@@ -36,6 +36,8 @@ _INTERNAL: dict[str, pl.DataType] = {
     "label_probabilities": pl.Binary(),
     "reason": pl.String(),
     "detail": pl.String(),
+    "field": pl.String(),
+    "rule": pl.String(),
     "engine": pl.String(),
     "escalation": pl.String(),
     "attempts": pl.Int64(),
@@ -123,7 +125,7 @@ def load_done(paths: Iterable[Path], scratch: Scratch) -> None:
 
     A record that waits in one part and is done in another is done. Reads one part at a time. Raises `OutputError` for a part that is missing or damaged.
     """
-    columns = [name for name in _INTERNAL if name not in ("detail", "engine")]
+    columns = [name for name in _INTERNAL if name not in ("detail", "field", "rule", "engine")]
     for path in paths:
         frame = _read(path, columns)
         waits = frame.filter(pl.col("escalation").is_not_null())
@@ -279,8 +281,12 @@ def _set_aside(aside: Sequence[Quarantined]) -> dict[str, Sequence[object]]:
         "id": [item.id for item in aside],
         "ordinal": [item.ordinal for item in aside],
         "text_hash": [item.text_hash for item in aside],
+        "text": [item.answer for item in aside],
         "reason": [item.reason for item in aside],
         "detail": [item.detail for item in aside],
+        "field": [item.field for item in aside],
+        "rule": [item.rule for item in aside],
+        "engine": [item.engine for item in aside],
     }
 
 

@@ -369,7 +369,7 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
             version_id,
             workload.name,
             checked.request.partition,
-            LOCAL_PROVIDER,
+            checked.engine,
             model_id,
             prompt_id,
             infrastructure_id,

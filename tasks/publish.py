@@ -1,9 +1,11 @@
 """Publishing: the registered parts become the partition, under the lease, in one rename."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from db import leases, partitions, runs
+from db.quarantine import by_reason
 from models.errors import OutputError
 from models.run import RunResult, RunState
 from tasks.database import with_patience
@@ -35,12 +37,13 @@ def publish(plan: Plan, inferred: Inferred) -> RunResult:
 def _publish(plan: Plan, inferred: Inferred, stop: StopRequest) -> RunResult:
     paths = plan.registered_parts()
 
-    def write() -> tuple[Path, int, int]:
+    def write() -> tuple[Path, int, int, dict[str, int]]:
         with plan.sessions.begin() as session:
             before = partitions.find_published(session, plan.workload.name, plan.partition, plan.purpose)
             if before is not None and before.id == plan.version_id:
                 # the connection broke after the commit had taken place, and the lease is free already
-                return Path(before.output_path or ""), before.records or 0, before.quarantined or 0
+                counts = (before.records or 0, before.quarantined or 0)
+                return Path(before.output_path or ""), *counts, by_reason(session, before.id)
             leases.renew(session, plan.lease, plan.settings.lease_seconds)
             fingerprint = partitions.get(session, plan.version_id).fingerprint
             with stop.at_once():
@@ -57,14 +60,15 @@ def _publish(plan: Plan, inferred: Inferred, stop: StopRequest) -> RunResult:
             )
             runs.finish(session, plan.keys.run_id, "completed")
             leases.release(session, plan.lease)
-        return done.path, done.records, done.quarantined
+            return done.path, done.records, done.quarantined, by_reason(session, plan.version_id)
 
-    output, records, quarantined = with_patience(plan.settings.database_patience_seconds, write)
+    output, records, quarantined, reasons = with_patience(plan.settings.database_patience_seconds, write)
     try:
         remove_parts(paths)
     except OutputError as error:  # the partition is published; the next run of it removes them
         log.warning("parts of a published partition were left behind: %s", error)
-    return result_of(plan, inferred, "completed", records, quarantined, output=str(output))
+    ended = result_of(plan, inferred, "completed", records, quarantined, output=str(output))
+    return replace(ended, reasons=reasons)
 
 
 def wait(plan: Plan, inferred: Inferred) -> RunResult:
@@ -115,4 +119,6 @@ def result_of(
         api_cost_nano=totals.api_cost_nano,
         waiting=dict(inferred.waiting),
         carried=totals.carried,
+        reasons=dict(totals.reasons),
+        requests=totals.requests,
     )

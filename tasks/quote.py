@@ -17,7 +17,7 @@ from models.answer_length import assumed_api_output
 from models.default_model import prepare as prepare_default_model
 from models.economics.gpu_time import GpuTime
 from models.economics.pricing import batch_prices, cost_nano, price_on
-from models.economics.quote import Estimate, PartitionQuote, Quote, empty_quote, estimate_total
+from models.economics.quote import Estimate, PartitionQuote, Quote, Sent, empty_quote, estimate_total
 from models.economics.throughput import (
     OutputLength,
     Throughput,
@@ -61,8 +61,9 @@ def quote_partition(request: Request, settings: Settings) -> PartitionQuote:
     Input tokens are counted by the local model's own tokenizer and by the API's, for each distinct text, or
     for a seeded sample of `settings.quote_texts` of them, with an interval. Output tokens are the mean of
     earlier runs of this prompt and model, else assumed; GPU time is that of earlier runs on this machine,
-    else unknown. What the policy would send on after the local engine's answer is not in it: the API's
-    figures are of an API that answers everything.
+    else unknown. What goes to the API without being asked here (all of it, what a rule calls complex, what is too
+    long here) is quoted at the API's price of today, in the mode that is set; what the policy would send on after
+    the local engine's answer is not known before, and is not in it.
 
     Raises what `tasks.plan.check` raises, `UsageError` for a model without a tokenizer, and
     `DatabaseUnavailable`.
@@ -110,6 +111,7 @@ def quote_checked(checked: Checked, known: Known, passed_over: LeftOut) -> Parti
         at_once,
         in_batches,
         basis(known, tokens if known.local is not None else api_tokens, len(counted), texts),
+        _sent(checked, known, [one for _, one in counted], texts),
     )
 
 
@@ -132,7 +134,7 @@ def basis(known: Known, tokens: Estimate, counted: int, texts: int) -> str:
 def look_up(checked: Checked, session: Session | None) -> Known:
     """Load the tokenizer and ask the ledger, if there is one: the same for all partitions of one workload."""
     settings = checked.settings
-    local = None if checked.request.engine == "openai" else local_model(settings)
+    local = None if checked.engine == "openai" else local_model(settings)
     output, api_output = assumed_output(checked, local)
     if session is None:
         return Known(local, output, api_output, None, None)
@@ -191,13 +193,14 @@ def _load(options: VllmOptions) -> LocalModel:
 class Counted(NamedTuple):
     """What one text comes to: requests to the local engine and their tokens, and the API's tokens.
 
-    `rejected`: the local engine will not take it, and nobody else does.
+    `rejected`: the local engine will not take it, and nobody else does. `sent`: it goes to the API at once.
     """
 
     requests: int
     input_tokens: int
     api_input_tokens: int
     rejected: bool
+    sent: bool
 
 
 class PromptCounter:
@@ -216,7 +219,7 @@ class PromptCounter:
         prompts = [self._workload.messages(record.text) for record in records]
         api = [self._api.input_tokens(messages) for messages in prompts]
         if self._local is None:
-            return [Counted(0, 0, tokens, rejected=False) for tokens in api]
+            return [Counted(0, 0, tokens, rejected=False, sent=True) for tokens in api]
         local = self._local.tokenizer.count(prompts)
         asked = self._triage(records, self._local)
         return [
@@ -225,11 +228,11 @@ class PromptCounter:
 
     def _counted(self, record: Record, tokens: int, triage: int, api: int) -> Counted:
         if routing.before(record, self._policy) is not None:  # goes to the API at once
-            return Counted(0, 0, api, rejected=False)
+            return Counted(0, 0, api, rejected=False, sent=True)
         longest = None if self._local is None else self._local.max_model_len
         if longest is not None and tokens + self._workload.max_tokens > longest:
-            return Counted(0, 0, api, rejected=self._rejects)
-        return Counted(1 + (triage > 0), tokens + triage, api, rejected=False)
+            return Counted(0, 0, api, rejected=self._rejects, sent=not self._rejects)
+        return Counted(1 + (triage > 0), tokens + triage, api, rejected=False, sent=False)
 
     def _triage(self, records: Sequence[Record], local: LocalModel) -> list[int]:
         """Return the tokens of the question whether a record is complex; 0 where it is not asked."""
@@ -252,6 +255,16 @@ def _read(checked: Checked, sample: TextSample[Counted], passed_over: LeftOut) -
             else:
                 sample.add(item)
     return rows, bad
+
+
+def _sent(checked: Checked, known: Known, counted: Sequence[Counted], texts: int) -> Sent:
+    """Quote what surely goes to the API."""
+    requests = estimate_total([int(one.sent) for one in counted], texts)
+    tokens = estimate_total([one.api_input_tokens * one.sent for one in counted], texts)
+    output = known.api_output.total(requests.value)
+    at_once, in_batches = _api_nano(checked, Usage(tokens.value, 0, output))
+    batched = checked.api is not None and checked.api.mode == "batch"
+    return Sent(requests, tokens, output, in_batches if batched else at_once)
 
 
 def _time(known: Known, requests: Estimate, tokens: Estimate, output: int) -> GpuTime | None:

@@ -9,7 +9,16 @@ from tasks.report.amounts import hours, times, unit_usd
 from tasks.run_rows import described, outcome_row
 
 SPARE = (
-    *("workload", "cached tokens", "reused", "carried", "of which API", "GPU seconds", "input tokens"),
+    *(
+        "workload",
+        "set aside for",
+        "cached tokens",
+        "reused",
+        "carried",
+        "of which API",
+        "GPU seconds",
+        "input tokens",
+    ),
     *("output tokens", "quarantined", "by API", "waiting", "output", "published"),
 )
 """What the table of a backfill can miss where it would be too wide, the first to go first."""

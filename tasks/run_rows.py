@@ -28,6 +28,7 @@ def cost_row(result: RunResult) -> dict[str, str]:
         "records": str(result.records),
         "published": str(result.published),
         "quarantined": str(result.quarantined),
+        "set aside for": described(result.reasons),
         "reused": str(result.reused),
         "carried": str(result.carried),
         "by API": str(result.escalated),

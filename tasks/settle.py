@@ -8,20 +8,39 @@ from pydantic import BaseModel
 
 from models import routing
 from models.accounting import Finished, LinePrices
+from models.engines.api import ApiRequest
 from models.engines.base import ClosedAttempt, Completion, RejectionReason
 from models.ledger import Closing
-from models.records import Carried, Escalated, EscalationReason, Quarantined, QuarantineReason, Record
+from models.records import (
+    Carried,
+    Escalated,
+    EscalationReason,
+    Fault,
+    Quarantined,
+    QuarantineReason,
+    Record,
+)
 from models.workloads.base import InvalidOutput
 from tasks.commit import Committer
 from tasks.parts import PartRow
 from tasks.plan import Plan
 from tasks.waiting import Waiting
 
-REASONS: dict[RejectionReason, QuarantineReason] = {
-    "empty": "missing_text",
-    "too_long": "too_long",
-    "refused": "refused",
+REJECTED: dict[RejectionReason, tuple[QuarantineReason, str]] = {
+    "empty": ("missing_text", "must not be empty"),
+    "too_long": ("too_long", "prompt and answer must fit what the model takes"),
+    "refused": ("refused", "must not be refused by the engine"),
 }
+"""What a rejection is in the quarantine, and the rule that the record's text broke."""
+REFUSALS = {
+    "content_filter": "must pass the provider's content filter",
+    "refusal": "must be a text that the model is willing to answer",
+}
+"""Rules of refusals whose detail says more than that the engine did not take the record."""
+
+
+NO_FAULT = Fault("invalid_output", "", "", "")
+"""Stands beside an answer with which nothing is wrong."""
 
 
 class AttemptBook(Protocol):
@@ -53,7 +72,7 @@ class Settler:
             if reason is not None:
                 self.escalate(record, reason, held)
                 return True
-            self._set_aside(record, REASONS[completion.rejection], completion.detail or "", *held)
+            self._reject(record, completion, completion.rejection, *held)
             return False
         answer, fault = self._parsed(record, completion)
         confidence = None if answer is None else self._plan.workload.confidence(completion)
@@ -63,9 +82,7 @@ class Settler:
             self.escalate(record, reason, [*held, Finished(completion, now, "escalated", reason)])
             return True
         if answer is None:
-            self._set_aside(
-                record, "invalid_output", fault, *held, Finished(completion, now, "invalid_output")
-            )
+            self._set_aside(record, fault, completion, *held, Finished(completion, now, "invalid_output"))
         else:
             self._publish(record, completion, answer, confidence, *held, Finished(completion, now, "ok"))
         return False
@@ -100,7 +117,7 @@ class Settler:
             self._waiting.finish(record.key)
             if closed is not None:
                 self._committer.add_closings([book.unserved(closed)])
-            self._set_aside(record, REASONS[completion.rejection], completion.detail or "")
+            self._reject(record, completion, completion.rejection)
             return
         if closed is not None:
             book.served(closed)
@@ -115,7 +132,7 @@ class Settler:
         answer, fault = self._parsed(record, completion)
         if answer is None:
             finished = Finished(completion, now, "invalid_output", escalated.reason, prices)
-            self._set_aside(record, "invalid_output", fault, finished)
+            self._set_aside(record, fault, completion, finished)
         else:
             finished = Finished(completion, now, "ok", escalated.reason, prices)
             confidence = self._plan.workload.confidence(completion)
@@ -127,7 +144,7 @@ class Settler:
         escalated = self._waiting.get(key)
         if escalated is not None and completion.rejection is not None:
             self._waiting.finish(key)
-            self._set_aside(escalated.record, REASONS[completion.rejection], completion.detail or "")
+            self._reject(escalated.record, completion, completion.rejection)
 
     def set_aside(self, quarantined: Quarantined) -> None:
         """Quarantine a row that never was a request."""
@@ -144,11 +161,12 @@ class Settler:
     ) -> EscalationReason | None:
         return routing.after(self._plan.policy, rejection=rejection, valid=valid, confidence=confidence)
 
-    def _parsed(self, record: Record, completion: Completion) -> tuple[BaseModel | None, str]:
+    def _parsed(self, record: Record, completion: Completion) -> tuple[BaseModel | None, Fault]:
+        """Return the answer as the workload's output; where it is none, why."""
         try:
-            return self._plan.workload.parse(record.text, completion), ""
+            return self._plan.workload.parse(record.text, completion), NO_FAULT
         except InvalidOutput as error:
-            return None, str(error)
+            return None, Fault("invalid_output", str(error), error.field, error.rule)
 
     def _publish(
         self,
@@ -161,7 +179,27 @@ class Settler:
         self.settled += 1
         self._committer.add_answer(PartRow.of(record, completion, answer, confidence), *finished)
 
-    def _set_aside(self, record: Record, reason: QuarantineReason, detail: str, *made: Finished) -> None:
+    def _reject(
+        self, record: Record, completion: Completion, rejection: RejectionReason, *made: Finished
+    ) -> None:
+        """Set aside a record that an engine did not take."""
+        reason, rule = REJECTED[rejection]
+        detail, columns = completion.detail or "", ", ".join(self._plan.workload.text_columns)
+        self._set_aside(record, Fault(reason, detail, columns, REFUSALS.get(detail, rule)), completion, *made)
+
+    def _set_aside(self, record: Record, fault: Fault, completion: Completion, *made: Finished) -> None:
         self.settled += 1
-        quarantined = Quarantined(record.key, record.id, record.ordinal, reason, detail, record.text_hash)
+        kept = self._plan.settings.quarantine_answers and completion.text
+        quarantined = Quarantined(
+            record.key,
+            record.id,
+            record.ordinal,
+            fault.reason,
+            fault.detail,
+            record.text_hash,
+            engine="openai" if isinstance(completion.request, ApiRequest) else "vllm",
+            answer=completion.text if kept else None,
+            field=fault.field,
+            rule=fault.rule,
+        )
         self._committer.add_quarantined(quarantined, *made)

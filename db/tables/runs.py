@@ -153,13 +153,18 @@ class PartRow(Base):
 
 
 class QuarantinedCountRow(Base):
-    """How many records of a run were set aside for which reason."""
+    """How many records of a run were set aside for which reason.
+
+    `answered` of them an engine had answered, and their attempts cost `answered_nano`.
+    """
 
     __tablename__ = "quarantined_counts"
     __table_args__ = (*not_negative("count"),)
     run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"), primary_key=True)
     reason: Mapped[str] = mapped_column(primary_key=True)
     count: Mapped[int] = mapped_column(BigInteger)
+    answered: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    answered_nano: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
 
 class WaitingCountRow(Base):

@@ -234,7 +234,8 @@ class WorkloadFigures:
     `total_nano` = `api_nano` + `gpu_nano` + `labour_nano`: its part of the hybrid, and `saving_nano` against the
     API at once. Counts, tokens, time and unit costs are of the days that are covered, the rest of the whole
     month. `missing`: attempts whose cost on the API is not known. `break_even`: of its part of the hybrid
-    alone, within the machines that are there.
+    alone, within the machines that are there. `quarantined_answered` of the quarantined records an engine had
+    answered, and their attempts cost `quarantined_nano`.
     """
 
     workload: str
@@ -265,6 +266,8 @@ class WorkloadFigures:
     verdict: Verdict
     break_even: BreakEven | None
     levers: tuple[Lever, ...]
+    quarantined_answered: int = 0
+    quarantined_nano: int = 0
 
 
 NoteCode = Literal[
@@ -293,6 +296,7 @@ NoteCode = Literal[
     "undecided",
     "not_viable",
     "quarantined",
+    "quarantined_answered",
     "evaluations",
 ]
 

@@ -74,7 +74,8 @@ class WorkloadUsage:
 
     Counts: `runs` that started in the month; `records` with an attempt in it; of the published ones, those
     that the local engine (`local`), an API (`api`) or an identical record (`reused`) answered; `escalated`
-    from the local engine to the API; `quarantined` by the runs of the month.
+    from the local engine to the API; `quarantined` by the runs of the month. `quarantined_answered` of these an
+    engine had answered, and their attempts, on either engine, cost `quarantined_nano`, which is in the costs as well.
 
     `counterfactual`: one entry a price. `unknown_counterfactual` lines do not know theirs and are in none.
     `api_nano`: what its API attempts cost, those that are pending or of unknown outcome at their upper bound;
@@ -101,6 +102,8 @@ class WorkloadUsage:
     unknown_api_cost: int = 0
     estimated: int = 0
     viability: Viability | None = None
+    quarantined_answered: int = 0
+    quarantined_nano: int = 0
 
     @property
     def api_sync_nano(self) -> int:

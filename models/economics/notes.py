@@ -46,13 +46,16 @@ def _of_the_month(inputs: MonthInputs, used: Sequence[WorkloadUsage], period: Pe
 
 def _of_usage(used: Sequence[WorkloadUsage]) -> Iterator[Note]:
     bounds = sum(usage.api_upper_bound_nano for usage in used)
+    aside = sum(usage.quarantined for usage in used)
+    answered = sum(usage.quarantined_answered for usage in used)
     counts: list[tuple[NoteCode, int, int | None]] = [
         ("unknown_counterfactual", sum(usage.unknown_counterfactual for usage in used), None),
         ("unknown_api_cost", sum(usage.unknown_api_cost for usage in used), None),
         ("upper_bounds", sum(usage.api_upper_bound for usage in used), bounds),
         ("estimated_usage", sum(usage.estimated for usage in used), None),
         ("counterfactual_estimated", sum(usage.local for usage in used), None),
-        ("quarantined", sum(usage.quarantined for usage in used), None),
+        ("quarantined", max(0, aside - answered), None),
+        ("quarantined_answered", answered, sum(usage.quarantined_nano for usage in used)),
     ]
     for code, count, nano in counts:
         if count:

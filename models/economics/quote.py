@@ -4,7 +4,7 @@ Counts are what the local engine and the API's tokenizer would see; money is int
 known is None, and so is every sum that it belongs to: nothing is free by accident.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -55,8 +55,26 @@ def estimate_total(values: Sequence[int], population: int) -> Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """What surely goes to the API, and costs `nano` at its price in the mode that is set."""
+
+    requests: Estimate = Estimate(0)
+    input_tokens: Estimate = Estimate(0)
+    output_tokens: int = 0
+    nano: int = 0
+
+    def __add__(self, other: "Sent") -> "Sent":
+        return Sent(
+            self.requests + other.requests,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.nano + other.nano,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class PartitionQuote:
-    """What one partition will take. `requests`, `input_tokens` and `output_tokens` are the local engine's.
+    """What one partition will take. `requests`, `input_tokens` and `output_tokens` are the local engine's, `sent` the API's.
 
     `records`: rows that are to be done. `quarantined`: those of them that will be set aside, as far as it
     can be seen before they are answered. `api_requests` and its tokens: if the API answered everything.
@@ -79,6 +97,7 @@ class PartitionQuote:
     api_nano: int
     batch_nano: int
     basis: str
+    sent: Sent = Sent()
 
     @property
     def gpu_ns(self) -> int | None:
@@ -182,6 +201,20 @@ class Quote:
         return _known([self.load_nano, *(one.gpu_nano for one in self.partitions)])
 
     @property
+    def sent(self) -> Sent:
+        """What surely goes to the API."""
+        return sum((one.sent for one in self.partitions), Sent())
+
+    @property
+    def cost_nano(self) -> int | None:
+        """What is to be paid: GPU time with the loads, and the API for what surely goes there."""
+        return _known([self.gpu_nano, self.sent.nano])
+
+    def only(self, partitions: Container[date]) -> "Quote":
+        """Return the quote of some of the partitions."""
+        return Quote(tuple(one for one in self.partitions if one.partition in partitions), self.loads)
+
+    @property
     def api_nano(self) -> int:
         """Cost of an API that answered everything at once."""
         return sum(one.api_nano for one in self.partitions)
@@ -206,12 +239,13 @@ class Quote:
 
 
 def _row(name: str, of: PartitionQuote | Quote, basis: str) -> dict[str, object]:
+    """Render a quote: requests and tokens are those of the local engine and of what surely goes to the API."""
     return {
         "partition": name,
         "records": of.records,
-        "requests": of.requests.value,
-        "input_tokens": of.input_tokens.value,
-        "output_tokens": of.output_tokens,
+        "requests": of.requests.value + of.sent.requests.value,
+        "input_tokens": of.input_tokens.value + of.sent.input_tokens.value,
+        "output_tokens": of.output_tokens + of.sent.output_tokens,
         "gpu_hours": None if of.gpu_ns is None else (Decimal(of.gpu_ns) / NS_PER_HOUR).quantize(HOURS),
         "gpu_usd": None if of.gpu_nano is None else nano_to_usd(of.gpu_nano),
         "api_usd": nano_to_usd(of.api_nano),

@@ -101,6 +101,8 @@ def _left_out(
         reused=usage.reused,
         escalated=usage.escalated,
         quarantined=usage.quarantined,
+        quarantined_answered=usage.quarantined_answered,
+        quarantined_nano=usage.quarantined_nano,
         local_tokens=usage.local_tokens,
         api_tokens=usage.api_tokens,
         counterfactual_tokens=Tokens(

@@ -7,17 +7,30 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import ClassVar, Literal, final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from models.engines.base import Completion, JsonObject, Message, OutputFormat
 from models.errors import ResidencyError
 from models.policy import Policy
+from models.records import WHOLE_ANSWER
 from models.routing import effective, kept_in, sends
 from models.settings import WorkloadSettings
+from models.workloads.broken_rules import first_broken
+
+LABELS_NAMED = 10
+"""Labels that an error names; of more it says how many there are."""
 
 
 class InvalidOutput(ValueError):
-    """The engine's answer does not satisfy the workload's schema. The text never holds the answer."""
+    """The engine's answer does not satisfy the workload's schema. Neither text nor rule holds the answer.
+
+    `field` is the member of the answer that broke `rule`; a rule that is not given is the text itself.
+    """
+
+    def __init__(self, text: str, field: str = WHOLE_ANSWER, rule: str | None = None) -> None:
+        super().__init__(text)
+        self.field = field
+        self.rule = text if rule is None else rule
 
 
 class Workload(ABC):
@@ -101,11 +114,30 @@ class Workload(ABC):
 
     def parse(self, text: str, completion: Completion) -> BaseModel:  # noqa: ARG002  subclasses need it
         """Turn an answer to the record `text` into the output schema, or raise `InvalidOutput`."""
+        msg = f"answer does not fit {self.output.__name__} (finish reason {completion.finish_reason})"
+        if completion.value is None:
+            raise self.unreadable(completion, msg, "must be a JSON object")
         try:
             return self.output.model_validate(completion.value)
+        except ValidationError as error:
+            raise InvalidOutput(msg, *first_broken(error, self.output)) from error
         except ValueError as error:
-            msg = f"answer does not fit {self.output.__name__} (finish reason {completion.finish_reason})"
             raise InvalidOutput(msg) from error
+
+    def no_label(self, completion: Completion) -> InvalidOutput:
+        """Return the error of an answer that is none of the labels, for a workload that has them."""
+        labels = self.labels or ()
+        named = ", ".join(labels) if len(labels) <= LABELS_NAMED else f"the {len(labels)} labels"
+        text = f"answer is none of {named} (finish reason {completion.finish_reason})"
+        return self.unreadable(completion, text, f"must be one of {named}", "label")
+
+    def unreadable(
+        self, completion: Completion, text: str, rule: str, field: str = WHOLE_ANSWER
+    ) -> InvalidOutput:
+        """Return the error of an answer that cannot be used at all: cut off, or against `rule`."""
+        if completion.finish_reason == "length":
+            return InvalidOutput(text, WHOLE_ANSWER, f"must end within {self.max_tokens} tokens")
+        return InvalidOutput(text, field, rule)
 
     def confidence(self, completion: Completion) -> float | None:
         """Return how sure the answer that `parse` takes is, 0 to 1; None where the engine cannot tell."""

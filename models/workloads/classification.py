@@ -12,7 +12,7 @@ from models.engines.base import Choice, Completion, Message, OutputFormat
 from models.errors import UsageError
 from models.settings import WorkloadSettings
 from models.text_files import read_text
-from models.workloads.base import InvalidOutput, Workload
+from models.workloads.base import Workload
 
 DEFAULT_LABELS = (
     "billing",
@@ -91,10 +91,7 @@ class Classification(Workload):
         """Turn the shown label back into the label of the settings."""
         value = completion.value
         if not isinstance(value, str) or value not in self._label_of:
-            msg = (
-                f"answer is none of the {len(self.labels)} labels (finish reason {completion.finish_reason})"
-            )
-            raise InvalidOutput(msg)
+            raise self.no_label(completion)
         return ClassificationOutput(label=self._label_of[value])
 
     @cached_property

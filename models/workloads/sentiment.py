@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from models.engines.base import Choice, Completion, Message, OutputFormat
 from models.settings import WorkloadSettings
-from models.workloads.base import InvalidOutput, Workload
+from models.workloads.base import Workload
 from models.workloads.prior import LabelPrior, corrected, load_prior
 
 LABELS = ("negative", "neutral", "positive")
@@ -80,8 +80,7 @@ class Sentiment(Workload):
         probabilities = self.probabilities(completion)
         label = max(probabilities, key=probabilities.__getitem__) if probabilities else completion.value
         if label not in LABELS:
-            msg = f"answer is none of {', '.join(LABELS)} (finish reason {completion.finish_reason})"
-            raise InvalidOutput(msg)
+            raise self.no_label(completion)
         return SentimentOutput.model_validate({"label": label})
 
     def confidence(self, completion: Completion) -> float | None:

@@ -17,7 +17,7 @@ import orjson
 import polars as pl
 
 from models.errors import InputError
-from tasks.reading.rows import Fault
+from models.records import WHOLE_LINE, Fault
 
 _MAX_ROW = 16 * 2**20
 """Longest CSV row, in characters: an opening quote that is never closed must not swallow the file."""
@@ -97,17 +97,23 @@ def json_objects(path: str) -> Iterator[Mapping[str, object] | Broken]:
         if isinstance(found, dict):
             yield found
         elif isinstance(found, Broken):
-            yield Broken((found.fault[0], f"line {number} {found.fault[1]}"))
+            yield Broken(found.fault._replace(detail=f"line {number} {found.fault.detail}"))
         else:
-            yield Broken(("wrong_type", f"line {number} is not a JSON object"))
+            detail = f"line {number} is not a JSON object"
+            yield Broken(Fault("wrong_type", detail, WHOLE_LINE, "must be a JSON object"))
 
 
 def _lenient(line: bytes) -> object:
     """Parse what orjson refuses but whose other fields can be told: bytes that are not UTF-8, NaN."""
     try:
-        return json.loads(_text(line))
-    except (ValueError, RecursionError):
-        return Broken(("undecodable", "is not valid JSON"))
+        return json.loads(_text(line).rstrip("\r\n"))
+    except (ValueError, RecursionError) as error:
+        where = ""
+        if isinstance(error, json.JSONDecodeError):
+            where = f": {error.msg.partition(':')[0].lower()} at column {error.colno}"
+        return Broken(
+            Fault("undecodable", "is not valid JSON", WHOLE_LINE, f"must be one JSON object{where}")
+        )
 
 
 class _CsvRows:
@@ -139,7 +145,8 @@ class _CsvRows:
             elif len(row) == width:
                 yield row
             elif row:
-                yield self._broken(f"has {len(row)} fields, the header has {width}")
+                rule = f"must have as many fields as the header ({width})"
+                yield self._broken(f"has {len(row)} fields, the header has {width}", rule)
             self._start()
 
     def _feed(self) -> Iterator[str]:
@@ -165,10 +172,10 @@ class _CsvRows:
         """Give up the first line of the row only; the others are read again."""
         self._again.extendleft(reversed(self._taken[1:]))
         del self._taken[1:]
-        return self._broken("has an unbalanced quote")
+        return self._broken("has an unbalanced quote", "each quote that opens a field must be closed")
 
-    def _broken(self, what: str) -> Broken:
-        return Broken(("undecodable", f"line {self._number + 1} {what}"))
+    def _broken(self, what: str, rule: str) -> Broken:
+        return Broken(Fault("undecodable", f"line {self._number + 1} {what}", WHOLE_LINE, rule))
 
 
 def _open(path: str) -> IO[bytes]:

@@ -11,9 +11,17 @@ from models.errors import InputError
 from tasks.reading.columns import choose_columns
 from tasks.reading.lines import input_errors
 from tasks.reading.locate import Files
-from tasks.reading.rows import Chunk, Fault
+from tasks.reading.rows import Chunk
 from tasks.reading.source import Source
-from tasks.reading.timestamps import between, date_of, is_readable, on_date, utc_date, utc_seconds
+from tasks.reading.timestamps import (
+    between,
+    date_of,
+    is_readable,
+    on_date,
+    unreadable,
+    utc_date,
+    utc_seconds,
+)
 
 _CHUNK = 2000
 _SECONDS = "breakeven.seconds"
@@ -55,7 +63,7 @@ class ParquetPartition:
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the partition's rows in input order."""
-        fault: Fault = ("bad_timestamp", f"{self.columns.timestamp} cannot be read as a timestamp")
+        fault = unreadable(self.columns.timestamp or "")
         frame = self._frame.slice(self._extent.first, self._length())
         wanted = [pl.col(name) for name in self.columns.wanted()]
         keep, marks = self._match | self._unreadable, self.columns.complex
@@ -68,7 +76,7 @@ class ParquetPartition:
                 bad = rows.select(self._unreadable.alias("bad")).to_series().arg_true()
                 columns = [rows.select(value).to_series().to_list() for value in values]
                 complex_ = frozenset() if marks is None else marks.places(rows)
-                yield Chunk(columns[0], columns[1:], dict.fromkeys(bad, fault), complex_)
+                yield Chunk(columns[0], columns[1:], dict.fromkeys(bad, fault), complex_, self.columns.id)
 
     def count(self) -> int:
         """Return the number of rows, those with a bad timestamp included."""

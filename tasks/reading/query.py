@@ -53,7 +53,8 @@ class QueryPartition:
             places = [names.index(name) for name in (self.columns.id, *self.columns.texts)]
             for rows in result.partitions(_CHUNK):
                 by_place = [[_plain(row[place]) for row in rows] for place in places]
-                yield Chunk(by_place[0], by_place[1:], complex=self._complex_places(names, rows))
+                complex_ = self._complex_places(names, rows)
+                yield Chunk(by_place[0], by_place[1:], complex=complex_, id_column=self.columns.id)
 
     def count(self) -> int:
         """Return the number of rows, counted by the database."""

@@ -4,12 +4,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from models.records import Quarantined, QuarantineReason, Record
+from models.records import Fault, Quarantined, Record
 
 MAX_ID = 500
 """Longest id, in characters: record keys are part of a database index."""
 
-Fault = tuple[QuarantineReason, str]
+
+A_TEXT, AN_ID, UTF_8 = (
+    "must be text",
+    f"must be text or an integer, at most {MAX_ID} characters",
+    "must be valid UTF-8",
+)
+NOT_EMPTY = "must not be empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +23,14 @@ class Chunk:
     """Some raw rows of a partition, in input order, by column.
 
     `faults` names rows (by place) that could not be taken apart, with the reason; `complex` those for which
-    the policy's condition holds.
+    the policy's condition holds. `id_column` is the name of the ids' column.
     """
 
     ids: Sequence[object]
     texts: Sequence[Sequence[object]]
     faults: Mapping[int, Fault] = field(default_factory=dict)
     complex: Collection[int] = frozenset()
+    id_column: str = "id"
 
 
 class KeyBook(Protocol):
@@ -40,20 +47,25 @@ def settle(chunk: Chunk, first: int, columns: Sequence[str], keys: KeyBook) -> l
     ordinal, `#17`.
     """
     faults = dict(chunk.faults)
-    ids = [_clean_id(value, place, faults) for place, value in enumerate(chunk.ids)]
+    ids = [_clean_id(value, chunk.id_column, place, faults) for place, value in enumerate(chunk.ids)]
     texts = _clean_texts(chunk, columns, faults)
     bases = [f"#{first + place}" if id_ is None else id_ for place, id_ in enumerate(ids)]
     settled: list[Record | Quarantined] = []
     for place, key in enumerate(keys.assign_keys(bases)):
         id_, text = ids[place], texts[place]
         if place in faults or id_ is None:
-            settled.append(Quarantined(key, id_, first + place, *faults[place]))
+            fault = faults[place]
+            settled.append(
+                Quarantined(
+                    key, id_, first + place, fault.reason, fault.detail, field=fault.field, rule=fault.rule
+                )
+            )
         else:
             settled.append(Record(key, id_, first + place, text, place in chunk.complex))
     return settled
 
 
-def _clean_id(value: object, place: int, faults: dict[int, Fault]) -> str | None:
+def _clean_id(value: object, column: str, place: int, faults: dict[int, Fault]) -> str | None:
     """Return the id as text, or None and a fault."""
     if isinstance(value, bytes):
         value = _decode(value)
@@ -62,11 +74,11 @@ def _clean_id(value: object, place: int, faults: dict[int, Fault]) -> str | None
     if isinstance(value, str):
         if _is_clean(value) and value.strip():
             return value
-        fault = _id_fault(value)
+        fault = _id_fault(value, column)
     elif value is None:
-        fault = ("missing_id", "id is null")
+        fault = Fault("missing_id", "id is null", column, NOT_EMPTY)
     else:
-        fault = ("wrong_type", f"id is a {_kind(value)}, not text or an integer")
+        fault = Fault("wrong_type", f"id is a {_kind(value)}, not text or an integer", column, AN_ID)
     faults.setdefault(place, fault)
     return None
 
@@ -77,12 +89,15 @@ def _is_clean(value: str) -> bool:
     return value.isascii() or is_text(value)
 
 
-def _id_fault(value: str) -> Fault:
+def _id_fault(value: str, column: str) -> Fault:
     if not value.strip():
-        return "missing_id", "id is empty"
+        return Fault("missing_id", "id is empty", column, NOT_EMPTY)
     if len(value) > MAX_ID:
-        return "wrong_type", f"id has {len(value)} characters, more than {MAX_ID}"
-    return "undecodable", "id holds a NUL character" if "\0" in value else "id is not valid UTF-8"
+        detail = f"id has {len(value)} characters, more than {MAX_ID}"
+        return Fault("wrong_type", detail, column, AN_ID)
+    if "\0" in value:
+        return Fault("undecodable", "id holds a NUL character", column, "must not hold a NUL character")
+    return Fault("undecodable", "id is not valid UTF-8", column, UTF_8)
 
 
 def _clean_texts(chunk: Chunk, columns: Sequence[str], faults: dict[int, Fault]) -> list[str]:
@@ -97,18 +112,20 @@ def _clean_texts(chunk: Chunk, columns: Sequence[str], faults: dict[int, Fault])
             if value is not None and (text := _as_text(value, column, place, faults)).strip()
         ]
         if not found:
-            faults.setdefault(place, ("missing_text", f"{', '.join(columns)} hold no text"))
+            names = ", ".join(columns)
+            fault = Fault("missing_text", f"{names} hold no text", names, "one of them must hold text")
+            faults.setdefault(place, fault)
         texts.append("\n".join(found))
     return texts
 
 
 def _clean_text(value: object, column: str, place: int, faults: dict[int, Fault]) -> str:
     if value is None:
-        faults.setdefault(place, ("missing_text", f"{column} is null"))
+        faults.setdefault(place, Fault("missing_text", f"{column} is null", column, NOT_EMPTY))
         return ""
     text = _as_text(value, column, place, faults)
     if not text or text.isspace():
-        faults.setdefault(place, ("missing_text", f"{column} is empty"))
+        faults.setdefault(place, Fault("missing_text", f"{column} is empty", column, NOT_EMPTY))
     return text
 
 
@@ -117,11 +134,13 @@ def _as_text(value: object, column: str, place: int, faults: dict[int, Fault]) -
     if isinstance(value, bytes):
         value = _decode(value)
     if not isinstance(value, str):
-        faults.setdefault(place, ("wrong_type", f"{column} is a {_kind(value)}, not text"))
+        faults.setdefault(
+            place, Fault("wrong_type", f"{column} is a {_kind(value)}, not text", column, A_TEXT)
+        )
         return ""
     if value.isascii() or is_text(value):
         return value
-    faults.setdefault(place, ("undecodable", f"{column} is not valid UTF-8"))
+    faults.setdefault(place, Fault("undecodable", f"{column} is not valid UTF-8", column, UTF_8))
     return ""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from models.errors import InputError
+from models.records import Fault
 from tasks.reading.columns import Columns
 from tasks.reading.conditions import Condition, RawCondition, sampled, scalar
 from tasks.reading.lines import (
@@ -19,8 +20,8 @@ from tasks.reading.lines import (
     json_rows,
 )
 from tasks.reading.locate import Files
-from tasks.reading.rows import Chunk, Fault
-from tasks.reading.timestamps import bounds, date_of, dates_of, seconds_of
+from tasks.reading.rows import Chunk
+from tasks.reading.timestamps import bounds, date_of, dates_of, seconds_of, unreadable
 
 _CHUNK = 2000
 _SAMPLE = 1000
@@ -107,14 +108,17 @@ class TextPartition:
                 continue
             kept.add(place)
             if self.columns.timestamp is not None and second is None:
-                faults[place] = ("bad_timestamp", f"{self.columns.timestamp} cannot be read as a timestamp")
+                faults[place] = unreadable(self.columns.timestamp)
             elif match is None:
-                faults[place] = (
-                    "wrong_type",
-                    f"where ({self._where.text if self._where else ''}) cannot be applied to its values",
-                )
+                faults[place] = self._not_to_be_judged()
         order = sorted(kept)
         return self._chunk([rows[place] for place in order], [faults.get(place) for place in order])
+
+    def _not_to_be_judged(self) -> Fault:
+        """Return the fault of a row to whose values `where` cannot be applied."""
+        text, names = ("", ()) if self._where is None else (self._where.text, self._where.names)
+        rule = f"where ({text}) must be applicable to it"
+        return Fault("wrong_type", f"where ({text}) cannot be applied to its values", ", ".join(names), rule)
 
     def _chunk(self, rows: Sequence[RawRow], faults: Sequence[Fault | None]) -> Chunk:
         blank = (None,) * len(self._wanted)
@@ -126,6 +130,7 @@ class TextPartition:
             [by_name[name] for name in self.columns.texts],
             {place: fault for place, fault in enumerate(faults) if fault is not None},
             complex_,
+            self.columns.id,
         )
 
     def _seconds(self, rows: Sequence[tuple[object, ...]]) -> pl.Series:

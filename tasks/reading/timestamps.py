@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
+from models.records import Fault
 from tasks.reading.rows import is_text
 
 _DAY = 86_400
@@ -21,6 +22,12 @@ _MILLI, _MICRO, _NANO = 10**11, 10**14, 10**17  # from these magnitudes on an ep
 def is_readable(kind: pl.DataType) -> bool:
     """Whether a column of this type can hold timestamps."""
     return kind in (pl.Date, pl.Datetime, pl.String, pl.Null, pl.Categorical, pl.Enum) or kind.is_numeric()
+
+
+def unreadable(column: str) -> Fault:
+    """Return the fault of a row whose timestamp cannot be read."""
+    rule = "must be a date, an ISO 8601 time or an epoch number"
+    return Fault("bad_timestamp", f"{column} cannot be read as a timestamp", column, rule)
 
 
 def utc_seconds(column: str, kind: pl.DataType) -> pl.Expr:

@@ -137,6 +137,15 @@ def _quarantined(note: Note, _: MonthFigures) -> str:
     return f"{plural(note.count or 0, 'record')} {were} set aside before an engine answered {them}, and cost nothing."
 
 
+def _quarantined_answered(note: Note, _: MonthFigures) -> str:
+    had, their = (
+        ("was set aside after an engine had answered it", "its attempts")
+        if note.count == 1
+        else ("were set aside after an engine had answered them", "their attempts")
+    )
+    return f"{plural(note.count or 0, 'record')} {had}; {their} cost {usd(note.nano)}, which is part of what was spent."
+
+
 def _fixed(text: str) -> Callable[[Note, MonthFigures], str]:
     """Return a sentence in which only the note's text (`{}`) varies."""
     return lambda note, _: text.format(note.text or "")
@@ -183,6 +192,7 @@ _SENTENCES: Mapping[NoteCode, Callable[[Note, MonthFigures], str]] = {
     ),
     "not_viable": _not_viable,
     "quarantined": _quarantined,
+    "quarantined_answered": _quarantined_answered,
     "evaluations": lambda note, figures: (
         f"Evaluations cost {usd(note.nano)} in {covered(figures)}, machine and API; that is in no other figure here."
     ),

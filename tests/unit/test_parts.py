@@ -42,7 +42,8 @@ def row(ordinal: int, label: str = "good") -> PartRow:
 
 def aside(ordinal: int) -> Quarantined:
     """Make the quarantined row of an ordinal, which reading set aside."""
-    return Quarantined(f"k{ordinal}", None, ordinal, "missing_text", "text is null")
+    row = Quarantined(f"k{ordinal}", None, ordinal, "missing_text", "text is null")
+    return replace(row, field="text", rule="must not be empty")
 
 
 def write(folder: Path, ordinals: list[int], quarantined: list[int] | None = None) -> Path:
@@ -62,7 +63,9 @@ def test_published_columns_and_order(tmp_path: Path) -> None:
     assert records.row(0) == ("id0", "k0", "good", 0.5, "vllm", "m", "p1", 2**64 - 1)
     assert done.quarantine is not None
     quarantine = pl.read_parquet(done.quarantine)
-    assert quarantine.rows() == [(None, "k2", 2, "missing_text", "text is null")]
+    assert quarantine.rows() == [
+        (None, "k2", 2, "missing_text", "text is null", "text", "must not be empty", None, None)
+    ]
     assert (done.records, done.quarantined) == (5, 1)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "quarantine.parquet",

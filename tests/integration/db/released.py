@@ -12,6 +12,9 @@ FOLDER = Path(__file__).parent / "release_0_1_0"
 VIEWS = ("usage_daily", "usage_monthly", "run_costs", "line_details", "price_versions")
 Rows = dict[str, list[dict[str, Any]]]
 
+CORRECTED = {"run_costs": {"engine", "model"}}
+"""Columns of views that later releases work out anew: 0.2.0 names what answered a run, not what it was started with."""
+
 
 def make(url: str, *, content: bool = True) -> None:
     """Make the ledger at this place without tables."""
@@ -47,11 +50,11 @@ def contents(engine: Engine) -> Rows:
 def lost(before: Rows, after: Rows) -> list[str]:
     """Name the tables and views whose rows are not all there, each with all that it held, or are more than before.
 
-    What a later release adds (tables, columns) is not looked at.
+    What a later release adds (tables, columns) is not looked at, nor what it shows otherwise on purpose (`CORRECTED`).
     """
     found = []
     for name, rows in before.items():
-        columns = rows[0].keys()
+        columns = rows[0].keys() - CORRECTED.get(name, set())
         kept = [{column: row.get(column, "lost") for column in columns} for row in after.get(name, [])]
         if sorted(map(repr, kept)) != sorted(map(repr, rows)):
             found.append(name)

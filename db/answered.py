@@ -1,0 +1,77 @@
+"""Which engines and models answered a run, by the rollup: what a run was started with may have answered nothing."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, and_, exists, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from db.tables import DailyUsageRow as Usage
+from db.tables import ModelRow, RunRow
+from db.throughput import SERVED
+
+REUSE = "reuse"
+_RUNS = 500  # 999 bound values are what any SQLite takes
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredBy:
+    """Names of engines and of models, the one with the most attempts first, as `A, B`."""
+
+    engine: str
+    model: str
+
+
+def answered_by(session: Session, run_ids: Sequence[UUID]) -> dict[UUID, AnsweredBy]:
+    """Return what answered each of these runs; where no answer was taken yet, what was asked.
+
+    The engine is `reuse` only where all answers were reused; the model is then that of these answers. Runs
+    without a line are missing.
+    """
+    found: defaultdict[UUID, list[Row[Any]]] = defaultdict(list)
+    for first in range(0, len(run_ids), _RUNS):
+        rows = session.execute(
+            select(Usage.run_id, Usage.engine, Usage.outcome, Usage.attempts, ModelRow.name.label("model"))
+            .join(ModelRow, ModelRow.id == Usage.model_id)
+            .where(Usage.run_id.in_(run_ids[first : first + _RUNS]))
+        )
+        for row in rows:
+            found[row.run_id].append(row)
+    return {run_id: _named(rows) for run_id, rows in found.items()}
+
+
+def used(*, engine: str | None = None, model: str | None = None) -> ColumnElement[bool]:
+    """Return the condition that a run was answered by this engine, or model, as `answered_by` names them.
+
+    A run without a line counts as what it was started with, unless it is completed and had nothing to ask for.
+    """
+    served, line, any_line = aliased(Usage), aliased(Usage), aliased(Usage)
+    some_served = exists().where(served.run_id == RunRow.id, served.outcome.in_(SERVED))
+    own = [line.run_id == RunRow.id, or_(line.outcome.in_(SERVED), ~some_served)]
+    started = [
+        ~exists().where(any_line.run_id == RunRow.id),
+        or_(RunRow.state != "completed", RunRow.published != RunRow.carried),
+    ]
+    if engine is not None:
+        own.append(line.engine == engine)
+        started.append(RunRow.engine == engine)
+    if model is not None:
+        own.append(line.model_id.in_(select(ModelRow.id).where(ModelRow.name == model)))
+        started.append(RunRow.model_id.in_(select(ModelRow.id).where(ModelRow.name == model)))
+    return or_(exists().where(*own), and_(*started))
+
+
+def _named(rows: Sequence[Row[Any]]) -> AnsweredBy:
+    taken = [row for row in rows if row.outcome in SERVED] or rows
+    engines = [row for row in taken if row.engine != REUSE] or taken
+    return AnsweredBy(_most_first(engines, "engine"), _most_first(taken, "model"))
+
+
+def _most_first(rows: Sequence[Row[Any]], column: str) -> str:
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts[getattr(row, column)] += row.attempts
+    return ", ".join(sorted(counts, key=lambda name: (-counts[name], name)))

@@ -1,0 +1,108 @@
+"""Which rule of its schema an answer broke: the member and the rule by name, and nothing of the answer itself."""
+
+from typing import Literal
+
+import pytest
+from pydantic import BaseModel, Field, field_validator
+
+from models.engines.base import Completion, JsonValue, Request
+from models.ids import new_id
+from models.settings import Settings, WorkloadSettings
+from models.workloads.base import InvalidOutput, Workload
+from models.workloads.broken_rules import OTHER_KEY
+from models.workloads.enrichment import Enrichment
+from models.workloads.registry import build as build_named
+
+PERSON = "Ada Lovelace"
+GOOD: dict[str, JsonValue] = {
+    "title": "Desk lamp",
+    "bullet_points": ["Light", "Small", "Red"],
+    "category": "home",
+    "attributes": [],
+}
+
+
+class Checked(BaseModel):
+    """An output with a check of its own, which repeats what it was given."""
+
+    name: str
+    kind: Literal["a", "b"] = "a"
+    counts: dict[str, int] = Field(default_factory=dict)
+
+    @field_validator("name")
+    @classmethod
+    def short(cls, name: str) -> str:
+        """Refuse every name, in words that hold it."""
+        msg = f"{name} is no name"
+        raise ValueError(msg)
+
+
+class Own(Enrichment):
+    """A workload with that output. It is no direct subclass, so that it is not registered."""
+
+    output = Checked
+
+
+def broken(workload: Workload, value: JsonValue, finish_reason: str = "stop") -> InvalidOutput:
+    """Return the error that the workload raises for an answer."""
+    request = Request(new_id(), "r", workload.messages("x"), workload.output_format, workload.max_tokens)
+    with pytest.raises(InvalidOutput) as caught:
+        workload.parse("x", Completion(request, text="…", value=value, finish_reason=finish_reason))
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "rule"),
+    [
+        ({"title": None}, "title", "Input should be a valid string"),
+        ({"title": "x" * 71}, "title", "String should have at most 70 characters"),
+        (
+            {"bullet_points": ["one"]},
+            "bullet_points",
+            "List should have at least 3 items after validation, not 1",
+        ),
+        ({"bullet_points": ["a", "b", ""]}, "bullet_points.2", "String should have at least 1 character"),
+        ({"attributes": [{"name": "colour"}]}, "attributes.0.value", "Field required"),
+        ({PERSON: "1"}, OTHER_KEY, "Extra inputs are not permitted"),
+        ({"title": 3, "category": 4}, "title", "Input should be a valid string, and 1 more rule"),
+    ],
+)
+def test_member_and_rule(changes: dict[str, JsonValue], field: str, rule: str) -> None:
+    """The first member that broke a rule is named by its place, whatever else the answer got wrong."""
+    error = broken(Enrichment(WorkloadSettings()), GOOD | changes)
+    assert (error.field, error.rule) == (field, rule)
+    assert PERSON not in f"{error} {error.rule} {error.field}"
+
+
+@pytest.mark.parametrize(
+    ("value", "finish_reason", "rule"),
+    [
+        (None, "stop", "must be a JSON object"),
+        (None, "length", "must end within 400 tokens"),
+        (["a"], "stop", "Input should be a valid dictionary or instance of EnrichmentOutput"),
+    ],
+)
+def test_an_answer_that_is_no_object(value: JsonValue, finish_reason: str, rule: str) -> None:
+    """What is no object at all is at fault as a whole; one that was cut off says so."""
+    error = broken(Enrichment(WorkloadSettings()), value, finish_reason)
+    assert (error.field, error.rule) == ("(whole answer)", rule)
+
+
+def test_labels() -> None:
+    """An answer that is no label names the labels, or how many there are."""
+    error = broken(build_named("sentiment", Settings()), "blue")
+    assert (error.field, error.rule) == ("label", "must be one of negative, neutral, positive")
+    many = Settings.model_validate(
+        {"workloads": {"classification": {"labels": [f"label_{number}" for number in range(77)]}}}
+    )
+    assert broken(build_named("classification", many), "blue").rule == "must be one of the 77 labels"
+    cut = broken(build_named("classification", many), None, "length")
+    assert (cut.field, cut.rule) == ("(whole answer)", "must end within 128 tokens")
+
+
+def test_a_check_of_its_own_gives_nothing_away() -> None:
+    """A workload's own check may repeat the answer: it is named by its model alone; so are keys that a model made up."""
+    error = broken(Own(WorkloadSettings()), {"name": PERSON})
+    assert (error.field, error.rule) == ("name", "a check of Checked (value_error)")
+    key = broken(Own(WorkloadSettings()), {"name": PERSON, "counts": {PERSON: "x"}})
+    assert PERSON not in f"{key} {key.rule} {key.field}"
