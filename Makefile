@@ -112,8 +112,8 @@ server: setup ## A Prefect server on 127.0.0.1:4200
 deploy worker collector: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
 
 .PHONY: deploy
-deploy: setup ## Work pool, deployments and automation on the Prefect server (safe to repeat)
-	@$(BIN)/python -m flows.deploy
+deploy: setup ## Work pools, deployments and automations on the Prefect server (safe to repeat; FILE=… for a copy of prefect.yaml)
+	@$(BIN)/python -m flows.deploy $(FILE)
 
 .PHONY: worker
 worker: setup ## A worker for the pool `gpu`, in this folder; one for each GPU

@@ -8,7 +8,6 @@ import httpx
 from prefect import Flow, State, flow, runtime, tags
 from prefect.exceptions import PrefectException
 
-from flows.deploy import TAG
 from flows.ending import ended
 from flows.spread import Spread
 from flows.surroundings import read_settings
@@ -23,6 +22,7 @@ from tasks.artifacts import progress_artifact, publish_cost_table
 from tasks.backfill import Ask, newest_run, parameters_of, quote, request_for, survey
 from tasks.backfill_run import failed_step, failure_line, one_by_one, run_all
 from tasks.plan import EngineChoice
+from tasks.prefect_checks import TAG
 from tasks.run_rows import outcome_row
 
 BackfillFlow = Flow[..., list[Outcome] | State[BreakevenError]]

@@ -11,6 +11,7 @@ from prefect import Flow, State, flow, get_client, get_run_logger, runtime
 from prefect.exceptions import PrefectException
 
 from flows.ending import ended
+from flows.partitions import due_at
 from flows.surroundings import read_settings
 from models.delivery import recipients
 from models.economics.month import months_later
@@ -65,11 +66,6 @@ def chosen_month(month: str | None) -> date:
     if month is not None:
         return parse_month(month)
     return last_month(due_at(), schedule_zone())
-
-
-def due_at() -> datetime:
-    """Return when this run was due: one that starts late still reports the month that it was meant to."""
-    return runtime.flow_run.scheduled_start_time or datetime.now(UTC)
 
 
 def name_of_run() -> str:

@@ -1,10 +1,11 @@
-"""`make deploy`: the work pool, the deployments of prefect.yaml, and the automation against silent runs.
+"""`make deploy`: the work pools, the deployments of prefect.yaml, and the automations against runs whose machine is gone.
 
 Every step makes what is missing and sets right what differs, so a second call changes nothing.
 """
 
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -24,16 +25,20 @@ from prefect.workers.process import ProcessWorker
 from flows.surroundings import PROJECT, read_settings
 from models.errors import BreakevenError, UsageError
 from models.settings import Settings
+from tasks.prefect_checks import TAG
 
 POOL = "gpu"
 API_POOL = "api"
 """Flows that only talk to the API: they need no GPU and must not wait for one."""
 API_POOL_CONCURRENCY = 4
 """A spread backfill coordinates for hours; batches are collected beside it."""
-TAG = "breakeven"
+FILE = PROJECT / "prefect.yaml"
 AUTOMATION = "breakeven: crash silent runs"
+UNSTARTED_AUTOMATION = "breakeven: crash runs that never start"
 # Three of the heartbeats that prefect.yaml asks for: two may be lost.
 SILENCE = timedelta(seconds=90)
+# From a worker's claim of a run to its first line of code: seconds, on an overloaded machine minutes.
+START = timedelta(minutes=10)
 
 
 def pools(settings: Settings) -> dict[str, int]:
@@ -71,25 +76,25 @@ def require_process(pool: WorkPool) -> None:
         raise UsageError(msg)
 
 
-def named_pools(folder: Path) -> set[str]:
-    """Return the work pools that a folder's prefect.yaml names."""
-    deployments = yaml.safe_load((folder / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+def named_pools(file: Path) -> set[str]:
+    """Return the work pools that a file such as prefect.yaml names."""
+    deployments = yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]
     return {one["work_pool"]["name"] for one in deployments}
 
 
-def ensure_pools(client: SyncPrefectClient, settings: Settings, folder: Path = PROJECT) -> None:
-    """Bring our pools in place, and see that every other pool that prefect.yaml names can run our flows.
+def ensure_pools(client: SyncPrefectClient, settings: Settings, file: Path) -> None:
+    """Bring our pools in place, and see that every other pool that the file names can run our flows.
 
     Raises `UsageError` for a pool that is missing and for one of another type.
     """
     for name, concurrency in pools(settings).items():
         ensure_pool(client, name, concurrency)
-    for name in sorted(named_pools(folder) - set(pools(settings))):
+    for name in sorted(named_pools(file) - set(pools(settings))):
         try:
             require_process(client.read_work_pool(name))
         except ObjectNotFound as error:
             msg = (
-                f"prefect.yaml names the work pool {name!r}, which is not there: name {POOL!r} or {API_POOL!r}, or make "
+                f"{file.name} names the work pool {name!r}, which is not there: name {POOL!r} or {API_POOL!r}, or make "
                 f"it with `prefect work-pool create {name} --type process`"
             )
             raise UsageError(msg) from error
@@ -99,27 +104,56 @@ def prepare_pools() -> dict[str, str]:
     """Build step of the deployments, for who calls `prefect deploy` himself. Ends the command with one line."""
     try:
         with get_client(sync_client=True) as client:
-            ensure_pools(client, read_settings(), Path.cwd())
+            ensure_pools(client, read_settings(), Path("prefect.yaml"))
     except BreakevenError as error:
         _complain(error)
     return {}
 
 
-def silent_run_automation() -> AutomationCore:
-    """Describe the automation: a run of ours whose heartbeat stops is marked Crashed.
+def automations(
+    silence: timedelta = SILENCE, start: timedelta = START
+) -> tuple[AutomationCore, AutomationCore]:
+    """Describe the automations that mark a run Crashed once its worker and its machine are gone.
+
+    One waits `silence` after the last heartbeat of a run. The other waits `start` after a worker has
+    claimed a run (Pending) that has not begun: no heartbeat has come of it, and it holds a slot as well.
+    """
+    heartbeat = "prefect.flow-run.heartbeat"
+    ends = {f"prefect.flow-run.{end}" for end in ("Completed", "Failed", "Cancelled", "Crashed")}
+    return (
+        _crash(
+            AUTOMATION,
+            after=heartbeat,
+            expect={heartbeat} | ends,
+            within=silence,
+            message=f"No heartbeat for {silence.seconds} seconds: the process or its machine is gone.",
+        ),
+        _crash(
+            UNSTARTED_AUTOMATION,
+            after="prefect.flow-run.Pending",
+            expect={
+                f"prefect.flow-run.{state}" for state in ("Running", "Scheduled", "AwaitingConcurrencySlot")
+            }
+            | ends,
+            within=start,
+            message=f"Claimed by a worker and not begun within {start.seconds} seconds: the worker or its machine is gone.",
+        ),
+    )
+
+
+def _crash(name: str, *, after: str, expect: set[str], within: timedelta, message: str) -> AutomationCore:
+    """Describe an automation that marks a run Crashed when `expect` does not follow `after`.
 
     It looks only at runs that carry our tag, because other runs on the same server may send their
     heartbeats more rarely, or not at all.
     """
-    heartbeat = "prefect.flow-run.heartbeat"
-    ends = ("Completed", "Failed", "Cancelled", "Crashed")
     return AutomationCore(
-        name=AUTOMATION,
+        name=name,
         enabled=True,
-        description="Frees the GPU's slot when the machine of a run is gone.",
+        description="Frees the slot in the work pool when the machine of a run is gone.",
         trigger=EventTrigger(
-            after={heartbeat},
-            expect={heartbeat, *(f"prefect.flow-run.{end}" for end in ends)},
+            after={after},
+            expect=expect,
             match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
             match_related=ResourceSpecification(
                 {"prefect.resource.role": ["tag"], "prefect.resource.id": [f"prefect.tag.{TAG}"]}
@@ -127,34 +161,29 @@ def silent_run_automation() -> AutomationCore:
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
-            within=SILENCE,
+            within=within,
         ),
-        actions=[
-            ChangeFlowRunState(
-                state=StateType.CRASHED,
-                message=f"No heartbeat for {SILENCE.seconds} seconds: the process or its machine is gone.",
-            )
-        ],
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message=message)],
     )
 
 
-def ensure_automation(client: SyncPrefectClient) -> None:
-    """Make the automation, or set it right if it differs; a second one of the same name is never made."""
-    wanted = silent_run_automation()
-    there = client.read_automations_by_name(AUTOMATION)
-    if not there:
-        client.create_automation(wanted)
-        return
-    kept, *spare = there
-    if AutomationCore.model_validate(kept.model_dump()) != wanted:
-        client.update_automation(kept.id, wanted)
-    for one in spare:
-        client.delete_automation(one.id)
+def ensure_automations(client: SyncPrefectClient, wanted: Iterable[AutomationCore]) -> None:
+    """Make the automations, or set right what differs; a second one of the same name is never made."""
+    for one in wanted:
+        there = client.read_automations_by_name(one.name)
+        if not there:
+            client.create_automation(one)
+            continue
+        kept, *spare = there
+        if AutomationCore.model_validate(kept.model_dump()) != one:
+            client.update_automation(kept.id, one)
+        for other in spare:
+            client.delete_automation(other.id)
 
 
-def deploy_all() -> None:
-    """Apply prefect.yaml with Prefect's own command. Raises `BreakevenError` if it fails."""
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+def deploy_all(file: Path) -> None:
+    """Apply a file such as prefect.yaml with Prefect's own command. Raises `BreakevenError` if it fails."""
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
     done = subprocess.run(command, cwd=PROJECT, check=False, capture_output=True, text=True)  # noqa: S603  our own words
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines() or ["nothing was said"]
@@ -171,26 +200,29 @@ def api_url() -> str:
     return url
 
 
-def deploy() -> None:
-    """Bring pool, deployments and automation in place. Raises `BreakevenError` in one line."""
+def deploy(file: Path = FILE) -> None:
+    """Bring pools, the deployments of a file, and automations in place. Raises `BreakevenError` in one line."""
+    if not file.is_file():
+        msg = f"no file {file}: name a copy of prefect.yaml, or nothing for prefect.yaml itself"
+        raise UsageError(msg)
     url, settings = api_url(), read_settings()
     try:
         with get_client(sync_client=True) as client:
             if (failure := client.api_healthcheck()) is not None:
                 msg = f"no Prefect API answers at {url} ({type(failure).__name__}): start one with `make server`"
                 raise UsageError(msg) from failure
-            ensure_pools(client, settings)
-            deploy_all()
-            ensure_automation(client)
+            ensure_pools(client, settings, file)
+            deploy_all(file)
+            ensure_automations(client, automations())
     except (httpx.HTTPError, PrefectException) as error:
         msg = f"the Prefect API at {url} refused: {error}"
         raise BreakevenError(msg) from error
 
 
-def main() -> None:
-    """Deploy, and say what stands, or what is in the way."""
+def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
+    """Deploy the file that is named, else prefect.yaml; say what stands, or what is in the way."""
     try:
-        deploy()
+        deploy(*(Path(one).resolve() for one in arguments[:1]))
     except BreakevenError as error:
         _complain(error)
     sys.stderr.write(

@@ -18,9 +18,8 @@ from models.settings import Settings
 from tasks.artifacts import publish_cost_table
 from tasks.engine import shared_engine
 from tasks.jobs import failure_line, failure_row, run_each
+from tasks.prefect_checks import TAG
 from tasks.run_rows import cost_row
-
-TAG = "breakeven"
 
 NightlyFlow = Flow[..., list[RunResult] | State[BreakevenError]]
 

@@ -1,5 +1,6 @@
 """Which partitions a flow run is about."""
 
+import sys
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 
@@ -11,9 +12,21 @@ def yesterday(now: datetime) -> date:
     return now.astimezone(UTC).date() - timedelta(days=1)
 
 
+def due_at() -> datetime:
+    """Return when this flow run was due: one that starts late is still about the day or month that it was meant for.
+
+    Outside of flows it is now. Commands do without Prefect, which takes seconds to import.
+    """
+    if "prefect" not in sys.modules:
+        return datetime.now(UTC)
+    from prefect import runtime  # noqa: PLC0415
+
+    return runtime.flow_run.scheduled_start_time or datetime.now(UTC)
+
+
 def chosen(partition: date | None) -> date:
-    """Return the partition that was asked for; the default is yesterday in UTC, as of now."""
-    return partition or yesterday(datetime.now(UTC))
+    """Return the partition that was asked for; the default is yesterday in UTC, as of when this run was due."""
+    return partition or yesterday(due_at())
 
 
 def last_partitions(end: date, days: int) -> list[date]:

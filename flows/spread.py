@@ -13,12 +13,13 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import ObjectNotFound, PrefectException
 
-from flows.deploy import TAG, api_url
+from flows.deploy import api_url
 from models.backfill import Outcome, Step
 from models.errors import BreakevenError, Interrupted, UsageError
 from models.run import Progress
 from models.settings import Settings
 from tasks.backfill import Ask, Known, newest_run, parameters_of, request_for
+from tasks.prefect_checks import TAG
 from tasks.progress import report
 from tasks.reading.source import is_remote
 from tasks.signals import StopRequest, stop_on_signals

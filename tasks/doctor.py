@@ -6,7 +6,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import httpx
-from prefect.settings import get_current_settings
 from sqlalchemy.exc import DBAPIError
 
 from db.session import make_engine, require_migrated
@@ -23,12 +22,13 @@ from models.settings import Settings
 from models.tokens import encoding
 from tasks.delivery.checkup import delivery
 from tasks.input_check import inputs
+from tasks.prefect_checks import prefect_server
 
 SECONDS_FOR_THE_API = 3.0
 
 
 def checkup(settings: Settings) -> list[Check]:
-    """Check GPU, vLLM, model and its fit, prices, database, inputs, Prefect API, API and delivery, in this order."""
+    """Check GPU, vLLM, model and its fit, prices, database, inputs, Prefect server, API and delivery, in this order."""
     return [
         gpu(),
         vllm(),
@@ -39,7 +39,7 @@ def checkup(settings: Settings) -> list[Check]:
         vocabulary(settings),
         database(settings),
         *inputs(settings),
-        prefect_api(),
+        *prefect_server(),
         api(settings),
         *delivery(settings),
     ]
@@ -131,20 +131,6 @@ def database(settings: Settings) -> Check:
         return Check("ledger", "fail", type(error).__name__, f"check BREAKEVEN_DATABASE_URL: {error}")
     engine.dispose()
     return Check("ledger", "ok", engine.url.render_as_string(hide_password=True))
-
-
-def prefect_api() -> Check:
-    """See whether a Prefect server answers; `breakeven run` does without one."""
-    url = get_current_settings().api.url
-    if not url:
-        advice = "`breakeven run` needs none; for schedules: `make server`, `make deploy`, `make worker`"
-        return Check("Prefect API", "warn", "none set", advice)
-    try:
-        httpx.get(f"{url}/health", timeout=SECONDS_FOR_THE_API).raise_for_status()
-    except httpx.HTTPError as error:
-        advice = "start it with `make server` or correct PREFECT_API_URL"
-        return Check("Prefect API", "fail", f"{url}: {type(error).__name__}", advice)
-    return Check("Prefect API", "ok", url)
 
 
 def api(settings: Settings) -> Check:

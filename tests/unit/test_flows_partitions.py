@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows import partitions
 from flows.partitions import chosen, last_partitions, run_name, yesterday
 from models.errors import UsageError
 
@@ -24,6 +25,13 @@ from models.errors import UsageError
 def test_the_default_is_the_last_utc_day_that_is_over(now: datetime, expected: date) -> None:
     """Yesterday is counted in UTC, wherever the worker stands."""
     assert yesterday(now) == expected
+
+
+def test_a_late_run_takes_the_day_before_it_was_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However late it starts; its name says so as well."""
+    monkeypatch.setattr(partitions, "due_at", lambda: datetime(2026, 11, 7, 2, 15, tzinfo=UTC))
+    assert chosen(None) == date(2026, 11, 6)
+    assert run_name("nightly", {}) == "nightly 2026-11-06"
 
 
 def test_a_given_partition_is_kept() -> None:

@@ -1,4 +1,4 @@
-"""What is installed beside the engine: nothing that every start would pay for."""
+"""What is installed beside the engine: nothing that every start would pay for, and nothing that stops the schedules."""
 
 import re
 import subprocess
@@ -16,6 +16,15 @@ def test_the_product_installs_no_scipy(device: str) -> None:
     names = set(re.findall(r"^([a-z0-9-]+)==", (REQUIREMENTS / f"{device}.txt").read_text(), re.MULTILINE))
     assert names >= {"prefect", "numpy"}
     assert not names & {"scipy", "scikit-learn"}
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_sqlalchemy_is_one_on_which_prefect_schedules(device: str) -> None:
+    """On 2.1 the scheduler of Prefect 3.7 fails at each pass, and no schedule ever fires (test_schedules.py)."""
+    (pinned,) = re.findall(
+        r"^sqlalchemy==(\d+)\.(\d+)", (REQUIREMENTS / f"{device}.txt").read_text(), re.MULTILINE
+    )
+    assert tuple(map(int, pinned)) < (2, 1)
 
 
 def test_an_evaluations_statistics_need_neither() -> None:

@@ -52,7 +52,10 @@ def _wait_for_health(url: str, server: subprocess.Popen[bytes], log: Path) -> No
 
 @pytest.fixture(scope="session")
 def prefect_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Give the environment of server, worker and `make deploy`: a Prefect home and a port of their own."""
+    """Give the environment of server, worker and `make deploy`: a Prefect home and a port of their own.
+
+    The scheduler is off, so that no schedule fires into a test at its hour; `test_schedules.py` is about those.
+    """
     home = tmp_path_factory.mktemp("prefect")
     ours = ("PREFECT_", "BREAKEVEN_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -62,6 +65,7 @@ def prefect_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "PREFECT_API_URL": f"http://127.0.0.1:{_free_port()}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_ENABLED": "false",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "DO_NOT_TRACK": "1",
     }

@@ -3,6 +3,7 @@
 A worker imports this module in the process of each flow run. Texts with the word `slow` take their time.
 """
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from tests.fakes import Reply, ScriptedEngine, plausible, prompt
 CALLS = "SCRIPTED_CALLS"
 LOAD_SECONDS, PUBLISH_SECONDS = "SCRIPTED_LOAD_SECONDS", "SCRIPTED_PUBLISH_SECONDS"
 LOADING, PUBLISHING = "scripted: loading", "scripted: publishing"
+LINE = "the scripted engine answers"
 SLOW_SECONDS = 0.05
 MERGE = "merge"  # what `tasks.publish` calls to write the files
 
@@ -63,6 +65,7 @@ def scripted(flow: AnyFlow) -> AnyFlow:
 
     @wraps(inner)
     def run(*positional: Any, **named: Any) -> Any:  # noqa: ANN401  the flow's own
+        logging.getLogger("tasks.scripted").info(LINE)
         setattr(publish, MERGE, slow_merge)
         with shared_engine(read_settings(), load):
             return inner(*positional, **named)

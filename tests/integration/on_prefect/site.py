@@ -1,4 +1,4 @@
-"""A whole site for tests of spread backfills: an own Prefect server that may be restarted, and workers that may be killed."""
+"""A whole site for tests: an own Prefect server that may be restarted, deployments, and workers that may be killed."""
 
 import os
 import signal
@@ -20,6 +20,7 @@ from tests.integration.on_prefect.scripted import CALLS
 
 PROJECT = Path(__file__).resolve().parents[3]
 PATIENCE_SECONDS = 120.0
+START_SECONDS = 300.0  # half a minute of processor time on a busy machine
 STOP_SECONDS = 5.0  # a server that waits for connections to end is killed, as an orchestrator does
 
 
@@ -28,7 +29,7 @@ def until(ready: Callable[[], object], what: str, seconds: float = PATIENCE_SECO
     deadline = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < deadline, what
-        time.sleep(0.1)
+        time.sleep(0.25)  # what is asked is often a server, which answers on the same cores
 
 
 def kill_tree(pid: int) -> None:
@@ -98,8 +99,11 @@ class Site:
         """Start the server, or start it again, and wait until it answers."""
         port = self.url.removesuffix("/api").rpartition(":")[2]
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
-        self._server = Program(command, self.env, self._folder / "server.log")
-        until(self._healthy, "no Prefect server")
+        self._server = server = Program(command, self.env, self._folder / "server.log")
+        until(
+            lambda: self._healthy() or server.process.poll() is not None, "no Prefect server", START_SECONDS
+        )
+        assert server.process.poll() is None, self.logs()
 
     def _healthy(self) -> bool:
         with suppress(httpx.TransportError):
@@ -126,17 +130,33 @@ class Site:
 
     def settings_env(self, settings: Settings) -> dict[str, str]:
         """Return the environment of programs that work with these settings."""
-        return self.env | {
-            "BREAKEVEN_DATABASE_URL": settings.database_url.get_secret_value(),
-            "BREAKEVEN_OUTPUT_DIR": str(settings.output_dir),
-            "BREAKEVEN_CACHE_DIR": str(settings.cache_dir),
-            "BREAKEVEN_COMMIT_RECORDS": str(settings.commit_records),
+        inputs = {
+            f"BREAKEVEN_WORKLOADS__{name.upper()}__INPUT": one.input
+            for name, one in settings.workloads.items()
+            if one.input
         }
+        return (
+            self.env
+            | inputs
+            | {
+                "BREAKEVEN_DATABASE_URL": settings.database_url.get_secret_value(),
+                "BREAKEVEN_OUTPUT_DIR": str(settings.output_dir),
+                "BREAKEVEN_CACHE_DIR": str(settings.cache_dir),
+                "BREAKEVEN_COMMIT_RECORDS": str(settings.commit_records),
+            }
+        )
 
-    def start_worker(self, name: str, settings: Settings) -> None:
+    def apply(self, file: Path, settings: Settings) -> None:
+        """Do what `make deploy` does, with a copy of prefect.yaml."""
+        command = [sys.executable, "-m", "flows.deploy", str(file)]
+        env = self.settings_env(settings)
+        done = subprocess.run(command, env=env, cwd=PROJECT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    def start_worker(self, name: str, settings: Settings, pool: str = POOL) -> None:
         """Start a worker for one flow run at a time."""
         self.calls(name).touch()
-        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL]
+        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool]
         command += ["--name", name, "--limit", "1"]
         env = self.settings_env(settings) | {CALLS: str(self.calls(name))}
         self.workers[name] = Program(command, env, self._folder / f"{name}.log")

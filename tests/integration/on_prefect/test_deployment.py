@@ -20,7 +20,15 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.states import Cancelling
 from pydantic import BaseModel
 
-from flows.deploy import API_POOL, API_POOL_CONCURRENCY, AUTOMATION, POOL, silent_run_automation
+from flows.deploy import (
+    API_POOL,
+    API_POOL_CONCURRENCY,
+    AUTOMATION,
+    POOL,
+    UNSTARTED_AUTOMATION,
+    automations,
+    main,
+)
 
 PROJECT = Path(__file__).resolve().parents[3]
 RUN_SECONDS = 400.0
@@ -115,22 +123,26 @@ def test_what_prefect_yaml_says_stands(api: SyncPrefectClient) -> None:
         )
         assert int(one.job_variables["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) >= 30
         assert str(PROJECT) not in one.model_dump_json()
-    assert [one.name for one in api.read_automations()] == [AUTOMATION]
+    assert {one.name for one in api.read_automations()} == {AUTOMATION, UNSTARTED_AUTOMATION}
 
 
 def test_deploy_sets_right_what_was_changed(deployed: dict[str, str], api: SyncPrefectClient) -> None:
-    """A changed limit, an automation that was edited and one made twice are as they should be again."""
+    """A changed limit, a schedule that was switched off, a paused deployment, an automation edited and made twice."""
     before = what_stands(api)
     api.update_work_pool(POOL, WorkPoolUpdate(concurrency_limit=7))
-    (automation,) = api.read_automations()
-    edited = silent_run_automation().model_copy(update={"enabled": False})
+    night = api.read_deployment_by_name("nightly/nightly")
+    api.update_deployment_schedule(night.id, night.schedules[0].id, active=False)
+    api.pause_deployment(api.read_deployment_by_name("collect_batches/collect_batches").id)
+    (automation,) = api.read_automations_by_name(AUTOMATION)
+    edited = automations()[0].model_copy(update={"enabled": False})
     api.update_automation(automation.id, edited)
     api.create_automation(edited)
     assert make_deploy(deployed).returncode == 0
     after = what_stands(api)
     assert (after["pools"], after["deployments"]) == (before["pools"], before["deployments"])
-    (restored,) = api.read_automations()
-    assert restored.enabled
+    assert {one.name for one in api.read_automations()} == {AUTOMATION, UNSTARTED_AUTOMATION}
+    assert len(api.read_automations()) == 2
+    assert all(one.enabled for one in api.read_automations())
 
 
 @pytest.mark.parametrize("configured", [False, True])
@@ -142,6 +154,14 @@ def test_without_an_api_deploy_says_what_to_start(
     assert done.returncode == 2
     assert "make server" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_file_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """`make deploy FILE=…` with a name that is wrong says so, before any server is asked."""
+    with pytest.raises(SystemExit) as ended:
+        main(["none.yaml"])
+    assert ended.value.code == 2
+    assert "none.yaml: name a copy of prefect.yaml" in capsys.readouterr().err
 
 
 @pytest.mark.engine

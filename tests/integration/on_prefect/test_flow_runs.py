@@ -24,6 +24,7 @@ from models.errors import InputError, Interrupted
 from models.run import Progress, RunResult
 from models.settings import Settings
 from tasks.artifacts import progress_artifact, publish_cost_table
+from tasks.prefect_checks import TAG
 from tasks.progress import report
 
 DAY = date(2026, 11, 1)
@@ -142,7 +143,7 @@ def test_a_night_without_failures_completes_with_tagged_runs(api: SyncPrefectCli
     """The runs inside a night carry the tag that the automation against silent runs looks for."""
     night = nightly.build(flows_over(Work()))
     assert run_of(api, night, partition=DAY, workloads=["sentiment"]).state_name == "Completed"
-    runs = api.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate({"tags": {"all_": [nightly.TAG]}}))
+    runs = api.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate({"tags": {"all_": [TAG]}}))
     assert "sentiment 2026-11-01" in {run.name for run in runs}
 
 
