@@ -54,9 +54,10 @@ def lost(before: Rows, after: Rows) -> list[str]:
     """
     found = []
     for name, rows in before.items():
-        columns = rows[0].keys() - CORRECTED.get(name, set())
+        columns = [column for column in rows[0] if column not in CORRECTED.get(name, set())]
+        had = [{column: row[column] for column in columns} for row in rows]
         kept = [{column: row.get(column, "lost") for column in columns} for row in after.get(name, [])]
-        if sorted(map(repr, kept)) != sorted(map(repr, rows)):
+        if sorted(map(repr, kept)) != sorted(map(repr, had)):
             found.append(name)
     return found
 
