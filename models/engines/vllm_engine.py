@@ -237,6 +237,9 @@ def _lora_request(adapter: Path | None) -> Any:  # noqa: ANN401  vllm's own type
 def _load(options: VllmOptions) -> "LLM":
     """Load the model. Raises `EngineStartError` with one line that says what failed."""
     os.environ.update(options.environment())
+    # Else vLLM configures logging anew, which flushes every handler under logging's own lock: Prefect's then waits
+    # for a thread that waits for that lock, and a flow run hangs for good while it loads the model.
+    os.environ.setdefault("VLLM_CONFIGURE_LOGGING", "0")
     log.info("loading %s", options.name)
     try:
         from vllm import LLM  # noqa: PLC0415  reads the environment that was just set

@@ -1,6 +1,7 @@
 """The real engine: exact usage, grammars, rejections, reuse, determinism."""
 
 import json
+import logging
 from collections.abc import Iterator
 from itertools import count, islice
 from math import isclose
@@ -48,6 +49,12 @@ def by_key(completions: Iterator[Completion]) -> dict[str, Completion]:
         assert completion.request.record_key not in result
         result[completion.request.record_key] = completion
     return result
+
+
+@pytest.mark.usefixtures("engine")
+def test_loading_sets_up_no_log_handlers() -> None:
+    """VLLM sets up no handlers: it would flush every handler under logging's lock, where Prefect's waits for ever."""
+    assert logging.getLogger("vllm").handlers == []
 
 
 def test_labels_usage_and_probabilities(engine: VllmEngine) -> None:
