@@ -113,6 +113,14 @@ def ended(api: SyncPrefectClient, run: FlowRun, bench: Bench) -> FlowRun:
     return api.read_flow_run(run.id)
 
 
+def is_process_of(run: FlowRun, pid: int) -> bool:
+    """Whether a process is the one of a flow run."""
+    try:
+        return str(run.id).encode() in Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:  # it has just ended
+        return False
+
+
 def called_by(api: SyncPrefectClient, run: FlowRun) -> list[FlowRun]:
     """Read the flow runs that a flow run has called."""
     inside = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[run.id]))
@@ -174,7 +182,7 @@ def test_a_run_whose_worker_was_killed_publishes(
     )
     worker = bench.site.workers[WORKER].process
     if moment == "start":
-        bench.until(lambda: children_of(worker.pid))
+        bench.until(lambda: any(is_process_of(run, pid) for pid in children_of(worker.pid)))
     else:
         bench.until(lambda: bench.noted(key) > 20)
     os.kill(worker.pid, signal.SIGKILL)
