@@ -1,11 +1,11 @@
-"""`make demo`: one nightly flow over the bundled samples, then what it came to, and the report of the month."""
+"""`make demo`: three nights over the bundled samples, then what they came to, and the report of the month."""
 
 import os
 import sys
 from datetime import date
 from typing import TYPE_CHECKING
 
-from flows.quiet import keep_prefect_here, quiet_libraries
+from flows.quiet import quiet_libraries
 from flows.streams import guard_streams
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ def demo() -> int:
     """Run the samples through the real engine and show the ledger. Returns the exit code."""
     guard_streams()
     quiet_libraries()
-    keep_prefect_here()
     from rich.console import Console
 
-    from flows.nightly import nightly
+    from flows.here import run_night
     from flows.surroundings import PROJECT, read_settings
+    from flows.terminal import interruptible
     from models.errors import BreakevenError
     from tasks.ledger import show_summary
     from tasks.show_progress import progress_bar
@@ -42,17 +42,14 @@ def demo() -> int:
     for workload, path in SAMPLES.items():
         os.environ[f"BREAKEVEN_WORKLOADS__{workload}__INPUT"] = str(PROJECT / path)
     os.environ["BREAKEVEN_WORKLOADS__ENRICHMENT__WHERE"] = FEW
-    console.print("demo: the nightly flow over three days of the bundled samples, of the products only some")
+    console.print("demo: three days of the bundled samples, of the products only some")
     try:
         settings = read_settings()
-        with progress_bar():
-            results = nightly(partition=LAST_DAY, days=DAYS, workloads=[name.lower() for name in SAMPLES])
+        with progress_bar(), interruptible():
+            results = run_night(LAST_DAY, DAYS, [name.lower() for name in SAMPLES])
     except BreakevenError as error:
         console.print(f"error: {error}")
         return error.exit_code
-    if not isinstance(results, list):  # a failed flow raises its error when it is called as a function
-        console.print(f"error: {results}")
-        return 1
     console.print("\nThe cost ledger (breakeven ledger summary --by workload,engine,model,route):")
     show_summary(settings, BY)
     console.print("Outputs, one file a partition:")

@@ -4,8 +4,11 @@ Both ways call the same functions of `tasks`; see docs/decisions/0013-commands-w
 """
 
 from collections.abc import Sequence
+from datetime import date
+from functools import partial
 from typing import TypeVar
 
+from flows.partitions import last_partitions
 from flows.quiet import keep_prefect_here
 from flows.surroundings import prefect_api_is_set, read_settings
 from models.backfill import Outcome, Step, failed
@@ -16,7 +19,7 @@ from tasks import backfill_run, jobs
 from tasks.backfill import Ask, parameters_of
 from tasks.collect import waiting_partitions
 from tasks.engine import shared_engine
-from tasks.partition import collect_partition, run_request
+from tasks.partition import collect_partition, run_partition, run_request
 from tasks.plan import Request
 
 Result = TypeVar("Result")
@@ -34,6 +37,29 @@ def run_one(request: Request) -> RunResult:
         return run_request(request, settings)
 
 
+def run_night(last: date, days: int, workloads: list[str]) -> list[RunResult]:
+    """Run several workloads over the partitions up to `last`. Raises `BreakevenError` that names those which failed, and why."""
+    if prefect_api_is_set():
+        keep_prefect_here()
+        from flows.nightly import nightly
+
+        return returned(nightly(partition=last, days=days, workloads=workloads), list)
+    settings = read_settings()
+    night = [(name, day) for day in last_partitions(last, days) for name in workloads]
+
+    def run(workload: str, day: date) -> RunResult | Exception:
+        try:
+            return run_partition(workload, day, settings=settings)
+        except BreakevenError as error:
+            return error
+
+    with shared_engine(settings):
+        results, failures = jobs.run_each(night, run)
+    if failures:
+        raise BreakevenError(jobs.failure_line(failures, len(night)))
+    return results
+
+
 def collect_all() -> list[RunResult]:
     """Take up what waits of every partition. Raises `BreakevenError` that names those which failed, and why."""
     if prefect_api_is_set():
@@ -43,9 +69,7 @@ def collect_all() -> list[RunResult]:
         return returned(collect_batches(), list)
     settings = read_settings()
     waiting = waiting_partitions(settings)
-    results, failures = jobs.collect_each(
-        waiting, lambda workload, partition: collect_partition(workload, partition, settings=settings)
-    )
+    results, failures = jobs.collect_each(waiting, partial(collect_partition, settings=settings))
     if failures:
         raise BreakevenError(jobs.failure_line(failures, len(waiting)))
     return results
