@@ -76,7 +76,7 @@ def server(prefect_env: dict[str, str]) -> Iterator[str]:
     """Run a Prefect server on SQLite; yield the URL of its API."""
     url = prefect_env["PREFECT_API_URL"]
     port = url.removesuffix("/api").rpartition(":")[2]
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
+    command = [sys.executable, "-m", "flows.server", "--host", "127.0.0.1", "--port", port]
     log = Path(prefect_env["PREFECT_HOME"], "server.log")
     with _process(command, prefect_env, log) as child:
         _wait_for_health(url, child, log)

@@ -65,7 +65,7 @@ def scripted(flow: AnyFlow) -> AnyFlow:
 
     @wraps(inner)
     def run(*positional: Any, **named: Any) -> Any:  # noqa: ANN401  the flow's own
-        logging.getLogger("tasks.scripted").info(LINE)
+        logging.getLogger("tasks.scripted").warning(LINE)
         setattr(publish, MERGE, slow_merge)
         with shared_engine(read_settings(), load):
             return inner(*positional, **named)

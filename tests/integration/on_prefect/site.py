@@ -98,7 +98,7 @@ class Site:
     def start_server(self) -> None:
         """Start the server, or start it again, and wait until it answers."""
         port = self.url.removesuffix("/api").rpartition(":")[2]
-        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
+        command = [sys.executable, "-m", "flows.server", "--host", "127.0.0.1", "--port", port]
         self._server = server = Program(command, self.env, self._folder / "server.log")
         until(
             lambda: self._healthy() or server.process.poll() is not None, "no Prefect server", START_SECONDS
