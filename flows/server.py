@@ -6,10 +6,11 @@ transaction that takes the write lock at its begin waits for it. On PostgreSQL n
 """
 
 import sys
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from prefect.cli import app
-from prefect.server.database.configurations import AioSqliteConfiguration
+from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 
@@ -17,14 +18,22 @@ def lock_at_begin() -> None:
     """Let every SQLite transaction of this process begin with the write lock."""
     begin = AioSqliteConfiguration.begin_transaction
 
-    def begin_locked(
+    @asynccontextmanager
+    async def begin_locked(
         self: AioSqliteConfiguration,
         session: AsyncSession,
         with_for_update: bool = False,  # noqa: ARG001  Prefect's own signature
-    ) -> AbstractAsyncContextManager[AsyncSessionTransaction]:
-        return begin(self, session, with_for_update=True)
+    ) -> AsyncIterator[AsyncSessionTransaction]:
+        async with begin(self, session, with_for_update=True) as transaction:
+            await session.connection()  # begins now
+            # Prefect reads the mode of every transaction from here: what the block reads by another session must not lock.
+            token = SQLITE_BEGIN_MODE.set(None)
+            try:
+                yield transaction
+            finally:
+                SQLITE_BEGIN_MODE.reset(token)
 
-    AioSqliteConfiguration.begin_transaction = begin_locked  # type: ignore[assignment,method-assign]
+    AioSqliteConfiguration.begin_transaction = begin_locked  # type: ignore[method-assign]
 
 
 def main() -> None:

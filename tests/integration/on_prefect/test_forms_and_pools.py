@@ -63,7 +63,7 @@ def test_a_pool_of_another_type_is_refused_in_a_line(
     api.create_work_pool(WorkPoolCreate(name=ELSEWHERE, type="docker", base_job_template={}))
     folder = moved_to(ELSEWHERE, tmp_path)
     with pytest.raises(UsageError, match="'elsewhere' is of type 'docker', not 'process'"):
-        ensure_pools(api, Settings(), folder)
+        ensure_pools(api, Settings(), folder / "prefect.yaml")
     done = prefect_deploy(prefect_env, folder, "-n", "enrichment")
     assert done.returncode == 2
     last = done.stderr.strip().splitlines()[-1]
@@ -76,4 +76,4 @@ def test_a_pool_that_is_missing_is_named(api: SyncPrefectClient, tmp_path: Path)
     """The line says how to make it."""
     folder = moved_to("nowhere", tmp_path)
     with pytest.raises(UsageError, match="prefect work-pool create nowhere --type process"):
-        ensure_pools(api, Settings(), folder)
+        ensure_pools(api, Settings(), folder / "prefect.yaml")
