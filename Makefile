@@ -73,7 +73,7 @@ $(STAMPS)/chromium: tests/chromium.py $(STAMPS)/dev
 
 .PHONY: demo
 demo: setup ## Run the three workloads over the bundled samples, show the ledger and the report
-	@$(BIN)/python -m flows.demo
+	@$(BIN)/python -m commands.demo
 
 .PHONY: check
 check: $(STAMPS)/dev ## Formatting, lint, types, direction of imports

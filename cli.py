@@ -16,8 +16,8 @@ from commands.forecast import forecast
 from commands.history import archive, prices, reprice
 from commands.infrastructure import infrastructure
 from commands.ledger import ledger
+from commands.quiet_libraries import quiet_libraries
 from commands.report import report
-from flows.quiet import quiet_libraries
 from flows.streams import guard, guard_streams, lost, open_streams
 from models.errors import BreakevenError, UsageError
 
@@ -80,9 +80,9 @@ def complain(message: str, code: int) -> int:
 @app.command
 def doctor() -> int:
     """Check GPU, vLLM, model, database, Prefect API, API key and prices; say what to do about each."""
-    from flows.surroundings import read_settings
-    from tasks.doctor import checkup
-    from tasks.output import write_rows
+    from flows.environment import read_settings
+    from tasks.display.tables import write_rows
+    from tasks.setup.doctor import checkup
 
     checks = checkup(read_settings())
     rows = [{"check": c.name, "state": c.state, "found": c.found, "what to do": c.advice} for c in checks]
@@ -125,9 +125,9 @@ def run(
         Infer only records that are new or changed since the partition was published.
     """
     guard_streams()  # the run goes on where nobody reads what it prints
-    from flows.partitions import chosen
-    from flows.terminal import run_here
-    from tasks.plan import Request
+    from commands.terminal import run_here
+    from flows.dates import chosen
+    from tasks.planning.request import Request
 
     request = Request(workload, chosen(date), input, where, limit, rerun, engine, refresh)
     return run_here(request)
@@ -177,9 +177,9 @@ def backfill(
         Do not ask before it runs.
     """
     guard_streams()  # the run goes on where nobody reads what it prints
-    from flows.terminal import backfill_here
+    from commands.terminal import backfill_here
     from models.backfill import Range
-    from tasks.backfill import Ask
+    from tasks.backfill.survey import Ask
 
     ask = Ask(workload, Range(from_, to), input, where, limit, rerun, engine)
     return backfill_here(ask, parallel=parallel, quote_only=quote, yes=yes)
@@ -189,7 +189,7 @@ def backfill(
 def collect() -> int:
     """Take up what waits: answers of batches, and records that a budget or the API had held back."""
     guard_streams()  # the run goes on where nobody reads what it prints
-    from flows.terminal import collect_here
+    from commands.terminal import collect_here
 
     return collect_here()
 

@@ -15,12 +15,13 @@ from pydantic import BaseModel
 
 from bench.labelled import INTENTS, SENTIMENT, Labelled, balanced, natural, product_texts, read
 from bench.report import DATA, Finding, Row, publish
-from models.engines.base import Completion, LocalEngine, Request
-from models.engines.vllm_engine import VllmEngine
-from models.engines.vllm_options import VllmOptions
+from models.engines.base import LocalEngine
+from models.engines.vllm.engine import VllmEngine
+from models.engines.vllm.options import VllmOptions
 from models.evaluation.intervals import wilson
 from models.ids import new_id
 from models.machine import gpu_name
+from models.requests import Completion, Request
 from models.settings import Settings
 from models.workloads.base import InvalidOutput, Workload
 from models.workloads.classification import Classification

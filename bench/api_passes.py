@@ -18,16 +18,19 @@ from bench.api_server import INPUT_TOKENS, OUTPUT_TOKENS
 from bench.passes import DAY, cpu_seconds
 from db.session import make_engine, readers
 from db.tables import LedgerLineRow as Line
-from models.engines.base import JsonValue, LocalEngine
-from models.engines.chat_wire import request_body
+from models.engines.api.chat_format import request_body
+from models.engines.base import LocalEngine
 from models.records import Escalated, Record
+from models.requests import JsonValue
 from models.run import Progress, RunResult
 from models.settings import Settings
-from tasks.api_requests import api_request
-from tasks.engine import SharedEngine
-from tasks.infer import infer
-from tasks.plan import Plan, Request, prepare
-from tasks.progress import listening
+from tasks.api.requests import api_request
+from tasks.planning.open_run import prepare
+from tasks.planning.request import Request
+from tasks.planning.run_plan import Plan
+from tasks.run.infer import infer
+from tasks.runtime.progress import listening
+from tasks.runtime.shared_engine import SharedEngine
 
 WORKLOAD = "sentiment"
 

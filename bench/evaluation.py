@@ -19,8 +19,8 @@ from bench.report import DATA, Finding, Row, publish
 from models.default_model import model_dir, prepare
 from models.evaluation.figures import Arm, Evaluation
 from models.settings import Settings
-from tasks.evaluation.as_json import document
 from tasks.evaluation.run import Ask, evaluate
+from tasks.evaluation.stored_json import document
 
 RECORDS = 300
 SEED = 2026

@@ -23,15 +23,14 @@ from bench.history_runs import API_MODEL, Priced, write
 from db import infrastructure
 from db.session import make_engine, migrate, sessions
 from models import workloads
-from models.catalog import Infrastructure
+from models.catalogue.rates import Infrastructure
 from models.economics import owning
-from models.economics.gpu_time import GpuTime
-from models.economics.month import days_in, months_later
 from models.economics.owning import Bill, Labour, Terms
 from models.economics.pricing import ALWAYS, Price, batch_prices
-from models.engines.api import ApiPermit
-from models.engines.base import Usage
-from models.months import parse_month
+from models.engines.api.permit import ApiPermit
+from models.gpu_time import GpuTime
+from models.months import days_in, months_later, parse_month
+from models.requests import Usage
 from models.settings import Settings
 
 KIND = "A10G"

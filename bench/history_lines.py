@@ -6,20 +6,13 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-from models.accounting import (
-    Finished,
-    LineKeys,
-    LinePrices,
-    closing_unserved,
-    closings,
-    ledger_lines,
-)
-from models.catalog import Infrastructure
-from models.economics.gpu_time import GpuTime
-from models.engines.api import OpenAttempt
-from models.engines.base import Choice, ClosedAttempt, Completion, Message, Request, Usage
+from models.catalogue.rates import Infrastructure
+from models.engines.api.permit import OpenAttempt
+from models.gpu_time import GpuTime
 from models.ids import new_id
-from models.ledger import Closing, LedgerLine
+from models.ledger.accounting import Finished, LineKeys, LinePrices, closing_unserved, closings, ledger_lines
+from models.ledger.line import Closing, LedgerLine
+from models.requests import Choice, ClosedAttempt, Completion, Message, Request, Usage
 from models.tokens import ChatTokenCounter
 
 Fate = Literal["local", "reused", "invalid", "escalated", "retried", "unreported", "chosen", "unpriced"]

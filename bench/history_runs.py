@@ -27,13 +27,13 @@ from bench.history_lines import (
 )
 from db import attempts, batches, leases, ledger, partitions, parts, reference, runs
 from db.tables import RunRow
-from models.accounting import ApiKeys, GpuMeter, LineKeys, LinePrices, pending_line
-from models.economics.gpu_time import GpuTime
 from models.economics.pricing import Price
 from models.economics.upper_bound import upper_bound_nano
-from models.engines.api import ApiPermit, ApiRequest, OpenAttempt
+from models.engines.api.permit import ApiPermit, ApiRequest, OpenAttempt
+from models.gpu_time import GpuTime
 from models.ids import new_id
-from models.ledger import Closing, LedgerLine
+from models.ledger.accounting import ApiKeys, GpuMeter, LineKeys, LinePrices, pending_line
+from models.ledger.line import Closing, LedgerLine
 from models.records import EscalationReason
 
 MODEL, API_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct", "gpt-4o-mini"

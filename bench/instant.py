@@ -3,10 +3,10 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 
-from models.economics.gpu_time import GpuTime
-from models.engines.base import AnswerIndex, Choice, Completion, JsonValue, Request, Usage
-from models.engines.clock import GpuClock
+from models.engines.vllm.gpu_clock import GpuClock
 from models.engines.window import Window
+from models.gpu_time import GpuTime
+from models.requests import AnswerIndex, Choice, Completion, JsonValue, Request, Usage
 
 OBJECT: JsonValue = {
     "title": "A compact lamp for the desk",

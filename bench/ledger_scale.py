@@ -29,8 +29,8 @@ from db.session import make_engine, migrate, readers, sessions
 from db.tables import RunRow
 from models.economics.repricing import PriceBook, reprice, supposed_price
 from models.settings import Settings
-from tasks.archive import archive, plan
-from tasks.month import month_inputs
+from tasks.ledger.archive import archive, plan
+from tasks.report.inputs import month_inputs
 
 LINES = 10_000_000
 SMALL, LARGE = 500, 10_000  # lines a commit

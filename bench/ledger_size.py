@@ -23,11 +23,11 @@ from sqlalchemy.orm import Session
 from bench.report import Finding, Row, publish
 from db import ledger, partitions, reference, runs
 from db.session import make_engine, migrate, readers, sessions
-from models.accounting import answer_hash
-from models.catalog import Infrastructure
+from models.catalogue.rates import Infrastructure
 from models.economics.pricing import ALWAYS, Price
 from models.ids import new_id
-from models.ledger import LedgerLine
+from models.ledger.accounting import answer_hash
+from models.ledger.line import LedgerLine
 
 LINES = 200_000
 COMMIT = 500

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from models.engines.base import LocalEngine, Request
-from models.engines.vllm_engine import VllmEngine, sampling_params
+from models.engines.base import LocalEngine
+from models.engines.vllm.engine import VllmEngine, sampling_params
 from models.ids import new_id
 from models.records import Record
+from models.requests import Request
 from models.run import RunResult
 from models.settings import Settings, WorkloadSettings
 from models.workloads.base import Workload
-from tasks.engine import SharedEngine
-from tasks.infer import infer
-from tasks.plan import Plan, prepare
-from tasks.plan import Request as Ask
+from tasks.planning.open_run import prepare
+from tasks.planning.request import Request as Ask
+from tasks.planning.run_plan import Plan
+from tasks.run.infer import infer
+from tasks.runtime.shared_engine import SharedEngine
 
 if TYPE_CHECKING:
     from vllm import LLM

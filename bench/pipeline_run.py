@@ -15,12 +15,14 @@ from pydantic import SecretStr
 from bench.instant import InstantEngine
 from models.run import RunResult
 from models.settings import Settings
-from tasks.engine import shared_engine
-from tasks.infer import infer
-from tasks.lease import kept
-from tasks.partition import closed
-from tasks.plan import Plan, Request, prepare
-from tasks.publish import publish
+from tasks.planning.open_run import prepare
+from tasks.planning.request import Request
+from tasks.planning.run_plan import Plan
+from tasks.run.infer import infer
+from tasks.run.publish import publish
+from tasks.run.run_partition import closed
+from tasks.runtime.lease import kept
+from tasks.runtime.shared_engine import shared_engine
 
 DAY = date(2026, 1, 1)
 

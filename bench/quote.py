@@ -15,15 +15,16 @@ from bench.passes import cpu_seconds
 from bench.report import DATA, Finding, Row, publish
 from db.session import make_engine, readers
 from db.throughput import earlier_runs
-from models.economics.gpu_time import GpuTime
 from models.economics.quote import PartitionQuote, Quote
 from models.economics.throughput import RunFigures, Throughput, throughput
+from models.gpu_time import GpuTime
 from models.run import RunResult
 from models.settings import Settings
-from tasks.engine import SharedEngine, shared_engine
-from tasks.partition import run_partition
-from tasks.plan import Request, check
-from tasks.quote import like_of, quote_partition
+from tasks.backfill.quote import like_of, quote_partition
+from tasks.planning.checks import check
+from tasks.planning.request import Request
+from tasks.run.run_partition import run_partition
+from tasks.runtime.shared_engine import SharedEngine, shared_engine
 
 TOKENS_AIM, TIME_AIM = 2.0, 20.0
 DAY = date(2015, 2, 20)

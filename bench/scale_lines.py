@@ -10,13 +10,13 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from db import partitions, reference, runs
-from models.accounting import ANSWER_HASH_BYTES
-from models.catalog import Infrastructure
-from models.economics.gpu_time import GpuTime, gpu_cost_nano, split_exactly
+from models.catalogue.rates import Infrastructure
 from models.economics.pricing import ALWAYS, BATCH_SUFFIX, Price, cost_nano
-from models.engines.base import Usage
+from models.gpu_time import GpuTime, gpu_cost_nano, split_exactly
 from models.ids import new_id
-from models.ledger import LedgerLine
+from models.ledger.accounting import ANSWER_HASH_BYTES
+from models.ledger.line import LedgerLine
+from models.requests import Usage
 
 WORKLOADS = ("enrichment", "sentiment", "classification")
 FIRST = date(2025, 12, 1)

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from bench.passes import Sample
 from bench.report import DATA
-from models.engines.base import Choice, Completion, Message, OutputFormat
+from models.requests import Choice, Completion, Message, OutputFormat
 from models.workloads.base import Workload
 
 FILE = "tickets_sentiment.parquet"

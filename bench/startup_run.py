@@ -6,7 +6,7 @@
 import os
 import sys
 
-from models.engines.vllm_options import VllmOptions
+from models.engines.vllm.options import VllmOptions
 from models.machine import gpu_name
 from models.settings import Settings
 
@@ -17,9 +17,9 @@ LABELS = ("positive", "negative", "neutral")
 
 def ours() -> None:
     """Load our engine and stream one request."""
-    from models.engines.base import Choice, Message, Request  # noqa: PLC0415  its import is what is timed
     from models.ids import new_id  # noqa: PLC0415
-    from tasks.engine import load_vllm  # noqa: PLC0415
+    from models.requests import Choice, Message, Request  # noqa: PLC0415  its import is what is timed
+    from tasks.runtime.shared_engine import load_vllm  # noqa: PLC0415
 
     engine = load_vllm(Settings())
     request = Request(new_id(), "1", (Message("user", QUESTION),), Choice(LABELS), 8)

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from bench.passes import Pass, forget_prefixes, inner, params_of, raw_pass, requests_of, stream_pass
 from bench.samples import KINDS, sample
-from models.engines.base import Request
-from models.engines.vllm_engine import VllmEngine
+from models.engines.vllm.engine import VllmEngine
 from models.engines.window import Window
+from models.requests import Request
 from models.settings import Settings
-from tasks.engine import load_vllm
+from tasks.runtime.shared_engine import load_vllm
 
 if TYPE_CHECKING:
     from vllm import LLM

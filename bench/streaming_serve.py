@@ -14,11 +14,11 @@ from bench import shops
 from bench.passes import Pass, forget_prefixes, inner, params_of, raw_pass, requests_of, stream_pass
 from bench.startup_run import default_settings
 from bench.streaming_run import MARK, WARM_UP
-from models.engines.vllm_engine import VllmEngine
-from models.engines.vllm_options import VllmOptions
+from models.engines.vllm.engine import VllmEngine
+from models.engines.vllm.options import VllmOptions
 from models.machine import gpu_name
 from models.settings import Settings
-from tasks.engine import load_vllm
+from tasks.runtime.shared_engine import load_vllm
 
 
 def ours(settings: Settings, folder: Path) -> Callable[[], Pass]:

@@ -30,8 +30,8 @@ def catalog(
     format
         A table for people, or every figure for programs.
     """
-    from flows.surroundings import read_settings
-    from tasks.catalog import show_catalog
+    from flows.environment import read_settings
+    from tasks.setup.catalog import show_catalog
 
     show_catalog(
         read_settings(),

@@ -66,7 +66,7 @@ def evaluate(
     format
         What standard output gets: tables, or the report itself.
     """
-    from flows.quiet import keep_prefect_here
+    from commands.quiet_libraries import keep_prefect_here
     from flows.streams import guard_streams
 
     if sample is not None and (labels is not None or adapter is not None or rerun):
@@ -77,14 +77,14 @@ def evaluate(
     guard_streams()
     keep_prefect_here()
     if sample is not None:
-        from flows.sample_here import sample_here
+        from commands.sample_now import sample_here
 
         dates = _dates(from_, to)
         return sample_here(workload, sample, input=input, dates=dates, seed=seed, out=out, without=without)
     if (input, from_, to, without) != (None, None, None, None):
         msg = "--input, --from, --to and --without are for --sample; records that are labelled come with --labels"
         raise UsageError(msg)
-    from flows.evaluate_here import evaluate_here
+    from commands.evaluate_now import evaluate_here
     from tasks.evaluation.run import Ask
 
     ask = Ask(workload, labels, label_column, limit, adapter, keep, seed, rerun)

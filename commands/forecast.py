@@ -71,9 +71,9 @@ def forecast(
     out
         Folder for forecast.json and forecast.png.
     """
-    from flows.surroundings import read_settings
+    from flows.environment import read_settings
     from models.errors import UsageError
-    from tasks.forecast.show import checked, read_ask, show_forecast
+    from tasks.forecast.command import checked, read_ask, show_forecast
 
     settings = read_settings()
     one = {

@@ -49,8 +49,8 @@ def reprice(
     format
         How rows are written to standard output.
     """
-    from flows.surroundings import read_settings
-    from tasks.reprice import show_repriced
+    from flows.environment import read_settings
+    from tasks.ledger.reprice import show_repriced
 
     show_repriced(
         read_settings(),
@@ -76,8 +76,8 @@ def prices(*, model: str | None = None, format: Format = "table") -> None:
     format
         How rows are written to standard output.
     """
-    from flows.surroundings import read_settings
-    from tasks.reprice import show_prices
+    from flows.environment import read_settings
+    from tasks.ledger.reprice import show_prices
 
     show_prices(read_settings(), model=model, output_format=format)
 
@@ -102,7 +102,7 @@ def archive(
     format
         How the list of files is written to standard output.
     """
-    from flows.surroundings import read_settings
-    from tasks.show_archive import archive_old_lines
+    from flows.environment import read_settings
+    from tasks.ledger.archive_command import archive_old_lines
 
     archive_old_lines(read_settings(), older_than, out=out, yes=yes, output_format=format)

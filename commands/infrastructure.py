@@ -55,8 +55,8 @@ def set_(
     note
         Free text of one line, kept with the entry.
     """
-    from flows.surroundings import read_settings
-    from tasks.infrastructure import enter_terms
+    from flows.environment import read_settings
+    from tasks.ledger.ownership_costs import enter_terms
 
     mode: Literal["reserved", "on_demand"] = "reserved" if billing == "reserved" else "on_demand"
     given = {"since": from_, "until": to, "usd_per_hour": usd_per_hour, "usd_per_month": usd_per_month}
@@ -77,8 +77,8 @@ def end(*, kind: str, from_: From, note: str | None = None) -> None:
     note
         Free text of one line, kept with the entry.
     """
-    from flows.surroundings import read_settings
-    from tasks.infrastructure import enter_end
+    from flows.environment import read_settings
+    from tasks.ledger.ownership_costs import enter_end
 
     say(enter_end(read_settings(), kind, from_, note))
 
@@ -96,8 +96,8 @@ def bill(*, month: str, usd: Number, note: str | None = None) -> None:
     note
         Free text of one line, kept with the entry.
     """
-    from flows.surroundings import read_settings
-    from tasks.infrastructure import enter_bill
+    from flows.environment import read_settings
+    from tasks.ledger.ownership_costs import enter_bill
 
     say(enter_bill(read_settings(), month, usd, note))
 
@@ -126,8 +126,8 @@ def labour(
     note
         Free text of one line, kept with the entry.
     """
-    from flows.surroundings import read_settings
-    from tasks.infrastructure import enter_labour
+    from flows.environment import read_settings
+    from tasks.ledger.ownership_costs import enter_labour
 
     say(
         enter_labour(
@@ -144,8 +144,8 @@ def labour(
 @infrastructure.command(name="list")
 def list_(*, format: Format = "table") -> None:
     """List all that was entered, in the order of its entering, and which days each entry holds on."""
-    from flows.surroundings import read_settings
-    from tasks.infrastructure import show
+    from flows.environment import read_settings
+    from tasks.ledger.ownership_costs import show
 
     show(read_settings(), format)
 

@@ -45,8 +45,8 @@ def summary(
     format: Format = "table",
 ) -> None:
     """Sum attempts, records, tokens, cost and counterfactual cost."""
-    from flows.surroundings import read_settings
-    from tasks.ledger import show_summary
+    from flows.environment import read_settings
+    from tasks.ledger.queries import show_summary
 
     show_summary(
         read_settings(),
@@ -77,8 +77,8 @@ def runs(
     format: Format = "table",
 ) -> None:
     """List runs, the newest first. A day is that on which a run started."""
-    from flows.surroundings import read_settings
-    from tasks.ledger import show_runs
+    from flows.environment import read_settings
+    from tasks.ledger.queries import show_runs
 
     show_runs(
         read_settings(),
@@ -109,8 +109,8 @@ def lines(
     format: Format = "table",
 ) -> None:
     """List ledger lines, the newest first. Lines that were archived are not among them."""
-    from flows.surroundings import read_settings
-    from tasks.ledger import show_lines
+    from flows.environment import read_settings
+    from tasks.ledger.queries import show_lines
 
     show_lines(
         read_settings(),
@@ -130,8 +130,8 @@ def lines(
 @ledger.command
 def evaluations(*, workload: Workload = None, limit: Limit = 50, format: Format = "table") -> None:
     """List evaluations, the newest first: verdict, ratio with its interval, threshold."""
-    from flows.surroundings import read_settings
-    from tasks.ledger import show_evaluations
+    from flows.environment import read_settings
+    from tasks.ledger.queries import show_evaluations
 
     show_evaluations(read_settings(), workload=workload, limit=limit, output_format=format)
 
@@ -147,8 +147,8 @@ def check(*, repair: bool = False, format: Format = "table") -> int:
     format
         How findings are printed.
     """
-    from flows.surroundings import read_settings
-    from tasks.check import check_ledger
+    from flows.environment import read_settings
+    from tasks.ledger.check import check_ledger
 
     return check_ledger(read_settings(), format, repair=repair)
 
@@ -168,7 +168,7 @@ def serve(
     browser
         Open a browser's window on it.
     """
-    from flows.surroundings import read_settings
+    from flows.environment import read_settings
     from tasks.page.serve import serve as serve_pages
 
     serve_pages(read_settings(), port, open_browser=browser)

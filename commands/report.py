@@ -29,9 +29,9 @@ def report(
     format
         What standard output gets: the verdict's sentence and the page's path, or the report itself.
     """
-    from flows.quiet import keep_prefect_here
+    from commands.quiet_libraries import keep_prefect_here
 
     keep_prefect_here()
-    from flows.report_here import report_here
+    from commands.report_now import report_here
 
     return report_here(month, out=out, send=send or resend, resend=resend, output_format=format)

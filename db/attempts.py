@@ -19,9 +19,9 @@ from db import daily_usage, ledger, runs, spend
 from db.batches import is_live
 from db.tables import BatchRow, PromptRow, RunRow
 from db.tables import LedgerLineRow as Line
-from models.economics.gpu_time import GpuTime
-from models.ledger import Closing, LedgerLine
-from models.rollup import Counted, Firsts
+from models.gpu_time import GpuTime
+from models.ledger.line import Closing, LedgerLine
+from models.ledger.rollup import Counted, Firsts
 from models.run import PRODUCTION, Purpose
 
 CHUNK = 500  # 999 bound values are what any SQLite takes

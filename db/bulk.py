@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from db.columns import Key
 from db.dialects import is_postgresql
 from db.tables import LedgerLineRow as Line
-from models.ledger import LedgerLine
+from models.ledger.line import LedgerLine
 
 COLUMNS = tuple(column.key for column in Line.__table__.columns)
 

@@ -16,8 +16,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from db.recount import lock_runs, rebuild
 from db.tables import DailyUsageRow as Row
 from db.tables import LedgerLineRow as Line
-from models.ledger import LedgerLine
-from models.rollup import FIRST, SUMS, Counted, Firsts, Way, by_way, figures, sums_of_first, way_of
+from models.ledger.line import LedgerLine
+from models.ledger.rollup import FIRST, SUMS, Counted, Firsts, Way, by_way, figures, sums_of_first, way_of
 
 log = logging.getLogger(__name__)
 

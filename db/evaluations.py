@@ -14,8 +14,8 @@ from db.tables import EvaluationRow as Row
 from db.tables import LedgerLineRow as Line
 from db.tables import ModelRow, PromptRow, RunRow
 from db.tables import PartitionVersionRow as Version
-from models.economics.gpu_time import GpuTime
 from models.economics.month import Viability
+from models.gpu_time import GpuTime
 from models.run import PRODUCTION
 
 LISTED = (

@@ -31,7 +31,7 @@ from db.tables import LedgerLineRow as Line
 from db.tables import ModelRow, PromptRow, RunRow
 from db.tables import PartitionVersionRow as Version
 from models.errors import UsageError
-from models.ledger import LedgerLine
+from models.ledger.line import LedgerLine
 from models.nearest import nearest
 
 OF_VERSION = ("partition", "version", "version_state")

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 from db.tables import DailyUsageRow as Usage
 from db.tables import InfrastructureRow, PriceRow, PromptRow, RunRow
 from db.tables import QuarantinedCountRow as Aside
-from models.catalog import kind_of
-from models.economics.gpu_time import NS_PER_HOUR, GpuTime
+from models.catalogue.rates import kind_of
 from models.economics.month import GpuRun, PriceUse, Tokens, WorkloadUsage
+from models.gpu_time import NS_PER_HOUR, GpuTime
 from models.months import month_of
 from models.run import PRODUCTION
 

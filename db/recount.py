@@ -26,7 +26,7 @@ from db.dialects import is_postgresql
 from db.tables import DailyUsageRow as Row
 from db.tables import LedgerLineRow as Line
 from db.tables import RunRow
-from models.rollup import FIRST, SUMS, Counted, Way
+from models.ledger.rollup import FIRST, SUMS, Counted, Way
 
 _ROWS: Table = Row.metadata.tables[Row.__tablename__]
 _LINES: Table = Line.metadata.tables[Line.__tablename__]

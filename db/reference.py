@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from db.dialects import insert_new
 from db.tables import InfrastructureRow, ModelRow, PriceRow, PromptRow
-from models.catalog import Infrastructure
+from models.catalogue.rates import Infrastructure
 from models.economics.pricing import Price
 from models.errors import PriceUnknown
 

@@ -15,9 +15,9 @@ from db.tables import DailyUsageRow as Usage
 from db.tables import ModelRow, PromptRow
 from models.economics.pricing import Price
 from models.economics.repricing import PricedUsage
-from models.engines.base import Usage as Tokens
 from models.errors import UsageError
 from models.nearest import nearest
+from models.requests import Usage as Tokens
 
 BY = ("workload", "model", "engine", "route", "day", "month")
 _SUMS = (

@@ -22,8 +22,8 @@ from db.tables import (
     WaitingCountRow,
 )
 from db.tables import RunRow as Row
-from models.economics.gpu_time import GpuTime
 from models.errors import UsageError
+from models.gpu_time import GpuTime
 from models.ids import new_id
 from models.records import SetAside
 from models.run import PRODUCTION, Purpose

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from db.tables import DailyUsageRow as Usage
 from db.tables import InfrastructureRow, ModelRow, PromptRow, RunRow
-from models.economics.gpu_time import GpuTime
 from models.economics.throughput import RunFigures
+from models.gpu_time import GpuTime
 from models.run import PRODUCTION
 
 RUNS = 10

@@ -8,34 +8,34 @@ import httpx
 from prefect import Flow, State, flow, runtime, tags
 from prefect.exceptions import PrefectException
 
-from flows.ending import ended
-from flows.spread import Spread
-from flows.surroundings import read_settings
+from flows.environment import read_settings
+from flows.final_state import ended
+from flows.parallel_backfill import Spread
 from flows.workloads import WorkloadFlow, workload_flow
 from models.backfill import BACKFILL, Outcome, Range, Step, failed, to_do
 from models.economics.quote import Quote
 from models.errors import BreakevenError, Interrupted, UsageError
 from models.run import RunResult
 from models.settings import Settings
-from tasks.against_quote import compared
-from tasks.artifacts import progress_artifact, publish_cost_table
-from tasks.backfill import Ask, newest_run, parameters_of, quote, request_for, survey
-from tasks.backfill_run import failed_step, failure_line, one_by_one, run_all
-from tasks.plan import EngineChoice
-from tasks.prefect_checks import TAG
-from tasks.run_rows import outcome_row
+from tasks.backfill.against_quote import compared
+from tasks.backfill.run_steps import failed_step, failure_line, one_by_one, run_all
+from tasks.backfill.survey import Ask, newest_run, parameters_of, quote, request_for, survey
+from tasks.display.prefect_artifacts import progress_artifact, publish_cost_table
+from tasks.display.run_rows import outcome_row
+from tasks.planning.request import EngineChoice
+from tasks.setup.prefect_checks import TAG
 
 BackfillFlow = Flow[..., list[Outcome] | State[BreakevenError]]
 
 
 class Survey(Protocol):
-    """What the flow asks for what is to be done: `tasks.backfill.survey`."""
+    """What the flow asks for what is to be done: `tasks.backfill.survey.survey`."""
 
     def __call__(self, ask: Ask, settings: Settings) -> list[Step]: ...  # noqa: D102
 
 
 class Quoting(Protocol):
-    """What the flow asks for what it will take: `tasks.backfill.quote`."""
+    """What the flow asks for what it will take: `tasks.backfill.survey.quote`."""
 
     def __call__(self, ask: Ask, steps: Sequence[Step], settings: Settings, loads: int) -> Quote: ...  # noqa: D102
 

@@ -10,20 +10,19 @@ import httpx
 from prefect import Flow, State, flow, get_client, get_run_logger, runtime
 from prefect.exceptions import PrefectException
 
-from flows.ending import ended
-from flows.partitions import due_at
-from flows.surroundings import read_settings
+from flows.dates import due_at
+from flows.environment import read_settings
+from flows.final_state import ended
 from models.delivery import recipients
-from models.economics.month import months_later
 from models.errors import BreakevenError, UsageError
-from models.months import month_of, parse_month
+from models.months import month_of, months_later, parse_month
 from models.settings import Settings
-from tasks.artifacts import publish_cost_table, publish_markdown
 from tasks.delivery.deliver import Delivered, deliver_all, explained
-from tasks.delivery.ways import as_tasks
-from tasks.flow_run import as_task
-from tasks.monthly import Monthly, make_report
-from tasks.report_files import Rendered, folder_of, render, write_files
+from tasks.delivery.senders import as_tasks
+from tasks.display.prefect_artifacts import publish_cost_table, publish_markdown
+from tasks.report.files import Rendered, folder_of, render, write_files
+from tasks.report.versions import Monthly, make_report
+from tasks.runtime.flow_run import as_task
 
 NAME = "break_even"
 

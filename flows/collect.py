@@ -5,23 +5,23 @@ from typing import Protocol
 
 from prefect import Flow, State, flow, get_run_logger
 
-from flows.ending import ended
-from flows.surroundings import read_settings
+from flows.environment import read_settings
+from flows.final_state import ended
 from models.errors import BreakevenError
 from models.run import RunResult
 from models.settings import Settings
-from tasks.artifacts import publish_cost_table
-from tasks.collect import waiting_partitions
-from tasks.jobs import collect_each, failure_line, failure_row
-from tasks.partition import collect_partition
-from tasks.quarantine_text import quarantine_lines
-from tasks.run_rows import cost_row
+from tasks.display.prefect_artifacts import publish_cost_table
+from tasks.display.quarantine_text import quarantine_lines
+from tasks.display.run_rows import cost_row
+from tasks.run.collect import waiting_partitions
+from tasks.run.each_partition import collect_each, failure_line, failure_row
+from tasks.run.run_partition import collect_partition
 
 CollectFlow = Flow[[], list[RunResult] | State[BreakevenError]]
 
 
 class CollectPartition(Protocol):
-    """What the flow calls for the work itself: `tasks.partition.collect_partition`."""
+    """What the flow calls for the work itself: `tasks.run.run_partition.collect_partition`."""
 
     def __call__(self, workload: str, partition: date, *, settings: Settings) -> RunResult: ...  # noqa: D102
 

@@ -22,10 +22,10 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessWorker
 
-from flows.surroundings import PROJECT, read_settings
+from flows.environment import PROJECT, read_settings
 from models.errors import BreakevenError, UsageError
 from models.settings import Settings
-from tasks.prefect_checks import TAG
+from tasks.setup.prefect_checks import TAG
 
 POOL = "gpu"
 API_POOL = "api"

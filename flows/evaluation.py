@@ -6,17 +6,17 @@ from pathlib import Path
 
 from prefect import Flow, State, flow, get_run_logger, runtime
 
-from flows.ending import ended
-from flows.surroundings import read_settings
+from flows.environment import read_settings
+from flows.final_state import ended
 from models import workloads as registry
 from models.errors import BreakevenError, Interrupted, UsageError
 from models.evaluation.figures import KEEP, Evaluation
 from models.nearest import unknown_name
 from models.settings import Settings
-from tasks.artifacts import artifact_key, progress_artifact, publish_markdown
-from tasks.evaluation import words
-from tasks.evaluation.document import markdown, write_documents
+from tasks.display.prefect_artifacts import artifact_key, progress_artifact, publish_markdown
 from tasks.evaluation.run import Ask, evaluate
+from tasks.evaluation_report import sentences
+from tasks.evaluation_report.files import markdown, write_documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _shown(found: Evaluation, settings: Settings, out: str | None) -> Evaluated:
     publish_markdown(
         artifact_key("evaluation", found.workload), markdown(found), f"Evaluation of {found.workload}"
     )
-    get_run_logger().info("%s: %s", found.workload, words.verdict(found))
+    get_run_logger().info("%s: %s", found.workload, sentences.verdict(found))
     return Evaluated(found, str(page))
 
 

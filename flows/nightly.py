@@ -6,20 +6,20 @@ from typing import cast
 
 from prefect import Flow, State, flow, runtime, tags
 
-from flows.ending import ended
-from flows.partitions import chosen, last_partitions, run_name
-from flows.surroundings import read_settings
+from flows.dates import chosen, last_partitions, run_name
+from flows.environment import read_settings
+from flows.final_state import ended
 from flows.workloads import WorkloadFlow, workload_flow
 from models import workloads as registry
 from models.errors import BreakevenError, UsageError
 from models.nearest import unknown_name
 from models.run import RunResult
 from models.settings import Settings
-from tasks.artifacts import publish_cost_table
-from tasks.engine import shared_engine
-from tasks.jobs import failure_line, failure_row, run_each
-from tasks.prefect_checks import TAG
-from tasks.run_rows import cost_row
+from tasks.display.prefect_artifacts import publish_cost_table
+from tasks.display.run_rows import cost_row
+from tasks.run.each_partition import failure_line, failure_row, run_each
+from tasks.runtime.shared_engine import shared_engine
+from tasks.setup.prefect_checks import TAG
 
 NightlyFlow = Flow[..., list[RunResult] | State[BreakevenError]]
 

@@ -3,7 +3,7 @@
 A worker reads what its runs print through pipes. When the worker is killed they break, and whatever prints next
 (Prefect's console log, a library, `print`) fails, although the run itself could go on and publish.
 
-Imports nothing heavy, see `flows.quiet`. In the process of each flow run, Prefect's logging set-up asks this
+Imports nothing heavy, see `commands.quiet_libraries`. In the process of each flow run, Prefect's logging set-up asks this
 module for `stderr` before anything is printed (`PREFECT_LOGGING_HANDLERS_CONSOLE_STREAM` in prefect.yaml).
 """
 

@@ -10,23 +10,23 @@ from typing import Protocol
 
 from prefect import Flow, State, flow, get_run_logger, runtime
 
-from flows.ending import ended
-from flows.partitions import chosen, run_name
-from flows.surroundings import read_settings
+from flows.dates import chosen, run_name
+from flows.environment import read_settings
+from flows.final_state import ended
 from models import workloads
 from models.errors import BreakevenError
 from models.run import RunResult
 from models.settings import Settings
-from tasks.artifacts import artifact_key, progress_artifact, publish_cost_table
-from tasks.engine import shared_engine
-from tasks.partition import run_partition
-from tasks.plan import EngineChoice
-from tasks.quarantine_text import quarantine_lines
-from tasks.run_rows import cost_row
+from tasks.display.prefect_artifacts import artifact_key, progress_artifact, publish_cost_table
+from tasks.display.quarantine_text import quarantine_lines
+from tasks.display.run_rows import cost_row
+from tasks.planning.request import EngineChoice
+from tasks.run.run_partition import run_partition
+from tasks.runtime.shared_engine import shared_engine
 
 
 class RunPartition(Protocol):
-    """What a workload's flow calls for the work itself: `tasks.partition.run_partition`."""
+    """What a workload's flow calls for the work itself: `tasks.run.run_partition.run_partition`."""
 
     def __call__(  # noqa: D102, PLR0913  the class says it; one parameter for each that the flow has
         self,

@@ -1,7 +1,7 @@
 """How long an answer is taken to be while nothing is known of it."""
 
 from models.economics.throughput import OutputLength
-from models.engines.base import Choice
+from models.requests import Choice
 from models.tokens import ChatTokenCounter
 from models.workloads.base import Workload
 

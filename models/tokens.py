@@ -10,8 +10,8 @@ from pathlib import Path
 
 import tiktoken
 
-from models.engines.base import Message
 from models.errors import UsageError
+from models.requests import Message
 
 _PACKED = ("o200k_base", "cl100k_base")
 _CACHE_VARIABLES = ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR")

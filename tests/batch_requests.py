@@ -5,12 +5,12 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from models.engines.api import ApiPermit, ApiRequest
-from models.engines.api_options import ApiOptions
-from models.engines.base import JsonValue, Message
-from models.engines.batch_files import BatchFile, BatchLimits, write_batches
-from models.engines.chat_wire import request_body
+from models.engines.api.chat_format import request_body
+from models.engines.api.options import ApiOptions
+from models.engines.api.permit import ApiPermit, ApiRequest
+from models.engines.batch.files import BatchFile, BatchLimits, write_batches
 from models.ids import new_id
+from models.requests import JsonValue, Message
 from models.settings import WorkloadSettings
 from models.workloads.sentiment import Sentiment
 

@@ -21,8 +21,8 @@ from models.evaluation.figures import (
     Share,
     Threshold,
 )
-from tasks.evaluation import charts
-from tasks.report.document import Charts
+from tasks.documents.page import Charts
+from tasks.evaluation_report import charts
 
 LABELS = ("negative", "neutral", "positive")
 MARKUP = "<script>alert('x')</script> | `a` [bold]b[/bold] $5 & $6"

@@ -7,19 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models.economics.gpu_time import GpuTime
-from models.engines.base import (
-    AnswerIndex,
-    Choice,
-    Completion,
-    JsonValue,
-    RejectionReason,
-    Request,
-    Usage,
-)
-from models.engines.clock import GpuClock
+from models.engines.vllm.gpu_clock import GpuClock
 from models.engines.window import Window
 from models.errors import EngineDied
+from models.gpu_time import GpuTime
+from models.requests import AnswerIndex, Choice, Completion, JsonValue, RejectionReason, Request, Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from decimal import Decimal
 from functools import cache
 
 from models.economics.break_even import month_figures
-from models.economics.gpu_time import GpuTime
 from models.economics.month import (
     GpuRun,
     InfrastructureTerms,
@@ -18,10 +17,12 @@ from models.economics.month import (
     ReferenceRate,
     Tokens,
     WorkloadUsage,
-    months_later,
 )
+from models.gpu_time import GpuTime
+from models.months import months_later
+from tasks.documents.page import Chart
 from tasks.report import charts
-from tasks.report.document import Chart, MonthReport
+from tasks.report.month_report import MonthReport
 
 MONTH = date(2026, 10, 1)
 NANO = 1_000_000_000

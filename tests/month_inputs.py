@@ -7,7 +7,6 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from models.economics.figures import MonthFigures, ScenarioName
-from models.economics.gpu_time import GpuTime
 from models.economics.month import (
     BillingMode,
     GpuRun,
@@ -19,10 +18,11 @@ from models.economics.month import (
     ReferenceRate,
     Tokens,
     WorkloadUsage,
-    days_in,
 )
 from models.economics.pricing import Price, cost_nano, nano_to_usd
-from models.engines.base import Usage
+from models.gpu_time import GpuTime
+from models.months import days_in
+from models.requests import Usage
 
 NANO = 1_000_000_000
 SECOND = 1_000_000_000

@@ -3,7 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tasks.report import html
+from tasks.documents import html
 from tests import month_figures as months
 from tests.browser import chromium_running, open_page
 

@@ -25,10 +25,10 @@ from db.recount import recounted
 from db.tables import DailyUsageRow as Usage
 from db.tables import InfrastructureRow, PriceRow, RunRow
 from db.tables import LedgerLineRow as Line
-from models.economics.gpu_time import NS_PER_HOUR
 from models.economics.pricing import MTOK
-from models.findings import Flaw
-from models.rollup import SUMS, Way
+from models.gpu_time import NS_PER_HOUR
+from models.ledger.findings import Flaw
+from models.ledger.rollup import SUMS, Way
 
 LINES, RUNS = 100_000, 200
 """Lines, by the rollup, and runs that are looked at in one statement at most."""

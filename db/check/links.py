@@ -11,7 +11,7 @@ from db.batches import is_live
 from db.ledger import PENDING
 from db.tables import BatchRow, RunRow
 from db.tables import LedgerLineRow as Line
-from models.findings import Flaw
+from models.ledger.findings import Flaw
 
 ENDED = ("waiting", "completed", "failed", "interrupted")
 LINES: Table = Base.metadata.tables[Line.__tablename__]

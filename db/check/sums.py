@@ -17,8 +17,8 @@ from db.tables import (
     RunRow,
 )
 from db.tables import DailyUsageRow as Usage
-from models.economics.gpu_time import gpu_cost_nano
-from models.findings import Flaw
+from models.gpu_time import gpu_cost_nano
+from models.ledger.findings import Flaw
 
 TOKENS = ("input_tokens", "cached_tokens", "output_tokens")
 ROUNDING_NANO = 1_000

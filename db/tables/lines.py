@@ -23,7 +23,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, not_negative, one_of
 from db.columns import WideKey
-from models.ledger import Outcome
+from models.ledger.line import Outcome
 
 
 def _pending_lines() -> Index:
@@ -33,7 +33,7 @@ def _pending_lines() -> Index:
 
 
 class LedgerLineRow(Base):
-    """The accounting of one attempt; its fields are those of `models.ledger.LedgerLine`."""
+    """The accounting of one attempt; its fields are those of `models.ledger.line.LedgerLine`."""
 
     __tablename__ = "ledger_lines"
     __table_args__ = (

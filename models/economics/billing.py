@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from math import floor
 
-from models.economics.gpu_time import NS_PER_HOUR
 from models.economics.month import (
     BillingMode,
     GpuRun,
@@ -19,8 +18,9 @@ from models.economics.month import (
     MonthInputs,
     Rate,
     ReferenceRate,
-    days_in,
 )
+from models.gpu_time import NS_PER_HOUR
+from models.months import days_in
 
 NS_PER_DAY = 24 * NS_PER_HOUR
 NS_PER_SECOND = 1_000_000_000

@@ -8,7 +8,7 @@ from models.economics import billing
 from models.economics.cost_over_volume import CostOverVolume, break_even
 from models.economics.curve import curve
 from models.economics.figures import Capacity, MonthFigures, Payback, SelfHosted
-from models.economics.month import MonthInputs, PastMonth, days_in
+from models.economics.month import MonthInputs, PastMonth
 from models.economics.notes import notes
 from models.economics.scenarios import (
     Period,
@@ -22,6 +22,7 @@ from models.economics.sensitivity import Stand, levers, no_levers
 from models.economics.trend import trend
 from models.economics.unit_costs import gpu_bill, merged_prices, unit_costs
 from models.economics.workload_parts import workload_parts
+from models.months import days_in
 
 
 def month_figures(inputs: MonthInputs) -> MonthFigures:

@@ -11,11 +11,12 @@ from fractions import Fraction
 from itertools import groupby
 
 from models.economics.billing import half_up
-from models.economics.gpu_time import GpuTime
-from models.economics.month import PriceUse, WorkloadUsage, days_in
+from models.economics.month import PriceUse, WorkloadUsage
 from models.economics.pricing import MTOK, Price, cost_nano, price_on
 from models.economics.throughput import OutputLength, Throughput
-from models.engines.base import Usage
+from models.gpu_time import GpuTime
+from models.months import days_in
+from models.requests import Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from datetime import date
 from fractions import Fraction
 from typing import Literal
 
-from models.economics.gpu_time import GpuTime
 from models.economics.month import PastMonth, PriceUse, Tokens, Viability
+from models.gpu_time import GpuTime
 
 ScenarioName = Literal["api_sync", "api_batch", "reserved", "on_demand", "hybrid"]
 SelfHosted = Literal["reserved", "on_demand", "hybrid"]

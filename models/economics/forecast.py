@@ -21,19 +21,11 @@ from models.economics.break_even import costs_over_volume
 from models.economics.cost_over_volume import CostOverVolume, break_even
 from models.economics.demand import Demand
 from models.economics.figures import BreakEven
-from models.economics.gpu_time import NS_PER_HOUR, GpuTime, split_exactly
-from models.economics.month import (
-    GpuRun,
-    LabourTerms,
-    MonthInputs,
-    ReferenceRate,
-    Tokens,
-    WorkloadUsage,
-    days_in,
-    months_later,
-)
+from models.economics.month import GpuRun, LabourTerms, MonthInputs, ReferenceRate, Tokens, WorkloadUsage
 from models.economics.quote import Estimate
 from models.economics.scenarios import Period, scenarios, whole_month
+from models.gpu_time import NS_PER_HOUR, GpuTime, split_exactly
+from models.months import days_in, months_later
 
 MONTHS = 12
 Way = Literal["api_sync", "api_batch", "reserved", "on_demand"]

@@ -4,28 +4,17 @@ Who fills it: usage by the UTC day of each attempt, GPU time by the UTC day its 
 nano-dollars, durations are nanoseconds; None is unknown, never 0.
 """
 
-from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
-from models.economics.gpu_time import GpuTime
+from models.gpu_time import GpuTime
+from models.months import days_in
 
 BillingMode = Literal["on_demand", "reserved"]
 Viability = Literal["viable", "not_viable", "undecided"]
 """What the evaluation of a workload said: whether the small model is good enough for it."""
-
-
-def days_in(month: date) -> int:
-    """Days of the month that `month` lies in. A UTC day has 24 hours, whatever local clocks do."""
-    return monthrange(month.year, month.month)[1]
-
-
-def months_later(month: date, count: int) -> date:
-    """First day of the month that is `count` months after that of `month` (before it, where negative)."""
-    index = month.year * 12 + month.month - 1 + count
-    return date(index // 12, index % 12 + 1, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from itertools import chain
 
 from models.economics import billing
 from models.economics.figures import Capacity, GpuBill, Note, NoteCode, Scenario
-from models.economics.month import GpuRun, MonthInputs, Viability, WorkloadUsage, days_in
+from models.economics.month import GpuRun, MonthInputs, Viability, WorkloadUsage
 from models.economics.scenarios import Period, usages
 from models.economics.unit_costs import merged_prices
+from models.months import days_in
 
 NS_PER_SECOND = billing.NS_PER_SECOND
 _OF_VIABILITY: dict[Viability | None, NoteCode] = {

@@ -13,8 +13,8 @@ from importlib.metadata import version
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ConditionalPrice, ModelPrice, StartDateConstraint, TieredPrices
 
-from models.engines.base import Usage
 from models.errors import PriceUnknown, UsageError
+from models.requests import Usage
 from models.settings import Settings
 
 NANO = 1_000_000_000

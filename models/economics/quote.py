@@ -11,8 +11,8 @@ from decimal import Decimal
 from fractions import Fraction
 from math import ceil, sqrt
 
-from models.economics.gpu_time import NS_PER_HOUR, GpuTime, gpu_cost_nano
 from models.economics.pricing import nano_to_usd
+from models.gpu_time import NS_PER_HOUR, GpuTime, gpu_cost_nano
 
 INTERVAL = 1.96
 """Standard errors on each side of an estimate that make its 95 % interval."""

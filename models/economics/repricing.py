@@ -21,8 +21,8 @@ from models.economics.pricing import (
     cost_of_mtok,
     usd_to_nano,
 )
-from models.engines.base import Usage
 from models.errors import UsageError
+from models.requests import Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from math import ceil
 from models.economics import billing
 from models.economics.billing import Charges, half_up
 from models.economics.figures import Mode, Reason, Scenario, ScenarioName, Verdict
-from models.economics.month import GpuRun, MonthInputs, WorkloadUsage, days_in
+from models.economics.month import GpuRun, MonthInputs, WorkloadUsage
+from models.months import days_in
 
 
 @dataclass(frozen=True, slots=True)

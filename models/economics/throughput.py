@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from math import fsum
 from statistics import median
 
-from models.economics.gpu_time import GpuTime
+from models.gpu_time import GpuTime
 
 OUTPUT_WEIGHT = 5.0
 """Time of an output token over that of an uncached input token, before any run is looked at.

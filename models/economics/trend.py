@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from models.economics.cost_over_volume import CostOverVolume
 from models.economics.figures import Trend, TrendState
-from models.economics.month import months_later
+from models.months import months_later
 
 LEAST_MONTHS = 3
 """Fewer months show no growth: two always lie on a line."""

@@ -6,10 +6,10 @@ from fractions import Fraction
 
 from models.economics.billing import charges_in_force, half_up
 from models.economics.figures import GpuBill, UnitCosts
-from models.economics.gpu_time import GpuTime
 from models.economics.month import MonthInputs, PriceUse, Tokens, WorkloadUsage
 from models.economics.pricing import MTOK
 from models.economics.scenarios import Period, bill, usages
+from models.gpu_time import GpuTime
 
 RECORDS = 1000
 

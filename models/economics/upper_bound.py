@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from models.economics.pricing import Price, cost_nano
-from models.engines.base import Message, Usage
+from models.requests import Message, Usage
 
 TOKENS_A_MESSAGE = 16
 TOKENS_A_REQUEST = 256

@@ -12,11 +12,11 @@ from fractions import Fraction
 from models.economics.billing import gpus_needed, half_up
 from models.economics.cost_over_volume import break_even
 from models.economics.figures import BreakEven, GpuBill, Verdict, WorkloadFigures
-from models.economics.gpu_time import split_exactly
 from models.economics.month import MonthInputs, Tokens, WorkloadUsage
 from models.economics.scenarios import Period, replaceable, scenarios, usages, verdict
 from models.economics.sensitivity import Stand, levers, no_levers
 from models.economics.unit_costs import gpu_time, of_usage
+from models.gpu_time import split_exactly
 
 
 def workload_parts(

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
-from models.engines.base import Answer, AnswerIndex, Completion, Request
+from models.requests import Answer, AnswerIndex, Completion, Request
 
 Asked = TypeVar("Asked", bound=Request)
 

@@ -9,10 +9,10 @@ from typing import ClassVar, Literal, final
 
 from pydantic import BaseModel, ValidationError
 
-from models.engines.base import Completion, JsonObject, Message, OutputFormat
 from models.errors import ResidencyError
 from models.policy import Policy
 from models.records import WHOLE_ANSWER
+from models.requests import Completion, JsonObject, Message, OutputFormat
 from models.routing import effective, kept_in, sends
 from models.settings import WorkloadSettings
 from models.workloads.broken_rules import first_broken

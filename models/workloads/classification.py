@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from pydantic import BaseModel
 
-from models.engines.base import Choice, Completion, Message, OutputFormat
 from models.errors import UsageError
+from models.requests import Choice, Completion, Message, OutputFormat
 from models.settings import WorkloadSettings
 from models.text_files import read_text
 from models.workloads.base import Workload

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.engines.base import Completion, Message
+from models.requests import Completion, Message
 from models.workloads.base import InvalidOutput, Workload
 
 _INSTRUCTION = (

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, create_model
 
-from models.engines.base import Completion
+from models.requests import Completion
 from models.workloads.base import Workload
 
 ANSWER = "engine_answer"

@@ -5,7 +5,7 @@ import pkgutil
 from functools import cache
 
 import models.workloads as package
-from models.engines.vllm_options import model_name
+from models.default_model import model_name
 from models.errors import UsageError
 from models.nearest import unknown_name
 from models.settings import Settings

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel
 
-from models.engines.base import Choice, Completion, Message, OutputFormat
+from models.requests import Choice, Completion, Message, OutputFormat
 from models.settings import WorkloadSettings
 from models.workloads.base import Workload
 from models.workloads.prior import LabelPrior, corrected, load_prior

@@ -21,8 +21,8 @@ from pydantic import SecretStr
 
 from models.delivery import ChatSettings
 from models.errors import DeliveryFailed, UsageError
-from tasks.delivery.blocks import load
-from tasks.delivery.letter import Letter
+from tasks.delivery.prefect_secrets import load
+from tasks.documents.letter import Letter
 
 SHORTEST_SECRET = 4
 """Shorter pieces of a URL are words of the service's own."""

@@ -17,14 +17,14 @@ from models.delivery import MailSettings, Recipient, mailbox, recipients
 from models.errors import BreakevenError, DeliveryError, DeliveryFailed, DeliveryUnknown, UsageError
 from models.ids import new_id
 from models.settings import Settings
-from tasks.database import with_patience
 from tasks.delivery import mail
-from tasks.delivery.blocks import secret
 from tasks.delivery.chat import chat
-from tasks.delivery.decide import Left, decide, owner_of
-from tasks.delivery.letter import Letter
-from tasks.lease import is_dead, this_process
-from tasks.monthly import Monthly, books
+from tasks.delivery.due import Left, decide, owner_of
+from tasks.delivery.prefect_secrets import secret
+from tasks.documents.letter import Letter
+from tasks.report.versions import Monthly
+from tasks.runtime.lease import is_dead, this_process
+from tasks.runtime.ledger_access import books, with_patience
 
 Result = TypeVar("Result")
 Write = Callable[[Session], None]

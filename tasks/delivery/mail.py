@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from db.rows import one_line
 from models.delivery import MailSettings
 from models.errors import DeliveryFailed, DeliveryUnknown
-from tasks.delivery.letter import Letter
+from tasks.documents.letter import Letter
 
 OK = 250
 FORWARDED = 251

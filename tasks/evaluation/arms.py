@@ -15,18 +15,20 @@ from db import evaluations
 from db.evaluations import Spent
 from db.partitions import find_published
 from models import workloads
-from models.engines.api import ApiPermit
-from models.engines.vllm_options import LORA_WEIGHTS, lora_rank, model_name
+from models.default_model import model_name
+from models.engines.api.permit import ApiPermit
+from models.engines.vllm.options import LORA_WEIGHTS, lora_rank
 from models.errors import BreakevenError, OutputError, UsageError
 from models.evaluation.figures import ArmName
 from models.run import Purpose, RunResult
 from models.settings import Settings
 from models.workloads.observed import ANSWER
-from tasks.database import ledger_if_any
-from tasks.engine import EngineFactory, load_vllm, shared_engine
-from tasks.partition import run_partition
-from tasks.plan import EngineChoice, api_plan
-from tasks.run_rows import described
+from tasks.display.run_rows import described
+from tasks.planning.checks import api_plan
+from tasks.planning.request import EngineChoice
+from tasks.run.run_partition import run_partition
+from tasks.runtime.ledger_access import ledger_if_any
+from tasks.runtime.shared_engine import EngineFactory, load_vllm, shared_engine
 
 PURPOSES: Mapping[ArmName, Purpose] = {
     "small": "evaluation_small",

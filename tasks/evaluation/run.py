@@ -14,14 +14,14 @@ from models.evaluation.figures import KEEP, Arm, Evaluation
 from models.ids import new_id
 from models.months import month_of
 from models.settings import Settings
-from tasks.database import with_patience
-from tasks.engine import EngineFactory, load_vllm
 from tasks.evaluation.arms import answers, arm_settings, to_run
-from tasks.evaluation.as_json import as_json
-from tasks.evaluation.assemble import Asked, assembled
-from tasks.evaluation.labels import read_labelled, write_snapshot
-from tasks.folders import check_writable, evaluations_folder
-from tasks.monthly import books
+from tasks.evaluation.compare import Asked, assembled
+from tasks.evaluation.stored_json import as_json
+from tasks.labelling.labelled_file import read_labelled, write_snapshot
+from tasks.runtime.atomic_files import check_writable
+from tasks.runtime.ledger_access import books, with_patience
+from tasks.runtime.shared_engine import EngineFactory, load_vllm
+from tasks.storage.output_folders import evaluations_folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from itertools import accumulate
 from matplotlib.axes import Axes
 
 from models.economics.forecast import WAYS, Forecast, Way
-from tasks.report.drawing import LINES, dollar_axis, dollars, figure, png
+from tasks.documents.plotting import LINES, dollar_axis, dollars, figure, png
 
 HEIGHT_IN = 5.6
 MONTHS_A_LABEL = 3

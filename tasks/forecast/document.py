@@ -8,9 +8,10 @@ from math import ceil, sqrt
 
 from models.economics.figures import BreakEven
 from models.economics.forecast import WAYS, ApiWay, ForecastMonth, OwnWay
-from models.economics.month import ReferenceRate, days_in
+from models.economics.month import ReferenceRate
 from models.economics.pricing import nano_to_usd
 from models.economics.quote import INTERVAL
+from models.months import days_in
 from tasks.forecast.make import Made, Part
 
 COLUMNS = (

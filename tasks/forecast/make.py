@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from db import infrastructure
 from db import throughput as ledger
 from models.answer_length import assumed_api_output, assumed_plain
-from models.economics.assumed import labour_terms
+from models.catalogue.assumed_terms import labour_terms
 from models.economics.demand import Demand, Lengths
 from models.economics.forecast import Forecast, Serving, forecast
 from models.economics.owning import Labour, Terms
@@ -24,10 +24,18 @@ from models.settings import Settings
 from models.token_counts import TextCounter
 from models.tokens import ChatTokenCounter, encoding
 from models.workloads import Workload, build
-from tasks.database import ledger_if_any
-from tasks.forecast.own import Machine, OwnModel, Speed, choose_machine, choose_model, rates_of, speed_of
+from tasks.forecast.own_machine import (
+    Machine,
+    OwnModel,
+    Speed,
+    choose_machine,
+    choose_model,
+    rates_of,
+    speed_of,
+)
 from tasks.forecast.prompts import Counted, RequestCounter, as_it_is, count_prompts, prompt_source
 from tasks.reading.source import Source
+from tasks.runtime.ledger_access import ledger_if_any
 
 
 @dataclass(frozen=True, slots=True)

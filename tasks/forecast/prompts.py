@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import tiktoken
 
 from models.economics.quote import Estimate, estimate_total
-from models.engines.base import Message
 from models.errors import InputError
+from models.requests import Message
 from models.token_counts import TextCounter
 from models.tokens import ChatTokenCounter
-from tasks.forecast.sample import Sample
+from tasks.forecast.reservoir import Sample
 from tasks.reading.columns import no_column, split_names
 from tasks.reading.rows import Chunk
 from tasks.reading.source import Source

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from models.economics.forecast import WAYS, ApiWay, OwnWay, Way
-from models.economics.month import ReferenceRate, days_in
+from models.economics.month import ReferenceRate
+from models.months import days_in
+from tasks.display.table_layout import Column
+from tasks.documents.amounts import UNKNOWN, decimal, hours, percent, plural, rate, usd
 from tasks.forecast.document import half_width, rates, records_a_day
 from tasks.forecast.make import Made, Part
-from tasks.report.amounts import UNKNOWN, decimal, hours, percent, plural, rate, usd
-from tasks.table import Column
 
 IN_WORDS: dict[Way, str] = {
     "api_sync": "the API at once",

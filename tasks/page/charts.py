@@ -9,7 +9,7 @@ from math import fsum
 from typing import Any
 
 from db.browse import Choices, Filters
-from tasks.page.reading import Overview, Rows
+from tasks.page.queries import Overview, Rows
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 API_COLOUR = "#000000"

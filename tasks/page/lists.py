@@ -7,8 +7,9 @@ from decimal import Decimal
 from nicegui import ui
 
 from db.browse import IN_DOUBT
-from tasks.page.asked import Asked, address
-from tasks.page.frame import (
+from tasks.page.address import Asked, address
+from tasks.page.formats import TOKENS, UNKNOWN, dollars, moment, number, plural, rate, tokens
+from tasks.page.layout import (
     NEVER,
     Column,
     counted,
@@ -20,8 +21,7 @@ from tasks.page.frame import (
     sheet,
     table,
 )
-from tasks.page.reading import RUNS, Lines, Rates, Runs
-from tasks.page.words import TOKENS, UNKNOWN, dollars, moment, number, plural, rate, tokens
+from tasks.page.queries import RUNS, Lines, Rates, Runs
 
 LINE_COLUMNS = (
     Column("outcome", "outcome"),

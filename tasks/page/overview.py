@@ -9,10 +9,10 @@ from nicegui import ui
 
 from models.run import PRODUCTION
 from tasks.page import charts
-from tasks.page.asked import address, last_days, narrowed
-from tasks.page.frame import Column, choice, figure, filter_form, framed, note, purpose_choice, sheet, table
-from tasks.page.reading import Overview, Rows
-from tasks.page.words import TOKENS, UNKNOWN, dollars, number, period, plural, share, tokens
+from tasks.page.address import address, last_days, narrowed
+from tasks.page.formats import TOKENS, UNKNOWN, dollars, number, period, plural, share, tokens
+from tasks.page.layout import Column, choice, figure, filter_form, framed, note, purpose_choice, sheet, table
+from tasks.page.queries import Overview, Rows
 
 PATH = "/"
 DAYS = ("day", "month")

@@ -19,9 +19,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from models.errors import BreakevenError, UsageError
 from models.settings import Settings
 from tasks.page import lists, overview
-from tasks.page.asked import Asked, read
-from tasks.page.frame import sorry
-from tasks.page.reading import Ledger
+from tasks.page.address import Asked, read
+from tasks.page.layout import sorry
+from tasks.page.queries import Ledger
 
 HOST = "127.0.0.1"
 NAMES = ["127.0.0.1", "localhost"]

@@ -15,7 +15,7 @@ from tasks.reading.query import QueryPartition
 from tasks.reading.rows import Chunk, cut, settle
 from tasks.reading.source import Source
 from tasks.reading.text_files import TextPartition, text_columns
-from tasks.scratch import Scratch
+from tasks.storage.scratch_db import Scratch
 
 
 class RawPartition(Protocol):

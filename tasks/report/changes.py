@@ -5,9 +5,9 @@ from fractions import Fraction
 from typing import Any, TypeVar
 
 from models.economics.figures import MonthFigures, WorkloadFigures
-from models.economics.month import days_in
-from tasks.report.amounts import count, hours, percent, plural, rate, usd
-from tasks.report.words import SCENARIOS, SHORT_ANSWERS
+from models.months import days_in
+from tasks.documents.amounts import count, hours, percent, plural, rate, usd
+from tasks.report.sentences import SCENARIOS, SHORT_ANSWERS
 
 MOST = 40
 """Changes that are listed; a month that changed more than that is another month."""

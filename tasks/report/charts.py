@@ -8,10 +8,9 @@ from matplotlib.axes import Axes
 
 from models.economics.figures import CurvePoint, MonthFigures, ScenarioName, WorkloadFigures
 from models.economics.month import PastMonth
-from tasks.report import words
-from tasks.report.amounts import count, hours, percent, plural, usd
-from tasks.report.document import Chart, MonthReport
-from tasks.report.drawing import (
+from tasks.documents.amounts import count, hours, percent, plural, usd
+from tasks.documents.page import Chart
+from tasks.documents.plotting import (
     BLACK,
     BLUE,
     GREY,
@@ -26,6 +25,8 @@ from tasks.report.drawing import (
     png,
     shortened,
 )
+from tasks.report import sentences
+from tasks.report.month_report import MonthReport
 
 MOST_WORKLOADS = 10
 MOST_MONTHS_NAMED = 7
@@ -151,11 +152,13 @@ def _month_ticks(months: Sequence[date]) -> tuple[list[int], list[str]]:
 
 def _cost_by_month_in_words(figures: MonthFigures) -> str:
     first, last = figures.history[0].month, figures.history[-1]
-    months = f"{words.month_name(first)} to {words.month_name(last.month)}"
+    months = f"{sentences.month_name(first)} to {sentences.month_name(last.month)}"
     costs = [
-        f"{words.SCENARIOS[name]} {usd(_cost(last, name))}" for name in LINES if _cost(last, name) is not None
+        f"{sentences.SCENARIOS[name]} {usd(_cost(last, name))}"
+        for name in LINES
+        if _cost(last, name) is not None
     ]
-    over = words.month_name(first) if len(figures.history) == 1 else months
+    over = sentences.month_name(first) if len(figures.history) == 1 else months
     crossed = len(crossings(figures.history))
     crossed_text = (
         f" The lines of the API at once and of what really ran cross {plural(crossed, 'time')}."

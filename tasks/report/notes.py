@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Literal
 
 from models.economics.figures import MonthFigures, Note, NoteCode
-from tasks.report.amounts import hours, listed, plural, usd
-from tasks.report.words import SCENARIOS, covered, month_name
+from tasks.documents.amounts import hours, listed, plural, usd
+from tasks.report.sentences import SCENARIOS, covered, month_name
 
 NS_PER_SECOND = 1_000_000_000
 Weight = Literal["Incomplete", "Estimated", "Assumed", "Good to know"]

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from models.economics.figures import BreakEven, Lever, MonthFigures, Scenario, UnitCosts, WorkloadFigures
-from tasks.report import outlook, words
-from tasks.report.amounts import UNKNOWN, count, difference, hours, percent, times, unit_usd, usd
-from tasks.report.view import Section, Table
+from tasks.documents.amounts import UNKNOWN, count, difference, hours, percent, times, unit_usd, usd
+from tasks.documents.page import Section, Table
+from tasks.report import sentences as words
+from tasks.report import sentences_outlook
 
 VIABILITY = {
     "viable": "good enough",
@@ -70,11 +71,13 @@ def _break_even(figures: MonthFigures) -> Section | None:
         return None
     told: list[str | None] = []
     if words.comparable(figures):
-        told += [outlook.break_even(figures, one) for one in figures.break_evens if one.name == "hybrid"]
         told += [
-            outlook.capacity(figures.capacity),
-            outlook.payback(figures.payback),
-            outlook.trend(figures.trend),
+            sentences_outlook.break_even(figures, one) for one in figures.break_evens if one.name == "hybrid"
+        ]
+        told += [
+            sentences_outlook.capacity(figures.capacity),
+            sentences_outlook.payback(figures.payback),
+            sentences_outlook.trend(figures.trend),
         ]
     rows = tuple(map(_break_even_row, figures.break_evens))
     columns = (
@@ -107,8 +110,8 @@ def _levers(figures: MonthFigures) -> Section | None:
 
 
 def _lever_row(one: Lever, records: int | None) -> tuple[str, ...]:
-    now, flips = outlook.lever_now(one, records), outlook.lever_flips(one, records)
-    return (outlook.LEVERS[one.name], now, flips, outlook.lever_change(one))
+    now, flips = sentences_outlook.lever_now(one, records), sentences_outlook.lever_flips(one, records)
+    return (sentences_outlook.LEVERS[one.name], now, flips, sentences_outlook.lever_change(one))
 
 
 def _workloads(figures: MonthFigures) -> Section | None:
@@ -152,15 +155,15 @@ def _lever_tables(workloads: Sequence[WorkloadFigures]) -> tuple[Table, ...]:
     for one in workloads:
         if any(lever.threshold is not None for lever in one.levers):
             levers = {lever.name: lever for lever in one.levers}
-            rows.append((one.workload, *(_threshold(levers.get(name)) for name in outlook.LEVERS)))
+            rows.append((one.workload, *(_threshold(levers.get(name)) for name in sentences_outlook.LEVERS)))
     if not rows:
         return ()
-    columns = ("Workload", *outlook.LEVERS.values())
+    columns = ("Workload", *sentences_outlook.LEVERS.values())
     return (Table("Where each workload's answer changes, each thing alone", columns, tuple(rows)),)
 
 
 def _threshold(one: Lever | None) -> str:
-    return "never" if one is None or one.threshold is None else outlook.lever_flips(one)
+    return "never" if one is None or one.threshold is None else sentences_outlook.lever_flips(one)
 
 
 def _machine(figures: MonthFigures) -> Section | None:

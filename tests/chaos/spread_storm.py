@@ -17,11 +17,11 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import PrefectException
 from prefect.states import Cancelling, Crashed
 
-from flows.spread import Spread
+from flows.parallel_backfill import Spread
 from models.backfill import Outcome, to_do
 from models.errors import BreakevenError
 from models.settings import Settings
-from tasks.backfill import Ask, survey
+from tasks.backfill.survey import Ask, survey
 from tests.chaos.storm import rough_rows
 from tests.integration.backfill.harness import ask_for, check_published, day, write_days
 from tests.integration.on_prefect.site import Site, api_of

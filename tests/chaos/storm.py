@@ -10,8 +10,8 @@ from random import Random
 
 from models.backfill import to_do
 from models.economics.quote import Quote
-from tasks.backfill import quote, survey
-from tasks.backfill_run import directly
+from tasks.backfill.run_steps import directly
+from tasks.backfill.survey import quote, survey
 from tests.chaos.crew import DEFECT, Crew, Work
 from tests.chaos.database import Database
 from tests.chaos.disk import Disk

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 import cli
-from models.pairs import COLUMNS
+from models.catalogue.pairs import COLUMNS
 
 
 def run(*arguments: str) -> int:

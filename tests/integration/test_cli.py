@@ -15,7 +15,7 @@ import pytest
 
 import cli
 from models.settings import Settings
-from tasks.engine import shared_engine
+from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import ScriptedEngine
 
 SUMS = [

@@ -11,8 +11,8 @@ from prefect.testing.utilities import prefect_test_harness
 
 import cli
 from models.settings import Settings
-from tasks.engine import shared_engine
-from tasks.evaluation.as_json import from_json
+from tasks.evaluation.stored_json import from_json
+from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import ScriptedEngine
 from tests.faulty_api import FaultyApi
 from tests.integration.evaluation.evaluating import labelled, right_unless, write_labelled

@@ -14,7 +14,7 @@ import cli
 from models.settings import Settings
 from models.tokens import counter_of, encoding
 from models.workloads import build
-from tasks.forecast import own
+from tasks.forecast import own_machine
 from tasks.forecast.document import COLUMNS
 
 AROUND = 7
@@ -24,7 +24,7 @@ AROUND = 7
 @pytest.fixture(autouse=True)
 def _no_ledger_and_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BREAKEVEN_DATABASE_URL", f"sqlite:///{tmp_path / 'ledger.db'}")
-    monkeypatch.setattr(own, "gpu_name", lambda: None)
+    monkeypatch.setattr(own_machine, "gpu_name", lambda: None)
 
 
 def run(*arguments: object) -> int:

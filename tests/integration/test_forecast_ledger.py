@@ -15,12 +15,12 @@ from sqlalchemy.orm import Session, sessionmaker
 import cli
 from db import infrastructure, ledger, partitions, reference, runs
 from db.session import make_engine, migrate, sessions
-from models.economics.gpu_time import GpuTime
 from models.economics.owning import Labour, Terms
 from models.economics.pricing import NANO
+from models.gpu_time import GpuTime
 from models.settings import Settings
 from models.workloads import build
-from tasks.forecast import own
+from tasks.forecast import own_machine
 from tests.integration.db.ledger_lines import DAY, MACHINE, Keys, line, seed
 
 SECOND = 10**9
@@ -33,7 +33,7 @@ def make_session(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator
     migrate(engine)
     monkeypatch.setenv("BREAKEVEN_DATABASE_URL", database_url)
     monkeypatch.setenv("BREAKEVEN_MODEL", "small")
-    monkeypatch.setattr(own, "gpu_name", lambda: None)
+    monkeypatch.setattr(own_machine, "gpu_name", lambda: None)
     yield sessions(engine)
     engine.dispose()
 
@@ -98,7 +98,7 @@ def test_a_workload_is_told_by_its_own_runs(
     """Its prompt's runs count, on this machine without a GPU; the answers have the length that they had."""
     settings = Settings()
     fingerprint = build("sentiment", settings).fingerprint
-    here = own.choose_machine(settings, "cpu", None, []).kind
+    here = own_machine.choose_machine(settings, "cpu", None, []).kind
     with make_session.begin() as session:
         keys = seed(session)
         prompt = reference.prompt_id(session, "sentiment", "9", fingerprint)
@@ -158,7 +158,7 @@ def test_an_own_rate_counts_for_ones_own_machine_alone(
     monkeypatch.setenv("BREAKEVEN_GPU_USD_PER_HOUR", "0.25")
     arguments = ("--input", prompts, "--daily", 60, "--output-tokens", 200)
     for kind, here in (("L4", None), (None, "NVIDIA L4")):
-        monkeypatch.setattr(own, "gpu_name", lambda here=here: here)
+        monkeypatch.setattr(own_machine, "gpu_name", lambda here=here: here)
         if kind is None:
             monkeypatch.delenv("BREAKEVEN_GPU_KIND")
         else:

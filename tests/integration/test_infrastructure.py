@@ -16,11 +16,11 @@ from sqlalchemy import delete
 
 import cli
 from db import infrastructure
+from db.ownership_rows import COLUMNS
 from db.session import make_engine, migrate, readers, sessions
 from db.tables.decisions import BillRow, InfrastructureTermsRow, LabourTermsRow
 from models.economics.owning import Bill, Labour, Terms
-from tasks.infrastructure_rows import COLUMNS
-from tasks.output import Format
+from tasks.display.tables import Format
 from tests.integration.db.ledger_lines import seed
 
 ENTERED = (

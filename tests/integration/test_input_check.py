@@ -14,8 +14,8 @@ import pytest
 
 from models.doctor import Check
 from models.settings import Settings
-from tasks import input_check
-from tasks.input_check import inputs
+from tasks.setup import input_check
+from tasks.setup.input_check import inputs
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 OLD = date(2026, 1, 5)

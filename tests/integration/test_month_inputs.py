@@ -14,16 +14,17 @@ from bench.history import Year, write_history
 from db import evaluations, infrastructure, ledger, reference, runs
 from db.session import make_engine, migrate, readers, sessions
 from db.tables import ModelRow, PromptRow, RunRow
-from models.catalog import Infrastructure
+from models.catalogue.rates import Infrastructure
 from models.economics import owning
 from models.economics.break_even import month_figures
-from models.economics.gpu_time import GpuTime
-from models.economics.month import MonthInputs, Viability, days_in
+from models.economics.month import MonthInputs, Viability
 from models.errors import UsageError
+from models.gpu_time import GpuTime
 from models.ids import new_id
+from models.months import days_in
 from models.settings import Settings
-from tasks import archive
-from tasks.month import month_inputs
+from tasks.ledger import archive
+from tasks.report.inputs import month_inputs
 from tests.integration.db.ledger_lines import line, seed
 
 SEPTEMBER, OCTOBER, NOVEMBER = (date(2026, month, 1) for month in (9, 10, 11))

@@ -9,7 +9,7 @@ from pathlib import Path
 import prefect.settings
 import pytest
 
-from flows.surroundings import prefect_api_is_set
+from flows.environment import prefect_api_is_set
 from tests.integration.pipeline.books import table
 from tests.integration.pipeline.harness import (
     CACHE,

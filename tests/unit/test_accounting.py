@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.accounting import Finished, LineKeys, ledger_lines
 from models.economics.pricing import Price
-from models.engines.base import Choice, Completion, Message, Request, Usage
 from models.ids import new_id
+from models.ledger.accounting import Finished, LineKeys, ledger_lines
+from models.requests import Choice, Completion, Message, Request, Usage
 from models.tokens import ChatTokenCounter
 
 PRICE = Price("openai", "gpt-4o-mini", date(2024, 7, 18), None, 150_000_000, 75_000_000, 600_000_000, "test")

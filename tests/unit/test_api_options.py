@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from models.engines.api_options import OPENAI_URL, ApiOptions
+from models.engines.api.options import OPENAI_URL, ApiOptions
 from models.errors import UsageError
 from models.settings import Settings
 

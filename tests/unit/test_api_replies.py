@@ -2,8 +2,8 @@
 
 import pytest
 
-from models.engines.api_manner import Manner
-from models.engines.api_replies import Meaning, Reply, judge, malformed, no_access
+from models.engines.api.capabilities import Manner
+from models.engines.api.replies import Meaning, Reply, judge, malformed, no_access
 
 
 def refused(status: int, code: str | None = None, param: str | None = None, kind: str | None = None) -> Reply:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.archiving import Limits, files_of, month_of, months_before
+from models.ledger.archiving import Limits, files_of, month_of, months_before
 
 
 @dataclass(frozen=True)

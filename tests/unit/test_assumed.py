@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.economics import assumed, owning
-from models.economics.gpu_time import GpuTime
+from models.catalogue import assumed_terms
+from models.economics import owning
 from models.economics.month import BillingMode, GpuRun, InfrastructureTerms, LabourTerms, Rate, ReferenceRate
 from models.errors import UsageError
+from models.gpu_time import GpuTime
 from models.settings import Settings
 
 MAY = date(2026, 5, 1)
@@ -35,17 +36,17 @@ def _spans(terms: list[InfrastructureTerms]) -> list[tuple[int, int | None, int 
 def test_a_reserved_machine_is_there_from_its_first_run() -> None:
     """In its first month from its first run's day, later from the month's first day, always to the month's end."""
     runs = [_run(7), _run(20)]
-    assert _spans(assumed.reserved_by_runs(runs, [], MAY)) == [(7, 1, 300)]
-    assert _spans(assumed.reserved_by_runs(runs, [_run(3, month=4)], MAY)) == [(1, 1, 300)]
-    assert _spans(assumed.reserved_by_runs(runs, [_run(3, "on_demand", month=4)], MAY)) == [(7, 1, 300)]
+    assert _spans(assumed_terms.reserved_by_runs(runs, [], MAY)) == [(7, 1, 300)]
+    assert _spans(assumed_terms.reserved_by_runs(runs, [_run(3, month=4)], MAY)) == [(1, 1, 300)]
+    assert _spans(assumed_terms.reserved_by_runs(runs, [_run(3, "on_demand", month=4)], MAY)) == [(7, 1, 300)]
 
 
 def test_another_rate_or_mode_ends_a_reserved_machine() -> None:
     """From the day of the run that says otherwise on; on-demand runs need no terms."""
     runs = [_run(1), _run(9, rate=400), _run(15, "on_demand"), _run(22)]
-    assert _spans(assumed.reserved_by_runs(runs, [], MAY)) == [(1, 9, 300), (9, 15, 400), (22, 1, 300)]
-    assert not assumed.reserved_by_runs([_run(3, "on_demand")], [], MAY)
-    of_two = assumed.reserved_by_runs([_run(2), _run(5, kind="L4", rate=7)], [], MAY)
+    assert _spans(assumed_terms.reserved_by_runs(runs, [], MAY)) == [(1, 9, 300), (9, 15, 400), (22, 1, 300)]
+    assert not assumed_terms.reserved_by_runs([_run(3, "on_demand")], [], MAY)
+    of_two = assumed_terms.reserved_by_runs([_run(2), _run(5, kind="L4", rate=7)], [], MAY)
     assert [(one.kind, one.effective_from.day) for one in of_two] == [("A10G", 2), ("L4", 5)]
 
 
@@ -53,7 +54,7 @@ def test_another_rate_or_mode_ends_a_reserved_machine() -> None:
 def test_assumed_terms_never_overlap(said: list[tuple[int, bool, int]]) -> None:
     """One kind has one machine on a day, whatever its runs say."""
     runs = [_run(day, "reserved" if reserved else "on_demand", rate) for day, reserved, rate in sorted(said)]
-    terms = assumed.reserved_by_runs(runs, [], MAY)
+    terms = assumed_terms.reserved_by_runs(runs, [], MAY)
     for before, after in pairwise(terms):
         assert before.effective_to is not None
         assert before.effective_to <= after.effective_from
@@ -70,7 +71,7 @@ def test_entries_of_other_months_are_left_out() -> None:
             (date(2026, 5, 31), None),
         ]
     ]
-    found = assumed.entered_terms([*entries, owning.no_machine("L4", MAY)], MAY)
+    found = assumed_terms.entered_terms([*entries, owning.no_machine("L4", MAY)], MAY)
     assert [(one.effective_from.month, one.gpus) for one in found] == [(1, 1), (5, 1), (5, 0)]
     assert not any(one.assumed for one in found)
 
@@ -78,15 +79,15 @@ def test_entries_of_other_months_are_left_out() -> None:
 def test_labour_defaults_are_assumed_until_something_is_entered() -> None:
     """The design's reference values stand before every entry; settings that a person chose are not assumed."""
     entry = owning.labour(MAY, Decimal(3), Decimal(1), Decimal(90))
-    default, entered = assumed.labour_terms([entry], Settings())
+    default, entered = assumed_terms.labour_terms([entry], Settings())
     assert (default.maintenance_minutes, default.setup_minutes) == (120, 720)
     assert (default.engineer_nano_per_hour, default.assumed) == (100_000_000_000, True)
     assert default.effective_from < date(2000, 1, 1)
     assert entered == LabourTerms(MAY, 180, 60, 90_000_000_000)
     chosen = Settings(maintenance_hours=Decimal(1), setup_hours=Decimal(1), engineer_usd_per_hour=Decimal(80))
-    assert not assumed.labour_terms([], chosen)[0].assumed
+    assert not assumed_terms.labour_terms([], chosen)[0].assumed
     with pytest.raises(UsageError, match="BREAKEVEN_SETUP_HOURS"):
-        assumed.labour_terms([], Settings(setup_hours=Decimal("0.001")))
+        assumed_terms.labour_terms([], Settings(setup_hours=Decimal("0.001")))
 
 
 def test_rates_to_compare_with_come_best_first() -> None:
@@ -101,7 +102,7 @@ def test_rates_to_compare_with_come_best_first() -> None:
     settings = Settings(
         gpu_usd_per_hour=Decimal("0.45"), gpu_kind="NVIDIA A10G", billing_increment_seconds=60
     )
-    found = assumed.references(entries, settings, ["A10G", "A10G"])
+    found = assumed_terms.references(entries, settings, ["A10G", "A10G"])
     assert [(one.mode, one.rate.nano_per_month or one.rate.nano_per_hour) for one in found] == [
         ("reserved", 240 * 10**9),
         ("reserved", 250 * 10**9),
@@ -110,16 +111,16 @@ def test_rates_to_compare_with_come_best_first() -> None:
         ("reserved", 270 * 10**9),
     ]
     assert {one.kind for one in found} == {"A10G"}
-    assert found[2] == ReferenceRate("on_demand", Rate(450_000_000), assumed.OWN_RATE, 60, "A10G")
+    assert found[2] == ReferenceRate("on_demand", Rate(450_000_000), assumed_terms.OWN_RATE, 60, "A10G")
     assert "g5.xlarge" in found[3].source
 
 
 def test_without_a_reserved_price_a_machine_that_is_always_on_is_compared() -> None:
     """Its rate on demand around the clock, and the source says so; nothing is known of an unknown kind."""
-    on_demand, reserved = assumed.references([], Settings(), ["H100"])
+    on_demand, reserved = assumed_terms.references([], Settings(), ["H100"])
     assert reserved.rate == on_demand.rate
     assert reserved.source.startswith("no reserved price is known")
-    assert not assumed.references([], Settings(), ["Something 9000"])
-    (cpu, _) = assumed.references([], Settings(), ["cpu x8"])
+    assert not assumed_terms.references([], Settings(), ["Something 9000"])
+    (cpu, _) = assumed_terms.references([], Settings(), ["cpu x8"])
     assert cpu.rate == Rate(nano_per_hour=340_000_000)
-    assert not assumed.references([], Settings(), ["cpu"])
+    assert not assumed_terms.references([], Settings(), ["cpu"])

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.engines.api import ApiRequest
-from models.engines.base import Completion
-from models.engines.batch_files import (
+from models.engines.api.permit import ApiRequest
+from models.engines.batch.files import (
     BatchFile,
     BatchLimits,
     batch_path,
@@ -23,6 +22,7 @@ from models.engines.batch_files import (
 )
 from models.errors import OutputError
 from models.ids import new_id
+from models.requests import Completion
 from tests.batch_requests import LIMITS, api_requests, one_file, wire_body, words
 
 TEXTS = st.lists(st.text(max_size=300), max_size=40)

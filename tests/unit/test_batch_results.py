@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.engines.base import Usage
-from models.engines.batch_results import BatchResult, ResultReader
-from models.engines.batch_status import BatchFailure, provider_batch
+from models.engines.batch.results import BatchResult, ResultReader
+from models.engines.batch.status import BatchFailure, provider_batch
 from models.ids import new_id
+from models.requests import Usage
 from tests.batch_answers import error_body, error_line, response_line
 
 PROSE = "the text of a record"

@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from models.engines.breaker import Breaker
+from models.engines.api.circuit_breaker import Breaker
 
 FAILURES = 3
 SECONDS = 10.0

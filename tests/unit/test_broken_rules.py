@@ -5,8 +5,8 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, Field, field_validator
 
-from models.engines.base import Completion, JsonValue, Request
 from models.ids import new_id
+from models.requests import Completion, JsonValue, Request
 from models.settings import Settings, WorkloadSettings
 from models.workloads.base import InvalidOutput, Workload
 from models.workloads.broken_rules import OTHER_KEY

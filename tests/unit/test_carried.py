@@ -11,11 +11,11 @@ from pydantic import BaseModel
 from models.errors import OutputError
 from models.ids import new_id
 from models.records import Carried, Quarantined, Record
-from tasks.carried import PublishedRow
-from tasks.merge import publish
-from tasks.parts import load_done, write_part
-from tasks.refresh import load_published
-from tasks.scratch import Scratch
+from tasks.planning.late_data import load_published
+from tasks.storage.merge_parts import publish
+from tasks.storage.part_files import load_done, write_part
+from tasks.storage.scratch_db import Scratch
+from tasks.storage.unchanged_rows import PublishedRow
 
 
 class Part(BaseModel):

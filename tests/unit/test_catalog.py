@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from models.catalog import infrastructure, kind_of
+from models.catalogue.rates import infrastructure, kind_of
 from models.errors import PriceUnknown
 from models.settings import Settings
 

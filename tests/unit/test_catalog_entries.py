@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.catalog import infrastructure, kind_of, reference_rates
-from models.catalog_entries import (
+from models.catalogue.entries import (
     ModelEntry,
     find_gpus,
     find_models,
@@ -18,6 +17,7 @@ from models.catalog_entries import (
     models,
     shape_of,
 )
+from models.catalogue.rates import infrastructure, kind_of, reference_rates
 from models.errors import UsageError
 from models.settings import Settings
 

@@ -7,12 +7,12 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from models.economics.upper_bound import TOKENS_A_REQUEST, upper_bound_tokens
-from models.engines.api import ApiPermit, ApiRequest
-from models.engines.api_options import OPENAI_URL, ApiOptions, StructuredOutput
-from models.engines.api_schema import instruction, wire_schema
-from models.engines.base import Choice, JsonObject, Message, OutputFormat
-from models.engines.chat_wire import request_body, schema_text
+from models.engines.api.chat_format import request_body, schema_text
+from models.engines.api.options import OPENAI_URL, ApiOptions, StructuredOutput
+from models.engines.api.permit import ApiPermit, ApiRequest
+from models.engines.api.schema import instruction, wire_schema
 from models.ids import new_id
+from models.requests import Choice, JsonObject, Message, OutputFormat
 from models.settings import WorkloadSettings
 from models.workloads.enrichment import Enrichment
 from models.workloads.sentiment import Sentiment

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.engines.api import ApiPermit, ApiRequest
-from models.engines.base import Choice, Message, OutputFormat, Usage
-from models.engines.chat_wire import Parsed, code, parse_answer
+from models.engines.api.chat_format import Parsed, code, parse_answer
+from models.engines.api.permit import ApiPermit, ApiRequest
 from models.ids import new_id
+from models.requests import Choice, Message, OutputFormat, Usage
 from models.settings import WorkloadSettings
 from models.workloads.enrichment import Enrichment
 from models.workloads.sentiment import Sentiment

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.catalog_entries import gpu_called, model_called
-from models.economics.fit import (
+from models.catalogue.entries import gpu_called, model_called
+from models.catalogue.fit import (
     ACHIEVED,
     GROUP,
     Bits,

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.run import Progress, RunResult
-from tasks.artifacts import artifact_key
-from tasks.progress import listening, report
-from tasks.run_rows import cost_row, describe, dollars, percent
+from tasks.display.prefect_artifacts import artifact_key
+from tasks.display.run_rows import cost_row, describe, dollars, percent
+from tasks.runtime.progress import listening, report
 
 DAY = date(2026, 11, 1)
 

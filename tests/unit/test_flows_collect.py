@@ -7,7 +7,7 @@ import pytest
 
 from models.errors import ApiAccessError, Interrupted, PartitionLocked
 from models.run import RunResult
-from tasks.jobs import collect_each
+from tasks.run.each_partition import collect_each
 
 DAY = date(2026, 11, 1)
 JOBS = [(name, DAY) for name in "abcd"]

@@ -9,7 +9,7 @@ from flows.nightly import to_run
 from models.errors import BreakevenError, InputError, Interrupted, UsageError
 from models.run import RunResult
 from models.settings import Settings, WorkloadSettings
-from tasks.jobs import failure_line, failure_row, run_each
+from tasks.run.each_partition import failure_line, failure_row, run_each
 
 DAY = date(2026, 11, 1)
 KNOWN = ["classification", "enrichment", "sentiment"]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows import partitions
-from flows.partitions import chosen, last_partitions, run_name, yesterday
+from flows import dates
+from flows.dates import chosen, last_partitions, run_name, yesterday
 from models.errors import UsageError
 
 
@@ -29,7 +29,7 @@ def test_the_default_is_the_last_utc_day_that_is_over(now: datetime, expected: d
 
 def test_a_late_run_takes_the_day_before_it_was_due(monkeypatch: pytest.MonkeyPatch) -> None:
     """However late it starts; its name says so as well."""
-    monkeypatch.setattr(partitions, "due_at", lambda: datetime(2026, 11, 7, 2, 15, tzinfo=UTC))
+    monkeypatch.setattr(dates, "due_at", lambda: datetime(2026, 11, 7, 2, 15, tzinfo=UTC))
     assert chosen(None) == date(2026, 11, 6)
     assert run_name("nightly", {}) == "nightly 2026-11-06"
 
@@ -42,10 +42,10 @@ def test_a_given_partition_is_kept() -> None:
 @given(st.dates(min_value=date(2000, 1, 1)), st.integers(1, 400))
 def test_last_partitions_are_consecutive_and_end_at_the_asked_day(end: date, days: int) -> None:
     """`days` different dates without a gap, oldest first."""
-    partitions = last_partitions(end, days)
-    assert len(partitions) == days
-    assert partitions[-1] == end
-    assert all(b - a == timedelta(days=1) for a, b in pairwise(partitions))
+    dates = last_partitions(end, days)
+    assert len(dates) == days
+    assert dates[-1] == end
+    assert all(b - a == timedelta(days=1) for a, b in pairwise(dates))
 
 
 @pytest.mark.parametrize("days", [0, -3])

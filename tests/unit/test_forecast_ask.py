@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.errors import UsageError
-from tasks.forecast.show import checked, read_ask
+from tasks.forecast.command import checked, read_ask
 
 ONE = {"input": "a.csv", "daily": 5}
 

@@ -9,9 +9,9 @@ import pytest
 
 from models.economics.demand import Lengths
 from models.economics.throughput import OutputLength
-from tasks.forecast import sample
+from tasks.forecast import reservoir
 from tasks.forecast.document import half_width
-from tasks.forecast.sample import Sample
+from tasks.forecast.reservoir import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def test_items_are_measured_before_they_are_too_many(
 ) -> None:
     """No more characters wait than are allowed and one item; the sample is the same as if all had waited."""
     expected = drawn(size, 300)
-    monkeypatch.setattr(sample, "HELD_CHARS", 35)
+    monkeypatch.setattr(reservoir, "HELD_CHARS", 35)
     most: list[int] = []
 
     def measure(items: Sequence[Item]) -> list[int]:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.accounting import GpuMeter
-from models.economics.gpu_time import GpuTime, gpu_cost_nano, split_exactly
-from models.engines.clock import GpuClock
+from models.engines.vllm.gpu_clock import GpuClock
+from models.gpu_time import GpuTime, gpu_cost_nano, split_exactly
+from models.ledger.accounting import GpuMeter
 
 
 @given(st.integers(0, 10**18), st.lists(st.integers(0, 10**12), min_size=1, max_size=50))

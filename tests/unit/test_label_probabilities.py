@@ -5,7 +5,7 @@ from math import isclose, log
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.engines.label_probabilities import label_probabilities
+from models.engines.vllm.label_probabilities import label_probabilities
 
 
 def test_labels_with_distinct_first_tokens() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.lease import is_dead, this_process
+from tasks.runtime.lease import is_dead, this_process
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from models import workloads
 from models.default_model import is_prepared, model_dir
-from models.engines.base import Message
-from models.engines.local_tokenizer import ChatTokenizer, LocalModel, load_local_model
-from models.engines.vllm_options import VllmOptions
+from models.engines.vllm.options import VllmOptions
+from models.engines.vllm.tokenizer import ChatTokenizer, LocalModel, load_local_model
 from models.errors import UsageError
+from models.requests import Message
 from models.settings import Settings
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.model_fit import bits_of, fit_check
+from models.catalogue.model_fit import bits_of, fit_check
 from models.settings import Settings
 
 GIB = 2**30

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from pydantic import BaseModel, Field, create_model
 
-from tasks.output_schema import output_schema
+from tasks.storage.parquet_schema import output_schema
 
 
 class Colour(StrEnum):

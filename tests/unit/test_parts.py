@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from models.engines.base import Answer, Choice, Completion, Message, Request
 from models.errors import OutputError
 from models.input_digest import InputDigest
 from models.records import Carried, Quarantined, Record
-from tasks.merge import RECORDS, publish
-from tasks.parts import PartRow, load_done, remove_parts, remove_unregistered, write_part
-from tasks.scratch import Scratch
+from models.requests import Answer, Choice, Completion, Message, Request
+from tasks.storage.merge_parts import RECORDS, publish
+from tasks.storage.part_files import PartRow, load_done, remove_parts, remove_unregistered, write_part
+from tasks.storage.scratch_db import Scratch
 
 MODELS = {"vllm": "m", "openai": "api-m"}
 
@@ -98,7 +98,7 @@ def test_any_grouping_publishes_the_same_bytes(
 
 def test_many_overlapping_parts_in_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The merge over many groups of parts keeps order where parts overlap locally and one spans all."""
-    monkeypatch.setattr("tasks.merge._READ_ROWS", 50)
+    monkeypatch.setattr("tasks.storage.merge_parts._READ_ROWS", 50)
     ordinals = sorted(range(1, 999), key=lambda o: o + random.Random(o).random() * 60)
     parts = [write(tmp_path, ordinals[start : start + 20]) for start in range(0, 998, 20)]
     parts.append(write(tmp_path, [0, 999]))

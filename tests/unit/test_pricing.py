@@ -20,8 +20,8 @@ from models.economics.pricing import (
     prices_of,
     usd_to_nano,
 )
-from models.engines.base import Usage
 from models.errors import PriceUnknown, UsageError
+from models.requests import Usage
 from models.settings import Settings
 
 MINI = Price("openai", "gpt-4o-mini", ALWAYS, None, 150_000_000, 75_000_000, 600_000_000, "test")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.quiet import keep_prefect_here
+from commands.quiet_libraries import keep_prefect_here
 
 URL = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.economics.gpu_time import GpuTime
 from models.economics.quote import Estimate, PartitionQuote, Quote, empty_quote, estimate_total
+from models.gpu_time import GpuTime
 
 COUNTS = st.integers(0, 10**9)
 ESTIMATES = st.builds(Estimate, COUNTS, st.integers(0, 10**12))

@@ -8,15 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.engines.breaker import Breaker
-from models.engines.rate_limits import (
-    HINT_SECONDS,
-    Backoff,
-    Bucket,
-    Limits,
-    reset_seconds,
-    retry_after,
-)
+from models.engines.api.circuit_breaker import Breaker
+from models.engines.api.rate_limits import HINT_SECONDS, Backoff, Bucket, Limits, reset_seconds, retry_after
 
 MINUTE = 60.0
 

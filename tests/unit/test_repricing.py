@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from models.economics.pricing import ALWAYS, Price, cost_nano
 from models.economics.repricing import PriceBook, PricedUsage, largest_rise, reprice, supposed_price
-from models.engines.base import Usage
 from models.errors import UsageError
+from models.requests import Usage
 
 DAY = date(2026, 11, 23)
 NOTHING = Usage(0, 0, 0)

@@ -13,9 +13,9 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
-from models.engines.api import ApiPermit, ApiRequest
-from models.engines.base import Choice, Message, Request
+from models.engines.api.permit import ApiPermit, ApiRequest
 from models.errors import ResidencyError
+from models.requests import Choice, Message, Request
 from models.settings import Settings, WorkloadSettings
 from models.workloads.sentiment import Sentiment
 
@@ -213,10 +213,10 @@ def test_answers_are_not_shared_between_house_and_api() -> None:
 
 HEAD = """
 from uuid import UUID
-from models.engines.api import ApiPermit, ApiRequest
+from models.engines.api.permit import ApiPermit, ApiRequest
 from models.engines.base import Engine, LocalEngine, Message, Choice, Request
-from models.engines.chat_wire import request_body
-from models.engines.api_options import ApiOptions
+from models.engines.api.chat_format import request_body
+from models.engines.api.options import ApiOptions
 from models.workloads.base import Workload
 """
 REFUSED = {

@@ -4,8 +4,8 @@ from datetime import date
 
 from models.backfill import Outcome
 from models.run import RunResult
-from tasks.report.amounts import TIMES
-from tasks.result_text import outcome_table, result_lines
+from tasks.display.result_text import outcome_table, result_lines
+from tasks.documents.amounts import TIMES
 
 DAY = date(2026, 11, 23)
 

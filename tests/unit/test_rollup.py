@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.ids import new_id
-from models.ledger import LedgerLine
-from models.rollup import Firsts, by_way, figures, sums_of_first, way_of
+from models.ledger.line import LedgerLine
+from models.ledger.rollup import Firsts, by_way, figures, sums_of_first, way_of
 
 RUN = new_id()
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)

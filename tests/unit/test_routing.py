@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from models import routing
+from models.default_model import model_name
 from models.economics.month import Viability
-from models.engines.base import Completion, RejectionReason, Request
-from models.engines.vllm_options import model_name
 from models.errors import ResidencyError
 from models.policy import Policy
 from models.records import EscalationReason, Record
+from models.requests import Completion, RejectionReason, Request
 from models.settings import Settings, WorkloadSettings
 from models.workloads.sentiment import Sentiment
 

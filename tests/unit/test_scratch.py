@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.engines.base import Answer
-from tasks.scratch import Scratch
+from models.requests import Answer
+from tasks.storage.scratch_db import Scratch
 
 IDS = st.lists(
     st.sampled_from(["a", "b", "a#2", "a#3", "a#2#2", "", "b#2", "é"]) | st.text(max_size=3), max_size=60

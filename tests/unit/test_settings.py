@@ -11,9 +11,9 @@ import cli
 from flows.backfill import build as backfill
 from flows.break_even import break_even
 from flows.collect import collect_batches
+from flows.environment import read_settings
 from flows.evaluation import evaluation
 from flows.nightly import nightly
-from flows.surroundings import read_settings
 from flows.workloads import workload_flow
 from models.errors import UsageError
 

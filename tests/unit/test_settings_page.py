@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from flows.surroundings import read_settings
+from flows.environment import read_settings
 from models.delivery import ChatSettings, MailSettings
 from models.policy import Policy
 from models.settings import Caps, Settings, WorkloadSettings
-from tasks.forecast.show import read_ask
+from tasks.forecast.command import read_ask
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "settings.md").read_text("utf-8")

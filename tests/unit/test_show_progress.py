@@ -7,11 +7,11 @@ import pytest
 
 from models.backfill import Meter, Outcome
 from models.run import Progress, RunResult
-from tasks.progress import listening
-from tasks.run_progress import Counts, RunProgress
-from tasks.run_rows import describe
-from tasks.show_progress import ProgressLines
-from tasks.working import working
+from tasks.display.run_rows import describe
+from tasks.display.show_progress import ProgressLines
+from tasks.display.working import working
+from tasks.runtime.progress import listening
+from tasks.runtime.run_progress import Counts, RunProgress
 
 DAY = date(2026, 11, 23)
 PATIENCE = 30.0
@@ -81,7 +81,7 @@ def test_a_silent_wait_is_told_of(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What takes long is named with its seconds again and again, and not after it is over."""
-    monkeypatch.setattr("tasks.working.SECONDS_BETWEEN_LINES", 0.01)
+    monkeypatch.setattr("tasks.display.working.SECONDS_BETWEEN_LINES", 0.01)
     said = ""
     with working("reading the ledger"):
         while said.count("reading the ledger, 0 s\n") < 2:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tasks.signals import STOP_SIGNALS, StopNow, stop_on_signals
+from tasks.runtime.stop_signals import STOP_SIGNALS, StopNow, stop_on_signals
 
 
 @pytest.mark.parametrize("number", STOP_SIGNALS)

@@ -10,12 +10,12 @@ import httpx
 import pytest
 from prefect.exceptions import ObjectNotFound
 
-from flows import spread
-from flows.spread import idempotency_key, is_away, pause, run_parameters, with_server
+from flows import parallel_backfill
+from flows.parallel_backfill import idempotency_key, is_away, pause, run_parameters, with_server
 from models.backfill import Range, Step
 from models.errors import BreakevenError, Interrupted
-from tasks.backfill import Ask
-from tasks.signals import StopRequest
+from tasks.backfill.survey import Ask
+from tasks.runtime.stop_signals import StopRequest
 
 DAY = date(2026, 11, 1)
 STEP = Step(DAY, "run", "f00d", 3)
@@ -75,14 +75,14 @@ def test_a_workers_run_gets_plain_values_and_an_absolute_path(
 
 def test_a_server_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """No connection, a reset, an error of its own: asked again."""
-    monkeypatch.setattr(spread, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(parallel_backfill, "POLL_SECONDS", 0.01)
     server = failing(httpx.ConnectError("refused"), httpx.ReadError("reset"), status(503))
     assert with_server(server, StopRequest()) == "answer"
 
 
 def test_a_server_that_stays_away_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """When patience ends, the backfill does."""
-    monkeypatch.setattr(spread, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(parallel_backfill, "POLL_SECONDS", 0.01)
     with pytest.raises(BreakevenError, match="stays away") as caught:
         with_server(failing(*[httpx.ConnectError("refused")] * 100), StopRequest(), patience=0.05)
     assert "\n" not in str(caught.value)

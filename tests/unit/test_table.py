@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from tasks.table import Column, fitted, folded, lay_out, output_width, print_table
+from tasks.display.table_layout import Column, fitted, folded, lay_out, output_width, print_table
 
 FIGURES = Column("counterfactual_usd", ("0.000012", "1,234.567890", "unknown"))
 MODELS = Column("model", ("HuggingFaceTB/SmolLM2-135M-Instruct",) * 3)

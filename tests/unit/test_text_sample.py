@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from models.economics.quote import estimate_total
 from models.records import Record
-from tasks import text_sample
-from tasks.text_sample import TextSample
+from tasks.backfill import distinct_sample
+from tasks.backfill.distinct_sample import TextSample
 
 TEXTS = st.lists(st.tuples(st.text(max_size=3), st.booleans()), max_size=60)
 
@@ -82,8 +82,8 @@ def test_tokens_of_a_sample_cover_the_truth() -> None:
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Never more than twice the size is held, texts are measured once and let go, hashes are gathered in turns."""
-    monkeypatch.setattr(text_sample, "_HELD_CHARS", 1000)
-    monkeypatch.setattr(text_sample, "_NEW", 64)
+    monkeypatch.setattr(distinct_sample, "_HELD_CHARS", 1000)
+    monkeypatch.setattr(distinct_sample, "_NEW", 64)
     measured: list[str] = []
 
     def measure(records: Sequence[Record]) -> list[int]:

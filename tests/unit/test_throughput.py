@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.economics.gpu_time import GpuTime
 from models.economics.throughput import (
     OUTPUT_WEIGHT,
     OutputLength,
@@ -15,6 +14,7 @@ from models.economics.throughput import (
     measured_output,
     throughput,
 )
+from models.gpu_time import GpuTime
 
 
 def run(

@@ -8,8 +8,8 @@ import pytest
 import tiktoken
 import tiktoken.load
 
-from models.engines.base import Message
 from models.errors import UsageError
+from models.requests import Message
 from models.tokens import ChatTokenCounter, _url, counter_of, encoding
 
 _CACHE_NAME = hashlib.sha1(_url("o200k_base").encode(), usedforsecurity=False).hexdigest()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from models.economics.pricing import ALWAYS, Price, cost_nano
 from models.economics.upper_bound import upper_bound_nano, upper_bound_tokens
-from models.engines.base import Message, Usage
+from models.requests import Message, Usage
 from models.tokens import ChatTokenCounter, counter_of
 
 # Lone surrogates are left out: no API can be sent them.

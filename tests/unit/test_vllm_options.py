@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from models.engines.vllm_options import VllmOptions, lora_rank, model_name
+from models.default_model import model_name
+from models.engines.vllm.options import VllmOptions, lora_rank
 from models.errors import UsageError
 from models.settings import Settings
 

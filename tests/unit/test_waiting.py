@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from models.records import Escalated, Record
-from tasks.scratch import Scratch
-from tasks.waiting import AT_ONCE, IN_BATCH, QUEUED, TAKEN, Waiting
+from tasks.storage.escalation_queue import AT_ONCE, IN_BATCH, QUEUED, TAKEN, Waiting
+from tasks.storage.scratch_db import Scratch
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from models.engines.watchdog import wake_when_dead
+from models.engines.vllm.watchdog import wake_when_dead
 
 
 class Client:

@@ -8,9 +8,9 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.engines.base import Answer, Choice, Completion, Message, Request, Usage
 from models.engines.window import Window
 from models.ids import new_id
+from models.requests import Answer, Choice, Completion, Message, Request, Usage
 
 SYSTEM = Message("system", "classify")
 OUTPUT = Choice(("a", "b"))

@@ -11,8 +11,8 @@ import pytest
 from pydantic import BaseModel
 
 from models.default_model import MODEL_NAME
-from models.engines.base import Choice, Completion, JsonObject, JsonValue, Request
 from models.errors import UsageError
+from models.requests import Choice, Completion, JsonObject, JsonValue, Request
 from models.settings import Settings, WorkloadSettings
 from models.workloads import registry
 from models.workloads.base import InvalidOutput, Workload

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from models.engines.openai_engine import OpenAIEngine
+from models.engines.api.engine import OpenAIEngine
 from tests.faulty_api import FaultyApi
 from tests.integration.api.harness import Book, limits, options
 

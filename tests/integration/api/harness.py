@@ -10,11 +10,11 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from models.engines.api import ApiPermit, ApiRequest, OpenAttempt
-from models.engines.api_options import ApiOptions
-from models.engines.base import ClosedAttempt, Completion
-from models.engines.rate_limits import Backoff, Limits
+from models.engines.api.options import ApiOptions
+from models.engines.api.permit import ApiPermit, ApiRequest, OpenAttempt
+from models.engines.api.rate_limits import Backoff, Limits
 from models.ids import new_id
+from models.requests import ClosedAttempt, Completion
 from models.settings import WorkloadSettings
 from models.workloads.base import InvalidOutput, Workload
 from models.workloads.enrichment import Enrichment

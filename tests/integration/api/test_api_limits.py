@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from models.engines import api_manner
-from models.engines.base import Completion
-from models.engines.rate_limits import Backoff
+from models.engines.api import capabilities
+from models.engines.api.rate_limits import Backoff
 from models.errors import ApiAccessError
+from models.requests import Completion
 from tests.faulty_api import FaultyApi, Rule
 from tests.integration.api.conftest import MakeEngine
 from tests.integration.api.harness import Book, check_books, closed_port, fate, limits, options, request
@@ -225,7 +225,7 @@ def test_a_single_refused_record_is_not_held_for_ever(
     make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where nothing else is sent that could tell, the record gets the blame after a while."""
-    monkeypatch.setattr(api_manner, "HOLD_SECONDS", 0.2)
+    monkeypatch.setattr(capabilities, "HOLD_SECONDS", 0.2)
     book = Book()
     with FaultyApi([Rule(("400:odd_value",), forever=True)]) as api:
         started = time.monotonic()

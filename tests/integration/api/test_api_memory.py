@@ -4,8 +4,8 @@ import gc
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from models.engines.api import OpenAttempt
-from models.engines.api_trip import Trip
+from models.engines.api.permit import OpenAttempt
+from models.engines.api.request_state import Trip
 from tests.faulty_api import FaultyApi
 from tests.integration.api.conftest import MakeEngine
 from tests.integration.api.harness import (

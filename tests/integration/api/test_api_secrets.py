@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from models.engines import api_courier
-from models.engines.openai_engine import CHATTY_LOGGERS
+from models.engines.api import sender
+from models.engines.api.engine import CHATTY_LOGGERS
 from models.errors import BreakevenError
 from tests.faulty_api import FaultyApi, Rule
 from tests.faulty_replies import QUOTE, completion
@@ -68,7 +68,7 @@ def test_an_error_nobody_foresaw_is_told_without_its_text(
     def broken(*_: object) -> None:
         raise ValueError(RECORD)
 
-    monkeypatch.setattr(api_courier, "parse_answer", broken)
+    monkeypatch.setattr(sender, "parse_answer", broken)
     book = Book()
     with FaultyApi() as api:
         engine = make_engine(api, book)

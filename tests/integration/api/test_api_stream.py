@@ -6,10 +6,10 @@ from typing import cast
 
 import pytest
 
-from models.engines.api import ApiRequest
-from models.engines.api_stream import ApiStream, pump
-from models.engines.base import Answer, Completion, Request
+from models.engines.api.permit import ApiRequest
+from models.engines.api.stream import ApiStream, pump
 from models.errors import BreakevenError, DatabaseUnavailable, ResidencyError
+from models.requests import Answer, Completion, Request
 from tests.faulty_api import FaultyApi, Rule
 from tests.faulty_replies import answer
 from tests.integration.api.conftest import MakeEngine

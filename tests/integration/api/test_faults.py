@@ -2,9 +2,9 @@
 
 import pytest
 
-from models.engines.base import Completion
-from models.engines.openai_engine import OpenAIEngine
+from models.engines.api.engine import OpenAIEngine
 from models.errors import ApiAccessError
+from models.requests import Completion
 from tests.faulty_api import FaultyApi, Rule
 from tests.integration.api.faults import ATTEMPTS, FAULTS, REFUSED, RUN_FAILS, Fault
 from tests.integration.api.faults_page import PAGE, page

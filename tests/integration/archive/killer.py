@@ -19,9 +19,10 @@ import psycopg  # noqa: F401  imported here so that no child has to
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session
 
-from models.archiving import Limits
+from models.ledger.archiving import Limits
 from models.settings import Settings
-from tasks import archive, parts
+from tasks.ledger import archive
+from tasks.storage import part_files
 from tests.integration.archive.old_ledger import TODAY
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -81,7 +82,7 @@ def die_at(count: int) -> None:
         (archive, "_frame"),
         (archive, "_compare"),
         (archive, "file_digest"),
-        (parts, "sync"),
+        (part_files, "sync"),
     ):
         setattr(module, name, before(getattr(module, name)))
     Path.replace = before(Path.replace)  # type: ignore[method-assign]

@@ -16,10 +16,10 @@ from db import archive as archives
 from db import batches, ledger, partitions, runs
 from db.session import make_engine, migrate, sessions
 from db.tables import RunRow
-from models.economics.gpu_time import GpuTime
-from models.ledger import LedgerLine
+from models.gpu_time import GpuTime
+from models.ledger.line import LedgerLine
 from models.settings import Settings
-from tasks.archive import find
+from tasks.ledger.archive import find
 from tests.integration.db.ledger_lines import Keys, batch, line, pending, seed
 from tests.integration.pipeline.harness import settings_for
 

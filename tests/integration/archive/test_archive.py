@@ -19,13 +19,13 @@ from db import ledger, runs
 from db.archive import Archive
 from db.repricing import priced_usage
 from db.throughput import Like, earlier_runs
-from models.archiving import Limits
 from models.errors import BreakevenError, OutputError, UsageError
 from models.ids import new_id
+from models.ledger.archiving import Limits
 from models.settings import Settings
-from tasks import archive as files_task
-from tasks import folders
-from tasks.archive import Fault, archive, faults, plan
+from tasks.ledger import archive as files_task
+from tasks.ledger.archive import Fault, archive, faults, plan
+from tasks.runtime import atomic_files
 from tests.integration.archive.old_ledger import (
     OLD,
     TODAY,
@@ -220,7 +220,7 @@ def test_a_run_that_changes_meanwhile_stays(settings: Settings, monkeypatch: pyt
     """Taken up again after its lines were written to a file, it keeps them, and the file goes."""
     _, changing = few(settings)
     before = everything(settings)
-    digest = folders.file_digest
+    digest = atomic_files.file_digest
 
     def meanwhile(path: Path) -> bytes:
         with transaction(settings) as session:

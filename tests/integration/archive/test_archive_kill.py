@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.archive import archive, plan
+from tasks.ledger.archive import archive, plan
 from tests.integration.archive.killer import KILLED, ONE_RUN_A_FILE, Killer
 from tests.integration.archive.old_ledger import (
     OLD,

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cli
-import flows.terminal  # imported here so that no child has to
-from flows.quiet import QUIET, quiet_libraries
-from flows.surroundings import read_settings
+from commands.quiet_libraries import QUIET, quiet_libraries
+from flows.environment import read_settings
 from models.ids import new_id
-from tasks.engine import shared_engine
+from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import ScriptedEngine
 
 __all__ = ["Command", "Commands", "flows"]

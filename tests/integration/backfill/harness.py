@@ -13,9 +13,9 @@ from models.economics.quote import Quote
 from models.engines.base import LocalEngine
 from models.ids import new_id
 from models.settings import Settings
-from tasks.backfill import Ask, survey
-from tasks.backfill_run import directly, one_by_one, run_all
-from tasks.engine import shared_engine
+from tasks.backfill.run_steps import directly, one_by_one, run_all
+from tasks.backfill.survey import Ask, survey
+from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import ScriptedEngine
 from tests.integration.pipeline.books import check_books
 from tests.integration.pipeline.harness import (

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from models.backfill import failed, to_do
-from models.engines.base import Request
 from models.errors import EngineDied, InputError, Interrupted
+from models.requests import Request
 from models.settings import Settings
-from tasks.backfill import quote, request_for, survey
-from tasks.run_rows import outcome_row
+from tasks.backfill.survey import quote, request_for, survey
+from tasks.display.run_rows import outcome_row
 from tests.fakes import Reply, plausible, prompt, unsure
 from tests.integration.backfill.harness import (
     Engines,

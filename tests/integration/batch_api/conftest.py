@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from models.engines.openai_batch import BatchClient
+from models.engines.batch.client import BatchClient
 from tests.batch_api import BatchApi
 from tests.batch_requests import KEY, api_options
 from tests.batch_state import Rules

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from models.engines.batch_files import PREFIX
-from models.engines.openai_batch import BatchClient
+from models.engines.batch.client import BatchClient
+from models.engines.batch.files import PREFIX
 from tests.batch_requests import api_options
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)

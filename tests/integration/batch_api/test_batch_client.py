@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from models.engines.batch_results import ResultReader
-from models.engines.batch_status import BatchApiRefused, BatchApiUnavailable, BatchFailure, ProviderBatch
-from models.engines.chat_wire import parse_answer
-from models.engines.openai_batch import BatchClient
+from models.engines.api.chat_format import parse_answer
+from models.engines.batch.client import BatchClient
+from models.engines.batch.results import ResultReader
+from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable, BatchFailure, ProviderBatch
 from models.errors import ApiAccessError, OutputError
 from models.ids import new_id
 from tests.batch_api import BatchApi

@@ -13,11 +13,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from models.engines.batch_files import ENDPOINT
-from models.engines.batch_results import ResultReader
-from models.engines.batch_status import ProviderBatch
-from models.engines.chat_wire import parse_answer
-from models.engines.openai_batch import BatchClient
+from models.engines.api.chat_format import parse_answer
+from models.engines.batch.client import BatchClient
+from models.engines.batch.files import ENDPOINT
+from models.engines.batch.results import ResultReader
+from models.engines.batch.status import ProviderBatch
 from models.ids import new_id
 from tests.batch_requests import api_options, api_requests, one_file
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from models.engines.batch_files import BatchFile
-from models.engines.batch_status import BatchApiUnavailable, ProviderBatch
-from models.engines.openai_batch import BatchClient
+from models.engines.batch.client import BatchClient
+from models.engines.batch.files import BatchFile
+from models.engines.batch.status import BatchApiUnavailable, ProviderBatch
 from tests.batch_api import BatchApi
 from tests.batch_requests import KEY, one_file
 from tests.batch_state import Rules

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from db import partitions, reference, runs
 from db.batches import Batch
-from models.catalog import Infrastructure
+from models.catalogue.rates import Infrastructure
 from models.economics.pricing import ALWAYS, Price, usd_to_nano
 from models.ids import new_id
-from models.ledger import Closing, LedgerLine
+from models.ledger.line import Closing, LedgerLine
 
 DAY = date(2026, 11, 23)
 AT = datetime(2026, 11, 23, 12, 30, 0, 123456, tzinfo=UTC)

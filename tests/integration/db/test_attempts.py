@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from db import attempts, batches, ledger, runs
 from db.tables import ApiSpendRow, LedgerLineRow, PromptRow, RunRow
 from models.ids import new_id
-from models.ledger import Closing, LedgerLine
+from models.ledger.line import Closing, LedgerLine
 from tests.integration.db.ledger_lines import AT, DAY, Keys, batch, closing, line, pending, seed
 
 Sessions = sessionmaker[Session]

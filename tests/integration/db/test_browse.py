@@ -17,7 +17,7 @@ from db.session import make_reading_engine, readers
 from db.tables import RunRow
 from models.errors import UsageError
 from models.ids import new_id
-from models.ledger import LedgerLine
+from models.ledger.line import LedgerLine
 from tests.integration.db.ledger_lines import AT, DAY, Keys, line, pending, seed
 
 LATE = datetime(2026, 11, 23, 23, 59, 59, 999999, tzinfo=UTC)

@@ -18,7 +18,7 @@ from db import attempts, batches, ledger
 from db.recount import rebuild
 from db.tables import DailyUsageRow, LedgerLineRow
 from models.ids import new_id
-from models.ledger import Closing, LedgerLine
+from models.ledger.line import Closing, LedgerLine
 from tests.integration.db.ledger_lines import AT, DAY, Keys, batch, closing, line, pending, seed
 from tests.integration.db.usage_sums import USAGE, WAY, recomputed
 

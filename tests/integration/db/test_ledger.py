@@ -16,7 +16,7 @@ from db import batches, ledger
 from db.session import readers, sessions
 from models.errors import UsageError
 from models.ids import new_id
-from models.ledger import LedgerLine, Outcome
+from models.ledger.line import LedgerLine, Outcome
 from tests.integration.db.ledger_lines import AT, Keys, batch, line, pending, seed
 
 KNOWN = st.integers(0, 2**60 - 1)  # of eight lines the rollup holds the sum

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db import attempts, ledger, month, reference, runs
 from db.tables import RunRow
-from models.economics.gpu_time import GpuTime
 from models.economics.month import GpuRun, Tokens, WorkloadUsage
 from models.economics.pricing import ALWAYS, Price
+from models.gpu_time import GpuTime
 from tests.integration.db.ledger_lines import MACHINE, Keys, closing, line, pending, seed
 
 NOVEMBER, DECEMBER = date(2026, 11, 1), date(2026, 12, 1)

@@ -18,10 +18,10 @@ from db.repricing import UsageFilters, list_prices, priced_usage
 from db.tables import LedgerLineRow, PriceRow
 from models.economics.pricing import BATCH_SUFFIX, Price, cost_nano, cost_of_mtok
 from models.economics.repricing import PriceBook, Repriced, reprice, supposed_price
-from models.engines.base import Usage
 from models.errors import UsageError
 from models.ids import new_id
-from models.ledger import LedgerLine
+from models.ledger.line import LedgerLine
+from models.requests import Usage
 from tests.integration.db.ledger_lines import DAY, MINI, Keys, closing, line, pending, seed
 
 Sessions = sessionmaker[Session]

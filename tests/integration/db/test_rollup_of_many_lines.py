@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from db import attempts, batches, ledger
 from db.check import lines as check
 from models.ids import new_id
-from models.ledger import LedgerLine
+from models.ledger.line import LedgerLine
 from tests.integration.db.ledger_lines import AT, DAY, Keys, batch, closing, line, pending, seed
 from tests.integration.db.test_daily_usage import counted, kept
 

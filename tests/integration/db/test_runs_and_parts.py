@@ -9,8 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import parts, runs
-from models.economics.gpu_time import GpuTime
 from models.errors import UsageError
+from models.gpu_time import GpuTime
 from models.ids import new_id
 from tests.integration.db.ledger_lines import DAY, Keys, seed
 

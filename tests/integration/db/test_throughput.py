@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db import ledger, partitions, reference, runs, throughput
 from db.throughput import Like, earlier_runs, load_times
-from models.economics.gpu_time import GpuTime
 from models.economics.pricing import usd_to_nano
 from models.economics.throughput import RunFigures
+from models.gpu_time import GpuTime
 from models.ids import new_id
-from models.ledger import LedgerLine
+from models.ledger.line import LedgerLine
 from tests.integration.db.ledger_lines import DAY, MACHINE, Keys, line, seed
 
 Sessions = sessionmaker[Session]

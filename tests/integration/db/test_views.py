@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from db import archive, attempts, batches, ledger, reference, runs
 from db.session import readers
 from db.tables import ArchiveRow
-from models.economics.gpu_time import GpuTime
 from models.economics.pricing import usd_to_nano
+from models.gpu_time import GpuTime
 from models.ids import new_id
 from tests.integration.db.ledger_lines import AT, MINI, Keys, batch, line, pending, seed
 

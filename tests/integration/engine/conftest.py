@@ -7,8 +7,8 @@ import pytest
 
 from bench.model_server import ModelServer
 from models.default_model import is_prepared, model_dir, prepare
-from models.engines.vllm_engine import VllmEngine
-from models.engines.vllm_options import VllmOptions
+from models.engines.vllm.engine import VllmEngine
+from models.engines.vllm.options import VllmOptions
 from models.machine import gpu_name
 from models.settings import Settings
 from tests.integration.engine.harness import API_MODEL, CONTEXT

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from models.economics.gpu_time import GpuTime
-from models.engines.base import AnswerIndex, Completion, LocalEngine, Request, Usage
+from models.engines.base import LocalEngine
+from models.gpu_time import GpuTime
+from models.requests import AnswerIndex, Completion, Request, Usage
 
 API_MODEL = "api-smollm2"
 CONTEXT = 2048  # tokens of the API server's model; the local engine of the tests has half of that

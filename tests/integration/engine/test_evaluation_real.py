@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.model_server import HOST, ModelServer
-from models.engines.vllm_engine import VllmEngine
+from models.engines.vllm.engine import VllmEngine
 from tasks.evaluation.run import Ask, evaluate
 from tests.integration.engine.harness import Counting
 from tests.integration.engine.test_hybrid_real import settings_of

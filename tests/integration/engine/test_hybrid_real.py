@@ -13,12 +13,12 @@ import pytest
 
 import cli
 from bench.model_server import HOST, ModelServer
-from models.engines.vllm_engine import VllmEngine
+from models.engines.vllm.engine import VllmEngine
 from models.errors import ApiAccessError
 from models.run import RunResult
 from models.settings import Settings
-from tasks.engine import shared_engine
-from tasks.partition import run_partition
+from tasks.run.run_partition import run_partition
+from tasks.runtime.shared_engine import shared_engine
 from tests.faulty_api import Seen
 from tests.integration.engine.harness import API_MODEL, Counting
 from tests.integration.hybrid.harness import api_lines, check_seen, hybrid_settings

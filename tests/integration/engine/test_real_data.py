@@ -8,10 +8,10 @@ import pytest
 
 from db import ledger, runs
 from db.session import make_engine, readers
-from models.engines.vllm_engine import VllmEngine
+from models.engines.vllm.engine import VllmEngine
 from models.settings import Settings
-from tasks.engine import shared_engine
-from tasks.partition import run_partition
+from tasks.run.run_partition import run_partition
+from tasks.runtime.shared_engine import shared_engine
 from tests.integration.engine.harness import Counting
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"

@@ -8,10 +8,10 @@ from math import isclose
 
 import pytest
 
-from models.engines.base import Choice, Completion, JsonObject, Message, Request
-from models.engines.local_tokenizer import load_local_model
-from models.engines.vllm_engine import VllmEngine
+from models.engines.vllm.engine import VllmEngine
+from models.engines.vllm.tokenizer import load_local_model
 from models.ids import new_id
+from models.requests import Choice, Completion, JsonObject, Message, Request
 
 pytestmark = pytest.mark.engine
 

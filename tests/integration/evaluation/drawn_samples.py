@@ -8,7 +8,7 @@ from typing import Any
 
 from models.settings import Settings
 from models.workloads import build
-from tasks.evaluation.sample import SampleDrawn, draw_sample
+from tasks.labelling.draw_sample import SampleDrawn, draw_sample
 from tests.integration.evaluation.labelled_files import (
     settings_for,
     write_rows,

@@ -6,8 +6,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from models.engines.base import LocalEngine, Request
+from models.engines.base import LocalEngine
 from models.evaluation.figures import Evaluation
+from models.requests import Request
 from models.settings import Settings
 from tasks.evaluation.run import Ask, evaluate
 from tests.fakes import Reply, ScriptedEngine, prompt

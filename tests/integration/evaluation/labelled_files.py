@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from models.settings import Settings
 from models.workloads import build
-from tasks.evaluation.labels import LabelledFile, read_labelled
+from tasks.labelling.labelled_file import LabelledFile, read_labelled
 
 SENTIMENT = ("negative", "neutral", "positive")
 Rows = Sequence[Mapping[str, object]]

@@ -12,8 +12,8 @@ from db.partitions import find_published
 from models.errors import BreakevenError, UsageError
 from models.months import month_of
 from models.settings import Settings
-from tasks.evaluation.as_json import from_json
-from tasks.month import month_inputs
+from tasks.evaluation.stored_json import from_json
+from tasks.report.inputs import month_inputs
 from tests.fakes import ScriptedEngine
 from tests.faulty_api import FaultyApi, Rule
 from tests.integration.evaluation.evaluating import (

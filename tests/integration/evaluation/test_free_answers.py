@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from models.engines.base import JsonValue, Request
 from models.evaluation.figures import Evaluation
+from models.requests import JsonValue, Request
 from tasks.evaluation.run import Ask, evaluate
 from tests.fakes import Reply, ScriptedEngine, prompt
 from tests.faulty_api import FaultyApi

@@ -8,7 +8,7 @@ import pytest
 from db import evaluations
 from models.evaluation.figures import Evaluation
 from models.settings import Settings
-from tasks.evaluation.as_json import from_json
+from tasks.evaluation.stored_json import from_json
 from tests.faulty_api import FaultyApi
 from tests.integration.evaluation.evaluating import labelled, settings_of, write_labelled
 from tests.integration.hybrid.harness import api_lines, check_seen

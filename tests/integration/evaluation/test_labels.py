@@ -15,7 +15,7 @@ from models.errors import OutputError
 from models.records import Record
 from models.settings import WorkloadSettings
 from models.workloads import build
-from tasks.evaluation.labels import keys_in, write_snapshot
+from tasks.labelling.labelled_file import keys_in, write_snapshot
 from tasks.reading import Source, open_partition
 from tests.integration.evaluation.labelled_files import (
     SENTIMENT,

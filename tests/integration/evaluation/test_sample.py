@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from models.errors import InputError, UsageError
 from models.workloads import build
-from tasks.evaluation import survey
-from tasks.evaluation.labels import keys_in, read_labelled
+from tasks.labelling import distinct_texts
+from tasks.labelling.labelled_file import keys_in, read_labelled
 from tests.integration.evaluation.drawn_samples import DAY, dated, draw, in_csv, numbered
 from tests.integration.evaluation.labelled_files import (
     SENTIMENT,
@@ -125,7 +125,7 @@ def test_many_texts_are_taken_together_in_between(tmp_path: Path, monkeypatch: p
     rows = [*numbered(300), *numbered(500)]
     source = write_rows(tmp_path / "in.jsonl", rows)
     whole = draw(tmp_path, source, 40, out=tmp_path / "1.csv")
-    monkeypatch.setattr(survey, "_NEW", 7)
+    monkeypatch.setattr(distinct_texts, "_NEW", 7)
     assert draw(tmp_path, source, 40, out=tmp_path / "2.csv").strata == whole.strata
     assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "2.csv").read_bytes()
 

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from models.errors import InputError, OutputError, UsageError
-from tasks.evaluation import sample
-from tasks.evaluation.to_label import Sheet
+from tasks.labelling import draw_sample
+from tasks.labelling.sample_file import Sheet
 from tests.integration.evaluation.drawn_samples import DAY, dated, draw, numbered
 from tests.integration.evaluation.labelled_files import (
     settings_for,
@@ -96,7 +96,7 @@ def test_an_input_that_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         write_rows(source, numbered(3))
         return pl.DataFrame(schema={"text_hash": pl.UInt64, "label": pl.String})
 
-    monkeypatch.setattr(sample, "published_labels", change)
+    monkeypatch.setattr(draw_sample, "published_labels", change)
     with pytest.raises(InputError, match="changed while it was read: run this again"):
         draw(tmp_path, source, 9)
     assert not (tmp_path / "out.csv").exists()

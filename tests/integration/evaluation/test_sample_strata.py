@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from models.settings import Settings
-from tasks.engine import shared_engine
-from tasks.partition import run_partition
+from tasks.run.run_partition import run_partition
+from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import Reply, ScriptedEngine
 from tests.integration.evaluation.drawn_samples import DAY, draw, in_csv, numbered
 from tests.integration.evaluation.labelled_files import (

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tasks.evaluation import contents
-from tasks.report import html
+from tasks.documents import html
+from tasks.evaluation_report import page as contents
 from tests import evaluations as found
 from tests.browser import DESKTOP, broken_images, lowest_contrast, open_page, overflow, smallest_text
 

@@ -12,10 +12,11 @@ from bench.history import KILLED, NO_MACHINE, PRICE_CHANGE, UNPRICED, Year, writ
 from db.session import make_engine, make_reading_engine, migrate, readers
 from models.economics.break_even import month_figures
 from models.economics.figures import MonthFigures
-from models.economics.month import MonthInputs, months_later
+from models.economics.month import MonthInputs
+from models.months import months_later
 from models.settings import Settings
-from tasks.check import check
-from tasks.month import month_inputs
+from tasks.ledger.check import check
+from tasks.report.inputs import month_inputs
 from tests.integration.history.conftest import YEAR
 from tests.integration.history.recomputed import recomputed
 

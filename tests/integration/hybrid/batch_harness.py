@@ -11,7 +11,7 @@ from sqlalchemy import Row, update
 from db.batches import LIVE
 from db.tables import BatchRow
 from models.economics.pricing import BATCH_SUFFIX, Price, cost_nano
-from models.engines.base import Usage
+from models.requests import Usage
 from models.run import RunResult
 from models.settings import Settings
 from tests.batch_api import BatchApi

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 
 from models.run import RunResult
 from models.settings import Settings
-from tasks.partition import collect_partition
+from tasks.run.run_partition import collect_partition
 from tests.faulty_api import Seen
 from tests.integration.pipeline.books import table
 from tests.integration.pipeline.harness import DAY, WORKLOAD, settings_for

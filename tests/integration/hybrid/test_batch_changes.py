@@ -9,18 +9,18 @@ import pytest
 import stamina
 
 from db import leases
-from models.engines.openai_batch import BatchClient
+from models.engines.batch.client import BatchClient
 from models.errors import LeaseLost, UsageError
 from models.workloads.sentiment import Sentiment
-from tasks import batch_submit
-from tasks import collect as collecting
-from tasks.collect import waiting_partitions
-from tasks.engine import shared_engine
-from tasks.jobs import collect_each
-from tasks.lease import this_process
-from tasks.partition import collect_partition, run_partition
-from tasks.parts import load_done
-from tasks.scratch import Scratch
+from tasks.api import batch_submit
+from tasks.run import collect as collecting
+from tasks.run.collect import waiting_partitions
+from tasks.run.each_partition import collect_each
+from tasks.run.run_partition import collect_partition, run_partition
+from tasks.runtime.lease import this_process
+from tasks.runtime.shared_engine import shared_engine
+from tasks.storage.part_files import load_done
+from tasks.storage.scratch_db import Scratch
 from tests.batch_api import BatchApi
 from tests.batch_state import Rules
 from tests.integration.hybrid.batch_harness import (

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from models.settings import Settings
-from tasks import batch_submit
-from tasks.collect import waiting_partitions
+from tasks.api import batch_submit
+from tasks.run.collect import waiting_partitions
 from tests.batch_api import BatchApi
 from tests.batch_state import Rules
 from tests.integration.hybrid.batch_harness import (

@@ -7,7 +7,7 @@ import pytest
 
 from models.economics.pricing import usd_to_nano
 from models.settings import Settings
-from tasks.batch_writer import BatchWriter
+from tasks.api.batch_writer import BatchWriter
 from tests.batch_api import BatchApi
 from tests.batch_state import FINAL, Rules
 from tests.integration.hybrid.batch_harness import (

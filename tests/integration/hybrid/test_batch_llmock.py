@@ -9,13 +9,13 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from models.engines import openai_batch
-from models.engines.batch_files import ENDPOINT
-from models.engines.openai_batch import BatchClient
+from models.engines.batch import client
+from models.engines.batch.client import BatchClient
+from models.engines.batch.files import ENDPOINT
 from models.run import RunResult
-from tasks import batch_submit
-from tasks.engine import shared_engine
-from tasks.partition import collect_partition, run_partition
+from tasks.api import batch_submit
+from tasks.run.run_partition import collect_partition, run_partition
+from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import ScriptedEngine
 from tests.integration.batch_api.test_batch_llmock import free_port, process
 from tests.integration.hybrid.batch_harness import (
@@ -67,7 +67,7 @@ def test_failed_rows_are_asked_for_again(
     unknown outcome; the usage of every answer is what it reported.
     """
     monkeypatch.setattr(batch_submit, "settle_seconds", 0.2)
-    monkeypatch.setattr(openai_batch, "BatchClient", partial(BatchClient, sleep=lambda _: None))
+    monkeypatch.setattr(client, "BatchClient", partial(BatchClient, sleep=lambda _: None))
     port = free_port()
     policy = {"min_confidence": 0.99}
     settings = batch_settings(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ApiAccessError
-from tasks.run_rows import cost_row
+from tasks.display.run_rows import cost_row
 from tests.batch_api import BatchApi
 from tests.batch_state import Rules
 from tests.integration.hybrid.batch_harness import batch_settings, start, steps

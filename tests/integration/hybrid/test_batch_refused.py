@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from models.engines import openai_batch
-from models.engines.openai_batch import BatchClient
+from models.engines.batch import client
+from models.engines.batch.client import BatchClient
 from models.errors import ApiAccessError
-from tasks import batch_submit
+from tasks.api import batch_submit
 from tests.batch_api import BatchApi
 from tests.batch_state import Rules
 from tests.integration.hybrid.batch_harness import (
@@ -39,7 +39,7 @@ POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=Tr
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait less for what may be under way, and not at all before an endpoint is asked again."""
     monkeypatch.setattr(batch_submit, "settle_seconds", 0.3)
-    monkeypatch.setattr(openai_batch, "BatchClient", partial(BatchClient, sleep=lambda _: None))
+    monkeypatch.setattr(client, "BatchClient", partial(BatchClient, sleep=lambda _: None))
 
 
 def test_a_full_queue_is_tried_again_later(tmp_path: Path, database_url: str) -> None:

@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 from db.base import Base
 from db.check import lines, links, sums
 from db.session import make_engine, sessions
-from models.findings import SHOWN, Finding, Flaw, gather
 from models.ids import new_id
+from models.ledger.findings import SHOWN, Finding, Flaw, gather
 from models.settings import Settings
-from tasks.check import check_ledger
+from tasks.ledger.check import check_ledger
 from tests.fakes import ScriptedEngine, unsure
 from tests.faulty_api import FaultyApi, Rule
 from tests.integration.db.ledger_lines import AT

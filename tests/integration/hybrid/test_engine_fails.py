@@ -7,7 +7,7 @@ import pytest
 from models.engines.base import LocalEngine
 from models.errors import EngineDied, EngineStartError
 from models.settings import Settings
-from tasks import infer
+from tasks.run import infer
 from tests.fakes import ScriptedEngine
 from tests.faulty_api import FaultyApi
 from tests.integration.hybrid.harness import api_lines, check_seen, hybrid_settings

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from models.engines.base import Choice, Request
+from models.requests import Choice, Request
 from tests.fakes import Reply, ScriptedEngine, plausible, prompt, unsure
 from tests.faulty_api import FaultyApi, Rule
 from tests.integration.hybrid.harness import api_lines, check_seen, hybrid_settings, routes

@@ -7,12 +7,12 @@ from typing import Any, ClassVar, Literal
 
 import pytest
 
-from models.engines.base import Request
 from models.errors import ApiAccessError, ResidencyError
+from models.requests import Request
 from models.settings import Settings
 from models.workloads import registry
 from models.workloads.sentiment import Sentiment
-from tasks.run_rows import cost_row
+from tasks.display.run_rows import cost_row
 from tests.fakes import Reply, ScriptedEngine, unsure
 from tests.faulty_api import FaultyApi, Rule
 from tests.integration.hybrid.harness import KEY, hybrid_settings

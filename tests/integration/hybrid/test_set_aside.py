@@ -6,10 +6,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from commands.terminal import say
 from db import month
-from flows.terminal import say
 from models.economics.month import WorkloadUsage
-from models.engines.base import Request
+from models.requests import Request
 from models.settings import Settings
 from tests.fakes import Reply, ScriptedEngine, plausible, prompt, unsure
 from tests.faulty_api import FaultyApi, Rule

@@ -14,10 +14,10 @@ from db.session import make_engine, migrate, sessions
 from models.ids import new_id
 from models.run import Purpose
 from models.settings import Settings
-from tasks.page.asked import Asked
+from tasks.page.address import Asked
 from tasks.page.lists import RUN_COLUMNS
-from tasks.page.reading import Ledger
-from tasks.partition import run_partition
+from tasks.page.queries import Ledger
+from tasks.run.run_partition import run_partition
 from tests.fakes import ScriptedEngine, unsure
 from tests.faulty_api import FaultyApi
 from tests.integration.db.ledger_lines import line, seed

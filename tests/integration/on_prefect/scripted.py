@@ -15,12 +15,12 @@ from prefect import Flow
 
 from flows import backfill as backfill_flow
 from flows import nightly as nightly_flow
-from flows.surroundings import read_settings
+from flows.environment import read_settings
 from flows.workloads import build
-from models.engines.base import Request
+from models.requests import Request
 from models.settings import Settings
-from tasks import publish
-from tasks.engine import shared_engine
+from tasks.run import publish
+from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import Reply, ScriptedEngine, plausible, prompt
 
 CALLS = "SCRIPTED_CALLS"

@@ -125,7 +125,7 @@ class Site:
             "sentiment",
             work_pool_name=POOL,
             entrypoint="tests.integration.on_prefect.scripted:sentiment",
-            pull_steps=[{"flows.surroundings.enter_project": {}}],
+            pull_steps=[{"flows.environment.enter_project": {}}],
         )
 
     def settings_env(self, settings: Settings) -> dict[str, str]:

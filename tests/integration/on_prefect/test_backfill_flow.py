@@ -16,8 +16,8 @@ from models.economics.quote import Quote
 from models.errors import BreakevenError, InputError, Interrupted
 from models.run import Progress, RunResult
 from models.settings import Settings
-from tasks.backfill import Ask
-from tasks.progress import report
+from tasks.backfill.survey import Ask
+from tasks.runtime.progress import report
 from tests.integration.on_prefect.test_flow_runs import run_of
 
 DAYS = [date(2026, 11, 1) + timedelta(number) for number in range(3)]

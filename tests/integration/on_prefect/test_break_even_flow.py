@@ -22,7 +22,7 @@ from models.delivery import MailSettings
 from models.errors import DeliveryError
 from models.settings import Settings
 from tasks.delivery.deliver import password_of
-from tasks.monthly import Monthly, make_report
+from tasks.report.versions import Monthly, make_report
 from tests.integration.on_prefect.test_flow_runs import artifacts_of
 from tests.integration.report.harness import MONTH, ChatRoom, by_mail, chat_room, make_settings
 from tests.post_office import PostOffice, opened

@@ -7,8 +7,8 @@ import pytest
 from prefect import State
 from prefect.client.orchestration import SyncPrefectClient
 
+from commands.terminal import collect_here
 from flows import collect as collecting
-from flows.terminal import collect_here
 from models.errors import BreakevenError
 from models.settings import Settings
 from tests.batch_api import BatchApi

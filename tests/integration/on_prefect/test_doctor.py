@@ -11,7 +11,7 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.deploy import ensure_pool
-from tasks.prefect_checks import TAG, prefect_server
+from tasks.setup.prefect_checks import TAG, prefect_server
 
 Deploy = Callable[..., UUID]
 POOL = "looked-at"

@@ -56,7 +56,7 @@ class Bench:
                 name,
                 work_pool_name=POOL,
                 entrypoint=f"tests.integration.on_prefect.scripted:{name}",
-                pull_steps=[{"flows.surroundings.enter_project": {}}],
+                pull_steps=[{"flows.environment.enter_project": {}}],
                 job_variables=variables[name],
             )
 

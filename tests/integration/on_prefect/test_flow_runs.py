@@ -23,9 +23,9 @@ from flows import nightly, workloads
 from models.errors import InputError, Interrupted
 from models.run import Progress, RunResult
 from models.settings import Settings
-from tasks.artifacts import progress_artifact, publish_cost_table
-from tasks.prefect_checks import TAG
-from tasks.progress import report
+from tasks.display.prefect_artifacts import progress_artifact, publish_cost_table
+from tasks.runtime.progress import report
+from tasks.setup.prefect_checks import TAG
 
 DAY = date(2026, 11, 1)
 

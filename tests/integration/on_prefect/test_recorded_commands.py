@@ -9,7 +9,7 @@ from prefect.client.schemas.filters import FlowRunFilter
 
 import cli
 from models.settings import Settings
-from tasks.engine import shared_engine
+from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import ScriptedEngine
 from tests.integration.backfill.harness import days_of, write_days
 from tests.integration.pipeline.books import table

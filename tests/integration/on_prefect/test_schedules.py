@@ -12,11 +12,11 @@ from prefect.client.schemas.filters import LogFilter
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 
+from flows.dates import yesterday
 from flows.deploy import API_POOL, POOL, automations, ensure_automations
-from flows.partitions import yesterday
 from models.doctor import Check
 from models.settings import Settings
-from tasks.prefect_checks import prefect_server
+from tasks.setup.prefect_checks import prefect_server
 from tests.integration.backfill.harness import rows_of, write_days
 from tests.integration.on_prefect.schedules import (
     SCHEDULER,

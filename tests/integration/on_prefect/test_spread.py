@@ -16,10 +16,10 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelling, Crashed
 
 from flows.deploy import POOL
-from flows.spread import Spread
+from flows.parallel_backfill import Spread
 from models.backfill import Outcome, to_do
 from models.settings import Settings
-from tasks.backfill import Ask, survey
+from tasks.backfill.survey import Ask, survey
 from tests.integration.backfill.harness import (
     actions,
     ask_for,

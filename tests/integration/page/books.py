@@ -14,7 +14,7 @@ from db.session import make_engine, migrate, sessions
 from db.tables import RunRow
 from models.economics import owning
 from models.ids import new_id
-from models.ledger import LedgerLine
+from models.ledger.line import LedgerLine
 from tests.integration.db.ledger_lines import DAY, Keys, line, pending, seed
 
 SCRIPT = "<script>alert(1)</script>"

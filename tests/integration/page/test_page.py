@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Dialog, Page, expect
 
 import cli
 from db.browse import Filters, Position
-from tasks.page.asked import address
-from tasks.page.words import dollars, plural
+from tasks.page.address import address
+from tasks.page.formats import dollars, plural
 from tests.browser import DESKTOP, PHONE, overflow, smallest_text
 from tests.integration.page.books import BOLD, IMAGE, LONG, RECORDS, SCRIPT, fill
 from tests.integration.page.harness import Served, Visitor, choose, serving, table, visiting

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from db.base import Base
 from db.session import make_engine, make_reading_engine, sessions
-from models.economics.gpu_time import gpu_cost_nano
-from models.findings import Finding
+from models.gpu_time import gpu_cost_nano
+from models.ledger.findings import Finding
 from models.settings import Settings
-from tasks.check import check
+from tasks.ledger.check import check
 from tests.integration.db.usage_sums import USAGE, WAY, recomputed
 from tests.integration.pipeline.harness import published, quarantined
 

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import cli
-from flows.surroundings import read_settings
-from tasks.engine import shared_engine
+from flows.environment import read_settings
+from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import ScriptedEngine
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from models.engines.base import LocalEngine
 from models.run import RunResult
 from models.settings import Settings
-from tasks.engine import shared_engine
-from tasks.partition import run_partition
+from tasks.run.run_partition import run_partition
+from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import ScriptedEngine
 
 DAY = date(2026, 11, 1)

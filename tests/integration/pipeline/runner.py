@@ -25,10 +25,10 @@ from sqlalchemy.orm import Session
 from models.errors import BreakevenError
 from models.settings import Settings
 from models.tokens import encoding
-from tasks import batch_submit
-from tasks.engine import load_vllm
+from tasks.api import batch_submit
 from tasks.evaluation.run import Ask, evaluate
-from tasks.partition import collect_partition
+from tasks.run.run_partition import collect_partition
+from tasks.runtime.shared_engine import load_vllm
 from tests.fakes import ScriptedEngine, plausible, unsure
 from tests.integration.pipeline.harness import CACHE, DAY, WORKLOAD, run
 

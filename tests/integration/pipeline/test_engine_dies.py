@@ -9,10 +9,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from models.engines.base import Request
 from models.errors import EngineDied
+from models.requests import Request
 from models.settings import Settings
-from tasks.engine import shared_engine
+from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import Reply, ScriptedEngine
 from tests.integration.pipeline.books import check_books, table
 from tests.integration.pipeline.harness import (

@@ -10,9 +10,9 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from models.economics.gpu_time import GpuTime
-from models.engines.base import Request
 from models.errors import DatabaseUnavailable, EngineDied
+from models.gpu_time import GpuTime
+from models.requests import Request
 from models.settings import Settings
 from tests.fakes import Reply, ScriptedEngine, plausible
 from tests.integration.pipeline.books import check_books, table

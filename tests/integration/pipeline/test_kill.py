@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 
 from db.session import has_ledger, make_engine
 from models.settings import Settings
-from tasks.commit import QUEUED_COMMITS
+from tasks.storage.committer import QUEUED_COMMITS
 from tests.fakes import ScriptedEngine
 from tests.integration.pipeline.books import check_books
 from tests.integration.pipeline.harness import (

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from polars.testing import assert_frame_equal
 
-from models.engines.base import Request
 from models.errors import EngineDied, UsageError
+from models.requests import Request
 from models.settings import Settings
+from tasks.planning.late_data import digest_of
 from tasks.reading import PartitionReader
-from tasks.refresh import digest_of
 from tests.fakes import Reply, ScriptedEngine, plausible, prompt
 from tests.integration.pipeline.books import check_books, table
 from tests.integration.pipeline.harness import (
@@ -105,7 +105,7 @@ def test_the_input_is_compared_before_the_lease_is_taken(
         owners.append({row.owner for row in table(settings, "leases")})
         return digest_of(reader)
 
-    monkeypatch.setattr("tasks.refresh.digest_of", digest)
+    monkeypatch.setattr("tasks.planning.late_data.digest_of", digest)
     assert refresh(settings, source, [*good_rows(20), *late(1)]).carried == 20
     assert owners == [{None}]
 

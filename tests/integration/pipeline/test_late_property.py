@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from models.engines.base import Request
 from models.ids import new_id
 from models.records import Quarantined, Record
+from models.requests import Request
 from models.settings import Settings
 from tasks.reading import Source, open_partition
 from tests.fakes import Reply, ScriptedEngine, plausible, prompt

@@ -12,16 +12,17 @@ from sqlalchemy import update
 from db import leases
 from db.dialects import clock
 from db.tables import LeaseRow
-from models.engines.base import Request
 from models.errors import LeaseLost, PartitionLocked
+from models.requests import Request
 from models.run import RunResult
 from models.settings import Settings
-from tasks.engine import shared_engine
-from tasks.infer import infer
-from tasks.lease import kept, this_process
-from tasks.plan import Plan, prepare
-from tasks.plan import Request as Asked
-from tasks.publish import publish
+from tasks.planning.open_run import prepare
+from tasks.planning.request import Request as Asked
+from tasks.planning.run_plan import Plan
+from tasks.run.infer import infer
+from tasks.run.publish import publish
+from tasks.runtime.lease import kept, this_process
+from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import Reply, ScriptedEngine, plausible
 from tests.integration.pipeline.books import check_books, ledger, table
 from tests.integration.pipeline.harness import (

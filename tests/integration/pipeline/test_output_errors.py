@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from models.engines.base import Request
 from models.errors import BreakevenError, OutputError
+from models.requests import Request
 from models.settings import Settings
-from tasks.engine import shared_engine
-from tasks.infer import infer
-from tasks.lease import kept
-from tasks.partition import closed
-from tasks.plan import Plan, prepare
-from tasks.plan import Request as Asked
-from tasks.publish import publish
+from tasks.planning.open_run import prepare
+from tasks.planning.request import Request as Asked
+from tasks.planning.run_plan import Plan
+from tasks.run.infer import infer
+from tasks.run.publish import publish
+from tasks.run.run_partition import closed
+from tasks.runtime.lease import kept
+from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import Reply, ScriptedEngine, plausible
 from tests.integration.pipeline.books import check_books, table
 from tests.integration.pipeline.harness import (

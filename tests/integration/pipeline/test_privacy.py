@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from db.base import Base
-from models.engines.base import Request
 from models.errors import EngineDied
+from models.requests import Request
 from models.settings import Settings
-from tasks.run_rows import cost_row
+from tasks.display.run_rows import cost_row
 from tests.fakes import Reply, ScriptedEngine, plausible, prompt
 from tests.integration.pipeline.books import table
 from tests.integration.pipeline.harness import WORKLOAD, quarantined, run, target, write_records

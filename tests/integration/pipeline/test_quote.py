@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from models.economics.gpu_time import GpuTime
 from models.economics.quote import Estimate, PartitionQuote, Quote
-from models.engines.base import Message
-from models.engines.base import Request as Asked
-from models.engines.local_tokenizer import ChatTokenizer
+from models.engines.vllm.tokenizer import ChatTokenizer
 from models.errors import EngineDied, InputError, UsageError
+from models.gpu_time import GpuTime
+from models.requests import Message
+from models.requests import Request as Asked
 from models.settings import Settings
-from tasks.plan import Request
-from tasks.quote import local_model, quote_partition, quote_partitions
+from tasks.backfill.quote import local_model, quote_partition, quote_partitions
+from tasks.planning.request import Request
 from tests.fakes import Reply, ScriptedEngine, plausible
 from tests.integration.pipeline.books import table
 from tests.integration.pipeline.harness import (

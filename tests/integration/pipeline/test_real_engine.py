@@ -8,7 +8,7 @@ from polars.testing import assert_frame_equal
 
 from models.default_model import is_prepared
 from models.settings import Settings
-from tasks.engine import SharedEngine, shared_engine
+from tasks.runtime.shared_engine import SharedEngine, shared_engine
 from tests.integration.pipeline.books import check_books, table
 from tests.integration.pipeline.harness import (
     CACHE,

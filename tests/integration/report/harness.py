@@ -14,7 +14,6 @@ from typing import Any
 
 from apprise import Apprise
 
-from models.economics.gpu_time import GpuTime
 from models.economics.month import (
     GpuRun,
     InfrastructureTerms,
@@ -25,8 +24,9 @@ from models.economics.month import (
     Tokens,
     WorkloadUsage,
 )
+from models.gpu_time import GpuTime
 from models.settings import Settings
-from tasks.delivery.letter import Letter
+from tasks.documents.letter import Letter
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # at the first URL Apprise loads all its services, of which some warn

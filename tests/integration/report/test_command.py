@@ -17,9 +17,9 @@ from db.session import make_engine, migrate, sessions
 from models.economics.break_even import month_figures
 from tasks.delivery.checkup import delivery
 from tasks.delivery.deliver import deliver_all
-from tasks.delivery.ways import one_by_one
-from tasks.monthly import keep
-from tasks.report_files import render
+from tasks.delivery.senders import one_by_one
+from tasks.report.files import render
+from tasks.report.versions import keep
 from tests.integration.report.harness import by_mail, chat_room, inputs, make_settings
 from tests.post_office import PostOffice, opened
 

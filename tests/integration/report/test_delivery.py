@@ -14,8 +14,8 @@ from models.economics.break_even import month_figures
 from models.errors import DeliveryError, DeliveryUnknown, UsageError
 from models.settings import Settings
 from tasks.delivery.deliver import Delivered, deliver, deliver_all, explained
-from tasks.delivery.ways import one_by_one
-from tasks.monthly import Monthly, keep
+from tasks.delivery.senders import one_by_one
+from tasks.report.versions import Monthly, keep
 from tests.integration.report.harness import (
     LETTER,
     MONTH,

@@ -17,9 +17,9 @@ from models.economics.break_even import month_figures
 from models.economics.figures import MonthFigures
 from models.economics.month import MonthInputs
 from models.errors import UsageError
-from tasks import monthly
-from tasks.monthly import Monthly, is_over, keep, load, make_report
+from tasks.report import versions as monthly
 from tasks.report.changes import ANOTHER_PROGRAM
+from tasks.report.versions import Monthly, is_over, keep, load, make_report
 from tests.integration.report.harness import DOLLAR, MONTH, inputs, make_settings
 
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

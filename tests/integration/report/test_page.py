@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tasks.report import html
+from tasks.documents import html
 from tests import month_figures as months
 from tests.browser import (
     DESKTOP,

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from models.economics import billing
 from models.economics.billing import NS_PER_DAY, Tariff
-from models.economics.month import GpuRun, InfrastructureTerms, Rate, days_in, months_later
+from models.economics.month import GpuRun, InfrastructureTerms, Rate
+from models.months import days_in, months_later
 from tests.month_inputs import (
     HOUR,
     NANO,

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from models.errors import EvaluationUnreadable
 from models.evaluation.figures import Evaluation
-from tasks.evaluation import as_json as module
-from tasks.evaluation.as_json import as_json, document, from_json
+from tasks.evaluation import stored_json as module
+from tasks.evaluation.stored_json import as_json, document, from_json
 from tests import evaluations as found
 
 PLAIN: Mapping[object, st.SearchStrategy[Any]] = {

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from models.evaluation.figures import Bin, Share
-from tasks.evaluation import charts, curves
-from tasks.report.document import Charts
+from tasks.documents.page import Charts
+from tasks.evaluation_report import charts, curves
 from tests import evaluations as found
 
 DRAWN = {

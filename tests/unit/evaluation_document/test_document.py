@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from models.errors import OutputError
-from tasks.evaluation.as_json import from_json
-from tasks.evaluation.document import file_name, markdown, write_documents
+from tasks.evaluation.stored_json import from_json
+from tasks.evaluation_report.files import file_name, markdown, write_documents
 from tests import evaluations as found
 
 
@@ -50,7 +50,5 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 def test_reading_one_back_loads_no_matplotlib() -> None:
     """Who shows or reads an evaluation does not wait for the library that draws."""
-    code = (
-        "import sys, tasks.evaluation.document, tasks.evaluation.text; sys.exit('matplotlib' in sys.modules)"
-    )
+    code = "import sys, tasks.evaluation_report.files, tasks.evaluation_report.terminal; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

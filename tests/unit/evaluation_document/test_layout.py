@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 from models.evaluation.figures import Evaluation
-from tasks.evaluation import contents, text
-from tasks.evaluation.document import markdown
-from tasks.report import html
-from tasks.report.document import Chart
-from tasks.report.view import Page, Section
+from tasks.documents import html
+from tasks.documents.page import Chart, Page, Section
+from tasks.evaluation_report import page as contents
+from tasks.evaluation_report import terminal
+from tasks.evaluation_report.files import markdown
 from tests import evaluations as found
 
 PICTURES = {name: Chart(b"\x89PNG", f"what {name} shows") for name in ("accuracy", "threshold")}
@@ -42,7 +42,7 @@ class Elements(HTMLParser):
 def printed(evaluation: Evaluation, width: int = 10_000) -> str:
     """Return what stands on a terminal of so many columns."""
     console = Console(file=StringIO(), width=width)
-    for part in text.parts(evaluation):
+    for part in terminal.parts(evaluation):
         console.print(part)
     written = console.file
     assert isinstance(written, StringIO)

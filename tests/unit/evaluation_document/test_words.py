@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from models.evaluation.figures import Evaluation, Interval, Share
-from tasks.evaluation import choosing, words
+from tasks.evaluation_report import sentences, threshold_section
 from tests import evaluations as found
 
 VERDICTS = {
@@ -30,22 +30,22 @@ VERDICTS = {
 @pytest.mark.parametrize("name", VERDICTS)
 def test_verdict(name: str) -> None:
     """One sentence says what is known, how surely, and what would decide it."""
-    assert words.verdict(found.EVERY[name]()) == VERDICTS[name]
+    assert sentences.verdict(found.EVERY[name]()) == VERDICTS[name]
 
 
 def test_no_number_of_labels_would_decide() -> None:
     """Where the two are too close to tell apart, nobody is sent to label records."""
     undecided = found.undecided()
     compared = replace(undecided.comparisons[0], more=None)
-    told = words.verdict(replace(undecided, comparisons=(compared,)))
+    told = sentences.verdict(replace(undecided, comparisons=(compared,)))
     assert told.endswith("; that is so close that no reasonable number of labels would decide it.")
-    one = words.verdict(replace(undecided, comparisons=(replace(compared, more=1),)))
+    one = sentences.verdict(replace(undecided, comparisons=(replace(compared, more=1),)))
     assert one.endswith("; label about 1 more record to decide it.")
 
 
 def test_what_was_asked_for_is_told() -> None:
     """Another rule than 90% stands in the sentence."""
-    assert words.verdict(replace(found.usual(), keep=0.95)).endswith(", and 95% is asked for.")
+    assert sentences.verdict(replace(found.usual(), keep=0.95)).endswith(", and 95% is asked for.")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_what_was_asked_for_is_told() -> None:
 )
 def test_a_ratio_is_never_rounded_over_the_rule(interval: Interval | None, text: str) -> None:
     """What lies below the wished 90% is not written as 90%, so that no verdict contradicts its figures."""
-    assert words.ratio_between(interval) == text
+    assert sentences.ratio_between(interval) == text
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_ratio_is_never_rounded_over_the_rule(interval: Interval | None, text:
 )
 def test_shares(share: Share, text: str) -> None:
     """A share stands with its interval; a share of nothing is nothing, and 299 of 300 are not all."""
-    assert words.share(share) == text
+    assert sentences.share(share) == text
 
 
 @pytest.mark.parametrize(
@@ -83,12 +83,12 @@ def test_shares(share: Share, text: str) -> None:
 )
 def test_confidences_close_to_one_can_be_told_apart(value: float, text: str) -> None:
     """A threshold below 1 is never written as 1: it would send everything to the API."""
-    assert words.confidence(value) == text
+    assert sentences.confidence(value) == text
 
 
 def test_the_closest_confidence_to_one_is_still_below_it() -> None:
     """So is the largest number below 1."""
-    assert float(words.confidence(1 - 2**-53)) < 1
+    assert float(sentences.confidence(1 - 2**-53)) < 1
 
 
 @pytest.mark.parametrize(
@@ -104,31 +104,31 @@ def test_what_an_adapter_is_worth(low: float, high: float, worth: str) -> None:
     evaluation = found.adapter()
     small, against, api = evaluation.comparisons
     changed = replace(evaluation, comparisons=(small, replace(against, interval=Interval(low, high)), api))
-    told = words.adapter(changed)
+    told = sentences.adapter(changed)
     assert told is not None
     assert told.endswith(f": {worth}.")
 
 
 def test_an_adapter_against_the_api() -> None:
     """The adapter has a verdict of its own."""
-    told = words.against_api(found.adapter())
+    told = sentences.against_api(found.adapter())
     assert told == "That is 106.6% of the API model's accuracy (95% interval 103.0% to 110.0%): good enough."
-    assert words.against_api(found.usual()) is None
-    assert words.adapter(found.usual()) is None
+    assert sentences.against_api(found.usual()) is None
+    assert sentences.adapter(found.usual()) is None
 
 
 def test_rights() -> None:
     """Each model's own count stands beside the ratio."""
     assert (
-        words.rights(found.usual())
+        sentences.rights(found.usual())
         == "Right of 300 records: the small model 261 (87%) and the API model 272 (91%)."
     )
-    assert words.rights(found.no_api()) is None
+    assert sentences.rights(found.no_api()) is None
 
 
 def _threshold(evaluation: Evaluation) -> str:
     assert evaluation.threshold is not None
-    return choosing.chosen(evaluation.threshold)
+    return threshold_section.chosen(evaluation.threshold)
 
 
 def test_the_chosen_threshold() -> None:
@@ -141,14 +141,16 @@ def test_the_chosen_threshold() -> None:
         "No threshold surely keeps 95% of the API model's accuracy on so few records."
     )
     usual = found.threshold()
-    assert "No record has to go to the API" in choosing.chosen(replace(usual, chosen=usual.curve[0]))
+    assert "No record has to go to the API" in threshold_section.chosen(replace(usual, chosen=usual.curve[0]))
 
 
 def test_the_listed_points_hold_the_chosen_one() -> None:
     """The curve is cut to a few rows, of which one is the chosen point; both ends are there."""
     threshold = found.threshold()
-    points = choosing.spread(threshold)
-    assert len(points) <= choosing.MOST_ROWS + 1
+    points = threshold_section.spread(threshold)
+    assert len(points) <= threshold_section.MOST_ROWS + 1
     assert threshold.chosen in points
     assert (points[0], points[-1]) == (threshold.curve[0], threshold.curve[-1])
-    assert choosing.spread(replace(threshold, curve=threshold.curve[:1], chosen=None)) == [threshold.curve[0]]
+    assert threshold_section.spread(replace(threshold, curve=threshold.curve[:1], chosen=None)) == [
+        threshold.curve[0]
+    ]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from db.browse import Choices, Filters, Position
 from models.errors import UsageError
 from models.run import PURPOSES
-from tasks.page import asked
-from tasks.page.asked import Asked, address, by_month, narrowed, read, with_period
+from tasks.page import address as asked
+from tasks.page.address import Asked, address, by_month, narrowed, read, with_period
 
 NAMES = st.none() | st.text(min_size=1)
 LAST = date(2026, 11, 24)

@@ -6,7 +6,7 @@ from typing import Any
 
 from db.browse import Choices, Doubts, Filters
 from tasks.page import charts
-from tasks.page.reading import Overview
+from tasks.page.queries import Overview
 
 DOUBTS = Doubts(0, Decimal(), 0, 0, 0, Decimal(), Decimal())
 

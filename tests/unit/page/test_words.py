@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.economics.pricing import nano_to_usd
-from tasks.page.words import dollars, moment, number, period, plural, rate, share, tokens
+from tasks.page.formats import dollars, moment, number, period, plural, rate, share, tokens
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from models.records import Quarantined, Record
 from models.settings import WorkloadSettings
 from tasks.reading import Source, open_partition
 from tasks.reading.rows import Chunk, cut, settle
-from tasks.scratch import Scratch
+from tasks.storage.scratch_db import Scratch
 
 DAY = date(2024, 1, 1)
 

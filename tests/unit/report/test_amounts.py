@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.report import amounts
+from tasks.documents import amounts
 
 AMOUNTS = st.integers(-(10**18), 10**18)
 

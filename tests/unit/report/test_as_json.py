@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.economics.figures import MonthFigures
-from tasks.report import as_json
+from tasks.documents import plain_json
+from tasks.report import json_document
 from tests import month_figures as months
 
 TOP = [
@@ -28,14 +29,14 @@ GPU = ["time", "unused_s", "billed_s", "usd", "entered", "sessions", "utilizatio
 def whole(name: str | None = None) -> dict[str, Any]:
     """Return the document as a program reads it."""
     inputs = months.a_month() if name is None else months.ODD[name]()
-    read: dict[str, Any] = json.loads(json.dumps(as_json.document(months.report(inputs))))
+    read: dict[str, Any] = json.loads(json.dumps(json_document.document(months.report(inputs))))
     return read
 
 
 def test_keys_are_stable() -> None:
     """Whoever renames a key, or takes one away, must raise `SCHEMA_VERSION` and this list."""
     document = whole()
-    assert as_json.SCHEMA_VERSION == 1
+    assert json_document.SCHEMA_VERSION == 1
     assert list(document) == TOP
     assert list(document["figures"]) == [field.name for field in fields(MonthFigures)]
     assert list(document["figures"]["scenarios"][0]) == SCENARIO
@@ -70,7 +71,7 @@ def test_no_money_is_a_float(name: str | None) -> None:
 @given(st.integers(-(10**20), 10**20))
 def test_nano_dollars_survive(nano: int) -> None:
     """Any amount is read back to the nano-dollar."""
-    text = as_json.plain_nano(nano)
+    text = plain_json.plain_nano(nano)
     assert text is not None
     assert Decimal(text).scaleb(9) == nano
     assert "E" not in text
@@ -79,7 +80,7 @@ def test_nano_dollars_survive(nano: int) -> None:
 @given(st.fractions(-(10**6), 10**6))
 def test_ratios_keep_twelve_digits(ratio: Fraction) -> None:
     """A ratio is read back to twelve digits that count."""
-    read = Fraction(as_json.plain_ratio(ratio))
+    read = Fraction(plain_json.plain_ratio(ratio))
     assert abs(read - ratio) <= abs(ratio) * Fraction(1, 10**11)
 
 
@@ -92,4 +93,4 @@ def test_unknown_is_null() -> None:
 def test_what_has_no_form_is_refused() -> None:
     """A value that JSON cannot hold exactly is an error of ours, found at once."""
     with pytest.raises(TypeError, match="float has no form in JSON"):
-        as_json.plain(0.5)
+        plain_json.plain(0.5)

@@ -7,8 +7,8 @@ from hypothesis import settings as hypothesis_settings
 
 from models.economics.break_even import month_figures
 from models.economics.month import MonthInputs
-from tasks.monthly import canonical, figures_of, figures_text, inputs_of
 from tasks.report.changes import MOST, NO_FIGURE, changes
+from tasks.report.versions import canonical, figures_of, figures_text, inputs_of
 from tests.month_inputs import MONTHS
 
 

@@ -8,7 +8,8 @@ import matplotlib as mpl
 import pytest
 
 from models.economics.month import PastMonth
-from tasks.report import charts, drawing
+from tasks.documents import plotting
+from tasks.report import charts
 from tests import month_figures as months
 
 ALL = {"cost_by_month", "break_even_curve", "workloads", "utilization"}
@@ -26,7 +27,7 @@ def test_every_picture_is_drawn() -> None:
     drawn = months.drawn()
     assert set(drawn) == ALL
     for chart in drawn.values():
-        assert size(chart.png)[0] == round(drawing.WIDTH_IN * drawing.DOTS_PER_INCH)
+        assert size(chart.png)[0] == round(plotting.WIDTH_IN * plotting.DOTS_PER_INCH)
         assert len(chart.png) < 150_000
 
 
@@ -83,13 +84,13 @@ def _month(number: int, own: int, api: int) -> PastMonth:
 )
 def test_places_on_a_dollar_axis(value: float, text: str) -> None:
     """A place above zero is never written as zero."""
-    assert drawing.axis_dollars(value) == text
+    assert plotting.axis_dollars(value) == text
 
 
 def test_long_names_are_shortened() -> None:
     """A name beside a bar fits on one line."""
-    assert len(drawing.shortened(months.MARKUP)) == drawing.LONGEST_NAME
-    assert drawing.shortened("two\nlines") == "two lines"
+    assert len(plotting.shortened(months.MARKUP)) == plotting.LONGEST_NAME
+    assert plotting.shortened("two\nlines") == "two lines"
 
 
 def _luminance(colour: str) -> float:
@@ -100,7 +101,7 @@ def _luminance(colour: str) -> float:
 
 def test_lines_stand_out_and_differ_without_colour() -> None:
     """Each line has a contrast of 3 to 1 against white (WCAG 1.4.11), dashes of its own and a marker of its own."""
-    lines = drawing.LINES.values()
+    lines = plotting.LINES.values()
     assert all(1.05 / (_luminance(line.colour) + 0.05) >= 2.9 for line in lines)
     assert len({line.marker for line in lines}) == len(lines)
     assert len({(line.dashes, line.width) for line in lines}) == len(lines)

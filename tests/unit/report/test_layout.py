@@ -9,8 +9,10 @@ from html.parser import HTMLParser
 import pytest
 
 from models.economics.month import Rate
-from tasks.report import contents, html, markdown
-from tasks.report.document import Chart, MonthReport
+from tasks.documents import html, markdown
+from tasks.documents.page import Chart
+from tasks.report import page as contents
+from tasks.report.month_report import MonthReport
 from tests import month_figures as months
 
 PICTURES = {name: Chart(b"\x89PNG", f"what {name} shows") for name in ("cost_by_month", "workloads")}

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from models.economics.figures import BreakEven, Capacity, Crossing, Lever, Payback, Trend, TrendState
-from tasks.report import outlook
+from tasks.report import sentences_outlook
 from tests import month_figures as months
 
 FIGURES = months.report().figures
@@ -22,18 +22,21 @@ def point(factor: Fraction | None, *crossings: Crossing, gpus: int = 1) -> Break
 
 def test_break_even() -> None:
     """The volume is a multiple of this month's, and stands with the API spend at it."""
-    assert outlook.break_even(FIGURES, point(Fraction(241, 100))) == (
+    assert sentences_outlook.break_even(FIGURES, point(Fraction(241, 100))) == (
         f"As it really ran, it pays from 2.41{X} this month's volume on, where the API at once would cost $450.00 a month."
     )
 
 
 def test_break_even_that_is_nowhere_or_everywhere() -> None:
     """No volume, every volume, and a cost that is not known are told apart."""
-    assert outlook.break_even(FIGURES, point(None)) == (
+    assert sentences_outlook.break_even(FIGURES, point(None)) == (
         "As it really ran, no volume pays: each further record costs no less than on the API."
     )
-    assert outlook.break_even(FIGURES, point(Fraction(0))) == "As it really ran, it pays at every volume."
-    assert outlook.break_even(FIGURES, replace(point(None), fixed_nano=None)) is None
+    assert (
+        sentences_outlook.break_even(FIGURES, point(Fraction(0)))
+        == "As it really ran, it pays at every volume."
+    )
+    assert sentences_outlook.break_even(FIGURES, replace(point(None), fixed_nano=None)) is None
 
 
 def test_break_even_with_steps() -> None:
@@ -43,7 +46,7 @@ def test_break_even_with_steps() -> None:
         Crossing(Fraction(3), pays_above=False, gpus=2),
         Crossing(Fraction(7, 2), pays_above=True, gpus=2),
     )
-    told = outlook.break_even(
+    told = sentences_outlook.break_even(
         FIGURES, replace(point(Fraction(2), *crossings, gpus=2), for_good=Fraction(7, 2))
     )
     assert told is not None
@@ -56,15 +59,15 @@ def test_break_even_with_steps() -> None:
 
 def test_capacity() -> None:
     """One machine is singular; more that are needed are named; nothing measured says nothing."""
-    told = outlook.capacity(Capacity(1, 1, 5_000_000, Fraction(5, 2)))
+    told = sentences_outlook.capacity(Capacity(1, 1, 5_000_000, Fraction(5, 2)))
     assert told == (
         f"One machine serves 5,000,000 records a month at most, as measured, which is 2.5{X} this month's volume; 1"
         " machine is paid for."
     )
     assert "2 machines are paid for, 3 would be needed." in (
-        outlook.capacity(Capacity(2, 3, 10, Fraction(1, 2))) or ""
+        sentences_outlook.capacity(Capacity(2, 3, 10, Fraction(1, 2))) or ""
     )
-    assert outlook.capacity(Capacity(1, 1, None, None)) is None
+    assert sentences_outlook.capacity(Capacity(1, 1, None, None)) is None
 
 
 @pytest.mark.parametrize(
@@ -88,7 +91,7 @@ def test_capacity() -> None:
 )
 def test_payback(payback: Payback, told: str) -> None:
     """The set-up is paid back at once, later, or never."""
-    assert outlook.payback(payback) == told
+    assert sentences_outlook.payback(payback) == told
 
 
 @pytest.mark.parametrize(
@@ -120,13 +123,13 @@ def test_payback(payback: Payback, told: str) -> None:
 )
 def test_trend(trend: Trend, told: str | None) -> None:
     """Each state of the trend has its sentence."""
-    assert outlook.trend(trend) == told
+    assert sentences_outlook.trend(trend) == told
 
 
 @pytest.mark.parametrize("state", ["never_pays", "beyond_horizon"])
 def test_a_trend_that_leads_nowhere(state: TrendState) -> None:
     """Growth that does not help, or only after decades, is said to."""
-    told = outlook.trend(Trend(state, 6, Fraction(10), None))
+    told = sentences_outlook.trend(Trend(state, 6, Fraction(10), None))
     assert told is not None
     assert "no volume makes it pay" in told or "not pay within ten years" in told
 
@@ -154,11 +157,18 @@ def test_a_trend_that_leads_nowhere(state: TrendState) -> None:
             Lever("hours", Fraction(2), Fraction(1, 36000), at_threshold=False),
             ("2 h", "less than 0.1 s", "more than 99.9% less"),
         ),
-        (Lever("utilization", Fraction(1, 5), None, at_threshold=False), ("20%", outlook.NEVER, "")),
-        (Lever("utilization", None, None, at_threshold=False), ("unknown", outlook.NEVER, "")),
+        (
+            Lever("utilization", Fraction(1, 5), None, at_threshold=False),
+            ("20%", sentences_outlook.NEVER, ""),
+        ),
+        (Lever("utilization", None, None, at_threshold=False), ("unknown", sentences_outlook.NEVER, "")),
     ],
 )
 def test_levers(lever: Lever, texts: tuple[str, str, str]) -> None:
     """Where a lever stands, where it flips the verdict, and how far that is."""
-    told = (outlook.lever_now(lever, 1000), outlook.lever_flips(lever, 1000), outlook.lever_change(lever))
+    told = (
+        sentences_outlook.lever_now(lever, 1000),
+        sentences_outlook.lever_flips(lever, 1000),
+        sentences_outlook.lever_change(lever),
+    )
     assert told == texts

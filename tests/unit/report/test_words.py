@@ -7,7 +7,7 @@ import pytest
 
 from models.economics.figures import MonthFigures, Scenario, Verdict
 from models.economics.month import PastMonth
-from tasks.report import words
+from tasks.report import sentences
 from tests import month_figures as months
 
 NANO = months.NANO
@@ -32,7 +32,7 @@ def _priced(one: Scenario, costs: dict[str, int], api: int) -> Scenario:
 
 def test_it_pays() -> None:
     """A saving is named with its share, and both costs."""
-    assert words.verdict(figures_with("412.30", "600.00")) == (
+    assert sentences.verdict(figures_with("412.30", "600.00")) == (
         "In October 2026, running your own model saved $187.70 (31%): it cost $412.30, and the API would have"
         " charged $600.00 for the same work."
     )
@@ -40,7 +40,7 @@ def test_it_pays() -> None:
 
 def test_it_does_not_pay() -> None:
     """A loss is named as what it cost more."""
-    assert words.verdict(figures_with("450.00", "65.70")) == (
+    assert sentences.verdict(figures_with("450.00", "65.70")) == (
         "In October 2026, running your own model did not pay: it cost $450.00, $384.30 more than the $65.70 that the"
         " API would have charged for the same work."
     )
@@ -48,7 +48,7 @@ def test_it_does_not_pay() -> None:
 
 def test_it_comes_to_the_same() -> None:
     """A saving of exactly nothing is no saving and no loss."""
-    assert "cost exactly what the API would have charged for the same work: $450.00" in words.verdict(
+    assert "cost exactly what the API would have charged for the same work: $450.00" in sentences.verdict(
         figures_with("450.00", "450.00")
     )
 
@@ -62,14 +62,14 @@ def test_it_comes_to_the_same() -> None:
 )
 def test_a_partial_month_is_named_as_a_projection(days: int, lead: str) -> None:
     """A month that is not over speaks of its pace and of the future."""
-    told = words.verdict(figures_with("412.30", "600.00", days))
+    told = sentences.verdict(figures_with("412.30", "600.00", days))
     assert told.startswith(lead)
     assert "will save $187.70 (31%): it will cost $412.30, and the API would charge $600.00" in told
 
 
 def test_cannot_be_said() -> None:
     """What is missing is named with its number, and so is how far the costs are known."""
-    told = words.verdict(months.report(months.doubtful()).figures)
+    told = sentences.verdict(months.report(months.doubtful()).figures)
     assert told == (
         "Whether running your own model paid in October 2026 cannot be said, because the API's price of 320,000"
         " attempts is not known and $3.20 of what was paid to the API is only the most it can have been; at worst it"
@@ -81,31 +81,33 @@ def test_one_attempt_is_singular() -> None:
     """One attempt without a price is one attempt."""
     doubtful = months.doubtful()
     one = replace(doubtful.workloads[0], unknown_counterfactual=1, api_upper_bound_nano=0)
-    told = words.verdict(months.report(replace(doubtful, workloads=(one, *doubtful.workloads[1:]))).figures)
+    told = sentences.verdict(
+        months.report(replace(doubtful, workloads=(one, *doubtful.workloads[1:]))).figures
+    )
     assert "because the API's price of 1 attempt is not known; at worst" in told
 
 
 def test_no_usage() -> None:
     """A machine that did nothing cost what it cost."""
     figures = months.report(months.idle()).figures
-    assert words.verdict(figures) == (
+    assert sentences.verdict(figures) == (
         "Nothing was run in October 2026 that the API would have charged for, so there is nothing to compare; your"
         " own machine and its upkeep cost $450.00."
     )
-    assert words.title(figures) == "Break-even report, October 2026: nothing to compare"
+    assert sentences.title(figures) == "Break-even report, October 2026: nothing to compare"
 
 
 def test_nothing_is_replaceable() -> None:
     """Where the model is good enough for nothing, the sentence says so instead of `nothing was run`."""
     month = months.a_month()
     unfit = tuple(replace(one, viability="not_viable") for one in month.workloads)
-    told = words.verdict(months.report(replace(month, workloads=unfit)).figures)
+    told = sentences.verdict(months.report(replace(month, workloads=unfit)).figures)
     assert told.startswith("Nothing was run in October 2026 that your own model is good enough for")
 
 
 def test_no_machine() -> None:
     """Without a machine there is nothing to compare, and what the API cost is named."""
-    told = words.verdict(months.report(months.api_only()).figures)
+    told = sentences.verdict(months.report(months.api_only()).figures)
     assert (
         told
         == "You had no machine of your own in October 2026, so there is nothing to compare; the work cost $14.33."
@@ -117,7 +119,7 @@ def test_a_bound_is_named_as_one() -> None:
     figures = figures_with("412.30", "600.00")
     verdict = replace(figures.verdict, high_nano=None)
     missing = tuple(replace(one, missing=4) if one.name == "api_sync" else one for one in figures.scenarios)
-    told = words.verdict(replace(figures, verdict=verdict, scenarios=missing))
+    told = sentences.verdict(replace(figures, verdict=verdict, scenarios=missing))
     assert "saved at least $187.70" in told
     assert "would have charged at least $600.00" in told
 
@@ -152,31 +154,31 @@ def history(*pairs: tuple[int, int] | None) -> tuple[PastMonth, ...]:
 )
 def test_since_when_it_pays(months_known: tuple[tuple[int, int] | None, ...], told: str | None) -> None:
     """The months before with the same answer are counted, up to one with another or none."""
-    assert words.since(figures_with("1", "2", history=history(*months_known))) == told
+    assert sentences.since(figures_with("1", "2", history=history(*months_known))) == told
 
 
 def test_a_month_without_a_machine_ends_the_streak() -> None:
     """Where there was nothing to compare, self-hosting neither paid nor did not."""
     known = history((1, 2), (1, 2), (1, 2))
     without = (known[0], replace(known[1], machine=False), known[2])
-    assert words.since(figures_with("1", "2", history=without)) is None
+    assert sentences.since(figures_with("1", "2", history=without)) is None
 
 
 def test_since_when_it_does_not_pay() -> None:
     """A loss has a history too."""
     lost = figures_with("2", "1", history=history((1, 2), (3, 2), (3, 2)))
-    assert words.since(lost) == "It has not paid in any month since February 2026."
+    assert sentences.since(lost) == "It has not paid in any month since February 2026."
     never = figures_with("2", "1", history=history((3, 2), (3, 2)))
-    assert words.since(never) == "It has not paid in any of the 2 months that are known."
+    assert sentences.since(never) == "It has not paid in any of the 2 months that are known."
     turned = figures_with("2", "1", history=history((1, 2), (3, 2)))
-    assert words.since(turned) == "The month before, it paid."
+    assert sentences.since(turned) == "The month before, it paid."
 
 
 def test_against_batches() -> None:
     """Who can wait pays half: the comparison with that price is made, too."""
     paid = months.report().figures
-    assert words.against_batches(paid) == (
+    assert sentences.against_batches(paid) == (
         "Against the API's batch price (50% off, for answers that may take a day), running your own model cost $136.26 more."
     )
-    assert words.against_batches(months.report(months.doubtful()).figures) is None
-    assert words.against_batches(months.report(months.idle()).figures) is None
+    assert sentences.against_batches(months.report(months.doubtful()).figures) is None
+    assert sentences.against_batches(months.report(months.idle()).figures) is None

@@ -1,0 +1,82 @@
+"""`make demo`: three nights over the bundled samples, then what they came to, and the report of the month."""
+
+import os
+import sys
+from datetime import date
+from typing import TYPE_CHECKING
+
+from commands.quiet_libraries import quiet_libraries
+from flows.streams import guard_streams
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from models.settings import Settings
+
+LAST_DAY = date(2026, 11, 3)
+DAYS = 3
+SAMPLES = {
+    "ENRICHMENT": "samples/enrichment",
+    "SENTIMENT": "samples/sentiment.jsonl",
+    "CLASSIFICATION": "samples/classification.csv",
+}
+FEW = "id in ('p-002', 'p-008', 'p-009', 'p-011', 'p-018', 'p-021', 'p-024', 'p-029', 'p-031', 'p-036')"
+"""Of the products only these: an answer about one is some hundred tokens long, a label is one."""
+BY = ("workload", "engine", "model", "route")
+
+
+def demo() -> int:
+    """Run the samples through the real engine and show the ledger. Returns the exit code."""
+    guard_streams()
+    quiet_libraries()
+    from rich.console import Console
+
+    from commands.run_inline import run_night
+    from commands.terminal import interruptible
+    from flows.environment import PROJECT, read_settings
+    from models.errors import BreakevenError
+    from tasks.display.show_progress import progress_bar
+    from tasks.ledger.queries import show_summary
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for workload, path in SAMPLES.items():
+        os.environ[f"BREAKEVEN_WORKLOADS__{workload}__INPUT"] = str(PROJECT / path)
+    os.environ["BREAKEVEN_WORKLOADS__ENRICHMENT__WHERE"] = FEW
+    console.print("demo: three days of the bundled samples, of the products only some")
+    try:
+        settings = read_settings()
+        with progress_bar(), interruptible():
+            results = run_night(LAST_DAY, DAYS, [name.lower() for name in SAMPLES])
+    except BreakevenError as error:
+        console.print(f"error: {error}")
+        return error.exit_code
+    console.print("\nThe cost ledger (breakeven ledger summary --by workload,engine,model,route):")
+    show_summary(settings, BY)
+    console.print("Outputs, one file a partition:")
+    for result in results:
+        sys.stdout.write(f"  {result.output}  ({result.state})\n")
+    try:
+        return report(settings, console)
+    except BreakevenError as error:
+        console.print(f"error: {error}")
+        return error.exit_code
+
+
+def report(settings: "Settings", console: "Console") -> int:
+    """Make the report of the month of the newest run and say how little it stands on. Returns the exit code.
+
+    Money follows the day of the attempt, so it is the month in which the demo ran, not that of the samples.
+    """
+    from commands.report_now import report_here
+    from tasks.report.versions import newest_month
+
+    month = newest_month(settings)
+    console.print(
+        f"\nThe break-even report of {month:%Y-%m} (breakeven report --month {month:%Y-%m}). It shows what you will receive; "
+        "a handful of samples on a toy model is far too little to decide anything on:"
+    )
+    return report_here(f"{month:%Y-%m}", out=None, send=False, resend=False, output_format="text")
+
+
+if __name__ == "__main__":
+    sys.exit(demo())

@@ -1,0 +1,52 @@
+"""Evaluates a workload from the terminal, in this process, with progress; draws samples to label."""
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+from commands.run_inline import returned
+from commands.terminal import interruptible
+from flows.environment import read_settings
+from flows.evaluation import Evaluated, evaluation
+from models import workloads
+from tasks.display.show_progress import progress_bar
+from tasks.evaluation.run import Ask
+from tasks.evaluation.stored_json import as_json
+from tasks.evaluation_report import files, terminal
+
+Format = Literal["text", "markdown", "json", "html"]
+
+
+def evaluate_here(ask: Ask, *, out: Path | None, output_format: Format) -> int:
+    """Evaluate one workload now, and print what was found and where its page lies. Returns the exit code."""
+    workloads.build(ask.workload, read_settings())  # an unknown name is an error before anything starts
+    with progress_bar(), interruptible():
+        done = evaluation(
+            [ask.workload],
+            ask.labels,
+            ask.label_column,
+            ask.limit,
+            None if ask.adapter is None else str(ask.adapter),
+            ask.keep,
+            ask.seed,
+            ask.rerun,
+            None if out is None else str(out),
+        )
+    for one in returned(done, list):
+        show(one, output_format)
+    return 0
+
+
+def show(one: Evaluated, output_format: Format) -> None:
+    """Write an evaluation to standard output, as it is asked for."""
+    match output_format:
+        case "text":
+            terminal.show(one.evaluation)
+            sys.stdout.write(f"{one.path}\n")
+        case "markdown":
+            sys.stdout.write(files.markdown(one.evaluation))
+        case "json":
+            sys.stdout.write(as_json(one.evaluation))
+        case "html":
+            sys.stdout.write(files.html(one.evaluation))
+    sys.stdout.flush()

@@ -1,0 +1,74 @@
+"""Makes a month's report from the terminal, in this process and without Prefect."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from flows.break_even import last_month
+from flows.environment import read_settings
+from models.months import parse_month
+from models.settings import Settings
+from tasks.delivery.deliver import deliver_all, everyone, explained
+from tasks.delivery.senders import one_by_one
+from tasks.display.working import working
+from tasks.report.files import Rendered, folder_of, render, write_files
+from tasks.report.versions import Monthly, make_report
+from tasks.runtime.atomic_files import check_writable
+
+Format = Literal["text", "markdown", "json", "html"]
+
+
+def report_here(
+    month: str | None, *, out: Path | None, send: bool, resend: bool, output_format: Format
+) -> int:
+    """Make, write and, if asked, send the report of a month; print it or where it lies. Returns the exit code.
+
+    Raises `UsageError` for what is no month or has not begun, and where there is no ledger; `DeliveryError` if
+    it did not reach everyone.
+    """
+    settings = read_settings()
+    if send:
+        everyone(settings)  # before anything is made
+    first = last_month(datetime.now(UTC), UTC) if month is None else parse_month(month)
+    with working(f"making the report of {first:%Y-%m}"):
+        monthly = make_report(first, settings)
+    folder = out or folder_of(settings, first)
+    check_writable(folder)
+    with working("drawing the report"):
+        rendered = render(monthly.report)
+    page = write_files(rendered.files, folder)
+    sys.stdout.write(printed(rendered, page, output_format))
+    sys.stdout.flush()
+    if send:
+        send_here(settings, monthly, rendered, resend=resend)
+    return 0
+
+
+def printed(rendered: Rendered, page: Path, output_format: Format) -> str:
+    """Return what standard output gets."""
+    match output_format:
+        case "text":
+            return f"{rendered.verdict}\n{page}\n"
+        case "markdown":
+            return rendered.text
+        case "json":
+            return rendered.data
+        case "html":
+            return rendered.html
+
+
+def send_here(settings: Settings, monthly: Monthly, rendered: Rendered, *, resend: bool) -> None:
+    """Send the report and say on standard error to whom. Raises `DeliveryError` if it did not reach everyone."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    send_each = one_by_one(rendered.letter, settings)
+    delivered = deliver_all(settings, monthly, resend=resend, send_each=send_each)
+    for one in delivered.sent:
+        console.print(f"sent to {one.target}")
+    for left in delivered.left:
+        if not left.wrong:
+            console.print(f"not sent to {left.recipient.target}: {left.why}")
+    if (error := explained(monthly.month, delivered)) is not None:
+        raise error

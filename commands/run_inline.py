@@ -1,0 +1,130 @@
+"""Does a command's work in this process: as a flow run where a Prefect API is set up to record it, else without Prefect.
+
+Both ways call the same functions of `tasks`; see docs/decisions/0013-commands-without-prefect.md.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from functools import partial
+from typing import TypeVar
+
+from commands.quiet_libraries import keep_prefect_here
+from flows.dates import last_partitions
+from flows.environment import prefect_api_is_set, read_settings
+from models.backfill import Outcome, Step, failed
+from models.economics.quote import Quote
+from models.errors import BreakevenError
+from models.run import RunResult
+from tasks.backfill import run_steps
+from tasks.backfill.survey import Ask, parameters_of
+from tasks.planning.request import Request
+from tasks.run import each_partition
+from tasks.run.collect import waiting_partitions
+from tasks.run.run_partition import collect_partition, run_partition, run_request
+from tasks.runtime.shared_engine import shared_engine
+
+Result = TypeVar("Result")
+
+
+def run_one(request: Request) -> RunResult:
+    """Run one partition. Raises the errors of `models.errors`."""
+    if prefect_api_is_set():
+        keep_prefect_here()
+        from flows.workloads import workload_flow
+
+        return returned(workload_flow(request.workload)(**parameters_of(request)), RunResult)
+    settings = read_settings()
+    with shared_engine(settings):
+        return run_request(request, settings)
+
+
+def run_night(last: date, days: int, workloads: list[str]) -> list[RunResult]:
+    """Run several workloads over the partitions up to `last`. Raises `BreakevenError` that names those which failed, and why."""
+    if prefect_api_is_set():
+        keep_prefect_here()
+        from flows.nightly import nightly
+
+        return returned(nightly(partition=last, days=days, workloads=workloads), list)
+    settings = read_settings()
+    night = [(name, day) for day in last_partitions(last, days) for name in workloads]
+
+    def run(workload: str, day: date) -> RunResult | Exception:
+        try:
+            return run_partition(workload, day, settings=settings)
+        except BreakevenError as error:
+            return error
+
+    with shared_engine(settings):
+        results, failures = each_partition.run_each(night, run)
+    if failures:
+        raise BreakevenError(each_partition.failure_line(failures, len(night)))
+    return results
+
+
+def collect_all() -> list[RunResult]:
+    """Take up what waits of every partition. Raises `BreakevenError` that names those which failed, and why."""
+    if prefect_api_is_set():
+        keep_prefect_here()
+        from flows.collect import collect_batches
+
+        return returned(collect_batches(), list)
+    settings = read_settings()
+    waiting = waiting_partitions(settings)
+    results, failures = each_partition.collect_each(waiting, partial(collect_partition, settings=settings))
+    if failures:
+        raise BreakevenError(each_partition.failure_line(failures, len(waiting)))
+    return results
+
+
+def backfill_all(
+    ask: Ask, todo: Sequence[Step], quoted: Quote, *, parallel: int | None, kept: list[Outcome]
+) -> None:
+    """Do what was found to be done; each outcome is put into `kept` at once.
+
+    With `parallel`, workers do it, so many partitions at a time. Raises what stopped it, and `BreakevenError`
+    that names the partitions which failed, and why.
+    """
+    if parallel is not None or prefect_api_is_set():
+        _backfill_flow(ask, todo, quoted, parallel=parallel, kept=kept)
+        return
+    settings = read_settings()
+    run = run_steps.one_by_one(run_steps.directly(settings), settings)
+    run_steps.run_all(ask, todo, run, quoted, kept)
+    if failed(kept):
+        raise BreakevenError(run_steps.failure_line(kept))
+
+
+def _backfill_flow(
+    ask: Ask, todo: Sequence[Step], quoted: Quote, *, parallel: int | None, kept: list[Outcome]
+) -> None:
+    keep_prefect_here()
+    from flows.backfill import build
+    from flows.deploy import api_url
+
+    if parallel is not None:
+        api_url()  # without one, before a server is started here for nothing
+
+    flow = build(find=lambda *_: list(todo), quoting=lambda *_: quoted, ended_with=kept.extend)
+    days = ask.range
+    flow(
+        ask.workload,
+        days.first,
+        days.last,
+        ask.input,
+        ask.where,
+        ask.limit,
+        ask.engine,
+        ask.rerun,
+        parallel,
+    )
+
+
+def returned(result: object, kind: type[Result]) -> Result:
+    """Return what a flow gave back. Raises `BreakevenError` where it is not of that kind.
+
+    That is a defect: a flow that is called as a function raises the error it failed with.
+    """
+    if not isinstance(result, kind):
+        msg = f"the flow ended without a result: {result}"
+        raise BreakevenError(msg)
+    return result

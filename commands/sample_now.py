@@ -1,0 +1,47 @@
+"""Draws records to label, from the terminal."""
+
+from datetime import date
+from pathlib import Path
+
+from rich.console import Console
+
+from flows.environment import read_settings
+from models import workloads
+from tasks.display.tables import write_rows
+from tasks.display.working import working
+from tasks.labelling.draw_sample import draw_sample
+
+
+def sample_here(
+    workload: str,
+    size: int,
+    *,
+    input: str | None,  # noqa: A002  the word that users know it by
+    dates: tuple[date, date] | None,
+    seed: int,
+    out: Path | None,
+    without: str | None,
+) -> int:
+    """Write a sample to label, and print how many records of which kind are in it. Returns the exit code."""
+    settings = read_settings()
+    built = workloads.build(workload, settings)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    with working("reading the input"):
+        drawn = draw_sample(
+            built,
+            settings,
+            input=input,
+            dates=dates,
+            size=size,
+            seed=seed,
+            out=out,
+            without=without,
+        )
+    rows = [{"stratum": one.name, "texts": one.texts, "drawn": one.drawn} for one in drawn.strata]
+    write_rows(rows, ("stratum", "texts", "drawn"), "table")
+    if drawn.written < drawn.asked:
+        console.print(f"the input has only {drawn.written} distinct texts left, and all of them were written")
+    then = f"then: breakeven evaluate {workload} --labels {drawn.path}"
+    what = "fill in the column for the label" if built.labels is not None else "no labels are needed"
+    console.print(f"{drawn.written} records are in {drawn.path}: {what}, {then}")
+    return 0

@@ -1,0 +1,165 @@
+"""Runs partitions from the terminal: in this process, with a progress bar, and prints what came of them."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import FrameType
+
+from rich.console import Console
+from rich.prompt import Confirm
+
+from commands.run_inline import backfill_all, collect_all, run_one
+from flows.environment import read_settings
+from models import workloads
+from models.backfill import Outcome, Step, to_do
+from models.economics.quote import Quote
+from models.errors import Interrupted, UsageError
+from models.run import RunResult
+from tasks.backfill.against_quote import compared, quoted_line
+from tasks.backfill.survey import QUOTE_COLUMNS, QUOTE_SPARE, Ask, quote, survey
+from tasks.display.quarantine_text import quarantine_lines
+from tasks.display.result_text import SPARE, outcome_table, result_lines
+from tasks.display.run_rows import described
+from tasks.display.show_progress import progress_bar
+from tasks.display.tables import write_rows
+from tasks.display.working import working
+from tasks.planning.request import Request
+
+
+def run_here(request: Request) -> int:
+    """Run one partition now and print what came of it. Returns the exit code."""
+    workloads.build(request.workload, read_settings())  # an unknown name is an error before anything starts
+    with progress_bar(), interruptible():
+        result = run_one(request)
+    return say(result, refresh=request.refresh)
+
+
+def backfill_here(ask: Ask, *, parallel: int | None, quote_only: bool, yes: bool) -> int:
+    """Quote a backfill, ask, run it, and print what became of each partition. Returns the exit code.
+
+    Raises `UsageError` before anything is changed: a range or an input that cannot be, nobody to ask.
+    """
+    with interruptible():
+        return _quoted_backfill(ask, parallel=parallel, quote_only=quote_only, yes=yes)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """End with one line and 143 when SIGTERM comes while no run listens for it: before, between and after them.
+
+    Python would be gone at once, its run not closed in the ledger, and Prefect's embedded server left behind where
+    there is one.
+    """
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        msg = (
+            f"stopped by signal {number}; what had finished is committed, the same command does what is left"
+        )
+        raise Interrupted(msg, number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+
+
+def _quoted_backfill(ask: Ask, *, parallel: int | None, quote_only: bool, yes: bool) -> int:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    settings = read_settings()
+    ask = replace(ask, range=ask.range.checked(datetime.now(UTC)))
+    with working("looking at the input"):
+        steps = survey(ask, settings)
+        todo = to_do(steps)
+        quoted = quote(ask, todo, settings, 1 if parallel is None else len(todo))
+    console.print(
+        f"{ask.workload}: {len(steps)} partitions, {len(steps) - len(todo)} published as they would be again"
+    )
+    if not todo:
+        console.print("nothing is to be done")
+        return 0
+    write_rows([*quoted.rows(), quoted.total()], QUOTE_COLUMNS, "table", spare=QUOTE_SPARE, more="")
+    console.print(quoted_line(quoted))
+    if quote_only:
+        return 0
+    if not yes and not confirmed(console, len(todo)):
+        console.print("nothing was done")
+        return 0
+    return _backfill(ask, parallel, todo, quoted)
+
+
+def confirmed(console: Console, partitions: int) -> bool:
+    """Ask whether to go on. Raises `UsageError` where nobody can answer."""
+    if not sys.stdin.isatty():
+        msg = "a backfill asks before it runs, and nobody is there to answer: add --yes, or --quote to stop there"
+        raise UsageError(msg)
+    return Confirm.ask(f"run {partitions} partitions?", console=console, default=False)
+
+
+def _backfill(ask: Ask, parallel: int | None, todo: list[Step], quoted: Quote) -> int:
+    """Run the flow over what was found and print the table, also where a partition failed or it was stopped.
+
+    Raises what the flow raises: then the command says so in one line.
+    """
+    kept: list[Outcome] = []
+    try:
+        with progress_bar():
+            backfill_all(ask, todo, quoted, parallel=parallel, kept=kept)
+    finally:
+        show_outcomes(kept, quoted)
+    return 0
+
+
+def show_outcomes(outcomes: list[Outcome], quoted: Quote) -> None:
+    """Print what became of each partition, and what it cost against the quote."""
+    if not outcomes:
+        return
+    rows, columns = outcome_table(outcomes)
+    write_rows(rows, columns, "table", spare=SPARE, more="")
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for line in (
+        *quarantine_lines(one.result for one in outcomes if one.result),
+        *compared(outcomes, quoted),
+    ):
+        console.print(line, markup=False)
+
+
+def collect_here() -> int:
+    """Take up what waits of every partition, and print what came of each. Returns the exit code."""
+    read_settings()  # a mistake in them is said before anything starts
+    with progress_bar(), interruptible():
+        results = collect_all()
+    if not results:
+        Console(stderr=True, highlight=False).print("nothing waits")
+    for result in results:
+        say(result)
+    return 0
+
+
+def say(result: RunResult, *, refresh: bool = False) -> int:
+    """Print the end of a run on standard error and where its output lies on standard output."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    match result.state:
+        case "skipped":
+            more = "its input is unchanged" if refresh else "--refresh adds what is new, --rerun replaces it"
+            console.print(
+                f"{result.workload} {result.partition} is published already; nothing was done ({more})"
+            )
+        case "empty":
+            console.print(f"{result.workload} {result.partition}: the input has no record for this day")
+        case "completed" | "waiting":
+            for line in (*result_lines(result), *quarantine_lines([result])):
+                console.print(line, markup=False)
+    if result.state == "waiting":
+        console.print(
+            f"{result.workload} {result.partition} is not published yet: {described(result.waiting) or 'its input'} "
+            "must come first; `breakeven collect` takes up what waits, the same run reads what is left"
+        )
+    if result.output is not None:
+        if not sys.stdout.isatty():  # it stands there too
+            console.print(f"output: {result.output}")
+        sys.stdout.write(f"{result.output}\n")
+    return 0

@@ -1,0 +1,136 @@
+"""What stands in for terms that were never entered, each marked as assumed; and rates to compare with. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date
+from itertools import groupby
+
+from models.catalogue.rates import kind_of, reference_rates
+from models.economics import owning
+from models.economics.month import GpuRun, InfrastructureTerms, LabourTerms, Rate, ReferenceRate
+from models.economics.owning import Labour, Terms
+from models.economics.pricing import ALWAYS, usd_to_nano
+from models.months import next_month
+from models.settings import Settings
+
+OWN_RATE = "BREAKEVEN_GPU_USD_PER_HOUR"
+LABOUR_SETTINGS = {"maintenance_hours", "setup_hours", "engineer_usd_per_hour"}
+
+
+def entered_terms(entries: Iterable[Terms], month: date) -> list[InfrastructureTerms]:
+    """Return the entries that hold on some day of a month, in the order of their entering."""
+    end = next_month(month)
+    return [
+        InfrastructureTerms(
+            entry.kind,
+            entry.billing_mode,
+            rate_of(entry),
+            entry.effective_from,
+            entry.effective_to,
+            entry.billing_increment_seconds,
+            entry.gpus,
+        )
+        for entry in entries
+        if entry.effective_from < end and (entry.effective_to is None or month < entry.effective_to)
+    ]
+
+
+def rate_of(entry: Terms) -> Rate:
+    """Return an entry's rate."""
+    return Rate(entry.nano_usd_per_hour, entry.nano_usd_per_month)
+
+
+def reserved_by_runs(
+    runs: Sequence[GpuRun], before: Iterable[GpuRun], month: date
+) -> list[InfrastructureTerms]:
+    """Return the reserved machines that the runs of a month stood on by their own word.
+
+    One is taken to be there from the first run that says so, or from the month's first day where runs of the
+    months `before` were on such a machine as well, until a run says otherwise or the month ends.
+    """
+    known = {(run.kind, run.billing_mode, run.nano_usd_per_hour) for run in before}
+    found: list[InfrastructureTerms] = []
+    for kind in sorted({run.kind for run in runs}):
+        own = [run for run in sorted(runs, key=_start) if run.kind == kind]
+        spells = [next(spell) for _, spell in groupby(own, key=_terms)]
+        ends = [*(_day(run) for run in spells[1:]), next_month(month)]
+        for place, (run, end) in enumerate(zip(spells, ends, strict=True)):
+            first = month if place == 0 and (kind, *_terms(run)) in known else _day(run)
+            if run.billing_mode == "reserved" and first < end:
+                rate = Rate(nano_per_hour=run.nano_usd_per_hour)
+                found.append(InfrastructureTerms(kind, "reserved", rate, first, end, assumed=True))
+    return found
+
+
+def labour_terms(entries: Iterable[Labour], settings: Settings) -> list[LabourTerms]:
+    """Return what was entered of people's time, after what the settings say until then.
+
+    Their defaults are assumed. Raises `UsageError` for settings that are no whole minutes or nano-dollars.
+    """
+    own = Labour(
+        ALWAYS,
+        owning.minutes(settings.maintenance_hours, "BREAKEVEN_MAINTENANCE_HOURS"),
+        owning.minutes(settings.setup_hours, "BREAKEVEN_SETUP_HOURS"),
+        owning.amount(settings.engineer_usd_per_hour, "BREAKEVEN_ENGINEER_USD_PER_HOUR"),
+    )
+    return [
+        _labour(own, assumed=not settings.model_fields_set >= LABOUR_SETTINGS),
+        *(_labour(entry) for entry in entries),
+    ]
+
+
+def references(entries: Sequence[Terms], settings: Settings, kinds: Iterable[str]) -> list[ReferenceRate]:
+    """Return rates to compare with, the best first: what was entered at any time, the settings', the catalogue's."""
+    rates = [*_entered_rates(entries), *_settings_rate(settings)]
+    for kind in sorted(set(kinds)):
+        rates += _catalogue_rates(kind)
+    return rates
+
+
+def _entered_rates(entries: Sequence[Terms]) -> Iterator[ReferenceRate]:
+    """Yield what was entered and holds on some day, the newest first: what was overtaken altogether was a mistake."""
+    held = owning.days_held(entries)
+    for entry, days in zip(reversed(entries), reversed(held), strict=True):
+        if entry.gpus and days:
+            source = f"entered for {entry.effective_from}"
+            yield ReferenceRate(
+                entry.billing_mode, rate_of(entry), source, entry.billing_increment_seconds, entry.kind
+            )
+
+
+def _settings_rate(settings: Settings) -> Iterator[ReferenceRate]:
+    if settings.gpu_usd_per_hour is not None:
+        kind = None if settings.gpu_kind is None else kind_of(settings.gpu_kind)
+        rate = Rate(nano_per_hour=usd_to_nano(settings.gpu_usd_per_hour))
+        yield ReferenceRate(settings.billing_mode, rate, OWN_RATE, settings.billing_increment_seconds, kind)
+
+
+def _catalogue_rates(kind: str) -> Iterator[ReferenceRate]:
+    """Yield the catalogue's rates. Without a reserved one, a machine that is always on costs its rate on demand."""
+    known = reference_rates(kind)
+    yield from known
+    if not any(one.mode == "reserved" for one in known):
+        for one in known:
+            source = f"no reserved price is known; around the clock at: {one.source}"
+            yield ReferenceRate("reserved", one.rate, source, kind=one.kind)
+
+
+def _labour(entry: Labour, *, assumed: bool = False) -> LabourTerms:
+    return LabourTerms(
+        entry.effective_from,
+        entry.maintenance_minutes,
+        entry.setup_minutes,
+        entry.engineer_nano_per_hour,
+        assumed,
+    )
+
+
+def _start(run: GpuRun) -> tuple[object, str]:
+    return run.started_at, run.workload
+
+
+def _terms(run: GpuRun) -> tuple[str, int]:
+    return run.billing_mode, run.nano_usd_per_hour
+
+
+def _day(run: GpuRun) -> date:
+    return run.started_at.astimezone(UTC).date()

@@ -1,0 +1,95 @@
+"""Reads the reviewed reference data and says what an hour of this machine costs."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from models.catalogue.entries import best_named, machines
+from models.economics.month import Rate, ReferenceRate
+from models.economics.pricing import usd_to_nano
+from models.errors import PriceUnknown
+from models.settings import Settings
+
+_CORES = re.compile(r"cpu x([0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Infrastructure:
+    """What the engine runs on and what an hour of it costs, dated and with its source."""
+
+    kind: str
+    nano_usd_per_hour: int
+    billing_mode: str
+    billing_increment_seconds: int
+    effective_from: date
+    source: str
+
+
+def infrastructure(settings: Settings, gpu: str | None, cores: int | None = None) -> Infrastructure:
+    """Price this machine: the settings' own rate, else the catalogue's.
+
+    `gpu` is the name that the driver reports, None on a machine without one; `cores` defaults to the
+    machine's. Raises `PriceUnknown` for a machine that neither knows: nothing is free by accident.
+    """
+    kind = settings.gpu_kind or gpu or "cpu"
+    if settings.gpu_usd_per_hour is not None:
+        rate, since, source = settings.gpu_usd_per_hour, date(1970, 1, 1), "settings"
+    else:
+        entry = _find(kind)
+        if entry is None:
+            known = ", ".join(str(machine["kind"]) for machine in machines())
+            msg = (
+                f"no hourly price is known for {kind!r}; set BREAKEVEN_GPU_USD_PER_HOUR (priced are: {known})"
+            )
+            raise PriceUnknown(msg)
+        kind, since, source = str(entry["kind"]), entry["date"], str(entry["source"])
+        if kind == "cpu":
+            cores = cores or os.cpu_count() or 1
+            kind, rate = f"cpu x{cores}", Decimal(entry["usd_per_core_hour"]) * cores
+        else:
+            rate = Decimal(entry["usd_per_hour"]) * settings.tensor_parallel_size
+    return Infrastructure(
+        kind, usd_to_nano(rate), settings.billing_mode, settings.billing_increment_seconds, since, source
+    )
+
+
+def kind_of(name: str) -> str:
+    """Return the catalogue's name of a machine, the name itself where the catalogue does not know it."""
+    entry = _find(name)
+    return name if entry is None or entry["kind"] == "cpu" else str(entry["kind"])
+
+
+def reference_rates(kind: str) -> list[ReferenceRate]:
+    """Return what the catalogue says that one machine of a kind costs, at most one rate for each billing mode."""
+    entry = _find(kind)
+    if entry is None:
+        return []
+    rates = []
+    source = f"{entry['source']}, {entry['date']}"
+    if (usd := _usd_per_hour(entry, kind)) is not None:
+        rates.append(ReferenceRate("on_demand", Rate(nano_per_hour=usd_to_nano(usd)), source, kind=kind))
+    if (month := entry.get("reserved_usd_per_month")) is not None:
+        source = f"{entry['reserved_source']}, {entry['reserved_date']}"
+        rates.append(
+            ReferenceRate("reserved", Rate(nano_per_month=usd_to_nano(Decimal(month))), source, kind=kind)
+        )
+    return rates
+
+
+def _usd_per_hour(entry: Mapping[str, Any], kind: str) -> Decimal | None:
+    """Price an hour of a machine; of a CPU machine only where its name says how many cores it has."""
+    if "usd_per_hour" in entry:
+        return Decimal(entry["usd_per_hour"])
+    cores = _CORES.fullmatch(kind)
+    return None if cores is None else Decimal(entry["usd_per_core_hour"]) * int(cores[1])
+
+
+def _find(kind: str) -> Mapping[str, Any] | None:
+    entry: Mapping[str, Any] | None = best_named(
+        ((str(one.get("match", one["kind"])), one) for one in machines()), kind
+    )
+    return entry

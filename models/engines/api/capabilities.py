@@ -1,0 +1,108 @@
+"""How an endpoint wants to be asked, learnt from what it refuses, and whether it answers anybody at all."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from models.engines.api.options import StructuredOutput
+from models.engines.api.replies import Meaning, Verdict
+
+REFUSALS = 3
+"""So many requests refused, and none ever answered, is the fault of the settings and not of the requests."""
+HOLD_SECONDS = 2.0
+
+Fault = Literal["request", "settings", "nobody_knows"]
+
+_STEP_DOWN: dict[StructuredOutput, StructuredOutput] = {"json_schema": "json_object", "json_object": "none"}
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """The form of the requests: how the answer's shape is asked for, and the fields that are left out."""
+
+    structured: StructuredOutput
+    without: frozenset[str] = frozenset()
+
+    def after(self, verdict: Verdict) -> "Manner | None":
+        """Return the manner to try after this verdict; None if nothing is left to change."""
+        if verdict.meaning is Meaning.OTHER_FORMAT and self.structured in _STEP_DOWN:
+            return replace(self, structured=_STEP_DOWN[self.structured])
+        field = verdict.field
+        if verdict.meaning is Meaning.OTHER_FIELDS and field is not None and field not in self.without:
+            return replace(self, without=self.without | {field})
+        return None
+
+
+class Probation:
+    """Holds refusals back while the endpoint has not answered a single request.
+
+    A wrong setting makes the API refuse every request with the same 4xx that one bad record gets. Until
+    the first answer nobody can tell, so a refused request waits. An answer clears them all: each was
+    that request's own fault. `REFUSALS` of them without an answer are the settings' fault: then no
+    further request is sent, and as soon as none is under way, the waiting ones are told. Lives on one
+    event loop.
+    """
+
+    def __init__(self) -> None:
+        self.passed = False
+        self._refused = 0
+        self._under_way = 0
+        self._changed = asyncio.Event()
+        self.held = 0
+
+    @property
+    def undecided(self) -> bool:
+        """Whether nothing more may be sent until those under way are back."""
+        return not self.passed and self._refused >= REFUSALS
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Count a request as under way."""
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            self.wake()
+
+    def answered(self) -> None:
+        """Note that a request was answered."""
+        if not self.passed:
+            self.passed = True
+            self.wake()
+
+    def wake(self) -> None:
+        """Let those that wait look again."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def fault(self, *, alone: Callable[[], bool], over: Callable[[], bool]) -> Fault:
+        """Wait until it is clear whose fault a refusal is; `nobody_knows` where `over` ends the waiting.
+
+        `alone` says that nothing else is going on that could tell; then the request is given the blame
+        after `HOLD_SECONDS`.
+        """
+        if self.passed:
+            return "request"
+        self._refused += 1
+        self.held += 1
+        try:
+            while not self.passed:
+                if self.undecided and not self._under_way:
+                    return "settings"
+                if over():
+                    return "nobody_knows"
+                if await self._nothing_changes() and alone():
+                    break
+        finally:
+            self.held -= 1
+        return "request"
+
+    async def _nothing_changes(self) -> bool:
+        try:
+            await asyncio.wait_for(self._changed.wait(), HOLD_SECONDS)
+        except TimeoutError:
+            return True
+        return False

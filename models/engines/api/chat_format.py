@@ -1,0 +1,170 @@
+"""Chat completions on the wire: the body of a request, and what a reply says. Pure; sync and batch share it."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import orjson
+
+from models.engines.api.options import ApiOptions, StructuredOutput
+from models.engines.api.permit import ApiRequest
+from models.engines.api.schema import LABEL, instruction, schema_text, wire_schema
+from models.requests import Choice, JsonValue, Message, OutputFormat, RejectionReason, Usage
+
+__all__ = ["Parsed", "code", "parse_answer", "request_body", "schema_text"]
+
+MOST_TOKENS = 2**31 - 1
+_CODE = re.compile(r"[A-Za-z0-9_.\-\[\]]{1,64}")
+_FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*)\n[ \t]*```", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What one reply says.
+
+    `value` is the label itself or the JSON object, None where the text is neither; it is not checked
+    against the schema, which is the workload's work. `usage` is None where the reply reports none, or
+    numbers that cannot be. `rejection` and `detail`: the provider would not answer. `malformed` is a
+    short code for a reply that is no chat completion at all, which says nothing about the request.
+    """
+
+    text: str = field(default="", repr=False)
+    value: JsonValue = field(default=None, repr=False)
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    rejection: RejectionReason | None = None
+    detail: str | None = None
+    malformed: str | None = None
+
+
+def request_body(
+    request: ApiRequest, options: ApiOptions, structured: StructuredOutput, without: Collection[str] = ()
+) -> dict[str, JsonValue]:
+    """Return the body of `POST /chat/completions` (and of a line of a batch file).
+
+    `structured` is what the endpoint can do at present; without a schema of its own it is told the
+    schema in the system message. `without` names optional fields that the model is known to refuse
+    (`temperature`, `seed`); a refused limit field is replaced by the other one, never left out.
+    """
+    limit = options.limit_field
+    if limit in without:
+        limit = "max_tokens" if limit == "max_completion_tokens" else "max_completion_tokens"
+    body: dict[str, JsonValue] = {
+        "model": options.model,
+        "messages": _messages(request, structured),
+        "temperature": 0,
+        "seed": options.seed,
+    }
+    body = {name: value for name, value in body.items() if name not in without}
+    body[limit] = request.max_tokens
+    if structured != "none":
+        body["response_format"] = _response_format(request.output, structured)
+    return body
+
+
+def parse_answer(request: ApiRequest, body: object) -> Parsed:
+    """Read the body of a reply with status 200. Never raises and never repairs.
+
+    Besides plain JSON it takes JSON in a Markdown fence, and a label that stands alone. A text that no
+    UTF-8 can carry has no value, and is kept with a question mark for each half of a surrogate pair.
+    """
+    usage = usage_of(body)
+    choice = _first_choice(body)
+    if isinstance(choice, str):
+        return Parsed(usage=usage, malformed=choice)
+    message = choice.get("message")
+    content = message.get("content") if isinstance(message, dict) else 0
+    if not isinstance(message, dict) or not isinstance(content, str | None):
+        return Parsed(usage=usage, malformed="wrong_schema")
+    finish_reason = code(choice.get("finish_reason"))
+    if finish_reason == "content_filter" or message.get("refusal"):
+        detail = "content_filter" if finish_reason == "content_filter" else "refusal"
+        return Parsed(usage=usage, finish_reason=finish_reason, rejection="refused", detail=detail)
+    text, value = _value(request.output, content or "")
+    return Parsed(_encodable(text), value, usage, finish_reason)
+
+
+def code(value: object) -> str | None:
+    """Return a short code that a provider sent; None for anything that could be text of a record."""
+    return value if isinstance(value, str) and _CODE.fullmatch(value) else None
+
+
+def _first_choice(body: object) -> dict[str, object] | str:
+    """Return the first choice, or the code of what is wrong with the body."""
+    choices = body.get("choices") if isinstance(body, dict) else None
+    if not isinstance(choices, list):
+        return "wrong_schema"
+    if not choices:
+        return "empty_choices"
+    return choices[0] if isinstance(choices[0], dict) else "wrong_schema"
+
+
+def _value(output: OutputFormat, content: str) -> tuple[str, JsonValue]:
+    """Return the answer's text and value. The value of a choice is the label, which is its text too."""
+    bare = content.strip()
+    if isinstance(output, Choice) and bare in output.labels:
+        return bare, bare
+    if fenced := _FENCED.fullmatch(bare):
+        bare = fenced[1].strip()
+    try:
+        # Stricter than the standard library: no NaN, no endless nesting, no half a surrogate pair.
+        value: JsonValue = orjson.loads(bare)
+    except orjson.JSONDecodeError:
+        return content, None
+    if not isinstance(output, Choice):
+        return bare, value
+    label = value.get(LABEL) if isinstance(value, dict) and len(value) == 1 else None
+    return (label, label) if isinstance(label, str) and label in output.labels else (content, None)
+
+
+def usage_of(body: object) -> Usage | None:
+    """Return the usage that a reply reports, None where it reports none or one that cannot be."""
+    reported = body.get("usage") if isinstance(body, dict) else None
+    if not isinstance(reported, dict):
+        return None
+    details = reported.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    given = _count(reported.get("prompt_tokens"))
+    made = _count(reported.get("completion_tokens"))
+    hit = _count(cached or 0)
+    return Usage(given, hit, made) if given >= hit >= 0 and made >= 0 else None
+
+
+def _count(number: object) -> int:
+    """Return a number of tokens, -1 for what is none."""
+    if isinstance(number, int) and not isinstance(number, bool) and number <= MOST_TOKENS:
+        return number
+    return -1
+
+
+def _messages(request: ApiRequest, structured: StructuredOutput) -> list[JsonValue]:
+    messages = request.messages
+    if structured != "json_schema":
+        told = instruction(request.output, bare_label=structured == "none")
+        messages = _with_system_text(messages, told)
+    return [{"role": message.role, "content": _encodable(message.content)} for message in messages]
+
+
+def _with_system_text(messages: tuple[Message, ...], text: str) -> tuple[Message, ...]:
+    """Put a paragraph at the end of the system message; make one where there is none."""
+    if messages and messages[0].role == "system":
+        return (Message("system", f"{messages[0].content}\n\n{text}"), *messages[1:])
+    return (Message("system", text), *messages)
+
+
+def _encodable(text: str) -> str:
+    """Replace half surrogate pairs, which no UTF-8 can carry."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+@lru_cache(maxsize=64)
+def _response_format(output: OutputFormat, structured: StructuredOutput) -> dict[str, JsonValue]:
+    """Return what enforces the shape. Read only: every request of a run shares it."""
+    if structured == "json_object":
+        return {"type": "json_object"}
+    schema, strict = wire_schema(output)
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "strict": strict, "schema": schema},
+    }

@@ -1,0 +1,150 @@
+"""Asking an OpenAI-compatible endpoint with the official client: retries, and errors that hold no text.
+
+The client's own errors quote the reply, and their request holds the key. Ours are raised outside of the
+handlers, so that they drag neither along, not even as their context.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Generator, Mapping
+from http import HTTPStatus
+from typing import TypeVar
+
+import httpx2
+from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, OpenAIError
+from openai import BaseModel as ReplyModel
+
+from models.engines.api.chat_format import code
+from models.engines.api.options import ApiOptions
+from models.engines.api.replies import NO_ACCESS_CODES, RETRY_STATUSES
+from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable
+from models.errors import ApiAccessError, BreakevenError
+
+T = TypeVar("T")
+
+GET_ATTEMPTS = 4
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+
+_FAULTS = (OpenAIError, httpx2.HTTPError, ValueError)
+_NO_ACCESS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+
+
+class Caller:
+    """One endpoint's client, and the one place that retries it.
+
+    Raises `ApiAccessError`, `BatchApiUnavailable` and `BatchApiRefused`, nothing of the client's.
+    """
+
+    def __init__(self, options: ApiOptions, sleep: Callable[[float], None] = time.sleep) -> None:
+        for name in ("openai", "httpx2"):  # below that, some releases log whole requests and addresses
+            logging.getLogger(name).setLevel(logging.WARNING)
+        self._options = options
+        self._sleep = sleep
+        self.client = OpenAI(
+            base_url=options.base_url,
+            api_key=options.sent_key.get_secret_value(),
+            timeout=options.timeout_seconds,
+            max_retries=0,
+        )
+
+    @property
+    def host(self) -> str:
+        """The endpoint's name, for messages."""
+        return self._options.host
+
+    def get(self, what: str, ask: Callable[[], T]) -> T:
+        """Ask for something that can be asked for twice: again after a pause, a few times."""
+        for attempt in range(1, GET_ATTEMPTS):
+            try:
+                return self.ask(what, ask)
+            except BatchApiUnavailable as fault:
+                self.pause(attempt, fault)
+        return self.ask(what, ask)
+
+    def pause(self, attempt: int, fault: BatchApiUnavailable) -> None:
+        """Wait before the next attempt as long as the endpoint asked, or longer each time."""
+        asked = fault.wait_seconds
+        seconds = FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) if asked is None else asked
+        self._sleep(min(seconds, LONGEST_PAUSE_SECONDS))
+
+    def ask(self, what: str, ask: Callable[[], T]) -> T:
+        """Ask once. Our own error is raised outside of the handler, so that it drags no reply along."""
+        try:
+            return ask()
+        except _FAULTS as error:
+            fault = self._fault(what, error)
+        raise fault
+
+    def lines(self, file_id: str) -> Generator[bytes]:
+        """Stream a file once. Splits at line feeds alone: JSON may hold other line separators."""
+        fault = None
+        try:
+            with self.client.files.with_streaming_response.content(file_id) as response:
+                rest = b""
+                for chunk in response.iter_bytes():
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    yield from lines
+                if rest:
+                    yield rest
+        except _FAULTS as error:
+            fault = self._fault("download the results", error)
+        if fault is not None:
+            raise fault
+
+    def _fault(self, what: str, error: Exception) -> BreakevenError:
+        if isinstance(error, APIStatusError):
+            return self._status_fault(what, error)
+        failure = "garbled_reply"
+        if isinstance(error, APITimeoutError | httpx2.TimeoutException):
+            failure = "timeout"
+        elif isinstance(error, APIConnectionError | httpx2.HTTPError):
+            failure = "no_connection"
+        return BatchApiUnavailable(what, self.host, failure, sent=True)
+
+    def _status_fault(self, what: str, error: APIStatusError) -> BreakevenError:
+        host, status = self.host, error.status_code
+        said = code(error.code) or f"http_{status}"
+        if said in NO_ACCESS_CODES or status == HTTPStatus.PAYMENT_REQUIRED:
+            return ApiAccessError(f"{host}: the account's quota is used up ({said}); see to its billing")
+        if said == "model_not_found":
+            return ApiAccessError(f"{host} has no model {self._options.model}; set BREAKEVEN_API_MODEL")
+        if status in _NO_ACCESS:
+            return ApiAccessError(f"{host} refuses the key or the account ({said}); set BREAKEVEN_API_KEY")
+        if status == HTTPStatus.TOO_MANY_REQUESTS or _not_there_yet(error):
+            return BatchApiUnavailable(what, host, said, sent=False, wait_seconds=_retry_after(error))
+        if status in RETRY_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return BatchApiUnavailable(what, host, said, sent=True, wait_seconds=_retry_after(error))
+        return BatchApiRefused(what, host, said, status)
+
+
+def _not_there_yet(error: APIStatusError) -> bool:
+    """Whether a file is unknown that was uploaded a moment ago (bespokelabsai/curator #116)."""
+    return error.status_code == HTTPStatus.BAD_REQUEST and error.param in {"file_id", "input_file_id"}
+
+
+def _retry_after(error: APIStatusError) -> float | None:
+    """Return the seconds that the endpoint asks to wait; a date instead of a number is passed over."""
+    try:
+        seconds = float(error.response.headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < math.inf else None
+
+
+def plain(model: object) -> Mapping[str, object]:
+    """Return a reply as plain values. Raises `ValueError` for one that is no JSON object."""
+    if not isinstance(model, ReplyModel):
+        msg = "the reply is no JSON object"
+        raise ValueError(msg)  # noqa: TRY004  a fault of the endpoint, not of the program
+    return model.to_dict(mode="json", warnings=False)
+
+
+def id_of(reply: Mapping[str, object]) -> str:
+    """Return the id in a reply. Raises `ValueError` where there is none."""
+    found = reply.get("id")
+    if not isinstance(found, str) or not found:
+        msg = "the reply names no id"
+        raise ValueError(msg)
+    return found

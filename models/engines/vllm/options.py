@@ -1,0 +1,120 @@
+"""From settings to vLLM's arguments: what is set where, on a CPU and on a GPU. Pure."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.default_model import model_dir, model_name
+from models.errors import UsageError
+from models.settings import Settings
+
+LORA_CONFIG, LORA_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+"""Files of an adapter as peft saves it."""
+LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""Ranks that vLLM makes room for (`vllm.config.lora.MaxLoRARanks`); its default is 16."""
+CPU_BLOCK_SIZE = 32
+"""The least that vLLM's CPU cache takes; its default of 128 never reuses a shorter shared prefix."""
+
+
+@dataclass(frozen=True, slots=True)
+class VllmOptions:
+    """All that decides how the engine loads. Made by `from_settings`."""
+
+    name: str
+    path: str
+    on_cpu: bool
+    dtype: str
+    revision: str | None
+    quantization: str | None
+    tensor_parallel_size: int
+    max_model_len: int | None
+    gpu_memory_utilization: float
+    lora_adapter: Path | None
+    max_num_seqs: int
+    window: int
+    lookahead: int
+    enforce_eager: bool
+    cpu_kv_cache_gib: int
+    subprocess: bool
+    seed: int
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, on_cpu: bool) -> "VllmOptions":
+        """Fill in what depends on the machine. Figures and their reasons: docs/decisions/0002."""
+        path = settings.model or str(model_dir(settings.cache_dir))
+        max_num_seqs = settings.max_num_seqs or (32 if on_cpu else 256)
+        return cls(
+            name=model_name(settings),
+            path=path,
+            on_cpu=on_cpu,
+            dtype="float32" if on_cpu and settings.dtype == "auto" else settings.dtype,
+            revision=settings.model_revision,
+            quantization=settings.quantization,
+            tensor_parallel_size=settings.tensor_parallel_size,
+            max_model_len=settings.max_model_len,
+            gpu_memory_utilization=settings.gpu_memory_utilization,
+            lora_adapter=settings.lora_adapter,
+            max_num_seqs=max_num_seqs,
+            window=settings.window or 2 * max_num_seqs,
+            lookahead=settings.lookahead,
+            enforce_eager=on_cpu if settings.enforce_eager is None else settings.enforce_eager,
+            cpu_kv_cache_gib=settings.cpu_kv_cache_gib,
+            subprocess=not on_cpu if settings.engine_subprocess is None else settings.engine_subprocess,
+            seed=settings.seed,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Environment variables that vLLM reads when it is imported."""
+        variables = {"VLLM_ENABLE_V1_MULTIPROCESSING": "1" if self.subprocess else "0"}
+        if self.on_cpu:
+            variables["VLLM_CPU_KVCACHE_SPACE"] = str(self.cpu_kv_cache_gib)
+        if Path(self.path).exists():
+            variables["HF_HUB_OFFLINE"] = "1"  # a local model needs no look-up
+        return variables
+
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments of `vllm.LLM`."""
+        arguments: dict[str, Any] = {
+            "model": self.path,
+            "revision": self.revision,
+            "dtype": self.dtype,
+            "quantization": self.quantization,
+            "tensor_parallel_size": self.tensor_parallel_size,
+            "max_model_len": self.max_model_len,
+            "gpu_memory_utilization": self.gpu_memory_utilization,
+            "max_num_seqs": self.max_num_seqs,
+            "enforce_eager": self.enforce_eager,
+            "enable_prefix_caching": True,
+            "seed": self.seed,
+            "max_logprobs": 128,
+            "use_tqdm_on_load": False,
+            "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+            "enable_lora": self.lora_adapter is not None,
+        }
+        if self.lora_adapter is not None:
+            arguments["max_lora_rank"] = lora_rank(self.lora_adapter)
+        if self.on_cpu:
+            arguments["block_size"] = CPU_BLOCK_SIZE
+        if not self.subprocess and self.tensor_parallel_size == 1:
+            arguments["distributed_executor_backend"] = "uni"
+        return arguments
+
+
+def lora_rank(adapter: Path) -> int:
+    """Return the least rank that vLLM takes and that the adapter fits in (16 where its configuration has none).
+
+    Raises `UsageError` for a folder that is no adapter as peft saves it, or one of a rank beyond 512.
+    """
+    path = adapter / LORA_CONFIG
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        rank = int(found.get("r", LORA_RANKS[2]))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        msg = f"{adapter} is no LoRA adapter ({path.name} cannot be read): give the folder that peft saved"
+        raise UsageError(msg) from error
+    fitting = next((one for one in LORA_RANKS if one >= rank), None)
+    if fitting is None:
+        msg = f"{adapter} has rank {rank}; vLLM takes adapters up to rank {LORA_RANKS[-1]}"
+        raise UsageError(msg)
+    return fitting

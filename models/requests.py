@@ -1,0 +1,172 @@
+"""TODO requests.py."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from hashlib import blake2b
+from typing import ClassVar, Literal, Protocol
+from uuid import UUID
+
+JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
+
+
+Role = Literal["system", "user", "assistant"]
+
+
+RejectionReason = Literal["empty", "too_long", "refused"]
+
+
+DeferralReason = Literal["budget", "api_unavailable", "deadline", "stopped"]
+"""Why an engine gave a request back unanswered though nothing is wrong with it: a later run takes it up."""
+
+
+AttemptOutcome = Literal["ok", "failed", "unknown_outcome"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message."""
+
+    role: Role
+    content: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The answer is exactly one of `labels`."""
+
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonObject:
+    """The answer is a JSON object of this schema (canonical JSON text, hashable)."""
+
+    schema: str
+
+
+OutputFormat = Choice | JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One attempt to be made for one record.
+
+    `id` is our own UUIDv7 and becomes the key of the ledger line; `messages` are shared between
+    records where they are constant, so that a million requests do not hold a million prompts.
+    `attempt` numbers the attempts of one record within a run, from 1.
+    """
+
+    DOMAIN: ClassVar[str] = ""
+    """Keeps the digests of another kind of engine apart: their answers are not each other's."""
+
+    id: UUID
+    record_key: str
+    messages: tuple[Message, ...]
+    output: OutputFormat
+    max_tokens: int
+    attempt: int = 1
+    _digest: bytes | None = field(default=None, init=False, repr=False, compare=False)
+
+    def digest(self) -> bytes:
+        """16-byte hash of everything that decides the answer; equal for identical requests.
+
+        Window, part and ledger line each ask for it, so it is worked out once.
+        """
+        if self._digest is None:
+            parts = [f"{m.role}:{len(m.content)}:{m.content}" for m in self.messages]
+            text = self.DOMAIN + _shape(self.output, self.max_tokens) + "".join(parts)
+            digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            object.__setattr__(self, "_digest", digest)
+            return digest
+        return self._digest
+
+
+@lru_cache(maxsize=64)
+def _shape(output: OutputFormat, max_tokens: int) -> str:
+    """Spell out what a run's requests have in common; its length, up to the colon, keeps it apart."""
+    shape = repr((output, max_tokens))
+    return f"{len(shape)}:{shape}"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts as the engine or provider reported them. `cached_tokens` is part of `input_tokens`."""
+
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedAttempt:
+    """How one attempt on an API ended, for the ledger line that was written before it was sent.
+
+    `ok`: answered. `failed`: the provider refused it or was never reached, so nothing is billed.
+    `unknown_outcome`: sent, but whether and what it used is not known; its line keeps the upper-bound
+    cost. `usage` is what the provider reported, None where it reported none. `failure` is a short code
+    (`http_429`, `timeout`, …) and never holds text of a prompt or an answer.
+    """
+
+    id: UUID
+    outcome: AttemptOutcome
+    at: datetime
+    usage: Usage | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """How one request ended: answered, answered by reuse of an identical one, rejected or deferred.
+
+    `value` is the parsed answer: the label, or the JSON object as Python values, or None where the
+    text does not parse (a cut-off object). `confidence` lies in 0..1 and is None where the engine
+    cannot tell. `label_probabilities` sums to 1 over the labels and is None for other outputs.
+    `engine_ns` is the time from submission to the last token, nanoseconds. `attempt` closes the ledger
+    line of an API's last attempt; `attempts` says how many attempts this request took, so that the
+    record's next one is numbered `request.attempt + attempts`. A deferred request was not answered, and
+    nothing is wrong with it.
+    """
+
+    request: Request
+    text: str = field(default="", repr=False)
+    value: JsonValue = field(default=None, repr=False)
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    confidence: float | None = None
+    label_probabilities: Mapping[str, float] | None = field(default=None, repr=False)
+    engine_ns: int = 0
+    rejection: RejectionReason | None = None
+    detail: str | None = None
+    reuses: UUID | None = None
+    deferral: DeferralReason | None = None
+    attempt: ClosedAttempt | None = None
+    attempts: int = 1
+
+    @property
+    def answered_by(self) -> UUID:
+        """The attempt that was answered: an earlier one's that is reused, or the last of an API's tries."""
+        return self.reuses or (self.request.id if self.attempt is None else self.attempt.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The part of a completion that an identical request can reuse, and the attempt it came from."""
+
+    attempt_id: UUID
+    text: str = field(repr=False)
+    value: JsonValue = field(repr=False)
+    finish_reason: str | None
+    confidence: float | None
+    label_probabilities: Mapping[str, float] | None
+
+
+class AnswerIndex(Protocol):
+    """Finds the answer of an identical request that finished earlier."""
+
+    def get(self, digest: bytes) -> Answer | None:
+        """Return the answer to the request with this digest, if one is known."""
+
+    def put(self, digest: bytes, answer: Answer) -> None:
+        """Remember an answer."""

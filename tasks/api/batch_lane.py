@@ -1,0 +1,87 @@
+"""The way to the API in batches: what was escalated goes into request files, whose answers come later."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from db import attempts, partitions
+from tasks.api.batch_submit import Submitter
+from tasks.api.batch_writer import BatchWriter
+from tasks.api.sync_lane import Lane, nothing
+from tasks.planning.run_plan import Plan
+from tasks.storage.committer import Committer
+from tasks.storage.escalation_queue import AT_ONCE, IN_BATCH, Waiting
+
+
+def leave_out_batched(plan: Plan, waiting: Waiting) -> None:
+    """Mark the records whose answer a live batch will bring, and note which requests it asks."""
+
+    def mark(session: Session) -> None:
+        for one in attempts.pending_in_batches(session, plan.version_id):
+            waiting.set_state(one.record_key, IN_BATCH)
+            waiting.ask(one.request_hash)
+
+    waiting.unask()
+    plan.read(mark)
+
+
+class BatchLane:
+    """Gathers escalated records until the local engine is done, then submits them in batches.
+
+    Each step is written down before the next one is made: the records' texts lie in a registered part,
+    then the request file on disk, then the batch and its pending lines in one transaction, then it is
+    uploaded. A run that is killed anywhere leaves a batch that the next run, or the collecting flow,
+    submits or finds again. What may not wait for a batch any more is asked for at once.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        waiting: Waiting,
+        committer: Committer,
+        writer: BatchWriter,
+        submitter: Submitter,
+        at_once: Lane,
+        stop: Callable[[], bool],
+    ) -> None:
+        self._plan = plan
+        self._waiting = waiting
+        self._committer = committer
+        self._writer = writer
+        self._submitter = submitter
+        self._at_once = at_once
+        self._stop = stop
+
+    def pump(self, wait_seconds: float = 0.0) -> None:
+        """Do nothing: a batch is made when all is known."""
+
+    def drain(self, report: Callable[[], None] = nothing) -> None:
+        """Write request files for all that wait, and submit them as far as the provider takes them."""
+        self._committer.keep(self._waiting)
+        self._committer.flush()
+        if self._stop():
+            return
+        if self._plan.input_read:  # now all of it is done, or waits in a part: collecting can go on by itself
+            self._submitter.note(lambda session: partitions.set_input_read(session, self._plan.version_id))
+        leave_out_batched(self._plan, self._waiting)
+        self._take_out_late()
+        self._writer.write()
+        self._submitter.submit()
+        self._waiting.defer_queued("api_unavailable")
+        self._waiting.requeue(AT_ONCE)
+        if self._waiting.queued():
+            self._at_once.drain(report)
+
+    def close(self) -> None:
+        """Leave what was asked for at once to a later run; what is not submitted yet is written down."""
+        self._at_once.close()
+
+    def _take_out_late(self) -> None:
+        """Let no new batch have the records that one had until its deadline."""
+
+        def mark(session: Session) -> None:
+            for key in attempts.past_deadline(session, self._plan.version_id, datetime.now(UTC)):
+                self._waiting.defer_queued(AT_ONCE, key)
+
+        self._plan.read(mark)

@@ -1,0 +1,206 @@
+"""The results of a batch that has ended: each is settled, what no line answers is asked for again."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from db import attempts, batches, reference
+from models.economics.pricing import Price
+from models.engines.api.chat_format import parse_answer, usage_of
+from models.engines.batch.results import BatchResult, ResultReader
+from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable, ProviderBatch
+from models.errors import ApiAccessError
+from models.ledger.accounting import LinePrices, closing_unserved
+from models.ledger.line import Closing
+from models.records import Escalated
+from models.requests import Answer, ClosedAttempt, Completion
+from tasks.api.batch_submit import Submitter
+from tasks.api.requests import api_request
+from tasks.planning.checks import ApiPlan
+from tasks.planning.run_plan import Plan
+from tasks.storage.committer import Committer
+from tasks.storage.escalation_queue import AT_ONCE, QUEUED
+from tasks.storage.outcomes import Settler
+from tasks.storage.scratch_db import Scratch
+
+if TYPE_CHECKING:
+    from models.engines.batch.client import BatchClient
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceBook:
+    """Closes attempts of batches that served no record: what was answered is charged at the line's price."""
+
+    price: Price
+
+    def unserved(self, attempt: ClosedAttempt) -> Closing:
+        """Close an attempt that served no record. One of unknown outcome is not closed here, but with its batch."""
+        return closing_unserved(attempt, self.price, 0)
+
+    def served(self, attempt: ClosedAttempt) -> int:
+        """Nothing is held in memory for an attempt of a batch."""
+        del attempt
+        return 0
+
+
+class BatchResults:
+    """Settles the results of batches, whenever their lines were opened and at whatever price."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        api: ApiPlan,
+        scratch: Scratch,
+        committer: Committer,
+        settler: Settler,
+        submitter: Submitter,
+        stop: Callable[[], bool],
+    ) -> None:
+        self._plan = plan
+        self._api = api
+        self._answers = scratch
+        self._waiting = scratch.waiting
+        self._committer = committer
+        self._settler = settler
+        self._submitter = submitter
+        self._stop = stop
+        self._prices: dict[int, Price] = {}
+        self.fatal: str | None = None
+        """Code of a refusal that no request can pass, if a result told of one."""
+
+    def take(self, client: "BatchClient", batch: batches.Batch, provider: ProviderBatch) -> None:
+        """Settle the results of a batch, commit them, and close it; if told to stop, as far as it got.
+
+        A line that is not answered keeps its upper bound, its outcome unknown, and its record is asked
+        for again.
+        """
+        lines = {one.id: one for one in self._submitter.lines(batch)}
+        reader = ResultReader(lines)
+        for result in _read(client, provider, reader):
+            self._settle(result, lines[result.id])
+            self._committer.tick()
+            if self._stop():
+                return
+        self._committer.flush()
+        self.close(batch, "collected")
+        for line_id in reader.missing:
+            self._waiting.again(lines[line_id].record_key, lines[line_id].attempt)
+        log.info(
+            "batch %s is collected: %s requests, %s of them without a result, %s damaged lines",
+            provider.id,
+            len(lines),
+            len(reader.missing),
+            reader.tally.undecodable,
+        )
+        self.forget_texts(client, provider)
+
+    def lose(self, batch: batches.Batch, failure: str) -> None:
+        """Give up a batch whose answers cannot be had any more, though they may be billed."""
+        lines = self._submitter.lines(batch)
+        self.close(batch, "abandoned", failure)
+        for one in lines:
+            self._waiting.again(one.record_key, one.attempt)
+
+    def close(self, batch: batches.Batch, state: batches.Ending, error: str | None = None) -> None:
+        """Close a batch; lines that it leaves open are of unknown outcome from then on."""
+        plan = self._plan
+
+        def write(session: Session) -> None:
+            batches.close(session, batch.id, state, error)
+            attempts.settle_unknown(session, plan.workload.name, plan.partition, failure="no_answer")
+
+        self._submitter.note(write)
+        self._submitter.remove_file(batch)
+
+    def forget_texts(self, client: "BatchClient", provider: ProviderBatch) -> None:
+        """Delete the provider's files, which hold texts; one that stays does no other harm."""
+        for file_id in (provider.input_file_id, provider.output_file_id, provider.error_file_id):
+            try:
+                if file_id is not None:
+                    client.delete_file(file_id)
+            except (BatchApiUnavailable, BatchApiRefused, ApiAccessError) as error:
+                log.warning("a file of batch %s was not deleted: %s", provider.id, error)
+
+    def _settle(self, result: BatchResult, line: attempts.InBatch) -> None:
+        prices = self._prices_of(line)
+        escalated = self._waiting.get(line.record_key)
+        if result.kind == "answered" and escalated is None:
+            self._charge(_unneeded(line.id, result.body), prices)
+        elif result.kind == "answered" and escalated is not None:
+            self._settle_answer(result, line, escalated, prices)
+        else:
+            self._settle_failure(result, line, escalated, prices)
+
+    def _settle_answer(
+        self, result: BatchResult, line: attempts.InBatch, escalated: Escalated, prices: LinePrices
+    ) -> None:
+        request = api_request(self._plan, self._api, escalated, line.id)
+        parsed, now = parse_answer(request, result.body), datetime.now(UTC)
+        if parsed.malformed is not None:  # billed, and of no use
+            self._charge(ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.malformed), prices)
+            self._waiting.again(line.record_key, line.attempt)
+            return
+        closed: ClosedAttempt | None = ClosedAttempt(line.id, "ok", now, parsed.usage)
+        if parsed.rejection is None:
+            answer = Answer(line.id, parsed.text, parsed.value, parsed.finish_reason, None, None)
+            self._answers.put(request.digest(), answer)
+        elif parsed.usage is None:
+            closed = None  # its line is closed with the batch, at its upper bound
+        completion = Completion(
+            request,
+            text=parsed.text,
+            value=parsed.value,
+            usage=parsed.usage,
+            finish_reason=parsed.finish_reason,
+            rejection=parsed.rejection,
+            detail=parsed.detail,
+            attempt=closed,
+        )
+        self._settler.api(escalated, completion, PriceBook(prices.own), prices)
+
+    def _settle_failure(
+        self, result: BatchResult, line: attempts.InBatch, escalated: Escalated | None, prices: LinePrices
+    ) -> None:
+        failed = ClosedAttempt(line.id, "failed", datetime.now(UTC), failure=result.failure)
+        if result.rejection is not None and escalated is not None:
+            request = api_request(self._plan, self._api, escalated, line.id)
+            rejected = Completion(request, rejection=result.rejection, detail=result.detail, attempt=failed)
+            self._settler.api(escalated, rejected, PriceBook(prices.own))
+            return
+        self._charge(failed, prices)
+        # the engine that asks at once finds out what the model does not take, and leaves it out
+        state = QUEUED if result.parameter is None else AT_ONCE
+        self._waiting.again(line.record_key, line.attempt, state)
+        if result.kind == "fatal":
+            self.fatal = result.failure
+
+    def _charge(self, closed: ClosedAttempt, prices: LinePrices) -> None:
+        """Close an attempt that served no record, unless it was billed for who knows what: see `close`."""
+        if closed.outcome == "failed" or closed.usage is not None:
+            self._committer.add_closings([PriceBook(prices.own).unserved(closed)])
+
+    def _prices_of(self, line: attempts.InBatch) -> LinePrices:
+        return LinePrices(self._price(line.price_id), self._price(line.counterfactual_price_id))
+
+    def _price(self, price_id: int) -> Price:
+        if price_id not in self._prices:
+            self._prices[price_id] = self._plan.read(lambda session: reference.price(session, price_id))
+        return self._prices[price_id]
+
+
+def _read(client: "BatchClient", provider: ProviderBatch, reader: ResultReader) -> Iterator[BatchResult]:
+    for file_id in (provider.output_file_id, provider.error_file_id):
+        if file_id is not None:
+            yield from reader.read(client.download(file_id))
+
+
+def _unneeded(line_id: UUID, body: Mapping[str, object]) -> ClosedAttempt:
+    """Close an answered attempt whose record another one has served, with the usage that is billed."""
+    return ClosedAttempt(line_id, "ok", datetime.now(UTC), usage_of(body), "not_needed")

@@ -1,0 +1,43 @@
+"""What a backfill is to cost, and what it then took against that: requests, tokens and dollars, GPU and API together."""
+
+from collections.abc import Sequence
+
+from models.backfill import Outcome
+from models.economics.quote import Quote
+from tasks.display.run_rows import dollars
+
+
+def quoted_line(quote: Quote) -> str:
+    """Say what a backfill is quoted at, and what of it goes to the API."""
+    sent = quote.sent
+    api = f"API {dollars(sent.nano)} for {sent.requests.value} requests" if sent.requests.value else "API 0"
+    return f"quoted {dollars(quote.cost_nano)} USD: GPU {dollars(quote.gpu_nano)}, {api}"
+
+
+def compared(outcomes: Sequence[Outcome], quote: Quote) -> list[str]:
+    """Hold what the partitions took against the quote of the same partitions; nothing where none did any work.
+
+    The last line is that of the costs.
+    """
+    worked = ("completed", "waiting")
+    results = [one.result for one in outcomes if one.result is not None and one.result.state in worked]
+    if not results:
+        return []
+    own = quote.only({result.partition for result in results})
+    input_tokens = own.input_tokens.value + own.sent.input_tokens.value
+    output_tokens = own.output_tokens + own.sent.output_tokens
+    counts = (
+        ("requests", sum(one.requests for one in results), own.requests.value + own.sent.requests.value),
+        ("input tokens", sum(one.input_tokens for one in results), input_tokens),
+        ("output tokens", sum(one.output_tokens for one in results), output_tokens),
+    )
+    spent = sum(one.cost_nano or 0 for one in results)
+    api = sum(one.api_cost_nano for one in results)
+    cost = f"cost {dollars(spent)} USD, quoted {dollars(own.cost_nano)}"
+    if api or own.sent.nano:
+        cost = f"{cost}; of which API {dollars(api)}, quoted {dollars(own.sent.nano)}"
+    if left := len(quote.partitions) - len(own.partitions):
+        cost = f"{cost}; {left} of {len(quote.partitions)} partitions are in neither"
+    if waiting := sum(sum(one.waiting.values()) for one in results):
+        cost = f"{cost}; {waiting} records wait, what they cost is still to come"
+    return [", ".join(f"{name} {count} (quoted {quoted})" for name, count, quoted in counts), cost]

@@ -1,0 +1,63 @@
+"""Which records of a partition a run would not infer: what is done already, and what it takes over."""
+
+import logging
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from db import parts
+from db.partitions import PartitionVersion, find_open, find_published
+from models.errors import OutputError
+from models.records import Quarantined, Record
+from tasks.planning.checks import Checked, fingerprint_of
+from tasks.planning.late_data import digest_of, load_published
+from tasks.storage.output_folders import parts_folder
+from tasks.storage.part_files import load_done
+from tasks.storage.scratch_db import Scratch
+
+LeftOut = Callable[[Sequence[Record | Quarantined]], Collection[str]]
+"""Says which of some rows, by key, are not to be inferred."""
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def left_out(checked: Checked, session: Session | None) -> Iterator[LeftOut]:
+    """Give what says which rows a run would pass over; without a ledger, none.
+
+    Output that is missing or damaged passes nothing over: the run will say what is wrong with it.
+    """
+    with Scratch() as scratch:
+        if session is not None:
+            try:
+                _fill(checked, session, scratch)
+            except OutputError as error:
+                log.warning("quoted as if nothing of it were done: %s", error)
+
+        def passed_over(items: Sequence[Record | Quarantined]) -> Collection[str]:
+            keys = [item.key for item in items]
+            done = scratch.done(keys) | scratch.waiting.among(keys)
+            return done | scratch.carried.unchanged(items).keys()
+
+        yield passed_over
+
+
+def _fill(checked: Checked, session: Session, scratch: Scratch) -> None:
+    workload, partition = checked.workload, checked.request.partition
+    published = find_published(session, workload.name, partition)
+    begun = find_open(session, workload.name, partition)
+    if begun is not None and _continues(checked, begun, published):
+        folder = parts_folder(checked.settings.output_dir, workload.name, partition) / str(begun.id)
+        registered = parts.registered(session, begun.id)
+        load_done((folder / part.file_name for part in registered), scratch)
+    if checked.request.refresh and published is not None:
+        load_published(Path(published.output_path or ""), workload.output, scratch.carried)
+
+
+def _continues(checked: Checked, begun: PartitionVersion, published: PartitionVersion | None) -> bool:
+    """Whether a run would go on with the begun version, as `db.partitions.open_version` decides."""
+    if checked.request.refresh and published is not None:
+        return begun.based_on == published.id and begun.input_digest == digest_of(checked.reader)
+    return begun.based_on is None and begun.fingerprint == fingerprint_of(checked)

@@ -1,0 +1,300 @@
+"""Quotes partitions before they are run: their records counted, priced by today's prices and earlier runs."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from statistics import median
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from db import throughput as ledger
+from db.session import has_ledger, make_engine, migrate, readers
+from models import routing
+from models.answer_length import assumed_api_output
+from models.default_model import model_name
+from models.default_model import prepare as prepare_default_model
+from models.economics.pricing import batch_prices, cost_nano, price_on
+from models.economics.quote import Estimate, PartitionQuote, Quote, Sent, empty_quote, estimate_total
+from models.economics.throughput import (
+    OutputLength,
+    Throughput,
+    measured_api_output,
+    measured_output,
+    throughput,
+)
+from models.engines.vllm.options import VllmOptions
+from models.engines.vllm.tokenizer import LocalModel, load_local_model
+from models.gpu_time import GpuTime
+from models.machine import gpu_name
+from models.records import Quarantined, Record
+from models.requests import Choice, Usage
+from models.run import RunResult
+from models.settings import Settings
+from tasks.backfill.already_done import LeftOut, left_out
+from tasks.backfill.distinct_sample import TextSample
+from tasks.planning.checks import Checked, check
+from tasks.planning.request import Request
+from tasks.runtime.ledger_access import database_errors
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known before a partition is read: the local model, and what earlier runs tell.
+
+    `local` is None where nothing goes to the local engine; `throughput` and `load_ns` (the usual time of a
+    load and the warm-up after it, nanoseconds) where no earlier run tells.
+    """
+
+    local: LocalModel | None
+    output: OutputLength
+    api_output: OutputLength
+    throughput: Throughput | None
+    load_ns: int | None
+
+
+def quote_partition(request: Request, settings: Settings) -> PartitionQuote:
+    """Quote what is left of one partition: what a begun version has done, or a refresh takes over, is not in it.
+
+    Changes nothing but the output folder, which is made, and an old ledger's version.
+
+    Input tokens are counted by the local model's own tokenizer and by the API's, for each distinct text, or
+    for a seeded sample of `settings.quote_texts` of them, with an interval. Output tokens are the mean of
+    earlier runs of this prompt and model, else assumed; GPU time is that of earlier runs on this machine,
+    else unknown. What goes to the API without being asked here (all of it, what a rule calls complex, what is too
+    long here) is quoted at the API's price of today, in the mode that is set; what the policy would send on after
+    the local engine's answer is not known before, and is not in it.
+
+    Raises what `tasks.planning.checks.check` raises, `UsageError` for a model without a tokenizer, and
+    `DatabaseUnavailable`.
+    """
+    checked = check(request, settings)
+    if isinstance(checked, RunResult):
+        return empty_quote(request.partition)
+    with ExitStack() as stack:
+        with _reading(settings) as session:
+            known = look_up(checked, session)
+            passed_over = stack.enter_context(left_out(checked, session))
+        return quote_checked(checked, known, passed_over)
+
+
+def quote_partitions(requests: Iterable[Request], settings: Settings, loads: int = 1) -> Quote:
+    """Quote partitions that share so many loads of the engine, as `quote_partition` does."""
+    return Quote.of((quote_partition(request, settings) for request in requests), loads)
+
+
+def quote_checked(checked: Checked, known: Known, passed_over: LeftOut) -> PartitionQuote:
+    """Quote a partition by what is known. Raises `InputError` where its input turns out to be damaged."""
+    settings = checked.settings
+    sample = TextSample(settings.quote_texts, settings.seed, PromptCounter(checked, known.local))
+    records, bad = _read(checked, sample, passed_over)
+    texts, counted = sample.distinct, sample.result()
+    requests = estimate_total([one.requests for _, one in counted], texts)
+    tokens = estimate_total([one.input_tokens for _, one in counted], texts)
+    rejected = estimate_total([times * one.rejected for times, one in counted], texts)
+    api_tokens = estimate_total([one.api_input_tokens for _, one in counted], texts)
+    output, api_output = known.output.total(requests.value), known.api_output.total(texts)
+    at_once, in_batches = _api_nano(checked, Usage(api_tokens.value, 0, api_output))
+    return PartitionQuote(
+        checked.request.partition,
+        records,
+        Estimate(bad) + rejected,
+        requests,
+        tokens,
+        output,
+        texts,
+        api_tokens,
+        api_output,
+        _time(known, requests, tokens, output),
+        known.load_ns,
+        checked.machine.nano_usd_per_hour,
+        at_once,
+        in_batches,
+        basis(known, tokens if known.local is not None else api_tokens, len(counted), texts),
+        _sent(checked, known, [one for _, one in counted], texts),
+    )
+
+
+def basis(known: Known, tokens: Estimate, counted: int, texts: int) -> str:
+    """Say in a few words what a quote stands on."""
+    input_ = "input: counted"
+    if counted < texts:
+        share = 100 * tokens.margin / max(tokens.value, 1)
+        input_ = f"input: {counted:,} of {texts:,} texts, ±{share:.1g} %"
+    if known.local is None:
+        return f"{input_}; output: {known.api_output.basis}"
+    runs = 0 if known.throughput is None else known.throughput.runs
+    time = f"time: {runs} run{'s' * (runs > 1)}" if runs else "time: unknown, no run here so far"
+    output = f"output: {known.output.basis}"
+    if known.api_output.basis != known.output.basis:
+        output += f" (API: {known.api_output.basis})"
+    return f"{input_}; {output}; {time}"
+
+
+def look_up(checked: Checked, session: Session | None) -> Known:
+    """Load the tokenizer and ask the ledger, if there is one: the same for all partitions of one workload."""
+    settings = checked.settings
+    local = None if checked.engine == "openai" else local_model(settings)
+    output, api_output = assumed_output(checked, local)
+    if session is None:
+        return Known(local, output, api_output, None, None)
+    like = like_of(checked)
+    anywhere = ledger.earlier_runs(session, like, any_machine=True)
+    loads = ledger.load_times(session, like.model, like.machine)
+    speed = throughput(ledger.earlier_runs(session, like))
+    warm_up = 0 if speed is None else speed.warm_up_ns
+    return Known(
+        local,
+        measured_output(anywhere) or output,
+        measured_api_output(anywhere) or api_output,
+        speed,
+        round(median(loads)) + warm_up if loads else None,
+    )
+
+
+def like_of(checked: Checked) -> ledger.Like:
+    """Return what earlier runs must share with a request to tell of it."""
+    workload, settings = checked.workload, checked.settings
+    return ledger.Like(
+        workload.name,
+        workload.fingerprint,
+        model_name(settings),
+        checked.machine.kind,
+        settings.api_model,
+    )
+
+
+def assumed_output(checked: Checked, local: LocalModel | None) -> tuple[OutputLength, OutputLength]:
+    """Return the length of an answer of which nothing is known, for the local engine and for the API.
+
+    A label is as long as the labels are on the mean, with the token that ends it on the local engine's side;
+    an object is half as long as it may be.
+    """
+    api = assumed_api_output(checked.workload, checked.counter)
+    if local is None or not isinstance(checked.workload.output_format, Choice):
+        return api, api
+    labels = checked.workload.output_format.labels
+    tokens = sum(local.tokenizer.text_tokens(label) + 1 for label in labels)
+    return OutputLength(tokens, len(labels), api.basis), api
+
+
+def local_model(settings: Settings) -> LocalModel:
+    """Return the tokenizer of the model that the settings name, loaded once. Raises `UsageError`."""
+    if settings.model is None:
+        prepare_default_model(settings.cache_dir)
+    return _load(VllmOptions.from_settings(settings, on_cpu=gpu_name() is None))
+
+
+@lru_cache(maxsize=1)
+def _load(options: VllmOptions) -> LocalModel:
+    return load_local_model(options)
+
+
+class Counted(NamedTuple):
+    """What one text comes to: requests to the local engine and their tokens, and the API's tokens.
+
+    `rejected`: the local engine will not take it, and nobody else does. `sent`: it goes to the API at once.
+    """
+
+    requests: int
+    input_tokens: int
+    api_input_tokens: int
+    rejected: bool
+    sent: bool
+
+
+class PromptCounter:
+    """Counts the tokens of records as the engines would see them, by the workload and the policy in force."""
+
+    def __init__(self, checked: Checked, local: LocalModel | None) -> None:
+        self._workload = checked.workload
+        self._policy = checked.policy
+        self._api = checked.counter
+        self._local = local
+        lost = routing.after(checked.policy, rejection="too_long", valid=False, confidence=None) is None
+        self._rejects = lost
+
+    def __call__(self, records: Sequence[Record]) -> list[Counted]:
+        """Count one request to the API for each record, and what goes to the local engine before."""
+        prompts = [self._workload.messages(record.text) for record in records]
+        api = [self._api.input_tokens(messages) for messages in prompts]
+        if self._local is None:
+            return [Counted(0, 0, tokens, rejected=False, sent=True) for tokens in api]
+        local = self._local.tokenizer.count(prompts)
+        asked = self._triage(records, self._local)
+        return [
+            self._counted(record, *tokens) for record, *tokens in zip(records, local, asked, api, strict=True)
+        ]
+
+    def _counted(self, record: Record, tokens: int, triage: int, api: int) -> Counted:
+        if routing.before(record, self._policy) is not None:  # goes to the API at once
+            return Counted(0, 0, api, rejected=False, sent=True)
+        longest = None if self._local is None else self._local.max_model_len
+        if longest is not None and tokens + self._workload.max_tokens > longest:
+            return Counted(0, 0, api, rejected=self._rejects, sent=not self._rejects)
+        return Counted(1 + (triage > 0), tokens + triage, api, rejected=False, sent=False)
+
+    def _triage(self, records: Sequence[Record], local: LocalModel) -> list[int]:
+        """Return the tokens of the question whether a record is complex; 0 where it is not asked."""
+        if not routing.asks_triage(self._policy):
+            return [0] * len(records)
+        return local.tokenizer.count([routing.triage_messages(record.text) for record in records])
+
+
+def _read(checked: Checked, sample: TextSample[Counted], passed_over: LeftOut) -> tuple[int, int]:
+    """Show the sample every record that is to be done; return how many rows those are, and how many are bad."""
+    rows = bad = 0
+    for batch in checked.reader.batches():
+        passed = passed_over(batch)
+        for item in batch:
+            if item.key in passed:
+                continue
+            rows += 1
+            if isinstance(item, Quarantined):
+                bad += 1
+            else:
+                sample.add(item)
+    return rows, bad
+
+
+def _sent(checked: Checked, known: Known, counted: Sequence[Counted], texts: int) -> Sent:
+    """Quote what surely goes to the API."""
+    requests = estimate_total([int(one.sent) for one in counted], texts)
+    tokens = estimate_total([one.api_input_tokens * one.sent for one in counted], texts)
+    output = known.api_output.total(requests.value)
+    at_once, in_batches = _api_nano(checked, Usage(tokens.value, 0, output))
+    batched = checked.api is not None and checked.api.mode == "batch"
+    return Sent(requests, tokens, output, in_batches if batched else at_once)
+
+
+def _time(known: Known, requests: Estimate, tokens: Estimate, output: int) -> GpuTime | None:
+    if not requests.value:
+        return GpuTime()
+    if known.throughput is None:
+        return None
+    return known.throughput.time(requests.value, tokens.value, output)
+
+
+def _api_nano(checked: Checked, usage: Usage) -> tuple[int, int]:
+    """Price tokens at what the API asks today, at once and in batches."""
+    today = datetime.now(UTC).date()
+    discounted = batch_prices(checked.prices, checked.settings.batch_discount)
+    return cost_nano(price_on(checked.prices, today), usage), cost_nano(price_on(discounted, today), usage)
+
+
+@contextmanager
+def _reading(settings: Settings) -> Iterator[Session | None]:
+    """Open the ledger for reading, None where there is none yet."""
+    database = make_engine(settings.database_url.get_secret_value())
+    try:
+        with database_errors():
+            if not has_ledger(database):
+                yield None
+                return
+            migrate(database)
+            with readers(database)() as session:
+                yield session
+    finally:
+        database.dispose()

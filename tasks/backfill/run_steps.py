@@ -1,0 +1,122 @@
+"""Does the steps of a backfill in this process, one after the other, and reports how far the whole is."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+
+from models.backfill import BACKFILL, Meter, Outcome, Step, failed
+from models.economics.quote import Quote
+from models.errors import BreakevenError, Interrupted
+from models.run import Progress
+from models.settings import Settings
+from tasks.backfill.survey import Ask, Known, look_again, newest_run, request_for
+from tasks.run.run_partition import run_request
+from tasks.runtime.progress import listening, report
+from tasks.runtime.shared_engine import shared_engine
+
+Runner = Callable[[Ask, Sequence[Step]], Iterator[Outcome]]
+
+log = logging.getLogger(__name__)
+
+
+def one_by_one(run: Callable[[Ask, Step], Outcome], settings: Settings) -> Runner:
+    """Run partitions one after the other in this process, under one engine load."""
+
+    def run_each(ask: Ask, steps: Sequence[Step]) -> Iterator[Outcome]:
+        with shared_engine(settings):
+            for step in steps:
+                yield _one(run, ask, step, settings)
+
+    return run_each
+
+
+def _one(run: Callable[[Ask, Step], Outcome], ask: Ask, step: Step, settings: Settings) -> Outcome:
+    """Run one partition; whatever becomes of it, the others have their turn, unless a stop was asked for.
+
+    Raises `DatabaseUnavailable` where the database is away for longer than patience before it begins.
+    """
+    now = look_again(ask, step, settings)
+    try:
+        return Outcome(ask.workload, step.partition, "skipped") if now is None else run(ask, now)
+    except Interrupted:
+        raise
+    except BreakevenError as error:
+        return Outcome(ask.workload, step.partition, "failed", error=str(error))
+
+
+def directly(settings: Settings) -> Callable[[Ask, Step], Outcome]:
+    """Return what runs a partition without Prefect."""
+
+    def run(ask: Ask, step: Step) -> Outcome:
+        def newest() -> Known | None:
+            return newest_run(settings, ask.workload, step.partition)
+
+        before = newest()
+        try:
+            return Outcome.of(run_request(request_for(ask, step), settings))
+        except Interrupted:
+            raise
+        except Exception as error:  # noqa: BLE001  one partition's defect is not the next one's failure
+            return failed_step(ask, step, error, lambda: newer(newest(), before))
+
+    return run
+
+
+def newer(known: Known | None, before: Known | None) -> Known | None:
+    """Return the newest run of a partition, None if it was there before."""
+    return None if before is not None and known is not None and known.run_id == before.run_id else known
+
+
+def failed_step(ask: Ask, step: Step, error: Exception, find: Callable[[], Known | None]) -> Outcome:
+    """Say why a partition failed, and what its run, which `find` looks up, had done by then, if the ledger tells."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    result = None
+    try:
+        known = find()
+        result = None if known is None else known.outcome.result
+    except BreakevenError as failure:
+        log.warning("the ledger does not tell what %s %s cost: %s", ask.workload, step.partition, failure)
+    return Outcome(ask.workload, step.partition, "failed", result, words)
+
+
+class Reporter:
+    """Reports how far the whole backfill is, each time that one of its partitions says how far it is."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._since = time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        """Take note of a partition's progress."""
+        if progress.workload != BACKFILL:
+            self._meter.progress(progress)
+            self._say(progress.partition)
+
+    def ended(self, outcome: Outcome) -> None:
+        """Take note of a partition's end."""
+        self._meter.ended(outcome)
+        self._say(outcome.partition)
+
+    def _say(self, day: date) -> None:
+        report(self._meter.overall(day, time.monotonic() - self._since))
+
+
+def run_all(ask: Ask, steps: Sequence[Step], run: Runner, quote: Quote, kept: list[Outcome]) -> list[Outcome]:
+    """Do every step, whatever became of the others; report how far the backfill is. Returns `kept`.
+
+    Each outcome is put into `kept` at once, so that it is known also where the backfill is stopped.
+    """
+    reporter = Reporter(Meter(len(steps), quote.records, quote.cost_nano))
+    with listening(reporter):
+        for outcome in run(ask, steps):
+            kept.append(outcome)
+            reporter.ended(outcome)
+    return kept
+
+
+def failure_line(outcomes: Sequence[Outcome]) -> str:
+    """Say in one line which partitions failed and why."""
+    lost = failed(outcomes)
+    causes = "; ".join(f"{one.workload} {one.partition} ({one.error})" for one in lost)
+    return f"{len(lost)} of {len(outcomes)} partitions failed: {causes}; the same command does what is left"

@@ -1,0 +1,245 @@
+"""Which partitions of a range are to be run, and with what: found before anything is changed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TypeVar
+from uuid import UUID
+
+import stamina
+from sqlalchemy.orm import Session
+
+from db import partitions, runs
+from db.session import has_ledger, make_engine, migrate, readers
+from models import workloads
+from models.backfill import Action, Outcome, Range, Step
+from models.economics.quote import Quote
+from models.errors import DatabaseUnavailable, InputError
+from models.routing import row_condition
+from models.run import RunResult, RunState
+from models.settings import Settings
+from tasks.backfill.quote import quote_partition
+from tasks.planning.checks import Checked, check, fingerprint_of
+from tasks.planning.late_data import is_unchanged
+from tasks.planning.request import EngineChoice, Request
+from tasks.reading import Source
+from tasks.reading.dates import partitions_between
+from tasks.runtime.ledger_access import database_errors
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a caller asks for: a range of partitions of one workload, and how to read and answer them."""
+
+    workload: str
+    range: Range
+    input: str | None = None
+    where: str | None = None
+    limit: int | None = None
+    rerun: bool = False
+    engine: EngineChoice = "vllm"
+
+    def request(self, partition: date) -> Request:
+        """Return the request for one partition."""
+        return Request(
+            self.workload, partition, self.input, self.where, self.limit, rerun=self.rerun, engine=self.engine
+        )
+
+
+def survey(ask: Ask, settings: Settings) -> list[Step]:
+    """Say for each partition of the range that the input has what is to be done. Changes nothing but the output folder, which is made.
+
+    Raises `UsageError` and `InputError` in one line: an unknown workload, no input, no date column, a range
+    without a record, an output folder that cannot be written.
+    """
+    found = dates_of(ask, settings)
+    with reading(settings) as session:
+        return [
+            step
+            for partition in found
+            if (step := _step(ask.request(partition), settings, session)) is not None
+        ]
+
+
+def dates_of(ask: Ask, settings: Settings) -> list[date]:
+    """Return the dates of the range of which the input holds a record."""
+    workload = workloads.build(ask.workload, settings)
+    source = Source.of(
+        settings.workload(workload.name),
+        workload.text_columns,
+        location=ask.input,
+        where=ask.where,
+        complex_where=row_condition(workload.routing),
+    )
+    found = partitions_between(source, ask.range.first, ask.range.last)
+    if not found:
+        msg = f"{source.name} holds no record from {ask.range.first} to {ask.range.last}"
+        raise InputError(msg)
+    return found
+
+
+@contextmanager
+def reading(settings: Settings) -> Iterator[Session | None]:
+    """Open the ledger for reading; None where there is none yet: then nothing is published.
+
+    Raises `DatabaseUnavailable`.
+    """
+    database = make_engine(settings.database_url.get_secret_value())
+    try:
+        with database_errors():
+            if not has_ledger(database):
+                yield None
+                return
+            migrate(database)
+            with readers(database)() as session:
+                yield session
+    finally:
+        database.dispose()
+
+
+def look_again(ask: Ask, step: Step, settings: Settings) -> Step | None:
+    """Say what is to be done for a step now, None if nothing any more. Waits for a database that is away.
+
+    Another backfill may have replaced it since the survey: to run it would pay for the same twice. What
+    else somebody has done meanwhile, the run itself finds out. Raises `DatabaseUnavailable` when patience ends.
+    """
+
+    def look(session: Session | None) -> Step | None:
+        if ask.rerun or step.action != "replace":
+            return step
+        now = _step(ask.request(step.partition), settings, session)
+        return None if now is None or now.action == "nothing" else now
+
+    return _patiently(settings, look)
+
+
+def _patiently(settings: Settings, look: Callable[[Session | None], Found]) -> Found:
+    """Look something up, again while the database is away. Raises `DatabaseUnavailable` when patience ends."""
+    patience = max(settings.database_patience_seconds, 0.001)
+    for attempt in stamina.retry_context(
+        on=DatabaseUnavailable, timeout=patience, attempts=None, wait_max=5.0
+    ):
+        with attempt, reading(settings) as session:
+            return look(session)
+    raise AssertionError  # pragma: no cover  the loop returns or raises
+
+
+def _step(request: Request, settings: Settings, session: Session | None) -> Step | None:
+    checked = check(request, settings)
+    if isinstance(checked, RunResult):  # its rows were deleted since the dates were read
+        return None
+    if session is None:
+        return Step(request.partition, "run", fingerprint_of(checked))
+    count = runs.count(session, checked.workload.name, request.partition)
+    return Step(request.partition, _action(checked, session), fingerprint_of(checked), count)
+
+
+def _action(checked: Checked, session: Session) -> Action:
+    request = checked.request
+    version = partitions.find_published(session, request.workload, request.partition)
+    if version is None:
+        return "run"
+    if request.rerun or version.fingerprint != fingerprint_of(checked):
+        return "replace"
+    return "nothing" if is_unchanged(checked, version) else "refresh"
+
+
+def request_for(ask: Ask, step: Step) -> Request:
+    """Return the request that does a step."""
+    return replace(
+        ask.request(step.partition), rerun=step.action == "replace", refresh=step.action == "refresh"
+    )
+
+
+def parameters_of(request: Request) -> dict[str, object]:
+    """Return the parameters of the workload's flow that does what is asked for."""
+    names = ("partition", "input", "where", "limit", "rerun", "refresh", "engine")
+    return {name: getattr(request, name) for name in names}
+
+
+QUOTE_COLUMNS = (
+    "partition",
+    "records",
+    "requests",
+    "input_tokens",
+    "output_tokens",
+    "gpu_hours",
+    "gpu_usd",
+    "api_usd",
+    "batch_usd",
+    "basis",
+)
+QUOTE_SPARE = ("requests", "basis", "batch_usd", "input_tokens")
+"""What the table of a quote can miss where it would be too wide, the first to go first."""
+
+
+def quote(ask: Ask, steps: Sequence[Step], settings: Settings, loads: int = 1) -> Quote:
+    """Quote the steps of a backfill.
+
+    `loads`: how often the engine is loaded for all of them: once in one process, each time on workers.
+    """
+    return Quote.of((quote_partition(request_for(ask, step), settings) for step in steps), loads)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger knows of a run: the flow run that it is part of, if any, whether it is over, and how it ended.
+
+    `outcome` of one that is not over is what it has come to so far.
+    """
+
+    run_id: UUID
+    flow_run_id: str | None
+    over: bool
+    outcome: Outcome
+
+
+def newest_run(
+    settings: Settings, workload: str, partition: date, flow_run_id: str | None = None
+) -> Known | None:
+    """Read what the ledger knows of a partition's newest run (of one flow run, if that is given).
+
+    Waits for a database that is away. Raises `DatabaseUnavailable` when patience ends.
+    """
+
+    def look(session: Session | None) -> Known | None:
+        found = None if session is None else runs.newest(session, workload, partition, flow_run_id)
+        if session is None or found is None:
+            return None
+        return Known(found.id, found.flow_run_id, found.state != "running", _outcome(session, found))
+
+    return _patiently(settings, look)
+
+
+def _outcome(session: Session, run: runs.RunTotals) -> Outcome:
+    states: dict[str, RunState] = {"completed": "completed", "waiting": "waiting"}
+    result = RunResult(
+        run.workload,
+        run.partition,
+        states.get(run.state, "completed"),
+        run_id=run.id,
+        output=run.output_path,
+        records=run.records,
+        published=run.published,
+        quarantined=run.quarantined,
+        reused=run.reused,
+        input_tokens=run.input_tokens,
+        cached_tokens=run.cached_tokens,
+        output_tokens=run.output_tokens,
+        gpu_ns=run.gpu_ns,
+        cost_nano=run.cost_nano,
+        counterfactual_nano=run.counterfactual_nano,
+        escalated=run.escalated,
+        api_cost_nano=run.api_cost_nano,
+        waiting=runs.waiting_counts(session, run.id),
+        carried=run.carried,
+        reasons=runs.quarantined_counts(session, run.id),
+        requests=runs.requests(session, run.id),
+    )
+    if run.state in states:
+        return Outcome.of(result)
+    error = run.error or f"its run is {run.state}"
+    return Outcome(run.workload, run.partition, "failed", result, error)

@@ -1,0 +1,26 @@
+"""Which records runs set aside, for which reasons, and where they are: a line a run."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from models.run import RunResult
+from tasks.display.run_rows import described
+
+QUARANTINE = "quarantine.parquet"
+
+
+def quarantine_lines(results: Iterable[RunResult]) -> list[str]:
+    """Say for each run that set records aside how many, for which reasons, and where they are."""
+    lines = []
+    for result in results:
+        if not result.reasons:
+            continue
+        where = "their rows are written when the partition is published"
+        if result.output is not None and result.state == "completed":
+            where = f"field and rule of each are in {Path(result.output).with_name(QUARANTINE)}"
+        count = sum(result.reasons.values())
+        lines.append(
+            f"{result.workload} {result.partition}: {count} record{'s' * (count != 1)} set aside"
+            f" ({described(result.reasons)}); {where}"
+        )
+    return lines

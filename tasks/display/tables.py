@@ -1,0 +1,112 @@
+"""Rows on standard output: a table for people, CSV, JSON or Parquet for programs."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+import polars as pl
+
+from models.errors import UsageError
+from tasks.display.table_layout import Column, print_table
+
+Format = Literal["table", "csv", "json", "parquet"]
+Row = Mapping[str, object]
+NUMBERS = (int, float, Decimal)
+UNKNOWN = "unknown"
+MONEY_COLUMNS = ("_usd",)
+
+
+def write_rows(
+    rows: Sequence[Row],
+    columns: Sequence[str],
+    output_format: Format,
+    *,
+    spare: Sequence[str] = (),
+    more: str = " or --format csv",
+) -> None:
+    """Write rows to standard output. Data go there and nowhere else; messages go to standard error.
+
+    `spare`: columns that a table can miss where it would be too wide, the first to go first; `more` says what else
+    shows them.
+    """
+    match output_format:
+        case "table":
+            _table(rows, columns, spare, more)
+        case "csv":
+            sys.stdout.write(as_csv(rows, columns))
+        case "json":
+            sys.stdout.write(as_json(rows, columns) + "\n")
+        case "parquet":
+            if sys.stdout.isatty():
+                msg = "Parquet is binary; redirect it to a file: … --format parquet > rows.parquet"
+                raise UsageError(msg)
+            sys.stdout.buffer.write(as_parquet(rows, columns))
+
+
+def plain(value: object) -> str | int | float | bool | None:
+    """Turn a value into what JSON and CSV can hold: money as a decimal string, dates as ISO 8601."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def as_json(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    """Render rows as a JSON list of objects."""
+    return json.dumps([{c: plain(row[c]) for c in columns} for row in rows], indent=2, ensure_ascii=False)
+
+
+def as_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    """Render rows as CSV with a header; unknown values are empty fields."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([plain(row[c]) for c in columns] for row in rows)
+    return text.getvalue()
+
+
+def as_parquet(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
+    """Render rows as a Parquet file; money as decimal strings, as in JSON."""
+    data = {c: [plain(row[c]) for row in rows] for c in columns}
+    buffer = io.BytesIO()
+    pl.DataFrame(data, strict=False).write_parquet(buffer)
+    return buffer.getvalue()
+
+
+def _table(rows: Sequence[Row], columns: Sequence[str], spare: Sequence[str], more: str) -> None:
+    if not rows:
+        sys.stdout.write("no rows\n")
+        return
+    print_table(
+        [
+            Column(
+                column,
+                tuple(cell(column, row[column]) for row in rows),
+                right=any(isinstance(row[column], NUMBERS) for row in rows) or None,
+                spare=spare.index(column) if column in spare else None,
+            )
+            for column in columns
+        ],
+        more=more,
+    )
+
+
+def cell(column: str, value: object) -> str:
+    """Render one value for people. Unknown money and unknown counts are named so, never shown as 0."""
+    if value is None:
+        return UNKNOWN if column.endswith(MONEY_COLUMNS) or column.endswith("tokens") else "-"
+    if isinstance(value, Decimal):
+        return f"{value:.6f}"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(plain(value))

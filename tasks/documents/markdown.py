@@ -1,0 +1,105 @@
+"""The report as Markdown for a Prefect artifact, and as the plain text of a mail for who reads no HTML."""
+
+import re
+import textwrap
+from collections.abc import Iterator
+from itertools import chain
+
+from tasks.documents.page import Charts, Page, Section, Table
+from tasks.report import page as contents
+from tasks.report.month_report import MonthReport
+
+_SPECIAL = re.compile(r"([\\`*_\[\]#|~!&])")
+_TEXT_WIDTH = 78
+
+
+def markdown(report: MonthReport, charts: Charts | None = None) -> str:
+    """Write the report as Markdown. With `charts`, each is shown from `NAME.png` beside it."""
+    return laid_out(contents.page(report), charts or {})
+
+
+def laid_out(page: Page, charts: Charts) -> str:
+    """Write what any report says as Markdown; each picture in `charts` is shown from `NAME.png` beside it."""
+    parts = (
+        f"# {escaped(page.heading)}",
+        escaped(page.covers),
+        f"**{escaped(page.answer)}.** {escaped(page.verdict)}",
+        *map(escaped, page.sentences),
+        *chain.from_iterable(_section(section, charts) for section in page.sections),
+        "---",
+        *map(escaped, _footer(page)),
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def text(report: MonthReport) -> str:
+    """Write the report as plain text: the same words and tables without marks and pictures."""
+    page = contents.page(report)
+    sentences = (page.covers, page.verdict, *page.sentences)
+    parts = (
+        _underlined(page.heading, "="),
+        *map(_wrapped, sentences),
+        *chain.from_iterable(map(_plain_section, page.sections)),
+        "-" * _TEXT_WIDTH,
+        *_footer(page),
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Escape what Markdown, or the HTML inside of it, would read as markup; line breaks become spaces."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _section(section: Section, charts: Charts) -> Iterator[str]:
+    yield f"## {escaped(section.title)}"
+    yield from map(escaped, section.sentences)
+    if section.chart is not None and section.chart in charts:
+        yield f"![{escaped(charts[section.chart].alternative)}]({section.chart}.png)"
+    for table in section.tables:
+        yield f"{escaped(table.caption)}:"
+        yield _table([tuple(map(escaped, row)) for row in (table.columns, *table.rows)], table)
+    if section.items:
+        marks = (f"**{item.mark}:** " if item.mark else "" for item in section.items)
+        yield "\n".join(
+            f"- {mark}{escaped(item.text)}" for mark, item in zip(marks, section.items, strict=True)
+        )
+
+
+def _plain_section(section: Section) -> Iterator[str]:
+    yield _underlined(section.title, "-")
+    yield from map(_wrapped, section.sentences)
+    for table in section.tables:
+        rows = [tuple(" ".join(cell.split()) for cell in row) for row in (table.columns, *table.rows)]
+        yield f"{table.caption}:\n{_table(rows, table)}"
+    if section.items:
+        told = (f"{item.mark}: {item.text}" if item.mark else item.text for item in section.items)
+        yield "\n".join(_wrapped(line, "- ") for line in told)
+
+
+def _table(rows: list[tuple[str, ...]], table: Table) -> str:
+    """Write a table so that it also reads well as it stands: columns are padded to their width."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    left = table.prose | {0}
+    rule = [f"{'-' * (width - 1)}{'-' if index in left else ':'}" for index, width in enumerate(widths)]
+    head, *body = (_line(row, widths, left) for row in rows)
+    return "\n".join((head, f"| {' | '.join(rule)} |", *body))
+
+
+def _line(row: tuple[str, ...], widths: list[int], left: frozenset[int]) -> str:
+    sized = enumerate(zip(row, widths, strict=True))
+    cells = (cell.ljust(width) if index in left else cell.rjust(width) for index, (cell, width) in sized)
+    return f"| {' | '.join(cells)} |"
+
+
+def _underlined(title: str, rule: str) -> str:
+    return f"{title}\n{rule * len(title)}"
+
+
+def _wrapped(sentence: str, lead: str = "") -> str:
+    return textwrap.fill(sentence, _TEXT_WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead))
+
+
+def _footer(page: Page) -> tuple[str, ...]:
+    documentation = page.documentation or page.explained_in
+    return (*page.made, f"What each figure means and how it is computed: {documentation}")

@@ -1,0 +1,78 @@
+"""The end of an evaluation in words: what could not be said, and how the rest was found."""
+
+from collections.abc import Iterator
+
+from models.evaluation.figures import Evaluation
+from tasks.documents.amounts import plural
+from tasks.documents.page import Item, Section
+from tasks.evaluation_report import sentences
+
+DIGITS = 16
+"""Of a digest; the JSON has all."""
+
+WILSON = "Wilson's, for a share: (p + z²/2n ± z √(p(1 - p)/n + z²/4n²)) / (1 + z²/n), where p of n were right and z = 1.96."
+TANG = (
+    "Tang, Tang and Chan's (2003), for the ratio of two accuracies on the same records: all ratios that the score test"
+    " does not reject at 5% by the records that both got right, or one of them."
+)
+PLATT = "Platt's: 1 / (1 + exp(-(a logit(c) + b))), with c as the model says"
+
+
+def missing(evaluation: Evaluation) -> Section | None:
+    """Say what could not be said and why; None where nothing is missing."""
+    if not evaluation.missing:
+        return None
+    return Section(
+        "missing", "What could not be said", items=tuple(Item("", one) for one in evaluation.missing)
+    )
+
+
+def how(evaluation: Evaluation) -> Section:
+    """Say from what, with what and by which formulas it was found."""
+    return Section("how", "How this was made", items=tuple(_items(evaluation)))
+
+
+def made(evaluation: Evaluation) -> tuple[str, ...]:
+    """Say when it was made, for which month, and from which labels."""
+    return (
+        f"Made on {evaluation.at:%Y-%m-%d %H:%M} UTC, counted in {evaluation.month:%B %Y}.",
+        f"Fingerprint of the labels: {evaluation.labels_digest}",
+    )
+
+
+def _rule(keep: float) -> str:
+    wished = sentences.percentage(keep)
+    return (
+        f"Good enough if the whole interval of the ratio lies at {wished} or above, not good enough if all of it lies"
+        " below, else undecided."
+    )
+
+
+def _items(evaluation: Evaluation) -> Iterator[Item]:
+    yield Item("Records", " ".join(_records(evaluation)))
+    prompt = f"version {evaluation.prompt_version}, fingerprint {evaluation.prompt_fingerprint[:DIGITS]}."
+    yield Item("Prompt", f"{prompt} All records ran as in production, and are in the ledger.")
+    for arm in evaluation.arms:
+        yield Item(sentences.arm_name(arm.name), f"{arm.model}, {plural(arm.asked, 'record')} asked for.")
+    if evaluation.labels is not None:
+        yield Item("Labels", f"{len(evaluation.labels)} that an answer can give.")
+    yield Item("Interval of a share", WILSON)
+    if evaluation.comparisons:
+        yield Item("Interval of a ratio", TANG)
+        yield Item("Verdict", _rule(evaluation.keep))
+    found = evaluation.calibration
+    if found is not None:
+        fitted = (
+            ""
+            if found.slope is None or found.intercept is None
+            else f", a = {found.slope:.4g} and b = {found.intercept:.4g}"
+        )
+        yield Item("Calibrated confidence", f"{PLATT}{fitted}.")
+
+
+def _records(evaluation: Evaluation) -> Iterator[str]:
+    yield f"{plural(evaluation.records, 'record')} of {evaluation.labels_path}; labels {evaluation.labels_digest[:DIGITS]}."
+    if evaluation.duplicates:
+        left_out = plural(evaluation.duplicates, "more was", "more were")
+        yield f"{left_out} left out, since text and label were there before."
+    yield f"Where there is a limit, seed {evaluation.seed} chose them."

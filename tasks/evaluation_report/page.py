@@ -1,0 +1,96 @@
+"""One evaluation, put into words and tables in one order: what page, Markdown and terminal lay out."""
+
+from collections.abc import Iterator, Mapping
+
+from models.economics.month import Viability
+from models.evaluation.figures import Arm, Evaluation
+from tasks.documents.amounts import plural, unit_usd
+from tasks.documents.page import Colour, Fact, Page, Section
+from tasks.evaluation_report import methodology, sections, sentences, threshold_section
+
+COLOURS: Mapping[Viability, Colour] = {"viable": "good", "not_viable": "bad", "undecided": "neutral"}
+SHORT = frozenset({"accuracy", "costs", "threshold", "checks", "agreement", "missing"})
+"""Sections of the short form."""
+MOST_WITH_COST = 2
+"""Models beside which there is room for what each costs."""
+
+
+def page(evaluation: Evaluation) -> Page:
+    """Put an evaluation into words."""
+    more = (sentences.rights(evaluation), sentences.adapter(evaluation), sentences.against_api(evaluation))
+    return Page(
+        title=sentences.title(evaluation),
+        heading=f"Evaluation of {evaluation.workload}",
+        covers=_covers(evaluation),
+        colour=COLOURS[evaluation.viability],
+        answer=sentences.ANSWERS[evaluation.viability],
+        verdict=sentences.verdict(evaluation),
+        sentences=tuple(filter(None, (*more, _warning(evaluation)))),
+        facts=tuple(_facts(evaluation)),
+        sections=tuple(_sections(evaluation)),
+        made=methodology.made(evaluation),
+        explained_in="docs/evaluation.md of breakeven",
+    )
+
+
+def short(evaluation: Evaluation) -> Page:
+    """Put an evaluation into the words that fit on a screen: without labels, calibration and how it was made."""
+    whole = page(evaluation)
+    kept = tuple(section for section in whole.sections if section.key in SHORT)
+    return Page(
+        title=whole.title,
+        heading=whole.heading,
+        covers=whole.covers,
+        colour=whole.colour,
+        answer=whole.answer,
+        verdict=whole.verdict,
+        sentences=whole.sentences,
+        facts=whole.facts,
+        sections=tuple(
+            Section(one.key, one.title, one.sentences, None, one.tables, one.items) for one in kept
+        ),
+        made=whole.made,
+        explained_in=whole.explained_in,
+    )
+
+
+def _sections(evaluation: Evaluation) -> Iterator[Section]:
+    every = (
+        sections.accuracy(evaluation),
+        sections.costs(evaluation),
+        sections.checks(evaluation),
+        sections.agreement(evaluation),
+        threshold_section.threshold(evaluation),
+        threshold_section.calibration(evaluation),
+        *(sections.labels(arm) for arm in evaluation.arms),
+        methodology.missing(evaluation),
+        methodology.how(evaluation),
+    )
+    yield from (one for one in every if one is not None)
+
+
+def _covers(evaluation: Evaluation) -> str:
+    kind = "record" if evaluation.labels is None else "labelled record"
+    return f"{plural(evaluation.records, kind)}, {evaluation.at.day} {evaluation.at:%B %Y}"
+
+
+def _warning(evaluation: Evaluation) -> str | None:
+    return "What could not be said, and why, stands below." if evaluation.missing else None
+
+
+def _facts(evaluation: Evaluation) -> Iterator[Fact]:
+    for arm in evaluation.arms:
+        yield _quality(arm)
+    if len(evaluation.arms) <= MOST_WITH_COST:
+        for arm in evaluation.arms:
+            yield Fact(f"1,000 records, {sentences.ARMS[arm.name]}", unit_usd(arm.nano_per_thousand))
+
+
+def _quality(arm: Arm) -> Fact:
+    if arm.scores is None:
+        return Fact(
+            f"{sentences.arm_name(arm.name)}, valid answers", f"{arm.answered:,}", f"of {arm.records:,}"
+        )
+    accuracy = arm.scores.accuracy
+    remark = sentences.between(accuracy.interval) if accuracy.of else ""
+    return Fact(f"{sentences.arm_name(arm.name)}, accuracy", sentences.percentage(accuracy.value), remark)

@@ -1,0 +1,183 @@
+"""An evaluation's sentences: the verdict, what each model got right, what an adapter is worth. Pure: figures in, prose out."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from math import floor
+
+from models.economics.month import Viability
+from models.evaluation.figures import Arm, ArmName, Comparison, Evaluation, Interval, Share
+from tasks.documents.amounts import UNKNOWN, count, listed, percent, plural
+
+ARMS: Mapping[ArmName, str] = {
+    "small": "small model",
+    "api": "API model",
+    "adapter": "small model with adapter",
+}
+"""What the engines that are compared are called."""
+ANSWERS: Mapping[Viability, str] = {
+    "viable": "Good enough",
+    "not_viable": "Not good enough",
+    "undecided": "Undecided",
+}
+
+NARROW = 0.04
+"""Intervals below this width are written with a decimal."""
+NEARLY_ONE = 0.99
+
+
+def title(evaluation: Evaluation) -> str:
+    """Return the document's title."""
+    return f"Evaluation of {evaluation.workload}: {ANSWERS[evaluation.viability].lower()}"
+
+
+def arm_name(name: ArmName) -> str:
+    """Name an engine at the beginning of a line: `Small model`."""
+    return f"{ARMS[name][0].upper()}{ARMS[name][1:]}"
+
+
+def verdict(evaluation: Evaluation) -> str:
+    """Say in one sentence whether the small model is good enough, with the interval, and what would decide it."""
+    compared, small = evaluation.verdict, evaluation.arm("small")
+    if small is None or not small.records:
+        return "No record was evaluated, so nothing is decided."
+    if small.scores is None:
+        return f"Without labels it is not decided whether the small model is good enough: {_valid(small)}."
+    if compared is None:
+        why = "Without an API model to compare with" if evaluation.arm("api") is None else "So far"
+        return (
+            f"{why} it is not decided whether the small model is good enough: it answered"
+            f" {_right(small.scores.accuracy)} right{_interval(small.scores.accuracy.interval)}."
+        )
+    return _compared(compared, evaluation.keep)
+
+
+def _compared(compared: Comparison, keep: float) -> str:
+    if compared.ratio is None:
+        of = plural(compared.both + compared.only_first + compared.only_second + compared.neither, "record")
+        return (
+            "It cannot be said whether the small model is good enough: the API model, which it is measured"
+            f" against, got none of {of} right."
+        )
+    reaches = f"it reaches {ratio(compared.ratio)} of the API model's accuracy"
+    asked = f"{percentage(keep)} is asked for"
+    if compared.viability == "undecided":
+        return (
+            f"It is not decided whether the small model is good enough: {reaches}{_surely(compared.interval)},"
+            f" and {asked}; {_more(compared.more)}."
+        )
+    good = "good" if compared.viability == "viable" else "not good"
+    return f"The small model is {good} enough: {reaches}{_surely(compared.interval)}, and {asked}."
+
+
+def _more(more: int | None) -> str:
+    if more is None:
+        return "that is so close that no reasonable number of labels would decide it"
+    return f"label about {plural(more, 'more record', 'more records')} to decide it"
+
+
+def rights(evaluation: Evaluation) -> str | None:
+    """Say how many records each engine answered right; None without labels."""
+    scored = [(ARMS[arm.name], arm.scores.accuracy) for arm in evaluation.arms if arm.scores is not None]
+    if len(scored) < 2:  # noqa: PLR2004  one alone is told by the verdict
+        return None
+    told = [f"the {name} {count(right.count)} ({percentage(right.value)})" for name, right in scored]
+    return f"Right of {plural(scored[0][1].of, 'record')}: {listed(told)}."
+
+
+def adapter(evaluation: Evaluation) -> str | None:
+    """Say what the adapter is worth against the model without it; None where none was evaluated."""
+    compared = next((one for one in evaluation.comparisons if one.second == "small"), None)
+    if compared is None:
+        return None
+    if compared.ratio is None:
+        return "Without the adapter the small model got nothing right."
+    reaches = f"{ratio(compared.ratio)} of its accuracy without it{_surely(compared.interval)}"
+    return f"With the adapter the small model reaches {reaches}: {_worth(compared.interval)}."
+
+
+def _worth(interval: Interval | None) -> str:
+    if interval is not None and interval.low > 1:
+        return "the adapter makes it better"
+    if interval is not None and interval.high < 1:
+        return "the adapter makes it worse"
+    return "these records do not tell whether the adapter makes it better or worse"
+
+
+def against_api(evaluation: Evaluation) -> str | None:
+    """Say whether the small model with the adapter is good enough; None where that was not compared."""
+    compared = next(
+        (one for one in evaluation.comparisons if (one.first, one.second) == ("adapter", "api")), None
+    )
+    if compared is None or compared.ratio is None:
+        return None
+    reaches = f"{ratio(compared.ratio)} of the API model's accuracy{_surely(compared.interval)}"
+    more = f"; {_more(compared.more)}" if compared.viability == "undecided" else ""
+    return f"That is {reaches}: {ANSWERS[compared.viability].lower()}{more}."
+
+
+def share(of: Share) -> str:
+    """Render a share with its interval: `91% (87% to 94%)`; of nothing as nothing."""
+    if not of.of:
+        return ""
+    return f"{percentage(of.value)}{f' ({between(of.interval)})' if of.interval is not None else ''}"
+
+
+def between(interval: Interval | None) -> str:
+    """Render an interval: `87% to 94%`, a narrow one with a decimal; None as unknown."""
+    if interval is None:
+        return UNKNOWN
+    places = 1 if interval.high - interval.low < NARROW else 0
+    return f"{100 * interval.low:.{places}f}% to {100 * interval.high:.{places}f}%"
+
+
+def ratio(value: float | None) -> str:
+    """Render a ratio of accuracies in tenths of a per cent, cut off: `96.3%`.
+
+    Cut off and not rounded, so that what lies below the wished 90% is never written as 90%.
+    """
+    return UNKNOWN if value is None else f"{floor(round(1000 * value, 6)) / 10:.1f}%"
+
+
+def ratio_between(interval: Interval | None) -> str:
+    """Render the interval of a ratio of accuracies: `92.1% to 99.9%`."""
+    return UNKNOWN if interval is None else f"{ratio(interval.low)} to {ratio(interval.high)}"
+
+
+def percentage(value: float | None) -> str:
+    """Render a share or ratio: `91%`; never what lacks something as 100%."""
+    return percent(None if value is None else Fraction(value))
+
+
+def confidence(value: float) -> str:
+    """Render a confidence so that those close to 1 can be told apart: `0.85`, `0.99987`."""
+    if NEARLY_ONE < value < 1:
+        rest = 1 - value
+        places = next(places for places in range(3, 17) if rest * 10**places >= 10 or places == 16)  # noqa: PLR2004
+        return f"{value:.{places}f}".rstrip("0")
+    return f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def decimal(value: float | None) -> str:
+    """Render a measure between 0 and 1 in three digits: `0.874`; None as unknown."""
+    return UNKNOWN if value is None else f"{value:.3f}"
+
+
+def points(value: float) -> str:
+    """Render a difference of shares: `4.1 points`."""
+    return f"{100 * value:.1f} points"
+
+
+def _right(of: Share) -> str:
+    return f"{count(of.count)} of {plural(of.of, 'record')}"
+
+
+def _valid(small: Arm) -> str:
+    return f"it gave a valid answer to {count(small.answered)} of {plural(small.records, 'record')}"
+
+
+def _surely(interval: Interval | None) -> str:
+    return "" if interval is None else f" (95% interval {ratio_between(interval)})"
+
+
+def _interval(interval: Interval | None) -> str:
+    return "" if interval is None else f" (95% interval {between(interval)})"

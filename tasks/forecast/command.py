@@ -1,0 +1,104 @@
+"""Makes a forecast and prints it; writes its document and its picture where that is asked for."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from models.errors import OutputUnusable, UsageError
+from models.forecast_ask import ForecastAsk, WorkloadAsk
+from models.nearest import unknown_name
+from models.settings import Settings
+from models.text_files import read_toml
+from tasks.display.table_layout import print_table, tell, write_prose
+from tasks.display.tables import Format, plain, write_rows
+from tasks.display.working import working
+from tasks.forecast.document import COLUMNS, document, month_rows
+from tasks.forecast.make import Made, make_forecast
+from tasks.forecast.text import basis, sentences, table
+
+
+def read_ask(path: Path) -> ForecastAsk:
+    """Read what is asked for from a TOML file; its paths count from its folder. Raises `UsageError`."""
+    given = read_toml(path)
+    for one in given.get("workloads", ()) if isinstance(given.get("workloads"), list) else ():
+        if isinstance(one, dict) and isinstance(one.get("input"), str) and "://" not in one["input"]:
+            one["input"] = str(path.parent / one["input"])
+        if isinstance(one, dict) and isinstance(one.get("column"), str):
+            one["column"] = [one["column"]]
+    return checked(given, f"{path}: ")
+
+
+def checked(given: Mapping[str, Any], where: str = "") -> ForecastAsk:
+    """Check what is asked for. Raises `UsageError` that names all that is wrong, in one line."""
+    try:
+        return ForecastAsk.model_validate(given)
+    except ValidationError as error:
+        msg = f"{where}{'; '.join(map(_fault, error.errors()))}"
+        raise UsageError(msg) from error
+
+
+def _fault(fault: ErrorDetails) -> str:
+    name = ".".join(map(str, fault["loc"]))
+    if fault["type"] == "extra_forbidden":
+        fields = WorkloadAsk.model_fields if "." in name else ForecastAsk.model_fields
+        return f"{name}: {unknown_name('setting', name.rpartition('.')[2], fields)}"
+    return f"{name}: {fault['msg']}".removeprefix(": ")
+
+
+def show_forecast(
+    ask: ForecastAsk, settings: Settings, *, output_format: Format = "table", out: Path | None = None
+) -> None:
+    """Make a forecast and print it: a table with sentences, or rows a month, or everything as JSON.
+
+    `out`: folder for `forecast.json` and `forecast.png`. Raises `OutputUnusable` for one that cannot be written,
+    and what `make_forecast` raises.
+    """
+    if out is not None:
+        _prepare(out)
+    with working("counting tokens"):
+        made = make_forecast(ask, settings)
+    if output_format == "json":
+        sys.stdout.write(as_json(made))
+    elif output_format == "table":
+        _print(made)
+    else:
+        write_rows(month_rows(made.figures.months), COLUMNS, output_format)
+    if out is not None:
+        from tasks.forecast.chart import draw  # noqa: PLC0415  matplotlib takes its time
+
+        _write(out / "forecast.json", as_json(made).encode())
+        _write(out / "forecast.png", draw(made.figures))
+
+
+def as_json(made: Made) -> str:
+    """Return the whole document as JSON: money as decimal strings, unknown as null."""
+    return json.dumps(document(made), indent=2, ensure_ascii=False, default=plain) + "\n"
+
+
+def _print(made: Made) -> None:
+    print_table(table(made), more=" or --format csv")
+    write_prose(sentences(made))
+    for line in basis(made):
+        tell(line)
+
+
+def _prepare(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"cannot write to {folder}: {error.strerror}"
+        raise OutputUnusable(msg) from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        msg = f"cannot write {path}: {error.strerror}"
+        raise OutputUnusable(msg) from error
+    sys.stderr.write(f"wrote {path}\n")

@@ -1,0 +1,132 @@
+"""Why a file of labelled records is refused: one line for each mistake, which says what to do."""
+
+from collections.abc import Sequence
+from typing import Literal, get_origin
+
+from models.errors import InputError
+from models.workloads.base import Workload
+from tasks.documents.amounts import listed, plural
+from tasks.labelling.label_rows import Conflict, Rows
+from tasks.reading.columns import existing_columns
+
+LEAST = 2
+"""Records that an evaluation needs at least; what it says of so few is next to nothing, and its intervals show it."""
+ENOUGH = "better 50 to 100"
+SHOWN = 3
+"""Rows and labels that a message names."""
+_SHOWN_LABELS = 12
+"""Labels of a label set that a message names."""
+
+
+def check_columns(
+    path: str, existing: Sequence[str], texts: Sequence[str], label: str | None, workload: Workload
+) -> None:
+    """See that the columns are there. Raises `InputError` that names those that are."""
+    if missing := [name for name in texts if name not in existing]:
+        has = existing_columns(missing, existing)
+        msg = (
+            f"{path} has no column {', '.join(missing)}, which holds the text of {workload.name}; {has}. Rename the "
+            f"column, or set text_columns of the workload ({_variable(workload, 'TEXT_COLUMNS')})"
+        )
+        raise InputError(msg)
+    if label is not None and label not in existing:
+        has = existing_columns([label], existing)
+        msg = (
+            f"{path} has no column {label} of labels; {has}. Name the column with --label-column or label_column of "
+            f"the workload ({_variable(workload, 'LABEL_COLUMN')})"
+        )
+        raise InputError(msg)
+    if label in texts:
+        msg = f"the column {label} of {path} holds the text: name that of the labels with --label-column"
+        raise InputError(msg)
+
+
+def check_rows(path: str, rows: Rows, label_column: str | None, texts: Sequence[str]) -> None:
+    """See that there is something to evaluate. Raises `InputError`."""
+    if not rows.rows:
+        msg = f"{path} holds no records; an evaluation needs at least {LEAST} labelled ones, {ENOUGH}"
+        raise InputError(msg)
+    if rows.quarantined == rows.rows:
+        msg = f"none of the {plural(rows.rows, 'row')} of {path} has text in {', '.join(texts)}"
+        raise InputError(msg)
+    if not rows.seen and not rows.unknown:
+        msg = (
+            f"no record of {path} has a label in column {label_column}: write the right label of some "
+            f"({ENOUGH}) into it, and run this again"
+        )
+        raise InputError(msg)
+
+
+def check_labels(path: str, rows: Rows, labels: Sequence[str], workload: Workload) -> None:
+    """See that the workload knows all labels, and that no text has two. Raises `InputError`."""
+    if rows.unknown:
+        raise _unknown(path, rows, labels, workload)
+    if rows.conflicts:
+        by_text: dict[int, Conflict] = {}
+        for one in rows.conflicts:
+            by_text.setdefault(one.first.number, one)
+        shown = list(by_text.values())[:SHOWN]
+        some = [f"{one.first} {one.label!r}, {one.second} {one.other!r}" for one in shown]
+        msg = (
+            f"{path} has {plural(len(by_text), 'text')} with more than one label: {'; '.join(some)}"
+            f"{_more(len(by_text))}. Keep one label for each text"
+        )
+        raise InputError(msg)
+
+
+def check_enough(path: str, rows: Rows, labels: Sequence[str] | None, limit: int | None) -> None:
+    """See that what was drawn can be compared: two records at least, and two labels. Raises `InputError`."""
+    found = rows.labels()
+    kind = "record" if labels is None else "labelled record"
+    if len(found) < LEAST:
+        msg = f"{path} has {plural(len(found), kind)}; an evaluation needs at least {LEAST}, {ENOUGH}"
+        raise InputError(msg)
+    given = set(found.values())
+    if labels is None or len(given) > 1:
+        return
+    only = given.pop()
+    others = _some_labels([label for label in labels if label != only])
+    if any(label != only for label, _ in rows.seen.values()):
+        msg = f"all {limit} records drawn of {path} have the label {only!r}: draw more with a larger --limit"
+    else:
+        msg = (
+            f"all {plural(len(found), kind)} of {path} have the label {only!r}, which tells nothing of the others: "
+            f"add records with {others}"
+        )
+    raise InputError(msg)
+
+
+def _unknown(path: str, rows: Rows, labels: Sequence[str], workload: Workload) -> InputError:
+    found = sorted(rows.unknown.items(), key=lambda item: -item[1].rows)
+    some = [f"{label!r} ({_where(one.rows)}{one.first})" for label, one in found[:SHOWN]]
+    do = "correct them in the file"
+    if not _is_fixed(workload):
+        do += f", or the label set ({_variable(workload, 'LABELS')} or its labels_file)"
+    return InputError(
+        f"{path} has labels that {workload.name} does not know: {', '.join(some)}{_more(len(found))}; it knows "
+        f"{_some_labels(labels)}. Letter case counts: {do}"
+    )
+
+
+def _where(rows: int) -> str:
+    return "" if rows == 1 else f"{rows:,} rows, first "
+
+
+def _more(count: int) -> str:
+    return f" and {count - SHOWN:,} more" if count > SHOWN else ""
+
+
+def _some_labels(labels: Sequence[str]) -> str:
+    if len(labels) <= _SHOWN_LABELS:
+        return listed(list(labels))
+    return f"{', '.join(labels[:_SHOWN_LABELS])} and {len(labels) - _SHOWN_LABELS} more"
+
+
+def _is_fixed(workload: Workload) -> bool:
+    """Whether the label set stands in the code: the output schema spells it out."""
+    found = workload.output.model_fields.get("label")
+    return found is not None and get_origin(found.annotation) is Literal
+
+
+def _variable(workload: Workload, setting: str) -> str:
+    return f"BREAKEVEN_WORKLOADS__{workload.name.upper()}__{setting}"

@@ -1,0 +1,75 @@
+"""The command that archives old lines: says what would go, asks, does it, and prints the files."""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.prompt import Confirm
+
+from db.archive import Archive
+from models.errors import UsageError
+from models.settings import Settings
+from tasks.display.tables import Format, write_rows
+from tasks.display.working import working
+from tasks.ledger.archive import Planned, archive, plan
+
+COLUMNS = ("path", "lines", "first_at", "last_at", "bytes", "sha256")
+
+
+def archive_old_lines(
+    settings: Settings, months: int, *, out: Path | None, yes: bool, output_format: Format = "table"
+) -> None:
+    """Move the lines of runs older than so many months to Parquet files, and print these.
+
+    What was archived is printed also where it is stopped or fails half-way. Raises `UsageError` where nobody
+    can be asked, and what `tasks.ledger.archive` raises.
+    """
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    folder = out or settings.archive_dir
+    with working("looking for old lines"):
+        planned = plan(settings, months, datetime.now(UTC).date())
+    console.print(described(planned, folder, months))
+    if not planned:
+        return
+    if not yes and not confirmed(console):
+        console.print("nothing was done")
+        return
+    written: list[Archive] = []
+    try:
+        with working("archiving"):
+            archive(settings, planned, folder, written.append)
+    finally:
+        write_rows(
+            [row(one) for one in written], COLUMNS, output_format, spare=("sha256", "bytes", "last_at")
+        )
+
+
+def described(planned: Sequence[Planned], folder: Path, months: int) -> str:
+    """Say in one line what would be archived."""
+    lines, runs = sum(one.lines for one in planned), sum(len(one.runs) for one in planned)
+    if not planned:
+        return f"no run has only lines older than {months} months: nothing is to be archived"
+    span = " to ".join(dict.fromkeys((planned[0].month, planned[-1].month)))
+    return f"{lines:,} lines of {runs:,} runs ({span}) go to {len(planned)} files in {folder}"
+
+
+def confirmed(console: Console) -> bool:
+    """Ask whether to go on. Raises `UsageError` where nobody can answer."""
+    if not sys.stdin.isatty():
+        msg = "lines leave the ledger, and nobody is there to be asked: add --yes"
+        raise UsageError(msg)
+    return Confirm.ask("move them out of the ledger?", console=console, default=False)
+
+
+def row(archive: Archive) -> dict[str, object]:
+    """Write an archive as a row."""
+    return {
+        "path": archive.path,
+        "lines": archive.lines,
+        "first_at": archive.first_at,
+        "last_at": archive.last_at,
+        "bytes": Path(archive.path).stat().st_size,
+        "sha256": archive.sha256.hex(),
+    }

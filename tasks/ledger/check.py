@@ -1,0 +1,192 @@
+"""Checks the whole ledger, its archives and what is published, and prints what is wrong."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from uuid import UUID
+
+import polars as pl
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from db import partitions
+from db.check import lines, links, sums
+from db.partitions import PartitionVersion
+from db.recount import rebuild
+from db.session import make_engine, make_reading_engine, readers, require_migrated, sessions
+from models.ledger.findings import Finding, Flaw, gather
+from models.settings import Settings
+from tasks.display.quarantine_text import QUARANTINE
+from tasks.display.tables import Format, write_rows
+from tasks.ledger.archive import faults
+from tasks.runtime.ledger_access import database_errors
+
+COLUMNS = ("check", "what", "count", "ids", "example")
+SECONDS_BETWEEN_LINES = 10.0
+
+Note = Callable[[str, int, int], None]
+"""Is told what is looked at, how much of it was, and how much there is."""
+
+
+@dataclass(slots=True)
+class Checked:
+    """What was found, how much was looked at, and the runs whose daily sums do not match their lines."""
+
+    findings: list[Finding] = field(default_factory=list)
+    runs: int = 0
+    lines: int = 0
+    archives: int = 0
+    partitions: int = 0
+    wrong_sums: list[UUID] = field(default_factory=list)
+
+
+def check_ledger(settings: Settings, output_format: Format, *, repair: bool = False) -> int:
+    """Check everything and print what is wrong, or one line that says what was checked; return the exit code.
+
+    `repair`: make the daily sums of a run anew where its lines are others, and check again. Raises
+    `UsageError` where there is no ledger, `DatabaseUnavailable`.
+    """
+    url = settings.database_url.get_secret_value()
+    engine, writing = make_reading_engine(url), make_engine(url)
+    try:
+        with database_errors(), _progress() as note:
+            require_migrated(engine)
+            checked = check(settings, engine, note)
+            if repair and checked.wrong_sums:
+                _repair(writing, checked.wrong_sums)
+                checked = check(settings, engine, note)
+    finally:
+        engine.dispose()
+        writing.dispose()
+    return _say(checked, output_format)
+
+
+def check(settings: Settings, engine: Engine, note: Note) -> Checked:
+    """Look at everything there is; the ledger is read as it was at one moment, whatever runs do meanwhile."""
+    checked = Checked()
+
+    def of_lines(done: int, total: int) -> None:
+        checked.lines = total
+        note("lines", done, total)
+
+    with readers(engine)() as session:
+        checked.runs, checked.archives = sums.count(session)
+        found = chain(
+            lines.flaws(session, of_lines),
+            sums.flaws(session),
+            links.flaws(session),
+            _of_archives(session, settings),
+        )
+        checked.findings = gather(_remembered(found, checked))
+    checked.findings += gather(_of_files(engine, checked, note))
+    return checked
+
+
+def _remembered(flaws: Iterator[Flaw], checked: Checked) -> Iterator[Flaw]:
+    """Hand flaws on, and keep which runs' daily sums are wrong."""
+    for flaw in flaws:
+        if flaw.check == lines.WRONG_SUMS:
+            checked.wrong_sums.append(UUID(flaw.id))
+        yield flaw
+
+
+def _of_archives(session: Session, settings: Settings) -> Iterator[Flaw]:
+    for fault in faults(session, settings):
+        what = "an archive is not what the ledger says"
+        yield Flaw("archive", what, str(fault.archive_id), f"{fault.path}: {fault.what}")
+
+
+def _of_files(engine: Engine, checked: Checked, note: Note) -> Iterator[Flaw]:
+    """Yield published partitions whose files are not what the ledger says of them."""
+    with readers(engine)() as session:
+        published = partitions.all_published(session)
+    checked.partitions = len(published)
+    for number, version in enumerate(published):
+        note("published files", number, len(published))
+        fault = _file_fault(version)
+        if fault is None:
+            continue
+        with readers(engine)() as session:
+            if partitions.get(session, version.id).state != "published":
+                continue  # replaced while we looked: its file is another one's now
+        name = f"{version.workload} {version.partition}: {fault}"
+        yield Flaw(
+            "files", "the files of a published partition are not what the ledger says", str(version.id), name
+        )
+    note("published files", len(published), len(published))
+
+
+def _file_fault(version: PartitionVersion) -> str | None:
+    """Return what is wrong with the files of a published version, None if nothing is."""
+    records = Path(version.output_path or "")
+    quarantine = records.with_name(QUARANTINE) if records.name else records
+    for path, expected in ((records, version.records or 0), (quarantine, version.quarantined or 0)):
+        if path == quarantine and not expected and not path.exists():
+            continue
+        try:
+            rows = pl.scan_parquet(path, hive_partitioning=False).select(pl.len()).collect().item()
+        except (OSError, pl.exceptions.PolarsError) as error:
+            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            return f"{path} cannot be read: {reason}"
+        if rows != expected:
+            return f"{path} has {rows:,} rows, the ledger says {expected:,}"
+    return None
+
+
+def _repair(engine: Engine, run_ids: Sequence[UUID]) -> None:
+    for run_id in run_ids:
+        with sessions(engine).begin() as session:
+            rebuild(session, [run_id])
+    sys.stderr.write(f"made the daily sums of {len(run_ids):,} runs anew\n")
+
+
+def _say(checked: Checked, output_format: Format) -> int:
+    rows: list[dict[str, object]] = [
+        {"check": f.check, "what": f.what, "count": f.count, "ids": ", ".join(f.ids), "example": f.detail}
+        for f in checked.findings
+    ]
+    if rows or output_format != "table":
+        write_rows(rows, COLUMNS, output_format)
+    if not rows:
+        about = (
+            f"{checked.lines:,} lines of {checked.runs:,} runs, {checked.archives:,} archives and "
+            f"{checked.partitions:,} published partitions"
+        )
+        stream = sys.stdout if output_format == "table" else sys.stderr
+        stream.write(f"checked {about}: everything adds up\n")
+    return int(bool(rows))
+
+
+@contextmanager
+def _progress() -> Iterator[Note]:
+    """Show what is looked at on standard error: a bar on a terminal, else a line every ten seconds."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _told_at_times()
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+
+        def note(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        yield note
+
+
+def _told_at_times() -> Note:
+    last = time.monotonic()
+
+    def note(what: str, done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            sys.stderr.write(f"checked {done:,} of {total:,} {what}\n")
+
+    return note

@@ -1,0 +1,235 @@
+"""Asks the ledger and prints the answer."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Unpack
+
+from sqlalchemy.orm import Session
+
+from db.evaluations import LISTED as EVALUATION_COLUMNS
+from db.evaluations import listed as list_evaluations
+from db.ledger import TOLD_APART, LineFilters, SummaryFilters, lines, summary
+from db.reference import workloads_in
+from db.runs import RunFilters, list_runs
+from db.session import make_engine, readers, require_migrated
+from models import workloads
+from models.errors import UsageError
+from models.nearest import unknown_name
+from models.settings import Settings
+from tasks.display.tables import Format, write_rows
+from tasks.display.working import working
+from tasks.runtime.ledger_access import database_errors
+
+RUN_COLUMNS = (
+    "id",
+    "workload",
+    "partition",
+    "state",
+    "started_at",
+    "ended_at",
+    "engine",
+    "model",
+    "prompt_version",
+    "infrastructure",
+    "records",
+    "published",
+    "quarantined",
+    "reused",
+    "carried",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "load_ns",
+    "busy_ns",
+    "idle_ns",
+    "gpu_cost_usd",
+    "unallocated_usd",
+    "api_cost_usd",
+    "cost_usd",
+    "counterfactual_usd",
+    "escalated",
+    "waiting",
+    "flow_run_id",
+    "error",
+    "purpose",
+)
+LINE_COLUMNS = (
+    "id",
+    "run_id",
+    "workload",
+    "record_key",
+    "attempt",
+    "at",
+    "route",
+    "outcome",
+    "engine",
+    "model",
+    "prompt_version",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "estimated",
+    "gpu_ns",
+    "cost_usd",
+    "counterfactual_usd",
+    "reuses",
+    "batch_id",
+    "failure",
+    "request_hash",
+    "answer_hash",
+)
+
+RUN_TABLE = (
+    "workload",
+    "partition",
+    "purpose",
+    "state",
+    "started_at",
+    "model",
+    "records",
+    "published",
+    "quarantined",
+    "reused",
+    "escalated",
+    "waiting",
+    "input_tokens",
+    "output_tokens",
+    "gpu_cost_usd",
+    "api_cost_usd",
+    "cost_usd",
+    "counterfactual_usd",
+    "error",
+)
+LINE_TABLE = (
+    "workload",
+    "record_key",
+    "attempt",
+    "at",
+    "route",
+    "outcome",
+    "failure",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "cost_usd",
+    "counterfactual_usd",
+)
+EVALUATION_TABLE = (
+    *("at", "workload", "model", "api_model", "records", "accuracy", "api_accuracy", "ratio", "ratio_low"),
+    *("ratio_high", "viability", "threshold"),
+)
+"""What people see; programs get every column."""
+RUN_SPARE = (
+    *("reused", "purpose", "gpu_cost_usd", "api_cost_usd", "started_at", "input_tokens", "escalated"),
+    *("waiting", "output_tokens", "quarantined", "published", "model", "error"),
+)
+LINE_SPARE = ("attempt", "cached_tokens", "failure", "counterfactual_usd", "at", "input_tokens")
+EVALUATION_SPARE = ("threshold", "api_model", "records", "api_accuracy", "accuracy", "model")
+SUM_SPARE = ("cached_tokens", "attempts", "output_tokens", "input_tokens", "share")
+"""What a table can miss where it would be too wide, the first to go first."""
+
+
+@contextmanager
+def open_ledger(settings: Settings) -> Iterator[Session]:
+    """Open the ledger that the settings name. Raises `UsageError` where there is none yet."""
+    engine = make_engine(settings.database_url.get_secret_value())
+    try:
+        with database_errors():
+            require_migrated(engine)
+            with readers(engine)() as session:
+                yield session
+    finally:
+        engine.dispose()
+
+
+def check_workload(session: Session, name: str | None) -> None:
+    """Raise `UsageError` for a name that no workload has, here or in the ledger; None is any."""
+    if name is not None and name not in workloads.names():
+        known = sorted({*workloads.names(), *workloads_in(session)})
+        if name not in known:
+            raise UsageError(unknown_name("workload", name, known))
+
+
+SUMS = (
+    "attempts",
+    "records",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "cost_usd",
+    "counterfactual_usd",
+)
+
+
+def show_summary(
+    settings: Settings,
+    by: Sequence[str],
+    *,
+    output_format: Format = "table",
+    **filters: Unpack[SummaryFilters],
+) -> None:
+    """Print sums over the ledger's lines. Raises `UsageError` for an unknown column.
+
+    A table of routes also shows which share of the records went each way.
+    """
+    columns = [*by, *SUMS]
+    with working("reading the ledger"), open_ledger(settings) as session:
+        check_workload(session, filters.get("workload"))
+        rows: list[dict[str, Any]] = summary(session, by, **filters)
+        if output_format == "table" and "route" in by and not {"day", "month"} & set(by):
+            _add_shares(rows, _of_all_routes(session, by, filters))
+            columns.insert(len(by) + 2, "share")
+    write_rows(rows, columns, output_format, spare=SUM_SPARE)
+
+
+def _of_all_routes(
+    session: Session, by: Sequence[str], filters: SummaryFilters
+) -> Callable[[Mapping[str, Any]], int | None]:
+    """Return how many records went any route, for the row of one route."""
+    others = [name for name in by if name not in TOLD_APART]
+    within: SummaryFilters = {**filters, "route": None, "engine": None, "model": None}
+    records = {
+        tuple(row[name] for name in others): row["records"] for row in summary(session, others, **within)
+    }
+    return lambda row: records.get(tuple(row[name] for name in others))  # type: ignore[return-value]
+
+
+def _add_shares(rows: Sequence[dict[str, Any]], of: Callable[[Mapping[str, Any]], int | None]) -> None:
+    for row in rows:
+        records, all_ = row["records"], of(row)
+        row["share"] = f"{100 * records / all_:.1f} %" if all_ and records is not None else None
+
+
+def show_runs(
+    settings: Settings, *, limit: int, output_format: Format, **filters: Unpack[RunFilters]
+) -> None:
+    """Print runs, the newest first."""
+    with working("reading the ledger"), open_ledger(settings) as session:
+        check_workload(session, filters.get("workload"))
+        rows = list_runs(session, limit=limit, **filters)
+    columns = RUN_TABLE if output_format == "table" else RUN_COLUMNS
+    write_rows(rows, columns, output_format, spare=RUN_SPARE)
+
+
+def show_lines(
+    settings: Settings, *, limit: int, output_format: Format, **filters: Unpack[LineFilters]
+) -> None:
+    """Print ledger lines, the newest first."""
+    with working("reading the ledger"), open_ledger(settings) as session:
+        check_workload(session, filters.get("workload"))
+        rows = lines(session, limit=limit, **filters)
+    columns = LINE_TABLE if output_format == "table" else LINE_COLUMNS
+    write_rows(rows, columns, output_format, spare=LINE_SPARE)
+
+
+def show_evaluations(settings: Settings, *, workload: str | None, limit: int, output_format: Format) -> None:
+    """Print evaluations, the newest first. For people, shares have three digits."""
+    with working("reading the ledger"), open_ledger(settings) as session:
+        check_workload(session, workload)
+        rows = list_evaluations(session, workload=workload, limit=limit)
+    if output_format == "table":
+        rows = [
+            {name: f"{it:.3f}" if isinstance(it, float) else it for name, it in row.items()} for row in rows
+        ]
+    columns = EVALUATION_TABLE if output_format == "table" else EVALUATION_COLUMNS
+    write_rows(rows, columns, output_format, spare=EVALUATION_SPARE)

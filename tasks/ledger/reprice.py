@@ -1,0 +1,128 @@
+"""Asks the ledger what its usage would have cost at other prices, and enters prices; no line is changed."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from typing import Unpack
+
+from db import reference
+from db.repricing import UsageFilters, list_prices, priced_usage
+from db.rows import dollars, readable
+from db.session import make_engine, require_migrated, sessions
+from models.economics.pricing import Price
+from models.economics.repricing import PriceBook, Repriced, reprice, supposed_price
+from models.errors import UsageError
+from models.settings import Settings
+from tasks.display.tables import Format, write_rows
+from tasks.display.working import working
+from tasks.ledger.queries import check_workload, open_ledger
+from tasks.runtime.ledger_access import database_errors
+
+REPRICED = (
+    "attempts",
+    "cost_usd",
+    "repriced_usd",
+    "difference_usd",
+    "counterfactual_usd",
+    "repriced_counterfactual_usd",
+    "counterfactual_difference_usd",
+    "upper_bound_usd",
+    "estimated",
+    "unknown",
+)
+SPARE = (
+    *("upper_bound_usd", "estimated", "unknown", "attempts", "counterfactual_difference_usd"),
+    *("repriced_counterfactual_usd", "counterfactual_usd"),
+)
+PRICES = (
+    "provider",
+    "model",
+    "effective_from",
+    "effective_to",
+    "version",
+    "newest",
+    "input_usd_per_mtok",
+    "cached_input_usd_per_mtok",
+    "output_usd_per_mtok",
+    "lines",
+    "source",
+)
+
+
+def show_repriced(
+    settings: Settings,
+    by: Sequence[str],
+    prices: Sequence[str],
+    *,
+    save_from: date | None = None,
+    output_format: Format = "table",
+    **filters: Unpack[UsageFilters],
+) -> None:
+    """Print usage as it was written and at other prices; notes on what is not exact go to standard error.
+
+    `prices` are as `supposed_price` reads them; for every other model, and without any, the newest version
+    of each dated price counts. `save_from` enters them into the ledger as prices that hold from that
+    day on. Raises `UsageError` for a price or a column that cannot be.
+    """
+    supposed = [supposed_price(text) for text in prices]
+    if save_from is not None and not supposed:
+        msg = "--save-from enters prices that are given: add --price MODEL=IN/OUT"
+        raise UsageError(msg)
+    with working("reading the ledger"), open_ledger(settings) as session:
+        known = [price for _, _, price in reference.all_prices(session)]
+        book = PriceBook(known, supposed, settings.batch_discount)
+        check_workload(session, filters.get("workload"))
+        groups = priced_usage(session, by, **filters)
+    if save_from is not None:
+        enter(settings, book.entered(save_from, f"{reference.ENTERED}{datetime.now(UTC).date()}"))
+    repriced = {key: reprice(groups[key], book) for key in sorted(groups)}
+    rows = [dict(zip(by, key, strict=True)) | _amounts(one) for key, one in repriced.items()]
+    write_rows(rows, [*by, *REPRICED], output_format, spare=SPARE)
+    for note in notes(list(repriced.values())):
+        sys.stderr.write(f"{note}\n")
+
+
+def enter(settings: Settings, prices: Sequence[Price]) -> None:
+    """Add prices to the ledger, each as a new version, and say so on standard error.
+
+    Raises `DatabaseUnavailable`.
+    """
+    engine = make_engine(settings.database_url.get_secret_value())
+    try:
+        require_migrated(engine)
+        with database_errors(), sessions(engine).begin() as session:
+            added = [reference.enter_price(session, price) for price in prices]
+    finally:
+        engine.dispose()
+    for price, new in zip(prices, added, strict=True):
+        what = "entered" if new else "there already"
+        sys.stderr.write(f"{price.provider}/{price.model} from {price.effective_from}: {what}\n")
+
+
+def show_prices(settings: Settings, *, model: str | None = None, output_format: Format = "table") -> None:
+    """Print the prices that the ledger knows, with all their versions."""
+    with open_ledger(settings) as session:
+        rows = list_prices(session, model)
+    write_rows(rows, PRICES, output_format, spare=("provider", "lines", "source", "newest", "version"))
+
+
+def notes(repriced: Sequence[Repriced]) -> list[str]:
+    """Name what is not exact in repriced sums; nothing where all is."""
+    bounded, bound = sum(one.bounded for one in repriced), sum(one.upper_bound_nano for one in repriced)
+    estimated, unknown = (sum(getattr(one, name) for one in repriced) for name in ("estimated", "unknown"))
+    found = {
+        f"attempts whose tokens nobody knows: {bounded}; {dollars(bound)} USD of the repriced cost is the most "
+        "that they can have cost": bounded,
+        f"attempts whose tokens or cost are an estimate: {estimated}": estimated,
+        f"attempts that cannot be repriced, so that sums are unknown: {unknown}": unknown,
+    }
+    return [f"note: {note}" for note, count in found.items() if count]
+
+
+def _amounts(repriced: Repriced) -> dict[str, object]:
+    differences = {
+        "difference_nano": repriced.difference_nano,
+        "counterfactual_difference_nano": repriced.counterfactual_difference_nano,
+    }
+    return readable(asdict(repriced) | differences)

@@ -1,0 +1,165 @@
+"""The ledger as the pages read it: one short transaction a page, on connections that cannot write."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
+
+from sqlalchemy.orm import Session
+
+from db import browse
+from db.browse import Choices, Doubts, Filters, LinesPage, Matching
+from db.ledger import summary
+from db.ownership_rows import entered_rows
+from db.repricing import list_prices
+from db.runs import list_runs
+from db.session import make_reading_engine, readers, require_migrated
+from models.run import EVALUATION, PRODUCTION
+from tasks.page.address import Asked, by_month, with_period
+from tasks.runtime.ledger_access import database_errors
+
+LINES = 50
+RUNS = 200
+
+Rows = Sequence[dict[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Sums over the lines of a period. `steps` are by `grain` (day or month) and workload.
+
+    `total` is None where no line matches. Rows are those of `db.ledger.summary`. `evaluations` are sums of the same
+    days by purpose, workload and model, where evaluations are not among the other sums (else empty).
+    """
+
+    choices: Choices
+    filters: Filters
+    grain: str
+    total: dict[str, object] | None
+    steps: Rows
+    routes: Rows
+    models: Rows
+    doubts: Doubts
+    evaluations: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """One page of lines, and how many match in all."""
+
+    choices: Choices
+    page: LinesPage
+    matching: Matching
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The newest runs that match; `more`: there are older ones."""
+
+    choices: Choices
+    rows: Rows
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Every price and every machine's rate that the ledger knows, and what was entered of machines, bills and labour."""
+
+    prices: Rows
+    machines: Rows
+    entered: Rows
+
+
+class Ledger:
+    """Reads one ledger for the pages, anew for each page. Safe to use from several threads.
+
+    Its methods raise `UsageError` where there is no ledger (yet) or something is asked that makes no sense,
+    and `DatabaseUnavailable` for a database that does not answer.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = make_reading_engine(url)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    def overview(self, asked: Asked) -> Overview:
+        """Sum the lines of the period that is asked for, by day or month, route and model."""
+        with self._session() as session:
+            choices = browse.choices(session, asked.filters.purpose)
+            filters = with_period(asked.filters, choices)
+            apart = [replace(filters, purpose=EVALUATION)] if filters.purpose == PRODUCTION else []
+            grain = "month" if by_month(filters, choices) else "day"
+            return Overview(
+                choices=choices,
+                filters=filters,
+                grain=grain,
+                total=next(iter(_sums(session, [], filters)), None),
+                steps=_sums(session, [grain, "workload"], filters),
+                routes=_sums(session, ["route"], filters),
+                models=_sums(session, ["workload", "model"], filters),
+                doubts=browse.doubts(session, filters),
+                evaluations=[
+                    row for other in apart for row in _sums(session, ["purpose", "workload", "model"], other)
+                ],
+            )
+
+    def lines(self, asked: Asked) -> Lines:
+        """Return a page of lines."""
+        with self._session() as session:
+            return Lines(
+                choices=browse.choices(session, asked.filters.purpose),
+                page=browse.lines_page(session, asked.filters, after=asked.after, limit=LINES),
+                matching=browse.matching(session, asked.filters),
+            )
+
+    def runs(self, asked: Asked) -> Runs:
+        """Return the newest runs."""
+        with self._session() as session:
+            rows = list_runs(
+                session,
+                limit=RUNS + 1,
+                workload=asked.filters.workload,
+                state=asked.state,
+                purpose=asked.filters.purpose,
+                since=_first_moment(asked.filters.since),
+                until=_last_moment(asked.filters.until),
+            )
+            return Runs(browse.choices(session, asked.filters.purpose), rows[:RUNS], len(rows) > RUNS)
+
+    def rates(self) -> Rates:
+        """Return prices, machines and what was entered."""
+        with self._session() as session:
+            return Rates(list_prices(session), browse.machines(session), entered_rows(session))
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        with database_errors():
+            require_migrated(self._engine)
+            with readers(self._engine)() as session:
+                yield session
+
+
+def _sums(session: Session, by: Sequence[str], filters: Filters) -> Rows:
+    return summary(
+        session,
+        by,
+        workload=filters.workload,
+        engine=filters.engine,
+        model=filters.model,
+        route=filters.route,
+        outcome=filters.outcome,
+        run_id=filters.run_id,
+        purpose=filters.purpose,
+        since=filters.since,
+        until=filters.until,
+    )
+
+
+def _first_moment(day: date | None) -> datetime | None:
+    return None if day is None else datetime.combine(day, time.min, UTC)
+
+
+def _last_moment(day: date | None) -> datetime | None:
+    return None if day is None else datetime.combine(day, time.max, UTC)

@@ -1,0 +1,140 @@
+"""TODO checks.py."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Literal
+
+from models import workloads
+from models.catalogue.rates import Infrastructure, infrastructure
+from models.default_model import model_name
+from models.economics.budget import Budget
+from models.economics.pricing import Price, batch_prices, prices_of
+from models.engines.api.options import ApiOptions
+from models.engines.api.permit import ApiPermit
+from models.engines.vllm.options import LORA_WEIGHTS
+from models.errors import UsageError
+from models.machine import gpu_name
+from models.policy import Policy
+from models.routing import kept_in, row_condition
+from models.run import PRODUCTION, Purpose, RunResult
+from models.settings import Settings
+from models.tokens import ChatTokenCounter, counter_of
+from models.workloads.base import Workload
+from models.workloads.observed import observed
+from tasks.planning.evaluated_policy import in_force
+from tasks.planning.request import EngineChoice, Request
+from tasks.reading import EmptyPartition, PartitionReader, Source, open_partition
+from tasks.runtime.atomic_files import check_writable, file_digest
+
+
+@dataclass(frozen=True, slots=True)
+class ApiPlan:
+    """How a run may use the API: leave to send, the endpoint, at once or in batches, and the batch prices."""
+
+    permit: ApiPermit
+    options: ApiOptions
+    mode: Literal["sync", "batch"]
+    batch_prices: list[Price]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A request in which nothing is wrong, with what was found on the way. `total` as in `Plan`."""
+
+    request: Request
+    settings: Settings
+    workload: Workload
+    machine: Infrastructure
+    prices: list[Price]
+    counter: ChatTokenCounter
+    reader: PartitionReader
+    total: int | None
+    api: ApiPlan | None
+    policy: Policy
+
+    @property
+    def purpose(self) -> Purpose:
+        """What the request is for."""
+        return self.request.purpose
+
+    @property
+    def engine(self) -> EngineChoice:
+        """Where the records are first sent: as asked for, unless the policy sends them all to the API."""
+        return "openai" if self.policy.not_viable == "api" else self.request.engine
+
+
+def check(request: Request, settings: Settings) -> Checked | RunResult:
+    """Find everything that can be wrong, changing nothing but the output folder, which is made."""
+    if request.rerun and request.refresh:
+        msg = "rerun infers everything again, refresh only what is new or changed: ask for one of them"
+        raise UsageError(msg)
+    workload = workloads.build(request.workload, settings)
+    api = api_plan(workload, settings)
+    if request.engine == "openai" and api is None:
+        msg = f"{workload.name} cannot use the API: set BREAKEVEN_API_MODE, and see that its data_residency is not local"
+        raise UsageError(msg)
+    policy = workload.routing
+    if api is None or request.purpose != PRODUCTION:
+        policy = kept_in(policy)
+    policy = in_force(policy, workload, settings)
+    if request.purpose != PRODUCTION:
+        workload = observed(workload)
+    machine = infrastructure(settings, gpu_name())
+    source = Source.of(
+        settings.workload(workload.name),
+        workload.text_columns,
+        location=request.input,
+        where=request.where,
+        complex_where=row_condition(policy),
+    )
+    counter = counter_of(settings.api_tokenizer or settings.api_model, settings.cache_dir)
+    prices = prices_of(settings)
+    try:
+        reader = open_partition(source, request.partition, request.limit)
+    except EmptyPartition:
+        return RunResult(workload.name, request.partition, "empty")
+    check_writable(settings.output_dir)
+    return Checked(request, settings, workload, machine, prices, counter, reader, reader.count(), api, policy)
+
+
+def api_plan(workload: Workload, settings: Settings) -> ApiPlan | None:
+    """Say how the workload's records may go to the API, None if they may not.
+
+    Raises `UsageError` for an API that is switched on but not set up, `PriceUnknown` for a model
+    without a price.
+    """
+    if settings.api_mode == "off":
+        return None
+    permit = ApiPermit.of(workload)
+    if permit is None:
+        return None
+    options = ApiOptions.from_settings(settings)
+    Budget(
+        workload.name, settings.workload(workload.name).budget, settings.budget
+    )  # finer than a nano-dollar?
+    discounted = batch_prices(prices_of(settings), settings.batch_discount)
+    return ApiPlan(permit, options, settings.api_mode, discounted)
+
+
+def fingerprint_of(checked: Checked) -> str:
+    """Hash what decides a partition's content: prompt, model, seed, input, limit, and what goes to the API."""
+    settings, source = checked.settings, checked.reader.source
+    facts: tuple[object, ...] = (
+        checked.workload.fingerprint,
+        None if checked.purpose == "evaluation_api" else model_name(settings),
+        settings.seed,
+        # an evaluation's records are named by their text: whatever file they are in, their answers hold
+        source.fingerprint() if checked.purpose == PRODUCTION else None,
+        checked.request.limit,
+    )
+    if checked.purpose == "evaluation_adapter" and settings.lora_adapter is not None:
+        # one that was trained again in its place is another one
+        facts = (*facts, file_digest(settings.lora_adapter / LORA_WEIGHTS))
+    if checked.engine != "vllm":
+        facts = (*facts, checked.engine)
+    if checked.api is not None:
+        # where the answers come from when the engine fails does not decide what is asked for, and the engine
+        # that an evaluation chooses is told already
+        policy = checked.policy.model_dump_json(exclude={"engine_fails", "not_viable"})
+        facts = (*facts, settings.api_model, policy)
+    return blake2b(repr(facts).encode(), digest_size=8).hexdigest()

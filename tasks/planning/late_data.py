@@ -1,0 +1,130 @@
+"""Late data: whether a published partition still stands for its input, and which of its rows can be kept."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+from pydantic import BaseModel
+from sqlalchemy.orm import Session, sessionmaker
+
+from db.partitions import PartitionVersion, find_published, get, waiting
+from db.runs import waiting_counts
+from models.errors import OutputError
+from models.input_digest import InputDigest
+from models.run import Purpose, RunResult
+from models.workloads.base import Workload
+from tasks.reading import PartitionReader
+from tasks.storage.merge_parts import FINGERPRINT, TEXT_HASH
+from tasks.storage.parquet_schema import output_schema
+from tasks.storage.unchanged_rows import PublishedRow, PublishedRows
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 2000
+
+
+class Readable(Protocol):
+    """A partition with its input: `tasks.planning.checks.Checked`."""
+
+    @property
+    def workload(self) -> Workload:
+        """Its workload."""
+
+    @property
+    def reader(self) -> PartitionReader:
+        """Its input."""
+
+    @property
+    def purpose(self) -> Purpose:
+        """What it is run for."""
+
+
+def digest_of(reader: PartitionReader) -> bytes | None:
+    """Read the whole input and return its digest. Raises `InputError` where it turns out to be damaged."""
+    digest = InputDigest()
+    for batch in reader.batches():
+        digest.add(batch)
+    return digest.digest()
+
+
+def is_unchanged(checked: Readable, version: PartitionVersion) -> bool:
+    """Whether a published version stands for the input as it is now. Reads the input, if that can tell."""
+    return version.input_digest is not None and version.input_digest == digest_of(checked.reader)
+
+
+def digest_to_refresh(
+    checked: Readable, fingerprint: str, make_session: sessionmaker[Session]
+) -> bytes | None:
+    """Return the digest of the input, None where nothing is published with these settings.
+
+    Reads the whole input; the partition's lease need not be held. Raises `InputError`, and `OutputError`
+    for a published file that is missing, cannot be read, or is another version's.
+    """
+    with make_session.begin() as session:
+        published = find_published(session, checked.workload.name, checked.reader.partition, checked.purpose)
+    if published is None or published.fingerprint != fingerprint:
+        return None
+    path = Path(published.output_path or "")
+    with _published(path):
+        is_ours = pl.read_parquet_metadata(path).get(FINGERPRINT) == fingerprint
+        if not is_ours and TEXT_HASH in pl.read_parquet_schema(path):
+            raise _cannot_carry(path, "it is not the file that was published with these settings")
+    return digest_of(checked.reader)
+
+
+def result_without_run(session: Session, version: PartitionVersion) -> RunResult:
+    """Say why nothing is run: the partition is published, or its late data come after what waits."""
+    workload, partition = version.workload, version.partition
+    if version.state == "published":
+        return RunResult(workload, partition, "skipped", output=version.output_path)
+    log.warning(
+        "%s %s: its input has changed, but records of it still wait; collect them first, then refresh it again",
+        workload,
+        partition,
+    )
+    waits = next(one for one in waiting(session) if one.version_id == version.id)
+    return RunResult(workload, partition, "waiting", waiting=waiting_counts(session, waits.run_id))
+
+
+def published_file(session: Session, version: PartitionVersion) -> Path | None:
+    """Return the file that a version takes rows over from, if it does."""
+    return None if version.based_on is None else Path(get(session, version.based_on).output_path or "")
+
+
+def load_published(path: Path, output: type[BaseModel], rows: PublishedRows) -> None:
+    """Fill the scratch with what is published; nothing of a file whose version wrote no text hashes.
+
+    Raises `OutputError` for a file that is missing or damaged.
+    """
+    own = list(output_schema(output))
+    with _published(path):
+        frame = pl.scan_parquet(path, hive_partitioning=False)
+        if TEXT_HASH not in frame.collect_schema():
+            return
+        wanted = frame.select("record_key", TEXT_HASH, "engine", "confidence", *own)
+        for batch in wanted.collect_batches(chunk_size=_CHUNK, maintain_order=True, lazy=True):
+            rows.add(_rows(batch, own))
+
+
+def _rows(frame: pl.DataFrame, own: Iterable[str]) -> Iterator[PublishedRow]:
+    for row in frame.iter_rows(named=True):
+        output = {name: row[name] for name in own}
+        yield row["record_key"], row[TEXT_HASH], row["engine"], row["confidence"], output
+
+
+@contextmanager
+def _published(path: Path) -> Iterator[None]:
+    """Turn a failure to read what is published into one line that says what to do."""
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _cannot_carry(path, str(error).splitlines()[0]) from error
+
+
+def _cannot_carry(path: Path, reason: str) -> OutputError:
+    return OutputError(
+        f"cannot compare the input with {path}: {reason}; --rerun infers the whole partition again"
+    )

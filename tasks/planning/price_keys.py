@@ -1,0 +1,27 @@
+"""The dated prices that a run's lines refer to, by their keys in the ledger."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from db import reference
+from models.economics.pricing import Price
+from models.ledger.accounting import ApiKeys, LineKeys
+
+API_PROVIDER = "openai"
+
+
+def priced_today(session: Session, prices: Sequence[Price]) -> tuple[int, Price]:
+    """Return today's price of a model and its key, with all its dated prices in the ledger."""
+    reference.sync_prices(session, prices)
+    return reference.price_at(session, prices[0].provider, prices[0].model, datetime.now(UTC).date())
+
+
+def with_api(session: Session, keys: LineKeys, model: str, batched: Sequence[Price]) -> LineKeys:
+    """Add the keys that attempts on the API's `model` refer to, at once and in batches."""
+    model_id = reference.model_id(session, API_PROVIDER, model)
+    at_once = ApiKeys(model_id, keys.counterfactual_price_id, keys.counterfactual_price)
+    in_batch = ApiKeys(model_id, *priced_today(session, batched))
+    return replace(keys, api=at_once, api_batch=in_batch)

@@ -1,0 +1,29 @@
+"""TODO request.py."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from models.run import PRODUCTION, Purpose
+
+EngineChoice = Literal["vllm", "openai"]
+"""Where a run's records are first sent: `openai` sends every one of them to the API."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a caller asks for: one partition of one workload, and how to read it.
+
+    `rerun` infers a published partition again, `refresh` only what is new or changed in its input. What an
+    evaluation runs (`purpose`) lies beside production and never becomes what readers see.
+    """
+
+    workload: str
+    partition: date
+    input: str | None = None
+    where: str | None = None
+    limit: int | None = None
+    rerun: bool = False
+    engine: EngineChoice = "vllm"
+    refresh: bool = False
+    purpose: Purpose = PRODUCTION

@@ -1,0 +1,76 @@
+"""A report as files in a folder, and as the letter that recipients get."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from models.settings import Settings
+from tasks.documents import html, markdown
+from tasks.documents.letter import Letter
+from tasks.report import charts, sentences
+from tasks.report.json_document import document
+from tasks.report.month_report import MonthReport
+from tasks.runtime.atomic_files import put_files
+
+FOLDER = "reports"
+PAGE, TEXT, DATA = "report.html", "report.md", "report.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A report in every form: as a page, as Markdown (`text`), as JSON (`data`), as a letter.
+
+    `verdict`: its one sentence. `files`: what lies in its folder, by name.
+    """
+
+    verdict: str
+    html: str
+    text: str
+    data: str
+    letter: Letter
+    files: Mapping[str, bytes]
+
+
+def render(report: MonthReport) -> Rendered:
+    """Put a report into every form in which people and programs receive it."""
+    pictures = charts.draw(report)
+    page, data = (
+        html.page(report, pictures),
+        json.dumps(document(report), indent=2, ensure_ascii=False) + "\n",
+    )
+    files = {f"{name}.png": picture.png for name, picture in pictures.items()}
+    files[DATA], files[TEXT] = data.encode(), markdown.markdown(report, pictures).encode()
+    files[PAGE] = page.encode()  # last: it is the one that is named
+    sources = {name: f"{name}.{report.fingerprint[:16]}@breakeven" for name in pictures}
+    letter = Letter(
+        subject=sentences.title(report.figures),
+        text=markdown.text(report),
+        html=html.mail(report, pictures, {name: f"cid:{source}" for name, source in sources.items()}),
+        summary=summary(report),
+        images={sources[name]: picture.png for name, picture in pictures.items()},
+    )
+    return Rendered(sentences.verdict(report.figures), page, markdown.markdown(report), data, letter, files)
+
+
+def summary(report: MonthReport) -> str:
+    """Return the few lines that fit into a chat: the verdict, since when, and which version says so."""
+    figures = report.figures
+    more = (sentences.since(figures), sentences.against_batches(figures))
+    made = f"Version {report.version}, made {report.created_at:%Y-%m-%d %H:%M} UTC."
+    return "\n".join(filter(None, (sentences.verdict(figures), *more, made)))
+
+
+def folder_of(settings: Settings, month: date) -> Path:
+    """Return the folder of a month's report below the output folder."""
+    return settings.output_dir / FOLDER / f"{month:%Y-%m}"
+
+
+def write_files(files: Mapping[str, bytes], folder: Path) -> Path:
+    """Write the files of a report into a folder, each at once, and return the path of its page.
+
+    What lies there under other names is left alone. Raises `OutputError`.
+    """
+    put_files(files, folder)
+    return folder / PAGE

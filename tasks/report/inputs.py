@@ -1,0 +1,96 @@
+"""Settings and ledger to the inputs of a month's break-even."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from sqlalchemy.orm import Session
+
+from db import evaluations, infrastructure, month
+from db.month import MonthUsage
+from models.catalogue import assumed_terms
+from models.economics.break_even import past_month
+from models.economics.month import MonthInputs, PastMonth, Viability, WorkloadUsage
+from models.economics.owning import Bill, Labour, Terms
+from models.errors import UsageError
+from models.months import days_in, month_of, months_later, next_month
+from models.settings import Settings
+
+MOST_MONTHS = 36
+"""Earlier months that are looked at, the nearest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What was entered, in the order of its entering, and what was used in each month."""
+
+    terms: Sequence[Terms]
+    bills: Mapping[date, int]
+    labour: Sequence[Labour]
+    used: Mapping[date, MonthUsage]
+
+
+def month_inputs(
+    session: Session,
+    settings: Settings,
+    of: date,
+    *,
+    today: date,
+) -> MonthInputs:
+    """Read what the break-even of the month of a day stands on; of one that is not over, up to `today` (UTC).
+
+    Whether a workload is replaceable is what its newest evaluation says. Raises `UsageError` for a month that has
+    not begun, and for labour settings that are no amount.
+    """
+    this = month_of(of)
+    if this > today:
+        msg = f"{this:%Y-%m} has not begun in UTC; choose a month that is over, or the running one"
+        raise UsageError(msg)
+    began = month.first_month(session)
+    first = max(began or this, months_later(this, -MOST_MONTHS))
+    books = read_books(session, min(first, this), next_month(this))
+    viability = evaluations.verdicts(session)
+    earlier: list[PastMonth] = []
+    while first < this:
+        earlier.append(past_month(_inputs(books, settings, first, days_in(first), viability)))
+        first = next_month(first)
+    days = min((today - this).days + 1, days_in(this))
+    inputs = _inputs(books, settings, this, days, viability)
+    return replace(inputs, earlier=tuple(earlier))
+
+
+def read_books(session: Session, first: date, end: date) -> Books:
+    """Read all that was entered, and what was used in the months of `first <= day < end`."""
+    return Books(
+        [entry.what for entry in infrastructure.entries(session, Terms)],
+        {entry.what.month: entry.what.nano_usd for entry in infrastructure.entries(session, Bill)},
+        [entry.what for entry in infrastructure.entries(session, Labour)],
+        month.usage(session, first, end),
+    )
+
+
+def _inputs(
+    books: Books, settings: Settings, of: date, days: int, viability: Mapping[str, Viability]
+) -> MonthInputs:
+    used = books.used.get(of, MonthUsage())
+    before = [run for other, usage in books.used.items() if other < of for run in usage.gpu_runs]
+    kinds = {run.kind for run in (*before, *used.gpu_runs)} | {entry.kind for entry in books.terms}
+    return MonthInputs(
+        month=of,
+        days=days,
+        workloads=tuple(_with(usage, viability) for usage in used.workloads),
+        gpu_runs=used.gpu_runs,
+        terms=(
+            *assumed_terms.reserved_by_runs(used.gpu_runs, before, of),
+            *assumed_terms.entered_terms(books.terms, of),
+        ),
+        labour=tuple(assumed_terms.labour_terms(books.labour, settings)),
+        batch_discount=settings.batch_discount,
+        bill_nano=books.bills.get(of),
+        references=tuple(assumed_terms.references(books.terms, settings, kinds)),
+        evaluations_nano=used.evaluations_nano,
+    )
+
+
+def _with(usage: WorkloadUsage, viability: Mapping[str, Viability]) -> WorkloadUsage:
+    return replace(usage, viability=viability.get(usage.workload))

@@ -1,0 +1,54 @@
+"""The report as JSON: all figures, for programs. Money is decimal strings of dollars, in all digits.
+
+Keys are those of `models.economics.figures`, with units that programs read: `*_nano` becomes `*_usd` (a string),
+`*_ns` becomes `*_s` (a string of seconds), a ratio is a string with twelve digits that count, a day is
+`YYYY-MM-DD`, unknown is null. `schema_version` grows when a key is renamed, removed or changes its meaning; new keys may come.
+"""
+
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from tasks.documents.plain_json import Json, _members, plain, plain_nano
+
+if TYPE_CHECKING:
+    pass
+
+from models.economics.figures import MonthFigures
+from tasks.report import page as contents
+from tasks.report.month_report import MonthReport
+
+SCHEMA_VERSION = 1
+
+
+def document(report: MonthReport) -> dict[str, Json]:
+    """Return the whole report: which version it is, its words in short, all figures, and what they stand on."""
+    page = contents.page(report)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "month": f"{report.figures.month:%Y-%m}",
+        "version": report.version,
+        "created_at": report.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "software": report.software,
+        "fingerprint": report.fingerprint,
+        "changes": list(report.changes),
+        "answer": report.figures.verdict.answer,
+        "verdict": page.verdict,
+        "notes": [
+            {"weight": item.mark, "text": item.text}
+            for section in page.sections
+            if section.key == "notes"
+            for item in section.items
+        ],
+        "figures": figures(report.figures),
+        "terms": {
+            "infrastructure": [plain(one) for one in report.inputs.terms],
+            "labour": [plain(one) for one in report.inputs.labour],
+            "references": [plain(one) for one in report.inputs.references],
+            "bill_usd": plain_nano(report.inputs.bill_nano),
+        },
+    }
+
+
+def figures(figures: MonthFigures) -> dict[str, Json]:
+    """Return the figures alone."""
+    return dict(_members(figures))

@@ -1,0 +1,210 @@
+"""A month's report: its inputs read, its figures computed, both kept in the ledger as a version that never changes."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from importlib.metadata import version as version_of
+from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.orm import Session, sessionmaker
+
+from db import reports
+from db.reports import Report
+from db.runs import list_runs
+from db.session import (
+    make_reading_engine,
+    readers,
+)
+from models.economics.break_even import month_figures
+from models.economics.figures import MonthFigures
+from models.economics.month import MonthInputs
+from models.errors import UsageError
+from models.ids import new_id
+from models.months import month_of, months_later
+from models.settings import Settings
+from tasks.report.changes import ANOTHER_PROGRAM, changes
+from tasks.report.inputs import month_inputs
+from tasks.report.month_report import MonthReport
+from tasks.runtime.ledger_access import books, with_patience
+
+CALCULATION = 1
+"""Raise it when the same inputs give other figures: reports made from then on are new versions, and say so."""
+
+ADDED_LATER = ("quarantined_answered", "quarantined_nano")
+"""Members of a workload's usage that reports of earlier versions did not have."""
+_INPUTS = TypeAdapter(MonthInputs)
+_FIGURES = TypeAdapter(MonthFigures)
+_CHANGES = TypeAdapter(tuple[str, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Monthly:
+    """A report that is in the ledger. `complete`: its month was over. `new`: this call stored it."""
+
+    id: UUID
+    month: date
+    complete: bool
+    new: bool
+    report: MonthReport
+
+
+def is_over(month: date, now: datetime) -> bool:
+    """Whether a month, in UTC, is over. Raises `UsageError` for one that has not begun."""
+    today = now.astimezone(UTC).date()
+    if month > today:
+        msg = f"{month:%Y-%m} has not begun in UTC; a report is made of a month that is over, or of the running one"
+        raise UsageError(msg)
+    return months_later(month, 1) <= today
+
+
+def make_report(month: date, settings: Settings) -> Monthly:
+    """Make the report of a month from what the ledger knows now, or return the one that stands on the very same.
+
+    Raises `UsageError` for a month that has not begun and where there is no ledger, `DatabaseUnavailable`.
+    """
+    now = datetime.now(UTC)
+    complete = is_over(month, now)
+    with books(settings) as make_session:
+        inputs = read_inputs(settings, month, now.astimezone(UTC).date())
+        patience = settings.database_patience_seconds
+        return keep(make_session, inputs, month_figures, complete=complete, patience=patience)
+
+
+def read_inputs(settings: Settings, month: date, today: date) -> MonthInputs:
+    """Read what the month's figures stand on, all of it as it is at one moment, without holding up a writer."""
+    engine = make_reading_engine(settings.database_url.get_secret_value())
+    try:
+        with readers(engine)() as session:
+            return month_inputs(session, settings, month, today=today)
+    finally:
+        engine.dispose()
+
+
+def newest_month(settings: Settings) -> date:
+    """Return the UTC month in which the newest run began; this month where there is none. Raises `UsageError`."""
+    with books(settings) as make_session, make_session() as session:
+        began = [run["started_at"] for run in list_runs(session, limit=1)]
+    times = [at for at in began if isinstance(at, datetime)] or [datetime.now(UTC)]
+    return month_of(times[0].astimezone(UTC).date())
+
+
+def keep(
+    make_session: sessionmaker[Session],
+    inputs: MonthInputs,
+    compute: Callable[[MonthInputs], MonthFigures],
+    *,
+    complete: bool,
+    patience: float = 0.0,
+) -> Monthly:
+    """Return the month's report for these inputs: the one that is stored, or a new version that says what changed.
+
+    Only inputs other than those of the newest version make a new one; its figures are computed then, and never
+    again. Two processes at once make one version. Raises `DatabaseUnavailable` after `patience` seconds.
+    """
+    text = canonical(inputs)
+    fingerprint = hashlib.sha256(f"{CALCULATION} {complete}\n{text}".encode()).hexdigest()
+
+    def known() -> tuple[Report | None, Monthly | None]:
+        with make_session() as session:
+            last = reports.latest(session, inputs.month)
+        return last, read(last) if last is not None and last.fingerprint == fingerprint else None
+
+    def add(row: Report) -> bool:
+        with make_session.begin() as session:
+            return reports.add(session, row)
+
+    figures: MonthFigures | None = None
+    while True:
+        last, same = with_patience(patience, known)
+        if same is not None:
+            return same
+        figures = figures or compute(inputs)
+        row = Report(
+            id=new_id(),
+            month=inputs.month,
+            version=1 if last is None else last.version + 1,
+            created_at=datetime.now(UTC),
+            fingerprint=fingerprint,
+            complete=complete,
+            software=version_of("breakeven"),
+            inputs=text,
+            figures=figures_text(figures),
+            changes=_json(_changes(last, figures, complete=complete)),
+        )
+        if with_patience(patience, lambda: add(row)):  # noqa: B023  called at once
+            return replace(_monthly(row, inputs, figures), new=True)
+
+
+def read(row: Report) -> Monthly | None:
+    """Read a stored version. None if an older program stored what this one cannot read."""
+    try:
+        return _monthly(row, inputs_of(row.inputs), figures_of(row.figures))
+    except (ValidationError, TypeError):
+        return None
+
+
+def load(settings: Settings, report_id: UUID) -> Monthly:
+    """Return a stored report. Raises `UsageError` for one that there is not, or that cannot be read any more."""
+    with books(settings) as make_session, make_session() as session:
+        found = read(reports.get(session, report_id))
+    if found is None:
+        msg = f"the report {report_id} was stored by another version of the program: make it again"
+        raise UsageError(msg)
+    return found
+
+
+def canonical(inputs: MonthInputs) -> str:
+    """Write inputs as JSON, the same text for the same inputs.
+
+    What was added to them later is left out while it is 0, so that the fingerprints of older reports still hold.
+    """
+    plain = _INPUTS.dump_python(inputs, mode="json")
+    for usage in plain["workloads"]:
+        for name in ADDED_LATER:
+            if not usage[name]:
+                del usage[name]
+    return _json(plain)
+
+
+def inputs_of(text: str) -> MonthInputs:
+    """Read what `canonical` wrote. Raises `ValidationError`."""
+    return _INPUTS.validate_json(text)
+
+
+def figures_text(figures: MonthFigures) -> str:
+    """Write figures as JSON that keeps every digit."""
+    return _json(_FIGURES.dump_python(figures, mode="json"))
+
+
+def figures_of(text: str) -> MonthFigures:
+    """Read what `figures_text` wrote. Raises `ValidationError`."""
+    return _FIGURES.validate_json(text)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _changes(last: Report | None, figures: MonthFigures, *, complete: bool) -> tuple[str, ...]:
+    """Say what differs from the version before; nothing where there is none."""
+    if last is None:
+        return ()
+    before = read(last)
+    over = ("The month is over now.",) if complete and not last.complete else ()
+    return (*over, *((ANOTHER_PROGRAM,) if before is None else changes(before.report.figures, figures)))
+
+
+def _monthly(row: Report, inputs: MonthInputs, figures: MonthFigures) -> Monthly:
+    report = MonthReport(
+        figures=figures,
+        inputs=inputs,
+        version=row.version,
+        created_at=row.created_at,
+        fingerprint=row.fingerprint,
+        software=row.software,
+        changes=_CHANGES.validate_json(row.changes or "[]"),
+    )
+    return Monthly(row.id, row.month, row.complete, new=False, report=report)

@@ -1,0 +1,210 @@
+"""Taking up what waits: answers of batches, and records that a budget or the API had held back."""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from db import attempts, batches, partitions
+from db.session import make_engine, readers, require_migrated
+from models.engines.api.rate_limits import Limits
+from models.engines.batch.files import file_ids
+from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable, BatchFailure, ProviderBatch
+from models.errors import ApiAccessError, LeaseLost
+from models.gpu_time import GpuTime
+from models.requests import Completion
+from models.settings import Settings
+from tasks.api.batch_lane import leave_out_batched
+from tasks.api.batch_results import BatchResults
+from tasks.api.requests import api_request
+from tasks.planning.checks import ApiPlan
+from tasks.planning.run_plan import Plan
+from tasks.run.infer import Inferred
+from tasks.run.wiring import make_committer, make_lane, make_submitter
+from tasks.runtime.ledger_access import database_errors
+from tasks.runtime.stop_signals import StopRequest, stop_on_signals
+from tasks.storage.escalation_queue import AT_ONCE
+from tasks.storage.outcomes import Settler
+from tasks.storage.part_files import load_done
+from tasks.storage.scratch_db import Scratch
+
+if TYPE_CHECKING:
+    from models.engines.batch.client import BatchClient
+
+log = logging.getLogger(__name__)
+
+
+def waiting_partitions(settings: Settings) -> list[tuple[str, date]]:
+    """Return the partitions of which records wait, as (workload, date), the longest waiting first.
+
+    Raises `UsageError` without a ledger, `DatabaseUnavailable`.
+    """
+    database = make_engine(settings.database_url.get_secret_value())
+    try:
+        with database_errors():
+            require_migrated(database)
+            with readers(database)() as session:
+                return [(one.workload, one.partition) for one in partitions.waiting(session)]
+    finally:
+        database.dispose()
+
+
+def collect(plan: Plan, lost: Callable[[], LeaseLost | None]) -> Inferred:
+    """Collect the batches that have ended, and ask the API for what may be asked now; commit as it comes.
+
+    Raises `Interrupted`, `ApiAccessError`, `LeaseLost`, `DatabaseUnavailable`.
+    """
+    if plan.api is None:
+        msg = "the run was opened without an API"
+        raise ApiAccessError(msg)
+    with Scratch(plan.folder) as scratch, stop_on_signals() as stop:
+        load_done(plan.registered_parts(), scratch)
+        collector = Collector(plan, plan.api, scratch, stop, lost)
+        try:
+            collector.run()
+        finally:
+            collector.committer.close()
+        waiting = scratch.waiting.states()
+    if (error := lost()) is not None:
+        raise error
+    if stop():
+        left = "what was collected is committed, the next collecting does the rest"
+        raise stop.interrupted(left)
+    totals = collector.committer.totals
+    return Inferred(totals, 0, totals.api_cost_nano, waiting)
+
+
+class Collector:
+    """One round over what waits of one partition."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        api: ApiPlan,
+        scratch: Scratch,
+        stop: StopRequest,
+        lost: Callable[[], LeaseLost | None],
+    ) -> None:
+        self._plan = plan
+        self._api = api
+        self._waiting = scratch.waiting
+        self._stop = stop
+        self._lost = lost
+        self._no_access: str | None = None
+        self.committer = make_committer(plan, GpuTime)
+        self._settler = Settler(plan, self.committer, self._waiting)
+        self._submitter = make_submitter(plan, api, self._waiting, self._must_stop)
+        self._results = BatchResults(
+            plan, api, scratch, self.committer, self._settler, self._submitter, self._must_stop
+        )
+        self._lane = make_lane(
+            plan,
+            scratch,
+            self.committer,
+            self._settler,
+            Limits.from_options,
+            self._must_stop,
+            self._submitter,
+        )
+
+    def run(self) -> None:
+        """Collect what has ended, then ask again for what is left: in a new batch, or at once past the deadline."""
+        try:
+            self._count_attempts()
+            leave_out_batched(self._plan, self._waiting)
+            self._look_at_all()
+            if not self._must_stop():
+                self._ask_again()
+        finally:
+            self._lane.close()
+            if not self.committer.failed:
+                self.committer.flush()
+
+    def _must_stop(self) -> bool:
+        return self._stop() or self._lost() is not None
+
+    def _count_attempts(self) -> None:
+        """See that the next attempts get numbers after those that this very run has made already."""
+
+        def count(session: Session) -> None:
+            for key, number in attempts.numbers(session, self._plan.keys.run_id):
+                self._waiting.had(key, number)
+
+        self._plan.read(count)
+
+    def _look_at_all(self) -> None:
+        """Look at every batch. Raises `ApiAccessError` at the end if one told that no request can succeed."""
+        submitted = [batch for batch in self._submitter.live() if batch.state == "submitted"]
+        if not submitted:
+            return
+        with self._submitter.open_client() as client:
+            for batch in submitted:
+                if self._must_stop():
+                    return
+                self._look_at(client, batch)
+        if said := self._no_access or self._results.fatal:
+            msg = f"the API takes no request in a batch ({said}); see to the account's quota, key and model"
+            raise ApiAccessError(msg)
+
+    def _look_at(self, client: "BatchClient", batch: batches.Batch) -> None:
+        """Look at a batch; one that cannot be asked for now does not keep the others waiting."""
+        late = batch.deadline <= datetime.now(UTC)
+        try:
+            provider = client.poll(batch.provider_batch_id or "")
+            if late and not provider.final:
+                log.warning("batch %s is past its deadline and is cancelled", provider.id)
+                provider = client.cancel(provider.id)
+            if provider.failure is not None:
+                self._refused(batch, provider, provider.failure)
+                self._results.forget_texts(client, provider)
+            elif provider.ended or (late and provider.final):
+                self._results.take(client, batch, provider)
+        except BatchApiUnavailable as error:
+            log.warning("batch %s is looked at again later: %s", batch.provider_batch_id, error)
+        except BatchApiRefused as error:
+            if late:
+                log.warning("batch %s is given up: %s", batch.provider_batch_id, error)
+                self.committer.flush()
+                self._results.lose(batch, error.failure)
+            else:
+                log.warning(
+                    "batch %s is looked at again until its deadline: %s", batch.provider_batch_id, error
+                )
+
+    def _refused(self, batch: batches.Batch, provider: ProviderBatch, failure: BatchFailure) -> None:
+        """Take back a batch that the provider refused when it checked the file; nothing of it is billed."""
+        codes = ", ".join(failure.codes) or "failed"
+        log.warning("batch %s was refused (%s)", provider.id, codes)
+        if failure.retry != "never":
+            self._submitter.reissue(batch, codes)
+            if failure.retry == "account":
+                self._no_access = codes
+        elif bad := self._named(batch, failure):
+            self._set_aside(batch, bad, codes)
+            self._submitter.give_up(batch, codes)
+        else:
+            self._submitter.give_up(batch, codes, AT_ONCE)
+
+    def _named(self, batch: batches.Batch, failure: BatchFailure) -> set[UUID]:
+        """Return the attempts whose lines, numbered from 1, the provider found fault with."""
+        numbers, path = set(failure.lines), self._plan.folder / batch.file_name
+        if not numbers or not path.exists():
+            return set()
+        return {id_ for number, id_ in enumerate(file_ids(path), 1) if number in numbers}
+
+    def _set_aside(self, batch: batches.Batch, bad: set[UUID], codes: str) -> None:
+        """Quarantine the records of whose requests the provider says that they are wrong."""
+        for line in self._submitter.lines(batch):
+            escalated = self._waiting.get(line.record_key) if line.id in bad else None
+            if escalated is not None:
+                request = api_request(self._plan, self._api, escalated, line.id)
+                self._settler.rejected(Completion(request, rejection="refused", detail=codes, attempts=0))
+
+    def _ask_again(self) -> None:
+        if self._api.mode == "sync":
+            self._submitter.submit()
+            self._waiting.requeue(AT_ONCE)
+        self._lane.drain()

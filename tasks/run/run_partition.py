@@ -1,0 +1,144 @@
+"""One run of one partition: prepare, infer, publish; and what becomes of it when that fails."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Literal
+
+from sqlalchemy.exc import DBAPIError
+
+from db import leases, runs
+from models.errors import BreakevenError, EngineError, Interrupted, LeaseLost
+from models.run import PRODUCTION, Purpose, RunResult
+from models.settings import Settings
+from tasks.planning.open_run import prepare
+from tasks.planning.request import EngineChoice, Request
+from tasks.planning.resume_run import reopen
+from tasks.planning.run_plan import Plan
+from tasks.run.collect import collect
+from tasks.run.infer import Inferred, infer
+from tasks.run.publish import publish, wait
+from tasks.runtime.flow_run import as_task
+from tasks.runtime.lease import kept
+from tasks.runtime.ledger_access import with_patience
+from tasks.runtime.shared_engine import shared_engine
+from tasks.runtime.stop_signals import stop_on_signals
+
+CLOSING_SECONDS = 3.0
+"""How long the end of a failing run waits for the database; whoever stops a run waits for this too."""
+
+log = logging.getLogger(__name__)
+
+
+def run_partition(  # noqa: PLR0913  one parameter for each that its flow has
+    workload: str,
+    partition: date,
+    *,
+    settings: Settings,
+    input: str | None = None,  # noqa: A002  the word that users know it by
+    where: str | None = None,
+    limit: int | None = None,
+    rerun: bool = False,
+    engine: EngineChoice = "vllm",
+    refresh: bool = False,
+    purpose: Purpose = PRODUCTION,
+) -> RunResult:
+    """Run one workload over one partition and publish it.
+
+    A published partition is left alone, unless it is asked for again: all of it (`rerun`), or only what is
+    new or changed in its input (`refresh`). What a killed run had committed is not done again. Raises the errors of `models.errors`; whatever
+    had finished by then is committed, and the run's row says how it ended.
+    """
+    return run_request(
+        Request(workload, partition, input, where, limit, rerun, engine, refresh, purpose), settings
+    )
+
+
+def run_request(request: Request, settings: Settings) -> RunResult:
+    """Run what is asked for, as `run_partition` does."""
+    with stopping_after(request.workload, request.partition):
+        return _run(request, settings)
+
+
+def _run(request: Request, settings: Settings) -> RunResult:
+    plan = as_task(prepare)(request, settings)
+    if isinstance(plan, RunResult):
+        return plan
+    with closed(plan), shared_engine(settings) as shared:
+        try:
+            with kept(plan.sessions, plan.lease, settings.lease_seconds) as lost:
+                inferred = as_task(infer)(plan, shared, lost)
+        except EngineError:
+            shared.discard()
+            raise
+        return ended(plan, inferred)
+
+
+def collect_partition(workload: str, partition: date, *, settings: Settings) -> RunResult:
+    """Take up what waits of one partition; publish it if nothing waits any more.
+
+    Raises the errors of `models.errors`; what was collected by then is committed.
+    """
+    with stopping_after(workload, partition):
+        plan = as_task(reopen)(workload, partition, settings)
+        if plan is None:
+            return RunResult(workload, partition, "skipped")
+        with closed(plan):
+            with kept(plan.sessions, plan.lease, settings.lease_seconds) as lost:
+                collected = as_task(collect)(plan, lost)
+            return ended(plan, collected)
+
+
+@contextmanager
+def stopping_after(workload: str, partition: date) -> Iterator[None]:
+    """Let the steps of a run decide when a stop signal ends it, so that it never breaks into Prefect's own work.
+
+    Raises `Interrupted` for a signal that came when the run could no longer be stopped.
+    """
+    with stop_on_signals() as stop:
+        yield
+        if stop():
+            left = f"the run of {workload} {partition} had ended by then"
+            raise stop.interrupted(left)
+
+
+def ended(plan: Plan, inferred: Inferred) -> RunResult:
+    """Publish the partition, or let the run wait for what is left."""
+    if inferred.waiting or not plan.input_read:
+        return as_task(wait)(plan, inferred)
+    return as_task(publish)(plan, inferred)
+
+
+@contextmanager
+def closed(plan: Plan) -> Iterator[None]:
+    """See that a run which does not complete is closed as failed or interrupted, and its lease freed."""
+    try:
+        yield
+    except LeaseLost:  # the new owner has closed our row already
+        raise
+    except Interrupted as error:
+        _close(plan, "interrupted", str(error))
+        raise
+    except BreakevenError as error:
+        _close(plan, "failed", str(error))
+        raise
+    except BaseException as error:
+        # A defect, or Prefect's own way of stopping: the row names the kind, never a record's text.
+        _close(plan, "failed", type(error).__name__)
+        raise
+    finally:
+        plan.close()
+
+
+def _close(plan: Plan, state: Literal["failed", "interrupted"], error: str) -> None:
+    def write() -> None:
+        with plan.sessions.begin() as session:
+            runs.finish(session, plan.keys.run_id, state, error=error)
+            leases.release(session, plan.lease)
+
+    try:
+        with_patience(min(CLOSING_SECONDS, plan.settings.database_patience_seconds), write)
+    except (DBAPIError, BreakevenError) as failure:
+        # The lease expires by itself, and the next run closes this row.
+        log.warning("the run's end could not be written: %s", type(failure).__name__)

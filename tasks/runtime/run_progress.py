@@ -1,0 +1,74 @@
+"""How far one run is and what it is doing, told from its start to its end, also while it waits."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import NamedTuple
+
+from models.run import Progress
+from tasks.runtime.progress import repeating, report
+
+PROGRESS_SECONDS = 1.0
+
+
+class Counts(NamedTuple):
+    """Records done, output tokens so far, and records that an engine has in work."""
+
+    done: int
+    output_tokens: int
+    in_work: int
+
+
+class RunProgress:
+    """Reports the progress of one run; `count` is asked for its counts, also from another thread."""
+
+    def __init__(self, name: str, partition: date, total: int | None, count: Callable[[], Counts]) -> None:
+        self._name = name
+        self._partition = partition
+        self._total = total
+        self._count = count
+        self._started = time.monotonic()
+        self._reported = 0.0
+        self._doing = "reading the input"
+        self._computing_since: float | None = None
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Report again and again inside the block, whatever it waits for."""
+        with repeating(self.report):
+            yield
+
+    def loads(self, model: str) -> None:
+        """Tell that a model is being loaded."""
+        self._doing = f"loading the model {model}"
+        self.report(force=True)
+
+    def computes(self, what: str) -> None:
+        """Tell what is done from now on, and that an engine is at work."""
+        self._doing = what
+        if self._computing_since is None:
+            self._computing_since = time.monotonic()
+        self.report(force=True)
+
+    def answered(self) -> None:
+        """Note that an answer has come, so that the counts tell enough."""
+        self._doing = ""
+
+    def report(self, *, force: bool = False) -> None:
+        """Report how far the run is, once a second at most unless it is forced."""
+        now = time.monotonic()
+        if not force and now - self._reported < PROGRESS_SECONDS:
+            return
+        self._reported = now
+        done, output_tokens, in_work = self._count()
+        computing_s = 0.0 if self._computing_since is None else now - self._computing_since
+        note = (
+            f"{self._doing}: {in_work:,} in work" if self._doing and computing_s and in_work else self._doing
+        )
+        elapsed_s = now - self._started
+        report(
+            Progress(
+                self._name, self._partition, done, self._total, output_tokens, elapsed_s, note, computing_s
+            )
+        )

@@ -1,0 +1,205 @@
+"""What becomes of a completion: published, set aside with a reason, or sent on to the API."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from models import routing
+from models.engines.api.permit import ApiRequest
+from models.ledger.accounting import Finished, LinePrices
+from models.ledger.line import Closing
+from models.records import (
+    Carried,
+    Escalated,
+    EscalationReason,
+    Fault,
+    Quarantined,
+    QuarantineReason,
+    Record,
+)
+from models.requests import ClosedAttempt, Completion, RejectionReason
+from models.workloads.base import InvalidOutput
+from tasks.planning.run_plan import Plan
+from tasks.storage.committer import Committer
+from tasks.storage.escalation_queue import Waiting
+from tasks.storage.part_files import PartRow
+
+REJECTED: dict[RejectionReason, tuple[QuarantineReason, str]] = {
+    "empty": ("missing_text", "must not be empty"),
+    "too_long": ("too_long", "prompt and answer must fit what the model takes"),
+    "refused": ("refused", "must not be refused by the engine"),
+}
+"""What a rejection is in the quarantine, and the rule that the record's text broke."""
+REFUSALS = {
+    "content_filter": "must pass the provider's content filter",
+    "refusal": "must be a text that the model is willing to answer",
+}
+"""Rules of refusals whose detail says more than that the engine did not take the record."""
+
+
+NO_FAULT = Fault("invalid_output", "", "", "")
+"""Stands beside an answer with which nothing is wrong."""
+
+
+class AttemptBook(Protocol):
+    """What knows the attempts whose lines are open."""
+
+    def unserved(self, attempt: ClosedAttempt) -> Closing:
+        """Close an attempt that served no record."""
+
+    def served(self, attempt: ClosedAttempt) -> int:
+        """Forget an attempt whose line is closed with its record; return its upper bound, nano-dollars."""
+
+
+class Settler:
+    """Hands each completion of one run to its committer, by the workload's schema and policy."""
+
+    def __init__(self, plan: Plan, committer: Committer, waiting: Waiting) -> None:
+        self._plan = plan
+        self._committer = committer
+        self._waiting = waiting
+        self.settled = 0
+
+    def local(self, record: Record, completion: Completion, held: Sequence[Finished] = ()) -> bool:
+        """Settle a completion of the local engine; `held` are the record's attempts before it.
+
+        Returns whether the record goes on to the API.
+        """
+        if completion.rejection is not None:
+            reason = self._passed_on(completion.rejection, valid=False, confidence=None)
+            if reason is not None:
+                self.escalate(record, reason, held)
+                return True
+            self._reject(record, completion, completion.rejection, *held)
+            return False
+        answer, fault = self._parsed(record, completion)
+        confidence = None if answer is None else self._plan.workload.confidence(completion)
+        reason = self._passed_on(None, valid=answer is not None, confidence=confidence)
+        now = datetime.now(UTC)
+        if reason is not None:
+            self.escalate(record, reason, [*held, Finished(completion, now, "escalated", reason)])
+            return True
+        if answer is None:
+            self._set_aside(record, fault, completion, *held, Finished(completion, now, "invalid_output"))
+        else:
+            self._publish(record, completion, answer, confidence, *held, Finished(completion, now, "ok"))
+        return False
+
+    def escalate(self, record: Record, reason: EscalationReason, made: Sequence[Finished] = ()) -> None:
+        """Send a record on to the API. If it was tried here, the next commit keeps that, and its text."""
+        escalated = Escalated(record, reason, len(made))
+        self._waiting.put(escalated, durable=bool(made))
+        if made:
+            self._committer.add_escalated(escalated, *made)
+
+    def api(
+        self,
+        escalated: Escalated,
+        completion: Completion,
+        book: AttemptBook,
+        prices: LinePrices | None = None,
+    ) -> None:
+        """Settle a completion of the API. A deferred record waits on, with the deferral as its state.
+
+        `prices` are those that the attempt's line was opened at, None for this run's own.
+        """
+        record, closed = escalated.record, completion.attempt
+        if completion.deferral is not None:
+            if closed is not None:
+                self._committer.add_closings([book.unserved(closed)])
+            attempts = escalated.attempts + completion.attempts
+            again = Escalated(record, escalated.reason, attempts)
+            self._waiting.put(again, durable=False, state=completion.deferral)
+            return
+        if completion.rejection is not None:
+            self._waiting.finish(record.key)
+            if closed is not None:
+                self._committer.add_closings([book.unserved(closed)])
+            self._reject(record, completion, completion.rejection)
+            return
+        if closed is not None:
+            book.served(closed)
+        self.answered(escalated, completion, prices)
+
+    def answered(
+        self, escalated: Escalated, completion: Completion, prices: LinePrices | None = None
+    ) -> None:
+        """Settle an answer of the API, or one that is reused, to a record that waited for it."""
+        record, now = escalated.record, datetime.now(UTC)
+        self._waiting.finish(record.key)
+        answer, fault = self._parsed(record, completion)
+        if answer is None:
+            finished = Finished(completion, now, "invalid_output", escalated.reason, prices)
+            self._set_aside(record, fault, completion, finished)
+        else:
+            finished = Finished(completion, now, "ok", escalated.reason, prices)
+            confidence = self._plan.workload.confidence(completion)
+            self._publish(record, completion, answer, confidence, finished)
+
+    def rejected(self, completion: Completion) -> None:
+        """Set aside a record that waited and that no request to the API can hold."""
+        key = completion.request.record_key
+        escalated = self._waiting.get(key)
+        if escalated is not None and completion.rejection is not None:
+            self._waiting.finish(key)
+            self._reject(escalated.record, completion, completion.rejection)
+
+    def set_aside(self, quarantined: Quarantined) -> None:
+        """Quarantine a row that never was a request."""
+        self.settled += 1
+        self._committer.add_quarantined(quarantined)
+
+    def carry(self, carried: Carried) -> None:
+        """Take over what is published of a record."""
+        self.settled += 1
+        self._committer.add_carried(carried)
+
+    def _passed_on(
+        self, rejection: RejectionReason | None, *, valid: bool, confidence: float | None
+    ) -> EscalationReason | None:
+        return routing.after(self._plan.policy, rejection=rejection, valid=valid, confidence=confidence)
+
+    def _parsed(self, record: Record, completion: Completion) -> tuple[BaseModel | None, Fault]:
+        """Return the answer as the workload's output; where it is none, why."""
+        try:
+            return self._plan.workload.parse(record.text, completion), NO_FAULT
+        except InvalidOutput as error:
+            return None, Fault("invalid_output", str(error), error.field, error.rule)
+
+    def _publish(
+        self,
+        record: Record,
+        completion: Completion,
+        answer: BaseModel,
+        confidence: float | None,
+        *finished: Finished,
+    ) -> None:
+        self.settled += 1
+        self._committer.add_answer(PartRow.of(record, completion, answer, confidence), *finished)
+
+    def _reject(
+        self, record: Record, completion: Completion, rejection: RejectionReason, *made: Finished
+    ) -> None:
+        """Set aside a record that an engine did not take."""
+        reason, rule = REJECTED[rejection]
+        detail, columns = completion.detail or "", ", ".join(self._plan.workload.text_columns)
+        self._set_aside(record, Fault(reason, detail, columns, REFUSALS.get(detail, rule)), completion, *made)
+
+    def _set_aside(self, record: Record, fault: Fault, completion: Completion, *made: Finished) -> None:
+        self.settled += 1
+        kept = self._plan.settings.quarantine_answers and completion.text
+        quarantined = Quarantined(
+            record.key,
+            record.id,
+            record.ordinal,
+            fault.reason,
+            fault.detail,
+            record.text_hash,
+            engine="openai" if isinstance(completion.request, ApiRequest) else "vllm",
+            answer=completion.text if kept else None,
+            field=fault.field,
+            rule=fault.rule,
+        )
+        self._committer.add_quarantined(quarantined, *made)

@@ -1,0 +1,281 @@
+"""Part files: what one commit makes durable, and how parts become the published partition."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+from uuid import UUID
+
+import orjson
+import polars as pl
+from pydantic import BaseModel
+
+from models.engines.api.permit import ApiRequest
+from models.errors import OutputError
+from models.records import Carried, Escalated, Quarantined, Record
+from models.requests import Answer, Completion
+from tasks.runtime.atomic_files import TEMPORARY, output_errors, replacing
+from tasks.storage.parquet_schema import output_schema
+from tasks.storage.scratch_db import Scratch
+
+OUTPUT = "output."  # prefix of the workload's own columns inside a part
+SUFFIX = ".parquet"
+_INTERNAL: dict[str, pl.DataType] = {
+    "record_key": pl.String(),
+    "id": pl.String(),
+    "ordinal": pl.Int64(),
+    "text_hash": pl.UInt64(),
+    "digest": pl.Binary(),
+    "attempt_id": pl.Binary(),
+    "text": pl.String(),
+    "value": pl.Binary(),
+    "finish_reason": pl.String(),
+    "confidence": pl.Float64(),
+    "label_probabilities": pl.Binary(),
+    "reason": pl.String(),
+    "detail": pl.String(),
+    "field": pl.String(),
+    "rule": pl.String(),
+    "engine": pl.String(),
+    "escalation": pl.String(),
+    "attempts": pl.Int64(),
+    "record_text": pl.String(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PartRow:
+    """One finished record: its answer, for reuse after a restart, and its parsed output.
+
+    `output` is the workload's output model as plain JSON values; `answer.attempt_id` is the attempt
+    that the engine answered, also where this record reused it. `engine` is where it was answered.
+    """
+
+    record_key: str
+    id: str
+    ordinal: int
+    text_hash: int
+    digest: bytes
+    answer: Answer
+    output: Mapping[str, object] = field(repr=False)
+    engine: Literal["vllm", "openai"] = "vllm"
+
+    @classmethod
+    def of(cls, record: Record, completion: Completion, output: BaseModel, confidence: float | None) -> Self:
+        """Gather what a part keeps of a record that was answered well.
+
+        `confidence` is the workload's, for the answer it took; it is what is published.
+        """
+        answer = Answer(
+            completion.answered_by,
+            completion.text,
+            completion.value,
+            completion.finish_reason,
+            confidence,
+            completion.label_probabilities,
+        )
+        request = completion.request
+        return cls(
+            record.key,
+            record.id,
+            record.ordinal,
+            record.text_hash,
+            request.digest(),
+            answer,
+            output.model_dump(mode="json"),
+            "openai" if isinstance(request, ApiRequest) else "vllm",
+        )
+
+
+def write_part(
+    folder: Path,
+    part_id: UUID,
+    output: type[BaseModel],
+    rows: Sequence[PartRow],
+    quarantined: Sequence[Quarantined] = (),
+    escalated: Sequence[Escalated] = (),
+    carried: Sequence[Carried] = (),
+) -> Path:
+    """Write one part file durably: it is whole and synced under its name, or not there at all.
+
+    An escalated record is not done: its row keeps its text, so that it can go to the API without being
+    read and tried again. Returns its path, `folder/<part_id>.parquet`. Raises `OutputError` where the folder cannot be
+    written.
+    """
+    frame = _frame(output, rows, quarantined, escalated, carried)
+    ordinals = frame.get_column("ordinal").to_list()
+    about = {
+        "first": str(min(ordinals, default=0)),
+        "last": str(max(ordinals, default=0)),
+        "records": str(len(rows) + len(carried)),
+        "quarantined": str(len(quarantined)),
+    }
+    path = folder / f"{part_id}{SUFFIX}"
+    with replacing(path) as temporary:
+        frame.write_parquet(
+            temporary, compression="zstd", compression_level=1, statistics=False, metadata=about
+        )
+    return path
+
+
+def load_done(paths: Iterable[Path], scratch: Scratch) -> None:
+    """Fill the scratch from registered parts: keys that are done, records that wait, answers to reuse.
+
+    A record that waits in one part and is done in another is done. Reads one part at a time. Raises `OutputError` for a part that is missing or damaged.
+    """
+    columns = [name for name in _INTERNAL if name not in ("detail", "field", "rule", "engine")]
+    for path in paths:
+        frame = _read(path, columns)
+        waits = frame.filter(pl.col("escalation").is_not_null())
+        ended = frame.filter(pl.col("escalation").is_null())
+        scratch.add_done(ended.get_column("record_key"))
+        for row in waits.iter_rows(named=True):
+            record = Record(row["record_key"], row["id"], row["ordinal"], row["record_text"])
+            scratch.waiting.put(Escalated(record, row["escalation"], row["attempts"]), durable=True)
+        for row in ended.filter(pl.col("digest").is_not_null()).iter_rows(named=True):
+            scratch.put(row["digest"], _answer(row))
+    scratch.waiting.finish_done()
+
+
+def _answer(row: Mapping[str, Any]) -> Answer:
+    probabilities = row["label_probabilities"]
+    return Answer(
+        UUID(bytes=row["attempt_id"]),
+        row["text"],
+        orjson.loads(row["value"]),
+        row["finish_reason"],
+        row["confidence"],
+        None if probabilities is None else orjson.loads(probabilities),
+    )
+
+
+def remove_unregistered(folder: Path, registered: Iterable[str]) -> list[str]:
+    """Remove part files that no transaction registered, and temporary files, of one folder.
+
+    `registered` are file names. Returns the names that were removed; other people's files stay. Call
+    it only while holding the partition's lease.
+    """
+    keep = set(registered)
+    found = sorted(path for path in folder.glob("*") if path.name.endswith((SUFFIX, SUFFIX + TEMPORARY)))
+    removed = [path for path in found if path.name not in keep]
+    with output_errors(folder):
+        for path in removed:
+            path.unlink(missing_ok=True)
+    return [path.name for path in removed]
+
+
+def remove_parts(paths: Iterable[Path]) -> None:
+    """Remove part files after they were published, and their folder once it is empty."""
+    folders = set()
+    for path in paths:
+        with output_errors(path):
+            path.unlink(missing_ok=True)
+        folders.add(path.parent)
+    for folder in folders:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _read(path: Path, columns: Sequence[str]) -> pl.DataFrame:
+    try:
+        there = pl.read_parquet_schema(path)
+        frame = pl.read_parquet(path, columns=[name for name in columns if name in there])
+        return with_all_columns(frame, columns)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        msg = f"cannot read the part file {path}: {str(error).splitlines()[0]}"
+        raise OutputError(msg) from error
+
+
+def with_all_columns(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Choose columns of a part; one that a part of an older version lacks is null throughout."""
+    return frame.select(
+        pl.col(name) if name in frame.columns else pl.lit(None, _INTERNAL[name]).alias(name)
+        for name in columns
+    )
+
+
+def _frame(
+    output: type[BaseModel],
+    rows: Sequence[PartRow],
+    aside: Sequence[Quarantined],
+    escalated: Sequence[Escalated],
+    carried: Sequence[Carried],
+) -> pl.DataFrame:
+    own = output_schema(output)
+    schema = _INTERNAL | {OUTPUT + name: kind for name, kind in own.items()}
+    groups = (
+        (_answered(rows, own), len(rows)),
+        (_set_aside(aside), len(aside)),
+        (_escalated(escalated), len(escalated)),
+        (_carried(carried, own), len(carried)),
+    )
+    columns: dict[str, list[object]] = {
+        name: [value for some, size in groups for value in some.get(name) or [None] * size] for name in schema
+    }
+    return pl.DataFrame(columns, schema=schema)
+
+
+def _answered(rows: Sequence[PartRow], own: Iterable[str]) -> dict[str, Sequence[object]]:
+    answers = [row.answer for row in rows]
+    return {
+        "record_key": [row.record_key for row in rows],
+        "id": [row.id for row in rows],
+        "ordinal": [row.ordinal for row in rows],
+        "text_hash": [row.text_hash for row in rows],
+        "digest": [row.digest for row in rows],
+        "attempt_id": [answer.attempt_id.bytes for answer in answers],
+        "text": [answer.text for answer in answers],
+        "value": [orjson.dumps(answer.value) for answer in answers],
+        "finish_reason": [answer.finish_reason for answer in answers],
+        "confidence": [answer.confidence for answer in answers],
+        "label_probabilities": [_probabilities(answer) for answer in answers],
+        "engine": [row.engine for row in rows],
+        **{OUTPUT + name: [row.output[name] for row in rows] for name in own},
+    }
+
+
+def _set_aside(aside: Sequence[Quarantined]) -> dict[str, Sequence[object]]:
+    return {
+        "record_key": [item.key for item in aside],
+        "id": [item.id for item in aside],
+        "ordinal": [item.ordinal for item in aside],
+        "text_hash": [item.text_hash for item in aside],
+        "text": [item.answer for item in aside],
+        "reason": [item.reason for item in aside],
+        "detail": [item.detail for item in aside],
+        "field": [item.field for item in aside],
+        "rule": [item.rule for item in aside],
+        "engine": [item.engine for item in aside],
+    }
+
+
+def _escalated(escalated: Sequence[Escalated]) -> dict[str, Sequence[object]]:
+    return {
+        **_named([item.record for item in escalated]),
+        "escalation": [item.reason for item in escalated],
+        "attempts": [item.attempts for item in escalated],
+        "record_text": [item.record.text for item in escalated],
+    }
+
+
+def _carried(carried: Sequence[Carried], own: Iterable[str]) -> dict[str, Sequence[object]]:
+    return {
+        **_named([item.record for item in carried]),
+        "text_hash": [item.record.text_hash for item in carried],
+        "confidence": [item.confidence for item in carried],
+        "engine": [item.engine for item in carried],
+        **{OUTPUT + name: [item.output[name] for item in carried] for name in own},
+    }
+
+
+def _named(records: Sequence[Record]) -> dict[str, Sequence[object]]:
+    return {
+        "record_key": [record.key for record in records],
+        "id": [record.id for record in records],
+        "ordinal": [record.ordinal for record in records],
+    }
+
+
+def _probabilities(answer: Answer) -> bytes | None:
+    known = answer.label_probabilities
+    return None if known is None else orjson.dumps(dict(known))
