@@ -16,7 +16,7 @@ def sample_here(
     workload: str,
     size: int,
     *,
-    input: str | None,  # noqa: A002  the word that users know it by
+    input: str | None,
     dates: tuple[date, date] | None,
     seed: int,
     out: Path | None,

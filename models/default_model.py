@@ -135,7 +135,7 @@ if __name__ == "__main__":
 def model_name(settings: Settings) -> str:
     """Name of the local model on ledger lines: the hub id, the folder's name, with revision and adapter."""
     if settings.model is None:
-        name = DEFAULT_MODEL
+        name = MODEL_NAME
     elif Path(settings.model).exists():
         name = Path(settings.model).resolve().name
     else:

@@ -35,6 +35,10 @@ class Fault(NamedTuple):
     rule: str
 
 
+QUARANTINE = "quarantine.parquet"
+"""The file of rows that were set aside, beside the published one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One valid input row of a partition. `ordinal` is its place in the partition, from 0.

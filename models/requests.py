@@ -1,4 +1,4 @@
-"""TODO requests.py."""
+"""Requests, completions and usage: what workloads, engines and the ledger share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

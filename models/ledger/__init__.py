@@ -1,1 +1,1 @@
-"""ledger."""
+"""Ledger lines, their accounting, rollup and archive, as plain values."""

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from models.records import QUARANTINE
 from models.run import RunResult
 from tasks.display.run_rows import described
-
-QUARANTINE = "quarantine.parquet"
 
 
 def quarantine_lines(results: Iterable[RunResult]) -> list[str]:

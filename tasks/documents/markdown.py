@@ -1,4 +1,4 @@
-"""The report as Markdown for a Prefect artifact, and as the plain text of a mail for who reads no HTML."""
+"""A document as Markdown for a Prefect artifact, and as the plain text of a mail for who reads no HTML."""
 
 import re
 import textwrap
@@ -6,20 +6,14 @@ from collections.abc import Iterator
 from itertools import chain
 
 from tasks.documents.page import Charts, Page, Section, Table
-from tasks.report import page as contents
-from tasks.report.month_report import MonthReport
 
 _SPECIAL = re.compile(r"([\\`*_\[\]#|~!&])")
 _TEXT_WIDTH = 78
 
 
-def markdown(report: MonthReport, charts: Charts | None = None) -> str:
-    """Write the report as Markdown. With `charts`, each is shown from `NAME.png` beside it."""
-    return laid_out(contents.page(report), charts or {})
-
-
-def laid_out(page: Page, charts: Charts) -> str:
-    """Write what any report says as Markdown; each picture in `charts` is shown from `NAME.png` beside it."""
+def render(page: Page, charts: Charts | None = None) -> str:
+    """Return a document as Markdown. Each picture in `charts` is shown from `NAME.png` beside it."""
+    charts = charts or {}
     parts = (
         f"# {escaped(page.heading)}",
         escaped(page.covers),
@@ -32,9 +26,8 @@ def laid_out(page: Page, charts: Charts) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def text(report: MonthReport) -> str:
-    """Write the report as plain text: the same words and tables without marks and pictures."""
-    page = contents.page(report)
+def render_text(page: Page) -> str:
+    """Return a document as plain text: the same words and tables without marks and pictures."""
     sentences = (page.covers, page.verdict, *page.sentences)
     parts = (
         _underlined(page.heading, "="),

@@ -1,12 +1,16 @@
-"""TODO plain_json.py."""
+"""Figures as plain JSON values: nano-dollars and nanoseconds become decimal strings, ratios keep twelve digits that count."""
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from datetime import date
 from decimal import Context, Decimal
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from models.economics.figures import UnitCosts
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Json = dict[str, "Json"] | list["Json"] | str | int | bool | None
 
@@ -28,7 +32,7 @@ def plain(value: object) -> Json:
     if isinstance(value, tuple):
         return [plain(one) for one in value]
     if is_dataclass(value) and not isinstance(value, type):
-        return dict(_members(value))
+        return dict(members(value))
     msg = f"{type(value).__name__} has no form in JSON"
     raise TypeError(msg)
 
@@ -47,7 +51,8 @@ def plain_ratio(value: Fraction) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _members(value: "DataclassInstance") -> Iterator[tuple[str, Json]]:
+def members(value: "DataclassInstance") -> Iterator[tuple[str, Json]]:
+    """Yield the members of a dataclass under the names and in the form that JSON has for them."""
     for field in fields(value):
         name, member = field.name, getattr(value, field.name)
         words = name.split("_")

@@ -1,1 +1,1 @@
-"""evaluation_report."""
+"""An evaluation as page, Markdown, JSON and tables."""

@@ -43,9 +43,9 @@ def html(evaluation: Evaluation) -> str:
     """Lay an evaluation out as a page of one file, its pictures inside."""
     from tasks.evaluation_report import charts  # noqa: PLC0415  matplotlib takes its time
 
-    return layout.one_file(page.page(evaluation), charts.draw(evaluation))
+    return layout.render_file(page.page(evaluation), charts.draw(evaluation))
 
 
 def markdown(evaluation: Evaluation) -> str:
     """Write the short form of an evaluation as Markdown, without pictures: for a Prefect artifact."""
-    return marks.laid_out(page.short(evaluation), {})
+    return marks.render(page.short(evaluation), {})

@@ -1,1 +1,1 @@
-"""labelling."""
+"""Files of labelled records, and samples to label."""

@@ -1,1 +1,1 @@
-"""ledger."""
+"""What is asked of the ledger and entered into it: queries, check, archive, repricing, costs of ownership."""

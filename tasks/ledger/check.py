@@ -21,8 +21,8 @@ from db.partitions import PartitionVersion
 from db.recount import rebuild
 from db.session import make_engine, make_reading_engine, readers, require_migrated, sessions
 from models.ledger.findings import Finding, Flaw, gather
+from models.records import QUARANTINE
 from models.settings import Settings
-from tasks.display.quarantine_text import QUARANTINE
 from tasks.display.tables import Format, write_rows
 from tasks.ledger.archive import faults
 from tasks.runtime.ledger_access import database_errors

@@ -1,1 +1,1 @@
-"""planning."""
+"""A request is checked, then a run is opened, or resumed."""

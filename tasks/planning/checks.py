@@ -1,4 +1,4 @@
-"""TODO checks.py."""
+"""Checks a request before anything is changed: workload, input, prices, policy, API."""
 
 from dataclasses import dataclass
 from hashlib import blake2b

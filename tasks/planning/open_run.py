@@ -1,4 +1,4 @@
-"""TODO open_run.py."""
+"""Opens a run: takes the lease and writes its version and its row in one transaction."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""TODO request.py."""
+"""What a caller asks for: one partition of one workload."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -10,6 +10,7 @@ from models.settings import Settings
 from tasks.documents import html, markdown
 from tasks.documents.letter import Letter
 from tasks.report import charts, sentences
+from tasks.report import page as contents
 from tasks.report.json_document import document
 from tasks.report.month_report import MonthReport
 from tasks.runtime.atomic_files import put_files
@@ -35,23 +36,21 @@ class Rendered:
 
 def render(report: MonthReport) -> Rendered:
     """Put a report into every form in which people and programs receive it."""
-    pictures = charts.draw(report)
-    page, data = (
-        html.page(report, pictures),
-        json.dumps(document(report), indent=2, ensure_ascii=False) + "\n",
-    )
+    pictures, page = charts.draw(report), contents.page(report)
+    web = html.render_file(page, pictures)
+    data = json.dumps(document(report, page), indent=2, ensure_ascii=False) + "\n"
     files = {f"{name}.png": picture.png for name, picture in pictures.items()}
-    files[DATA], files[TEXT] = data.encode(), markdown.markdown(report, pictures).encode()
-    files[PAGE] = page.encode()  # last: it is the one that is named
+    files[DATA], files[TEXT] = data.encode(), markdown.render(page, pictures).encode()
+    files[PAGE] = web.encode()  # last: it is the one that is named
     sources = {name: f"{name}.{report.fingerprint[:16]}@breakeven" for name in pictures}
     letter = Letter(
         subject=sentences.title(report.figures),
-        text=markdown.text(report),
-        html=html.mail(report, pictures, {name: f"cid:{source}" for name, source in sources.items()}),
+        text=markdown.render_text(page),
+        html=html.render_mail(page, pictures, {name: f"cid:{source}" for name, source in sources.items()}),
         summary=summary(report),
         images={sources[name]: picture.png for name, picture in pictures.items()},
     )
-    return Rendered(sentences.verdict(report.figures), page, markdown.markdown(report), data, letter, files)
+    return Rendered(sentences.verdict(report.figures), web, markdown.render(page), data, letter, files)
 
 
 def summary(report: MonthReport) -> str:

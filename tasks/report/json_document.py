@@ -6,23 +6,17 @@ Keys are those of `models.economics.figures`, with units that programs read: `*_
 """
 
 from datetime import UTC
-from typing import TYPE_CHECKING
-
-from tasks.documents.plain_json import Json, _members, plain, plain_nano
-
-if TYPE_CHECKING:
-    pass
 
 from models.economics.figures import MonthFigures
-from tasks.report import page as contents
+from tasks.documents.page import Page
+from tasks.documents.plain_json import Json, members, plain, plain_nano
 from tasks.report.month_report import MonthReport
 
 SCHEMA_VERSION = 1
 
 
-def document(report: MonthReport) -> dict[str, Json]:
+def document(report: MonthReport, page: Page) -> dict[str, Json]:
     """Return the whole report: which version it is, its words in short, all figures, and what they stand on."""
-    page = contents.page(report)
     return {
         "schema_version": SCHEMA_VERSION,
         "month": f"{report.figures.month:%Y-%m}",
@@ -51,4 +45,4 @@ def document(report: MonthReport) -> dict[str, Json]:
 
 def figures(figures: MonthFigures) -> dict[str, Json]:
     """Return the figures alone."""
-    return dict(_members(figures))
+    return dict(members(figures))

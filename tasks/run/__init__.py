@@ -1,1 +1,1 @@
-"""run."""
+"""One run of one partition: infer, collect, publish."""

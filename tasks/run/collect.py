@@ -23,11 +23,10 @@ from tasks.api.requests import api_request
 from tasks.planning.checks import ApiPlan
 from tasks.planning.run_plan import Plan
 from tasks.run.infer import Inferred
-from tasks.run.wiring import make_committer, make_lane, make_submitter
+from tasks.run.wiring import make_committer, make_lane, make_settler, make_submitter
 from tasks.runtime.ledger_access import database_errors
 from tasks.runtime.stop_signals import StopRequest, stop_on_signals
 from tasks.storage.escalation_queue import AT_ONCE
-from tasks.storage.outcomes import Settler
 from tasks.storage.part_files import load_done
 from tasks.storage.scratch_db import Scratch
 
@@ -95,7 +94,7 @@ class Collector:
         self._lost = lost
         self._no_access: str | None = None
         self.committer = make_committer(plan, GpuTime)
-        self._settler = Settler(plan, self.committer, self._waiting)
+        self._settler = make_settler(plan, self.committer, self._waiting)
         self._submitter = make_submitter(plan, api, self._waiting, self._must_stop)
         self._results = BatchResults(
             plan, api, scratch, self.committer, self._settler, self._submitter, self._must_stop

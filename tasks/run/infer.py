@@ -20,13 +20,12 @@ from tasks.api.batch_lane import leave_out_batched
 from tasks.api.sync_lane import Lane
 from tasks.planning.late_data import load_published
 from tasks.planning.run_plan import Plan
-from tasks.run.wiring import make_committer, make_lane
+from tasks.run.wiring import make_committer, make_lane, make_settler
 from tasks.runtime.gc_freeze import spared_collector
 from tasks.runtime.run_progress import Counts, RunProgress
 from tasks.runtime.shared_engine import SharedEngine
 from tasks.runtime.stop_signals import StopNow, StopRequest, stop_on_signals
 from tasks.storage.committer import Committer, Totals
-from tasks.storage.outcomes import Settler
 from tasks.storage.part_files import load_done
 from tasks.storage.scratch_db import Scratch
 
@@ -97,7 +96,7 @@ class RunStream:
         name = lease_name(plan.workload.name, plan.purpose)
         self._progress = RunProgress(name, plan.partition, plan.total, self._counts)
         self.committer: Committer = make_committer(plan, engine.lap)
-        self._settler = Settler(plan, self.committer, scratch.waiting)
+        self._settler = make_settler(plan, self.committer, scratch.waiting)
         self._lane: Lane = make_lane(
             plan, scratch, self.committer, self._settler, engine.limits, self._must_stop
         )

@@ -48,6 +48,12 @@ def make_committer(plan: Plan, lap: Callable[[], GpuTime]) -> Committer:
     )
 
 
+def make_settler(plan: Plan, committer: Committer, waiting: Waiting) -> Settler:
+    """Make what decides the outcome of each completion, by the run's workload and policy."""
+    keep_answers = plan.settings.quarantine_answers
+    return Settler(plan.workload, plan.policy, committer, waiting, keep_answers=keep_answers)
+
+
 def make_journal(plan: Plan, terms: Terms) -> LedgerJournal:
     """Make the journal of a run's attempts, under the caps of its workload and of all together."""
     settings, name = plan.settings, plan.workload.name

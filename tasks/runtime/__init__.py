@@ -1,1 +1,1 @@
-"""runtime."""
+"""What every run needs: lease, stop signals, shared engine, progress, atomic files, access to the ledger."""

@@ -1,4 +1,4 @@
-"""TODO atomic_files.py."""
+"""Files that are whole or not there: written beside, synced, renamed."""
 
 import hashlib
 import os

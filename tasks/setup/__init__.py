@@ -1,1 +1,1 @@
-"""setup."""
+"""Looks at the machine and its surroundings: doctor, catalogue."""

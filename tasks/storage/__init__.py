@@ -1,1 +1,1 @@
-"""storage."""
+"""Part files, scratch database, committer, outcomes, and merging parts into one file."""

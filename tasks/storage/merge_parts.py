@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from models.errors import OutputError
 from models.input_digest import InputDigest
-from tasks.display.quarantine_text import QUARANTINE
+from models.records import QUARANTINE
 from tasks.runtime.atomic_files import output_errors, replacing, sync
 from tasks.storage.parquet_schema import output_schema
 from tasks.storage.parquet_stream import sink, streamed

@@ -10,6 +10,7 @@ from models import routing
 from models.engines.api.permit import ApiRequest
 from models.ledger.accounting import Finished, LinePrices
 from models.ledger.line import Closing
+from models.policy import Policy
 from models.records import (
     Carried,
     Escalated,
@@ -20,8 +21,7 @@ from models.records import (
     Record,
 )
 from models.requests import ClosedAttempt, Completion, RejectionReason
-from models.workloads.base import InvalidOutput
-from tasks.planning.run_plan import Plan
+from models.workloads.base import InvalidOutput, Workload
 from tasks.storage.committer import Committer
 from tasks.storage.escalation_queue import Waiting
 from tasks.storage.part_files import PartRow
@@ -56,8 +56,18 @@ class AttemptBook(Protocol):
 class Settler:
     """Hands each completion of one run to its committer, by the workload's schema and policy."""
 
-    def __init__(self, plan: Plan, committer: Committer, waiting: Waiting) -> None:
-        self._plan = plan
+    def __init__(
+        self,
+        workload: Workload,
+        policy: Policy,
+        committer: Committer,
+        waiting: Waiting,
+        *,
+        keep_answers: bool,
+    ) -> None:
+        self._workload = workload
+        self._policy = policy
+        self._keep_answers = keep_answers
         self._committer = committer
         self._waiting = waiting
         self.settled = 0
@@ -75,7 +85,7 @@ class Settler:
             self._reject(record, completion, completion.rejection, *held)
             return False
         answer, fault = self._parsed(record, completion)
-        confidence = None if answer is None else self._plan.workload.confidence(completion)
+        confidence = None if answer is None else self._workload.confidence(completion)
         reason = self._passed_on(None, valid=answer is not None, confidence=confidence)
         now = datetime.now(UTC)
         if reason is not None:
@@ -135,7 +145,7 @@ class Settler:
             self._set_aside(record, fault, completion, finished)
         else:
             finished = Finished(completion, now, "ok", escalated.reason, prices)
-            confidence = self._plan.workload.confidence(completion)
+            confidence = self._workload.confidence(completion)
             self._publish(record, completion, answer, confidence, finished)
 
     def rejected(self, completion: Completion) -> None:
@@ -159,12 +169,12 @@ class Settler:
     def _passed_on(
         self, rejection: RejectionReason | None, *, valid: bool, confidence: float | None
     ) -> EscalationReason | None:
-        return routing.after(self._plan.policy, rejection=rejection, valid=valid, confidence=confidence)
+        return routing.after(self._policy, rejection=rejection, valid=valid, confidence=confidence)
 
     def _parsed(self, record: Record, completion: Completion) -> tuple[BaseModel | None, Fault]:
         """Return the answer as the workload's output; where it is none, why."""
         try:
-            return self._plan.workload.parse(record.text, completion), NO_FAULT
+            return self._workload.parse(record.text, completion), NO_FAULT
         except InvalidOutput as error:
             return None, Fault("invalid_output", str(error), error.field, error.rule)
 
@@ -184,12 +194,12 @@ class Settler:
     ) -> None:
         """Set aside a record that an engine did not take."""
         reason, rule = REJECTED[rejection]
-        detail, columns = completion.detail or "", ", ".join(self._plan.workload.text_columns)
+        detail, columns = completion.detail or "", ", ".join(self._workload.text_columns)
         self._set_aside(record, Fault(reason, detail, columns, REFUSALS.get(detail, rule)), completion, *made)
 
     def _set_aside(self, record: Record, fault: Fault, completion: Completion, *made: Finished) -> None:
         self.settled += 1
-        kept = self._plan.settings.quarantine_answers and completion.text
+        kept = self._keep_answers and completion.text
         quarantined = Quarantined(
             record.key,
             record.id,

@@ -1,1 +1,1 @@
-"""api."""
+"""The API engine: any OpenAI-compatible endpoint, asked synchronously."""

@@ -1,1 +1,1 @@
-"""batch."""
+"""The Batch API of OpenAI and of endpoints that speak it."""

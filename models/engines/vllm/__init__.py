@@ -1,1 +1,1 @@
-"""vllm."""
+"""The local engine: vLLM, offline."""

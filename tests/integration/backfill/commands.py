@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cli
+import commands.terminal  # imported here so that no child has to
 from commands.quiet_libraries import QUIET, quiet_libraries
 from flows.environment import read_settings
 from models.ids import new_id
 from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import ScriptedEngine
 
-__all__ = ["Command", "Commands", "flows"]
+__all__ = ["Command", "Commands", "commands"]
 
 PROJECT = Path(__file__).resolve().parents[3]
 DEFECT = 70

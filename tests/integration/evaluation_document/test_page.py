@@ -22,7 +22,7 @@ def test_page(browser: Browser, tmp_path: Path, name: str, size: tuple[int, int]
     """It fits the window, loads its pictures, asks nobody, complains of nothing, and its text can be read."""
     drawn = found.drawn(name)
     path = tmp_path / "evaluation.html"
-    path.write_text(html.one_file(contents.page(found.EVERY[name]()), drawn), "utf-8")
+    path.write_text(html.render_file(contents.page(found.EVERY[name]()), drawn), "utf-8")
     with open_page(browser, size) as (page, heard):
         page.goto(path.as_uri())
         assert overflow(page) == 0

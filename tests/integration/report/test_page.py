@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tasks.documents import html
+from tasks.report import page as report_page
 from tests import month_figures as months
 from tests.browser import (
     DESKTOP,
@@ -30,7 +31,7 @@ def saved(name: str | None, folder: Path) -> str:
     report = months.report(
         None if name is None else months.ODD[name](), version=2, changes=("Records: 1 before, 2 now",)
     )
-    path.write_text(html.page(report, months.drawn(name)), "utf-8")
+    path.write_text(html.render_file(report_page.page(report), months.drawn(name)), "utf-8")
     return path.as_uri()
 
 

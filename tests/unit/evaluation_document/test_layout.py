@@ -69,7 +69,7 @@ def test_every_sentence_stands_in_every_form(name: str) -> None:
     evaluation = found.EVERY[name]()
     short = contents.short(evaluation)
     forms = {
-        "page": (html.one_file(contents.page(evaluation), PICTURES), told(contents.page(evaluation))),
+        "page": (html.render_file(contents.page(evaluation), PICTURES), told(contents.page(evaluation))),
         "markdown": (markdown(evaluation), told(short)),
         "terminal": (printed(evaluation), told(short)),
     }
@@ -162,7 +162,7 @@ def test_how_it_was_made() -> None:
 def test_names_are_escaped() -> None:
     """A name with markup makes no element in the page, no cell in Markdown, no style on the terminal."""
     evaluation = found.marked_up()
-    page = html.one_file(contents.page(evaluation), PICTURES)
+    page = html.render_file(contents.page(evaluation), PICTURES)
     elements = Elements(page)
     assert "script" not in elements.names
     assert not [name for name in elements.attributes if name.startswith("on")]
@@ -175,7 +175,7 @@ def test_names_are_escaped() -> None:
 
 def test_the_page_asks_nobody() -> None:
     """It is one file: pictures are in it, and its own policy forbids all else."""
-    page = html.one_file(contents.page(found.usual()), PICTURES)
+    page = html.render_file(contents.page(found.usual()), PICTURES)
     assert re.findall(r'src="(.{5})', page) == ["data:"] * 2
     assert "href" not in Elements(page).attributes
     assert "default-src 'none'" in page

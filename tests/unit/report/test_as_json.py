@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from models.economics.figures import MonthFigures
 from tasks.documents import plain_json
 from tasks.report import json_document
+from tasks.report import page as contents
 from tests import month_figures as months
 
 TOP = [
@@ -29,7 +30,8 @@ GPU = ["time", "unused_s", "billed_s", "usd", "entered", "sessions", "utilizatio
 def whole(name: str | None = None) -> dict[str, Any]:
     """Return the document as a program reads it."""
     inputs = months.a_month() if name is None else months.ODD[name]()
-    read: dict[str, Any] = json.loads(json.dumps(json_document.document(months.report(inputs))))
+    report = months.report(inputs)
+    read: dict[str, Any] = json.loads(json.dumps(json_document.document(report, contents.page(report))))
     return read
 
 

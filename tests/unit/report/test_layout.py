@@ -56,9 +56,9 @@ def test_every_sentence_stands_in_every_form(name: str | None) -> None:
         wanted += [section.title, *section.sentences, *(item.text for item in section.items)]
         wanted += [cell for table in section.tables for row in (table.columns, *table.rows) for cell in row]
     forms = {
-        "page": Elements(html.page(report, PICTURES)).text,
-        "text": markdown.text(report),
-        "markdown": unescape(re.sub(r"\\(.)", r"\1", markdown.markdown(report))),
+        "page": Elements(html.render_file(contents.page(report), PICTURES)).text,
+        "text": markdown.render_text(contents.page(report)),
+        "markdown": unescape(re.sub(r"\\(.)", r"\1", markdown.render(contents.page(report)))),
     }
     for form, text in forms.items():
         squeezed = re.sub(r"\s+", "", text)
@@ -70,7 +70,10 @@ def test_names_are_escaped() -> None:
     """A name with markup makes no element and no attribute, in the page and in the mail."""
     report = report_of("marked_up")
     drawn = months.drawn("marked_up")
-    for page in (html.page(report, drawn), html.mail(report, drawn, {name: f"cid:{name}" for name in drawn})):
+    for page in (
+        html.render_file(contents.page(report), drawn),
+        html.render_mail(contents.page(report), drawn, {name: f"cid:{name}" for name in drawn}),
+    ):
         elements = Elements(page)
         assert "script" not in elements.names
         assert not [name for name, _ in elements.attributes if name.startswith("on")]
@@ -80,7 +83,7 @@ def test_names_are_escaped() -> None:
 
 def test_names_do_not_break_markdown() -> None:
     """A name with bars, tags and backticks stays in its cell: every row of a table has as many cells as its head."""
-    tables = re.findall(r"(?:^\|.*\n)+", markdown.markdown(report_of("marked_up")), re.MULTILINE)
+    tables = re.findall(r"(?:^\|.*\n)+", markdown.render(contents.page(report_of("marked_up"))), re.MULTILINE)
     named = [table for table in tables if "&lt;script&gt;" in table]
     assert len(named) == 5
     for table in named:
@@ -90,7 +93,7 @@ def test_names_do_not_break_markdown() -> None:
 
 def test_headings_and_language() -> None:
     """One first heading, then second ones only; the language is named, and every picture has words."""
-    elements = Elements(html.page(report_of(None), PICTURES))
+    elements = Elements(html.render_file(contents.page(report_of(None)), PICTURES))
     headings = [name for name in elements.names if re.fullmatch("h[1-6]", name)]
     assert headings[0] == "h1"
     assert set(headings[1:]) == {"h2"}
@@ -104,50 +107,61 @@ def test_headings_and_language() -> None:
 def test_the_page_asks_nobody() -> None:
     """Neither page nor mail names anything to fetch; the page forbids it as well."""
     report = report_of(None)
-    page = html.page(report, PICTURES)
+    page = html.render_file(contents.page(report), PICTURES)
     sources = [value or "" for name, value in Elements(page).attributes if name in {"src", "href", "action"}]
     assert sources
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert "url(" not in page
     assert "default-src 'none'" in page
-    assert "http" not in html.mail(report, PICTURES, {name: f"cid:{name}" for name in PICTURES}).replace(
-        "http-equiv", ""
-    )
+    assert "http" not in html.render_mail(
+        contents.page(report), PICTURES, {name: f"cid:{name}" for name in PICTURES}
+    ).replace("http-equiv", "")
 
 
 def test_mail_names_its_pictures() -> None:
     """Pictures of a mail are its parts, each by the name that the mail gives it, and styles are in the elements."""
     report = report_of(None)
-    mail = html.mail(report, PICTURES, {"cost_by_month": "cid:one@x", "workloads": "cid:two@x"})
+    mail = html.render_mail(
+        contents.page(report), PICTURES, {"cost_by_month": "cid:one@x", "workloads": "cid:two@x"}
+    )
     assert "<details" not in mail  # what is folded in a browser stays shut in some mail clients
-    assert "<details" in html.page(report, PICTURES)
+    assert "<details" in html.render_file(contents.page(report), PICTURES)
     assert 'src="cid:one@x"' in mail
     assert 'src="cid:two@x"' in mail
     assert re.search(r'<td [^>]*style="[^"]*padding', mail)
     with pytest.raises(KeyError):
-        html.mail(report, PICTURES, {})
+        html.render_mail(contents.page(report), PICTURES, {})
 
 
 def test_mail_is_not_cut_off() -> None:
     """Some mail services show only the first 102 kB of a mail's HTML."""
     report = report_of("marked_up")
     drawn = months.drawn("marked_up")
-    assert len(html.mail(report, drawn, {name: f"cid:{name}@breakeven" for name in drawn}).encode()) < 100_000
+    assert (
+        len(
+            html.render_mail(
+                contents.page(report), drawn, {name: f"cid:{name}@breakeven" for name in drawn}
+            ).encode()
+        )
+        < 100_000
+    )
 
 
 def test_pictures_of_markdown_lie_beside_it() -> None:
     """Markdown names the picture's file and its words; without pictures it names none."""
-    assert "![what cost\\_by\\_month shows](cost_by_month.png)" in markdown.markdown(
-        report_of(None), PICTURES
+    assert "![what cost\\_by\\_month shows](cost_by_month.png)" in markdown.render(
+        contents.page(report_of(None)), PICTURES
     )
-    assert "![" not in markdown.markdown(report_of(None))
+    assert "![" not in markdown.render(contents.page(report_of(None)))
 
 
 def test_a_link_to_the_documentation() -> None:
     """Where the documentation has an address the page links to it; else it names the file."""
     address = "https://docs.example/report.md"
-    assert ("href", address) in Elements(html.page(months.report(documentation=address), {})).attributes
-    assert "docs/report.md" in html.page(months.report(), {})
+    assert ("href", address) in Elements(
+        html.render_file(contents.page(months.report(documentation=address)), {})
+    ).attributes
+    assert "docs/report.md" in html.render_file(contents.page(months.report()), {})
 
 
 def test_terms_of_the_month() -> None:
@@ -159,7 +173,7 @@ def test_terms_of_the_month() -> None:
         replace(in_force, effective_from=date(2025, 1, 1), effective_to=date(2026, 1, 1)),
         replace(in_force, kind="H100", gpus=0),
     )
-    told = markdown.text(months.report(replace(month, terms=(*others, in_force))))
+    told = markdown.render_text(contents.page(months.report(replace(month, terms=(*others, in_force)))))
     table = told.split("Terms of the machines in the month:")[1].split("\n\n")[0]
     assert [row.split("|")[3].strip() for row in table.splitlines()[3:]] == ["$250.00 a month"]
     assert "H100" not in table
@@ -167,12 +181,14 @@ def test_terms_of_the_month() -> None:
 
 def test_without_a_rate_the_break_even_is_unknown() -> None:
     """A way of paying without a rate may pay or not: that is not `never`."""
-    table = markdown.text(report_of("tiny")).split("From where on each way of self-hosting pays:")[1]
+    table = markdown.render_text(contents.page(report_of("tiny"))).split(
+        "From where on each way of self-hosting pays:"
+    )[1]
     row = next(line for line in table.splitlines() if line.startswith("| Own model, machine reserved"))
     assert [cell.strip() for cell in row.split("|")[2:4]] == ["unknown", "unknown"]
 
 
 def test_what_changed_is_told() -> None:
     """A second version lists what differs from the first; a first one lists nothing."""
-    assert "What changed since version 1" in markdown.text(report_of(None))
-    assert "What changed" not in markdown.text(months.report())
+    assert "What changed since version 1" in markdown.render_text(contents.page(report_of(None)))
+    assert "What changed" not in markdown.render_text(contents.page(months.report()))
