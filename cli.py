@@ -18,8 +18,11 @@ from commands.infrastructure import infrastructure
 from commands.ledger import ledger
 from commands.quiet_libraries import quiet_libraries
 from commands.report import report
-from flows.streams import guard, guard_streams, lost, open_streams
+from flows.streams import NOBODY_READS, guard, guard_streams, lost, open_streams
 from models.errors import BreakevenError, UsageError
+
+NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE)
+"""Errors of a place that output goes to."""
 
 app = App(
     name="breakeven",
@@ -57,10 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = complain("interrupted", 130)
     except OSError as error:
-        if error.errno != errno.ENOSPC or error.filename is not None:
+        if error.errno not in NOT_WRITTEN or error.filename is not None:
             raise
         code = not_written(error)
-    if (unwritten := lost(sys.stdout)) is not None and unwritten.errno == errno.ENOSPC:
+    if (unwritten := lost(sys.stdout)) is not None and unwritten.errno not in NOBODY_READS:
         code = not_written(unwritten)
     sys.exit(code or 0)
 

@@ -3,7 +3,7 @@
 Both ways call the same functions of `tasks`; see docs/decisions/0013-commands-without-prefect.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 from typing import TypeVar
@@ -61,8 +61,11 @@ def run_night(last: date, days: int, workloads: list[str]) -> list[RunResult]:
     return results
 
 
-def collect_all() -> list[RunResult]:
-    """Take up what waits of every partition. Raises `BreakevenError` that names those which failed, and why."""
+def collect_all(tell_locked: Callable[[str], None]) -> list[RunResult]:
+    """Take up what waits of every partition; `tell_locked` hears of each that another run is at work on.
+
+    Raises `BreakevenError` that names those which failed, and why.
+    """
     if prefect_api_is_set():
         keep_prefect_here()
         from flows.collect import collect_batches
@@ -70,7 +73,9 @@ def collect_all() -> list[RunResult]:
         return returned(collect_batches(), list)
     settings = read_settings()
     waiting = waiting_partitions(settings)
-    results, failures = each_partition.collect_each(waiting, partial(collect_partition, settings=settings))
+    results, failures = each_partition.collect_each(
+        waiting, partial(collect_partition, settings=settings), locked=tell_locked
+    )
     if failures:
         raise BreakevenError(each_partition.failure_line(failures, len(waiting)))
     return results

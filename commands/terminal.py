@@ -130,10 +130,14 @@ def show_outcomes(outcomes: list[Outcome], quoted: Quote) -> None:
 def collect_here() -> int:
     """Take up what waits of every partition, and print what came of each. Returns the exit code."""
     read_settings()  # a mistake in them is said before anything starts
+    locked: list[str] = []
     with progress_bar(), interruptible():
-        results = collect_all()
-    if not results:
-        Console(stderr=True, highlight=False).print("nothing waits")
+        results = collect_all(locked.append)
+    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    for line in locked:
+        console.print(line)
+    if not results and not locked:
+        console.print("nothing waits")
     for result in results:
         say(result)
     return 0

@@ -3,6 +3,7 @@
 Every step makes what is missing and sets right what differs, so a second call changes nothing.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -33,6 +34,8 @@ API_POOL = "api"
 API_POOL_CONCURRENCY = 4
 """A spread backfill coordinates for hours; batches are collected beside it."""
 FILE = PROJECT / "prefect.yaml"
+DEPLOYED_FILE = "DEPLOYED_FILE"
+"""Tells the build step which file `make deploy` deploys: Prefect does not."""
 AUTOMATION = "breakeven: crash silent runs"
 UNSTARTED_AUTOMATION = "breakeven: crash runs that never start"
 # Three of the heartbeats that prefect.yaml asks for: two may be lost.
@@ -77,9 +80,16 @@ def require_process(pool: WorkPool) -> None:
 
 
 def named_pools(file: Path) -> set[str]:
-    """Return the work pools that a file such as prefect.yaml names."""
-    deployments = yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]
-    return {one["work_pool"]["name"] for one in deployments}
+    """Return the work pools that a file such as prefect.yaml names. Raises `UsageError` for a file that is none."""
+    try:
+        deployments = yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]
+        return {one["work_pool"]["name"] for one in deployments}
+    except yaml.YAMLError as error:
+        msg = f"{file} is not YAML: {' '.join(str(error).split())}"
+        raise UsageError(msg) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"{file} cannot be deployed ({type(error).__name__}: {error}): each deployment needs a work_pool with a name"
+        raise UsageError(msg) from error
 
 
 def ensure_pools(client: SyncPrefectClient, settings: Settings, file: Path) -> None:
@@ -104,9 +114,11 @@ def prepare_pools() -> dict[str, str]:
     """Build step of the deployments, for who calls `prefect deploy` himself. Ends the command with one line."""
     try:
         with get_client(sync_client=True) as client:
-            ensure_pools(client, read_settings(), Path("prefect.yaml"))
+            ensure_pools(client, read_settings(), Path(os.environ.get(DEPLOYED_FILE, "prefect.yaml")))
     except BreakevenError as error:
         _complain(error)
+    except (httpx.HTTPError, PrefectException) as error:
+        _complain(BreakevenError(f"the Prefect API refused: {error}"))
     return {}
 
 
@@ -184,7 +196,14 @@ def ensure_automations(client: SyncPrefectClient, wanted: Iterable[AutomationCor
 def deploy_all(file: Path) -> None:
     """Apply a file such as prefect.yaml with Prefect's own command. Raises `BreakevenError` if it fails."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
-    done = subprocess.run(command, cwd=PROJECT, check=False, capture_output=True, text=True)  # noqa: S603  our own words
+    done = subprocess.run(  # noqa: S603  our own words
+        command,
+        cwd=PROJECT,
+        env=os.environ | {DEPLOYED_FILE: str(file)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines() or ["nothing was said"]
         msg = f"`prefect deploy --all` failed: {said[-1].strip()}"

@@ -64,7 +64,7 @@ def build(flow_of: Callable[[str], WorkloadFlow] = workload_flow) -> NightlyFlow
         """Run the workloads over the last `days` partitions; those published already are skipped.
 
         Args:
-            partition: The last UTC date to run, YYYY-MM-DD. Default: yesterday, as of the start.
+            partition: The last UTC date to run, YYYY-MM-DD. Default: yesterday, as of when the run was due.
             days: How many partitions, the last of them `partition`. More than 1 catches up missed nights.
             workloads: Names of the workloads to run. Default: all that have an input or a query in the settings.
         """

@@ -17,6 +17,8 @@ from typing import Any, TextIO
 
 STANDARD_STREAMS = (0, 1, 2)
 GUARDED = "_breakeven_lost"
+NOBODY_READS = (errno.EPIPE, errno.EBADF)
+"""Errors of an output that nobody reads any more; any other is one of the place it goes to."""
 
 
 def open_streams() -> None:
@@ -68,13 +70,23 @@ def _losing(write: Callable[..., Any], stream: TextIO) -> Callable[..., Any]:
             return write(*text)
         except OSError as error:
             setattr(stream, GUARDED, error)
-            if error.errno != errno.ENOSPC:  # a full disk may have room later; a broken pipe stays broken
+            if error.errno in NOBODY_READS:  # a full disk may have room later; a broken pipe stays broken
                 _discard(stream)
+        except (
+            UnicodeEncodeError
+        ) as error:  # a terminal that is not UTF-8: what it cannot show is spelled out
+            return write(*(_spelled_out(one, error.encoding) for one in text))
         except ValueError:  # somebody closed it
             pass
         return len(text[0]) if text and isinstance(text[0], str) else None
 
     return attempt
+
+
+def _spelled_out(text: Any, encoding: str) -> Any:  # noqa: ANN401  text, or lines of it
+    if isinstance(text, str):
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+    return [_spelled_out(line, encoding) for line in text]
 
 
 def _discard(stream: TextIO) -> None:

@@ -69,7 +69,7 @@ def build(workload: str, run: RunPartition = run_partition) -> WorkloadFlow:
         """Run a workload over one partition.
 
         Args:
-            partition: The UTC date of the records, YYYY-MM-DD. Default: yesterday, as of the start.
+            partition: The UTC date of the records, YYYY-MM-DD. Default: yesterday, as of when the run was due.
             input: File, folder with date=YYYY-MM-DD, glob or object-store URL. Default: the workload's setting.
             where: SQL condition on the input's columns, such as "source in ('abt', 'flipkart')".
             limit: Take only so many records, the first of the partition.

@@ -23,6 +23,9 @@ BreakevenError                 one clear line; the command exits with `exit_code
 └── Interrupted                the run was asked to stop (SIGTERM, SIGINT); what had finished is committed
 """
 
+import traceback
+from pathlib import Path
+
 
 class BreakevenError(Exception):
     """Base of all expected failures. Its text is one line that says what to do."""
@@ -116,3 +119,10 @@ class Interrupted(BreakevenError):
     def exit_code(self) -> int:  # type: ignore[override]
         """128 + signal number."""
         return 128 + self.signal_number
+
+
+def defect(error: BaseException) -> str:
+    """Name an unexpected error by its kind and its place in the code; its own words may hold a record's text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}, which is a defect: please report it"

@@ -7,7 +7,7 @@ from datetime import date
 
 from models.backfill import BACKFILL, Meter, Outcome, Step, failed
 from models.economics.quote import Quote
-from models.errors import BreakevenError, Interrupted
+from models.errors import BreakevenError, Interrupted, defect
 from models.run import Progress
 from models.settings import Settings
 from tasks.backfill.survey import Ask, Known, look_again, newest_run, request_for
@@ -70,7 +70,8 @@ def newer(known: Known | None, before: Known | None) -> Known | None:
 
 def failed_step(ask: Ask, step: Step, error: Exception, find: Callable[[], Known | None]) -> Outcome:
     """Say why a partition failed, and what its run, which `find` looks up, had done by then, if the ledger tells."""
-    words = " ".join(str(error).split()) or type(error).__name__
+    told = isinstance(error, BreakevenError) or type(error).__module__.startswith("prefect.")
+    words = " ".join(str(error).split()) if told else defect(error)
     result = None
     try:
         known = find()

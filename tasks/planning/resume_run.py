@@ -55,6 +55,7 @@ def _open(
     workload: Workload, partition: date, settings: Settings, api: ApiPlan, make_session: sessionmaker[Session]
 ) -> Plan | None:
     """Take the lease and, in one transaction, the run; clear up what a killed one left on disk."""
+    counter = counter_of(settings.api_tokenizer or settings.api_model, settings.cache_dir)
     lease = take_lease(make_session, workload.name, partition, settings)
     try:
         with make_session.begin() as session:
@@ -73,7 +74,6 @@ def _open(
     except BaseException:
         give_back(make_session, lease)
         raise
-    counter = counter_of(settings.api_tokenizer or settings.api_model, settings.cache_dir)
     return Plan(
         settings,
         workload,

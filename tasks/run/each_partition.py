@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import date
 
-from models.errors import BreakevenError, Interrupted, PartitionLocked
+from models.errors import BreakevenError, Interrupted, PartitionLocked, defect
 from models.run import RunResult
 
 Job = tuple[str, date]
@@ -32,9 +32,7 @@ def collect_each(
         except BreakevenError as error:
             failures[job] = error
         except Exception as error:  # noqa: BLE001  one partition's defect is not the next one's failure
-            failures[job] = BreakevenError(
-                f"{type(error).__name__}, which is a defect; its task's log says where"
-            )
+            failures[job] = BreakevenError(defect(error))
     return results, failures
 
 

@@ -94,10 +94,18 @@ def collect_partition(workload: str, partition: date, *, settings: Settings) -> 
 def stopping_after(workload: str, partition: date) -> Iterator[None]:
     """Let the steps of a run decide when a stop signal ends it, so that it never breaks into Prefect's own work.
 
-    Raises `Interrupted` for a signal that came when the run could no longer be stopped.
+    Raises `Interrupted` for a signal that came when the run could no longer be stopped, or where the run failed
+    after it: who runs several partitions would otherwise go on with the next one.
     """
     with stop_on_signals() as stop:
-        yield
+        try:
+            yield
+        except Interrupted:
+            raise
+        except BreakevenError as error:
+            if stop():
+                raise stop.interrupted(str(error)) from error
+            raise
         if stop():
             left = f"the run of {workload} {partition} had ended by then"
             raise stop.interrupted(left)

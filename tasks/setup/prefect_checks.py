@@ -37,7 +37,7 @@ def prefect_server() -> list[Check]:
         return [Check("Prefect API", "warn", "none set", advice)]
     try:
         httpx.get(f"{url}/health", timeout=SECONDS_FOR_THE_API).raise_for_status()
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         advice = "start it with `make server` or correct PREFECT_API_URL"
         return [Check("Prefect API", "fail", f"{url}: {type(error).__name__}", advice)]
     try:

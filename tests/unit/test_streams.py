@@ -1,10 +1,13 @@
 """Output streams that no run dies of: broken pipes, full disks, closed ones, at whatever prints."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from flows.streams import guard, lost
 
 PROJECT = Path(__file__).resolve().parents[2]
 WAYS = """
@@ -88,3 +91,13 @@ with open(sys.argv[1], "x") as file:
     file.write("published")
 """
     assert run(tmp_path, "2> >(exec true); wait", source) == (0, True)
+
+
+def test_what_a_terminal_cannot_show_is_spelled_out() -> None:
+    """A stream that is not UTF-8 loses nothing: the character stands there by its number."""
+    kept = io.BytesIO()
+    stream = io.TextIOWrapper(kept, encoding="latin-1")
+    guard(stream)
+    print("5 €", file=stream, flush=True)
+    assert kept.getvalue() == b"5 \\u20ac\n"
+    assert lost(stream) is None

@@ -1,6 +1,7 @@
 """The backfill flow in this process against a real Prefect server; the work itself is a fake."""
 
 import json
+import re
 import signal
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -79,11 +80,20 @@ def no_ledger(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
 RANGE = {"from_date": DAYS[0], "to_date": DAYS[-1]}
 
 
-@pytest.mark.parametrize("failure", [InputError("no such file"), ZeroDivisionError("a bug")])
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (InputError("no such file"), "no such file"),
+        (ZeroDivisionError("a record's text"), r"ZeroDivisionError at \w+\.py:\d+, which is a defect: .*"),
+    ],
+)
 def test_a_partition_that_fails_is_in_the_table_and_stops_no_other(
-    api: SyncPrefectClient, failure: Exception
+    api: SyncPrefectClient, failure: Exception, said: str
 ) -> None:
-    """The flow ends as Failed and says which; the table has every partition, with reason and cost."""
+    """The flow ends as Failed and says which; the table has every partition, with reason and cost.
+
+    Of a defect it names kind and place: its own words may quote a record.
+    """
     work, kept = Work({DAYS[1]: failure}), list[Outcome]()
     flow = flow_over(work, found("run", "refresh", "run"), kept)
     run = run_of(api, flow, workload="sentiment", **RANGE)
@@ -91,8 +101,10 @@ def test_a_partition_that_fails_is_in_the_table_and_stops_no_other(
     assert run.name == "backfill sentiment 2026-11-01..2026-11-03"
     assert run.state is not None
     assert run.state.is_failed()
+    told = kept[1].error or ""
+    assert re.fullmatch(said, told)
     assert run.state.message == (
-        f"1 of 3 partitions failed: sentiment 2026-11-02 ({failure}); the same command does what is left"
+        f"1 of 3 partitions failed: sentiment 2026-11-02 ({told}); the same command does what is left"
     )
     assert [one.state for one in kept] == ["done", "failed", "done"]
     chosen = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
@@ -101,7 +113,7 @@ def test_a_partition_that_fails_is_in_the_table_and_stops_no_other(
     assert [(row["partition"], row["state"]) for row in rows] == [
         (str(of), one.state) for of, one in zip(DAYS, kept, strict=True)
     ]
-    assert (rows[0]["cost USD"], rows[1]["output"]) == ("0.000001500", str(failure))
+    assert (rows[0]["cost USD"], rows[1]["output"]) == ("0.000001500", told)
     assert "3 of 3 partitions" in (artifacts["backfill-progress"].description or "")
     with pytest.raises(BreakevenError, match="1 of 3 partitions failed"):
         flow(workload="sentiment", **RANGE)
