@@ -1,5 +1,6 @@
 """The names of all settings, as a tree, and what to say of a name that is not among them."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from operator import eq
 from typing import Any, get_args
@@ -15,6 +16,13 @@ Path = tuple[str, ...]
 ANY = "*"
 """Stands for a name that the user chooses, such as a chat's."""
 PAGE = "docs/settings.md"
+_SERVICE = re.compile(
+    rf"{ENV_PREFIX}(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?"
+    r"|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_PROTO|_PORT|_ADDR)?)"
+)
+"""A variable of a service that an orchestrator puts into each container, such as `BREAKEVEN_WEB_SERVICE_HOST`."""
+_SERVICE_URL = re.compile(r"(?:tcp|udp|sctp)://")
+"""The beginning of the value of another one, `BREAKEVEN_PORT` or `BREAKEVEN_WEB_PORT`."""
 
 
 def tree() -> Tree:
@@ -53,12 +61,19 @@ def unknown_part(names: Tree, path: Sequence[str]) -> Path | None:
     return None
 
 
-def unknown_variable(names: Tree, variable: str) -> str | None:
+def _of_a_service(variable: str, value: str) -> bool:
+    """Whether Kubernetes or Docker sets this variable, for a service whose name begins with `breakeven`."""
+    if _SERVICE.fullmatch(variable):
+        return True
+    return variable.endswith("_PORT") and variable.isupper() and _SERVICE_URL.match(value) is not None
+
+
+def unknown_variable(names: Tree, variable: str, value: str) -> str | None:
     """Say what is wrong with the name of an environment variable; None where nothing is, or it is not ours."""
     if not variable.upper().startswith(ENV_PREFIX):
         return None
     path = variable[len(ENV_PREFIX) :].lower().split(ENV_DELIMITER)
-    if unknown_part(names, path) is None:
+    if unknown_part(names, path) is None or _of_a_service(variable, value):
         return None
     own = path[1] if len(path) > 1 else ANY  # a chat keeps the name that was given to it
     known = [ENV_DELIMITER.join(one).replace(ANY, own) for one in paths(names)]

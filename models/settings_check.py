@@ -33,7 +33,8 @@ def load() -> Settings:
     No value of a setting is in its message but one that should have been one of a few words.
     """
     names, given = setting_names.tree(), in_file()
-    faults = [fault for name in sorted(os.environ) if (fault := setting_names.unknown_variable(names, name))]
+    variables = sorted(os.environ.items())
+    faults = [fault for one in variables if (fault := setting_names.unknown_variable(names, *one))]
     faults += [_located(path, setting_names.unknown_key(names, path)) for path in _unknown(names, given)]
     if faults:
         raise UsageError(_together(faults))
