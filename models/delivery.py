@@ -61,7 +61,7 @@ class MailSettings(BaseModel):
         """Take one string of addresses apart, as it comes from the environment."""
         if not isinstance(value, str):
             return value
-        _without_controls(value)
+        _without_controls(value, "the list of addresses")
         return tuple(_written(name, address) for name, address in getaddresses([value]) if name or address)
 
     @field_validator("host", "user", "password_block")
@@ -72,14 +72,15 @@ class MailSettings(BaseModel):
     @field_validator("sender")
     @classmethod
     def _checked_sender(cls, value: str | None) -> str | None:
-        return None if value is None else str(mailbox(value))
+        return None if value is None else str(mailbox(value, "sender"))
 
     @field_validator("to")
     @classmethod
     def _checked_to(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         written: dict[str, str] = {}
-        for one in map(mailbox, value):  # an address that is named twice gets one mail
-            written.setdefault(one.addr_spec.lower(), str(one))
+        for place, text in enumerate(value, 1):
+            one = mailbox(text, f"address {place} of to")
+            written.setdefault(one.addr_spec.lower(), str(one))  # one that is named twice gets one mail
         return tuple(written.values())
 
     @model_validator(mode="after")
@@ -150,13 +151,14 @@ def chat_names(chats: dict[str, ChatSettings]) -> dict[str, ChatSettings]:
     return chats
 
 
-def mailbox(text: str) -> Address:
+def mailbox(text: str, what: str = "this") -> Address:
     """Parse one address, with or without a name: `Jane Doe <jane@example.org>`.
 
     Raises `ValueError` for anything else, also for a control character: a line break in an address would let
-    it write headers of its own. Non-ASCII letters may stand in the name only.
+    it write headers of its own. Non-ASCII letters may stand in the name only. `what` names the address in the
+    message, which does not repeat it.
     """
-    _without_controls(text)
+    _without_controls(text, what)
     found = getaddresses([text])
     if len(found) == 1:
         name, address = found[0]
@@ -166,7 +168,7 @@ def mailbox(text: str) -> Address:
             parsed = Address()
         if parsed.username and parsed.domain and address.isascii() and address in text:
             return parsed
-    msg = f"{text!r} is not one mail address, such as jane@example.org"
+    msg = f"{what} is not one mail address, such as jane@example.org"
     raise ValueError(msg)
 
 
@@ -175,9 +177,9 @@ def _written(name: str, address: str) -> str:
     return f'"{quoted}" <{address}>' if name else address
 
 
-def _without_controls(text: str) -> str:
+def _without_controls(text: str, what: str = "this") -> str:
     if _CONTROL.search(text):
-        msg = f"{text!r} holds a line break or another control character"
+        msg = f"{what} holds a line break or another control character"
         raise ValueError(msg)
     return text
 

@@ -15,10 +15,18 @@ _OF_ALL: dict[EscalationReason, str] = {
 }
 
 
+_CODE = 3  # letters of the longest code in ISO 639
+
+
 def _known(codes: frozenset[str]) -> frozenset[str]:
-    """Refuse a code that no text can have, since every text would then be complex, and paid for."""
+    """Refuse a code that no text can have, since every text would then be complex, and paid for.
+
+    What is too long for a code is not repeated: it may be a secret at the wrong place.
+    """
     if unknown := sorted(codes - LANGUAGES):
-        msg = f"no language has the code {', '.join(unknown)}; give codes such as en, de or fr"
+        short = [code for code in unknown if len(code) <= _CODE]
+        which = f"no language has the code {', '.join(short)}" if short else "not a language's code"
+        msg = f"{which}; give codes such as en, de or fr"
         raise ValueError(msg)
     return codes
 

@@ -30,7 +30,8 @@ _NEEDS_JSON = (
 def load() -> Settings:
     """Read environment and settings file. Raises `UsageError` for an unknown name or a value that cannot be.
 
-    No value of a setting is in its message but one that should have been one of a few words.
+    No value of a setting is in its message, since it may be a secret at the wrong place, but a word that is
+    close to one of the few that the setting may be.
     """
     names, given = setting_names.tree(), in_file()
     variables = sorted(os.environ.items())
@@ -73,7 +74,7 @@ def _fault(names: setting_names.Tree, fault: ErrorDetails, given: Mapping[str, A
     said = re.sub(r"dictionary( or instance of \w+)?", "table", fault["msg"].removeprefix("Value error, "))
     if fault["type"] == "literal_error" and isinstance(fault["input"], str):
         found = nearest(fault["input"], _words(fault))
-        said += f", not {fault['input']!r}" + (f"; did you mean {found}?" if found else "")
+        said += f", not {fault['input']!r}; did you mean {found}?" if found else ""
     variable = _variable(path)
     if variable is not None:
         return f"{variable}: {said}" + (f" ({_LISTS})" if fault["type"] in _NEEDS_JSON else "")

@@ -56,3 +56,64 @@ def test_variables_like_those_of_a_service(
     """A mistyped setting that ends like one of them is still an error."""
     monkeypatch.setenv(variable, value)
     assert complaint().startswith(f"unknown setting {variable}; ")
+
+
+SERVER = (
+    "[smtp]\nhost = 'mail.example.org'\nsender = 'Reports <reports@example.org>'\nto = ['cfo@example.org']\n"
+)
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "BREAKEVEN_API_MODE",
+        "BREAKEVEN_BILLING_MODE",
+        "BREAKEVEN_API_CONCURRENCY",
+        "BREAKEVEN_BUDGET__DAY_USD",
+        "BREAKEVEN_SMTP__SECURITY",
+        "BREAKEVEN_SMTP__SENDER",
+        "BREAKEVEN_SMTP__TO",
+        "BREAKEVEN_CHAT__OPS__BLOCK",
+        "BREAKEVEN_WORKLOADS__SENTIMENT__DATA_RESIDENCY",
+        "BREAKEVEN_WORKLOADS__SENTIMENT__POLICY__ENGINE_FAILS",
+    ],
+)
+@pytest.mark.parametrize("value", ["sk-proj-S3cret", "pa55\tword S3cret"])
+def test_no_value_is_repeated(
+    variable: str, value: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was set at the wrong place may be a key or a password; the variable is named, its value is not."""
+    (folder / "breakeven.toml").write_text(SERVER, encoding="utf-8")
+    monkeypatch.setenv(variable, value)
+    said = complaint()
+    assert said.startswith(variable)
+    assert value not in said
+    assert "S3cret" not in said
+
+
+@pytest.mark.parametrize(
+    ("addresses", "place"),
+    [
+        ("'jane.doe@example.org', 'john.doe'", "address 2 of to is not one mail address"),
+        ("'john.doe'", "address 1 of to is not one mail address"),
+        ("'a@b.example', 'c@d.example', 'john.doe@example.org\\n'", "of to holds a line break"),
+    ],
+)
+def test_a_wrong_address_is_named_by_its_place(addresses: str, place: str, folder: Path) -> None:
+    """No address is in the message, which may end in a log: neither the wrong one nor its neighbours."""
+    text = SERVER.replace("'cfo@example.org'", addresses.replace("'", '"'))
+    (folder / "breakeven.toml").write_text(text, encoding="utf-8")
+    said = complaint()
+    assert place in said
+    assert "doe" not in said
+
+
+def test_only_a_short_code_of_a_language_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a longer text it is only said that it is no code."""
+    variable = "BREAKEVEN_WORKLOADS__SENTIMENT__POLICY__SIMPLE_LANGUAGES"
+    for value, says in (
+        ('["en", "qq"]', "no language has the code qq"),
+        ('["S3cret"]', "not a language's code"),
+    ):
+        monkeypatch.setenv(variable, value)
+        assert complaint() == f"{variable}: {says}; give codes such as en, de or fr"
