@@ -349,7 +349,7 @@ def test_a_threshold_that_was_not_looked_up_is_a_defect() -> None:
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({"simple_languages": ["english"]}, "no language has the code english"),
+        ({"simple_languages": ["english"]}, "not a language's code; give codes such as en"),
         ({"simple_languages": ["EN", "de"]}, "no language has the code EN"),
         ({"simple_languages": []}, "at least 1 item"),
         ({"escalate": ["engine_failed"]}, 'set engine_fails = "api"'),
