@@ -1,13 +1,14 @@
-"""Which records of a partition a run would not infer: what is done already, and what it takes over."""
+"""Which records of a partition a run would not infer: what is done already, what it takes over, what waits for the API."""
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from db import parts
+from db import attempts, parts
 from db.partitions import PartitionVersion, find_open, find_published
 from models.errors import OutputError
 from models.records import Quarantined, Record
@@ -17,15 +18,30 @@ from tasks.storage.output_folders import parts_folder
 from tasks.storage.part_files import load_done
 from tasks.storage.scratch_db import Scratch
 
-LeftOut = Callable[[Sequence[Record | Quarantined]], Collection[str]]
-"""Says which of some rows, by key, are not to be inferred."""
+Rows = Sequence[Record | Quarantined]
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Says of some rows, by key, what an earlier run has left to do of them."""
+
+    scratch: Scratch
+
+    def passed_over(self, items: Rows) -> Collection[str]:
+        """Return those that cost nothing any more: done, taken over as they are, or paid for in a live batch."""
+        done = self.scratch.done([item.key for item in items])
+        return done | self.scratch.carried.unchanged(items).keys()
+
+    def waiting(self, items: Rows) -> Collection[str]:
+        """Return those that were escalated and still wait: they go to the API without being asked here again."""
+        return self.scratch.waiting.among([item.key for item in items])
+
+
 @contextmanager
-def left_out(checked: Checked, session: Session | None) -> Iterator[LeftOut]:
-    """Give what says which rows a run would pass over; without a ledger, none.
+def begun_before(checked: Checked, session: Session | None) -> Iterator[Begun]:
+    """Give what says which rows a run would pass over, or send to the API at once; without a ledger, none.
 
     Output that is missing or damaged passes nothing over: the run will say what is wrong with it.
     """
@@ -35,13 +51,7 @@ def left_out(checked: Checked, session: Session | None) -> Iterator[LeftOut]:
                 _fill(checked, session, scratch)
             except OutputError as error:
                 log.warning("quoted as if nothing of it were done: %s", error)
-
-        def passed_over(items: Sequence[Record | Quarantined]) -> Collection[str]:
-            keys = [item.key for item in items]
-            done = scratch.done(keys) | scratch.waiting.among(keys)
-            return done | scratch.carried.unchanged(items).keys()
-
-        yield passed_over
+        yield Begun(scratch)
 
 
 def _fill(checked: Checked, session: Session, scratch: Scratch) -> None:
@@ -52,6 +62,7 @@ def _fill(checked: Checked, session: Session, scratch: Scratch) -> None:
         folder = parts_folder(checked.settings.output_dir, workload.name, partition) / str(begun.id)
         registered = parts.registered(session, begun.id)
         load_done((folder / part.file_name for part in registered), scratch)
+        scratch.add_done(one.record_key for one in attempts.pending_in_batches(session, begun.id))
     if checked.request.refresh and published is not None:
         load_published(Path(published.output_path or ""), workload.output, scratch.carried)
 

@@ -1,18 +1,16 @@
 """Quotes partitions before they are run: their records counted, priced by today's prices and earlier runs."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from statistics import median
-from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
 from db import throughput as ledger
 from db.session import has_ledger, make_engine, migrate, readers
-from models import routing
 from models.answer_length import assumed_api_output
 from models.default_model import model_name
 from models.default_model import prepare as prepare_default_model
@@ -29,15 +27,19 @@ from models.engines.vllm.options import VllmOptions
 from models.engines.vllm.tokenizer import LocalModel, load_local_model
 from models.gpu_time import GpuTime
 from models.machine import gpu_name
-from models.records import Quarantined, Record
+from models.records import Quarantined
 from models.requests import Choice, Usage
 from models.run import RunResult
 from models.settings import Settings
-from tasks.backfill.already_done import LeftOut, left_out
+from tasks.backfill.already_done import Begun, begun_before
 from tasks.backfill.distinct_sample import TextSample
+from tasks.backfill.prompt_counter import Counted, PromptCounter
 from tasks.planning.checks import Checked, check
 from tasks.planning.request import Request
 from tasks.runtime.ledger_access import database_errors
+
+Samples = Sequence[tuple[int, Sequence[tuple[int, Counted]]]]
+"""Distinct texts of which there are so many, and of a sample of them how often each occurs and what it comes to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Known:
 def quote_partition(request: Request, settings: Settings) -> PartitionQuote:
     """Quote what is left of one partition: what a begun version has done, or a refresh takes over, is not in it.
 
+    What a begun version left waiting for the API is in it as what goes there, unless a live batch asks it.
+
     Changes nothing but the output folder, which is made, and an old ledger's version.
 
     Input tokens are counted by the local model's own tokenizer and by the API's, for each distinct text, or
@@ -76,8 +80,8 @@ def quote_partition(request: Request, settings: Settings) -> PartitionQuote:
     with ExitStack() as stack:
         with _reading(settings) as session:
             known = look_up(checked, session)
-            passed_over = stack.enter_context(left_out(checked, session))
-        return quote_checked(checked, known, passed_over)
+            begun = stack.enter_context(begun_before(checked, session))
+        return quote_checked(checked, known, begun)
 
 
 def quote_partitions(requests: Iterable[Request], settings: Settings, loads: int = 1) -> Quote:
@@ -85,16 +89,18 @@ def quote_partitions(requests: Iterable[Request], settings: Settings, loads: int
     return Quote.of((quote_partition(request, settings) for request in requests), loads)
 
 
-def quote_checked(checked: Checked, known: Known, passed_over: LeftOut) -> PartitionQuote:
+def quote_checked(checked: Checked, known: Known, begun: Begun) -> PartitionQuote:
     """Quote a partition by what is known. Raises `InputError` where its input turns out to be damaged."""
     settings = checked.settings
-    sample = TextSample(settings.quote_texts, settings.seed, PromptCounter(checked, known.local))
-    records, bad = _read(checked, sample, passed_over)
-    texts, counted = sample.distinct, sample.result()
-    requests = estimate_total([one.requests for _, one in counted], texts)
-    tokens = estimate_total([one.input_tokens for _, one in counted], texts)
-    rejected = estimate_total([times * one.rejected for times, one in counted], texts)
-    api_tokens = estimate_total([one.api_input_tokens for _, one in counted], texts)
+    new = TextSample(settings.quote_texts, settings.seed, PromptCounter(checked, known.local))
+    waiting = TextSample(settings.quote_texts, settings.seed, PromptCounter(checked, None))
+    records, bad = _read(checked, new, waiting, begun)
+    samples = [(sample.distinct, sample.result()) for sample in (new, waiting)]
+    texts, counted = sum(of for of, _ in samples), sum(len(some) for _, some in samples)
+    requests = _total(samples, lambda _, one: one.requests)
+    tokens = _total(samples, lambda _, one: one.input_tokens)
+    rejected = _total(samples, lambda times, one: times * one.rejected)
+    api_tokens = _total(samples, lambda _, one: one.api_input_tokens)
     output, api_output = known.output.total(requests.value), known.api_output.total(texts)
     at_once, in_batches = _api_nano(checked, Usage(api_tokens.value, 0, api_output))
     return PartitionQuote(
@@ -112,8 +118,8 @@ def quote_checked(checked: Checked, known: Known, passed_over: LeftOut) -> Parti
         checked.machine.nano_usd_per_hour,
         at_once,
         in_batches,
-        basis(known, tokens if known.local is not None else api_tokens, len(counted), texts),
-        _sent(checked, known, [one for _, one in counted], texts),
+        basis(known, tokens if known.local is not None else api_tokens, counted, texts),
+        _sent(checked, known, samples),
     )
 
 
@@ -192,62 +198,13 @@ def _load(options: VllmOptions) -> LocalModel:
     return load_local_model(options)
 
 
-class Counted(NamedTuple):
-    """What one text comes to: requests to the local engine and their tokens, and the API's tokens.
-
-    `rejected`: the local engine will not take it, and nobody else does. `sent`: it goes to the API at once.
-    """
-
-    requests: int
-    input_tokens: int
-    api_input_tokens: int
-    rejected: bool
-    sent: bool
-
-
-class PromptCounter:
-    """Counts the tokens of records as the engines would see them, by the workload and the policy in force."""
-
-    def __init__(self, checked: Checked, local: LocalModel | None) -> None:
-        self._workload = checked.workload
-        self._policy = checked.policy
-        self._api = checked.counter
-        self._local = local
-        lost = routing.after(checked.policy, rejection="too_long", valid=False, confidence=None) is None
-        self._rejects = lost
-
-    def __call__(self, records: Sequence[Record]) -> list[Counted]:
-        """Count one request to the API for each record, and what goes to the local engine before."""
-        prompts = [self._workload.messages(record.text) for record in records]
-        api = [self._api.input_tokens(messages) for messages in prompts]
-        if self._local is None:
-            return [Counted(0, 0, tokens, rejected=False, sent=True) for tokens in api]
-        local = self._local.tokenizer.count(prompts)
-        asked = self._triage(records, self._local)
-        return [
-            self._counted(record, *tokens) for record, *tokens in zip(records, local, asked, api, strict=True)
-        ]
-
-    def _counted(self, record: Record, tokens: int, triage: int, api: int) -> Counted:
-        if routing.before(record, self._policy) is not None:  # goes to the API at once
-            return Counted(0, 0, api, rejected=False, sent=True)
-        longest = None if self._local is None else self._local.max_model_len
-        if longest is not None and tokens + self._workload.max_tokens > longest:
-            return Counted(0, 0, api, rejected=self._rejects, sent=not self._rejects)
-        return Counted(1 + (triage > 0), tokens + triage, api, rejected=False, sent=False)
-
-    def _triage(self, records: Sequence[Record], local: LocalModel) -> list[int]:
-        """Return the tokens of the question whether a record is complex; 0 where it is not asked."""
-        if not routing.asks_triage(self._policy):
-            return [0] * len(records)
-        return local.tokenizer.count([routing.triage_messages(record.text) for record in records])
-
-
-def _read(checked: Checked, sample: TextSample[Counted], passed_over: LeftOut) -> tuple[int, int]:
-    """Show the sample every record that is to be done; return how many rows those are, and how many are bad."""
+def _read(
+    checked: Checked, new: TextSample[Counted], waiting: TextSample[Counted], begun: Begun
+) -> tuple[int, int]:
+    """Show each record that is to be done to one of the samples; return how many rows those are, and how many are bad."""
     rows = bad = 0
     for batch in checked.reader.batches():
-        passed = passed_over(batch)
+        passed, waits = begun.passed_over(batch), begun.waiting(batch)
         for item in batch:
             if item.key in passed:
                 continue
@@ -255,14 +212,22 @@ def _read(checked: Checked, sample: TextSample[Counted], passed_over: LeftOut) -
             if isinstance(item, Quarantined):
                 bad += 1
             else:
-                sample.add(item)
+                (waiting if item.key in waits else new).add(item)
     return rows, bad
 
 
-def _sent(checked: Checked, known: Known, counted: Sequence[Counted], texts: int) -> Sent:
+def _total(samples: Samples, value: Callable[[int, Counted], int]) -> Estimate:
+    """Estimate the sum of a value, given how often a text occurs and what it comes to, over all texts."""
+    total = Estimate(0)
+    for texts, counted in samples:
+        total += estimate_total([value(times, one) for times, one in counted], texts)
+    return total
+
+
+def _sent(checked: Checked, known: Known, samples: Samples) -> Sent:
     """Quote what surely goes to the API."""
-    requests = estimate_total([int(one.sent) for one in counted], texts)
-    tokens = estimate_total([one.api_input_tokens * one.sent for one in counted], texts)
+    requests = _total(samples, lambda _, one: int(one.sent))
+    tokens = _total(samples, lambda _, one: one.api_input_tokens * one.sent)
     output = known.api_output.total(requests.value)
     at_once, in_batches = _api_nano(checked, Usage(tokens.value, 0, output))
     batched = checked.api is not None and checked.api.mode == "batch"
