@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from models.backfill import Outcome
+from models.backfill import Outcome, failed
 from models.economics.quote import Quote
 from tasks.display.run_rows import dollars
+from tasks.documents.amounts import plural
 
 
 def quoted_line(quote: Quote) -> str:
@@ -17,12 +18,13 @@ def quoted_line(quote: Quote) -> str:
 def compared(outcomes: Sequence[Outcome], quote: Quote) -> list[str]:
     """Hold what the partitions took against the quote of the same partitions; nothing where none did any work.
 
-    The last line is that of the costs.
+    The last line is that of the costs; what failed is in no comparison, and its cost is named beside it.
     """
-    worked = ("completed", "waiting")
-    results = [one.result for one in outcomes if one.result is not None and one.result.state in worked]
+    worked = ("done", "waiting")
+    results = [one.result for one in outcomes if one.result is not None and one.state in worked]
+    lost = _lost(outcomes)
     if not results:
-        return []
+        return [lost] if lost else []
     own = quote.only({result.partition for result in results})
     input_tokens = own.input_tokens.value + own.sent.input_tokens.value
     output_tokens = own.output_tokens + own.sent.output_tokens
@@ -40,4 +42,17 @@ def compared(outcomes: Sequence[Outcome], quote: Quote) -> list[str]:
         cost = f"{cost}; {left} of {len(quote.partitions)} partitions are in neither"
     if waiting := sum(sum(one.waiting.values()) for one in results):
         cost = f"{cost}; {waiting} records wait, what they cost is still to come"
+    if lost:
+        cost = f"{cost}; besides, {lost}"
     return [", ".join(f"{name} {count} (quoted {quoted})" for name, count, quoted in counts), cost]
+
+
+def _lost(outcomes: Sequence[Outcome]) -> str:
+    """Say what partitions cost that failed or were interrupted, empty where they cost nothing."""
+    results = [one.result for one in failed(outcomes) if one.result is not None]
+    nano = sum(one.cost_nano or 0 for one in results)
+    api = sum(one.api_cost_nano for one in results)
+    if not nano:
+        return ""
+    of_it = f", of which API {dollars(api)}" if api else ""
+    return f"{plural(len(results), 'failed partition')} cost {dollars(nano)} USD{of_it}"

@@ -1,0 +1,63 @@
+"""What is said of a backfill's quote, and of what it took against that."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+from models.backfill import Outcome
+from models.economics.quote import Estimate, Quote, empty_quote
+from models.run import RunResult
+from tasks.backfill.against_quote import compared
+
+FIRST = date(2026, 11, 1)
+
+
+def partition(number: int) -> date:
+    """Return a day; the first is number 0."""
+    return FIRST + timedelta(number)
+
+
+def result(number: int, cost: int, api: int = 0) -> RunResult:
+    """Make what a run of ten requests came to; what the ledger knows of a failed one has the same state."""
+    values = {
+        "cost_nano": cost,
+        "api_cost_nano": api,
+        "requests": 10,
+        "input_tokens": 100,
+        "output_tokens": 20,
+    }
+    return RunResult("sentiment", partition(number), "completed", **values)  # type: ignore[arg-type]
+
+
+def quote(count: int) -> Quote:
+    """Quote so many partitions of ten requests each, without GPU time."""
+    one = replace(
+        empty_quote(FIRST), requests=Estimate(10), input_tokens=Estimate(100), output_tokens=20, load_ns=0
+    )
+    return Quote.of(replace(one, partition=partition(number)) for number in range(count))
+
+
+def failed(number: int, of: RunResult | None) -> Outcome:
+    """Make the outcome of a partition that failed."""
+    return Outcome("sentiment", partition(number), "failed", of, "the engine died")
+
+
+def test_a_failed_partition_is_not_compared() -> None:
+    """Its requests are in no figure, nor its quote; what it cost is named beside the others' cost."""
+    outcomes = [
+        Outcome.of(result(0, 2_000_000_000)),
+        failed(1, result(1, 700_000_000, api=200_000_000)),
+        failed(2, None),
+    ]
+    counts, cost = compared(outcomes, quote(3))
+    assert counts == "requests 10 (quoted 10), input tokens 100 (quoted 100), output tokens 20 (quoted 20)"
+    assert cost == (
+        "cost 2.000000000 USD, quoted 0.000000000; 2 of 3 partitions are in neither;"
+        " besides, 1 failed partition cost 0.700000000 USD, of which API 0.200000000"
+    )
+
+
+def test_only_failed_partitions() -> None:
+    """There is nothing to compare, and still it is said what they cost; nothing where they cost nothing."""
+    outcomes = [failed(number, result(number, 300_000_000)) for number in range(2)]
+    assert compared(outcomes, quote(2)) == ["2 failed partitions cost 0.600000000 USD"]
+    assert compared([failed(0, None), failed(1, result(1, 0))], quote(2)) == []
