@@ -141,6 +141,12 @@ def after(
     return reason if reason in policy.escalate else None
 
 
+def sends_after_answer(policy: Policy) -> bool:
+    """Whether an answer of the local engine, or the question of triage, can send a record to the API."""
+    unsure = least_confidence(policy) is not None and "low_confidence" in policy.escalate
+    return asks_triage(policy) or unsure or "invalid_output" in policy.escalate
+
+
 def least_confidence(policy: Policy) -> float | None:
     """Return the confidence below which answers leave, None: none does for that.
 

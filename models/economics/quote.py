@@ -80,6 +80,7 @@ class PartitionQuote:
     can be seen before they are answered. `api_requests` and its tokens: if the API answered everything.
     Identical texts are asked once, by either. `time`: busy and idle GPU time; `load_ns`: one load of the
     engine, nanoseconds; both None where no earlier run tells. `basis` says what the figures stand on.
+    `sends_on`: the policy can send more to the API after a local answer, which nobody knows before.
     """
 
     partition: date
@@ -98,6 +99,7 @@ class PartitionQuote:
     batch_nano: int
     basis: str
     sent: Sent = Sent()
+    sends_on: bool = False
 
     @property
     def gpu_ns(self) -> int | None:
@@ -204,6 +206,11 @@ class Quote:
     def sent(self) -> Sent:
         """What surely goes to the API."""
         return sum((one.sent for one in self.partitions), Sent())
+
+    @property
+    def sends_on(self) -> bool:
+        """Whether more than `sent` can go to the API, after a local answer."""
+        return any(one.sends_on for one in self.partitions)
 
     @property
     def cost_nano(self) -> int | None:

@@ -7,11 +7,14 @@ from models.economics.quote import Quote
 from tasks.display.run_rows import dollars
 from tasks.documents.amounts import plural
 
+_SENT_ON = "what the policy sends on after a local answer is not in it"
+
 
 def quoted_line(quote: Quote) -> str:
-    """Say what a backfill is quoted at, and what of it goes to the API."""
+    """Say what a backfill is quoted at, what of it goes to the API, and whether more than that can."""
     sent = quote.sent
-    api = f"API {dollars(sent.nano)} for {sent.requests.value} requests" if sent.requests.value else "API 0"
+    api = f"{dollars(sent.nano)} for {sent.requests.value} requests" if sent.requests.value else "0"
+    api = f"API at least {api}; {_SENT_ON}" if quote.sends_on else f"API {api}"
     return f"quoted {dollars(quote.cost_nano)} USD: GPU {dollars(quote.gpu_nano)}, {api}"
 
 
@@ -37,7 +40,8 @@ def compared(outcomes: Sequence[Outcome], quote: Quote) -> list[str]:
     api = sum(one.api_cost_nano for one in results)
     cost = f"cost {dollars(spent)} USD, quoted {dollars(own.cost_nano)}"
     if api or own.sent.nano:
-        cost = f"{cost}; of which API {dollars(api)}, quoted {dollars(own.sent.nano)}"
+        least = "at least " if own.sends_on else ""
+        cost = f"{cost}; of which API {dollars(api)}, quoted {least}{dollars(own.sent.nano)}"
     if left := len(quote.partitions) - len(own.partitions):
         cost = f"{cost}; {left} of {len(quote.partitions)} partitions are in neither"
     if waiting := sum(sum(one.waiting.values()) for one in results):

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from db import throughput as ledger
 from db.session import has_ledger, make_engine, migrate, readers
+from models import routing
 from models.answer_length import assumed_api_output
 from models.default_model import model_name
 from models.default_model import prepare as prepare_default_model
@@ -120,6 +121,7 @@ def quote_checked(checked: Checked, known: Known, begun: Begun) -> PartitionQuot
         in_batches,
         basis(known, tokens if known.local is not None else api_tokens, counted, texts),
         _sent(checked, known, samples),
+        sends_on=requests.value > 0 and routing.sends_after_answer(checked.policy),
     )
 
 

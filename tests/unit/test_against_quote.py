@@ -3,10 +3,14 @@
 from dataclasses import replace
 from datetime import date, timedelta
 
+import pytest
+
 from models.backfill import Outcome
-from models.economics.quote import Estimate, Quote, empty_quote
+from models.economics.quote import Estimate, Quote, Sent, empty_quote
+from models.policy import Policy
+from models.routing import kept_in, sends_after_answer
 from models.run import RunResult
-from tasks.backfill.against_quote import compared
+from tasks.backfill.against_quote import compared, quoted_line
 
 FIRST = date(2026, 11, 1)
 
@@ -61,3 +65,37 @@ def test_only_failed_partitions() -> None:
     outcomes = [failed(number, result(number, 300_000_000)) for number in range(2)]
     assert compared(outcomes, quote(2)) == ["2 failed partitions cost 0.600000000 USD"]
     assert compared([failed(0, None), failed(1, result(1, 0))], quote(2)) == []
+
+
+def test_what_is_not_known_of_the_api() -> None:
+    """Where the policy can send records on after a local answer, the API's part is a lower bound and says so."""
+    known = quote(2)
+    assert quoted_line(known).endswith("API 0")
+    one, two = known.partitions
+    sent = replace(one, sent=Sent(Estimate(4), Estimate(400), 4, 62_400))
+    more = "; what the policy sends on after a local answer is not in it"
+    assert quoted_line(Quote.of([one, replace(two, sends_on=True)])).endswith(f"API at least 0{more}")
+    open_ended = Quote.of([replace(sent, sends_on=True), two])
+    assert quoted_line(open_ended).endswith(f"API at least 0.000062400 for 4 requests{more}")
+    cost = compared([Outcome.of(result(0, 2_000_000, api=90_000))], open_ended)[-1]
+    assert "of which API 0.000090000, quoted at least 0.000062400" in cost
+
+
+@pytest.mark.parametrize(
+    ("policy", "can"),
+    [
+        (Policy(escalate=frozenset()), False),
+        (
+            Policy(escalate=frozenset({"too_long", "complex"}), complex_over_chars=9, min_confidence=0.5),
+            False,
+        ),
+        (Policy(escalate=frozenset({"low_confidence"})), False),
+        (Policy(escalate=frozenset({"low_confidence"}), min_confidence=0.5), True),
+        (Policy(escalate=frozenset({"invalid_output"})), True),
+        (Policy(escalate=frozenset({"complex"}), triage=True), True),
+        (kept_in(Policy(min_confidence=0.5, triage=True)), False),
+    ],
+)
+def test_what_can_be_sent_on(policy: Policy, can: bool) -> None:
+    """Low confidence, output that is not valid, and triage: as far as the policy escalates for them."""
+    assert sends_after_answer(policy) is can
