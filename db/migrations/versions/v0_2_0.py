@@ -27,8 +27,11 @@ def upgrade() -> None:
         " CAST(sum(u.cost_nano) AS BIGINT) FROM daily_usage AS u WHERE u.run_id = quarantined_counts.run_id"
         " AND u.outcome = 'invalid_output'), 0) WHERE reason = 'invalid_output'"
     )
-    op.execute("DROP VIEW run_costs")
-    op.execute(_run_costs(postgresql=op.get_bind().dialect.name == "postgresql"))
+    if op.get_bind().dialect.name == "postgresql":  # in its place: others' views on it and grants stay
+        op.execute(_run_costs(postgresql=True).replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))
+    else:
+        op.execute("DROP VIEW run_costs")
+        op.execute(_run_costs(postgresql=False))
 
 
 def _run_costs(*, postgresql: bool) -> str:
@@ -55,4 +58,5 @@ def _names(name: str, condition: str, started: str, *, postgresql: bool) -> str:
         else f"SELECT group_concat(a.name, ', ') FROM ({rows} ORDER BY 2 DESC, 1) AS a"  # noqa: S608
     )
     unasked = "runs.state = 'completed' AND runs.published = runs.carried"
-    return f"coalesce(({joined}), CASE WHEN NOT ({unasked}) THEN {started} END)"
+    # PostgreSQL replaces no view whose columns change their type
+    return f"CAST(coalesce(({joined}), CASE WHEN NOT ({unasked}) THEN {started} END) AS VARCHAR)"
