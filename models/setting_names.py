@@ -89,7 +89,7 @@ def unknown_key(names: Tree, path: Path) -> str:
     """
     *above, name = path
     if name in names and above:
-        return f"{name} stands in the table [{'.'.join(above)}]; move it above the first table of {SETTINGS_FILE}"
+        return f"{name} stands in the table [{'.'.join(above)}]; {_own_place(names, name)}"
     inside = names
     for one in above:
         inside = inside.get(one, inside.get(ANY, {}))
@@ -100,12 +100,28 @@ def unknown_key(names: Tree, path: Path) -> str:
     return f"{what}; there are: {', '.join(inside)}" if above else f"{what}; all settings: {PAGE}"
 
 
+def _own_place(names: Tree, name: str) -> str:
+    """Say where a setting, or a table, belongs that stands in no table of another."""
+    if not names[name]:
+        return f"move it above the first table of {SETTINGS_FILE}"
+    by_name = name == "workloads" or ANY in names[name]
+    return f"write it as [{name}.NAME]" if by_name else f"write it as [{name}]"
+
+
 def _elsewhere(names: Tree, path: Path) -> str | None:
-    """Return the dotted path of the setting in another table that is most like this one, None where none is."""
+    """Return the dotted path of the setting in another table that is most like this one, None where none is.
+
+    In it stands NAME for the workload where the path names none.
+    """
     settings = [one for one in paths(names) if ANY not in one]
     name = nearest(path[-1], {one[-1] for one in settings})
     found = [one for one in settings if one[-1] == name]
-    return ".".join(max(found, key=lambda one: sum(map(eq, one, path)))) if found else None
+    if not found:
+        return None
+    table, *rest = max(found, key=lambda one: sum(map(eq, one, path)))
+    if table == "workloads" and len(rest) > 1 and rest[0] not in path:
+        rest[0] = "NAME"
+    return ".".join((table, *rest))
 
 
 def as_variable(path: Sequence[str]) -> str:

@@ -48,16 +48,24 @@ def read_text(path: Path) -> str:
 
 
 def line_of(path: Path, keys: Sequence[str]) -> int | None:
-    """Return the number of the line that sets a key, given by its tables and its name; None where it is not seen."""
+    """Return the number of the line that sets a key, given by its tables and its name; None where it is not seen.
+
+    Of a table without a line of its own, the first line that sets something in it.
+    """
     table: tuple[str, ...] = ()
+    inside = None
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         if header := _TABLE.match(line):
-            table = _names(header[1])
-            if table == tuple(keys):
-                return number
-        elif (found := _KEY.match(line)) and (*table, *_names(found[1])) == tuple(keys):
+            there = table = _names(header[1])
+        elif found := _KEY.match(line):
+            there = (*table, *_names(found[1]))
+        else:
+            continue
+        if there == tuple(keys):
             return number
-    return None
+        if inside is None and there[: len(keys)] == tuple(keys):
+            inside = number
+    return inside
 
 
 def _names(dotted: str) -> tuple[str, ...]:

@@ -117,3 +117,46 @@ def test_only_a_short_code_of_a_language_is_repeated(monkeypatch: pytest.MonkeyP
     ):
         monkeypatch.setenv(variable, value)
         assert complaint() == f"{variable}: {says}; give codes such as en, de or fr"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (
+            "[workloads.sentiment.smtp]\nhost = 'x'",
+            "smtp stands in the table [workloads.sentiment]; write it as [smtp]",
+        ),
+        ("[workloads.budget]\nday_usd = 1", "budget stands in the table [workloads]; write it as [budget]"),
+        (
+            "[budget]\nday_usd = 1\n[budget.workloads.sentiment]\ninput = 'x'",
+            "workloads stands in the table [budget]; write it as [workloads.NAME]",
+        ),
+        (
+            "[smtp.chat.ops]\nurl = 'json://x'",
+            "chat stands in the table [smtp]; write it as [chat.NAME]",
+        ),
+        (
+            "[budget]\nseed = 1",
+            "seed stands in the table [budget]; move it above the first table of breakeven.toml",
+        ),
+        (
+            "min_confidence = 0.5",
+            "unknown setting min_confidence; did you mean workloads.NAME.policy.min_confidence?",
+        ),
+        (
+            "[budget]\nlabels_file = 'x'",
+            "unknown setting budget.labels_file; did you mean workloads.NAME.labels_file?",
+        ),
+        (
+            "[workloads.enrichment]\nmin_confidence = 0.5",
+            "did you mean workloads.enrichment.policy.min_confidence?",
+        ),
+        ("[enrichment]\ninput = 'x'", "unknown setting enrichment; did you mean workloads.enrichment?"),
+    ],
+)
+def test_where_a_setting_belongs(content: str, says: str, folder: Path) -> None:
+    """A table is written under its own header, a key above all tables; no workload is named that the user did not."""
+    (folder / "breakeven.toml").write_text(content, encoding="utf-8")
+    said = complaint()
+    assert said.startswith("breakeven.toml, line ")
+    assert says in said
