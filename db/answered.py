@@ -46,11 +46,10 @@ def answered_by(session: Session, run_ids: Sequence[UUID]) -> dict[UUID, Answere
 def used(*, engine: str | None = None, model: str | None = None) -> ColumnElement[bool]:
     """Return the condition that a run was answered by this engine, or model, as `answered_by` names them.
 
-    A run without a line counts as what it was started with, unless it is completed and had nothing to ask for.
+    `reuse` finds the runs of which an engine answered nothing. A run without a line counts as what it was started with, unless it is completed and had nothing to ask for.
     """
-    served, line, any_line = aliased(Usage), aliased(Usage), aliased(Usage)
-    some_served = exists().where(served.run_id == RunRow.id, served.outcome.in_(SERVED))
-    own = [line.run_id == RunRow.id, or_(line.outcome.in_(SERVED), ~some_served)]
+    line, any_line = aliased(Usage), aliased(Usage)
+    own = _taken(line)
     started = [
         ~exists().where(any_line.run_id == RunRow.id),
         or_(RunRow.state != "completed", RunRow.published != RunRow.carried),
@@ -58,10 +57,20 @@ def used(*, engine: str | None = None, model: str | None = None) -> ColumnElemen
     if engine is not None:
         own.append(line.engine == engine)
         started.append(RunRow.engine == engine)
+    if engine == REUSE:
+        other = aliased(Usage)
+        own.append(~exists().where(*_taken(other), other.engine != REUSE).correlate(RunRow))
     if model is not None:
         own.append(line.model_id.in_(select(ModelRow.id).where(ModelRow.name == model)))
         started.append(RunRow.model_id.in_(select(ModelRow.id).where(ModelRow.name == model)))
     return or_(exists().where(*own), and_(*started))
+
+
+def _taken(line: type[Usage]) -> list[ColumnElement[bool]]:
+    """Return the conditions of the lines of a run that name what answered it: those that served, else all."""
+    served = aliased(Usage)
+    some_served = exists().where(served.run_id == RunRow.id, served.outcome.in_(SERVED)).correlate(RunRow)
+    return [line.run_id == RunRow.id, or_(line.outcome.in_(SERVED), ~some_served)]
 
 
 def _named(rows: Sequence[Row[Any]]) -> AnsweredBy:

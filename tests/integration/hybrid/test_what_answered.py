@@ -118,6 +118,35 @@ def test_a_run_of_nothing_but_reuse(
     assert in_the_view(settings) == {row["id"]: ("reuse", "gpt-4o-mini, small")}
 
 
+def test_a_run_with_a_reuse_among_its_answers(
+    tmp_path: Path,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is found by the engine that it is shown with, which answered the others, and not as one of reuse."""
+    settings = hybrid_settings(tmp_path, database_url, "http://127.0.0.1:9/v1")
+    engine = make_engine(database_url)
+    migrate(engine)
+    reused = {"engine": "reuse", "reason": "identical", "reuses": new_id(), "cost_nano": 0}
+    with sessions(engine).begin() as session:
+        mixed = seed(session)
+        insert_lines(session, [line(mixed, "a"), line(mixed, "b", **reused)])
+        lost = seed(session, "enrichment")  # what an engine was asked served nobody: only reuse answered
+        insert_lines(session, [line(lost, "a", outcome="failed"), line(lost, "b", **reused)])
+        asked = seed(session, "classification")  # nothing served anybody yet
+        insert_lines(session, [line(asked, "a", engine="openai", model_id=asked.api, outcome="failed")])
+    engine.dispose()
+    found = {
+        name: [row["workload"] for row in shown(settings, monkeypatch, capsys, "--engine", name)]
+        for name in ("vllm", "reuse", "openai")
+    }
+    assert found == {"vllm": ["sentiment"], "reuse": ["enrichment"], "openai": ["classification"]}
+    rows = shown(settings, monkeypatch, capsys)
+    engines = {row["workload"]: row["engine"] for row in rows}
+    assert engines == {"sentiment": "vllm", "enrichment": "reuse", "classification": "openai"}
+
+
 def test_an_evaluation_of_the_api(
     tmp_path: Path,
     database_url: str,
