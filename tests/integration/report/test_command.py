@@ -113,7 +113,7 @@ def test_no_ledger_is_one_clear_line(
         ("TO", "the chief", "not one mail address"),
         ("HOST", "mail\r\nhost", "line break"),
         ("SENDER", "", "not one mail address"),
-        ("SECURITY", "some", "security"),
+        ("SECURITY", "some", "SMTP__SECURITY: Input should be 'starttls'"),
         ("PASSWORD", "s3cr3t", "needs a password, and a password a user"),
     ],
 )
