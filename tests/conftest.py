@@ -56,18 +56,20 @@ def browser() -> "Iterator[Browser]":
 DURATIONS = Path(__file__).with_name("durations.json")
 """Seconds of each test file in the last `make test-durations`: the longest begin first, so that no long one is left at the end."""
 ENGINE_SCOPE = "real engine"
+PREFECT_SCOPE = "prefect server"
 ON_PREFECT = "tests/integration/on_prefect/"
-"""Its tests share one Prefect server, and some load the real engine."""
+"""Its tests share one Prefect server."""
+SCOPES = (ENGINE_SCOPE, PREFECT_SCOPE)
 BOTH_DATABASES = "tests/integration/db/"
 """The queries themselves: every test of theirs runs on both databases, also in the short suite."""
 
 
 @cache
 def scope_of(file: str) -> str:
-    """Return what a file's tests are scheduled with: themselves, or all that load the real engine, one after the other."""
-    if file.startswith(ON_PREFECT) or "pytest.mark.engine" in Path(file).read_text(encoding="utf-8"):
-        return ENGINE_SCOPE
-    return file
+    """Return what a file's tests are scheduled with: themselves, or all that share a server or load the real engine."""
+    if file.startswith(ON_PREFECT):
+        return PREFECT_SCOPE
+    return ENGINE_SCOPE if "pytest.mark.engine" in Path(file).read_text(encoding="utf-8") else file
 
 
 @cache
@@ -76,10 +78,12 @@ def durations() -> dict[str, float]:
     return dict(json.loads(DURATIONS.read_text(encoding="utf-8"))) if DURATIONS.exists() else {}
 
 
-def order_of(item: pytest.Item) -> tuple[bool, float, str]:
-    """Return where a test stands in the queue: the real engine first, then the longest files."""
+def order_of(item: pytest.Item) -> tuple[int, float, str]:
+    """Return where a test stands in the queue: the two shared scopes, one for each process, then the longest files."""
     file = item.nodeid.split("::", 1)[0]
-    return scope_of(file) != ENGINE_SCOPE, -durations().get(file, float("inf")), file
+    scope = scope_of(file)
+    rank = SCOPES.index(scope) if scope in SCOPES else len(SCOPES)
+    return rank, -durations().get(file, float("inf")), file
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
