@@ -39,8 +39,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 @pytest.fixture(autouse=True, scope="session")
 def no_settings_from_outside() -> None:
-    """Drop BREAKEVEN_* variables, so that tests see the defaults plus what they set themselves."""
-    for name in [name for name in os.environ if name.startswith("BREAKEVEN_")]:
+    """Drop BREAKEVEN_* variables, so that tests see the defaults plus what they set themselves.
+
+    So does COLUMNS, the width of tables: where tests run in several processes, each has one.
+    """
+    for name in [name for name in os.environ if name.startswith("BREAKEVEN_") or name == "COLUMNS"]:
         del os.environ[name]
 
 

@@ -214,7 +214,8 @@ def test_answers_are_not_shared_between_house_and_api() -> None:
 HEAD = """
 from uuid import UUID
 from models.engines.api.permit import ApiPermit, ApiRequest
-from models.engines.base import Engine, LocalEngine, Message, Choice, Request
+from models.engines.base import Engine, LocalEngine
+from models.requests import Choice, Message, Request
 from models.engines.api.chat_format import request_body
 from models.engines.api.options import ApiOptions
 from models.workloads.base import Workload

@@ -64,5 +64,5 @@ def test_the_table_of_a_backfill_has_what_matters() -> None:
     failed = Outcome("sentiment", DAY, "failed", error="the engine died")
     rows, columns = outcome_table([Outcome.of(done), failed])
     money = ["cost USD", "of which API", "counterfactual USD"]
-    assert columns == ["partition", "state", "records", "published", *money, "output"]
+    assert columns == ["partition", "state", *money, "records", "published", "output"]
     assert [row["output"] for row in rows] == ["out/x.parquet", "the engine died"]

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from models.ledger.archiving import Limits
 from models.settings import Settings
 from tasks.ledger import archive
-from tasks.storage import part_files
+from tasks.runtime import atomic_files
 from tests.integration.archive.old_ledger import TODAY
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -82,7 +82,7 @@ def die_at(count: int) -> None:
         (archive, "_frame"),
         (archive, "_compare"),
         (archive, "file_digest"),
-        (part_files, "sync"),
+        (atomic_files, "sync"),
     ):
         setattr(module, name, before(getattr(module, name)))
     Path.replace = before(Path.replace)  # type: ignore[method-assign]

@@ -23,7 +23,7 @@ from prefect.states import Cancelling
 
 from flows.deploy import POOL
 from models.settings import Settings
-from tests.integration.backfill.harness import check_published, rows_of, write_days
+from tests.integration.backfill.harness import check_days, rows_of, write_days
 from tests.integration.on_prefect import scripted
 from tests.integration.on_prefect.site import PROJECT, Site, api_of, children_of
 from tests.integration.pipeline.harness import settings_for
@@ -190,5 +190,5 @@ def test_a_run_whose_worker_was_killed_publishes(
     assert bench.noted(key) < len(DAYS[day])
     assert ended(api, run, bench).state_name == "Completed", [line.message for line in log_of(api, run)]
     one_day = {day: DAYS[day]}
-    check_published(bench.settings, write_days(tmp_path / "in.jsonl", one_day), one_day)
+    check_days(bench.settings, write_days(tmp_path / "in.jsonl", one_day), one_day)
     bench.site.start_worker(WORKER, bench.settings)

@@ -81,6 +81,7 @@ def test_an_error_is_cut_and_can_be_read_whole(visitor: Visitor, width: int) -> 
     row = page.locator("[aria-label='Runs'] tbody tr").nth(number)
     if width > 375:
         error = row.get_by_title(LONG_ERROR)
+        expect(error).to_be_visible()
         box = error.bounding_box()
         assert box is not None
         assert box["height"] <= 25
