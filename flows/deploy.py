@@ -17,6 +17,7 @@ from prefect import get_client
 from prefect.automations import AutomationCore, EventTrigger, Posture, ResourceSpecification
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
 from prefect.client.schemas.objects import StateType, WorkPool
 from prefect.events.actions import ChangeFlowRunState
 from prefect.exceptions import ObjectNotFound, PrefectException
@@ -210,6 +211,22 @@ def deploy_all(file: Path) -> None:
         raise BreakevenError(msg)
 
 
+def drop_stale_runs(client: SyncPrefectClient) -> None:
+    """Delete runs that the scheduler has made of schedules that are off now.
+
+    Prefect deletes them as well, but its scheduler may be at work on the schedule as it was, and makes them anew.
+    """
+    ours = DeploymentFilter.model_validate({"tags": {"all_": [TAG]}})
+    for one in client.read_deployments(deployment_filter=ours):
+        if not one.paused and any(schedule.active for schedule in one.schedules):
+            continue
+        made = {"deployment_id": {"any_": [one.id]}, "tags": {"all_": ["auto-scheduled"]}}
+        waiting = FlowRunFilter.model_validate(made | {"state": {"name": {"any_": ["Scheduled", "Late"]}}})
+        while stale := client.read_flow_runs(flow_run_filter=waiting, limit=200):
+            for run in stale:
+                client.delete_flow_run(run.id)
+
+
 def api_url() -> str:
     """Return the address of the Prefect API. Raises `UsageError` if none is set."""
     url = get_current_settings().api.url
@@ -233,6 +250,7 @@ def deploy(file: Path = FILE) -> None:
             ensure_pools(client, settings, file)
             deploy_all(file)
             ensure_automations(client, automations())
+            drop_stale_runs(client)
     except (httpx.HTTPError, PrefectException) as error:
         msg = f"the Prefect API at {url} refused: {error}"
         raise BreakevenError(msg) from error
