@@ -24,11 +24,12 @@ from models.records import Escalated, Record
 from models.requests import JsonValue
 from models.run import Progress, RunResult
 from models.settings import Settings
-from tasks.api.requests import api_request
-from tasks.planning.open_run import prepare
+from tasks.api.requests import ApiRequests
+from tasks.planning.open_run import OpenRun
 from tasks.planning.request import Request
-from tasks.planning.run_plan import Plan
+from tasks.planning.start_run import prepare
 from tasks.run.infer import infer
+from tasks.run.scratch import open_scratch
 from tasks.runtime.progress import listening
 from tasks.runtime.shared_engine import SharedEngine
 
@@ -84,7 +85,7 @@ def settings_for(folder: Path, endpoint: Endpoint) -> Settings:
     )
 
 
-def plan_of(source: Path, settings: Settings) -> Plan:
+def plan_of(source: Path, settings: Settings) -> OpenRun:
     """Open a run over the records."""
     plan = prepare(Request(WORKLOAD, DAY, str(source)), settings)
     if isinstance(plan, RunResult):
@@ -102,10 +103,11 @@ def pipeline_pass(source: Path, endpoint: Endpoint) -> Pass:
         settings = settings_for(Path(folder), endpoint)
         plan = plan_of(source, settings)
         start, cpu = time.perf_counter(), cpu_seconds()
-        with listening(lambda progress: samples.append(sample(progress))):
-            totals = infer(plan, SharedEngine(settings, no_engine), lambda: None).totals
+        hear = listening(lambda progress: samples.append(sample(progress)))
+        with hear, open_scratch(plan) as scratch:
+            totals = infer(plan, scratch, SharedEngine(settings, no_engine), lambda: None).totals
         seconds, cpu = time.perf_counter() - start, cpu_seconds() - cpu
-        plan.close()
+        plan.version.ledger.close()
         check_ledger(settings, totals.escalated)
     return Pass(seconds, cpu, totals.escalated, samples)
 
@@ -143,10 +145,11 @@ def bodies_of(source: Path, endpoint: Endpoint) -> list[Body]:
         api = plan.api
         if api is None:
             raise TypeError(plan)
-        records = [item for batch in plan.open_reader().batches() for item in batch]
-        plan.close()
+        records = [item for batch in plan.given().reader.batches() for item in batch]
+        plan.version.ledger.close()
+    rendered = ApiRequests(plan.workload, api.permit)
     requests = [
-        api_request(plan, api, Escalated(item, "complex", 0)) for item in records if isinstance(item, Record)
+        rendered.render(Escalated(item, "complex", 0)) for item in records if isinstance(item, Record)
     ]
     return [request_body(request, api.options, "json_schema") for request in requests]
 

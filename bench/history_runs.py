@@ -5,7 +5,7 @@ transaction, the publishing: as `tasks` does it, with times of the past and with
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -127,12 +127,10 @@ def _write_pending(own: _Open, run: PastRun, sent: Sequence[Sent]) -> UUID | Non
         return None
     batch_id = new_id() if run.batched else None
     lines = [
-        pending_line(
-            one.attempt,
-            own.keys,
-            own.api,
-            reason=one.attempt.request.reason,
-            upper_bound=one.bound,
+        replace(
+            pending_line(
+                one.attempt, own.keys, own.api, reason=one.attempt.request.reason, upper_bound=one.bound
+            ),
             batch_id=batch_id,
         )
         for one in sent

@@ -19,10 +19,11 @@ from models.requests import Request
 from models.run import RunResult
 from models.settings import Settings, WorkloadSettings
 from models.workloads.base import Workload
-from tasks.planning.open_run import prepare
+from tasks.planning.open_run import OpenRun
 from tasks.planning.request import Request as Ask
-from tasks.planning.run_plan import Plan
+from tasks.planning.start_run import prepare
 from tasks.run.infer import infer
+from tasks.run.scratch import open_scratch
 from tasks.runtime.shared_engine import SharedEngine
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Pass:
     output_tokens: int
 
 
-def plan_of(sample: Sample, settings: Settings, folder: Path) -> Plan:
+def plan_of(sample: Sample, settings: Settings, folder: Path) -> OpenRun:
     """Open a run over a sample, in a new ledger in `folder`."""
     chosen = settings.workload(sample.workload).model_copy(
         update={"text_columns": sample.text_columns, "timestamp_column": ""}
@@ -83,7 +84,8 @@ def stream_pass(engine: LocalEngine, sample: Sample, settings: Settings) -> Pass
         shared = SharedEngine(settings, lambda _: engine)
         shared.get()
         start, cpu = time.perf_counter(), cpu_seconds()
-        totals = infer(plan, shared, lambda: None).totals
+        with open_scratch(plan) as scratch:
+            totals = infer(plan, scratch, shared, lambda: None).totals
         seconds, cpu = time.perf_counter() - start, cpu_seconds() - cpu
     return Pass(
         seconds,
@@ -108,7 +110,7 @@ def requests_of(sample: Sample, settings: Settings) -> list[Request]:
                 workload.output_format,
                 workload.max_tokens,
             )
-            for batch in plan.open_reader().batches()
+            for batch in plan.given().reader.batches()
             for item in batch
             if isinstance(item, Record)
         ]

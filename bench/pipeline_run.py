@@ -15,13 +15,14 @@ from pydantic import SecretStr
 from bench.instant import InstantEngine
 from models.run import RunResult
 from models.settings import Settings
-from tasks.planning.open_run import prepare
+from tasks.planning.open_run import OpenRun
 from tasks.planning.request import Request
-from tasks.planning.run_plan import Plan
+from tasks.planning.start_run import prepare
 from tasks.run.infer import infer
 from tasks.run.publish import publish
-from tasks.run.run_partition import closed
-from tasks.runtime.lease import kept
+from tasks.run.run_partition import close_on_failure
+from tasks.run.scratch import open_scratch
+from tasks.runtime.leased_ledger import hold_lease
 from tasks.runtime.shared_engine import shared_engine
 
 DAY = date(2026, 1, 1)
@@ -56,15 +57,15 @@ def run(workload: str, source: Path, folder: Path, *, refresh: bool = False) -> 
     }
 
 
-def infer_and_publish(plan: Plan | RunResult, settings: Settings) -> tuple[RunResult, float]:
+def infer_and_publish(plan: OpenRun | RunResult, settings: Settings) -> tuple[RunResult, float]:
     """Do what `run_partition` does with an open run; return the result and when inference ended."""
     if isinstance(plan, RunResult):
         raise TypeError(plan)
 
     engine = shared_engine(settings, lambda _: InstantEngine())
-    with closed(plan), engine as shared:
-        with kept(plan.sessions, plan.lease, settings.lease_seconds) as lost:
-            found = infer(plan, shared, lost)
+    with close_on_failure(plan), engine as shared:
+        with hold_lease(plan.version.ledger) as lost, open_scratch(plan) as scratch:
+            found = infer(plan, scratch, shared, lost)
         inferred = time.perf_counter()
         return publish(plan, found), inferred
 

@@ -184,7 +184,6 @@ def pending_line(
     *,
     reason: str,
     upper_bound: int,
-    batch_id: UUID | None = None,
 ) -> LedgerLine:
     """Make the line that is written before an attempt is sent: no tokens yet, the most it can cost."""
     return LedgerLine(
@@ -214,7 +213,6 @@ def pending_line(
         request_hash=attempt.request.digest(),
         answer_hash=None,
         reuses=None,
-        batch_id=batch_id,
     )
 
 

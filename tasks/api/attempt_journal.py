@@ -2,69 +2,45 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from db import attempts as db_attempts
-from db import leases, spend
-from models.economics.budget import Budget
-from models.economics.upper_bound import upper_bound_nano
-from models.engines.api.chat_format import schema_text
 from models.engines.api.permit import OpenAttempt
-from models.errors import ResidencyError
-from models.ledger.accounting import ApiKeys, LineKeys, closing_unserved, pending_line
-from models.ledger.line import Closing, LedgerLine
+from models.ledger.accounting import closing_unserved
+from models.ledger.line import Closing
 from models.requests import ClosedAttempt
-from tasks.runtime.ledger_access import with_patience
-from tasks.storage.committer import CommitTarget
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """At which price a run's attempts are charged, and in which batch they go, if in one."""
-
-    api: ApiKeys
-    batch_id: UUID | None = None
+from tasks.api.pending_lines import PendingLines, written
+from tasks.runtime.leased_ledger import LeasedLedger
 
 
 class LedgerJournal:
-    """The `Journal` of one run. `open` and `close` may be called from any thread.
+    """The `Journal` of one run. `open` and `close` may be called from any thread."""
 
-    A cap is looked at in the transaction that writes the attempts, with the ledger's own sums, in which
-    attempts in flight stand at their upper bounds: two runs at once keep it as well.
-    """
-
-    def __init__(
-        self, target: CommitTarget, keys: LineKeys, workload: str, budget: Budget, terms: Terms
-    ) -> None:
-        self._target = target
-        self._keys = keys
-        self._workload = workload
-        self._budget = budget
-        self._terms = terms
+    def __init__(self, ledger: LeasedLedger, pending: PendingLines) -> None:
+        self._ledger = ledger
+        self._pending = pending
         self._bounds: dict[UUID, int] = {}
         self._ended: list[Closing] = []
         self._lock = threading.Lock()
 
     def open(self, attempts: Sequence[OpenAttempt]) -> Mapping[UUID, str]:
         """Write attempts as pending lines; see `models.engines.api.permit.Journal`."""
-        lines = [self._line(attempt) for attempt in attempts]
-        tries = 0
+        lines = [self._pending.line(attempt) for attempt in attempts]
 
-        def write() -> dict[UUID, str]:
-            nonlocal tries
-            tries += 1
-            with self._target.sessions.begin() as session:
-                leases.renew(session, self._target.lease, self._target.lease_seconds)
-                if tries > 1 and (there := self._written(session, lines)):
-                    # the connection broke after the commit had taken place
-                    return {line.id: "a cap of the budget" for line in lines if line.id not in there}
-                return self._reserve(session, lines)
+        def reserve(session: Session) -> dict[UUID, str]:
+            against = self._pending.admit(session, [line.cost_nano or 0 for line in lines])
+            judged = list(zip(lines, against, strict=True))
+            self._pending.open(session, [line for line, cap in judged if cap is None])
+            return {line.id: cap for line, cap in judged if cap is not None}
 
-        refused = with_patience(self._target.patience_seconds, write)
+        def reserved(session: Session) -> dict[UUID, str] | None:
+            there = written(session, lines)
+            return (
+                {line.id: "a cap of the budget" for line in lines if line.id not in there} if there else None
+            )
+
+        refused = self._ledger.write(reserve, reserved)
         with self._lock:
             for line in lines:
                 if line.id not in refused:
@@ -79,7 +55,7 @@ class LedgerJournal:
 
     def unserved(self, attempt: ClosedAttempt) -> Closing:
         """Close an attempt that served no record."""
-        return closing_unserved(attempt, self._terms.api.price, self.served(attempt))
+        return closing_unserved(attempt, self._pending.charged.price, self.served(attempt))
 
     def served(self, attempt: ClosedAttempt) -> int:
         """Forget an attempt whose line is about to be closed; return its upper bound, nano-dollars."""
@@ -91,39 +67,3 @@ class LedgerJournal:
         with self._lock:
             ended, self._ended = self._ended, []
         return ended
-
-    def _line(self, attempt: OpenAttempt) -> LedgerLine:
-        request = attempt.request
-        if request.permit.workload != self._workload:
-            msg = f"a request of {request.permit.workload} is none of {self._workload}"
-            raise ResidencyError(msg)
-        bound = upper_bound_nano(
-            self._terms.api.price, request.messages, schema_text(request.output), request.max_tokens
-        )
-        return pending_line(
-            attempt,
-            self._keys,
-            self._terms.api,
-            reason=request.reason,
-            upper_bound=bound,
-            batch_id=self._terms.batch_id,
-        )
-
-    def _written(self, session: Session, lines: Sequence[LedgerLine]) -> set[UUID]:
-        return {line.id for line in lines if db_attempts.is_written(session, line.id)}
-
-    def _reserve(self, session: Session, lines: Sequence[LedgerLine]) -> dict[UUID, str]:
-        """Write what the caps admit; return what they do not."""
-        verdicts: Sequence[str | None] = [None] * len(lines)
-        if self._budget.capped:
-            spend.lock(session)
-            day = datetime.now(UTC).date()
-            caps = self._budget.caps(
-                spend.spent(session, self._workload, day), spend.of_run(session, self._keys.run_id)
-            )
-            verdicts = self._budget.admit([line.cost_nano or 0 for line in lines], caps)
-        admitted = [line for line, against in zip(lines, verdicts, strict=True) if against is None]
-        db_attempts.open_attempts(session, self._workload, admitted)
-        return {
-            line.id: against for line, against in zip(lines, verdicts, strict=True) if against is not None
-        }

@@ -9,21 +9,21 @@ from db import attempts, partitions
 from tasks.api.batch_submit import Submitter
 from tasks.api.batch_writer import BatchWriter
 from tasks.api.sync_lane import Lane, nothing
-from tasks.planning.run_plan import Plan
 from tasks.storage.committer import Committer
 from tasks.storage.escalation_queue import AT_ONCE, IN_BATCH, Waiting
+from tasks.storage.open_version import OpenVersion
 
 
-def leave_out_batched(plan: Plan, waiting: Waiting) -> None:
+def leave_out_batched(version: OpenVersion, waiting: Waiting) -> None:
     """Mark the records whose answer a live batch will bring, and note which requests it asks."""
 
     def mark(session: Session) -> None:
-        for one in attempts.pending_in_batches(session, plan.version_id):
+        for one in attempts.pending_in_batches(session, version.id):
             waiting.set_state(one.record_key, IN_BATCH)
             waiting.ask(one.request_hash)
 
     waiting.unask()
-    plan.read(mark)
+    version.ledger.read(mark)
 
 
 class BatchLane:
@@ -37,15 +37,18 @@ class BatchLane:
 
     def __init__(
         self,
-        plan: Plan,
+        version: OpenVersion,
         waiting: Waiting,
         committer: Committer,
         writer: BatchWriter,
         submitter: Submitter,
         at_once: Lane,
         stop: Callable[[], bool],
+        *,
+        input_read: bool,
     ) -> None:
-        self._plan = plan
+        self._version = version
+        self._input_read = input_read
         self._waiting = waiting
         self._committer = committer
         self._writer = writer
@@ -62,9 +65,10 @@ class BatchLane:
         self._committer.flush()
         if self._stop():
             return
-        if self._plan.input_read:  # now all of it is done, or waits in a part: collecting can go on by itself
-            self._submitter.note(lambda session: partitions.set_input_read(session, self._plan.version_id))
-        leave_out_batched(self._plan, self._waiting)
+        version = self._version
+        if self._input_read:  # now all of it is done, or waits in a part: collecting can go on by itself
+            version.ledger.write(lambda session: partitions.set_input_read(session, version.id))
+        leave_out_batched(version, self._waiting)
         self._take_out_late()
         self._writer.write()
         self._submitter.submit()
@@ -81,7 +85,7 @@ class BatchLane:
         """Let no new batch have the records that one had until its deadline."""
 
         def mark(session: Session) -> None:
-            for key in attempts.past_deadline(session, self._plan.version_id, datetime.now(UTC)):
+            for key in attempts.past_deadline(session, self._version.id, datetime.now(UTC)):
                 self._waiting.defer_queued(AT_ONCE, key)
 
-        self._plan.read(mark)
+        self._version.ledger.read(mark)

@@ -20,11 +20,10 @@ from models.ledger.line import Closing
 from models.records import Escalated
 from models.requests import Answer, ClosedAttempt, Completion
 from tasks.api.batch_submit import Submitter
-from tasks.api.requests import api_request
-from tasks.planning.checks import ApiPlan
-from tasks.planning.run_plan import Plan
+from tasks.api.requests import ApiRequests
 from tasks.storage.committer import Committer
 from tasks.storage.escalation_queue import AT_ONCE, QUEUED
+from tasks.storage.open_version import OpenVersion
 from tasks.storage.outcomes import Settler
 from tasks.storage.scratch_db import Scratch
 
@@ -55,16 +54,16 @@ class BatchResults:
 
     def __init__(
         self,
-        plan: Plan,
-        api: ApiPlan,
+        version: OpenVersion,
+        requests: ApiRequests,
         scratch: Scratch,
         committer: Committer,
         settler: Settler,
         submitter: Submitter,
         stop: Callable[[], bool],
     ) -> None:
-        self._plan = plan
-        self._api = api
+        self._version = version
+        self._requests = requests
         self._answers = scratch
         self._waiting = scratch.waiting
         self._committer = committer
@@ -110,13 +109,13 @@ class BatchResults:
 
     def close(self, batch: batches.Batch, state: batches.Ending, error: str | None = None) -> None:
         """Close a batch; lines that it leaves open are of unknown outcome from then on."""
-        plan = self._plan
+        version = self._version
 
         def write(session: Session) -> None:
             batches.close(session, batch.id, state, error)
-            attempts.settle_unknown(session, plan.workload.name, plan.partition, failure="no_answer")
+            attempts.settle_unknown(session, version.workload, version.partition, failure="no_answer")
 
-        self._submitter.note(write)
+        version.ledger.write(write)
         self._submitter.remove_file(batch)
 
     def forget_texts(self, client: "BatchClient", provider: ProviderBatch) -> None:
@@ -141,7 +140,7 @@ class BatchResults:
     def _settle_answer(
         self, result: BatchResult, line: attempts.InBatch, escalated: Escalated, prices: LinePrices
     ) -> None:
-        request = api_request(self._plan, self._api, escalated, line.id)
+        request = self._requests.render(escalated, line.id)
         parsed, now = parse_answer(request, result.body), datetime.now(UTC)
         if parsed.malformed is not None:  # billed, and of no use
             self._charge(ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.malformed), prices)
@@ -170,7 +169,7 @@ class BatchResults:
     ) -> None:
         failed = ClosedAttempt(line.id, "failed", datetime.now(UTC), failure=result.failure)
         if result.rejection is not None and escalated is not None:
-            request = api_request(self._plan, self._api, escalated, line.id)
+            request = self._requests.render(escalated, line.id)
             rejected = Completion(request, rejection=result.rejection, detail=result.detail, attempt=failed)
             self._settler.api(escalated, rejected, PriceBook(prices.own))
             return
@@ -191,7 +190,8 @@ class BatchResults:
 
     def _price(self, price_id: int) -> Price:
         if price_id not in self._prices:
-            self._prices[price_id] = self._plan.read(lambda session: reference.price(session, price_id))
+            ledger = self._version.ledger
+            self._prices[price_id] = ledger.read(lambda session: reference.price(session, price_id))
         return self._prices[price_id]
 
 

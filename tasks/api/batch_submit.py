@@ -11,16 +11,16 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from db import attempts, batches, leases
+from db import attempts, batches
+from models.economics.pricing import Price
+from models.engines.api.options import ApiOptions
 from models.engines.batch.files import batch_path
 from models.engines.batch.status import SETTLE_SECONDS, BatchApiRefused, BatchApiUnavailable
 from models.ids import new_id
-from models.ledger.accounting import ApiKeys, closing_unserved
+from models.ledger.accounting import closing_unserved
 from models.requests import ClosedAttempt
-from tasks.planning.checks import ApiPlan
-from tasks.planning.run_plan import Plan
-from tasks.runtime.ledger_access import with_patience
 from tasks.storage.escalation_queue import AT_ONCE, QUEUED, Waiting
+from tasks.storage.open_version import OpenVersion
 
 if TYPE_CHECKING:
     from models.engines.batch.client import BatchClient
@@ -32,14 +32,25 @@ settle_seconds = SETTLE_SECONDS
 
 
 class Submitter:
-    """Submits the batches of one partition, each exactly once, wherever a run was killed before."""
+    """Submits the batches of one partition, each exactly once, wherever a run was killed before.
+
+    `price` is that of an answer in a batch. `enqueued_tokens` is how many the provider takes of a model at a time,
+    None where it has no limit.
+    """
 
     def __init__(
-        self, plan: Plan, api: ApiPlan, keys: ApiKeys, waiting: Waiting, stop: Callable[[], bool]
+        self,
+        version: OpenVersion,
+        options: ApiOptions,
+        price: Price,
+        enqueued_tokens: int | None,
+        waiting: Waiting,
+        stop: Callable[[], bool],
     ) -> None:
-        self._plan = plan
-        self._api = api
-        self._keys = keys
+        self._version = version
+        self._options = options
+        self._price = price
+        self._enqueued_tokens = enqueued_tokens
         self._waiting = waiting
         self._stop = stop
         self._not_now: set[UUID] = set()
@@ -48,7 +59,7 @@ class Submitter:
         """Make a client of the provider's Batch API."""
         from models.engines.batch.client import BatchClient  # noqa: PLC0415  a second, and few runs need it
 
-        return BatchClient(self._api.options, settle_seconds=settle_seconds)
+        return BatchClient(self._options, settle_seconds=settle_seconds)
 
     def submit(self) -> None:
         """Submit the batches that are written down, oldest first, while there is room for their tokens."""
@@ -73,13 +84,14 @@ class Submitter:
 
     def live(self) -> list[batches.Batch]:
         """Return the partition's batches that are not closed, oldest first."""
-        return self._plan.read(lambda session: batches.live(session, self._plan.version_id))
+        version = self._version
+        return version.ledger.read(lambda session: batches.live(session, version.id))
 
     def lines(self, batch: batches.Batch) -> list[attempts.InBatch]:
         """Return the lines that wait for a batch."""
-        version_id = self._plan.version_id
-        return self._plan.read(
-            lambda session: list(attempts.pending_in_batches(session, version_id, batch.id))
+        version = self._version
+        return version.ledger.read(
+            lambda session: list(attempts.pending_in_batches(session, version.id, batch.id))
         )
 
     def give_up(self, batch: batches.Batch, failure: str, state: str = QUEUED) -> None:
@@ -90,7 +102,7 @@ class Submitter:
         lines = self.lines(batch)
         closings = [
             closing_unserved(
-                ClosedAttempt(one.id, "failed", batch.created_at, failure=failure), self._keys.price, 0
+                ClosedAttempt(one.id, "failed", batch.created_at, failure=failure), self._price, 0
             )
             for one in lines
         ]
@@ -99,7 +111,7 @@ class Submitter:
             attempts.close_attempts(session, closings)
             batches.close(session, batch.id, "failed", failure)
 
-        self.note(write)
+        self._version.ledger.write(write)
         self.remove_file(batch)
         for one in lines:
             self._waiting.again(one.record_key, one.attempt, state)
@@ -110,7 +122,7 @@ class Submitter:
         Nothing of it was done, so its lines wait on as they are, and its deadline stays.
         """
         new = new_id()
-        path = batch_path(self._plan.folder, new)
+        path = batch_path(self._version.folder, new)
         if not self._linked(batch, path):
             self.give_up(batch, failure)
             return
@@ -130,29 +142,19 @@ class Submitter:
             attempts.move_to_batch(session, batch.run_id, batch.id, new)
             batches.close(session, batch.id, "failed", failure)
 
-        self.note(write)
+        self._version.ledger.write(write)
         self._not_now.add(new)
         self.remove_file(batch)
 
-    def note(self, write: Callable[[Session], None]) -> None:
-        """Make one short transaction as the partition's owner, waiting for a database that is away."""
-
-        def transaction() -> None:
-            with self._plan.sessions.begin() as session:
-                leases.renew(session, self._plan.lease, self._plan.settings.lease_seconds)
-                write(session)
-
-        with_patience(self._plan.settings.database_patience_seconds, transaction)
-
     def remove_file(self, batch: batches.Batch) -> None:
         """Remove the request file of a batch that is closed."""
-        (self._plan.folder / batch.file_name).unlink(missing_ok=True)
+        (self._version.folder / batch.file_name).unlink(missing_ok=True)
 
     def _tried(self, client: "BatchClient", batch: batches.Batch) -> bool:
         """Submit a batch, or give it up; False where there is no room for its tokens, nor for the next ones."""
         if batch.deadline <= datetime.now(UTC):
             self._unless_found(client, batch, "deadline", AT_ONCE)
-        elif not (self._plan.folder / batch.file_name).exists():
+        elif not (self._version.folder / batch.file_name).exists():
             self._unless_found(client, batch, "no_file", QUEUED)
         elif not self._room_for(batch):
             return False
@@ -163,13 +165,15 @@ class Submitter:
     def _submit(self, client: "BatchClient", batch: batches.Batch) -> None:
         provider = client.submit(
             batch.id,
-            self._plan.folder / batch.file_name,
+            self._version.folder / batch.file_name,
             since=batch.created_at,
             known_file_id=batch.provider_file_id,
-            uploaded=lambda file_id: self.note(lambda session: batches.set_file(session, batch.id, file_id)),
-            description=f"{self._plan.workload.name} {self._plan.partition}",
+            uploaded=lambda file_id: self._version.ledger.write(
+                lambda session: batches.set_file(session, batch.id, file_id)
+            ),
+            description=f"{self._version.workload} {self._version.partition}",
         )
-        self.note(lambda session: batches.set_submitted(session, batch.id, provider.id))
+        self._version.ledger.write(lambda session: batches.set_submitted(session, batch.id, provider.id))
         log.info("batch %s of %s requests is submitted", provider.id, batch.requests)
 
     def _unless_found(self, client: "BatchClient", batch: batches.Batch, failure: str, state: str) -> None:
@@ -182,19 +186,19 @@ class Submitter:
             log.warning("a batch of %s requests was not submitted (%s)", batch.requests, failure)
             self.give_up(batch, failure, state)
         else:
-            self.note(lambda session: batches.set_submitted(session, batch.id, found.id))
+            self._version.ledger.write(lambda session: batches.set_submitted(session, batch.id, found.id))
 
     def _room_for(self, batch: batches.Batch) -> bool:
-        limit = self._plan.settings.batch_enqueued_tokens
+        limit = self._enqueued_tokens
         if limit is None:
             return True
-        enqueued = self._plan.read(lambda session: batches.enqueued_tokens(session, batch.model))
+        enqueued = self._version.ledger.read(lambda session: batches.enqueued_tokens(session, batch.model))
         return enqueued + batch.input_tokens <= limit
 
     def _linked(self, batch: batches.Batch, path: Path) -> bool:
         """Give the request file a second name; False if it is gone, or if the disk knows no second names."""
         try:
-            path.hardlink_to(self._plan.folder / batch.file_name)
+            path.hardlink_to(self._version.folder / batch.file_name)
         except OSError:
             return False
         return True

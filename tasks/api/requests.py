@@ -2,23 +2,29 @@
 
 from uuid import UUID
 
-from models.engines.api.permit import ApiRequest
+from models.engines.api.permit import ApiPermit, ApiRequest
 from models.ids import new_id
 from models.records import Escalated
-from tasks.planning.checks import ApiPlan
-from tasks.planning.run_plan import Plan
+from models.workloads.base import Workload
 
 
-def api_request(plan: Plan, api: ApiPlan, escalated: Escalated, attempt_id: UUID | None = None) -> ApiRequest:
-    """Render the next attempt of a record; `attempt_id` names one that was made already."""
-    workload = plan.workload
-    return ApiRequest(
-        attempt_id or new_id(),
-        escalated.record.key,
-        workload.messages(escalated.record.text),
-        workload.output_format,
-        workload.max_tokens,
-        escalated.attempts + 1,
-        permit=api.permit,
-        reason=escalated.reason,
-    )
+class ApiRequests:
+    """Renders the requests of a workload that has permission to send its records."""
+
+    def __init__(self, workload: Workload, permit: ApiPermit) -> None:
+        self._workload = workload
+        self._permit = permit
+
+    def render(self, escalated: Escalated, attempt_id: UUID | None = None) -> ApiRequest:
+        """Render the next attempt of a record; `attempt_id` names one that was made already."""
+        workload = self._workload
+        return ApiRequest(
+            attempt_id or new_id(),
+            escalated.record.key,
+            workload.messages(escalated.record.text),
+            workload.output_format,
+            workload.max_tokens,
+            escalated.attempts + 1,
+            permit=self._permit,
+            reason=escalated.reason,
+        )

@@ -4,14 +4,13 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from models.engines.api.options import ApiOptions
 from models.engines.api.rate_limits import Limits
 from models.engines.api.stream import ApiStream
 from models.records import Escalated
 from models.requests import Completion
 from tasks.api.attempt_journal import LedgerJournal
-from tasks.api.requests import api_request
-from tasks.planning.checks import ApiPlan
-from tasks.planning.run_plan import Plan
+from tasks.api.requests import ApiRequests
 from tasks.storage.committer import Committer
 from tasks.storage.outcomes import Settler
 from tasks.storage.scratch_db import Scratch
@@ -65,8 +64,8 @@ class SyncLane:
 
     def __init__(
         self,
-        plan: Plan,
-        api: ApiPlan,
+        options: ApiOptions,
+        requests: ApiRequests,
         scratch: Scratch,
         committer: Committer,
         settler: Settler,
@@ -75,8 +74,8 @@ class SyncLane:
         limits: Limits,
         stop: Callable[[], bool],
     ) -> None:
-        self._plan = plan
-        self._api = api
+        self._options = options
+        self._requests = requests
         self._scratch = scratch
         self._waiting = scratch.waiting
         self._committer = committer
@@ -133,16 +132,16 @@ class SyncLane:
     def _send(self) -> None:
         if self._stream is not None and self._stream.free <= 0:
             return
-        room = self._api.options.concurrency if self._stream is None else self._stream.free
+        room = self._options.concurrency if self._stream is None else self._stream.free
         for escalated in self._waiting.take(room):
             self._flying[escalated.record.key] = escalated
-            self._opened().offer(api_request(self._plan, self._api, escalated))
+            self._opened().offer(self._requests.render(escalated))
 
     def _opened(self) -> ApiStream:
         if self._stream is None:
             from models.engines.api.engine import OpenAIEngine  # noqa: PLC0415  a second, and few runs need it
 
-            self._engine = OpenAIEngine(self._api.options, self._journal, self._limits)
+            self._engine = OpenAIEngine(self._options, self._journal, self._limits)
             self._stream = self._engine.open(answers=self._scratch, stop=self._stop)
         return self._stream
 

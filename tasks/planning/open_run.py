@@ -1,152 +1,90 @@
-"""Opens a run: takes the lease and writes its version and its row in one transaction."""
+"""An open run: what was asked and found, its version of the partition and its keys in the ledger."""
 
-from uuid import UUID
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import attempts, batches, leases, partitions, parts, reference, runs
+from db import attempts, batches, parts
 from db.session import make_engine, migrate, sessions
-from models.default_model import model_name
 from models.engines.batch.files import remove_unregistered as remove_request_files
 from models.ledger.accounting import LineKeys
-from models.run import RunResult, lease_name
+from models.policy import Policy
+from models.records import EscalationReason
 from models.settings import Settings
-from tasks.planning.checks import Checked, check, fingerprint_of
-from tasks.planning.late_data import digest_to_refresh, published_file, result_without_run
-from tasks.planning.price_keys import priced_today, with_api
-from tasks.planning.request import Request
-from tasks.planning.run_plan import LOCAL_PROVIDER, Plan, log
-from tasks.runtime.flow_run import flow_run_id
+from models.tokens import ChatTokenCounter
+from models.workloads.base import Workload
+from tasks.planning.checks import ApiPlan
+from tasks.planning.request import EngineChoice
+from tasks.reading import PartitionReader
 from tasks.runtime.lease import give_back, take_lease
-from tasks.runtime.ledger_access import database_errors
-from tasks.runtime.stop_signals import stoppable
-from tasks.storage.output_folders import open_folder, output_folder, parts_folder, remove_folders
+from tasks.runtime.leased_ledger import LeasedLedger
+from tasks.storage.open_version import OpenVersion
+from tasks.storage.output_folders import open_folder
 
 
-@stoppable("nothing was begun, the same command does it")
-def prepare(request: Request, settings: Settings) -> Plan | RunResult:
-    """Check everything, take the partition's lease and open the run.
+@dataclass(frozen=True, slots=True)
+class RunInput:
+    """What a run infers: its records (`total`: how many, if that is known), and where they are first sent.
 
-    Returns a finished `RunResult` where there is nothing to do: the partition is published, the
-    input has no record for it, or it cannot be refreshed before what waits is published. Raises `UsageError` before anything is changed, `PartitionLocked` if
-    another run owns the partition, `DatabaseUnavailable`.
+    `sent_because` is why they go to the API where `engine` sends them all there. `carry_from` is the published file
+    whose rows are taken over where the text is unchanged.
     """
-    checked = check(request, settings)
-    if isinstance(checked, RunResult):
-        return checked
+
+    reader: PartitionReader
+    total: int | None
+    engine: EngineChoice
+    sent_because: EscalationReason
+    carry_from: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run that is open in the ledger and owns its partition.
+
+    `input` is None for a run that only collects what waits; `api` is None where nothing may be sent.
+    `input_read`: this run, or one before it, reads the input to its end, so that it may publish.
+    """
+
+    settings: Settings
+    workload: Workload
+    policy: Policy
+    version: OpenVersion
+    keys: LineKeys
+    counter: ChatTokenCounter
+    api: ApiPlan | None = None
+    input: RunInput | None = None
+    input_read: bool = True
+
+    def given(self) -> RunInput:
+        """Return the input, which a run that infers has."""
+        if self.input is None:
+            msg = "a run that collects what waits reads no input"
+            raise ValueError(msg)
+        return self.input
+
+
+def open_ledger(undo: ExitStack, settings: Settings) -> sessionmaker[Session]:
+    """Open the ledger, brought up to date; `undo` closes its connections."""
     database = make_engine(settings.database_url.get_secret_value())
-    plan: Plan | RunResult | None = None
-    try:
-        with database_errors():
-            migrate(database)
-            plan = open_plan(checked, sessions(database))
-    finally:
-        if not isinstance(plan, Plan):
-            database.dispose()
-    return plan
+    undo.callback(database.dispose)
+    migrate(database)
+    return sessions(database)
 
 
-def open_plan(checked: Checked, make_session: sessionmaker[Session]) -> Plan | RunResult:
-    """Take the lease and, in one transaction, open the version, its folder and the run."""
-    request, settings, workload = checked.request, checked.settings, checked.workload
-    partition, purpose = request.partition, request.purpose
-    fingerprint = fingerprint_of(checked)
-    folders = parts_folder(settings.output_dir, workload.name, partition, purpose)
-    digest = digest_to_refresh(checked, fingerprint, make_session) if request.refresh else None
-    carry_from, left_alone = None, None
-    lease = take_lease(make_session, lease_name(workload.name, purpose), partition, settings)
-    try:
-        with make_session.begin() as session:
-            version = partitions.open_version(
-                session,
-                workload.name,
-                partition,
-                fingerprint,
-                rerun=request.rerun,
-                input_digest=digest,
-                purpose=purpose,
-            )
-            folder = folders / str(version.id)
-            if version.state == "published" or digest not in (None, version.input_digest):
-                left_alone = result_without_run(session, version)
-                leases.release(session, lease)
-            else:
-                carry_from = published_file(session, version)
-                open_folder(folder, [part.file_name for part in parts.registered(session, version.id)])
-                abandon_batches(session, checked, version.id)
-                attempts.settle_unknown(session, workload.name, partition, purpose=purpose)
-                remove_request_files(folder, [one.id for one in batches.live(session, version.id)])
-                keys = open_run(session, version.id, checked)
-    except BaseException:
-        give_back(make_session, lease)
-        raise
-    if left_alone is not None:
-        if version.state == "published":
-            remove_folders([folder])  # what a run that was killed right after publishing left
-        return left_alone
-    remove_folders(other for other in folders.iterdir() if other != folder)
-    return Plan(
-        settings,
-        workload,
-        partition,
-        checked.reader,
-        checked.total,
-        make_session,
-        lease,
-        version.id,
-        keys,
-        checked.counter,
-        folder,
-        output_folder(settings.output_dir, workload.name, partition, purpose),
-        model_name(settings),
-        checked.api,
-        checked.policy,
-        checked.engine,
-        carry_from=carry_from,
-        purpose=purpose,
-        sent_because="chosen" if request.engine == "openai" else "not_viable",
-    )
+def own_partition(
+    undo: ExitStack, make_session: sessionmaker[Session], settings: Settings, name: str, partition: date
+) -> LeasedLedger:
+    """Take the lease `name` of a partition; `undo` gives it back. Raises `PartitionLocked`."""
+    lease = take_lease(make_session, name, partition, settings)
+    undo.callback(give_back, make_session, lease)
+    return LeasedLedger(make_session, lease, settings.lease_seconds, settings.database_patience_seconds)
 
 
-def abandon_batches(session: Session, checked: Checked, version_id: UUID) -> None:
-    """Give up batches of a version that is not continued; their lines keep the most they can cost."""
-    workload, partition = checked.workload.name, checked.request.partition
-    own = (workload, partition, checked.purpose)
-    for batch in batches.live(session):
-        run = runs.run_keys(session, batch.run_id)
-        if batch.version_id != version_id and (run.workload, run.partition, run.purpose) == own:
-            batches.close(session, batch.id, "abandoned", "its version of the partition was given up")
-            log.warning(
-                "%s %s: batch %s of an earlier version is given up; cancel it at the provider if it still runs",
-                workload,
-                partition,
-                batch.provider_batch_id or batch.id,
-            )
-
-
-def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
-    """Write the run's row and the dated rows it refers to; return their keys."""
-    workload, settings = checked.workload, checked.settings
-    price_id, price = priced_today(session, checked.prices)
-    prompt_id = reference.prompt_id(session, workload.name, workload.prompt_version, workload.fingerprint)
-    model_id = reference.model_id(session, LOCAL_PROVIDER, model_name(settings))
-    infrastructure_id = reference.infrastructure_id(session, checked.machine)
-    run_id = runs.start(
-        session,
-        runs.NewRun(
-            version_id,
-            workload.name,
-            checked.request.partition,
-            checked.engine,
-            model_id,
-            prompt_id,
-            infrastructure_id,
-            flow_run_id(),
-            checked.purpose,
-        ),
-    )
-    rate = checked.machine.nano_usd_per_hour
-    keys = LineKeys(run_id, prompt_id, model_id, infrastructure_id, rate, price_id, price)
-    return (
-        keys if checked.api is None else with_api(session, keys, settings.api_model, checked.api.batch_prices)
-    )
+def clear_leftovers(session: Session, version: OpenVersion) -> None:
+    """Make the folder of a version's parts, and clear up what a killed run left in it and in the ledger."""
+    open_folder(version.folder, [part.file_name for part in parts.registered(session, version.id)])
+    attempts.settle_unknown(session, version.workload, version.partition, purpose=version.purpose)
+    remove_request_files(version.folder, [batch.id for batch in batches.live(session, version.id)])

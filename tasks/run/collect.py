@@ -17,17 +17,14 @@ from models.errors import ApiAccessError, LeaseLost
 from models.gpu_time import GpuTime
 from models.requests import Completion
 from models.settings import Settings
-from tasks.api.batch_lane import leave_out_batched
 from tasks.api.batch_results import BatchResults
-from tasks.api.requests import api_request
 from tasks.planning.checks import ApiPlan
-from tasks.planning.run_plan import Plan
+from tasks.planning.open_run import OpenRun
 from tasks.run.infer import Inferred
-from tasks.run.wiring import make_committer, make_lane, make_settler, make_submitter
+from tasks.run.wiring import make_api_parts, make_committer, make_settler
 from tasks.runtime.ledger_access import database_errors
 from tasks.runtime.stop_signals import StopRequest, stop_on_signals
 from tasks.storage.escalation_queue import AT_ONCE
-from tasks.storage.part_files import load_done
 from tasks.storage.scratch_db import Scratch
 
 if TYPE_CHECKING:
@@ -51,29 +48,26 @@ def waiting_partitions(settings: Settings) -> list[tuple[str, date]]:
         database.dispose()
 
 
-def collect(plan: Plan, lost: Callable[[], LeaseLost | None]) -> Inferred:
+def collect(run: OpenRun, scratch: Scratch, lost: Callable[[], LeaseLost | None]) -> Inferred:
     """Collect the batches that have ended, and ask the API for what may be asked now; commit as it comes.
 
     Raises `Interrupted`, `ApiAccessError`, `LeaseLost`, `DatabaseUnavailable`.
     """
-    if plan.api is None:
+    if run.api is None:
         msg = "the run was opened without an API"
         raise ApiAccessError(msg)
-    with Scratch(plan.folder) as scratch, stop_on_signals() as stop:
-        load_done(plan.registered_parts(), scratch)
-        collector = Collector(plan, plan.api, scratch, stop, lost)
+    with stop_on_signals() as stop, scratch.errors():
+        collector = Collector(run, run.api, scratch, stop, lost)
         try:
             collector.run()
         finally:
             collector.committer.close()
-        waiting = scratch.waiting.states()
     if (error := lost()) is not None:
         raise error
     if stop():
         left = "what was collected is committed, the next collecting does the rest"
         raise stop.interrupted(left)
-    totals = collector.committer.totals
-    return Inferred(totals, 0, totals.api_cost_nano, waiting)
+    return Inferred.of(collector.committer, scratch.waiting.states())
 
 
 class Collector:
@@ -81,39 +75,38 @@ class Collector:
 
     def __init__(
         self,
-        plan: Plan,
+        run: OpenRun,
         api: ApiPlan,
         scratch: Scratch,
         stop: StopRequest,
         lost: Callable[[], LeaseLost | None],
     ) -> None:
-        self._plan = plan
-        self._api = api
+        self._version = run.version
+        self._run_id = run.keys.run_id
+        self._mode = api.mode
         self._waiting = scratch.waiting
         self._stop = stop
         self._lost = lost
         self._no_access: str | None = None
-        self.committer = make_committer(plan, GpuTime)
-        self._settler = make_settler(plan, self.committer, self._waiting)
-        self._submitter = make_submitter(plan, api, self._waiting, self._must_stop)
+        self.committer = make_committer(run, GpuTime)
+        self._settler = make_settler(run, self.committer, scratch)
+        limits = Limits.from_options(api.options)
+        parts = make_api_parts(run, api, scratch, self.committer, self._settler, limits, self._must_stop)
+        self._requests, self._submitter, self._lane = parts.requests, parts.submitter, parts.lane
         self._results = BatchResults(
-            plan, api, scratch, self.committer, self._settler, self._submitter, self._must_stop
-        )
-        self._lane = make_lane(
-            plan,
+            run.version,
+            parts.requests,
             scratch,
             self.committer,
             self._settler,
-            Limits.from_options,
+            parts.submitter,
             self._must_stop,
-            self._submitter,
         )
 
     def run(self) -> None:
         """Collect what has ended, then ask again for what is left: in a new batch, or at once past the deadline."""
         try:
             self._count_attempts()
-            leave_out_batched(self._plan, self._waiting)
             self._look_at_all()
             if not self._must_stop():
                 self._ask_again()
@@ -129,10 +122,10 @@ class Collector:
         """See that the next attempts get numbers after those that this very run has made already."""
 
         def count(session: Session) -> None:
-            for key, number in attempts.numbers(session, self._plan.keys.run_id):
+            for key, number in attempts.numbers(session, self._run_id):
                 self._waiting.had(key, number)
 
-        self._plan.read(count)
+        self._version.ledger.read(count)
 
     def _look_at_all(self) -> None:
         """Look at every batch. Raises `ApiAccessError` at the end if one told that no request can succeed."""
@@ -189,7 +182,7 @@ class Collector:
 
     def _named(self, batch: batches.Batch, failure: BatchFailure) -> set[UUID]:
         """Return the attempts whose lines, numbered from 1, the provider found fault with."""
-        numbers, path = set(failure.lines), self._plan.folder / batch.file_name
+        numbers, path = set(failure.lines), self._version.folder / batch.file_name
         if not numbers or not path.exists():
             return set()
         return {id_ for number, id_ in enumerate(file_ids(path), 1) if number in numbers}
@@ -199,11 +192,11 @@ class Collector:
         for line in self._submitter.lines(batch):
             escalated = self._waiting.get(line.record_key) if line.id in bad else None
             if escalated is not None:
-                request = api_request(self._plan, self._api, escalated, line.id)
+                request = self._requests.render(escalated, line.id)
                 self._settler.rejected(Completion(request, rejection="refused", detail=codes, attempts=0))
 
     def _ask_again(self) -> None:
-        if self._api.mode == "sync":
+        if self._mode == "sync":
             self._submitter.submit()
             self._waiting.requeue(AT_ONCE)
         self._lane.drain()

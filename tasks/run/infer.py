@@ -5,28 +5,22 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from models import routing
-from models.default_model import model_name
 from models.engines.base import LocalEngine
 from models.errors import EngineError, LeaseLost
-from models.ids import new_id
-from models.ledger.accounting import Finished
 from models.records import EscalationReason, Quarantined, Record
 from models.requests import Completion, Request
 from models.run import lease_name
-from tasks.api.batch_lane import leave_out_batched
-from tasks.api.sync_lane import Lane
-from tasks.planning.late_data import load_published
-from tasks.planning.run_plan import Plan
-from tasks.run.wiring import make_committer, make_lane, make_settler
+from tasks.planning.open_run import OpenRun, RunInput
+from tasks.run.local_requests import LocalRequests
+from tasks.run.wiring import RunParts, make_parts
 from tasks.runtime.gc_freeze import spared_collector
 from tasks.runtime.run_progress import Counts, RunProgress
 from tasks.runtime.shared_engine import SharedEngine
 from tasks.runtime.stop_signals import StopNow, StopRequest, stop_on_signals
-from tasks.storage.committer import Committer, Totals
-from tasks.storage.part_files import load_done
+from tasks.storage.commit_batch import CommittedTotals
+from tasks.storage.committer import Committer
 from tasks.storage.scratch_db import Scratch
 
 log = logging.getLogger(__name__)
@@ -39,38 +33,57 @@ RETRY_SECONDS = (5.0, 60.0)
 class Inferred:
     """What one run inferred and committed. `waiting` counts the records that wait, by reason."""
 
-    totals: Totals
+    totals: CommittedTotals
     gpu_ns: int
     cost_nano: int
     waiting: Mapping[str, int]
 
+    @classmethod
+    def of(cls, committer: Committer, waiting: Mapping[str, int]) -> "Inferred":
+        """Sum what a run's committer has committed."""
+        totals = committer.totals
+        return cls(totals, committer.gpu_time.total_ns, committer.cost_nano + totals.api_cost_nano, waiting)
 
-def infer(plan: Plan, engine: SharedEngine, lost: Callable[[], LeaseLost | None]) -> Inferred:
+
+def infer(
+    run: OpenRun, scratch: Scratch, engine: SharedEngine, lost: Callable[[], LeaseLost | None]
+) -> Inferred:
     """Answer every record of the partition that no registered part holds, committing as they finish.
 
     Whatever ends it early (a stop signal, an engine that died, a lost lease), all that had finished is
     committed first. Raises `Interrupted`, `EngineError`, `ApiAccessError`, `LeaseLost`,
     `DatabaseUnavailable`.
     """
-    with Scratch(plan.folder) as scratch, stop_on_signals() as stop, spared_collector():
-        load_done(plan.registered_parts(), scratch)
-        leave_out_batched(plan, scratch.waiting)
-        if plan.carry_from is not None:
-            load_published(plan.carry_from, plan.workload.output, scratch.carried)
-        stream = RunStream(plan, engine, scratch, stop, lost)
+    with stop_on_signals() as stop, spared_collector(), scratch.errors():
+        stream = make_stream(run, scratch, engine, stop, lambda: stop() or lost() is not None)
         try:
             stream.run()
         finally:
             stream.committer.close()
-        waiting = scratch.waiting.states()
     if (error := lost()) is not None:
         raise error
     committer = stream.committer
     if stop():
         left = f"{committer.added} records of this run are committed, the same command finishes the rest"
         raise stop.interrupted(left)
-    cost = committer.cost_nano + committer.totals.api_cost_nano
-    return Inferred(committer.totals, committer.gpu_time.total_ns, cost, waiting)
+    return Inferred.of(committer, scratch.waiting.states())
+
+
+def make_stream(
+    run: OpenRun, scratch: Scratch, engine: SharedEngine, stop: StopRequest, must_stop: Callable[[], bool]
+) -> "RunStream":
+    """Make the stream of a run, of the parts that it uses."""
+    version, given = run.version, run.given()
+    return RunStream(
+        given,
+        LocalRequests(run.workload, run.policy),
+        make_parts(run, scratch, engine.lap, engine.limits, must_stop),
+        RunProgress(lease_name(version.workload, version.purpose), version.partition, given.total),
+        scratch,
+        engine,
+        stop,
+        must_stop,
+    )
 
 
 class RunStream:
@@ -78,33 +91,32 @@ class RunStream:
 
     def __init__(
         self,
-        plan: Plan,
-        engine: SharedEngine,
+        given: RunInput,
+        requests: LocalRequests,
+        parts: RunParts,
+        progress: RunProgress,
         scratch: Scratch,
+        engine: SharedEngine,
         stop: StopRequest,
-        lost: Callable[[], LeaseLost | None],
+        must_stop: Callable[[], bool],
     ) -> None:
-        self._plan = plan
-        self._engine = engine
+        self._given = given
+        self._requests = requests
+        self.committer = parts.committer
+        self._settler = parts.settler
+        self._lane = parts.lane
+        self._progress = progress
         self._scratch = scratch
+        self._engine = engine
         self._stop = stop
-        self._lost = lost
-        self._records: dict[str, Record] = {}
-        self._triage: dict[str, Finished | None] = {}
+        self._must_stop = must_stop
         self._again: deque[Request] = deque()
         self._done_before = 0
-        name = lease_name(plan.workload.name, plan.purpose)
-        self._progress = RunProgress(name, plan.partition, plan.total, self._counts)
-        self.committer: Committer = make_committer(plan, engine.lap)
-        self._settler = make_settler(plan, self.committer, scratch.waiting)
-        self._lane: Lane = make_lane(
-            plan, scratch, self.committer, self._settler, engine.limits, self._must_stop
-        )
 
     def run(self) -> None:
         """Stream until the input ends or the run is stopped; commit all that finished."""
         try:
-            with self._progress.told():
+            with self._progress.told(self._counts):
                 self._run_local()
                 self._drain()
             if not self._must_stop():  # a later run need not read and try them again
@@ -123,25 +135,22 @@ class RunStream:
             self._progress.computes("waiting for the API's answers")
         self._lane.drain(self._progress.report)
 
-    def _must_stop(self) -> bool:
-        return self._stop() or self._lost() is not None
-
     def _run_local(self) -> None:
         """Answer what the local engine can; a run with nothing for it does not load the model."""
-        requests = self._requests()
-        if self._plan.engine == "openai":
-            self._hand_over(requests, self._plan.sent_because)
+        requests = self._to_ask()
+        if self._given.engine == "openai":
+            self._hand_over(requests, self._given.sent_because)
             return
         first = next(requests, None)
         if first is None:
             return
         self._again.append(first)
-        patience = Patience(self._plan.settings.engine_patience_seconds)
+        patience = Patience(self._engine.patience_seconds)
         while True:
             try:
                 self._stream(self._load(), requests)
             except EngineError as error:
-                fails = self._plan.policy.engine_fails
+                fails = self._requests.policy.engine_fails
                 if fails == "api":
                     log.warning("the local engine failed, the rest goes to the API: %s", error)
                     self._engine.discard()
@@ -150,7 +159,7 @@ class RunStream:
                     log.warning("the local engine failed and is tried again: %s", error)
                     self._engine.discard()
                     patience.wait(self._must_stop)
-                    self._again = deque(self._request(record) for record in self._records.values())
+                    self._again = deque(self._requests.next(key) for key in self._requests)
                     continue
                 else:
                     raise
@@ -158,7 +167,7 @@ class RunStream:
 
     def _load(self) -> LocalEngine:
         if not self._engine.loaded:
-            self._progress.loads(model_name(self._plan.settings))
+            self._progress.loads(self._engine.model)
         with self._stop.at_once():
             return self._engine.get()
 
@@ -169,10 +178,10 @@ class RunStream:
             self._lane.pump()
             self._progress.report()
 
-    def _requests(self) -> Iterator[Request | None]:
+    def _to_ask(self) -> Iterator[Request | None]:
         """Yield a request for each record that is for the local engine, and None where one must finish first."""
         waiting = self._scratch.waiting
-        for batch in self._plan.open_reader().batches():
+        for batch in self._given.reader.batches():
             if self._stop():
                 return
             keys = [item.key for item in batch]
@@ -192,65 +201,33 @@ class RunStream:
                 elif (request := self._routed(item)) is not None:
                     yield request
             self._progress.report()
-        while self._again or self._records:
+        while self._again or len(self._requests):
             yield self._again.popleft() if self._again else None
 
     def _routed(self, record: Record) -> Request | None:
         """Return the record's request to the local engine, or None if it goes to the API at once."""
-        policy = self._plan.policy
-        if (reason := routing.before(record, policy)) is not None:
-            self._settler.escalate(record, reason)
-            self._lane.pump()
-            return None
-        self._records[record.key] = record
-        return self._request(record)
-
-    def _request(self, record: Record) -> Request:
-        workload, number = self._plan.workload, 1
-        if routing.asks_triage(self._plan.policy):
-            if record.key not in self._triage:
-                return Request(
-                    new_id(),
-                    record.key,
-                    routing.triage_messages(record.text),
-                    routing.TRIAGE,
-                    routing.TRIAGE_TOKENS,
-                )
-            number = 1 if self._triage[record.key] is None else 2
-        messages = workload.messages(record.text)
-        return Request(new_id(), record.key, messages, workload.output_format, workload.max_tokens, number)
+        if (reason := routing.before(record, self._requests.policy)) is None:
+            return self._requests.add(record)
+        self._settler.escalate(record, reason)
+        self._lane.pump()
+        return None
 
     def _settle(self, completion: Completion) -> None:
         key = completion.request.record_key
         self._progress.answered()
-        if completion.request.output is routing.TRIAGE:
-            self._settle_triage(self._records[key], completion)
-            return
-        record, held = self._records.pop(key), self._triage.pop(key, None)
-        self._settler.local(record, completion, [held] if held else [])
-
-    def _settle_triage(self, record: Record, completion: Completion) -> None:
-        """Send a complex record to the API; ask the local engine for the answer to any other.
-
-        The line of the triage is kept for the record's next commit: a run that is killed in between
-        has committed nothing that it would have to repeat.
-        """
-        reason = routing.triaged(completion, self._plan.policy)
-        made = None
-        if completion.rejection is None:  # a question that was rejected is no attempt
-            made = Finished(completion, datetime.now(UTC), "triage", reason)
-        if reason is not None:
-            del self._records[record.key]
-            self._settler.escalate(record, reason, [made] if made else [])
-            return
-        self._triage[record.key] = made
-        self._again.append(self._request(record))
+        if completion.request.output is not routing.TRIAGE:
+            record, held = self._requests.take(key)
+            self._settler.local(record, completion, held)
+        elif (reason := self._requests.triaged(completion)) is not None:
+            self._pass_on(key, reason)
+        else:
+            self._again.append(self._requests.next(key))
 
     def _hand_over(self, requests: Iterator[Request | None], reason: EscalationReason) -> None:
         """Send to the API every record that the local engine did not answer."""
         self._progress.computes("waiting for the API's answers")
         self._again.clear()
-        for key in list(self._records):
+        for key in self._requests:
             self._pass_on(key, reason)
         for request in requests:
             if request is None or self._must_stop():
@@ -260,12 +237,12 @@ class RunStream:
             self._progress.report()
 
     def _pass_on(self, key: str, reason: EscalationReason) -> None:
-        held = self._triage.pop(key, None)
-        self._settler.escalate(self._records.pop(key), reason, [held] if held else [])
+        record, held = self._requests.take(key)
+        self._settler.escalate(record, reason, held)
 
     def _counts(self) -> Counts:
         done = self._done_before + self._settler.settled
-        return Counts(done, self.committer.totals.output_tokens, len(self._records))
+        return Counts(done, self.committer.totals.output_tokens, len(self._requests))
 
 
 class Patience:

@@ -4,21 +4,25 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from db import leases, partitions, runs
+from sqlalchemy.orm import Session
+
+from db import partitions, runs
 from db.quarantine import by_reason
+from models.default_model import model_name
 from models.errors import OutputError
 from models.run import RunResult, RunState
-from tasks.planning.run_plan import Plan
+from tasks.planning.open_run import OpenRun
 from tasks.run.infer import Inferred
-from tasks.runtime.ledger_access import with_patience
 from tasks.runtime.stop_signals import StopNow, StopRequest, stop_on_signals
+from tasks.storage.merge_parts import Published
 from tasks.storage.merge_parts import publish as merge
+from tasks.storage.output_folders import output_folder
 from tasks.storage.part_files import remove_parts
 
 log = logging.getLogger(__name__)
 
 
-def publish(plan: Plan, inferred: Inferred) -> RunResult:
+def publish(run: OpenRun, inferred: Inferred) -> RunResult:
     """Publish the partition and close the run.
 
     The lease is renewed inside the transaction that publishes (it fences: a run that lost it raises
@@ -28,69 +32,64 @@ def publish(plan: Plan, inferred: Inferred) -> RunResult:
     """
     with stop_on_signals() as stop:
         try:
-            return _publish(plan, inferred, stop)
+            return _publish(run, inferred, stop)
         except StopNow:
             left = "all records are committed, the same command publishes them"
             raise stop.interrupted(left) from None
 
 
-def _publish(plan: Plan, inferred: Inferred, stop: StopRequest) -> RunResult:
-    paths = plan.registered_parts()
+def _publish(run: OpenRun, inferred: Inferred, stop: StopRequest) -> RunResult:
+    version, workload, settings = run.version, run.workload, run.settings
+    paths = version.registered_parts()
+    target = output_folder(settings.output_dir, version.workload, version.partition, version.purpose)
+    models = {"vllm": model_name(settings), "openai": settings.api_model}
 
-    def write() -> tuple[Path, int, int, dict[str, int]]:
-        with plan.sessions.begin() as session:
-            before = partitions.find_published(session, plan.workload.name, plan.partition, plan.purpose)
-            if before is not None and before.id == plan.version_id:
-                # the connection broke after the commit had taken place, and the lease is free already
-                counts = (before.records or 0, before.quarantined or 0)
-                return Path(before.output_path or ""), *counts, by_reason(session, before.id)
-            leases.renew(session, plan.lease, plan.settings.lease_seconds)
-            fingerprint = partitions.get(session, plan.version_id).fingerprint
-            with stop.at_once():
-                done = merge(
-                    paths,
-                    plan.target,
-                    plan.workload.output,
-                    {"vllm": plan.model, "openai": plan.settings.api_model},
-                    plan.workload.prompt_version,
-                    fingerprint,
-                )
-            partitions.publish(
-                session, plan.version_id, str(done.path), done.records, done.quarantined, done.input_digest
-            )
-            runs.finish(session, plan.keys.run_id, "completed")
-            leases.release(session, plan.lease)
-            return done.path, done.records, done.quarantined, by_reason(session, plan.version_id)
+    def write(session: Session) -> tuple[Published, dict[str, int]]:
+        fingerprint = partitions.get(session, version.id).fingerprint
+        with stop.at_once():
+            merged = merge(paths, target, workload.output, models, workload.prompt_version, fingerprint)
+        partitions.publish(
+            session, version.id, str(merged.path), merged.records, merged.quarantined, merged.input_digest
+        )
+        runs.finish(session, run.keys.run_id, "completed")
+        return merged, by_reason(session, version.id)
 
-    output, records, quarantined, reasons = with_patience(plan.settings.database_patience_seconds, write)
+    def already(session: Session) -> tuple[Published, dict[str, int]] | None:
+        found = partitions.get(session, version.id)
+        if found.state != "published":
+            return None
+        path, counts = Path(found.output_path or ""), (found.records or 0, found.quarantined or 0)
+        return Published(*counts, path, None, found.input_digest), by_reason(session, version.id)
+
+    done, reasons = version.ledger.write(write, already, release=True)
     try:
         remove_parts(paths)
     except OutputError as error:  # the partition is published; the next run of it removes them
         log.warning("parts of a published partition were left behind: %s", error)
-    ended = result_of(plan, inferred, "completed", records, quarantined, output=str(output))
+    ended = result_of(run, inferred, "completed", done.records, done.quarantined, output=str(done.path))
     return replace(ended, reasons=reasons)
 
 
-def wait(plan: Plan, inferred: Inferred) -> RunResult:
+def wait(run: OpenRun, inferred: Inferred) -> RunResult:
     """Close a run of which records wait: they are kept, counted by reason, and taken up by a later run."""
+    version, run_id = run.version, run.keys.run_id
 
-    def write() -> None:
-        with plan.sessions.begin() as session:
-            if runs.run_keys(session, plan.keys.run_id).state == "waiting":
-                return  # the connection broke after the commit had taken place
-            leases.renew(session, plan.lease, plan.settings.lease_seconds)
-            if plan.input_read:
-                partitions.set_input_read(session, plan.version_id)
-            runs.wait(session, plan.keys.run_id, inferred.waiting)
-            leases.release(session, plan.lease)
+    def write(session: Session) -> bool:
+        if run.input_read:
+            partitions.set_input_read(session, version.id)
+        runs.wait(session, run_id, inferred.waiting)
+        return True
 
-    with_patience(plan.settings.database_patience_seconds, write)
+    def already(session: Session) -> bool | None:
+        return runs.run_keys(session, run_id).state == "waiting" or None
+
+    version.ledger.write(write, already, release=True)
     totals = inferred.totals
-    return result_of(plan, inferred, "waiting", totals.published, totals.quarantined)
+    return result_of(run, inferred, "waiting", totals.published, totals.quarantined)
 
 
 def result_of(
-    plan: Plan,
+    run: OpenRun,
     inferred: Inferred,
     state: RunState,
     records: int,
@@ -100,10 +99,10 @@ def result_of(
     """Say what a run came to."""
     totals = inferred.totals
     return RunResult(
-        plan.workload.name,
-        plan.partition,
+        run.version.workload,
+        run.version.partition,
         state,
-        run_id=plan.keys.run_id,
+        run_id=run.keys.run_id,
         output=output,
         records=records + quarantined,
         published=records,

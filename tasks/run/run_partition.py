@@ -3,25 +3,26 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from typing import Literal
 
 from sqlalchemy.exc import DBAPIError
 
-from db import leases, runs
+from db import runs
 from models.errors import BreakevenError, EngineError, Interrupted, LeaseLost
 from models.run import PRODUCTION, Purpose, RunResult
 from models.settings import Settings
-from tasks.planning.open_run import prepare
+from tasks.planning.open_run import OpenRun
 from tasks.planning.request import EngineChoice, Request
-from tasks.planning.resume_run import reopen
-from tasks.planning.run_plan import Plan
+from tasks.planning.resume_run import resume_run
+from tasks.planning.start_run import prepare
 from tasks.run.collect import collect
 from tasks.run.infer import Inferred, infer
 from tasks.run.publish import publish, wait
+from tasks.run.scratch import open_scratch
 from tasks.runtime.flow_run import as_task
-from tasks.runtime.lease import kept
-from tasks.runtime.ledger_access import with_patience
+from tasks.runtime.leased_ledger import hold_lease
 from tasks.runtime.shared_engine import shared_engine
 from tasks.runtime.stop_signals import stop_on_signals
 
@@ -62,17 +63,17 @@ def run_request(request: Request, settings: Settings) -> RunResult:
 
 
 def _run(request: Request, settings: Settings) -> RunResult:
-    plan = as_task(prepare)(request, settings)
-    if isinstance(plan, RunResult):
-        return plan
-    with closed(plan), shared_engine(settings) as shared:
+    run = as_task(prepare)(request, settings)
+    if isinstance(run, RunResult):
+        return run
+    with close_on_failure(run), shared_engine(settings) as shared:
         try:
-            with kept(plan.sessions, plan.lease, settings.lease_seconds) as lost:
-                inferred = as_task(infer)(plan, shared, lost)
+            with hold_lease(run.version.ledger) as lost, open_scratch(run) as scratch:
+                inferred = as_task(infer)(run, scratch, shared, lost)
         except EngineError:
             shared.discard()
             raise
-        return ended(plan, inferred)
+        return publish_or_wait(run, inferred)
 
 
 def collect_partition(workload: str, partition: date, *, settings: Settings) -> RunResult:
@@ -81,13 +82,13 @@ def collect_partition(workload: str, partition: date, *, settings: Settings) -> 
     Raises the errors of `models.errors`; what was collected by then is committed.
     """
     with stopping_after(workload, partition):
-        plan = as_task(reopen)(workload, partition, settings)
-        if plan is None:
+        run = as_task(resume_run)(workload, partition, settings)
+        if run is None:
             return RunResult(workload, partition, "skipped")
-        with closed(plan):
-            with kept(plan.sessions, plan.lease, settings.lease_seconds) as lost:
-                collected = as_task(collect)(plan, lost)
-            return ended(plan, collected)
+        with close_on_failure(run):
+            with hold_lease(run.version.ledger) as lost, open_scratch(run) as scratch:
+                collected = as_task(collect)(run, scratch, lost)
+            return publish_or_wait(run, collected)
 
 
 @contextmanager
@@ -111,42 +112,41 @@ def stopping_after(workload: str, partition: date) -> Iterator[None]:
             raise stop.interrupted(left)
 
 
-def ended(plan: Plan, inferred: Inferred) -> RunResult:
+def publish_or_wait(run: OpenRun, inferred: Inferred) -> RunResult:
     """Publish the partition, or let the run wait for what is left."""
-    if inferred.waiting or not plan.input_read:
-        return as_task(wait)(plan, inferred)
-    return as_task(publish)(plan, inferred)
+    if inferred.waiting or not run.input_read:
+        return as_task(wait)(run, inferred)
+    return as_task(publish)(run, inferred)
 
 
 @contextmanager
-def closed(plan: Plan) -> Iterator[None]:
+def close_on_failure(run: OpenRun) -> Iterator[None]:
     """See that a run which does not complete is closed as failed or interrupted, and its lease freed."""
     try:
         yield
     except LeaseLost:  # the new owner has closed our row already
         raise
     except Interrupted as error:
-        _close(plan, "interrupted", str(error))
+        _close(run, "interrupted", str(error))
         raise
     except BreakevenError as error:
-        _close(plan, "failed", str(error))
+        _close(run, "failed", str(error))
         raise
     except BaseException as error:
         # A defect, or Prefect's own way of stopping: the row names the kind, never a record's text.
-        _close(plan, "failed", type(error).__name__)
+        _close(run, "failed", type(error).__name__)
         raise
     finally:
-        plan.close()
+        run.version.ledger.close()
 
 
-def _close(plan: Plan, state: Literal["failed", "interrupted"], error: str) -> None:
-    def write() -> None:
-        with plan.sessions.begin() as session:
-            runs.finish(session, plan.keys.run_id, state, error=error)
-            leases.release(session, plan.lease)
-
+def _close(run: OpenRun, state: Literal["failed", "interrupted"], error: str) -> None:
+    ledger = run.version.ledger
+    patience = min(CLOSING_SECONDS, ledger.patience_seconds)
     try:
-        with_patience(min(CLOSING_SECONDS, plan.settings.database_patience_seconds), write)
+        replace(ledger, patience_seconds=patience).write(
+            lambda session: runs.finish(session, run.keys.run_id, state, error=error), release=True
+        )
     except (DBAPIError, BreakevenError) as failure:
         # The lease expires by itself, and the next run closes this row.
         log.warning("the run's end could not be written: %s", type(failure).__name__)

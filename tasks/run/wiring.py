@@ -1,98 +1,133 @@
-"""What a run's stream is made of: its committer, and the way to the API that its settings ask for."""
+"""Builds the parts of a run's stream: its committer, what decides on answers, and the way to the API."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
 
 from models.economics.budget import Budget
 from models.engines.api.options import ApiOptions
 from models.engines.api.rate_limits import Limits
+from models.engines.batch.files import BatchLimits
 from models.errors import UsageError
 from models.gpu_time import GpuTime
 from models.ledger.accounting import ApiKeys
-from tasks.api.attempt_journal import LedgerJournal, Terms
+from tasks.api.attempt_journal import LedgerJournal
 from tasks.api.batch_lane import BatchLane
 from tasks.api.batch_submit import Submitter
-from tasks.api.batch_writer import BatchWriter
+from tasks.api.batch_writer import BatchTerms, BatchWriter
+from tasks.api.pending_lines import PendingLines
+from tasks.api.requests import ApiRequests
 from tasks.api.sync_lane import Lane, NoLane, SyncLane
 from tasks.planning.checks import ApiPlan
-from tasks.planning.run_plan import Plan
-from tasks.storage.committer import CommitTarget, Committer
-from tasks.storage.escalation_queue import Waiting
+from tasks.planning.open_run import OpenRun
+from tasks.storage.committer import Committer
 from tasks.storage.outcomes import Settler
 from tasks.storage.scratch_db import Scratch
 
 
-def target_of(plan: Plan) -> CommitTarget:
-    """Say where the commits of a run go."""
-    settings = plan.settings
-    return CommitTarget(
-        plan.sessions,
-        plan.lease,
-        settings.lease_seconds,
-        plan.version_id,
-        plan.keys.run_id,
-        plan.folder,
-        plan.workload.output,
-        settings.database_patience_seconds,
-    )
+@dataclass(frozen=True, slots=True)
+class RunParts:
+    """What every stream of a run needs."""
+
+    committer: Committer
+    settler: Settler
+    lane: Lane
 
 
-def make_committer(plan: Plan, lap: Callable[[], GpuTime]) -> Committer:
+@dataclass(frozen=True, slots=True)
+class ApiParts:
+    """The way of a run to the API: how its records are asked for, at once or in batches."""
+
+    requests: ApiRequests
+    submitter: Submitter
+    lane: Lane
+
+
+def make_committer(run: OpenRun, lap: Callable[[], GpuTime]) -> Committer:
     """Make the committer of a run; `lap` gives the local engine's time since it was last asked."""
+    settings = run.settings
     return Committer(
-        target_of(plan),
-        plan.keys,
-        plan.counter,
+        run.version,
+        run.workload.output,
+        run.keys,
+        run.counter,
         lap=lap,
-        records=plan.settings.commit_records,
-        seconds=plan.settings.commit_seconds,
+        records=settings.commit_records,
+        seconds=settings.commit_seconds,
     )
 
 
-def make_settler(plan: Plan, committer: Committer, waiting: Waiting) -> Settler:
+def make_settler(run: OpenRun, committer: Committer, scratch: Scratch) -> Settler:
     """Make what decides the outcome of each completion, by the run's workload and policy."""
-    keep_answers = plan.settings.quarantine_answers
-    return Settler(plan.workload, plan.policy, committer, waiting, keep_answers=keep_answers)
+    keep_answers = run.settings.quarantine_answers
+    return Settler(run.workload, run.policy, committer, scratch.waiting, keep_answers=keep_answers)
 
 
-def make_journal(plan: Plan, terms: Terms) -> LedgerJournal:
-    """Make the journal of a run's attempts, under the caps of its workload and of all together."""
-    settings, name = plan.settings, plan.workload.name
+def make_parts(
+    run: OpenRun,
+    scratch: Scratch,
+    lap: Callable[[], GpuTime],
+    limits: Callable[[ApiOptions], Limits],
+    stop: Callable[[], bool],
+) -> RunParts:
+    """Make the parts of a run that infers; without an API, no record ever waits."""
+    committer = make_committer(run, lap)
+    settler = make_settler(run, committer, scratch)
+    if run.api is None:
+        return RunParts(committer, settler, NoLane())
+    way = make_api_parts(run, run.api, scratch, committer, settler, limits(run.api.options), stop)
+    return RunParts(committer, settler, way.lane)
+
+
+def make_api_parts(
+    run: OpenRun,
+    api: ApiPlan,
+    scratch: Scratch,
+    committer: Committer,
+    settler: Settler,
+    limits: Limits,
+    stop: Callable[[], bool],
+) -> ApiParts:
+    """Make the way to the API: one that asks at once, or one that gathers batches."""
+    settings, name, in_batch = run.settings, run.workload.name, _known(run.keys.api_batch)
     budget = Budget(name, settings.workload(name).budget, settings.budget)
-    return LedgerJournal(target_of(plan), plan.keys, name, budget, terms)
+    requests = ApiRequests(run.workload, api.permit)
+    journal = LedgerJournal(run.version.ledger, PendingLines(name, run.keys, _known(run.keys.api), budget))
+    submitter = Submitter(
+        run.version, api.options, in_batch.price, settings.batch_enqueued_tokens, scratch.waiting, stop
+    )
+    at_once = SyncLane(api.options, requests, scratch, committer, settler, journal, limits=limits, stop=stop)
+    if api.mode == "sync":
+        return ApiParts(requests, submitter, at_once)
+    limits_of_files = BatchLimits(
+        settings.batch_max_requests, settings.batch_max_bytes, settings.batch_enqueued_tokens
+    )
+    deadline = timedelta(hours=settings.batch_deadline_hours)
+    writer = BatchWriter(
+        run.version,
+        BatchTerms(limits_of_files, deadline, api.options, run.counter),
+        requests,
+        PendingLines(name, run.keys, in_batch, budget),
+        scratch,
+        settler,
+        stop,
+    )
+    lane = BatchLane(
+        run.version,
+        scratch.waiting,
+        committer,
+        writer,
+        submitter,
+        at_once,
+        stop,
+        input_read=run.input_read,
+    )
+    return ApiParts(requests, submitter, lane)
 
 
-def priced(keys: ApiKeys | None) -> ApiKeys:
+def _known(keys: ApiKeys | None) -> ApiKeys:
     """Return the keys that a run with an API has."""
     if keys is None:
         msg = "the run was opened without an API"
         raise UsageError(msg)
     return keys
-
-
-def make_submitter(plan: Plan, api: ApiPlan, waiting: Waiting, stop: Callable[[], bool]) -> Submitter:
-    """Make what brings a run's batches to the provider."""
-    return Submitter(plan, api, priced(plan.keys.api_batch), waiting, stop)
-
-
-def make_lane(
-    plan: Plan,
-    scratch: Scratch,
-    committer: Committer,
-    settler: Settler,
-    limits: Callable[[ApiOptions], Limits],
-    stop: Callable[[], bool],
-    submitter: Submitter | None = None,
-) -> Lane:
-    """Make the way to the API: none, one that asks at once, or one that gathers batches."""
-    if plan.api is None:
-        return NoLane()
-    journal = make_journal(plan, Terms(priced(plan.keys.api)))
-    at_once = SyncLane(
-        plan, plan.api, scratch, committer, settler, journal, limits=limits(plan.api.options), stop=stop
-    )
-    if plan.api.mode == "sync":
-        return at_once
-    writer = BatchWriter(plan, plan.api, priced(plan.keys.api_batch), scratch, settler, stop)
-    if submitter is None:
-        submitter = make_submitter(plan, plan.api, scratch.waiting, stop)
-    return BatchLane(plan, scratch.waiting, committer, writer, submitter, at_once, stop)

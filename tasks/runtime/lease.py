@@ -1,24 +1,17 @@
-"""A run's lease on its partition: taken, kept alive while it works, given back."""
+"""A run's lease on its partition: taken and given back (`leased_ledger` keeps it alive while the run works)."""
 
-import logging
 import os
 import platform
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import leases
-from models.errors import LeaseLost, PartitionLocked
+from models.errors import PartitionLocked
 from models.settings import Settings
-
-log = logging.getLogger(__name__)
 
 LOCK_POLL_SECONDS = 1.0
 _ENDED = "ZX"  # states of a process as the kernel writes them: zombie, dead
@@ -51,33 +44,6 @@ def is_dead(owner: str) -> bool:
     return _started(int(rest)) != started
 
 
-class LeaseKeeper:
-    """Renews a lease from a thread of its own, three times within its lifetime."""
-
-    def __init__(self, sessions: sessionmaker[Session], lease: leases.Lease, seconds: float) -> None:
-        self._sessions = sessions
-        self._lease = lease
-        self._seconds = seconds
-        self._done = threading.Event()
-        self.lost: LeaseLost | None = None
-
-    def run(self) -> None:
-        """Renew until `stop`, or until the lease is found to belong to another run."""
-        while not self._done.wait(self._seconds / 3):
-            try:
-                with self._sessions.begin() as session:
-                    leases.renew(session, self._lease, self._seconds)
-            except LeaseLost as error:
-                self.lost = error
-                return
-            except (DBAPIError, PoolTimeout) as error:
-                log.warning("lease not renewed, the database does not answer: %s", type(error).__name__)
-
-    def stop(self) -> None:
-        """End the thread's loop."""
-        self._done.set()
-
-
 def take_lease(
     make_session: sessionmaker[Session],
     workload: str,
@@ -103,18 +69,3 @@ def give_back(make_session: sessionmaker[Session], lease: leases.Lease) -> None:
     """Release the lease in a transaction of its own."""
     with make_session.begin() as session:
         leases.release(session, lease)
-
-
-@contextmanager
-def kept(
-    sessions: sessionmaker[Session], lease: leases.Lease, seconds: float
-) -> Iterator[Callable[[], LeaseLost | None]]:
-    """Keep the lease inside the block; yield a function that tells whether it was lost."""
-    keeper = LeaseKeeper(sessions, lease, seconds)
-    thread = threading.Thread(target=keeper.run, name="lease", daemon=True)
-    thread.start()
-    try:
-        yield lambda: keeper.lost
-    finally:
-        keeper.stop()
-        thread.join()

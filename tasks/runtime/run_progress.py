@@ -21,21 +21,25 @@ class Counts(NamedTuple):
 
 
 class RunProgress:
-    """Reports the progress of one run; `count` is asked for its counts, also from another thread."""
+    """Reports the progress of one run. `total` is its number of records, None while it is not known."""
 
-    def __init__(self, name: str, partition: date, total: int | None, count: Callable[[], Counts]) -> None:
+    def __init__(self, name: str, partition: date, total: int | None) -> None:
         self._name = name
         self._partition = partition
         self._total = total
-        self._count = count
+        self._count: Callable[[], Counts] = lambda: Counts(0, 0, 0)
         self._started = time.monotonic()
         self._reported = 0.0
         self._doing = "reading the input"
         self._computing_since: float | None = None
 
     @contextmanager
-    def told(self) -> Iterator[None]:
-        """Report again and again inside the block, whatever it waits for."""
+    def told(self, count: Callable[[], Counts]) -> Iterator[None]:
+        """Report again and again inside the block, whatever it waits for.
+
+        `count` is asked for the run's counts, also from another thread.
+        """
+        self._count = count
         with repeating(self.report):
             yield
 

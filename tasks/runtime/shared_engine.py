@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from models.default_model import model_name
 from models.default_model import prepare as prepare_default_model
 from models.engines.api.options import ApiOptions
 from models.engines.api.rate_limits import Limits
@@ -33,6 +34,16 @@ class SharedEngine:
         self._factory = factory
         self._engine: LocalEngine | None = None
         self._limits: Limits | None = None
+
+    @property
+    def model(self) -> str:
+        """Name of the model that the engine runs."""
+        return model_name(self._settings)
+
+    @property
+    def patience_seconds(self) -> float:
+        """How long an engine that fails is tried again, where the policy says so."""
+        return self._settings.engine_patience_seconds
 
     @property
     def loaded(self) -> bool:

@@ -1,17 +1,13 @@
 """Commits: a part file, then one transaction with its registration and the ledger lines."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
-from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
-from db import attempts, leases, ledger, parts, runs
+from db import attempts, ledger, parts, runs
 from db.quarantine import set_aside
 from models.gpu_time import GpuTime
 from models.ids import new_id
@@ -19,106 +15,13 @@ from models.ledger.accounting import Finished, GpuMeter, LineKeys, closings, led
 from models.ledger.line import Closing, LedgerLine
 from models.records import Carried, Escalated, Quarantined
 from models.tokens import ChatTokenCounter
-from tasks.runtime.ledger_access import with_patience
+from tasks.storage.commit_batch import CommitBatch, CommittedTotals, increments
 from tasks.storage.escalation_queue import Waiting
+from tasks.storage.open_version import OpenVersion
 from tasks.storage.part_files import PartRow, write_part
 
 QUEUED_COMMITS = 2
 """Commits that may wait behind the one being written; more would only hold memory."""
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one commit makes durable together."""
-
-    rows: list[PartRow] = field(default_factory=list)
-    finished: list[Finished] = field(default_factory=list)
-    quarantined: list[Quarantined] = field(default_factory=list)
-    escalated: list[Escalated] = field(default_factory=list)
-    closings: list[Closing] = field(default_factory=list)
-    carried: list[Carried] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return self.records + len(self.escalated) + len(self.closings)
-
-    @property
-    def records(self) -> int:
-        """Number of records that are done with it."""
-        return len(self.rows) + len(self.carried) + len(self.quarantined)
-
-    @property
-    def ordinals(self) -> list[int]:
-        """Places in the input of all records that the batch's part holds."""
-        return [
-            *(row.ordinal for row in self.rows),
-            *(row.ordinal for row in self.quarantined),
-            *(item.record.ordinal for item in self.escalated),
-            *(item.record.ordinal for item in self.carried),
-        ]
-
-
-@dataclass(slots=True)
-class Totals:
-    """Sums over the commits of one run, for the result and the progress."""
-
-    published: int = 0
-    quarantined: int = 0
-    reused: int = 0
-    input_tokens: int = 0
-    cached_tokens: int = 0
-    output_tokens: int = 0
-    counterfactual_nano: int = 0
-    escalated: int = 0
-    api_cost_nano: int = 0
-    carried: int = 0
-    requests: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-
-    @classmethod
-    def of(cls, batch: Batch, lines: Sequence[LedgerLine]) -> "Totals":
-        """Sum one commit."""
-        return cls(
-            len(batch.rows) + len(batch.carried),
-            len(batch.quarantined),
-            sum(line.engine == "reuse" for line in lines),
-            sum(line.input_tokens or 0 for line in lines),
-            sum(line.cached_tokens or 0 for line in lines),
-            sum(line.output_tokens or 0 for line in lines),
-            sum(line.counterfactual_nano or 0 for line in lines),
-            sum(row.engine == "openai" for row in batch.rows),
-            carried=len(batch.carried),
-            requests=sum(line.engine == "vllm" for line in lines),
-            reasons=Counter(item.reason for item in batch.quarantined),
-        )
-
-    def add_closed(self, closings: Sequence[Closing]) -> None:
-        """Add what attempts on the API came to; their runs' rows get it when the lines are closed."""
-        self.requests += len(closings)
-        for closing in closings:
-            self.input_tokens += closing.input_tokens or 0
-            self.cached_tokens += closing.cached_tokens or 0
-            self.output_tokens += closing.output_tokens or 0
-            self.counterfactual_nano += closing.counterfactual_nano
-            self.api_cost_nano += closing.cost_nano
-
-    def add(self, other: "Totals") -> None:
-        """Add the sums of one commit."""
-        for name in self.__slots__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
-
-@dataclass(frozen=True, slots=True)
-class CommitTarget:
-    """Where the commits of one run go."""
-
-    sessions: sessionmaker[Session]
-    lease: leases.Lease
-    lease_seconds: float
-    version_id: UUID
-    run_id: UUID
-    folder: Path
-    output: type[BaseModel]
-    patience_seconds: float
 
 
 class Committer:
@@ -130,7 +33,8 @@ class Committer:
 
     def __init__(
         self,
-        target: CommitTarget,
+        version: OpenVersion,
+        output: type[BaseModel],
         keys: LineKeys,
         counter: ChatTokenCounter,
         *,
@@ -138,20 +42,21 @@ class Committer:
         records: int,
         seconds: float,
     ) -> None:
-        self._target = target
+        self._version = version
+        self._output = output
         self._keys = keys
         self._counter = counter
         self._lap = lap
         self._records = records
         self._seconds = seconds
         self._meter = GpuMeter(keys.nano_usd_per_hour)
-        self._batch = Batch()
+        self._batch = CommitBatch()
         self._batch_since = time.monotonic()
         self._pending: list[Future[None]] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._carried = False
         self.failed = False
-        self.totals = Totals()
+        self.totals = CommittedTotals()
         self.added = 0
 
     @property
@@ -213,7 +118,7 @@ class Committer:
         self._settle(0)
         if not self._carried and (lap := self._lap()).total_ns:
             lap_nano = self._meter.add(lap)
-            with_patience(self._target.patience_seconds, lambda: self._write_unallocated(lap, lap_nano))
+            self._write_unallocated(lap, lap_nano)
 
     def close(self) -> None:
         """End the thread. Call after `flush`, or to drop what was not committed."""
@@ -225,7 +130,7 @@ class Committer:
             self._submit()
 
     def _submit(self) -> None:
-        batch, self._batch = self._batch, Batch()
+        batch, self._batch = self._batch, CommitBatch()
         self._batch_since = time.monotonic()
         if not len(batch):
             return
@@ -241,7 +146,7 @@ class Committer:
         while self._pending and (len(self._pending) > allowed or self._pending[0].done()):
             self._pending.pop(0).result()
 
-    def _commit(self, batch: Batch, lap: GpuTime, lap_nano: int) -> None:
+    def _commit(self, batch: CommitBatch, lap: GpuTime, lap_nano: int) -> None:
         if self.failed:
             return  # whoever waits for this commit meets the error of the failed one first
         try:
@@ -250,29 +155,26 @@ class Committer:
             self.failed = True
             raise
 
-    def _make_durable(self, batch: Batch, lap: GpuTime, lap_nano: int) -> None:
+    def _make_durable(self, batch: CommitBatch, lap: GpuTime, lap_nano: int) -> None:
         lines = ledger_lines(batch.finished, lap.total_ns, lap_nano, self._keys, self._counter)
-        totals = Totals.of(batch, lines)
+        totals = CommittedTotals.of(batch, lines)
         ended = [*batch.closings, *closings(batch.finished, self._keys, self._counter)]
         part = self._write_part(batch)
         more = increments(totals, lap_nano)
-        with_patience(
-            self._target.patience_seconds,
-            lambda: self._write(part, batch, lines, ended, lap, more),
-        )
+        self._version.ledger.write(lambda session: self._write(session, part, batch, lines, ended, lap, more))
         totals.add_closed(ended)
         self.totals.add(totals)
 
-    def _write_part(self, batch: Batch) -> parts.Part | None:
+    def _write_part(self, batch: CommitBatch) -> parts.Part | None:
         """Write the part file, if there is a record to put into it."""
-        target, ordinals = self._target, batch.ordinals
+        version, ordinals = self._version, batch.ordinals
         if not ordinals:
             return None
         part_id = new_id()
         path = write_part(
-            target.folder,
+            version.folder,
             part_id,
-            target.output,
+            self._output,
             batch.rows,
             batch.quarantined,
             batch.escalated,
@@ -280,8 +182,8 @@ class Committer:
         )
         return parts.Part(
             part_id,
-            target.version_id,
-            target.run_id,
+            version.id,
+            self._keys.run_id,
             path.name,
             batch.records,
             min(ordinals),
@@ -290,53 +192,31 @@ class Committer:
 
     def _write(
         self,
+        session: Session,
         part: parts.Part | None,
-        batch: Batch,
+        batch: CommitBatch,
         lines: list[LedgerLine],
         ended: list[Closing],
         lap: GpuTime,
         more: runs.Increments,
     ) -> None:
-        target = self._target
-        with target.sessions.begin() as session:
-            leases.renew(session, target.lease, target.lease_seconds)
-            if part is not None and not parts.register(session, part):
-                return  # the connection broke after the commit had taken place: all is written already
-            if ended:  # each is closed once, however often this is tried
-                attempts.close_attempts(session, ended)
-            if part is None:
-                return
-            ledger.insert_lines(session, lines)
-            runs.add(session, target.run_id, lap, more)
-            aside = set_aside(session, target.version_id, batch.quarantined)
-            runs.add_quarantined(session, target.run_id, aside)
+        if part is not None and not parts.register(session, part):
+            return  # the connection broke after the commit had taken place: all is written already
+        if ended:  # each is closed once, however often this is tried
+            attempts.close_attempts(session, ended)
+        if part is None:
+            return
+        run_id = self._keys.run_id
+        ledger.insert_lines(session, lines)
+        runs.add(session, run_id, lap, more)
+        runs.add_quarantined(session, run_id, set_aside(session, self._version.id, batch.quarantined))
 
     def _write_unallocated(self, lap: GpuTime, lap_nano: int) -> None:
-        target = self._target
-        with target.sessions.begin() as session:
-            leases.renew(session, target.lease, target.lease_seconds)
-            if runs.gpu_time(session, target.run_id) == self._meter.time:
-                return  # the connection broke after the commit had taken place
-            runs.add(
-                session,
-                target.run_id,
-                lap,
-                runs.Increments(gpu_cost_nano=lap_nano, unallocated_nano=lap_nano),
-            )
+        run_id = self._keys.run_id
+        more = runs.Increments(gpu_cost_nano=lap_nano, unallocated_nano=lap_nano)
 
+        def write(session: Session) -> None:
+            if runs.gpu_time(session, run_id) != self._meter.time:  # else an earlier try was committed
+                runs.add(session, run_id, lap, more)
 
-def increments(totals: Totals, lap_nano: int) -> runs.Increments:
-    """Say what one commit adds to its run's row."""
-    return runs.Increments(
-        gpu_cost_nano=lap_nano,
-        records=totals.published + totals.quarantined,
-        published=totals.published,
-        quarantined=totals.quarantined,
-        escalated=totals.escalated,
-        reused=totals.reused,
-        input_tokens=totals.input_tokens,
-        cached_tokens=totals.cached_tokens,
-        output_tokens=totals.output_tokens,
-        counterfactual_nano=totals.counterfactual_nano,
-        carried=totals.carried,
-    )
+        self._version.ledger.write(write)

@@ -3,7 +3,8 @@
 import sqlite3
 import tempfile
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
@@ -66,6 +67,14 @@ class Scratch:
     ) -> None:
         self.close()
         if isinstance(error, sqlite3.Error):
+            raise _cannot_write(error) from error
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn an error of SQLite's inside the block, as on a full disk, into `OutputError`."""
+        try:
+            yield
+        except sqlite3.Error as error:
             raise _cannot_write(error) from error
 
     def close(self) -> None:

@@ -45,8 +45,8 @@ def test_a_run_tells_what_it_waits_for() -> None:
         if len([one for one in told if "loading" in one.note]) > 1:
             twice.set()
 
-    progress = RunProgress("sentiment", DAY, 8, lambda: Counts(0, 0, 5))
-    with listening(hear), progress.told():
+    progress = RunProgress("sentiment", DAY, 8)
+    with listening(hear), progress.told(lambda: Counts(0, 0, 5)):
         progress.loads("tiny")
         assert twice.wait(PATIENCE)  # the load blocks, and is told of again
         progress.computes("computing the first prompts")

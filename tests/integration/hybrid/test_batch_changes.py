@@ -13,7 +13,7 @@ from models.engines.batch.client import BatchClient
 from models.errors import LeaseLost, UsageError
 from models.workloads.sentiment import Sentiment
 from tasks.api import batch_submit
-from tasks.run import collect as collecting
+from tasks.run import scratch as run_scratch
 from tasks.run.collect import waiting_partitions
 from tasks.run.each_partition import collect_each
 from tasks.run.run_partition import collect_partition, run_partition
@@ -104,7 +104,7 @@ def test_an_answer_that_nobody_needs_any_more(
         scratch.waiting.finish("r0")
         scratch.waiting.finish("r1")
 
-    monkeypatch.setattr(collecting, "load_done", two_are_done)
+    monkeypatch.setattr(run_scratch, "load_done", two_are_done)
     with BatchApi(Rules(), key=KEY) as api:
         settings = batch_settings(tmp_path, database_url, api.url)
         start(settings, texts_of(6))

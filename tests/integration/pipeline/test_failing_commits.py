@@ -48,7 +48,7 @@ def breaking(first: int) -> Iterator[Lines]:
         event.remove(Session, "after_commit", lines)
 
 
-OPENED = 4  # transactions before the first commit of the stream: lease, run, what is done; then commits
+OPENED = 3  # transactions up to the first commit of the stream: lease, run, then commits
 
 
 @pytest.mark.both_databases

@@ -16,12 +16,14 @@ from models.errors import LeaseLost, PartitionLocked
 from models.requests import Request
 from models.run import RunResult
 from models.settings import Settings
-from tasks.planning.open_run import prepare
+from tasks.planning.open_run import OpenRun
 from tasks.planning.request import Request as Asked
-from tasks.planning.run_plan import Plan
+from tasks.planning.start_run import prepare
 from tasks.run.infer import infer
 from tasks.run.publish import publish
-from tasks.runtime.lease import kept, this_process
+from tasks.run.scratch import open_scratch
+from tasks.runtime.lease import this_process
+from tasks.runtime.leased_ledger import hold_lease
 from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import Reply, ScriptedEngine, plausible
 from tests.integration.pipeline.books import check_books, ledger, table
@@ -157,14 +159,14 @@ def test_a_run_that_lost_its_lease_publishes_nothing(settings: Settings, tmp_pat
     """Taken over after its last commit, a run renames no file and marks nothing as published."""
     source = write_records(tmp_path / "in.jsonl", good_rows(50))
     plan = prepare(Asked(WORKLOAD, DAY, str(source)), settings)
-    assert isinstance(plan, Plan)
+    assert isinstance(plan, OpenRun)
     with shared_engine(settings, lambda _: ScriptedEngine()) as engine:
-        with kept(plan.sessions, plan.lease, settings.lease_seconds) as lost:
-            inferred = infer(plan, engine, lost)
+        with hold_lease(plan.version.ledger) as lost, open_scratch(plan) as scratch:
+            inferred = infer(plan, scratch, engine, lost)
         give_to(settings, "thief:1:1", 0.0)
         with pytest.raises(LeaseLost):
             publish(plan, inferred)
-    plan.close()
+    plan.version.ledger.close()
     assert not target(settings).exists()
     assert [row.state for row in table(settings, "partition_versions")] == ["open"]
     assert run(settings, source, no_engine).published == 50

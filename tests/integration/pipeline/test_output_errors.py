@@ -4,6 +4,7 @@ import resource
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,14 @@ import pytest
 from models.errors import BreakevenError, OutputError
 from models.requests import Request
 from models.settings import Settings
-from tasks.planning.open_run import prepare
+from tasks.planning.open_run import OpenRun
 from tasks.planning.request import Request as Asked
-from tasks.planning.run_plan import Plan
+from tasks.planning.start_run import prepare
 from tasks.run.infer import infer
 from tasks.run.publish import publish
-from tasks.run.run_partition import closed
-from tasks.runtime.lease import kept
+from tasks.run.run_partition import close_on_failure
+from tasks.run.scratch import open_scratch
+from tasks.runtime.leased_ledger import hold_lease
 from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import Reply, ScriptedEngine, plausible
 from tests.integration.pipeline.books import check_books, table
@@ -126,10 +128,11 @@ def test_the_disk_is_full_while_publishing(settings: Settings, tmp_path: Path) -
     write_records(source, rows)
     again = settings.model_copy(update={"lease_seconds": 2.0, "lease_wait_seconds": 30.0})
     plan = prepare(Asked(WORKLOAD, DAY, str(source), rerun=True), again)
-    assert isinstance(plan, Plan)
-    with closed(plan), shared_engine(settings, lambda _: ScriptedEngine()) as engine:
-        with kept(plan.sessions, plan.lease, 60.0) as lost:
-            inferred = infer(plan, engine, lost)
+    assert isinstance(plan, OpenRun)
+    with close_on_failure(plan), shared_engine(settings, lambda _: ScriptedEngine()) as engine:
+        held = replace(plan.version.ledger, lease_seconds=60.0)
+        with hold_lease(held) as lost, open_scratch(plan) as scratch:
+            inferred = infer(plan, scratch, engine, lost)
         with pytest.raises(BreakevenError) as caught, full_disk(20_000):
             publish(plan, inferred)
     assert "\n" not in str(caught.value)

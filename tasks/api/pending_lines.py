@@ -1,0 +1,69 @@
+"""The ledger lines of attempts on the API, opened under the budget before anything is sent (I2)."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from db import attempts, spend
+from models.economics.budget import Budget, Cap
+from models.economics.upper_bound import upper_bound_nano
+from models.engines.api.chat_format import schema_text
+from models.engines.api.permit import OpenAttempt
+from models.errors import ResidencyError
+from models.ledger.accounting import ApiKeys, LineKeys, pending_line
+from models.ledger.line import LedgerLine
+
+
+class PendingLines:
+    """Makes the lines of one run's attempts, and admits them to the ledger as far as the caps leave room.
+
+    A cap is looked at in the transaction that writes the lines, with the ledger's own sums, in which
+    attempts in flight stand at their upper bounds: two runs at once keep it as well.
+    """
+
+    def __init__(self, workload: str, keys: LineKeys, charged: ApiKeys, budget: Budget) -> None:
+        self._workload = workload
+        self._keys = keys
+        self._budget = budget
+        self.charged = charged
+
+    def line(self, attempt: OpenAttempt) -> LedgerLine:
+        """Return the line of an attempt, at its upper bound. Raises `ResidencyError` for another workload's."""
+        request, charged = attempt.request, self.charged
+        if request.permit.workload != self._workload:
+            msg = f"a request of {request.permit.workload} is none of {self._workload}"
+            raise ResidencyError(msg)
+        schema = schema_text(request.output)
+        bound = upper_bound_nano(charged.price, request.messages, schema, request.max_tokens)
+        return pending_line(attempt, self._keys, charged, reason=request.reason, upper_bound=bound)
+
+    def left(self, session: Session) -> int | None:
+        """Return what the tightest cap leaves, nano-dollars; None where there is no cap."""
+        if not self._budget.capped:
+            return None
+        return max(0, min(cap.limit_nano - cap.spent_nano for cap in self._caps(session)))
+
+    def admit(self, session: Session, amounts: Sequence[int]) -> Sequence[str | None]:
+        """Return for each amount (nano-dollars) the cap that stands against it, None if it is admitted.
+
+        Nobody else's amounts are admitted until the transaction ends.
+        """
+        if not self._budget.capped:
+            return [None] * len(amounts)
+        spend.lock(session)
+        return self._budget.admit(amounts, self._caps(session))
+
+    def open(self, session: Session, lines: Sequence[LedgerLine]) -> None:
+        """Write lines that are admitted."""
+        attempts.open_attempts(session, self._workload, lines)
+
+    def _caps(self, session: Session) -> list[Cap]:
+        spent = spend.spent(session, self._workload, datetime.now(UTC).date())
+        return self._budget.caps(spent, spend.of_run(session, self._keys.run_id))
+
+
+def written(session: Session, lines: Sequence[LedgerLine]) -> set[UUID]:
+    """Return the ids of those lines that are in the ledger."""
+    return {line.id for line in lines if attempts.is_written(session, line.id)}

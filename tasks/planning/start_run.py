@@ -1,0 +1,127 @@
+"""Starts a run: checks the request, takes the lease, and writes the version and the run's row in one transaction."""
+
+import logging
+from contextlib import ExitStack
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from db import batches, partitions, reference, runs
+from models.default_model import model_name
+from models.ledger.accounting import LineKeys
+from models.records import EscalationReason
+from models.run import RunResult, lease_name
+from models.settings import Settings
+from tasks.planning.checks import Checked, check, fingerprint_of
+from tasks.planning.late_data import digest_to_refresh, published_file, result_without_run
+from tasks.planning.open_run import OpenRun, RunInput, clear_leftovers, open_ledger, own_partition
+from tasks.planning.price_keys import priced_today, with_api
+from tasks.planning.request import Request
+from tasks.runtime.flow_run import flow_run_id
+from tasks.runtime.ledger_access import database_errors
+from tasks.runtime.stop_signals import stoppable
+from tasks.storage.open_version import OpenVersion
+from tasks.storage.output_folders import parts_folder, remove_folders
+
+LOCAL_PROVIDER = "vllm"
+
+log = logging.getLogger(__name__)
+
+
+@stoppable("nothing was begun, the same command does it")
+def prepare(request: Request, settings: Settings) -> OpenRun | RunResult:
+    """Check everything, take the partition's lease and open the run.
+
+    Returns a finished `RunResult` where there is nothing to do: the partition is published, the
+    input has no record for it, or it cannot be refreshed before what waits is published. Raises `UsageError` before anything is changed, `PartitionLocked` if
+    another run owns the partition, `DatabaseUnavailable`.
+    """
+    checked = check(request, settings)
+    if isinstance(checked, RunResult):
+        return checked
+    with database_errors(), ExitStack() as undo:
+        run = _open(undo, checked)
+        if isinstance(run, OpenRun):
+            undo.pop_all()  # whoever runs it closes it
+        return run
+
+
+def _open(undo: ExitStack, checked: Checked) -> OpenRun | RunResult:
+    """Take the lease and, in one transaction, open the version, its folder and the run."""
+    request, settings, workload = checked.request, checked.settings, checked.workload
+    partition, purpose = request.partition, request.purpose
+    fingerprint = fingerprint_of(checked)
+    folders = parts_folder(settings.output_dir, workload.name, partition, purpose)
+    make_session = open_ledger(undo, settings)
+    digest = digest_to_refresh(checked, fingerprint, make_session) if request.refresh else None
+    ledger = own_partition(undo, make_session, settings, lease_name(workload.name, purpose), partition)
+    with make_session.begin() as session:
+        found = partitions.open_version(
+            session,
+            workload.name,
+            partition,
+            fingerprint,
+            rerun=request.rerun,
+            input_digest=digest,
+            purpose=purpose,
+        )
+        version = OpenVersion(ledger, found.id, folders / str(found.id), workload.name, partition, purpose)
+        if found.state == "published" or digest not in (None, found.input_digest):
+            left_alone = result_without_run(session, found)
+        else:
+            left_alone = None
+            carry_from = published_file(session, found)
+            abandon_batches(session, version)
+            clear_leftovers(session, version)
+            keys = open_run(session, found.id, checked)
+    if left_alone is not None:
+        if found.state == "published":
+            remove_folders([version.folder])  # what a run that was killed right after publishing left
+        return left_alone
+    remove_folders(other for other in folders.iterdir() if other != version.folder)
+    because: EscalationReason = "chosen" if request.engine == "openai" else "not_viable"
+    given = RunInput(checked.reader, checked.total, checked.engine, because, carry_from)
+    return OpenRun(settings, workload, checked.policy, version, keys, checked.counter, checked.api, given)
+
+
+def abandon_batches(session: Session, version: OpenVersion) -> None:
+    """Give up batches of other versions of the partition; their lines keep the most they can cost."""
+    own = (version.workload, version.partition, version.purpose)
+    for batch in batches.live(session):
+        run = runs.run_keys(session, batch.run_id)
+        if batch.version_id != version.id and (run.workload, run.partition, run.purpose) == own:
+            batches.close(session, batch.id, "abandoned", "its version of the partition was given up")
+            log.warning(
+                "%s %s: batch %s of an earlier version is given up; cancel it at the provider if it still runs",
+                version.workload,
+                version.partition,
+                batch.provider_batch_id or batch.id,
+            )
+
+
+def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
+    """Write the run's row and the dated rows it refers to; return their keys."""
+    workload, settings = checked.workload, checked.settings
+    price_id, price = priced_today(session, checked.prices)
+    prompt_id = reference.prompt_id(session, workload.name, workload.prompt_version, workload.fingerprint)
+    model_id = reference.model_id(session, LOCAL_PROVIDER, model_name(settings))
+    infrastructure_id = reference.infrastructure_id(session, checked.machine)
+    run_id = runs.start(
+        session,
+        runs.NewRun(
+            version_id,
+            workload.name,
+            checked.request.partition,
+            checked.engine,
+            model_id,
+            prompt_id,
+            infrastructure_id,
+            flow_run_id(),
+            checked.purpose,
+        ),
+    )
+    rate = checked.machine.nano_usd_per_hour
+    keys = LineKeys(run_id, prompt_id, model_id, infrastructure_id, rate, price_id, price)
+    return (
+        keys if checked.api is None else with_api(session, keys, settings.api_model, checked.api.batch_prices)
+    )

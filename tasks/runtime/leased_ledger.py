@@ -1,0 +1,119 @@
+"""The ledger as the owner of a partition uses it: every write renews the lease in its own transaction (I9)."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session, sessionmaker
+
+from db import leases
+from models.errors import LeaseLost
+from tasks.runtime.ledger_access import with_patience
+
+Result = TypeVar("Result")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedLedger:
+    """Reads and writes of one run. Both wait up to `patience_seconds` for a database that is away.
+
+    They raise `DatabaseUnavailable` when that time is over, and a write raises `LeaseLost` where another run owns
+    the partition: nothing of it is committed then.
+    """
+
+    sessions: sessionmaker[Session]
+    lease: leases.Lease
+    lease_seconds: float
+    patience_seconds: float
+
+    def read(self, look: Callable[[Session], Result]) -> Result:
+        """Look something up."""
+
+        def transaction() -> Result:
+            with self.sessions() as session:
+                return look(session)
+
+        return with_patience(self.patience_seconds, transaction)
+
+    def write(
+        self,
+        change: Callable[[Session], Result],
+        already: Callable[[Session], Result | None] | None = None,
+        *,
+        release: bool = False,
+    ) -> Result:
+        """Make one transaction and return what `change` returns; `release` gives the partition back with it.
+
+        A connection can break after the commit has taken place. Then the transaction is tried again: `already`
+        returns the result of a change that it finds in the ledger, else None. Without it `change` must do no
+        harm when it is made twice.
+        """
+        tries = 0
+
+        def transaction() -> Result:
+            nonlocal tries
+            tries += 1
+            with self.sessions.begin() as session:
+                if tries > 1 and already is not None and (found := already(session)) is not None:
+                    return found
+                leases.renew(session, self.lease, self.lease_seconds)
+                result = change(session)
+                if release:
+                    leases.release(session, self.lease)
+                return result
+
+        return with_patience(self.patience_seconds, transaction)
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        with self.sessions() as session:
+            bind = session.get_bind()
+        if isinstance(bind, Engine):
+            bind.dispose()
+
+
+class LeaseKeeper:
+    """Renews a lease from a thread of its own, three times within its lifetime."""
+
+    def __init__(self, ledger: LeasedLedger) -> None:
+        self._ledger = ledger
+        self._done = threading.Event()
+        self.lost: LeaseLost | None = None
+
+    def run(self) -> None:
+        """Renew until `stop`, or until the lease is found to belong to another run."""
+        ledger = self._ledger
+        while not self._done.wait(ledger.lease_seconds / 3):
+            try:
+                with ledger.sessions.begin() as session:
+                    leases.renew(session, ledger.lease, ledger.lease_seconds)
+            except LeaseLost as error:
+                self.lost = error
+                return
+            except (DBAPIError, PoolTimeout) as error:
+                log.warning("lease not renewed, the database does not answer: %s", type(error).__name__)
+
+    def stop(self) -> None:
+        """End the thread's loop."""
+        self._done.set()
+
+
+@contextmanager
+def hold_lease(ledger: LeasedLedger) -> Iterator[Callable[[], LeaseLost | None]]:
+    """Keep the lease inside the block; yield a function that tells whether it was lost."""
+    keeper = LeaseKeeper(ledger)
+    thread = threading.Thread(target=keeper.run, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield lambda: keeper.lost
+    finally:
+        keeper.stop()
+        thread.join()

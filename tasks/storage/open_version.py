@@ -1,0 +1,27 @@
+"""The version of a partition that a run writes."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from uuid import UUID
+
+from db import parts
+from models.run import PRODUCTION, Purpose
+from tasks.runtime.leased_ledger import LeasedLedger
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVersion:
+    """A version of a partition under its run's lease: its id in the ledger, and the folder of its parts."""
+
+    ledger: LeasedLedger
+    id: UUID
+    folder: Path
+    workload: str
+    partition: date
+    purpose: Purpose = PRODUCTION
+
+    def registered_parts(self) -> list[Path]:
+        """Return the paths of the part files that are registered for this version."""
+        registered = self.ledger.read(lambda session: parts.registered(session, self.id))
+        return [self.folder / part.file_name for part in registered]
