@@ -3,14 +3,14 @@
 import json
 from pathlib import Path
 
-import torch
-from safetensors.torch import save_file
-
 LAYERS, HIDDEN, KEY_VALUE = 30, 576, 192  # of SmolLM2-135M
 
 
 def make_adapter(folder: Path, *, rank: int = 4, strength: float = 0.5) -> Path:
     """Write an adapter of the default model's attention; of strength 0 it changes nothing."""
+    import torch  # noqa: PLC0415  takes seconds, also where tests are only listed
+    from safetensors.torch import save_file  # noqa: PLC0415
+
     folder.mkdir(parents=True)
     random = torch.Generator().manual_seed(0)
     weights = {}

@@ -11,6 +11,9 @@ from tests import chromium
 
 PHONE = (360, 740)
 DESKTOP = (1280, 900)
+READABLE_PX = 13
+READABLE_CONTRAST = 4.5
+"""Contrast of text against its background that WCAG asks for (level AA)."""
 
 _QUIET = (
     "--no-sandbox",
@@ -110,6 +113,19 @@ def smallest_text(page: Page) -> float:
           return Math.min(...sizes);
         }""")
     )
+
+
+def check_readable(page: Page, pictures: int) -> None:
+    """See that a document fits a phone and a desktop, folded or not, shows its pictures, and that its text can be read."""
+    for width, height in (PHONE, DESKTOP):
+        page.set_viewport_size({"width": width, "height": height})
+        for is_open in ("false", "true"):
+            page.evaluate(f"document.querySelectorAll('details').forEach(one => {{ one.open = {is_open} }})")
+            assert overflow(page) == 0
+        assert broken_images(page) == []
+        assert page.locator("img").count() == pictures
+        assert smallest_text(page) >= READABLE_PX
+        assert lowest_contrast(page) >= READABLE_CONTRAST
 
 
 def broken_images(page: Page) -> list[str]:

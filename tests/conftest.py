@@ -18,9 +18,10 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-# Shared machines are slow at times: no deadline. CI tries the same examples each time.
-settings.register_profile("breakeven", deadline=None, derandomize="CI" in os.environ)
-settings.load_profile("breakeven")
+# Shared machines are slow at times: no deadline. CI tries the same examples each time. The long suite tries more of them.
+for profile, examples in (("short", 25), ("long", 100)):
+    settings.register_profile(profile, deadline=None, derandomize="CI" in os.environ, max_examples=examples)
+settings.load_profile("short")
 
 # What tests write lies in memory where there is room for it: no test makes a power cut, so no disk need be waited for.
 MEMORY = Path("/dev/shm")  # noqa: S108  pytest makes a folder of its own there

@@ -1,13 +1,11 @@
 """A storm over spread backfills: a real Prefect server that is restarted, two workers that are killed, runs that are cancelled."""
 
 import contextvars
-import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from os import environ
 from pathlib import Path
 from random import Random
 
@@ -185,24 +183,6 @@ class SpreadStorm:
         return f"faults: {faults}\npartitions: {dict(self.ends)}; flow runs: {dict(flow_runs)}; runs: {dict(runs)}"
 
 
-def free_url() -> str:
-    """Return an address for a server."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}/api"
-
-
-def environment() -> dict[str, str]:
-    """Return the environment of server and workers, without settings of the developer's own."""
-    kept = {name: value for name, value in environ.items() if not name.startswith(("PREFECT_", "BREAKEVEN_"))}
-    return kept | {
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_UI_ENABLED": "false",
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
-        "DO_NOT_TRACK": "1",
-    }
-
-
 def spread_weather(seed: int, seconds: float, folder: Path) -> str:
     """Go through one storm over a site of its own and return its report. Raises `AssertionError`."""
     folder.mkdir()
@@ -210,7 +190,7 @@ def spread_weather(seed: int, seconds: float, folder: Path) -> str:
     settings = settings_for(
         folder, f"sqlite:///{folder / 'ledger.db'}", gpu_workers=len(WORKERS), gpu_usd_per_hour=None
     )
-    site = Site(folder / "site", environment(), free_url())
+    site = Site(folder / "site")
     try:
         site.start_server()
         with api_of(site) as api:

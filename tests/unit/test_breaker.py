@@ -165,4 +165,4 @@ class BreakerMachine(RuleBasedStateMachine):
 
 
 TestBreakerMachine = BreakerMachine.TestCase
-TestBreakerMachine.settings = settings(max_examples=60, stateful_step_count=40)
+TestBreakerMachine.settings = settings(stateful_step_count=40)

@@ -73,7 +73,7 @@ def test_published_columns_and_order(tmp_path: Path) -> None:
     ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(deadline=None)
 @given(st.data())
 def test_any_grouping_publishes_the_same_bytes(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import tiktoken
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models import token_counts
@@ -67,7 +67,6 @@ def test_texts_that_cannot_be_joined(tokenizer: tiktoken.Encoding, odd: str) -> 
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=40), max_size=30))
-@settings(max_examples=60)
 def test_counts_are_those_of_a_loop(texts: list[str]) -> None:
     """For any texts, joined with any others."""
     tokenizer = encoding("gpt-4o-mini", Path(".cache"))

@@ -184,7 +184,6 @@ STEPS = st.one_of(
 
 @given(steps=st.lists(STEPS, min_size=4, max_size=12))
 @settings(
-    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example is rolled back
 )

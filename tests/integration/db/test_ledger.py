@@ -57,7 +57,6 @@ def changes(draw: st.DrawFn) -> dict[str, Any]:
 
 @given(drawn=st.lists(changes(), max_size=8, unique_by=lambda c: (c["record_key"], c["attempt"])))
 @settings(
-    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example starts a run of its own
 )

@@ -69,7 +69,7 @@ FILTERS = st.fixed_dictionaries(
 
 
 @given(filters=FILTERS, limit=st.integers(1, 60))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_limited_list_is_the_head_of_the_whole(filled: Engine, filters: Any, limit: int) -> None:  # noqa: ANN401
     """Looking only at the runs and days that the rollup names misses none of the newest lines."""
     with readers(filled)() as session:

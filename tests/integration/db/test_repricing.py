@@ -139,7 +139,6 @@ def half_up(amount: Fraction) -> int:
 
 @given(drawn=st.lists(ATTEMPTS, min_size=1, max_size=25), factor=st.sampled_from([1, 2]))
 @settings(
-    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example has a workload of its own
 )

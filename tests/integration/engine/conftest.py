@@ -11,18 +11,21 @@ from models.engines.vllm.engine import VllmEngine
 from models.engines.vllm.options import VllmOptions
 from models.machine import gpu_name
 from models.settings import Settings
-from tests.integration.engine.harness import API_MODEL, CONTEXT
+from tests.integration.engine.harness import API_MODEL, CONTEXT, SMALL
+from tests.integration.pipeline.conftest import runner
+
+__all__ = ["runner"]
 
 PROJECT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[VllmEngine]:
-    """Load the default model with a short context, so that "too long" is cheap to reach."""
+    """Load the default model, once: of two engines in one process, the end of one ends the other."""
     cache = PROJECT / ".cache"
     assert is_prepared(cache), "run `make setup` first"
     prepare(cache)
-    settings = Settings(cache_dir=cache, max_model_len=1024, max_num_seqs=16, cpu_kv_cache_gib=1)
+    settings = Settings.model_validate({"cache_dir": cache} | SMALL)
     loaded = VllmEngine(VllmOptions.from_settings(settings, on_cpu=gpu_name() is None))
     yield loaded
     loaded.close()

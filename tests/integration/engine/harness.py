@@ -7,6 +7,8 @@ from models.gpu_time import GpuTime
 from models.requests import AnswerIndex, Completion, Request, Usage
 
 API_MODEL = "api-smollm2"
+SMALL: dict[str, object] = {"max_model_len": 1024, "max_num_seqs": 16, "cpu_kv_cache_gib": 1}
+"""Options of the engine in tests: a short context, so that "too long" is cheap to reach."""
 CONTEXT = 2048  # tokens of the API server's model; the local engine of the tests has half of that
 
 

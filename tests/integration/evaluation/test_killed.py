@@ -3,8 +3,6 @@
 from pathlib import Path
 from random import Random
 
-import pytest
-
 from db import evaluations
 from models.evaluation.figures import Evaluation
 from models.settings import Settings
@@ -28,7 +26,6 @@ def found(settings: Settings) -> Evaluation:
     return from_json(kept.figures)
 
 
-@pytest.mark.both_databases
 def test_a_killed_evaluation_goes_on(tmp_path: Path, database_url: str, runner: Runner) -> None:
     """However often it is killed: each request has its line, each answer is asked for once, the scores are those of a quiet one."""
     source = write_labelled(tmp_path, labelled(RECORDS, api_wrong=7))

@@ -8,7 +8,6 @@ from random import Random
 import polars as pl
 import pytest
 from hypothesis import given as examples
-from hypothesis import settings as tries
 from hypothesis import strategies as st
 
 from models.errors import OutputError
@@ -156,7 +155,6 @@ def test_another_seed_draws_others(tmp_path: Path) -> None:
     assert read(path, limit=30, seed=6).digest != read(path, limit=30, seed=7).digest
 
 
-@tries(max_examples=25)
 @examples(size=st.integers(2, 40), more=st.integers(0, 40), seed=st.integers(0, 5))
 def test_a_smaller_limit_is_part_of_a_larger_one(
     tmp_path_factory: pytest.TempPathFactory, size: int, more: int, seed: int
@@ -174,7 +172,6 @@ def test_a_smaller_limit_is_part_of_a_larger_one(
     assert read(shuffled, labels=tuple(names), limit=size, seed=seed).records == small.records
 
 
-@tries(max_examples=25)
 @examples(
     st.lists(
         st.tuples(st.none() | st.text(max_size=8), st.none() | st.text(max_size=8)), min_size=1, max_size=12

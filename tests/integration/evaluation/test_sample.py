@@ -9,7 +9,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 from hypothesis import given as examples
-from hypothesis import settings as tries
 from hypothesis import strategies as st
 
 from models.errors import InputError, UsageError
@@ -38,7 +37,6 @@ def fill(path: Path) -> None:
     write_rows(path, [row | {"label": SENTIMENT[n % 3]} for n, row in enumerate(objects)])
 
 
-@tries(max_examples=40)
 @examples(
     pairs=st.lists(st.tuples(st.none() | LETTERS, st.none() | LETTERS), max_size=12),
     size=st.integers(2, 14),

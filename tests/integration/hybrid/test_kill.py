@@ -5,8 +5,6 @@ import time
 from pathlib import Path
 from random import Random
 
-import pytest
-
 from models.settings import Settings
 from tests.faulty_api import FaultyApi, Rule
 from tests.integration.hybrid.harness import KEY, api_lines, check_seen, hybrid_settings
@@ -32,7 +30,6 @@ def kill_when_seen(api: FaultyApi, more: int, delay: float, child: Child) -> Non
     time.sleep(delay)
 
 
-@pytest.mark.both_databases
 def test_killed_during_api_calls(tmp_path: Path, database_url: str, runner: Runner) -> None:
     """Killed a dozen times: no request without a line, no line twice, nobody left out, what was paid is counted."""
     random = Random(5)

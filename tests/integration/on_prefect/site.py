@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,10 +12,12 @@ from pathlib import Path
 from uuid import UUID
 
 import httpx
+import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
 from flows.deploy import POOL, ensure_pool
+from flows.deploy import main as deploy_main
 from models.settings import Settings
 from tests.integration.on_prefect.scripted import CALLS
 
@@ -22,6 +25,29 @@ PROJECT = Path(__file__).resolve().parents[3]
 PATIENCE_SECONDS = 120.0
 START_SECONDS = 300.0  # half a minute of processor time on a busy machine
 STOP_SECONDS = 5.0  # a server that waits for connections to end is killed, as an orchestrator does
+
+
+def free_url() -> str:
+    """Return an address that nobody serves."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}/api"
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of servers and workers, without settings of the developer's own.
+
+    The scheduler is off, so that no schedule fires into a test at its hour; `test_schedules.py` is about those.
+    """
+    ours = ("PREFECT_", "BREAKEVEN_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return kept | {
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_ENABLED": "false",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "DO_NOT_TRACK": "1",
+    }
 
 
 def until(ready: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
@@ -82,14 +108,18 @@ class Program:
 class Site:
     """A Prefect server at one address and one database file, and workers of the pool `gpu`."""
 
-    def __init__(self, folder: Path, env: dict[str, str], url: str) -> None:
+    def __init__(self, folder: Path, **env: str) -> None:
         self._folder = folder
-        self.url = url
-        self.env = env | {
-            "PREFECT_HOME": str(folder / "home"),
-            "PREFECT_API_URL": url,
-            "PYTHONPATH": str(PROJECT),
-        }
+        self.url = url = free_url()
+        self.env = (
+            environment()
+            | env
+            | {
+                "PREFECT_HOME": str(folder / "home"),
+                "PREFECT_API_URL": url,
+                "PYTHONPATH": str(PROJECT),
+            }
+        )
         self.env["PREFECT_MEMO_STORE_PATH"] = str(folder / "home" / "memo_store.toml")
         (folder / "home").mkdir()
         self._server: Program | None = None
@@ -146,20 +176,27 @@ class Site:
             }
         )
 
-    def apply(self, file: Path, settings: Settings) -> None:
-        """Do what `make deploy` does, with a copy of prefect.yaml."""
-        command = [sys.executable, "-m", "flows.deploy", str(file)]
-        env = self.settings_env(settings)
-        done = subprocess.run(command, env=env, cwd=PROJECT, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+    def apply(self, *file: Path, settings: Settings | None = None) -> None:
+        """Do what `make deploy` does, in this process."""
+        env = self.env if settings is None else self.settings_env(settings)
+        with pytest.MonkeyPatch.context() as patch, temporary_settings({PREFECT_API_URL: self.url}):
+            for name, value in env.items():
+                patch.setenv(name, value)
+            deploy_main([str(one) for one in file])
 
-    def start_worker(self, name: str, settings: Settings, pool: str = POOL) -> None:
+    def start_worker(self, name: str, settings: Settings, pool: str = POOL, **env: str) -> None:
         """Start a worker for one flow run at a time."""
         self.calls(name).touch()
         command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool]
         command += ["--name", name, "--limit", "1"]
-        env = self.settings_env(settings) | {CALLS: str(self.calls(name))}
+        env = self.settings_env(settings) | {CALLS: str(self.calls(name))} | env
         self.workers[name] = Program(command, env, self._folder / f"{name}.log")
+
+    def kill_workers(self) -> None:
+        """End all workers, and what they have at work, without the patience that a worker has."""
+        for worker in self.workers.values():
+            worker.kill()
+        self.workers.clear()
 
     def calls(self, name: str) -> Path:
         """Return the file that lists what the engines of a worker were asked."""
@@ -176,10 +213,11 @@ class Site:
         )
 
     def close(self) -> None:
-        """End everything, without the patience that a worker and a server have with what is at work."""
-        for program in [*self.workers.values(), *filter(None, [self._server])]:
-            program.kill()
-        self._server = None
+        """End everything, without the patience that a server has with what is at work."""
+        self.kill_workers()
+        if self._server is not None:
+            self._server.kill()
+            self._server = None
 
 
 @contextmanager

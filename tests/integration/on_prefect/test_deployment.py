@@ -2,9 +2,6 @@
 
 import json
 import sqlite3
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -17,7 +14,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.schedules import CronSchedule
-from prefect.states import Cancelling
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import BaseModel
 
 from flows.deploy import (
@@ -29,17 +26,11 @@ from flows.deploy import (
     automations,
     main,
 )
+from tests.integration.on_prefect.site import PROJECT, Site, until
+from tests.integration.pipeline.harness import settings_for
 
-PROJECT = Path(__file__).resolve().parents[3]
 RUN_SECONDS = 400.0
-ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 VOLATILE = {"created", "updated", "last_polled", "status"}
-
-
-def make_deploy(env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Do what `make deploy` does."""
-    command = [sys.executable, "-m", "flows.deploy"]
-    return subprocess.run(command, env=env, cwd=PROJECT, capture_output=True, text=True, check=False)
 
 
 def without_times(value: Any) -> Any:  # noqa: ANN401  JSON
@@ -64,36 +55,10 @@ def what_stands(api: SyncPrefectClient) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def deployed(server: str, prefect_env: dict[str, str]) -> dict[str, str]:
-    """Deploy to the server; return the environment that was used."""
-    assert prefect_env["PREFECT_API_URL"] == server
-    done = make_deploy(prefect_env)
-    assert done.returncode == 0, done.stderr
-    return prefect_env
-
-
-def trigger(api: SyncPrefectClient, deployment: str, **parameters: object) -> FlowRun:
-    """Ask for a run of a deployment now."""
-    there = api.read_deployment_by_name(deployment)
-    return api.create_flow_run_from_deployment(there.id, parameters=parameters)
-
-
-def wait_for(api: SyncPrefectClient, run: FlowRun, log: Path, *kinds: str) -> FlowRun:
-    """Wait until a flow run is in a state of one of these types."""
-    deadline = time.monotonic() + RUN_SECONDS
-    while time.monotonic() < deadline:
-        run = api.read_flow_run(run.id)
-        if run.state is not None and run.state.type.value in kinds:
-            return run
-        time.sleep(0.3)
-    pytest.fail(f"{run.name} stayed {run.state}:\n{log.read_text()[-4000:]}")
-
-
-def test_a_second_deploy_changes_nothing(deployed: dict[str, str], api: SyncPrefectClient) -> None:
-    """Same ids, same schedules, no second automation."""
-    first = what_stands(api)
-    assert make_deploy(deployed).returncode == 0
-    assert what_stands(api) == first
+def deployed(site: Site) -> Site:
+    """Deploy to the server."""
+    site.apply()
+    return site
 
 
 @pytest.mark.usefixtures("deployed")
@@ -126,8 +91,11 @@ def test_what_prefect_yaml_says_stands(api: SyncPrefectClient) -> None:
     assert {one.name for one in api.read_automations()} == {AUTOMATION, UNSTARTED_AUTOMATION}
 
 
-def test_deploy_sets_right_what_was_changed(deployed: dict[str, str], api: SyncPrefectClient) -> None:
-    """A changed limit, a schedule that was switched off, a paused deployment, an automation edited and made twice."""
+def test_a_second_deploy_sets_right_what_was_changed(deployed: Site, api: SyncPrefectClient) -> None:
+    """A changed limit, a schedule that was switched off, a paused deployment, an automation edited and made twice.
+
+    All else stays as it is: same ids, same schedules.
+    """
     before = what_stands(api)
     api.update_work_pool(POOL, WorkPoolUpdate(concurrency_limit=7))
     night = api.read_deployment_by_name("nightly/nightly")
@@ -137,23 +105,30 @@ def test_deploy_sets_right_what_was_changed(deployed: dict[str, str], api: SyncP
     edited = automations()[0].model_copy(update={"enabled": False})
     api.update_automation(automation.id, edited)
     api.create_automation(edited)
-    assert make_deploy(deployed).returncode == 0
+    deployed.apply()
     after = what_stands(api)
     assert (after["pools"], after["deployments"]) == (before["pools"], before["deployments"])
-    assert {one.name for one in api.read_automations()} == {AUTOMATION, UNSTARTED_AUTOMATION}
-    assert len(api.read_automations()) == 2
-    assert all(one.enabled for one in api.read_automations())
+    names = [[one["name"] for one in stand["automations"]] for stand in (before, after)]
+    assert sorted(names[1]) == sorted(names[0]) == sorted([AUTOMATION, UNSTARTED_AUTOMATION])
+    assert all(one["enabled"] for one in after["automations"])
+    assert [one for one in after["automations"] if one["name"] == UNSTARTED_AUTOMATION] == [
+        one for one in before["automations"] if one["name"] == UNSTARTED_AUTOMATION
+    ]
 
 
 @pytest.mark.parametrize("configured", [False, True])
 def test_without_an_api_deploy_says_what_to_start(
-    prefect_env: dict[str, str], dead_url: str, configured: bool
+    dead_url: str, capsys: pytest.CaptureFixture[str], *, configured: bool
 ) -> None:
     """One line, no traceback, and no temporary server that would forget the deployments."""
-    done = make_deploy(prefect_env | {"PREFECT_API_URL": dead_url if configured else ""})
-    assert done.returncode == 2
-    assert "make server" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    changed = {PREFECT_API_URL: dead_url} if configured else {}
+    without = set() if configured else {PREFECT_API_URL}
+    with temporary_settings(changed, restore_defaults=without), pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "make server" in said
+    assert len(said.splitlines()) == 1
 
 
 def test_a_file_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,19 +141,22 @@ def test_a_file_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.engine
 def test_a_deployment_run_publishes_and_accounts(
-    deployed: dict[str, str], api: SyncPrefectClient, worker: Path, worker_folder: Path
+    deployed: Site, api: SyncPrefectClient, tmp_path: Path
 ) -> None:
-    """A cancelled run frees the slot; the next one runs the real engine, publishes, and is accounted for."""
-    assert deployed
-    cancelled = trigger(api, "sentiment/sentiment", partition="2026-11-01")
-    wait_for(api, cancelled, worker, "RUNNING")
-    api.set_flow_run_state(cancelled.id, Cancelling(), force=True)
-    run = trigger(api, "sentiment/sentiment", partition="2026-11-01")
-    assert wait_for(api, cancelled, worker, *ENDS).state_name == "Cancelled"
-    ended = wait_for(api, run, worker, *ENDS)
-    assert ended.state_name == "Completed", worker.read_text()[-4000:]
+    """A worker runs the real engine over the samples, publishes, and accounts for every record."""
+    sample = {"sentiment": {"input": "samples/sentiment.jsonl"}}
+    settings = settings_for(tmp_path, f"sqlite:///{tmp_path / 'ledger.db'}", workloads=sample)
+    deployed.start_worker("real", settings)
+    try:
+        there = api.read_deployment_by_name("sentiment/sentiment")
+        run = api.create_flow_run_from_deployment(there.id, parameters={"partition": "2026-11-01"})
+        until(lambda: (state := api.read_flow_run(run.id).state) and state.is_final(), run.name, RUN_SECONDS)
+    finally:
+        deployed.kill_workers()
+    ended = api.read_flow_run(run.id)
+    assert ended.state_name == "Completed", deployed.logs()
     assert ended.name == "sentiment 2026-11-01"
-    check_published(worker_folder, ended)
+    check_published(tmp_path, ended)
 
 
 def check_published(folder: Path, flow_run: FlowRun) -> None:

@@ -12,6 +12,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.deploy import ensure_pool
 from tasks.setup.prefect_checks import TAG, prefect_server
+from tests.integration.on_prefect.site import Site
 
 Deploy = Callable[..., UUID]
 POOL = "looked-at"
@@ -111,9 +112,9 @@ def test_what_keeps_a_pool_from_giving_out_runs(api: SyncPrefectClient, deploy: 
     assert f"paused; resume it in the UI, or `prefect work-pool resume {POOL}`" in found()[f"pool {POOL}"][1]
 
 
-def test_what_is_no_prefect_api_is_one_line(server: str, dead_url: str) -> None:
+def test_what_is_no_prefect_api_is_one_line(site: Site, dead_url: str) -> None:
     """An address of something else, and one that nobody serves."""
-    for url in (server.removesuffix("/api") + "/docs", dead_url):
+    for url in (site.url.removesuffix("/api") + "/docs", dead_url):
         with temporary_settings({PREFECT_API_URL: url}):
             (check,) = prefect_server()
         assert (check.name, check.state) == ("Prefect API", "fail")

@@ -12,7 +12,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from flows.deploy import API_POOL, API_POOL_CONCURRENCY, POOL, ensure_pool, ensure_pools
 from models.errors import UsageError
 from models.settings import Settings
-from tests.integration.on_prefect.site import PROJECT
+from tests.integration.on_prefect.site import PROJECT, Site
 
 ELSEWHERE = "elsewhere"
 
@@ -20,7 +20,6 @@ ELSEWHERE = "elsewhere"
 def prefect_deploy(env: dict[str, str], folder: Path, *which: str) -> subprocess.CompletedProcess[str]:
     """Do what somebody does who knows Prefect and not our `make deploy`."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *which]
-    env = env | {"PYTHONPATH": str(PROJECT)}
     return subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, check=False)
 
 
@@ -33,12 +32,10 @@ def moved_to(pool: str, folder: Path) -> Path:
     return folder
 
 
-def test_every_parameter_is_explained_in_the_form(
-    prefect_env: dict[str, str], api: SyncPrefectClient
-) -> None:
+def test_every_parameter_is_explained_in_the_form(site: Site, api: SyncPrefectClient) -> None:
     """Each deployment says what it does, and each of its parameters what it means; pools get their limits."""
     ensure_pool(api, POOL, 7)  # a pool that was made by hand
-    done = prefect_deploy(prefect_env, PROJECT, "--all")
+    done = prefect_deploy(site.env, PROJECT, "--all")
     assert done.returncode == 0, done.stdout + done.stderr
     assert [api.read_work_pool(name).concurrency_limit for name in (POOL, API_POOL)] == [
         Settings().gpu_workers,
@@ -57,14 +54,14 @@ def test_every_parameter_is_explained_in_the_form(
 
 
 def test_a_pool_of_another_type_is_refused_in_a_line(
-    prefect_env: dict[str, str], api: SyncPrefectClient, tmp_path: Path
+    site: Site, api: SyncPrefectClient, tmp_path: Path
 ) -> None:
     """Whoever names one in prefect.yaml hears of it, by `make deploy` and by `prefect deploy`; nothing is deployed there."""
     api.create_work_pool(WorkPoolCreate(name=ELSEWHERE, type="docker", base_job_template={}))
     folder = moved_to(ELSEWHERE, tmp_path)
     with pytest.raises(UsageError, match="'elsewhere' is of type 'docker', not 'process'"):
         ensure_pools(api, Settings(), folder / "prefect.yaml")
-    done = prefect_deploy(prefect_env, folder, "-n", "enrichment")
+    done = prefect_deploy(site.env, folder, "-n", "enrichment")
     assert done.returncode == 2
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("error: the work pool 'elsewhere' is of type 'docker'")

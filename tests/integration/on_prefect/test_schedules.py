@@ -27,7 +27,7 @@ from tests.integration.on_prefect.schedules import (
     write_copy,
 )
 from tests.integration.on_prefect.scripted import LINE
-from tests.integration.on_prefect.site import Site, api_of, until
+from tests.integration.on_prefect.site import Site, until
 from tests.integration.pipeline.books import table
 from tests.integration.pipeline.harness import published, settings_for
 from tests.ledgers import new_sqlite
@@ -63,15 +63,13 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def site(
-    prefect_env: dict[str, str], dead_url: str, tmp_path_factory: pytest.TempPathFactory, settings: Settings
-) -> Iterator[Site]:
-    """Run a server with the deployments of a copy of prefect.yaml, in which two schedules are of a minute."""
+def site(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Iterator[Site]:
+    """Run a server of their own with the deployments of a copy of prefect.yaml, in which two schedules are of a minute."""
     folder = tmp_path_factory.mktemp("site")
-    site = Site(folder, prefect_env | SCHEDULER, dead_url)
+    site = Site(folder, **SCHEDULER)
     try:
         site.start_server()
-        site.apply(write_copy(folder / "first.yaml", FIRST), settings)
+        site.apply(write_copy(folder / "first.yaml", FIRST), settings=settings)
         yield site
     finally:
         site.close()
@@ -83,13 +81,6 @@ def workers(site: Site, settings: Settings) -> Site:
     for name, pool in (("one", POOL), ("two", POOL), ("collector", API_POOL)):
         site.start_worker(name, settings, pool)
     return site
-
-
-@pytest.fixture
-def api(site: Site) -> Iterator[SyncPrefectClient]:
-    """Talk to the site's server."""
-    with api_of(site) as client:
-        yield client
 
 
 def deployment(api: SyncPrefectClient, name: str) -> DeploymentResponse:
@@ -190,7 +181,7 @@ def test_a_changed_schedule_reaches_the_scheduled_runs(
     assert {(at.hour, at.minute) for at in (one.astimezone(NEW_YORK) for one in before)} == {(2, 15)}
     months = due(scheduled_by_server(api, month.id, "Scheduled"))
     assert len(months) >= 3
-    site.apply(write_copy(tmp_path / "second.yaml", SECOND), settings)
+    site.apply(write_copy(tmp_path / "second.yaml", SECOND), settings=settings)
     until(lambda: scheduled_by_server(api, night.id, "Scheduled"), "nothing is scheduled after the change")
     nights = due(scheduled_by_server(api, night.id, "Scheduled"))
     assert {(one.astimezone(NEW_YORK).month, one.astimezone(NEW_YORK).hour) for one in nights} == {

@@ -44,28 +44,15 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return settings_for(folder, f"sqlite:///{folder / 'ledger.db'}", gpu_workers=2, gpu_usd_per_hour=None)
 
 
-@pytest.fixture(scope="module")
-def site(
-    prefect_env: dict[str, str], dead_url: str, tmp_path_factory: pytest.TempPathFactory, settings: Settings
-) -> Iterator[Site]:
-    """Run a server with the deployment and two workers."""
-    site = Site(tmp_path_factory.mktemp("site"), prefect_env, dead_url)
-    try:
-        site.start_server()
-        with api_of(site) as client:
-            site.deploy(client, settings)
-        for name in WORKERS:
-            site.start_worker(name, settings)
-        yield site
-    finally:
-        site.close()
-
-
-@pytest.fixture
-def api(site: Site) -> Iterator[SyncPrefectClient]:
-    """Talk to the site's server."""
+@pytest.fixture(scope="module", autouse=True)
+def workers(site: Site, settings: Settings) -> Iterator[None]:
+    """Make the deployment, and run two workers."""
     with api_of(site) as client:
-        yield client
+        site.deploy(client, settings)
+    for name in WORKERS:
+        site.start_worker(name, settings)
+    yield
+    site.kill_workers()
 
 
 class Backfill:

@@ -1,7 +1,7 @@
 """A refresh that is killed, wherever it is, is finished by the next one; what is published stays whole meanwhile."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -29,6 +29,7 @@ from tests.integration.pipeline.test_kill import (
     kill_while_publishing,
     undisturbed,
 )
+from tests.sampling import kills_at
 
 RECORDS = 1500
 
@@ -104,8 +105,9 @@ def test_killed_at_random_moments(settings: Settings, runner: Runner, tmp_path: 
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@kills_at(2, 6, 9)  # lease, records, publish
 def test_killed_at_each_commit(
-    runner: Runner, make_url: Callable[[], str], tmp_path: Path, *, after: bool
+    runner: Runner, make_url: Callable[[], str], tmp_path: Path, commits: Sequence[int], *, after: bool
 ) -> None:
     """Wherever a refresh stands between disk and database, the next one finishes it, or finds it finished."""
     first, then = changed_rows(seed=3, count=60)
@@ -113,13 +115,13 @@ def test_killed_at_each_commit(
     changed = write_records(tmp_path / "new.jsonl", then)
     expected, _ = undisturbed(tmp_path / "undisturbed", changed)
     killed = 0
-    while True:
-        settings = settings_for(tmp_path / str(killed), make_url(), commit_seconds=60.0)
+    for number in commits:
+        settings = settings_for(tmp_path / str(number), make_url(), commit_seconds=60.0)
         settings.output_dir.parent.mkdir()
         write_records(source, first)
         run(settings, source)
         write_records(source, then)
-        job = Job.of(settings, source, dies_at_commit=killed + 1, after=after, refresh=True)
+        job = Job.of(settings, source, dies_at_commit=number, after=after, refresh=True)
         codes = runner.start(job).wait(), runner.start(Job.of(settings, source, refresh=True)).wait()
         assert codes in ((0, 0), (KILLED, 0)), Path(job.log).read_text(encoding="utf-8")
         assert_frame_equal(published(settings), published(expected))
@@ -129,4 +131,6 @@ def test_killed_at_each_commit(
         if codes[0] == 0:
             break
         killed += 1
-    assert killed >= 9  # looking, lease, opening, what is done, the commits, what is registered, publish
+    assert killed >= min(
+        len(commits), 9
+    )  # looking, lease, opening, what is done, the commits, what is registered, publish

@@ -76,7 +76,10 @@ def check_inputs(settings: Settings, inputs: list[list[object]]) -> None:
         before = after
 
 
-@examples(max_examples=20)
+FEW = examples(max_examples=examples.default.max_examples // 4)  # each is several runs
+
+
+@FEW
 @given(st.lists(INPUT, min_size=2, max_size=3))
 def test_any_inputs_on_sqlite(tmp_path_factory: pytest.TempPathFactory, inputs: list[list[object]]) -> None:
     """Duplicates, twins, bad rows, ids like keys, anything in any order."""
@@ -84,7 +87,8 @@ def test_any_inputs_on_sqlite(tmp_path_factory: pytest.TempPathFactory, inputs: 
     check_inputs(settings_for(folder, new_sqlite(folder / "ledger.db"), commit_records=3), inputs)
 
 
-@examples(max_examples=8)
+@pytest.mark.long
+@FEW
 @given(st.lists(INPUT, min_size=2, max_size=2))
 def test_any_inputs_on_postgresql(
     tmp_path_factory: pytest.TempPathFactory,

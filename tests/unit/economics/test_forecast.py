@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.economics.demand import Demand, Lengths
@@ -222,10 +222,6 @@ demands = st.builds(
 )
 
 
-few = settings(max_examples=25)
-
-
-@few
 @given(demands, demands)
 def test_costs_of_workloads_add_up(one: Demand, other: Demand) -> None:
     """Two workloads cost on the API what each does alone, and the machine is as busy."""
@@ -238,7 +234,6 @@ def test_costs_of_workloads_add_up(one: Demand, other: Demand) -> None:
         assert month.api_sync_nano == sum(part.api_sync_nano for part in month.workloads)
 
 
-@few
 @given(demands, st.integers(2, 5))
 def test_more_records_never_cost_less(one: Demand, times: int) -> None:
     """Every way costs as much or more with more records, in every month."""
@@ -248,7 +243,6 @@ def test_more_records_never_cost_less(one: Demand, times: int) -> None:
             assert (little.nano(way) or 0) <= (much.nano(way) or 0)
 
 
-@few
 @given(demands, st.integers(0, HOUR_NS))
 def test_gpu_time_of_the_days_is_that_of_the_month(one: Demand, load_ns: int) -> None:
     """Busy and idle time over the days sum to the month's, to the nanosecond, and each day loads at least once."""
@@ -260,7 +254,6 @@ def test_gpu_time_of_the_days_is_that_of_the_month(one: Demand, load_ns: int) ->
     assert all(time.load_ns >= load_ns for time in times)
 
 
-@few
 @given(demands)
 def test_at_the_break_even_both_cost_the_same(one: Demand) -> None:
     """With so many times the records, a reserved machine costs what the API does, within a record's rounding."""

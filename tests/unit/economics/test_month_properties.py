@@ -3,7 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -16,11 +16,8 @@ from tests.month_inputs import (
     price_use,
 )
 
-SMALL = settings(max_examples=50)
-
 
 @given(MONTHS)
-@SMALL
 def test_scenarios_add_up_from_their_parts(month: MonthInputs) -> None:
     """API + GPU + labour = total; savings are differences; all of it for every month there can be."""
     figures = month_figures(month)
@@ -38,7 +35,6 @@ def test_scenarios_add_up_from_their_parts(month: MonthInputs) -> None:
 
 
 @given(MONTHS)
-@SMALL
 def test_parts_of_workloads_sum_to_the_whole(month: MonthInputs) -> None:
     """To the nano-dollar, for each scenario and each of its parts; what is left out has no part."""
     figures = month_figures(month)
@@ -56,7 +52,6 @@ def test_parts_of_workloads_sum_to_the_whole(month: MonthInputs) -> None:
 
 
 @given(MONTHS)
-@SMALL
 def test_gpu_time_reconciles_with_the_bill(month: MonthInputs) -> None:
     """Load + busy + idle + unused = billed; what ran on demand is never more than what was billed for it."""
     gpu = month_figures(month).gpu
@@ -66,7 +61,6 @@ def test_gpu_time_reconciles_with_the_bill(month: MonthInputs) -> None:
 
 
 @given(MONTHS)
-@SMALL
 def test_figures_survive_being_stored(month: MonthInputs) -> None:
     """As JSON and back they are the same, fractions and all."""
     adapter, figures = TypeAdapter(MonthFigures), month_figures(month)
@@ -74,7 +68,6 @@ def test_figures_survive_being_stored(month: MonthInputs) -> None:
 
 
 @given(MONTHS, st.integers(0, 500 * NANO))
-@SMALL
 def test_a_dearer_api_never_makes_self_hosting_worse(month: MonthInputs, more: int) -> None:
     """Each scenario's saving grows by what the API got dearer, if nothing went there really."""
     dearer = replace(month, workloads=tuple(_dearer(one, more) for one in month.workloads))
@@ -89,7 +82,6 @@ def _dearer(own: WorkloadUsage, nano: int) -> WorkloadUsage:
 
 
 @given(MONTHS)
-@SMALL
 def test_costs_grow_with_volume(month: MonthInputs) -> None:
     """Along the curve no scenario ever gets cheaper, and today's point shows today's costs."""
     figures = month_figures(month)
@@ -104,7 +96,6 @@ def test_costs_grow_with_volume(month: MonthInputs) -> None:
 
 
 @given(MONTHS, st.integers(0, 3000 * NANO), st.fractions(0, 1))
-@SMALL
 def test_a_verdict_holds_whatever_the_unknown_turns_out_to_be(
     month: MonthInputs, unknown: int, part: Fraction
 ) -> None:

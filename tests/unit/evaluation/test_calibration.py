@@ -5,7 +5,7 @@ from math import exp, log, nan
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
@@ -61,7 +61,6 @@ def test_few_records_make_fewer_bins(records: int, bins: int) -> None:
 
 
 @given(RECORDS)
-@settings(max_examples=40)
 def test_bins_are_whole_and_in_order(records: list[tuple[float, bool]]) -> None:
     """Each record is in one bin, equal confidences are in the same, and the error is between 0 and 1."""
     calibration = found([one for one, _ in records], [right for _, right in records])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import brentq
@@ -148,7 +148,6 @@ def textbook(ratio: float, both: int, only_first: int, only_second: int, records
 
 
 @given(st.tuples(*[st.integers(1, 300)] * 3))
-@settings(max_examples=40)
 def test_the_limits_are_the_roots_of_the_textbooks_statistic(counts: tuple[int, int, int]) -> None:
     """Scipy finds the same limits of the formula as it is printed, which counts the records that neither got right."""
     ratio, interval = paired_ratio(*counts)

@@ -4,7 +4,7 @@ from collections import Counter
 from math import log
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
@@ -33,7 +33,6 @@ def librarys(numbers: list[float], outcomes: list[bool]) -> Line:
 @given(POINTS)
 @example(TOO_LONG)
 @example([(-13.8, False, 40), (13.8, True, 40)])
-@settings(max_examples=60)
 @pytest.mark.filterwarnings("ignore")
 def test_the_line_is_the_librarys(points: list[tuple[float, bool, int]]) -> None:
     """Slope and intercept as scikit-learn has them, to a millionth, also where the number separates the outcomes."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
@@ -39,7 +39,6 @@ def test_a_case_by_hand() -> None:
 
 
 @given(PAIRS.filter(bool))
-@settings(max_examples=40)
 def test_the_figures_are_the_librarys(pairs: list[tuple[str, str | None]]) -> None:
     """Matrix, accuracy, precision, recall and both F1 as scikit-learn has them, no answer being a label of its own."""
     found = scored(pairs)
@@ -61,7 +60,6 @@ def test_the_figures_are_the_librarys(pairs: list[tuple[str, str | None]]) -> No
 
 
 @given(PAIRS)
-@settings(max_examples=40)
 def test_every_record_is_counted_once(pairs: list[tuple[str, str | None]]) -> None:
     """The matrix adds up to the records, its last column to those without an answer, its diagonal to the right ones."""
     found = scored(pairs)

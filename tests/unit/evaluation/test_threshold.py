@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import nan, nextafter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.evaluation.figures import Threshold
@@ -158,7 +158,6 @@ def test_no_records_and_none_with_an_answer() -> None:
 
 
 @given(st.integers(195, 1200), st.integers(0, 1200))
-@settings(max_examples=25)
 def test_a_long_curve_is_thinned_but_the_choice_is_from_all(records: int, wrong: int) -> None:
     """At most 200 points with the ends and the chosen, which is the same as among all."""
     rows: list[Row] = [(at / records, at >= wrong, True) for at in range(records)]

@@ -8,7 +8,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import EvaluationUnreadable
@@ -46,7 +46,6 @@ def values(kind: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401  a type as it i
     return PLAIN[kind]
 
 
-@settings(max_examples=60)
 @given(values(Evaluation))
 def test_read_back_as_it_was(evaluation: Evaluation) -> None:
     """Whatever was found is the same after it was written and read: every figure, to the last bit and nano-dollar."""

@@ -130,7 +130,7 @@ BROKEN = ['"\n', "1,2\n", "\n", "{\n", "7\n", '1,"never closed,2024-01-05\n', "\
     kind=st.sampled_from(["csv", "jsonl"]),
     rows=st.lists(st.one_of(MOMENTS, st.sampled_from(BROKEN)), min_size=1, max_size=12),
 )
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_broken_rows_hide_no_date(tmp_path: Path, kind: str, rows: list[str]) -> None:
     """Whatever rows are broken, one pass finds the dates that the reader finds date by date."""
     head = "id,text,created_at\n" if kind == "csv" else '{"id": 0, "text": "a", "created_at": "2024-01-01"}\n'

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 
 from models.economics.break_even import month_figures
 from models.economics.month import MonthInputs
@@ -13,7 +12,6 @@ from tests.month_inputs import MONTHS
 
 
 @given(MONTHS)
-@hypothesis_settings(max_examples=25)
 def test_any_month_comes_back_as_it_was_stored(inputs: MonthInputs) -> None:
     """Inputs and figures, to the last fraction; the same inputs are the same text."""
     figures = month_figures(inputs)
@@ -23,7 +21,6 @@ def test_any_month_comes_back_as_it_was_stored(inputs: MonthInputs) -> None:
 
 
 @given(MONTHS, MONTHS)
-@hypothesis_settings(max_examples=25)
 def test_any_two_versions_can_be_compared(before: MonthInputs, now: MonthInputs) -> None:
     """In single lines, not too many; the same figures have none."""
     old, new = month_figures(before), month_figures(now)
@@ -36,7 +33,6 @@ def test_any_two_versions_can_be_compared(before: MonthInputs, now: MonthInputs)
 
 
 @given(MONTHS)
-@hypothesis_settings(max_examples=20)
 def test_a_change_of_one_nano_dollar_is_told(inputs: MonthInputs) -> None:
     """Nothing that costs is rounded away."""
     figures = month_figures(inputs)
