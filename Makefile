@@ -29,8 +29,8 @@ export DO_NOT_TRACK ?= 1
 export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
 export PATH := $(BIN):$(PATH)
 
-# Two processes share the tests by file, the longest first (tests/conftest.py).
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+# Processes share the tests by file, the longest first (tests/conftest.py); the one that has the Prefect server mostly waits.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 .PHONY: help
 help: ## List these targets
@@ -87,8 +87,8 @@ test: setup check $(STAMPS)/chromium ## All checks, and the tests that every com
 	@$(PYTEST) -m "not long" --durations 25
 
 .PHONY: test-long
-test-long: setup check $(STAMPS)/chromium ## What `make test` samples: second databases, whole kill matrices, storms
-	@$(PYTEST) -m long --durations 25
+test-long: setup check $(STAMPS)/chromium ## What `make test` samples: second databases, whole kill matrices, more examples, storms
+	@$(PYTEST) -m "long or hypothesis" --hypothesis-profile long --durations 25
 	@$(MAKE) --no-print-directory chaos
 
 .PHONY: test-durations

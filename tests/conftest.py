@@ -85,8 +85,7 @@ def durations() -> dict[str, float]:
 def order_of(item: pytest.Item) -> tuple[int, float, str]:
     """Return where a test stands in the queue: the two shared scopes, one for each process, then the longest files.
 
-    Inside a shared scope files keep the order of their names: of two engines in one process, the end of one ends
-    the other, so those that share the session's engine come before those that load one of their own.
+    Inside a shared scope files keep the order of their names.
     """
     file = item.nodeid.split("::", 1)[0]
     scope = scope_of(file)

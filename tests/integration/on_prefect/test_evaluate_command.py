@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
-from prefect.testing.utilities import prefect_test_harness
 
 import cli
 from models.settings import Settings
@@ -16,6 +15,7 @@ from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import ScriptedEngine
 from tests.faulty_api import FaultyApi
 from tests.integration.evaluation.evaluating import labelled, right_unless, write_labelled
+from tests.integration.on_prefect.site import Site, api_of
 from tests.integration.test_cli import run
 
 API = {
@@ -30,16 +30,13 @@ API = {
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def home(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Evaluate through the command once, with a scripted engine and a server as the API, in a folder of its own."""
     folder = tmp_path_factory.mktemp("home")
     write_labelled(folder, labelled(60, api_wrong=12))
-    with (
-        FaultyApi() as api,
-        pytest.MonkeyPatch.context() as patch,
-        prefect_test_harness(server_startup_timeout=180),
-    ):
+    with FaultyApi() as api, pytest.MonkeyPatch.context() as patch, api_of(site):
         patch.chdir(folder)
+        patch.setenv("PREFECT_API_URL", site.url)
         patch.setenv("BREAKEVEN_CACHE_DIR", str(Path(cli.__file__).parent / ".cache"))
         for name, value in (API | {"API_BASE_URL": api.url}).items():
             patch.setenv(f"BREAKEVEN_{name}", value)
