@@ -33,6 +33,7 @@ from tests.integration.pipeline.harness import (
     write_records,
 )
 from tests.recording_proxy import RecordingProxy
+from tests.sampling import sampled
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 NANO_PER_TOKEN = {"new": 150, "cached": 75, "output": 600}  # of the price in `hybrid_settings`
@@ -89,7 +90,7 @@ def settings_of(
     )
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.workload)
+@pytest.mark.parametrize("case", sampled(CASES, {"sentiment", "enrichment"}, lambda case: case.workload))
 def test_hard_records_are_served_by_the_other_server(
     engine: VllmEngine,
     proxy: RecordingProxy,

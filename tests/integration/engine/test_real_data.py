@@ -26,9 +26,9 @@ pytestmark = [
 @pytest.mark.parametrize(
     ("workload", "file", "where", "limit"),
     [
-        ("sentiment", "tickets_sentiment.parquet", None, 40),
-        ("classification", "tickets_intent.parquet", None, 12),
-        ("enrichment", "products.parquet", "source in ('abt', 'flipkart')", 4),
+        ("sentiment", "tickets_sentiment.parquet", None, 15),
+        ("classification", "tickets_intent.parquet", None, 5),
+        ("enrichment", "products.parquet", "source in ('abt', 'flipkart')", 2),
     ],
 )
 def test_published_rows_and_tokens_are_exact(
