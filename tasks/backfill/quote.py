@@ -1,7 +1,7 @@
 """Quotes partitions before they are run: their records counted, priced by today's prices and earlier runs."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -10,7 +10,6 @@ from statistics import median
 from sqlalchemy.orm import Session
 
 from db import throughput as ledger
-from db.session import has_ledger, make_engine, migrate, readers
 from models import routing
 from models.answer_length import assumed_api_output
 from models.default_model import model_name
@@ -37,7 +36,7 @@ from tasks.backfill.distinct_sample import TextSample
 from tasks.backfill.prompt_counter import Counted, PromptCounter
 from tasks.planning.checks import Checked, check
 from tasks.planning.request import Request
-from tasks.runtime.ledger_access import database_errors
+from tasks.runtime.ledger_access import ledger_if_any
 
 Samples = Sequence[tuple[int, Sequence[tuple[int, Counted]]]]
 """Distinct texts of which there are so many, and of a sample of them how often each occurs and what it comes to."""
@@ -79,7 +78,7 @@ def quote_partition(request: Request, settings: Settings) -> PartitionQuote:
     if isinstance(checked, RunResult):
         return empty_quote(request.partition)
     with ExitStack() as stack:
-        with _reading(settings) as session:
+        with ledger_if_any(settings, update=True) as session:
             known = look_up(checked, session)
             begun = stack.enter_context(begun_before(checked, session))
         return quote_checked(checked, known, begun)
@@ -249,19 +248,3 @@ def _api_nano(checked: Checked, usage: Usage) -> tuple[int, int]:
     today = datetime.now(UTC).date()
     discounted = batch_prices(checked.prices, checked.settings.batch_discount)
     return cost_nano(price_on(checked.prices, today), usage), cost_nano(price_on(discounted, today), usage)
-
-
-@contextmanager
-def _reading(settings: Settings) -> Iterator[Session | None]:
-    """Open the ledger for reading, None where there is none yet."""
-    database = make_engine(settings.database_url.get_secret_value())
-    try:
-        with database_errors():
-            if not has_ledger(database):
-                yield None
-                return
-            migrate(database)
-            with readers(database)() as session:
-                yield session
-    finally:
-        database.dispose()

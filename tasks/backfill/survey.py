@@ -1,21 +1,18 @@
 """Which partitions of a range are to be run, and with what: found before anything is changed."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeVar
 from uuid import UUID
 
-import stamina
 from sqlalchemy.orm import Session
 
 from db import partitions, runs
-from db.session import has_ledger, make_engine, migrate, readers
 from models import workloads
 from models.backfill import Action, Outcome, Range, Step
 from models.economics.quote import Quote
-from models.errors import DatabaseUnavailable, InputError
+from models.errors import InputError
 from models.routing import row_condition
 from models.run import RunResult, RunState
 from models.settings import Settings
@@ -25,7 +22,7 @@ from tasks.planning.late_data import is_unchanged
 from tasks.planning.request import EngineChoice, Request
 from tasks.reading import Source
 from tasks.reading.dates import partitions_between
-from tasks.runtime.ledger_access import database_errors
+from tasks.runtime.ledger_access import ledger_if_any, with_patience
 
 Found = TypeVar("Found")
 
@@ -56,7 +53,7 @@ def survey(ask: Ask, settings: Settings) -> list[Step]:
     without a record, an output folder that cannot be written.
     """
     found = dates_of(ask, settings)
-    with reading(settings) as session:
+    with ledger_if_any(settings, update=True) as session:
         return [
             step
             for partition in found
@@ -81,25 +78,6 @@ def dates_of(ask: Ask, settings: Settings) -> list[date]:
     return found
 
 
-@contextmanager
-def reading(settings: Settings) -> Iterator[Session | None]:
-    """Open the ledger for reading; None where there is none yet: then nothing is published.
-
-    Raises `DatabaseUnavailable`.
-    """
-    database = make_engine(settings.database_url.get_secret_value())
-    try:
-        with database_errors():
-            if not has_ledger(database):
-                yield None
-                return
-            migrate(database)
-            with readers(database)() as session:
-                yield session
-    finally:
-        database.dispose()
-
-
 def look_again(ask: Ask, step: Step, settings: Settings) -> Step | None:
     """Say what is to be done for a step now, None if nothing any more. Waits for a database that is away.
 
@@ -113,18 +91,17 @@ def look_again(ask: Ask, step: Step, settings: Settings) -> Step | None:
         now = _step(ask.request(step.partition), settings, session)
         return None if now is None or now.action == "nothing" else now
 
-    return _patiently(settings, look)
+    return _look_up(settings, look)
 
 
-def _patiently(settings: Settings, look: Callable[[Session | None], Found]) -> Found:
+def _look_up(settings: Settings, look: Callable[[Session | None], Found]) -> Found:
     """Look something up, again while the database is away. Raises `DatabaseUnavailable` when patience ends."""
-    patience = max(settings.database_patience_seconds, 0.001)
-    for attempt in stamina.retry_context(
-        on=DatabaseUnavailable, timeout=patience, attempts=None, wait_max=5.0
-    ):
-        with attempt, reading(settings) as session:
+
+    def read() -> Found:
+        with ledger_if_any(settings, update=True) as session:
             return look(session)
-    raise AssertionError  # pragma: no cover  the loop returns or raises
+
+    return with_patience(settings.database_patience_seconds, read)
 
 
 def _step(request: Request, settings: Settings, session: Session | None) -> Step | None:
@@ -211,7 +188,7 @@ def newest_run(
             return None
         return Known(found.id, found.flow_run_id, found.state != "running", _outcome(session, found))
 
-    return _patiently(settings, look)
+    return _look_up(settings, look)
 
 
 def _outcome(session: Session, run: runs.RunTotals) -> Outcome:

@@ -16,19 +16,24 @@ from pathlib import Path
 from uuid import UUID
 
 import polars as pl
-from sqlalchemy import Engine, make_url
+from sqlalchemy import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import archive as ledger
 from db.archive import NAMES, SUMS, Archive, OldRun
 from db.ledger import COLUMNS
-from db.session import make_engine, readers, require_migrated, sessions
 from models.errors import BreakevenError, UsageError
 from models.ids import new_id
 from models.ledger.archiving import Limits, files_of, month_of, months_before
 from models.settings import Settings
 from tasks.runtime.atomic_files import TEMPORARY, file_digest, output_errors, replacing
-from tasks.runtime.ledger_access import database_errors, with_patience
+from tasks.runtime.ledger_access import (
+    LedgerReader,
+    ledger_reader,
+    open_ledger,
+    reading_ledger,
+    with_patience,
+)
 from tasks.storage.parquet_stream import sink, streamed
 from tasks.storage.part_files import SUFFIX
 
@@ -92,7 +97,7 @@ def plan(settings: Settings, months: int, today: date, limits: Limits | None = N
     Those of runs that ended and have only lines older than so many months. Raises `UsageError` where there
     is no ledger, `DatabaseUnavailable`.
     """
-    with _ledger(settings) as database, readers(database)() as session:
+    with reading_ledger(settings) as session:
         old = ledger.old_runs(session, months_before(today, months))
     return [Planned(month_of(runs[0].started_at), runs) for runs in files_of(old, limits or Limits())]
 
@@ -107,10 +112,14 @@ def archive(
     ledger is not what it says; what was archived before stays so.
     """
     folder = folder.resolve()
-    with _ledger(settings) as database, _alone(folder):
+    with (
+        ledger_reader(settings) as reader,
+        open_ledger(settings, create=False) as make_session,
+        _alone(folder),
+    ):
         remove_leftovers(settings, folder)
         for one in planned:
-            done(_move(settings, database, one, folder))
+            done(_move(settings, reader, make_session, one, folder))
 
 
 def remove_leftovers(settings: Settings, folder: Path) -> list[Path]:
@@ -120,7 +129,7 @@ def remove_leftovers(settings: Settings, folder: Path) -> list[Path]:
     """
     removed = []
     mark = f"{FILE}{_mark(settings)}-"
-    with _ledger(settings) as database, readers(database)() as session, output_errors(folder, SETTING):
+    with reading_ledger(settings) as session, output_errors(folder, SETTING):
         for path in sorted(folder.glob(f"{FOLDER}*/{mark}*")):
             if path.name.endswith(TEMPORARY) or _is_double(session, path, path.stem.removeprefix(mark)):
                 path.unlink()
@@ -173,15 +182,21 @@ def _rows(path: Path) -> int:
     return int(pl.scan_parquet(path, hive_partitioning=False).select(pl.len()).collect().item())
 
 
-def _move(settings: Settings, database: Engine, planned: Planned, folder: Path) -> Archive:
+def _move(
+    settings: Settings,
+    reader: LedgerReader,
+    make_session: sessionmaker[Session],
+    planned: Planned,
+    folder: Path,
+) -> Archive:
     archive_id = new_id()
     name = f"{FILE}{_mark(settings)}-{archive_id}{SUFFIX}"
     path = folder / f"{FOLDER}{planned.month}" / name
     with replacing(path, SETTING) as temporary:
-        _write(database, planned, temporary)
+        _write(reader, planned, temporary)
         first, last = _compare(temporary, planned)
     sealed = Archive(archive_id, str(path), planned.lines, file_digest(path), first, last, datetime.now(UTC))
-    _seal(settings, sessions(database), sealed, [run.id for run in planned.runs])
+    _seal(settings, make_session, sealed, [run.id for run in planned.runs])
     return sealed
 
 
@@ -203,13 +218,13 @@ def _seal(
         raise BreakevenError(msg)
 
 
-def _write(database: Engine, planned: Planned, path: Path) -> None:
+def _write(reader: LedgerReader, planned: Planned, path: Path) -> None:
     """Write the lines of runs to a file, some thousand at a time."""
     failed: list[Exception] = []
 
     def frames() -> Iterator[pl.DataFrame]:
         try:
-            with readers(database)() as session:
+            with reader.session() as session:
                 for run in planned.runs:
                     for rows in ledger.lines_of(session, run.id, _READ_ROWS):
                         yield _frame(rows)
@@ -217,11 +232,10 @@ def _write(database: Engine, planned: Planned, path: Path) -> None:
             failed.append(error)
             raise
 
-    with database_errors():
-        try:
-            sink(streamed(frames(), SCHEMA), path)
-        except pl.exceptions.ComputeError as error:
-            raise (failed[0] if failed else error) from None
+    try:
+        sink(streamed(frames(), SCHEMA), path)
+    except pl.exceptions.ComputeError as error:
+        raise (failed[0] if failed else error) from None
 
 
 def _frame(rows: Sequence[Sequence[object]]) -> pl.DataFrame:
@@ -254,17 +268,6 @@ def _mark(settings: Settings) -> str:
     if url.drivername == "sqlite":
         place = str(Path(url.database or "").resolve())
     return hashlib.blake2b(place.encode(), digest_size=4).hexdigest()
-
-
-@contextmanager
-def _ledger(settings: Settings) -> Iterator[Engine]:
-    database = make_engine(settings.database_url.get_secret_value())
-    try:
-        require_migrated(database)
-        with database_errors():
-            yield database
-    finally:
-        database.dispose()
 
 
 @contextmanager

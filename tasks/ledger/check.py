@@ -12,20 +12,18 @@ from uuid import UUID
 import polars as pl
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from db import partitions
 from db.check import lines, links, sums
 from db.partitions import PartitionVersion
 from db.recount import rebuild
-from db.session import make_engine, make_reading_engine, readers, require_migrated, sessions
 from models.ledger.findings import Finding, Flaw, gather
 from models.records import QUARANTINE
 from models.settings import Settings
 from tasks.display.tables import Format, write_rows
 from tasks.ledger.archive import faults
-from tasks.runtime.ledger_access import database_errors
+from tasks.runtime.ledger_access import LedgerReader, ledger_reader, open_ledger
 
 COLUMNS = ("check", "what", "count", "ids", "example")
 SECONDS_BETWEEN_LINES = 10.0
@@ -52,22 +50,15 @@ def check_ledger(settings: Settings, output_format: Format, *, repair: bool = Fa
     `repair`: make the daily sums of a run anew where its lines are others, and check again. Raises
     `UsageError` where there is no ledger, `DatabaseUnavailable`.
     """
-    url = settings.database_url.get_secret_value()
-    engine, writing = make_reading_engine(url), make_engine(url)
-    try:
-        with database_errors(), _progress() as note:
-            require_migrated(engine)
-            checked = check(settings, engine, note)
-            if repair and checked.wrong_sums:
-                _repair(writing, checked.wrong_sums)
-                checked = check(settings, engine, note)
-    finally:
-        engine.dispose()
-        writing.dispose()
+    with ledger_reader(settings) as reader, _progress() as note:
+        checked = check(settings, reader, note)
+        if repair and checked.wrong_sums:
+            _repair(settings, checked.wrong_sums)
+            checked = check(settings, reader, note)
     return _say(checked, output_format)
 
 
-def check(settings: Settings, engine: Engine, note: Note) -> Checked:
+def check(settings: Settings, reader: LedgerReader, note: Note) -> Checked:
     """Look at everything there is; the ledger is read as it was at one moment, whatever runs do meanwhile."""
     checked = Checked()
 
@@ -75,7 +66,7 @@ def check(settings: Settings, engine: Engine, note: Note) -> Checked:
         checked.lines = total
         note("lines", done, total)
 
-    with readers(engine)() as session:
+    with reader.session() as session:
         checked.runs, checked.archives = sums.count(session)
         found = chain(
             lines.flaws(session, of_lines),
@@ -84,7 +75,7 @@ def check(settings: Settings, engine: Engine, note: Note) -> Checked:
             _of_archives(session, settings),
         )
         checked.findings = gather(_remembered(found, checked))
-    checked.findings += gather(_of_files(engine, checked, note))
+    checked.findings += gather(_of_files(reader, checked, note))
     return checked
 
 
@@ -102,9 +93,9 @@ def _of_archives(session: Session, settings: Settings) -> Iterator[Flaw]:
         yield Flaw("archive", what, str(fault.archive_id), f"{fault.path}: {fault.what}")
 
 
-def _of_files(engine: Engine, checked: Checked, note: Note) -> Iterator[Flaw]:
+def _of_files(reader: LedgerReader, checked: Checked, note: Note) -> Iterator[Flaw]:
     """Yield published partitions whose files are not what the ledger says of them."""
-    with readers(engine)() as session:
+    with reader.session() as session:
         published = partitions.all_published(session)
     checked.partitions = len(published)
     for number, version in enumerate(published):
@@ -112,7 +103,7 @@ def _of_files(engine: Engine, checked: Checked, note: Note) -> Iterator[Flaw]:
         fault = _file_fault(version)
         if fault is None:
             continue
-        with readers(engine)() as session:
+        with reader.session() as session:
             if partitions.get(session, version.id).state != "published":
                 continue  # replaced while we looked: its file is another one's now
         name = f"{version.workload} {version.partition}: {fault}"
@@ -139,10 +130,11 @@ def _file_fault(version: PartitionVersion) -> str | None:
     return None
 
 
-def _repair(engine: Engine, run_ids: Sequence[UUID]) -> None:
-    for run_id in run_ids:
-        with sessions(engine).begin() as session:
-            rebuild(session, [run_id])
+def _repair(settings: Settings, run_ids: Sequence[UUID]) -> None:
+    with open_ledger(settings, create=False) as make_session:
+        for run_id in run_ids:
+            with make_session.begin() as session:
+                rebuild(session, [run_id])
     sys.stderr.write(f"made the daily sums of {len(run_ids):,} runs anew\n")
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from db import infrastructure as ledger
 from db.ownership_rows import COLUMNS, billing, entered_rows, hours, rate_usd
-from db.session import make_engine, migrate, sessions
 from models.catalogue.rates import kind_of, reference_rates
 from models.economics import owning
 from models.economics.month import BillingMode
@@ -16,8 +15,7 @@ from models.errors import PriceUnknown, UsageError
 from models.months import parse_month
 from models.settings import Settings
 from tasks.display.tables import Format, write_rows
-from tasks.ledger.queries import open_ledger
-from tasks.runtime.ledger_access import database_errors
+from tasks.runtime.ledger_access import open_ledger, reading_ledger
 
 SPARE = (
     *("increment_seconds", "entered_at", "holds", "setup_hours", "maintenance_hours", "note", "gpus"),
@@ -40,7 +38,7 @@ def enter_terms(settings: Settings, kind: str, billing_mode: BillingMode, **give
 def enter_end(settings: Settings, kind: str, since: date, note: str | None = None) -> list[str]:
     """Enter that a machine is gone. Raises `UsageError` where none of its kind was entered."""
     kind = kind_of(owning.name(kind))
-    with open_ledger(settings) as session:
+    with reading_ledger(settings) as session:
         known = sorted({entry.what.kind for entry in ledger.entries(session, Terms)})
     if kind not in known:
         msg = f"nothing is entered for {kind!r}, only for: {', '.join(known) or 'no machine'}"
@@ -63,7 +61,7 @@ def enter_labour(settings: Settings, since: date, **given: Any) -> list[str]:  #
 
 def show(settings: Settings, output_format: Format = "table") -> None:
     """Print all that was entered, in the order of its entering, and the days on which each entry holds."""
-    with open_ledger(settings) as session:
+    with reading_ledger(settings) as session:
         rows = entered_rows(session)
     write_rows(rows, COLUMNS, output_format, spare=SPARE)
 
@@ -81,15 +79,9 @@ def _catalogue_rate(kind: str, billing_mode: BillingMode) -> Mapping[str, Decima
 
 def _enter(settings: Settings, what: Terms | Bill | Labour) -> list[str]:
     """Write an entry, making or updating the ledger."""
-    engine = make_engine(settings.database_url.get_secret_value())
-    try:
-        with database_errors():
-            migrate(engine)
-            with sessions(engine).begin() as session:
-                ledger.add(session, what)
-                used = ledger.kinds_used(session)
-    finally:
-        engine.dispose()
+    with open_ledger(settings) as make_session, make_session.begin() as session:
+        ledger.add(session, what)
+        used = ledger.kinds_used(session)
     lines = [f"entered: {described(what)}"]
     if isinstance(what, Terms) and used and what.kind not in {kind_of(kind) for kind in used}:
         lines.append(f"note: no run has used {what.kind} so far; there were runs on: {', '.join(used)}")

@@ -1,7 +1,6 @@
 """Asks the ledger and prints the answer."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
 
 from sqlalchemy.orm import Session
@@ -11,14 +10,13 @@ from db.evaluations import listed as list_evaluations
 from db.ledger import TOLD_APART, LineFilters, SummaryFilters, lines, summary
 from db.reference import workloads_in
 from db.runs import RunFilters, list_runs
-from db.session import make_engine, readers, require_migrated
 from models import workloads
 from models.errors import UsageError
 from models.nearest import unknown_name
 from models.settings import Settings
 from tasks.display.tables import Format, write_rows
 from tasks.display.working import working
-from tasks.runtime.ledger_access import database_errors
+from tasks.runtime.ledger_access import reading_ledger
 
 RUN_COLUMNS = (
     "id",
@@ -129,19 +127,6 @@ SUM_SPARE = ("cached_tokens", "attempts", "output_tokens", "input_tokens", "shar
 """What a table can miss where it would be too wide, the first to go first."""
 
 
-@contextmanager
-def open_ledger(settings: Settings) -> Iterator[Session]:
-    """Open the ledger that the settings name. Raises `UsageError` where there is none yet."""
-    engine = make_engine(settings.database_url.get_secret_value())
-    try:
-        with database_errors():
-            require_migrated(engine)
-            with readers(engine)() as session:
-                yield session
-    finally:
-        engine.dispose()
-
-
 def check_workload(session: Session, name: str | None) -> None:
     """Raise `UsageError` for a name that no workload has, here or in the ledger; None is any."""
     if name is not None and name not in workloads.names():
@@ -173,7 +158,7 @@ def show_summary(
     A table of routes also shows which share of the records went each way.
     """
     columns = [*by, *SUMS]
-    with working("reading the ledger"), open_ledger(settings) as session:
+    with working("reading the ledger"), reading_ledger(settings) as session:
         check_workload(session, filters.get("workload"))
         rows: list[dict[str, Any]] = summary(session, by, **filters)
         if output_format == "table" and "route" in by and not {"day", "month"} & set(by):
@@ -204,7 +189,7 @@ def show_runs(
     settings: Settings, *, limit: int, output_format: Format, **filters: Unpack[RunFilters]
 ) -> None:
     """Print runs, the newest first."""
-    with working("reading the ledger"), open_ledger(settings) as session:
+    with working("reading the ledger"), reading_ledger(settings) as session:
         check_workload(session, filters.get("workload"))
         rows = list_runs(session, limit=limit, **filters)
     columns = RUN_TABLE if output_format == "table" else RUN_COLUMNS
@@ -215,7 +200,7 @@ def show_lines(
     settings: Settings, *, limit: int, output_format: Format, **filters: Unpack[LineFilters]
 ) -> None:
     """Print ledger lines, the newest first."""
-    with working("reading the ledger"), open_ledger(settings) as session:
+    with working("reading the ledger"), reading_ledger(settings) as session:
         check_workload(session, filters.get("workload"))
         rows = lines(session, limit=limit, **filters)
     columns = LINE_TABLE if output_format == "table" else LINE_COLUMNS
@@ -224,7 +209,7 @@ def show_lines(
 
 def show_evaluations(settings: Settings, *, workload: str | None, limit: int, output_format: Format) -> None:
     """Print evaluations, the newest first. For people, shares have three digits."""
-    with working("reading the ledger"), open_ledger(settings) as session:
+    with working("reading the ledger"), reading_ledger(settings) as session:
         check_workload(session, workload)
         rows = list_evaluations(session, workload=workload, limit=limit)
     if output_format == "table":

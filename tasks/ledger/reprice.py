@@ -9,15 +9,14 @@ from typing import Unpack
 from db import reference
 from db.repricing import UsageFilters, list_prices, priced_usage
 from db.rows import dollars, readable
-from db.session import make_engine, require_migrated, sessions
 from models.economics.pricing import Price
 from models.economics.repricing import PriceBook, Repriced, reprice, supposed_price
 from models.errors import UsageError
 from models.settings import Settings
 from tasks.display.tables import Format, write_rows
 from tasks.display.working import working
-from tasks.ledger.queries import check_workload, open_ledger
-from tasks.runtime.ledger_access import database_errors
+from tasks.ledger.queries import check_workload
+from tasks.runtime.ledger_access import open_ledger, reading_ledger
 
 REPRICED = (
     "attempts",
@@ -69,7 +68,7 @@ def show_repriced(
     if save_from is not None and not supposed:
         msg = "--save-from enters prices that are given: add --price MODEL=IN/OUT"
         raise UsageError(msg)
-    with working("reading the ledger"), open_ledger(settings) as session:
+    with working("reading the ledger"), reading_ledger(settings) as session:
         known = [price for _, _, price in reference.all_prices(session)]
         book = PriceBook(known, supposed, settings.batch_discount)
         check_workload(session, filters.get("workload"))
@@ -88,13 +87,8 @@ def enter(settings: Settings, prices: Sequence[Price]) -> None:
 
     Raises `DatabaseUnavailable`.
     """
-    engine = make_engine(settings.database_url.get_secret_value())
-    try:
-        require_migrated(engine)
-        with database_errors(), sessions(engine).begin() as session:
-            added = [reference.enter_price(session, price) for price in prices]
-    finally:
-        engine.dispose()
+    with open_ledger(settings, create=False) as make_session, make_session.begin() as session:
+        added = [reference.enter_price(session, price) for price in prices]
     for price, new in zip(prices, added, strict=True):
         what = "entered" if new else "there already"
         sys.stderr.write(f"{price.provider}/{price.model} from {price.effective_from}: {what}\n")
@@ -102,7 +96,7 @@ def enter(settings: Settings, prices: Sequence[Price]) -> None:
 
 def show_prices(settings: Settings, *, model: str | None = None, output_format: Format = "table") -> None:
     """Print the prices that the ledger knows, with all their versions."""
-    with open_ledger(settings) as session:
+    with reading_ledger(settings) as session:
         rows = list_prices(session, model)
     write_rows(rows, PRICES, output_format, spare=("provider", "lines", "source", "newest", "version"))
 

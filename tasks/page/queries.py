@@ -1,7 +1,6 @@
 """The ledger as the pages read it: one short transaction a page, on connections that cannot write."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 
@@ -13,10 +12,9 @@ from db.ledger import summary
 from db.ownership_rows import entered_rows
 from db.repricing import list_prices
 from db.runs import list_runs
-from db.session import make_reading_engine, readers, require_migrated
 from models.run import EVALUATION, PRODUCTION
 from tasks.page.address import Asked, by_month, with_period
-from tasks.runtime.ledger_access import database_errors
+from tasks.runtime.ledger_access import LedgerReader
 
 LINES = 50
 RUNS = 200
@@ -78,15 +76,15 @@ class Ledger:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = make_reading_engine(url)
+        self._reader = LedgerReader(url)
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        self._reader.close()
 
     def overview(self, asked: Asked) -> Overview:
         """Sum the lines of the period that is asked for, by day or month, route and model."""
-        with self._session() as session:
+        with self._reader.session() as session:
             choices = browse.choices(session, asked.filters.purpose)
             filters = with_period(asked.filters, choices)
             apart = [replace(filters, purpose=EVALUATION)] if filters.purpose == PRODUCTION else []
@@ -107,7 +105,7 @@ class Ledger:
 
     def lines(self, asked: Asked) -> Lines:
         """Return a page of lines."""
-        with self._session() as session:
+        with self._reader.session() as session:
             return Lines(
                 choices=browse.choices(session, asked.filters.purpose),
                 page=browse.lines_page(session, asked.filters, after=asked.after, limit=LINES),
@@ -116,7 +114,7 @@ class Ledger:
 
     def runs(self, asked: Asked) -> Runs:
         """Return the newest runs."""
-        with self._session() as session:
+        with self._reader.session() as session:
             rows = list_runs(
                 session,
                 limit=RUNS + 1,
@@ -130,15 +128,8 @@ class Ledger:
 
     def rates(self) -> Rates:
         """Return prices, machines and what was entered."""
-        with self._session() as session:
+        with self._reader.session() as session:
             return Rates(list_prices(session), browse.machines(session), entered_rows(session))
-
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
-        with database_errors():
-            require_migrated(self._engine)
-            with readers(self._engine)() as session:
-                yield session
 
 
 def _sums(session: Session, by: Sequence[str], filters: Filters) -> Rows:

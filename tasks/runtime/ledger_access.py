@@ -1,7 +1,7 @@
-"""A database that is away for a while: waited for by what must not be lost, named to the user otherwise."""
+"""Every way to the ledger: opened for writing or reading, waited for while its database is away, its errors in one line."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TypeVar
 
 import stamina
@@ -33,11 +33,16 @@ def with_patience(seconds: float, write: Callable[[], Result]) -> Result:
     """
     with database_errors(f" for {seconds:.0f} s"):
         for attempt in stamina.retry_context(
-            on=is_disconnect, timeout=max(seconds, 0.001), attempts=None, wait_max=5.0
+            on=_may_pass, timeout=max(seconds, 0.001), attempts=None, wait_max=5.0
         ):
             with attempt:
                 return write()
     raise AssertionError  # pragma: no cover  the loop returns or raises
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether another try may succeed: the database is away, or was when the ledger was opened."""
+    return isinstance(error, DatabaseUnavailable) or is_disconnect(error)
 
 
 @contextmanager
@@ -70,32 +75,72 @@ def _reason(error: SQLAlchemyError) -> str:
     return " ".join(str(getattr(error, "orig", None) or type(error).__name__).split())
 
 
-@contextmanager
-def ledger_if_any(settings: Settings) -> Iterator[Session | None]:
-    """Open the ledger for reading, None where there is none yet."""
-    database = make_reading_engine(settings.database_url.get_secret_value())
-    try:
+class LedgerReader:
+    """Reads one ledger, in as many sessions as are wanted, from any thread. The database refuses every write."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = make_reading_engine(url)
+
+    def exists(self) -> bool:
+        """Whether there is a ledger, of whatever version. Raises `DatabaseUnavailable`."""
+        return has_ledger(self._engine)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Open a session that sees the ledger as it is at its first statement.
+
+        Raises `UsageError` where there is no ledger or one of another version, `DatabaseUnavailable`.
+        """
         with database_errors():
-            if not has_ledger(database):
-                yield None
-                return
-            require_migrated(database)
-            with readers(database)() as session:
+            require_migrated(self._engine)
+            with readers(self._engine)() as session:
                 yield session
-    finally:
-        database.dispose()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
 
 
 @contextmanager
-def books(settings: Settings) -> Iterator[sessionmaker[Session]]:
+def ledger_reader(settings: Settings) -> Iterator[LedgerReader]:
+    """Open the ledger for any number of reading sessions."""
+    with closing(LedgerReader(settings.database_url.get_secret_value())) as reader:
+        yield reader
+
+
+@contextmanager
+def reading_ledger(settings: Settings) -> Iterator[Session]:
+    """Open the ledger for reading. Raises `UsageError` where there is none yet, `DatabaseUnavailable`."""
+    with ledger_reader(settings) as reader, reader.session() as session:
+        yield session
+
+
+@contextmanager
+def ledger_if_any(settings: Settings, *, update: bool = False) -> Iterator[Session | None]:
+    """Open the ledger for reading, None where there is none yet; `update` brings an older one up to date first."""
+    with ledger_reader(settings) as reader:
+        if not reader.exists():
+            yield None
+            return
+        if update:
+            with open_ledger(settings):
+                pass
+        with reader.session() as session:
+            yield session
+
+
+@contextmanager
+def open_ledger(settings: Settings, *, create: bool = True) -> Iterator[sessionmaker[Session]]:
     """Open the ledger for writing, brought up to date.
 
-    Raises `UsageError` where there is none yet, `DatabaseUnavailable` if it does not answer.
+    To keep it open beyond the block, enter it into an `ExitStack` and take the stack over (`pop_all`).
+    Raises `UsageError` for a database that cannot be used, or where there is no ledger yet and none is to be
+    created; `DatabaseUnavailable` if it does not answer.
     """
     engine = make_engine(settings.database_url.get_secret_value())
     try:
         with database_errors():
-            if not has_ledger(engine):
+            if not create and not has_ledger(engine):
                 require_migrated(engine)  # says what to do
             migrate(engine)
             yield sessions(engine)

@@ -8,7 +8,6 @@ from pathlib import Path
 import httpx
 from sqlalchemy.exc import DBAPIError
 
-from db.session import make_engine, require_migrated
 from models.catalogue.model_fit import fit_check
 from models.catalogue.rates import infrastructure
 from models.default_model import is_prepared, model_name
@@ -20,6 +19,7 @@ from models.machine import cpu_memory, cpu_name, gpu_memory, gpu_name
 from models.settings import Settings
 from models.tokens import encoding
 from tasks.delivery.checkup import delivery
+from tasks.runtime.ledger_access import reading_ledger
 from tasks.setup.input_check import inputs
 from tasks.setup.prefect_checks import prefect_server
 
@@ -122,14 +122,13 @@ def vocabulary(settings: Settings) -> Check:
 def database(settings: Settings) -> Check:
     """See that the ledger can be reached."""
     try:
-        engine = make_engine(settings.database_url.get_secret_value())
-        require_migrated(engine)
+        with reading_ledger(settings) as session:
+            url = session.get_bind().engine.url
     except UsageError as error:
         return Check("ledger", "warn", "no ledger yet", str(error))
     except (BreakevenError, DBAPIError) as error:
         return Check("ledger", "fail", type(error).__name__, f"check BREAKEVEN_DATABASE_URL: {error}")
-    engine.dispose()
-    return Check("ledger", "ok", engine.url.render_as_string(hide_password=True))
+    return Check("ledger", "ok", url.render_as_string(hide_password=True))
 
 
 def api(settings: Settings) -> Check:

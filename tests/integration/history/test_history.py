@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from bench.history import KILLED, NO_MACHINE, PRICE_CHANGE, UNPRICED, Year, write_history
-from db.session import make_engine, make_reading_engine, migrate, readers
+from db.session import make_engine, migrate, readers
 from models.economics.break_even import month_figures
 from models.economics.figures import MonthFigures
 from models.economics.month import MonthInputs
@@ -17,6 +17,7 @@ from models.months import months_later
 from models.settings import Settings
 from tasks.ledger.check import check
 from tasks.report.inputs import month_inputs
+from tasks.runtime.ledger_access import ledger_reader
 from tests.integration.history.conftest import YEAR
 from tests.integration.history.recomputed import recomputed
 
@@ -109,10 +110,9 @@ def test_shares_of_workloads_sum_to_the_whole(history: Engine, month: date) -> N
 @pytest.mark.both_databases
 def test_the_ledger_check_finds_nothing_in_a_generated_year(history: Engine) -> None:
     """What the generator writes is what a real pipeline would have written: all of it adds up."""
-    url = history.url.render_as_string(hide_password=False)
-    engine = make_reading_engine(url)
-    checked = check(Settings(database_url=SecretStr(url)), engine, lambda *_: None)
-    engine.dispose()
+    settings = Settings(database_url=SecretStr(history.url.render_as_string(hide_password=False)))
+    with ledger_reader(settings) as reader:
+        checked = check(settings, reader, lambda *_: None)
     assert checked.findings == []
     assert (checked.runs, checked.lines > checked.runs) == (YEAR.months * 6 + 1, True)
 

@@ -9,11 +9,12 @@ from sqlalchemy import Row, Table, select
 from sqlalchemy.orm import Session
 
 from db.base import Base
-from db.session import make_engine, make_reading_engine, sessions
+from db.session import make_engine, sessions
 from models.gpu_time import gpu_cost_nano
 from models.ledger.findings import Finding
 from models.settings import Settings
 from tasks.ledger.check import check
+from tasks.runtime.ledger_access import ledger_reader
 from tests.integration.db.usage_sums import USAGE, WAY, recomputed
 from tests.integration.pipeline.harness import published, quarantined
 
@@ -98,11 +99,8 @@ def check_sums(settings: Settings) -> Rows:
 
 def findings(settings: Settings) -> list[Finding]:
     """Return what the ledger's own check finds."""
-    engine = make_reading_engine(settings.database_url.get_secret_value())
-    try:
-        return check(settings, engine, lambda *_: None).findings
-    finally:
-        engine.dispose()
+    with ledger_reader(settings) as reader:
+        return check(settings, reader, lambda *_: None).findings
 
 
 def check_rollup(settings: Settings, lines: Rows) -> None:
