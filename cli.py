@@ -182,9 +182,9 @@ def backfill(
     guard_streams()  # the run goes on where nobody reads what it prints
     from commands.terminal import backfill_here
     from models.backfill import Range
-    from tasks.backfill.survey import Ask
+    from tasks.backfill.request import BackfillRequest
 
-    ask = Ask(workload, Range(from_, to), input, where, limit, rerun, engine)
+    ask = BackfillRequest(workload, Range(from_, to), input, where, limit, rerun, engine)
     return backfill_here(ask, parallel=parallel, quote_only=quote, yes=yes)
 
 

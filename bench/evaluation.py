@@ -19,7 +19,7 @@ from bench.report import DATA, Finding, Row, publish
 from models.default_model import model_dir, prepare
 from models.evaluation.figures import Arm, Evaluation
 from models.settings import Settings
-from tasks.evaluation.run import Ask, evaluate
+from tasks.evaluation.run import EvaluationRequest, evaluate
 from tasks.evaluation.stored_json import document
 
 RECORDS = 300
@@ -120,7 +120,9 @@ def main() -> None:
             for workload, records in samples.items():
                 source = write_labelled(records, folder / f"{workload}.csv")
                 found = evaluate(
-                    Ask(workload, str(source)), settings, say=lambda line: print(line, flush=True)
+                    EvaluationRequest(workload, str(source)),
+                    settings,
+                    say=lambda line: print(line, flush=True),
                 )
                 rows += [row(found, arm) for arm in found.arms]
                 documents[workload] = summed_up(found)

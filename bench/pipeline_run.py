@@ -58,7 +58,7 @@ def run(workload: str, source: Path, folder: Path, *, refresh: bool = False) -> 
 
 
 def infer_and_publish(plan: OpenRun | RunResult, settings: Settings) -> tuple[RunResult, float]:
-    """Do what `run_partition` does with an open run; return the result and when inference ended."""
+    """Do what `run_request` does with an open run; return the result and when inference ended."""
     if isinstance(plan, RunResult):
         raise TypeError(plan)
 

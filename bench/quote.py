@@ -23,7 +23,7 @@ from models.settings import Settings
 from tasks.backfill.quote import like_of, quote_partition
 from tasks.planning.checks import check
 from tasks.planning.request import Request
-from tasks.run.run_partition import run_partition
+from tasks.run.run_partition import run_request
 from tasks.runtime.shared_engine import SharedEngine, shared_engine
 
 TOKENS_AIM, TIME_AIM = 2.0, 20.0
@@ -121,14 +121,7 @@ class Done:
 def done(request: Request, settings: Settings) -> Done:
     """Run a partition on the engine that is shared."""
     before = cpu_seconds()
-    result = run_partition(
-        request.workload,
-        request.partition,
-        settings=settings,
-        input=request.input,
-        where=request.where,
-        limit=request.limit,
-    )
+    result = run_request(request, settings)
     return Done(result, cpu_seconds() - before)
 
 

@@ -49,7 +49,7 @@ def evaluate(
     seed
         What the records of --limit and --sample are drawn by.
     rerun
-        Ask again what was answered in this month already.
+        EvaluationRequest again what was answered in this month already.
     sample
         Draw so many records to label, of every kind its share, and write them to a file; evaluate nothing.
     input
@@ -85,9 +85,9 @@ def evaluate(
         msg = "--input, --from, --to and --without are for --sample; records that are labelled come with --labels"
         raise UsageError(msg)
     from commands.evaluate_now import evaluate_here
-    from tasks.evaluation.run import Ask
+    from tasks.evaluation.run import EvaluationRequest
 
-    ask = Ask(workload, labels, label_column, limit, adapter, keep, seed, rerun)
+    ask = EvaluationRequest(workload, labels, label_column, limit, adapter, keep, seed, rerun)
     return evaluate_here(ask, out=out, output_format=format)
 
 

@@ -10,14 +10,14 @@ from flows.environment import read_settings
 from flows.evaluation import Evaluated, evaluation
 from models import workloads
 from tasks.display.show_progress import progress_bar
-from tasks.evaluation.run import Ask
+from tasks.evaluation.run import EvaluationRequest
 from tasks.evaluation.stored_json import as_json
 from tasks.evaluation_report import files, terminal
 
 Format = Literal["text", "markdown", "json", "html"]
 
 
-def evaluate_here(ask: Ask, *, out: Path | None, output_format: Format) -> int:
+def evaluate_here(ask: EvaluationRequest, *, out: Path | None, output_format: Format) -> int:
     """Evaluate one workload now, and print what was found and where its page lies. Returns the exit code."""
     workloads.build(ask.workload, read_settings())  # an unknown name is an error before anything starts
     with progress_bar(), interruptible():

@@ -16,11 +16,11 @@ from models.economics.quote import Quote
 from models.errors import BreakevenError
 from models.run import RunResult
 from tasks.backfill import run_steps
-from tasks.backfill.survey import Ask, parameters_of
+from tasks.backfill.request import BackfillRequest
 from tasks.planning.request import Request
 from tasks.run import each_partition
 from tasks.run.collect import waiting_partitions
-from tasks.run.run_partition import collect_partition, run_partition, run_request
+from tasks.run.run_partition import collect_partition, run_request
 from tasks.runtime.shared_engine import shared_engine
 
 Result = TypeVar("Result")
@@ -32,7 +32,7 @@ def run_one(request: Request) -> RunResult:
         keep_prefect_here()
         from flows.workloads import workload_flow
 
-        return returned(workload_flow(request.workload)(**parameters_of(request)), RunResult)
+        return returned(workload_flow(request.workload)(**request.flow_parameters()), RunResult)
     settings = read_settings()
     with shared_engine(settings):
         return run_request(request, settings)
@@ -50,7 +50,7 @@ def run_night(last: date, days: int, workloads: list[str]) -> list[RunResult]:
 
     def run(workload: str, day: date) -> RunResult | Exception:
         try:
-            return run_partition(workload, day, settings=settings)
+            return run_request(Request(workload, day), settings)
         except BreakevenError as error:
             return error
 
@@ -82,7 +82,7 @@ def collect_all(tell_locked: Callable[[str], None]) -> list[RunResult]:
 
 
 def backfill_all(
-    ask: Ask, todo: Sequence[Step], quoted: Quote, *, parallel: int | None, kept: list[Outcome]
+    ask: BackfillRequest, todo: Sequence[Step], quoted: Quote, *, parallel: int | None, kept: list[Outcome]
 ) -> None:
     """Do what was found to be done; each outcome is put into `kept` at once.
 
@@ -100,7 +100,7 @@ def backfill_all(
 
 
 def _backfill_flow(
-    ask: Ask, todo: Sequence[Step], quoted: Quote, *, parallel: int | None, kept: list[Outcome]
+    ask: BackfillRequest, todo: Sequence[Step], quoted: Quote, *, parallel: int | None, kept: list[Outcome]
 ) -> None:
     keep_prefect_here()
     from flows.backfill import build
@@ -110,18 +110,7 @@ def _backfill_flow(
         api_url()  # without one, before a server is started here for nothing
 
     flow = build(find=lambda *_: list(todo), quoting=lambda *_: quoted, ended_with=kept.extend)
-    days = ask.range
-    flow(
-        ask.workload,
-        days.first,
-        days.last,
-        ask.input,
-        ask.where,
-        ask.limit,
-        ask.engine,
-        ask.rerun,
-        parallel,
-    )
+    flow(**ask.flow_parameters(), parallel=parallel)
 
 
 def returned(result: object, kind: type[Result]) -> Result:

@@ -19,7 +19,8 @@ from models.economics.quote import Quote
 from models.errors import Interrupted, UsageError
 from models.run import RunResult
 from tasks.backfill.against_quote import compared, quoted_line
-from tasks.backfill.survey import QUOTE_COLUMNS, QUOTE_SPARE, Ask, quote, survey
+from tasks.backfill.request import BackfillRequest
+from tasks.backfill.survey import QUOTE_COLUMNS, QUOTE_SPARE, quote, survey
 from tasks.display.quarantine_text import quarantine_lines
 from tasks.display.result_text import SPARE, outcome_table, result_lines
 from tasks.display.run_rows import described
@@ -37,7 +38,7 @@ def run_here(request: Request) -> int:
     return say(result, refresh=request.refresh)
 
 
-def backfill_here(ask: Ask, *, parallel: int | None, quote_only: bool, yes: bool) -> int:
+def backfill_here(ask: BackfillRequest, *, parallel: int | None, quote_only: bool, yes: bool) -> int:
     """Quote a backfill, ask, run it, and print what became of each partition. Returns the exit code.
 
     Raises `UsageError` before anything is changed: a range or an input that cannot be, nobody to ask.
@@ -67,7 +68,7 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
-def _quoted_backfill(ask: Ask, *, parallel: int | None, quote_only: bool, yes: bool) -> int:
+def _quoted_backfill(ask: BackfillRequest, *, parallel: int | None, quote_only: bool, yes: bool) -> int:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     settings = read_settings()
     ask = replace(ask, range=ask.range.checked(datetime.now(UTC)))
@@ -92,14 +93,14 @@ def _quoted_backfill(ask: Ask, *, parallel: int | None, quote_only: bool, yes: b
 
 
 def confirmed(console: Console, partitions: int) -> bool:
-    """Ask whether to go on. Raises `UsageError` where nobody can answer."""
+    """BackfillRequest whether to go on. Raises `UsageError` where nobody can answer."""
     if not sys.stdin.isatty():
         msg = "a backfill asks before it runs, and nobody is there to answer: add --yes, or --quote to stop there"
         raise UsageError(msg)
     return Confirm.ask(f"run {partitions} partitions?", console=console, default=False)
 
 
-def _backfill(ask: Ask, parallel: int | None, todo: list[Step], quoted: Quote) -> int:
+def _backfill(ask: BackfillRequest, parallel: int | None, todo: list[Step], quoted: Quote) -> int:
     """Run the flow over what was found and print the table, also where a partition failed or it was stopped.
 
     Raises what the flow raises: then the command says so in one line.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from typing import Protocol, cast
+from typing import cast
 
 import httpx
 from prefect import Flow, State, flow, runtime, tags
@@ -18,8 +18,9 @@ from models.errors import BreakevenError, Interrupted, UsageError
 from models.run import RunResult
 from models.settings import Settings
 from tasks.backfill.against_quote import compared
+from tasks.backfill.request import BackfillRequest
 from tasks.backfill.run_steps import failed_step, failure_line, one_by_one, run_all
-from tasks.backfill.survey import Ask, newest_run, parameters_of, quote, request_for, survey
+from tasks.backfill.survey import newest_run, quote, survey
 from tasks.display.prefect_artifacts import progress_artifact, publish_cost_table
 from tasks.display.run_rows import outcome_row
 from tasks.planning.request import EngineChoice
@@ -28,27 +29,23 @@ from tasks.setup.prefect_checks import TAG
 BackfillFlow = Flow[..., list[Outcome] | State[BreakevenError]]
 
 
-class Survey(Protocol):
-    """What the flow asks for what is to be done: `tasks.backfill.survey.survey`."""
-
-    def __call__(self, ask: Ask, settings: Settings) -> list[Step]: ...  # noqa: D102
-
-
-class Quoting(Protocol):
-    """What the flow asks for what it will take: `tasks.backfill.survey.quote`."""
-
-    def __call__(self, ask: Ask, steps: Sequence[Step], settings: Settings, loads: int) -> Quote: ...  # noqa: D102
+FindSteps = Callable[[BackfillRequest, Settings], list[Step]]
+"""What the flow asks for what is to be done: `tasks.backfill.survey.survey`."""
+QuoteSteps = Callable[[BackfillRequest, Sequence[Step], Settings, int], Quote]
+"""What the flow asks for what it will take: `tasks.backfill.survey.quote`."""
 
 
-def by_flow(flow_of: Callable[[str], WorkloadFlow], settings: Settings) -> Callable[[Ask, Step], Outcome]:
+def by_flow(
+    flow_of: Callable[[str], WorkloadFlow], settings: Settings
+) -> Callable[[BackfillRequest, Step], Outcome]:
     """Return what runs a partition by its workload's flow."""
 
-    def run(ask: Ask, step: Step) -> Outcome:
+    def run(ask: BackfillRequest, step: Step) -> Outcome:
         try:
             with tags(TAG):
                 state = cast(
                     "State[RunResult]",
-                    flow_of(ask.workload)(**parameters_of(request_for(ask, step)), return_state=True),
+                    flow_of(ask.workload)(**ask.of_step(step).flow_parameters(), return_state=True),
                 )
         except (httpx.HTTPError, PrefectException) as error:  # its client has tried for a minute
             return Outcome(
@@ -76,8 +73,8 @@ def nobody(outcomes: Sequence[Outcome]) -> None:
 
 def build(
     flow_of: Callable[[str], WorkloadFlow] = workload_flow,
-    find: Survey = survey,
-    quoting: Quoting = quote,
+    find: FindSteps = survey,
+    quoting: QuoteSteps = quote,
     ended_with: Callable[[Sequence[Outcome]], None] = nobody,
 ) -> BackfillFlow:
     """Make the backfill flow over the flows that `flow_of` gives for workload names.
@@ -122,7 +119,7 @@ def build(
         failure, outcomes, quoted = None, list[Outcome](), Quote(())
         try:
             settings = read_settings()
-            ask = Ask(
+            ask = BackfillRequest(
                 workload,
                 Range(from_date, to_date).checked(datetime.now(UTC)),
                 input,

@@ -14,7 +14,7 @@ from models.evaluation.figures import KEEP, Evaluation
 from models.nearest import unknown_name
 from models.settings import Settings
 from tasks.display.prefect_artifacts import artifact_key, progress_artifact, publish_markdown
-from tasks.evaluation.run import Ask, evaluate
+from tasks.evaluation.run import EvaluationRequest, evaluate
 from tasks.evaluation_report import sentences
 from tasks.evaluation_report.files import markdown, write_documents
 
@@ -28,7 +28,7 @@ class Evaluated:
 
 
 EvaluationFlow = Flow[..., list[Evaluated] | State[BreakevenError]]
-Evaluate = Callable[[Ask, Settings, Callable[[str], None]], Evaluation]
+Evaluate = Callable[[EvaluationRequest, Settings, Callable[[str], None]], Evaluation]
 
 
 def to_evaluate(settings: Settings, asked: Sequence[str] | None, labels: str | None) -> list[str]:
@@ -88,7 +88,7 @@ def build(evaluate_one: Evaluate = evaluate) -> EvaluationFlow:
             adapter: Folder of a LoRA adapter that is compared with its base model.
             keep: Wished part of the API model's accuracy, from 0 to 1, for the verdict and the threshold.
             seed: What the records of `limit` are drawn by.
-            rerun: Ask again what was answered in this month already.
+            rerun: EvaluationRequest again what was answered in this month already.
             out: Folder for page, JSON and Markdown. Default: evaluations/WORKLOAD in the output folder.
         """
         done: list[Evaluated] = []
@@ -98,7 +98,7 @@ def build(evaluate_one: Evaluate = evaluate) -> EvaluationFlow:
             names = to_evaluate(settings, workloads, labels)
             for name in names:
                 where = None if adapter is None else Path(adapter)
-                ask = Ask(name, labels, label_column, limit, where, keep, seed, rerun)
+                ask = EvaluationRequest(name, labels, label_column, limit, where, keep, seed, rerun)
                 try:
                     with progress_artifact(artifact_key("evaluation", name, "progress")):
                         found = evaluate_one(ask, settings, get_run_logger().info)

@@ -18,7 +18,8 @@ from models.backfill import Outcome, Step
 from models.errors import BreakevenError, Interrupted, UsageError
 from models.run import Progress
 from models.settings import Settings
-from tasks.backfill.survey import Ask, Known, newest_run, parameters_of, request_for
+from tasks.backfill.request import BackfillRequest
+from tasks.backfill.survey import Known, newest_run
 from tasks.reading.source import is_remote
 from tasks.runtime.progress import report
 from tasks.runtime.stop_signals import StopRequest, stop_on_signals
@@ -57,7 +58,7 @@ class Spread:
         self._parallel = parallel
         self._poll_seconds = poll_seconds
 
-    def __call__(self, ask: Ask, steps: Sequence[Step]) -> Iterator[Outcome]:
+    def __call__(self, ask: BackfillRequest, steps: Sequence[Step]) -> Iterator[Outcome]:
         """Yield the outcome of each step as its run ends.
 
         Raises `UsageError` where nothing is deployed, `Interrupted` when it is asked to stop, `DatabaseUnavailable`,
@@ -83,7 +84,7 @@ class Spread:
                     pause(self._poll_seconds, stop)
 
     def _hand_out(
-        self, client: SyncPrefectClient, deployment: UUID, ask: Ask, step: Step, stop: StopRequest
+        self, client: SyncPrefectClient, deployment: UUID, ask: BackfillRequest, step: Step, stop: StopRequest
     ) -> _Out:
         """Find the run that is at work on a partition, or ask for one."""
         key, now = idempotency_key(ask.workload, step), time.monotonic()
@@ -97,7 +98,7 @@ class Spread:
         return _Out(step, run.id, key, 1, now)
 
     def _again(
-        self, client: SyncPrefectClient, deployment: UUID, ask: Ask, one: _Out, stop: StopRequest
+        self, client: SyncPrefectClient, deployment: UUID, ask: BackfillRequest, one: _Out, stop: StopRequest
     ) -> _Out:
         run, key = self._ask_for(client, deployment, ask, one.step, f"{one.key}/{one.flow_run_id}", stop)
         return _Out(one.step, run.id, key, one.tries + 1, time.monotonic())
@@ -106,7 +107,7 @@ class Spread:
         self,
         client: SyncPrefectClient,
         deployment: UUID,
-        ask: Ask,
+        ask: BackfillRequest,
         step: Step,
         key: str,
         stop: StopRequest,
@@ -132,11 +133,11 @@ class Spread:
         except ObjectNotFound:
             return None
 
-    def _known(self, ask: Ask, step: Step, flow_run_id: UUID | None = None) -> Known | None:
+    def _known(self, ask: BackfillRequest, step: Step, flow_run_id: UUID | None = None) -> Known | None:
         named = None if flow_run_id is None else str(flow_run_id)
         return newest_run(self._settings, ask.workload, step.partition, named)
 
-    def _outcome(self, ask: Ask, one: _Out, state: State[object] | None) -> Outcome:
+    def _outcome(self, ask: BackfillRequest, one: _Out, state: State[object] | None) -> Outcome:
         """Say how a run ended, by the ledger; one that left no trace there had nothing to do, or failed before."""
         partition, known = one.step.partition, self._known(ask, one.step, one.flow_run_id)
         if state is not None and state.is_completed():
@@ -149,7 +150,7 @@ class Spread:
             ask.workload, partition, "failed", None if known is None else known.outcome.result, error
         )
 
-    def _report(self, ask: Ask, one: _Out) -> None:
+    def _report(self, ask: BackfillRequest, one: _Out) -> None:
         """Report what a run that is at work has committed so far."""
         known = self._known(ask, one.step, one.flow_run_id)
         if known is None or known.outcome.result is None:
@@ -215,9 +216,9 @@ def pause(seconds: float, stop: StopRequest) -> None:
         time.sleep(min(0.1, seconds))
 
 
-def run_parameters(ask: Ask, step: Step) -> dict[str, object]:
+def run_parameters(ask: BackfillRequest, step: Step) -> dict[str, object]:
     """Return what a worker's flow run is given: plain values, and a path that is the same in every folder."""
-    given = parameters_of(request_for(ask, step)) | {"partition": str(step.partition)}
+    given = ask.of_step(step).flow_parameters() | {"partition": str(step.partition)}
     if ask.input is not None and not is_remote(ask.input):
         given["input"] = str(Path(ask.input).absolute())
     return given

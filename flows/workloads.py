@@ -4,9 +4,9 @@ The flows are made from the registry of workloads, so that a new file in models/
 flow without an edit here (docs/decisions/0004-flows-from-the-registry.md).
 """
 
+from collections.abc import Callable
 from datetime import date
 from functools import cache
-from typing import Protocol
 
 from prefect import Flow, State, flow, get_run_logger, runtime
 
@@ -20,33 +20,16 @@ from models.settings import Settings
 from tasks.display.prefect_artifacts import artifact_key, progress_artifact, publish_cost_table
 from tasks.display.quarantine_text import quarantine_lines
 from tasks.display.run_rows import cost_row
-from tasks.planning.request import EngineChoice
-from tasks.run.run_partition import run_partition
+from tasks.planning.request import EngineChoice, Request
+from tasks.run.run_partition import run_request
 from tasks.runtime.shared_engine import shared_engine
 
-
-class RunPartition(Protocol):
-    """What a workload's flow calls for the work itself: `tasks.run.run_partition.run_partition`."""
-
-    def __call__(  # noqa: D102, PLR0913  the class says it; one parameter for each that the flow has
-        self,
-        workload: str,
-        partition: date,
-        *,
-        settings: Settings,
-        input: str | None,  # noqa: A002  the word that users know it by
-        where: str | None,
-        limit: int | None,
-        rerun: bool,
-        engine: EngineChoice,
-        refresh: bool,
-    ) -> RunResult: ...
-
-
+RunPartition = Callable[[Request, Settings], RunResult]
+"""What a workload's flow calls for the work itself: `tasks.run.run_partition.run_request`."""
 WorkloadFlow = Flow[..., RunResult | State[BreakevenError]]
 
 
-def build(workload: str, run: RunPartition = run_partition) -> WorkloadFlow:
+def build(workload: str, run: RunPartition = run_request) -> WorkloadFlow:
     """Make the flow of one workload. Its runs are named by workload and partition."""
 
     def name_of_run() -> str:
@@ -80,17 +63,8 @@ def build(workload: str, run: RunPartition = run_partition) -> WorkloadFlow:
         try:
             settings = read_settings()
             with shared_engine(settings), progress_artifact(artifact_key(workload, "progress")):
-                result = run(
-                    workload,
-                    chosen(partition),
-                    settings=settings,
-                    input=input,
-                    where=where,
-                    limit=limit,
-                    rerun=rerun,
-                    engine=engine,
-                    refresh=refresh,
-                )
+                request = Request(workload, chosen(partition), input, where, limit, rerun, engine, refresh)
+                result = run(request, settings)
         except BreakevenError as error:
             return ended(error)
         for line in quarantine_lines([result]):

@@ -10,20 +10,21 @@ from models.economics.quote import Quote
 from models.errors import BreakevenError, Interrupted, defect
 from models.run import Progress
 from models.settings import Settings
-from tasks.backfill.survey import Ask, Known, look_again, newest_run, request_for
+from tasks.backfill.request import BackfillRequest
+from tasks.backfill.survey import Known, look_again, newest_run
 from tasks.run.run_partition import run_request
 from tasks.runtime.progress import listening, report
 from tasks.runtime.shared_engine import shared_engine
 
-Runner = Callable[[Ask, Sequence[Step]], Iterator[Outcome]]
+Runner = Callable[[BackfillRequest, Sequence[Step]], Iterator[Outcome]]
 
 log = logging.getLogger(__name__)
 
 
-def one_by_one(run: Callable[[Ask, Step], Outcome], settings: Settings) -> Runner:
+def one_by_one(run: Callable[[BackfillRequest, Step], Outcome], settings: Settings) -> Runner:
     """Run partitions one after the other in this process, under one engine load."""
 
-    def run_each(ask: Ask, steps: Sequence[Step]) -> Iterator[Outcome]:
+    def run_each(ask: BackfillRequest, steps: Sequence[Step]) -> Iterator[Outcome]:
         with shared_engine(settings):
             for step in steps:
                 yield _one(run, ask, step, settings)
@@ -31,7 +32,9 @@ def one_by_one(run: Callable[[Ask, Step], Outcome], settings: Settings) -> Runne
     return run_each
 
 
-def _one(run: Callable[[Ask, Step], Outcome], ask: Ask, step: Step, settings: Settings) -> Outcome:
+def _one(
+    run: Callable[[BackfillRequest, Step], Outcome], ask: BackfillRequest, step: Step, settings: Settings
+) -> Outcome:
     """Run one partition; whatever becomes of it, the others have their turn, unless a stop was asked for.
 
     Raises `DatabaseUnavailable` where the database is away for longer than patience before it begins.
@@ -45,16 +48,16 @@ def _one(run: Callable[[Ask, Step], Outcome], ask: Ask, step: Step, settings: Se
         return Outcome(ask.workload, step.partition, "failed", error=str(error))
 
 
-def directly(settings: Settings) -> Callable[[Ask, Step], Outcome]:
+def directly(settings: Settings) -> Callable[[BackfillRequest, Step], Outcome]:
     """Return what runs a partition without Prefect."""
 
-    def run(ask: Ask, step: Step) -> Outcome:
+    def run(ask: BackfillRequest, step: Step) -> Outcome:
         def newest() -> Known | None:
             return newest_run(settings, ask.workload, step.partition)
 
         before = newest()
         try:
-            return Outcome.of(run_request(request_for(ask, step), settings))
+            return Outcome.of(run_request(ask.of_step(step), settings))
         except Interrupted:
             raise
         except Exception as error:  # noqa: BLE001  one partition's defect is not the next one's failure
@@ -68,7 +71,9 @@ def newer(known: Known | None, before: Known | None) -> Known | None:
     return None if before is not None and known is not None and known.run_id == before.run_id else known
 
 
-def failed_step(ask: Ask, step: Step, error: Exception, find: Callable[[], Known | None]) -> Outcome:
+def failed_step(
+    ask: BackfillRequest, step: Step, error: Exception, find: Callable[[], Known | None]
+) -> Outcome:
     """Say why a partition failed, and what its run, which `find` looks up, had done by then, if the ledger tells."""
     told = isinstance(error, BreakevenError) or type(error).__module__.startswith("prefect.")
     words = " ".join(str(error).split()) if told else defect(error)
@@ -103,7 +108,9 @@ class Reporter:
         report(self._meter.overall(day, time.monotonic() - self._since))
 
 
-def run_all(ask: Ask, steps: Sequence[Step], run: Runner, quote: Quote, kept: list[Outcome]) -> list[Outcome]:
+def run_all(
+    ask: BackfillRequest, steps: Sequence[Step], run: Runner, quote: Quote, kept: list[Outcome]
+) -> list[Outcome]:
     """Do every step, whatever became of the others; report how far the backfill is. Returns `kept`.
 
     Each outcome is put into `kept` at once, so that it is known also where the backfill is stopped.

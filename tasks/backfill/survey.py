@@ -1,7 +1,7 @@
 """Which partitions of a range are to be run, and with what: found before anything is changed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
 from uuid import UUID
@@ -10,16 +10,17 @@ from sqlalchemy.orm import Session
 
 from db import partitions, runs
 from models import workloads
-from models.backfill import Action, Outcome, Range, Step
+from models.backfill import Action, Outcome, Step
 from models.economics.quote import Quote
 from models.errors import InputError
 from models.routing import row_condition
 from models.run import RunResult, RunState
 from models.settings import Settings
 from tasks.backfill.quote import quote_partition
+from tasks.backfill.request import BackfillRequest
 from tasks.planning.checks import Checked, check, fingerprint_of
 from tasks.planning.late_data import is_unchanged
-from tasks.planning.request import EngineChoice, Request
+from tasks.planning.request import Request
 from tasks.reading import Source
 from tasks.reading.dates import partitions_between
 from tasks.runtime.ledger_access import ledger_if_any, with_patience
@@ -27,26 +28,7 @@ from tasks.runtime.ledger_access import ledger_if_any, with_patience
 Found = TypeVar("Found")
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What a caller asks for: a range of partitions of one workload, and how to read and answer them."""
-
-    workload: str
-    range: Range
-    input: str | None = None
-    where: str | None = None
-    limit: int | None = None
-    rerun: bool = False
-    engine: EngineChoice = "vllm"
-
-    def request(self, partition: date) -> Request:
-        """Return the request for one partition."""
-        return Request(
-            self.workload, partition, self.input, self.where, self.limit, rerun=self.rerun, engine=self.engine
-        )
-
-
-def survey(ask: Ask, settings: Settings) -> list[Step]:
+def survey(ask: BackfillRequest, settings: Settings) -> list[Step]:
     """Say for each partition of the range that the input has what is to be done. Changes nothing but the output folder, which is made.
 
     Raises `UsageError` and `InputError` in one line: an unknown workload, no input, no date column, a range
@@ -57,11 +39,11 @@ def survey(ask: Ask, settings: Settings) -> list[Step]:
         return [
             step
             for partition in found
-            if (step := _step(ask.request(partition), settings, session)) is not None
+            if (step := _step(ask.of_partition(partition), settings, session)) is not None
         ]
 
 
-def dates_of(ask: Ask, settings: Settings) -> list[date]:
+def dates_of(ask: BackfillRequest, settings: Settings) -> list[date]:
     """Return the dates of the range of which the input holds a record."""
     workload = workloads.build(ask.workload, settings)
     source = Source.of(
@@ -78,7 +60,7 @@ def dates_of(ask: Ask, settings: Settings) -> list[date]:
     return found
 
 
-def look_again(ask: Ask, step: Step, settings: Settings) -> Step | None:
+def look_again(ask: BackfillRequest, step: Step, settings: Settings) -> Step | None:
     """Say what is to be done for a step now, None if nothing any more. Waits for a database that is away.
 
     Another backfill may have replaced it since the survey: to run it would pay for the same twice. What
@@ -88,7 +70,7 @@ def look_again(ask: Ask, step: Step, settings: Settings) -> Step | None:
     def look(session: Session | None) -> Step | None:
         if ask.rerun or step.action != "replace":
             return step
-        now = _step(ask.request(step.partition), settings, session)
+        now = _step(ask.of_partition(step.partition), settings, session)
         return None if now is None or now.action == "nothing" else now
 
     return _look_up(settings, look)
@@ -124,19 +106,6 @@ def _action(checked: Checked, session: Session) -> Action:
     return "nothing" if is_unchanged(checked, version) else "refresh"
 
 
-def request_for(ask: Ask, step: Step) -> Request:
-    """Return the request that does a step."""
-    return replace(
-        ask.request(step.partition), rerun=step.action == "replace", refresh=step.action == "refresh"
-    )
-
-
-def parameters_of(request: Request) -> dict[str, object]:
-    """Return the parameters of the workload's flow that does what is asked for."""
-    names = ("partition", "input", "where", "limit", "rerun", "refresh", "engine")
-    return {name: getattr(request, name) for name in names}
-
-
 QUOTE_COLUMNS = (
     "partition",
     "records",
@@ -153,12 +122,12 @@ QUOTE_SPARE = ("requests", "basis", "batch_usd", "input_tokens")
 """What the table of a quote can miss where it would be too wide, the first to go first."""
 
 
-def quote(ask: Ask, steps: Sequence[Step], settings: Settings, loads: int = 1) -> Quote:
+def quote(ask: BackfillRequest, steps: Sequence[Step], settings: Settings, loads: int = 1) -> Quote:
     """Quote the steps of a backfill.
 
     `loads`: how often the engine is loaded for all of them: once in one process, each time on workers.
     """
-    return Quote.of((quote_partition(request_for(ask, step), settings) for step in steps), loads)
+    return Quote.of((quote_partition(ask.of_step(step), settings) for step in steps), loads)
 
 
 @dataclass(frozen=True, slots=True)

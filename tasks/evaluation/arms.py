@@ -25,8 +25,8 @@ from models.settings import Settings
 from models.workloads.observed import ANSWER
 from tasks.display.run_rows import described
 from tasks.planning.checks import api_plan
-from tasks.planning.request import EngineChoice
-from tasks.run.run_partition import run_partition
+from tasks.planning.request import Request
+from tasks.run.run_partition import run_request
 from tasks.runtime.ledger_access import ledger_if_any
 from tasks.runtime.shared_engine import EngineFactory, load_vllm, shared_engine
 
@@ -111,18 +111,17 @@ def answers(
     `settings` are those of `arm_settings`. Raises the errors of a run, and `BreakevenError` if records of it
     wait: what was answered is kept.
     """
-    engine: EngineChoice = "openai" if name == "api" else "vllm"
+    request = Request(
+        workload,
+        month,
+        str(snapshot),
+        rerun=rerun,
+        refresh=not rerun,
+        engine="openai" if name == "api" else "vllm",
+        purpose=PURPOSES[name],
+    )
     with shared_engine(settings, factory):
-        result = run_partition(
-            workload,
-            month,
-            settings=settings,
-            input=str(snapshot),
-            engine=engine,
-            rerun=rerun,
-            refresh=not rerun,
-            purpose=PURPOSES[name],
-        )
+        result = run_request(request, settings)
     if result.state == "waiting":
         raise _waits(result)
     model = settings.api_model if name == "api" else model_name(settings)

@@ -25,7 +25,7 @@ from tasks.storage.output_folders import evaluations_folder
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class EvaluationRequest:
     """What is to be evaluated: a workload's engines, on the labelled records of a file.
 
     `labels` None: the file that the workload's settings name. `limit` draws so many records by `seed`. `keep`: the wished part of the API
@@ -43,7 +43,7 @@ class Ask:
 
 
 def evaluate(
-    ask: Ask,
+    ask: EvaluationRequest,
     settings: Settings,
     say: Callable[[str], None] = lambda _: None,
     *,
@@ -87,7 +87,7 @@ def evaluate(
     return found
 
 
-def _path(ask: Ask, settings: Settings) -> str:
+def _path(ask: EvaluationRequest, settings: Settings) -> str:
     path = ask.labels or settings.workload(ask.workload).labelled_file
     if path is None:
         name = ask.workload

@@ -27,3 +27,8 @@ class Request:
     engine: EngineChoice = "vllm"
     refresh: bool = False
     purpose: Purpose = PRODUCTION
+
+    def flow_parameters(self) -> dict[str, object]:
+        """Return the parameters of the workload's flow that does what is asked for."""
+        names = ("partition", "input", "where", "limit", "rerun", "refresh", "engine")
+        return {name: getattr(self, name) for name in names}

@@ -11,10 +11,10 @@ from sqlalchemy.exc import DBAPIError
 
 from db import runs
 from models.errors import BreakevenError, EngineError, Interrupted, LeaseLost
-from models.run import PRODUCTION, Purpose, RunResult
+from models.run import RunResult
 from models.settings import Settings
 from tasks.planning.open_run import OpenRun
-from tasks.planning.request import EngineChoice, Request
+from tasks.planning.request import Request
 from tasks.planning.resume_run import resume_run
 from tasks.planning.start_run import prepare
 from tasks.run.collect import collect
@@ -32,32 +32,13 @@ CLOSING_SECONDS = 3.0
 log = logging.getLogger(__name__)
 
 
-def run_partition(  # noqa: PLR0913  one parameter for each that its flow has
-    workload: str,
-    partition: date,
-    *,
-    settings: Settings,
-    input: str | None = None,  # noqa: A002  the word that users know it by
-    where: str | None = None,
-    limit: int | None = None,
-    rerun: bool = False,
-    engine: EngineChoice = "vllm",
-    refresh: bool = False,
-    purpose: Purpose = PRODUCTION,
-) -> RunResult:
+def run_request(request: Request, settings: Settings) -> RunResult:
     """Run one workload over one partition and publish it.
 
     A published partition is left alone, unless it is asked for again: all of it (`rerun`), or only what is
     new or changed in its input (`refresh`). What a killed run had committed is not done again. Raises the errors of `models.errors`; whatever
     had finished by then is committed, and the run's row says how it ended.
     """
-    return run_request(
-        Request(workload, partition, input, where, limit, rerun, engine, refresh, purpose), settings
-    )
-
-
-def run_request(request: Request, settings: Settings) -> RunResult:
-    """Run what is asked for, as `run_partition` does."""
     with stopping_after(request.workload, request.partition):
         return _run(request, settings)
 

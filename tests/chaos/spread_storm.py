@@ -19,7 +19,8 @@ from flows.parallel_backfill import Spread
 from models.backfill import Outcome, to_do
 from models.errors import BreakevenError
 from models.settings import Settings
-from tasks.backfill.survey import Ask, survey
+from tasks.backfill.request import BackfillRequest
+from tasks.backfill.survey import survey
 from tests.chaos.storm import rough_rows
 from tests.integration.backfill.harness import ask_for, check_published, day, write_days
 from tests.integration.on_prefect.site import Site, api_of
@@ -37,14 +38,14 @@ BETWEEN = (1.0, 6.0)
 class SpreadBackfill:
     """A spread backfill in a thread of its own, started again and again as a user would."""
 
-    def __init__(self, ask: Ask, settings: Settings) -> None:
+    def __init__(self, ask: BackfillRequest, settings: Settings) -> None:
         self.outcomes: list[Outcome] = []
         self.error: BaseException | None = None
         context = contextvars.copy_context()
         self.thread = threading.Thread(target=context.run, args=(self._run, ask, settings), daemon=True)
         self.thread.start()
 
-    def _run(self, ask: Ask, settings: Settings) -> None:
+    def _run(self, ask: BackfillRequest, settings: Settings) -> None:
         try:
             steps = to_do(survey(ask, settings))
             self.outcomes.extend(Spread(settings, len(WORKERS), 0.5)(ask, steps))
@@ -72,7 +73,7 @@ class SpreadStorm:
         self.ends: Counter[str] = Counter()
 
     @property
-    def _ask(self) -> Ask:
+    def _ask(self) -> BackfillRequest:
         return ask_for(self._source, self._days)
 
     def rage(self, seconds: float) -> None:

@@ -14,7 +14,7 @@ from flows import parallel_backfill
 from flows.parallel_backfill import idempotency_key, is_away, pause, run_parameters, with_server
 from models.backfill import Range, Step
 from models.errors import BreakevenError, Interrupted
-from tasks.backfill.survey import Ask
+from tasks.backfill.request import BackfillRequest
 from tasks.runtime.stop_signals import StopRequest
 
 DAY = date(2026, 11, 1)
@@ -22,9 +22,9 @@ STEP = Step(DAY, "run", "f00d", 3)
 REQUEST = httpx.Request("GET", "http://127.0.0.1:1/api")
 
 
-def ask(**more: object) -> Ask:
-    """Ask for one day."""
-    return Ask("sentiment", Range(DAY, DAY), **more)  # type: ignore[arg-type]
+def ask(**more: object) -> BackfillRequest:
+    """BackfillRequest for one day."""
+    return BackfillRequest("sentiment", Range(DAY, DAY), **more)  # type: ignore[arg-type]
 
 
 def status(code: int) -> httpx.HTTPStatusError:

@@ -13,8 +13,9 @@ from models.economics.quote import Quote
 from models.engines.base import LocalEngine
 from models.ids import new_id
 from models.settings import Settings
+from tasks.backfill.request import BackfillRequest
 from tasks.backfill.run_steps import directly, one_by_one, run_all
-from tasks.backfill.survey import Ask, survey
+from tasks.backfill.survey import survey
 from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import ScriptedEngine
 from tests.integration.pipeline.books import check_books
@@ -58,14 +59,17 @@ def write_days(path: Path, days: Days) -> Path:
     return new.replace(path)
 
 
-def ask_for(source: Path, days: Iterable[date], **more: object) -> Ask:
-    """Ask for the range of these days."""
+def ask_for(source: Path, days: Iterable[date], **more: object) -> BackfillRequest:
+    """BackfillRequest for the range of these days."""
     wanted = sorted(days)
-    return Ask(WORKLOAD, Range(wanted[0], wanted[-1]), str(source), **more)  # type: ignore[arg-type]
+    return BackfillRequest(WORKLOAD, Range(wanted[0], wanted[-1]), str(source), **more)  # type: ignore[arg-type]
 
 
 def do(
-    ask: Ask, steps: Sequence[Step], settings: Settings, engine: Callable[[], LocalEngine] = ScriptedEngine
+    ask: BackfillRequest,
+    steps: Sequence[Step],
+    settings: Settings,
+    engine: Callable[[], LocalEngine] = ScriptedEngine,
 ) -> list[Outcome]:
     """Do these steps here, with the engines that `engine` makes."""
     with shared_engine(settings, lambda _: engine()):
@@ -73,13 +77,13 @@ def do(
 
 
 def backfill(
-    ask: Ask, settings: Settings, engine: Callable[[], LocalEngine] = ScriptedEngine
+    ask: BackfillRequest, settings: Settings, engine: Callable[[], LocalEngine] = ScriptedEngine
 ) -> list[Outcome]:
     """Do what is to be done."""
     return do(ask, to_do(survey(ask, settings)), settings, engine)
 
 
-def actions(ask: Ask, settings: Settings) -> list[str]:
+def actions(ask: BackfillRequest, settings: Settings) -> list[str]:
     """Say what is to be done for each partition."""
     return [step.action for step in survey(ask, settings)]
 

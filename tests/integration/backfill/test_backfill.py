@@ -8,7 +8,7 @@ from models.backfill import failed, to_do
 from models.errors import EngineDied, InputError, Interrupted
 from models.requests import Request
 from models.settings import Settings
-from tasks.backfill.survey import quote, request_for, survey
+from tasks.backfill.survey import quote, survey
 from tasks.display.run_rows import outcome_row
 from tests.fakes import Reply, plausible, prompt, unsure
 from tests.integration.backfill.harness import (
@@ -253,7 +253,7 @@ def test_the_quote_is_of_what_is_left(settings: Settings, tmp_path: Path) -> Non
     ask = ask_for(source, days)
     steps = survey(ask, settings)
     assert [step.action for step in steps] == ["nothing", "refresh", "run"]
-    assert [request_for(ask, step).refresh for step in steps] == [False, True, False]
+    assert [ask.of_step(step).refresh for step in steps] == [False, True, False]
     quoted, engines = quote(ask, to_do(steps), settings), Engines()
     do(ask, to_do(steps), settings, engines)
     assert quoted.records == len(engines.asked) == 37

@@ -7,7 +7,7 @@ import pytest
 
 from bench.model_server import HOST, ModelServer
 from models.engines.vllm.engine import VllmEngine
-from tasks.evaluation.run import Ask, evaluate
+from tasks.evaluation.run import EvaluationRequest, evaluate
 from tests.integration.engine.harness import Counting
 from tests.integration.engine.test_hybrid_real import settings_of
 from tests.integration.evaluation.evaluating import MESSAGES
@@ -27,7 +27,10 @@ def test_the_small_model_is_compared_with_a_server(
     with RecordingProxy(HOST, api_server.port) as proxy:
         settings = settings_of(tmp_path, proxy, "sentiment", {})
         found = evaluate(
-            Ask("sentiment", str(source)), settings, today=date(2026, 11, 1), factory=lambda _: small
+            EvaluationRequest("sentiment", str(source)),
+            settings,
+            today=date(2026, 11, 1),
+            factory=lambda _: small,
         )
     assert [(arm.name, arm.answered) for arm in found.arms] == [("small", 6), ("api", 6)]
     assert found.arms[0].input_tokens == sum(usage.input_tokens for usage in small.usages)

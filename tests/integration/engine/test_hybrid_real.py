@@ -17,7 +17,8 @@ from models.engines.vllm.engine import VllmEngine
 from models.errors import ApiAccessError
 from models.run import RunResult
 from models.settings import Settings
-from tasks.run.run_partition import run_partition
+from tasks.planning.request import Request
+from tasks.run.run_partition import run_request
 from tasks.runtime.shared_engine import shared_engine
 from tests.faulty_api import Seen
 from tests.integration.engine.harness import API_MODEL, Counting
@@ -102,9 +103,7 @@ def test_hard_records_are_served_by_the_other_server(
     """Complex and unsure records are answered there, all others here; every token and cent is accounted for."""
     settings = settings_of(tmp_path, proxy, case.workload, case.policy)
     with shared_engine(settings, factory=lambda _settings: Counting(engine)):
-        result = run_partition(
-            case.workload, DAY, settings=settings, input=str(SAMPLES / case.file), where=case.where
-        )
+        result = run_request(Request(case.workload, DAY, str(SAMPLES / case.file), case.where), settings)
     assert (result.state, result.waiting) == ("completed", {})
     check_books(settings)
     check_seen(settings, proxy.seen)

@@ -10,7 +10,7 @@ from models.engines.base import LocalEngine
 from models.evaluation.figures import Evaluation
 from models.requests import Request
 from models.settings import Settings
-from tasks.evaluation.run import Ask, evaluate
+from tasks.evaluation.run import EvaluationRequest, evaluate
 from tests.fakes import Reply, ScriptedEngine, prompt
 from tests.integration.evaluation.labelled_files import SENTIMENT, Rows, write_rows
 from tests.integration.hybrid.harness import hybrid_settings
@@ -80,11 +80,13 @@ def run_evaluation(
     settings: Settings,
     source: Path,
     engine: LocalEngine | None = None,
-    **ask: Any,  # noqa: ANN401  fields of Ask
+    **ask: Any,  # noqa: ANN401  fields of EvaluationRequest
 ) -> Evaluation:
     """Evaluate sentiment in this process; the small model answers as this engine does."""
     chosen = engine or ScriptedEngine(handler=right_unless(lambda number: number % 4 == 0))
-    return evaluate(Ask("sentiment", str(source), **ask), settings, today=TODAY, factory=lambda _: chosen)
+    return evaluate(
+        EvaluationRequest("sentiment", str(source), **ask), settings, today=TODAY, factory=lambda _: chosen
+    )
 
 
 def write_labelled(folder: Path, rows: Rows, name: str = "labelled.jsonl") -> Path:

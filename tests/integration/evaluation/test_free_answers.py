@@ -5,7 +5,7 @@ from pathlib import Path
 
 from models.evaluation.figures import Evaluation
 from models.requests import JsonValue, Request
-from tasks.evaluation.run import Ask, evaluate
+from tasks.evaluation.run import EvaluationRequest, evaluate
 from tests.fakes import Reply, ScriptedEngine, prompt
 from tests.faulty_api import FaultyApi
 from tests.integration.evaluation.evaluating import TODAY, settings_of
@@ -41,7 +41,7 @@ def evaluated(folder: Path, database_url: str, count: int) -> Evaluation:
     with FaultyApi() as api:
         settings = settings_of(folder, database_url, api.url)
         found = evaluate(
-            Ask("enrichment", str(source)),
+            EvaluationRequest("enrichment", str(source)),
             settings,
             today=TODAY,
             factory=lambda _: ScriptedEngine(handler=described),

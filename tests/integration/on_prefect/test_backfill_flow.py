@@ -17,7 +17,8 @@ from models.economics.quote import Quote
 from models.errors import BreakevenError, InputError, Interrupted
 from models.run import Progress, RunResult
 from models.settings import Settings
-from tasks.backfill.survey import Ask
+from tasks.backfill.request import BackfillRequest
+from tasks.planning.request import Request
 from tasks.runtime.progress import report
 from tests.integration.on_prefect.test_flow_runs import run_of
 
@@ -25,26 +26,15 @@ DAYS = [date(2026, 11, 1) + timedelta(number) for number in range(3)]
 
 
 class Work:
-    """Stands in for `run_partition`: fails on the days that it is told to."""
+    """Stands in for `run_request`: fails on the days that it is told to."""
 
     def __init__(self, failures: dict[date, Exception] | None = None) -> None:
         self.failures = failures or {}
         self.asked: list[tuple[date, bool, bool]] = []
 
-    def __call__(  # noqa: D102, PLR0913
-        self,
-        workload: str,
-        partition: date,
-        *,
-        settings: Settings,  # noqa: ARG002
-        input: str | None,  # noqa: A002, ARG002
-        where: str | None,  # noqa: ARG002
-        limit: int | None,  # noqa: ARG002
-        rerun: bool,
-        engine: str,  # noqa: ARG002
-        refresh: bool,
-    ) -> RunResult:
-        self.asked.append((partition, rerun, refresh))
+    def __call__(self, request: Request, settings: Settings) -> RunResult:  # noqa: D102, ARG002
+        workload, partition = request.workload, request.partition
+        self.asked.append((partition, request.rerun, request.refresh))
         report(Progress(workload, partition, 4, 4, 12, 1.5))
         if failure := self.failures.get(partition):
             raise failure
@@ -59,7 +49,7 @@ def found(*actions: str) -> list[Step]:
 def flow_over(work: Work, steps: Iterable[Step], kept: list[Outcome] | None = None) -> BackfillFlow:
     """Make the flow over the fake work and these steps."""
 
-    def find(ask: Ask, settings: Settings) -> list[Step]:  # noqa: ARG001  as the flow calls it
+    def find(ask: BackfillRequest, settings: Settings) -> list[Step]:  # noqa: ARG001  as the flow calls it
         return list(steps)
 
     return build(

@@ -24,6 +24,7 @@ from models.errors import InputError, Interrupted
 from models.run import Progress, RunResult
 from models.settings import Settings
 from tasks.display.prefect_artifacts import progress_artifact, publish_cost_table
+from tasks.planning.request import Request
 from tasks.runtime.progress import report
 from tasks.setup.prefect_checks import TAG
 
@@ -31,32 +32,15 @@ DAY = date(2026, 11, 1)
 
 
 class Work:
-    """Stands in for `run_partition`: notes what it was asked and answers as told."""
+    """Stands in for `run_request`: notes what it was asked and answers as told."""
 
     def __init__(self, failures: dict[str, Exception] | None = None) -> None:
         self.failures = failures or {}
         self.asked: list[tuple[str, date, dict[str, object]]] = []
 
-    def __call__(  # noqa: D102, PLR0913
-        self,
-        workload: str,
-        partition: date,
-        *,
-        settings: Settings,  # noqa: ARG002
-        input: str | None,  # noqa: A002
-        where: str | None,
-        limit: int | None,
-        rerun: bool,
-        engine: str,  # noqa: ARG002
-        refresh: bool,
-    ) -> RunResult:
-        given: dict[str, object] = {
-            "input": input,
-            "where": where,
-            "limit": limit,
-            "rerun": rerun,
-            "refresh": refresh,
-        }
+    def __call__(self, request: Request, settings: Settings) -> RunResult:  # noqa: D102, ARG002
+        workload, partition = request.workload, request.partition
+        given = {name: getattr(request, name) for name in ("input", "where", "limit", "rerun", "refresh")}
         self.asked.append((workload, partition, given))
         report(Progress(workload, partition, 3, 4, 12, 1.5))
         if failure := self.failures.get(workload):

@@ -19,7 +19,8 @@ from flows.deploy import POOL
 from flows.parallel_backfill import Spread
 from models.backfill import Outcome, to_do
 from models.settings import Settings
-from tasks.backfill.survey import Ask, survey
+from tasks.backfill.request import BackfillRequest
+from tasks.backfill.survey import survey
 from tests.integration.backfill.harness import (
     actions,
     ask_for,
@@ -58,7 +59,7 @@ def workers(site: Site, settings: Settings) -> Iterator[None]:
 class Backfill:
     """A spread backfill in a thread of its own."""
 
-    def __init__(self, ask: Ask, settings: Settings) -> None:
+    def __init__(self, ask: BackfillRequest, settings: Settings) -> None:
         self.outcomes: list[Outcome] = []
         self.error: BaseException | None = None
         self._steps = to_do(survey(ask, settings))

@@ -26,7 +26,7 @@ from models.errors import BreakevenError
 from models.settings import Settings
 from models.tokens import encoding
 from tasks.api import batch_submit
-from tasks.evaluation.run import Ask, evaluate
+from tasks.evaluation.run import EvaluationRequest, evaluate
 from tasks.run.run_partition import collect_partition
 from tasks.runtime.shared_engine import load_vllm
 from tests.fakes import ScriptedEngine, plausible, unsure
@@ -182,7 +182,9 @@ def work(job: Job) -> int:
             collect_partition(WORKLOAD, DAY, settings=settings)
         elif job.evaluate:
             adapter = None if job.adapter is None else Path(job.adapter)
-            evaluate(Ask(WORKLOAD, job.source, adapter=adapter), settings, today=DAY, factory=engine)
+            evaluate(
+                EvaluationRequest(WORKLOAD, job.source, adapter=adapter), settings, today=DAY, factory=engine
+            )
         else:
             run(settings, Path(job.source), engine, refresh=job.refresh)
     except BreakevenError as error:

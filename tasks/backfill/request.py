@@ -1,0 +1,40 @@
+"""What a caller asks for: a range of partitions of one workload."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+from models.backfill import Range, Step
+from tasks.planning.request import EngineChoice, Request
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillRequest:
+    """What a caller asks for: a range of partitions of one workload, and how to read and answer them."""
+
+    workload: str
+    range: Range
+    input: str | None = None
+    where: str | None = None
+    limit: int | None = None
+    rerun: bool = False
+    engine: EngineChoice = "vllm"
+
+    def of_partition(self, partition: date) -> Request:
+        """Return the request for one partition."""
+        return Request(
+            self.workload, partition, self.input, self.where, self.limit, rerun=self.rerun, engine=self.engine
+        )
+
+    def of_step(self, step: Step) -> Request:
+        """Return the request that does a step."""
+        request = self.of_partition(step.partition)
+        return replace(request, rerun=step.action == "replace", refresh=step.action == "refresh")
+
+    def flow_parameters(self) -> dict[str, object]:
+        """Return the parameters of the backfill flow that does what is asked for."""
+        names = ("workload", "input", "where", "limit", "engine", "rerun")
+        return {
+            "from_date": self.range.first,
+            "to_date": self.range.last,
+            **{name: getattr(self, name) for name in names},
+        }
