@@ -3,12 +3,12 @@
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Generic, TypeVar
 
 import polars as pl
 
 from models.records import Record
+from models.sampling import BottomSample, draw_number
 
 Measured = TypeVar("Measured")
 _HELD_CHARS = 16_000_000
@@ -40,33 +40,28 @@ class TextSample(Generic[Measured]):
     def __init__(
         self, size: int, seed: int, measure: Callable[[Sequence[Record]], Sequence[Measured]]
     ) -> None:
-        self._size = size
-        self._salt = (seed % 2**64).to_bytes(8)
+        self._seed = seed
         self._measure = measure
         self._seen = pl.Series(dtype=pl.UInt64)
         self._new = array("Q")
-        self._below = 2**64
-        self._entries: dict[int, _Entry[Measured]] = {}
-        self._held = 0
+        self._sample = BottomSample[_Entry[Measured]](size)
+        self._held_chars = 0
 
     def add(self, record: Record) -> None:
         """Show the sample one more record."""
         marked = f"{record.complex:d}{record.text}".encode("utf-8", "surrogatepass")
-        number = int.from_bytes(blake2b(marked, digest_size=8, salt=self._salt).digest())
+        number = draw_number(self._seed, marked)
         self._new.append(number)
         if len(self._new) >= max(_NEW, len(self._seen)):
             self._compact()
-        if number >= self._below:
+        entry = self._sample.add(number, _Entry(0, record))
+        if entry is None:
             return
-        if (entry := self._entries.get(number)) is not None:
-            entry.times += 1
-            return
-        self._entries[number] = _Entry(1, record)
-        self._held += len(record.text)
-        if len(self._entries) >= 2 * self._size:
-            self._cut()
-        if self._held > _HELD_CHARS:
-            self._measure_held()
+        entry.times += 1
+        if entry.times == 1:
+            self._held_chars += len(record.text)
+            if self._held_chars > _HELD_CHARS:
+                self._measure_held()
 
     @property
     def distinct(self) -> int:
@@ -76,19 +71,10 @@ class TextSample(Generic[Measured]):
 
     def result(self) -> list[tuple[int, Measured]]:
         """Return for each text of the sample how many records have it, and what was measured of it."""
-        self._cut()
         self._measure_held()
-        entries = (self._entries[number] for number in sorted(self._entries))
-        return [(entry.times, entry.measured) for entry in entries if entry.measured is not None]
-
-    def _cut(self) -> None:
-        """Keep the `size` smallest hashes. A text that is in was counted from its first record on."""
-        if len(self._entries) <= self._size:
-            return
-        kept = sorted(self._entries)[: self._size]
-        self._entries = {number: self._entries[number] for number in kept}
-        self._below = kept[-1] + 1
-        self._held = sum(len(one.record.text) for one in self._entries.values() if one.record is not None)
+        return [
+            (entry.times, entry.measured) for entry in self._sample.result() if entry.measured is not None
+        ]
 
     def _compact(self) -> None:
         if self._new:
@@ -96,10 +82,10 @@ class TextSample(Generic[Measured]):
             self._new = array("Q")
 
     def _measure_held(self) -> None:
-        waiting = [entry for entry in self._entries.values() if entry.record is not None]
+        waiting = [entry for entry in self._sample.result() if entry.record is not None]
         for first in range(0, len(waiting), _BATCH):
             batch = waiting[first : first + _BATCH]
             records = [entry.record for entry in batch if entry.record is not None]
             for entry, found in zip(batch, self._measure(records), strict=True):
                 entry.measured, entry.record = found, None
-        self._held = 0
+        self._held_chars = 0

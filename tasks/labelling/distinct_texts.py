@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from models.evaluation.sample import draw_number
 from models.records import Record
+from models.sampling import draw_number
 from tasks.labelling.label_rows import text_key
 
 HASH, DRAWN, CHARS = "text_hash", "drawn", "chars"
@@ -35,7 +35,7 @@ class Survey:
                 self._left_out.add(key)
                 continue
             self._hashes.append(int(key, 16))
-            self._drawn.append(draw_number(self._seed, key))
+            self._drawn.append(draw_number(self._seed, key.encode()))
             self._chars.append(len(record.text))
         if len(self._hashes) >= max(_NEW, self._texts.height):
             self._compact()

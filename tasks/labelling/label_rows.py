@@ -6,8 +6,8 @@ from decimal import Decimal
 from math import isfinite, isnan
 
 from models.errors import InputError
-from models.evaluation.sample import Draw
 from models.records import Record
+from models.sampling import BottomSample, draw_number
 
 _SHOWN_ID = 40
 """Characters of an id that a message shows."""
@@ -53,7 +53,8 @@ class Rows:
     """
 
     known: frozenset[str] | None
-    drawn: Draw[str]
+    sample: BottomSample[tuple[str, str]]
+    seed: int
     rows: int = 0
     quarantined: int = 0
     unlabelled: int = 0
@@ -79,9 +80,13 @@ class Rows:
                 return
         self._keep(row, record, label)
 
+    def texts(self) -> dict[str, str]:
+        """Return the text of each key that was drawn, in the order of drawing."""
+        return dict(self.sample.result())
+
     def labels(self) -> Mapping[str, str | None]:
         """Return the label of each key that was drawn."""
-        return {key: self.seen[key][0] for key in self.drawn.result()}
+        return {key: self.seen[key][0] for key in self.texts()}
 
     def _note_unknown(self, label: str, row: Row) -> None:
         if label in self.unknown:
@@ -93,7 +98,7 @@ class Rows:
         key = text_key(record)
         if key not in self.seen:
             self.seen[key] = label, row
-            self.drawn.add(key, record.text)
+            self.sample.add(draw_number(self.seed, key.encode()), (key, record.text))
         elif self.seen[key][0] == label:
             self.duplicates += 1
         else:

@@ -9,8 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from models.errors import InputError, UsageError
-from models.evaluation.sample import Draw
 from models.records import Record
+from models.sampling import BottomSample
 from models.settings import Settings
 from models.workloads.base import Workload
 from tasks.labelling.label_errors import ENOUGH, LEAST, check_columns, check_enough, check_labels, check_rows
@@ -86,14 +86,14 @@ def read_labelled(
     if labels is not None:
         column = label_column or settings.workload(workload.name).label_column
     file = _File.open(str(path), settings, workload, column)
-    rows = Rows(None if labels is None else frozenset(labels), Draw(limit, seed))
+    rows = Rows(None if labels is None else frozenset(labels), BottomSample(limit), seed)
     for row, record, value in file.rows():
         rows.take(row, record, value)
     check_rows(file.path, rows, column, file.texts)
     if labels is not None:
         check_labels(file.path, rows, labels, workload)
     check_enough(file.path, rows, labels, limit)
-    texts = rows.drawn.result()
+    texts = rows.texts()
     return LabelledFile(
         path=file.path,
         label_column=column,

@@ -94,7 +94,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     sample = TextSample(50, 0, measure)
     for number in range(5000):
         sample.add(Record("k", "k", number, f"{number % 3000:050}"))
-        assert len(sample._entries) < 100
+        assert len(sample._sample._held) < 100
         assert len(sample._new) <= max(64, len(sample._seen))
     assert sample.distinct == 3000
     assert [value for _, value in sample.result()] == [50] * 50

@@ -1,24 +1,12 @@
-"""Samples: what strata get adds up and is in proportion; what is drawn depends on seed and keys alone."""
-
-from collections import Counter
-from random import Random
+"""Strata of a sample: what they get adds up and is in proportion."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.evaluation.sample import Draw, allocate, draw_number
+from models.evaluation.sample import allocate
 
 SIZES = st.dictionaries(st.text(max_size=3), st.integers(0, 1000), max_size=12)
-KEYS = st.lists(st.text("abcd", max_size=3), max_size=60)
-
-
-def drawn(keys: list[str], size: int | None, seed: int = 0) -> dict[str, int]:
-    """Show keys to a draw, each with its place; return what is drawn."""
-    draw: Draw[int] = Draw(size, seed)
-    for place, key in enumerate(keys):
-        draw.add(key, place)
-    return draw.result()
 
 
 @given(SIZES, st.integers(0, 2000))
@@ -45,31 +33,3 @@ def test_no_sample_is_negative() -> None:
     """A negative size is a mistake of the caller's."""
     with pytest.raises(ValueError, match="-1 cannot"):
         allocate({"a": 1}, -1)
-
-
-@given(KEYS, st.integers(0, 20), st.integers(-3, 3), st.randoms(use_true_random=False))
-def test_the_smallest_numbers_are_drawn(keys: list[str], size: int, seed: int, random: Random) -> None:
-    """Whatever the order and the repeats: the distinct keys with the smallest numbers, in their order."""
-    expected = sorted(set(keys), key=lambda key: (draw_number(seed, key), key))
-    result = drawn(keys, size, seed)
-    assert list(result) == expected[:size]
-    assert all(keys.index(key) == place for key, place in result.items())
-    assert list(drawn(random.sample(keys, len(keys)), size, seed)) == expected[:size]
-    assert list(drawn(keys, None, seed)) == expected
-
-
-@given(KEYS, st.integers(0, 20), st.integers(0, 20))
-def test_a_smaller_sample_is_part_of_a_larger_one(keys: list[str], size: int, more: int) -> None:
-    """So records that were labelled or paid for stay in when more are asked for."""
-    assert drawn(keys, size).keys() <= drawn(keys, size + more).keys()
-
-
-def test_every_key_has_the_same_chance() -> None:
-    """Over 2,000 seeds each of 10 keys is among 3 about 600 times (five standard deviations: 102)."""
-    counts = Counter(key for seed in range(2000) for key in drawn(list("abcdefghij"), 3, seed))
-    assert all(abs(counts[key] - 600) < 102 for key in "abcdefghij")
-
-
-def test_numbers_stay_as_they_are() -> None:
-    """The order of drawing is fixed for ever: else a sample could not be drawn again by a later version."""
-    assert draw_number(7, "00ff") == 9_936_014_092_419_583_679
