@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -12,7 +13,7 @@ from openai import omit
 
 from models.engines.api.options import ApiOptions
 from models.engines.batch.files import ENDPOINT
-from models.engines.batch.http_calls import FIRST_PAUSE_SECONDS, GET_ATTEMPTS, Caller, id_of, plain
+from models.engines.batch.http_calls import FIRST_PAUSE_SECONDS, Caller, attempts, id_of, plain
 from models.engines.batch.status import (
     METADATA_KEY,
     SETTLE_SECONDS,
@@ -45,7 +46,7 @@ class BatchClient:
         settle_seconds: float = SETTLE_SECONDS,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._caller = Caller(options, sleep)
+        self._caller = Caller(options)
         self._client = self._caller.client
         self._upload_seconds = max(UPLOAD_SECONDS, options.timeout_seconds)
         self._settle_seconds = settle_seconds
@@ -192,23 +193,12 @@ class BatchClient:
         After a fault it starts over and passes by the lines it has yielded.
         """
         done = 0
-        for attempt in range(1, GET_ATTEMPTS + 1):
-            fault = None
-            lines = self._caller.lines(file_id)
-            try:
+        for attempt in attempts():
+            with attempt, closing(self._caller.lines(file_id)) as lines:
                 for number, line in enumerate(lines, 1):
                     if number > done:
                         done = number
                         yield line
-            except BatchApiUnavailable as error:
-                fault = error
-            finally:
-                lines.close()
-            if fault is None:
-                return
-            if attempt == GET_ATTEMPTS:
-                raise fault
-            self._caller.pause(attempt, fault)
 
     def delete_file(self, file_id: str) -> None:
         """Delete an uploaded or a result file, which hold texts; one that is gone is fine."""

@@ -5,18 +5,19 @@ handlers, so that they drag neither along, not even as their context.
 """
 
 import logging
-import math
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from http import HTTPStatus
 from typing import TypeVar
 
 import httpx2
+import stamina
 from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, OpenAIError
 from openai import BaseModel as ReplyModel
 
 from models.engines.api.chat_format import code
 from models.engines.api.options import ApiOptions
+from models.engines.api.rate_limits import retry_after
 from models.engines.api.replies import NO_ACCESS_CODES, RETRY_STATUSES
 from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable
 from models.errors import ApiAccessError, BreakevenError
@@ -31,17 +32,37 @@ _FAULTS = (OpenAIError, httpx2.HTTPError, ValueError)
 _NO_ACCESS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
+def attempts() -> Iterator[stamina.Attempt]:
+    """Yield a few attempts, each a context manager: after a fault the next comes when the endpoint asked for it, or later each time."""
+
+    def pause(error: Exception) -> bool | float:
+        if not isinstance(error, BatchApiUnavailable):
+            return False
+        return True if error.wait_seconds is None else min(error.wait_seconds, LONGEST_PAUSE_SECONDS)
+
+    return iter(
+        stamina.retry_context(
+            on=pause,
+            attempts=GET_ATTEMPTS,
+            timeout=None,
+            wait_initial=FIRST_PAUSE_SECONDS,
+            wait_max=LONGEST_PAUSE_SECONDS,
+            wait_jitter=0,
+        )
+    )
+
+
 class Caller:
     """One endpoint's client, and the one place that retries it.
 
     Raises `ApiAccessError`, `BatchApiUnavailable` and `BatchApiRefused`, nothing of the client's.
     """
 
-    def __init__(self, options: ApiOptions, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, options: ApiOptions) -> None:
         for name in ("openai", "httpx2"):  # below that, some releases log whole requests and addresses
             logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger("stamina").setLevel(logging.ERROR)  # it warns of each retry, without saying of what
         self._options = options
-        self._sleep = sleep
         self.client = OpenAI(
             base_url=options.base_url,
             api_key=options.sent_key.get_secret_value(),
@@ -56,18 +77,10 @@ class Caller:
 
     def get(self, what: str, ask: Callable[[], T]) -> T:
         """Ask for something that can be asked for twice: again after a pause, a few times."""
-        for attempt in range(1, GET_ATTEMPTS):
-            try:
+        for attempt in attempts():
+            with attempt:
                 return self.ask(what, ask)
-            except BatchApiUnavailable as fault:
-                self.pause(attempt, fault)
-        return self.ask(what, ask)
-
-    def pause(self, attempt: int, fault: BatchApiUnavailable) -> None:
-        """Wait before the next attempt as long as the endpoint asked, or longer each time."""
-        asked = fault.wait_seconds
-        seconds = FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) if asked is None else asked
-        self._sleep(min(seconds, LONGEST_PAUSE_SECONDS))
+        raise AssertionError  # pragma: no cover  the loop returns or raises
 
     def ask(self, what: str, ask: Callable[[], T]) -> T:
         """Ask once. Our own error is raised outside of the handler, so that it drags no reply along."""
@@ -106,6 +119,7 @@ class Caller:
     def _status_fault(self, what: str, error: APIStatusError) -> BreakevenError:
         host, status = self.host, error.status_code
         said = code(error.code) or f"http_{status}"
+        wait = retry_after(error.response.headers, time.time())
         if said in NO_ACCESS_CODES or status == HTTPStatus.PAYMENT_REQUIRED:
             return ApiAccessError(f"{host}: the account's quota is used up ({said}); see to its billing")
         if said == "model_not_found":
@@ -113,24 +127,15 @@ class Caller:
         if status in _NO_ACCESS:
             return ApiAccessError(f"{host} refuses the key or the account ({said}); set BREAKEVEN_API_KEY")
         if status == HTTPStatus.TOO_MANY_REQUESTS or _not_there_yet(error):
-            return BatchApiUnavailable(what, host, said, sent=False, wait_seconds=_retry_after(error))
+            return BatchApiUnavailable(what, host, said, sent=False, wait_seconds=wait)
         if status in RETRY_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return BatchApiUnavailable(what, host, said, sent=True, wait_seconds=_retry_after(error))
+            return BatchApiUnavailable(what, host, said, sent=True, wait_seconds=wait)
         return BatchApiRefused(what, host, said, status)
 
 
 def _not_there_yet(error: APIStatusError) -> bool:
     """Whether a file is unknown that was uploaded a moment ago (bespokelabsai/curator #116)."""
     return error.status_code == HTTPStatus.BAD_REQUEST and error.param in {"file_id", "input_file_id"}
-
-
-def _retry_after(error: APIStatusError) -> float | None:
-    """Return the seconds that the endpoint asks to wait; a date instead of a number is passed over."""
-    try:
-        seconds = float(error.response.headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    return seconds if 0 <= seconds < math.inf else None
 
 
 def plain(model: object) -> Mapping[str, object]:

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
+import tenacity
 
 from models.engines.batch.client import BatchClient
 from tests.batch_api import BatchApi
@@ -30,9 +32,11 @@ def api(rules: Rules) -> Iterator[BatchApi]:
 
 
 @pytest.fixture
-def pauses() -> list[float]:
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return the seconds that clients would have waited."""
-    return []
+    found: list[float] = []
+    monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=found.append))  # stamina waits by it
+    return found
 
 
 @pytest.fixture

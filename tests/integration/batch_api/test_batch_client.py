@@ -221,15 +221,15 @@ def test_lines_end_at_line_feeds_alone(api: BatchApi, client: BatchClient) -> No
     assert list(client.download(file.id)) == content.split(b"\n")
 
 
-@pytest.mark.parametrize("asked", ["7", "86400", "tomorrow", "nan"])
+@pytest.mark.parametrize("asked", ["7", "86400", "Thu, 01 Jan 1970 00:00:00 GMT", "tomorrow", "nan"])
 def test_a_poll_waits_as_long_as_it_is_asked_to(
     api: BatchApi, client: BatchClient, tmp_path: Path, pauses: list[float], asked: str
 ) -> None:
-    """`Retry-After` is obeyed up to half a minute; what is no number is passed over."""
+    """`Retry-After` is obeyed up to half a minute; a date is read, and what is neither is passed over."""
     batch, _ = submitted(client, tmp_path, ["a"])
     api.fault("get_batch", "refuse", status=429, retry_after=asked)
     assert client.poll(batch.id).status == "validating"
-    assert pauses == [{"7": 7.0, "86400": 30.0}.get(asked, 0.5)]
+    assert pauses == [{"7": 7.0, "86400": 30.0, "tomorrow": 0.5, "nan": 0.5}.get(asked, 0.0)]
 
 
 @pytest.mark.parametrize("kind", ["reset", "reset_after", "refuse", "garbled", "empty"])

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx2
 import pytest
+import tenacity
 
 from models.engines.batch import client
 from models.engines.batch.client import BatchClient
@@ -69,6 +71,7 @@ def test_failed_rows_are_asked_for_again(
     """
     monkeypatch.setattr(batch_submit, "settle_seconds", 0.2)
     monkeypatch.setattr(client, "BatchClient", partial(BatchClient, sleep=lambda _: None))
+    monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=lambda _: None))  # stamina waits by it
     port = free_port()
     policy = {"min_confidence": 0.99}
     settings = batch_settings(

@@ -2,9 +2,11 @@
 
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import tenacity
 
 from models.engines.batch import client
 from models.engines.batch.client import BatchClient
@@ -40,6 +42,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait less for what may be under way, and not at all before an endpoint is asked again."""
     monkeypatch.setattr(batch_submit, "settle_seconds", 0.3)
     monkeypatch.setattr(client, "BatchClient", partial(BatchClient, sleep=lambda _: None))
+    monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=lambda _: None))  # stamina waits by it
 
 
 def test_a_full_queue_is_tried_again_later(tmp_path: Path, database_url: str) -> None:
