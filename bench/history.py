@@ -121,7 +121,7 @@ def write_history(engine: Engine, year: Year, folder: Path | None = None) -> int
 
 
 def permit(workload: str) -> ApiPermit:
-    """Return leave to send a workload's records."""
+    """Return permission to send a workload's records."""
     found = ApiPermit.of(workloads.build(workload, Settings()))
     if found is None:
         msg = f"{workload} may not go to an API"

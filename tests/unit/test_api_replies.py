@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.engines.api.capabilities import Manner
+from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.replies import Meaning, Reply, judge, malformed, no_access
 
 
@@ -77,17 +77,17 @@ def test_a_broken_answer_may_have_been_billed() -> None:
 def test_the_manner_steps_down_and_ends() -> None:
     """json_schema, json_object, none; then nothing is left to change. A field is left out once."""
     format_refused = judge(refused(400, None, "response_format.type"))
-    manner = Manner("json_schema")
+    capabilities = EndpointCapabilities("json_schema")
     steps = []
-    while (lower := manner.after(format_refused)) is not None:
-        manner = lower
-        steps.append(manner.structured)
+    while (lower := capabilities.step_down(format_refused)) is not None:
+        capabilities = lower
+        steps.append(capabilities.structured)
     assert steps == ["json_object", "none"]
     field_refused = judge(refused(400, "unsupported_value", "temperature"))
-    without = manner.after(field_refused)
-    assert without == Manner("none", frozenset({"temperature"}))
-    assert without.after(field_refused) is None
-    assert manner.after(judge(refused(400))) is None
+    without = capabilities.step_down(field_refused)
+    assert without == EndpointCapabilities("none", frozenset({"temperature"}))
+    assert without.step_down(field_refused) is None
+    assert capabilities.step_down(judge(refused(400))) is None
 
 
 @pytest.mark.parametrize(

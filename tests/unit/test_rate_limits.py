@@ -114,9 +114,9 @@ def test_retry_after_closes_the_gate_for_all() -> None:
     clock = Clock()
     shared = limits(clock)
     assert shared.gate() == 0
-    assert shared.heed({"retry-after": "8"}) == 8.0
-    assert shared.heed({"retry-after": "1"}) == 1.0
-    assert shared.heed({}) is None
+    assert shared.apply_headers({"retry-after": "8"}) == 8.0
+    assert shared.apply_headers({"retry-after": "1"}) == 1.0
+    assert shared.apply_headers({}) is None
     assert shared.gate() == 8
     clock.now += 8
     assert shared.gate() == 0
@@ -127,12 +127,15 @@ def test_a_limit_that_is_used_up_closes_the_gate_for_a_while() -> None:
     clock = Clock()
     headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m3s"}
     shared = limits(clock)
-    assert shared.heed({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "120ms"}) is None
+    assert (
+        shared.apply_headers({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "120ms"})
+        is None
+    )
     assert shared.gate() == pytest.approx(0.12)
-    shared.heed(headers)
+    shared.apply_headers(headers)
     assert shared.gate() == HINT_SECONDS
     other = limits(clock)
-    other.heed(headers | {"x-ratelimit-remaining-requests": "1"})
+    other.apply_headers(headers | {"x-ratelimit-remaining-requests": "1"})
     assert other.gate() == 0
 
 

@@ -1,4 +1,4 @@
-"""How an endpoint wants to be asked, learnt from what it refuses, and whether it answers anybody at all."""
+"""What an endpoint is capable of, learnt from what it refuses, and whether it answers any request at all."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from models.engines.api.options import StructuredOutput
-from models.engines.api.replies import Meaning, Verdict
+from models.engines.api.replies import Meaning, ReplyVerdict
 
 REFUSALS = 3
 """So many requests refused, and none ever answered, is the fault of the settings and not of the requests."""
@@ -19,14 +19,14 @@ _STEP_DOWN: dict[StructuredOutput, StructuredOutput] = {"json_schema": "json_obj
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
-    """The form of the requests: how the answer's shape is asked for, and the fields that are left out."""
+class EndpointCapabilities:
+    """What requests may use: how the answer's shape is asked for, and the fields that are left out."""
 
     structured: StructuredOutput
     without: frozenset[str] = frozenset()
 
-    def after(self, verdict: Verdict) -> "Manner | None":
-        """Return the manner to try after this verdict; None if nothing is left to change."""
+    def step_down(self, verdict: ReplyVerdict) -> "EndpointCapabilities | None":
+        """Return the capabilities to assume after this verdict; None if nothing is left to give up."""
         if verdict.meaning is Meaning.OTHER_FORMAT and self.structured in _STEP_DOWN:
             return replace(self, structured=_STEP_DOWN[self.structured])
         field = verdict.field

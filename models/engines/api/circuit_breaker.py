@@ -36,7 +36,7 @@ class Breaker:
             return max(0.0, self._until - self._clock()) if self._state == "open" else 0.0
 
     def enter(self) -> bool | None:
-        """Take leave to send one request. True: it is the probe. None: not now, see `wait`."""
+        """Ask for permission to send one request. True: it is the probe. None: not now, see `wait`."""
         with self._lock:
             if self._state == "closed":
                 return False

@@ -12,12 +12,12 @@ from uuid import UUID
 import httpx2
 from openai import APIConnectionError, APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient
 
-from models.engines.api.journal_batcher import Opener
+from models.engines.api.journal_batcher import JournalBatcher
 from models.engines.api.options import ApiOptions
 from models.engines.api.permit import ApiRequest, Journal
 from models.engines.api.rate_limits import Limits
 from models.engines.api.replies import Reply
-from models.engines.api.sender import Courier, Endpoint
+from models.engines.api.sender import Endpoint, RequestSender
 from models.engines.api.stale_reply import StaleReply, refuse_stale_reply
 from models.engines.api.stream import WINDOW_FACTOR, ApiStream, pump
 from models.errors import UsageError
@@ -66,7 +66,7 @@ class OpenAIEngine:
         self._endpoint = Endpoint(
             options,
             journal,
-            Opener(journal, self._executor),
+            JournalBatcher(journal, self._executor),
             limits or Limits.from_options(options),
             self._ask,
         )
@@ -82,7 +82,7 @@ class OpenAIEngine:
             raise RuntimeError(msg)
         flow = ApiStream(
             self._loop,
-            Courier(self._endpoint),
+            RequestSender(self._endpoint),
             self._journal.close,
             size=WINDOW_FACTOR * self.options.concurrency,
             answers=answers,

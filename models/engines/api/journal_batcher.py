@@ -3,17 +3,9 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from uuid import UUID
 
 from models.engines.api.permit import Journal, OpenAttempt
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What the journal said of one attempt: it is written down, or `cap` stands against it."""
-
-    cap: str | None
 
 
 class JournalFailed(Exception):
@@ -24,7 +16,7 @@ class JournalFailed(Exception):
         self.error = error
 
 
-class Opener:
+class JournalBatcher:
     """Takes attempts one by one and opens all that wait together. Lives on one event loop.
 
     While one transaction is under way the next one's attempts gather, so the number of transactions
@@ -34,16 +26,18 @@ class Opener:
     def __init__(self, journal: Journal, executor: Executor) -> None:
         self._journal = journal
         self._executor = executor
-        self._waiting: list[tuple[OpenAttempt, asyncio.Future[Opened]]] = []
+        self._waiting: list[tuple[OpenAttempt, asyncio.Future[str | None]]] = []
         self._work: asyncio.Task[None] | None = None
 
-    async def open(self, attempt: OpenAttempt) -> Opened:
-        """Return once the attempt is durable or refused. Raises `JournalFailed`.
+    async def open(self, attempt: OpenAttempt) -> str | None:
+        """Return None once the attempt is durable, or the name of the budget cap that stands against it.
+
+        Raises `JournalFailed`.
 
         A cancelled caller gets its answer too, and then must see to the cancellation itself: whether
         the line was written decides what it has to close.
         """
-        future: asyncio.Future[Opened] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((attempt, future))
         if self._work is None:
             self._work = asyncio.get_running_loop().create_task(self._open_all())
@@ -64,7 +58,7 @@ class Opener:
             await self._open_batch(batch)
         self._work = None
 
-    async def _open_batch(self, batch: Sequence[tuple[OpenAttempt, asyncio.Future[Opened]]]) -> None:
+    async def _open_batch(self, batch: Sequence[tuple[OpenAttempt, asyncio.Future[str | None]]]) -> None:
         attempts = [attempt for attempt, _ in batch]
         try:
             loop = asyncio.get_running_loop()
@@ -77,4 +71,4 @@ class Opener:
                 future.set_exception(JournalFailed(error))
             return
         for attempt, future in batch:
-            future.set_result(Opened(refused.get(attempt.id)))
+            future.set_result(refused.get(attempt.id))

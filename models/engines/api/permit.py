@@ -1,8 +1,8 @@
-"""What an API engine takes and tells: requests that may leave the house, and the journal of attempts.
+"""What an API engine takes and tells: requests that may be sent out, and the journal of attempts.
 
 An API engine answers `ApiRequest` and nothing else. One can only be made with an `ApiPermit`, and a
 permit only comes from `ApiPermit.of`, which gives none for a workload whose data must stay: the types
-leave no other way to the API (invariant I7).
+allow no other way to the API (invariant I7).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _ISSUED = object()
 
 @final
 class ApiPermit:
-    """Leave to send one workload's records to an API. `ApiPermit.of` is the only way to get one.
+    """Permission to send one workload's records to an API. `ApiPermit.of` is the only way to get one.
 
     It cannot be changed, subclassed, or carried to another process, where other settings may hold; a copy
     is the permit itself.
@@ -81,7 +81,7 @@ class ApiPermit:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRequest(Request):
-    """One record's request to an API: a `Request` with leave to go out, and why it goes."""
+    """One record's request to an API: a `Request` with permission to be sent, and why it is sent."""
 
     DOMAIN: ClassVar[str] = "api:"
 

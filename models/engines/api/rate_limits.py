@@ -127,7 +127,7 @@ class Limits:
         """Return the seconds for which the provider wants no request; 0 for none."""
         return max(0.0, self._closed_until - self.clock())
 
-    def heed(self, headers: Mapping[str, str]) -> float | None:
+    def apply_headers(self, headers: Mapping[str, str]) -> float | None:
         """Close the gate as a reply's headers ask; return the seconds of its Retry-After, if it has one."""
         binding = retry_after(headers, time.time())
         hints = [

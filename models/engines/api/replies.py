@@ -43,11 +43,11 @@ class Meaning(Enum):
     OTHER_FORMAT = auto()
     """The endpoint does not take this `response_format`."""
     OTHER_FIELDS = auto()
-    """The model does not take the field that `Verdict.field` names."""
+    """The model does not take the field that `ReplyVerdict.field` names."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ReplyVerdict:
     """The meaning of a reply, and how its attempt ended unless it was answered.
 
     `failure` goes into the ledger line, `rejection` and `detail` into the completion. `down` says that
@@ -63,9 +63,9 @@ class Verdict:
     down: bool = False
 
 
-CANCELLED = Verdict(Meaning.RETRY, "unknown_outcome", "cancelled")
+CANCELLED = ReplyVerdict(Meaning.RETRY, "unknown_outcome", "cancelled")
 """Sent, and given up by us before a reply came."""
-NOT_SENT = Verdict(Meaning.RETRY, "failed", "not_sent")
+NOT_SENT = ReplyVerdict(Meaning.RETRY, "failed", "not_sent")
 """Written down, and then not sent after all."""
 
 NO_ACCESS_STATUSES = frozenset(
@@ -100,21 +100,23 @@ OPTIONAL_FIELDS = frozenset({"temperature", "seed", "max_tokens", "max_completio
 FIELD_CODES = frozenset({"unsupported_parameter", "unsupported_value"})
 
 
-def judge(reply: Reply) -> Verdict:
+def judge(reply: Reply) -> ReplyVerdict:
     """Say what a reply means. What a 200 holds is not looked at."""
     status = reply.status
     if status is None:
-        return Verdict(Meaning.RETRY, "unknown_outcome" if reply.sent else "failed", reply.failure, down=True)
+        return ReplyVerdict(
+            Meaning.RETRY, "unknown_outcome" if reply.sent else "failed", reply.failure, down=True
+        )
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        return Verdict(Meaning.ANSWERED, "ok")
+        return ReplyVerdict(Meaning.ANSWERED, "ok")
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Verdict(Meaning.RETRY, failure=f"http_{status}", down=True)
+        return ReplyVerdict(Meaning.RETRY, failure=f"http_{status}", down=True)
     return _refusal(reply, status)
 
 
-def malformed(what: str) -> Verdict:
+def malformed(what: str) -> ReplyVerdict:
     """Return the verdict on a reply with status 200 that is no answer: it may have been billed."""
-    return Verdict(Meaning.RETRY, "unknown_outcome", what, down=True)
+    return ReplyVerdict(Meaning.RETRY, "unknown_outcome", what, down=True)
 
 
 def described(reply: Reply) -> str:
@@ -124,20 +126,20 @@ def described(reply: Reply) -> str:
     return status if word is None or word == str(reply.status) else f"{status} {word}"
 
 
-def _refusal(reply: Reply, status: int) -> Verdict:
+def _refusal(reply: Reply, status: int) -> ReplyVerdict:
     """Judge a redirect or a 4xx: it is about the account, the moment, or the request."""
     failure = f"http_{status}"
     named = {reply.code, reply.kind}
     if named & CONTENT_CODES:
-        return Verdict(Meaning.REJECTED, failure=failure, rejection="refused", detail="content_filter")
+        return ReplyVerdict(Meaning.REJECTED, failure=failure, rejection="refused", detail="content_filter")
     if status < HTTPStatus.BAD_REQUEST or status in NO_ACCESS_STATUSES or named & NO_ACCESS_CODES:
-        return Verdict(Meaning.NO_ACCESS, failure=failure, detail=described(reply))
+        return ReplyVerdict(Meaning.NO_ACCESS, failure=failure, detail=described(reply))
     if status in RETRY_STATUSES:
-        return Verdict(Meaning.RETRY, failure=failure)
+        return ReplyVerdict(Meaning.RETRY, failure=failure)
     return _of_the_request(reply, named, failure)
 
 
-def _of_the_request(reply: Reply, named: set[str | None], failure: str) -> Verdict:
+def _of_the_request(reply: Reply, named: set[str | None], failure: str) -> ReplyVerdict:
     """Judge a 4xx that is about this request, or seems to be."""
     param = reply.param or ""
     if (
@@ -145,19 +147,21 @@ def _of_the_request(reply: Reply, named: set[str | None], failure: str) -> Verdi
         or param in TOO_LONG_PARAMS
         or reply.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     ):
-        return Verdict(
+        return ReplyVerdict(
             Meaning.REJECTED,
             failure=failure,
             rejection="too_long",
             detail="longer than the API's model takes",
         )
     if param.startswith("response_format"):
-        return Verdict(Meaning.OTHER_FORMAT, failure=failure, rejection="refused", detail=described(reply))
+        return ReplyVerdict(
+            Meaning.OTHER_FORMAT, failure=failure, rejection="refused", detail=described(reply)
+        )
     if param in OPTIONAL_FIELDS and named & FIELD_CODES:
-        return Verdict(
+        return ReplyVerdict(
             Meaning.OTHER_FIELDS, failure=failure, rejection="refused", detail=described(reply), field=param
         )
-    return Verdict(Meaning.REFUSED, failure=failure, rejection="refused", detail=described(reply))
+    return ReplyVerdict(Meaning.REFUSED, failure=failure, rejection="refused", detail=described(reply))
 
 
 def no_access(reply: Reply, host: str, model: str) -> str:

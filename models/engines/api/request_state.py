@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 from models.engines.api.chat_format import Parsed
 from models.engines.api.permit import ApiRequest, OpenAttempt
-from models.engines.api.replies import CANCELLED, Verdict
+from models.engines.api.replies import CANCELLED, ReplyVerdict
 from models.ids import new_id
 from models.requests import ClosedAttempt, Completion, DeferralReason, Usage
 
 
-class Trip:
+class RequestState:
     """What is known of one request while it is answered. `tokens` is the estimate that limits count."""
 
     def __init__(self, request: ApiRequest, tokens: float) -> None:
@@ -34,7 +34,7 @@ class Trip:
         self.made += 1
         self._since_ns = time.monotonic_ns()
 
-    def close(self, verdict: Verdict, usage: Usage | None = None) -> ClosedAttempt:
+    def close(self, verdict: ReplyVerdict, usage: Usage | None = None) -> ClosedAttempt:
         """Note how the open attempt ended."""
         if self._open is None:
             msg = "no attempt is open"
@@ -70,7 +70,7 @@ class Trip:
             attempts=self.made,
         )
 
-    def rejected(self, verdict: Verdict) -> Completion:
+    def rejected(self, verdict: ReplyVerdict) -> Completion:
         """Complete the request with what is wrong with it."""
         return Completion(
             self.request,

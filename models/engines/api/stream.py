@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from models.engines.api.journal_batcher import JournalFailed
 from models.engines.api.permit import ApiRequest
-from models.engines.api.sender import Courier
+from models.engines.api.sender import RequestSender
 from models.engines.window import Window
 from models.errors import BreakevenError, ResidencyError
 from models.requests import AnswerIndex, ClosedAttempt, Completion
@@ -35,7 +35,7 @@ class ApiStream:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        courier: Courier,
+        sender: RequestSender,
         close_attempts: Callable[[list[ClosedAttempt]], None],
         *,
         size: int,
@@ -43,7 +43,7 @@ class ApiStream:
         stop: Callable[[], bool],
     ) -> None:
         self._loop = loop
-        self._courier = courier
+        self._courier = sender
         self._close_attempts = close_attempts
         self._size = size
         self._window: Window[ApiRequest] = Window((), size, 1, answers)
@@ -70,7 +70,7 @@ class ApiStream:
     def offer(self, request: ApiRequest) -> None:
         """Take a request; returns at once. Raises `RuntimeError` where there is no room for one.
 
-        Raises `ResidencyError` for a request of another kind, which has no leave to go out.
+        Raises `ResidencyError` for a request of another kind, which has no permission to be sent.
         """
         if not isinstance(request, ApiRequest):
             msg = "only an ApiRequest may go to an API"
@@ -78,7 +78,7 @@ class ApiStream:
         if self.free <= 0:
             msg = "the stream takes no request now"
             raise RuntimeError(msg)
-        self._heed_stop()
+        self._check_stop()
         if self._window.admit(request):
             self._loop.call_soon_threadsafe(self._start, request)
 
@@ -88,7 +88,7 @@ class ApiStream:
         Raises what stops the whole stream (`ApiAccessError`, what the journal raised) once everything
         that could still be had was returned.
         """
-        self._heed_stop()
+        self._check_stop()
         done = list(self._window.reused())
         if not done and self.in_flight and not self._over:
             done = self._first(timeout)
@@ -129,7 +129,7 @@ class ApiStream:
             except Empty:
                 if left <= 0:
                     return []
-                self._heed_stop()
+                self._check_stop()
             else:
                 return self._finished(ended)
 
@@ -148,7 +148,7 @@ class ApiStream:
             return []
         return list(self._window.finish(ended))
 
-    def _heed_stop(self) -> None:
+    def _check_stop(self) -> None:
         if not self._stopped and self._stop():
             self._stopped = True
             self._loop.call_soon_threadsafe(self._courier.interrupt)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from models.engines.api.permit import OpenAttempt
-from models.engines.api.request_state import Trip
+from models.engines.api.request_state import RequestState
 from tests.faulty_api import FaultyApi
 from tests.integration.api.conftest import MakeEngine
 from tests.integration.api.harness import (
@@ -26,12 +26,12 @@ class Forgetting(Book):
 def _trips() -> int:
     gc.collect()
     return sum(
-        type(thing) is Trip for thing in gc.get_objects()
+        type(thing) is RequestState for thing in gc.get_objects()
     )  # isinstance would ask lazy modules for their class
 
 
 def test_memory_stays_flat(make_engine: MakeEngine) -> None:
-    """However many requests went through, what is left is as much: no task, no trip, no other object."""
+    """However many requests went through, what is left is as much: no task, no state, no other object."""
     alive: list[int] = []
     trips = _trips()
     with FaultyApi() as api:
