@@ -24,7 +24,7 @@ from tasks.delivery.prefect_secrets import secret
 from tasks.documents.letter import Letter
 from tasks.report.versions import Monthly
 from tasks.runtime.lease import is_dead, this_process
-from tasks.runtime.ledger_access import open_ledger, with_patience
+from tasks.runtime.ledger_access import with_patience, writing_ledger
 
 Result = TypeVar("Result")
 Write = Callable[[Session], None]
@@ -49,7 +49,7 @@ def deliver_all(settings: Settings, monthly: Monthly, *, resend: bool, send_each
     in the result.
     """
     named = everyone(settings)
-    with open_ledger(settings, create=False) as make_session:
+    with writing_ledger(settings, create=False) as make_session:
         with make_session() as session:
             decided = [_decide(session, one, monthly, resend=resend) for one in named]
         messages = [one for one in decided if isinstance(one, Message)]
@@ -71,7 +71,7 @@ def deliver(message: Message, letter: Letter, settings: Settings) -> None:
     """
     send = prepared(message, letter, settings)  # before it is written down: a bad setting sends nothing
     owner = owner_of(this_process(), new_id().hex[-12:])
-    with open_ledger(settings, create=False) as make_session:
+    with writing_ledger(settings, create=False) as make_session:
         write = partial(_write, make_session, settings.database_patience_seconds)
         if write(lambda session: deliveries.claim(session, message, owner)):
             _send_and_write(send, message, write)

@@ -19,7 +19,7 @@ from tasks.evaluation.compare import Asked, assembled
 from tasks.evaluation.stored_json import as_json
 from tasks.labelling.labelled_file import read_labelled, write_snapshot
 from tasks.runtime.atomic_files import check_writable
-from tasks.runtime.ledger_access import open_ledger, with_patience
+from tasks.runtime.ledger_access import with_patience, writing_ledger
 from tasks.runtime.shared_engine import EngineFactory, load_vllm
 from tasks.storage.output_folders import evaluations_folder
 
@@ -125,7 +125,7 @@ def store(found: Evaluation, settings: Settings) -> None:
         figures=as_json(found),
     )
 
-    with open_ledger(settings, create=False) as make_session:
+    with writing_ledger(settings, create=False) as make_session:
 
         def write() -> None:
             with make_session.begin() as session:

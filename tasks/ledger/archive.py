@@ -30,9 +30,9 @@ from tasks.runtime.atomic_files import TEMPORARY, file_digest, output_errors, re
 from tasks.runtime.ledger_access import (
     LedgerReader,
     ledger_reader,
-    open_ledger,
     reading_ledger,
     with_patience,
+    writing_ledger,
 )
 from tasks.storage.parquet_stream import sink, streamed
 from tasks.storage.part_files import SUFFIX
@@ -114,7 +114,7 @@ def archive(
     folder = folder.resolve()
     with (
         ledger_reader(settings) as reader,
-        open_ledger(settings, create=False) as make_session,
+        writing_ledger(settings, create=False) as make_session,
         _alone(folder),
     ):
         remove_leftovers(settings, folder)

@@ -23,7 +23,7 @@ from models.records import QUARANTINE
 from models.settings import Settings
 from tasks.display.tables import Format, write_rows
 from tasks.ledger.archive import faults
-from tasks.runtime.ledger_access import LedgerReader, ledger_reader, open_ledger
+from tasks.runtime.ledger_access import LedgerReader, ledger_reader, writing_ledger
 
 COLUMNS = ("check", "what", "count", "ids", "example")
 SECONDS_BETWEEN_LINES = 10.0
@@ -131,7 +131,7 @@ def _file_fault(version: PartitionVersion) -> str | None:
 
 
 def _repair(settings: Settings, run_ids: Sequence[UUID]) -> None:
-    with open_ledger(settings, create=False) as make_session:
+    with writing_ledger(settings, create=False) as make_session:
         for run_id in run_ids:
             with make_session.begin() as session:
                 rebuild(session, [run_id])

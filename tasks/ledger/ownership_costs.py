@@ -15,7 +15,7 @@ from models.errors import PriceUnknown, UsageError
 from models.months import parse_month
 from models.settings import Settings
 from tasks.display.tables import Format, write_rows
-from tasks.runtime.ledger_access import open_ledger, reading_ledger
+from tasks.runtime.ledger_access import reading_ledger, writing_ledger
 
 SPARE = (
     *("increment_seconds", "entered_at", "holds", "setup_hours", "maintenance_hours", "note", "gpus"),
@@ -79,7 +79,7 @@ def _catalogue_rate(kind: str, billing_mode: BillingMode) -> Mapping[str, Decima
 
 def _enter(settings: Settings, what: Terms | Bill | Labour) -> list[str]:
     """Write an entry, making or updating the ledger."""
-    with open_ledger(settings) as make_session, make_session.begin() as session:
+    with writing_ledger(settings) as make_session, make_session.begin() as session:
         ledger.add(session, what)
         used = ledger.kinds_used(session)
     lines = [f"entered: {described(what)}"]

@@ -16,7 +16,7 @@ from models.settings import Settings
 from tasks.display.tables import Format, write_rows
 from tasks.display.working import working
 from tasks.ledger.queries import check_workload
-from tasks.runtime.ledger_access import open_ledger, reading_ledger
+from tasks.runtime.ledger_access import reading_ledger, writing_ledger
 
 REPRICED = (
     "attempts",
@@ -87,7 +87,7 @@ def enter(settings: Settings, prices: Sequence[Price]) -> None:
 
     Raises `DatabaseUnavailable`.
     """
-    with open_ledger(settings, create=False) as make_session, make_session.begin() as session:
+    with writing_ledger(settings, create=False) as make_session, make_session.begin() as session:
         added = [reference.enter_price(session, price) for price in prices]
     for price, new in zip(prices, added, strict=True):
         what = "entered" if new else "there already"

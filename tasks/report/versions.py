@@ -24,7 +24,7 @@ from models.settings import Settings
 from tasks.report.changes import ANOTHER_PROGRAM, changes
 from tasks.report.inputs import month_inputs
 from tasks.report.month_report import MonthReport
-from tasks.runtime.ledger_access import open_ledger, reading_ledger, with_patience
+from tasks.runtime.ledger_access import reading_ledger, with_patience, writing_ledger
 
 CALCULATION = 1
 """Raise it when the same inputs give other figures: reports made from then on are new versions, and say so."""
@@ -63,7 +63,7 @@ def make_report(month: date, settings: Settings) -> Monthly:
     """
     now = datetime.now(UTC)
     complete = is_over(month, now)
-    with open_ledger(settings, create=False) as make_session:
+    with writing_ledger(settings, create=False) as make_session:
         inputs = read_inputs(settings, month, now.astimezone(UTC).date())
         patience = settings.database_patience_seconds
         return keep(make_session, inputs, month_figures, complete=complete, patience=patience)
@@ -77,7 +77,7 @@ def read_inputs(settings: Settings, month: date, today: date) -> MonthInputs:
 
 def newest_month(settings: Settings) -> date:
     """Return the UTC month in which the newest run began; this month where there is none. Raises `UsageError`."""
-    with open_ledger(settings, create=False) as make_session, make_session() as session:
+    with writing_ledger(settings, create=False) as make_session, make_session() as session:
         began = [run["started_at"] for run in list_runs(session, limit=1)]
     times = [at for at in began if isinstance(at, datetime)] or [datetime.now(UTC)]
     return month_of(times[0].astimezone(UTC).date())
@@ -140,7 +140,7 @@ def read(row: Report) -> Monthly | None:
 
 def load(settings: Settings, report_id: UUID) -> Monthly:
     """Return a stored report. Raises `UsageError` for one that there is not, or that cannot be read any more."""
-    with open_ledger(settings, create=False) as make_session, make_session() as session:
+    with writing_ledger(settings, create=False) as make_session, make_session() as session:
         found = read(reports.get(session, report_id))
     if found is None:
         msg = f"the report {report_id} was stored by another version of the program: make it again"

@@ -123,17 +123,26 @@ def ledger_if_any(settings: Settings, *, update: bool = False) -> Iterator[Sessi
             yield None
             return
         if update:
-            with open_ledger(settings):
+            with writing_ledger(settings):
                 pass
         with reader.session() as session:
             yield session
 
 
 @contextmanager
-def open_ledger(settings: Settings, *, create: bool = True) -> Iterator[sessionmaker[Session]]:
-    """Open the ledger for writing, brought up to date.
+def writing_ledger(settings: Settings, *, create: bool = True) -> Iterator[sessionmaker[Session]]:
+    """Open the ledger for writing, as `connect_ledger` does; the block's own database errors are one line too."""
+    make_session = connect_ledger(settings, create=create)
+    try:
+        with database_errors():
+            yield make_session
+    finally:
+        close_ledger(make_session)
 
-    To keep it open beyond the block, enter it into an `ExitStack` and take the stack over (`pop_all`).
+
+def connect_ledger(settings: Settings, *, create: bool = True) -> sessionmaker[Session]:
+    """Open the ledger for writing, created or brought up to date, until `close_ledger`.
+
     Raises `UsageError` for a database that cannot be used, or where there is no ledger yet and none is to be
     created; `DatabaseUnavailable` if it does not answer.
     """
@@ -143,6 +152,12 @@ def open_ledger(settings: Settings, *, create: bool = True) -> Iterator[sessionm
             if not create and not has_ledger(engine):
                 require_migrated(engine)  # says what to do
             migrate(engine)
-            yield sessions(engine)
-    finally:
+    except BaseException:
         engine.dispose()
+        raise
+    return sessions(engine)
+
+
+def close_ledger(make_session: sessionmaker[Session]) -> None:
+    """Close every connection of these sessions."""
+    make_session.kw["bind"].dispose()
