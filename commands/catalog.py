@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter, validators
 
-Format = Literal["table", "csv", "json", "parquet"]
+from tasks.display.formats import TableFormat
 
 
 def catalog(
@@ -13,7 +13,7 @@ def catalog(
     model: Annotated[list[str] | None, Parameter(negative=())] = None,
     bits: Annotated[list[Literal[16, 8, 4]] | None, Parameter(negative=())] = None,
     context: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 2048,
-    format: Format = "table",
+    format: TableFormat = "table",
 ) -> None:
     """Say which small model fits which GPU, at which precision, how fast it is there and what a token costs.
 

@@ -2,13 +2,12 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter, validators
 
 from models.errors import UsageError
-
-Format = Literal["text", "markdown", "json", "html"]
+from tasks.display.formats import DocumentFormat
 
 
 def evaluate(
@@ -28,7 +27,7 @@ def evaluate(
     to: date | None = None,
     without: str | None = None,
     out: Path | None = None,
-    format: Format = "text",
+    format: DocumentFormat = "text",
 ) -> int:
     """Compare the small model with the API model on labelled records, or draw records to label.
 

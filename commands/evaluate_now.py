@@ -2,22 +2,20 @@
 
 import sys
 from pathlib import Path
-from typing import Literal
 
 from commands.run_inline import returned
 from commands.terminal import interruptible
 from flows.environment import read_settings
 from flows.evaluation import Evaluated, evaluation
 from models import workloads
+from tasks.display.formats import DocumentFormat
 from tasks.display.show_progress import progress_bar
 from tasks.evaluation.run import EvaluationRequest
 from tasks.evaluation.stored_json import as_json
 from tasks.evaluation_report import files, terminal
 
-Format = Literal["text", "markdown", "json", "html"]
 
-
-def evaluate_here(ask: EvaluationRequest, *, out: Path | None, output_format: Format) -> int:
+def evaluate_here(ask: EvaluationRequest, *, out: Path | None, output_format: DocumentFormat) -> int:
     """Evaluate one workload now, and print what was found and where its page lies. Returns the exit code."""
     workloads.build(ask.workload, read_settings())  # an unknown name is an error before anything starts
     with progress_bar(), interruptible():
@@ -37,7 +35,7 @@ def evaluate_here(ask: EvaluationRequest, *, out: Path | None, output_format: Fo
     return 0
 
 
-def show(one: Evaluated, output_format: Format) -> None:
+def show(one: Evaluated, output_format: DocumentFormat) -> None:
     """Write an evaluation to standard output, as it is asked for."""
     match output_format:
         case "text":

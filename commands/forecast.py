@@ -1,11 +1,12 @@
 """`breakeven forecast`: twelve months of real prompts, on the API and on a machine of one's own."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter, validators
 
-Format = Literal["table", "csv", "json", "parquet"]
+from tasks.display.formats import TableFormat
+
 PER_WORKLOAD = (
     "--input, --daily, --growth, --column, --where, --output-column, --output-tokens, --workload, --name"
 )
@@ -28,7 +29,7 @@ def forecast(
     sample: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
     from_: Annotated[str | None, Parameter(name="--from")] = None,
     config: Path | None = None,
-    format: Format = "table",
+    format: TableFormat = "table",
     out: Path | None = None,
 ) -> None:
     """Count the tokens of real prompts and project twelve months: API at once and in batches, own GPU reserved and on demand.

@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter, validators
 
 from commands.columns import columns
-
-Format = Literal["table", "csv", "json", "parquet"]
+from tasks.display.formats import TableFormat
 
 
 def reprice(
@@ -21,7 +20,7 @@ def reprice(
     model: str | None = None,
     since: date | None = None,
     until: date | None = None,
-    format: Format = "table",
+    format: TableFormat = "table",
 ) -> None:
     """Say what usage would have cost at corrected or supposed prices, beside what was written. No line is changed.
 
@@ -66,7 +65,7 @@ def reprice(
     )
 
 
-def prices(*, model: str | None = None, format: Format = "table") -> None:
+def prices(*, model: str | None = None, format: TableFormat = "table") -> None:
     """List the prices of API models that the ledger knows, with all their versions.
 
     Parameters
@@ -87,7 +86,7 @@ def archive(
     older_than: Annotated[int, Parameter(validator=validators.Number(gte=1))],
     out: Path | None = None,
     yes: bool = False,
-    format: Format = "table",
+    format: TableFormat = "table",
 ) -> None:
     """Move the lines of old runs to Parquet files, out of the database. Every sum stays as it is.
 

@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 from commands.numbers import Number
-
-Format = Literal["table", "csv", "json", "parquet"]
+from tasks.display.formats import TableFormat
 
 From = Annotated[date, Parameter(name="--from")]
 
@@ -142,7 +141,7 @@ def labour(
 
 
 @infrastructure.command(name="list")
-def list_(*, format: Format = "table") -> None:
+def list_(*, format: TableFormat = "table") -> None:
     """List all that was entered, in the order of its entering, and which days each entry holds on."""
     from flows.environment import read_settings
     from tasks.ledger.ownership_costs import show

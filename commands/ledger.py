@@ -6,11 +6,13 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter, validators
 
 from commands.columns import columns
+from models.ledger.line import Outcome
+from tasks.display.formats import TableFormat
 
-Format = Literal["table", "csv", "json", "parquet"]
 Engine = Literal["vllm", "openai", "reuse"]
-Outcome = Literal["ok", "invalid_output", "escalated", "triage", "failed", "pending", "unknown_outcome"]
-Purpose = Literal["production", "evaluation", "evaluation_small", "evaluation_api", "evaluation_adapter"]
+PurposeChoice = Literal[
+    "production", "evaluation", "evaluation_small", "evaluation_api", "evaluation_adapter"
+]
 State = Literal["running", "waiting", "completed", "failed", "interrupted"]
 BY = (
     *("workload", "engine", "model", "route", "day", "month", "prompt_version"),
@@ -21,7 +23,8 @@ Workload = Annotated[str | None, Parameter(help="Name of the workload, such as s
 Model = Annotated[str | None, Parameter(help="Name of a model, as the lines show it.")]
 Route = Annotated[str | None, Parameter(help="A route as it is shown, such as 'vllm>openai:low_confidence'.")]
 For = Annotated[
-    Purpose | None, Parameter(name="--purpose", help="What runs were for; evaluation: any of its engines.")
+    PurposeChoice | None,
+    Parameter(name="--purpose", help="What runs were for; evaluation: any of its engines."),
 ]
 Since = Annotated[date | None, Parameter(help="First day (UTC), inclusive.")]
 Until = Annotated[date | None, Parameter(help="Last day (UTC), inclusive.")]
@@ -42,7 +45,7 @@ def summary(
     purpose: For = None,
     since: Since = None,
     until: Until = None,
-    format: Format = "table",
+    format: TableFormat = "table",
 ) -> None:
     """Sum attempts, records, tokens, cost and counterfactual cost."""
     from flows.environment import read_settings
@@ -74,7 +77,7 @@ def runs(
     since: Since = None,
     until: Until = None,
     limit: Limit = 50,
-    format: Format = "table",
+    format: TableFormat = "table",
 ) -> None:
     """List runs, the newest first. A day is that on which a run started."""
     from flows.environment import read_settings
@@ -106,7 +109,7 @@ def lines(
     since: Since = None,
     until: Until = None,
     limit: Limit = 50,
-    format: Format = "table",
+    format: TableFormat = "table",
 ) -> None:
     """List ledger lines, the newest first. Lines that were archived are not among them."""
     from flows.environment import read_settings
@@ -128,7 +131,7 @@ def lines(
 
 
 @ledger.command
-def evaluations(*, workload: Workload = None, limit: Limit = 50, format: Format = "table") -> None:
+def evaluations(*, workload: Workload = None, limit: Limit = 50, format: TableFormat = "table") -> None:
     """List evaluations, the newest first: verdict, ratio with its interval, threshold."""
     from flows.environment import read_settings
     from tasks.ledger.queries import show_evaluations
@@ -137,7 +140,7 @@ def evaluations(*, workload: Workload = None, limit: Limit = 50, format: Format 
 
 
 @ledger.command
-def check(*, repair: bool = False, format: Format = "table") -> int:
+def check(*, repair: bool = False, format: TableFormat = "table") -> int:
     """Check that everything in the ledger adds up; exit code 1, with the ids, where something does not.
 
     Parameters

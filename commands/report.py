@@ -1,9 +1,8 @@
 """`breakeven report`: the break-even report of a month, written, and sent where that is asked for."""
 
 from pathlib import Path
-from typing import Literal
 
-Format = Literal["text", "markdown", "json", "html"]
+from tasks.display.formats import DocumentFormat
 
 
 def report(
@@ -12,7 +11,7 @@ def report(
     out: Path | None = None,
     send: bool = False,
     resend: bool = False,
-    format: Format = "text",
+    format: DocumentFormat = "text",
 ) -> int:
     """Make the break-even report of a month: a page, Markdown, JSON and pictures in a folder.
 

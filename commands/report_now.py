@@ -3,7 +3,6 @@
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 
@@ -13,16 +12,15 @@ from models.months import parse_month
 from models.settings import Settings
 from tasks.delivery.deliver import deliver_all, everyone, explained
 from tasks.delivery.senders import one_by_one
+from tasks.display.formats import DocumentFormat
 from tasks.display.working import working
 from tasks.report.files import Rendered, folder_of, render, write_files
 from tasks.report.versions import Monthly, make_report
 from tasks.runtime.atomic_files import check_writable
 
-Format = Literal["text", "markdown", "json", "html"]
-
 
 def report_here(
-    month: str | None, *, out: Path | None, send: bool, resend: bool, output_format: Format
+    month: str | None, *, out: Path | None, send: bool, resend: bool, output_format: DocumentFormat
 ) -> int:
     """Make, write and, if asked, send the report of a month; print it or where it lies. Returns the exit code.
 
@@ -47,7 +45,7 @@ def report_here(
     return 0
 
 
-def printed(rendered: Rendered, page: Path, output_format: Format) -> str:
+def printed(rendered: Rendered, page: Path, output_format: DocumentFormat) -> str:
     """Return what standard output gets."""
     match output_format:
         case "text":

@@ -11,7 +11,7 @@ from typing import TypeVar
 from commands.quiet_libraries import keep_prefect_here
 from flows.dates import last_partitions
 from flows.environment import prefect_api_is_set, read_settings
-from models.backfill import Outcome, Step, failed
+from models.backfill import PartitionOutcome, Step, failed
 from models.economics.quote import Quote
 from models.errors import BreakevenError
 from models.run import RunResult
@@ -82,7 +82,12 @@ def collect_all(tell_locked: Callable[[str], None]) -> list[RunResult]:
 
 
 def backfill_all(
-    ask: BackfillRequest, todo: Sequence[Step], quoted: Quote, *, parallel: int | None, kept: list[Outcome]
+    ask: BackfillRequest,
+    todo: Sequence[Step],
+    quoted: Quote,
+    *,
+    parallel: int | None,
+    kept: list[PartitionOutcome],
 ) -> None:
     """Do what was found to be done; each outcome is put into `kept` at once.
 
@@ -100,7 +105,12 @@ def backfill_all(
 
 
 def _backfill_flow(
-    ask: BackfillRequest, todo: Sequence[Step], quoted: Quote, *, parallel: int | None, kept: list[Outcome]
+    ask: BackfillRequest,
+    todo: Sequence[Step],
+    quoted: Quote,
+    *,
+    parallel: int | None,
+    kept: list[PartitionOutcome],
 ) -> None:
     keep_prefect_here()
     from flows.backfill import build

@@ -14,7 +14,7 @@ from rich.prompt import Confirm
 from commands.run_inline import backfill_all, collect_all, run_one
 from flows.environment import read_settings
 from models import workloads
-from models.backfill import Outcome, Step, to_do
+from models.backfill import PartitionOutcome, Step, to_do
 from models.economics.quote import Quote
 from models.errors import Interrupted, UsageError
 from models.run import RunResult
@@ -105,7 +105,7 @@ def _backfill(ask: BackfillRequest, parallel: int | None, todo: list[Step], quot
 
     Raises what the flow raises: then the command says so in one line.
     """
-    kept: list[Outcome] = []
+    kept: list[PartitionOutcome] = []
     try:
         with progress_bar():
             backfill_all(ask, todo, quoted, parallel=parallel, kept=kept)
@@ -114,7 +114,7 @@ def _backfill(ask: BackfillRequest, parallel: int | None, todo: list[Step], quot
     return 0
 
 
-def show_outcomes(outcomes: list[Outcome], quoted: Quote) -> None:
+def show_outcomes(outcomes: list[PartitionOutcome], quoted: Quote) -> None:
     """Print what became of each partition, and what it cost against the quote."""
     if not outcomes:
         return

@@ -10,9 +10,9 @@ from prefect.exceptions import PrefectException
 
 from flows.environment import read_settings
 from flows.final_state import ended
-from flows.parallel_backfill import Spread
+from flows.parallel_backfill import ParallelBackfill
 from flows.workloads import WorkloadFlow, workload_flow
-from models.backfill import BACKFILL, Outcome, Range, Step, failed, to_do
+from models.backfill import BACKFILL, PartitionOutcome, Range, Step, failed, to_do
 from models.economics.quote import Quote
 from models.errors import BreakevenError, Interrupted, UsageError
 from models.run import RunResult
@@ -26,7 +26,7 @@ from tasks.display.run_rows import outcome_row
 from tasks.planning.request import EngineChoice
 from tasks.setup.prefect_checks import TAG
 
-BackfillFlow = Flow[..., list[Outcome] | State[BreakevenError]]
+BackfillFlow = Flow[..., list[PartitionOutcome] | State[BreakevenError]]
 
 
 FindSteps = Callable[[BackfillRequest, Settings], list[Step]]
@@ -37,10 +37,10 @@ QuoteSteps = Callable[[BackfillRequest, Sequence[Step], Settings, int], Quote]
 
 def by_flow(
     flow_of: Callable[[str], WorkloadFlow], settings: Settings
-) -> Callable[[BackfillRequest, Step], Outcome]:
+) -> Callable[[BackfillRequest, Step], PartitionOutcome]:
     """Return what runs a partition by its workload's flow."""
 
-    def run(ask: BackfillRequest, step: Step) -> Outcome:
+    def run(ask: BackfillRequest, step: Step) -> PartitionOutcome:
         try:
             with tags(TAG):
                 state = cast(
@@ -48,7 +48,7 @@ def by_flow(
                     flow_of(ask.workload)(**ask.of_step(step).flow_parameters(), return_state=True),
                 )
         except (httpx.HTTPError, PrefectException) as error:  # its client has tried for a minute
-            return Outcome(
+            return PartitionOutcome(
                 ask.workload,
                 step.partition,
                 "failed",
@@ -62,12 +62,12 @@ def by_flow(
             return failed_step(
                 ask, step, ended, lambda: newest_run(settings, ask.workload, step.partition, flow_run_id)
             )
-        return Outcome.of(ended)
+        return PartitionOutcome.of(ended)
 
     return run
 
 
-def nobody(outcomes: Sequence[Outcome]) -> None:
+def nobody(outcomes: Sequence[PartitionOutcome]) -> None:
     """Take no notice: the flow's own table and result are enough."""
 
 
@@ -75,7 +75,7 @@ def build(
     flow_of: Callable[[str], WorkloadFlow] = workload_flow,
     find: FindSteps = survey,
     quoting: QuoteSteps = quote,
-    ended_with: Callable[[Sequence[Outcome]], None] = nobody,
+    ended_with: Callable[[Sequence[PartitionOutcome]], None] = nobody,
 ) -> BackfillFlow:
     """Make the backfill flow over the flows that `flow_of` gives for workload names.
 
@@ -101,7 +101,7 @@ def build(
         engine: EngineChoice = "vllm",
         rerun: bool = False,
         parallel: int | None = None,
-    ) -> list[Outcome] | State[BreakevenError]:
+    ) -> list[PartitionOutcome] | State[BreakevenError]:
         """Run every partition from `from_date` to `to_date` that is not published as it would be now.
 
         Args:
@@ -116,7 +116,7 @@ def build(
             parallel: So many partitions at a time, each as a run of the workload's own deployment, on all workers
                 of the pool. Default: one after the other in this run, under one engine load.
         """
-        failure, outcomes, quoted = None, list[Outcome](), Quote(())
+        failure, outcomes, quoted = None, list[PartitionOutcome](), Quote(())
         try:
             settings = read_settings()
             ask = BackfillRequest(
@@ -135,7 +135,7 @@ def build(
             run = (
                 one_by_one(by_flow(flow_of, settings), settings)
                 if parallel is None
-                else Spread(settings, parallel)
+                else ParallelBackfill(settings, parallel)
             )
             with progress_artifact("backfill-progress", only=BACKFILL):
                 loads = 1 if parallel is None else len(steps)

@@ -14,12 +14,12 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import ObjectNotFound, PrefectException
 
 from flows.deploy import api_url
-from models.backfill import Outcome, Step
+from models.backfill import PartitionOutcome, Step
 from models.errors import BreakevenError, Interrupted, UsageError
 from models.run import Progress
 from models.settings import Settings
 from tasks.backfill.request import BackfillRequest
-from tasks.backfill.survey import Known, newest_run
+from tasks.backfill.survey import KnownRun, newest_run
 from tasks.reading.source import is_remote
 from tasks.runtime.progress import report
 from tasks.runtime.stop_signals import StopRequest, stop_on_signals
@@ -45,7 +45,7 @@ class _Out:
     since: float
 
 
-class Spread:
+class ParallelBackfill:
     """Hands out partitions, `parallel` at a time, and waits for their runs.
 
     Two backfills of the same range share their runs: one that is at work on a partition is waited for, and
@@ -58,7 +58,7 @@ class Spread:
         self._parallel = parallel
         self._poll_seconds = poll_seconds
 
-    def __call__(self, ask: BackfillRequest, steps: Sequence[Step]) -> Iterator[Outcome]:
+    def __call__(self, ask: BackfillRequest, steps: Sequence[Step]) -> Iterator[PartitionOutcome]:
         """Yield the outcome of each step as its run ends.
 
         Raises `UsageError` where nothing is deployed, `Interrupted` when it is asked to stop, `DatabaseUnavailable`,
@@ -133,20 +133,20 @@ class Spread:
         except ObjectNotFound:
             return None
 
-    def _known(self, ask: BackfillRequest, step: Step, flow_run_id: UUID | None = None) -> Known | None:
+    def _known(self, ask: BackfillRequest, step: Step, flow_run_id: UUID | None = None) -> KnownRun | None:
         named = None if flow_run_id is None else str(flow_run_id)
         return newest_run(self._settings, ask.workload, step.partition, named)
 
-    def _outcome(self, ask: BackfillRequest, one: _Out, state: State[object] | None) -> Outcome:
+    def _outcome(self, ask: BackfillRequest, one: _Out, state: State[object] | None) -> PartitionOutcome:
         """Say how a run ended, by the ledger; one that left no trace there had nothing to do, or failed before."""
         partition, known = one.step.partition, self._known(ask, one.step, one.flow_run_id)
         if state is not None and state.is_completed():
-            return Outcome(ask.workload, partition, "skipped") if known is None else known.outcome
+            return PartitionOutcome(ask.workload, partition, "skipped") if known is None else known.outcome
         error = (
             "its flow run was deleted" if state is None else state.message or state.name or state.type.value
         )
         error = error.partition("\n")[0]
-        return Outcome(
+        return PartitionOutcome(
             ask.workload, partition, "failed", None if known is None else known.outcome.result, error
         )
 

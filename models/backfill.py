@@ -49,7 +49,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PartitionOutcome:
     """How one partition ended. `result` is None for one that failed; `error` is its one line then."""
 
     workload: str
@@ -59,7 +59,7 @@ class Outcome:
     error: str | None = None
 
     @classmethod
-    def of(cls, result: RunResult) -> "Outcome":
+    def of(cls, result: RunResult) -> "PartitionOutcome":
         """Say how a run ended."""
         states: dict[str, OutcomeState] = {"completed": "done", "waiting": "waiting"}
         state = states.get(result.state, "skipped")
@@ -71,7 +71,7 @@ def to_do(steps: Iterable[Step]) -> list[Step]:
     return [step for step in steps if step.action != "nothing"]
 
 
-def failed(outcomes: Sequence[Outcome]) -> list[Outcome]:
+def failed(outcomes: Sequence[PartitionOutcome]) -> list[PartitionOutcome]:
     """Return the outcomes that failed."""
     return [outcome for outcome in outcomes if outcome.state == "failed"]
 
@@ -90,7 +90,7 @@ class Meter:
     partitions: int
     records: int
     quoted_nano: int | None
-    _ended: list[Outcome] = field(default_factory=list)
+    _ended: list[PartitionOutcome] = field(default_factory=list)
     _running: dict[date, Progress] = field(default_factory=dict)
     _before_s: float = 0.0
 
@@ -98,7 +98,7 @@ class Meter:
         """Take note of how far a partition is."""
         self._running[progress.partition] = progress
 
-    def ended(self, outcome: Outcome) -> None:
+    def ended(self, outcome: PartitionOutcome) -> None:
         """Take note of how a partition ended."""
         self._running.pop(outcome.partition, None)
         self._ended.append(outcome)

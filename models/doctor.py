@@ -5,7 +5,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class SetupCheck:
     """One thing that was looked at. `fail` stops a run, `warn` limits it, `ok` is fine."""
 
     name: str

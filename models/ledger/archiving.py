@@ -23,7 +23,7 @@ Run = TypeVar("Run", bound=HasLines)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ArchiveFileLimits:
     """How much one file holds at most; a run that is larger has a file to itself.
 
     Its lines leave the ledger in one transaction, for which other writers wait on SQLite: some seconds.
@@ -44,7 +44,7 @@ def month_of(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m}"
 
 
-def files_of(runs: Iterable[Run], limits: Limits) -> Iterator[list[Run]]:
+def files_of(runs: Iterable[Run], limits: ArchiveFileLimits) -> Iterator[list[Run]]:
     """Yield the runs of each file, in their order; a file holds runs that started in one UTC month."""
     held: list[Run] = []
     for run in runs:

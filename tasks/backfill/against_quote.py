@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from models.backfill import Outcome, failed
+from models.backfill import PartitionOutcome, failed
 from models.economics.quote import Quote
 from tasks.display.run_rows import dollars
 from tasks.documents.amounts import plural
@@ -18,7 +18,7 @@ def quoted_line(quote: Quote) -> str:
     return f"quoted {dollars(quote.cost_nano)} USD: GPU {dollars(quote.gpu_nano)}, {api}"
 
 
-def compared(outcomes: Sequence[Outcome], quote: Quote) -> list[str]:
+def compared(outcomes: Sequence[PartitionOutcome], quote: Quote) -> list[str]:
     """Hold what the partitions took against the quote of the same partitions; nothing where none did any work.
 
     The last line is that of the costs; what failed is in no comparison, and its cost is named beside it.
@@ -51,7 +51,7 @@ def compared(outcomes: Sequence[Outcome], quote: Quote) -> list[str]:
     return [", ".join(f"{name} {count} (quoted {quoted})" for name, count, quoted in counts), cost]
 
 
-def _lost(outcomes: Sequence[Outcome]) -> str:
+def _lost(outcomes: Sequence[PartitionOutcome]) -> str:
     """Say what partitions cost that failed or were interrupted, empty where they cost nothing."""
     results = [one.result for one in failed(outcomes) if one.result is not None]
     nano = sum(one.cost_nano or 0 for one in results)

@@ -18,8 +18,6 @@ from tasks.storage.output_folders import parts_folder
 from tasks.storage.part_files import load_done
 from tasks.storage.scratch_db import Scratch
 
-Rows = Sequence[Record | Quarantined]
-
 log = logging.getLogger(__name__)
 
 
@@ -29,12 +27,12 @@ class Begun:
 
     scratch: Scratch
 
-    def passed_over(self, items: Rows) -> Collection[str]:
+    def passed_over(self, items: Sequence[Record | Quarantined]) -> Collection[str]:
         """Return those that cost nothing any more: done, taken over as they are, or paid for in a live batch."""
         done = self.scratch.done([item.key for item in items])
         return done | self.scratch.carried.unchanged(items).keys()
 
-    def waiting(self, items: Rows) -> Collection[str]:
+    def waiting(self, items: Sequence[Record | Quarantined]) -> Collection[str]:
         """Return those that were escalated and still wait: they go to the API without being asked here again."""
         return self.scratch.waiting.among([item.key for item in items])
 

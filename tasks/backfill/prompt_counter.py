@@ -9,7 +9,7 @@ from models.records import Record
 from tasks.planning.checks import Checked
 
 
-class Counted(NamedTuple):
+class TextTokens(NamedTuple):
     """What one text comes to: requests to the local engine and their tokens, and the API's tokens.
 
     `rejected`: the local engine will not take it, and nobody else does. `sent`: it goes to the API at once.
@@ -33,25 +33,25 @@ class PromptCounter:
         lost = routing.after(checked.policy, rejection="too_long", valid=False, confidence=None) is None
         self._rejects = lost
 
-    def __call__(self, records: Sequence[Record]) -> list[Counted]:
+    def __call__(self, records: Sequence[Record]) -> list[TextTokens]:
         """Count one request to the API for each record, and what goes to the local engine before."""
         prompts = [self._workload.messages(record.text) for record in records]
         api = [self._api.input_tokens(messages) for messages in prompts]
         if self._local is None:
-            return [Counted(0, 0, tokens, rejected=False, sent=True) for tokens in api]
+            return [TextTokens(0, 0, tokens, rejected=False, sent=True) for tokens in api]
         local = self._local.tokenizer.count(prompts)
         asked = self._triage(records, self._local)
         return [
             self._counted(record, *tokens) for record, *tokens in zip(records, local, asked, api, strict=True)
         ]
 
-    def _counted(self, record: Record, tokens: int, triage: int, api: int) -> Counted:
+    def _counted(self, record: Record, tokens: int, triage: int, api: int) -> TextTokens:
         if routing.before(record, self._policy) is not None:  # goes to the API at once
-            return Counted(0, 0, api, rejected=False, sent=True)
+            return TextTokens(0, 0, api, rejected=False, sent=True)
         longest = None if self._local is None else self._local.max_model_len
         if longest is not None and tokens + self._workload.max_tokens > longest:
-            return Counted(0, 0, api, rejected=self._rejects, sent=not self._rejects)
-        return Counted(1 + (triage > 0), tokens + triage, api, rejected=False, sent=False)
+            return TextTokens(0, 0, api, rejected=self._rejects, sent=not self._rejects)
+        return TextTokens(1 + (triage > 0), tokens + triage, api, rejected=False, sent=False)
 
     def _triage(self, records: Sequence[Record], local: LocalModel) -> list[int]:
         """Return the tokens of the question whether a record is complex; 0 where it is not asked."""

@@ -33,17 +33,17 @@ from models.run import RunResult
 from models.settings import Settings
 from tasks.backfill.already_done import Begun, begun_before
 from tasks.backfill.distinct_sample import TextSample
-from tasks.backfill.prompt_counter import Counted, PromptCounter
+from tasks.backfill.prompt_counter import PromptCounter, TextTokens
 from tasks.planning.checks import Checked, check
 from tasks.planning.request import Request
 from tasks.runtime.ledger_access import ledger_if_any
 
-Samples = Sequence[tuple[int, Sequence[tuple[int, Counted]]]]
+Samples = Sequence[tuple[int, Sequence[tuple[int, TextTokens]]]]
 """Distinct texts of which there are so many, and of a sample of them how often each occurs and what it comes to."""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class QuoteBasis:
     """What is known before a partition is read: the local model, and what earlier runs tell.
 
     `local` is None where nothing goes to the local engine; `throughput` and `load_ns` (the usual time of a
@@ -89,7 +89,7 @@ def quote_partitions(requests: Iterable[Request], settings: Settings, loads: int
     return Quote.of((quote_partition(request, settings) for request in requests), loads)
 
 
-def quote_checked(checked: Checked, known: Known, begun: Begun) -> PartitionQuote:
+def quote_checked(checked: Checked, known: QuoteBasis, begun: Begun) -> PartitionQuote:
     """Quote a partition by what is known. Raises `InputError` where its input turns out to be damaged."""
     settings = checked.settings
     new = TextSample(settings.quote_texts, settings.seed, PromptCounter(checked, known.local))
@@ -124,7 +124,7 @@ def quote_checked(checked: Checked, known: Known, begun: Begun) -> PartitionQuot
     )
 
 
-def basis(known: Known, tokens: Estimate, counted: int, texts: int) -> str:
+def basis(known: QuoteBasis, tokens: Estimate, counted: int, texts: int) -> str:
     """Say in a few words what a quote stands on."""
     input_ = "input: counted"
     if counted < texts:
@@ -140,19 +140,19 @@ def basis(known: Known, tokens: Estimate, counted: int, texts: int) -> str:
     return f"{input_}; {output}; {time}"
 
 
-def look_up(checked: Checked, session: Session | None) -> Known:
+def look_up(checked: Checked, session: Session | None) -> QuoteBasis:
     """Load the tokenizer and ask the ledger, if there is one: the same for all partitions of one workload."""
     settings = checked.settings
     local = None if checked.engine == "openai" else local_model(settings)
     output, api_output = assumed_output(checked, local)
     if session is None:
-        return Known(local, output, api_output, None, None)
+        return QuoteBasis(local, output, api_output, None, None)
     like = like_of(checked)
     anywhere = ledger.earlier_runs(session, like, any_machine=True)
     loads = ledger.load_times(session, like.model, like.machine)
     speed = throughput(ledger.earlier_runs(session, like))
     warm_up = 0 if speed is None else speed.warm_up_ns
-    return Known(
+    return QuoteBasis(
         local,
         measured_output(anywhere) or output,
         measured_api_output(anywhere) or api_output,
@@ -200,7 +200,7 @@ def _load(options: VllmOptions) -> LocalModel:
 
 
 def _read(
-    checked: Checked, new: TextSample[Counted], waiting: TextSample[Counted], begun: Begun
+    checked: Checked, new: TextSample[TextTokens], waiting: TextSample[TextTokens], begun: Begun
 ) -> tuple[int, int]:
     """Show each record that is to be done to one of the samples; return how many rows those are, and how many are bad."""
     rows = bad = 0
@@ -217,7 +217,7 @@ def _read(
     return rows, bad
 
 
-def _total(samples: Samples, value: Callable[[int, Counted], int]) -> Estimate:
+def _total(samples: Samples, value: Callable[[int, TextTokens], int]) -> Estimate:
     """Estimate the sum of a value, given how often a text occurs and what it comes to, over all texts."""
     total = Estimate(0)
     for texts, counted in samples:
@@ -225,7 +225,7 @@ def _total(samples: Samples, value: Callable[[int, Counted], int]) -> Estimate:
     return total
 
 
-def _sent(checked: Checked, known: Known, samples: Samples) -> Sent:
+def _sent(checked: Checked, known: QuoteBasis, samples: Samples) -> Sent:
     """Quote what surely goes to the API."""
     requests = _total(samples, lambda _, one: int(one.sent))
     tokens = _total(samples, lambda _, one: one.api_input_tokens * one.sent)
@@ -235,7 +235,7 @@ def _sent(checked: Checked, known: Known, samples: Samples) -> Sent:
     return Sent(requests, tokens, output, in_batches if batched else at_once)
 
 
-def _time(known: Known, requests: Estimate, tokens: Estimate, output: int) -> GpuTime | None:
+def _time(known: QuoteBasis, requests: Estimate, tokens: Estimate, output: int) -> GpuTime | None:
     if not requests.value:
         return GpuTime()
     if known.throughput is None:

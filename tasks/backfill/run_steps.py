@@ -5,26 +5,26 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
-from models.backfill import BACKFILL, Meter, Outcome, Step, failed
+from models.backfill import BACKFILL, Meter, PartitionOutcome, Step, failed
 from models.economics.quote import Quote
 from models.errors import BreakevenError, Interrupted, defect
 from models.run import Progress
 from models.settings import Settings
 from tasks.backfill.request import BackfillRequest
-from tasks.backfill.survey import Known, look_again, newest_run
+from tasks.backfill.survey import KnownRun, look_again, newest_run
 from tasks.run.run_partition import run_request
 from tasks.runtime.progress import listening, report
 from tasks.runtime.shared_engine import shared_engine
 
-Runner = Callable[[BackfillRequest, Sequence[Step]], Iterator[Outcome]]
+Runner = Callable[[BackfillRequest, Sequence[Step]], Iterator[PartitionOutcome]]
 
 log = logging.getLogger(__name__)
 
 
-def one_by_one(run: Callable[[BackfillRequest, Step], Outcome], settings: Settings) -> Runner:
+def one_by_one(run: Callable[[BackfillRequest, Step], PartitionOutcome], settings: Settings) -> Runner:
     """Run partitions one after the other in this process, under one engine load."""
 
-    def run_each(ask: BackfillRequest, steps: Sequence[Step]) -> Iterator[Outcome]:
+    def run_each(ask: BackfillRequest, steps: Sequence[Step]) -> Iterator[PartitionOutcome]:
         with shared_engine(settings):
             for step in steps:
                 yield _one(run, ask, step, settings)
@@ -33,31 +33,34 @@ def one_by_one(run: Callable[[BackfillRequest, Step], Outcome], settings: Settin
 
 
 def _one(
-    run: Callable[[BackfillRequest, Step], Outcome], ask: BackfillRequest, step: Step, settings: Settings
-) -> Outcome:
+    run: Callable[[BackfillRequest, Step], PartitionOutcome],
+    ask: BackfillRequest,
+    step: Step,
+    settings: Settings,
+) -> PartitionOutcome:
     """Run one partition; whatever becomes of it, the others have their turn, unless a stop was asked for.
 
     Raises `DatabaseUnavailable` where the database is away for longer than patience before it begins.
     """
     now = look_again(ask, step, settings)
     try:
-        return Outcome(ask.workload, step.partition, "skipped") if now is None else run(ask, now)
+        return PartitionOutcome(ask.workload, step.partition, "skipped") if now is None else run(ask, now)
     except Interrupted:
         raise
     except BreakevenError as error:
-        return Outcome(ask.workload, step.partition, "failed", error=str(error))
+        return PartitionOutcome(ask.workload, step.partition, "failed", error=str(error))
 
 
-def directly(settings: Settings) -> Callable[[BackfillRequest, Step], Outcome]:
+def directly(settings: Settings) -> Callable[[BackfillRequest, Step], PartitionOutcome]:
     """Return what runs a partition without Prefect."""
 
-    def run(ask: BackfillRequest, step: Step) -> Outcome:
-        def newest() -> Known | None:
+    def run(ask: BackfillRequest, step: Step) -> PartitionOutcome:
+        def newest() -> KnownRun | None:
             return newest_run(settings, ask.workload, step.partition)
 
         before = newest()
         try:
-            return Outcome.of(run_request(ask.of_step(step), settings))
+            return PartitionOutcome.of(run_request(ask.of_step(step), settings))
         except Interrupted:
             raise
         except Exception as error:  # noqa: BLE001  one partition's defect is not the next one's failure
@@ -66,14 +69,14 @@ def directly(settings: Settings) -> Callable[[BackfillRequest, Step], Outcome]:
     return run
 
 
-def newer(known: Known | None, before: Known | None) -> Known | None:
+def newer(known: KnownRun | None, before: KnownRun | None) -> KnownRun | None:
     """Return the newest run of a partition, None if it was there before."""
     return None if before is not None and known is not None and known.run_id == before.run_id else known
 
 
 def failed_step(
-    ask: BackfillRequest, step: Step, error: Exception, find: Callable[[], Known | None]
-) -> Outcome:
+    ask: BackfillRequest, step: Step, error: Exception, find: Callable[[], KnownRun | None]
+) -> PartitionOutcome:
     """Say why a partition failed, and what its run, which `find` looks up, had done by then, if the ledger tells."""
     told = isinstance(error, BreakevenError) or type(error).__module__.startswith("prefect.")
     words = " ".join(str(error).split()) if told else defect(error)
@@ -83,7 +86,7 @@ def failed_step(
         result = None if known is None else known.outcome.result
     except BreakevenError as failure:
         log.warning("the ledger does not tell what %s %s cost: %s", ask.workload, step.partition, failure)
-    return Outcome(ask.workload, step.partition, "failed", result, words)
+    return PartitionOutcome(ask.workload, step.partition, "failed", result, words)
 
 
 class Reporter:
@@ -99,7 +102,7 @@ class Reporter:
             self._meter.progress(progress)
             self._say(progress.partition)
 
-    def ended(self, outcome: Outcome) -> None:
+    def ended(self, outcome: PartitionOutcome) -> None:
         """Take note of a partition's end."""
         self._meter.ended(outcome)
         self._say(outcome.partition)
@@ -109,8 +112,8 @@ class Reporter:
 
 
 def run_all(
-    ask: BackfillRequest, steps: Sequence[Step], run: Runner, quote: Quote, kept: list[Outcome]
-) -> list[Outcome]:
+    ask: BackfillRequest, steps: Sequence[Step], run: Runner, quote: Quote, kept: list[PartitionOutcome]
+) -> list[PartitionOutcome]:
     """Do every step, whatever became of the others; report how far the backfill is. Returns `kept`.
 
     Each outcome is put into `kept` at once, so that it is known also where the backfill is stopped.
@@ -123,7 +126,7 @@ def run_all(
     return kept
 
 
-def failure_line(outcomes: Sequence[Outcome]) -> str:
+def failure_line(outcomes: Sequence[PartitionOutcome]) -> str:
     """Say in one line which partitions failed and why."""
     lost = failed(outcomes)
     causes = "; ".join(f"{one.workload} {one.partition} ({one.error})" for one in lost)

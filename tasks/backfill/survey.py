@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from db import partitions, runs
 from models import workloads
-from models.backfill import Action, Outcome, Step
+from models.backfill import Action, PartitionOutcome, Step
 from models.economics.quote import Quote
 from models.errors import InputError
 from models.routing import row_condition
@@ -131,7 +131,7 @@ def quote(ask: BackfillRequest, steps: Sequence[Step], settings: Settings, loads
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownRun:
     """What the ledger knows of a run: the flow run that it is part of, if any, whether it is over, and how it ended.
 
     `outcome` of one that is not over is what it has come to so far.
@@ -140,27 +140,27 @@ class Known:
     run_id: UUID
     flow_run_id: str | None
     over: bool
-    outcome: Outcome
+    outcome: PartitionOutcome
 
 
 def newest_run(
     settings: Settings, workload: str, partition: date, flow_run_id: str | None = None
-) -> Known | None:
+) -> KnownRun | None:
     """Read what the ledger knows of a partition's newest run (of one flow run, if that is given).
 
     Waits for a database that is away. Raises `DatabaseUnavailable` when patience ends.
     """
 
-    def look(session: Session | None) -> Known | None:
+    def look(session: Session | None) -> KnownRun | None:
         found = None if session is None else runs.newest(session, workload, partition, flow_run_id)
         if session is None or found is None:
             return None
-        return Known(found.id, found.flow_run_id, found.state != "running", _outcome(session, found))
+        return KnownRun(found.id, found.flow_run_id, found.state != "running", _outcome(session, found))
 
     return _look_up(settings, look)
 
 
-def _outcome(session: Session, run: runs.RunTotals) -> Outcome:
+def _outcome(session: Session, run: runs.RunTotals) -> PartitionOutcome:
     states: dict[str, RunState] = {"completed": "completed", "waiting": "waiting"}
     result = RunResult(
         run.workload,
@@ -186,6 +186,6 @@ def _outcome(session: Session, run: runs.RunTotals) -> Outcome:
         requests=runs.requests(session, run.id),
     )
     if run.state in states:
-        return Outcome.of(result)
+        return PartitionOutcome.of(result)
     error = run.error or f"its run is {run.state}"
-    return Outcome(run.workload, run.partition, "failed", result, error)
+    return PartitionOutcome(run.workload, run.partition, "failed", result, error)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from models.backfill import Outcome
+from models.backfill import PartitionOutcome
 from models.run import RunResult
 from tasks.display.run_rows import described, outcome_row
 from tasks.documents.amounts import hours, times, unit_usd
@@ -34,7 +34,7 @@ def result_lines(result: RunResult) -> list[str]:
     return lines
 
 
-def outcome_table(outcomes: Sequence[Outcome]) -> tuple[list[dict[str, str]], list[str]]:
+def outcome_table(outcomes: Sequence[PartitionOutcome]) -> tuple[list[dict[str, str]], list[str]]:
     """Return the rows of a backfill's table and its columns: those in which some partition has a figure."""
     rows = [outcome_row(outcome) for outcome in outcomes]
     columns = [name for name in rows[0] if name != "workload" and any(_said(row, name) for row in rows)]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from models.backfill import Outcome
+from models.backfill import PartitionOutcome
 from models.run import Progress, RunResult
 
 UNKNOWN = "unknown"
@@ -42,7 +42,7 @@ def cost_row(result: RunResult) -> dict[str, str]:
     return row | {"output": result.output or ""}
 
 
-def outcome_row(outcome: Outcome) -> dict[str, str]:
+def outcome_row(outcome: PartitionOutcome) -> dict[str, str]:
     """Render how one partition of a backfill ended."""
     result = outcome.result or RunResult(outcome.workload, outcome.partition, "skipped")
     row = cost_row(result) | {"state": outcome.state}

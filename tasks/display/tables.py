@@ -7,24 +7,23 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
 
 import polars as pl
 
 from models.errors import UsageError
+from tasks.display.formats import TableFormat
 from tasks.display.table_layout import Column, print_table
 
-Format = Literal["table", "csv", "json", "parquet"]
-Row = Mapping[str, object]
+TableRow = Mapping[str, object]
 NUMBERS = (int, float, Decimal)
 UNKNOWN = "unknown"
 MONEY_COLUMNS = ("_usd",)
 
 
 def write_rows(
-    rows: Sequence[Row],
+    rows: Sequence[TableRow],
     columns: Sequence[str],
-    output_format: Format,
+    output_format: TableFormat,
     *,
     spare: Sequence[str] = (),
     more: str = " or --format csv",
@@ -59,12 +58,12 @@ def plain(value: object) -> str | int | float | bool | None:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def as_json(rows: Sequence[Row], columns: Sequence[str]) -> str:
+def as_json(rows: Sequence[TableRow], columns: Sequence[str]) -> str:
     """Render rows as a JSON list of objects."""
     return json.dumps([{c: plain(row[c]) for c in columns} for row in rows], indent=2, ensure_ascii=False)
 
 
-def as_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
+def as_csv(rows: Sequence[TableRow], columns: Sequence[str]) -> str:
     """Render rows as CSV with a header; unknown values are empty fields."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -73,7 +72,7 @@ def as_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
     return text.getvalue()
 
 
-def as_parquet(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
+def as_parquet(rows: Sequence[TableRow], columns: Sequence[str]) -> bytes:
     """Render rows as a Parquet file; money as decimal strings, as in JSON."""
     data = {c: [plain(row[c]) for row in rows] for c in columns}
     buffer = io.BytesIO()
@@ -81,7 +80,7 @@ def as_parquet(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
     return buffer.getvalue()
 
 
-def _table(rows: Sequence[Row], columns: Sequence[str], spare: Sequence[str], more: str) -> None:
+def _table(rows: Sequence[TableRow], columns: Sequence[str], spare: Sequence[str], more: str) -> None:
     if not rows:
         sys.stdout.write("no rows\n")
         return

@@ -38,7 +38,7 @@ PURPOSES: Mapping[ArmName, Purpose] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ArmAnswer:
     """What an engine answered to one record: its text, the label where there is one, and how sure it was."""
 
     text: str = field(repr=False)
@@ -52,7 +52,7 @@ class Answers:
 
     name: ArmName
     model: str
-    by_key: Mapping[str, Answer]
+    by_key: Mapping[str, ArmAnswer]
     spent: Spent
 
 
@@ -137,7 +137,7 @@ def _waits(result: RunResult) -> BreakevenError:
     )
 
 
-def read_answers(path: Path) -> dict[str, Answer]:
+def read_answers(path: Path) -> dict[str, ArmAnswer]:
     """Read what an engine's run published. Raises `OutputError`."""
     try:
         frame = pl.read_parquet(path)
@@ -145,7 +145,7 @@ def read_answers(path: Path) -> dict[str, Answer]:
         msg = f"cannot read the answers {path}: {str(error).splitlines()[0]}; --rerun asks for them again"
         raise OutputError(msg) from error
     return {
-        row["record_key"]: Answer(row[ANSWER], row.get("label"), row["confidence"])
+        row["record_key"]: ArmAnswer(row[ANSWER], row.get("label"), row["confidence"])
         for row in frame.iter_rows(named=True)
     }
 

@@ -23,7 +23,7 @@ from models.evaluation.threshold import threshold
 from models.evaluation.verdict import compare
 from models.gpu_time import GpuTime
 from models.workloads.base import Workload
-from tasks.evaluation.arms import Answer, Answers
+from tasks.evaluation.arms import Answers, ArmAnswer
 from tasks.labelling.labelled_file import LabelledFile
 
 NS_PER_SECOND = 1_000_000_000
@@ -31,7 +31,7 @@ COMPARED: Sequence[tuple[ArmName, ArmName]] = (("small", "api"), ("adapter", "sm
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EvaluationRule:
     """What was to be evaluated, when, and by which rule."""
 
     at: datetime
@@ -41,7 +41,9 @@ class Asked:
     missing: tuple[str, ...]
 
 
-def assembled(workload: Workload, file: LabelledFile, every: Sequence[Answers], asked: Asked) -> Evaluation:
+def assembled(
+    workload: Workload, file: LabelledFile, every: Sequence[Answers], asked: EvaluationRule
+) -> Evaluation:
     """Compare the engines' answers with the labels and with each other."""
     right = {one.name: _right(file, one.by_key) for one in every} if workload.labels is not None else {}
     compared = [
@@ -73,7 +75,7 @@ def assembled(workload: Workload, file: LabelledFile, every: Sequence[Answers], 
     )
 
 
-def _right(file: LabelledFile, answers: Mapping[str, Answer]) -> list[bool]:
+def _right(file: LabelledFile, answers: Mapping[str, ArmAnswer]) -> list[bool]:
     """Say of each record whether its answer is the label; no valid answer is a wrong one."""
     return [record.key in answers and answers[record.key].label == record.label for record in file.records]
 
@@ -104,14 +106,14 @@ def _part(nano: int, gpu: GpuTime) -> int:
     return nano * gpu.busy_ns // gpu.total_ns if gpu.total_ns else 0
 
 
-def _scores(workload: Workload, file: LabelledFile, given: Sequence[Answer | None]) -> Scores | None:
+def _scores(workload: Workload, file: LabelledFile, given: Sequence[ArmAnswer | None]) -> Scores | None:
     if workload.labels is None:
         return None
     truths = [record.label or "" for record in file.records]
     return scores(workload.labels, truths, [None if answer is None else answer.label for answer in given])
 
 
-def _checks(workload: Workload, file: LabelledFile, answers: Mapping[str, Answer]) -> tuple[Check, ...]:
+def _checks(workload: Workload, file: LabelledFile, answers: Mapping[str, ArmAnswer]) -> tuple[Check, ...]:
     if workload.labels is not None:
         return ()
     counts = [

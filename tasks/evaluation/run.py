@@ -15,7 +15,7 @@ from models.ids import new_id
 from models.months import month_of
 from models.settings import Settings
 from tasks.evaluation.arms import answers, arm_settings, to_run
-from tasks.evaluation.compare import Asked, assembled
+from tasks.evaluation.compare import EvaluationRule, assembled
 from tasks.evaluation.stored_json import as_json
 from tasks.labelling.labelled_file import read_labelled, write_snapshot
 from tasks.runtime.atomic_files import check_writable
@@ -80,7 +80,9 @@ def evaluate(
         say(f"{ask.workload}: {len(file.records)} records by {name}")
         every.append(answers(name, ask.workload, month, snapshot, arm, rerun=ask.rerun, factory=factory))
     snapshot.unlink(missing_ok=True)
-    asked = Asked(datetime.now(UTC), month, ask.seed, ask.keep, () if missing is None else (missing,))
+    asked = EvaluationRule(
+        datetime.now(UTC), month, ask.seed, ask.keep, () if missing is None else (missing,)
+    )
     built = workloads.build(ask.workload, arm_settings(settings, ask.workload, "small", ask.adapter))
     found = assembled(built, file, every, asked)
     store(found, settings)

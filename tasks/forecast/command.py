@@ -14,8 +14,9 @@ from models.forecast_ask import ForecastAsk, WorkloadAsk
 from models.nearest import unknown_name
 from models.settings import Settings
 from models.text_files import read_toml
+from tasks.display.formats import TableFormat
 from tasks.display.table_layout import print_table, tell, write_prose
-from tasks.display.tables import Format, plain, write_rows
+from tasks.display.tables import plain, write_rows
 from tasks.display.working import working
 from tasks.forecast.document import COLUMNS, document, month_rows
 from tasks.forecast.make import Made, make_forecast
@@ -51,7 +52,7 @@ def _fault(fault: ErrorDetails) -> str:
 
 
 def show_forecast(
-    ask: ForecastAsk, settings: Settings, *, output_format: Format = "table", out: Path | None = None
+    ask: ForecastAsk, settings: Settings, *, output_format: TableFormat = "table", out: Path | None = None
 ) -> None:
     """Make a forecast and print it: a table with sentences, or rows a month, or everything as JSON.
 

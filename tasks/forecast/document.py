@@ -12,7 +12,7 @@ from models.economics.month import ReferenceRate
 from models.economics.pricing import nano_to_usd
 from models.economics.quote import INTERVAL
 from models.months import days_in
-from tasks.forecast.make import Made, Part
+from tasks.forecast.make import ForecastPart, Made
 
 COLUMNS = (
     "month",
@@ -130,7 +130,7 @@ def _month(month: date | None) -> str | None:
     return None if month is None else f"{month:%Y-%m}"
 
 
-def _workload(made: Made, place: int, part: Part) -> Mapping[str, object]:
+def _workload(made: Made, place: int, part: ForecastPart) -> Mapping[str, object]:
     months = [month.workloads[place] for month in made.figures.months]
     spread, output = part.lengths.spread, part.output
     answers = "counted" if output is None else output.basis

@@ -27,19 +27,19 @@ from models.workloads import Workload, build
 from tasks.forecast.own_machine import (
     Machine,
     OwnModel,
-    Speed,
+    ServingSpeed,
     choose_machine,
     choose_model,
     rates_of,
     speed_of,
 )
-from tasks.forecast.prompts import Counted, RequestCounter, as_it_is, count_prompts, prompt_source
+from tasks.forecast.prompts import CountedPrompts, RequestCounter, as_it_is, count_prompts, prompt_source
 from tasks.reading.source import Source
 from tasks.runtime.ledger_access import ledger_if_any
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ForecastPart:
     """One workload as it was asked for: its input, what was counted of it, and how fast it is served.
 
     `output`: the length of an answer where answers were not counted.
@@ -48,10 +48,10 @@ class Part:
     name: str
     ask: WorkloadAsk
     source: str
-    counted: Counted
+    counted: CountedPrompts
     output: OutputLength | None
     lengths: Lengths
-    speed: Speed
+    speed: ServingSpeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Made:
     """A forecast and all that it stands on. `price`: the API model's on the first day."""
 
     figures: Forecast
-    parts: tuple[Part, ...]
+    parts: tuple[ForecastPart, ...]
     price: Price
     serving: Serving
     machine: Machine
@@ -168,7 +168,7 @@ def _like(one: _Asked, model: OwnModel, settings: Settings) -> ledger.Like:
 
 def _count(
     asked: Sequence[_Asked], sample: int | None, settings: Settings, tokenizer: tiktoken.Encoding
-) -> list[Counted]:
+) -> list[CountedPrompts]:
     with TextCounter(tokenizer) as texts:
         return [
             count_prompts(
@@ -184,17 +184,17 @@ def _count(
 
 def _part(
     one: _Asked,
-    counted: Counted,
+    counted: CountedPrompts,
     like: ledger.Like,
     session: Session | None,
     machine: Machine,
     model: OwnModel,
     tokenizer: tiktoken.Encoding,
-) -> Part:
+) -> ForecastPart:
     output = None if counted.outputs is not None else _output(one, like, session, tokenizer)
     lengths = Lengths.of(counted.inputs, output or counted.outputs or ())
     speed = speed_of(machine, model, lengths, one.ask.daily, like, session)
-    return Part(one.name, one.ask, one.source.name, counted, output, lengths, speed)
+    return ForecastPart(one.name, one.ask, one.source.name, counted, output, lengths, speed)
 
 
 def _output(

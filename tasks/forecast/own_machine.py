@@ -51,7 +51,7 @@ class OwnModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Speed:
+class ServingSpeed:
     """How fast a model answers one workload's prompts, how long a load takes, and what both stand on."""
 
     throughput: Throughput
@@ -149,7 +149,7 @@ def speed_of(
     daily: int,
     like: ledger.Like,
     session: Session | None,
-) -> Speed:
+) -> ServingSpeed:
     """Say how fast a model is on a machine with these prompts, `daily` of them a day.
 
     `like`: which earlier runs tell. Runs with other prompts are taken without their prefix cache. Raises
@@ -165,9 +165,9 @@ def speed_of(
         if speed is not None:
             if like.workload is None:
                 speed = replace(speed, cached_per_request=0.0)
-            return Speed(speed, load_ns, _runs(speed.runs), load_basis)
+            return ServingSpeed(speed, load_ns, _runs(speed.runs), load_basis)
     estimated, basis = _estimated(machine, model, lengths, daily)
-    return Speed(estimated, load_ns, basis, load_basis)
+    return ServingSpeed(estimated, load_ns, basis, load_basis)
 
 
 def _runs(count: int) -> str:

@@ -10,7 +10,7 @@ from models.errors import InputError
 from models.requests import Message
 from models.token_counts import TextCounter
 from models.tokens import ChatTokenCounter
-from tasks.forecast.reservoir import Sample
+from tasks.forecast.reservoir import Reservoir
 from tasks.reading.columns import no_column, split_names
 from tasks.reading.rows import Chunk
 from tasks.reading.source import Source
@@ -40,7 +40,7 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CountedPrompts:
     """Prompts of an input: how many there are, and the tokens of those that were counted.
 
     `left_out`: rows without a prompt (or without an answer, where answers are counted). `outputs` None: no answers
@@ -97,12 +97,12 @@ def count_prompts(
     answer_column: str | None = None,
     sample: int | None = None,
     seed: int = 0,
-) -> Counted:
+) -> CountedPrompts:
     """Read all prompts of a source, whatever their dates, and count a sample of so many, or all of them.
 
     Raises `InputError` where the input cannot be read, has no such column, or holds no prompt.
     """
-    drawn = Sample(sample, seed, counter)
+    drawn = Reservoir(sample, seed, counter)
     rows = 0
     for prompt in _prompts(source, answer_column):
         rows += 1
@@ -118,7 +118,7 @@ def count_prompts(
         )
         raise InputError(msg)
     inputs, outputs = [one[0] for one in found], [one[1] for one in found]
-    return Counted(
+    return CountedPrompts(
         drawn.seen, rows - drawn.seen, inputs, outputs if answer_column else None, source.text_columns
     )
 

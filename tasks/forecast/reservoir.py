@@ -20,7 +20,7 @@ Item = TypeVar("Item", bound=Sized)
 Measured = TypeVar("Measured")
 
 
-class Sample(Generic[Item, Measured]):
+class Reservoir(Generic[Item, Measured]):
     """Draws `size` items so that each has the same chance (reservoir sampling), or takes all (`size` None).
 
     The same stream and seed give the same sample. `measure` is called with many items at a time; some megabytes

@@ -9,7 +9,7 @@ from models.months import days_in
 from tasks.display.table_layout import Column
 from tasks.documents.amounts import UNKNOWN, decimal, hours, percent, plural, rate, usd
 from tasks.forecast.document import half_width, rates, records_a_day
-from tasks.forecast.make import Made, Part
+from tasks.forecast.make import ForecastPart, Made
 
 IN_WORDS: dict[Way, str] = {
     "api_sync": "the API at once",
@@ -123,11 +123,11 @@ def basis(made: Made) -> Iterator[str]:
     )
 
 
-def _named(made: Made, part: Part) -> str:
+def _named(made: Made, part: ForecastPart) -> str:
     return f"{part.name}: " if len(made.parts) > 1 else ""
 
 
-def _prompts(part: Part) -> str:
+def _prompts(part: ForecastPart) -> str:
     lengths, counted = part.lengths, part.counted
     many = f"{lengths.counted:,} of {counted.prompts:,}" if lengths.counted < counted.prompts else "all"
     margin = UNKNOWN if lengths.spread is None else f"{half_width(lengths.spread.input):,.1f}"
@@ -141,7 +141,7 @@ def _prompts(part: Part) -> str:
     )
 
 
-def _speed(part: Part) -> str:
+def _speed(part: ForecastPart) -> str:
     speed = part.speed.throughput
     return (
         f"{decimal(Fraction(10**9) / Fraction(speed.input_ns), 0) if speed.input_ns else 'unlimited'} input and "

@@ -15,7 +15,7 @@ _NEW = 1 << 20
 """Texts that are gathered before those seen already are taken out."""
 
 
-class Survey:
+class DistinctTexts:
     """Gathers distinct texts; those whose key is among `before` are only counted."""
 
     def __init__(self, seed: int, before: frozenset[str] = frozenset()) -> None:

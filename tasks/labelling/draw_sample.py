@@ -11,7 +11,7 @@ from models.errors import InputError, UsageError
 from models.evaluation.sample import Stratum, allocate
 from models.settings import Settings
 from models.workloads.base import Workload
-from tasks.labelling.distinct_texts import CHARS, DRAWN, HASH, Survey
+from tasks.labelling.distinct_texts import CHARS, DRAWN, HASH, DistinctTexts
 from tasks.labelling.labelled_file import keys_in
 from tasks.labelling.published_labels import published_labels
 from tasks.labelling.sample_file import Sheet
@@ -73,7 +73,7 @@ def draw_sample(
     if dates is None and source.query:
         msg = f"{workload.name} reads a query, which is asked by date: say which with --from and --to"
         raise UsageError(msg)
-    survey = Survey(seed, keys_in(without, settings, workload) if without is not None else frozenset())
+    survey = DistinctTexts(seed, keys_in(without, settings, workload) if without is not None else frozenset())
     for raw in _partitions(source, dates):
         for chunk in raw.chunks():
             survey.add(records_of(chunk, chunk.texts, source.text_columns))

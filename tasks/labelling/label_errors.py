@@ -6,7 +6,7 @@ from typing import Literal, get_origin
 from models.errors import InputError
 from models.workloads.base import Workload
 from tasks.documents.amounts import listed, plural
-from tasks.labelling.label_rows import Conflict, Rows
+from tasks.labelling.label_rows import Conflict, LabelRows
 from tasks.reading.columns import existing_columns
 
 LEAST = 2
@@ -41,7 +41,7 @@ def check_columns(
         raise InputError(msg)
 
 
-def check_rows(path: str, rows: Rows, label_column: str | None, texts: Sequence[str]) -> None:
+def check_rows(path: str, rows: LabelRows, label_column: str | None, texts: Sequence[str]) -> None:
     """See that there is something to evaluate. Raises `InputError`."""
     if not rows.rows:
         msg = f"{path} holds no records; an evaluation needs at least {LEAST} labelled ones, {ENOUGH}"
@@ -57,7 +57,7 @@ def check_rows(path: str, rows: Rows, label_column: str | None, texts: Sequence[
         raise InputError(msg)
 
 
-def check_labels(path: str, rows: Rows, labels: Sequence[str], workload: Workload) -> None:
+def check_labels(path: str, rows: LabelRows, labels: Sequence[str], workload: Workload) -> None:
     """See that the workload knows all labels, and that no text has two. Raises `InputError`."""
     if rows.unknown:
         raise _unknown(path, rows, labels, workload)
@@ -74,7 +74,7 @@ def check_labels(path: str, rows: Rows, labels: Sequence[str], workload: Workloa
         raise InputError(msg)
 
 
-def check_enough(path: str, rows: Rows, labels: Sequence[str] | None, limit: int | None) -> None:
+def check_enough(path: str, rows: LabelRows, labels: Sequence[str] | None, limit: int | None) -> None:
     """See that what was drawn can be compared: two records at least, and two labels. Raises `InputError`."""
     found = rows.labels()
     kind = "record" if labels is None else "labelled record"
@@ -96,7 +96,7 @@ def check_enough(path: str, rows: Rows, labels: Sequence[str] | None, limit: int
     raise InputError(msg)
 
 
-def _unknown(path: str, rows: Rows, labels: Sequence[str], workload: Workload) -> InputError:
+def _unknown(path: str, rows: LabelRows, labels: Sequence[str], workload: Workload) -> InputError:
     found = sorted(rows.unknown.items(), key=lambda item: -item[1].rows)
     some = [f"{label!r} ({_where(one.rows)}{one.first})" for label, one in found[:SHOWN]]
     do = "correct them in the file"

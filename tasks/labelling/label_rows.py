@@ -14,7 +14,7 @@ _SHOWN_ID = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RowPlace:
     """Where a row is, for messages: its number from 1 (a CSV header does not count), and its id if there is one."""
 
     number: int
@@ -31,7 +31,7 @@ class Row:
 class Unknown:
     """A label that the workload does not know: its first row, and how many rows have it."""
 
-    first: Row
+    first: RowPlace
     rows: int = 1
 
 
@@ -39,14 +39,14 @@ class Unknown:
 class Conflict:
     """A text that has two labels, and the first row of each."""
 
-    first: Row
+    first: RowPlace
     label: str | None
-    second: Row
+    second: RowPlace
     other: str | None
 
 
 @dataclass(slots=True)
-class Rows:
+class LabelRows:
     """All rows so far. `known` None: the workload has no label set, and labels are not looked at.
 
     Texts are held for those that are drawn only, for all others key and label.
@@ -61,9 +61,9 @@ class Rows:
     duplicates: int = 0
     unknown: dict[str, Unknown] = field(default_factory=dict)
     conflicts: list[Conflict] = field(default_factory=list)
-    seen: dict[str, tuple[str | None, Row]] = field(default_factory=dict)
+    seen: dict[str, tuple[str | None, RowPlace]] = field(default_factory=dict)
 
-    def take(self, row: Row, record: Record | None, value: object) -> None:
+    def take(self, row: RowPlace, record: Record | None, value: object) -> None:
         """Take one more row: its record (None: it has no text) and what its label column holds."""
         self.rows += 1
         if record is None:
@@ -88,13 +88,13 @@ class Rows:
         """Return the label of each key that was drawn."""
         return {key: self.seen[key][0] for key in self.texts()}
 
-    def _note_unknown(self, label: str, row: Row) -> None:
+    def _note_unknown(self, label: str, row: RowPlace) -> None:
         if label in self.unknown:
             self.unknown[label].rows += 1
         else:
             self.unknown[label] = Unknown(row)
 
-    def _keep(self, row: Row, record: Record, label: str | None) -> None:
+    def _keep(self, row: RowPlace, record: Record, label: str | None) -> None:
         key = text_key(record)
         if key not in self.seen:
             self.seen[key] = label, row
@@ -111,7 +111,7 @@ def text_key(record: Record) -> str:
     return f"{record.text_hash:016x}"
 
 
-def label_text(value: object, row: Row) -> str | None:
+def label_text(value: object, row: RowPlace) -> str | None:
     """Return a label as text without white space around it, None where there is none.
 
     Booleans become `true` and `false`; numbers are written as whole ones where they are (a column with empty cells

@@ -14,7 +14,7 @@ from models.sampling import BottomSample
 from models.settings import Settings
 from models.workloads.base import Workload
 from tasks.labelling.label_errors import ENOUGH, LEAST, check_columns, check_enough, check_labels, check_rows
-from tasks.labelling.label_rows import Row, Rows, text_key
+from tasks.labelling.label_rows import LabelRows, RowPlace, text_key
 from tasks.reading.source import Source, is_remote
 from tasks.reading.whole import columns_of, open_all, records_of
 from tasks.runtime.atomic_files import replacing
@@ -86,7 +86,7 @@ def read_labelled(
     if labels is not None:
         column = label_column or settings.workload(workload.name).label_column
     file = _File.open(str(path), settings, workload, column)
-    rows = Rows(None if labels is None else frozenset(labels), BottomSample(limit), seed)
+    rows = LabelRows(None if labels is None else frozenset(labels), BottomSample(limit), seed)
     for row, record, value in file.rows():
         rows.take(row, record, value)
     check_rows(file.path, rows, column, file.texts)
@@ -150,7 +150,7 @@ class _File:
             raise InputError(msg)
         return cls(path, texts, label, own.id_column if own.id_column in existing else None)
 
-    def rows(self) -> Iterator[tuple[Row, Record | None, object]]:
+    def rows(self) -> Iterator[tuple[RowPlace, Record | None, object]]:
         """Yield each row: where it is, its record if it has text, and what its label column holds."""
         names = [*self.texts, *(name for name in (self.label, self.id) if name is not None)]
         source = Source(self.path, tuple(names), id_column=self.texts[0], timestamp_column="")
@@ -163,4 +163,4 @@ class _File:
                 ids = blank if self.id is None else chunk.texts[-1]
                 for record, value, id_ in zip(records, labels, ids, strict=True):
                     number += 1
-                    yield Row(number, id_), record, value
+                    yield RowPlace(number, id_), record, value

@@ -24,7 +24,7 @@ from db.archive import NAMES, SUMS, Archive, OldRun
 from db.ledger import COLUMNS
 from models.errors import BreakevenError, UsageError
 from models.ids import new_id
-from models.ledger.archiving import Limits, files_of, month_of, months_before
+from models.ledger.archiving import ArchiveFileLimits, files_of, month_of, months_before
 from models.settings import Settings
 from tasks.runtime.atomic_files import TEMPORARY, file_digest, output_errors, replacing
 from tasks.runtime.ledger_access import (
@@ -83,7 +83,7 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ArchiveFault:
     """What is wrong with one archive, in words."""
 
     archive_id: UUID
@@ -91,7 +91,9 @@ class Fault:
     what: str
 
 
-def plan(settings: Settings, months: int, today: date, limits: Limits | None = None) -> list[Planned]:
+def plan(
+    settings: Settings, months: int, today: date, limits: ArchiveFileLimits | None = None
+) -> list[Planned]:
     """Return which lines would be archived into which files; nothing is changed.
 
     Those of runs that ended and have only lines older than so many months. Raises `UsageError` where there
@@ -99,7 +101,9 @@ def plan(settings: Settings, months: int, today: date, limits: Limits | None = N
     """
     with reading_ledger(settings) as session:
         old = ledger.old_runs(session, months_before(today, months))
-    return [Planned(month_of(runs[0].started_at), runs) for runs in files_of(old, limits or Limits())]
+    return [
+        Planned(month_of(runs[0].started_at), runs) for runs in files_of(old, limits or ArchiveFileLimits())
+    ]
 
 
 def archive(
@@ -148,12 +152,12 @@ def _is_double(session: Session, path: Path, key: str) -> bool:
     return not ledger.is_archived(session, archive_id) and ledger.hold_lines(session, run_ids)
 
 
-def faults(session: Session, settings: Settings) -> Iterator[Fault]:
+def faults(session: Session, settings: Settings) -> Iterator[ArchiveFault]:
     """Yield what is wrong with the archives that the ledger names: each file is read whole."""
     for kept in ledger.archives(session):
         archive = kept.archive
         for what in _faults_of(kept, find(archive, settings)):
-            yield Fault(archive.id, archive.path, what)
+            yield ArchiveFault(archive.id, archive.path, what)
 
 
 def find(archive: Archive, settings: Settings) -> Path:

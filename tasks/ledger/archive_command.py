@@ -11,7 +11,8 @@ from rich.prompt import Confirm
 from db.archive import Archive
 from models.errors import UsageError
 from models.settings import Settings
-from tasks.display.tables import Format, write_rows
+from tasks.display.formats import TableFormat
+from tasks.display.tables import write_rows
 from tasks.display.working import working
 from tasks.ledger.archive import Planned, archive, plan
 
@@ -19,7 +20,7 @@ COLUMNS = ("path", "lines", "first_at", "last_at", "bytes", "sha256")
 
 
 def archive_old_lines(
-    settings: Settings, months: int, *, out: Path | None, yes: bool, output_format: Format = "table"
+    settings: Settings, months: int, *, out: Path | None, yes: bool, output_format: TableFormat = "table"
 ) -> None:
     """Move the lines of runs older than so many months to Parquet files, and print these.
 

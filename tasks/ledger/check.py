@@ -21,19 +21,20 @@ from db.recount import rebuild
 from models.ledger.findings import Finding, Flaw, gather
 from models.records import QUARANTINE
 from models.settings import Settings
-from tasks.display.tables import Format, write_rows
+from tasks.display.formats import TableFormat
+from tasks.display.tables import write_rows
 from tasks.ledger.archive import faults
 from tasks.runtime.ledger_access import LedgerReader, ledger_reader, writing_ledger
 
 COLUMNS = ("check", "what", "count", "ids", "example")
 SECONDS_BETWEEN_LINES = 10.0
 
-Note = Callable[[str, int, int], None]
+TellProgress = Callable[[str, int, int], None]
 """Is told what is looked at, how much of it was, and how much there is."""
 
 
 @dataclass(slots=True)
-class Checked:
+class CheckResult:
     """What was found, how much was looked at, and the runs whose daily sums do not match their lines."""
 
     findings: list[Finding] = field(default_factory=list)
@@ -44,7 +45,7 @@ class Checked:
     wrong_sums: list[UUID] = field(default_factory=list)
 
 
-def check_ledger(settings: Settings, output_format: Format, *, repair: bool = False) -> int:
+def check_ledger(settings: Settings, output_format: TableFormat, *, repair: bool = False) -> int:
     """Check everything and print what is wrong, or one line that says what was checked; return the exit code.
 
     `repair`: make the daily sums of a run anew where its lines are others, and check again. Raises
@@ -58,9 +59,9 @@ def check_ledger(settings: Settings, output_format: Format, *, repair: bool = Fa
     return _say(checked, output_format)
 
 
-def check(settings: Settings, reader: LedgerReader, note: Note) -> Checked:
+def check(settings: Settings, reader: LedgerReader, note: TellProgress) -> CheckResult:
     """Look at everything there is; the ledger is read as it was at one moment, whatever runs do meanwhile."""
-    checked = Checked()
+    checked = CheckResult()
 
     def of_lines(done: int, total: int) -> None:
         checked.lines = total
@@ -79,7 +80,7 @@ def check(settings: Settings, reader: LedgerReader, note: Note) -> Checked:
     return checked
 
 
-def _remembered(flaws: Iterator[Flaw], checked: Checked) -> Iterator[Flaw]:
+def _remembered(flaws: Iterator[Flaw], checked: CheckResult) -> Iterator[Flaw]:
     """Hand flaws on, and keep which runs' daily sums are wrong."""
     for flaw in flaws:
         if flaw.check == lines.WRONG_SUMS:
@@ -93,7 +94,7 @@ def _of_archives(session: Session, settings: Settings) -> Iterator[Flaw]:
         yield Flaw("archive", what, str(fault.archive_id), f"{fault.path}: {fault.what}")
 
 
-def _of_files(reader: LedgerReader, checked: Checked, note: Note) -> Iterator[Flaw]:
+def _of_files(reader: LedgerReader, checked: CheckResult, note: TellProgress) -> Iterator[Flaw]:
     """Yield published partitions whose files are not what the ledger says of them."""
     with reader.session() as session:
         published = partitions.all_published(session)
@@ -138,7 +139,7 @@ def _repair(settings: Settings, run_ids: Sequence[UUID]) -> None:
     sys.stderr.write(f"made the daily sums of {len(run_ids):,} runs anew\n")
 
 
-def _say(checked: Checked, output_format: Format) -> int:
+def _say(checked: CheckResult, output_format: TableFormat) -> int:
     rows: list[dict[str, object]] = [
         {"check": f.check, "what": f.what, "count": f.count, "ids": ", ".join(f.ids), "example": f.detail}
         for f in checked.findings
@@ -156,7 +157,7 @@ def _say(checked: Checked, output_format: Format) -> int:
 
 
 @contextmanager
-def _progress() -> Iterator[Note]:
+def _progress() -> Iterator[TellProgress]:
     """Show what is looked at on standard error: a bar on a terminal, else a line every ten seconds."""
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -172,7 +173,7 @@ def _progress() -> Iterator[Note]:
         yield note
 
 
-def _told_at_times() -> Note:
+def _told_at_times() -> TellProgress:
     last = time.monotonic()
 
     def note(what: str, done: int, total: int) -> None:

@@ -14,7 +14,8 @@ from models.economics.owning import Bill, Labour, Terms, usd_text
 from models.errors import PriceUnknown, UsageError
 from models.months import parse_month
 from models.settings import Settings
-from tasks.display.tables import Format, write_rows
+from tasks.display.formats import TableFormat
+from tasks.display.tables import write_rows
 from tasks.runtime.ledger_access import reading_ledger, writing_ledger
 
 SPARE = (
@@ -59,7 +60,7 @@ def enter_labour(settings: Settings, since: date, **given: Any) -> list[str]:  #
     return _enter(settings, owning.labour(since, **given))
 
 
-def show(settings: Settings, output_format: Format = "table") -> None:
+def show(settings: Settings, output_format: TableFormat = "table") -> None:
     """Print all that was entered, in the order of its entering, and the days on which each entry holds."""
     with reading_ledger(settings) as session:
         rows = entered_rows(session)

@@ -14,7 +14,8 @@ from models import workloads
 from models.errors import UsageError
 from models.nearest import unknown_name
 from models.settings import Settings
-from tasks.display.tables import Format, write_rows
+from tasks.display.formats import TableFormat
+from tasks.display.tables import write_rows
 from tasks.display.working import working
 from tasks.runtime.ledger_access import reading_ledger
 
@@ -150,7 +151,7 @@ def show_summary(
     settings: Settings,
     by: Sequence[str],
     *,
-    output_format: Format = "table",
+    output_format: TableFormat = "table",
     **filters: Unpack[SummaryFilters],
 ) -> None:
     """Print sums over the ledger's lines. Raises `UsageError` for an unknown column.
@@ -186,7 +187,7 @@ def _add_shares(rows: Sequence[dict[str, Any]], of: Callable[[Mapping[str, Any]]
 
 
 def show_runs(
-    settings: Settings, *, limit: int, output_format: Format, **filters: Unpack[RunFilters]
+    settings: Settings, *, limit: int, output_format: TableFormat, **filters: Unpack[RunFilters]
 ) -> None:
     """Print runs, the newest first."""
     with working("reading the ledger"), reading_ledger(settings) as session:
@@ -197,7 +198,7 @@ def show_runs(
 
 
 def show_lines(
-    settings: Settings, *, limit: int, output_format: Format, **filters: Unpack[LineFilters]
+    settings: Settings, *, limit: int, output_format: TableFormat, **filters: Unpack[LineFilters]
 ) -> None:
     """Print ledger lines, the newest first."""
     with working("reading the ledger"), reading_ledger(settings) as session:
@@ -207,7 +208,9 @@ def show_lines(
     write_rows(rows, columns, output_format, spare=LINE_SPARE)
 
 
-def show_evaluations(settings: Settings, *, workload: str | None, limit: int, output_format: Format) -> None:
+def show_evaluations(
+    settings: Settings, *, workload: str | None, limit: int, output_format: TableFormat
+) -> None:
     """Print evaluations, the newest first. For people, shares have three digits."""
     with working("reading the ledger"), reading_ledger(settings) as session:
         check_workload(session, workload)

@@ -13,7 +13,8 @@ from models.economics.pricing import Price
 from models.economics.repricing import PriceBook, Repriced, reprice, supposed_price
 from models.errors import UsageError
 from models.settings import Settings
-from tasks.display.tables import Format, write_rows
+from tasks.display.formats import TableFormat
+from tasks.display.tables import write_rows
 from tasks.display.working import working
 from tasks.ledger.queries import check_workload
 from tasks.runtime.ledger_access import reading_ledger, writing_ledger
@@ -55,7 +56,7 @@ def show_repriced(
     prices: Sequence[str],
     *,
     save_from: date | None = None,
-    output_format: Format = "table",
+    output_format: TableFormat = "table",
     **filters: Unpack[UsageFilters],
 ) -> None:
     """Print usage as it was written and at other prices; notes on what is not exact go to standard error.
@@ -94,7 +95,9 @@ def enter(settings: Settings, prices: Sequence[Price]) -> None:
         sys.stderr.write(f"{price.provider}/{price.model} from {price.effective_from}: {what}\n")
 
 
-def show_prices(settings: Settings, *, model: str | None = None, output_format: Format = "table") -> None:
+def show_prices(
+    settings: Settings, *, model: str | None = None, output_format: TableFormat = "table"
+) -> None:
     """Print the prices that the ledger knows, with all their versions."""
     with reading_ledger(settings) as session:
         rows = list_prices(session, model)

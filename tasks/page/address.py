@@ -23,7 +23,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PageQuery:
     """Which lines, after which place (None: from the newest on), and which state of runs (None: any)."""
 
     filters: Filters
@@ -31,7 +31,7 @@ class Asked:
     state: str | None = None
 
 
-def read(given: Mapping[str, str]) -> Asked:
+def read(given: Mapping[str, str]) -> PageQuery:
     """Read the parameters of an address; empty ones do not restrict. Raises `UsageError` for what is no value.
 
     Without a purpose an address asks for production, or for one run, whatever it was for.
@@ -50,7 +50,7 @@ def read(given: Mapping[str, str]) -> Asked:
         msg = f"until {filters.until} is before since {filters.since}; exchange them"
         raise UsageError(msg)
     after = _read(given, "after", _position, "a place among the lines; go back to the first page")
-    return Asked(filters, after, given.get("state"))
+    return PageQuery(filters, after, given.get("state"))
 
 
 def address(path: str, filters: Filters, *, after: Position | None = None, state: str | None = None) -> str:

@@ -42,7 +42,7 @@ _ROW = """<q-tr :props="props">
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class PageColumn:
     """A column of a table: which field of the rows, under which heading.
 
     `kind` and `width` are classes of page.css: how the column looks, and how wide a window must be to show it
@@ -115,7 +115,7 @@ def figure(label: str, value: str, more: str = "") -> None:
 
 def table(
     name: str,
-    columns: Sequence[Column],
+    columns: Sequence[PageColumn],
     rows: Iterable[Mapping[str, str]],
     *,
     link: str | None = None,

@@ -7,11 +7,11 @@ from decimal import Decimal
 from nicegui import ui
 
 from db.browse import IN_DOUBT
-from tasks.page.address import Asked, address
+from tasks.page.address import PageQuery, address
 from tasks.page.formats import TOKENS, UNKNOWN, dollars, moment, number, plural, rate, tokens
 from tasks.page.layout import (
     NEVER,
-    Column,
+    PageColumn,
     counted,
     filter_form,
     framed,
@@ -21,94 +21,99 @@ from tasks.page.layout import (
     sheet,
     table,
 )
-from tasks.page.queries import RUNS, Lines, Rates, Runs
+from tasks.page.queries import RUNS, Lines, RateTables, Runs
 
 LINE_COLUMNS = (
-    Column("outcome", "outcome"),
-    Column("record_key", "record"),
-    Column("attempt", "attempt", "amount", "tablet"),
-    Column("at", "at (UTC)", "time", "tablet"),
-    Column("workload", "workload", "text", "desktop"),
-    Column("route", "route", "text", "tablet"),
-    Column("model", "model", "text", "desktop"),
-    Column("input_tokens", "input tokens", "amount", "wide"),
-    Column("cached_tokens", "cached tokens", "amount", "wide"),
-    Column("output_tokens", "output tokens", "amount", "wide"),
-    Column("cost_usd", "cost", "amount"),
-    Column("counterfactual_usd", "on the API", "amount", "desktop"),
-    Column("run", "run", "nowrap", "tablet"),
-    Column("purpose", "purpose", "text", NEVER),
-    Column("prompt_version", "prompt version", "text", NEVER),
-    Column("run_id", "run id", "text", NEVER),
+    PageColumn("outcome", "outcome"),
+    PageColumn("record_key", "record"),
+    PageColumn("attempt", "attempt", "amount", "tablet"),
+    PageColumn("at", "at (UTC)", "time", "tablet"),
+    PageColumn("workload", "workload", "text", "desktop"),
+    PageColumn("route", "route", "text", "tablet"),
+    PageColumn("model", "model", "text", "desktop"),
+    PageColumn("input_tokens", "input tokens", "amount", "wide"),
+    PageColumn("cached_tokens", "cached tokens", "amount", "wide"),
+    PageColumn("output_tokens", "output tokens", "amount", "wide"),
+    PageColumn("cost_usd", "cost", "amount"),
+    PageColumn("counterfactual_usd", "on the API", "amount", "desktop"),
+    PageColumn("run", "run", "nowrap", "tablet"),
+    PageColumn("purpose", "purpose", "text", NEVER),
+    PageColumn("prompt_version", "prompt version", "text", NEVER),
+    PageColumn("run_id", "run id", "text", NEVER),
 )
 RUN_COLUMNS = (
-    Column("state", "state", "nowrap"),
-    Column("started_at", "started (UTC)", "time"),
-    Column("workload", "workload"),
-    Column("partition", "partition", "nowrap", "tablet"),
-    Column("records", "records", "amount", "tablet"),
-    Column("published", "published", "amount", "desktop"),
-    Column("quarantined", "quarantined", "amount", "desktop"),
-    Column("waiting", "waiting", "amount", "wide"),
-    Column("model", "model", "text", "wide"),
-    Column("cost_usd", "cost", "amount", "tablet"),
-    Column("counterfactual_usd", "on the API", "amount", "desktop"),
-    Column("error", "error", "text brief", "tablet"),
-    Column("escalated", "escalated", "amount", NEVER),
-    Column("input_tokens", "input tokens", "amount", NEVER),
-    Column("output_tokens", "output tokens", "amount", NEVER),
-    Column("gpu_cost_usd", "GPU", "amount", NEVER),
-    Column("api_cost_usd", "API", "amount", NEVER),
-    Column("purpose", "purpose", "text", NEVER),
-    Column("prompt_version", "prompt version", "text", NEVER),
-    Column("infrastructure", "machine", "text", NEVER),
-    Column("ended_at", "ended (UTC)", "text", NEVER),
-    Column("id", "run id", "text", NEVER),
+    PageColumn("state", "state", "nowrap"),
+    PageColumn("started_at", "started (UTC)", "time"),
+    PageColumn("workload", "workload"),
+    PageColumn("partition", "partition", "nowrap", "tablet"),
+    PageColumn("records", "records", "amount", "tablet"),
+    PageColumn("published", "published", "amount", "desktop"),
+    PageColumn("quarantined", "quarantined", "amount", "desktop"),
+    PageColumn("waiting", "waiting", "amount", "wide"),
+    PageColumn("model", "model", "text", "wide"),
+    PageColumn("cost_usd", "cost", "amount", "tablet"),
+    PageColumn("counterfactual_usd", "on the API", "amount", "desktop"),
+    PageColumn("error", "error", "text brief", "tablet"),
+    PageColumn("escalated", "escalated", "amount", NEVER),
+    PageColumn("input_tokens", "input tokens", "amount", NEVER),
+    PageColumn("output_tokens", "output tokens", "amount", NEVER),
+    PageColumn("gpu_cost_usd", "GPU", "amount", NEVER),
+    PageColumn("api_cost_usd", "API", "amount", NEVER),
+    PageColumn("purpose", "purpose", "text", NEVER),
+    PageColumn("prompt_version", "prompt version", "text", NEVER),
+    PageColumn("infrastructure", "machine", "text", NEVER),
+    PageColumn("ended_at", "ended (UTC)", "text", NEVER),
+    PageColumn("id", "run id", "text", NEVER),
 )
 PRICE_COLUMNS = (
-    Column("model", "model"),
-    Column("provider", "provider", "text", "desktop"),
-    Column("effective_from", "from", "nowrap", "tablet"),
-    Column("effective_to", "to (excluded)", "nowrap", "tablet"),
-    Column("version", "version", "amount", "desktop"),
-    Column("newest", "the version that holds", "text", "wide"),
-    Column("input_usd_per_mtok", "input", "amount"),
-    Column("cached_input_usd_per_mtok", "input, cached", "amount", "tablet"),
-    Column("output_usd_per_mtok", "output", "amount"),
-    Column("lines", "lines", "amount", "desktop"),
-    Column("source", "source", "text", "desktop"),
+    PageColumn("model", "model"),
+    PageColumn("provider", "provider", "text", "desktop"),
+    PageColumn("effective_from", "from", "nowrap", "tablet"),
+    PageColumn("effective_to", "to (excluded)", "nowrap", "tablet"),
+    PageColumn("version", "version", "amount", "desktop"),
+    PageColumn("newest", "the version that holds", "text", "wide"),
+    PageColumn("input_usd_per_mtok", "input", "amount"),
+    PageColumn("cached_input_usd_per_mtok", "input, cached", "amount", "tablet"),
+    PageColumn("output_usd_per_mtok", "output", "amount"),
+    PageColumn("lines", "lines", "amount", "desktop"),
+    PageColumn("source", "source", "text", "desktop"),
 )
 MACHINE_COLUMNS = (
-    Column("kind", "machine"),
-    Column("usd_per_hour", "an hour", "amount"),
-    Column("billing_mode", "billing"),
-    Column("billing_increment_seconds", "increment, s", "amount", "tablet"),
-    Column("effective_from", "from", "nowrap", "tablet"),
-    Column("source", "source", "text", "desktop"),
+    PageColumn("kind", "machine"),
+    PageColumn("usd_per_hour", "an hour", "amount"),
+    PageColumn("billing_mode", "billing"),
+    PageColumn("billing_increment_seconds", "increment, s", "amount", "tablet"),
+    PageColumn("effective_from", "from", "nowrap", "tablet"),
+    PageColumn("source", "source", "text", "desktop"),
 )
 _HOLDS = (
-    Column("state", "state"),
-    Column("holds", "holds on", "text", "desktop"),
-    Column("entered_at", "entered (UTC)", "time", "desktop"),
-    Column("note", "note", "text", "desktop"),
+    PageColumn("state", "state"),
+    PageColumn("holds", "holds on", "text", "desktop"),
+    PageColumn("entered_at", "entered (UTC)", "time", "desktop"),
+    PageColumn("note", "note", "text", "desktop"),
 )
 TERMS_COLUMNS = (
-    Column("kind", "machine"),
-    Column("gpus", "how many", "amount", "tablet"),
-    Column("billing", "billing", "text", "tablet"),
-    Column("usd", "rate", "amount"),
-    Column("per", "per"),
-    Column("increment_seconds", "increment, s", "amount", "desktop"),
-    Column("from", "from", "nowrap", "tablet"),
-    Column("to", "to (included)", "nowrap", "tablet"),
+    PageColumn("kind", "machine"),
+    PageColumn("gpus", "how many", "amount", "tablet"),
+    PageColumn("billing", "billing", "text", "tablet"),
+    PageColumn("usd", "rate", "amount"),
+    PageColumn("per", "per"),
+    PageColumn("increment_seconds", "increment, s", "amount", "desktop"),
+    PageColumn("from", "from", "nowrap", "tablet"),
+    PageColumn("to", "to (included)", "nowrap", "tablet"),
     *_HOLDS,
 )
-BILL_COLUMNS = (Column("per", "month", "nowrap"), Column("usd", "bill", "amount"), _HOLDS[0], *_HOLDS[2:])
+BILL_COLUMNS = (
+    PageColumn("per", "month", "nowrap"),
+    PageColumn("usd", "bill", "amount"),
+    _HOLDS[0],
+    *_HOLDS[2:],
+)
 LABOUR_COLUMNS = (
-    Column("from", "from", "nowrap"),
-    Column("maintenance_hours", "hours a month", "amount", "tablet"),
-    Column("setup_hours", "hours of set-up", "amount", "tablet"),
-    Column("usd", "an hour", "amount"),
+    PageColumn("from", "from", "nowrap"),
+    PageColumn("maintenance_hours", "hours a month", "amount", "tablet"),
+    PageColumn("setup_hours", "hours of set-up", "amount", "tablet"),
+    PageColumn("usd", "an hour", "amount"),
     *_HOLDS,
 )
 COMMANDS = {"Entered machines": "set", "Entered bills": "bill", "Entered labour": "labour"}
@@ -123,7 +128,7 @@ LEGEND = (
 )
 
 
-def show_lines(asked: Asked, found: Lines) -> None:
+def show_lines(asked: PageQuery, found: Lines) -> None:
     """Build the page of lines."""
     with framed("/lines", "Lines"):
         names = ("workload", "engine", "model", "route", "outcome")
@@ -141,7 +146,7 @@ def show_lines(asked: Asked, found: Lines) -> None:
             ui.label(f"The newest run first, in a run by record. {LEGEND}").classes("soft")
 
 
-def show_runs(asked: Asked, found: Runs) -> None:
+def show_runs(asked: PageQuery, found: Runs) -> None:
     """Build the page of runs."""
     with framed("/runs", "Runs"):
         purpose_choice("/runs", asked.filters, asked.state)
@@ -155,7 +160,7 @@ def show_runs(asked: Asked, found: Runs) -> None:
             )
 
 
-def show_rates(found: Rates) -> None:
+def show_rates(found: RateTables) -> None:
     """Build the page of prices and machines."""
     with framed("/rates", "Prices"):
         with sheet("API prices, dollars per million tokens"):
@@ -166,7 +171,7 @@ def show_rates(found: Rates) -> None:
             _machines(found)
 
 
-def _machines(found: Rates) -> None:
+def _machines(found: RateTables) -> None:
     """Show what was entered, and the rates that runs were charged at."""
     for name, columns, entries in ENTERED:
         rows = [row for row in found.entered if row["entry"] in entries]

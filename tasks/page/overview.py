@@ -11,7 +11,17 @@ from models.run import PRODUCTION
 from tasks.page import charts
 from tasks.page.address import address, last_days, narrowed
 from tasks.page.formats import TOKENS, UNKNOWN, dollars, number, period, plural, share, tokens
-from tasks.page.layout import Column, choice, figure, filter_form, framed, note, purpose_choice, sheet, table
+from tasks.page.layout import (
+    PageColumn,
+    choice,
+    figure,
+    filter_form,
+    framed,
+    note,
+    purpose_choice,
+    sheet,
+    table,
+)
 from tasks.page.queries import Overview, Rows
 
 PATH = "/"
@@ -20,14 +30,14 @@ EVERY = "all workloads"
 WHAT: Mapping[str | None, str] = {PRODUCTION: "production", None: "production and evaluations"}
 PERIODS = {7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
 SUMS = (
-    Column("attempts", "attempts", "amount", "tablet"),
-    Column("share", "share", "amount", "tablet"),
-    Column("records", "records", "amount", "tablet"),
-    Column("input_tokens", "input tokens", "amount", "desktop"),
-    Column("cached_tokens", "of them cached", "amount", "desktop"),
-    Column("output_tokens", "output tokens", "amount", "desktop"),
-    Column("cost_usd", "cost", "amount"),
-    Column("counterfactual_usd", "on the API", "amount", "tablet"),
+    PageColumn("attempts", "attempts", "amount", "tablet"),
+    PageColumn("share", "share", "amount", "tablet"),
+    PageColumn("records", "records", "amount", "tablet"),
+    PageColumn("input_tokens", "input tokens", "amount", "desktop"),
+    PageColumn("cached_tokens", "of them cached", "amount", "desktop"),
+    PageColumn("output_tokens", "output tokens", "amount", "desktop"),
+    PageColumn("cost_usd", "cost", "amount"),
+    PageColumn("counterfactual_usd", "on the API", "amount", "tablet"),
 )
 WHAT_COST_IS = (
     "Cost is each run's GPU time at its hourly rate plus what API attempts cost. A machine that is rented around "
@@ -161,7 +171,9 @@ def _table(name: str, overview: Overview, rows: Rows, keys: Sequence[str], link:
     """Show sums by `keys`; the column `link` leads to the lines that were summed."""
     columns = [
         *(
-            Column(key, key, "nowrap" if key in DAYS else "text", "tablet" if key in keys[2:] else "phone")
+            PageColumn(
+                key, key, "nowrap" if key in DAYS else "text", "tablet" if key in keys[2:] else "phone"
+            )
             for key in keys
         ),
         *SUMS,

@@ -13,7 +13,7 @@ from db.ownership_rows import entered_rows
 from db.repricing import list_prices
 from db.runs import list_runs
 from models.run import EVALUATION, PRODUCTION
-from tasks.page.address import Asked, by_month, with_period
+from tasks.page.address import PageQuery, by_month, with_period
 from tasks.runtime.ledger_access import LedgerReader
 
 LINES = 50
@@ -60,7 +60,7 @@ class Runs:
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
+class RateTables:
     """Every price and every machine's rate that the ledger knows, and what was entered of machines, bills and labour."""
 
     prices: Rows
@@ -82,7 +82,7 @@ class Ledger:
         """Close every connection."""
         self._reader.close()
 
-    def overview(self, asked: Asked) -> Overview:
+    def overview(self, asked: PageQuery) -> Overview:
         """Sum the lines of the period that is asked for, by day or month, route and model."""
         with self._reader.session() as session:
             choices = browse.choices(session, asked.filters.purpose)
@@ -103,7 +103,7 @@ class Ledger:
                 ],
             )
 
-    def lines(self, asked: Asked) -> Lines:
+    def lines(self, asked: PageQuery) -> Lines:
         """Return a page of lines."""
         with self._reader.session() as session:
             return Lines(
@@ -112,7 +112,7 @@ class Ledger:
                 matching=browse.matching(session, asked.filters),
             )
 
-    def runs(self, asked: Asked) -> Runs:
+    def runs(self, asked: PageQuery) -> Runs:
         """Return the newest runs."""
         with self._reader.session() as session:
             rows = list_runs(
@@ -126,10 +126,10 @@ class Ledger:
             )
             return Runs(browse.choices(session, asked.filters.purpose), rows[:RUNS], len(rows) > RUNS)
 
-    def rates(self) -> Rates:
+    def rates(self) -> RateTables:
         """Return prices, machines and what was entered."""
         with self._reader.session() as session:
-            return Rates(list_prices(session), browse.machines(session), entered_rows(session))
+            return RateTables(list_prices(session), browse.machines(session), entered_rows(session))
 
 
 def _sums(session: Session, by: Sequence[str], filters: Filters) -> Rows:

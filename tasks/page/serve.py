@@ -19,7 +19,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from models.errors import BreakevenError, UsageError
 from models.settings import Settings
 from tasks.page import lists, overview
-from tasks.page.address import Asked, read
+from tasks.page.address import PageQuery, read
 from tasks.page.layout import sorry
 from tasks.page.queries import Ledger
 
@@ -75,7 +75,7 @@ def application(ledger: Ledger) -> FastAPI:
     return application
 
 
-def _page(path: str, ask: Callable[[Asked], Answer], show: Callable[[Asked, Answer], None]) -> None:
+def _page(path: str, ask: Callable[[PageQuery], Answer], show: Callable[[PageQuery, Answer], None]) -> None:
     """Serve what is asked of the ledger, anew each time, or say in words why it cannot be."""
 
     async def build(request: Request) -> None:

@@ -13,7 +13,8 @@ from models.economics.pricing import price_on, prices_of, usd_to_nano
 from models.errors import UsageError
 from models.machine import gpu_name
 from models.settings import Settings
-from tasks.display.tables import Format, write_rows
+from tasks.display.formats import TableFormat
+from tasks.display.tables import write_rows
 
 
 def show_catalog(
@@ -23,7 +24,7 @@ def show_catalog(
     models: Sequence[str] = (),
     bits: Sequence[Bits] = (),
     context: int = 2048,
-    output_format: Format = "table",
+    output_format: TableFormat = "table",
 ) -> None:
     """Print a row for each model, GPU and precision; as a table of everything, the most bits that fit.
 

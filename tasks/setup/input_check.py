@@ -7,7 +7,7 @@ from threading import Thread
 from time import monotonic
 
 from models import workloads
-from models.doctor import Check
+from models.doctor import SetupCheck
 from models.errors import BreakevenError
 from models.routing import row_condition
 from models.settings import Settings
@@ -24,13 +24,13 @@ DAYS_OF_A_QUERY = 7
 """How far back the newest records are looked for where each date is asked for."""
 
 
-def inputs(settings: Settings, seconds: float = SECONDS) -> list[Check]:
+def inputs(settings: Settings, seconds: float = SECONDS) -> list[SetupCheck]:
     """Check the input of each workload that has one, all at once, for at most `seconds` in all."""
     names = sorted(settings.workloads)
-    found: SimpleQueue[Check] = SimpleQueue()
+    found: SimpleQueue[SetupCheck] = SimpleQueue()
     for name in names:
         Thread(target=lambda name=name: found.put(input_check(name, settings)), daemon=True).start()
-    checks: dict[str, Check] = {}
+    checks: dict[str, SetupCheck] = {}
     until = monotonic() + seconds
     while len(checks) < len(names):
         try:
@@ -41,35 +41,37 @@ def inputs(settings: Settings, seconds: float = SECONDS) -> list[Check]:
     return [checks.get(_title(name)) or _slow(name, seconds) for name in names]
 
 
-def input_check(name: str, settings: Settings) -> Check:
+def input_check(name: str, settings: Settings) -> SetupCheck:
     """Open the newest partition of a workload's input, as its run would. Never raises."""
     own = settings.workload(name)
     if not (own.input or own.query):
         advice = f"`nightly` leaves it out; set BREAKEVEN_WORKLOADS__{name.upper()}__INPUT to have it run"
-        return Check(_title(name), "ok", "none set", advice)
+        return SetupCheck(_title(name), "ok", "none set", advice)
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     try:
         workload = workloads.build(name, settings)
         condition = row_condition(workload.routing)
         return _newest(name, Source.of(own, workload.text_columns, complex_where=condition), yesterday)
     except BreakevenError as error:
-        return Check(_title(name), "fail", "cannot be read", str(error))
+        return SetupCheck(_title(name), "fail", "cannot be read", str(error))
     except Exception as error:  # noqa: BLE001  whatever a reader meets, the other checks go on
-        return Check(
+        return SetupCheck(
             _title(name), "fail", "cannot be read", " ".join(f"{type(error).__name__}: {error}".split())
         )
 
 
-def _newest(name: str, source: Source, yesterday: date) -> Check:
+def _newest(name: str, source: Source, yesterday: date) -> SetupCheck:
     dates = _dates(source, yesterday)
     if dates is None:
         raw = open_raw(source, yesterday)
         columns, reader = raw.columns.wanted(), open_partition(source, yesterday)
         found = f"{_rows(reader.count())} without a date"
-        return Check(_title(name), "ok", f"{source.name}: {', '.join(columns)}; {found}, taken for any day")
+        return SetupCheck(
+            _title(name), "ok", f"{source.name}: {', '.join(columns)}; {found}, taken for any day"
+        )
     if not dates:
         looked = f"no record from {yesterday - timedelta(days=_reach(source) - 1)} to {yesterday}"
-        return Check(_title(name), "warn", f"{source.name}: {looked}", "correct it, or wait for records")
+        return SetupCheck(_title(name), "warn", f"{source.name}: {looked}", "correct it, or wait for records")
     newest = dates[-1]
     columns = open_raw(source, newest).columns.wanted()
     try:
@@ -78,10 +80,10 @@ def _newest(name: str, source: Source, yesterday: date) -> Check:
         rows = "no record"
     found = f"{source.name}: {', '.join(columns)}; newest {newest} with {rows}"
     if yesterday not in dates:
-        return Check(
+        return SetupCheck(
             _title(name), "warn", found, f"`nightly` takes yesterday, {yesterday}, of which there is nothing"
         )
-    return Check(_title(name), "ok", found)
+    return SetupCheck(_title(name), "ok", found)
 
 
 def _dates(source: Source, yesterday: date) -> Sequence[date] | None:
@@ -116,6 +118,6 @@ def _title(name: str) -> str:
     return f"input {name}"
 
 
-def _slow(name: str, seconds: float) -> Check:
+def _slow(name: str, seconds: float) -> SetupCheck:
     advice = "a run waits longer; see that the place answers, or that the file is Parquet, which is looked into faster"
-    return Check(_title(name), "warn", f"not looked through within {seconds:g} s", advice)
+    return SetupCheck(_title(name), "warn", f"not looked through within {seconds:g} s", advice)

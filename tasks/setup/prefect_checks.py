@@ -20,7 +20,7 @@ from prefect.settings import (
 )
 from pydantic import ValidationError
 
-from models.doctor import Check
+from models.doctor import SetupCheck
 
 TAG = "breakeven"
 """Marks our deployments and flow runs on a server that may have others."""
@@ -29,27 +29,27 @@ START_WORKER = {"gpu": "`make worker`", "api": "`make collector`"}
 SECONDS_FOR_THE_API = 3.0
 
 
-def prefect_server() -> list[Check]:
+def prefect_server() -> list[SetupCheck]:
     """Check the Prefect API; if it answers, also deployments, scheduled runs, and each work pool. Nothing is changed."""
     url = get_current_settings().api.url or _server_of_make()
     if not url:
         advice = "`breakeven run` needs none; for schedules: `make server`, `make deploy`, `make worker`"
-        return [Check("Prefect API", "warn", "none set", advice)]
+        return [SetupCheck("Prefect API", "warn", "none set", advice)]
     try:
         httpx.get(f"{url}/health", timeout=SECONDS_FOR_THE_API).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         advice = "start it with `make server` or correct PREFECT_API_URL"
-        return [Check("Prefect API", "fail", f"{url}: {type(error).__name__}", advice)]
+        return [SetupCheck("Prefect API", "fail", f"{url}: {type(error).__name__}", advice)]
     try:
         settings = {PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: 0}
         with temporary_settings(settings), get_client(sync_client=True) as client:
-            return [Check("Prefect API", "ok", url), *_deployed(client)]
+            return [SetupCheck("Prefect API", "ok", url), *_deployed(client)]
     except (httpx.HTTPError, PrefectException, ValidationError, ValueError) as error:
         said = (str(error).splitlines() or [""])[0]
         advice = (
             "correct PREFECT_API_URL (it ends in /api) and PREFECT_API_AUTH_STRING, or see the server's log"
         )
-        return [Check("Prefect API", "fail", f"{url}: {type(error).__name__}: {said}", advice)]
+        return [SetupCheck("Prefect API", "fail", f"{url}: {type(error).__name__}: {said}", advice)]
 
 
 def _server_of_make() -> str | None:
@@ -61,41 +61,44 @@ def _server_of_make() -> str | None:
     return MAKE_SERVER_URL
 
 
-def _deployed(client: SyncPrefectClient) -> list[Check]:
+def _deployed(client: SyncPrefectClient) -> list[SetupCheck]:
     ours = client.read_deployments(
         deployment_filter=DeploymentFilter.model_validate({"tags": {"all_": [TAG]}})
     )
     if not ours:
-        return [Check("deployments", "fail", "none: no schedule can fire", "run `make deploy`")]
+        return [SetupCheck("deployments", "fail", "none: no schedule can fire", "run `make deploy`")]
     names = ", ".join(sorted(one.name for one in ours))
     pools = sorted({one.work_pool_name or "" for one in ours})
     return [
-        Check("deployments", "ok", names),
+        SetupCheck("deployments", "ok", names),
         *schedules(client, ours),
         *(pool(client, name, [one for one in ours if (one.work_pool_name or "") == name]) for name in pools),
     ]
 
 
-def schedules(client: SyncPrefectClient, deployments: Sequence[DeploymentResponse]) -> list[Check]:
+def schedules(client: SyncPrefectClient, deployments: Sequence[DeploymentResponse]) -> list[SetupCheck]:
     """See that the server's scheduler has made runs for every active schedule; name what is switched off."""
     scheduled = [one for one in deployments if any(schedule.active for schedule in one.schedules)]
     paused = sorted(one.name for one in scheduled if one.paused)
     checks = []
     if paused:
         advice = "resume them in the UI, or run `make deploy`"
-        checks.append(Check("schedules", "warn", f"paused: {', '.join(paused)}", advice))
+        checks.append(SetupCheck("schedules", "warn", f"paused: {', '.join(paused)}", advice))
     active = [one for one in scheduled if not one.paused]
     if not active:
         advice = "set `active: true` in prefect.yaml and run `make deploy`"
-        return checks or [Check("schedules", "warn", "none is active: nothing runs by itself", advice)]
+        return checks or [SetupCheck("schedules", "warn", "none is active: nothing runs by itself", advice)]
     due = {one.name: _next_run(client, one) for one in active}
     known = sorted((at, name) for name, at in due.items() if at is not None)
     if without := sorted(name for name, at in due.items() if at is None):
         state: Literal["warn", "fail"] = "warn" if known else "fail"
         found = f"active, but without a scheduled run: {', '.join(without)}"
-        return [*checks, Check("schedules", state, found, _advice_about_the_scheduler())]
+        return [*checks, SetupCheck("schedules", state, found, _advice_about_the_scheduler())]
     at, name = known[0]
-    return [*checks, Check("schedules", "ok", f"{len(known)} active, next: {name} {at:%Y-%m-%d %H:%M} UTC")]
+    return [
+        *checks,
+        SetupCheck("schedules", "ok", f"{len(known)} active, next: {name} {at:%Y-%m-%d %H:%M} UTC"),
+    ]
 
 
 def _next_run(client: SyncPrefectClient, deployment: DeploymentResponse) -> datetime | None:
@@ -123,7 +126,7 @@ def _advice_about_the_scheduler() -> str:
     )
 
 
-def pool(client: SyncPrefectClient, name: str, deployments: Sequence[DeploymentResponse]) -> Check:
+def pool(client: SyncPrefectClient, name: str, deployments: Sequence[DeploymentResponse]) -> SetupCheck:
     """See that a work pool gives out its runs and that a worker takes them; count the runs that are late."""
     label, start = (
         f"pool {name}",
@@ -137,21 +140,21 @@ def pool(client: SyncPrefectClient, name: str, deployments: Sequence[DeploymentR
     try:
         there = client.read_work_pool(name)
     except ObjectNotFound:
-        return Check(label, "fail", f"is not there{waiting}", "run `make deploy`")
+        return SetupCheck(label, "fail", f"is not there{waiting}", "run `make deploy`")
     queues = {one.work_queue_name for one in deployments}
     stopped = [one.name for one in client.read_work_queues(name) if one.is_paused and one.name in queues]
     if there.is_paused or stopped:
         what = "paused" if there.is_paused else f"its queue {stopped[0]} is paused"
-        return Check(
+        return SetupCheck(
             label, state, f"{what}{waiting}", f"resume it in the UI, or `prefect work-pool resume {name}`"
         )
     if there.concurrency_limit == 0:
-        return Check(
+        return SetupCheck(
             label, state, f"limit 0: no run is given out{waiting}", "run `make deploy`, which sets it right"
         )
     workers = client.read_workers_for_work_pool(name)
     online = [one.name for one in workers if one.status == WorkerStatus.ONLINE]
     if not online:
-        return Check(label, state, f"no worker is online{waiting}", f"start one: {start}")
+        return SetupCheck(label, state, f"no worker is online{waiting}", f"start one: {start}")
     slots = f"{there.active_slots or 0} of {there.concurrency_limit} slots in use"
-    return Check(label, "ok", f"{len(online)} online, {slots}{waiting}")
+    return SetupCheck(label, "ok", f"{len(online)} online, {slots}{waiting}")

@@ -15,8 +15,8 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import PrefectException
 from prefect.states import Cancelling, Crashed
 
-from flows.parallel_backfill import Spread
-from models.backfill import Outcome, to_do
+from flows.parallel_backfill import ParallelBackfill
+from models.backfill import PartitionOutcome, to_do
 from models.errors import BreakevenError
 from models.settings import Settings
 from tasks.backfill.request import BackfillRequest
@@ -39,7 +39,7 @@ class SpreadBackfill:
     """A spread backfill in a thread of its own, started again and again as a user would."""
 
     def __init__(self, ask: BackfillRequest, settings: Settings) -> None:
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[PartitionOutcome] = []
         self.error: BaseException | None = None
         context = contextvars.copy_context()
         self.thread = threading.Thread(target=context.run, args=(self._run, ask, settings), daemon=True)
@@ -48,9 +48,9 @@ class SpreadBackfill:
     def _run(self, ask: BackfillRequest, settings: Settings) -> None:
         try:
             steps = to_do(survey(ask, settings))
-            self.outcomes.extend(Spread(settings, len(WORKERS), 0.5)(ask, steps))
+            self.outcomes.extend(ParallelBackfill(settings, len(WORKERS), 0.5)(ask, steps))
         except BreakevenError as error:
-            self.outcomes.append(Outcome(ask.workload, ask.range.first, "failed", error=str(error)))
+            self.outcomes.append(PartitionOutcome(ask.workload, ask.range.first, "failed", error=str(error)))
         except BaseException as error:  # noqa: BLE001  a defect: `calm` fails with it
             self.error = error
 

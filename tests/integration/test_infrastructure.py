@@ -20,7 +20,7 @@ from db.ownership_rows import COLUMNS
 from db.session import make_engine, migrate, readers, sessions
 from db.tables.decisions import BillRow, InfrastructureTermsRow, LabourTermsRow
 from models.economics.owning import Bill, Labour, Terms
-from tasks.display.tables import Format
+from tasks.display.formats import TableFormat
 from tests.integration.db.ledger_lines import seed
 
 ENTERED = (
@@ -228,7 +228,7 @@ def test_any_part_may_be_missing(capsysbinary: pytest.CaptureFixture[bytes]) -> 
         for part in chosen:
             assert run(*PARTS[part]) == 0
         capsysbinary.readouterr()
-        for output_format in get_args(Format):
+        for output_format in get_args(TableFormat):
             assert run("list", "--format", output_format) == 0, (chosen, output_format)
             captured = capsysbinary.readouterr()
             left_out = captured.err.startswith(b"not shown in 120 characters: ") and output_format == "table"

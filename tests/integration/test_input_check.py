@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from models.doctor import Check
+from models.doctor import SetupCheck
 from models.settings import Settings
 from tasks.setup import input_check
 from tasks.setup.input_check import inputs
@@ -21,7 +21,7 @@ YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 OLD = date(2026, 1, 5)
 
 
-def check(folder: Path, workload: str = "sentiment", /, **own: object) -> Check:
+def check(folder: Path, workload: str = "sentiment", /, **own: object) -> SetupCheck:
     """Check one workload with these settings of its own."""
     given: Mapping[str, object] = {"workloads": {workload: own}, "cache_dir": folder}
     (found,) = inputs(Settings.model_validate(given))

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from models.backfill import Outcome
+from models.backfill import PartitionOutcome
 from models.economics.quote import Estimate, Quote, Sent, empty_quote
 from models.policy import Policy
 from models.routing import kept_in, sends_after_answer
@@ -40,15 +40,15 @@ def quote(count: int) -> Quote:
     return Quote.of(replace(one, partition=partition(number)) for number in range(count))
 
 
-def failed(number: int, of: RunResult | None) -> Outcome:
+def failed(number: int, of: RunResult | None) -> PartitionOutcome:
     """Make the outcome of a partition that failed."""
-    return Outcome("sentiment", partition(number), "failed", of, "the engine died")
+    return PartitionOutcome("sentiment", partition(number), "failed", of, "the engine died")
 
 
 def test_a_failed_partition_is_not_compared() -> None:
     """Its requests are in no figure, nor its quote; what it cost is named beside the others' cost."""
     outcomes = [
-        Outcome.of(result(0, 2_000_000_000)),
+        PartitionOutcome.of(result(0, 2_000_000_000)),
         failed(1, result(1, 700_000_000, api=200_000_000)),
         failed(2, None),
     ]
@@ -77,7 +77,7 @@ def test_what_is_not_known_of_the_api() -> None:
     assert quoted_line(Quote.of([one, replace(two, sends_on=True)])).endswith(f"API at least 0{more}")
     open_ended = Quote.of([replace(sent, sends_on=True), two])
     assert quoted_line(open_ended).endswith(f"API at least 0.000062400 for 4 requests{more}")
-    cost = compared([Outcome.of(result(0, 2_000_000, api=90_000))], open_ended)[-1]
+    cost = compared([PartitionOutcome.of(result(0, 2_000_000, api=90_000))], open_ended)[-1]
     assert "of which API 0.000090000, quoted at least 0.000062400" in cost
 
 

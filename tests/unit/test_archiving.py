@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.ledger.archiving import Limits, files_of, month_of, months_before
+from models.ledger.archiving import ArchiveFileLimits, files_of, month_of, months_before
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def test_files_hold_every_run_once_within_their_limits(
     """In order, of one month each, and too large only where a single run is."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
     given_ = [Run(start + timedelta(days=day), count) for day, count in sorted(drawn)]
-    files = list(files_of(given_, Limits(lines, runs)))
+    files = list(files_of(given_, ArchiveFileLimits(lines, runs)))
     assert [run for file in files for run in file] == given_
     for file in files:
         assert file

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.backfill import BACKFILL, Meter, Outcome, Range, Step, failed, to_do
+from models.backfill import BACKFILL, Meter, PartitionOutcome, Range, Step, failed, to_do
 from models.errors import UsageError
 from models.run import Progress, RunResult
 
@@ -52,9 +52,9 @@ def test_an_outcome_says_how_its_run_ended() -> None:
     """Completed is done, waiting waits, whatever had nothing to do was skipped."""
     states = {"completed": "done", "waiting": "waiting", "skipped": "skipped", "empty": "skipped"}
     for state, said in states.items():
-        assert Outcome.of(RunResult("w", TODAY, state)).state == said  # type: ignore[arg-type]
-    lost = Outcome("w", TODAY, "failed", error="no input")
-    assert failed([Outcome.of(result(TODAY, 1)), lost]) == [lost]
+        assert PartitionOutcome.of(RunResult("w", TODAY, state)).state == said  # type: ignore[arg-type]
+    lost = PartitionOutcome("w", TODAY, "failed", error="no input")
+    assert failed([PartitionOutcome.of(result(TODAY, 1)), lost]) == [lost]
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)), min_size=1, max_size=8))
@@ -68,7 +68,7 @@ def test_a_meter_never_goes_back(parts: list[tuple[int, int]]) -> None:
         meter.progress(Progress("sentiment", day, whole, None, 0, 1.0))
         assert meter.done >= last
         last = meter.done
-        meter.ended(Outcome.of(result(day, whole + more)))
+        meter.ended(PartitionOutcome.of(result(day, whole + more)))
         assert meter.done >= last
         last = meter.done
     assert (meter.done, meter.spent_nano) == (total, 10 * len(parts))
@@ -80,7 +80,7 @@ def test_a_meter_never_goes_back(parts: list[tuple[int, int]]) -> None:
 def test_the_whole_says_partitions_money_and_time() -> None:
     """What a person wants to know: how many are over, what it cost against the quote, how long it will take."""
     meter = Meter(4, 100, 4_000_000_000)
-    meter.ended(Outcome.of(result(TODAY, 25, 1_000_000_000)))
+    meter.ended(PartitionOutcome.of(result(TODAY, 25, 1_000_000_000)))
     overall = meter.overall(TODAY, 10.0)
     assert (overall.workload, overall.done, overall.total) == (BACKFILL, 25, 100)
     assert overall.note == (

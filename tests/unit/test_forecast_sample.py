@@ -11,7 +11,7 @@ from models.economics.demand import Lengths
 from models.economics.throughput import OutputLength
 from tasks.forecast import reservoir
 from tasks.forecast.document import half_width
-from tasks.forecast.reservoir import Sample
+from tasks.forecast.reservoir import Reservoir
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ def numbers(items: Sequence[Item]) -> list[int]:
 
 def drawn(size: int | None, count: int, seed: int = 0) -> list[int]:
     """Draw from the numbers 0 to `count` - 1."""
-    found: Sample[Item, int] = Sample(size, seed, numbers)
+    found: Reservoir[Item, int] = Reservoir(size, seed, numbers)
     for number in range(count):
         found.add(Item(number))
     assert found.seen == count
@@ -71,7 +71,7 @@ def test_items_are_measured_before_they_are_too_many(
         most.append(sum(item.chars for item in items))
         return numbers(items)
 
-    found: Sample[Item, int] = Sample(size, 0, measure)
+    found: Reservoir[Item, int] = Reservoir(size, 0, measure)
     for number in range(300):
         found.add(Item(number))
     assert found.result() == expected
@@ -84,7 +84,7 @@ def test_the_interval_holds_what_it_promises() -> None:
     mean = Fraction(sum(lengths), len(lengths))
     held = 0
     for seed in range(400):
-        sampled: Sample[Item, int] = Sample(100, seed, numbers)
+        sampled: Reservoir[Item, int] = Reservoir(100, seed, numbers)
         for length in lengths:
             sampled.add(Item(length))
         found = Lengths.of(sampled.result(), OutputLength(0, 1, "given"))

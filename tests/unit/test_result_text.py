@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from models.backfill import Outcome
+from models.backfill import PartitionOutcome
 from models.run import RunResult
 from tasks.display.result_text import outcome_table, result_lines
 from tasks.documents.amounts import TIMES
@@ -61,8 +61,8 @@ def test_the_table_of_a_backfill_has_what_matters() -> None:
     done = RunResult(
         "sentiment", DAY, "completed", output="out/x.parquet", records=2, published=2, cost_nano=0
     )
-    failed = Outcome("sentiment", DAY, "failed", error="the engine died")
-    rows, columns = outcome_table([Outcome.of(done), failed])
+    failed = PartitionOutcome("sentiment", DAY, "failed", error="the engine died")
+    rows, columns = outcome_table([PartitionOutcome.of(done), failed])
     money = ["cost USD", "of which API", "counterfactual USD"]
     assert columns == ["partition", "state", *money, "records", "published", "output"]
     assert [row["output"] for row in rows] == ["out/x.parquet", "the engine died"]

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from models.backfill import Meter, Outcome
+from models.backfill import Meter, PartitionOutcome
 from models.run import Progress, RunResult
 from tasks.display.run_rows import describe
 from tasks.display.show_progress import ProgressLines
@@ -73,7 +73,7 @@ def test_a_backfill_says_what_its_partition_does() -> None:
     meter = Meter(2, 100, None)
     meter.progress(Progress("sentiment", DAY, 0, 50, 0, 30.0, "loading the model tiny"))
     assert meter.overall(DAY, 30.0).note.startswith("loading the model tiny, 0 of 2 partitions")
-    meter.ended(Outcome.of(RunResult("sentiment", DAY, "completed", records=50, output_tokens=100)))
+    meter.ended(PartitionOutcome.of(RunResult("sentiment", DAY, "completed", records=50, output_tokens=100)))
     assert "10 output tokens/s, about 0:00:10 left" in meter.overall(DAY, 40.0).note
 
 

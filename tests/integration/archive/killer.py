@@ -19,7 +19,7 @@ import psycopg  # noqa: F401  imported here so that no child has to
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session
 
-from models.ledger.archiving import Limits
+from models.ledger.archiving import ArchiveFileLimits
 from models.settings import Settings
 from tasks.ledger import archive
 from tasks.runtime import atomic_files
@@ -27,7 +27,7 @@ from tests.integration.archive.old_ledger import TODAY
 
 PROJECT = Path(__file__).resolve().parents[3]
 KILLED = -signal.SIGKILL
-ONE_RUN_A_FILE = Limits(lines=1, runs=1)
+ONE_RUN_A_FILE = ArchiveFileLimits(lines=1, runs=1)
 
 
 class Killer:

@@ -21,10 +21,10 @@ from db.repricing import priced_usage
 from db.throughput import Like, earlier_runs
 from models.errors import BreakevenError, OutputError, UsageError
 from models.ids import new_id
-from models.ledger.archiving import Limits
+from models.ledger.archiving import ArchiveFileLimits
 from models.settings import Settings
 from tasks.ledger import archive as files_task
-from tasks.ledger.archive import Fault, archive, faults, plan
+from tasks.ledger.archive import ArchiveFault, archive, faults, plan
 from tasks.runtime import atomic_files
 from tests.integration.archive.old_ledger import (
     OLD,
@@ -52,14 +52,14 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
     return settings_of(tmp_path, database_url)
 
 
-def do(settings: Settings, limits: Limits | None = None) -> list[Archive]:
+def do(settings: Settings, limits: ArchiveFileLimits | None = None) -> list[Archive]:
     """Archive what is older than three months."""
     done: list[Archive] = []
     archive(settings, plan(settings, MONTHS, TODAY, limits), settings.archive_dir, done.append)
     return done
 
 
-def found_faults(settings: Settings) -> list[Fault]:
+def found_faults(settings: Settings) -> list[ArchiveFault]:
     """Check the archives."""
     with transaction(settings) as session:
         return list(faults(session, settings))
@@ -130,7 +130,7 @@ def test_files_have_a_size(settings: Settings) -> None:
     """A limit of lines or runs makes more files; a run is never torn apart."""
     fill(settings)
     before = everything(settings)
-    done = do(settings, Limits(lines=10, runs=1))
+    done = do(settings, ArchiveFileLimits(lines=10, runs=1))
     assert [one.lines for one in done] == [9, 9, 9, 9]
     assert everything(settings) == before
 

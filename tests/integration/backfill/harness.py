@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from models.backfill import Outcome, Range, Step, to_do
+from models.backfill import PartitionOutcome, Range, Step, to_do
 from models.economics.quote import Quote
 from models.engines.base import LocalEngine
 from models.ids import new_id
@@ -70,7 +70,7 @@ def do(
     steps: Sequence[Step],
     settings: Settings,
     engine: Callable[[], LocalEngine] = ScriptedEngine,
-) -> list[Outcome]:
+) -> list[PartitionOutcome]:
     """Do these steps here, with the engines that `engine` makes."""
     with shared_engine(settings, lambda _: engine()):
         return run_all(ask, steps, one_by_one(directly(settings), settings), Quote.of(()), [])
@@ -78,7 +78,7 @@ def do(
 
 def backfill(
     ask: BackfillRequest, settings: Settings, engine: Callable[[], LocalEngine] = ScriptedEngine
-) -> list[Outcome]:
+) -> list[PartitionOutcome]:
     """Do what is to be done."""
     return do(ask, to_do(survey(ask, settings)), settings, engine)
 

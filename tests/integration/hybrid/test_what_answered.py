@@ -14,7 +14,7 @@ from db.session import make_engine, migrate, sessions
 from models.ids import new_id
 from models.run import Purpose
 from models.settings import Settings
-from tasks.page.address import Asked
+from tasks.page.address import PageQuery
 from tasks.page.lists import RUN_COLUMNS
 from tasks.page.queries import Ledger
 from tasks.planning.request import Request
@@ -53,7 +53,7 @@ def on_the_page(settings: Settings) -> dict[str, tuple[object, object]]:
     """Read engine and model of each run as the page does."""
     pages = Ledger(settings.database_url.get_secret_value())
     try:
-        rows = pages.runs(Asked(Filters())).rows
+        rows = pages.runs(PageQuery(Filters())).rows
     finally:
         pages.close()
     assert "model" in {column.field for column in RUN_COLUMNS}

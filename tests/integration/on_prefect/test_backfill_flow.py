@@ -12,7 +12,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 
 from flows import workloads
 from flows.backfill import BackfillFlow, build
-from models.backfill import Outcome, Step
+from models.backfill import PartitionOutcome, Step
 from models.economics.quote import Quote
 from models.errors import BreakevenError, InputError, Interrupted
 from models.run import Progress, RunResult
@@ -46,7 +46,7 @@ def found(*actions: str) -> list[Step]:
     return [Step(of, action, "f") for of, action in zip(DAYS, actions, strict=False)]  # type: ignore[arg-type]
 
 
-def flow_over(work: Work, steps: Iterable[Step], kept: list[Outcome] | None = None) -> BackfillFlow:
+def flow_over(work: Work, steps: Iterable[Step], kept: list[PartitionOutcome] | None = None) -> BackfillFlow:
     """Make the flow over the fake work and these steps."""
 
     def find(ask: BackfillRequest, settings: Settings) -> list[Step]:  # noqa: ARG001  as the flow calls it
@@ -56,7 +56,7 @@ def flow_over(work: Work, steps: Iterable[Step], kept: list[Outcome] | None = No
         lambda workload: workloads.build(workload, work),
         find,
         lambda *_: Quote.of(()),
-        list[Outcome]().extend if kept is None else kept.extend,
+        list[PartitionOutcome]().extend if kept is None else kept.extend,
     )
 
 
@@ -84,7 +84,7 @@ def test_a_partition_that_fails_is_in_the_table_and_stops_no_other(
 
     Of a defect it names kind and place: its own words may quote a record.
     """
-    work, kept = Work({DAYS[1]: failure}), list[Outcome]()
+    work, kept = Work({DAYS[1]: failure}), list[PartitionOutcome]()
     flow = flow_over(work, found("run", "refresh", "run"), kept)
     run = run_of(api, flow, workload="sentiment", **RANGE)
     assert work.asked == [(DAYS[0], False, False), (DAYS[1], False, True), (DAYS[2], False, False)]
@@ -111,7 +111,7 @@ def test_a_partition_that_fails_is_in_the_table_and_stops_no_other(
 
 def test_a_stop_keeps_the_table_of_what_was_done(api: SyncPrefectClient) -> None:
     """Crashed, as it was stopped from outside; nothing is begun after it."""
-    work, kept = Work({DAYS[1]: Interrupted("stopped", signal.SIGTERM)}), list[Outcome]()
+    work, kept = Work({DAYS[1]: Interrupted("stopped", signal.SIGTERM)}), list[PartitionOutcome]()
     run = run_of(api, flow_over(work, found("run", "run", "run"), kept), workload="sentiment", **RANGE)
     assert run.state is not None
     assert (run.state.is_crashed(), run.state.message) == (True, "stopped")

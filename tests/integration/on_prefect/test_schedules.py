@@ -15,7 +15,7 @@ from prefect.states import Pending
 
 from flows.dates import yesterday
 from flows.deploy import API_POOL, POOL, automations, ensure_automations
-from models.doctor import Check
+from models.doctor import SetupCheck
 from models.settings import Settings
 from tasks.setup.prefect_checks import prefect_server
 from tests.integration.backfill.harness import rows_of, write_days
@@ -102,7 +102,7 @@ def trigger(api: SyncPrefectClient, name: str, **parameters: object) -> FlowRun:
     return api.create_flow_run_from_deployment(deployment(api, name).id, parameters=parameters)
 
 
-def checks(found: list[Check]) -> dict[str, tuple[str, str]]:
+def checks(found: list[SetupCheck]) -> dict[str, tuple[str, str]]:
     """Return what doctor says of each thing: its state, and the finding with the advice."""
     return {one.name: (one.state, f"{one.found}; {one.advice}") for one in found}
 

@@ -16,8 +16,8 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelling, Crashed
 
 from flows.deploy import POOL
-from flows.parallel_backfill import Spread
-from models.backfill import Outcome, to_do
+from flows.parallel_backfill import ParallelBackfill
+from models.backfill import PartitionOutcome, to_do
 from models.settings import Settings
 from tasks.backfill.request import BackfillRequest
 from tasks.backfill.survey import survey
@@ -60,7 +60,7 @@ class Backfill:
     """A spread backfill in a thread of its own."""
 
     def __init__(self, ask: BackfillRequest, settings: Settings) -> None:
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[PartitionOutcome] = []
         self.error: BaseException | None = None
         self._steps = to_do(survey(ask, settings))
         self._ask, self._settings = ask, settings
@@ -70,7 +70,7 @@ class Backfill:
 
     def _run(self) -> None:
         try:
-            self.outcomes.extend(Spread(self._settings, 2, POLL_SECONDS)(self._ask, self._steps))
+            self.outcomes.extend(ParallelBackfill(self._settings, 2, POLL_SECONDS)(self._ask, self._steps))
         except BaseException as error:  # noqa: BLE001  shown by `states`
             self.error = error
 

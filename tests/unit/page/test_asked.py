@@ -14,7 +14,7 @@ from db.browse import Choices, Filters, Position
 from models.errors import UsageError
 from models.run import PURPOSES
 from tasks.page import address as asked
-from tasks.page.address import Asked, address, by_month, narrowed, read, with_period
+from tasks.page.address import PageQuery, address, by_month, narrowed, read, with_period
 
 NAMES = st.none() | st.text(min_size=1)
 LAST = date(2026, 11, 24)
@@ -24,7 +24,7 @@ def _choices(days: int) -> Choices:
     return Choices([], [], [], [], [], LAST - timedelta(days=days - 1), LAST)
 
 
-def _read(address: str) -> Asked:
+def _read(address: str) -> PageQuery:
     return read(dict(parse_qsl(urlsplit(address).query, strict_parsing=bool(urlsplit(address).query))))
 
 
@@ -42,12 +42,12 @@ def test_what_is_asked_survives_the_address(names: Any, run: Any, days: Any, aft
     """Whatever the names and record keys are, an address asks for exactly what it was made for."""
     since, until = days or (None, None)
     filters = Filters(**names, run_id=run, since=since, until=until)
-    assert _read(address("/lines", filters, after=after)) == Asked(filters, after)
+    assert _read(address("/lines", filters, after=after)) == PageQuery(filters, after)
 
 
 def test_nothing_asked() -> None:
     """Empty parameters do not restrict."""
-    assert read({"workload": "", "since": "", "state": ""}) == Asked(Filters())
+    assert read({"workload": "", "since": "", "state": ""}) == PageQuery(Filters())
     assert address("/lines", Filters()) == "/lines"
 
 

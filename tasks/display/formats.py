@@ -1,0 +1,8 @@
+"""The forms in which figures are printed."""
+
+from typing import Literal
+
+TableFormat = Literal["table", "csv", "json", "parquet"]
+"""A table for people, or every column for programs."""
+DocumentFormat = Literal["text", "markdown", "json", "html"]
+"""A report on the terminal, or the document itself."""
