@@ -48,7 +48,7 @@ def evaluate(
     seed
         What the records of --limit and --sample are drawn by.
     rerun
-        EvaluationRequest again what was answered in this month already.
+        Ask again what was answered in this month already.
     sample
         Draw so many records to label, of every kind its share, and write them to a file; evaluate nothing.
     input

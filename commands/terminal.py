@@ -93,7 +93,7 @@ def _quoted_backfill(ask: BackfillRequest, *, parallel: int | None, quote_only: 
 
 
 def confirmed(console: Console, partitions: int) -> bool:
-    """BackfillRequest whether to go on. Raises `UsageError` where nobody can answer."""
+    """Ask whether to go on. Raises `UsageError` where nobody can answer."""
     if not sys.stdin.isatty():
         msg = "a backfill asks before it runs, and nobody is there to answer: add --yes, or --quote to stop there"
         raise UsageError(msg)

@@ -88,7 +88,7 @@ def build(evaluate_one: Evaluate = evaluate) -> EvaluationFlow:
             adapter: Folder of a LoRA adapter that is compared with its base model.
             keep: Wished part of the API model's accuracy, from 0 to 1, for the verdict and the threshold.
             seed: What the records of `limit` are drawn by.
-            rerun: EvaluationRequest again what was answered in this month already.
+            rerun: Ask again what was answered in this month already.
             out: Folder for page, JSON and Markdown. Default: evaluations/WORKLOAD in the output folder.
         """
         done: list[Evaluated] = []

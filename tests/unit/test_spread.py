@@ -23,7 +23,7 @@ REQUEST = httpx.Request("GET", "http://127.0.0.1:1/api")
 
 
 def ask(**more: object) -> BackfillRequest:
-    """BackfillRequest for one day."""
+    """Ask for one day."""
     return BackfillRequest("sentiment", Range(DAY, DAY), **more)  # type: ignore[arg-type]
 
 

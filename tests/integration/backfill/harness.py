@@ -60,7 +60,7 @@ def write_days(path: Path, days: Days) -> Path:
 
 
 def ask_for(source: Path, days: Iterable[date], **more: object) -> BackfillRequest:
-    """BackfillRequest for the range of these days."""
+    """Ask for the range of these days."""
     wanted = sorted(days)
     return BackfillRequest(WORKLOAD, Range(wanted[0], wanted[-1]), str(source), **more)  # type: ignore[arg-type]
 
