@@ -130,9 +130,9 @@ def run(
     guard_streams()  # the run goes on where nobody reads what it prints
     from commands.terminal import run_here
     from flows.dates import chosen
-    from tasks.planning.request import Request
+    from tasks.planning.request import RunRequest
 
-    request = Request(workload, chosen(date), input, where, limit, rerun, engine, refresh)
+    request = RunRequest(workload, chosen(date), input, where, limit, rerun, engine, refresh)
     return run_here(request)
 
 

@@ -26,11 +26,11 @@ from models.run import Progress, RunResult
 from models.settings import Settings
 from tasks.api.requests import ApiRequests
 from tasks.planning.open_run import OpenRun
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tasks.planning.start_run import prepare
 from tasks.run.infer import infer
 from tasks.run.scratch import open_scratch
-from tasks.runtime.progress import listening
+from tasks.runtime.progress import listen
 from tasks.runtime.shared_engine import SharedEngine
 
 WORKLOAD = "sentiment"
@@ -87,7 +87,7 @@ def settings_for(folder: Path, endpoint: Endpoint) -> Settings:
 
 def plan_of(source: Path, settings: Settings) -> OpenRun:
     """Open a run over the records."""
-    plan = prepare(Request(WORKLOAD, DAY, str(source)), settings)
+    plan = prepare(RunRequest(WORKLOAD, DAY, str(source)), settings)
     if isinstance(plan, RunResult):
         raise TypeError(plan)
     return plan
@@ -103,7 +103,7 @@ def pipeline_pass(source: Path, endpoint: Endpoint) -> Pass:
         settings = settings_for(Path(folder), endpoint)
         plan = plan_of(source, settings)
         start, cpu = time.perf_counter(), cpu_seconds()
-        hear = listening(lambda progress: samples.append(sample(progress)))
+        hear = listen(lambda progress: samples.append(sample(progress)))
         with hear, open_scratch(plan) as scratch:
             totals = infer(plan, scratch, SharedEngine(settings, no_engine), lambda: None).totals
         seconds, cpu = time.perf_counter() - start, cpu_seconds() - cpu

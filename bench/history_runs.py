@@ -91,7 +91,7 @@ def _begin(make_session: sessionmaker[Session], run: PastRun, priced: Priced) ->
         lease = leases.acquire(session, workload, partition, "history", LEASE_SECONDS, is_dead=lambda _: True)
         reference.sync_prices(session, [*priced.at_once, *priced.in_batches])
         version = partitions.open_version(session, workload, partition, "history", rerun=False)
-        attempts.settle_unknown(session, workload, partition)
+        attempts.resolve_unknown(session, workload, partition)
         prompt = reference.prompt_id(session, workload, "1", "history")
         model = reference.model_id(session, "vllm", MODEL)
         machine = reference.infrastructure_id(session, run.machine)

@@ -20,7 +20,7 @@ from models.run import RunResult
 from models.settings import Settings, WorkloadSettings
 from models.workloads.base import Workload
 from tasks.planning.open_run import OpenRun
-from tasks.planning.request import Request as Ask
+from tasks.planning.request import RunRequest
 from tasks.planning.start_run import prepare
 from tasks.run.infer import infer
 from tasks.run.scratch import open_scratch
@@ -70,7 +70,7 @@ def plan_of(sample: Sample, settings: Settings, folder: Path) -> OpenRun:
             "workloads": {sample.workload: WorkloadSettings.model_validate(chosen)},
         }
     )
-    plan = prepare(Ask(sample.workload, DAY, str(sample.source)), of_pass)
+    plan = prepare(RunRequest(sample.workload, DAY, str(sample.source)), of_pass)
     if isinstance(plan, RunResult):
         msg = f"{sample.source} has nothing to run"
         raise TypeError(msg)

@@ -16,7 +16,7 @@ from bench.instant import InstantEngine
 from models.run import RunResult
 from models.settings import Settings
 from tasks.planning.open_run import OpenRun
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tasks.planning.start_run import prepare
 from tasks.run.infer import infer
 from tasks.run.publish import publish
@@ -40,7 +40,7 @@ def run(workload: str, source: Path, folder: Path, *, refresh: bool = False) -> 
         cache_dir=Path(os.environ.get("BREAKEVEN_CACHE_DIR", ".cache")),
     )
     before, cpu_before = time.perf_counter(), time.process_time()
-    plan = prepare(Request(workload, DAY, str(source), refresh=refresh), settings)
+    plan = prepare(RunRequest(workload, DAY, str(source), refresh=refresh), settings)
     prepared, cpu_prepared = time.perf_counter(), time.process_time()
     result, inferred = infer_and_publish(plan, settings)
     after, cpu_after = time.perf_counter(), time.process_time()

@@ -22,7 +22,7 @@ from models.run import RunResult
 from models.settings import Settings
 from tasks.backfill.quote import like_of, quote_partition
 from tasks.planning.checks import check
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
 from tasks.runtime.shared_engine import SharedEngine, shared_engine
 
@@ -48,13 +48,13 @@ class Slices:
     records: int
     where: tuple[str, ...] = ()
 
-    def requests(self, data: Path) -> list[Request]:
+    def requests(self, data: Path) -> list[RunRequest]:
         """Return the request for each partition."""
         source = str(data / self.file)
         days = [DAY + timedelta(days=number) for number in range(4)]
         where = self.where or (None,) * len(days)
         return [
-            Request(self.workload, day, source, one, self.records)
+            RunRequest(self.workload, day, source, one, self.records)
             for day, one in zip(days, where, strict=True)
         ]
 
@@ -96,7 +96,7 @@ def settings_in(folder: Path) -> Settings:
     )
 
 
-def compare(requests: Sequence[Request], settings: Settings, engine: SharedEngine) -> Iterator[Row]:
+def compare(requests: Sequence[RunRequest], settings: Settings, engine: SharedEngine) -> Iterator[Row]:
     """Run the first partitions, quote the others, run them, and say how far off each figure was."""
     first, others = requests[:FIRST], requests[FIRST:]
     cpu = [done(request, settings).cpu_s for request in first][-1]
@@ -118,14 +118,14 @@ class Done:
     cpu_s: float
 
 
-def done(request: Request, settings: Settings) -> Done:
+def done(request: RunRequest, settings: Settings) -> Done:
     """Run a partition on the engine that is shared."""
     before = cpu_seconds()
     result = run_request(request, settings)
     return Done(result, cpu_seconds() - before)
 
 
-def newest(request: Request, settings: Settings) -> RunFigures:
+def newest(request: RunRequest, settings: Settings) -> RunFigures:
     """Return the figures of the newest run like a request."""
     checked = check(replace(request, rerun=True), settings)
     if isinstance(checked, RunResult):
@@ -137,10 +137,10 @@ def newest(request: Request, settings: Settings) -> RunFigures:
     return found
 
 
-def records_per_second(request: Request, settings: Settings) -> float:
+def records_per_second(request: RunRequest, settings: Settings) -> float:
     """Quote the whole input of a request and say how fast that was."""
     start = time.perf_counter()
-    whole = Request(request.workload, DAY - timedelta(days=1), request.input)
+    whole = RunRequest(request.workload, DAY - timedelta(days=1), request.input)
     quote = quote_partition(whole, settings)
     return quote.records / (time.perf_counter() - start)
 

@@ -17,7 +17,7 @@ from models.errors import BreakevenError
 from models.run import RunResult
 from tasks.backfill import run_steps
 from tasks.backfill.request import BackfillRequest
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tasks.run import each_partition
 from tasks.run.collect import waiting_partitions
 from tasks.run.run_partition import collect_partition, run_request
@@ -26,7 +26,7 @@ from tasks.runtime.shared_engine import shared_engine
 Result = TypeVar("Result")
 
 
-def run_one(request: Request) -> RunResult:
+def run_one(request: RunRequest) -> RunResult:
     """Run one partition. Raises the errors of `models.errors`."""
     if prefect_api_is_set():
         keep_prefect_here()
@@ -50,7 +50,7 @@ def run_night(last: date, days: int, workloads: list[str]) -> list[RunResult]:
 
     def run(workload: str, day: date) -> RunResult | Exception:
         try:
-            return run_request(Request(workload, day), settings)
+            return run_request(RunRequest(workload, day), settings)
         except BreakevenError as error:
             return error
 

@@ -27,10 +27,10 @@ from tasks.display.run_rows import described
 from tasks.display.show_progress import progress_bar
 from tasks.display.tables import write_rows
 from tasks.display.working import working
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 
 
-def run_here(request: Request) -> int:
+def run_here(request: RunRequest) -> int:
     """Run one partition now and print what came of it. Returns the exit code."""
     workloads.build(request.workload, read_settings())  # an unknown name is an error before anything starts
     with progress_bar(), interruptible():

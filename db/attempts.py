@@ -97,7 +97,7 @@ def close_attempts(session: Session, closings: Sequence[Closing]) -> list[UUID]:
     return [one.line.id for one, _ in found]
 
 
-def settle_unknown(
+def resolve_unknown(
     session: Session,
     workload: str,
     partition: date,

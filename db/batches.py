@@ -95,7 +95,7 @@ def close(
     """Close a batch; True if it was live. `error` is cut to one line and must hold no text of a record.
 
     Its lines are not touched: close those that it decides first. What stays pending becomes
-    `unknown_outcome` with the next `attempts.settle_unknown`.
+    `unknown_outcome` with the next `attempts.resolve_unknown`.
     """
     statement = (
         update(Row)

@@ -20,11 +20,11 @@ from models.settings import Settings
 from tasks.display.prefect_artifacts import artifact_key, progress_artifact, publish_cost_table
 from tasks.display.quarantine_text import quarantine_lines
 from tasks.display.run_rows import cost_row
-from tasks.planning.request import EngineChoice, Request
+from tasks.planning.request import EngineChoice, RunRequest
 from tasks.run.run_partition import run_request
 from tasks.runtime.shared_engine import shared_engine
 
-RunPartition = Callable[[Request, Settings], RunResult]
+RunPartition = Callable[[RunRequest, Settings], RunResult]
 """What a workload's flow calls for the work itself: `tasks.run.run_partition.run_request`."""
 WorkloadFlow = Flow[..., RunResult | State[BreakevenError]]
 
@@ -63,7 +63,7 @@ def build(workload: str, run: RunPartition = run_request) -> WorkloadFlow:
         try:
             settings = read_settings()
             with shared_engine(settings), progress_artifact(artifact_key(workload, "progress")):
-                request = Request(workload, chosen(partition), input, where, limit, rerun, engine, refresh)
+                request = RunRequest(workload, chosen(partition), input, where, limit, rerun, engine, refresh)
                 result = run(request, settings)
         except BreakevenError as error:
             return ended(error)

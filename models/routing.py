@@ -69,7 +69,7 @@ def effective(declared: Policy, given: Policy | None) -> Policy:
     return declared.model_copy(update={name: getattr(given, name) for name in given.model_fields_set})
 
 
-def kept_in(policy: Policy) -> Policy:
+def keep_local(policy: Policy) -> Policy:
     """Return the policy of a workload whose records may not leave, or whose API is off: it sends nothing.
 
     An engine that fails stops the run, where it would have sent the partition out.
@@ -150,7 +150,7 @@ def sends_after_answer(policy: Policy) -> bool:
 def least_confidence(policy: Policy) -> float | None:
     """Return the confidence below which answers leave, None: none does for that.
 
-    Raises `ValueError` for a policy whose evaluated threshold was not looked up (`looked_up`): it would let all stay.
+    Raises `ValueError` for a policy whose evaluated threshold was not looked up (`fill_from_evaluation`): it would let all stay.
     """
     if isinstance(policy.min_confidence, str):
         msg = "the evaluated confidence of this policy was not looked up"
@@ -163,7 +163,7 @@ def asks_evaluation(policy: Policy) -> bool:
     return policy.min_confidence == EVALUATED or policy.not_viable == "api"
 
 
-def looked_up(policy: Policy, *, viability: Viability, threshold: float | None) -> Policy:
+def fill_from_evaluation(policy: Policy, *, viability: Viability, threshold: float | None) -> Policy:
     """Return the policy with what an evaluation found in the place of what asks for it.
 
     Where no threshold keeps the API's accuracy (None), every answer leaves: that keeps it.

@@ -13,7 +13,7 @@ from models.errors import ResidencyError
 from models.policy import Policy
 from models.records import WHOLE_ANSWER
 from models.requests import Completion, JsonObject, Message, OutputFormat
-from models.routing import effective, kept_in, sends
+from models.routing import effective, keep_local, sends
 from models.settings import WorkloadSettings
 from models.workloads.broken_rules import first_broken
 
@@ -84,7 +84,7 @@ class Workload(ABC):
                 f"{', '.join(asked)}, which would send them to the API; remove that from its settings"
             )
             raise ResidencyError(msg)
-        return kept_in(policy)
+        return keep_local(policy)
 
     @property
     def labels(self) -> tuple[str, ...] | None:

@@ -10,11 +10,11 @@ from tasks.api.batch_submit import Submitter
 from tasks.api.batch_writer import BatchWriter
 from tasks.api.sync_lane import Lane, nothing
 from tasks.storage.committer import Committer
-from tasks.storage.escalation_queue import AT_ONCE, IN_BATCH, Waiting
+from tasks.storage.escalation_queue import AT_ONCE, IN_BATCH, EscalationQueue
 from tasks.storage.open_version import OpenVersion
 
 
-def leave_out_batched(version: OpenVersion, waiting: Waiting) -> None:
+def leave_out_batched(version: OpenVersion, waiting: EscalationQueue) -> None:
     """Mark the records whose answer a live batch will bring, and note which requests it asks."""
 
     def mark(session: Session) -> None:
@@ -38,7 +38,7 @@ class BatchLane:
     def __init__(
         self,
         version: OpenVersion,
-        waiting: Waiting,
+        waiting: EscalationQueue,
         committer: Committer,
         writer: BatchWriter,
         submitter: Submitter,

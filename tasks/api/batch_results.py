@@ -24,7 +24,7 @@ from tasks.api.requests import ApiRequests
 from tasks.storage.committer import Committer
 from tasks.storage.escalation_queue import AT_ONCE, QUEUED
 from tasks.storage.open_version import OpenVersion
-from tasks.storage.outcomes import Settler
+from tasks.storage.outcomes import Outcomes
 from tasks.storage.scratch_db import Scratch
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class PriceBook:
+class BatchAttemptBook:
     """Closes attempts of batches that served no record: what was answered is charged at the line's price."""
 
     price: Price
@@ -58,7 +58,7 @@ class BatchResults:
         requests: ApiRequests,
         scratch: Scratch,
         committer: Committer,
-        settler: Settler,
+        outcomes: Outcomes,
         submitter: Submitter,
         stop: Callable[[], bool],
     ) -> None:
@@ -67,7 +67,7 @@ class BatchResults:
         self._answers = scratch
         self._waiting = scratch.waiting
         self._committer = committer
-        self._settler = settler
+        self._outcomes = outcomes
         self._submitter = submitter
         self._stop = stop
         self._prices: dict[int, Price] = {}
@@ -83,7 +83,7 @@ class BatchResults:
         lines = {one.id: one for one in self._submitter.lines(batch)}
         reader = ResultReader(lines)
         for result in _read(client, provider, reader):
-            self._settle(result, lines[result.id])
+            self._accept(result, lines[result.id])
             self._committer.tick()
             if self._stop():
                 return
@@ -113,7 +113,7 @@ class BatchResults:
 
         def write(session: Session) -> None:
             batches.close(session, batch.id, state, error)
-            attempts.settle_unknown(session, version.workload, version.partition, failure="no_answer")
+            attempts.resolve_unknown(session, version.workload, version.partition, failure="no_answer")
 
         version.ledger.write(write)
         self._submitter.remove_file(batch)
@@ -127,17 +127,17 @@ class BatchResults:
             except (BatchApiUnavailable, BatchApiRefused, ApiAccessError) as error:
                 log.warning("a file of batch %s was not deleted: %s", provider.id, error)
 
-    def _settle(self, result: BatchResult, line: attempts.InBatch) -> None:
+    def _accept(self, result: BatchResult, line: attempts.InBatch) -> None:
         prices = self._prices_of(line)
         escalated = self._waiting.get(line.record_key)
         if result.kind == "answered" and escalated is None:
             self._charge(_unneeded(line.id, result.body), prices)
         elif result.kind == "answered" and escalated is not None:
-            self._settle_answer(result, line, escalated, prices)
+            self._accept_answer(result, line, escalated, prices)
         else:
-            self._settle_failure(result, line, escalated, prices)
+            self._accept_failure(result, line, escalated, prices)
 
-    def _settle_answer(
+    def _accept_answer(
         self, result: BatchResult, line: attempts.InBatch, escalated: Escalated, prices: LinePrices
     ) -> None:
         request = self._requests.render(escalated, line.id)
@@ -162,16 +162,16 @@ class BatchResults:
             detail=parsed.detail,
             attempt=closed,
         )
-        self._settler.api(escalated, completion, PriceBook(prices.own), prices)
+        self._outcomes.accept_api(escalated, completion, BatchAttemptBook(prices.own), prices)
 
-    def _settle_failure(
+    def _accept_failure(
         self, result: BatchResult, line: attempts.InBatch, escalated: Escalated | None, prices: LinePrices
     ) -> None:
         failed = ClosedAttempt(line.id, "failed", datetime.now(UTC), failure=result.failure)
         if result.rejection is not None and escalated is not None:
             request = self._requests.render(escalated, line.id)
             rejected = Completion(request, rejection=result.rejection, detail=result.detail, attempt=failed)
-            self._settler.api(escalated, rejected, PriceBook(prices.own))
+            self._outcomes.accept_api(escalated, rejected, BatchAttemptBook(prices.own))
             return
         self._charge(failed, prices)
         # the engine that asks at once finds out what the model does not take, and leaves it out
@@ -183,7 +183,7 @@ class BatchResults:
     def _charge(self, closed: ClosedAttempt, prices: LinePrices) -> None:
         """Close an attempt that served no record, unless it was billed for who knows what: see `close`."""
         if closed.outcome == "failed" or closed.usage is not None:
-            self._committer.add_closings([PriceBook(prices.own).unserved(closed)])
+            self._committer.add_closings([BatchAttemptBook(prices.own).unserved(closed)])
 
     def _prices_of(self, line: attempts.InBatch) -> LinePrices:
         return LinePrices(self._price(line.price_id), self._price(line.counterfactual_price_id))

@@ -19,7 +19,7 @@ from models.engines.batch.status import SETTLE_SECONDS, BatchApiRefused, BatchAp
 from models.ids import new_id
 from models.ledger.accounting import closing_unserved
 from models.requests import ClosedAttempt
-from tasks.storage.escalation_queue import AT_ONCE, QUEUED, Waiting
+from tasks.storage.escalation_queue import AT_ONCE, QUEUED, EscalationQueue
 from tasks.storage.open_version import OpenVersion
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Submitter:
         options: ApiOptions,
         price: Price,
         enqueued_tokens: int | None,
-        waiting: Waiting,
+        waiting: EscalationQueue,
         stop: Callable[[], bool],
     ) -> None:
         self._version = version

@@ -21,7 +21,7 @@ from tasks.api.pending_lines import PendingLines, written
 from tasks.api.requests import ApiRequests
 from tasks.storage.escalation_queue import IN_BATCH
 from tasks.storage.open_version import OpenVersion
-from tasks.storage.outcomes import Settler
+from tasks.storage.outcomes import Outcomes
 from tasks.storage.scratch_db import Scratch
 
 TAKEN_AT_ONCE = 500
@@ -52,7 +52,7 @@ class BatchWriter:
         requests: ApiRequests,
         pending: PendingLines,
         scratch: Scratch,
-        settler: Settler,
+        outcomes: Outcomes,
         stop: Callable[[], bool],
     ) -> None:
         self._version = version
@@ -61,7 +61,7 @@ class BatchWriter:
         self._pending = pending
         self._answers = scratch
         self._waiting = scratch.waiting
-        self._settler = settler
+        self._outcomes = outcomes
         self._stop = stop
         self._lines: dict[UUID, LedgerLine] = {}
 
@@ -72,7 +72,7 @@ class BatchWriter:
         """
         terms, options = self._terms, self._terms.options
         for made in write_batches(
-            self._to_ask(),
+            self._requests_to_make(),
             self._version.folder,
             terms.limits,
             body=lambda request: request_body(request, options, options.structured_output),
@@ -81,11 +81,11 @@ class BatchWriter:
             if isinstance(made, Completion):
                 self._lines.pop(made.request.id)
                 self._waiting.unask(made.request.digest())
-                self._settler.rejected(made)
+                self._outcomes.reject(made)
             else:
                 self._record(made)
 
-    def _to_ask(self) -> Iterator[ApiRequest]:
+    def _requests_to_make(self) -> Iterator[ApiRequest]:
         """Render what is queued and must be asked for, as far as the caps leave room for the most that it can cost."""
         left = self._left()
         while not self._stop() and (some := self._waiting.take(TAKEN_AT_ONCE)):
@@ -110,7 +110,7 @@ class BatchWriter:
         """Settle a record whose request was answered before."""
         answer = self._answers.get(request.digest())
         if answer is not None:
-            self._settler.answered(escalated, reuse(request, answer))
+            self._outcomes.accept_answer(escalated, reuse(request, answer))
         return answer is not None
 
     def _left(self) -> int | None:

@@ -12,7 +12,7 @@ from models.requests import Completion
 from tasks.api.attempt_journal import LedgerJournal
 from tasks.api.requests import ApiRequests
 from tasks.storage.committer import Committer
-from tasks.storage.outcomes import Settler
+from tasks.storage.outcomes import Outcomes
 from tasks.storage.scratch_db import Scratch
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class SyncLane:
         requests: ApiRequests,
         scratch: Scratch,
         committer: Committer,
-        settler: Settler,
+        outcomes: Outcomes,
         journal: LedgerJournal,
         *,
         limits: Limits,
@@ -79,7 +79,7 @@ class SyncLane:
         self._scratch = scratch
         self._waiting = scratch.waiting
         self._committer = committer
-        self._settler = settler
+        self._outcomes = outcomes
         self._journal = journal
         self._limits = limits
         self._stop = stop
@@ -96,7 +96,7 @@ class SyncLane:
         if self._stream is None:
             return
         for completion in self._stream.ready(wait_seconds if self._flying else 0.0):
-            self._settle(completion)
+            self._accept(completion)
         self._committer.add_closings(self._journal.take_ended())
         self._committer.tick()
 
@@ -123,7 +123,7 @@ class SyncLane:
         """Give what is in flight a moment, then abandon it: its lines keep their upper bound."""
         if self._stream is not None and not self._committer.failed:
             for completion in self._stream.finish(GRACE_SECONDS):
-                self._settle(completion)
+                self._accept(completion)
             self._committer.add_closings(self._journal.take_ended())
         if self._engine is not None:
             self._engine.close()
@@ -145,7 +145,7 @@ class SyncLane:
             self._stream = self._engine.open(answers=self._scratch, stop=self._stop)
         return self._stream
 
-    def _settle(self, completion: Completion) -> None:
+    def _accept(self, completion: Completion) -> None:
         escalated = self._flying.pop(completion.request.record_key)
         if completion.deferral == "budget":
             if not self._held:
@@ -153,4 +153,4 @@ class SyncLane:
             self._held = True
         elif completion.attempt is not None:
             self._moved = True
-        self._settler.api(escalated, completion, self._journal)
+        self._outcomes.accept_api(escalated, completion, self._journal)

@@ -30,7 +30,7 @@ class Begun:
     def passed_over(self, items: Sequence[Record | Quarantined]) -> Collection[str]:
         """Return those that cost nothing any more: done, taken over as they are, or paid for in a live batch."""
         done = self.scratch.done([item.key for item in items])
-        return done | self.scratch.carried.unchanged(items).keys()
+        return done | self.scratch.unchanged_rows.unchanged(items).keys()
 
     def waiting(self, items: Sequence[Record | Quarantined]) -> Collection[str]:
         """Return those that were escalated and still wait: they go to the API without being asked here again."""
@@ -62,7 +62,7 @@ def _fill(checked: Checked, session: Session, scratch: Scratch) -> None:
         load_done((folder / part.file_name for part in registered), scratch)
         scratch.add_done(one.record_key for one in attempts.pending_in_batches(session, begun.id))
     if checked.request.refresh and published is not None:
-        load_published(Path(published.output_path or ""), workload.output, scratch.carried)
+        load_published(Path(published.output_path or ""), workload.output, scratch.unchanged_rows)
 
 
 def _continues(checked: Checked, begun: PartitionVersion, published: PartitionVersion | None) -> bool:

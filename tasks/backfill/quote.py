@@ -35,7 +35,7 @@ from tasks.backfill.already_done import Begun, begun_before
 from tasks.backfill.distinct_sample import TextSample
 from tasks.backfill.prompt_counter import PromptCounter, TextTokens
 from tasks.planning.checks import Checked, check
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tasks.runtime.ledger_access import ledger_if_any
 
 Samples = Sequence[tuple[int, Sequence[tuple[int, TextTokens]]]]
@@ -57,7 +57,7 @@ class QuoteBasis:
     load_ns: int | None
 
 
-def quote_partition(request: Request, settings: Settings) -> PartitionQuote:
+def quote_partition(request: RunRequest, settings: Settings) -> PartitionQuote:
     """Quote what is left of one partition: what a begun version has done, or a refresh takes over, is not in it.
 
     What a begun version left waiting for the API is in it as what goes there, unless a live batch asks it.
@@ -84,7 +84,7 @@ def quote_partition(request: Request, settings: Settings) -> PartitionQuote:
         return quote_checked(checked, known, begun)
 
 
-def quote_partitions(requests: Iterable[Request], settings: Settings, loads: int = 1) -> Quote:
+def quote_partitions(requests: Iterable[RunRequest], settings: Settings, loads: int = 1) -> Quote:
     """Quote partitions that share so many loads of the engine, as `quote_partition` does."""
     return Quote.of((quote_partition(request, settings) for request in requests), loads)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from models.backfill import Range, Step
-from tasks.planning.request import EngineChoice, Request
+from tasks.planning.request import EngineChoice, RunRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +19,13 @@ class BackfillRequest:
     rerun: bool = False
     engine: EngineChoice = "vllm"
 
-    def of_partition(self, partition: date) -> Request:
+    def of_partition(self, partition: date) -> RunRequest:
         """Return the request for one partition."""
-        return Request(
+        return RunRequest(
             self.workload, partition, self.input, self.where, self.limit, rerun=self.rerun, engine=self.engine
         )
 
-    def of_step(self, step: Step) -> Request:
+    def of_step(self, step: Step) -> RunRequest:
         """Return the request that does a step."""
         request = self.of_partition(step.partition)
         return replace(request, rerun=step.action == "replace", refresh=step.action == "refresh")

@@ -13,7 +13,7 @@ from models.settings import Settings
 from tasks.backfill.request import BackfillRequest
 from tasks.backfill.survey import KnownRun, look_again, newest_run
 from tasks.run.run_partition import run_request
-from tasks.runtime.progress import listening, report
+from tasks.runtime.progress import listen, report
 from tasks.runtime.shared_engine import shared_engine
 
 Runner = Callable[[BackfillRequest, Sequence[Step]], Iterator[PartitionOutcome]]
@@ -119,7 +119,7 @@ def run_all(
     Each outcome is put into `kept` at once, so that it is known also where the backfill is stopped.
     """
     reporter = Reporter(Meter(len(steps), quote.records, quote.cost_nano))
-    with listening(reporter):
+    with listen(reporter):
         for outcome in run(ask, steps):
             kept.append(outcome)
             reporter.ended(outcome)

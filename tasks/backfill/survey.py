@@ -20,7 +20,7 @@ from tasks.backfill.quote import quote_partition
 from tasks.backfill.request import BackfillRequest
 from tasks.planning.checks import Checked, check, fingerprint_of
 from tasks.planning.late_data import is_unchanged
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tasks.reading import Source
 from tasks.reading.dates import partitions_between
 from tasks.runtime.ledger_access import ledger_if_any, with_patience
@@ -86,7 +86,7 @@ def _look_up(settings: Settings, look: Callable[[Session | None], Found]) -> Fou
     return with_patience(settings.database_patience_seconds, read)
 
 
-def _step(request: Request, settings: Settings, session: Session | None) -> Step | None:
+def _step(request: RunRequest, settings: Settings, session: Session | None) -> Step | None:
     checked = check(request, settings)
     if isinstance(checked, RunResult):  # its rows were deleted since the dates were read
         return None

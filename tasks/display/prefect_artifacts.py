@@ -19,7 +19,7 @@ from prefect.exceptions import PrefectException
 
 from models.run import Progress
 from tasks.display.run_rows import describe, percent
-from tasks.runtime.progress import listening
+from tasks.runtime.progress import listen
 
 SECONDS_BETWEEN_UPDATES = 2.0
 SECONDS_TO_SAY_GOODBYE = 5.0
@@ -112,7 +112,7 @@ def progress_artifact(key: str, only: str | None = None) -> Iterator[None]:
     thread = threading.Thread(target=context.run, args=(sender.run,), name="progress", daemon=True)
     thread.start()
     try:
-        with listening(offer):
+        with listen(offer):
             yield
     finally:
         sender.close()

@@ -21,7 +21,7 @@ from rich.table import Column
 from models.run import Progress as RunProgress
 from tasks.display.run_rows import describe
 from tasks.display.working import SECONDS_BETWEEN_LINES, working
-from tasks.runtime.progress import listening
+from tasks.runtime.progress import listen
 
 STARTING = "starting Prefect and the run"
 
@@ -30,7 +30,7 @@ STARTING = "starting Prefect and the run"
 def progress_bar() -> Iterator[None]:
     """Show the progress of every run inside the block on standard error: bars, or lines in a pipe or log."""
     if not sys.stderr.isatty():
-        with working(STARTING) as started, listening(ProgressLines(started)):
+        with working(STARTING) as started, listen(ProgressLines(started)):
             yield
         return
     columns = (
@@ -56,7 +56,7 @@ def progress_bar() -> Iterator[None]:
                 tasks[name], completed=progress.done, total=progress.total, rate=rate, description=said
             )
 
-        with listening(show):
+        with listen(show):
             yield
 
 

@@ -25,7 +25,7 @@ from models.settings import Settings
 from models.workloads.observed import ANSWER
 from tasks.display.run_rows import described
 from tasks.planning.checks import api_plan
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
 from tasks.runtime.ledger_access import ledger_if_any
 from tasks.runtime.shared_engine import EngineFactory, load_vllm, shared_engine
@@ -111,7 +111,7 @@ def answers(
     `settings` are those of `arm_settings`. Raises the errors of a run, and `BreakevenError` if records of it
     wait: what was answered is kept.
     """
-    request = Request(
+    request = RunRequest(
         workload,
         month,
         str(snapshot),

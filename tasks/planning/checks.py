@@ -15,14 +15,14 @@ from models.engines.vllm.options import LORA_WEIGHTS
 from models.errors import UsageError
 from models.machine import gpu_name
 from models.policy import Policy
-from models.routing import kept_in, row_condition
+from models.routing import keep_local, row_condition
 from models.run import PRODUCTION, Purpose, RunResult
 from models.settings import Settings
 from models.tokens import ChatTokenCounter, counter_of
 from models.workloads.base import Workload
 from models.workloads.observed import observed
-from tasks.planning.evaluated_policy import in_force
-from tasks.planning.request import EngineChoice, Request
+from tasks.planning.evaluated_policy import apply_evaluation
+from tasks.planning.request import EngineChoice, RunRequest
 from tasks.reading import EmptyPartition, PartitionReader, Source, open_partition
 from tasks.runtime.atomic_files import check_writable, file_digest
 
@@ -41,7 +41,7 @@ class ApiPlan:
 class Checked:
     """A request in which nothing is wrong, with what was found on the way. `total` as in `Plan`."""
 
-    request: Request
+    request: RunRequest
     settings: Settings
     workload: Workload
     machine: Infrastructure
@@ -63,7 +63,7 @@ class Checked:
         return "openai" if self.policy.not_viable == "api" else self.request.engine
 
 
-def check(request: Request, settings: Settings) -> Checked | RunResult:
+def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
     """Find everything that can be wrong, changing nothing but the output folder, which is made."""
     if request.rerun and request.refresh:
         msg = "rerun infers everything again, refresh only what is new or changed: ask for one of them"
@@ -75,8 +75,8 @@ def check(request: Request, settings: Settings) -> Checked | RunResult:
         raise UsageError(msg)
     policy = workload.routing
     if api is None or request.purpose != PRODUCTION:
-        policy = kept_in(policy)
-    policy = in_force(policy, workload, settings)
+        policy = keep_local(policy)
+    policy = apply_evaluation(policy, workload, settings)
     if request.purpose != PRODUCTION:
         workload = observed(workload)
     machine = infrastructure(settings, gpu_name())

@@ -6,13 +6,13 @@ from db import evaluations
 from models.default_model import model_name
 from models.errors import UsageError
 from models.policy import Policy
-from models.routing import asks_evaluation, looked_up
+from models.routing import asks_evaluation, fill_from_evaluation
 from models.settings import Settings
 from models.workloads.base import Workload
 from tasks.runtime.ledger_access import ledger_if_any
 
 
-def in_force(policy: Policy, workload: Workload, settings: Settings) -> Policy:
+def apply_evaluation(policy: Policy, workload: Workload, settings: Settings) -> Policy:
     """Return the policy with the evaluated threshold and verdict looked up; as it is where it asks for neither.
 
     Raises `UsageError` where this model and prompt were never evaluated against this API model.
@@ -28,7 +28,7 @@ def in_force(policy: Policy, workload: Workload, settings: Settings) -> Policy:
             "or set a number as min_confidence"
         )
         raise UsageError(msg)
-    return looked_up(policy, viability=found.viability, threshold=found.threshold)
+    return fill_from_evaluation(policy, viability=found.viability, threshold=found.threshold)
 
 
 def _newest(session: Session, workload: Workload, settings: Settings) -> evaluations.Stored | None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import attempts, batches, parts
-from db.session import make_engine, migrate, sessions
 from models.engines.batch.files import remove_unregistered as remove_request_files
 from models.ledger.accounting import LineKeys
 from models.policy import Policy
@@ -21,6 +20,7 @@ from tasks.planning.request import EngineChoice
 from tasks.reading import PartitionReader
 from tasks.runtime.lease import give_back, take_lease
 from tasks.runtime.leased_ledger import LeasedLedger
+from tasks.runtime.ledger_access import close_ledger, connect_ledger
 from tasks.storage.open_version import OpenVersion
 from tasks.storage.output_folders import open_folder
 
@@ -68,10 +68,9 @@ class OpenRun:
 
 def open_ledger(undo: ExitStack, settings: Settings) -> sessionmaker[Session]:
     """Open the ledger, brought up to date; `undo` closes its connections."""
-    database = make_engine(settings.database_url.get_secret_value())
-    undo.callback(database.dispose)
-    migrate(database)
-    return sessions(database)
+    make_session = connect_ledger(settings)
+    undo.callback(close_ledger, make_session)
+    return make_session
 
 
 def own_partition(
@@ -86,5 +85,5 @@ def own_partition(
 def clear_leftovers(session: Session, version: OpenVersion) -> None:
     """Make the folder of a version's parts, and clear up what a killed run left in it and in the ledger."""
     open_folder(version.folder, [part.file_name for part in parts.registered(session, version.id)])
-    attempts.settle_unknown(session, version.workload, version.partition, purpose=version.purpose)
+    attempts.resolve_unknown(session, version.workload, version.partition, purpose=version.purpose)
     remove_request_files(version.folder, [batch.id for batch in batches.live(session, version.id)])

@@ -11,7 +11,7 @@ EngineChoice = Literal["vllm", "openai"]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RunRequest:
     """What a caller asks for: one partition of one workload, and how to read it.
 
     `rerun` infers a published partition again, `refresh` only what is new or changed in its input. What an

@@ -16,7 +16,7 @@ from models.tokens import counter_of
 from models.workloads.base import Workload
 from tasks.planning.checks import ApiPlan, api_plan
 from tasks.planning.open_run import OpenRun, clear_leftovers, open_ledger, own_partition
-from tasks.planning.price_keys import priced_today, with_api
+from tasks.planning.price_keys import add_api_keys, find_price_today
 from tasks.runtime.atomic_files import check_writable
 from tasks.runtime.ledger_access import database_errors
 from tasks.runtime.stop_signals import stoppable
@@ -92,6 +92,6 @@ def _keys(
             "back to the settings of that run"
         )
         raise UsageError(msg)
-    price_id, price = priced_today(session, prices_of(settings))
+    price_id, price = find_price_today(session, prices_of(settings))
     keys = LineKeys(found.run_id, prompt, known.model_id, known.infrastructure_id or 0, 0, price_id, price)
-    return with_api(session, keys, settings.api_model, api.batch_prices)
+    return add_api_keys(session, keys, settings.api_model, api.batch_prices)

@@ -15,8 +15,8 @@ from models.settings import Settings
 from tasks.planning.checks import Checked, check, fingerprint_of
 from tasks.planning.late_data import digest_to_refresh, published_file, result_without_run
 from tasks.planning.open_run import OpenRun, RunInput, clear_leftovers, open_ledger, own_partition
-from tasks.planning.price_keys import priced_today, with_api
-from tasks.planning.request import Request
+from tasks.planning.price_keys import add_api_keys, find_price_today
+from tasks.planning.request import RunRequest
 from tasks.runtime.flow_run import flow_run_id
 from tasks.runtime.ledger_access import database_errors
 from tasks.runtime.stop_signals import stoppable
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 @stoppable("nothing was begun, the same command does it")
-def prepare(request: Request, settings: Settings) -> OpenRun | RunResult:
+def prepare(request: RunRequest, settings: Settings) -> OpenRun | RunResult:
     """Check everything, take the partition's lease and open the run.
 
     Returns a finished `RunResult` where there is nothing to do: the partition is published, the
@@ -102,7 +102,7 @@ def abandon_batches(session: Session, version: OpenVersion) -> None:
 def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
     """Write the run's row and the dated rows it refers to; return their keys."""
     workload, settings = checked.workload, checked.settings
-    price_id, price = priced_today(session, checked.prices)
+    price_id, price = find_price_today(session, checked.prices)
     prompt_id = reference.prompt_id(session, workload.name, workload.prompt_version, workload.fingerprint)
     model_id = reference.model_id(session, LOCAL_PROVIDER, model_name(settings))
     infrastructure_id = reference.infrastructure_id(session, checked.machine)
@@ -123,5 +123,7 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
     rate = checked.machine.nano_usd_per_hour
     keys = LineKeys(run_id, prompt_id, model_id, infrastructure_id, rate, price_id, price)
     return (
-        keys if checked.api is None else with_api(session, keys, settings.api_model, checked.api.batch_prices)
+        keys
+        if checked.api is None
+        else add_api_keys(session, keys, settings.api_model, checked.api.batch_prices)
     )

@@ -12,7 +12,7 @@ from tasks.reading.columns import Columns, choose_columns
 from tasks.reading.locate import EmptyPartition, locate
 from tasks.reading.parquet import ParquetPartition
 from tasks.reading.query import QueryPartition
-from tasks.reading.rows import Chunk, cut, settle
+from tasks.reading.rows import Chunk, cut, parse_rows
 from tasks.reading.source import Source
 from tasks.reading.text_files import TextPartition, text_columns
 from tasks.storage.scratch_db import Scratch
@@ -68,18 +68,18 @@ class PartitionReader:
 
         Raises `InputError` where the input turns out to be damaged on the way.
         """
-        return cut(self._settled(), size)
+        return cut(self._parsed(), size)
 
-    def _settled(self) -> Iterator[list[Record | Quarantined]]:
+    def _parsed(self) -> Iterator[list[Record | Quarantined]]:
         ordinal = 0
         with Scratch() as keys:
             for chunk in self._raw.chunks():
-                settled = settle(chunk, ordinal, self.source.text_columns, keys)
-                if self.limit is not None and ordinal + len(settled) >= self.limit:
-                    yield settled[: self.limit - ordinal]
+                parsed = parse_rows(chunk, ordinal, self.source.text_columns, keys)
+                if self.limit is not None and ordinal + len(parsed) >= self.limit:
+                    yield parsed[: self.limit - ordinal]
                     return
-                ordinal += len(settled)
-                yield settled
+                ordinal += len(parsed)
+                yield parsed
 
 
 def open_partition(source: Source, partition: date, limit: int | None = None) -> PartitionReader:

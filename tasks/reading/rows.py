@@ -40,7 +40,7 @@ class KeyBook(Protocol):
         """Return one key an id, in order."""
 
 
-def settle(chunk: Chunk, first: int, columns: Sequence[str], keys: KeyBook) -> list[Record | Quarantined]:
+def parse_rows(chunk: Chunk, first: int, columns: Sequence[str], keys: KeyBook) -> list[Record | Quarantined]:
     """Turn a chunk into records and quarantined rows, numbered from the ordinal `first`.
 
     `columns` are the text columns' names, for details. A row without a usable id is named by its
@@ -50,19 +50,19 @@ def settle(chunk: Chunk, first: int, columns: Sequence[str], keys: KeyBook) -> l
     ids = [_clean_id(value, chunk.id_column, place, faults) for place, value in enumerate(chunk.ids)]
     texts = _clean_texts(chunk, columns, faults)
     bases = [f"#{first + place}" if id_ is None else id_ for place, id_ in enumerate(ids)]
-    settled: list[Record | Quarantined] = []
+    parsed: list[Record | Quarantined] = []
     for place, key in enumerate(keys.assign_keys(bases)):
         id_, text = ids[place], texts[place]
         if place in faults or id_ is None:
             fault = faults[place]
-            settled.append(
+            parsed.append(
                 Quarantined(
                     key, id_, first + place, fault.reason, fault.detail, field=fault.field, rule=fault.rule
                 )
             )
         else:
-            settled.append(Record(key, id_, first + place, text, place in chunk.complex))
-    return settled
+            parsed.append(Record(key, id_, first + place, text, place in chunk.complex))
+    return parsed
 
 
 def _clean_id(value: object, column: str, place: int, faults: dict[int, Fault]) -> str | None:

@@ -11,7 +11,7 @@ from tasks.reading.lines import input_errors
 from tasks.reading.locate import Files, dated_folders, locate, remote_folders
 from tasks.reading.parquet import ParquetPartition
 from tasks.reading.partition import RawPartition, open_raw
-from tasks.reading.rows import Chunk, settle
+from tasks.reading.rows import Chunk, parse_rows
 from tasks.reading.source import Source, is_remote
 from tasks.reading.text_files import text_columns
 
@@ -47,7 +47,7 @@ def records_of(
 
     `texts` are the values of the text columns, whose names are `columns`.
     """
-    rows = settle(replace(chunk, ids=["-"] * len(chunk.ids), texts=texts), 0, columns, _NoKeys())
+    rows = parse_rows(replace(chunk, ids=["-"] * len(chunk.ids), texts=texts), 0, columns, _NoKeys())
     return [row if isinstance(row, Record) else None for row in rows]
 
 

@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from db import attempts, batches, partitions
-from db.session import make_engine, readers, require_migrated
 from models.engines.api.rate_limits import Limits
 from models.engines.batch.files import file_ids
 from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable, BatchFailure, ProviderBatch
@@ -21,8 +20,8 @@ from tasks.api.batch_results import BatchResults
 from tasks.planning.checks import ApiPlan
 from tasks.planning.open_run import OpenRun
 from tasks.run.infer import Inferred
-from tasks.run.wiring import make_api_parts, make_committer, make_settler
-from tasks.runtime.ledger_access import database_errors
+from tasks.run.wiring import make_api_parts, make_committer, make_outcomes
+from tasks.runtime.ledger_access import reading_ledger
 from tasks.runtime.stop_signals import StopRequest, stop_on_signals
 from tasks.storage.escalation_queue import AT_ONCE
 from tasks.storage.scratch_db import Scratch
@@ -38,14 +37,8 @@ def waiting_partitions(settings: Settings) -> list[tuple[str, date]]:
 
     Raises `UsageError` without a ledger, `DatabaseUnavailable`.
     """
-    database = make_engine(settings.database_url.get_secret_value())
-    try:
-        with database_errors():
-            require_migrated(database)
-            with readers(database)() as session:
-                return [(one.workload, one.partition) for one in partitions.waiting(session)]
-    finally:
-        database.dispose()
+    with reading_ledger(settings) as session:
+        return [(one.workload, one.partition) for one in partitions.waiting(session)]
 
 
 def collect(run: OpenRun, scratch: Scratch, lost: Callable[[], LeaseLost | None]) -> Inferred:
@@ -89,16 +82,16 @@ class Collector:
         self._lost = lost
         self._no_access: str | None = None
         self.committer = make_committer(run, GpuTime)
-        self._settler = make_settler(run, self.committer, scratch)
+        self._outcomes = make_outcomes(run, self.committer, scratch)
         limits = Limits.from_options(api.options)
-        parts = make_api_parts(run, api, scratch, self.committer, self._settler, limits, self._must_stop)
+        parts = make_api_parts(run, api, scratch, self.committer, self._outcomes, limits, self._must_stop)
         self._requests, self._submitter, self._lane = parts.requests, parts.submitter, parts.lane
         self._results = BatchResults(
             run.version,
             parts.requests,
             scratch,
             self.committer,
-            self._settler,
+            self._outcomes,
             parts.submitter,
             self._must_stop,
         )
@@ -193,7 +186,7 @@ class Collector:
             escalated = self._waiting.get(line.record_key) if line.id in bad else None
             if escalated is not None:
                 request = self._requests.render(escalated, line.id)
-                self._settler.rejected(Completion(request, rejection="refused", detail=codes, attempts=0))
+                self._outcomes.reject(Completion(request, rejection="refused", detail=codes, attempts=0))
 
     def _ask_again(self) -> None:
         if self._mode == "sync":

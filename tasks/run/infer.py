@@ -15,7 +15,7 @@ from models.run import lease_name
 from tasks.planning.open_run import OpenRun, RunInput
 from tasks.run.local_requests import LocalRequests
 from tasks.run.wiring import RunParts, make_parts
-from tasks.runtime.gc_freeze import spared_collector
+from tasks.runtime.gc_freeze import freeze_startup_objects
 from tasks.runtime.run_progress import Counts, RunProgress
 from tasks.runtime.shared_engine import SharedEngine
 from tasks.runtime.stop_signals import StopNow, StopRequest, stop_on_signals
@@ -54,7 +54,7 @@ def infer(
     committed first. Raises `Interrupted`, `EngineError`, `ApiAccessError`, `LeaseLost`,
     `DatabaseUnavailable`.
     """
-    with stop_on_signals() as stop, spared_collector(), scratch.errors():
+    with stop_on_signals() as stop, freeze_startup_objects(), scratch.errors():
         stream = make_stream(run, scratch, engine, stop, lambda: stop() or lost() is not None)
         try:
             stream.run()
@@ -103,7 +103,7 @@ class RunStream:
         self._given = given
         self._requests = requests
         self.committer = parts.committer
-        self._settler = parts.settler
+        self._outcomes = parts.outcomes
         self._lane = parts.lane
         self._progress = progress
         self._scratch = scratch
@@ -116,7 +116,7 @@ class RunStream:
     def run(self) -> None:
         """Stream until the input ends or the run is stopped; commit all that finished."""
         try:
-            with self._progress.told(self._counts):
+            with self._progress.report_while(self._counts):
                 self._run_local()
                 self._drain()
             if not self._must_stop():  # a later run need not read and try them again
@@ -132,12 +132,12 @@ class RunStream:
     def _drain(self) -> None:
         """Let the API answer what is left for it."""
         if self._scratch.waiting.queued():
-            self._progress.computes("waiting for the API's answers")
+            self._progress.note_computing("waiting for the API's answers")
         self._lane.drain(self._progress.report)
 
     def _run_local(self) -> None:
         """Answer what the local engine can; a run with nothing for it does not load the model."""
-        requests = self._to_ask()
+        requests = self._requests_to_make()
         if self._given.engine == "openai":
             self._hand_over(requests, self._given.sent_because)
             return
@@ -167,18 +167,18 @@ class RunStream:
 
     def _load(self) -> LocalEngine:
         if not self._engine.loaded:
-            self._progress.loads(self._engine.model)
+            self._progress.note_loading(self._engine.model)
         with self._stop.at_once():
             return self._engine.get()
 
     def _stream(self, engine: LocalEngine, requests: Iterator[Request | None]) -> None:
-        self._progress.computes("computing the first prompts")
+        self._progress.note_computing("computing the first prompts")
         for completion in engine.stream(requests, answers=self._scratch, stop=self._must_stop):
-            self._settle(completion)
+            self._accept(completion)
             self._lane.pump()
             self._progress.report()
 
-    def _to_ask(self) -> Iterator[Request | None]:
+    def _requests_to_make(self) -> Iterator[Request | None]:
         """Yield a request for each record that is for the local engine, and None where one must finish first."""
         waiting = self._scratch.waiting
         for batch in self._given.reader.batches():
@@ -188,36 +188,36 @@ class RunStream:
             done = self._scratch.done(keys)
             self._done_before += len(done)
             passed = done | waiting.among(keys)
-            unchanged = self._scratch.carried.unchanged(batch)
+            unchanged = self._scratch.unchanged_rows.unchanged(batch)
             for item in batch:
                 while self._again:
                     yield self._again.popleft()
                 if item.key in passed:
                     continue
                 if isinstance(item, Quarantined):
-                    self._settler.set_aside(item)
+                    self._outcomes.quarantine(item)
                 elif item.key in unchanged:
-                    self._settler.carry(unchanged[item.key])
-                elif (request := self._routed(item)) is not None:
+                    self._outcomes.keep_unchanged(unchanged[item.key])
+                elif (request := self._route(item)) is not None:
                     yield request
             self._progress.report()
         while self._again or len(self._requests):
             yield self._again.popleft() if self._again else None
 
-    def _routed(self, record: Record) -> Request | None:
+    def _route(self, record: Record) -> Request | None:
         """Return the record's request to the local engine, or None if it goes to the API at once."""
         if (reason := routing.before(record, self._requests.policy)) is None:
             return self._requests.add(record)
-        self._settler.escalate(record, reason)
+        self._outcomes.escalate(record, reason)
         self._lane.pump()
         return None
 
-    def _settle(self, completion: Completion) -> None:
+    def _accept(self, completion: Completion) -> None:
         key = completion.request.record_key
-        self._progress.answered()
+        self._progress.note_answer()
         if completion.request.output is not routing.TRIAGE:
             record, held = self._requests.take(key)
-            self._settler.local(record, completion, held)
+            self._outcomes.accept_local(record, completion, held)
         elif (reason := self._requests.triaged(completion)) is not None:
             self._pass_on(key, reason)
         else:
@@ -225,7 +225,7 @@ class RunStream:
 
     def _hand_over(self, requests: Iterator[Request | None], reason: EscalationReason) -> None:
         """Send to the API every record that the local engine did not answer."""
-        self._progress.computes("waiting for the API's answers")
+        self._progress.note_computing("waiting for the API's answers")
         self._again.clear()
         for key in self._requests:
             self._pass_on(key, reason)
@@ -238,10 +238,10 @@ class RunStream:
 
     def _pass_on(self, key: str, reason: EscalationReason) -> None:
         record, held = self._requests.take(key)
-        self._settler.escalate(record, reason, held)
+        self._outcomes.escalate(record, reason, held)
 
     def _counts(self) -> Counts:
-        done = self._done_before + self._settler.settled
+        done = self._done_before + self._outcomes.done
         return Counts(done, self.committer.totals.output_tokens, len(self._requests))
 
 

@@ -14,7 +14,7 @@ from models.errors import BreakevenError, EngineError, Interrupted, LeaseLost
 from models.run import RunResult
 from models.settings import Settings
 from tasks.planning.open_run import OpenRun
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tasks.planning.resume_run import resume_run
 from tasks.planning.start_run import prepare
 from tasks.run.collect import collect
@@ -32,18 +32,18 @@ CLOSING_SECONDS = 3.0
 log = logging.getLogger(__name__)
 
 
-def run_request(request: Request, settings: Settings) -> RunResult:
+def run_request(request: RunRequest, settings: Settings) -> RunResult:
     """Run one workload over one partition and publish it.
 
     A published partition is left alone, unless it is asked for again: all of it (`rerun`), or only what is
     new or changed in its input (`refresh`). What a killed run had committed is not done again. Raises the errors of `models.errors`; whatever
     had finished by then is committed, and the run's row says how it ended.
     """
-    with stopping_after(request.workload, request.partition):
+    with defer_stop(request.workload, request.partition):
         return _run(request, settings)
 
 
-def _run(request: Request, settings: Settings) -> RunResult:
+def _run(request: RunRequest, settings: Settings) -> RunResult:
     run = as_task(prepare)(request, settings)
     if isinstance(run, RunResult):
         return run
@@ -62,7 +62,7 @@ def collect_partition(workload: str, partition: date, *, settings: Settings) -> 
 
     Raises the errors of `models.errors`; what was collected by then is committed.
     """
-    with stopping_after(workload, partition):
+    with defer_stop(workload, partition):
         run = as_task(resume_run)(workload, partition, settings)
         if run is None:
             return RunResult(workload, partition, "skipped")
@@ -73,7 +73,7 @@ def collect_partition(workload: str, partition: date, *, settings: Settings) -> 
 
 
 @contextmanager
-def stopping_after(workload: str, partition: date) -> Iterator[None]:
+def defer_stop(workload: str, partition: date) -> Iterator[None]:
     """Let the steps of a run decide when a stop signal ends it, so that it never breaks into Prefect's own work.
 
     Raises `Interrupted` for a signal that came when the run could no longer be stopped, or where the run failed

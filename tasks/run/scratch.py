@@ -21,5 +21,5 @@ def open_scratch(run: OpenRun) -> Iterator[Scratch]:
         load_done(version.registered_parts(), scratch)
         leave_out_batched(version, scratch.waiting)
         if run.input is not None and run.input.carry_from is not None:
-            load_published(run.input.carry_from, run.workload.output, scratch.carried)
+            load_published(run.input.carry_from, run.workload.output, scratch.unchanged_rows)
         yield scratch

@@ -21,7 +21,7 @@ from tasks.api.sync_lane import Lane, NoLane, SyncLane
 from tasks.planning.checks import ApiPlan
 from tasks.planning.open_run import OpenRun
 from tasks.storage.committer import Committer
-from tasks.storage.outcomes import Settler
+from tasks.storage.outcomes import Outcomes
 from tasks.storage.scratch_db import Scratch
 
 
@@ -30,7 +30,7 @@ class RunParts:
     """What every stream of a run needs."""
 
     committer: Committer
-    settler: Settler
+    outcomes: Outcomes
     lane: Lane
 
 
@@ -57,10 +57,10 @@ def make_committer(run: OpenRun, lap: Callable[[], GpuTime]) -> Committer:
     )
 
 
-def make_settler(run: OpenRun, committer: Committer, scratch: Scratch) -> Settler:
+def make_outcomes(run: OpenRun, committer: Committer, scratch: Scratch) -> Outcomes:
     """Make what decides the outcome of each completion, by the run's workload and policy."""
     keep_answers = run.settings.quarantine_answers
-    return Settler(run.workload, run.policy, committer, scratch.waiting, keep_answers=keep_answers)
+    return Outcomes(run.workload, run.policy, committer, scratch.waiting, keep_answers=keep_answers)
 
 
 def make_parts(
@@ -72,11 +72,11 @@ def make_parts(
 ) -> RunParts:
     """Make the parts of a run that infers; without an API, no record ever waits."""
     committer = make_committer(run, lap)
-    settler = make_settler(run, committer, scratch)
+    outcomes = make_outcomes(run, committer, scratch)
     if run.api is None:
-        return RunParts(committer, settler, NoLane())
-    way = make_api_parts(run, run.api, scratch, committer, settler, limits(run.api.options), stop)
-    return RunParts(committer, settler, way.lane)
+        return RunParts(committer, outcomes, NoLane())
+    way = make_api_parts(run, run.api, scratch, committer, outcomes, limits(run.api.options), stop)
+    return RunParts(committer, outcomes, way.lane)
 
 
 def make_api_parts(
@@ -84,7 +84,7 @@ def make_api_parts(
     api: ApiPlan,
     scratch: Scratch,
     committer: Committer,
-    settler: Settler,
+    outcomes: Outcomes,
     limits: Limits,
     stop: Callable[[], bool],
 ) -> ApiParts:
@@ -96,7 +96,7 @@ def make_api_parts(
     submitter = Submitter(
         run.version, api.options, in_batch.price, settings.batch_enqueued_tokens, scratch.waiting, stop
     )
-    at_once = SyncLane(api.options, requests, scratch, committer, settler, journal, limits=limits, stop=stop)
+    at_once = SyncLane(api.options, requests, scratch, committer, outcomes, journal, limits=limits, stop=stop)
     if api.mode == "sync":
         return ApiParts(requests, submitter, at_once)
     limits_of_files = BatchLimits(
@@ -109,7 +109,7 @@ def make_api_parts(
         requests,
         PendingLines(name, run.keys, in_batch, budget),
         scratch,
-        settler,
+        outcomes,
         stop,
     )
     lane = BatchLane(

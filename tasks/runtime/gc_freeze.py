@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def spared_collector() -> Iterator[None]:
+def freeze_startup_objects() -> Iterator[None]:
     """Leave out, inside the block, what exists at its start: each full collection is then short.
 
     Prefect, polars and vLLM make half a million objects when they are imported. Looking through them

@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import leases
 from models.errors import LeaseLost
-from tasks.runtime.ledger_access import with_patience
+from tasks.runtime.ledger_access import close_ledger, with_patience
 
 Result = TypeVar("Result")
 
@@ -74,10 +73,7 @@ class LeasedLedger:
 
     def close(self) -> None:
         """Close the connections to the database."""
-        with self.sessions() as session:
-            bind = session.get_bind()
-        if isinstance(bind, Engine):
-            bind.dispose()
+        close_ledger(self.sessions)
 
 
 class LeaseKeeper:

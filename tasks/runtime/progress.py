@@ -16,7 +16,7 @@ _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("progress_listeners", 
 
 
 @contextmanager
-def listening(listener: Listener) -> Iterator[None]:
+def listen(listener: Listener) -> Iterator[None]:
     """Call `listener` with every progress that is reported inside the block, besides outer listeners."""
     token = _listeners.set((*_listeners.get(), listener))
     try:
@@ -33,7 +33,7 @@ def report(progress: Progress) -> None:
 
 
 @contextmanager
-def repeating(say: Callable[[], None], every: float = SECONDS_BETWEEN_REPORTS) -> Iterator[None]:
+def repeat_beside(say: Callable[[], None], every: float = SECONDS_BETWEEN_REPORTS) -> Iterator[None]:
     """Call `say` again and again inside the block, from a thread of its own.
 
     It tells that a run is at work while the thread that runs it waits: for a model to load, for first answers.

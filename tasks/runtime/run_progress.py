@@ -7,7 +7,7 @@ from datetime import date
 from typing import NamedTuple
 
 from models.run import Progress
-from tasks.runtime.progress import repeating, report
+from tasks.runtime.progress import repeat_beside, report
 
 PROGRESS_SECONDS = 1.0
 
@@ -34,28 +34,28 @@ class RunProgress:
         self._computing_since: float | None = None
 
     @contextmanager
-    def told(self, count: Callable[[], Counts]) -> Iterator[None]:
+    def report_while(self, count: Callable[[], Counts]) -> Iterator[None]:
         """Report again and again inside the block, whatever it waits for.
 
         `count` is asked for the run's counts, also from another thread.
         """
         self._count = count
-        with repeating(self.report):
+        with repeat_beside(self.report):
             yield
 
-    def loads(self, model: str) -> None:
+    def note_loading(self, model: str) -> None:
         """Tell that a model is being loaded."""
         self._doing = f"loading the model {model}"
         self.report(force=True)
 
-    def computes(self, what: str) -> None:
+    def note_computing(self, what: str) -> None:
         """Tell what is done from now on, and that an engine is at work."""
         self._doing = what
         if self._computing_since is None:
             self._computing_since = time.monotonic()
         self.report(force=True)
 
-    def answered(self) -> None:
+    def note_answer(self) -> None:
         """Note that an answer has come, so that the counts tell enough."""
         self._doing = ""
 

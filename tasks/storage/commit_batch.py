@@ -8,14 +8,14 @@ from db import runs
 from models.ledger.accounting import Finished
 from models.ledger.line import Closing, LedgerLine
 from models.records import Carried, Escalated, Quarantined
-from tasks.storage.part_files import PartRow
+from tasks.storage.part_files import AnsweredRow
 
 
 @dataclass(slots=True)
 class CommitBatch:
     """What one commit makes durable together."""
 
-    rows: list[PartRow] = field(default_factory=list)
+    rows: list[AnsweredRow] = field(default_factory=list)
     finished: list[Finished] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
     escalated: list[Escalated] = field(default_factory=list)

@@ -16,9 +16,9 @@ from models.ledger.line import Closing, LedgerLine
 from models.records import Carried, Escalated, Quarantined
 from models.tokens import ChatTokenCounter
 from tasks.storage.commit_batch import CommitBatch, CommittedTotals, increments
-from tasks.storage.escalation_queue import Waiting
+from tasks.storage.escalation_queue import EscalationQueue
 from tasks.storage.open_version import OpenVersion
-from tasks.storage.part_files import PartRow, write_part
+from tasks.storage.part_files import AnsweredRow, write_part
 
 QUEUED_COMMITS = 2
 """Commits that may wait behind the one being written; more would only hold memory."""
@@ -54,7 +54,7 @@ class Committer:
         self._batch_since = time.monotonic()
         self._pending: list[Future[None]] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
-        self._carried = False
+        self._allocated = False
         self.failed = False
         self.totals = CommittedTotals()
         self.added = 0
@@ -69,34 +69,34 @@ class Committer:
         """GPU cost committed so far, nano-dollars."""
         return self._meter.cost_nano
 
-    def add_answer(self, row: PartRow, *finished: Finished) -> None:
+    def add_answer(self, row: AnsweredRow, *finished: Finished) -> None:
         """Add a record that was answered well, with its attempts that no commit has yet."""
         self._batch.rows.append(row)
         self._batch.finished += finished
-        self._added()
+        self._count_added()
 
     def add_carried(self, carried: Carried) -> None:
         """Add a record whose published row is taken over: no attempt, no line, no cost."""
         self._batch.carried.append(carried)
-        self._added()
+        self._count_added()
 
     def add_quarantined(self, quarantined: Quarantined, *finished: Finished) -> None:
         """Add a record that is set aside, with its attempts that no commit has yet."""
         self._batch.quarantined.append(quarantined)
         self._batch.finished += finished
-        self._added()
+        self._count_added()
 
     def add_escalated(self, escalated: Escalated, *finished: Finished) -> None:
         """Add a record that goes on to the API, with its attempts: from then on it is not tried here again."""
         self._batch.escalated.append(escalated)
         self._batch.finished += finished
-        self._added()
+        self._count_added()
 
     def add_closings(self, closings: Sequence[Closing]) -> None:
         """Add attempts on the API that served no record."""
         self._batch.closings += closings
 
-    def keep(self, waiting: Waiting) -> None:
+    def keep(self, waiting: EscalationQueue) -> None:
         """Put records that wait and that no part holds yet into parts, with their texts."""
         while some := waiting.not_durable(self._records):
             for escalated in some:
@@ -113,10 +113,10 @@ class Committer:
         GPU time that no served record carries (all were reused or rejected, or the engine died before
         the first of a window) is written to the run as unallocated.
         """
-        self._carried = False
+        self._allocated = False
         self._submit()
-        self._settle(0)
-        if not self._carried and (lap := self._lap()).total_ns:
+        self._await_commits(0)
+        if not self._allocated and (lap := self._lap()).total_ns:
             lap_nano = self._meter.add(lap)
             self._write_unallocated(lap, lap_nano)
 
@@ -124,7 +124,7 @@ class Committer:
         """End the thread. Call after `flush`, or to drop what was not committed."""
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def _added(self) -> None:
+    def _count_added(self) -> None:
         self.added += 1
         if len(self._batch) >= self._records or time.monotonic() - self._batch_since >= self._seconds:
             self._submit()
@@ -134,14 +134,14 @@ class Committer:
         self._batch_since = time.monotonic()
         if not len(batch):
             return
-        self._carried = any(item.by_local_engine for item in batch.finished)
+        self._allocated = any(item.by_local_engine for item in batch.finished)
         # GPU time without a served record waits for the next commit that has one, so that it is carried.
-        lap = self._lap() if self._carried else GpuTime()
+        lap = self._lap() if self._allocated else GpuTime()
         lap_nano = self._meter.add(lap)
-        self._settle(QUEUED_COMMITS - 1)
+        self._await_commits(QUEUED_COMMITS - 1)
         self._pending.append(self._thread.submit(self._commit, batch, lap, lap_nano))
 
-    def _settle(self, allowed: int) -> None:
+    def _await_commits(self, allowed: int) -> None:
         """Wait until at most `allowed` commits are under way; raise what a finished one raised."""
         while self._pending and (len(self._pending) > allowed or self._pending[0].done()):
             self._pending.pop(0).result()

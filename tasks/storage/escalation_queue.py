@@ -22,7 +22,7 @@ _LOOKUP = 900  # bound parameters of one look-up
 _COLUMNS = "key, ordinal, id, text, reason, attempts"
 
 
-class Waiting:
+class EscalationQueue:
     """The escalated records of one run that are not done, each in one state.
 
     `queued`: the API may be asked. `taken`: it is being asked. `at_once`: it may be asked, but not in a

@@ -1,4 +1,4 @@
-"""What becomes of a completion: published, set aside with a reason, or sent on to the API."""
+"""Outcomes of completions: published, quarantined with a reason, or escalated to the API."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -23,8 +23,8 @@ from models.records import (
 from models.requests import ClosedAttempt, Completion, RejectionReason
 from models.workloads.base import InvalidOutput, Workload
 from tasks.storage.committer import Committer
-from tasks.storage.escalation_queue import Waiting
-from tasks.storage.part_files import PartRow
+from tasks.storage.escalation_queue import EscalationQueue
+from tasks.storage.part_files import AnsweredRow
 
 REJECTED: dict[RejectionReason, tuple[QuarantineReason, str]] = {
     "empty": ("missing_text", "must not be empty"),
@@ -53,7 +53,7 @@ class AttemptBook(Protocol):
         """Forget an attempt whose line is closed with its record; return its upper bound, nano-dollars."""
 
 
-class Settler:
+class Outcomes:
     """Hands each completion of one run to its committer, by the workload's schema and policy."""
 
     def __init__(
@@ -61,7 +61,7 @@ class Settler:
         workload: Workload,
         policy: Policy,
         committer: Committer,
-        waiting: Waiting,
+        waiting: EscalationQueue,
         *,
         keep_answers: bool,
     ) -> None:
@@ -70,15 +70,15 @@ class Settler:
         self._keep_answers = keep_answers
         self._committer = committer
         self._waiting = waiting
-        self.settled = 0
+        self.done = 0
 
-    def local(self, record: Record, completion: Completion, held: Sequence[Finished] = ()) -> bool:
-        """Settle a completion of the local engine; `held` are the record's attempts before it.
+    def accept_local(self, record: Record, completion: Completion, held: Sequence[Finished] = ()) -> bool:
+        """Decide on a completion of the local engine; `held` are the record's attempts before it.
 
         Returns whether the record goes on to the API.
         """
         if completion.rejection is not None:
-            reason = self._passed_on(completion.rejection, valid=False, confidence=None)
+            reason = self._reason_to_escalate(completion.rejection, valid=False, confidence=None)
             if reason is not None:
                 self.escalate(record, reason, held)
                 return True
@@ -86,13 +86,13 @@ class Settler:
             return False
         answer, fault = self._parsed(record, completion)
         confidence = None if answer is None else self._workload.confidence(completion)
-        reason = self._passed_on(None, valid=answer is not None, confidence=confidence)
+        reason = self._reason_to_escalate(None, valid=answer is not None, confidence=confidence)
         now = datetime.now(UTC)
         if reason is not None:
             self.escalate(record, reason, [*held, Finished(completion, now, "escalated", reason)])
             return True
         if answer is None:
-            self._set_aside(record, fault, completion, *held, Finished(completion, now, "invalid_output"))
+            self._quarantine(record, fault, completion, *held, Finished(completion, now, "invalid_output"))
         else:
             self._publish(record, completion, answer, confidence, *held, Finished(completion, now, "ok"))
         return False
@@ -104,14 +104,14 @@ class Settler:
         if made:
             self._committer.add_escalated(escalated, *made)
 
-    def api(
+    def accept_api(
         self,
         escalated: Escalated,
         completion: Completion,
         book: AttemptBook,
         prices: LinePrices | None = None,
     ) -> None:
-        """Settle a completion of the API. A deferred record waits on, with the deferral as its state.
+        """Decide on a completion of the API. A deferred record waits on, with the deferral as its state.
 
         `prices` are those that the attempt's line was opened at, None for this run's own.
         """
@@ -131,24 +131,24 @@ class Settler:
             return
         if closed is not None:
             book.served(closed)
-        self.answered(escalated, completion, prices)
+        self.accept_answer(escalated, completion, prices)
 
-    def answered(
+    def accept_answer(
         self, escalated: Escalated, completion: Completion, prices: LinePrices | None = None
     ) -> None:
-        """Settle an answer of the API, or one that is reused, to a record that waited for it."""
+        """Take an answer of the API, or one that is reused, to a record that waited for it."""
         record, now = escalated.record, datetime.now(UTC)
         self._waiting.finish(record.key)
         answer, fault = self._parsed(record, completion)
         if answer is None:
             finished = Finished(completion, now, "invalid_output", escalated.reason, prices)
-            self._set_aside(record, fault, completion, finished)
+            self._quarantine(record, fault, completion, finished)
         else:
             finished = Finished(completion, now, "ok", escalated.reason, prices)
             confidence = self._workload.confidence(completion)
             self._publish(record, completion, answer, confidence, finished)
 
-    def rejected(self, completion: Completion) -> None:
+    def reject(self, completion: Completion) -> None:
         """Set aside a record that waited and that no request to the API can hold."""
         key = completion.request.record_key
         escalated = self._waiting.get(key)
@@ -156,17 +156,17 @@ class Settler:
             self._waiting.finish(key)
             self._reject(escalated.record, completion, completion.rejection)
 
-    def set_aside(self, quarantined: Quarantined) -> None:
+    def quarantine(self, quarantined: Quarantined) -> None:
         """Quarantine a row that never was a request."""
-        self.settled += 1
+        self.done += 1
         self._committer.add_quarantined(quarantined)
 
-    def carry(self, carried: Carried) -> None:
+    def keep_unchanged(self, carried: Carried) -> None:
         """Take over what is published of a record."""
-        self.settled += 1
+        self.done += 1
         self._committer.add_carried(carried)
 
-    def _passed_on(
+    def _reason_to_escalate(
         self, rejection: RejectionReason | None, *, valid: bool, confidence: float | None
     ) -> EscalationReason | None:
         return routing.after(self._policy, rejection=rejection, valid=valid, confidence=confidence)
@@ -186,8 +186,8 @@ class Settler:
         confidence: float | None,
         *finished: Finished,
     ) -> None:
-        self.settled += 1
-        self._committer.add_answer(PartRow.of(record, completion, answer, confidence), *finished)
+        self.done += 1
+        self._committer.add_answer(AnsweredRow.of(record, completion, answer, confidence), *finished)
 
     def _reject(
         self, record: Record, completion: Completion, rejection: RejectionReason, *made: Finished
@@ -195,10 +195,12 @@ class Settler:
         """Set aside a record that an engine did not take."""
         reason, rule = REJECTED[rejection]
         detail, columns = completion.detail or "", ", ".join(self._workload.text_columns)
-        self._set_aside(record, Fault(reason, detail, columns, REFUSALS.get(detail, rule)), completion, *made)
+        self._quarantine(
+            record, Fault(reason, detail, columns, REFUSALS.get(detail, rule)), completion, *made
+        )
 
-    def _set_aside(self, record: Record, fault: Fault, completion: Completion, *made: Finished) -> None:
-        self.settled += 1
+    def _quarantine(self, record: Record, fault: Fault, completion: Completion, *made: Finished) -> None:
+        self.done += 1
         kept = self._keep_answers and completion.text
         quarantined = Quarantined(
             record.key,

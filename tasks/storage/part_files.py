@@ -44,7 +44,7 @@ _INTERNAL: dict[str, pl.DataType] = {
 
 
 @dataclass(frozen=True, slots=True)
-class PartRow:
+class AnsweredRow:
     """One finished record: its answer, for reuse after a restart, and its parsed output.
 
     `output` is the workload's output model as plain JSON values; `answer.attempt_id` is the attempt
@@ -91,7 +91,7 @@ def write_part(
     folder: Path,
     part_id: UUID,
     output: type[BaseModel],
-    rows: Sequence[PartRow],
+    rows: Sequence[AnsweredRow],
     quarantined: Sequence[Quarantined] = (),
     escalated: Sequence[Escalated] = (),
     carried: Sequence[Carried] = (),
@@ -196,7 +196,7 @@ def with_all_columns(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFram
 
 def _frame(
     output: type[BaseModel],
-    rows: Sequence[PartRow],
+    rows: Sequence[AnsweredRow],
     aside: Sequence[Quarantined],
     escalated: Sequence[Escalated],
     carried: Sequence[Carried],
@@ -215,7 +215,7 @@ def _frame(
     return pl.DataFrame(columns, schema=schema)
 
 
-def _answered(rows: Sequence[PartRow], own: Iterable[str]) -> dict[str, Sequence[object]]:
+def _answered(rows: Sequence[AnsweredRow], own: Iterable[str]) -> dict[str, Sequence[object]]:
     answers = [row.answer for row in rows]
     return {
         "record_key": [row.record_key for row in rows],

@@ -16,7 +16,7 @@ import orjson
 from models.errors import OutputError
 from models.requests import Answer
 from tasks.storage.escalation_queue import SCHEMA as WAITING
-from tasks.storage.escalation_queue import Waiting
+from tasks.storage.escalation_queue import EscalationQueue
 from tasks.storage.unchanged_rows import SCHEMA as CARRIED
 from tasks.storage.unchanged_rows import PublishedRows
 
@@ -56,8 +56,8 @@ class Scratch:
             raise _cannot_write(error) from error
         self._done_count = 0
         self._answers = _AnswerStore(self._db)
-        self.waiting = Waiting(self._db)
-        self.carried = PublishedRows(self._db)
+        self.waiting = EscalationQueue(self._db)
+        self.unchanged_rows = PublishedRows(self._db)
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,7 @@ import pytest
 from models.backfill import PartitionOutcome
 from models.economics.quote import Estimate, Quote, Sent, empty_quote
 from models.policy import Policy
-from models.routing import kept_in, sends_after_answer
+from models.routing import keep_local, sends_after_answer
 from models.run import RunResult
 from tasks.backfill.against_quote import compared, quoted_line
 
@@ -93,7 +93,7 @@ def test_what_is_not_known_of_the_api() -> None:
         (Policy(escalate=frozenset({"low_confidence"}), min_confidence=0.5), True),
         (Policy(escalate=frozenset({"invalid_output"})), True),
         (Policy(escalate=frozenset({"complex"}), triage=True), True),
-        (kept_in(Policy(min_confidence=0.5, triage=True)), False),
+        (keep_local(Policy(min_confidence=0.5, triage=True)), False),
     ],
 )
 def test_what_can_be_sent_on(policy: Policy, can: bool) -> None:

@@ -59,23 +59,23 @@ def row(number: int, **output: object) -> PublishedRow:
 def test_only_the_same_key_with_the_same_text_is_found(tmp_path: Path) -> None:
     """A changed text, an unknown key and a row that was set aside are not."""
     with Scratch(tmp_path) as scratch:
-        assert scratch.carried.unchanged([record(0)]) == {}
-        scratch.carried.add(row(number) for number in range(3))
-        scratch.carried.add([])
+        assert scratch.unchanged_rows.unchanged([record(0)]) == {}
+        scratch.unchanged_rows.add(row(number) for number in range(3))
+        scratch.unchanged_rows.add([])
         items: list[Record | Quarantined] = [
             record(0),
             record(1, "another"),
             Quarantined("k2", "id2", 2, "wrong_type", ""),
             record(3),
         ]
-        assert scratch.carried.unchanged(items) == {"k0": Carried(record(0), OUTPUT, 0.25, "openai")}
+        assert scratch.unchanged_rows.unchanged(items) == {"k0": Carried(record(0), OUTPUT, 0.25, "openai")}
 
 
 def test_more_records_than_one_lookup_takes(tmp_path: Path) -> None:
     """A batch larger than the bound parameters of one statement is looked up whole."""
     with Scratch(tmp_path) as scratch:
-        scratch.carried.add(row(number) for number in range(2500))
-        found = scratch.carried.unchanged([record(number) for number in range(3000)])
+        scratch.unchanged_rows.add(row(number) for number in range(2500))
+        found = scratch.unchanged_rows.unchanged([record(number) for number in range(3000)])
         assert sorted(found) == sorted(f"k{number}" for number in range(2500))
 
 
@@ -83,8 +83,8 @@ def test_odd_numbers_come_back_as_they_were(tmp_path: Path) -> None:
     """Neither an infinity nor what is no number becomes a null."""
     with Scratch(tmp_path) as scratch:
         key, text_hash, engine, _, _ = row(0)
-        scratch.carried.add([(key, text_hash, engine, nan, OUTPUT | {"score": inf})])
-        found = scratch.carried.unchanged([record(0)])["k0"]
+        scratch.unchanged_rows.add([(key, text_hash, engine, nan, OUTPUT | {"score": inf})])
+        found = scratch.unchanged_rows.unchanged([record(0)])["k0"]
         assert found.output["score"] == inf
         assert found.confidence is not None
         assert isnan(found.confidence)
@@ -104,8 +104,8 @@ def test_what_is_published_is_loaded_and_published_again(tmp_path: Path) -> None
     before = pl.read_parquet(first)
     assert pl.read_parquet_metadata(first)["fingerprint"] == "print"
     with Scratch(tmp_path) as scratch:
-        load_published(first, Item, scratch.carried)
-        found = scratch.carried.unchanged([record(number) for number in range(3001)])
+        load_published(first, Item, scratch.unchanged_rows)
+        found = scratch.unchanged_rows.unchanged([record(number) for number in range(3001)])
         part = write_part(tmp_path / "parts", new_id(), Item, [], (), (), list(found.values()))
         again = publish([part], tmp_path / "again", Item, {"vllm": "m"}, "p1", "print")
         load_done([part], scratch)
@@ -119,8 +119,8 @@ def test_a_file_without_hashes_gives_nothing(tmp_path: Path) -> None:
     file = published(tmp_path, 3)
     pl.read_parquet(file).drop("text_hash").write_parquet(file)
     with Scratch(tmp_path) as scratch:
-        load_published(file, Item, scratch.carried)
-        assert scratch.carried.unchanged([record(0)]) == {}
+        load_published(file, Item, scratch.unchanged_rows)
+        assert scratch.unchanged_rows.unchanged([record(0)]) == {}
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "column"])
@@ -134,6 +134,6 @@ def test_a_damaged_file_is_one_clear_error(tmp_path: Path, damage: str) -> None:
     else:
         pl.read_parquet(file).drop("tags").write_parquet(file)
     with Scratch(tmp_path) as scratch, pytest.raises(OutputError, match="--rerun infers") as caught:
-        load_published(file, Item, scratch.carried)
+        load_published(file, Item, scratch.unchanged_rows)
     assert str(file) in str(caught.value)
     assert "\n" not in str(caught.value)

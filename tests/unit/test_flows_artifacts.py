@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.run import Progress, RunResult
 from tasks.display.prefect_artifacts import artifact_key
 from tasks.display.run_rows import cost_row, describe, dollars, percent
-from tasks.runtime.progress import listening, report
+from tasks.runtime.progress import listen, report
 
 DAY = date(2026, 11, 1)
 
@@ -63,9 +63,9 @@ def test_progress_reaches_the_listeners_of_its_context_only() -> None:
     outer: list[Progress] = []
     inner: list[Progress] = []
     first, second, third = (Progress("sentiment", DAY, done, 3, 0, 0.0) for done in (1, 2, 3))
-    with listening(outer.append):
+    with listen(outer.append):
         report(first)
-        with listening(inner.append):
+        with listen(inner.append):
             report(second)
     report(third)
     assert (outer, inner) == ([first, second], [second])

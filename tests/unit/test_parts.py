@@ -19,7 +19,7 @@ from models.input_digest import InputDigest
 from models.records import Carried, Quarantined, Record
 from models.requests import Answer, Choice, Completion, Message, Request
 from tasks.storage.merge_parts import RECORDS, publish
-from tasks.storage.part_files import PartRow, load_done, remove_parts, remove_unregistered, write_part
+from tasks.storage.part_files import AnsweredRow, load_done, remove_parts, remove_unregistered, write_part
 from tasks.storage.scratch_db import Scratch
 
 MODELS = {"vllm": "m", "openai": "api-m"}
@@ -31,11 +31,11 @@ class Label(BaseModel):
     label: Literal["good", "bad"]
 
 
-def row(ordinal: int, label: str = "good") -> PartRow:
+def row(ordinal: int, label: str = "good") -> AnsweredRow:
     """Make the finished record of an ordinal; the same one every time."""
     digest = ordinal.to_bytes(16)
     reply = Answer(uuid.UUID(int=ordinal), label, label, "stop", 0.5, {"good": 0.5, "bad": 0.5})
-    return PartRow(
+    return AnsweredRow(
         f"k{ordinal}", f"id{ordinal}", ordinal, 2**64 - 1 - ordinal, digest, reply, {"label": label}
     )
 
@@ -184,10 +184,10 @@ def test_a_row_keeps_the_attempt_that_was_answered() -> None:
     request = Request(uuid.uuid4(), "k", (Message("user", "hi"),), Choice(("good",)), 1)
     record = Record("k", "id", 0, "hi")
     own = Completion(request, "good", "good")
-    assert PartRow.of(record, own, Label(label="good"), 0.5).answer.attempt_id == request.id
+    assert AnsweredRow.of(record, own, Label(label="good"), 0.5).answer.attempt_id == request.id
     first = uuid.uuid4()
     reused = Completion(request, "good", "good", reuses=first)
-    made = PartRow.of(record, reused, Label(label="good"), 0.5)
+    made = AnsweredRow.of(record, reused, Label(label="good"), 0.5)
     assert made.answer.attempt_id == first
     assert made.output == {"label": "good"}
     assert made.digest == request.digest()

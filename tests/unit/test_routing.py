@@ -261,7 +261,7 @@ def test_kept_in_sends_nothing(
     probability: float,
 ) -> None:
     """No rule, answer, triage or dead engine sends a record out under a policy that is kept in."""
-    kept = routing.kept_in(policy)
+    kept = routing.keep_local(policy)
     asked = _triage(label_probabilities={"simple": 1 - probability, "complex": probability})
     assert routing.before(replace(GERMAN, complex=True), kept) is None
     assert routing.triaged(asked, kept) is None
@@ -324,19 +324,21 @@ def test_what_an_evaluation_found_takes_the_place_of_what_asks_for_it(
     policy: Policy, viability: Viability, threshold: float | None
 ) -> None:
     """Nothing else of a policy changes, and only a verdict against the small model sends all records out."""
-    found = routing.looked_up(policy, viability=viability, threshold=threshold)
+    found = routing.fill_from_evaluation(policy, viability=viability, threshold=threshold)
     assert found.model_copy(update={"not_viable": policy.not_viable}) == policy
     assert (found.not_viable == "api") == (policy.not_viable == "api" and viability == "not_viable")
     asking = policy.model_copy(update={"min_confidence": "evaluated"})
     assert routing.asks_evaluation(asking)
-    found = routing.looked_up(asking, viability=viability, threshold=threshold)
+    found = routing.fill_from_evaluation(asking, viability=viability, threshold=threshold)
     assert threshold in (None, routing.least_confidence(found))
 
 
 @given(confidences)
 def test_without_a_threshold_that_keeps_the_accuracy_every_answer_leaves(confidence: float | None) -> None:
     """However sure it is."""
-    policy = routing.looked_up(_policy(min_confidence="evaluated"), viability="undecided", threshold=None)
+    policy = routing.fill_from_evaluation(
+        _policy(min_confidence="evaluated"), viability="undecided", threshold=None
+    )
     assert routing.after(policy, rejection=None, valid=True, confidence=confidence) == "low_confidence"
 
 

@@ -10,7 +10,7 @@ from models.run import Progress, RunResult
 from tasks.display.run_rows import describe
 from tasks.display.show_progress import ProgressLines
 from tasks.display.working import working
-from tasks.runtime.progress import listening
+from tasks.runtime.progress import listen
 from tasks.runtime.run_progress import Counts, RunProgress
 
 DAY = date(2026, 11, 23)
@@ -46,11 +46,11 @@ def test_a_run_tells_what_it_waits_for() -> None:
             twice.set()
 
     progress = RunProgress("sentiment", DAY, 8)
-    with listening(hear), progress.told(lambda: Counts(0, 0, 5)):
-        progress.loads("tiny")
+    with listen(hear), progress.report_while(lambda: Counts(0, 0, 5)):
+        progress.note_loading("tiny")
         assert twice.wait(PATIENCE)  # the load blocks, and is told of again
-        progress.computes("computing the first prompts")
-        progress.answered()
+        progress.note_computing("computing the first prompts")
+        progress.note_answer()
         progress.report(force=True)
     notes = list(dict.fromkeys(one.note for one in told))
     assert notes == ["loading the model tiny", "computing the first prompts: 5 in work", ""]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from models.records import Escalated, Record
-from tasks.storage.escalation_queue import AT_ONCE, IN_BATCH, QUEUED, TAKEN, Waiting
+from tasks.storage.escalation_queue import AT_ONCE, IN_BATCH, QUEUED, TAKEN, EscalationQueue
 from tasks.storage.scratch_db import Scratch
 
 
@@ -18,7 +18,7 @@ def scratch(tmp_path: Path) -> Iterator[Scratch]:
 
 
 @pytest.fixture
-def waiting(scratch: Scratch) -> Waiting:
+def waiting(scratch: Scratch) -> EscalationQueue:
     """Return the records that wait in it: a to e, queued, of which a and b lie in a part."""
     for place, key in enumerate("abcde"):
         scratch.waiting.put(escalated(key, place), durable=key in "ab")
@@ -35,7 +35,7 @@ def keys(some: list[Escalated]) -> list[str]:
     return sorted(item.record.key for item in some)
 
 
-def test_a_record_is_taken_once(waiting: Waiting) -> None:
+def test_a_record_is_taken_once(waiting: EscalationQueue) -> None:
     """Every queued record comes out, whole, and none a second time."""
     taken = waiting.take(3) + waiting.take(3)
     assert keys(taken) == list("abcde")
@@ -45,7 +45,7 @@ def test_a_record_is_taken_once(waiting: Waiting) -> None:
     assert waiting.queued() == 0
 
 
-def test_what_waits_is_counted_by_what_for(waiting: Waiting) -> None:
+def test_what_waits_is_counted_by_what_for(waiting: EscalationQueue) -> None:
     """A state says why a record stays; queued again, it can be taken again."""
     waiting.set_state("a", IN_BATCH)
     waiting.set_state("b", AT_ONCE)
@@ -57,7 +57,7 @@ def test_what_waits_is_counted_by_what_for(waiting: Waiting) -> None:
     assert waiting.states() == {QUEUED: 5}
 
 
-def test_only_what_is_queued_is_deferred(waiting: Waiting) -> None:
+def test_only_what_is_queued_is_deferred(waiting: EscalationQueue) -> None:
     """One record, or all; what waits for something else goes on waiting for that."""
     waiting.set_state("a", IN_BATCH)
     waiting.defer_queued(AT_ONCE, "a")
@@ -67,7 +67,7 @@ def test_only_what_is_queued_is_deferred(waiting: Waiting) -> None:
     assert waiting.states() == {IN_BATCH: 1, AT_ONCE: 1, "api_unavailable": 3}
 
 
-def test_attempts_are_counted_upwards(waiting: Waiting) -> None:
+def test_attempts_are_counted_upwards(waiting: EscalationQueue) -> None:
     """The next attempt gets a number that none before it had, in whatever order they are told of."""
     waiting.again("a", 3)
     waiting.again("a", 2)
@@ -82,7 +82,7 @@ def test_attempts_are_counted_upwards(waiting: Waiting) -> None:
     assert again.attempts == 3
 
 
-def test_what_is_done_waits_no_more(scratch: Scratch, waiting: Waiting) -> None:
+def test_what_is_done_waits_no_more(scratch: Scratch, waiting: EscalationQueue) -> None:
     """It is forgotten, and nothing brings it back."""
     waiting.finish("a")
     scratch.add_done(["b", "c"])
@@ -94,7 +94,7 @@ def test_what_is_done_waits_no_more(scratch: Scratch, waiting: Waiting) -> None:
     assert (waiting.get("a"), waiting.among(list("abcd"))) == (None, {"d"})
 
 
-def test_each_text_is_made_durable_once(waiting: Waiting) -> None:
+def test_each_text_is_made_durable_once(waiting: EscalationQueue) -> None:
     """Those that no part holds yet come out for the next one, in portions; a part's record stays durable."""
     assert [waiting.is_durable(key) for key in "abc"] == [True, True, False]
     portions = [waiting.not_durable(2), waiting.not_durable(2), waiting.not_durable(2)]
@@ -104,7 +104,7 @@ def test_each_text_is_made_durable_once(waiting: Waiting) -> None:
     assert not waiting.is_durable("nobody")
 
 
-def test_a_request_is_asked_once(waiting: Waiting) -> None:
+def test_a_request_is_asked_once(waiting: EscalationQueue) -> None:
     """An identical one is under way already, until it is said that none is."""
     assert [waiting.ask(digest) for digest in (b"1", b"2", b"1")] == [True, True, False]
     waiting.unask(b"1")

@@ -194,8 +194,8 @@ def test_what_a_dead_run_left_pending_is_unknown_at_its_upper_bound(
         attempts.open_attempts(session, "sentiment", [done])
         attempts.close_attempts(session, [closing(done.id)])
     with make_session.begin() as session:
-        assert attempts.settle_unknown(session, "sentiment", DAY) == 4
-        assert attempts.settle_unknown(session, "sentiment", DAY) == 0
+        assert attempts.resolve_unknown(session, "sentiment", DAY) == 4
+        assert attempts.resolve_unknown(session, "sentiment", DAY) == 0
     with make_session.begin() as session:
         outcomes = {one.id: one for one in ledger.read_lines(session, keys.run)}
         for state, one in opened.items():
@@ -216,7 +216,7 @@ def test_a_later_run_settles_what_earlier_ones_left(make_session: Sessions, keys
     with make_session.begin() as session:
         attempts.open_attempts(session, "sentiment", [pending(keys)])
         later = seed(session)
-        assert attempts.settle_unknown(session, "sentiment", DAY, failure="host_lost") == 1
+        assert attempts.resolve_unknown(session, "sentiment", DAY, failure="host_lost") == 1
         assert _run(session, keys.run).api_cost_nano == 1_000
         assert _run(session, later.run).api_cost_nano == 0
         assert next(ledger.read_lines(session, keys.run)).failure == "host_lost"
@@ -263,7 +263,7 @@ def test_pending_lines_are_found_by_their_index(engine: Engine, keys: Keys) -> N
             seen.append((statement, parameters))
 
     with Session(engine) as session:
-        attempts.settle_unknown(session, "sentiment", DAY)
+        attempts.resolve_unknown(session, "sentiment", DAY)
         list(attempts.pending_in_batches(session, keys.version))
         connection, wanted = session.connection(), seen[:]
         if engine.dialect.name == "postgresql":
@@ -380,7 +380,7 @@ class _Story:
             for one in self.opened
             if one.id not in self.closed and one.run_id in runs_of and one.batch_id not in live
         ]
-        assert attempts.settle_unknown(self.session, self.workloads[which], DAY) == len(lost)
+        assert attempts.resolve_unknown(self.session, self.workloads[which], DAY) == len(lost)
         self.closed |= dict.fromkeys(lost)
 
     def check(self) -> None:

@@ -31,7 +31,7 @@ def test_lines_go_over_to_the_batch_that_is_submitted_again(make_session: Sessio
         assert moved == {line.id for line in lines[1:]}
         every = {one.id for one in attempts.pending_in_batches(session, keys.version)}
         assert every == {*moved, stays.id}
-        assert attempts.settle_unknown(session, "sentiment", DAY) == 0
+        assert attempts.resolve_unknown(session, "sentiment", DAY) == 0
 
 
 def test_records_that_a_batch_had_until_its_deadline(make_session: Sessions, keys: Keys) -> None:

@@ -84,7 +84,7 @@ class _Story:
 
     def settle(self, which: int) -> None:
         """Settle what waits for nothing."""
-        attempts.settle_unknown(self.session, WORKLOADS[which], DAY)
+        attempts.resolve_unknown(self.session, WORKLOADS[which], DAY)
 
     def end_batch(self, which: int) -> None:
         """Let the lines of a batch wait for another one, and give the first one up."""
@@ -224,7 +224,7 @@ def test_what_is_settled_and_closed_goes_to_another_row(make_session: Sessions, 
     with make_session.begin() as session:
         attempts.open_attempts(session, "sentiment", lines)
         attempts.close_attempts(session, [closing(lines[0].id)])
-        assert attempts.settle_unknown(session, "sentiment", DAY) == 2
+        assert attempts.resolve_unknown(session, "sentiment", DAY) == 2
         outcomes = session.execute(select(DailyUsageRow.outcome, DailyUsageRow.attempts)).all()
         assert {tuple(row) for row in outcomes} == {("ok", 1), ("unknown_outcome", 2)}
         assert kept(session) == counted(session)

@@ -55,7 +55,7 @@ def fill(session: Session, seed_number: int = 1) -> None:
         closings = [closing(one.id, outcome=dice.choice(ends)) for one in opened[:25]]
         unknown = {"input_tokens": None, "cached_tokens": None, "output_tokens": None}
         attempts.close_attempts(session, [*closings, closing(opened[25].id, **unknown)])
-        attempts.settle_unknown(session, workload, DAY)
+        attempts.resolve_unknown(session, workload, DAY)
 
 
 def test_the_rollup_is_what_the_check_expects(make_session: sessionmaker[Session]) -> None:

@@ -58,7 +58,7 @@ def test_a_run_spends_its_closed_attempts_and_those_in_flight(make_session: Sess
         attempts.open_attempts(session, "enrichment", [pending(other)])
         attempts.close_attempts(session, [closing(lines[0].id)])
         assert spend.of_run(session, keys.run) == 2_300
-        attempts.settle_unknown(session, "sentiment", DAY)
+        attempts.resolve_unknown(session, "sentiment", DAY)
         assert spend.of_run(session, keys.run) == 2_300
 
 

@@ -17,7 +17,7 @@ from models.engines.vllm.engine import VllmEngine
 from models.errors import ApiAccessError
 from models.run import RunResult
 from models.settings import Settings
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
 from tasks.runtime.shared_engine import shared_engine
 from tests.faulty_api import Seen
@@ -103,7 +103,7 @@ def test_hard_records_are_served_by_the_other_server(
     """Complex and unsure records are answered there, all others here; every token and cent is accounted for."""
     settings = settings_of(tmp_path, proxy, case.workload, case.policy)
     with shared_engine(settings, factory=lambda _settings: Counting(engine)):
-        result = run_request(Request(case.workload, DAY, str(SAMPLES / case.file), case.where), settings)
+        result = run_request(RunRequest(case.workload, DAY, str(SAMPLES / case.file), case.where), settings)
     assert (result.state, result.waiting) == ("completed", {})
     check_books(settings)
     check_seen(settings, proxy.seen)

@@ -10,7 +10,7 @@ from db import ledger, runs
 from db.session import make_engine, readers
 from models.engines.vllm.engine import VllmEngine
 from models.settings import Settings
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
 from tasks.runtime.shared_engine import shared_engine
 from tests.integration.engine.harness import Counting
@@ -43,7 +43,9 @@ def test_published_rows_and_tokens_are_exact(
     )
     counting = Counting(engine)
     with shared_engine(settings, factory=lambda _settings: counting):
-        result = run_request(Request(workload, date(2015, 2, 20), str(DATA / file), where, limit), settings)
+        result = run_request(
+            RunRequest(workload, date(2015, 2, 20), str(DATA / file), where, limit), settings
+        )
     assert result.state == "completed"
     assert result.records == limit
     published = pl.read_parquet(result.output or "")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.settings import Settings
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
 from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import Reply, ScriptedEngine
@@ -68,7 +68,7 @@ def _publish(settings: Settings, source: Path, day: date, label: str) -> None:
     """Run a partition whose records are all answered with one label."""
     engine = ScriptedEngine(handler=lambda _: Reply(label, label, confidence=1.0))
     with shared_engine(settings, lambda _: engine):
-        assert run_request(Request("sentiment", day, str(source)), settings).state == "completed"
+        assert run_request(RunRequest("sentiment", day, str(source)), settings).state == "completed"
 
 
 def test_a_published_file_that_is_gone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,7 +13,7 @@ from models.engines.batch.client import BatchClient
 from models.errors import LeaseLost, UsageError
 from models.workloads.sentiment import Sentiment
 from tasks.api import batch_submit
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tasks.run import scratch as run_scratch
 from tasks.run.collect import waiting_partitions
 from tasks.run.each_partition import collect_each
@@ -142,7 +142,7 @@ def test_partitions_are_collected_in_order_and_apart(tmp_path: Path, database_ur
             folder = tmp_path / str(day)
             folder.mkdir()
             with shared_engine(settings, lambda _: engine()):
-                run_request(Request(WORKLOAD, day, str(write_texts(folder, texts_of(3)))), settings)
+                run_request(RunRequest(WORKLOAD, day, str(write_texts(folder, texts_of(3)))), settings)
         waiting = waiting_partitions(settings)
         assert waiting == [(WORKLOAD, day) for day in days]
         steps(api)

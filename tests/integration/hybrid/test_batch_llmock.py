@@ -16,7 +16,7 @@ from models.engines.batch.client import BatchClient
 from models.engines.batch.files import ENDPOINT
 from models.run import RunResult
 from tasks.api import batch_submit
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tasks.run.run_partition import collect_partition, run_request
 from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import ScriptedEngine
@@ -87,7 +87,7 @@ def test_failed_rows_are_asked_for_again(
         return collect_partition(WORKLOAD, DAY, settings=settings)
 
     with shared_engine(settings, lambda _: ScriptedEngine()):
-        result = run_request(Request(WORKLOAD, DAY, str(source)), settings)
+        result = run_request(RunRequest(WORKLOAD, DAY, str(source)), settings)
     assert (result.state, result.waiting) == ("waiting", {"batch": 20})
     first, *_ = sorted(settings.output_dir.rglob("*.jsonl"))
     spoil(first)

@@ -7,7 +7,7 @@ from typing import Any
 from models.economics.quote import PartitionQuote
 from models.settings import Settings
 from tasks.backfill.quote import quote_partition
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tests.batch_api import BatchApi
 from tests.batch_state import Rules
 from tests.fakes import ScriptedEngine, unsure
@@ -26,7 +26,7 @@ MODEL: dict[str, Any] = {"model": None, "model_revision": "scripted", "cache_dir
 
 def quoted(settings: Settings, source: Path) -> PartitionQuote:
     """Quote the test's partition."""
-    return quote_partition(Request(WORKLOAD, DAY, str(source)), settings)
+    return quote_partition(RunRequest(WORKLOAD, DAY, str(source)), settings)
 
 
 def test_what_a_budget_holds_back(tmp_path: Path, database_url: str) -> None:

@@ -17,7 +17,7 @@ from models.settings import Settings
 from tasks.page.address import PageQuery
 from tasks.page.lists import RUN_COLUMNS
 from tasks.page.queries import Ledger
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
 from tests.fakes import ScriptedEngine, unsure
 from tests.faulty_api import FaultyApi
@@ -62,7 +62,7 @@ def on_the_page(settings: Settings) -> dict[str, tuple[object, object]]:
 
 def by_api(settings: Settings, source: Path, purpose: Purpose = "production") -> None:
     """Run the partition on the API alone."""
-    run_request(Request(WORKLOAD, DAY, str(source), engine="openai", purpose=purpose), settings)
+    run_request(RunRequest(WORKLOAD, DAY, str(source), engine="openai", purpose=purpose), settings)
 
 
 def test_each_kind_of_run(

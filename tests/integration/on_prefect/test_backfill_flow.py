@@ -18,7 +18,7 @@ from models.errors import BreakevenError, InputError, Interrupted
 from models.run import Progress, RunResult
 from models.settings import Settings
 from tasks.backfill.request import BackfillRequest
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tasks.runtime.progress import report
 from tests.integration.on_prefect.test_flow_runs import run_of
 
@@ -32,7 +32,7 @@ class Work:
         self.failures = failures or {}
         self.asked: list[tuple[date, bool, bool]] = []
 
-    def __call__(self, request: Request, settings: Settings) -> RunResult:  # noqa: D102, ARG002
+    def __call__(self, request: RunRequest, settings: Settings) -> RunResult:  # noqa: D102, ARG002
         workload, partition = request.workload, request.partition
         self.asked.append((partition, request.rerun, request.refresh))
         report(Progress(workload, partition, 4, 4, 12, 1.5))

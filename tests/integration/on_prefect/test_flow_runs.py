@@ -24,7 +24,7 @@ from models.errors import InputError, Interrupted
 from models.run import Progress, RunResult
 from models.settings import Settings
 from tasks.display.prefect_artifacts import progress_artifact, publish_cost_table
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tasks.runtime.progress import report
 from tasks.setup.prefect_checks import TAG
 
@@ -38,7 +38,7 @@ class Work:
         self.failures = failures or {}
         self.asked: list[tuple[str, date, dict[str, object]]] = []
 
-    def __call__(self, request: Request, settings: Settings) -> RunResult:  # noqa: D102, ARG002
+    def __call__(self, request: RunRequest, settings: Settings) -> RunResult:  # noqa: D102, ARG002
         workload, partition = request.workload, request.partition
         given = {name: getattr(request, name) for name in ("input", "where", "limit", "rerun", "refresh")}
         self.asked.append((workload, partition, given))

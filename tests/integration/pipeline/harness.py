@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from models.engines.base import LocalEngine
 from models.run import RunResult
 from models.settings import Settings
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
 from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import ScriptedEngine
@@ -75,7 +75,7 @@ def run(
     chosen = engine or ScriptedEngine()
     factory = chosen if not hasattr(chosen, "stream") else lambda _: chosen
     with shared_engine(settings, factory):  # type: ignore[arg-type]  # told apart one line above
-        return run_request(Request(WORKLOAD, DAY, str(source), **options), settings)  # type: ignore[arg-type]
+        return run_request(RunRequest(WORKLOAD, DAY, str(source), **options), settings)  # type: ignore[arg-type]
 
 
 def no_engine(_settings: Settings) -> LocalEngine:

@@ -76,7 +76,7 @@ def check_inputs(settings: Settings, inputs: list[list[object]]) -> None:
         before = after
 
 
-FEW = examples(max_examples=examples.default.max_examples // 4)  # each is several runs
+FEW = examples(max_examples=(examples.default or examples()).max_examples // 4)  # each is several runs
 
 
 @FEW

@@ -17,7 +17,7 @@ from models.requests import Request
 from models.run import RunResult
 from models.settings import Settings
 from tasks.planning.open_run import OpenRun
-from tasks.planning.request import Request as Asked
+from tasks.planning.request import RunRequest
 from tasks.planning.start_run import prepare
 from tasks.run.infer import infer
 from tasks.run.publish import publish
@@ -158,7 +158,7 @@ def test_a_run_that_lost_its_lease_commits_nothing_more(settings: Settings, tmp_
 def test_a_run_that_lost_its_lease_publishes_nothing(settings: Settings, tmp_path: Path) -> None:
     """Taken over after its last commit, a run renames no file and marks nothing as published."""
     source = write_records(tmp_path / "in.jsonl", good_rows(50))
-    plan = prepare(Asked(WORKLOAD, DAY, str(source)), settings)
+    plan = prepare(RunRequest(WORKLOAD, DAY, str(source)), settings)
     assert isinstance(plan, OpenRun)
     with shared_engine(settings, lambda _: ScriptedEngine()) as engine:
         with hold_lease(plan.version.ledger) as lost, open_scratch(plan) as scratch:

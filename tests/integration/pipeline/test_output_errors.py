@@ -13,7 +13,7 @@ from models.errors import BreakevenError, OutputError
 from models.requests import Request
 from models.settings import Settings
 from tasks.planning.open_run import OpenRun
-from tasks.planning.request import Request as Asked
+from tasks.planning.request import RunRequest
 from tasks.planning.start_run import prepare
 from tasks.run.infer import infer
 from tasks.run.publish import publish
@@ -127,7 +127,7 @@ def test_the_disk_is_full_while_publishing(settings: Settings, tmp_path: Path) -
     rows: list[object] = [{"id": secrets.token_hex(100), "text": f"text {number}"} for number in range(400)]
     write_records(source, rows)
     again = settings.model_copy(update={"lease_seconds": 2.0, "lease_wait_seconds": 30.0})
-    plan = prepare(Asked(WORKLOAD, DAY, str(source), rerun=True), again)
+    plan = prepare(RunRequest(WORKLOAD, DAY, str(source), rerun=True), again)
     assert isinstance(plan, OpenRun)
     with close_on_failure(plan), shared_engine(settings, lambda _: ScriptedEngine()) as engine:
         held = replace(plan.version.ledger, lease_seconds=60.0)

@@ -16,7 +16,7 @@ from models.requests import Message
 from models.requests import Request as Asked
 from models.settings import Settings
 from tasks.backfill.quote import local_model, quote_partition, quote_partitions
-from tasks.planning.request import Request
+from tasks.planning.request import RunRequest
 from tests.fakes import Reply, ScriptedEngine, plausible
 from tests.integration.pipeline.books import table
 from tests.integration.pipeline.harness import (
@@ -58,7 +58,7 @@ class Noting:
 
 def quoted(settings: Settings, source: Path, **changes: object) -> PartitionQuote:
     """Quote the test's partition."""
-    return quote_partition(replace(Request(WORKLOAD, DAY, str(source)), **changes), settings)  # type: ignore[arg-type]
+    return quote_partition(replace(RunRequest(WORKLOAD, DAY, str(source)), **changes), settings)  # type: ignore[arg-type]
 
 
 def changed(settings: Settings, **more: object) -> Settings:
@@ -115,7 +115,7 @@ def test_the_second_quote_knows_the_first_run(settings: Settings, tmp_path: Path
     assert twice.time is not None
     assert twice.time.busy_ns > 1.8 * single.time.busy_ns > 0
     assert single.time.idle_ns / single.time.busy_ns == pytest.approx(done.idle_ns / done.busy_ns, rel=1e-6)
-    whole = quote_partitions([Request(WORKLOAD, DAY, str(source), rerun=True)] * 2, settings)
+    whole = quote_partitions([RunRequest(WORKLOAD, DAY, str(source), rerun=True)] * 2, settings)
     assert whole.gpu_nano == 2 * (single.gpu_nano or 0) + (whole.load_nano or 0)
     assert whole.load_ns == done.load_ns
 
@@ -233,7 +233,7 @@ def test_objects_of_unknown_length(settings: Settings, tmp_path: Path) -> None:
     rows: list[object] = [
         {"id": str(number), "name": f"lamp {number}", "description": "red"} for number in range(4)
     ]
-    request = Request("enrichment", DAY, str(write_records(tmp_path / "in.jsonl", rows)))
+    request = RunRequest("enrichment", DAY, str(write_records(tmp_path / "in.jsonl", rows)))
     quote = quote_partition(request, settings)
     assert (quote.output_tokens, quote.api_output_tokens) == (800, 800)
     assert "output: assumed 1/2 of 400" in quote.basis

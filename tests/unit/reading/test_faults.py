@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from models.records import Quarantined, Record
 from models.settings import WorkloadSettings
 from tasks.reading import Source, open_partition
-from tasks.reading.rows import Chunk, cut, settle
+from tasks.reading.rows import Chunk, cut, parse_rows
 from tasks.storage.scratch_db import Scratch
 
 DAY = date(2024, 1, 1)
@@ -185,7 +185,7 @@ def test_each_row_becomes_exactly_one(rows: list[tuple[object, object, object]],
         for start in range(0, len(rows), 4):
             some = rows[start : start + 4]
             ids, names, texts = (list(column) for column in zip(*some, strict=True))
-            yield settle(Chunk(ids, [names, texts]), start, ("name", "text"), scratch)
+            yield parse_rows(Chunk(ids, [names, texts]), start, ("name", "text"), scratch)
 
     with Scratch() as scratch:
         batches = list(cut(chunks(scratch), size))
