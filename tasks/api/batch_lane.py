@@ -20,9 +20,9 @@ def leave_out_batched(version: OpenVersion, waiting: EscalationQueue) -> None:
     def mark(session: Session) -> None:
         for one in attempts.pending_in_batches(session, version.id):
             waiting.set_state(one.record_key, IN_BATCH)
-            waiting.ask(one.request_hash)
+            waiting.mark_asked(one.request_hash)
 
-    waiting.unask()
+    waiting.clear_asked()
     version.ledger.read(mark)
 
 

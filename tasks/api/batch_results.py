@@ -90,7 +90,7 @@ class BatchResults:
         self._committer.flush()
         self.close(batch, "collected")
         for line_id in reader.missing:
-            self._waiting.again(lines[line_id].record_key, lines[line_id].attempt)
+            self._waiting.requeue_after(lines[line_id].record_key, lines[line_id].attempt)
         log.info(
             "batch %s is collected: %s requests, %s of them without a result, %s damaged lines",
             provider.id,
@@ -105,7 +105,7 @@ class BatchResults:
         lines = self._submitter.lines(batch)
         self.close(batch, "abandoned", failure)
         for one in lines:
-            self._waiting.again(one.record_key, one.attempt)
+            self._waiting.requeue_after(one.record_key, one.attempt)
 
     def close(self, batch: batches.Batch, state: batches.Ending, error: str | None = None) -> None:
         """Close a batch; lines that it leaves open are of unknown outcome from then on."""
@@ -144,7 +144,7 @@ class BatchResults:
         parsed, now = parse_answer(request, result.body), datetime.now(UTC)
         if parsed.malformed is not None:  # billed, and of no use
             self._charge(ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.malformed), prices)
-            self._waiting.again(line.record_key, line.attempt)
+            self._waiting.requeue_after(line.record_key, line.attempt)
             return
         closed: ClosedAttempt | None = ClosedAttempt(line.id, "ok", now, parsed.usage)
         if parsed.rejection is None:
@@ -176,7 +176,7 @@ class BatchResults:
         self._charge(failed, prices)
         # the engine that asks at once finds out what the model does not take, and leaves it out
         state = QUEUED if result.parameter is None else AT_ONCE
-        self._waiting.again(line.record_key, line.attempt, state)
+        self._waiting.requeue_after(line.record_key, line.attempt, state)
         if result.kind == "fatal":
             self.fatal = result.failure
 

@@ -114,7 +114,7 @@ class Submitter:
         self._version.ledger.write(write)
         self.remove_file(batch)
         for one in lines:
-            self._waiting.again(one.record_key, one.attempt, state)
+            self._waiting.requeue_after(one.record_key, one.attempt, state)
 
     def reissue(self, batch: batches.Batch, failure: str) -> None:
         """Let a batch that was refused for now be submitted again, in a later round and under another id.

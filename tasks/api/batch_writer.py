@@ -80,7 +80,7 @@ class BatchWriter:
         ):
             if isinstance(made, Completion):
                 self._lines.pop(made.request.id)
-                self._waiting.unask(made.request.digest())
+                self._waiting.clear_asked(made.request.digest())
                 self._outcomes.reject(made)
             else:
                 self._record(made)
@@ -99,7 +99,7 @@ class BatchWriter:
                 cost = line.cost_nano or 0
                 if left is not None and cost > left:
                     self._waiting.set_state(escalated.record.key, "budget")
-                elif self._waiting.ask(request.digest()):
+                elif self._waiting.mark_asked(request.digest()):
                     left = None if left is None else left - cost
                     self._lines[request.id] = line
                     yield request

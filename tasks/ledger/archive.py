@@ -34,7 +34,7 @@ from tasks.runtime.ledger_access import (
     with_patience,
     writing_ledger,
 )
-from tasks.storage.parquet_stream import sink, streamed
+from tasks.storage.parquet_stream import sink, stream_frames
 from tasks.storage.part_files import SUFFIX
 
 FOLDER, FILE = "month=", "lines-"
@@ -237,7 +237,7 @@ def _write(reader: LedgerReader, planned: Planned, path: Path) -> None:
             raise
 
     try:
-        sink(streamed(frames(), SCHEMA), path)
+        sink(stream_frames(frames(), SCHEMA), path)
     except pl.exceptions.ComputeError as error:
         raise (failed[0] if failed else error) from None
 

@@ -29,7 +29,7 @@ from tasks.runtime.atomic_files import check_writable, file_digest
 
 @dataclass(frozen=True, slots=True)
 class ApiPlan:
-    """How a run may use the API: leave to send, the endpoint, at once or in batches, and the batch prices."""
+    """How a run may use the API: permission to send, the endpoint, at once or in batches, and the batch prices."""
 
     permit: ApiPermit
     options: ApiOptions

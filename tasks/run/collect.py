@@ -116,7 +116,7 @@ class Collector:
 
         def count(session: Session) -> None:
             for key, number in attempts.numbers(session, self._run_id):
-                self._waiting.had(key, number)
+                self._waiting.note_attempts(key, number)
 
         self._version.ledger.read(count)
 

@@ -1,4 +1,4 @@
-"""Keeps Python's garbage collector from what never becomes garbage."""
+"""Excludes start-up objects from garbage collection."""
 
 import gc
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""Looks at the machine and its surroundings: doctor, catalogue."""
+"""Checks the machine and its environment: doctor, catalogue."""

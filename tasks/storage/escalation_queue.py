@@ -79,13 +79,13 @@ class EscalationQueue:
         """Say what becomes of a record."""
         self._db.execute("UPDATE waiting SET state = ? WHERE key = ?", (state, key))
 
-    def again(self, key: str, attempts: int, state: str = QUEUED) -> None:
+    def requeue_after(self, key: str, attempts: int, state: str = QUEUED) -> None:
         """Queue a record again whose attempt, the `attempts`-th of it, served nobody."""
         self._db.execute(
             "UPDATE waiting SET state = ?, attempts = max(attempts, ?) WHERE key = ?", (state, attempts, key)
         )
 
-    def had(self, key: str, attempts: int) -> None:
+    def note_attempts(self, key: str, attempts: int) -> None:
         """Note that a record has had so many attempts, so that the next one gets a number of its own."""
         self._db.execute("UPDATE waiting SET attempts = max(attempts, ?) WHERE key = ?", (attempts, key))
 
@@ -102,11 +102,11 @@ class EscalationQueue:
         values = (state, QUEUED) if key is None else (state, QUEUED, key)
         self._db.execute(f"UPDATE waiting SET state = ? WHERE state = ?{one}", values)  # noqa: S608
 
-    def ask(self, digest: bytes) -> bool:
+    def mark_asked(self, digest: bytes) -> bool:
         """Note that a batch asks this; False if one does already."""
         return self._db.execute("INSERT OR IGNORE INTO asked VALUES (?)", (digest,)).rowcount == 1
 
-    def unask(self, digest: bytes | None = None) -> None:
+    def clear_asked(self, digest: bytes | None = None) -> None:
         """Note that no batch asks this, or (None) anything."""
         if digest is None:
             self._db.execute("DELETE FROM asked")

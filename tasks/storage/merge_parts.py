@@ -12,7 +12,7 @@ from models.input_digest import InputDigest
 from models.records import QUARANTINE
 from tasks.runtime.atomic_files import output_errors, replacing, sync
 from tasks.storage.parquet_schema import output_schema
-from tasks.storage.parquet_stream import sink, streamed
+from tasks.storage.parquet_stream import sink, stream_frames
 from tasks.storage.part_files import OUTPUT, with_all_columns
 
 RECORDS = "records.parquet"
@@ -119,7 +119,7 @@ def _records(
     schema: dict[str, pl.DataType] = {name: kinds.get(name, pl.String()) for name in names}
     internal = [*_DIGESTED, "ordinal", "confidence", "engine"]
     merged = _merge(parts, [*internal, *(OUTPUT + name for name in own)])
-    return streamed((_record_rows(frame, columns, digest) for frame in merged), schema)
+    return stream_frames((_record_rows(frame, columns, digest) for frame in merged), schema)
 
 
 def _record_rows(frame: pl.DataFrame, columns: Sequence[pl.Expr], digest: InputDigest) -> pl.DataFrame:
@@ -137,7 +137,7 @@ def _quarantine(parts: Sequence[_Part]) -> pl.LazyFrame:
     schema: dict[str, pl.DataType] = dict.fromkeys(names, pl.String()) | {"ordinal": pl.Int64()}
     merged = _merge(parts, names)
     aside = (frame.filter(pl.col("reason").is_not_null()) for frame in merged)
-    return streamed(aside, schema).rename({"text": ANSWER})
+    return stream_frames(aside, schema).rename({"text": ANSWER})
 
 
 def _merge(parts: Sequence[_Part], columns: list[str]) -> Iterator[pl.DataFrame]:

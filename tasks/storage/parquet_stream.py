@@ -1,4 +1,4 @@
-"""Frames that are made one after another, written to one Parquet file without ever being held together."""
+"""Streams data frames into one Parquet file: one frame is in memory at a time."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from polars.io.plugins import register_io_source
 ROW_GROUP = 50_000
 
 
-def streamed(frames: Iterator[pl.DataFrame], schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+def stream_frames(frames: Iterator[pl.DataFrame], schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
     """Return a lazy frame over frames of one schema; each is taken when it is needed, once."""
 
     def source(

@@ -1,4 +1,4 @@
-"""A throw-away SQLite file for what must not grow the memory of a run."""
+"""A temporary SQLite file for per-record state, so that memory does not grow with the input."""
 
 import sqlite3
 import tempfile
@@ -155,7 +155,7 @@ def _cannot_write(error: Exception) -> OutputError:
 
 
 class _AnswerStore:
-    """Answers on disk behind a fixed-size filter for misses and a small memory for hits."""
+    """Answers on disk, behind a Bloom filter that tells most misses and a cache of recent hits."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -200,7 +200,7 @@ class _AnswerStore:
 
 
 def _bits(digest: bytes) -> tuple[int, int]:
-    """Two places of the filter. A digest is a hash already, so its own bytes serve."""
+    """Return the two bits of a digest in the Bloom filter. A digest is a hash already, so its own bytes serve."""
     number = int.from_bytes(digest[:8])
     return number & _FILTER_MASK, number >> 32 & _FILTER_MASK
 

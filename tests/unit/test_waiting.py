@@ -69,10 +69,10 @@ def test_only_what_is_queued_is_deferred(waiting: EscalationQueue) -> None:
 
 def test_attempts_are_counted_upwards(waiting: EscalationQueue) -> None:
     """The next attempt gets a number that none before it had, in whatever order they are told of."""
-    waiting.again("a", 3)
-    waiting.again("a", 2)
-    waiting.had("b", 5)
-    waiting.again("c", 2, AT_ONCE)
+    waiting.requeue_after("a", 3)
+    waiting.requeue_after("a", 2)
+    waiting.note_attempts("b", 5)
+    waiting.requeue_after("c", 2, AT_ONCE)
     found = {key: waiting.get(key) for key in "abc"}
     assert {key: item.attempts for key, item in found.items() if item} == {"a": 3, "b": 5, "c": 2}
     assert waiting.states() == {QUEUED: 4, AT_ONCE: 1}
@@ -88,7 +88,7 @@ def test_what_is_done_waits_no_more(scratch: Scratch, waiting: EscalationQueue) 
     scratch.add_done(["b", "c"])
     waiting.finish_done()
     for key in "abc":
-        waiting.again(key, 2)
+        waiting.requeue_after(key, 2)
         waiting.set_state(key, QUEUED)
     assert sorted(waiting.keys()) == ["d", "e"]
     assert (waiting.get("a"), waiting.among(list("abcd"))) == (None, {"d"})
@@ -106,11 +106,11 @@ def test_each_text_is_made_durable_once(waiting: EscalationQueue) -> None:
 
 def test_a_request_is_asked_once(waiting: EscalationQueue) -> None:
     """An identical one is under way already, until it is said that none is."""
-    assert [waiting.ask(digest) for digest in (b"1", b"2", b"1")] == [True, True, False]
-    waiting.unask(b"1")
-    assert [waiting.ask(digest) for digest in (b"1", b"2")] == [True, False]
-    waiting.unask()
-    assert [waiting.ask(digest) for digest in (b"1", b"2")] == [True, True]
+    assert [waiting.mark_asked(digest) for digest in (b"1", b"2", b"1")] == [True, True, False]
+    waiting.clear_asked(b"1")
+    assert [waiting.mark_asked(digest) for digest in (b"1", b"2")] == [True, False]
+    waiting.clear_asked()
+    assert [waiting.mark_asked(digest) for digest in (b"1", b"2")] == [True, True]
 
 
 def test_more_keys_than_one_question_takes(scratch: Scratch) -> None:
