@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-NS_PER_HOUR = 3_600_000_000_000
+NS_PER_SECOND = 1_000_000_000
+NS_PER_HOUR = 3600 * NS_PER_SECOND
+NS_PER_DAY = 24 * NS_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,15 @@ that another one is needed, and a reserved bill takes a step. So there can be se
 to pay shortly before a step, stop at the step, and start again. Exact: integers and `Fraction`s.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from math import ceil, floor
 
-from models.economics.billing import half_up
-from models.economics.figures import BreakEven, Crossing, SelfHosted
+from models.economics.figures_outlook import BreakEven, Crossing, SelfHosted
+from models.economics.pricing import half_up
+from models.economics.scenarios import Period
 
 MOST_CROSSINGS = 12
 """Crossings that are listed; where more exist, the rest lie between the last listed and `for_good`."""
@@ -126,11 +127,44 @@ class CostOverVolume:
         return ceil((self.fixed_nano + full) / self._gain)
 
 
-def break_even(name: SelfHosted, cost: CostOverVolume | None, records: int) -> BreakEven:
-    """Return where a scenario meets the API; `records`: of the month at factor 1. `cost` None: it is not known."""
+def project_costs(period: Period) -> Mapping[SelfHosted, CostOverVolume | None]:
+    """Return how each self-hosted scenario's cost grows with volume; None where it has no rate, or no machine."""
+    return {
+        "reserved": _project(period, period.as_reserved_nano, 0),
+        "on_demand": _project(period, 0, period.as_on_demand_nano),
+        "hybrid": project_hybrid(period),
+    }
+
+
+def project_hybrid(period: Period) -> CostOverVolume | None:
+    """Return how the hybrid's cost grows with volume, within its `room` on the same machines; None without a machine."""
+    if period.mode == "none":
+        return None
+    varying = period.api_nano + period.on_demand_nano
+    load = Fraction(0) if period.room is not None else period.load
+    return CostOverVolume(
+        period.api_sync_nano, varying, period.reserved_nano, period.labour_nano, period.gpus, load
+    )
+
+
+def _project(period: Period, fixed: int | None, varying: int | None) -> CostOverVolume | None:
+    if fixed is None or varying is None:
+        return None
+    return CostOverVolume(period.api_sync_nano, varying, fixed, period.labour_nano, period.gpus, period.load)
+
+
+def find_break_even(
+    name: SelfHosted, cost: CostOverVolume | None, records: int, room: Fraction | None = None
+) -> BreakEven:
+    """Return where a scenario meets the API; `records`: of the month at factor 1. `cost` None: it is not known.
+
+    `room`: the highest factor that the machines serve; what lies beyond does not count. None: there is none.
+    """
     if cost is None:
         return BreakEven(name, None, None, None, None, None, (), None)
     fixed, factor = cost.bill_nano + cost.fixed_nano, cost.first
+    if room is not None and factor is not None and factor >= room:
+        return BreakEven(name, fixed, None, None, None, None, (), None)
     crossings = tuple(islice(cost.crossings(), MOST_CROSSINGS))
     spend = None if factor is None else half_up(factor * cost.api_nano)
     if not cost.api_nano and not cost.slope_nano:

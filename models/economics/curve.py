@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil, floor
 
-from models.economics.billing import half_up
 from models.economics.cost_over_volume import CostOverVolume
-from models.economics.figures import CurvePoint, SelfHosted
+from models.economics.figures_outlook import CurvePoint, SelfHosted
+from models.economics.pricing import half_up
 from models.economics.scenarios import Period
 
 PIECES = 40
@@ -14,9 +14,7 @@ MOST_STEPS = 60
 """Where more machines than this come within the chart, their steps are too small to be drawn each."""
 
 
-def curve(
-    period: Period, costs: Mapping[SelfHosted, CostOverVolume | None], records: int
-) -> tuple[CurvePoint, ...]:
+def draw_curve(period: Period, costs: Mapping[SelfHosted, CostOverVolume | None]) -> tuple[CurvePoint, ...]:
     """Return points from no volume to beyond the break-even, at least twice this month's volume."""
     top = _top(costs)
     factors = {top * place / PIECES for place in range(PIECES + 1)}
@@ -24,7 +22,7 @@ def curve(
     steps = _steps(period, top)
     at = {(factor, _gpus(period, factor)) for factor in factors | steps}
     at |= {(factor, _gpus(period, factor) + 1) for factor in steps}
-    return tuple(_point(period, costs, records, factor, gpus) for factor, gpus in sorted(at))
+    return tuple(_point(period, costs, factor, gpus) for factor, gpus in sorted(at))
 
 
 def _firsts(costs: Mapping[SelfHosted, CostOverVolume | None]) -> list[Fraction]:
@@ -53,7 +51,6 @@ def _gpus(period: Period, factor: Fraction) -> int:
 def _point(
     period: Period,
     costs: Mapping[SelfHosted, CostOverVolume | None],
-    records: int,
     factor: Fraction,
     gpus: int,
 ) -> CurvePoint:
@@ -63,7 +60,7 @@ def _point(
     )
     return CurvePoint(
         factor=factor,
-        records=half_up(factor * records),
+        records=half_up(factor * period.records),
         gpus=gpus,
         api_sync_nano=half_up(factor * period.api_sync_nano),
         api_batch_nano=half_up(factor * period.api_batch_nano),

@@ -10,9 +10,8 @@ from datetime import date, timedelta
 from fractions import Fraction
 from itertools import groupby
 
-from models.economics.billing import half_up
 from models.economics.month import PriceUse, WorkloadUsage
-from models.economics.pricing import MTOK, Price, cost_nano, price_on
+from models.economics.pricing import MTOK, Price, cost_nano, half_up, price_on
 from models.economics.throughput import OutputLength, Throughput
 from models.gpu_time import GpuTime
 from models.months import days_in

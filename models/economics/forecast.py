@@ -15,16 +15,15 @@ from itertools import accumulate
 from math import ceil
 from typing import Literal
 
-from models.economics import billing
-from models.economics.billing import NS_PER_DAY, half_up
-from models.economics.break_even import costs_over_volume
-from models.economics.cost_over_volume import CostOverVolume, break_even
+from models.economics.billing import bill_month
+from models.economics.cost_over_volume import CostOverVolume, find_break_even, project_costs
 from models.economics.demand import Demand
-from models.economics.figures import BreakEven
+from models.economics.figures_outlook import BreakEven
 from models.economics.month import GpuRun, LabourTerms, MonthInputs, ReferenceRate, Tokens, WorkloadUsage
+from models.economics.pricing import half_up
 from models.economics.quote import Estimate
-from models.economics.scenarios import Period, scenarios, whole_month
-from models.gpu_time import NS_PER_HOUR, GpuTime, split_exactly
+from models.economics.scenarios import Period, compare_scenarios, sum_period
+from models.gpu_time import NS_PER_DAY, NS_PER_HOUR, GpuTime, split_exactly
 from models.months import days_in, months_later
 
 MONTHS = 12
@@ -147,13 +146,25 @@ def forecast(start: date, demands: Sequence[Demand], serving: Serving, months: i
     if not demands:
         msg = "nothing is asked"
         raise ValueError(msg)
-    places = range(months)
-    inputs = [month_inputs(months_later(start, place), place, demands, serving) for place in places]
-    made = [_month(one, place, demands, serving) for place, one in enumerate(inputs)]
+    inputs = [month_inputs(months_later(start, place), place, demands, serving) for place in range(months)]
+    bills = [bill_month(one, one.workloads) for one in inputs]
+    periods = [
+        sum_period(one, one.workloads, bill, bill.whole) for one, bill in zip(inputs, bills, strict=True)
+    ]
+    made = [
+        _project_month(
+            inputs[place],
+            bills[place].times,
+            period,
+            _margin(demands, [(inputs[place].month, place)]),
+            serving,
+        )
+        for place, period in enumerate(periods)
+    ]
     return Forecast(
         tuple(made),
-        _break_evens(whole_month(inputs[0]), made[0], serving),
-        billing.setup_nano(inputs[0]),
+        _find_break_evens(periods[0], made[0], serving),
+        bills[0].setup_nano,
         _margin(demands, [(month.month, place) for place, month in enumerate(made)]),
     )
 
@@ -204,12 +215,13 @@ def _machines(held_ns: int, load_ns: int) -> int:
     return max(1, -(-held_ns // max(1, NS_PER_DAY - load_ns)))
 
 
-def _month(inputs: MonthInputs, place: int, demands: Sequence[Demand], serving: Serving) -> ForecastMonth:
-    period = whole_month(inputs)
-    costs = {one.name: one.total_nano for one in scenarios(period)}
+def _project_month(
+    inputs: MonthInputs, times: Mapping[str, GpuTime], period: Period, margin: int | None, serving: Serving
+) -> ForecastMonth:
+    costs = {one.name: one.total_nano for one in compare_scenarios(period)}
     return ForecastMonth(
         month=inputs.month,
-        workloads=tuple(_workload(inputs, usage) for usage in inputs.workloads),
+        workloads=tuple(_project_workload(usage, times[usage.workload]) for usage in inputs.workloads),
         api_sync_nano=period.api_sync_nano,
         api_batch_nano=period.api_batch_nano,
         reserved_nano=costs["reserved"],
@@ -217,19 +229,13 @@ def _month(inputs: MonthInputs, place: int, demands: Sequence[Demand], serving: 
         labour_nano=period.labour_nano,
         gpus=period.gpus,
         load=period.load,
-        margin_nano=_margin(demands, [(inputs.month, place)]),
+        margin_nano=margin,
     )
 
 
-def _workload(inputs: MonthInputs, usage: WorkloadUsage) -> WorkloadMonth:
-    own = [run.time for run in inputs.gpu_runs if run.workload == usage.workload]
-    return WorkloadMonth(
-        usage.workload,
-        usage.records,
-        sum((Tokens(use.input_tokens, 0, use.output_tokens) for use in usage.counterfactual), Tokens()),
-        usage.api_sync_nano,
-        sum(own, GpuTime()),
-    )
+def _project_workload(usage: WorkloadUsage, time: GpuTime) -> WorkloadMonth:
+    tokens = (Tokens(use.input_tokens, 0, use.output_tokens) for use in usage.counterfactual)
+    return WorkloadMonth(usage.workload, usage.records, sum(tokens, Tokens()), usage.api_sync_nano, time)
 
 
 def _margin(demands: Sequence[Demand], months: Sequence[tuple[date, int]]) -> int | None:
@@ -246,18 +252,20 @@ def _margin(demands: Sequence[Demand], months: Sequence[tuple[date, int]]) -> in
     return total.margin
 
 
-def _break_evens(
+def _find_break_evens(
     period: Period, first: ForecastMonth, serving: Serving
 ) -> Mapping[tuple[OwnWay, ApiWay], BreakEven]:
     """Return where each way of one's own meets each way of the API, at the first month's mix and terms."""
-    over_volume = costs_over_volume(period)
+    over_volume = project_costs(period)
     ways: dict[OwnWay, CostOverVolume | None] = {
         "reserved": over_volume["reserved"],
         "on_demand": _on_demand(over_volume["on_demand"], first.month, serving),
     }
     asked: dict[ApiWay, int] = {"api_sync": period.api_sync_nano, "api_batch": period.api_batch_nano}
     return {
-        (own, api): break_even(own, None if cost is None else replace(cost, api_nano=nano), first.records)
+        (own, api): find_break_even(
+            own, None if cost is None else replace(cost, api_nano=nano), first.records
+        )
         for own, cost in ways.items()
         for api, nano in asked.items()
     }

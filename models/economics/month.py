@@ -99,6 +99,11 @@ class WorkloadUsage:
         """What the lines that know it would have cost on the API at once, each at the price of its day."""
         return sum(use.nano for use in self.counterfactual)
 
+    @property
+    def replaceable(self) -> bool:
+        """Whether self-hosting can serve it: its evaluation did not say that it cannot."""
+        return self.viability != "not_viable"
+
 
 @dataclass(frozen=True, slots=True)
 class GpuRun:
@@ -247,3 +252,9 @@ class MonthInputs:
         if self.month.day != 1 or not 1 <= self.days <= days_in(self.month):
             msg = f"{self.days} days of the month of {self.month} cannot be"
             raise ValueError(msg)
+
+    def list_usage(self) -> list[WorkloadUsage]:
+        """Return the workloads' usage; empty ones for those that have nothing but GPU time."""
+        known = {usage.workload for usage in self.workloads}
+        others = dict.fromkeys(run.workload for run in self.gpu_runs if run.workload not in known)
+        return [*self.workloads, *(WorkloadUsage(name) for name in others)]

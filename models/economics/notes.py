@@ -1,16 +1,16 @@
-"""What a reader must know of a month's figures: what is missing, assumed, estimated or out of the ordinary. Pure."""
+"""What a reader must know of a month's figures: what is missing, assumed, estimated or out of the ordinary."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from models.economics import billing
-from models.economics.figures import Capacity, GpuBill, Note, NoteCode, Scenario
-from models.economics.month import GpuRun, MonthInputs, Viability, WorkloadUsage
-from models.economics.scenarios import Period, usages
-from models.economics.unit_costs import merged_prices
+from models.economics.billing import MonthBill
+from models.economics.figures import Note, NoteCode, Scenario
+from models.economics.figures_outlook import Capacity
+from models.economics.month import GpuRun, MonthInputs, PriceUse, Viability, WorkloadUsage
+from models.economics.scenarios import Period
+from models.gpu_time import NS_PER_SECOND
 from models.months import days_in
 
-NS_PER_SECOND = billing.NS_PER_SECOND
 _OF_VIABILITY: dict[Viability | None, NoteCode] = {
     None: "not_evaluated",
     "undecided": "undecided",
@@ -18,18 +18,23 @@ _OF_VIABILITY: dict[Viability | None, NoteCode] = {
 }
 
 
-def notes(
-    inputs: MonthInputs, period: Period, scenarios: Sequence[Scenario], gpu: GpuBill, capacity: Capacity
+def list_notes(
+    inputs: MonthInputs,
+    used: Sequence[WorkloadUsage],
+    bill: MonthBill,
+    period: Period,
+    scenarios: Sequence[Scenario],
+    capacity: Capacity,
+    prices: Sequence[PriceUse],
 ) -> tuple[Note, ...]:
     """Return all notes of a month; `period` and `scenarios` are those of the whole month."""
-    used = usages(inputs)
     return tuple(
         chain(
             _of_the_month(inputs, used, period),
             _of_usage(used),
-            _of_rates(inputs, period, scenarios),
-            _of_prices(used),
-            _of_machines(inputs, gpu, capacity),
+            _of_rates(inputs, bill, period, scenarios),
+            _of_prices(prices),
+            _of_machines(inputs, bill, capacity),
             _of_workloads(used),
             _of_evaluations(inputs),
         )
@@ -63,16 +68,18 @@ def _of_usage(used: Sequence[WorkloadUsage]) -> Iterator[Note]:
             yield Note(code, count=count, nano=nano)
 
 
-def _of_rates(inputs: MonthInputs, period: Period, scenarios: Sequence[Scenario]) -> Iterator[Note]:
+def _of_rates(
+    inputs: MonthInputs, bill: MonthBill, period: Period, scenarios: Sequence[Scenario]
+) -> Iterator[Note]:
     if inputs.bill_nano is not None:
         yield Note("bill_entered", nano=inputs.bill_nano)
     elif period.mode != "none":
         yield Note("bill_not_entered", nano=period.gpu_nano)
-    for kind, rates in sorted(_assumed_rates(inputs).items()):
+    for kind, rates in sorted(_find_assumed_rates(inputs, bill).items()):
         yield Note("assumed_rate", nano=rates.pop() if len(rates) == 1 else None, text=kind)
-    if any(billing.labour_on(inputs.labour, day).assumed for day in billing.days_of(inputs, inputs.days)):
+    if any(day.labour.assumed for day in bill.terms.days[: inputs.days]):
         yield Note("assumed_labour", nano=period.labour_nano)
-    for source in billing.references_used(inputs):
+    for source in bill.references:
         yield Note("reference_rate", text=source)
     for scenario in scenarios:
         if scenario.total_nano is None and (scenario.name == "reserved" or inputs.gpu_runs):
@@ -81,25 +88,24 @@ def _of_rates(inputs: MonthInputs, period: Period, scenarios: Sequence[Scenario]
         yield Note("mode_changed")
 
 
-def _assumed_rates(inputs: MonthInputs) -> dict[str, set[int | None]]:
+def _find_assumed_rates(inputs: MonthInputs, bill: MonthBill) -> dict[str, set[int | None]]:
     """Return the kinds of machines whose rates nobody entered, and the rates, by the hour where they are."""
     rates: dict[str, set[int | None]] = {}
-    for day in billing.days_of(inputs, inputs.days):
-        for terms in billing.terms_on(inputs.terms, day):
+    for day in bill.terms.days[: inputs.days]:
+        for terms in day.machines:
             if terms.assumed:
                 rates.setdefault(terms.kind, set()).add(terms.rate.nano_per_hour)
-    for run in _without_terms(inputs):
+    for run in _list_without_terms(bill):
         rates.setdefault(run.kind, set()).add(run.nano_usd_per_hour)
     return rates
 
 
-def _without_terms(inputs: MonthInputs) -> list[GpuRun]:
+def _list_without_terms(bill: MonthBill) -> list[GpuRun]:
     """Return the runs that no terms priced."""
-    return [run for run in inputs.gpu_runs if run.time.total_ns and billing.terms_of(inputs, run) is None]
+    return [one.run for one in bill.terms.runs if one.run.time.total_ns and one.terms is None]
 
 
-def _of_prices(used: Sequence[WorkloadUsage]) -> Iterator[Note]:
-    prices = merged_prices(used)
+def _of_prices(prices: Sequence[PriceUse]) -> Iterator[Note]:
     for model in dict.fromkeys(price.model for price in prices):
         own = [price for price in prices if price.model == model]
         if len(own) > 1:
@@ -108,11 +114,12 @@ def _of_prices(used: Sequence[WorkloadUsage]) -> Iterator[Note]:
             yield Note("free_api", text=model)
 
 
-def _of_machines(inputs: MonthInputs, gpu: GpuBill, capacity: Capacity) -> Iterator[Note]:
+def _of_machines(inputs: MonthInputs, bill: MonthBill, capacity: Capacity) -> Iterator[Note]:
+    gpu = bill.gpu
     if gpu.time.total_ns and not gpu.nano:
         yield Note("free_gpu")
     if inputs.terms:
-        for kind in sorted({run.kind for run in _without_terms(inputs)}):
+        for kind in sorted({run.kind for run in _list_without_terms(bill)}):
             yield Note("other_machine", text=kind)
     if gpu.unused_ns < 0:
         yield Note("gpu_time_over_bill", count=-(gpu.unused_ns // NS_PER_SECOND))

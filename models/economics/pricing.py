@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from importlib.metadata import version
+from math import floor
 
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ConditionalPrice, ModelPrice, StartDateConstraint, TieredPrices
@@ -44,6 +46,11 @@ class Price:
     def holds_on(self, day: date) -> bool:
         """Whether this price is the one asked on `day`."""
         return self.effective_from <= day and (self.effective_to is None or day < self.effective_to)
+
+
+def half_up(value: Fraction | int) -> int:
+    """Round half up to a whole number, as all money is."""
+    return floor(value + Fraction(1, 2))
 
 
 def nano_to_usd(nano: int) -> Decimal:

@@ -19,6 +19,7 @@ from models.economics.pricing import (
     Price,
     batch_prices,
     cost_of_mtok,
+    half_up,
     usd_to_nano,
 )
 from models.errors import UsageError
@@ -266,9 +267,9 @@ class _Sums:
         repriced = self.kept + self.bounds + Fraction(self.repriced, MTOK)
         values = {
             "cost": self.cost,
-            "repriced": _half_up(repriced),
+            "repriced": half_up(repriced),
             "counterfactual": self.counterfactual,
-            "repriced_counterfactual": _half_up(Fraction(self.repriced_counterfactual, MTOK)),
+            "repriced_counterfactual": half_up(Fraction(self.repriced_counterfactual, MTOK)),
         }
         written, again, other, other_again = (
             value if self.known[name] else None for name, value in values.items()
@@ -279,7 +280,7 @@ class _Sums:
             again,
             other,
             other_again,
-            _half_up(self.bounds),
+            half_up(self.bounds),
             self.bounded,
             self.estimated,
             self.unknown,
@@ -309,7 +310,3 @@ def _dearest_input(price: Price) -> int:
 
 def _less(after: int | None, before: int | None) -> int | None:
     return None if after is None or before is None else after - before
-
-
-def _half_up(exact: Fraction) -> int:
-    return (2 * exact.numerator + exact.denominator) // (2 * exact.denominator)

@@ -1,30 +1,32 @@
-"""The month's sums, and what each way of serving its replaceable workloads costs. Pure."""
+"""The month's sums, and what each way of serving its replaceable workloads costs."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-from models.economics import billing
-from models.economics.billing import Charges, half_up
+from models.economics.billing import MonthBill, SpanBill
 from models.economics.figures import Mode, Reason, Scenario, ScenarioName, Verdict
-from models.economics.month import GpuRun, MonthInputs, WorkloadUsage
-from models.months import days_in
+from models.economics.month import MonthInputs, WorkloadUsage
+from models.economics.pricing import half_up
+from models.gpu_time import NS_PER_DAY, GpuTime
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Sums over the replaceable workloads and the first `days` days of the month; nano-dollars.
+    """Sums over the replaceable workloads, or one of them, and the first days of the month; nano-dollars.
 
     `reserved_nano` and `on_demand_nano`: the bill in force, by what does not depend on use and what does.
     `as_reserved_nano`, `as_on_demand_nano`: the bill in that mode, None without a rate. `gpus`: machines that
     it is for, `load`: how many of them busy and idle time fills around the clock. `pace`: by what usage was
-    multiplied: 1, or from the days that are covered to the whole month.
+    multiplied: 1, or from the days that are covered to the whole month. `utilization`: busy / billed time of all runs.
+    `room`: the highest multiple of its volume that the machines serve; None: more machines come as needed.
     """
 
-    days: int
     pace: Fraction
+    batch_discount: Fraction
     mode: Mode
+    records: int
     api_sync_nano: int
     api_batch_nano: int
     api_nano: int
@@ -40,6 +42,8 @@ class Period:
     engineer_nano_per_hour: int
     gpus: int
     load: Fraction
+    utilization: Fraction | None
+    room: Fraction | None = None
 
     @property
     def gpu_nano(self) -> int:
@@ -51,135 +55,61 @@ class Period:
         """Maintenance of the machines that there were; nobody maintains none."""
         return 0 if self.mode == "none" else self.labour_nano
 
-
-def replaceable(usage: WorkloadUsage) -> bool:
-    """Whether self-hosting can serve a workload: its evaluation did not say that it cannot."""
-    return usage.viability != "not_viable"
-
-
-def usages(inputs: MonthInputs) -> list[WorkloadUsage]:
-    """Return the workloads' usage; empty ones for those that have nothing but GPU time."""
-    known = {usage.workload for usage in inputs.workloads}
-    others = dict.fromkeys(run.workload for run in inputs.gpu_runs if run.workload not in known)
-    return [*inputs.workloads, *(WorkloadUsage(name) for name in others)]
+    @property
+    def pays(self) -> bool:
+        """Whether self-hosting costs less, as far as it is known."""
+        return self.api_sync_nano > self.api_nano + self.gpu_nano + self.labour_nano
 
 
-def replaceable_records(inputs: MonthInputs, pace: Fraction) -> int:
-    """Return the records of the replaceable workloads, at that pace."""
-    return half_up(pace * sum(usage.records for usage in inputs.workloads if replaceable(usage)))
+def sum_period(inputs: MonthInputs, used: Sequence[WorkloadUsage], bill: MonthBill, span: SpanBill) -> Period:
+    """Sum up the days of `span`: those that are covered, or the whole month.
 
-
-def to_date(inputs: MonthInputs) -> Period:
-    """Sum up the days that are covered."""
-    return _period(inputs, inputs.days)
-
-
-def whole_month(inputs: MonthInputs) -> Period:
-    """Sum up the month; one that is not over goes on at the same pace, at the terms that are known for it."""
-    return _period(inputs, days_in(inputs.month))
-
-
-def _period(inputs: MonthInputs, days: int) -> Period:
-    pace = Fraction(days, inputs.days)
-    own = [usage for usage in usages(inputs) if replaceable(usage)]
-    runs = _runs_of(inputs, own)
+    A month that is not over goes on at the same pace, at the terms that are known for it.
+    """
+    own = [usage for usage in used if usage.replaceable]
+    time = sum((bill.times[usage.workload] for usage in own), GpuTime())
+    pace, discount = Fraction(span.days, inputs.days), Fraction(inputs.batch_discount)
     sync = pace * sum(usage.api_sync_nano for usage in own)
-    hours, labour = billing.maintenance(inputs, days)
-    last = billing.days_of(inputs, days)[-1]
-    mode = _mode(inputs, days)
-    fixed, varying = bill(inputs, days, runs)
-    gpu = half_up(fixed + varying)
-    load, paid = billing.gpus_needed(inputs, runs), billing.machines(inputs)
-    gpus = max(paid, ceil(load))  # what needs two machines on demand would need two reserved ones
-    reserved, on_demand = billing.bill_reserved(inputs, days), billing.bill_on_demand(inputs, runs)
-    if sync and not any(run.time.total_ns for run in runs):
-        on_demand = None  # there was work, but nothing says how long machines would have taken
+    gpu = half_up(span.reserved + span.on_demand)
+    load = Fraction(time.busy_ns + time.idle_ns, inputs.days * NS_PER_DAY)
+    gpus = max(bill.machines, ceil(load))  # what needs two machines on demand would need two reserved ones
+    measured = (
+        time.total_ns or not sync
+    )  # else there was work, but nothing says how long machines would have taken
     entered = inputs.bill_nano is not None
     return Period(
-        days=days,
         pace=pace,
-        mode=mode,
+        batch_discount=discount,
+        mode=span.mode,
+        records=half_up(pace * sum(usage.records for usage in own)),
         api_sync_nano=half_up(sync),
-        api_batch_nano=half_up(sync * (1 - Fraction(inputs.batch_discount))),
+        api_batch_nano=half_up(sync * (1 - discount)),
         api_nano=half_up(pace * sum(usage.api_nano for usage in own)),
         upper_bound_nano=half_up(pace * sum(usage.api_upper_bound_nano for usage in own)),
         unknown_counterfactual=sum(usage.unknown_counterfactual for usage in own),
         unknown_api_cost=sum(usage.unknown_api_cost for usage in own),
-        reserved_nano=half_up(fixed),
-        on_demand_nano=gpu - half_up(fixed),
-        as_reserved_nano=gpu if entered and mode == "reserved" else _rounded(reserved, Fraction(gpus, paid)),
-        as_on_demand_nano=gpu if entered and mode == "on_demand" else _rounded(on_demand, pace),
-        labour_nano=half_up(labour),
-        labour_hours=hours,
-        engineer_nano_per_hour=billing.labour_on(inputs.labour, last).engineer_nano_per_hour,
+        reserved_nano=half_up(span.reserved),
+        on_demand_nano=gpu - half_up(span.reserved),
+        as_reserved_nano=gpu
+        if entered and span.mode == "reserved"
+        else _round(span.as_reserved, Fraction(gpus, bill.machines)),
+        as_on_demand_nano=gpu
+        if entered and span.mode == "on_demand"
+        else _round(bill.as_on_demand if measured else None, pace),
+        labour_nano=half_up(span.labour),
+        labour_hours=span.labour_hours,
+        engineer_nano_per_hour=span.engineer_nano_per_hour,
         gpus=gpus,
         load=load,
+        utilization=bill.gpu.utilization,
     )
 
 
-def bill(inputs: MonthInputs, days: int, runs: Iterable[GpuRun]) -> tuple[Fraction, Fraction]:
-    """Return the bill in force over the first `days` days for these runs: reserved, and on demand.
-
-    An entered bill wins over rates: its days' part, divided as the rates would have divided it among
-    reserved machines and sessions; of sessions, the part of these runs. Where rates know of nothing, all of
-    it counts as reserved.
-    """
-    charges = _charges(inputs, days, runs)
-    if inputs.bill_nano is None:
-        return charges.reserved, charges.on_demand
-    entered = Fraction(inputs.bill_nano * days, days_in(inputs.month))
-    by_rates = _charges(inputs, days, inputs.gpu_runs).nano
-    if not by_rates:
-        return entered, Fraction(0)
-    return entered * charges.reserved / by_rates, entered * charges.on_demand / by_rates
-
-
-def _charges(inputs: MonthInputs, days: int, runs: Iterable[GpuRun]) -> Charges:
-    """Return what rates say of so many days; sessions of more days than are covered come at the same pace."""
-    charges = billing.charges_in_force(inputs, days, list(runs))
-    if days == inputs.days:
-        return charges
-    before, after = (_days_on_demand(inputs, count) for count in (inputs.days, days))
-    pace = Fraction(after, before) if before else Fraction(days, inputs.days)
-    return Charges(
-        charges.reserved,
-        charges.on_demand * pace,
-        charges.reserved_ns,
-        half_up(charges.on_demand_ns * pace),
-        charges.sessions,
-    )
-
-
-def _days_on_demand(inputs: MonthInputs, days: int) -> int:
-    """Count the days on which no machine is reserved."""
-    return sum(
-        all(terms.mode != "reserved" for terms in billing.terms_on(inputs.terms, day))
-        for day in billing.days_of(inputs, days)
-    )
-
-
-def _mode(inputs: MonthInputs, days: int) -> Mode:
-    held = {
-        terms.mode for day in billing.days_of(inputs, days) for terms in billing.terms_on(inputs.terms, day)
-    }
-    if any(run.time.total_ns and billing.tariff_in_force(inputs, run) for run in inputs.gpu_runs):
-        held.add("on_demand")
-    if len(held) > 1:
-        return "mixed"
-    # a bill that nothing explains was not for use
-    return held.pop() if held else "none" if inputs.bill_nano is None else "reserved"
-
-
-def _runs_of(inputs: MonthInputs, workloads: Iterable[WorkloadUsage]) -> list[GpuRun]:
-    names = {usage.workload for usage in workloads}
-    return [run for run in inputs.gpu_runs if run.workload in names]
-
-
-def _rounded(value: Fraction | None, pace: Fraction = Fraction(1)) -> int | None:
+def _round(value: Fraction | None, pace: Fraction) -> int | None:
     return None if value is None else half_up(value * pace)
 
 
-def scenarios(period: Period) -> tuple[Scenario, ...]:
+def compare_scenarios(period: Period) -> tuple[Scenario, ...]:
     """Return all five scenarios of a period."""
     lacking = period.unknown_counterfactual
     sync, batch = period.api_sync_nano, period.api_batch_nano
@@ -207,7 +137,7 @@ def scenarios(period: Period) -> tuple[Scenario, ...]:
     )
 
 
-def verdict(sync: Scenario, hybrid: Scenario, mode: Mode) -> Verdict:
+def judge(sync: Scenario, hybrid: Scenario, mode: Mode) -> Verdict:
     """Say whether the hybrid costs less than the API at once, whatever it is that is not known.
 
     Unknown counterfactual costs could make the API dearer, unknown API costs the hybrid; upper bounds could

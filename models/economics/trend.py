@@ -9,7 +9,7 @@ from datetime import date
 from fractions import Fraction
 
 from models.economics.cost_over_volume import CostOverVolume
-from models.economics.figures import Trend, TrendState
+from models.economics.figures_outlook import Trend, TrendState
 from models.months import months_later
 
 LEAST_MONTHS = 3
@@ -18,7 +18,7 @@ HORIZON = 120
 """Months ahead that are looked at."""
 
 
-def slope(values: Sequence[int]) -> Fraction:
+def fit_slope(values: Sequence[int]) -> Fraction:
     """Return the slope of the least-squares line through values at 0, 1, 2, ... Raises `ValueError` for fewer than two."""
     count = len(values)
     if count < 2:  # noqa: PLR2004  a line needs two points
@@ -29,13 +29,13 @@ def slope(values: Sequence[int]) -> Fraction:
     return sum(((place - middle) * value for place, value in enumerate(values)), Fraction(0)) / spread
 
 
-def trend(month: date, records: Sequence[int], cost: CostOverVolume | None) -> Trend:
+def find_trend(month: date, records: Sequence[int], cost: CostOverVolume | None) -> Trend:
     """Look for the first month after `month` in which volume pays.
 
     `records`: of earlier months, oldest first, and last of `month` itself, without gaps. `cost`: the
     hybrid's over multiples of this month's volume; None: nothing was self-hosted.
     """
-    growth = slope(records) if len(records) >= LEAST_MONTHS else None
+    growth = fit_slope(records) if len(records) >= LEAST_MONTHS else None
     state = _state(records[-1], growth, cost)
     crossing = None
     if state == "crosses" and growth is not None and cost is not None:

@@ -1,50 +1,18 @@
-"""GPU time against its bill, and what 1,000 records and a million tokens cost by it. Pure."""
+"""What 1,000 records and a million tokens cost, and at which prices of the API."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from models.economics.billing import charges_in_force, half_up
 from models.economics.figures import GpuBill, UnitCosts
-from models.economics.month import MonthInputs, PriceUse, Tokens, WorkloadUsage
-from models.economics.pricing import MTOK
-from models.economics.scenarios import Period, bill, usages
-from models.gpu_time import GpuTime
+from models.economics.month import PriceUse, Tokens, WorkloadUsage
+from models.economics.pricing import MTOK, half_up
 
 RECORDS = 1000
 
 
-def gpu_time(inputs: MonthInputs, workload: str | None = None) -> GpuTime:
-    """Add up the GPU time of a workload's runs (None: of all)."""
-    own = (run.time for run in inputs.gpu_runs if workload in {None, run.workload})
-    return sum(own, GpuTime())
-
-
-def gpu_bill(inputs: MonthInputs) -> GpuBill:
-    """Hold the GPU time of all runs against the hours and the money that were billed in the days that are covered."""
-    time, charges = gpu_time(inputs), charges_in_force(inputs, inputs.days, inputs.gpu_runs)
-    reserved, on_demand = bill(inputs, inputs.days, inputs.gpu_runs)
-    billed_ns = charges.reserved_ns + charges.on_demand_ns
-    return GpuBill(
-        time=time,
-        unused_ns=billed_ns - time.total_ns,
-        billed_ns=billed_ns,
-        nano=half_up(reserved + on_demand),
-        entered=inputs.bill_nano is not None,
-        sessions=charges.sessions,
-        utilization=Fraction(time.busy_ns, billed_ns) if billed_ns else None,
-    )
-
-
-def unit_costs(inputs: MonthInputs, gpu: GpuBill, so_far: Period) -> UnitCosts:
-    """Return the unit costs of all workloads together, over the days that are covered."""
-    own = usages(inputs)
-    return of_usage(own, gpu, gpu.time.busy_ns, gpu.nano + so_far.hybrid_labour_nano)
-
-
-def of_usage(usage: Iterable[WorkloadUsage], gpu: GpuBill, busy_ns: int, loaded_nano: int) -> UnitCosts:
+def cost_units(used: Sequence[WorkloadUsage], gpu: GpuBill, busy_ns: int, loaded_nano: int) -> UnitCosts:
     """Return the unit costs of workloads that kept the machines busy so long, and whose part of all costs is so much."""
-    used = list(usage)
     local, served = sum(one.local for one in used), sum(one.local + one.api for one in used)
     tokens = sum((one.local_tokens for one in used), Tokens()).total
     api_nano = sum(one.api_sync_nano for one in used)
@@ -64,12 +32,12 @@ def _per(nano: Fraction | int | None, count: int, unit: int) -> int | None:
     return None if nano is None or not count else half_up(Fraction(nano * unit) / count)
 
 
-def merged_prices(workloads: Iterable[WorkloadUsage]) -> tuple[PriceUse, ...]:
+def merge_prices(workloads: Iterable[WorkloadUsage]) -> tuple[PriceUse, ...]:
     """Put together what all workloads used at each dated price, in the order of first use."""
     merged: dict[tuple[object, ...], PriceUse] = {}
     for use in (use for usage in workloads for use in usage.counterfactual):
         key = (use.provider, use.model, use.effective_from, use.source, _amounts(use))
-        merged[key] = _together(merged[key], use) if key in merged else use
+        merged[key] = _merge(merged[key], use) if key in merged else use
     return tuple(sorted(merged.values(), key=lambda use: (use.first_day, use.last_day, use.model)))
 
 
@@ -77,7 +45,7 @@ def _amounts(use: PriceUse) -> tuple[int | None, ...]:
     return use.input_nano_per_mtok, use.cached_input_nano_per_mtok, use.output_nano_per_mtok
 
 
-def _together(one: PriceUse, other: PriceUse) -> PriceUse:
+def _merge(one: PriceUse, other: PriceUse) -> PriceUse:
     return replace(
         one,
         first_day=min(one.first_day, other.first_day),

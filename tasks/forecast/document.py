@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from math import ceil, sqrt
 
-from models.economics.figures import BreakEven
+from models.economics.figures_outlook import BreakEven
 from models.economics.forecast import WAYS, ApiWay, ForecastMonth, OwnWay
 from models.economics.month import ReferenceRate
 from models.economics.pricing import nano_to_usd

@@ -14,10 +14,10 @@ from models.catalogue.fit import SEQUENCES, Bits, estimate, fit, most_bits
 from models.catalogue.model_fit import bits_of
 from models.catalogue.rates import infrastructure, kind_of
 from models.default_model import model_name
-from models.economics.billing import same_kind
 from models.economics.demand import Lengths
 from models.economics.month import ReferenceRate
 from models.economics.owning import Terms
+from models.economics.terms_in_force import is_same_kind
 from models.economics.throughput import Throughput, throughput
 from models.errors import PriceUnknown, UsageError
 from models.machine import gpu_name
@@ -108,7 +108,7 @@ def _named(settings: Settings, name: str) -> Machine:
     if name.lower().startswith("cpu"):
         return Machine(_cpu(settings) if name.lower() == "cpu" else name, None, "as asked")
     known = gpu_called(name)
-    if known is None and settings.gpu_kind is not None and same_kind(settings.gpu_kind, name):
+    if known is None and settings.gpu_kind is not None and is_same_kind(settings.gpu_kind, name):
         return Machine(kind_of(settings.gpu_kind), None, "as asked")
     (entry,) = [known] if known is not None else find_gpus([name])
     return Machine(entry.kind, entry, "as asked")
@@ -131,7 +131,7 @@ def rates_of(settings: Settings, machine: Machine, entered: list[Terms]) -> tupl
     found = [
         one
         for one in references(entered, settings, [machine.kind])
-        if one.kind is None or same_kind(one.kind, machine.kind)
+        if one.kind is None or is_same_kind(one.kind, machine.kind)
     ]
     if not found:
         msg = (

@@ -6,8 +6,10 @@ from itertools import pairwise
 
 from matplotlib.axes import Axes
 
-from models.economics.figures import CurvePoint, MonthFigures, ScenarioName, WorkloadFigures
+from models.economics.figures import MonthFigures, ScenarioName, WorkloadFigures
+from models.economics.figures_outlook import CurvePoint
 from models.economics.month import PastMonth
+from models.gpu_time import NS_PER_SECOND
 from tasks.documents.amounts import count, hours, percent, plural, usd
 from tasks.documents.page import Chart
 from tasks.documents.plotting import (
@@ -30,7 +32,6 @@ from tasks.report.month_report import MonthReport
 
 MOST_WORKLOADS = 10
 MOST_MONTHS_NAMED = 7
-NS_PER_SECOND = 1_000_000_000
 UNITS = (("hours", 3600 * NS_PER_SECOND), ("minutes", 60 * NS_PER_SECOND), ("seconds", NS_PER_SECOND))
 
 

@@ -1,10 +1,11 @@
 """The end of the report in words and tables: what to know about the figures, and how they were computed."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 
-from models.economics import billing
 from models.economics.figures import MonthFigures
-from models.economics.month import InfrastructureTerms, MonthInputs, PriceUse
+from models.economics.month import InfrastructureTerms, LabourTerms, PriceUse
+from models.economics.terms_in_force import DayTerms, find_terms
 from tasks.documents.amounts import count, number, percent, rate, usd
 from tasks.documents.page import Item, Section, Table
 from tasks.report import notes
@@ -21,13 +22,14 @@ def notes_section(figures: MonthFigures) -> Section:
 def computed_section(report: MonthReport) -> Section:
     """Show the prices and terms that the figures stand on."""
     figures = report.figures
-    tables = (*_prices(figures), *_terms(report.inputs))
+    days = find_terms(report.inputs).days[: report.inputs.days]
+    tables = (*_prices(figures), *_terms(days))
     discount = percent(figures.batch_discount)
     priced = (
         "Each attempt is priced at the API's price of its UTC day, by the API model's own tokenizer; in batches"
         f" {discount} less."
     )
-    sentences = tuple(filter(None, (priced, _labour(report))))
+    sentences = (priced, _labour(days[-1].labour))
     return Section("computed", "How this was computed", sentences, tables=tables)
 
 
@@ -49,19 +51,14 @@ def _price_row(one: PriceUse) -> tuple[str, ...]:
     return (one.model, rate(one.input_nano_per_mtok), rate(one.output_nano_per_mtok), days, usd(one.nano))
 
 
-def _terms(inputs: MonthInputs) -> tuple[Table, ...]:
-    held = _terms_in_force(inputs)
+def _terms(days: Sequence[DayTerms]) -> tuple[Table, ...]:
+    """Show the terms that hold on any of the days, without those that were overtaken."""
+    held = dict.fromkeys(terms for day in days for terms in day.machines)
     if not held:
         return ()
     columns = ("Machine", "Paid", "Rate of one", "Number", "From", "To")
     rows = tuple(map(_terms_row, held))
     return (Table("Terms of the machines in the month", columns, rows, prose=frozenset({1})),)
-
-
-def _terms_in_force(inputs: MonthInputs) -> list[InfrastructureTerms]:
-    """Return the terms that hold on any day of the month, without those that were overtaken."""
-    days = billing.days_of(inputs, inputs.days)
-    return list(dict.fromkeys(one for day in days for one in billing.terms_on(inputs.terms, day)))
 
 
 def _terms_row(one: InfrastructureTerms) -> tuple[str, ...]:
@@ -81,10 +78,7 @@ def _terms_row(one: InfrastructureTerms) -> tuple[str, ...]:
     )
 
 
-def _labour(report: MonthReport) -> str | None:
-    if not report.inputs.labour:
-        return None
-    last = billing.labour_on(report.inputs.labour, billing.days_of(report.inputs, report.inputs.days)[-1])
+def _labour(last: LabourTerms) -> str:
     maintenance = number(Fraction(last.maintenance_minutes, 60))
     setup = number(Fraction(last.setup_minutes, 60))
     time = f"{maintenance} h of maintenance a month and {setup} h of set-up once"

@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Literal
 
 from models.economics.figures import MonthFigures, Note, NoteCode
+from models.gpu_time import NS_PER_SECOND
 from tasks.documents.amounts import hours, listed, plural, usd
 from tasks.report.sentences import SCENARIOS, covered, month_name
 
-NS_PER_SECOND = 1_000_000_000
 Weight = Literal["Incomplete", "Estimated", "Assumed", "Good to know"]
 """How a note bears on the figures, heaviest first."""
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from fractions import Fraction
 
-from models.economics.figures import BreakEven, Capacity, Lever, LeverName, MonthFigures, Payback, Trend
+from models.economics.figures import MonthFigures
+from models.economics.figures_outlook import BreakEven, Capacity, Lever, LeverName, Payback, Trend
+from models.gpu_time import NS_PER_HOUR
 from tasks.documents.amounts import UNKNOWN, count, decimal, hours, number, percent, plural, times, usd
 from tasks.report.sentences import SCENARIOS, month_name
 
-NS_PER_HOUR = 3_600_000_000_000
 LEVERS: Mapping[LeverName, str] = {
     "price": "Price of the API",
     "volume": "Volume",

@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.economics import billing
-from models.economics.billing import NS_PER_DAY, Tariff
-from models.economics.month import GpuRun, InfrastructureTerms, Rate
+from models.economics.billing import MonthBill, bill_month
+from models.economics.month import GpuRun, InfrastructureTerms, MonthInputs, Rate
+from models.economics.pricing import half_up
+from models.economics.sessions import group_sessions
+from models.economics.terms_in_force import Tariff, day_of, is_same_kind
+from models.gpu_time import NS_PER_DAY
 from models.months import days_in, months_later
 from tests.month_inputs import (
     HOUR,
@@ -30,9 +33,14 @@ HOURLY = Tariff("A10G", usd(1), 3600)
 BY_SECOND = Tariff("A10G", usd(1), 1)
 
 
+def bill(month: MonthInputs) -> MonthBill:
+    """Return what a month is billed."""
+    return bill_month(month, month.list_usage())
+
+
 def billed(*runs: GpuRun, tariff: Tariff = HOURLY) -> list[int]:
     """Return the billed hours of the sessions of runs at one tariff."""
-    found = billing.sessions((one, tariff) for one in runs)
+    found = group_sessions((one, tariff) for one in runs)
     return sorted(session.billed_ns // HOUR for session in found)
 
 
@@ -62,7 +70,7 @@ def test_three_machines_at_once_are_three_sessions() -> None:
 def test_an_increment_is_never_shortened() -> None:
     """A minute of an hourly machine costs an hour; of one that is billed by the second, a minute."""
     minute = run(hours=1 / 60)
-    hourly, by_second = (billing.sessions([(minute, tariff)])[0] for tariff in (HOURLY, BY_SECOND))
+    hourly, by_second = (group_sessions([(minute, tariff)])[0] for tariff in (HOURLY, BY_SECOND))
     assert hourly.nano == usd(1)
     assert by_second.nano == Fraction(usd(1), 60)
 
@@ -70,24 +78,24 @@ def test_an_increment_is_never_shortened() -> None:
 def test_what_clocks_make_overlap_is_paid_in_full() -> None:
     """Two hours of GPU time are two billed hours, though the rows say that they took half a minute less."""
     runs = [run(at="02:00:00"), run(at="02:59:30")]
-    session = billing.sessions((one, BY_SECOND) for one in runs)[0]
+    session = group_sessions((one, BY_SECOND) for one in runs)[0]
     assert session.used_ns == session.billed_ns == 2 * HOUR
     short = run(
         at="02:59:10", hours=10 / 3600
     )  # within what is paid for already, but not served at the same time
-    longer = billing.sessions((one, BY_SECOND) for one in (run(at="02:00:00"), short))[0]
+    longer = group_sessions((one, BY_SECOND) for one in (run(at="02:00:00"), short))[0]
     assert longer.billed_ns == HOUR + 10 * SECOND
 
 
 def test_a_run_without_gpu_time_is_in_no_session() -> None:
     """A run that sent everything to the API held no machine."""
-    assert billing.sessions([(run(hours=0), HOURLY)]) == []
+    assert group_sessions([(run(hours=0), HOURLY)]) == []
 
 
 @given(st.lists(RUNS, max_size=12), st.sampled_from([1, 60, 3600]))
 def test_no_session_bills_less_than_its_runs_used(runs: list[GpuRun], increment: int) -> None:
     """Used <= length <= billed < length + increment, and every nanosecond of the runs is in some session."""
-    held = billing.sessions((one, Tariff("A10G", NANO, increment)) for one in runs)
+    held = group_sessions((one, Tariff("A10G", NANO, increment)) for one in runs)
     assert sum(session.used_ns for session in held) == sum(one.time.total_ns for one in runs)
     for session in held:
         assert session.used_ns <= session.length_ns <= session.billed_ns
@@ -103,7 +111,7 @@ def test_sessions_do_not_depend_on_the_order_of_runs(runs: list[GpuRun], random:
 
 
 def _summed(runs: list[GpuRun]) -> list[tuple[int, int, int]]:
-    held = billing.sessions((one, HOURLY) for one in runs)
+    held = group_sessions((one, HOURLY) for one in runs)
     return sorted((session.started_ns, session.used_ns, session.billed_ns) for session in held)
 
 
@@ -111,19 +119,18 @@ def test_times_are_utc_whatever_zone_they_are_written_in() -> None:
     """A run at half past eleven at night in New York belongs to the next UTC day."""
     late = datetime(2026, 10, 31, 23, 30, tzinfo=timezone(timedelta(hours=-4)))
     one = GpuRun("sentiment", "A10G", late, run().time, NANO)
-    assert billing.day_of(one) == date(2026, 11, 1)
-    assert billing.day_of(run(day=31, at="23:59:59")) == date(2026, 10, 31)
+    assert day_of(one) == date(2026, 11, 1)
+    assert day_of(run(day=31, at="23:59:59")) == date(2026, 10, 31)
 
 
 @pytest.mark.parametrize("month", [months_later(OCTOBER, count) for count in range(-8, 16)])
 def test_a_reserved_month_costs_what_was_agreed(month: date) -> None:
     """$250 a month are $250 in February and in October; by the hour every day has 24, also where clocks change."""
     by_month = inputs(month=month, terms=(reserved("250"),))
-    charges = billing.charges_in_force(by_month, days_in(month), [])
-    assert charges.nano == usd(250)
-    assert charges.reserved_ns == days_in(month) * NS_PER_DAY
+    assert bill(by_month).whole.reserved == usd(250)
+    assert bill(by_month).gpu.billed_ns == days_in(month) * NS_PER_DAY
     by_hour = inputs(month=month, terms=(reserved(per_hour="0.35", gpus=2),))
-    assert billing.charges_in_force(by_hour, days_in(month), []).nano == 2 * 24 * days_in(month) * usd("0.35")
+    assert bill(by_hour).whole.reserved == 2 * 24 * days_in(month) * usd("0.35")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +152,8 @@ def test_reserved_days_follow_the_terms_of_each_day(
     terms: tuple[InfrastructureTerms, ...], expected: int
 ) -> None:
     """On each day, of the terms of one kind those count that were entered last."""
-    assert billing.charges_in_force(inputs(terms=terms), 31, []).nano == usd(expected)
+    found = bill(inputs(terms=terms)).whole
+    assert (found.reserved, found.on_demand) == (Fraction(usd(expected)), Fraction(0))
 
 
 def test_a_run_on_demand_is_billed_by_the_terms_of_its_day() -> None:
@@ -155,13 +163,12 @@ def test_a_run_on_demand_is_billed_by_the_terms_of_its_day() -> None:
         on_demand("2.00", increment=3600, since=date(2026, 10, 11)),
         reserved("310", since=date(2026, 10, 22)),
     )
-    month = inputs(terms=terms)
-    runs = [run(10, hours=0.5), run(11, hours=0.5), run(25, hours=0.5), run(25, kind="cpu x8", rate="0.34")]
-    charges = billing.charges_in_force(month, 31, runs)
-    assert charges.on_demand == usd("0.50") + usd("2.00") + usd("0.34")
-    assert charges.reserved == usd(100)
-    assert charges.sessions == 3
-    assert charges.on_demand_ns == HOUR // 2 + HOUR + HOUR
+    runs = (run(10, hours=0.5), run(11, hours=0.5), run(25, hours=0.5), run(25, kind="cpu x8", rate="0.34"))
+    found = bill(inputs(terms=terms, gpu_runs=runs))
+    assert found.whole.on_demand == usd("0.50") + usd("2.00") + usd("0.34")
+    assert found.whole.reserved == usd(100)
+    assert found.gpu.sessions == 3
+    assert found.gpu.billed_ns == HOUR // 2 + HOUR + HOUR + 10 * NS_PER_DAY
 
 
 @pytest.mark.parametrize(
@@ -177,23 +184,23 @@ def test_a_run_on_demand_is_billed_by_the_terms_of_its_day() -> None:
 )
 def test_names_of_one_kind_of_machine(one: str, other: str, same: bool) -> None:
     """The driver's name and the catalogue's are one kind, a name that begins alike is not."""
-    assert billing.same_kind(one, other) is same
-    assert billing.same_kind(other, one) is same
+    assert is_same_kind(one, other) is same
+    assert is_same_kind(other, one) is same
 
 
 def test_what_reserved_machines_would_have_cost() -> None:
     """At the terms where they are reserved, else at the reference; on days with terms only; unknown without a rate."""
     at = (reference("reserved", "0.40"),)
     day = 24 * usd("0.40")
-    assert billing.bill_reserved(inputs(terms=(reserved("250"),)), 31) == usd(250)
-    assert billing.bill_reserved(inputs(terms=(on_demand("1.00", gpus=2),), references=at), 31) == 62 * day
+    assert bill(inputs(terms=(reserved("250"),))).whole.as_reserved == usd(250)
+    assert bill(inputs(terms=(on_demand("1.00", gpus=2),), references=at)).whole.as_reserved == 62 * day
     half = (on_demand("1.00", since=date(2026, 10, 17)),)
-    assert billing.bill_reserved(inputs(terms=half, references=at), 31) == 15 * day
-    assert billing.bill_reserved(inputs(gpu_runs=(run(),), references=at), 31) == 31 * day
+    assert bill(inputs(terms=half, references=at)).whole.as_reserved == 15 * day
+    assert bill(inputs(gpu_runs=(run(),), references=at)).whole.as_reserved == 31 * day
     other = (reference("reserved", "0.40", kind="H100"),)
-    assert billing.bill_reserved(inputs(gpu_runs=(run(),), references=other), 31) is None
-    assert billing.bill_reserved(inputs(terms=(on_demand("1.00"),)), 31) is None
-    assert billing.bill_reserved(inputs(), 31) is None
+    assert bill(inputs(gpu_runs=(run(),), references=other)).whole.as_reserved is None
+    assert bill(inputs(terms=(on_demand("1.00"),))).whole.as_reserved is None
+    assert bill(inputs()).whole.as_reserved is None
 
 
 def test_what_sessions_would_have_cost_on_demand() -> None:
@@ -202,12 +209,12 @@ def test_what_sessions_would_have_cost_on_demand() -> None:
     own_reserved = GpuRun("sentiment", "A10G", one.started_at, one.time, usd(1), billing_mode="reserved")
     there = (reserved("250"),)
     at = (reference("on_demand", "3.00"),)
-    assert billing.bill_on_demand(inputs(terms=(on_demand("5.00"),)), [one]) == usd(10)
-    assert billing.bill_on_demand(inputs(terms=there, references=at), [one]) == usd(6)
-    assert billing.bill_on_demand(inputs(terms=there), [one]) == usd(2)
-    assert billing.bill_on_demand(inputs(terms=there), [own_reserved]) is None
-    assert billing.bill_on_demand(inputs(), [own_reserved]) == usd(2)  # no terms: billed as its row says
-    assert billing.bill_on_demand(inputs(), []) == 0
+    assert bill(inputs(terms=(on_demand("5.00"),), gpu_runs=(one,))).as_on_demand == usd(10)
+    assert bill(inputs(terms=there, references=at, gpu_runs=(one,))).as_on_demand == usd(6)
+    assert bill(inputs(terms=there, gpu_runs=(one,))).as_on_demand == usd(2)
+    assert bill(inputs(terms=there, gpu_runs=(own_reserved,))).as_on_demand is None
+    assert bill(inputs(gpu_runs=(own_reserved,))).as_on_demand == usd(2)  # no terms: billed as its row says
+    assert bill(inputs()).as_on_demand == 0
 
 
 def test_labour_that_changes_counts_by_the_day() -> None:
@@ -219,16 +226,15 @@ def test_labour_that_changes_counts_by_the_day() -> None:
         labour(7, 77, since=date(2026, 11, 1)),
     )
     month = inputs(labour=terms)
-    hours, nano = billing.maintenance(month, 31)
-    assert hours == Fraction(10 * 2 + 21 * 4, 31)
-    assert nano == Fraction(10 * usd(200) + 21 * usd(200), 31)
-    assert billing.setup_nano(month) == usd(300)
+    assert bill(month).whole.labour_hours == Fraction(10 * 2 + 21 * 4, 31)
+    assert bill(month).whole.labour == Fraction(10 * usd(200) + 21 * usd(200), 31)
+    assert bill(month).setup_nano == usd(300)
 
 
 def test_labour_has_to_hold_on_every_day() -> None:
     """Who fills in the inputs puts the defaults first; without any there is no guess."""
     with pytest.raises(ValueError, match="no labour terms hold on 2026-10-01"):
-        billing.maintenance(inputs(labour=(labour(since=date(2026, 10, 2)),)), 31)
+        bill(inputs(labour=(labour(since=date(2026, 10, 2)),)))
 
 
 @pytest.mark.parametrize(
@@ -236,7 +242,7 @@ def test_labour_has_to_hold_on_every_day() -> None:
 )
 def test_money_is_rounded_half_up(value: str, rounded: int) -> None:
     """Also below zero, where up is towards it."""
-    assert billing.half_up(Fraction(value)) == rounded
+    assert half_up(Fraction(value)) == rounded
 
 
 @pytest.mark.parametrize(

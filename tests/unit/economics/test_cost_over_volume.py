@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.economics.cost_over_volume import CostOverVolume, break_even
+from models.economics.cost_over_volume import CostOverVolume, find_break_even
 from tests.month_inputs import usd
 
 ONE = Fraction(1)
@@ -138,8 +138,8 @@ def test_a_machine_that_costs_more_than_it_can_save_never_pays() -> None:
     cost = CostOverVolume(usd(100), 0, usd(450), 0, load=Fraction(1, 4))
     assert cost.first is None
     assert cost.nearest_flip() is None
-    assert break_even("reserved", cost, 1000).factor is None
-    assert break_even("reserved", cost, 1000).fixed_nano == usd(450)
+    assert find_break_even("reserved", cost, 1000).factor is None
+    assert find_break_even("reserved", cost, 1000).fixed_nano == usd(450)
 
 
 @pytest.mark.parametrize("api", [0, 50])
@@ -150,20 +150,20 @@ def test_what_is_dearer_with_every_record_never_pays(api: int) -> None:
 
 def test_break_even_of_the_worked_example() -> None:
     """$250 for the GPU and 2 h x $100: self-hosting wins above $450 a month, with usage or without."""
-    used = break_even("reserved", CostOverVolume(usd("5.58"), 0, usd(250), usd(200)), 15_500)
+    used = find_break_even("reserved", CostOverVolume(usd("5.58"), 0, usd(250), usd(200)), 15_500)
     assert used.spend_nano == used.fixed_nano == usd(450)
     assert used.factor == Fraction(usd(450), usd("5.58"))
     assert used.records == 1_250_000
-    unused = break_even("reserved", CostOverVolume(0, 0, usd(250), usd(200)), 0)
+    unused = find_break_even("reserved", CostOverVolume(0, 0, usd(250), usd(200)), 0)
     assert unused.spend_nano == unused.fixed_nano == usd(450)
     assert unused.factor is None
-    assert break_even("reserved", None, 0).spend_nano is None
+    assert find_break_even("reserved", None, 0).spend_nano is None
 
 
 def test_the_spend_counts_what_still_goes_to_the_api() -> None:
     """A tenth of the work stays on the API, so the bill that is beaten is larger: $450 / 0.9 = $500."""
     cost = CostOverVolume(usd(100), usd(10), usd(250), usd(200))
-    assert break_even("hybrid", cost, 1000).spend_nano == usd(500)
+    assert find_break_even("hybrid", cost, 1000).spend_nano == usd(500)
 
 
 def test_a_free_machine_pays_from_the_first_record() -> None:

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from models.economics.break_even import month_figures
-from models.economics.figures import Lever, LeverName
+from models.economics.figures_outlook import Lever, LeverName
 from models.economics.month import GpuRun, MonthInputs, Rate, WorkloadUsage
 from models.gpu_time import GpuTime
 from tests.month_inputs import inputs, labour, on_demand, reserved, run, usage, usd

@@ -7,22 +7,56 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.economics.figures import Lever, LeverName
-from models.economics.sensitivity import Stand, levers, no_levers
+from models.economics.cost_over_volume import project_hybrid
+from models.economics.figures_outlook import Lever, LeverName
+from models.economics.scenarios import Period
+from models.economics.sensitivity import find_levers, no_levers
 from tests.month_inputs import usd
 
 ONE, TINY = Fraction(1), Fraction(1, 10**30)
 AMOUNTS = st.integers(0, 300)
 
 
+BASE = Period(
+    pace=ONE,
+    batch_discount=Fraction(1, 2),
+    mode="mixed",
+    records=1000,
+    api_sync_nano=usd(300),
+    api_batch_nano=usd(150),
+    api_nano=usd(30),
+    upper_bound_nano=0,
+    unknown_counterfactual=0,
+    unknown_api_cost=0,
+    reserved_nano=usd(250),
+    on_demand_nano=0,
+    as_reserved_nano=None,
+    as_on_demand_nano=None,
+    labour_nano=usd(200),
+    labour_hours=Fraction(2),
+    engineer_nano_per_hour=usd(100),
+    gpus=1,
+    load=Fraction(1, 3),
+    utilization=Fraction(3, 10),
+)
+
+
+def levers(period: Period) -> tuple[Lever, ...]:
+    """Return the levers of a period, with the volume that flips its verdict."""
+    cost = project_hybrid(period)
+    assert cost is not None
+    return find_levers(period, cost.nearest_flip())
+
+
 @st.composite
-def stands(draw: st.DrawFn) -> Stand:
-    """Return verdicts of all kinds: reserved, on demand and both, with and without room and measured load."""
+def periods(draw: st.DrawFn) -> Period:
+    """Return periods with verdicts of all kinds: reserved, on demand and both, with and without room and measured load."""
     load = draw(st.fractions(0, 2, max_denominator=9))
     gpus = max(draw(st.integers(1, 3)), -(-load.numerator // load.denominator))
     hours = draw(st.fractions(0, 10, max_denominator=4))
     rate = 12 * draw(st.integers(0, 10))  # a whole amount for every quarter and third of an hour
-    return Stand(
+    return replace(
+        BASE,
         api_sync_nano=draw(AMOUNTS),
         api_nano=draw(AMOUNTS),
         reserved_nano=draw(AMOUNTS),
@@ -37,45 +71,45 @@ def stands(draw: st.DrawFn) -> Stand:
     )
 
 
-def pays(stand: Stand, name: LeverName, value: Fraction) -> bool:
+def pays(period: Period, name: LeverName, value: Fraction) -> bool:
     """Work out from the words alone whether self-hosting pays when one thing has another value."""
-    sync, api, reserved = map(Fraction, (stand.api_sync_nano, stand.api_nano, stand.reserved_nano))
-    on_demand, labour = Fraction(stand.on_demand_nano), Fraction(stand.labour_nano)
+    sync, api, reserved = map(Fraction, (period.api_sync_nano, period.api_nano, period.reserved_nano))
+    on_demand, labour = Fraction(period.on_demand_nano), Fraction(period.labour_nano)
     if name == "price":
         sync, api = sync * value, api * value
     elif name == "gpu_rate":
         reserved, on_demand = reserved * value, on_demand * value
     elif name == "hours":
-        labour = stand.engineer_nano_per_hour * value
+        labour = period.engineer_nano_per_hour * value
     elif name == "volume":
         sync, api, on_demand = sync * value, api * value, on_demand * value
-        machines = stand.gpus
-        while stand.room is None and stand.load * value > machines:
+        machines = period.gpus
+        while period.room is None and period.load * value > machines:
             machines += 1
-        reserved *= Fraction(machines, stand.gpus)
-    elif stand.on_demand_nano:
-        on_demand *= (stand.utilization or ONE) / value
+        reserved *= Fraction(machines, period.gpus)
+    elif period.on_demand_nano:
+        on_demand *= (period.utilization or ONE) / value
     else:
-        sync, api = (amount * value / (stand.utilization or ONE) for amount in (sync, api))
+        sync, api = (amount * value / (period.utilization or ONE) for amount in (sync, api))
     return sync > api + reserved + on_demand + labour
 
 
-def possible(stand: Stand, lever: Lever, value: Fraction) -> bool:
+def possible(period: Period, lever: Lever, value: Fraction) -> bool:
     """Whether a lever can have a value at all: no negative price, no machine that is more than full."""
     if value < 0 or (lever.name in {"utilization", "gpu_rate"} and value == 0):
         return False
     if lever.name == "volume":
-        return stand.room is None or value <= stand.room
-    if lever.name == "utilization" and not stand.on_demand_nano and stand.utilization:
-        room = stand.room if stand.room is not None else stand.gpus / stand.load if stand.load else value
-        return value / stand.utilization <= room or stand.load == 0
+        return period.room is None or value <= period.room
+    if lever.name == "utilization" and not period.on_demand_nano and period.utilization:
+        room = period.room if period.room is not None else period.gpus / period.load if period.load else value
+        return value / period.utilization <= room or period.load == 0
     return lever.name != "utilization" or value <= 1
 
 
-@given(stands())
-def test_each_lever_flips_the_verdict_and_a_little_less_does_not(stand: Stand) -> None:
+@given(periods())
+def test_each_lever_flips_the_verdict_and_a_little_less_does_not(period: Period) -> None:
     """At or just beyond the threshold the answer is another; up to it, from today's value, it is the same."""
-    for lever in levers(stand):
+    for lever in levers(period):
         if lever.threshold is None or lever.current is None:
             continue
         upwards = lever.threshold > lever.current
@@ -83,36 +117,23 @@ def test_each_lever_flips_the_verdict_and_a_little_less_does_not(stand: Stand) -
             upwards = lever.name in {"price", "volume", "utilization"}
         beyond = lever.threshold + (TINY if upwards else -TINY)
         flipped = lever.threshold if lever.at_threshold else beyond
-        assert (pays(stand, lever.name, lever.threshold) is not stand.pays) is lever.at_threshold, lever
+        assert (pays(period, lever.name, lever.threshold) is not period.pays) is lever.at_threshold, lever
         if flipped or lever.name not in {"gpu_rate", "utilization"}:
-            assert possible(stand, lever, flipped), lever
-            assert pays(stand, lever.name, flipped) is not stand.pays, lever
+            assert possible(period, lever, flipped), lever
+            assert pays(period, lever.name, flipped) is not period.pays, lever
         for part in range(20):
             less = lever.current + (lever.threshold - lever.current) * part / 20
             if less not in {0, lever.threshold}:
-                assert pays(stand, lever.name, less) is stand.pays, lever
+                assert pays(period, lever.name, less) is period.pays, lever
 
 
-@given(stands(), st.fractions(0, 20, max_denominator=30))
-def test_where_no_change_flips_it_none_does(stand: Stand, value: Fraction) -> None:
+@given(periods(), st.fractions(0, 20, max_denominator=30))
+def test_where_no_change_flips_it_none_does(period: Period, value: Fraction) -> None:
     """A lever without a threshold gives the same answer at any value that is possible."""
-    for lever in levers(stand):
-        measured = lever.name != "utilization" or stand.utilization
-        if lever.threshold is None and measured and possible(stand, lever, value):
-            assert pays(stand, lever.name, value) is stand.pays, lever
-
-
-BASE = Stand(
-    api_sync_nano=usd(300),
-    api_nano=usd(30),
-    reserved_nano=usd(250),
-    on_demand_nano=0,
-    labour_nano=usd(200),
-    labour_hours=Fraction(2),
-    engineer_nano_per_hour=usd(100),
-    utilization=Fraction(3, 10),
-    load=Fraction(1, 3),
-)
+    for lever in levers(period):
+        measured = lever.name != "utilization" or period.utilization
+        if lever.threshold is None and measured and possible(period, lever, value):
+            assert pays(period, lever.name, value) is period.pays, lever
 
 
 @pytest.mark.parametrize(
@@ -154,12 +175,12 @@ def test_what_cannot_flip_it_alone(changes: dict[str, object], hopeless: set[str
 
 def test_on_demand_the_same_work_in_fewer_hours() -> None:
     """$100 of sessions that are busy for a quarter; $40 would do it: busy for five eighths."""
-    stand = replace(
+    period = replace(
         BASE, api_sync_nano=usd(270), reserved_nano=0, on_demand_nano=usd(100), utilization=Fraction(1, 4)
     )
-    lever = next(one for one in levers(stand) if one.name == "utilization")
+    lever = next(one for one in levers(period) if one.name == "utilization")
     assert lever.threshold == Fraction(5, 8)
-    dearer = replace(stand, on_demand_nano=usd(160))
+    dearer = replace(period, on_demand_nano=usd(160))
     assert (
         next(one for one in levers(dearer) if one.name == "utilization").threshold is None
     )  # exactly full is even
@@ -167,8 +188,8 @@ def test_on_demand_the_same_work_in_fewer_hours() -> None:
 
 def test_hours_that_nobody_works_yet() -> None:
     """It pays without maintenance, and with up to 0.2 hours of it."""
-    stand = replace(BASE, labour_nano=0, labour_hours=Fraction(0))
-    lever = next(one for one in levers(stand) if one.name == "hours")
+    period = replace(BASE, labour_nano=0, labour_hours=Fraction(0))
+    lever = next(one for one in levers(period) if one.name == "hours")
     assert lever.current == 0
     assert (lever.threshold, lever.at_threshold) == (Fraction(1, 5), True)
     assert lever.change is None

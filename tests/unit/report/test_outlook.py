@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from models.economics.figures import BreakEven, Capacity, Crossing, Lever, Payback, Trend, TrendState
+from models.economics.figures_outlook import BreakEven, Capacity, Crossing, Lever, Payback, Trend, TrendState
 from tasks.report import sentences_outlook
 from tests import month_figures as months
 
