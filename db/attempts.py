@@ -21,7 +21,7 @@ from db.tables import BatchRow, PromptRow, RunRow
 from db.tables import LedgerLineRow as Line
 from models.gpu_time import GpuTime
 from models.ledger.line import Closing, LedgerLine
-from models.ledger.rollup import Counted, Firsts
+from models.ledger.rollup import CountedLine, Firsts
 from models.run import PRODUCTION, Purpose
 
 CHUNK = 500  # 999 bound values are what any SQLite takes
@@ -31,7 +31,7 @@ _CLOSE = (
     .where(_LINES.c.id == bindparam("line"))
     .values({name: bindparam(f"new_{name}") for name in Closing.__slots__ if name != "id"})
 )
-_CLOSED = tuple(name for name in Closing.__slots__ if name != "id" and name in Counted.__slots__)
+_CLOSED = tuple(name for name in Closing.__slots__ if name != "id" and name in CountedLine.__slots__)
 _NO_COUNTERFACTUAL = {
     "counterfactual_input_tokens": 0,
     "counterfactual_output_tokens": 0,
@@ -189,7 +189,7 @@ def numbers(session: Session, run_id: UUID) -> Iterator[tuple[str, int]]:
 class _Open:
     """What closing a pending line needs to know of it."""
 
-    line: Counted
+    line: CountedLine
     firsts: Firsts
     workload: str
 
@@ -210,11 +210,11 @@ def _open(session: Session, *conditions: ColumnElement[bool]) -> list[_Open]:
         .order_by(Line.id)
         .with_for_update(of=Line)
     )
-    size = len(Counted.__slots__)
-    return [_Open(Counted(*row[:size]), Firsts(*row[size:-1]), row[-1]) for row in rows]
+    size = len(CountedLine.__slots__)
+    return [_Open(CountedLine(*row[:size]), Firsts(*row[size:-1]), row[-1]) for row in rows]
 
 
-def _roll_up(session: Session, changed: Sequence[tuple[_Open, Counted]]) -> None:
+def _roll_up(session: Session, changed: Sequence[tuple[_Open, CountedLine]]) -> None:
     """Move changed lines to the rows of the rollup where they belong now."""
     rollup = daily_usage.Rollup(session, {one.line.run_id for one, _ in changed})
     for one, after in changed:
@@ -222,7 +222,7 @@ def _roll_up(session: Session, changed: Sequence[tuple[_Open, Counted]]) -> None
     rollup.write()
 
 
-def _closed(line: Counted, closing: Closing) -> Counted:
+def _closed(line: CountedLine, closing: Closing) -> CountedLine:
     return replace(line, **{name: getattr(closing, name) for name in _CLOSED})
 
 

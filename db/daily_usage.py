@@ -17,7 +17,17 @@ from db.recount import lock_runs, rebuild
 from db.tables import DailyUsageRow as Row
 from db.tables import LedgerLineRow as Line
 from models.ledger.line import LedgerLine
-from models.ledger.rollup import FIRST, SUMS, Counted, Firsts, Way, by_way, figures, sums_of_first, way_of
+from models.ledger.rollup import (
+    FIRST,
+    SUMS,
+    CountedLine,
+    Firsts,
+    UsageKey,
+    group_lines,
+    key_of,
+    sum_first_attempts,
+    sum_line,
+)
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +55,9 @@ class Rollup:
     def __init__(self, session: Session, run_ids: Iterable[UUID]) -> None:
         self._session = session
         self._attempts: dict[int, int] = {}
-        self._rows: dict[Way, int] = {}
+        self._rows: dict[UsageKey, int] = {}
         self._late: defaultdict[UUID, int] = defaultdict(int)
-        self._changes: defaultdict[Way, list[tuple[int, ...]]] = defaultdict(list)
+        self._changes: defaultdict[UsageKey, list[tuple[int, ...]]] = defaultdict(list)
         for some in _chunks(sorted(set(run_ids))):
             self._read(some)
 
@@ -55,26 +65,26 @@ class Rollup:
         """Whether the run has records of which an earlier attempt than those that are here may still come."""
         return self._late[run_id] > 0
 
-    def add(self, line: LedgerLine | Counted, firsts: Firsts, sign: int = 1) -> None:
+    def add(self, line: LedgerLine | CountedLine, firsts: Firsts, sign: int = 1) -> None:
         """Count a line, or take it out again (`sign` -1)."""
-        added = figures(line, firsts)
-        self._changes[way_of(line)].append(added if sign == 1 else tuple(-value for value in added))
+        added = sum_line(line, firsts)
+        self._changes[key_of(line)].append(added if sign == 1 else tuple(-value for value in added))
 
-    def add_first(self, way: Way, lines: Sequence[LedgerLine]) -> None:
+    def add_first(self, way: UsageKey, lines: Sequence[LedgerLine]) -> None:
         """Count first attempts that all went one way."""
         if lines:
-            self._changes[way].append(sums_of_first(lines))
+            self._changes[way].append(sum_first_attempts(lines))
 
-    def move(self, before: Counted, after: Counted, firsts: Firsts) -> None:
+    def move(self, before: CountedLine, after: CountedLine, firsts: Firsts) -> None:
         """Count a line that has changed; its number and its engine never do."""
         self.add(before, firsts, -1)
         self.add(after, firsts)
 
-    def is_not_first(self, line: Counted) -> None:
+    def is_not_first(self, line: CountedLine) -> None:
         """Take a line's record out of it: an earlier attempt has come."""
         self._take_out(line, _RECORDS, *([] if line.attempt == FIRST else [_LATE]))
 
-    def is_not_first_on_engine(self, line: Counted) -> None:
+    def is_not_first_on_engine(self, line: CountedLine) -> None:
         """Take a line's record on its engine out of it: an earlier attempt there has come."""
         self._take_out(line, _ENGINE_RECORDS)
 
@@ -111,9 +121,9 @@ class Rollup:
         for some in _chunks(empty):
             connection.execute(delete(_ROWS).where(_ROWS.c.id.in_(some)))
 
-    def _take_out(self, line: Counted, *places: int) -> None:
+    def _take_out(self, line: CountedLine, *places: int) -> None:
         """Take one out of some sums of the row where a line belongs."""
-        self._changes[way_of(line)].append(tuple(-(place in places) for place in range(len(SUMS))))
+        self._changes[key_of(line)].append(tuple(-(place in places) for place in range(len(SUMS))))
 
     def _rebuild(self, run_ids: Sequence[UUID]) -> None:
         log.warning("the daily sums of a run did not match its lines and were made anew: %s", run_ids)
@@ -122,17 +132,17 @@ class Rollup:
 
     def _read(self, run_ids: Sequence[UUID]) -> None:
         lock_runs(self._session, run_ids)
-        columns = [getattr(Row, name) for name in Way._fields]
+        columns = [getattr(Row, name) for name in UsageKey._fields]
         found = select(Row.id, Row.attempts, Row.late_records, *columns).where(Row.run_id.in_(run_ids))
         for row, attempts, late, *way in self._session.execute(found):
             self._attempts[row] = attempts
-            self._rows[Way(*way)] = row
+            self._rows[UsageKey(*way)] = row
             self._late[way[0]] += late
 
 
 def add_lines(session: Session, lines: Sequence[LedgerLine]) -> None:
     """Count lines that the session has just inserted."""
-    ways = by_way(lines)
+    ways = group_lines(lines)
     rollup = Rollup(session, {way.run_id for way in ways})
     unsure: defaultdict[UUID, set[str]] = defaultdict(set)
     for way, own in ways.items():
@@ -152,8 +162,8 @@ def add_lines(session: Session, lines: Sequence[LedgerLine]) -> None:
 
 
 def counted_columns() -> list[InstrumentedAttribute[Any]]:
-    """Return the columns of `Counted`, in its order."""
-    return [getattr(Line, name) for name in Counted.__slots__]
+    """Return the columns of `CountedLine`, in its order."""
+    return [getattr(Line, name) for name in CountedLine.__slots__]
 
 
 def first_columns() -> list[ColumnElement[bool]]:
@@ -174,7 +184,7 @@ def _look_up(
     found: dict[UUID, Firsts] = {}
     for run_id, keys in records.items():
         for lines in _of_records(session, run_id, sorted(keys)):
-            engines: dict[str, list[Counted]] = {}
+            engines: dict[str, list[CountedLine]] = {}
             for line in lines:
                 engines.setdefault(line.engine, []).append(line)
             for line in lines:
@@ -187,21 +197,21 @@ def _look_up(
     return found
 
 
-def _overtaken(lines: Sequence[Counted], new: set[UUID]) -> Counted | None:
+def _overtaken(lines: Sequence[CountedLine], new: set[UUID]) -> CountedLine | None:
     """Return the line that was the first until now and is not any more, if there is one."""
     before = next((line for line in lines if line.id not in new), None)
     return None if before is lines[0] else before
 
 
-def _of_records(session: Session, run_id: UUID, keys: Sequence[str]) -> Iterator[list[Counted]]:
+def _of_records(session: Session, run_id: UUID, keys: Sequence[str]) -> Iterator[list[CountedLine]]:
     """Yield the lines of each of these records in a run, by attempt."""
     for some in _chunks(keys):
-        records: defaultdict[str, list[Counted]] = defaultdict(list)
+        records: defaultdict[str, list[CountedLine]] = defaultdict(list)
         rows = session.execute(
             select(*counted_columns()).where(Line.run_id == run_id, Line.record_key.in_(some))
         )
         for row in rows:
-            line = Counted(*row)
+            line = CountedLine(*row)
             records[line.record_key].append(line)
         for lines in records.values():
             yield sorted(lines, key=lambda line: line.attempt)

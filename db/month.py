@@ -18,26 +18,10 @@ from db.tables import QuarantinedCountRow as Aside
 from models.catalogue.rates import kind_of
 from models.economics.month import GpuRun, PriceUse, Tokens, WorkloadUsage
 from models.gpu_time import NS_PER_HOUR, GpuTime
+from models.ledger.rollup import SUMS
 from models.months import month_of
 from models.run import PRODUCTION
 
-SUMS = (
-    "attempts",
-    "records",
-    "engine_records",
-    "input_tokens",
-    "cached_tokens",
-    "output_tokens",
-    "known_tokens",
-    "estimated",
-    "cost_nano",
-    "upper_bound_nano",
-    "unknown_cost",
-    "counterfactual_input_tokens",
-    "counterfactual_output_tokens",
-    "counterfactual_nano",
-    "unknown_counterfactual",
-)
 PRICE = (
     "provider",
     "model",
@@ -74,8 +58,7 @@ def first_month(session: Session) -> date | None:
             select(func.min(RunRow.started_at)).where(real).scalar_subquery(),
         )
     ).one()
-    days = [*([day] if day else []), *([started.astimezone(UTC).date()] if started else [])]
-    return month_of(min(days)) if days else None
+    return min((month_of(at) for at in (day, started) if at), default=None)
 
 
 def usage(session: Session, first: date, end: date) -> dict[date, MonthUsage]:
@@ -86,7 +69,7 @@ def usage(session: Session, first: date, end: date) -> dict[date, MonthUsage]:
         sums[_month(int(row.month)), row.workload].append(row)
     runs: defaultdict[tuple[date, str], list[Row[Any]]] = defaultdict(list)
     for row in session.execute(_runs(first, end)):
-        runs[month_of(row.started_at.astimezone(UTC).date()), row.workload].append(row)
+        runs[month_of(row.started_at), row.workload].append(row)
     names = {row.kind for own in runs.values() for row in own if row.kind is not None}
     kinds = {name: kind_of(name) for name in names}
     evaluated = _evaluations(session, first, end)
@@ -110,7 +93,7 @@ def _evaluations(session: Session, first: date, end: date) -> dict[date, int]:
         RunRow.started_at < _midnight(end),
     )
     for row in session.execute(runs):
-        nano[month_of(row.started_at.astimezone(UTC).date())] += row.gpu_cost_nano
+        nano[month_of(row.started_at)] += row.gpu_cost_nano
     attempts = (
         select(Usage.day, func.sum(Usage.cost_nano).label("nano"))
         .join(RunRow, RunRow.id == Usage.run_id)

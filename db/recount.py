@@ -26,7 +26,7 @@ from db.dialects import is_postgresql
 from db.tables import DailyUsageRow as Row
 from db.tables import LedgerLineRow as Line
 from db.tables import RunRow
-from models.ledger.rollup import FIRST, SUMS, Counted, Way
+from models.ledger.rollup import FIRST, SUMS, CountedLine, UsageKey
 
 _ROWS: Table = Row.metadata.tables[Row.__tablename__]
 _LINES: Table = Line.metadata.tables[Line.__tablename__]
@@ -37,12 +37,12 @@ def recounted(
     run_ids: Sequence[UUID],
     more: Callable[[FromClause], Sequence[ColumnElement[Any]]] = lambda _: (),
 ) -> Select[Any]:
-    """Ask for what the rollup of some runs has to hold: the columns of `Way`, then those of `SUMS`.
+    """Ask for what the rollup of some runs has to hold: the columns of `UsageKey`, then those of `SUMS`.
 
     It reads every line of these runs. `more` names sums over the same lines that follow them.
     """
     lines = _numbered(session, run_ids)
-    way = [lines.c[name] for name in Way._fields]
+    way = [lines.c[name] for name in UsageKey._fields]
     sums = _sums(lines)
     return select(*way, *(sums[name].label(name) for name in SUMS), *more(lines)).group_by(*way)
 
@@ -53,7 +53,7 @@ def rebuild(session: Session, run_ids: Sequence[UUID]) -> None:
     lock_runs(session, run_ids)
     run_ids = session.execute(here).scalars().all()
     session.execute(delete(_ROWS).where(_ROWS.c.run_id.in_(run_ids)))
-    session.execute(insert(_ROWS).from_select([*Way._fields, *SUMS], recounted(session, run_ids)))
+    session.execute(insert(_ROWS).from_select([*UsageKey._fields, *SUMS], recounted(session, run_ids)))
 
 
 def lock_runs(session: Session, run_ids: Sequence[UUID]) -> None:
@@ -82,7 +82,7 @@ def _numbered(session: Session, run_ids: Sequence[UUID]) -> FromClause:
         "first": or_(c.attempt == FIRST, ~earlier),
         "first_on_engine": or_(c.attempt == FIRST, ~earlier.where(other.engine == c.engine)),
     }
-    names = {*Counted.__slots__, *worked_out}
+    names = {*CountedLine.__slots__, *worked_out}
     return (
         select(*((worked_out[name] if name in worked_out else c[name]).label(name) for name in sorted(names)))
         .where(c.run_id.in_(run_ids))
@@ -94,7 +94,7 @@ def _sums(lines: FromClause) -> dict[str, ColumnElement[int]]:
     c = lines.c
     by_price = and_(c.price_id.is_not(None), c.input_tokens.is_(None))
     served = and_(c.engine == "openai", c.counterfactual_input_tokens > 0)
-    return {
+    counted: dict[str, ColumnElement[int]] = {
         "attempts": func.count(),
         "records": _count(c.first),
         "late_records": _count(and_(c.first, c.attempt != FIRST)),
@@ -105,20 +105,8 @@ def _sums(lines: FromClause) -> dict[str, ColumnElement[int]]:
         "unknown_cost": func.count() - func.count(c.cost_nano),
         "counterfactual_cached_tokens": _total(case((served, c.cached_tokens))),
         "unknown_counterfactual": func.count() - func.count(c.counterfactual_nano),
-        **{
-            name: _total(c[name])
-            for name in (
-                "input_tokens",
-                "cached_tokens",
-                "output_tokens",
-                "gpu_ns",
-                "cost_nano",
-                "counterfactual_input_tokens",
-                "counterfactual_output_tokens",
-                "counterfactual_nano",
-            )
-        },
     }
+    return {name: counted[name] if name in counted else _total(c[name]) for name in SUMS}
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:

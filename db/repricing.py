@@ -16,26 +16,11 @@ from db.tables import ModelRow, PromptRow
 from models.economics.pricing import Price
 from models.economics.repricing import PricedUsage
 from models.errors import UsageError
+from models.ledger.rollup import SUMS
 from models.nearest import nearest
 from models.requests import Usage as Tokens
 
 BY = ("workload", "model", "engine", "route", "day", "month")
-_SUMS = (
-    "attempts",
-    "known_tokens",
-    "estimated",
-    "input_tokens",
-    "cached_tokens",
-    "output_tokens",
-    "cost_nano",
-    "upper_bound_nano",
-    "unknown_cost",
-    "counterfactual_input_tokens",
-    "counterfactual_cached_tokens",
-    "counterfactual_output_tokens",
-    "counterfactual_nano",
-    "unknown_counterfactual",
-)
 
 
 class UsageFilters(TypedDict, total=False):
@@ -71,7 +56,7 @@ def priced_usage(
         Usage.counterfactual_price_id,
     )
     statement = (
-        select(*keys, *(func.sum(getattr(Usage, name)).label(name) for name in _SUMS))
+        select(*keys, *(func.sum(getattr(Usage, name)).label(name) for name in SUMS))
         .join(PromptRow, PromptRow.id == Usage.prompt_id)
         .join(ModelRow, ModelRow.id == Usage.model_id)
         .where(*_conditions(filters))
@@ -145,7 +130,7 @@ def _conditions(filters: UsageFilters) -> list[ColumnElement[bool]]:
 
 
 def _usage(row: Row[tuple[object, ...]], prices: Mapping[int, Price]) -> PricedUsage:
-    sums = {name: int(getattr(row, name)) for name in _SUMS}  # PostgreSQL sums BIGINT to NUMERIC
+    sums = {name: int(getattr(row, name)) for name in SUMS}  # PostgreSQL sums BIGINT to NUMERIC
     return PricedUsage(
         day=row.of_day,
         price=prices.get(row.price_id),

@@ -2,7 +2,7 @@
 
 import re
 from calendar import monthrange
-from datetime import date
+from datetime import UTC, date, datetime
 
 from models.errors import UsageError
 
@@ -18,8 +18,9 @@ def parse_month(text: str) -> date:
     return date(int(found[1]), int(found[2]), 1)
 
 
-def month_of(day: date) -> date:
-    """Return the first day of a day's month."""
+def month_of(at: date) -> date:
+    """Return the first day of a day's month; of a moment, that of its UTC day."""
+    day = at.astimezone(UTC).date() if isinstance(at, datetime) else at
     return day.replace(day=1)
 
 

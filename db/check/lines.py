@@ -28,7 +28,7 @@ from db.tables import LedgerLineRow as Line
 from models.economics.pricing import MTOK
 from models.gpu_time import NS_PER_HOUR
 from models.ledger.findings import Flaw
-from models.ledger.rollup import SUMS, Way
+from models.ledger.rollup import SUMS, UsageKey
 
 LINES, RUNS = 100_000, 200
 """Lines, by the rollup, and runs that are looked at in one statement at most."""
@@ -36,18 +36,18 @@ LINES, RUNS = 100_000, 200
 WRONG_SUMS = "rollup"
 """The check whose flaws name runs that `db.recount.rebuild` puts right."""
 
-Note = Callable[[int, int], None]
+CountProgress = Callable[[int, int], None]
 """Is told how many lines were looked at, and how many there are."""
 
 
-class Rates(NamedTuple):
+class RatesInForce(NamedTuple):
     """Nano-dollars: of input, cached input and output tokens by price, a million each; an hour of each machine."""
 
     prices: Mapping[int, tuple[int, int, int]]
     machines: Mapping[int, int]
 
 
-class Doubts(NamedTuple):
+class Suspicions(NamedTuple):
     """What looks wrong among the lines of one way, before each of them is looked at.
 
     `free_*`: the most tokens, or GPU time, of a line whose cost, or counterfactual cost, is 0. `unknown_*`: how
@@ -69,7 +69,7 @@ class Portion:
     lines: int
 
 
-def flaws(session: Session, note: Note) -> Iterator[Flaw]:
+def flaws(session: Session, note: CountProgress) -> Iterator[Flaw]:
     """Yield what is wrong with the lines that are here. Each is read, a hundred thousand at a time."""
     known = set(session.execute(select(RunRow.id)).scalars())
     there = set(session.execute(_runs_of_lines()).scalars())
@@ -112,12 +112,15 @@ def _portions(session: Session, there: set[UUID], archived: set[UUID]) -> Iterat
         yield Portion(run_ids, lines)
 
 
-def _of_portion(session: Session, run_ids: Sequence[UUID], rates: Rates) -> Iterator[Flaw]:
-    counted: dict[Way, tuple[int, ...]] = {}
+def _of_portion(session: Session, run_ids: Sequence[UUID], rates: RatesInForce) -> Iterator[Flaw]:
+    counted: dict[UsageKey, tuple[int, ...]] = {}
     reused: set[UUID] = set()
-    size = len(Way._fields)
+    size = len(UsageKey._fields)
     for row in session.execute(recounted(session, run_ids, _doubts)):
-        way, doubts = Way(*row[:size]), Doubts(*(int(value or 0) for value in row[size + len(SUMS) :]))
+        way, doubts = (
+            UsageKey(*row[:size]),
+            Suspicions(*(int(value or 0) for value in row[size + len(SUMS) :])),
+        )
         counted[way] = tuple(int(value) for value in row[size : size + len(SUMS)])
         if way.engine == "reuse":
             reused.add(way.run_id)
@@ -129,7 +132,7 @@ def _of_portion(session: Session, run_ids: Sequence[UUID], rates: Rates) -> Iter
 
 
 def _doubts(lines: FromClause) -> list[ColumnElement[Any]]:
-    """Return the columns of `Doubts`, in its order."""
+    """Return the columns of `Suspicions`, in its order."""
     c = lines.c
     tokens = func.coalesce(c.input_tokens, 0) + func.coalesce(c.output_tokens, 0)
     counterfactual = func.coalesce(c.counterfactual_input_tokens, 0) + func.coalesce(
@@ -146,7 +149,9 @@ def _doubts(lines: FromClause) -> list[ColumnElement[Any]]:
     ]
 
 
-def _suspicions(way: Way, doubts: Doubts, rates: Rates) -> Iterator[tuple[ColumnElement[bool], str]]:
+def _suspicions(
+    way: UsageKey, doubts: Suspicions, rates: RatesInForce
+) -> Iterator[tuple[ColumnElement[bool], str]]:
     """Yield conditions of lines that may be wrong, and what is wrong with those that fulfil them."""
     if doubts.free_tokens and (price := rates.prices.get(way.price_id or 0)):
         tokens = (Line.input_tokens, Line.cached_tokens, Line.output_tokens)
@@ -186,7 +191,7 @@ def _costs(price: tuple[int, int, int], *tokens: Any) -> ColumnElement[bool]:  #
     return cost * 2 >= MTOK
 
 
-def _lines_of(session: Session, way: Way, condition: ColumnElement[bool], what: str) -> Iterator[Flaw]:
+def _lines_of(session: Session, way: UsageKey, condition: ColumnElement[bool], what: str) -> Iterator[Flaw]:
     own = (
         Line.run_id == way.run_id,
         Line.engine == way.engine,
@@ -199,16 +204,18 @@ def _lines_of(session: Session, way: Way, condition: ColumnElement[bool], what: 
     yield from (Flaw("silent_zero", what, str(line)) for line in rows.scalars())
 
 
-def _kept(session: Session, run_ids: Sequence[UUID]) -> dict[Way, tuple[int, ...]]:
-    columns = [getattr(Usage, name) for name in (*Way._fields, *SUMS)]
-    kept: dict[Way, tuple[int, ...]] = {}
+def _kept(session: Session, run_ids: Sequence[UUID]) -> dict[UsageKey, tuple[int, ...]]:
+    columns = [getattr(Usage, name) for name in (*UsageKey._fields, *SUMS)]
+    kept: dict[UsageKey, tuple[int, ...]] = {}
     for row in session.execute(select(*columns).where(Usage.run_id.in_(run_ids))):
-        way, sums = Way(*row[: len(Way._fields)]), row[len(Way._fields) :]
+        way, sums = UsageKey(*row[: len(UsageKey._fields)]), row[len(UsageKey._fields) :]
         kept[way] = tuple(map(sum, zip(kept[way], sums, strict=True))) if way in kept else tuple(sums)
     return kept
 
 
-def _unlike(counted: Mapping[Way, tuple[int, ...]], kept: Mapping[Way, tuple[int, ...]]) -> Iterator[Flaw]:
+def _unlike(
+    counted: Mapping[UsageKey, tuple[int, ...]], kept: Mapping[UsageKey, tuple[int, ...]]
+) -> Iterator[Flaw]:
     """Yield each run whose rollup is not what its lines come to, with the first figure that differs."""
     nothing = (0,) * len(SUMS)
     differing: defaultdict[UUID, str] = defaultdict(str)
@@ -249,7 +256,7 @@ def _reuses(session: Session, run_ids: Sequence[UUID]) -> Iterator[Flaw]:
         yield Flaw("reuse", what, str(line))
 
 
-def _rates(session: Session) -> Rates:
+def _rates(session: Session) -> RatesInForce:
     prices = session.execute(
         select(
             PriceRow.id,
@@ -259,4 +266,6 @@ def _rates(session: Session) -> Rates:
         )
     )
     machines = session.execute(select(InfrastructureRow.id, InfrastructureRow.nano_usd_per_hour))
-    return Rates({row[0]: (row[1], row[2], row[3]) for row in prices}, {row[0]: row[1] for row in machines})
+    return RatesInForce(
+        {row[0]: (row[1], row[2], row[3]) for row in prices}, {row[0]: row[1] for row in machines}
+    )

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.base import Base, not_negative, one_of
 from db.columns import WideKey
 from models.ledger.line import Outcome
+from models.ledger.rollup import SUMS
 
 
 def _pending_lines() -> Index:
@@ -101,26 +102,7 @@ class DailyUsageRow(Base):
 
     __tablename__ = "daily_usage"
     __table_args__ = (
-        *not_negative(
-            "attempts",
-            "records",
-            "late_records",
-            "engine_records",
-            "input_tokens",
-            "cached_tokens",
-            "output_tokens",
-            "known_tokens",
-            "estimated",
-            "gpu_ns",
-            "cost_nano",
-            "upper_bound_nano",
-            "unknown_cost",
-            "counterfactual_input_tokens",
-            "counterfactual_cached_tokens",
-            "counterfactual_output_tokens",
-            "counterfactual_nano",
-            "unknown_counterfactual",
-        ),
+        *not_negative(*SUMS),
         Index(None, "run_id"),
         Index(None, "day"),
     )

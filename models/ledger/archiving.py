@@ -1,10 +1,11 @@
 """Which lines are old enough for an archive, and which files they go to: plain arithmetic."""
 
-from calendar import monthrange
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Protocol, TypeVar
+
+from models.months import days_in, month_of, months_later
 
 
 class HasLines(Protocol):
@@ -35,16 +36,11 @@ class ArchiveFileLimits:
 
 def months_before(today: date, months: int) -> date:
     """Return the day so many months earlier; where that month is too short, its last day."""
-    year, month = divmod(12 * today.year + today.month - 1 - months, 12)
-    return date(year, month + 1, min(today.day, monthrange(year, month + 1)[1]))
+    month = months_later(today, -months)
+    return month.replace(day=min(today.day, days_in(month)))
 
 
-def month_of(at: datetime) -> str:
-    """Write the UTC month of a moment, `2026-11`."""
-    return f"{at.astimezone(UTC):%Y-%m}"
-
-
-def files_of(runs: Iterable[Run], limits: ArchiveFileLimits) -> Iterator[list[Run]]:
+def split_into_files(runs: Iterable[Run], limits: ArchiveFileLimits) -> Iterator[list[Run]]:
     """Yield the runs of each file, in their order; a file holds runs that started in one UTC month."""
     held: list[Run] = []
     for run in runs:

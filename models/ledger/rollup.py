@@ -14,7 +14,7 @@ FIRST = 1
 """The number of a record's first attempt: a line that has it needs no look at other lines."""
 
 
-class Way(NamedTuple):
+class UsageKey(NamedTuple):
     """What the lines of one row share; `reason` is empty where they have none."""
 
     run_id: UUID
@@ -39,7 +39,7 @@ class Firsts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CountedLine:
     """What the rollup needs of a line; its fields are those of `models.ledger.line.LedgerLine`."""
 
     id: UUID
@@ -88,7 +88,7 @@ SUMS = (
     "counterfactual_nano",
     "unknown_counterfactual",
 )
-"""The sums of a row, in the order of `figures`."""
+"""The sums of a row, in the order of `sum_line`."""
 
 _SAME = attrgetter(
     "prompt_id",
@@ -105,20 +105,20 @@ _INPUT, _COST = attrgetter("input_tokens"), attrgetter("cost_nano")
 _COUNTERFACTUAL = attrgetter("counterfactual_nano")
 
 
-def by_way(lines: Iterable[LedgerLine]) -> dict[Way, list[LedgerLine]]:
+def group_lines(lines: Iterable[LedgerLine]) -> dict[UsageKey, list[LedgerLine]]:
     """Group lines by the way that they went. A key of a run is told apart by its identity, to be hashed once."""
     groups: defaultdict[tuple[object, ...], list[LedgerLine]] = defaultdict(list)
     for line in lines:
         at = line.at if line.at.tzinfo is UTC else line.at.astimezone(UTC)
         groups[id(line.run_id), at.date(), line.batch_id is None, _SAME(line)].append(line)
-    ways: dict[Way, list[LedgerLine]] = {}
+    ways: dict[UsageKey, list[LedgerLine]] = {}
     for own in groups.values():
-        ways.setdefault(way_of(own[0]), []).extend(own)
+        ways.setdefault(key_of(own[0]), []).extend(own)
     return ways
 
 
-def sums_of_first(lines: Sequence[LedgerLine]) -> tuple[int, ...]:
-    """Sum `figures` over first attempts that went one way, column by column: a third of the time.
+def sum_first_attempts(lines: Sequence[LedgerLine]) -> tuple[int, ...]:
+    """Sum `sum_line` over first attempts that went one way, column by column: a third of the time.
 
     A first attempt is the first of its record, and the first there on its engine.
     """
@@ -155,9 +155,9 @@ def _total(values: Iterable[int | None]) -> int:
     return sum(filter(None, values))
 
 
-def way_of(line: LedgerLine | Counted) -> Way:
+def key_of(line: LedgerLine | CountedLine) -> UsageKey:
     """Return the way that a line went."""
-    return Way(
+    return UsageKey(
         line.run_id,
         line.at.astimezone(UTC).date(),
         line.prompt_id,
@@ -173,7 +173,7 @@ def way_of(line: LedgerLine | Counted) -> Way:
     )
 
 
-def figures(line: LedgerLine | Counted, firsts: Firsts) -> tuple[int, ...]:
+def sum_line(line: LedgerLine | CountedLine, firsts: Firsts) -> tuple[int, ...]:
     """Return what a line adds to its row, in the order of `SUMS`.
 
     What is unknown adds nothing to a sum and one to the count of what is unknown.

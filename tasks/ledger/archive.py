@@ -24,7 +24,8 @@ from db.archive import NAMES, SUMS, Archive, OldRun
 from db.ledger import COLUMNS
 from models.errors import BreakevenError, UsageError
 from models.ids import new_id
-from models.ledger.archiving import ArchiveFileLimits, files_of, month_of, months_before
+from models.ledger.archiving import ArchiveFileLimits, months_before, split_into_files
+from models.months import month_of
 from models.settings import Settings
 from tasks.runtime.atomic_files import TEMPORARY, file_digest, output_errors, replacing
 from tasks.runtime.ledger_access import (
@@ -73,7 +74,7 @@ SCHEMA: dict[str, pl.DataType] = {
 class Planned:
     """Runs whose lines go into one file."""
 
-    month: str
+    month: date
     runs: Sequence[OldRun]
 
     @property
@@ -101,9 +102,8 @@ def plan(
     """
     with reading_ledger(settings) as session:
         old = ledger.old_runs(session, months_before(today, months))
-    return [
-        Planned(month_of(runs[0].started_at), runs) for runs in files_of(old, limits or ArchiveFileLimits())
-    ]
+    files = split_into_files(old, limits or ArchiveFileLimits())
+    return [Planned(month_of(runs[0].started_at), runs) for runs in files]
 
 
 def archive(
@@ -195,7 +195,7 @@ def _move(
 ) -> Archive:
     archive_id = new_id()
     name = f"{FILE}{_mark(settings)}-{archive_id}{SUFFIX}"
-    path = folder / f"{FOLDER}{planned.month}" / name
+    path = folder / f"{FOLDER}{planned.month:%Y-%m}" / name
     with replacing(path, SETTING) as temporary:
         _write(reader, planned, temporary)
         first, last = _compare(temporary, planned)

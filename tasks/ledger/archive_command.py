@@ -52,7 +52,7 @@ def described(planned: Sequence[Planned], folder: Path, months: int) -> str:
     lines, runs = sum(one.lines for one in planned), sum(len(one.runs) for one in planned)
     if not planned:
         return f"no run has only lines older than {months} months: nothing is to be archived"
-    span = " to ".join(dict.fromkeys((planned[0].month, planned[-1].month)))
+    span = " to ".join(dict.fromkeys(f"{one.month:%Y-%m}" for one in (planned[0], planned[-1])))
     return f"{lines:,} lines of {runs:,} runs ({span}) go to {len(planned)} files in {folder}"
 
 

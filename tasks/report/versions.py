@@ -80,7 +80,7 @@ def newest_month(settings: Settings) -> date:
     with writing_ledger(settings, create=False) as make_session, make_session() as session:
         began = [run["started_at"] for run in list_runs(session, limit=1)]
     times = [at for at in began if isinstance(at, datetime)] or [datetime.now(UTC)]
-    return month_of(times[0].astimezone(UTC).date())
+    return month_of(times[0])
 
 
 def keep(

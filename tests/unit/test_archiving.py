@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.ledger.archiving import ArchiveFileLimits, files_of, month_of, months_before
+from models.ledger.archiving import ArchiveFileLimits, months_before, split_into_files
+from models.months import month_of
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as `files_of` sees it."""
+    """A run as `split_into_files` sees it."""
 
     started_at: datetime
     lines: int
@@ -37,7 +38,7 @@ def test_months_before(today: tuple[int, int, int], months: int, found: tuple[in
 
 def test_a_month_is_that_of_utc() -> None:
     """Half an hour into December elsewhere can be November."""
-    assert month_of(datetime(2026, 12, 1, 0, 30, tzinfo=timezone(timedelta(hours=1)))) == "2026-11"
+    assert month_of(datetime(2026, 12, 1, 0, 30, tzinfo=timezone(timedelta(hours=1)))) == date(2026, 11, 1)
 
 
 @given(
@@ -51,7 +52,7 @@ def test_files_hold_every_run_once_within_their_limits(
     """In order, of one month each, and too large only where a single run is."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
     given_ = [Run(start + timedelta(days=day), count) for day, count in sorted(drawn)]
-    files = list(files_of(given_, ArchiveFileLimits(lines, runs)))
+    files = list(split_into_files(given_, ArchiveFileLimits(lines, runs)))
     assert [run for file in files for run in file] == given_
     for file in files:
         assert file

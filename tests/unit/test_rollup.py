@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.ids import new_id
 from models.ledger.line import LedgerLine
-from models.ledger.rollup import Firsts, by_way, figures, sums_of_first, way_of
+from models.ledger.rollup import Firsts, group_lines, key_of, sum_first_attempts, sum_line
 
 RUN = new_id()
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -73,10 +73,10 @@ LINES = st.lists(st.fixed_dictionaries(FIELDS).map(lambda fields: replace(LINE, 
 
 @given(LINES)
 def test_columns_sum_to_what_lines_add(lines: list[LedgerLine]) -> None:
-    """Each way has its lines, also where equal keys are different objects, and the sums of its lines' figures."""
+    """Each way has its lines, also where equal keys are different objects, and the sums of its lines' sum_line."""
     expected: defaultdict[object, list[tuple[int, ...]]] = defaultdict(list)
     for line in lines:
-        expected[way_of(line)].append(figures(line, Firsts(of_record=True, on_engine=True)))
-    assert {way: sums_of_first(own) for way, own in by_way(lines).items()} == {
+        expected[key_of(line)].append(sum_line(line, Firsts(of_record=True, on_engine=True)))
+    assert {way: sum_first_attempts(own) for way, own in group_lines(lines).items()} == {
         way: tuple(map(sum, zip(*own, strict=True))) for way, own in expected.items()
     }
