@@ -25,7 +25,7 @@ from db.session import make_engine, migrate, sessions
 from models import workloads
 from models.catalogue.rates import Infrastructure
 from models.economics import owning
-from models.economics.owning import Bill, Labour, Terms
+from models.economics.owning import Bill, EnteredTerms, Labour
 from models.economics.pricing import ALWAYS, Price, batch_prices
 from models.engines.api.permit import ApiPermit
 from models.gpu_time import GpuTime
@@ -143,7 +143,7 @@ def _price(since: date, end: date | None, asked: int, given: int, factor: int) -
     )
 
 
-def entered(year: Year) -> Iterator[Terms | Bill | Labour]:
+def entered(year: Year) -> Iterator[EnteredTerms | Bill | Labour]:
     """Yield what people entered, in this order: on demand, reserved, nothing, both in one month, two machines."""
 
     def month(index: int, day: int = 1) -> date:

@@ -27,7 +27,7 @@ from db import ledger, reference, runs
 from db.repricing import priced_usage
 from db.session import make_engine, migrate, readers, sessions
 from db.tables import RunRow
-from models.economics.repricing import PriceBook, reprice, supposed_price
+from models.economics.repricing import RepricingPrices, reprice, supposed_price
 from models.settings import Settings
 from tasks.ledger.archive import archive, plan
 from tasks.report.inputs import month_inputs
@@ -182,7 +182,7 @@ def questions(settings: Settings) -> dict[str, Ask]:
 
 
 def _reprice(session: Session) -> object:
-    book = PriceBook(
+    book = RepricingPrices(
         [price for _, _, price in reference.all_prices(session)], [supposed_price("gpt-4o-mini=0.3/1.2")]
     )
     return [reprice(usage, book) for usage in priced_usage(session, ["workload", "month"]).values()]

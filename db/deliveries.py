@@ -56,7 +56,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class DeliveryMessage:
     """A message that is to be sent: which report, about which month, to whom, the how manieth."""
 
     report_id: UUID
@@ -81,7 +81,7 @@ def last_told(session: Session, month: date, recipient: Recipient) -> Told | Non
     return Told(Delivery(*columns), version, complete)
 
 
-def claim(session: Session, message: Message, owner: str) -> bool:
+def claim(session: Session, message: DeliveryMessage, owner: str) -> bool:
     """Write down that a message is being sent. Commit before it is sent; False: do not send it.
 
     True for one that is new, or that failed before; of two processes only one gets it. A message that is
@@ -113,7 +113,7 @@ def claim(session: Session, message: Message, owner: str) -> bool:
 
 
 def close(
-    session: Session, message: Message, state: Literal["sent", "failed"], error: str | None = None
+    session: Session, message: DeliveryMessage, state: Literal["sent", "failed"], error: str | None = None
 ) -> None:
     """Write down what became of a message that was claimed. `error` is cut to one line and must hold no secret.
 
@@ -123,7 +123,7 @@ def close(
     _change(session, message, "sending", closed)
 
 
-def note(session: Session, message: Message, error: str) -> None:
+def note(session: Session, message: DeliveryMessage, error: str) -> None:
     """Write down why nobody knows what became of a message; it stays `sending`."""
     _change(session, message, "sending", {"error": one_line(error)})
 
@@ -134,7 +134,9 @@ def of_month(session: Session, month: date) -> list[Delivery]:
     return [Delivery(*row) for row in session.execute(statement)]
 
 
-def _change(session: Session, message: Message, state: DeliveryState, values: Mapping[str, object]) -> bool:
+def _change(
+    session: Session, message: DeliveryMessage, state: DeliveryState, values: Mapping[str, object]
+) -> bool:
     statement = (
         update(Row)
         .where(*_is(message), Row.state == state)
@@ -144,7 +146,7 @@ def _change(session: Session, message: Message, state: DeliveryState, values: Ma
     return changed(session, statement) > 0
 
 
-def _is(message: Message) -> list[ColumnElement[bool]]:
+def _is(message: DeliveryMessage) -> list[ColumnElement[bool]]:
     return [
         Row.month == message.month,
         Row.channel == message.recipient.channel,

@@ -59,7 +59,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class EvaluationSpend:
     """What the runs of one engine in an evaluation took. Money is nano-dollars, None where a line's is unknown.
 
     `asked` counts the records that the engine was asked for. `api_seconds`: from the first attempt of a run to
@@ -136,7 +136,7 @@ def listed(
     return [dict(row) for row in session.execute(chosen.limit(limit)).mappings()]
 
 
-def spent(session: Session, version_id: UUID) -> Spent:
+def spent(session: Session, version_id: UUID) -> EvaluationSpend:
     """Sum what was spent on the answers of a version: its own runs, and those of versions that it took rows from."""
     run_ids = _runs_behind(session, version_id)
     times = ("load_ns", "busy_ns", "idle_ns", "gpu_cost_nano")
@@ -145,7 +145,7 @@ def spent(session: Session, version_id: UUID) -> Spent:
         int(x) for x in session.execute(select(*sums).where(RunRow.id.in_(run_ids))).one()
     )
     asked = session.execute(_asked(run_ids)).one()
-    return Spent(
+    return EvaluationSpend(
         asked=int(asked.records),
         input_tokens=int(asked.input_tokens),
         output_tokens=int(asked.output_tokens),

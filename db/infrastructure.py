@@ -9,11 +9,11 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from db.tables import BillRow, InfrastructureRow, InfrastructureTermsRow, LabourTermsRow
-from models.economics.owning import Bill, Labour, Terms
+from models.economics.owning import Bill, EnteredTerms, Labour
 
-Entered = TypeVar("Entered", Terms, Bill, Labour)
+Entered = TypeVar("Entered", EnteredTerms, Bill, Labour)
 
-ROWS = {Terms: InfrastructureTermsRow, Bill: BillRow, Labour: LabourTermsRow}
+ROWS = {EnteredTerms: InfrastructureTermsRow, Bill: BillRow, Labour: LabourTermsRow}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,14 @@ class Entry(Generic[Entered]):
     what: Entered
 
 
-def add(session: Session, what: Terms | Bill | Labour) -> None:
+def add(session: Session, what: EnteredTerms | Bill | Labour) -> None:
     """Write down what was entered. Nothing that is there is changed."""
     values: dict[str, Any] = asdict(what)
     session.execute(insert(ROWS[type(what)]).values(**values, entered_at=datetime.now(UTC)))
 
 
 def entries(session: Session, kind: type[Entered]) -> Sequence[Entry[Entered]]:
-    """Return all that was entered of one kind (`Terms`, `Bill` or `Labour`), in the order of its entering."""
+    """Return all that was entered of one kind (`EnteredTerms`, `Bill` or `Labour`), in the order of its entering."""
     row: Any = ROWS[kind]
     names = [field.name for field in fields(kind)]
     found = session.execute(

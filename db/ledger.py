@@ -90,7 +90,7 @@ class SummaryFilters(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
+class LineTotals:
     """Sums over the lines of one run. Tokens are over lines that know theirs.
 
     Pending lines count with the upper bound of their cost. `cost_nano` and `counterfactual_nano` are None if any line's is unknown; `gpu_ns` counts an unknown
@@ -190,7 +190,7 @@ def read_lines(session: Session, run_id: UUID) -> Iterator[LedgerLine]:
         yield LedgerLine(**row._asdict())
 
 
-def totals(session: Session, run_id: UUID) -> Totals:
+def totals(session: Session, run_id: UUID) -> LineTotals:
     """Sum a run's lines themselves, for checks against the engine's own figures and the run's."""
     count = func.count()
     sums = [func.coalesce(func.sum(getattr(Line, name)), 0) for name in (*TOKENS, "gpu_ns")]
@@ -201,7 +201,7 @@ def totals(session: Session, run_id: UUID) -> Totals:
     records = func.count(Line.record_key.distinct())
     row = session.execute(select(count, records, *sums, *money).where(Line.run_id == run_id)).one()
     attempts, distinct, *more = (_whole(value) for value in row)
-    return Totals(attempts or 0, distinct or 0, *more)  # type: ignore[arg-type]  # tokens and time are no NULL
+    return LineTotals(attempts or 0, distinct or 0, *more)  # type: ignore[arg-type]  # tokens and time are no NULL
 
 
 def _sums(rows: FromClause, records: str | None) -> list[ColumnElement[Any]]:

@@ -232,7 +232,7 @@ def _gpu_run(row: Row[Any], kinds: Mapping[str, str]) -> GpuRun:
     held = _time(row)
     if row.kind is None:
         rate = (2 * row.gpu_cost_nano * NS_PER_HOUR + held.total_ns) // (2 * held.total_ns)
-        return GpuRun(row.workload, UNKNOWN_MACHINE, row.started_at, held, rate, cost_nano=row.gpu_cost_nano)
+        return GpuRun(row.workload, UNKNOWN_MACHINE, row.started_at, held, rate)
     return GpuRun(
         workload=row.workload,
         kind=kinds[row.kind],
@@ -241,7 +241,6 @@ def _gpu_run(row: Row[Any], kinds: Mapping[str, str]) -> GpuRun:
         nano_usd_per_hour=row.nano_usd_per_hour,
         billing_mode=row.billing_mode,
         billing_increment_seconds=row.billing_increment_seconds,
-        cost_nano=row.gpu_cost_nano,
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from db import infrastructure as ledger
 from db.infrastructure import Entry
 from models.economics import owning
-from models.economics.owning import MINUTES, Bill, Days, Labour, Terms
+from models.economics.owning import MINUTES, Bill, Days, EnteredTerms, Labour
 from models.economics.pricing import nano_to_usd
 
 COLUMNS = (
@@ -35,18 +35,18 @@ COLUMNS = (
 def entered_rows(session: Session) -> list[dict[str, object]]:
     """Return all that was entered, in the order of its entering, and the days on which each entry holds."""
     return [
-        *_terms_rows(ledger.entries(session, Terms)),
+        *_terms_rows(ledger.entries(session, EnteredTerms)),
         *_bill_rows(ledger.entries(session, Bill)),
         *_labour_rows(ledger.entries(session, Labour)),
     ]
 
 
-def _terms_rows(entries: Sequence[Entry[Terms]]) -> list[dict[str, object]]:
+def _terms_rows(entries: Sequence[Entry[EnteredTerms]]) -> list[dict[str, object]]:
     held = owning.days_held([entry.what for entry in entries])
     return [_terms_row(entry, days) for entry, days in zip(entries, held, strict=True)]
 
 
-def _terms_row(entry: Entry[Terms], held: Sequence[Days]) -> dict[str, object]:
+def _terms_row(entry: Entry[EnteredTerms], held: Sequence[Days]) -> dict[str, object]:
     what = entry.what
     own = Days(what.effective_from, what.effective_to)
     shown = {**_span(own), **_held(held, whole=list(held) == [own]), "kind": what.kind}
@@ -117,7 +117,7 @@ def rate_usd(nano_per_hour: int | None, nano_per_month: int | None) -> tuple[Dec
     return nano_to_usd(nano_per_month or 0), "month"
 
 
-def billing(what: Terms) -> str:
+def billing(what: EnteredTerms) -> str:
     """Write how a machine is billed, as the command takes it."""
     return what.billing_mode.replace("_", "-")
 

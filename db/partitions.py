@@ -13,7 +13,7 @@ from sqlalchemy import exists, func, insert, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.batches import is_live
-from db.runs import RunState
+from db.runs import RunRowState
 from db.tables import BatchRow, RunRow
 from db.tables import PartitionVersionRow as Row
 from models.errors import UsageError
@@ -50,7 +50,7 @@ class PartitionVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingPartition:
     """An open version that waits for answers, a budget or the API; `run_id` is its newest run."""
 
     workload: str
@@ -58,7 +58,7 @@ class Waiting:
     version_id: UUID
     input_read: bool
     run_id: UUID
-    run_state: RunState
+    run_state: RunRowState
 
 
 def find_published(
@@ -181,7 +181,7 @@ def set_input_read(session: Session, version_id: UUID) -> None:
     )
 
 
-def waiting(session: Session) -> list[Waiting]:
+def waiting(session: Session) -> list[WaitingPartition]:
     """Return the open versions to collect for, the longest waiting first; not those of evaluations.
 
     These are the versions whose newest run is `waiting`, and those with a live batch, or whose input is
@@ -207,11 +207,11 @@ def waiting(session: Session) -> list[Waiting]:
     )
     in_batches = exists().where(BatchRow.version_id == each.c.version_id, is_live())
     rows = session.execute(
-        select(*(each.c[name] for name in Waiting.__slots__))
+        select(*(each.c[name] for name in WaitingPartition.__slots__))
         .where(each.c.place == 1, or_(each.c.run_state == "waiting", each.c.input_read, in_batches))
         .order_by(each.c.run_id)
     )
-    return [Waiting(*row) for row in rows]
+    return [WaitingPartition(*row) for row in rows]
 
 
 def _open_refresh(

@@ -28,7 +28,7 @@ from models.ids import new_id
 from models.records import SetAside
 from models.run import PRODUCTION, Purpose
 
-RunState = Literal["running", "waiting", "completed", "failed", "interrupted"]
+RunRowState = Literal["running", "waiting", "completed", "failed", "interrupted"]
 """`waiting`: ended for now; records of it wait for a batch's answers, a budget or the API."""
 
 
@@ -55,7 +55,7 @@ class RunKeys:
     workload: str
     partition: date
     purpose: Purpose
-    state: RunState
+    state: RunRowState
     model_id: int
     prompt_id: int
     infrastructure_id: int | None
@@ -208,7 +208,7 @@ class RunTotals:
     id: UUID
     workload: str
     partition: date
-    state: RunState
+    state: RunRowState
     error: str | None
     output_path: str | None
     records: int

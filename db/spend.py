@@ -5,7 +5,6 @@ that a cap is read from a few rows instead of a month's lines.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -18,18 +17,9 @@ from db.ledger import PENDING
 from db.tables import ApiSpendRow as Row
 from db.tables import LedgerLineRow as Line
 from db.tables import RunRow
+from models.economics.budget import ApiSpend
 
 BUDGET_LOCK = 0x6272656C  # any number that no other program of the same database uses
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What was spent on APIs, nano-dollars: by one workload and by all, on one UTC day and in its month."""
-
-    workload_day: int
-    workload_month: int
-    total_day: int
-    total_month: int
 
 
 def lock(session: Session) -> None:
@@ -42,7 +32,7 @@ def lock(session: Session) -> None:
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": BUDGET_LOCK})
 
 
-def spent(session: Session, workload: str, day: date) -> Spent:
+def spent(session: Session, workload: str, day: date) -> ApiSpend:
     """Return what was spent on `day` and in its month, what is in flight at its upper bound."""
     own, today = Row.workload == workload, Row.day == day
     first = day.replace(day=1)
@@ -51,7 +41,7 @@ def spent(session: Session, workload: str, day: date) -> Spent:
             Row.day >= first, Row.day < (first + timedelta(days=31)).replace(day=1)
         )
     ).one()
-    return Spent(*(int(value) for value in row))  # PostgreSQL sums BIGINT to NUMERIC
+    return ApiSpend(*(int(value) for value in row))  # PostgreSQL sums BIGINT to NUMERIC
 
 
 def of_run(session: Session, run_id: UUID) -> int:

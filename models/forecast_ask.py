@@ -20,7 +20,7 @@ def as_share(value: object) -> object:
     return str(value) if isinstance(value, float) else value
 
 
-Share = Annotated[Decimal, BeforeValidator(as_share)]
+WrittenShare = Annotated[Decimal, BeforeValidator(as_share)]
 
 
 class WorkloadAsk(BaseModel):
@@ -34,7 +34,7 @@ class WorkloadAsk(BaseModel):
     name: str | None = Field(None, min_length=1, description="default: the workload's name, else the file's")
     input: str | None = Field(None, description="file, folder or glob; default: the workload's own input")
     daily: int = Field(ge=1, le=MOST_DAILY, description="records a day in the first month")
-    growth: Share = Field(Decimal(0), gt=-1, le=1, description="more each month: 0.05 or 5%")
+    growth: WrittenShare = Field(Decimal(0), gt=-1, le=1, description="more each month: 0.05 or 5%")
     column: tuple[str, ...] = Field((), description="columns of the prompt; default: found by name")
     output_column: str | None = Field(None, description="column of the answers, whose tokens are counted")
     output_tokens: int | None = Field(None, ge=0, description="tokens of an answer, where they are known")

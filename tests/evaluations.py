@@ -11,12 +11,12 @@ from models.evaluation.figures import (
     ArmName,
     Bin,
     Calibration,
-    Check,
     Comparison,
     Evaluation,
     Interval,
     LabelScore,
     Point,
+    QualityCheck,
     Scores,
     Share,
     Threshold,
@@ -57,7 +57,9 @@ def scores(confusion: Confusion, labels: tuple[str, ...] = LABELS) -> Scores:
     return Scores(share(right, sum(map(sum, confusion))), mean, tuple(each), confusion)
 
 
-def arm(name: ArmName, found: Scores | None, checks: tuple[Check, ...] = (), records: int = 300) -> Arm:
+def arm(
+    name: ArmName, found: Scores | None, checks: tuple[QualityCheck, ...] = (), records: int = 300
+) -> Arm:
     """Return an arm of an evaluation over so many records."""
     return Arm(
         name=name,
@@ -150,11 +152,14 @@ def no_api() -> Evaluation:
 def enrichment() -> Evaluation:
     """Return one of free answers, which have no labels."""
     checks = (
-        Check("Attributes found in the text", share(812, 901)),
-        Check("Three to five bullet points", share(288, 298)),
-        Check("Answers with an empty title", share(0, 298)),
+        QualityCheck("Attributes found in the text", share(812, 901)),
+        QualityCheck("Three to five bullet points", share(288, 298)),
+        QualityCheck("Answers with an empty title", share(0, 298)),
     )
-    agreement = (Check("Same category", share(241, 296)), Check("Attributes in common", share(540, 902)))
+    agreement = (
+        QualityCheck("Same category", share(241, 296)),
+        QualityCheck("Attributes in common", share(540, 902)),
+    )
     return replace(
         usual(),
         workload="enrichment",
@@ -252,13 +257,15 @@ def twenty_labels() -> Evaluation:
 def marked_up() -> Evaluation:
     """Return one whose names are full of markup."""
     labels = (MARKUP, "$a$ _b_", "c\nd")
-    small = replace(arm("small", scores(SMALL, labels)), model=MARKUP, checks=(Check(MARKUP, share(3, 9)),))
+    small = replace(
+        arm("small", scores(SMALL, labels)), model=MARKUP, checks=(QualityCheck(MARKUP, share(3, 9)),)
+    )
     return replace(
         adapter(),
         labels_path=MARKUP,
         labels=labels,
         arms=(small, arm("api", scores(API, labels))),
-        agreement=(Check(MARKUP, share(1, 2)),),
+        agreement=(QualityCheck(MARKUP, share(1, 2)),),
         missing=(MARKUP,),
     )
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from models.catalogue.rates import kind_of, reference_rates
 from models.economics import owning
 from models.economics.month import GpuRun, InfrastructureTerms, LabourTerms, Rate, ReferenceRate
-from models.economics.owning import Labour, Terms
+from models.economics.owning import EnteredTerms, Labour
 from models.economics.pricing import ALWAYS, usd_to_nano
 from models.months import next_month
 from models.settings import Settings
@@ -16,7 +16,7 @@ OWN_RATE = "BREAKEVEN_GPU_USD_PER_HOUR"
 LABOUR_SETTINGS = {"maintenance_hours", "setup_hours", "engineer_usd_per_hour"}
 
 
-def entered_terms(entries: Iterable[Terms], month: date) -> list[InfrastructureTerms]:
+def entered_terms(entries: Iterable[EnteredTerms], month: date) -> list[InfrastructureTerms]:
     """Return the entries that hold on some day of a month, in the order of their entering."""
     end = next_month(month)
     return [
@@ -34,7 +34,7 @@ def entered_terms(entries: Iterable[Terms], month: date) -> list[InfrastructureT
     ]
 
 
-def rate_of(entry: Terms) -> Rate:
+def rate_of(entry: EnteredTerms) -> Rate:
     """Return an entry's rate."""
     return Rate(entry.nano_usd_per_hour, entry.nano_usd_per_month)
 
@@ -78,7 +78,9 @@ def labour_terms(entries: Iterable[Labour], settings: Settings) -> list[LabourTe
     ]
 
 
-def references(entries: Sequence[Terms], settings: Settings, kinds: Iterable[str]) -> list[ReferenceRate]:
+def references(
+    entries: Sequence[EnteredTerms], settings: Settings, kinds: Iterable[str]
+) -> list[ReferenceRate]:
     """Return rates to compare with, the best first: what was entered at any time, the settings', the catalogue's."""
     rates = [*_entered_rates(entries), *_settings_rate(settings)]
     for kind in sorted(set(kinds)):
@@ -86,7 +88,7 @@ def references(entries: Sequence[Terms], settings: Settings, kinds: Iterable[str
     return rates
 
 
-def _entered_rates(entries: Sequence[Terms]) -> Iterator[ReferenceRate]:
+def _entered_rates(entries: Sequence[EnteredTerms]) -> Iterator[ReferenceRate]:
     """Yield what was entered and holds on some day, the newest first: what was overtaken altogether was a mistake."""
     held = owning.days_held(entries)
     for entry, days in zip(reversed(entries), reversed(held), strict=True):

@@ -8,7 +8,7 @@ unknown outcome at their upper bound: a cap is never exceeded, only at times not
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Literal
 
 from models.economics.pricing import NANO, usd_to_nano
 from models.settings import Caps
@@ -37,24 +37,14 @@ class Cap:
         return self.limit_nano > 0 and self.spent_nano + nano <= self.limit_nano
 
 
-class Spent(Protocol):
-    """What was spent on APIs in a UTC day and its month, by one workload and by all; nano-dollars."""
+@dataclass(frozen=True, slots=True)
+class ApiSpend:
+    """What was spent on APIs, nano-dollars: by one workload and by all, on one UTC day and in its month."""
 
-    @property
-    def workload_day(self) -> int:
-        """By the workload, on the day."""
-
-    @property
-    def workload_month(self) -> int:
-        """By the workload, in the month."""
-
-    @property
-    def total_day(self) -> int:
-        """By all workloads, on the day."""
-
-    @property
-    def total_month(self) -> int:
-        """By all workloads, in the month."""
+    workload_day: int = 0
+    workload_month: int = 0
+    total_day: int = 0
+    total_month: int = 0
 
 
 def admit(amounts: Sequence[int], caps: Sequence[Cap]) -> list[str | None]:
@@ -91,7 +81,7 @@ class Budget:
         """Whether there is any cap; if not, nobody needs to know what was spent."""
         return bool(self._limits)
 
-    def caps(self, spent: Spent, run_nano: int) -> list[Cap]:
+    def caps(self, spent: ApiSpend, run_nano: int) -> list[Cap]:
         """Return the caps with what was spent so far: `run_nano` in this run, `spent` in the day and month."""
         own = {"run": run_nano, "day": spent.workload_day, "month": spent.workload_month}
         total = {"run": run_nano, "day": spent.total_day, "month": spent.total_month}

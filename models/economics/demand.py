@@ -19,7 +19,7 @@ from models.requests import Usage
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class LengthSpread:
     """Variances of the two mean lengths and their covariance, tokens²; 0 for an answer's length that was given."""
 
     input: Fraction
@@ -34,7 +34,7 @@ class Lengths:
     counted: int
     input: Fraction
     output: Fraction
-    spread: Spread | None
+    spread: LengthSpread | None
 
     @classmethod
     def of(cls, inputs: Sequence[int], outputs: Sequence[int] | OutputLength) -> "Lengths":
@@ -49,7 +49,7 @@ class Lengths:
         if isinstance(outputs, OutputLength):
             given = Fraction(outputs.tokens, outputs.answers)
             own = _covariance(inputs, inputs)
-            spread = None if own is None else Spread(own, Fraction(0), Fraction(0))
+            spread = None if own is None else LengthSpread(own, Fraction(0), Fraction(0))
             return cls(count, Fraction(sum(inputs), count), given, spread)
         pairs = (inputs, inputs), (outputs, outputs), (inputs, outputs)
         found = [one for left, right in pairs if (one := _covariance(left, right)) is not None]
@@ -57,7 +57,7 @@ class Lengths:
             count,
             Fraction(sum(inputs), count),
             Fraction(sum(outputs), count),
-            Spread(*found) if found else None,
+            LengthSpread(*found) if found else None,
         )
 
     def variance(self, per_input: Fraction, per_output: Fraction) -> Fraction:

@@ -40,7 +40,7 @@ class Scenario:
     saving_batch_nano: int | None
 
 
-Answer = Literal["pays", "does_not_pay", "cannot_be_said"]
+VerdictAnswer = Literal["pays", "does_not_pay", "cannot_be_said"]
 Reason = Literal[
     "saves",
     "costs_more",
@@ -65,7 +65,7 @@ class Verdict:
     `low_nano`, `high_nano`: if all that is unknown goes against self-hosting, or for it; None: without a bound.
     """
 
-    answer: Answer
+    answer: VerdictAnswer
     reasons: tuple[Reason, ...]
     saving_nano: int | None
     low_nano: int | None

@@ -111,7 +111,7 @@ class GpuRun:
 
     Every run with GPU time has one, on whatever machine (`kind`, such as `A10G` or `cpu x8`). `started_at` is
     an aware UTC time. The rate, mode and increment are those of the run's own `infrastructure` row: they
-    price it on days without entered terms. `cost_nano`: the run's GPU cost as in the ledger.
+    price it on days without entered terms.
     """
 
     workload: str
@@ -121,7 +121,6 @@ class GpuRun:
     nano_usd_per_hour: int
     billing_mode: BillingMode = "on_demand"
     billing_increment_seconds: int = 1
-    cost_nano: int = 0
 
 
 @dataclass(frozen=True, slots=True)

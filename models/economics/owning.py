@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import zip_longest
 
 from models.economics.month import BillingMode
-from models.economics.pricing import NANO, usd_to_nano
+from models.economics.pricing import usd_to_nano
 from models.errors import UsageError
 from models.months import month_of
 
@@ -24,7 +24,7 @@ MINUTES = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class EnteredTerms:
     """What one machine of a kind costs in the days `effective_from <= day < effective_to`, and how many there are.
 
     Exactly one rate is set, in nano-dollars: an hour's, or a whole month's, which only a reserved machine
@@ -90,7 +90,7 @@ def terms(  # noqa: PLR0913  one parameter for each that the command has
     increment_seconds: int = 1,
     gpus: int = 1,
     note: str | None = None,
-) -> Terms:
+) -> EnteredTerms:
     """Check what was entered of a machine; `until` is its last day, inclusive. Raises `UsageError`."""
     if (usd_per_hour is None) == (usd_per_month is None):
         msg = "a rate is an hour's or a month's: give one of --usd-per-hour and --usd-per-month"
@@ -101,7 +101,7 @@ def terms(  # noqa: PLR0913  one parameter for each that the command has
     if until is not None and until < since:
         msg = f"--to {until} lies before --from {since}"
         raise UsageError(msg)
-    return Terms(
+    return EnteredTerms(
         name(kind),
         billing_mode,
         None if usd_per_hour is None else amount(usd_per_hour, "--usd-per-hour"),
@@ -114,9 +114,9 @@ def terms(  # noqa: PLR0913  one parameter for each that the command has
     )
 
 
-def no_machine(kind: str, since: date, note: str | None = None) -> Terms:
+def no_machine(kind: str, since: date, note: str | None = None) -> EnteredTerms:
     """Say that from a day on there is no machine of a kind. Raises `UsageError` for a name that is none."""
-    return Terms(name(kind), "reserved", 0, None, 1, 0, since, None, line(note))
+    return EnteredTerms(name(kind), "reserved", 0, None, 1, 0, since, None, line(note))
 
 
 def bill(month: date, usd: Decimal, today: date, note: str | None = None) -> Bill:
@@ -187,7 +187,7 @@ def line(note: str | None) -> str | None:
     return " ".join((note or "").split()) or None
 
 
-def days_held(entries: Sequence[Terms]) -> list[list[Days]]:
+def days_held(entries: Sequence[EnteredTerms]) -> list[list[Days]]:
     """Say for each entry on which days it holds, in the order of the entries, which is that of their entering.
 
     Of several entries of one kind that a day lies in, the last one holds. An entry without days was overtaken.
@@ -224,7 +224,7 @@ def labour_held(entries: Sequence[Labour]) -> list[Days | None]:
     ]
 
 
-def _between(entries: Sequence[Terms], own: Sequence[int]) -> list[tuple[date, date | None]]:
+def _between(entries: Sequence[EnteredTerms], own: Sequence[int]) -> list[tuple[date, date | None]]:
     """Return the stretches of days between which nothing begins or ends."""
     starts = {entries[index].effective_from for index in own}
     ends = {end for index in own if (end := entries[index].effective_to) is not None}
@@ -232,7 +232,7 @@ def _between(entries: Sequence[Terms], own: Sequence[int]) -> list[tuple[date, d
     return list(zip_longest(marks, marks[1:]))
 
 
-def _covers(entry: Terms, day: date) -> bool:
+def _covers(entry: EnteredTerms, day: date) -> bool:
     return entry.effective_from <= day and (entry.effective_to is None or day < entry.effective_to)
 
 
@@ -240,9 +240,3 @@ def _extend(days: list[Days], more: Days) -> None:
     if days and days[-1].end == more.first:
         more = Days(days.pop().first, more.end)
     days.append(more)
-
-
-def usd_text(nano: int) -> str:
-    """Write nano-dollars as dollars with at least the cents, such as $250.00."""
-    dollars, rest = divmod(nano, NANO)
-    return f"${dollars:,}.{f'{rest:09}'.rstrip('0').ljust(2, '0')}"

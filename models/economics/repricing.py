@@ -6,7 +6,7 @@ nano-dollar for each line.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -107,7 +107,7 @@ def _rate(text: str, amount: str) -> int:
     return usd_to_nano(usd)
 
 
-class PriceBook:
+class RepricingPrices:
     """What each model's price is, as it is known now, or supposed to be.
 
     `known` are dated prices in any order, where a later version stands behind the one that it corrects.
@@ -188,19 +188,12 @@ def _start(price: Price) -> date:
     return price.effective_from
 
 
-def reprice(usage: Iterable[PricedUsage], book: PriceBook) -> Repriced:
+def reprice(usage: Iterable[PricedUsage], book: RepricingPrices) -> Repriced:
     """Sum usage as it was written and at the prices of a book, each sum rounded once."""
     sums = _Sums()
     for one in usage:
         sums.add(one, book)
     return sums.rounded()
-
-
-def reprice_groups(
-    groups: Mapping[tuple[str, ...], Sequence[PricedUsage]], book: PriceBook
-) -> dict[tuple[str, ...], Repriced]:
-    """Reprice each group by itself, in the order of their keys."""
-    return {key: reprice(groups[key], book) for key in sorted(groups)}
 
 
 class _Sums:
@@ -214,7 +207,7 @@ class _Sums:
         self.bounds = Fraction(0)
         self.known = {"cost": True, "repriced": True, "counterfactual": True, "repriced_counterfactual": True}
 
-    def add(self, usage: PricedUsage, book: PriceBook) -> None:
+    def add(self, usage: PricedUsage, book: RepricingPrices) -> None:
         """Add one day's usage."""
         self.attempts += usage.attempts
         self.estimated += usage.estimated
@@ -233,7 +226,7 @@ class _Sums:
             self.known[what] = False
         return attempts
 
-    def _add_cost(self, usage: PricedUsage, book: PriceBook) -> int:
+    def _add_cost(self, usage: PricedUsage, book: RepricingPrices) -> int:
         """Add what was spent; return how many attempts cannot be repriced."""
         if usage.price is None:
             self.kept += usage.cost_nano
@@ -252,7 +245,7 @@ class _Sums:
         self.bounds += rise * usage.upper_bound_nano
         return 0
 
-    def _add_counterfactual(self, usage: PricedUsage, book: PriceBook) -> int:
+    def _add_counterfactual(self, usage: PricedUsage, book: RepricingPrices) -> int:
         price = usage.counterfactual_price
         if price is None:
             return max(usage.unknown_counterfactual, usage.attempts if usage.counterfactual_nano else 0)

@@ -64,7 +64,7 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class QualityCheck:
     """One thing that was looked at in free answers, e.g. attributes found in the text."""
 
     name: str
@@ -94,7 +94,7 @@ class Arm:
     load_nano: int
     load_seconds: float
     scores: Scores | None
-    checks: tuple[Check, ...] = ()
+    checks: tuple[QualityCheck, ...] = ()
 
     @property
     def nano_per_thousand(self) -> int | None:
@@ -209,7 +209,7 @@ class Evaluation:
     prompt_fingerprint: str
     arms: tuple[Arm, ...]
     comparisons: tuple[Comparison, ...]
-    agreement: tuple[Check, ...] = ()
+    agreement: tuple[QualityCheck, ...] = ()
     calibration: Calibration | None = None
     threshold: Threshold | None = None
     missing: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """Quotes partitions before they are run: their records counted, priced by today's prices and earlier runs."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from models.answer_length import assumed_api_output
 from models.default_model import model_name
 from models.default_model import prepare as prepare_default_model
 from models.economics.pricing import batch_prices, cost_nano, price_on
-from models.economics.quote import Estimate, PartitionQuote, Quote, Sent, empty_quote, estimate_total
+from models.economics.quote import Estimate, PartitionQuote, Sent, empty_quote, estimate_total
 from models.economics.throughput import (
     OutputLength,
     Throughput,
@@ -82,11 +82,6 @@ def quote_partition(request: RunRequest, settings: Settings) -> PartitionQuote:
             known = look_up(checked, session)
             begun = stack.enter_context(begun_before(checked, session))
         return quote_checked(checked, known, begun)
-
-
-def quote_partitions(requests: Iterable[RunRequest], settings: Settings, loads: int = 1) -> Quote:
-    """Quote partitions that share so many loads of the engine, as `quote_partition` does."""
-    return Quote.of((quote_partition(request, settings) for request in requests), loads)
 
 
 def quote_checked(checked: Checked, known: QuoteBasis, begun: Begun) -> PartitionQuote:

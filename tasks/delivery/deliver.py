@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import deliveries
-from db.deliveries import Delivery, Message
+from db.deliveries import Delivery, DeliveryMessage
 from db.dialects import clock
 from models.delivery import MailSettings, Recipient, mailbox, recipients
 from models.errors import BreakevenError, DeliveryError, DeliveryFailed, DeliveryUnknown, UsageError
@@ -26,9 +26,9 @@ from tasks.report.versions import Monthly
 from tasks.runtime.lease import is_dead, this_process
 from tasks.runtime.ledger_access import with_patience, writing_ledger
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 Write = Callable[[Session], None]
-SendEach = Callable[[Sequence[Message]], Mapping[Message, BreakevenError | None]]
+SendEach = Callable[[Sequence[DeliveryMessage]], Mapping[DeliveryMessage, BreakevenError | None]]
 """Sends messages, each whatever became of the others; returns what went wrong, None where nothing did."""
 
 
@@ -52,7 +52,7 @@ def deliver_all(settings: Settings, monthly: Monthly, *, resend: bool, send_each
     with writing_ledger(settings, create=False) as make_session:
         with make_session() as session:
             decided = [_decide(session, one, monthly, resend=resend) for one in named]
-        messages = [one for one in decided if isinstance(one, Message)]
+        messages = [one for one in decided if isinstance(one, DeliveryMessage)]
         left = tuple(one for one in decided if isinstance(one, Left))
         outcomes = send_each(messages)
         with make_session() as session:
@@ -63,7 +63,7 @@ def deliver_all(settings: Settings, monthly: Monthly, *, resend: bool, send_each
     return Delivered(sent, left, wrong, written)
 
 
-def deliver(message: Message, letter: Letter, settings: Settings) -> None:
+def deliver(message: DeliveryMessage, letter: Letter, settings: Settings) -> None:
     """Send one message, and write down what became of it.
 
     One that another process has sent is not sent again. Raises `DeliveryFailed` if it was surely not taken,
@@ -79,7 +79,9 @@ def deliver(message: Message, letter: Letter, settings: Settings) -> None:
             write(lambda session: _sent_by_another(session, message))
 
 
-def _send_and_write(send: Callable[[], None], message: Message, write: Callable[[Write], None]) -> None:
+def _send_and_write(
+    send: Callable[[], None], message: DeliveryMessage, write: Callable[[Write], None]
+) -> None:
     try:
         send()
     except DeliveryFailed as error:
@@ -95,7 +97,7 @@ def _send_and_write(send: Callable[[], None], message: Message, write: Callable[
     write(partial(deliveries.close, message=message, state="sent"))
 
 
-def _sent_by_another(session: Session, message: Message) -> None:
+def _sent_by_another(session: Session, message: DeliveryMessage) -> None:
     """Raise `DeliveryUnknown` unless a message that could not be claimed was sent."""
     told = deliveries.last_told(session, message.month, message.recipient)
     if told is None or told.delivery.state != "sent":
@@ -103,7 +105,7 @@ def _sent_by_another(session: Session, message: Message) -> None:
         raise DeliveryUnknown(msg)
 
 
-def prepared(message: Message, letter: Letter, settings: Settings) -> Callable[[], None]:
+def prepared(message: DeliveryMessage, letter: Letter, settings: Settings) -> Callable[[], None]:
     """Return what sends the message; secrets are read and the mail is written now, nothing is sent.
 
     Raises `UsageError` for settings that cannot send, `DeliveryFailed` if Prefect has a secret and does not answer.
@@ -141,22 +143,26 @@ def explained(month: date, delivered: Delivered) -> DeliveryError | None:
     return DeliveryError(f"the report of {month:%Y-%m} did not reach everyone: {who} ({again})")
 
 
-def _decide(session: Session, recipient: Recipient, monthly: Monthly, *, resend: bool) -> Message | Left:
+def _decide(
+    session: Session, recipient: Recipient, monthly: Monthly, *, resend: bool
+) -> DeliveryMessage | Left:
     told = deliveries.last_told(session, monthly.month, recipient)
     number = decide(recipient, told, monthly, resend=resend, now=clock(session), is_dead=is_dead)
-    return number if isinstance(number, Left) else Message(monthly.id, monthly.month, recipient, number)
+    return (
+        number if isinstance(number, Left) else DeliveryMessage(monthly.id, monthly.month, recipient, number)
+    )
 
 
-def _name(message: Message) -> str:
+def _name(message: DeliveryMessage) -> str:
     """Name a message in the world: the same for each attempt at it, another for one that is sent anew."""
     recipient = hashlib.sha256(message.recipient.target.encode()).hexdigest()[:12]
     return f"{message.report_id.hex}.{message.number}.{recipient}"
 
 
 def _write(
-    make_session: sessionmaker[Session], patience: float, change: Callable[[Session], Result]
-) -> Result:
-    def write() -> Result:
+    make_session: sessionmaker[Session], patience: float, change: Callable[[Session], _Result]
+) -> _Result:
+    def write() -> _Result:
         with make_session.begin() as session:
             return change(session)
 

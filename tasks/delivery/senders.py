@@ -7,7 +7,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture
 
-from db.deliveries import Message
+from db.deliveries import DeliveryMessage
 from models.errors import BreakevenError, DeliveryFailed
 from models.settings import Settings
 from tasks.delivery.deliver import SendEach, deliver
@@ -30,13 +30,13 @@ deliver_task = task(
 def one_by_one(letter: Letter, settings: Settings) -> SendEach:
     """Send here, each message once; the same call tries again what failed."""
 
-    def send_each(messages: Sequence[Message]) -> Mapping[Message, BreakevenError | None]:
+    def send_each(messages: Sequence[DeliveryMessage]) -> Mapping[DeliveryMessage, BreakevenError | None]:
         return {message: _tried(message, letter, settings) for message in messages}
 
     return send_each
 
 
-def _tried(message: Message, letter: Letter, settings: Settings) -> BreakevenError | None:
+def _tried(message: DeliveryMessage, letter: Letter, settings: Settings) -> BreakevenError | None:
     try:
         deliver(message, letter, settings)
     except BreakevenError as error:
@@ -49,7 +49,7 @@ def as_tasks(letter: Letter, settings: Settings) -> SendEach:
     pauses = list(settings.delivery_retry_seconds)
     tried = deliver_task.with_options(retries=len(pauses), retry_delay_seconds=pauses)
 
-    def send_each(messages: Sequence[Message]) -> Mapping[Message, BreakevenError | None]:
+    def send_each(messages: Sequence[DeliveryMessage]) -> Mapping[DeliveryMessage, BreakevenError | None]:
         futures = {message: tried.submit(message, letter, settings) for message in messages}
         return {message: _outcome(future) for message, future in futures.items()}
 

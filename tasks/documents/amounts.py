@@ -7,13 +7,14 @@ nothing that costs looks free; only what is exactly zero is shown as `$0.00`. Wh
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
+from models.economics.pricing import NANO
+from models.gpu_time import NS_PER_SECOND
+
 UNKNOWN = "unknown"
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 CENT = 10_000_000
 NANO_DIGITS = 9
-NANO = 10**NANO_DIGITS
-_NS_PER_SECOND = 1_000_000_000
 _MINUTE, _HOUR = 60, 3600
 _THOUSAND = 1000
 
@@ -100,7 +101,7 @@ def hours(ns: int | None) -> str:
     """Render a duration in hours; below one hour in minutes, below one minute in seconds."""
     if ns is None:
         return UNKNOWN
-    seconds = Fraction(ns, _NS_PER_SECOND)
+    seconds = Fraction(ns, NS_PER_SECOND)
     if seconds < 0:
         return f"{MINUS}{hours(-ns)}"
     if 0 < seconds < _MINUTE:

@@ -8,14 +8,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from models.economics.figures import UnitCosts
+from tasks.documents.amounts import NANO_DIGITS
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Json = dict[str, "Json"] | list["Json"] | str | int | bool | None
-
-
-_NANO_DIGITS = 9
 
 
 _RATIO = Context(prec=12)
@@ -41,7 +39,7 @@ def plain_nano(nano: int | None) -> str | None:
     """Turn nano-dollars, or nanoseconds, into a decimal string of dollars, or seconds, without idle zeros."""
     if nano is None:
         return None
-    text = format(Decimal(nano).scaleb(-_NANO_DIGITS), "f")
+    text = format(Decimal(nano).scaleb(-NANO_DIGITS), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

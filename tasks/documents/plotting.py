@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from models.economics.figures import ScenarioName
-from tasks.documents.amounts import NANO, number, short_count, usd
+from models.economics.pricing import NANO
+from tasks.documents.amounts import number, short_count, usd
 
 WIDTH_IN = 4.6
 DOTS_PER_INCH = 220
@@ -47,7 +48,7 @@ _STYLE: dict[Any, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LineStyle:
     """How one scenario's line looks, in colour and without."""
 
     label: str
@@ -58,12 +59,12 @@ class Line:
     zorder: float = 2.5
 
 
-LINES: dict[ScenarioName, Line] = {
-    "api_sync": Line("API, at once", VERMILLION, (), "s"),
-    "api_batch": Line("API, in batches", PURPLE, (4, 1.5), "^"),
-    "reserved": Line("Own, reserved", BLUE, (6, 1.5, 1, 1.5), "D"),
-    "on_demand": Line("Own, on demand", GREEN, (1.5, 1.2), "v"),
-    "hybrid": Line("As it really ran", BLACK, (), "o", 3.2, 2.2),
+LINES: dict[ScenarioName, LineStyle] = {
+    "api_sync": LineStyle("API, at once", VERMILLION, (), "s"),
+    "api_batch": LineStyle("API, in batches", PURPLE, (4, 1.5), "^"),
+    "reserved": LineStyle("Own, reserved", BLUE, (6, 1.5, 1, 1.5), "D"),
+    "on_demand": LineStyle("Own, on demand", GREEN, (1.5, 1.2), "v"),
+    "hybrid": LineStyle("As it really ran", BLACK, (), "o", 3.2, 2.2),
 }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from db import evaluations
-from db.evaluations import Spent
+from db.evaluations import EvaluationSpend
 from db.partitions import find_published
 from models import workloads
 from models.default_model import model_name
@@ -53,7 +53,7 @@ class Answers:
     name: ArmName
     model: str
     by_key: Mapping[str, ArmAnswer]
-    spent: Spent
+    spent: EvaluationSpend
 
 
 def to_run(settings: Settings, workload: str, adapter: Path | None) -> tuple[Sequence[ArmName], str | None]:
@@ -150,7 +150,7 @@ def read_answers(path: Path) -> dict[str, ArmAnswer]:
     }
 
 
-def _spent(settings: Settings, workload: str, month: date, name: ArmName) -> Spent:
+def _spent(settings: Settings, workload: str, month: date, name: ArmName) -> EvaluationSpend:
     with ledger_if_any(settings) as session:
         if session is not None:
             version = find_published(session, workload, month, PURPOSES[name])

@@ -11,9 +11,9 @@ from models.evaluation.figures import (
     Arm,
     ArmName,
     Calibration,
-    Check,
     Comparison,
     Evaluation,
+    QualityCheck,
     Scores,
     Threshold,
 )
@@ -21,12 +21,11 @@ from models.evaluation.intervals import share
 from models.evaluation.metrics import scores
 from models.evaluation.threshold import threshold
 from models.evaluation.verdict import compare
-from models.gpu_time import GpuTime
+from models.gpu_time import NS_PER_SECOND, GpuTime
 from models.workloads.base import Workload
 from tasks.evaluation.arms import Answers, ArmAnswer
 from tasks.labelling.labelled_file import LabelledFile
 
-NS_PER_SECOND = 1_000_000_000
 COMPARED: Sequence[tuple[ArmName, ArmName]] = (("small", "api"), ("adapter", "small"), ("adapter", "api"))
 
 
@@ -113,7 +112,9 @@ def _scores(workload: Workload, file: LabelledFile, given: Sequence[ArmAnswer | 
     return scores(workload.labels, truths, [None if answer is None else answer.label for answer in given])
 
 
-def _checks(workload: Workload, file: LabelledFile, answers: Mapping[str, ArmAnswer]) -> tuple[Check, ...]:
+def _checks(
+    workload: Workload, file: LabelledFile, answers: Mapping[str, ArmAnswer]
+) -> tuple[QualityCheck, ...]:
     if workload.labels is not None:
         return ()
     counts = [
@@ -121,12 +122,12 @@ def _checks(workload: Workload, file: LabelledFile, answers: Mapping[str, ArmAns
         for record in file.records
         if record.key in answers
     ]
-    return (Check("valid outputs", share(len(counts), len(file.records))), *_summed(counts))
+    return (QualityCheck("valid outputs", share(len(counts), len(file.records))), *_summed(counts))
 
 
 def _agreement(
     workload: Workload, file: LabelledFile, by_name: Mapping[ArmName, Answers]
-) -> tuple[Check, ...]:
+) -> tuple[QualityCheck, ...]:
     if workload.labels is not None or "api" not in by_name:
         return ()
     mine, theirs = by_name["small"].by_key, by_name["api"].by_key
@@ -134,7 +135,7 @@ def _agreement(
     return _summed([workload.agreement(mine[key].text, theirs[key].text) for key in both])
 
 
-def _summed(counts: Sequence[Mapping[str, tuple[int, int]]]) -> tuple[Check, ...]:
+def _summed(counts: Sequence[Mapping[str, tuple[int, int]]]) -> tuple[QualityCheck, ...]:
     """Add up counts by what was looked at."""
     found: Counter[str] = Counter()
     of: Counter[str] = Counter()
@@ -142,7 +143,7 @@ def _summed(counts: Sequence[Mapping[str, tuple[int, int]]]) -> tuple[Check, ...
         for name, (count, out_of) in one.items():
             found[name] += count
             of[name] += out_of
-    return tuple(Check(name, share(found[name], of[name])) for name in of)
+    return tuple(QualityCheck(name, share(found[name], of[name])) for name in of)
 
 
 def _calibration(

@@ -15,17 +15,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from models.errors import EvaluationUnreadable
 from models.evaluation.figures import Evaluation
+from tasks.documents.amounts import NANO_DIGITS
 from tasks.documents.plain_json import plain_nano
 
 SCHEMA_VERSION = 1
-NANO_DIGITS = 9
-Json = Any
+StoredJson = Any
 """What the JSON of Python holds: it is checked where it is read."""
 
 
-def document(evaluation: Evaluation) -> dict[str, Json]:
+def document(evaluation: Evaluation) -> dict[str, StoredJson]:
     """Return the whole evaluation as values that JSON holds."""
-    figures: dict[str, Json] = _adapter().dump_python(evaluation, mode="json")
+    figures: dict[str, StoredJson] = _adapter().dump_python(evaluation, mode="json")
     return {"schema_version": SCHEMA_VERSION, **_renamed(figures, "nano", "usd", plain_nano)}
 
 
@@ -34,7 +34,7 @@ def as_json(evaluation: Evaluation) -> str:
     return json.dumps(document(evaluation), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def from_json(stored: str | bytes | Mapping[str, Json]) -> Evaluation:
+def from_json(stored: str | bytes | Mapping[str, StoredJson]) -> Evaluation:
     """Read an evaluation back, from text or from values: the inverse of `as_json` and `document`.
 
     Raises `EvaluationUnreadable`.
@@ -56,7 +56,7 @@ def _adapter() -> TypeAdapter[Evaluation]:
     return TypeAdapter(Evaluation)
 
 
-def _renamed(value: Json, word: str, by: str, turned: Callable[[Json], Json]) -> Json:
+def _renamed(value: StoredJson, word: str, by: str, turned: Callable[[StoredJson], StoredJson]) -> StoredJson:
     """Rename keys that have a word in them, and turn what they hold; at any depth."""
     if isinstance(value, Mapping):
         return {

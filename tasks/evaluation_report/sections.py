@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from models.evaluation.figures import Arm, Check, Comparison, Evaluation, LabelScore
+from models.evaluation.figures import Arm, Comparison, Evaluation, LabelScore, QualityCheck
+from models.gpu_time import NS_PER_SECOND
 from tasks.documents.amounts import count, hours, times, unit_usd, usd
 from tasks.documents.page import Section, Table
 from tasks.evaluation_report import sentences
@@ -13,7 +14,6 @@ MOST_DRAWN = 20
 """Labels whose confusions are drawn; of more, the most frequent confusions are listed, and the labels
 that do worst."""
 MOST_LISTED = 15
-NS = 1_000_000_000
 
 
 def accuracy(evaluation: Evaluation) -> Section | None:
@@ -111,7 +111,7 @@ def _used_row(arm: Arm) -> tuple[str, ...]:
 
 
 def _time(seconds: float) -> str:
-    return hours(round(seconds * NS))
+    return hours(round(seconds * NS_PER_SECOND))
 
 
 def checks(evaluation: Evaluation) -> Section | None:
@@ -131,7 +131,7 @@ def _check_cell(arm: Arm, name: str) -> str:
     return next((_counted(check) for check in arm.checks if check.name == name), "")
 
 
-def _counted(check: Check) -> str:
+def _counted(check: QualityCheck) -> str:
     of = f"{count(check.share.count)} of {count(check.share.of)}"
     return f"{of}: {sentences.share(check.share)}" if check.share.of else of
 

@@ -21,6 +21,7 @@ from tasks.display.working import working
 from tasks.forecast.document import COLUMNS, document, month_rows
 from tasks.forecast.make import Made, make_forecast
 from tasks.forecast.text import basis, sentences, table
+from tasks.runtime.atomic_files import put_files
 
 
 def read_ask(path: Path) -> ForecastAsk:
@@ -56,8 +57,8 @@ def show_forecast(
 ) -> None:
     """Make a forecast and print it: a table with sentences, or rows a month, or everything as JSON.
 
-    `out`: folder for `forecast.json` and `forecast.png`. Raises `OutputUnusable` for one that cannot be written,
-    and what `make_forecast` raises.
+    `out`: folder for `forecast.json` and `forecast.png`. Raises `OutputUnusable` for one that cannot be made,
+    `OutputError` for one that cannot be written, and what `make_forecast` raises.
     """
     if out is not None:
         _prepare(out)
@@ -72,8 +73,9 @@ def show_forecast(
     if out is not None:
         from tasks.forecast.chart import draw  # noqa: PLC0415  matplotlib takes its time
 
-        _write(out / "forecast.json", as_json(made).encode())
-        _write(out / "forecast.png", draw(made.figures))
+        files = {"forecast.json": as_json(made).encode(), "forecast.png": draw(made.figures)}
+        put_files(files, out)
+        sys.stderr.writelines(f"wrote {out / name}\n" for name in files)
 
 
 def as_json(made: Made) -> str:
@@ -94,12 +96,3 @@ def _prepare(folder: Path) -> None:
     except OSError as error:
         msg = f"cannot write to {folder}: {error.strerror}"
         raise OutputUnusable(msg) from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        msg = f"cannot write {path}: {error.strerror}"
-        raise OutputUnusable(msg) from error
-    sys.stderr.write(f"wrote {path}\n")

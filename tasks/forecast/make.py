@@ -14,7 +14,7 @@ from models.answer_length import assumed_api_output, assumed_plain
 from models.catalogue.assumed_terms import labour_terms
 from models.economics.demand import Demand, Lengths
 from models.economics.forecast import Forecast, Serving, forecast
-from models.economics.owning import Labour, Terms
+from models.economics.owning import EnteredTerms, Labour
 from models.economics.pricing import Price, price_on, prices_of
 from models.economics.throughput import OutputLength, measured_api_output
 from models.errors import UsageError
@@ -211,11 +211,11 @@ def _output(
     )
 
 
-def _entered(session: Session | None) -> tuple[list[Terms], list[Labour]]:
+def _entered(session: Session | None) -> tuple[list[EnteredTerms], list[Labour]]:
     """Return what was entered of machines and of people's time."""
     if session is None:
         return [], []
     return (
-        [entry.what for entry in infrastructure.entries(session, Terms)],
+        [entry.what for entry in infrastructure.entries(session, EnteredTerms)],
         [entry.what for entry in infrastructure.entries(session, Labour)],
     )

@@ -16,10 +16,11 @@ from models.catalogue.rates import infrastructure, kind_of
 from models.default_model import model_name
 from models.economics.demand import Lengths
 from models.economics.month import ReferenceRate
-from models.economics.owning import Terms
+from models.economics.owning import EnteredTerms
 from models.economics.terms_in_force import is_same_kind
 from models.economics.throughput import Throughput, throughput
 from models.errors import PriceUnknown, UsageError
+from models.gpu_time import NS_PER_SECOND
 from models.machine import gpu_name
 from models.settings import Settings
 
@@ -27,7 +28,6 @@ GPU = "A10G"
 MODEL = "Llama 3.1 8B"
 LOAD_SECONDS = 180
 """Loading a model into the engine where no run tells: weights from a disk and kernels, minutes for 8B."""
-NS = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def _cpu(settings: Settings) -> str:
     return infrastructure(settings.model_copy(update={"gpu_kind": None, "gpu_usd_per_hour": None}), None).kind
 
 
-def rates_of(settings: Settings, machine: Machine, entered: list[Terms]) -> tuple[ReferenceRate, ...]:
+def rates_of(settings: Settings, machine: Machine, entered: list[EnteredTerms]) -> tuple[ReferenceRate, ...]:
     """Return what the machine costs, the best first: as it was entered, by the settings if it is yours, by the catalogue.
 
     Raises `PriceUnknown` where nobody knows: nothing is free by accident.
@@ -155,7 +155,7 @@ def speed_of(
     `like`: which earlier runs tell. Runs with other prompts are taken without their prefix cache. Raises
     `UsageError` where neither a run nor the catalogue tells, and for a model that does not fit.
     """
-    load_ns, load_basis = LOAD_SECONDS * NS, "assumed"
+    load_ns, load_basis = LOAD_SECONDS * NS_PER_SECOND, "assumed"
     if session is not None:
         loads = ledger.load_times(session, model.in_ledger, machine.kind)
         speed = throughput(ledger.earlier_runs(session, like))

@@ -16,11 +16,11 @@ class Sized(Protocol):
         """Its characters."""
 
 
-Item = TypeVar("Item", bound=Sized)
-Measured = TypeVar("Measured")
+_Item = TypeVar("_Item", bound=Sized)
+_Measured = TypeVar("_Measured")
 
 
-class Reservoir(Generic[Item, Measured]):
+class Reservoir(Generic[_Item, _Measured]):
     """Draws `size` items so that each has the same chance (reservoir sampling), or takes all (`size` None).
 
     The same stream and seed give the same sample. `measure` is called with many items at a time; some megabytes
@@ -28,17 +28,17 @@ class Reservoir(Generic[Item, Measured]):
     """
 
     def __init__(
-        self, size: int | None, seed: int, measure: Callable[[Sequence[Item]], Sequence[Measured]]
+        self, size: int | None, seed: int, measure: Callable[[Sequence[_Item]], Sequence[_Measured]]
     ) -> None:
         self._size = size
         self._random = Random(seed)  # noqa: S311  no secret is made of it
         self._measure = measure
-        self._kept: list[Measured | None] = []
-        self._waiting: dict[int, Item] = {}  # by place
+        self._kept: list[_Measured | None] = []
+        self._waiting: dict[int, _Item] = {}  # by place
         self._chars = 0
         self.seen = 0
 
-    def add(self, item: Item) -> None:
+    def add(self, item: _Item) -> None:
         """Show it one more item."""
         self.seen += 1
         if self._size is None or len(self._kept) < self._size:
@@ -54,7 +54,7 @@ class Reservoir(Generic[Item, Measured]):
         if self._chars > HELD_CHARS:
             self._settle()
 
-    def result(self) -> list[Measured]:
+    def result(self) -> list[_Measured]:
         """Return what was measured of each item of the sample."""
         self._settle()
         return [one for one in self._kept if one is not None]

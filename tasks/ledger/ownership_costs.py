@@ -10,12 +10,13 @@ from db.ownership_rows import COLUMNS, billing, entered_rows, hours, rate_usd
 from models.catalogue.rates import kind_of, reference_rates
 from models.economics import owning
 from models.economics.month import BillingMode
-from models.economics.owning import Bill, Labour, Terms, usd_text
+from models.economics.owning import Bill, EnteredTerms, Labour
 from models.errors import PriceUnknown, UsageError
 from models.months import parse_month
 from models.settings import Settings
 from tasks.display.formats import TableFormat
 from tasks.display.tables import write_rows
+from tasks.documents.amounts import rate
 from tasks.runtime.ledger_access import reading_ledger, writing_ledger
 
 SPARE = (
@@ -40,7 +41,7 @@ def enter_end(settings: Settings, kind: str, since: date, note: str | None = Non
     """Enter that a machine is gone. Raises `UsageError` where none of its kind was entered."""
     kind = kind_of(owning.name(kind))
     with reading_ledger(settings) as session:
-        known = sorted({entry.what.kind for entry in ledger.entries(session, Terms)})
+        known = sorted({entry.what.kind for entry in ledger.entries(session, EnteredTerms)})
     if kind not in known:
         msg = f"nothing is entered for {kind!r}, only for: {', '.join(known) or 'no machine'}"
         raise UsageError(msg)
@@ -78,29 +79,29 @@ def _catalogue_rate(kind: str, billing_mode: BillingMode) -> Mapping[str, Decima
     return {f"usd_per_{per}": usd}
 
 
-def _enter(settings: Settings, what: Terms | Bill | Labour) -> list[str]:
+def _enter(settings: Settings, what: EnteredTerms | Bill | Labour) -> list[str]:
     """Write an entry, making or updating the ledger."""
     with writing_ledger(settings) as make_session, make_session.begin() as session:
         ledger.add(session, what)
         used = ledger.kinds_used(session)
     lines = [f"entered: {described(what)}"]
-    if isinstance(what, Terms) and used and what.kind not in {kind_of(kind) for kind in used}:
+    if isinstance(what, EnteredTerms) and used and what.kind not in {kind_of(kind) for kind in used}:
         lines.append(f"note: no run has used {what.kind} so far; there were runs on: {', '.join(used)}")
     return lines
 
 
-def described(what: Terms | Bill | Labour) -> str:
+def described(what: EnteredTerms | Bill | Labour) -> str:
     """Say in one line what was entered."""
     if isinstance(what, Bill):
-        return f"the bill of {what.month:%Y-%m} is {usd_text(what.nano_usd)}"
+        return f"the bill of {what.month:%Y-%m} is {rate(what.nano_usd)}"
     if isinstance(what, Labour):
         return (
             f"from {what.effective_from} on, {hours(what.maintenance_minutes)} h a month of maintenance, "
-            f"{hours(what.setup_minutes)} h of set-up, at {usd_text(what.engineer_nano_per_hour)} an hour"
+            f"{hours(what.setup_minutes)} h of set-up, at {rate(what.engineer_nano_per_hour)} an hour"
         )
     if not what.gpus:
         return f"from {what.effective_from} on there is no {what.kind}"
     usd, per = rate_usd(what.nano_usd_per_hour, what.nano_usd_per_month)
-    rate = f"{usd_text(int(usd.scaleb(9)))} a machine and {per}"
+    price = f"{rate(int(usd.scaleb(9)))} a machine and {per}"
     until = f" to {what.effective_to - timedelta(days=1)}" if what.effective_to else " on"
-    return f"from {what.effective_from}{until}, {what.gpus} x {what.kind} {billing(what)} at {rate}"
+    return f"from {what.effective_from}{until}, {what.gpus} x {what.kind} {billing(what)} at {price}"

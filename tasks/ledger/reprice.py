@@ -10,7 +10,7 @@ from db import reference
 from db.repricing import UsageFilters, list_prices, priced_usage
 from db.rows import dollars, readable
 from models.economics.pricing import Price
-from models.economics.repricing import PriceBook, Repriced, reprice, supposed_price
+from models.economics.repricing import Repriced, RepricingPrices, reprice, supposed_price
 from models.errors import UsageError
 from models.settings import Settings
 from tasks.display.formats import TableFormat
@@ -71,7 +71,7 @@ def show_repriced(
         raise UsageError(msg)
     with working("reading the ledger"), reading_ledger(settings) as session:
         known = [price for _, _, price in reference.all_prices(session)]
-        book = PriceBook(known, supposed, settings.batch_discount)
+        book = RepricingPrices(known, supposed, settings.batch_discount)
         check_workload(session, filters.get("workload"))
         groups = priced_usage(session, by, **filters)
     if save_from is not None:

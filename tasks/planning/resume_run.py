@@ -66,7 +66,7 @@ def _open(
     )
 
 
-def _waiting(session: Session, workload: str, partition: date) -> partitions.Waiting | None:
+def _waiting(session: Session, workload: str, partition: date) -> partitions.WaitingPartition | None:
     every = partitions.waiting(session)
     return next((one for one in every if (one.workload, one.partition) == (workload, partition)), None)
 
@@ -82,7 +82,7 @@ def _check_model(live: Sequence[batches.Batch], settings: Settings) -> None:
 
 
 def _keys(
-    session: Session, found: partitions.Waiting, workload: Workload, settings: Settings, api: ApiPlan
+    session: Session, found: partitions.WaitingPartition, workload: Workload, settings: Settings, api: ApiPlan
 ) -> LineKeys:
     known = runs.run_keys(session, found.run_id)
     prompt = reference.prompt_id(session, workload.name, workload.prompt_version, workload.fingerprint)

@@ -14,7 +14,7 @@ MOST = 40
 NO_FIGURE = "The inputs changed, but no figure that the report shows."
 ANOTHER_PROGRAM = "Another version of the program computed it, from which the older figures cannot be read."
 
-Value = TypeVar("Value")
+_Value = TypeVar("_Value")
 Shown = dict[str, tuple[Any, Callable[[Any], str]]]
 """A figure by its name: the value, and how it is written."""
 
@@ -70,7 +70,7 @@ def _workload(workload: WorkloadFigures) -> Shown:
     return shown
 
 
-def _put(shown: Shown, name: str, value: Value, write: Callable[[Value], str]) -> None:
+def _put(shown: Shown, name: str, value: _Value, write: Callable[[_Value], str]) -> None:
     shown[name] = (value, write)
 
 

@@ -11,7 +11,7 @@ from db.month import MonthUsage
 from models.catalogue import assumed_terms
 from models.economics.break_even import past_month
 from models.economics.month import MonthInputs, PastMonth, Viability, WorkloadUsage
-from models.economics.owning import Bill, Labour, Terms
+from models.economics.owning import Bill, EnteredTerms, Labour
 from models.errors import UsageError
 from models.months import days_in, month_of, months_later, next_month
 from models.settings import Settings
@@ -24,7 +24,7 @@ MOST_MONTHS = 36
 class Books:
     """What was entered, in the order of its entering, and what was used in each month."""
 
-    terms: Sequence[Terms]
+    terms: Sequence[EnteredTerms]
     bills: Mapping[date, int]
     labour: Sequence[Labour]
     used: Mapping[date, MonthUsage]
@@ -62,7 +62,7 @@ def month_inputs(
 def read_books(session: Session, first: date, end: date) -> Books:
     """Read all that was entered, and what was used in the months of `first <= day < end`."""
     return Books(
-        [entry.what for entry in infrastructure.entries(session, Terms)],
+        [entry.what for entry in infrastructure.entries(session, EnteredTerms)],
         {entry.what.month: entry.what.nano_usd for entry in infrastructure.entries(session, Bill)},
         [entry.what for entry in infrastructure.entries(session, Labour)],
         month.usage(session, first, end),

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
-from models.economics.figures import Answer, MonthFigures
+from models.economics.figures import MonthFigures, VerdictAnswer
 from tasks.documents.amounts import percent, usd
 from tasks.documents.page import Colour, Fact, Page, Section
 from tasks.report import methodology, notes, sections, sentences
 from tasks.report.month_report import MonthReport
 
-COLOURS: Mapping[Answer, Colour] = {"pays": "good", "does_not_pay": "bad", "cannot_be_said": "neutral"}
+COLOURS: Mapping[VerdictAnswer, Colour] = {"pays": "good", "does_not_pay": "bad", "cannot_be_said": "neutral"}
 
 MOST_TO_TELL = 10
 """Times the API's cost: a loss beyond it says nothing as a share."""

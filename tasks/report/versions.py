@@ -29,8 +29,6 @@ from tasks.runtime.ledger_access import reading_ledger, with_patience, writing_l
 CALCULATION = 1
 """Raise it when the same inputs give other figures: reports made from then on are new versions, and say so."""
 
-ADDED_LATER = ("quarantined_answered", "quarantined_nano")
-"""Members of a workload's usage that reports of earlier versions did not have."""
 _INPUTS = TypeAdapter(MonthInputs)
 _FIGURES = TypeAdapter(MonthFigures)
 _CHANGES = TypeAdapter(tuple[str, ...])
@@ -97,37 +95,58 @@ def keep(
     again. Two processes at once make one version. Raises `DatabaseUnavailable` after `patience` seconds.
     """
     text = canonical(inputs)
-    fingerprint = hashlib.sha256(f"{CALCULATION} {complete}\n{text}".encode()).hexdigest()
+    figures: MonthFigures | None = None
 
-    def known() -> tuple[Report | None, Monthly | None]:
+    def latest() -> Report | None:
         with make_session() as session:
-            last = reports.latest(session, inputs.month)
-        return last, read(last) if last is not None and last.fingerprint == fingerprint else None
+            return reports.latest(session, inputs.month)
 
     def add(row: Report) -> bool:
         with make_session.begin() as session:
             return reports.add(session, row)
 
-    figures: MonthFigures | None = None
     while True:
-        last, same = with_patience(patience, known)
-        if same is not None:
+        last = with_patience(patience, latest)
+        if last is not None and (same := _read_if_same(last, text, complete=complete)) is not None:
             return same
         figures = figures or compute(inputs)
-        row = Report(
-            id=new_id(),
-            month=inputs.month,
-            version=1 if last is None else last.version + 1,
-            created_at=datetime.now(UTC),
-            fingerprint=fingerprint,
-            complete=complete,
-            software=version_of("breakeven"),
-            inputs=text,
-            figures=figures_text(figures),
-            changes=_json(_changes(last, figures, complete=complete)),
-        )
+        row = _next_version(last, inputs.month, text, figures, complete=complete)
         if with_patience(patience, lambda: add(row)):  # noqa: B023  called at once
             return replace(_monthly(row, inputs, figures), new=True)
+
+
+def _read_if_same(row: Report, text: str, *, complete: bool) -> Monthly | None:
+    """Read a stored version if it was computed as today and from these inputs, else return None.
+
+    Its inputs are compared as they are written today: a member that came since, and is at its default, or that went
+    makes no new version.
+    """
+    if row.fingerprint != fingerprint_of(row.inputs, complete=complete):
+        return None
+    stored = read(row)
+    return stored if stored is not None and canonical(stored.report.inputs) == text else None
+
+
+def _next_version(
+    last: Report | None, month: date, text: str, figures: MonthFigures, *, complete: bool
+) -> Report:
+    return Report(
+        id=new_id(),
+        month=month,
+        version=1 if last is None else last.version + 1,
+        created_at=datetime.now(UTC),
+        fingerprint=fingerprint_of(text, complete=complete),
+        complete=complete,
+        software=version_of("breakeven"),
+        inputs=text,
+        figures=figures_text(figures),
+        changes=_json(_changes(last, figures, complete=complete)),
+    )
+
+
+def fingerprint_of(text: str, *, complete: bool) -> str:
+    """Return the hash over a report's inputs, and over what else decides its figures."""
+    return hashlib.sha256(f"{CALCULATION} {complete}\n{text}".encode()).hexdigest()
 
 
 def read(row: Report) -> Monthly | None:
@@ -149,16 +168,8 @@ def load(settings: Settings, report_id: UUID) -> Monthly:
 
 
 def canonical(inputs: MonthInputs) -> str:
-    """Write inputs as JSON, the same text for the same inputs.
-
-    What was added to them later is left out while it is 0, so that the fingerprints of older reports still hold.
-    """
-    plain = _INPUTS.dump_python(inputs, mode="json")
-    for usage in plain["workloads"]:
-        for name in ADDED_LATER:
-            if not usage[name]:
-                del usage[name]
-    return _json(plain)
+    """Write inputs as JSON, the same text for the same inputs."""
+    return _json(_INPUTS.dump_python(inputs, mode="json"))
 
 
 def inputs_of(text: str) -> MonthInputs:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 import cli
 from db import infrastructure, ledger, partitions, reference, runs
 from db.session import make_engine, migrate, sessions
-from models.economics.owning import Labour, Terms
+from models.economics.owning import EnteredTerms, Labour
 from models.economics.pricing import NANO
 from models.gpu_time import GpuTime
 from models.settings import Settings
@@ -133,9 +133,9 @@ def test_rates_and_peoples_time_as_entered(
         keys = seed(session)
         add_run(session, keys, DAY + timedelta(days=1), GpuTime(0, 10 * SECOND, 0))
         terms = [
-            Terms("A10G", "reserved", None, 300 * NANO, 1, 1, date(2025, 1, 1), None),
-            Terms("A10G", "on_demand", NANO // 2, None, 3600, 1, date(2026, 1, 1), None),
-            Terms("H100", "reserved", None, 999 * NANO, 1, 1, date(2026, 1, 1), None),
+            EnteredTerms("A10G", "reserved", None, 300 * NANO, 1, 1, date(2025, 1, 1), None),
+            EnteredTerms("A10G", "on_demand", NANO // 2, None, 3600, 1, date(2026, 1, 1), None),
+            EnteredTerms("H100", "reserved", None, 999 * NANO, 1, 1, date(2026, 1, 1), None),
         ]
         for entry in terms:
             infrastructure.add(session, entry)

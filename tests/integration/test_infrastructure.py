@@ -19,7 +19,7 @@ from db import infrastructure
 from db.ownership_rows import COLUMNS
 from db.session import make_engine, migrate, readers, sessions
 from db.tables.decisions import BillRow, InfrastructureTermsRow, LabourTermsRow
-from models.economics.owning import Bill, Labour, Terms
+from models.economics.owning import Bill, EnteredTerms, Labour
 from tasks.display.formats import TableFormat
 from tests.integration.db.ledger_lines import seed
 
@@ -126,14 +126,14 @@ def test_entries_come_back_as_they_went_in(url: str) -> None:
     """Every field of every kind of entry survives both databases, a second one beside the first."""
     engine = make_engine(url)
     migrate(engine)
-    one = Terms("A10G", "reserved", None, 250, 3600, 2, _day("2026-01-01"), _day("2026-02-01"), "n")
-    two = Terms("cpu x8", "on_demand", 7, None, 1, 1, _day("2026-01-01"), None)
+    one = EnteredTerms("A10G", "reserved", None, 250, 3600, 2, _day("2026-01-01"), _day("2026-02-01"), "n")
+    two = EnteredTerms("cpu x8", "on_demand", 7, None, 1, 1, _day("2026-01-01"), None)
     bill, labour = Bill(_day("2026-01-01"), 2**62), Labour(_day("2026-01-02"), 1, 2, 3)
     with sessions(engine).begin() as session:
         for what in (one, two, bill, bill, labour):
             infrastructure.add(session, what)
     with readers(engine)() as session:
-        assert [entry.what for entry in infrastructure.entries(session, Terms)] == [one, two]
+        assert [entry.what for entry in infrastructure.entries(session, EnteredTerms)] == [one, two]
         assert [entry.what for entry in infrastructure.entries(session, Bill)] == [bill, bill]
         assert [entry.what for entry in infrastructure.entries(session, Labour)] == [labour]
         ids = [entry.id for entry in infrastructure.entries(session, Bill)]

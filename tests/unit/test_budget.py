@@ -1,13 +1,12 @@
 """Caps: none is ever exceeded, and what stands against a request is named."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.economics.budget import Budget, Cap, admit
+from models.economics.budget import ApiSpend, Budget, Cap, admit
 from models.economics.pricing import NANO, nano_to_usd
 from models.errors import UsageError
 from models.settings import Caps
@@ -23,16 +22,6 @@ CAPS = st.lists(
     ),
     max_size=6,
 )
-
-
-@dataclass(frozen=True)
-class Sums:
-    """What the ledger would say was spent."""
-
-    workload_day: int = 0
-    workload_month: int = 0
-    total_day: int = 0
-    total_month: int = 0
 
 
 @given(AMOUNTS, CAPS)
@@ -112,7 +101,7 @@ def test_a_budget_meets_each_cap_with_its_own_sum() -> None:
     """Run, day and month of the workload and of all: each limit is compared with what was spent there."""
     own = Caps(run_usd=Decimal(1), day_usd=Decimal(2), month_usd=Decimal(3))
     total = Caps(run_usd=Decimal(4), day_usd=Decimal(5), month_usd=Decimal(6))
-    caps = Budget("sentiment", own, total).caps(Sums(20, 30, 50, 60), run_nano=10)
+    caps = Budget("sentiment", own, total).caps(ApiSpend(20, 30, 50, 60), run_nano=10)
     assert caps == [
         Cap("run", "sentiment", 1 * NANO, 10),
         Cap("day", "sentiment", 2 * NANO, 20),
@@ -127,10 +116,10 @@ def test_a_budget_has_only_the_caps_that_are_set() -> None:
     """Without any there is nothing to look up; 0 is a cap."""
     none = Budget("sentiment", Caps(), Caps())
     assert not none.capped
-    assert none.caps(Sums(), 0) == []
+    assert none.caps(ApiSpend(), 0) == []
     some = Budget("sentiment", Caps(day_usd=Decimal(0)), Caps(month_usd=Decimal("0.10")))
     assert some.capped
-    verdicts = some.admit([1], some.caps(Sums(), 0))
+    verdicts = some.admit([1], some.caps(ApiSpend(), 0))
     assert verdicts == ["day cap of $0.00 for sentiment"]
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.economics.pricing import ALWAYS, Price, cost_nano
-from models.economics.repricing import PriceBook, PricedUsage, largest_rise, reprice, supposed_price
+from models.economics.repricing import PricedUsage, RepricingPrices, largest_rise, reprice, supposed_price
 from models.errors import UsageError
 from models.requests import Usage
 
@@ -68,7 +68,7 @@ def test_the_same_prices_give_what_was_written(price: Price, used: list[Usage]) 
         counterfactual_tokens=total(used),
         counterfactual_nano=written,
     )
-    found = reprice([sums], PriceBook([price]))
+    found = reprice([sums], RepricingPrices([price]))
     assert (found.cost_nano, found.counterfactual_nano, found.unknown) == (written, written, 0)
     assert found.difference_nano is not None
     assert 2 * abs(found.difference_nano) <= len(used)
@@ -89,7 +89,7 @@ def test_a_repriced_sum_is_exact_and_rounded_half_up_once(old: Price, new: Price
         )
         for one in used
     )
-    found = reprice([usage(price=old, tokens=one, cost_nano=7) for one in used], PriceBook([new]))
+    found = reprice([usage(price=old, tokens=one, cost_nano=7) for one in used], RepricingPrices([new]))
     assert found.repriced_nano == (exact + Fraction(1, 2)).__floor__()
     assert found.cost_nano == 7 * len(used)
 
@@ -100,7 +100,7 @@ def test_an_upper_bound_stays_one(old: Price, new: Price, most: Usage, used: Usa
     worst = replace(most, cached_tokens=most.input_tokens)
     bound = max(cost_nano(old, replace(most, cached_tokens=0)), cost_nano(old, worst))
     sums = usage(price=old, known_tokens=0, cost_nano=bound, upper_bound_nano=bound)
-    found = reprice([sums], PriceBook([new]))
+    found = reprice([sums], RepricingPrices([new]))
     rise = largest_rise(old, new)
     if rise is None:
         assert (found.repriced_nano, found.unknown, found.bounded) == (None, 1, 0)
@@ -150,7 +150,7 @@ def test_known_and_bounded_lines_of_one_sum() -> None:
         upper_bound_nano=1_001,
         estimated=1,
     )
-    found = reprice([sums], PriceBook([double]))
+    found = reprice([sums], RepricingPrices([double]))
     assert found.repriced_nano == 2 * 195_000 + 2_002
     assert (found.upper_bound_nano, found.bounded, found.estimated, found.attempts) == (2_002, 1, 1, 3)
     assert found.difference_nano == 195_000 + 1_001
@@ -171,7 +171,7 @@ def test_known_and_bounded_lines_of_one_sum() -> None:
 def test_what_is_unknown_is_never_counted_as_nothing(changes: dict[str, Any], unknown: set[str]) -> None:
     """A sum over an unknown amount is None, however much of the rest is known, and the attempts are counted."""
     known = usage(tokens=Usage(10, 0, 10), cost_nano=7_500, counterfactual_tokens=Usage(10, 0, 10))
-    found = reprice([known, usage(**changes)], PriceBook([MINI]))
+    found = reprice([known, usage(**changes)], RepricingPrices([MINI]))
     names = ("cost_nano", "repriced_nano", "counterfactual_nano", "repriced_counterfactual_nano")
     assert {name for name in names if getattr(found, name) is None} == unknown
     assert found.unknown == bool(unknown)
@@ -186,7 +186,7 @@ def test_gpu_time_keeps_its_cost() -> None:
     local = usage(
         price=None, cost_nano=12_345, tokens=Usage(9, 0, 9), counterfactual_tokens=Usage(1000, 0, 0)
     )
-    found = reprice([local], PriceBook([MINI], [supposed_price("mini=1/1")]))
+    found = reprice([local], RepricingPrices([MINI], [supposed_price("mini=1/1")]))
     assert (found.repriced_nano, found.difference_nano) == (12_345, 0)
     assert found.repriced_counterfactual_nano == 1_000_000
 
@@ -197,7 +197,7 @@ def test_the_price_that_began_last_holds_and_of_its_versions_the_newest() -> Non
     first = replace(MINI, source="1")
     later = replace(MINI, effective_from=june, effective_to=july, source="2")
     corrected = replace(later, source="3")
-    book = PriceBook([first, later, corrected])
+    book = RepricingPrices([first, later, corrected])
     days = (date(2026, 5, 31), june, date(2026, 6, 30), july)
     found = [book.on("openai", "mini", day) for day in days]
     assert [None if price is None else price.source for price in found] == ["1", "3", "3", None]
@@ -208,7 +208,7 @@ def test_a_supposed_price_holds_for_the_model_and_its_batches() -> None:
     """On every day, at every provider; its batches cost the discount less unless they have a price of their own."""
     settings = replace(MINI, provider="settings")
     known = [MINI, BATCH, settings]
-    book = PriceBook(known, [supposed_price("mini=2/8/1")], Decimal("0.5"))
+    book = RepricingPrices(known, [supposed_price("mini=2/8/1")], Decimal("0.5"))
     for provider in ("openai", "settings"):
         price = book.on(provider, "mini", DAY)
         assert price is not None
@@ -216,7 +216,7 @@ def test_a_supposed_price_holds_for_the_model_and_its_batches() -> None:
     batch = book.on("openai", "mini:batch", DAY)
     assert batch is not None
     assert (batch.input_nano_per_mtok, batch.output_nano_per_mtok) == (10**9, 4 * 10**9)
-    apart = PriceBook(
+    apart = RepricingPrices(
         known, [supposed_price("openai/mini=2/8"), supposed_price("mini:batch=0.01/0.02")], Decimal("0.5")
     )
     assert apart.on("settings", "mini", DAY) == settings
@@ -228,14 +228,14 @@ def test_a_supposed_price_holds_for_the_model_and_its_batches() -> None:
 def test_a_price_of_a_model_that_nobody_used_is_a_mistake() -> None:
     """It is named, with the models that there are."""
     with pytest.raises(UsageError, match=r"no price of maxi; it has prices of mini$"):
-        PriceBook([MINI, BATCH], [supposed_price("maxi=1/2")])
+        RepricingPrices([MINI, BATCH], [supposed_price("maxi=1/2")])
 
 
 def test_an_entered_price_holds_until_the_next_that_is_known() -> None:
     """For each provider that has the model, and for its batches, also where none was sent yet."""
     december = date(2026, 12, 1)
     known = [MINI, replace(MINI, effective_from=december), replace(MINI, provider="settings")]
-    book = PriceBook(known, [supposed_price("mini=2/8")], Decimal("0.25"))
+    book = RepricingPrices(known, [supposed_price("mini=2/8")], Decimal("0.25"))
     found = {(one.provider, one.model): one for one in book.entered(DAY, "entered today")}
     assert set(found) == {(p, m) for p in ("openai", "settings") for m in ("mini", "mini:batch")}
     price, batch = found["openai", "mini"], found["settings", "mini:batch"]

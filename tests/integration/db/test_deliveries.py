@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import deliveries, reports
-from db.deliveries import Message, last_told, of_month
+from db.deliveries import DeliveryMessage, last_told, of_month
 from db.reports import Report
 from models.delivery import Recipient
 from models.errors import UsageError
@@ -31,12 +31,12 @@ def report(make_session: sessionmaker[Session]) -> Report:
 
 
 @pytest.fixture
-def message(report: Report) -> Message:
+def message(report: Report) -> DeliveryMessage:
     """Have a message about it."""
-    return Message(report.id, MONTH, CFO, 1)
+    return DeliveryMessage(report.id, MONTH, CFO, 1)
 
 
-def claimed(make_session: sessionmaker[Session], message: Message, owner: str) -> bool:
+def claimed(make_session: sessionmaker[Session], message: DeliveryMessage, owner: str) -> bool:
     """Claim in a transaction of its own."""
     with make_session.begin() as session:
         return deliveries.claim(session, message, owner)
@@ -63,7 +63,7 @@ def test_a_version_is_stored_once(make_session: sessionmaker[Session], report: R
             reports.get(session, new_id())
 
 
-def test_one_process_gets_a_message(make_session: sessionmaker[Session], message: Message) -> None:
+def test_one_process_gets_a_message(make_session: sessionmaker[Session], message: DeliveryMessage) -> None:
     """The others do not; whoever has it may ask again, because a commit's answer can be lost."""
     assert claimed(make_session, message, "a/host:1:1")
     assert claimed(make_session, message, "a/host:1:1")
@@ -71,7 +71,9 @@ def test_one_process_gets_a_message(make_session: sessionmaker[Session], message
     assert state(make_session) == ("sending", 1, "a/host:1:1", None)
 
 
-def test_what_failed_may_be_claimed_again(make_session: sessionmaker[Session], message: Message) -> None:
+def test_what_failed_may_be_claimed_again(
+    make_session: sessionmaker[Session], message: DeliveryMessage
+) -> None:
     """And counts as another attempt; what was sent is never claimed."""
     assert claimed(make_session, message, "a")
     with make_session.begin() as session:
@@ -88,7 +90,7 @@ def test_what_failed_may_be_claimed_again(make_session: sessionmaker[Session], m
 
 
 def test_a_number_is_used_once_a_month(
-    make_session: sessionmaker[Session], report: Report, message: Message
+    make_session: sessionmaker[Session], report: Report, message: DeliveryMessage
 ) -> None:
     """Also by another version: two processes that know different versions send one message."""
     assert claimed(make_session, message, "a")
@@ -105,7 +107,7 @@ def test_a_number_is_used_once_a_month(
     assert (told.delivery.number, told.version, told.complete) == (2, 2, True)
 
 
-def test_doubt_is_noted_and_stays(make_session: sessionmaker[Session], message: Message) -> None:
+def test_doubt_is_noted_and_stays(make_session: sessionmaker[Session], message: DeliveryMessage) -> None:
     """It is not claimed again by itself."""
     assert claimed(make_session, message, "a")
     with make_session.begin() as session:
@@ -114,7 +116,7 @@ def test_doubt_is_noted_and_stays(make_session: sessionmaker[Session], message: 
     assert not claimed(make_session, message, "b")
 
 
-def test_a_message_needs_its_report(make_session: sessionmaker[Session], message: Message) -> None:
+def test_a_message_needs_its_report(make_session: sessionmaker[Session], message: DeliveryMessage) -> None:
     """The database refuses one about a report that there is not."""
     with pytest.raises(IntegrityError):
         claimed(make_session, replace(message, report_id=new_id(), number=3), "a")

@@ -334,7 +334,7 @@ def test_totals_of_a_run(make_session: sessionmaker[Session], mixed: Keys) -> No
         ledger.insert_lines(session, [line(other, "z", cost_nano=10**18)])
         found = ledger.totals(session, mixed.run)
         assert ledger.totals(session, other.run).cost_nano == 10**18
-    assert found == ledger.Totals(4, 3, 200, 128, 10, 2_000_000, None, 47_700)
+    assert found == ledger.LineTotals(4, 3, 200, 128, 10, 2_000_000, None, 47_700)
 
 
 def test_sums_beyond_64_bits_of_tokens_stay_exact(make_session: sessionmaker[Session], keys: Keys) -> None:

@@ -119,7 +119,7 @@ def test_a_run_is_of_the_month_in_which_it_started(session: Session, keys: Keys)
     used = month.usage(session, NOVEMBER, JANUARY)
     (gpu_run,) = used[NOVEMBER].gpu_runs
     assert gpu_run == GpuRun(
-        "sentiment", "A10G", LAST, GpuTime(1, 2, 3), MACHINE.nano_usd_per_hour, "on_demand", 1, 1000
+        "sentiment", "A10G", LAST, GpuTime(1, 2, 3), MACHINE.nano_usd_per_hour, "on_demand", 1
     )
     assert (used[NOVEMBER].workloads[0].runs, used[NOVEMBER].workloads[0].records) == (1, 0)
     assert (used[DECEMBER].gpu_runs, used[DECEMBER].workloads[0].records) == ((), 1)

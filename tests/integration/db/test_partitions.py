@@ -137,8 +137,8 @@ def test_versions_that_wait_are_found(make_session: Sessions) -> None:
         partitions.publish(session, published.version, "p", 1, 0)
         partitions.set_input_read(session, again.version)
         assert partitions.waiting(session) == [
-            partitions.Waiting("sentiment", days[0], waits.version, False, waits.run, "waiting"),
-            partitions.Waiting("sentiment", days[1], again.version, True, later.run, "waiting"),
+            partitions.WaitingPartition("sentiment", days[0], waits.version, False, waits.run, "waiting"),
+            partitions.WaitingPartition("sentiment", days[1], again.version, True, later.run, "waiting"),
         ]
 
 

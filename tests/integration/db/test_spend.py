@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import attempts, spend
+from models.economics.budget import ApiSpend
 from tests.integration.db.ledger_lines import DAY, Keys, closing, pending, seed
 
 Sessions = sessionmaker[Session]
@@ -31,12 +32,12 @@ def test_days_and_months_are_summed(make_session: Sessions) -> None:
                 (date(2027, 3, 1), "sentiment"): 20_000_000,
             },
         )
-        assert spend.spent(session, "sentiment", DAY) == spend.Spent(10, 11, 110, 1_111)
-        assert spend.spent(session, "enrichment", DAY) == spend.Spent(100, 1_100, 110, 1_111)
-        assert spend.spent(session, "other", date(2026, 12, 31)) == spend.Spent(0, 0, 0, 100_000)
-        assert spend.spent(session, "sentiment", date(2026, 10, 1)) == spend.Spent(0, 10_000, 0, 10_000)
+        assert spend.spent(session, "sentiment", DAY) == ApiSpend(10, 11, 110, 1_111)
+        assert spend.spent(session, "enrichment", DAY) == ApiSpend(100, 1_100, 110, 1_111)
+        assert spend.spent(session, "other", date(2026, 12, 31)) == ApiSpend(0, 0, 0, 100_000)
+        assert spend.spent(session, "sentiment", date(2026, 10, 1)) == ApiSpend(0, 10_000, 0, 10_000)
         assert spend.spent(session, "sentiment", date(2027, 2, 1)).total_month == 10_000_000
-        assert spend.spent(session, "sentiment", date(2030, 1, 31)) == spend.Spent(0, 0, 0, 0)
+        assert spend.spent(session, "sentiment", date(2030, 1, 31)) == ApiSpend(0, 0, 0, 0)
 
 
 def test_amounts_add_up_and_are_given_back(make_session: Sessions) -> None:

@@ -27,7 +27,7 @@ def add_run(
     keys: Keys,
     lines: list[LedgerLine],
     gpu: GpuTime,
-    state: runs.RunState = "completed",
+    state: runs.RunRowState = "completed",
     **changes: Any,  # noqa: ANN401 - any field
 ) -> None:
     """Add a run of the next date with these lines (their `run_id` is set); `changes` are fields of `NewRun`."""
@@ -91,7 +91,7 @@ def test_only_runs_alike_count(make_session: Sessions, keys: Keys) -> None:
         ]
         for number, change in enumerate(unlike):
             add_run(session, keys, [line(keys, "a")], GpuTime(0, 10 + number, 0), **change)
-        states: list[runs.RunState] = ["failed", "interrupted", "running"]
+        states: list[runs.RunRowState] = ["failed", "interrupted", "running"]
         for state in states:
             add_run(session, keys, [line(keys, "a")], GpuTime(0, 99, 0), state)
         add_run(session, keys, [line(keys, "a")], GpuTime(0, 0, 0))

@@ -15,7 +15,7 @@ from models.gpu_time import GpuTime
 from models.requests import Message
 from models.requests import Request as Asked
 from models.settings import Settings
-from tasks.backfill.quote import local_model, quote_partition, quote_partitions
+from tasks.backfill.quote import local_model, quote_partition
 from tasks.planning.request import RunRequest
 from tests.fakes import Reply, ScriptedEngine, plausible
 from tests.integration.pipeline.books import table
@@ -115,7 +115,7 @@ def test_the_second_quote_knows_the_first_run(settings: Settings, tmp_path: Path
     assert twice.time is not None
     assert twice.time.busy_ns > 1.8 * single.time.busy_ns > 0
     assert single.time.idle_ns / single.time.busy_ns == pytest.approx(done.idle_ns / done.busy_ns, rel=1e-6)
-    whole = quote_partitions([RunRequest(WORKLOAD, DAY, str(source), rerun=True)] * 2, settings)
+    whole = Quote.of([quote_partition(RunRequest(WORKLOAD, DAY, str(source), rerun=True), settings)] * 2, 1)
     assert whole.gpu_nano == 2 * (single.gpu_nano or 0) + (whole.load_nano or 0)
     assert whole.load_ns == done.load_ns
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
-from db.deliveries import Delivery, Message, claim, close, of_month
+from db.deliveries import Delivery, DeliveryMessage, claim, close, of_month
 from models.delivery import Recipient
 from models.economics.break_even import month_figures
 from models.errors import DeliveryError, DeliveryUnknown, UsageError
@@ -190,7 +190,7 @@ def test_what_another_process_has_taken_on_meanwhile(
     reporting: Reporting, make_session: sessionmaker[Session]
 ) -> None:
     """Between the decision and the sending: it is not sent here, and not said to be sent before it is."""
-    message = Message(reporting.monthly.id, MONTH, Recipient("mail", CFO), 1)
+    message = DeliveryMessage(reporting.monthly.id, MONTH, Recipient("mail", CFO), 1)
     with make_session.begin() as session:
         assert claim(session, message, "another")
     with pytest.raises(DeliveryUnknown, match="another process is sending it"):

@@ -19,7 +19,7 @@ from models.economics.month import MonthInputs
 from models.errors import UsageError
 from tasks.report import versions as monthly
 from tasks.report.changes import ANOTHER_PROGRAM
-from tasks.report.versions import Monthly, is_over, keep, load, make_report
+from tasks.report.versions import Monthly, canonical, fingerprint_of, is_over, keep, load, make_report
 from tests.integration.report.harness import DOLLAR, MONTH, inputs, make_settings
 
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -127,6 +127,25 @@ def test_what_an_older_program_stored_is_another_version(
     assert (second.report.version, second.report.changes) == (2, (ANOTHER_PROGRAM,))
     monkeypatch.setattr(monthly, "CALCULATION", monthly.CALCULATION + 1)
     assert kept(make_session, inputs()).report.version == 3
+
+
+@one_database
+def test_members_of_inputs_that_came_or_went_make_no_version(
+    make_session: sessionmaker[Session], engine: Engine
+) -> None:
+    """What an older program knew of a run, or did not know of a workload, is no other input."""
+    first = kept(make_session, inputs())
+    older = json.loads(canonical(inputs()))
+    for run in older["gpu_runs"]:
+        run["cost_nano"] = 7
+    for usage in older["workloads"]:
+        del usage["quarantined_answered"]
+    written = json.dumps(older)
+    values = {"inputs": written, "fingerprint": fingerprint_of(written, complete=True)}
+    with engine.begin() as connection:
+        connection.execute(update(ReportRow).values(**values))
+    again = kept(make_session, inputs(), never)
+    assert (again.id, again.new) == (first.id, False)
 
 
 def test_a_month_is_over_when_its_last_utc_day_is() -> None:

@@ -59,6 +59,15 @@ def test_rates_keep_every_digit(nano: int) -> None:
 
 @pytest.mark.parametrize(
     ("nano", "text"),
+    [(250 * 10**9, "$250.00"), (1_006_000_001, "$1.006000001"), (1_234_500_000_000, "$1,234.50")],
+)
+def test_rates_have_cents_at_least(nano: int, text: str) -> None:
+    """And all digits that there are."""
+    assert amounts.rate(nano) == text
+
+
+@pytest.mark.parametrize(
+    ("nano", "text"),
     [(43_500_000, "$0.0435"), (254_321_000, "$0.254"), (12_404_000_000, "$12.40"), (100_000_000, "$0.10")],
 )
 def test_unit_costs_have_three_digits(nano: int, text: str) -> None:
