@@ -18,7 +18,7 @@ from commands.infrastructure import infrastructure
 from commands.ledger import ledger
 from commands.quiet_libraries import quiet_libraries
 from commands.report import report
-from flows.streams import NOBODY_READS, guard, guard_streams, lost, open_streams
+from flows.streams import NOBODY_READS, find_lost, guard, guard_streams, open_streams
 from models.errors import BreakevenError, UsageError
 
 NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE)
@@ -51,30 +51,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         sys.stdout.flush()
     except CycloptsError as error:
-        code = complain(str(error), UsageError.exit_code)
+        code = print_error(str(error), UsageError.exit_code)
     except BreakevenError as error:
-        code = complain(str(error), error.exit_code)
+        code = print_error(str(error), error.exit_code)
     except BrokenPipeError:  # the reader (head, less) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except KeyboardInterrupt:
-        code = complain("interrupted", 130)
+        code = print_error("interrupted", 130)
     except OSError as error:
         if error.errno not in NOT_WRITTEN or error.filename is not None:
             raise
-        code = not_written(error)
-    if (unwritten := lost(sys.stdout)) is not None and unwritten.errno not in NOBODY_READS:
-        code = not_written(unwritten)
+        code = report_unwritable(error)
+    if (unwritten := find_lost(sys.stdout)) is not None and unwritten.errno not in NOBODY_READS:
+        code = report_unwritable(unwritten)
     sys.exit(code or 0)
 
 
-def not_written(error: OSError) -> int:
+def report_unwritable(error: OSError) -> int:
     """Say that standard output takes no more, and see that the interpreter does not try it again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return complain(f"standard output could not be written: {error.strerror}", 1)
+    return print_error(f"standard output could not be written: {error.strerror}", 1)
 
 
-def complain(message: str, code: int) -> int:
+def print_error(message: str, code: int) -> int:
     """Print one line on standard error and return the exit code."""
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
     return code
@@ -128,12 +128,12 @@ def run(
         Infer only records that are new or changed since the partition was published.
     """
     guard_streams()  # the run goes on where nobody reads what it prints
-    from commands.terminal import run_here
-    from flows.dates import chosen
+    from commands.terminal import run_and_print
+    from flows.dates import choose_partition
     from tasks.planning.request import RunRequest
 
-    request = RunRequest(workload, chosen(date), input, where, limit, rerun, engine, refresh)
-    return run_here(request)
+    request = RunRequest(workload, choose_partition(date), input, where, limit, rerun, engine, refresh)
+    return run_and_print(request)
 
 
 @app.command
@@ -180,21 +180,21 @@ def backfill(
         Do not ask before it runs.
     """
     guard_streams()  # the run goes on where nobody reads what it prints
-    from commands.terminal import backfill_here
+    from commands.terminal import backfill_and_print
     from models.backfill import Range
     from tasks.backfill.request import BackfillRequest
 
     ask = BackfillRequest(workload, Range(from_, to), input, where, limit, rerun, engine)
-    return backfill_here(ask, parallel=parallel, quote_only=quote, yes=yes)
+    return backfill_and_print(ask, parallel=parallel, quote_only=quote, yes=yes)
 
 
 @app.command
 def collect() -> int:
     """Take up what waits: answers of batches, and records that a budget or the API had held back."""
     guard_streams()  # the run goes on where nobody reads what it prints
-    from commands.terminal import collect_here
+    from commands.terminal import collect_and_print
 
-    return collect_here()
+    return collect_and_print()
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def demo() -> int:
     from rich.console import Console
 
     from commands.run_inline import run_night
-    from commands.terminal import interruptible
+    from commands.terminal import raise_on_sigterm
     from flows.environment import PROJECT, read_settings
     from models.errors import BreakevenError
     from tasks.display.show_progress import progress_bar
@@ -45,7 +45,7 @@ def demo() -> int:
     console.print("demo: three days of the bundled samples, of the products only some")
     try:
         settings = read_settings()
-        with progress_bar(), interruptible():
+        with progress_bar(), raise_on_sigterm():
             results = run_night(LAST_DAY, DAYS, [name.lower() for name in SAMPLES])
     except BreakevenError as error:
         console.print(f"error: {error}")
@@ -67,7 +67,7 @@ def report(settings: "Settings", console: "Console") -> int:
 
     Money follows the day of the attempt, so it is the month in which the demo ran, not that of the samples.
     """
-    from commands.report_now import report_here
+    from commands.report_now import report_and_print
     from tasks.report.versions import newest_month
 
     month = newest_month(settings)
@@ -75,7 +75,7 @@ def report(settings: "Settings", console: "Console") -> int:
         f"\nThe break-even report of {month:%Y-%m} (breakeven report --month {month:%Y-%m}). It shows what you will receive; "
         "a handful of samples on a toy model is far too little to decide anything on:"
     )
-    return report_here(f"{month:%Y-%m}", out=None, send=False, resend=False, output_format="text")
+    return report_and_print(f"{month:%Y-%m}", out=None, send=False, resend=False, output_format="text")
 
 
 if __name__ == "__main__":

@@ -76,18 +76,20 @@ def evaluate(
     guard_streams()
     keep_prefect_here()
     if sample is not None:
-        from commands.sample_now import sample_here
+        from commands.sample_now import sample_and_print
 
         dates = _dates(from_, to)
-        return sample_here(workload, sample, input=input, dates=dates, seed=seed, out=out, without=without)
+        return sample_and_print(
+            workload, sample, input=input, dates=dates, seed=seed, out=out, without=without
+        )
     if (input, from_, to, without) != (None, None, None, None):
         msg = "--input, --from, --to and --without are for --sample; records that are labelled come with --labels"
         raise UsageError(msg)
-    from commands.evaluate_now import evaluate_here
+    from commands.evaluate_now import evaluate_and_print
     from tasks.evaluation.run import EvaluationRequest
 
     ask = EvaluationRequest(workload, labels, label_column, limit, adapter, keep, seed, rerun)
-    return evaluate_here(ask, out=out, output_format=format)
+    return evaluate_and_print(ask, out=out, output_format=format)
 
 
 def _dates(first: date | None, last: date | None) -> tuple[date, date] | None:

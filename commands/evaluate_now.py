@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from commands.run_inline import returned
-from commands.terminal import interruptible
+from commands.run_inline import check_result
+from commands.terminal import raise_on_sigterm
 from flows.environment import read_settings
 from flows.evaluation import Evaluated, evaluation
 from models import workloads
@@ -15,10 +15,10 @@ from tasks.evaluation.stored_json import as_json
 from tasks.evaluation_report import files, terminal
 
 
-def evaluate_here(ask: EvaluationRequest, *, out: Path | None, output_format: DocumentFormat) -> int:
+def evaluate_and_print(ask: EvaluationRequest, *, out: Path | None, output_format: DocumentFormat) -> int:
     """Evaluate one workload now, and print what was found and where its page lies. Returns the exit code."""
     workloads.build(ask.workload, read_settings())  # an unknown name is an error before anything starts
-    with progress_bar(), interruptible():
+    with progress_bar(), raise_on_sigterm():
         done = evaluation(
             [ask.workload],
             ask.labels,
@@ -30,7 +30,7 @@ def evaluate_here(ask: EvaluationRequest, *, out: Path | None, output_format: Do
             ask.rerun,
             None if out is None else str(out),
         )
-    for one in returned(done, list):
+    for one in check_result(done, list):
         show(one, output_format)
     return 0
 

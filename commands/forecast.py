@@ -74,7 +74,7 @@ def forecast(
     """
     from flows.environment import read_settings
     from models.errors import UsageError
-    from tasks.forecast.command import checked, read_ask, show_forecast
+    from tasks.forecast.command import check_ask, read_ask, show_forecast
 
     settings = read_settings()
     one = {
@@ -95,10 +95,10 @@ def forecast(
         if asked:
             msg = f"--config names the workloads itself; leave out {PER_WORKLOAD}"
             raise UsageError(msg)
-        ask = checked(read_ask(config).model_dump(exclude_unset=True) | given)
+        ask = check_ask(read_ask(config).model_dump(exclude_unset=True) | given)
     elif daily is None:
         msg = "give --input FILE and --daily N (records a day), or --config FILE for several workloads"
         raise UsageError(msg)
     else:
-        ask = checked({"sample": settings.quote_texts, **given, "workloads": [asked]})
+        ask = check_ask({"sample": settings.quote_texts, **given, "workloads": [asked]})
     show_forecast(ask, settings, output_format=format, out=out)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter, validators
 
-from commands.columns import columns
+from commands.columns import split_columns
 from tasks.display.formats import TableFormat
 
 
@@ -53,7 +53,7 @@ def reprice(
 
     show_repriced(
         read_settings(),
-        columns(by),
+        split_columns(by),
         price or [],
         save_from=save_from,
         output_format=format,

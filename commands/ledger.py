@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter, validators
 
-from commands.columns import columns
+from commands.columns import split_columns
 from models.ledger.line import Outcome
 from tasks.display.formats import TableFormat
 
@@ -53,7 +53,7 @@ def summary(
 
     show_summary(
         read_settings(),
-        columns(by),
+        split_columns(by),
         output_format=format,
         workload=workload,
         engine=engine,

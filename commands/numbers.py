@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter, Token
 
 
-def exact(_: type, tokens: Sequence[Token]) -> Decimal:
+def parse_decimal(_: type, tokens: Sequence[Token]) -> Decimal:
     """Read a decimal number. Raises `ValueError`, which names what was written, for anything else."""
     written = tokens[0].value
     try:
@@ -20,4 +20,4 @@ def exact(_: type, tokens: Sequence[Token]) -> Decimal:
     return number
 
 
-Number = Annotated[Decimal, Parameter(converter=exact)]
+Number = Annotated[Decimal, Parameter(converter=parse_decimal)]

@@ -31,6 +31,6 @@ def report(
     from commands.quiet_libraries import keep_prefect_here
 
     keep_prefect_here()
-    from commands.report_now import report_here
+    from commands.report_now import report_and_print
 
-    return report_here(month, out=out, send=send or resend, resend=resend, output_format=format)
+    return report_and_print(month, out=out, send=send or resend, resend=resend, output_format=format)

@@ -13,13 +13,13 @@ from models.settings import Settings
 from tasks.delivery.deliver import deliver_all, everyone, explained
 from tasks.delivery.senders import one_by_one
 from tasks.display.formats import DocumentFormat
-from tasks.display.working import working
+from tasks.display.working import show_working
 from tasks.report.files import Rendered, folder_of, render, write_files
 from tasks.report.versions import Monthly, make_report
 from tasks.runtime.atomic_files import check_writable
 
 
-def report_here(
+def report_and_print(
     month: str | None, *, out: Path | None, send: bool, resend: bool, output_format: DocumentFormat
 ) -> int:
     """Make, write and, if asked, send the report of a month; print it or where it lies. Returns the exit code.
@@ -31,21 +31,21 @@ def report_here(
     if send:
         everyone(settings)  # before anything is made
     first = last_month(datetime.now(UTC), UTC) if month is None else parse_month(month)
-    with working(f"making the report of {first:%Y-%m}"):
+    with show_working(f"making the report of {first:%Y-%m}"):
         monthly = make_report(first, settings)
     folder = out or folder_of(settings, first)
     check_writable(folder)
-    with working("drawing the report"):
+    with show_working("drawing the report"):
         rendered = render(monthly.report)
     page = write_files(rendered.files, folder)
-    sys.stdout.write(printed(rendered, page, output_format))
+    sys.stdout.write(select_output(rendered, page, output_format))
     sys.stdout.flush()
     if send:
-        send_here(settings, monthly, rendered, resend=resend)
+        send_report(settings, monthly, rendered, resend=resend)
     return 0
 
 
-def printed(rendered: Rendered, page: Path, output_format: DocumentFormat) -> str:
+def select_output(rendered: Rendered, page: Path, output_format: DocumentFormat) -> str:
     """Return what standard output gets."""
     match output_format:
         case "text":
@@ -58,7 +58,7 @@ def printed(rendered: Rendered, page: Path, output_format: DocumentFormat) -> st
             return rendered.html
 
 
-def send_here(settings: Settings, monthly: Monthly, rendered: Rendered, *, resend: bool) -> None:
+def send_report(settings: Settings, monthly: Monthly, rendered: Rendered, *, resend: bool) -> None:
     """Send the report and say on standard error to whom. Raises `DeliveryError` if it did not reach everyone."""
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     send_each = one_by_one(rendered.letter, settings)

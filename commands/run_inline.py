@@ -32,7 +32,7 @@ def run_one(request: RunRequest) -> RunResult:
         keep_prefect_here()
         from flows.workloads import workload_flow
 
-        return returned(workload_flow(request.workload)(**request.flow_parameters()), RunResult)
+        return check_result(workload_flow(request.workload)(**request.flow_parameters()), RunResult)
     settings = read_settings()
     with shared_engine(settings):
         return run_request(request, settings)
@@ -44,7 +44,7 @@ def run_night(last: date, days: int, workloads: list[str]) -> list[RunResult]:
         keep_prefect_here()
         from flows.nightly import nightly
 
-        return returned(nightly(partition=last, days=days, workloads=workloads), list)
+        return check_result(nightly(partition=last, days=days, workloads=workloads), list)
     settings = read_settings()
     night = [(name, day) for day in last_partitions(last, days) for name in workloads]
 
@@ -70,7 +70,7 @@ def collect_all(tell_locked: Callable[[str], None]) -> list[RunResult]:
         keep_prefect_here()
         from flows.collect import collect_batches
 
-        return returned(collect_batches(), list)
+        return check_result(collect_batches(), list)
     settings = read_settings()
     waiting = waiting_partitions(settings)
     results, failures = each_partition.collect_each(
@@ -98,7 +98,7 @@ def backfill_all(
         _backfill_flow(ask, todo, quoted, parallel=parallel, kept=kept)
         return
     settings = read_settings()
-    run = run_steps.one_by_one(run_steps.directly(settings), settings)
+    run = run_steps.one_by_one(run_steps.run_without_prefect(settings), settings)
     run_steps.run_all(ask, todo, run, quoted, kept)
     if failed(kept):
         raise BreakevenError(run_steps.failure_line(kept))
@@ -123,7 +123,7 @@ def _backfill_flow(
     flow(**ask.flow_parameters(), parallel=parallel)
 
 
-def returned(result: object, kind: type[Result]) -> Result:
+def check_result(result: object, kind: type[Result]) -> Result:
     """Return what a flow gave back. Raises `BreakevenError` where it is not of that kind.
 
     That is a defect: a flow that is called as a function raises the error it failed with.

@@ -8,11 +8,11 @@ from rich.console import Console
 from flows.environment import read_settings
 from models import workloads
 from tasks.display.tables import write_rows
-from tasks.display.working import working
+from tasks.display.working import show_working
 from tasks.labelling.draw_sample import draw_sample
 
 
-def sample_here(
+def sample_and_print(
     workload: str,
     size: int,
     *,
@@ -26,7 +26,7 @@ def sample_here(
     settings = read_settings()
     built = workloads.build(workload, settings)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    with working("reading the input"):
+    with show_working("reading the input"):
         drawn = draw_sample(
             built,
             settings,

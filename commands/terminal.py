@@ -18,37 +18,37 @@ from models.backfill import PartitionOutcome, Step, to_do
 from models.economics.quote import Quote
 from models.errors import Interrupted, UsageError
 from models.run import RunResult
-from tasks.backfill.against_quote import compared, quoted_line
+from tasks.backfill.against_quote import compare_with_quote, quote_line
 from tasks.backfill.request import BackfillRequest
 from tasks.backfill.survey import QUOTE_COLUMNS, QUOTE_SPARE, quote, survey
 from tasks.display.quarantine_text import quarantine_lines
 from tasks.display.result_text import SPARE, outcome_table, result_lines
-from tasks.display.run_rows import described
+from tasks.display.run_rows import describe_counts
 from tasks.display.show_progress import progress_bar
 from tasks.display.tables import write_rows
-from tasks.display.working import working
+from tasks.display.working import show_working
 from tasks.planning.request import RunRequest
 
 
-def run_here(request: RunRequest) -> int:
+def run_and_print(request: RunRequest) -> int:
     """Run one partition now and print what came of it. Returns the exit code."""
     workloads.build(request.workload, read_settings())  # an unknown name is an error before anything starts
-    with progress_bar(), interruptible():
+    with progress_bar(), raise_on_sigterm():
         result = run_one(request)
-    return say(result, refresh=request.refresh)
+    return print_result(result, refresh=request.refresh)
 
 
-def backfill_here(ask: BackfillRequest, *, parallel: int | None, quote_only: bool, yes: bool) -> int:
+def backfill_and_print(ask: BackfillRequest, *, parallel: int | None, quote_only: bool, yes: bool) -> int:
     """Quote a backfill, ask, run it, and print what became of each partition. Returns the exit code.
 
     Raises `UsageError` before anything is changed: a range or an input that cannot be, nobody to ask.
     """
-    with interruptible():
+    with raise_on_sigterm():
         return _quoted_backfill(ask, parallel=parallel, quote_only=quote_only, yes=yes)
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def raise_on_sigterm() -> Iterator[None]:
     """End with one line and 143 when SIGTERM comes while no run listens for it: before, between and after them.
 
     Python would be gone at once, its run not closed in the ledger, and Prefect's embedded server left behind where
@@ -72,7 +72,7 @@ def _quoted_backfill(ask: BackfillRequest, *, parallel: int | None, quote_only: 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     settings = read_settings()
     ask = replace(ask, range=ask.range.checked(datetime.now(UTC)))
-    with working("looking at the input"):
+    with show_working("looking at the input"):
         steps = survey(ask, settings)
         todo = to_do(steps)
         quoted = quote(ask, todo, settings, 1 if parallel is None else len(todo))
@@ -83,7 +83,7 @@ def _quoted_backfill(ask: BackfillRequest, *, parallel: int | None, quote_only: 
         console.print("nothing is to be done")
         return 0
     write_rows([*quoted.rows(), quoted.total()], QUOTE_COLUMNS, "table", spare=QUOTE_SPARE, more="")
-    console.print(quoted_line(quoted))
+    console.print(quote_line(quoted))
     if quote_only:
         return 0
     if not yes and not confirmed(console, len(todo)):
@@ -123,16 +123,16 @@ def show_outcomes(outcomes: list[PartitionOutcome], quoted: Quote) -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for line in (
         *quarantine_lines(one.result for one in outcomes if one.result),
-        *compared(outcomes, quoted),
+        *compare_with_quote(outcomes, quoted),
     ):
         console.print(line, markup=False)
 
 
-def collect_here() -> int:
+def collect_and_print() -> int:
     """Take up what waits of every partition, and print what came of each. Returns the exit code."""
     read_settings()  # a mistake in them is said before anything starts
     locked: list[str] = []
-    with progress_bar(), interruptible():
+    with progress_bar(), raise_on_sigterm():
         results = collect_all(locked.append)
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     for line in locked:
@@ -140,11 +140,11 @@ def collect_here() -> int:
     if not results and not locked:
         console.print("nothing waits")
     for result in results:
-        say(result)
+        print_result(result)
     return 0
 
 
-def say(result: RunResult, *, refresh: bool = False) -> int:
+def print_result(result: RunResult, *, refresh: bool = False) -> int:
     """Print the end of a run on standard error and where its output lies on standard output."""
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     match result.state:
@@ -160,7 +160,7 @@ def say(result: RunResult, *, refresh: bool = False) -> int:
                 console.print(line, markup=False)
     if result.state == "waiting":
         console.print(
-            f"{result.workload} {result.partition} is not published yet: {described(result.waiting) or 'its input'} "
+            f"{result.workload} {result.partition} is not published yet: {describe_counts(result.waiting) or 'its input'} "
             "must come first; `breakeven collect` takes up what waits, the same run reads what is left"
         )
     if result.output is not None:

@@ -9,7 +9,7 @@ from prefect import Flow, State, flow, runtime, tags
 from prefect.exceptions import PrefectException
 
 from flows.environment import read_settings
-from flows.final_state import ended
+from flows.final_state import final_state
 from flows.parallel_backfill import ParallelBackfill
 from flows.workloads import WorkloadFlow, workload_flow
 from models.backfill import BACKFILL, PartitionOutcome, Range, Step, failed, to_do
@@ -17,9 +17,9 @@ from models.economics.quote import Quote
 from models.errors import BreakevenError, Interrupted, UsageError
 from models.run import RunResult
 from models.settings import Settings
-from tasks.backfill.against_quote import compared
+from tasks.backfill.against_quote import compare_with_quote
 from tasks.backfill.request import BackfillRequest
-from tasks.backfill.run_steps import failed_step, failure_line, one_by_one, run_all
+from tasks.backfill.run_steps import failure_line, one_by_one, outcome_of_failure, run_all
 from tasks.backfill.survey import newest_run, quote, survey
 from tasks.display.prefect_artifacts import progress_artifact, publish_cost_table
 from tasks.display.run_rows import outcome_row
@@ -35,7 +35,7 @@ QuoteSteps = Callable[[BackfillRequest, Sequence[Step], Settings, int], Quote]
 """What the flow asks for what it will take: `tasks.backfill.survey.quote`."""
 
 
-def by_flow(
+def run_by_flow(
     flow_of: Callable[[str], WorkloadFlow], settings: Settings
 ) -> Callable[[BackfillRequest, Step], PartitionOutcome]:
     """Return what runs a partition by its workload's flow."""
@@ -54,20 +54,23 @@ def by_flow(
                 "failed",
                 error=f"the Prefect API is away: {type(error).__name__}",
             )
-        ended: RunResult | Exception = state.result(raise_on_failure=False)
-        if isinstance(ended, Interrupted):
-            raise ended
-        if isinstance(ended, Exception):
+        result: RunResult | Exception = state.result(raise_on_failure=False)
+        if isinstance(result, Interrupted):
+            raise result
+        if isinstance(result, Exception):
             flow_run_id = str(state.state_details.flow_run_id)
-            return failed_step(
-                ask, step, ended, lambda: newest_run(settings, ask.workload, step.partition, flow_run_id)
+            return outcome_of_failure(
+                ask,
+                step,
+                result,
+                lambda: newest_run(settings, ask.workload, step.partition, flow_run_id),
             )
-        return PartitionOutcome.of(ended)
+        return PartitionOutcome.of(result)
 
     return run
 
 
-def nobody(outcomes: Sequence[PartitionOutcome]) -> None:
+def ignore_outcomes(outcomes: Sequence[PartitionOutcome]) -> None:
     """Take no notice: the flow's own table and result are enough."""
 
 
@@ -75,7 +78,7 @@ def build(
     flow_of: Callable[[str], WorkloadFlow] = workload_flow,
     find: FindSteps = survey,
     quoting: QuoteSteps = quote,
-    ended_with: Callable[[Sequence[PartitionOutcome]], None] = nobody,
+    ended_with: Callable[[Sequence[PartitionOutcome]], None] = ignore_outcomes,
 ) -> BackfillFlow:
     """Make the backfill flow over the flows that `flow_of` gives for workload names.
 
@@ -133,7 +136,7 @@ def build(
                 raise UsageError(msg)
             steps = to_do(find(ask, settings))
             run = (
-                one_by_one(by_flow(flow_of, settings), settings)
+                one_by_one(run_by_flow(flow_of, settings), settings)
                 if parallel is None
                 else ParallelBackfill(settings, parallel)
             )
@@ -146,11 +149,14 @@ def build(
         ended_with(outcomes)
         rows = [outcome_row(outcome) for outcome in outcomes]
         if rows:
-            about = [f"Partitions of {workload}, {from_date} to {to_date}", *compared(outcomes, quoted)]
+            about = [
+                f"Partitions of {workload}, {from_date} to {to_date}",
+                *compare_with_quote(outcomes, quoted),
+            ]
             publish_cost_table("backfill-cost", rows, "; ".join(about))
         if failure is None and failed(outcomes):
             failure = BreakevenError(failure_line(outcomes))
-        return outcomes if failure is None else ended(failure)
+        return outcomes if failure is None else final_state(failure)
 
     return backfill
 

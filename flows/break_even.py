@@ -12,7 +12,7 @@ from prefect.exceptions import PrefectException
 
 from flows.dates import due_at
 from flows.environment import read_settings
-from flows.final_state import ended
+from flows.final_state import final_state
 from models.delivery import recipients
 from models.errors import BreakevenError, UsageError
 from models.months import month_of, months_later, parse_month
@@ -60,7 +60,7 @@ def schedule_zone() -> tzinfo:
         return UTC
 
 
-def chosen_month(month: str | None) -> date:
+def choose_month(month: str | None) -> date:
     """Return the month that was asked for, or the last one when this run was due. Raises `UsageError`."""
     if month is not None:
         return parse_month(month)
@@ -70,7 +70,7 @@ def chosen_month(month: str | None) -> date:
 def name_of_run() -> str:
     """Name a run by its month: `break_even 2026-10`."""
     month = runtime.flow_run.parameters.get("month")
-    return f"{NAME} {month or f'{chosen_month(None):%Y-%m}'}"
+    return f"{NAME} {month or f'{choose_month(None):%Y-%m}'}"
 
 
 def build(make: Make = make_report) -> BreakEvenFlow:
@@ -89,23 +89,23 @@ def build(make: Make = make_report) -> BreakEvenFlow:
         """
         try:
             settings = read_settings()
-            monthly = as_task(make)(chosen_month(month), settings)
+            monthly = as_task(make)(choose_month(month), settings)
             if month is None and not monthly.complete:
-                return ended(_too_early(monthly.month))
+                return final_state(_too_early(monthly.month))
             rendered = render(monthly.report)
             page = write_files(rendered.files, folder_of(settings, monthly.month))
             publish_markdown("break-even", rendered.text, f"Break-even report of {monthly.month:%Y-%m}")
-            if to_send(settings, send=send, resend=resend):
+            if should_send(settings, send=send, resend=resend):
                 _deliver(settings, monthly, rendered, resend=resend)
         except BreakevenError as error:
-            return ended(error)
+            return final_state(error)
         get_run_logger().info("%s", rendered.verdict)
         return Reported(monthly.month, monthly.report.version, rendered.verdict, str(page))
 
     return break_even
 
 
-def to_send(settings: Settings, *, send: bool | None, resend: bool) -> bool:
+def should_send(settings: Settings, *, send: bool | None, resend: bool) -> bool:
     """Whether the report is to be sent: as asked for, else if the settings name anyone."""
     if send is None:
         return resend or bool(recipients(settings.smtp, settings.chat))

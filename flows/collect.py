@@ -6,7 +6,7 @@ from typing import Protocol
 from prefect import Flow, State, flow, get_run_logger
 
 from flows.environment import read_settings
-from flows.final_state import ended
+from flows.final_state import final_state
 from models.errors import BreakevenError
 from models.run import RunResult
 from models.settings import Settings
@@ -43,14 +43,14 @@ def build(collect: CollectPartition = collect_partition) -> CollectFlow:
                 get_run_logger().info,
             )
         except BreakevenError as error:
-            return ended(error)
+            return final_state(error)
         for line in quarantine_lines(results):
             get_run_logger().info(line)
         rows = [cost_row(result) for result in results]
         rows += [failure_row(job, error) for job, error in failures.items()]
         if rows:
             publish_cost_table("collect-cost", rows, f"What {len(rows)} waiting partitions came to")
-        return ended(BreakevenError(failure_line(failures, len(waiting)))) if failures else results
+        return final_state(BreakevenError(failure_line(failures, len(waiting)))) if failures else results
 
     return collect_batches
 

@@ -24,7 +24,7 @@ def due_at() -> datetime:
     return runtime.flow_run.scheduled_start_time or datetime.now(UTC)
 
 
-def chosen(partition: date | None) -> date:
+def choose_partition(partition: date | None) -> date:
     """Return the partition that was asked for; the default is yesterday in UTC, as of when this run was due."""
     return partition or yesterday(due_at())
 
@@ -40,4 +40,4 @@ def last_partitions(end: date, days: int) -> list[date]:
 def run_name(flow: str, parameters: Mapping[str, object]) -> str:
     """Name a flow run by its flow and partition: `sentiment 2026-11-01`."""
     partition = parameters.get("partition")
-    return f"{flow} {partition or chosen(None)}"
+    return f"{flow} {partition or choose_partition(None)}"

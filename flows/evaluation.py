@@ -7,7 +7,7 @@ from pathlib import Path
 from prefect import Flow, State, flow, get_run_logger, runtime
 
 from flows.environment import read_settings
-from flows.final_state import ended
+from flows.final_state import final_state
 from models import workloads as registry
 from models.errors import BreakevenError, Interrupted, UsageError
 from models.evaluation.figures import KEEP, Evaluation
@@ -31,7 +31,7 @@ EvaluationFlow = Flow[..., list[Evaluated] | State[BreakevenError]]
 Evaluate = Callable[[EvaluationRequest, Settings, Callable[[str], None]], Evaluation]
 
 
-def to_evaluate(settings: Settings, asked: Sequence[str] | None, labels: str | None) -> list[str]:
+def choose_workloads(settings: Settings, asked: Sequence[str] | None, labels: str | None) -> list[str]:
     """Return the workloads to evaluate: those asked for, else all whose settings name a labelled file.
 
     Raises `UsageError` for an unknown name, and where there is nothing to evaluate.
@@ -95,7 +95,7 @@ def build(evaluate_one: Evaluate = evaluate) -> EvaluationFlow:
         failures: dict[str, BreakevenError] = {}
         try:
             settings = read_settings()
-            names = to_evaluate(settings, workloads, labels)
+            names = choose_workloads(settings, workloads, labels)
             for name in names:
                 where = None if adapter is None else Path(adapter)
                 ask = EvaluationRequest(name, labels, label_column, limit, where, keep, seed, rerun)
@@ -109,9 +109,9 @@ def build(evaluate_one: Evaluate = evaluate) -> EvaluationFlow:
                     continue
                 done.append(_shown(found, settings, out))
         except BreakevenError as error:
-            return ended(error)
+            return final_state(error)
         if failures:
-            return ended(_failed(failures, len(names)))
+            return final_state(_failed(failures, len(names)))
         return done
 
     return evaluation

@@ -16,7 +16,7 @@ from models.errors import BreakevenError, Interrupted
 log = logging.getLogger(__name__)
 
 
-def ended(error: BreakevenError) -> State[BreakevenError]:
+def final_state(error: BreakevenError) -> State[BreakevenError]:
     """Turn an expected failure into the flow's final state, with the error's one line as message.
 
     A flow returns this state instead of raising, because Prefect logs a traceback for what is

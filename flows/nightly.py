@@ -6,9 +6,9 @@ from typing import cast
 
 from prefect import Flow, State, flow, runtime, tags
 
-from flows.dates import chosen, last_partitions, run_name
+from flows.dates import choose_partition, last_partitions, run_name
 from flows.environment import read_settings
-from flows.final_state import ended
+from flows.final_state import final_state
 from flows.workloads import WorkloadFlow, workload_flow
 from models import workloads as registry
 from models.errors import BreakevenError, UsageError
@@ -24,7 +24,7 @@ from tasks.setup.prefect_checks import TAG
 NightlyFlow = Flow[..., list[RunResult] | State[BreakevenError]]
 
 
-def to_run(settings: Settings, asked: Sequence[str] | None, known: Sequence[str]) -> list[str]:
+def choose_workloads(settings: Settings, asked: Sequence[str] | None, known: Sequence[str]) -> list[str]:
     """Return the workloads of a night: those asked for, else all that have an input or a query.
 
     Raises `UsageError` for an unknown name and if there is nothing to run.
@@ -70,16 +70,18 @@ def build(flow_of: Callable[[str], WorkloadFlow] = workload_flow) -> NightlyFlow
         """
         try:
             settings = read_settings()
-            names = to_run(settings, workloads, registry.names())
-            jobs = [(name, day) for day in last_partitions(chosen(partition), days) for name in names]
+            names = choose_workloads(settings, workloads, registry.names())
+            jobs = [
+                (name, day) for day in last_partitions(choose_partition(partition), days) for name in names
+            ]
             with shared_engine(settings), tags(TAG):
                 results, failures = run_each(jobs, run_one)
         except BreakevenError as error:
-            return ended(error)
+            return final_state(error)
         rows = [cost_row(result) for result in results]
         rows += [failure_row(job, error) for job, error in failures.items()]
         publish_cost_table("nightly-cost", rows, f"Tokens and cost of the {len(jobs)} runs of this night")
-        return ended(BreakevenError(failure_line(failures, len(jobs)))) if failures else results
+        return final_state(BreakevenError(failure_line(failures, len(jobs)))) if failures else results
 
     return nightly
 

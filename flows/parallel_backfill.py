@@ -67,7 +67,7 @@ class ParallelBackfill:
         url = api_url()
         waiting, out = list(reversed(steps)), list[_Out]()
         with get_client(sync_client=True) as client, stop_on_signals() as stop:
-            deployment = deployed(client, ask.workload, url)
+            deployment = find_deployment(client, ask.workload, url)
             while waiting or out:
                 while waiting and len(out) < self._parallel:
                     out.append(self._hand_out(client, deployment, ask, waiting.pop(), stop))
@@ -81,7 +81,7 @@ class ParallelBackfill:
                         del out[place]
                         yield self._outcome(ask, one, state)
                 if out:
-                    pause(self._poll_seconds, stop)
+                    wait_or_stop(self._poll_seconds, stop)
 
     def _hand_out(
         self, client: SyncPrefectClient, deployment: UUID, ask: BackfillRequest, step: Step, stop: StopRequest
@@ -115,7 +115,7 @@ class ParallelBackfill:
         """Ask for a run; where the one of this key has ended badly, for the one that follows it."""
         given = run_parameters(ask, step)
         while True:
-            run = with_server(
+            run = ask_server(
                 lambda key=key: client.create_flow_run_from_deployment(  # type: ignore[misc]
                     deployment, parameters=given, idempotency_key=key, tags=[TAG, "backfill"]
                 ),
@@ -129,7 +129,7 @@ class ParallelBackfill:
     def _state(self, client: SyncPrefectClient, flow_run_id: UUID, stop: StopRequest) -> State[object] | None:
         """Read the state of a flow run; None where the server does not know it (any more)."""
         try:
-            return with_server(lambda: client.read_flow_run(flow_run_id), stop).state
+            return ask_server(lambda: client.read_flow_run(flow_run_id), stop).state
         except ObjectNotFound:
             return None
 
@@ -161,7 +161,7 @@ class ParallelBackfill:
         )
 
 
-def deployed(client: SyncPrefectClient, workload: str, url: str) -> UUID:
+def find_deployment(client: SyncPrefectClient, workload: str, url: str) -> UUID:
     """Return the workload's deployment. Raises `UsageError` where there is none, or no server."""
     try:
         return client.read_deployment_by_name(f"{workload}/{workload}").id
@@ -173,7 +173,7 @@ def deployed(client: SyncPrefectClient, workload: str, url: str) -> UUID:
         raise UsageError(msg) from error
 
 
-def with_server(ask: Callable[[], Answer], stop: StopRequest, patience: float | None = None) -> Answer:
+def ask_server(ask: Callable[[], Answer], stop: StopRequest, patience: float | None = None) -> Answer:
     """Ask the Prefect server, again while it is away, as when it is restarted.
 
     Raises `BreakevenError` when it refuses and when patience ends, `Interrupted`, and `ObjectNotFound` for what it does not have.
@@ -191,7 +191,7 @@ def with_server(ask: Callable[[], Answer], stop: StopRequest, patience: float | 
             if time.monotonic() >= until:
                 msg = f"the Prefect API stays away ({type(error).__name__}); what was handed out goes on without"
                 raise BreakevenError(msg) from error
-        pause(POLL_SECONDS, stop)
+        wait_or_stop(POLL_SECONDS, stop)
 
 
 def is_away(error: Exception) -> bool:
@@ -201,7 +201,7 @@ def is_away(error: Exception) -> bool:
     return isinstance(error, httpx.TransportError)
 
 
-def pause(seconds: float, stop: StopRequest) -> None:
+def wait_or_stop(seconds: float, stop: StopRequest) -> None:
     """Wait a little. Raises `Interrupted` when the backfill was asked to stop."""
     until = time.monotonic() + seconds
     while True:

@@ -57,7 +57,7 @@ def guard(stream: TextIO) -> None:
             setattr(stream, name, _losing(getattr(stream, name), stream))
 
 
-def lost(stream: TextIO) -> OSError | None:
+def find_lost(stream: TextIO) -> OSError | None:
     """Return why a guarded stream has lost something, None where it has not."""
     error: OSError | None = getattr(stream, GUARDED, None)
     return error

@@ -10,9 +10,9 @@ from functools import cache
 
 from prefect import Flow, State, flow, get_run_logger, runtime
 
-from flows.dates import chosen, run_name
+from flows.dates import choose_partition, run_name
 from flows.environment import read_settings
-from flows.final_state import ended
+from flows.final_state import final_state
 from models import workloads
 from models.errors import BreakevenError
 from models.run import RunResult
@@ -63,10 +63,12 @@ def build(workload: str, run: RunPartition = run_request) -> WorkloadFlow:
         try:
             settings = read_settings()
             with shared_engine(settings), progress_artifact(artifact_key(workload, "progress")):
-                request = RunRequest(workload, chosen(partition), input, where, limit, rerun, engine, refresh)
+                request = RunRequest(
+                    workload, choose_partition(partition), input, where, limit, rerun, engine, refresh
+                )
                 result = run(request, settings)
         except BreakevenError as error:
-            return ended(error)
+            return final_state(error)
         for line in quarantine_lines([result]):
             get_run_logger().info(line)
         key = artifact_key(workload, "cost")

@@ -10,7 +10,7 @@ from tasks.documents.amounts import plural
 _SENT_ON = "what the policy sends on after a local answer is not in it"
 
 
-def quoted_line(quote: Quote) -> str:
+def quote_line(quote: Quote) -> str:
     """Say what a backfill is quoted at, what of it goes to the API, and whether more than that can."""
     sent = quote.sent
     api = f"{dollars(sent.nano)} for {sent.requests.value} requests" if sent.requests.value else "0"
@@ -18,7 +18,7 @@ def quoted_line(quote: Quote) -> str:
     return f"quoted {dollars(quote.cost_nano)} USD: GPU {dollars(quote.gpu_nano)}, {api}"
 
 
-def compared(outcomes: Sequence[PartitionOutcome], quote: Quote) -> list[str]:
+def compare_with_quote(outcomes: Sequence[PartitionOutcome], quote: Quote) -> list[str]:
     """Hold what the partitions took against the quote of the same partitions; nothing where none did any work.
 
     The last line is that of the costs; what failed is in no comparison, and its cost is named beside it.

@@ -38,7 +38,7 @@ class Begun:
 
 
 @contextmanager
-def begun_before(checked: Checked, session: Session | None) -> Iterator[Begun]:
+def open_begun(checked: Checked, session: Session | None) -> Iterator[Begun]:
     """Give what says which rows a run would pass over, or send to the API at once; without a ledger, none.
 
     Output that is missing or damaged passes nothing over: the run will say what is wrong with it.

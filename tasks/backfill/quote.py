@@ -31,7 +31,7 @@ from models.records import Quarantined
 from models.requests import Choice, Usage
 from models.run import RunResult
 from models.settings import Settings
-from tasks.backfill.already_done import Begun, begun_before
+from tasks.backfill.already_done import Begun, open_begun
 from tasks.backfill.distinct_sample import TextSample
 from tasks.backfill.prompt_counter import PromptCounter, TextTokens
 from tasks.planning.checks import Checked, check
@@ -80,7 +80,7 @@ def quote_partition(request: RunRequest, settings: Settings) -> PartitionQuote:
     with ExitStack() as stack:
         with ledger_if_any(settings, update=True) as session:
             known = look_up(checked, session)
-            begun = stack.enter_context(begun_before(checked, session))
+            begun = stack.enter_context(open_begun(checked, session))
         return quote_checked(checked, known, begun)
 
 

@@ -51,7 +51,7 @@ def _one(
         return PartitionOutcome(ask.workload, step.partition, "failed", error=str(error))
 
 
-def directly(settings: Settings) -> Callable[[BackfillRequest, Step], PartitionOutcome]:
+def run_without_prefect(settings: Settings) -> Callable[[BackfillRequest, Step], PartitionOutcome]:
     """Return what runs a partition without Prefect."""
 
     def run(ask: BackfillRequest, step: Step) -> PartitionOutcome:
@@ -64,17 +64,17 @@ def directly(settings: Settings) -> Callable[[BackfillRequest, Step], PartitionO
         except Interrupted:
             raise
         except Exception as error:  # noqa: BLE001  one partition's defect is not the next one's failure
-            return failed_step(ask, step, error, lambda: newer(newest(), before))
+            return outcome_of_failure(ask, step, error, lambda: newer_run(newest(), before))
 
     return run
 
 
-def newer(known: KnownRun | None, before: KnownRun | None) -> KnownRun | None:
+def newer_run(known: KnownRun | None, before: KnownRun | None) -> KnownRun | None:
     """Return the newest run of a partition, None if it was there before."""
     return None if before is not None and known is not None and known.run_id == before.run_id else known
 
 
-def failed_step(
+def outcome_of_failure(
     ask: BackfillRequest, step: Step, error: Exception, find: Callable[[], KnownRun | None]
 ) -> PartitionOutcome:
     """Say why a partition failed, and what its run, which `find` looks up, had done by then, if the ledger tells."""

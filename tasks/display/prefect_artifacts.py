@@ -18,7 +18,7 @@ from prefect.artifacts import (
 from prefect.exceptions import PrefectException
 
 from models.run import Progress
-from tasks.display.run_rows import describe, percent
+from tasks.display.run_rows import describe_progress, percent
 from tasks.runtime.progress import listen
 
 SECONDS_BETWEEN_UPDATES = 2.0
@@ -83,7 +83,7 @@ class ProgressSender:
         if progress is None or progress is self._sent:
             return
         try:
-            self._send(percent(progress), describe(progress))
+            self._send(percent(progress), describe_progress(progress))
         except _API_FAILURES as error:
             get_run_logger().warning("progress not shown in Prefect: %s", error)
         self._sent = progress

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from models.records import QUARANTINE
 from models.run import RunResult
-from tasks.display.run_rows import described
+from tasks.display.run_rows import describe_counts
 
 
 def quarantine_lines(results: Iterable[RunResult]) -> list[str]:
@@ -20,6 +20,6 @@ def quarantine_lines(results: Iterable[RunResult]) -> list[str]:
         count = sum(result.reasons.values())
         lines.append(
             f"{result.workload} {result.partition}: {count} record{'s' * (count != 1)} set aside"
-            f" ({described(result.reasons)}); {where}"
+            f" ({describe_counts(result.reasons)}); {where}"
         )
     return lines

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from models.backfill import PartitionOutcome
 from models.run import RunResult
-from tasks.display.run_rows import described, outcome_row
+from tasks.display.run_rows import describe_counts, outcome_row
 from tasks.documents.amounts import hours, times, unit_usd
 
 SPARE = (
@@ -54,7 +54,9 @@ def _records(result: RunResult) -> str:
         "carried over unchanged": result.carried,
     }
     shown = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count)
-    waiting = f"{': ' if not shown else ', '}waiting: {described(result.waiting)}" if result.waiting else ""
+    waiting = (
+        f"{': ' if not shown else ', '}waiting: {describe_counts(result.waiting)}" if result.waiting else ""
+    )
     noun = "record" if result.records == 1 else "records"
     return f"{result.records:,} {noun}{f': {shown}' if shown else ''}{waiting}"
 

@@ -28,11 +28,11 @@ def cost_row(result: RunResult) -> dict[str, str]:
         "records": str(result.records),
         "published": str(result.published),
         "quarantined": str(result.quarantined),
-        "set aside for": described(result.reasons),
+        "set aside for": describe_counts(result.reasons),
         "reused": str(result.reused),
         "carried": str(result.carried),
         "by API": str(result.escalated),
-        "waiting": described(result.waiting),
+        "waiting": describe_counts(result.waiting),
         "input tokens": str(result.input_tokens),
         "cached tokens": str(result.cached_tokens),
         "output tokens": str(result.output_tokens),
@@ -49,12 +49,12 @@ def outcome_row(outcome: PartitionOutcome) -> dict[str, str]:
     return row if outcome.error is None else row | {"output": outcome.error}
 
 
-def described(waiting: Mapping[str, int]) -> str:
+def describe_counts(waiting: Mapping[str, int]) -> str:
     """Say how many records wait for what: `12 budget, 3 batch`; empty where none does."""
     return ", ".join(f"{count} {reason}" for reason, count in sorted(waiting.items()))
 
 
-def describe(progress: Progress) -> str:
+def describe_progress(progress: Progress) -> str:
     """Say in one line how far a run is, and before its first token what it is doing."""
     total = UNKNOWN if progress.total is None else f"{progress.total:,}"
     begun = progress.output_tokens or progress.done

@@ -19,8 +19,8 @@ from rich.progress import (
 from rich.table import Column
 
 from models.run import Progress as RunProgress
-from tasks.display.run_rows import describe
-from tasks.display.working import SECONDS_BETWEEN_LINES, working
+from tasks.display.run_rows import describe_progress
+from tasks.display.working import SECONDS_BETWEEN_LINES, show_working
 from tasks.runtime.progress import listen
 
 STARTING = "starting Prefect and the run"
@@ -30,7 +30,7 @@ STARTING = "starting Prefect and the run"
 def progress_bar() -> Iterator[None]:
     """Show the progress of every run inside the block on standard error: bars, or lines in a pipe or log."""
     if not sys.stderr.isatty():
-        with working(STARTING) as started, listen(ProgressLines(started)):
+        with show_working(STARTING) as started, listen(ProgressLines(started)):
             yield
         return
     columns = (
@@ -80,4 +80,4 @@ class ProgressLines:
         if said == self._said and (said[-1] or now - self._last < SECONDS_BETWEEN_LINES):
             return
         self._said, self._last = said, now
-        sys.stderr.write(f"{describe(progress)}\n")
+        sys.stderr.write(f"{describe_progress(progress)}\n")

@@ -106,7 +106,7 @@ def print_table(columns: Sequence[Column], *, more: str = "") -> None:
         tell(f"not shown in {width} characters: {names} (COLUMNS={wide}{more} shows all)")
 
 
-def fitted(columns: Sequence[Column], width: int, *, strong: frozenset[int] = frozenset()) -> Table | Text:
+def fit_table(columns: Sequence[Column], width: int, *, strong: frozenset[int] = frozenset()) -> Table | Text:
     """Return a table of so many characters; rows whose index is in `strong` stand out."""
     layout = lay_out(columns, width)
     return _blocks(columns, width) if layout is None else _table(layout, strong)
@@ -143,7 +143,7 @@ def longest_word(text: str) -> int:
     return max(len(word.rstrip()) for word in _WORD_END.split(text))
 
 
-def folded(text: str, width: int) -> str:
+def fold_text(text: str, width: int) -> str:
     """Break a text into lines of a width at the ends of words, inside a word only where it is too long itself."""
     lines = [""]
     for part in _WORD_END.split(text):
@@ -179,14 +179,14 @@ def _table(layout: Layout, strong: frozenset[int]) -> Table:
     for column, width in zip(layout.columns, layout.widths, strict=True):
         right = column.figures if column.right is None else column.right
         table.add_column(
-            Text(folded(column.name, width)),
+            Text(fold_text(column.name, width)),
             Text(column.footer),
             justify="right" if right else "left",
             overflow="fold",
             width=width,
         )
     for index, row in enumerate(zip(*(column.cells for column in layout.columns), strict=True)):
-        cells = map(folded, row, layout.widths)
+        cells = map(fold_text, row, layout.widths)
         table.add_row(*map(Text, cells), style="bold" if index in strong else "")
     return table
 
@@ -200,7 +200,7 @@ def _blocks(columns: Sequence[Column], width: int) -> Text:
     lines: list[str] = []
     for row in zip(*(column.cells for column in shown), strict=True):
         for column, cell in zip(shown, row, strict=True):
-            first, *rest = folded(cell, max(width - names - GAP, LONGEST_WORD)).split("\n")
+            first, *rest = fold_text(cell, max(width - names - GAP, LONGEST_WORD)).split("\n")
             lines.append(f"{column.name:<{names}}  {first}".rstrip())
             lines += [f"{'':<{names}}  {line}" for line in rest]
         lines.append("")

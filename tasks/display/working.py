@@ -13,7 +13,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 @contextmanager
-def working(what: str) -> Iterator[threading.Event]:
+def show_working(what: str) -> Iterator[threading.Event]:
     """Say what is being done, with the time it has taken: a spinner on a terminal, else a line every ten seconds.
 
     Nothing more is said once the event is set that the block gets.

@@ -23,7 +23,7 @@ from models.evaluation.figures import ArmName
 from models.run import Purpose, RunResult
 from models.settings import Settings
 from models.workloads.observed import ANSWER
-from tasks.display.run_rows import described
+from tasks.display.run_rows import describe_counts
 from tasks.planning.checks import api_plan
 from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
@@ -56,7 +56,9 @@ class Answers:
     spent: EvaluationSpend
 
 
-def to_run(settings: Settings, workload: str, adapter: Path | None) -> tuple[Sequence[ArmName], str | None]:
+def choose_arms(
+    settings: Settings, workload: str, adapter: Path | None
+) -> tuple[Sequence[ArmName], str | None]:
     """Return the engines to compare, and why the API is not among them if it is not.
 
     Raises `UsageError` for an API that is switched on but not set up, and an adapter that is none.
@@ -96,7 +98,7 @@ def arm_settings(settings: Settings, workload: str, name: ArmName, adapter: Path
     return settings.model_copy(update=changes)
 
 
-def answers(
+def collect_answers(
     name: ArmName,
     workload: str,
     month: date,
@@ -132,7 +134,7 @@ def answers(
 
 def _waits(result: RunResult) -> BreakevenError:
     return BreakevenError(
-        f"records of the evaluation of {result.workload} wait for the API ({described(result.waiting)}): what was "
+        f"records of the evaluation of {result.workload} wait for the API ({describe_counts(result.waiting)}): what was "
         "answered is kept, the same command goes on with the rest"
     )
 

@@ -40,7 +40,7 @@ class EvaluationRule:
     missing: tuple[str, ...]
 
 
-def assembled(
+def assemble_evaluation(
     workload: Workload, file: LabelledFile, every: Sequence[Answers], asked: EvaluationRule
 ) -> Evaluation:
     """Compare the engines' answers with the labels and with each other."""

@@ -14,8 +14,8 @@ from models.evaluation.figures import KEEP, Arm, Evaluation
 from models.ids import new_id
 from models.months import month_of
 from models.settings import Settings
-from tasks.evaluation.arms import answers, arm_settings, to_run
-from tasks.evaluation.compare import EvaluationRule, assembled
+from tasks.evaluation.arms import arm_settings, choose_arms, collect_answers
+from tasks.evaluation.compare import EvaluationRule, assemble_evaluation
 from tasks.evaluation.stored_json import as_json
 from tasks.labelling.labelled_file import read_labelled, write_snapshot
 from tasks.runtime.atomic_files import check_writable
@@ -69,7 +69,7 @@ def evaluate(
         limit=ask.limit,
         seed=ask.seed,
     )
-    names, missing = to_run(settings, ask.workload, ask.adapter)
+    names, missing = choose_arms(settings, ask.workload, ask.adapter)
     check_writable(settings.output_dir)
     keys = blake2b("".join(one.key for one in file.records).encode(), digest_size=8).hexdigest()
     snapshot = evaluations_folder(settings.output_dir, ask.workload) / f"records-{keys}.parquet"
@@ -78,13 +78,15 @@ def evaluate(
     for name in names:
         arm = arm_settings(settings, ask.workload, name, ask.adapter)
         say(f"{ask.workload}: {len(file.records)} records by {name}")
-        every.append(answers(name, ask.workload, month, snapshot, arm, rerun=ask.rerun, factory=factory))
+        every.append(
+            collect_answers(name, ask.workload, month, snapshot, arm, rerun=ask.rerun, factory=factory)
+        )
     snapshot.unlink(missing_ok=True)
     asked = EvaluationRule(
         datetime.now(UTC), month, ask.seed, ask.keep, () if missing is None else (missing,)
     )
     built = workloads.build(ask.workload, arm_settings(settings, ask.workload, "small", ask.adapter))
-    found = assembled(built, file, every, asked)
+    found = assemble_evaluation(built, file, every, asked)
     store(found, settings)
     return found
 

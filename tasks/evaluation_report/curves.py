@@ -152,5 +152,5 @@ def _in_words(found: Threshold) -> str:
     return (
         f"Lines: accuracy and cost over the threshold, from {sentences.percentage(first.escalated.value)} of the records"
         f" at the API ({sentences.percentage(first.accuracy.value)} right) to {sentences.percentage(last.escalated.value)}"
-        f" ({sentences.percentage(last.accuracy.value)} right). {threshold_section.chosen(found)}"
+        f" ({sentences.percentage(last.accuracy.value)} right). {threshold_section.describe_choice(found)}"
     )

@@ -18,7 +18,7 @@ TANG = (
 PLATT = "Platt's: 1 / (1 + exp(-(a logit(c) + b))), with c as the model says"
 
 
-def missing(evaluation: Evaluation) -> Section | None:
+def missing_section(evaluation: Evaluation) -> Section | None:
     """Say what could not be said and why; None where nothing is missing."""
     if not evaluation.missing:
         return None
@@ -27,12 +27,12 @@ def missing(evaluation: Evaluation) -> Section | None:
     )
 
 
-def how(evaluation: Evaluation) -> Section:
+def method_section(evaluation: Evaluation) -> Section:
     """Say from what, with what and by which formulas it was found."""
     return Section("how", "How this was made", items=tuple(_items(evaluation)))
 
 
-def made(evaluation: Evaluation) -> tuple[str, ...]:
+def describe_origin(evaluation: Evaluation) -> tuple[str, ...]:
     """Say when it was made, for which month, and from which labels."""
     return (
         f"Made on {evaluation.at:%Y-%m-%d %H:%M} UTC, counted in {evaluation.month:%B %Y}.",

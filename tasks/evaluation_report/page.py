@@ -28,7 +28,7 @@ def page(evaluation: Evaluation) -> Page:
         sentences=tuple(filter(None, (*more, _warning(evaluation)))),
         facts=tuple(_facts(evaluation)),
         sections=tuple(_sections(evaluation)),
-        made=methodology.made(evaluation),
+        made=methodology.describe_origin(evaluation),
         explained_in="docs/evaluation.md of breakeven",
     )
 
@@ -63,8 +63,8 @@ def _sections(evaluation: Evaluation) -> Iterator[Section]:
         threshold_section.threshold(evaluation),
         threshold_section.calibration(evaluation),
         *(sections.labels(arm) for arm in evaluation.arms),
-        methodology.missing(evaluation),
-        methodology.how(evaluation),
+        methodology.missing_section(evaluation),
+        methodology.method_section(evaluation),
     )
     yield from (one for one in every if one is not None)
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.evaluation.figures import Evaluation
-from tasks.display.table_layout import Column, fitted, output_width
+from tasks.display.table_layout import Column, fit_table, output_width
 from tasks.documents import page as view
 from tasks.evaluation_report import page as contents
 
@@ -33,7 +33,7 @@ def parts(evaluation: Evaluation, width: int = WIDE) -> Iterator[Text | Table]:
     for section in page.sections:
         yield Text(f"\n{section.title}", "bold")
         for table in section.tables:
-            yield fitted(list(_columns(table)), width, strong=table.strong)
+            yield fit_table(list(_columns(table)), width, strong=table.strong)
             yield Text()
         yield from map(Text, section.sentences)
         yield from (Text(f"- {item.text}") for item in section.items)

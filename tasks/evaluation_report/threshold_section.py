@@ -16,7 +16,7 @@ def threshold(evaluation: Evaluation) -> Section | None:
     found = evaluation.threshold
     if found is None or not found.curve:
         return None
-    points = spread(found)
+    points = select_points(found)
     columns = (
         "Threshold",
         "Goes to the API",
@@ -31,10 +31,10 @@ def threshold(evaluation: Evaluation) -> Section | None:
         "What the small model answers with a confidence below the threshold goes to the API, as does a record to which"
         " it gives no valid answer. Both are paid."
     )
-    return Section("threshold", "When to ask the API", (goes, chosen(found)), "threshold", (table,))
+    return Section("threshold", "When to ask the API", (goes, describe_choice(found)), "threshold", (table,))
 
 
-def chosen(found: Threshold) -> str:
+def describe_choice(found: Threshold) -> str:
     """Say which threshold is the cheapest that surely keeps the wished part of the API's accuracy."""
     keep = f"{sentences.percentage(found.keep)} of the API model's accuracy"
     point = found.chosen
@@ -50,7 +50,7 @@ def chosen(found: Threshold) -> str:
     )
 
 
-def spread(found: Threshold) -> list[Point]:
+def select_points(found: Threshold) -> list[Point]:
     """Return a few points of the curve, evenly spread, with the chosen one, the first and the last among them."""
     last = len(found.curve) - 1
     steps = min(last, MOST_ROWS - 1)

@@ -17,7 +17,7 @@ from models.text_files import read_toml
 from tasks.display.formats import TableFormat
 from tasks.display.table_layout import print_table, tell, write_prose
 from tasks.display.tables import plain, write_rows
-from tasks.display.working import working
+from tasks.display.working import show_working
 from tasks.forecast.document import COLUMNS, document, month_rows
 from tasks.forecast.make import Made, make_forecast
 from tasks.forecast.text import basis, sentences, table
@@ -32,10 +32,10 @@ def read_ask(path: Path) -> ForecastAsk:
             one["input"] = str(path.parent / one["input"])
         if isinstance(one, dict) and isinstance(one.get("column"), str):
             one["column"] = [one["column"]]
-    return checked(given, f"{path}: ")
+    return check_ask(given, f"{path}: ")
 
 
-def checked(given: Mapping[str, Any], where: str = "") -> ForecastAsk:
+def check_ask(given: Mapping[str, Any], where: str = "") -> ForecastAsk:
     """Check what is asked for. Raises `UsageError` that names all that is wrong, in one line."""
     try:
         return ForecastAsk.model_validate(given)
@@ -62,7 +62,7 @@ def show_forecast(
     """
     if out is not None:
         _prepare(out)
-    with working("counting tokens"):
+    with show_working("counting tokens"):
         made = make_forecast(ask, settings)
     if output_format == "json":
         sys.stdout.write(as_json(made))

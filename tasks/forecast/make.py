@@ -33,7 +33,7 @@ from tasks.forecast.own_machine import (
     rates_of,
     speed_of,
 )
-from tasks.forecast.prompts import CountedPrompts, RequestCounter, as_it_is, count_prompts, prompt_source
+from tasks.forecast.prompts import CountedPrompts, RequestCounter, count_prompts, prompt_source, render_as_is
 from tasks.reading.source import Source
 from tasks.runtime.ledger_access import ledger_if_any
 
@@ -173,7 +173,9 @@ def _count(
         return [
             count_prompts(
                 one.source,
-                RequestCounter(tokenizer, texts, as_it_is if one.workload is None else one.workload.messages),
+                RequestCounter(
+                    tokenizer, texts, render_as_is if one.workload is None else one.workload.messages
+                ),
                 answer_column=one.ask.output_column,
                 sample=sample,
                 seed=settings.seed,

@@ -21,7 +21,7 @@ PROMPT_NAMES = ("prompt", "text", "content", "message", "question", "input")
 Render = Callable[[str], tuple[Message, ...]]
 
 
-def as_it_is(text: str) -> tuple[Message, ...]:
+def render_as_is(text: str) -> tuple[Message, ...]:
     """Render a prompt that is a whole request: one message of the user's."""
     return (Message("user", text),)
 

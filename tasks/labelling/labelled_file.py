@@ -17,7 +17,7 @@ from tasks.labelling.label_errors import ENOUGH, LEAST, check_columns, check_eno
 from tasks.labelling.label_rows import LabelRows, RowPlace, text_key
 from tasks.reading.source import Source, is_remote
 from tasks.reading.whole import columns_of, open_all, records_of
-from tasks.runtime.atomic_files import replacing
+from tasks.runtime.atomic_files import replace_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def write_snapshot(labelled: LabelledFile, path: Path) -> None:
     timestamp_column "" (none: it is one partition). Raises `OutputError`.
     """
     columns = {"id": [one.key for one in labelled.records], "text": [one.text for one in labelled.records]}
-    with replacing(path) as temporary:
+    with replace_file(path) as temporary:
         pl.DataFrame(columns, schema={"id": pl.String, "text": pl.String}).write_parquet(temporary)
 
 

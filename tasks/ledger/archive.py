@@ -27,7 +27,7 @@ from models.ids import new_id
 from models.ledger.archiving import ArchiveFileLimits, months_before, split_into_files
 from models.months import month_of
 from models.settings import Settings
-from tasks.runtime.atomic_files import TEMPORARY, file_digest, output_errors, replacing
+from tasks.runtime.atomic_files import TEMPORARY, file_digest, output_errors, replace_file
 from tasks.runtime.ledger_access import (
     LedgerReader,
     ledger_reader,
@@ -152,15 +152,15 @@ def _is_double(session: Session, path: Path, key: str) -> bool:
     return not ledger.is_archived(session, archive_id) and ledger.hold_lines(session, run_ids)
 
 
-def faults(session: Session, settings: Settings) -> Iterator[ArchiveFault]:
+def find_faults(session: Session, settings: Settings) -> Iterator[ArchiveFault]:
     """Yield what is wrong with the archives that the ledger names: each file is read whole."""
     for kept in ledger.archives(session):
         archive = kept.archive
-        for what in _faults_of(kept, find(archive, settings)):
+        for what in _faults_of(kept, find_file(archive, settings)):
             yield ArchiveFault(archive.id, archive.path, what)
 
 
-def find(archive: Archive, settings: Settings) -> Path:
+def find_file(archive: Archive, settings: Settings) -> Path:
     """Return where an archive's file lies: where it was written, or in the archive folder that is set now."""
     written = Path(archive.path)
     moved = settings.archive_dir / written.parent.name / written.name
@@ -196,7 +196,7 @@ def _move(
     archive_id = new_id()
     name = f"{FILE}{_mark(settings)}-{archive_id}{SUFFIX}"
     path = folder / f"{FOLDER}{planned.month:%Y-%m}" / name
-    with replacing(path, SETTING) as temporary:
+    with replace_file(path, SETTING) as temporary:
         _write(reader, planned, temporary)
         first, last = _compare(temporary, planned)
     sealed = Archive(archive_id, str(path), planned.lines, file_digest(path), first, last, datetime.now(UTC))

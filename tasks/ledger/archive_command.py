@@ -13,7 +13,7 @@ from models.errors import UsageError
 from models.settings import Settings
 from tasks.display.formats import TableFormat
 from tasks.display.tables import write_rows
-from tasks.display.working import working
+from tasks.display.working import show_working
 from tasks.ledger.archive import Planned, archive, plan
 
 COLUMNS = ("path", "lines", "first_at", "last_at", "bytes", "sha256")
@@ -29,9 +29,9 @@ def archive_old_lines(
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     folder = out or settings.archive_dir
-    with working("looking for old lines"):
+    with show_working("looking for old lines"):
         planned = plan(settings, months, datetime.now(UTC).date())
-    console.print(described(planned, folder, months))
+    console.print(describe_plan(planned, folder, months))
     if not planned:
         return
     if not yes and not confirmed(console):
@@ -39,7 +39,7 @@ def archive_old_lines(
         return
     written: list[Archive] = []
     try:
-        with working("archiving"):
+        with show_working("archiving"):
             archive(settings, planned, folder, written.append)
     finally:
         write_rows(
@@ -47,7 +47,7 @@ def archive_old_lines(
         )
 
 
-def described(planned: Sequence[Planned], folder: Path, months: int) -> str:
+def describe_plan(planned: Sequence[Planned], folder: Path, months: int) -> str:
     """Say in one line what would be archived."""
     lines, runs = sum(one.lines for one in planned), sum(len(one.runs) for one in planned)
     if not planned:

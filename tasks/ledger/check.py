@@ -23,7 +23,7 @@ from models.records import QUARANTINE
 from models.settings import Settings
 from tasks.display.formats import TableFormat
 from tasks.display.tables import write_rows
-from tasks.ledger.archive import faults
+from tasks.ledger.archive import find_faults
 from tasks.runtime.ledger_access import LedgerReader, ledger_reader, writing_ledger
 
 COLUMNS = ("check", "what", "count", "ids", "example")
@@ -89,7 +89,7 @@ def _remembered(flaws: Iterator[Flaw], checked: CheckResult) -> Iterator[Flaw]:
 
 
 def _of_archives(session: Session, settings: Settings) -> Iterator[Flaw]:
-    for fault in faults(session, settings):
+    for fault in find_faults(session, settings):
         what = "an archive is not what the ledger says"
         yield Flaw("archive", what, str(fault.archive_id), f"{fault.path}: {fault.what}")
 

@@ -84,13 +84,13 @@ def _enter(settings: Settings, what: EnteredTerms | Bill | Labour) -> list[str]:
     with writing_ledger(settings) as make_session, make_session.begin() as session:
         ledger.add(session, what)
         used = ledger.kinds_used(session)
-    lines = [f"entered: {described(what)}"]
+    lines = [f"entered: {describe_entry(what)}"]
     if isinstance(what, EnteredTerms) and used and what.kind not in {kind_of(kind) for kind in used}:
         lines.append(f"note: no run has used {what.kind} so far; there were runs on: {', '.join(used)}")
     return lines
 
 
-def described(what: EnteredTerms | Bill | Labour) -> str:
+def describe_entry(what: EnteredTerms | Bill | Labour) -> str:
     """Say in one line what was entered."""
     if isinstance(what, Bill):
         return f"the bill of {what.month:%Y-%m} is {rate(what.nano_usd)}"

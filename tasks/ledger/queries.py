@@ -16,7 +16,7 @@ from models.nearest import unknown_name
 from models.settings import Settings
 from tasks.display.formats import TableFormat
 from tasks.display.tables import write_rows
-from tasks.display.working import working
+from tasks.display.working import show_working
 from tasks.runtime.ledger_access import reading_ledger
 
 RUN_COLUMNS = (
@@ -159,7 +159,7 @@ def show_summary(
     A table of routes also shows which share of the records went each way.
     """
     columns = [*by, *SUMS]
-    with working("reading the ledger"), reading_ledger(settings) as session:
+    with show_working("reading the ledger"), reading_ledger(settings) as session:
         check_workload(session, filters.get("workload"))
         rows: list[dict[str, Any]] = summary(session, by, **filters)
         if output_format == "table" and "route" in by and not {"day", "month"} & set(by):
@@ -190,7 +190,7 @@ def show_runs(
     settings: Settings, *, limit: int, output_format: TableFormat, **filters: Unpack[RunFilters]
 ) -> None:
     """Print runs, the newest first."""
-    with working("reading the ledger"), reading_ledger(settings) as session:
+    with show_working("reading the ledger"), reading_ledger(settings) as session:
         check_workload(session, filters.get("workload"))
         rows = list_runs(session, limit=limit, **filters)
     columns = RUN_TABLE if output_format == "table" else RUN_COLUMNS
@@ -201,7 +201,7 @@ def show_lines(
     settings: Settings, *, limit: int, output_format: TableFormat, **filters: Unpack[LineFilters]
 ) -> None:
     """Print ledger lines, the newest first."""
-    with working("reading the ledger"), reading_ledger(settings) as session:
+    with show_working("reading the ledger"), reading_ledger(settings) as session:
         check_workload(session, filters.get("workload"))
         rows = lines(session, limit=limit, **filters)
     columns = LINE_TABLE if output_format == "table" else LINE_COLUMNS
@@ -212,7 +212,7 @@ def show_evaluations(
     settings: Settings, *, workload: str | None, limit: int, output_format: TableFormat
 ) -> None:
     """Print evaluations, the newest first. For people, shares have three digits."""
-    with working("reading the ledger"), reading_ledger(settings) as session:
+    with show_working("reading the ledger"), reading_ledger(settings) as session:
         check_workload(session, workload)
         rows = list_evaluations(session, workload=workload, limit=limit)
     if output_format == "table":

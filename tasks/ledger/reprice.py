@@ -15,7 +15,7 @@ from models.errors import UsageError
 from models.settings import Settings
 from tasks.display.formats import TableFormat
 from tasks.display.tables import write_rows
-from tasks.display.working import working
+from tasks.display.working import show_working
 from tasks.ledger.queries import check_workload
 from tasks.runtime.ledger_access import reading_ledger, writing_ledger
 
@@ -69,7 +69,7 @@ def show_repriced(
     if save_from is not None and not supposed:
         msg = "--save-from enters prices that are given: add --price MODEL=IN/OUT"
         raise UsageError(msg)
-    with working("reading the ledger"), reading_ledger(settings) as session:
+    with show_working("reading the ledger"), reading_ledger(settings) as session:
         known = [price for _, _, price in reference.all_prices(session)]
         book = RepricingPrices(known, supposed, settings.batch_discount)
         check_workload(session, filters.get("workload"))

@@ -55,7 +55,7 @@ def read(given: Mapping[str, str]) -> PageQuery:
 
 def address(path: str, filters: Filters, *, after: Position | None = None, state: str | None = None) -> str:
     """Return the address that asks for this; `read` reads it back."""
-    return encoded(path, parameters(filters, after=after, state=state))
+    return encode_address(path, parameters(filters, after=after, state=state))
 
 
 def parameters(
@@ -72,7 +72,7 @@ def parameters(
     return {name: "" if value is None else str(value) for name, value in asked.items()}
 
 
-def encoded(path: str, asked: Mapping[str, str]) -> str:
+def encode_address(path: str, asked: Mapping[str, str]) -> str:
     """Return the address of a page with parameters; empty ones are left out."""
     query = urlencode({name: value for name, value in asked.items() if value})
     return f"{path}?{query}" if query else path
@@ -91,7 +91,7 @@ def last_days(filters: Filters, choices: Choices, days: int) -> Filters:
     return filters if last is None else replace(filters, since=last - timedelta(days=days - 1), until=last)
 
 
-def narrowed(filters: Filters, row: Mapping[str, str]) -> Filters:
+def narrow_address(filters: Filters, row: Mapping[str, str]) -> Filters:
     """Return the filters for what one row of sums stands for, by its names, and its day or month."""
     first = last = None
     if "day" in row:

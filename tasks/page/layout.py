@@ -13,7 +13,7 @@ from nicegui import ui
 
 from db.browse import Choices, Filters, Matching
 from models.run import EVALUATION, PRODUCTION
-from tasks.page.address import address, encoded, parameters
+from tasks.page.address import address, encode_address, parameters
 from tasks.page.formats import plural
 
 PLACES = (("/", "Overview"), ("/lines", "Lines"), ("/runs", "Runs"), ("/rates", "Prices"))
@@ -68,7 +68,7 @@ class PageColumn:
 
 
 @contextmanager
-def framed(path: str, title: str) -> Iterator[None]:
+def draw_frame(path: str, title: str) -> Iterator[None]:
     """Put what follows into the frame of a page: the way to the others, and when it was read."""
     ui.colors(primary=LINK_COLOUR)
     ui.page_title(f"{title} · breakeven ledger")
@@ -160,9 +160,9 @@ def purpose_choice(path: str, filters: Filters, state: str | None = None) -> Non
     choice("purpose", targets, chosen)
 
 
-def sorry(path: str, message: str) -> None:
+def show_error(path: str, message: str) -> None:
     """Say in words why there is nothing to show."""
-    with framed(path, "Nothing to show"), ui.element("section").classes("sheet"):
+    with draw_frame(path, "Nothing to show"), ui.element("section").classes("sheet"):
         ui.label(message[:1].upper() + message[1:]).props("role=alert")
 
 
@@ -197,7 +197,7 @@ def filter_form(
             ui.link("Clear", path)
 
 
-def counted(matching: Matching) -> str:
+def count_rows(matching: Matching) -> str:
     """Say how many lines match."""
     text = plural(matching.here, "line", "lines")
     if matching.archived:
@@ -215,6 +215,6 @@ def _select(name: str, options: Sequence[str], value: str | None) -> ui.select:
 
 def _chosen(path: str, filters: Filters, inputs: Mapping[str, ui.select | ui.date_input]) -> str:
     """Return the address that asks for what was chosen; what the form does not offer stays as it is."""
-    return encoded(
+    return encode_address(
         path, parameters(filters) | {name: str(field.value or "") for name, field in inputs.items()}
     )

@@ -12,9 +12,9 @@ from tasks.page.formats import TOKENS, UNKNOWN, dollars, moment, number, plural,
 from tasks.page.layout import (
     NEVER,
     PageColumn,
-    counted,
+    count_rows,
+    draw_frame,
     filter_form,
-    framed,
     heading,
     note,
     purpose_choice,
@@ -130,11 +130,11 @@ LEGEND = (
 
 def show_lines(asked: PageQuery, found: Lines) -> None:
     """Build the page of lines."""
-    with framed("/lines", "Lines"):
+    with draw_frame("/lines", "Lines"):
         names = ("workload", "engine", "model", "route", "outcome")
         purpose_choice("/lines", asked.filters)
         filter_form("/lines", asked.filters, found.choices, names)
-        with sheet(counted(found.matching)):
+        with sheet(count_rows(found.matching)):
             if asked.filters.run_id is not None:
                 ui.label(f"of run {asked.filters.run_id}").classes("soft")
             table("Lines", LINE_COLUMNS, map(_line, found.page.rows), link="run")
@@ -148,7 +148,7 @@ def show_lines(asked: PageQuery, found: Lines) -> None:
 
 def show_runs(asked: PageQuery, found: Runs) -> None:
     """Build the page of runs."""
-    with framed("/runs", "Runs"):
+    with draw_frame("/runs", "Runs"):
         purpose_choice("/runs", asked.filters, asked.state)
         filter_form("/runs", asked.filters, found.choices, ("workload", "state"), asked.state)
         with sheet(f"{plural(len(found.rows), 'run', 'runs')}, the newest first"):
@@ -162,7 +162,7 @@ def show_runs(asked: PageQuery, found: Runs) -> None:
 
 def show_rates(found: RateTables) -> None:
     """Build the page of prices and machines."""
-    with framed("/rates", "Prices"):
+    with draw_frame("/rates", "Prices"):
         with sheet("API prices, dollars per million tokens"):
             table("Prices", PRICE_COLUMNS, map(_cells, found.prices), at_once=25)
             corrections = "A correction is a new version; lines keep the one that they were priced with."

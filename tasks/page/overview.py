@@ -9,14 +9,14 @@ from nicegui import ui
 
 from models.run import PRODUCTION
 from tasks.page import charts
-from tasks.page.address import address, last_days, narrowed
+from tasks.page.address import address, last_days, narrow_address
 from tasks.page.formats import TOKENS, UNKNOWN, dollars, number, period, plural, share, tokens
 from tasks.page.layout import (
     PageColumn,
     choice,
+    draw_frame,
     figure,
     filter_form,
-    framed,
     note,
     purpose_choice,
     sheet,
@@ -49,7 +49,7 @@ Sums = Mapping[str, object]
 
 def show(overview: Overview) -> None:
     """Build the page."""
-    with framed(PATH, "Overview"):
+    with draw_frame(PATH, "Overview"):
         _choices(overview)
         if overview.total is None:
             with sheet("No lines"):
@@ -185,7 +185,7 @@ def _table(name: str, overview: Overview, rows: Rows, keys: Sequence[str], link:
         | {column: tokens(row, column) for column in TOKENS}
         | {column: dollars(_money(row, column)) for column in ("cost_usd", "counterfactual_usd")}
         | {"share": share(_whole(row, "attempts"), whole)}
-        | {"href": address("/lines", narrowed(overview.filters, {key: str(row[key]) for key in keys}))}
+        | {"href": address("/lines", narrow_address(overview.filters, {key: str(row[key]) for key in keys}))}
         for row in rows
     )
     table(name, columns, shown, link=link, at_once=15)

@@ -20,7 +20,7 @@ from models.errors import BreakevenError, UsageError
 from models.settings import Settings
 from tasks.page import lists, overview
 from tasks.page.address import PageQuery, read
-from tasks.page.layout import sorry
+from tasks.page.layout import show_error
 from tasks.page.queries import Ledger
 
 HOST = "127.0.0.1"
@@ -84,7 +84,7 @@ def _page(path: str, ask: Callable[[PageQuery], Answer], show: Callable[[PageQue
             found = await asyncio.to_thread(ask, asked)
         except BreakevenError as error:
             ui.context.client.status_code = 400 if isinstance(error, UsageError) else 503
-            sorry(path, str(error))
+            show_error(path, str(error))
         else:
             show(asked, found)
 

@@ -18,7 +18,7 @@ from models.workloads.base import Workload
 from tasks.planning.checks import ApiPlan
 from tasks.planning.request import EngineChoice
 from tasks.reading import PartitionReader
-from tasks.runtime.lease import give_back, take_lease
+from tasks.runtime.lease import release_lease, take_lease
 from tasks.runtime.leased_ledger import LeasedLedger
 from tasks.runtime.ledger_access import close_ledger, connect_ledger
 from tasks.storage.open_version import OpenVersion
@@ -78,7 +78,7 @@ def own_partition(
 ) -> LeasedLedger:
     """Take the lease `name` of a partition; `undo` gives it back. Raises `PartitionLocked`."""
     lease = take_lease(make_session, name, partition, settings)
-    undo.callback(give_back, make_session, lease)
+    undo.callback(release_lease, make_session, lease)
     return LeasedLedger(make_session, lease, settings.lease_seconds, settings.database_patience_seconds)
 
 

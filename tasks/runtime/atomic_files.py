@@ -15,7 +15,7 @@ TEMPORARY = ".tmp"
 
 
 @contextmanager
-def replacing(path: Path, setting: str = "BREAKEVEN_OUTPUT_DIR") -> Iterator[Path]:
+def replace_file(path: Path, setting: str = "BREAKEVEN_OUTPUT_DIR") -> Iterator[Path]:
     """Give a temporary path in the same folder that becomes `path`, synced, if the block succeeds.
 
     The folder is made where it is missing; `setting` is what chose it. Raises `OutputError`; the temporary
@@ -59,7 +59,7 @@ def put_files(files: Mapping[str, bytes], folder: Path) -> None:
     What lies there under other names is left alone. Raises `OutputError`.
     """
     for name, content in files.items():
-        with replacing(folder / name) as half:
+        with replace_file(folder / name) as half:
             half.write_bytes(content)
 
 

@@ -65,7 +65,7 @@ def take_lease(
             sleep(LOCK_POLL_SECONDS)
 
 
-def give_back(make_session: sessionmaker[Session], lease: leases.Lease) -> None:
+def release_lease(make_session: sessionmaker[Session], lease: leases.Lease) -> None:
     """Release the lease in a transaction of its own."""
     with make_session.begin() as session:
         leases.release(session, lease)

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from models.errors import OutputError
 from models.input_digest import InputDigest
 from models.records import QUARANTINE
-from tasks.runtime.atomic_files import output_errors, replacing, sync
+from tasks.runtime.atomic_files import output_errors, replace_file, sync
 from tasks.storage.parquet_schema import output_schema
 from tasks.storage.parquet_stream import sink, stream_frames
 from tasks.storage.part_files import OUTPUT, with_all_columns
@@ -71,7 +71,7 @@ def publish(
     records = _records(found, own, models, prompt_version, digest)
     aside = [part for part in found if part.quarantined]
     path, quarantine = folder / RECORDS, folder / QUARANTINE
-    with replacing(path) as temporary:
+    with replace_file(path) as temporary:
         sink(records, temporary, {FINGERPRINT: fingerprint})
         sync(temporary)  # a full disk shows here, before anything was replaced
         _publish_quarantine(aside, quarantine)
@@ -86,7 +86,7 @@ def publish(
 
 def _publish_quarantine(parts: Sequence[_Part], path: Path) -> None:
     if parts:
-        with replacing(path) as temporary:
+        with replace_file(path) as temporary:
             sink(_quarantine(parts), temporary)
     elif path.exists():
         with output_errors(path):

@@ -14,7 +14,7 @@ from models.engines.api.permit import ApiRequest
 from models.errors import OutputError
 from models.records import Carried, Escalated, Quarantined, Record
 from models.requests import Answer, Completion
-from tasks.runtime.atomic_files import TEMPORARY, output_errors, replacing
+from tasks.runtime.atomic_files import TEMPORARY, output_errors, replace_file
 from tasks.storage.parquet_schema import output_schema
 from tasks.storage.scratch_db import Scratch
 
@@ -111,7 +111,7 @@ def write_part(
         "quarantined": str(len(quarantined)),
     }
     path = folder / f"{part_id}{SUFFIX}"
-    with replacing(path) as temporary:
+    with replace_file(path) as temporary:
         frame.write_parquet(
             temporary, compression="zstd", compression_level=1, statistics=False, metadata=about
         )

@@ -10,7 +10,7 @@ from models.economics.quote import Estimate, Quote, Sent, empty_quote
 from models.policy import Policy
 from models.routing import keep_local, sends_after_answer
 from models.run import RunResult
-from tasks.backfill.against_quote import compared, quoted_line
+from tasks.backfill.against_quote import compare_with_quote, quote_line
 
 FIRST = date(2026, 11, 1)
 
@@ -52,7 +52,7 @@ def test_a_failed_partition_is_not_compared() -> None:
         failed(1, result(1, 700_000_000, api=200_000_000)),
         failed(2, None),
     ]
-    counts, cost = compared(outcomes, quote(3))
+    counts, cost = compare_with_quote(outcomes, quote(3))
     assert counts == "requests 10 (quoted 10), input tokens 100 (quoted 100), output tokens 20 (quoted 20)"
     assert cost == (
         "cost 2.000000000 USD, quoted 0.000000000; 2 of 3 partitions are in neither;"
@@ -63,21 +63,21 @@ def test_a_failed_partition_is_not_compared() -> None:
 def test_only_failed_partitions() -> None:
     """There is nothing to compare, and still it is said what they cost; nothing where they cost nothing."""
     outcomes = [failed(number, result(number, 300_000_000)) for number in range(2)]
-    assert compared(outcomes, quote(2)) == ["2 failed partitions cost 0.600000000 USD"]
-    assert compared([failed(0, None), failed(1, result(1, 0))], quote(2)) == []
+    assert compare_with_quote(outcomes, quote(2)) == ["2 failed partitions cost 0.600000000 USD"]
+    assert compare_with_quote([failed(0, None), failed(1, result(1, 0))], quote(2)) == []
 
 
 def test_what_is_not_known_of_the_api() -> None:
     """Where the policy can send records on after a local answer, the API's part is a lower bound and says so."""
     known = quote(2)
-    assert quoted_line(known).endswith("API 0")
+    assert quote_line(known).endswith("API 0")
     one, two = known.partitions
     sent = replace(one, sent=Sent(Estimate(4), Estimate(400), 4, 62_400))
     more = "; what the policy sends on after a local answer is not in it"
-    assert quoted_line(Quote.of([one, replace(two, sends_on=True)])).endswith(f"API at least 0{more}")
+    assert quote_line(Quote.of([one, replace(two, sends_on=True)])).endswith(f"API at least 0{more}")
     open_ended = Quote.of([replace(sent, sends_on=True), two])
-    assert quoted_line(open_ended).endswith(f"API at least 0.000062400 for 4 requests{more}")
-    cost = compared([PartitionOutcome.of(result(0, 2_000_000, api=90_000))], open_ended)[-1]
+    assert quote_line(open_ended).endswith(f"API at least 0.000062400 for 4 requests{more}")
+    cost = compare_with_quote([PartitionOutcome.of(result(0, 2_000_000, api=90_000))], open_ended)[-1]
     assert "of which API 0.000090000, quoted at least 0.000062400" in cost
 
 

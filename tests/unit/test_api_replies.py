@@ -3,7 +3,7 @@
 import pytest
 
 from models.engines.api.capabilities import EndpointCapabilities
-from models.engines.api.replies import Meaning, Reply, judge, malformed, no_access
+from models.engines.api.replies import Meaning, Reply, judge, malformed_reply, no_access
 
 
 def refused(status: int, code: str | None = None, param: str | None = None, kind: str | None = None) -> Reply:
@@ -70,7 +70,7 @@ def test_rejections(reply: Reply, rejection: str, detail: str) -> None:
 
 def test_a_broken_answer_may_have_been_billed() -> None:
     """A 200 that cannot be read is tried again, and its attempt's outcome is not known."""
-    verdict = malformed("empty_choices")
+    verdict = malformed_reply("empty_choices")
     assert (verdict.meaning, verdict.outcome, verdict.down) == (Meaning.RETRY, "unknown_outcome", True)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.run import Progress, RunResult
 from tasks.display.prefect_artifacts import artifact_key
-from tasks.display.run_rows import cost_row, describe, dollars, percent
+from tasks.display.run_rows import cost_row, describe_progress, dollars, percent
 from tasks.runtime.progress import listen, report
 
 DAY = date(2026, 11, 1)
@@ -55,7 +55,7 @@ def test_percent(done: int, total: int | None, expected: float) -> None:
     """An unknown total shows as 0 %, and no run is ever more than done."""
     progress = Progress("sentiment", DAY, done, total, 10, 2.0)
     assert percent(progress) == expected
-    assert f"{done} of {'unknown' if total is None else total} records" in describe(progress)
+    assert f"{done} of {'unknown' if total is None else total} records" in describe_progress(progress)
 
 
 def test_progress_reaches_the_listeners_of_its_context_only() -> None:

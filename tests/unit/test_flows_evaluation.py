@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.evaluation import to_evaluate
+from flows.evaluation import choose_workloads
 from models.errors import UsageError
 from models.settings import Settings, WorkloadSettings
 
@@ -19,13 +19,13 @@ def test_default_is_every_workload_with_a_labelled_file() -> None:
         classification=WorkloadSettings(labelled_file="tickets.parquet"),
         enrichment=WorkloadSettings(input="products.csv"),
     )
-    assert to_evaluate(ready, None, None) == ["classification", "sentiment"]
+    assert choose_workloads(ready, None, None) == ["classification", "sentiment"]
 
 
 def test_workloads_that_are_asked_for_are_evaluated_in_that_order() -> None:
     """A file may then come with the question."""
-    assert to_evaluate(settings(), ["sentiment", "enrichment"], None) == ["sentiment", "enrichment"]
-    assert to_evaluate(settings(), ["sentiment"], "labelled.csv") == ["sentiment"]
+    assert choose_workloads(settings(), ["sentiment", "enrichment"], None) == ["sentiment", "enrichment"]
+    assert choose_workloads(settings(), ["sentiment"], "labelled.csv") == ["sentiment"]
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,4 @@ def test_workloads_that_are_asked_for_are_evaluated_in_that_order() -> None:
 def test_what_cannot_be_evaluated_is_an_error(asked: list[str] | None, labels: str | None, says: str) -> None:
     """It is found before anything runs, and the line says what to set."""
     with pytest.raises(UsageError, match=says):
-        to_evaluate(settings(), asked, labels)
+        choose_workloads(settings(), asked, labels)

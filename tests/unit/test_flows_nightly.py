@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from flows.nightly import to_run
+from flows.nightly import choose_workloads
 from models.errors import BreakevenError, InputError, Interrupted, UsageError
 from models.run import RunResult
 from models.settings import Settings, WorkloadSettings
@@ -32,25 +32,25 @@ def test_default_is_every_workload_with_an_input_or_a_query() -> None:
         enrichment=WorkloadSettings(query="select 1"),
         classification=WorkloadSettings(id_column="key"),
     )
-    assert to_run(ready, None, KNOWN) == ["enrichment", "sentiment"]
+    assert choose_workloads(ready, None, KNOWN) == ["enrichment", "sentiment"]
 
 
 def test_workloads_that_are_asked_for_are_run_in_that_order() -> None:
     """The order of the parameter is kept; an input may then come from elsewhere."""
-    assert to_run(settings(), ["sentiment", "enrichment"], KNOWN) == ["sentiment", "enrichment"]
+    assert choose_workloads(settings(), ["sentiment", "enrichment"], KNOWN) == ["sentiment", "enrichment"]
 
 
 def test_nothing_configured_is_an_error_that_says_what_to_set() -> None:
     """A night without any workload must not look like a success."""
     with pytest.raises(UsageError, match="BREAKEVEN_WORKLOADS__<NAME>__INPUT"):
-        to_run(settings(), None, KNOWN)
+        choose_workloads(settings(), None, KNOWN)
 
 
 @pytest.mark.parametrize("asked", [["sentimnt"], None])
 def test_an_unknown_workload_is_an_error(asked: list[str] | None) -> None:
     """A typing mistake in the parameter or in the settings is found before anything runs."""
     with pytest.raises(UsageError, match="unknown workload 'sentimnt'; did you mean sentiment"):
-        to_run(settings(sentimnt=WorkloadSettings(input="in.jsonl")), asked, KNOWN)
+        choose_workloads(settings(sentimnt=WorkloadSettings(input="in.jsonl")), asked, KNOWN)
 
 
 def test_one_failure_does_not_stop_the_others() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows import dates
-from flows.dates import chosen, last_partitions, run_name, yesterday
+from flows.dates import choose_partition, last_partitions, run_name, yesterday
 from models.errors import UsageError
 
 
@@ -30,13 +30,13 @@ def test_the_default_is_the_last_utc_day_that_is_over(now: datetime, expected: d
 def test_a_late_run_takes_the_day_before_it_was_due(monkeypatch: pytest.MonkeyPatch) -> None:
     """However late it starts; its name says so as well."""
     monkeypatch.setattr(dates, "due_at", lambda: datetime(2026, 11, 7, 2, 15, tzinfo=UTC))
-    assert chosen(None) == date(2026, 11, 6)
+    assert choose_partition(None) == date(2026, 11, 6)
     assert run_name("nightly", {}) == "nightly 2026-11-06"
 
 
 def test_a_given_partition_is_kept() -> None:
     """A backfilled date is never replaced by the default."""
-    assert chosen(date(2020, 2, 29)) == date(2020, 2, 29)
+    assert choose_partition(date(2020, 2, 29)) == date(2020, 2, 29)
 
 
 @given(st.dates(min_value=date(2000, 1, 1)), st.integers(1, 400))

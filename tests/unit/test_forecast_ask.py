@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from models.errors import UsageError
-from tasks.forecast.command import checked, read_ask
+from tasks.forecast.command import check_ask, read_ask
 
 ONE = {"input": "a.csv", "daily": 5}
 
 
 def asked(**changes: object) -> Any:  # noqa: ANN401 - the first workload
     """Return one workload, changed."""
-    return checked({"workloads": [ONE | changes]}).workloads[0]
+    return check_ask({"workloads": [ONE | changes]}).workloads[0]
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,9 @@ def test_what_cannot_be_is_one_line(changes: dict[str, object], message: str) ->
 def test_no_workload_at_all() -> None:
     """Nothing asked is a mistake."""
     with pytest.raises(UsageError, match="workloads"):
-        checked({})
+        check_ask({})
     with pytest.raises(UsageError, match="workloads"):
-        checked({"workloads": []})
+        check_ask({"workloads": []})
 
 
 def test_a_file_with_several(tmp_path: Path) -> None:

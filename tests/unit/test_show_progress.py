@@ -7,9 +7,9 @@ import pytest
 
 from models.backfill import Meter, PartitionOutcome
 from models.run import Progress, RunResult
-from tasks.display.run_rows import describe
+from tasks.display.run_rows import describe_progress
 from tasks.display.show_progress import ProgressLines
-from tasks.display.working import working
+from tasks.display.working import show_working
 from tasks.runtime.progress import listen
 from tasks.runtime.run_progress import Counts, RunProgress
 
@@ -20,9 +20,11 @@ PATIENCE = 30.0
 def test_a_line_says_what_is_done_before_the_first_token() -> None:
     """The load and the first prompts are named instead of tokens that are not there yet."""
     loading = Progress("sentiment", DAY, 0, 300, 0, 12.0, "loading the model tiny")
-    assert describe(loading) == "sentiment 2026-11-23: loading the model tiny, 0 of 300 records, 12 s"
+    assert (
+        describe_progress(loading) == "sentiment 2026-11-23: loading the model tiny, 0 of 300 records, 12 s"
+    )
     running = Progress("sentiment", DAY, 1_000, 3_000, 4_000, 60.0, "", 40.0)
-    assert describe(running) == (
+    assert describe_progress(running) == (
         "sentiment 2026-11-23: 1,000 of 3,000 records, 4,000 output tokens, 100 a second, 60 s"
     )
 
@@ -83,7 +85,7 @@ def test_a_silent_wait_is_told_of(
     """What takes long is named with its seconds again and again, and not after it is over."""
     monkeypatch.setattr("tasks.display.working.SECONDS_BETWEEN_LINES", 0.01)
     said = ""
-    with working("reading the ledger"):
+    with show_working("reading the ledger"):
         while said.count("reading the ledger, 0 s\n") < 2:
             said += capsys.readouterr().err
     assert "reading" not in capsys.readouterr().err.removeprefix("reading the ledger, 0 s\n")

@@ -11,7 +11,7 @@ import pytest
 from prefect.exceptions import ObjectNotFound
 
 from flows import parallel_backfill
-from flows.parallel_backfill import idempotency_key, is_away, pause, run_parameters, with_server
+from flows.parallel_backfill import ask_server, idempotency_key, is_away, run_parameters, wait_or_stop
 from models.backfill import Range, Step
 from models.errors import BreakevenError, Interrupted
 from tasks.backfill.request import BackfillRequest
@@ -77,23 +77,23 @@ def test_a_server_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch)
     """No connection, a reset, an error of its own: asked again."""
     monkeypatch.setattr(parallel_backfill, "POLL_SECONDS", 0.01)
     server = failing(httpx.ConnectError("refused"), httpx.ReadError("reset"), status(503))
-    assert with_server(server, StopRequest()) == "answer"
+    assert ask_server(server, StopRequest()) == "answer"
 
 
 def test_a_server_that_stays_away_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """When patience ends, the backfill does."""
     monkeypatch.setattr(parallel_backfill, "POLL_SECONDS", 0.01)
     with pytest.raises(BreakevenError, match="stays away") as caught:
-        with_server(failing(*[httpx.ConnectError("refused")] * 100), StopRequest(), patience=0.05)
+        ask_server(failing(*[httpx.ConnectError("refused")] * 100), StopRequest(), patience=0.05)
     assert "\n" not in str(caught.value)
 
 
 def test_what_the_server_refuses_is_not_asked_again() -> None:
     """A mistake stays one; what is not there is told apart."""
     with pytest.raises(BreakevenError, match="refused"):
-        with_server(failing(status(422)), StopRequest())
+        ask_server(failing(status(422)), StopRequest())
     with pytest.raises(ObjectNotFound):
-        with_server(failing(ObjectNotFound(http_exc=status(404))), StopRequest())
+        ask_server(failing(ObjectNotFound(http_exc=status(404))), StopRequest())
 
 
 def test_who_may_answer_later() -> None:
@@ -111,7 +111,7 @@ def test_a_stop_ends_the_waiting_at_once() -> None:
     stop = StopRequest()
     stop.note(signal.SIGTERM, None)
     with pytest.raises(Interrupted, match="runs that were handed out go on") as caught:
-        pause(60.0, stop)
+        wait_or_stop(60.0, stop)
     assert caught.value.exit_code == 128 + signal.SIGTERM
     with pytest.raises(Interrupted):
-        with_server(failing(*[httpx.ConnectError("refused")] * 100), stop)
+        ask_server(failing(*[httpx.ConnectError("refused")] * 100), stop)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.streams import guard, lost
+from flows.streams import find_lost, guard
 
 PROJECT = Path(__file__).resolve().parents[2]
 WAYS = """
@@ -100,4 +100,4 @@ def test_what_a_terminal_cannot_show_is_spelled_out() -> None:
     guard(stream)
     print("5 €", file=stream, flush=True)
     assert kept.getvalue() == b"5 \\u20ac\n"
-    assert lost(stream) is None
+    assert find_lost(stream) is None

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from tasks.display.table_layout import Column, fitted, folded, lay_out, output_width, print_table
+from tasks.display.table_layout import Column, fit_table, fold_text, lay_out, output_width, print_table
 
 FIGURES = Column("counterfactual_usd", ("0.000012", "1,234.567890", "unknown"))
 MODELS = Column("model", ("HuggingFaceTB/SmolLM2-135M-Instruct",) * 3)
@@ -18,7 +18,7 @@ def shown(columns: list[Column], width: int) -> str:
     """Return a table of so many characters as it is printed."""
     console = Console(width=width)
     with console.capture() as captured:
-        console.print(fitted(columns, width))
+        console.print(fit_table(columns, width))
     return captured.get()
 
 
@@ -50,7 +50,7 @@ def test_what_is_narrowed_first() -> None:
 @given(st.text(alphabet="ab_/:>, 1.", max_size=80), st.integers(1, 40))
 def test_folding_loses_nothing(text: str, width: int) -> None:
     """Folded lines are not longer than asked for, and hold every sign but the spaces at their ends."""
-    lines = folded(text, width).split("\n")
+    lines = fold_text(text, width).split("\n")
     assert all(len(line) <= width for line in lines)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
 

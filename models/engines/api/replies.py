@@ -114,12 +114,12 @@ def judge(reply: Reply) -> ReplyVerdict:
     return _refusal(reply, status)
 
 
-def malformed(what: str) -> ReplyVerdict:
+def malformed_reply(what: str) -> ReplyVerdict:
     """Return the verdict on a reply with status 200 that is no answer: it may have been billed."""
     return ReplyVerdict(Meaning.RETRY, "unknown_outcome", what, down=True)
 
 
-def described(reply: Reply) -> str:
+def describe_error(reply: Reply) -> str:
     """Return status and code of an error, such as `http_400 invalid_value`; never a message."""
     status = f"http_{reply.status}"
     word = code(reply.code)
@@ -133,7 +133,7 @@ def _refusal(reply: Reply, status: int) -> ReplyVerdict:
     if named & CONTENT_CODES:
         return ReplyVerdict(Meaning.REJECTED, failure=failure, rejection="refused", detail="content_filter")
     if status < HTTPStatus.BAD_REQUEST or status in NO_ACCESS_STATUSES or named & NO_ACCESS_CODES:
-        return ReplyVerdict(Meaning.NO_ACCESS, failure=failure, detail=described(reply))
+        return ReplyVerdict(Meaning.NO_ACCESS, failure=failure, detail=describe_error(reply))
     if status in RETRY_STATUSES:
         return ReplyVerdict(Meaning.RETRY, failure=failure)
     return _of_the_request(reply, named, failure)
@@ -155,18 +155,22 @@ def _of_the_request(reply: Reply, named: set[str | None], failure: str) -> Reply
         )
     if param.startswith("response_format"):
         return ReplyVerdict(
-            Meaning.OTHER_FORMAT, failure=failure, rejection="refused", detail=described(reply)
+            Meaning.OTHER_FORMAT, failure=failure, rejection="refused", detail=describe_error(reply)
         )
     if param in OPTIONAL_FIELDS and named & FIELD_CODES:
         return ReplyVerdict(
-            Meaning.OTHER_FIELDS, failure=failure, rejection="refused", detail=described(reply), field=param
+            Meaning.OTHER_FIELDS,
+            failure=failure,
+            rejection="refused",
+            detail=describe_error(reply),
+            field=param,
         )
-    return ReplyVerdict(Meaning.REFUSED, failure=failure, rejection="refused", detail=described(reply))
+    return ReplyVerdict(Meaning.REFUSED, failure=failure, rejection="refused", detail=describe_error(reply))
 
 
 def no_access(reply: Reply, host: str, model: str) -> str:
     """Return the one line that says what to set, for a reply after which no request can succeed."""
-    said = described(reply)
+    said = describe_error(reply)
     match reply.status:
         case HTTPStatus.UNAUTHORIZED:
             return f"the API at {host} refuses the key ({said}): set BREAKEVEN_API_KEY to a valid one"

@@ -21,9 +21,9 @@ from models.engines.api.replies import (
     Meaning,
     Reply,
     ReplyVerdict,
-    described,
+    describe_error,
     judge,
-    malformed,
+    malformed_reply,
     no_access,
 )
 from models.engines.api.request_state import RequestState
@@ -187,7 +187,7 @@ class RequestSender:
         verdict, parsed = judge(reply), Parsed()
         if verdict.meaning is Meaning.ANSWERED:
             parsed = parse_answer(state.request, reply.body)
-            verdict = verdict if parsed.malformed is None else malformed(parsed.malformed)
+            verdict = verdict if parsed.malformed is None else malformed_reply(parsed.malformed)
         self._tell_breaker(verdict, probe=sent.probe)
         asked = self._limits.apply_headers(reply.headers)
         state.close(verdict, parsed.usage)
@@ -238,7 +238,7 @@ class RequestSender:
         if fault != "settings":
             return state.rejected(verdict) if fault == "request" else state.deferred("stopped")
         msg = (
-            f"the API at {self._options.host} refuses every request ({described(sent.reply)}): "
+            f"the API at {self._options.host} refuses every request ({describe_error(sent.reply)}): "
             "check BREAKEVEN_API_MODEL, BREAKEVEN_API_BASE_URL and BREAKEVEN_API_STRUCTURED_OUTPUT"
         )
         raise ApiAccessError(msg)

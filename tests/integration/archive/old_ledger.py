@@ -19,7 +19,7 @@ from db.tables import RunRow
 from models.gpu_time import GpuTime
 from models.ledger.line import LedgerLine
 from models.settings import Settings
-from tasks.ledger.archive import find
+from tasks.ledger.archive import find_file
 from tests.integration.db.ledger_lines import Keys, batch, line, pending, seed
 from tests.integration.pipeline.harness import settings_for
 
@@ -134,7 +134,7 @@ def kept(settings: Settings) -> list[LedgerLine]:
 def named_files(settings: Settings) -> list[Path]:
     """Return the files that the ledger names."""
     with transaction(settings) as session:
-        return [find(one.archive, settings) for one in archives.archives(session)]
+        return [find_file(one.archive, settings) for one in archives.archives(session)]
 
 
 def files(settings: Settings) -> list[Path]:

@@ -24,7 +24,7 @@ from models.ids import new_id
 from models.ledger.archiving import ArchiveFileLimits
 from models.settings import Settings
 from tasks.ledger import archive as files_task
-from tasks.ledger.archive import ArchiveFault, archive, faults, plan
+from tasks.ledger.archive import ArchiveFault, archive, find_faults, plan
 from tasks.runtime import atomic_files
 from tests.integration.archive.old_ledger import (
     OLD,
@@ -62,7 +62,7 @@ def do(settings: Settings, limits: ArchiveFileLimits | None = None) -> list[Arch
 def found_faults(settings: Settings) -> list[ArchiveFault]:
     """Check the archives."""
     with transaction(settings) as session:
-        return list(faults(session, settings))
+        return list(find_faults(session, settings))
 
 
 def sums(settings: Settings) -> object:

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from commands.terminal import say
+from commands.terminal import print_result
 from db import month
 from models.economics.month import WorkloadUsage
 from models.requests import Request
@@ -105,7 +105,7 @@ def test_each_kind_names_field_and_rule(
     assert nonsense["answer"] == (PERSON if kept else None)
     assert aside["engine"].to_list() == [None] * len(INPUT) + ["vllm", "vllm"]
     assert PERSON.encode() not in (tmp_path / "ledger.db").read_bytes()
-    say(result)
+    print_result(result)
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "set aside (" in line]
     assert (
         f"11 records set aside ({', '.join(f'{n} {r}' for r, n in sorted(result.reasons.items()))})" in line

@@ -212,7 +212,7 @@ def test_last_month_is_that_of_the_schedules_time_zone(
     monkeypatch.setattr(reporting, "due_at", lambda: due)
     assert reporting.last_month(due, zone) == date(2026, 10, 1)
     assert reporting.schedule_zone() == UTC  # the deployment is gone
-    assert reporting.chosen_month(None) == date(2026, 9, 1)
+    assert reporting.choose_month(None) == date(2026, 9, 1)
 
 
 def test_a_schedule_that_comes_before_the_month_is_over_is_told(

@@ -7,7 +7,7 @@ import pytest
 from prefect import State
 from prefect.client.orchestration import SyncPrefectClient
 
-from commands.terminal import collect_here
+from commands.terminal import collect_and_print
 from flows import collect as collecting
 from models.errors import BreakevenError
 from models.settings import Settings
@@ -38,7 +38,7 @@ def test_the_flow_collects_what_is_ready(
         settings = batch_settings(tmp_path, f"sqlite:///{tmp_path / 'ledger.db'}", batches.url)
         monkeypatch.setattr(collecting, "read_settings", lambda: settings)
         start(settings, texts_of(6, 4))
-        assert collect_here() == 0
+        assert collect_and_print() == 0
         assert f"{WORKLOAD} 2026-11-01 is not published yet: 6 batch" in capfd.readouterr().err
         state, shown = collected(api)
         assert state.is_completed()
@@ -49,7 +49,7 @@ def test_the_flow_collects_what_is_ready(
         assert '"state": "completed"' in shown
         assert '"by API": "6"' in shown
         capfd.readouterr()
-        assert collect_here() == 0
+        assert collect_and_print() == 0
         assert "nothing waits" in capfd.readouterr().err
     assert (target(settings) / "records.parquet").exists()
     check_books(settings)

@@ -128,7 +128,7 @@ def test_rights() -> None:
 
 def _threshold(evaluation: Evaluation) -> str:
     assert evaluation.threshold is not None
-    return threshold_section.chosen(evaluation.threshold)
+    return threshold_section.describe_choice(evaluation.threshold)
 
 
 def test_the_chosen_threshold() -> None:
@@ -141,16 +141,18 @@ def test_the_chosen_threshold() -> None:
         "No threshold surely keeps 95% of the API model's accuracy on so few records."
     )
     usual = found.threshold()
-    assert "No record has to go to the API" in threshold_section.chosen(replace(usual, chosen=usual.curve[0]))
+    assert "No record has to go to the API" in threshold_section.describe_choice(
+        replace(usual, chosen=usual.curve[0])
+    )
 
 
 def test_the_listed_points_hold_the_chosen_one() -> None:
     """The curve is cut to a few rows, of which one is the chosen point; both ends are there."""
     threshold = found.threshold()
-    points = threshold_section.spread(threshold)
+    points = threshold_section.select_points(threshold)
     assert len(points) <= threshold_section.MOST_ROWS + 1
     assert threshold.chosen in points
     assert (points[0], points[-1]) == (threshold.curve[0], threshold.curve[-1])
-    assert threshold_section.spread(replace(threshold, curve=threshold.curve[:1], chosen=None)) == [
+    assert threshold_section.select_points(replace(threshold, curve=threshold.curve[:1], chosen=None)) == [
         threshold.curve[0]
     ]
