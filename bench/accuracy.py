@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pydantic import BaseModel
 
 from bench.labelled import INTENTS, SENTIMENT, Labelled, balanced, natural, product_texts, read
+from bench.priors import fit_weights, write_prior
 from bench.report import DATA, Finding, Row, publish
 from models.engines.base import LocalEngine
 from models.engines.vllm.engine import VllmEngine
@@ -26,7 +27,7 @@ from models.settings import Settings
 from models.workloads.base import InvalidOutput, Workload
 from models.workloads.classification import Classification
 from models.workloads.enrichment import Enrichment, EnrichmentOutput
-from models.workloads.prior import LabelPrior, fit_weights, write_prior
+from models.workloads.prior import LabelPrior
 from models.workloads.sentiment import Sentiment
 
 RECORDS = 300

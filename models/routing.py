@@ -176,11 +176,6 @@ def fill_from_evaluation(policy: Policy, *, viability: Viability, threshold: flo
     return policy.model_copy(update=changes)
 
 
-def engine_failed(policy: Policy) -> EscalationReason | None:
-    """Return the reason for sending on what a local engine that cannot start or died has left, None: do not."""
-    return "engine_failed" if policy.engine_fails == "api" else None
-
-
 def _is_complex(record: Record, policy: Policy) -> bool:
     if record.complex:
         return True

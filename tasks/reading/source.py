@@ -79,19 +79,6 @@ class Source:
         location = self.location or ""
         return _without_secrets(location) if is_remote(location) else location
 
-    def describe(self) -> str:
-        """One line that says what is read, without secrets."""
-        facts = [f"id={self.id_column}", f"text={'+'.join(self.text_columns)}"]
-        if self.timestamp_column is not None:
-            facts.append(f"timestamp={self.timestamp_column or 'none'}")
-        if self.where:
-            facts.append(f"where={self.where}")
-        if self.complex_where:
-            facts.append(f"complex_where={self.complex_where}")
-        if self.query:
-            facts.append(f"query={' '.join(self.query.split())}")
-        return f"{self.name} ({', '.join(facts)})"
-
     def fingerprint(self) -> str:
         """16 hex digits that are equal for the same location, condition and mapping."""
         name = self.name

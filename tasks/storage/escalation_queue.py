@@ -70,11 +70,6 @@ class EscalationQueue:
         ).fetchone()
         return None if row is None else _escalated(row)
 
-    def is_durable(self, key: str) -> bool:
-        """Whether a registered part, or the next one, holds the record."""
-        row = self._db.execute("SELECT durable FROM waiting WHERE key = ?", (key,)).fetchone()
-        return row is not None and bool(row[0])
-
     def set_state(self, key: str, state: str) -> None:
         """Say what becomes of a record."""
         self._db.execute("UPDATE waiting SET state = ? WHERE key = ?", (state, key))

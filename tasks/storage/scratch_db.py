@@ -54,7 +54,7 @@ class Scratch:
                 self._db.executescript(_SCHEMA + WAITING + CARRIED + "BEGIN;")
         except (OSError, sqlite3.Error) as error:
             raise _cannot_write(error) from error
-        self._done_count = 0
+        self._any_done = False
         self._answers = _AnswerStore(self._db)
         self.waiting = EscalationQueue(self._db)
         self.unchanged_rows = PublishedRows(self._db)
@@ -104,23 +104,14 @@ class Scratch:
         self._db.executemany("INSERT OR REPLACE INTO names VALUES (?, ?)", sorted(changed.items()))
         return keys
 
-    def forget_keys(self) -> None:
-        """Start the occurrence numbers afresh, for another reading of the same input."""
-        self._db.execute("DELETE FROM names")
-
     def add_done(self, keys: Iterable[str]) -> None:
         """Remember that the records with these keys are done."""
         cursor = self._db.executemany("INSERT OR IGNORE INTO done VALUES (?)", ((key,) for key in keys))
-        self._done_count += cursor.rowcount
-
-    @property
-    def done_count(self) -> int:
-        """Number of distinct keys that are done."""
-        return self._done_count
+        self._any_done = self._any_done or cursor.rowcount > 0
 
     def done(self, keys: Sequence[str]) -> set[str]:
         """Return those of `keys` that are done. Costs nothing while none is."""
-        if not self._done_count:
+        if not self._any_done:
             return set()
         found: set[str] = set()
         for chunk in _chunks(keys):

@@ -226,13 +226,6 @@ def test_more_reasons_never_escalate_fewer(
     assert found in {None, routing.after(wider, rejection=rejection, valid=valid, confidence=confidence)}
 
 
-def test_a_dead_engine_goes_by_its_own_field() -> None:
-    """Only `engine_fails = "api"` sends a partition on, whatever `escalate` lists."""
-    assert routing.engine_failed(_policy(engine_fails="api", escalate=[])) == "engine_failed"
-    assert routing.engine_failed(_policy(engine_fails="wait")) is None
-    assert routing.engine_failed(Policy()) is None
-
-
 # --- which policy holds
 
 
@@ -267,7 +260,7 @@ def test_kept_in_sends_nothing(
     assert routing.triaged(asked, kept) is None
     assert not routing.asks_triage(kept)
     assert routing.after(kept, rejection=rejection, valid=valid, confidence=confidence) is None
-    assert routing.engine_failed(kept) is None
+    assert kept.engine_fails != "api"
     assert routing.row_condition(kept) is None
     assert not routing.asks_evaluation(kept)
     assert (kept.engine_fails == "wait") == (policy.engine_fails == "wait")

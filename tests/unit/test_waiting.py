@@ -96,12 +96,10 @@ def test_what_is_done_waits_no_more(scratch: Scratch, waiting: EscalationQueue) 
 
 def test_each_text_is_made_durable_once(waiting: EscalationQueue) -> None:
     """Those that no part holds yet come out for the next one, in portions; a part's record stays durable."""
-    assert [waiting.is_durable(key) for key in "abc"] == [True, True, False]
     portions = [waiting.not_durable(2), waiting.not_durable(2), waiting.not_durable(2)]
     assert [keys(portion) for portion in portions] == [["c", "d"], ["e"], []]
     waiting.put(escalated("a"), durable=False)
-    assert waiting.is_durable("a")
-    assert not waiting.is_durable("nobody")
+    assert waiting.not_durable(2) == []
 
 
 def test_a_request_is_asked_once(waiting: EscalationQueue) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from pydantic import BaseModel
 
+from bench.priors import fit_weights
 from models.default_model import MODEL_NAME
 from models.errors import UsageError
 from models.requests import Choice, Completion, JsonObject, JsonValue, Request
@@ -18,7 +19,7 @@ from models.workloads import registry
 from models.workloads.base import InvalidOutput, Workload
 from models.workloads.classification import DEFAULT_LABELS, Classification
 from models.workloads.enrichment import Enrichment
-from models.workloads.prior import LabelPrior, corrected, fit_weights, load_prior
+from models.workloads.prior import LabelPrior, corrected, load_prior
 from models.workloads.sentiment import LABELS, Sentiment
 
 AWKWARD = (

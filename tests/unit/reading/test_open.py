@@ -182,5 +182,5 @@ def test_fingerprints_tell_inputs_apart_and_hold_no_secret(
         Source.of(WorkloadSettings(query="select :partition", query_url=url), ("text",)) for url in urls
     )
     assert first.fingerprint() == second.fingerprint()
-    assert "hunter" not in first.describe() + repr(first)
-    assert "db/tickets" in first.describe()
+    assert "hunter" not in first.name + repr(first)
+    assert "db/tickets" in first.name
