@@ -26,6 +26,7 @@ from bench.scale_lines import DAYS, ESCALATED, FIRST, WORKLOADS, end_run, lines_
 from db import ledger, reference, runs
 from db.repricing import priced_usage
 from db.session import make_engine, migrate, readers, sessions
+from db.summary import BY, sum_usage
 from db.tables import RunRow
 from models.economics.repricing import RepricingPrices, reprice, supposed_price
 from models.settings import Settings
@@ -154,25 +155,25 @@ def fill(engine: Engine, count: int, paces: Mapping[int, Pace]) -> None:
 def questions(settings: Settings) -> dict[str, Ask]:
     """Name what is asked of the ledger."""
     start, end = date(2026, 10, 1), date(2026, 10, 31)
-    by = [*ledger.BY, "workload,engine,route,month"]
+    by = [*BY, "workload,engine,route,month"]
     found: dict[str, Ask] = {
-        f"summary --by {columns}": lambda session, columns=columns: ledger.summary(
+        f"summary --by {columns}": lambda session, columns=columns: sum_usage(
             session, columns.split(",")
         )  # type: ignore[misc]
         for columns in by
     }
     return found | {
-        "summary by all of them": lambda session: ledger.summary(session, ledger.BY),
-        "summary of a month and workload": lambda session: ledger.summary(
+        "summary by all of them": lambda session: sum_usage(session, BY),
+        "summary of a month and workload": lambda session: sum_usage(
             session, ["route"], workload="sentiment", since=start, until=end
         ),
         "reprice --by workload,month": _reprice,
         "runs, the newest 50": lambda session: runs.list_runs(session, limit=50),
-        "lines, the newest 50": lambda session: ledger.lines(session, limit=50),
-        "lines of a route, the newest 50": lambda session: ledger.lines(
+        "lines, the newest 50": lambda session: ledger.list_lines(session, limit=50),
+        "lines of a route, the newest 50": lambda session: ledger.list_lines(
             session, limit=50, route="vllm>openai:low_confidence"
         ),
-        "lines of unknown outcome, the newest 50": lambda session: ledger.lines(
+        "lines of unknown outcome, the newest 50": lambda session: ledger.list_lines(
             session, limit=50, outcome="unknown_outcome"
         ),
         "view usage_monthly": lambda session: session.execute(text("SELECT * FROM usage_monthly")).all(),
@@ -202,7 +203,7 @@ def timed(engine: Engine, ask: Ask) -> Row:
 def archiving(engine: Engine, settings: Settings) -> Row:
     """Archive the oldest month; see that no sum moves."""
     with readers(engine)() as session:
-        before = ledger.summary(session, ["workload", "month"])
+        before = sum_usage(session, ["workload", "month"])
     planned = plan(settings, ARCHIVED_MONTHS, TODAY)
     most, wall = _most_mib(), time.perf_counter()
     archive(settings, planned, settings.archive_dir, lambda _: None)
@@ -210,7 +211,7 @@ def archiving(engine: Engine, settings: Settings) -> Row:
     lines = sum(one.lines for one in planned)
     size = sum(path.stat().st_size for path in settings.archive_dir.rglob("*.parquet"))
     with readers(engine)() as session:
-        same = ledger.summary(session, ["workload", "month"]) == before
+        same = sum_usage(session, ["workload", "month"]) == before
     if not same:
         msg = "archiving has changed a sum"
         raise AssertionError(msg)

@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 from sqlalchemy import ColumnElement, Row, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db import reference
-from db.ledger import route_of
+from db.line_filters import SummaryFilters, join_names, usage_conditions
+from db.routes import route_of
 from db.rows import dollars
 from db.tables import DailyUsageRow as Usage
 from db.tables import ModelRow, PromptRow
@@ -23,18 +24,8 @@ from models.requests import Usage as Tokens
 BY = ("workload", "model", "engine", "route", "day", "month")
 
 
-class UsageFilters(TypedDict, total=False):
-    """Which usage to take; what is missing or None does not restrict. Days are UTC days, inclusive."""
-
-    workload: str | None
-    engine: str | None
-    model: str | None
-    since: date | None
-    until: date | None
-
-
 def priced_usage(
-    session: Session, by: Sequence[str], **filters: Unpack[UsageFilters]
+    session: Session, by: Sequence[str], **filters: Unpack[SummaryFilters]
 ) -> dict[tuple[str, ...], list[PricedUsage]]:
     """Return usage by any of `BY`, each group by the day and the prices that its lines were written at.
 
@@ -55,14 +46,8 @@ def priced_usage(
         Usage.price_id,
         Usage.counterfactual_price_id,
     )
-    statement = (
-        select(*keys, *(func.sum(getattr(Usage, name)).label(name) for name in SUMS))
-        .join(PromptRow, PromptRow.id == Usage.prompt_id)
-        .join(ModelRow, ModelRow.id == Usage.model_id)
-        .where(*_conditions(filters))
-        .group_by(*keys)
-    )
-    for row in session.execute(statement):
+    sums = select(*keys, *(func.sum(getattr(Usage, name)).label(name) for name in SUMS))
+    for row in session.execute(join_names(sums, Usage, usage_conditions(filters)).group_by(*keys)):
         written = row._asdict() | {"day": row.of_day.isoformat(), "month": f"{row.of_day:%Y-%m}"}
         groups[tuple(str(written[name]) for name in by)].append(_usage(row, prices))
     return groups
@@ -117,16 +102,6 @@ def _names() -> dict[str, ColumnElement[str]]:
         "engine": Usage.__table__.c.engine,
         "route": route_of(Usage),
     }
-
-
-def _conditions(filters: UsageFilters) -> list[ColumnElement[bool]]:
-    equal = {"workload": PromptRow.workload, "engine": Usage.engine, "model": ModelRow.name}
-    found = [column == filters[name] for name, column in equal.items() if filters.get(name) is not None]  # type: ignore[literal-required]
-    if (since := filters.get("since")) is not None:
-        found.append(Usage.day >= since)
-    if (until := filters.get("until")) is not None:
-        found.append(Usage.day <= until)
-    return found
 
 
 def _usage(row: Row[tuple[object, ...]], prices: Mapping[int, Price]) -> PricedUsage:

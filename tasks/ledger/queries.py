@@ -7,9 +7,11 @@ from sqlalchemy.orm import Session
 
 from db.evaluations import LISTED as EVALUATION_COLUMNS
 from db.evaluations import listed as list_evaluations
-from db.ledger import TOLD_APART, LineFilters, SummaryFilters, lines, summary
+from db.ledger import list_lines
+from db.line_filters import LineFilters, SummaryFilters
 from db.reference import workloads_in
 from db.runs import RunFilters, list_runs
+from db.summary import TOLD_APART, sum_usage
 from models import workloads
 from models.errors import UsageError
 from models.nearest import unknown_name
@@ -161,7 +163,7 @@ def show_summary(
     columns = [*by, *SUMS]
     with show_working("reading the ledger"), reading_ledger(settings) as session:
         check_workload(session, filters.get("workload"))
-        rows: list[dict[str, Any]] = summary(session, by, **filters)
+        rows: list[dict[str, Any]] = sum_usage(session, by, **filters)
         if output_format == "table" and "route" in by and not {"day", "month"} & set(by):
             _add_shares(rows, _of_all_routes(session, by, filters))
             columns.insert(len(by) + 2, "share")
@@ -175,7 +177,7 @@ def _of_all_routes(
     others = [name for name in by if name not in TOLD_APART]
     within: SummaryFilters = {**filters, "route": None, "engine": None, "model": None}
     records = {
-        tuple(row[name] for name in others): row["records"] for row in summary(session, others, **within)
+        tuple(row[name] for name in others): row["records"] for row in sum_usage(session, others, **within)
     }
     return lambda row: records.get(tuple(row[name] for name in others))  # type: ignore[return-value]
 
@@ -203,7 +205,7 @@ def show_lines(
     """Print ledger lines, the newest first."""
     with show_working("reading the ledger"), reading_ledger(settings) as session:
         check_workload(session, filters.get("workload"))
-        rows = lines(session, limit=limit, **filters)
+        rows = list_lines(session, limit=limit, **filters)
     columns = LINE_TABLE if output_format == "table" else LINE_COLUMNS
     write_rows(rows, columns, output_format, spare=LINE_SPARE)
 

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime
 from typing import Unpack
 
 from db import reference
-from db.repricing import UsageFilters, list_prices, priced_usage
+from db.line_filters import SummaryFilters
+from db.repricing import list_prices, priced_usage
 from db.rows import dollars, readable
 from models.economics.pricing import Price
 from models.economics.repricing import Repriced, RepricingPrices, reprice, supposed_price
@@ -57,7 +58,7 @@ def show_repriced(
     *,
     save_from: date | None = None,
     output_format: TableFormat = "table",
-    **filters: Unpack[UsageFilters],
+    **filters: Unpack[SummaryFilters],
 ) -> None:
     """Print usage as it was written and at other prices; notes on what is not exact go to standard error.
 

@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 
 from db import browse
 from db.browse import Choices, Doubts, Filters, LinesPage, Matching
-from db.ledger import summary
 from db.ownership_rows import entered_rows
 from db.repricing import list_prices
 from db.runs import list_runs
+from db.summary import sum_usage
 from models.run import EVALUATION, PRODUCTION
 from tasks.page.address import PageQuery, by_month, with_period
 from tasks.runtime.ledger_access import LedgerReader
@@ -26,7 +26,7 @@ Rows = Sequence[dict[str, object]]
 class Overview:
     """Sums over the lines of a period. `steps` are by `grain` (day or month) and workload.
 
-    `total` is None where no line matches. Rows are those of `db.ledger.summary`. `evaluations` are sums of the same
+    `total` is None where no line matches. Rows are those of `db.summary.sum_usage`. `evaluations` are sums of the same
     days by purpose, workload and model, where evaluations are not among the other sums (else empty).
     """
 
@@ -133,7 +133,7 @@ class Ledger:
 
 
 def _sums(session: Session, by: Sequence[str], filters: Filters) -> Rows:
-    return summary(
+    return sum_usage(
         session,
         by,
         workload=filters.workload,

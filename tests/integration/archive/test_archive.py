@@ -18,6 +18,7 @@ from db import archive as archives
 from db import ledger, runs
 from db.archive import Archive
 from db.repricing import priced_usage
+from db.summary import sum_usage
 from db.throughput import Like, earlier_runs
 from models.errors import BreakevenError, OutputError, UsageError
 from models.ids import new_id
@@ -78,7 +79,7 @@ def sums(settings: Settings) -> object:
         figures = earlier_runs(session, like)
         assert len(figures) > 5
         return (
-            ledger.summary(session, by),
+            sum_usage(session, by),
             priced_usage(session, by),
             listed,
             views,
@@ -105,7 +106,7 @@ def test_old_lines_move_and_every_sum_stays(settings: Settings) -> None:
     assert found_faults(settings) == []
     assert (done[0].first_at, done[0].last_at) == (OLD, OLD + timedelta(hours=1, milliseconds=2))
     with transaction(settings) as session:
-        listed = ledger.lines(session)
+        listed = ledger.list_lines(session)
     assert {row["run_id"] for row in listed} == {one.run_id for one in kept(settings)}
     assert plan(settings, MONTHS, TODAY) == []
     assert do(settings) == []

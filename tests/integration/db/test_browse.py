@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db import browse
 from db.browse import Filters, Position
-from db.ledger import insert_lines, lines, summary
+from db.ledger import insert_lines, list_lines
 from db.session import make_reading_engine, readers
+from db.summary import sum_usage
 from db.tables import RunRow
 from models.errors import UsageError
 from models.ids import new_id
@@ -119,7 +120,7 @@ def _expected(session: Session, filters: Filters) -> list[dict[str, object]]:
     }
     if moments["until"] is not None:
         moments["until"] += timedelta(days=1, microseconds=-1)
-    return lines(
+    return list_lines(
         session,
         workload=filters.workload,
         engine=filters.engine,
@@ -176,7 +177,7 @@ def test_what_is_in_doubt(make_session: sessionmaker[Session], runs: list[Keys])
     assert runs
     with make_session() as session:
         found = browse.doubts(session, Filters(workload="enrichment"))
-        whole = next(iter(summary(session, [], workload="enrichment")))
+        whole = next(iter(sum_usage(session, [], workload="enrichment")))
     assert (found.in_doubt, found.at_most_usd) == (2, Decimal("0.000002"))
     assert (found.estimated, found.unknown_cost, found.unknown_counterfactual) == (2, 2, 4)
     assert whole["cost_usd"] is None

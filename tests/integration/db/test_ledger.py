@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db import batches, ledger
 from db.session import readers, sessions
+from db.summary import sum_usage
 from models.errors import UsageError
 from models.ids import new_id
 from models.ledger.line import LedgerLine, Outcome
@@ -81,7 +82,7 @@ def test_a_line_is_there_once(make_session: sessionmaker[Session], keys: Keys) -
     with pytest.raises(IntegrityError), make_session.begin() as session:
         ledger.insert_lines(session, [line(keys, "c"), line(keys, "a")])
     with make_session.begin() as session:
-        assert ledger.totals(session, keys.run).attempts == 3  # nothing of the refused transaction stays
+        assert ledger.sum_lines(session, keys.run).attempts == 3  # nothing of the refused transaction stays
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_a_line_names_its_batch_and_failure(make_session: sessionmaker[Session],
         batches.record_intent(session, of)
         ledger.insert_lines(session, [pending(keys, batch_id=of.id, failure="http_429")])
         (kept,) = ledger.read_lines(session, keys.run)
-        (shown,) = ledger.lines(session)
+        (shown,) = ledger.list_lines(session)
     assert (kept.batch_id, kept.failure) == (of.id, "http_429")
     assert (shown["batch_id"], shown["failure"]) == (of.id, "http_429")
 
@@ -191,7 +192,7 @@ def mixed(make_session: sessionmaker[Session], keys: Keys) -> Keys:
 def test_summary_by_engine_is_the_hand_computed_one(engine: Engine) -> None:
     """Sums by engine and model; the group with an unknown cost says None, not 0."""
     with readers(engine)() as session:
-        rows = ledger.summary(session, ["engine", "model"])
+        rows = sum_usage(session, ["engine", "model"])
     assert rows == [
         {
             "engine": "openai",
@@ -233,8 +234,8 @@ def test_summary_by_engine_is_the_hand_computed_one(engine: Engine) -> None:
 def test_summary_counts_a_record_once(engine: Engine) -> None:
     """Four attempts are three records, and one unknown cost makes the whole sum unknown."""
     with readers(engine)() as session:
-        (row,) = ledger.summary(session, ["workload"])
-        (total,) = ledger.summary(session, [])
+        (row,) = sum_usage(session, ["workload"])
+        (total,) = sum_usage(session, [])
     assert (row["attempts"], row["records"], row["cost_usd"]) == (4, 3, None)
     assert row == {"workload": "sentiment", **total}
 
@@ -243,9 +244,9 @@ def test_summary_counts_a_record_once(engine: Engine) -> None:
 def test_summary_by_route_day_and_month(engine: Engine) -> None:
     """Routes say where, and why elsewhere; days and months are those of UTC."""
     with readers(engine)() as session:
-        routes = ledger.summary(session, ["route"])
-        days = ledger.summary(session, ["day"])
-        months = ledger.summary(session, ["month", "engine"])
+        routes = sum_usage(session, ["route"])
+        days = sum_usage(session, ["day"])
+        months = sum_usage(session, ["month", "engine"])
     assert {row["route"] for row in routes} == {"vllm", "vllm>openai:invalid_output", "vllm>reuse:identical"}
     assert [(row["day"], row["attempts"]) for row in days] == [
         ("2026-11-23", 2),
@@ -267,7 +268,7 @@ def test_a_route_says_what_became_of_a_record(engine: Engine, keys: Keys) -> Non
     with sessions(engine).begin() as session:
         ledger.insert_lines(session, [escalated, served, at_once, line(keys, "c")])
     with readers(engine)() as session:
-        routes = {row["route"]: row["cost_usd"] for row in ledger.summary(session, ["route"])}
+        routes = {row["route"]: row["cost_usd"] for row in sum_usage(session, ["route"])}
         assert routes == {
             "openai": Decimal("6E-9"),
             "vllm": Decimal("279E-9"),
@@ -275,41 +276,41 @@ def test_a_route_says_what_became_of_a_record(engine: Engine, keys: Keys) -> Non
             "vllm>openai:low_confidence": Decimal("5E-9"),
         }
         for route, cost in routes.items():
-            (row,) = ledger.summary(session, [], route=str(route))
+            (row,) = sum_usage(session, [], route=str(route))
             assert (row["attempts"], row["cost_usd"]) == (1, cost)
-            assert [one["route"] for one in ledger.lines(session, route=str(route))] == [route]
+            assert [one["route"] for one in ledger.list_lines(session, route=str(route))] == [route]
 
 
 def test_pending_lines_count_with_their_upper_bound(engine: Engine, keys: Keys) -> None:
     """What is in flight shows in sums as the most it can cost; its tokens are not known yet."""
     with sessions(engine).begin() as session:
         ledger.insert_lines(session, [line(keys, "a"), pending(keys, "a", attempt=2)])
-        total = ledger.totals(session, keys.run)
+        total = ledger.sum_lines(session, keys.run)
     assert (total.attempts, total.records, total.input_tokens, total.cost_nano) == (2, 1, 100, 1_279)
     with readers(engine)() as session:
-        (row,) = ledger.summary(session, ["engine"], outcome="pending")
+        (row,) = sum_usage(session, ["engine"], outcome="pending")
     assert (row["engine"], row["cost_usd"], row["input_tokens"]) == ("openai", Decimal("1E-6"), None)
 
 
 def test_filters_restrict(engine: Engine, mixed: Keys) -> None:
     """Every filter takes away what it should, alone and together; None does not restrict."""
     with readers(engine)() as session:
-        assert len(ledger.lines(session)) == 4
-        assert len(ledger.lines(session, workload=None, limit=2)) == 2
-        assert ledger.lines(session, workload="enrichment") == []
-        assert len(ledger.lines(session, engine="vllm", outcome="ok", run_id=mixed.run)) == 1
-        assert len(ledger.lines(session, model="gpt-4o-mini")) == 1
-        assert len(ledger.lines(session, since=datetime(2026, 12, 1, tzinfo=UTC))) == 1
-        assert len(ledger.lines(session, until=AT)) == 2
-        assert ledger.summary(session, ["day"], since=datetime(2027, 1, 1, tzinfo=UTC)) == []
-        assert ledger.summary(session, [], since=datetime(2027, 1, 1, tzinfo=UTC)) == []
+        assert len(ledger.list_lines(session)) == 4
+        assert len(ledger.list_lines(session, workload=None, limit=2)) == 2
+        assert ledger.list_lines(session, workload="enrichment") == []
+        assert len(ledger.list_lines(session, engine="vllm", outcome="ok", run_id=mixed.run)) == 1
+        assert len(ledger.list_lines(session, model="gpt-4o-mini")) == 1
+        assert len(ledger.list_lines(session, since=datetime(2026, 12, 1, tzinfo=UTC))) == 1
+        assert len(ledger.list_lines(session, until=AT)) == 2
+        assert sum_usage(session, ["day"], since=datetime(2027, 1, 1, tzinfo=UTC)) == []
+        assert sum_usage(session, [], since=datetime(2027, 1, 1, tzinfo=UTC)) == []
 
 
 @pytest.mark.usefixtures("mixed")
 def test_lines_are_readable_and_newest_first(engine: Engine) -> None:
     """A listed line names its model, prompt and route, and shows unknown money as None."""
     with readers(engine)() as session:
-        rows = ledger.lines(session)
+        rows = ledger.list_lines(session)
     assert rows[0]["record_key"] == "b"
     assert rows[0]["route"] == "vllm>openai:invalid_output"
     assert rows[0]["cost_usd"] is None
@@ -324,7 +325,7 @@ def test_unknown_column_is_a_usage_error(make_session: sessionmaker[Session]) ->
         make_session() as session,
         pytest.raises(UsageError, match="cannot sum by colour; choose from workload"),
     ):
-        ledger.summary(session, ["engine", "colour"])
+        sum_usage(session, ["engine", "colour"])
 
 
 def test_totals_of_a_run(make_session: sessionmaker[Session], mixed: Keys) -> None:
@@ -332,8 +333,8 @@ def test_totals_of_a_run(make_session: sessionmaker[Session], mixed: Keys) -> No
     with make_session.begin() as session:
         other = seed(session, "enrichment")
         ledger.insert_lines(session, [line(other, "z", cost_nano=10**18)])
-        found = ledger.totals(session, mixed.run)
-        assert ledger.totals(session, other.run).cost_nano == 10**18
+        found = ledger.sum_lines(session, mixed.run)
+        assert ledger.sum_lines(session, other.run).cost_nano == 10**18
     assert found == ledger.LineTotals(4, 3, 200, 128, 10, 2_000_000, None, 47_700)
 
 
@@ -342,14 +343,14 @@ def test_sums_beyond_64_bits_of_tokens_stay_exact(make_session: sessionmaker[Ses
     half = 2**62 - 1
     with make_session.begin() as session:
         ledger.insert_lines(session, [line(keys, "a", cost_nano=half), line(keys, "b", cost_nano=half)])
-        assert ledger.totals(session, keys.run).cost_nano == 2 * half
+        assert ledger.sum_lines(session, keys.run).cost_nano == 2 * half
 
 
 def test_nothing_to_insert_is_no_error(make_session: sessionmaker[Session], keys: Keys) -> None:
     """A commit without lines is allowed."""
     with make_session.begin() as session:
         ledger.insert_lines(session, [])
-        assert ledger.totals(session, keys.run).attempts == 0
+        assert ledger.sum_lines(session, keys.run).attempts == 0
 
 
 def test_line_uses_every_field(keys: Keys) -> None:

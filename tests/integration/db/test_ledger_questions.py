@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db import ledger, partitions, runs
 from db.session import make_engine, migrate, readers, sessions
+from db.summary import sum_usage
 from db.tables import ArchiveRow, LedgerLineRow, RunRow
 from models.ids import new_id
 from tests.integration.db.ledger_lines import AT, DAY, Keys, line, pending, seed
@@ -73,8 +74,8 @@ FILTERS = st.fixed_dictionaries(
 def test_a_limited_list_is_the_head_of_the_whole(filled: Engine, filters: Any, limit: int) -> None:  # noqa: ANN401
     """Looking only at the runs and days that the rollup names misses none of the newest lines."""
     with readers(filled)() as session:
-        everything = ledger.lines(session, **filters)
-        assert ledger.lines(session, limit=limit, **filters) == everything[:limit]
+        everything = ledger.list_lines(session, **filters)
+        assert ledger.list_lines(session, limit=limit, **filters) == everything[:limit]
 
 
 def test_a_limited_list_on_both_databases(make_session: Sessions) -> None:
@@ -82,9 +83,9 @@ def test_a_limited_list_on_both_databases(make_session: Sessions) -> None:
     with make_session.begin() as session:
         _filled(session)
         for filters in ({}, {"outcome": "invalid_output"}, {"route": "vllm>openai:low_confidence"}):
-            everything = ledger.lines(session, **filters)  # type: ignore[arg-type]  # filters by name
-            assert ledger.lines(session, limit=7, **filters) == everything[:7]  # type: ignore[arg-type]
-        assert ledger.lines(session, limit=7, outcome="failed") == []
+            everything = ledger.list_lines(session, **filters)  # type: ignore[arg-type]  # filters by name
+            assert ledger.list_lines(session, limit=7, **filters) == everything[:7]  # type: ignore[arg-type]
+        assert ledger.list_lines(session, limit=7, outcome="failed") == []
 
 
 def test_a_record_counts_on_the_day_it_was_first_sent(make_session: Sessions, keys: Keys) -> None:
@@ -94,12 +95,12 @@ def test_a_record_counts_on_the_day_it_was_first_sent(make_session: Sessions, ke
     lines.append(pending(keys, attempt=3, at=next_day, outcome="ok"))
     with make_session.begin() as session:
         ledger.insert_lines(session, lines)
-        days = [(row["day"], row["attempts"], row["records"]) for row in ledger.summary(session, ["day"])]
+        days = [(row["day"], row["attempts"], row["records"]) for row in sum_usage(session, ["day"])]
         assert days == [("2026-11-23", 1, 1), ("2026-11-24", 2, 0)]
-        engines = [(row["engine"], row["records"]) for row in ledger.summary(session, ["engine"])]
+        engines = [(row["engine"], row["records"]) for row in sum_usage(session, ["engine"])]
         assert engines == [("openai", 1), ("vllm", 1)]
-        (of_api,) = ledger.summary(session, [], engine="openai")
-        (of_ok,) = ledger.summary(session, [], outcome="ok")
+        (of_api,) = sum_usage(session, [], engine="openai")
+        (of_ok,) = sum_usage(session, [], outcome="ok")
         assert (of_api["attempts"], of_api["records"]) == (2, 1)
         assert (of_ok["attempts"], of_ok["records"]) == (1, None)
 
@@ -110,7 +111,7 @@ def test_whole_days_bound_a_sum(make_session: Sessions, keys: Keys) -> None:
         ledger.insert_lines(session, [line(keys, str(n), at=AT + timedelta(days=n)) for n in range(4)])
 
         def attempts(since: date | None, until: date | None) -> int:
-            rows = ledger.summary(session, [], since=since, until=until)
+            rows = sum_usage(session, [], since=since, until=until)
             return sum(int(str(row["attempts"])) for row in rows)
 
         assert attempts(None, None) == 4
@@ -128,12 +129,12 @@ def test_sums_tell_versions_of_a_partition_apart(make_session: Sessions) -> None
             keys = seed(session)
             ledger.insert_lines(session, [line(keys, f"{record}") for record in range(number)])
             partitions.publish(session, keys.version, f"out/{number}.parquet", number, 0)
-        rows = ledger.summary(session, ["partition", "version", "version_state"])
+        rows = sum_usage(session, ["partition", "version", "version_state"])
         assert [(row["partition"], row["version"], row["version_state"], row["records"]) for row in rows] == [
             (DAY, 1, "superseded", 1),
             (DAY, 2, "published", 2),
         ]
-        by_prompt = ledger.summary(session, ["prompt_version"])
+        by_prompt = sum_usage(session, ["prompt_version"])
         assert [row["records"] for row in by_prompt] == [3]
 
 
@@ -142,14 +143,14 @@ def test_archived_lines_count_in_sums_and_are_not_listed(make_session: Sessions,
     with make_session.begin() as session:
         other = seed(session, "enrichment")
         ledger.insert_lines(session, [line(keys, "a", at=AT + timedelta(days=1)), line(other, "b")])
-        before = ledger.summary(session, ["workload", "route"])
+        before = sum_usage(session, ["workload", "route"])
         archive = {"id": new_id(), "path": "x", "lines": 1, "sha256": b"x"}
         times = {"first_at": AT, "last_at": AT, "created_at": AT}
         session.execute(insert(ArchiveRow).values(**archive, **times))
         session.execute(update(RunRow).where(RunRow.id == keys.run).values(archive_id=archive["id"]))
         session.execute(delete(LedgerLineRow).where(LedgerLineRow.run_id == keys.run))
-        assert ledger.summary(session, ["workload", "route"]) == before
-        assert [row["record_key"] for row in ledger.lines(session, limit=5)] == ["b"]
+        assert sum_usage(session, ["workload", "route"]) == before
+        assert [row["record_key"] for row in ledger.list_lines(session, limit=5)] == ["b"]
 
 
 def test_sums_read_no_line(make_session: Sessions, keys: Keys) -> None:
@@ -157,7 +158,7 @@ def test_sums_read_no_line(make_session: Sessions, keys: Keys) -> None:
     with make_session.begin() as session:
         ledger.insert_lines(session, [line(keys, "a", cost_nano=5)])
         session.execute(update(LedgerLineRow).values(cost_nano=7))
-        (row,) = ledger.summary(session, [])
+        (row,) = sum_usage(session, [])
     assert row["cost_usd"] == Decimal("5E-9")
 
 

@@ -16,6 +16,7 @@ from db import ledger, session
 from db.base import Base
 from db.check import lines, links, sums
 from db.session import alembic_config, make_engine, migrate, readers, require_migrated, sessions
+from db.summary import sum_usage
 from models.errors import UsageError
 from tests.integration.db import released
 from tests.integration.db.ledger_lines import line, seed
@@ -95,7 +96,7 @@ def flaws(engine: Engine) -> list[object]:
 def summed(engine: Engine) -> object:
     """Ask for sums as `ledger summary` does."""
     with readers(engine)() as reader:
-        found = {" ".join(by): ledger.summary(reader, by) for by in SUMMED}
+        found = {" ".join(by): sum_usage(reader, by) for by in SUMMED}
     return json.loads(json.dumps(found, default=str))
 
 
@@ -112,7 +113,7 @@ def check_kept(engine: Engine, before: released.Rows) -> None:
     with sessions(engine).begin() as writer:
         keys = seed(writer, "enrichment")
         ledger.insert_lines(writer, [line(keys)])
-        assert ledger.totals(writer, keys.run).attempts == 1
+        assert ledger.sum_lines(writer, keys.run).attempts == 1
 
 
 def test_migrations_make_what_the_tables_say(engine: Engine) -> None:

@@ -14,7 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import attempts, ledger, reference
-from db.repricing import UsageFilters, list_prices, priced_usage
+from db.line_filters import SummaryFilters
+from db.repricing import list_prices, priced_usage
 from db.tables import LedgerLineRow, PriceRow
 from models.economics.pricing import BATCH_SUFFIX, Price, cost_nano, cost_of_mtok
 from models.economics.repricing import Repriced, RepricingPrices, reprice, supposed_price
@@ -46,7 +47,7 @@ ATTEMPTS = st.tuples(st.sampled_from(KINDS), st.integers(0, 2), TOKENS, st.boole
 
 
 def repriced(
-    session: Session, *supposed: str, by: tuple[str, ...] = (), **filters: Unpack[UsageFilters]
+    session: Session, *supposed: str, by: tuple[str, ...] = (), **filters: Unpack[SummaryFilters]
 ) -> dict[tuple[str, ...], Repriced]:
     """Reprice the ledger, or a part of it."""
     known = [price for _, _, price in reference.all_prices(session)]

@@ -78,6 +78,6 @@ def test_rows_grow_and_shrink(make_session: sessionmaker[Session]) -> None:
     with make_session.begin() as session:
         assert any(way[7] == "pending" for way in kept(session))
         fill(session, 2)
-        waiting = [row["id"] for row in ledger.lines(session, outcome="pending", workload="sentiment")]
+        waiting = [row["id"] for row in ledger.list_lines(session, outcome="pending", workload="sentiment")]
         attempts.close_attempts(session, [closing(line_id) for line_id in waiting])  # type: ignore[arg-type]  # a UUID
         assert kept(session) == counted(session)

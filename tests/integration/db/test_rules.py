@@ -91,7 +91,7 @@ def test_a_line_that_names_nothing_is_refused(make_session: sessionmaker[Session
         with pytest.raises(IntegrityError), make_session.begin() as session:
             ledger.insert_lines(session, [line(keys, "d"), wrong])
     with make_session.begin() as session:
-        assert ledger.totals(session, keys.run).attempts == 2
+        assert ledger.sum_lines(session, keys.run).attempts == 2
 
 
 def test_what_a_line_names_cannot_go(engine: Engine, make_session: sessionmaker[Session], keys: Keys) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import leases, parts
-from db.ledger import insert_lines, totals
+from db.ledger import insert_lines, sum_lines
 from db.session import (
     is_disconnect,
     make_engine,
@@ -114,7 +114,7 @@ def test_writers_wait_their_turn(make_session: sessionmaker[Session], keys: Keys
         try:
             for n in range(15):
                 with make_session.begin() as session:
-                    totals(session, keys.run)
+                    sum_lines(session, keys.run)
                     parts.register(
                         session, parts.Part(new_id(), keys.version, keys.run, f"{name}-{n}", 1, n, n)
                     )
@@ -129,7 +129,7 @@ def test_writers_wait_their_turn(make_session: sessionmaker[Session], keys: Keys
         thread.join(120)
     assert failed == []
     with make_session.begin() as session:
-        assert totals(session, keys.run).attempts == len(parts.registered(session, keys.version)) == 60
+        assert sum_lines(session, keys.run).attempts == len(parts.registered(session, keys.version)) == 60
 
 
 def test_a_locked_sqlite_file_is_worth_another_try(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_lost_postgresql_connection_is_worth_another_try(
     with make_session.begin() as session:
         insert_lines(session, [line(keys)])
     with make_session.begin() as session:
-        assert totals(session, keys.run).attempts == 1
+        assert sum_lines(session, keys.run).attempts == 1
     engine.dispose()
 
 

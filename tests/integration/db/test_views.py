@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db import archive, attempts, batches, ledger, reference, runs
 from db.session import readers
+from db.summary import sum_usage
 from db.tables import ArchiveRow
 from models.economics.pricing import usd_to_nano
 from models.gpu_time import GpuTime
@@ -113,7 +114,7 @@ def agree(engine: Engine, name: str, by: tuple[str, ...]) -> None:
         assert (row["counterfactual_nano"] is None) == (row["unknown_counterfactual"] > 0)
         assert (row["input_tokens"] is None) == (row["known_tokens"] == 0)
     with readers(engine)() as session:
-        summary = ledger.summary(session, by)
+        summary = sum_usage(session, by)
     assert {tuple(row[column] for column in by) for row in summary} == set(groups)
     for row in summary:
         rows = groups[tuple(str(row[column]) for column in by)]
@@ -131,7 +132,7 @@ def agree(engine: Engine, name: str, by: tuple[str, ...]) -> None:
 def test_usage_tells_ways_apart(engine: Engine) -> None:
     """Routes are those of the commands; bounds are named; no record counts twice on its engine."""
     with readers(engine)() as session:
-        routes = {row["route"]: row["records"] for row in ledger.summary(session, ["route"])}
+        routes = {row["route"]: row["records"] for row in sum_usage(session, ["route"])}
     rows = view(engine, "usage_daily")
     assert {row["route"] for row in rows} == set(routes)
     for route, records in routes.items():
@@ -176,7 +177,7 @@ def test_run_costs_agree_with_the_runs(engine: Engine, filled: Keys) -> None:
 def test_line_details_are_the_lines(engine: Engine) -> None:
     """Names, keys and hashes are those that `ledger lines` shows; what is missing is NULL."""
     with readers(engine)() as session:
-        shown = {str(row["id"]): row for row in ledger.lines(session)}
+        shown = {str(row["id"]): row for row in ledger.list_lines(session)}
     rows = {str(row["id"]): row for row in view(engine, "line_details")}
     assert set(rows) == set(shown)
     same = ("workload", "record_key", "attempt", "route", "outcome", "failure", "model", "input_tokens")

@@ -52,7 +52,7 @@ def test_published_rows_and_tokens_are_exact(
     assert published.height == result.published == limit - result.quarantined
     with readers(make_engine(url))() as session:
         (row,) = runs.list_runs(session)
-        totals = ledger.totals(session, result.run_id) if result.run_id else None
+        totals = ledger.sum_lines(session, result.run_id) if result.run_id else None
     assert totals is not None
     assert totals.input_tokens == sum(u.input_tokens for u in counting.usages) == row["input_tokens"]
     assert totals.cached_tokens == sum(u.cached_tokens for u in counting.usages) == row["cached_tokens"]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from db import evaluations
-from db.ledger import summary
 from db.month import usage
 from db.partitions import find_published
+from db.summary import sum_usage
 from models.errors import BreakevenError, UsageError
 from models.months import month_of
 from models.settings import Settings
@@ -120,7 +120,7 @@ def test_an_evaluation_is_no_production(tmp_path: Path, database_url: str) -> No
     with ledger(settings) as session:
         assert find_published(session, "sentiment", MONTH) is None
         months = usage(session, month, LATER)
-        purposes = {row["purpose"]: row["records"] for row in summary(session, ["purpose"])}
+        purposes = {row["purpose"]: row["records"] for row in sum_usage(session, ["purpose"])}
         inputs = month_inputs(session, settings, month, today=LATER)
     assert not (settings.output_dir / "sentiment").exists()
     assert [(month.workloads, month.gpu_runs, month.evaluations_nano) for month in months.values()] == [
