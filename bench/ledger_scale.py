@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from bench.ledger_size import bytes_of, postgresql
 from bench.report import Finding, Row, publish
 from bench.scale_lines import DAYS, ESCALATED, FIRST, WORKLOADS, end_run, lines_of, start_run
-from db import ledger, reference, runs
+from db import ledger, reference, run_queries
 from db.repricing import priced_usage
 from db.session import make_engine, migrate, readers, sessions
 from db.summary import BY, sum_usage
@@ -157,9 +157,7 @@ def questions(settings: Settings) -> dict[str, Ask]:
     start, end = date(2026, 10, 1), date(2026, 10, 31)
     by = [*BY, "workload,engine,route,month"]
     found: dict[str, Ask] = {
-        f"summary --by {columns}": lambda session, columns=columns: sum_usage(
-            session, columns.split(",")
-        )  # type: ignore[misc]
+        f"summary --by {columns}": lambda session, columns=columns: sum_usage(session, columns.split(","))  # type: ignore[misc]
         for columns in by
     }
     return found | {
@@ -168,7 +166,7 @@ def questions(settings: Settings) -> dict[str, Ask]:
             session, ["route"], workload="sentiment", since=start, until=end
         ),
         "reprice --by workload,month": _reprice,
-        "runs, the newest 50": lambda session: runs.list_runs(session, limit=50),
+        "runs, the newest 50": lambda session: run_queries.list_runs(session, limit=50),
         "lines, the newest 50": lambda session: ledger.list_lines(session, limit=50),
         "lines of a route, the newest 50": lambda session: ledger.list_lines(
             session, limit=50, route="vllm>openai:low_confidence"

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from db import partitions, runs
+from db import partitions, run_queries
 from models import workloads
 from models.backfill import Action, PartitionOutcome, Step
 from models.economics.quote import Quote
@@ -92,7 +92,7 @@ def _step(request: RunRequest, settings: Settings, session: Session | None) -> S
         return None
     if session is None:
         return Step(request.partition, "run", fingerprint_of(checked))
-    count = runs.count(session, checked.workload.name, request.partition)
+    count = run_queries.count_runs(session, checked.workload.name, request.partition)
     return Step(request.partition, _action(checked, session), fingerprint_of(checked), count)
 
 
@@ -152,7 +152,9 @@ def newest_run(
     """
 
     def look(session: Session | None) -> KnownRun | None:
-        found = None if session is None else runs.newest(session, workload, partition, flow_run_id)
+        found = (
+            None if session is None else run_queries.find_newest(session, workload, partition, flow_run_id)
+        )
         if session is None or found is None:
             return None
         return KnownRun(found.id, found.flow_run_id, found.state != "running", _outcome(session, found))
@@ -160,7 +162,7 @@ def newest_run(
     return _look_up(settings, look)
 
 
-def _outcome(session: Session, run: runs.RunTotals) -> PartitionOutcome:
+def _outcome(session: Session, run: run_queries.RunTotals) -> PartitionOutcome:
     states: dict[str, RunState] = {"completed": "completed", "waiting": "waiting"}
     result = RunResult(
         run.workload,
@@ -180,10 +182,10 @@ def _outcome(session: Session, run: runs.RunTotals) -> PartitionOutcome:
         counterfactual_nano=run.counterfactual_nano,
         escalated=run.escalated,
         api_cost_nano=run.api_cost_nano,
-        waiting=runs.waiting_counts(session, run.id),
+        waiting=run_queries.count_waiting(session, run.id),
         carried=run.carried,
-        reasons=runs.quarantined_counts(session, run.id),
-        requests=runs.requests(session, run.id),
+        reasons=run_queries.count_quarantined(session, run.id),
+        requests=run_queries.count_requests(session, run.id),
     )
     if run.state in states:
         return PartitionOutcome.of(result)

@@ -10,7 +10,7 @@ from db.evaluations import listed as list_evaluations
 from db.ledger import list_lines
 from db.line_filters import LineFilters, SummaryFilters
 from db.reference import workloads_in
-from db.runs import RunFilters, list_runs
+from db.run_queries import RunFilters, list_runs
 from db.summary import TOLD_APART, sum_usage
 from models import workloads
 from models.errors import UsageError

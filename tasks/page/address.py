@@ -8,7 +8,9 @@ from typing import TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
-from db.browse import Choices, Filters, Position
+from db.browse import Choices
+from db.browse_filters import Filters
+from db.lines_page import Position
 from models.errors import UsageError
 from models.run import PRODUCTION, PURPOSES
 

@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from math import fsum
 from typing import Any
 
-from db.browse import Choices, Filters
+from db.browse import Choices
+from db.browse_filters import Filters
 from tasks.page.queries import Overview, Rows
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 
 from nicegui import ui
 
-from db.browse import Choices, Filters, Matching
+from db.browse import Choices, Matching
+from db.browse_filters import Filters
 from models.run import EVALUATION, PRODUCTION
 from tasks.page.address import address, encode_address, parameters
 from tasks.page.formats import plural

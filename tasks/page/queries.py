@@ -6,11 +6,13 @@ from datetime import UTC, date, datetime, time
 
 from sqlalchemy.orm import Session
 
-from db import browse
-from db.browse import Choices, Doubts, Filters, LinesPage, Matching
+from db import browse, lines_page
+from db.browse import Choices, Doubts, Matching
+from db.browse_filters import Filters
+from db.lines_page import LinesPage
 from db.ownership_rows import entered_rows
 from db.repricing import list_prices
-from db.runs import list_runs
+from db.run_queries import list_runs
 from db.summary import sum_usage
 from models.run import EVALUATION, PRODUCTION
 from tasks.page.address import PageQuery, by_month, with_period
@@ -85,7 +87,7 @@ class Ledger:
     def overview(self, asked: PageQuery) -> Overview:
         """Sum the lines of the period that is asked for, by day or month, route and model."""
         with self._reader.session() as session:
-            choices = browse.choices(session, asked.filters.purpose)
+            choices = browse.list_choices(session, asked.filters.purpose)
             filters = with_period(asked.filters, choices)
             apart = [replace(filters, purpose=EVALUATION)] if filters.purpose == PRODUCTION else []
             grain = "month" if by_month(filters, choices) else "day"
@@ -97,7 +99,7 @@ class Ledger:
                 steps=_sums(session, [grain, "workload"], filters),
                 routes=_sums(session, ["route"], filters),
                 models=_sums(session, ["workload", "model"], filters),
-                doubts=browse.doubts(session, filters),
+                doubts=browse.sum_doubts(session, filters),
                 evaluations=[
                     row for other in apart for row in _sums(session, ["purpose", "workload", "model"], other)
                 ],
@@ -107,9 +109,9 @@ class Ledger:
         """Return a page of lines."""
         with self._reader.session() as session:
             return Lines(
-                choices=browse.choices(session, asked.filters.purpose),
-                page=browse.lines_page(session, asked.filters, after=asked.after, limit=LINES),
-                matching=browse.matching(session, asked.filters),
+                choices=browse.list_choices(session, asked.filters.purpose),
+                page=lines_page.read_lines_page(session, asked.filters, after=asked.after, limit=LINES),
+                matching=browse.count_matching(session, asked.filters),
             )
 
     def runs(self, asked: PageQuery) -> Runs:
@@ -124,12 +126,12 @@ class Ledger:
                 since=_first_moment(asked.filters.since),
                 until=_last_moment(asked.filters.until),
             )
-            return Runs(browse.choices(session, asked.filters.purpose), rows[:RUNS], len(rows) > RUNS)
+            return Runs(browse.list_choices(session, asked.filters.purpose), rows[:RUNS], len(rows) > RUNS)
 
     def rates(self) -> RateTables:
         """Return prices, machines and what was entered."""
         with self._reader.session() as session:
-            return RateTables(list_prices(session), browse.machines(session), entered_rows(session))
+            return RateTables(list_prices(session), browse.list_machines(session), entered_rows(session))
 
 
 def _sums(session: Session, by: Sequence[str], filters: Filters) -> Rows:

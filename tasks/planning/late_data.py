@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session, sessionmaker
 
 from db.partitions import PartitionVersion, find_published, get, waiting
-from db.runs import waiting_counts
+from db.run_queries import count_waiting
 from models.errors import OutputError
 from models.input_digest import InputDigest
 from models.run import Purpose, RunResult
@@ -86,7 +86,7 @@ def result_without_run(session: Session, version: PartitionVersion) -> RunResult
         partition,
     )
     waits = next(one for one in waiting(session) if one.version_id == version.id)
-    return RunResult(workload, partition, "waiting", waiting=waiting_counts(session, waits.run_id))
+    return RunResult(workload, partition, "waiting", waiting=count_waiting(session, waits.run_id))
 
 
 def published_file(session: Session, version: PartitionVersion) -> Path | None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db import reports
 from db.reports import Report
-from db.runs import list_runs
+from db.run_queries import list_runs
 from models.economics.break_even import month_figures
 from models.economics.figures import MonthFigures
 from models.economics.month import MonthInputs

@@ -183,7 +183,9 @@ def test_archived_lines_stay_in_the_months(database_url: str, tmp_path: Path) ->
     planned = archive.plan(settings, 3, TODAY)
     archive.archive(settings, planned, tmp_path / "archive", lambda _: None)
     with readers(engine)() as session:
-        assert {row["workload"] for row in ledger.list_lines(session)} == {"classification"}  # one still waits
+        assert {row["workload"] for row in ledger.list_lines(session)} == {
+            "classification"
+        }  # one still waits
     assert inputs() == before
     assert before.workloads
     engine.dispose()

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from db import archive as archives
-from db import ledger, runs
+from db import ledger, run_queries
 from db.archive import Archive
 from db.repricing import priced_usage
 from db.summary import sum_usage
@@ -70,7 +70,7 @@ def sums(settings: Settings) -> object:
     """Ask for every sum that the commands know."""
     like = Like("sentiment", "f", "small", "A10G", "gpt-4o-mini")
     with transaction(settings) as session:
-        listed = [{**row, "archive_id": None} for row in runs.list_runs(session)]
+        listed = [{**row, "archive_id": None} for row in run_queries.list_runs(session)]
         by = ("workload", "engine", "model", "route", "day", "month")
         views = [
             sorted(map(repr, session.execute(text(f"SELECT * FROM {name}"))))  # noqa: S608

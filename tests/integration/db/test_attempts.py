@@ -14,7 +14,7 @@ from sqlalchemy import Engine, event, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import attempts, batches, ledger, runs
+from db import attempts, batches, ledger, run_queries
 from db.tables import ApiSpendRow, LedgerLineRow, PromptRow, RunRow
 from models.ids import new_id
 from models.ledger.line import Closing, LedgerLine
@@ -374,7 +374,7 @@ class _Story:
         """Settle what waits for nothing in one partition."""
         which %= 2
         live = {one.id for one in batches.live(self.session)}
-        runs_of = {row["id"] for row in runs.list_runs(self.session, workload=self.workloads[which])}
+        runs_of = {row["id"] for row in run_queries.list_runs(self.session, workload=self.workloads[which])}
         lost = [
             one.id
             for one in self.opened

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import attempts, batches, partitions, reference, runs
+from db import attempts, batches, partitions, reference, run_queries, runs
 from db.tables import RunRow
 from models.ids import new_id
 from tests.integration.db.ledger_lines import AT, DAY, MINI, Keys, batch, closing, pending, seed
@@ -84,4 +84,4 @@ def test_runs_that_waited_end_with_their_version(make_session: Sessions, keys: K
     with make_session() as session:
         state = session.execute(select(RunRow.state).where(RunRow.id == keys.run)).scalar_one()
         assert state == ("completed" if published else "interrupted")
-        assert runs.waiting_counts(session, keys.run) == ({} if published else {"batch": 5})
+        assert run_queries.count_waiting(session, keys.run) == ({} if published else {"batch": 5})

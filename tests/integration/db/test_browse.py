@@ -10,9 +10,10 @@ from sqlalchemy import Engine, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import browse
-from db.browse import Filters, Position
+from db import browse, lines_page
+from db.browse_filters import Filters
 from db.ledger import insert_lines, list_lines
+from db.lines_page import Position
 from db.session import make_reading_engine, readers
 from db.summary import sum_usage
 from db.tables import RunRow
@@ -64,16 +65,16 @@ def runs(make_session: sessionmaker[Session]) -> list[Keys]:
 
 
 def _pages(
-    session: Session, filters: Filters, limit: int, most_read: int = browse.MOST_READ
+    session: Session, filters: Filters, limit: int, most_read: int = lines_page.MOST_READ
 ) -> list[dict[str, object]]:
     """Go from page to page to the last one; each is full, unless it was cut short."""
     rows: list[dict[str, object]] = []
     after: Position | None = None
     while True:
-        page = browse.lines_page(session, filters, after=after, limit=limit, most_read=most_read)
+        page = lines_page.read_lines_page(session, filters, after=after, limit=limit, most_read=most_read)
         rows += page.rows
         assert page.rows or page.following is None
-        assert len(page.rows) == limit or page.following is None or most_read < browse.MOST_READ
+        assert len(page.rows) == limit or page.following is None or most_read < lines_page.MOST_READ
         if page.following is None:
             return rows
         after = page.following
@@ -102,14 +103,14 @@ def test_pages_hold_every_line_that_matches_once(
     """Whatever the filters and the size of a page: the same lines as `ledger lines`, and as many as counted."""
     order = {runs[0].run: 0} | {key: 1 + n for n, key in enumerate(sorted([r.run for r in runs[1:]])[::-1])}
     with make_session() as session:
-        for filters, limit, most_read in product(CHOICES, (1, 7, 100), (1, browse.MOST_READ)):
+        for filters, limit, most_read in product(CHOICES, (1, 7, 100), (1, lines_page.MOST_READ)):
             rows = _pages(session, filters, limit, most_read)
             expected = _expected(session, filters)
             places = [(order[row["run_id"]], row["record_key"], row["attempt"]) for row in rows]  # type: ignore[index]
             assert places == sorted(places)
             assert {_identity(row) for row in rows} == {_identity(row) for row in expected}
             assert len(rows) == len(expected)
-            assert browse.matching(session, filters) == browse.Matching(len(expected), 0)
+            assert browse.count_matching(session, filters) == browse.Matching(len(expected), 0)
 
 
 def _expected(session: Session, filters: Filters) -> list[dict[str, object]]:
@@ -140,8 +141,8 @@ def _identity(row: dict[str, object]) -> tuple[object, ...]:
 def test_a_page_reads_few_runs(make_session: sessionmaker[Session], runs: list[Keys]) -> None:
     """Where few lines match, a page ends with the run in which enough were read, and the next goes on after it."""
     with make_session() as session:
-        first = browse.lines_page(session, Filters(outcome="pending"), most_read=1)
-        every = browse.lines_page(session, Filters(outcome="pending"))
+        first = lines_page.read_lines_page(session, Filters(outcome="pending"), most_read=1)
+        every = lines_page.read_lines_page(session, Filters(outcome="pending"))
     assert {row["run_id"] for row in first.rows} == {runs[0].run}
     assert first.following is not None
     assert first.following.record_key is None
@@ -160,7 +161,7 @@ def test_names_to_choose_from(make_session: sessionmaker[Session], runs: list[Ke
     """What the lines carry, nothing else, and the days from the first line to the last."""
     assert runs
     with make_session() as session:
-        found = browse.choices(session)
+        found = browse.list_choices(session)
     assert found == browse.Choices(
         workloads=["enrichment", "sentiment"],
         engines=["openai", "reuse", "vllm"],
@@ -176,7 +177,7 @@ def test_what_is_in_doubt(make_session: sessionmaker[Session], runs: list[Keys])
     """Upper bounds, estimates and unknown costs are counted; the sum says what is known of an unknown one."""
     assert runs
     with make_session() as session:
-        found = browse.doubts(session, Filters(workload="enrichment"))
+        found = browse.sum_doubts(session, Filters(workload="enrichment"))
         whole = next(iter(sum_usage(session, [], workload="enrichment")))
     assert (found.in_doubt, found.at_most_usd) == (2, Decimal("0.000002"))
     assert (found.estimated, found.unknown_cost, found.unknown_counterfactual) == (2, 2, 4)
@@ -187,10 +188,10 @@ def test_what_is_in_doubt(make_session: sessionmaker[Session], runs: list[Keys])
 def test_an_empty_ledger(make_session: sessionmaker[Session]) -> None:
     """No lines, no names, no days, no doubts."""
     with make_session() as session:
-        assert browse.choices(session) == browse.Choices([], [], [], [], [], None, None)
-        assert browse.lines_page(session, Filters()) == browse.LinesPage([], None)
-        assert browse.matching(session, Filters()) == browse.Matching(0, 0)
-        assert browse.doubts(session, Filters()).in_doubt == 0
+        assert browse.list_choices(session) == browse.Choices([], [], [], [], [], None, None)
+        assert lines_page.read_lines_page(session, Filters()) == lines_page.LinesPage([], None)
+        assert browse.count_matching(session, Filters()) == browse.Matching(0, 0)
+        assert browse.sum_doubts(session, Filters()).in_doubt == 0
 
 
 def test_what_makes_no_sense_is_said(make_session: sessionmaker[Session], runs: list[Keys]) -> None:
@@ -198,16 +199,16 @@ def test_what_makes_no_sense_is_said(make_session: sessionmaker[Session], runs: 
     assert runs
     with make_session() as session:
         with pytest.raises(UsageError, match="knows no run"):
-            browse.lines_page(session, Filters(), after=Position(new_id(), "r1", 1))
+            lines_page.read_lines_page(session, Filters(), after=Position(new_id(), "r1", 1))
         with pytest.raises(UsageError, match="is no route"):
-            browse.lines_page(session, Filters(route=">"))
+            lines_page.read_lines_page(session, Filters(route=">"))
 
 
 def test_machines(make_session: sessionmaker[Session], runs: list[Keys]) -> None:
     """Machines in dollars an hour."""
     assert runs
     with make_session() as session:
-        (machine,) = browse.machines(session)
+        (machine,) = browse.list_machines(session)
     assert (machine["kind"], machine["usd_per_hour"]) == ("A10G", Decimal("1.006"))
 
 
@@ -221,11 +222,11 @@ def test_a_reading_engine_cannot_write(engine: Engine, database_url: str, runs: 
             with make() as session, pytest.raises(DBAPIError, match=r"read-?only"):
                 session.execute(text("UPDATE runs SET error = 'touched'"))
         with readers(reading)() as session:
-            before = browse.matching(session, Filters())
+            before = browse.count_matching(session, Filters())
             with sessionmaker(engine).begin() as writer:
                 insert_lines(writer, [line(runs[0], "late")])
-            assert browse.matching(session, Filters()) == before
+            assert browse.count_matching(session, Filters()) == before
         with readers(reading)() as session:
-            assert browse.matching(session, Filters()).here == before.here + 1
+            assert browse.count_matching(session, Filters()).here == before.here + 1
     finally:
         reading.dispose()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import ledger, partitions, runs
+from db import ledger, partitions, run_queries, runs
 from db.session import make_engine, migrate, readers, sessions
 from db.summary import sum_usage
 from db.tables import ArchiveRow, LedgerLineRow, RunRow
@@ -167,8 +167,8 @@ def test_runs_are_found_by_engine_and_model(make_session: Sessions, keys: Keys) 
     with make_session.begin() as session:
         other = runs.NewRun(keys.version, "sentiment", DAY, "openai", keys.api, keys.prompt)
         by_api = runs.start(session, other)
-        assert [row["id"] for row in runs.list_runs(session, engine="openai")] == [by_api]
-        assert [row["id"] for row in runs.list_runs(session, model="small")] == [keys.run]
-        assert len(runs.list_runs(session, engine=None, model=None, workload="sentiment")) == 2
-        assert runs.list_runs(session, engine="vllm", model="gpt-4o-mini") == []
+        assert [row["id"] for row in run_queries.list_runs(session, engine="openai")] == [by_api]
+        assert [row["id"] for row in run_queries.list_runs(session, model="small")] == [keys.run]
+        assert len(run_queries.list_runs(session, engine=None, model=None, workload="sentiment")) == 2
+        assert run_queries.list_runs(session, engine="vllm", model="gpt-4o-mini") == []
         assert len(session.execute(select(RunRow.id)).all()) == 2

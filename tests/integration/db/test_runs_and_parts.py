@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import parts, runs
+from db import parts, run_queries, runs
 from models.errors import UsageError
 from models.gpu_time import GpuTime
 from models.ids import new_id
@@ -19,7 +19,7 @@ Sessions = sessionmaker[Session]
 
 def _rows(make_session: Sessions, **filters: object) -> list[dict[str, object]]:
     with make_session.begin() as session:
-        return runs.list_runs(session, **filters)  # type: ignore[arg-type]
+        return run_queries.list_runs(session, **filters)  # type: ignore[arg-type]
 
 
 def test_increments_add_up(make_session: Sessions, keys: Keys) -> None:
@@ -101,7 +101,7 @@ def test_quarantined_counts_add_up(make_session: Sessions, keys: Keys) -> None:
     with make_session.begin() as session:
         runs.add_quarantined(session, keys.run, {"too_long": 2, "missing_text": 1})
         runs.add_quarantined(session, keys.run, {"too_long": 3})
-        assert runs.quarantined_counts(session, keys.run) == {"missing_text": 1, "too_long": 5}
+        assert run_queries.count_quarantined(session, keys.run) == {"missing_text": 1, "too_long": 5}
 
 
 def _part(keys: Keys, name: str = "a.arrow") -> parts.Part:
@@ -155,7 +155,7 @@ def test_a_run_waits_and_is_taken_up_again(make_session: Sessions, keys: Keys) -
     with make_session.begin() as session:
         runs.wait(session, keys.run, {"batch": 5, "budget": 2})
         runs.wait(session, keys.run, {"batch": 4})
-        assert runs.waiting_counts(session, keys.run) == {"batch": 4}
+        assert run_queries.count_waiting(session, keys.run) == {"batch": 4}
     (row,) = _rows(make_session, state="waiting")
     assert (row["waiting"], row["ended_at"] is None) == (4, False)
     with make_session.begin() as session:
@@ -165,7 +165,7 @@ def test_a_run_waits_and_is_taken_up_again(make_session: Sessions, keys: Keys) -
     assert (row["state"], row["ended_at"], row["waiting"]) == ("running", None, 4)
     with make_session.begin() as session:
         runs.finish(session, keys.run, "completed")
-        assert runs.waiting_counts(session, keys.run) == {}
+        assert run_queries.count_waiting(session, keys.run) == {}
         with pytest.raises(UsageError, match="is completed"):
             runs.resume(session, keys.run)
     assert _rows(make_session)[0]["waiting"] == 0
@@ -188,7 +188,7 @@ def test_a_new_run_leaves_a_waiting_one(make_session: Sessions, keys: Keys) -> N
     """Only a run that never ended was interrupted."""
     with make_session.begin() as session:
         runs.wait(session, keys.run, {})
-        assert runs.waiting_counts(session, keys.run) == {}
+        assert run_queries.count_waiting(session, keys.run) == {}
         seed(session)
     assert [row["state"] for row in _rows(make_session)] == ["running", "waiting"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import ledger, partitions, reference, runs, throughput
+from db import ledger, partitions, reference, run_queries, runs, throughput
 from db.throughput import Like, earlier_runs, load_times
 from models.economics.pricing import usd_to_nano
 from models.economics.throughput import RunFigures
@@ -31,7 +31,7 @@ def add_run(
     **changes: Any,  # noqa: ANN401 - any field
 ) -> None:
     """Add a run of the next date with these lines (their `run_id` is set); `changes` are fields of `NewRun`."""
-    day = DAY + timedelta(days=len(runs.list_runs(session)))
+    day = DAY + timedelta(days=len(run_queries.list_runs(session)))
     version = partitions.open_version(session, "sentiment", day, "f", rerun=False)
     new = runs.NewRun(version.id, "sentiment", day, "vllm", keys.local, keys.prompt, keys.machine)
     run = runs.start(session, replace(new, **changes))

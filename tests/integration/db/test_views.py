@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import archive, attempts, batches, ledger, reference, runs
+from db import archive, attempts, batches, ledger, reference, run_queries, runs
 from db.session import readers
 from db.summary import sum_usage
 from db.tables import ArchiveRow
@@ -155,7 +155,7 @@ def test_run_costs_agree_with_the_runs(engine: Engine, filled: Keys) -> None:
                 sa.bindparam("archive", of.id, ArchiveRow.__table__.c.id.type)
             )
         )
-        listed = {str(row["id"]): row for row in runs.list_runs(session)}
+        listed = {str(row["id"]): row for row in run_queries.list_runs(session)}
     rows = {str(row["run_id"]): row for row in view(engine, "run_costs")}
     assert set(rows) == set(listed)
     for key, row in rows.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from db import ledger, runs
+from db import ledger, run_queries
 from db.session import make_engine, readers
 from models.engines.vllm.engine import VllmEngine
 from models.settings import Settings
@@ -51,7 +51,7 @@ def test_published_rows_and_tokens_are_exact(
     published = pl.read_parquet(result.output or "")
     assert published.height == result.published == limit - result.quarantined
     with readers(make_engine(url))() as session:
-        (row,) = runs.list_runs(session)
+        (row,) = run_queries.list_runs(session)
         totals = ledger.sum_lines(session, result.run_id) if result.run_id else None
     assert totals is not None
     assert totals.input_tokens == sum(u.input_tokens for u in counting.usages) == row["input_tokens"]

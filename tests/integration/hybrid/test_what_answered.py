@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 import cli
-from db.browse import Filters
+from db.browse_filters import Filters
 from db.ledger import insert_lines
 from db.session import make_engine, migrate, sessions
 from models.ids import new_id

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.browse import Choices, Filters, Position
+from db.browse import Choices
+from db.browse_filters import Filters
+from db.lines_page import Position
 from models.errors import UsageError
 from models.run import PURPOSES
 from tasks.page import address as asked

@@ -4,7 +4,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from db.browse import Choices, Doubts, Filters
+from db.browse import Choices, Doubts
+from db.browse_filters import Filters
 from tasks.page import charts
 from tasks.page.queries import Overview
 
