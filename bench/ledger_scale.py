@@ -28,7 +28,8 @@ from db.repricing import priced_usage
 from db.session import make_engine, migrate, readers, sessions
 from db.summary import BY, sum_usage
 from db.tables import RunRow
-from models.economics.repricing import RepricingPrices, reprice, supposed_price
+from models.economics.repricing import reprice
+from models.economics.repricing_prices import RepricingPrices, supposed_price
 from models.settings import Settings
 from tasks.ledger.archive import archive, plan
 from tasks.report.inputs import month_inputs

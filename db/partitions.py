@@ -108,8 +108,7 @@ def open_version(
     another input it is abandoned. But an open version of which only waiting records are left is
     returned as it is, with another digest: it has to be published first.
 
-    `purpose`: versions of an evaluation stand beside those of production. Other settings are another question
-    there, which needs no leave to be asked.
+    `purpose`: versions of an evaluation stand beside those of production, and need no `rerun` for other settings.
     """
     published = find_published(session, workload, partition, purpose)
     same = published is not None and published.fingerprint == fingerprint

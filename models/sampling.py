@@ -3,7 +3,7 @@
 from hashlib import blake2b
 from typing import Generic, TypeVar
 
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 
 
 def draw_number(seed: int, key: bytes) -> int:
@@ -16,7 +16,7 @@ def draw_number(seed: int, key: bytes) -> int:
     return int.from_bytes(blake2b(key, digest_size=8, salt=salt).digest())
 
 
-class BottomSample(Generic[Item]):
+class BottomSample(Generic[_Item]):
     """Holds the items of the `size` smallest numbers that it is shown, all of them if None or if there are fewer.
 
     Of a number that is shown twice, the first item is held. At most twice `size` items are held.
@@ -24,10 +24,10 @@ class BottomSample(Generic[Item]):
 
     def __init__(self, size: int | None) -> None:
         self._size = size
-        self._held: dict[int, Item] = {}
+        self._held: dict[int, _Item] = {}
         self._end = 2**64
 
-    def add(self, number: int, item: Item) -> Item | None:
+    def add(self, number: int, item: _Item) -> _Item | None:
         """Show it one more item. Return the one that is held under its number; None: the sample can do without."""
         if number >= self._end:
             return None
@@ -36,7 +36,7 @@ class BottomSample(Generic[Item]):
             self._cut()
         return held
 
-    def result(self) -> list[Item]:
+    def result(self) -> list[_Item]:
         """Return what was drawn, in the order of drawing."""
         self._cut()
         return [self._held[number] for number in sorted(self._held)]

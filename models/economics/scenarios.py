@@ -62,13 +62,10 @@ class Period:
 
 
 def sum_period(inputs: MonthInputs, used: Sequence[WorkloadUsage], bill: MonthBill, span: SpanBill) -> Period:
-    """Sum up the days of `span`: those that are covered, or the whole month.
-
-    A month that is not over goes on at the same pace, at the terms that are known for it.
-    """
+    """Sum up the days of `span`; those that are not over go on at the same pace, at the terms that are known for them."""
     own = [usage for usage in used if usage.replaceable]
     time = sum((bill.times[usage.workload] for usage in own), GpuTime())
-    pace, discount = Fraction(span.days, inputs.days), Fraction(inputs.batch_discount)
+    pace = Fraction(span.days, inputs.days)
     sync = pace * sum(usage.api_sync_nano for usage in own)
     gpu = half_up(span.reserved + span.on_demand)
     load = Fraction(time.busy_ns + time.idle_ns, inputs.days * NS_PER_DAY)
@@ -76,14 +73,14 @@ def sum_period(inputs: MonthInputs, used: Sequence[WorkloadUsage], bill: MonthBi
     measured = (
         time.total_ns or not sync
     )  # else there was work, but nothing says how long machines would have taken
-    entered = inputs.bill_nano is not None
+    billed_in = None if inputs.bill_nano is None else span.mode  # an entered bill is what its mode costs
     return Period(
         pace=pace,
-        batch_discount=discount,
+        batch_discount=Fraction(inputs.batch_discount),
         mode=span.mode,
         records=half_up(pace * sum(usage.records for usage in own)),
         api_sync_nano=half_up(sync),
-        api_batch_nano=half_up(sync * (1 - discount)),
+        api_batch_nano=half_up(sync * (1 - Fraction(inputs.batch_discount))),
         api_nano=half_up(pace * sum(usage.api_nano for usage in own)),
         upper_bound_nano=half_up(pace * sum(usage.api_upper_bound_nano for usage in own)),
         unknown_counterfactual=sum(usage.unknown_counterfactual for usage in own),
@@ -91,10 +88,10 @@ def sum_period(inputs: MonthInputs, used: Sequence[WorkloadUsage], bill: MonthBi
         reserved_nano=half_up(span.reserved),
         on_demand_nano=gpu - half_up(span.reserved),
         as_reserved_nano=gpu
-        if entered and span.mode == "reserved"
+        if billed_in == "reserved"
         else _round(span.as_reserved, Fraction(gpus, bill.machines)),
         as_on_demand_nano=gpu
-        if entered and span.mode == "on_demand"
+        if billed_in == "on_demand"
         else _round(bill.as_on_demand if measured else None, pace),
         labour_nano=half_up(span.labour),
         labour_hours=span.labour_hours,

@@ -12,18 +12,18 @@ from tasks.evaluation.stored_json import as_json
 from tasks.evaluation_report import page
 from tasks.runtime.atomic_files import put_files
 
-DocumentFormat = Literal["html", "json", "markdown"]
-SUFFIXES: Mapping[DocumentFormat, str] = {"html": "html", "json": "json", "markdown": "md"}
+FileFormat = Literal["html", "json", "markdown"]
+SUFFIXES: Mapping[FileFormat, str] = {"html": "html", "json": "json", "markdown": "md"}
 
 
 def write_documents(
-    evaluation: Evaluation, folder: Path, formats: Sequence[DocumentFormat] = ("html", "json", "markdown")
+    evaluation: Evaluation, folder: Path, formats: Sequence[FileFormat] = ("html", "json", "markdown")
 ) -> list[Path]:
     """Write an evaluation into a folder, each format as a file, and return their paths in the order of `formats`.
 
     A file that an earlier evaluation of the same workload and UTC day wrote is replaced, at once. Raises `OutputError`.
     """
-    made: Mapping[DocumentFormat, Callable[[Evaluation], str]] = {
+    made: Mapping[FileFormat, Callable[[Evaluation], str]] = {
         "html": html,
         "json": as_json,
         "markdown": markdown,
@@ -33,7 +33,7 @@ def write_documents(
     return [folder / name for name in files]
 
 
-def file_name(evaluation: Evaluation, document_format: DocumentFormat) -> str:
+def file_name(evaluation: Evaluation, document_format: FileFormat) -> str:
     """Name the file of an evaluation: `evaluation-sentiment-2026-11-14.html`."""
     day = evaluation.at.astimezone(UTC).date()
     return f"evaluation-{evaluation.workload}-{day.isoformat()}.{SUFFIXES[document_format]}"

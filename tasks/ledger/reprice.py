@@ -11,7 +11,8 @@ from db.line_filters import SummaryFilters
 from db.repricing import list_prices, priced_usage
 from db.rows import dollars, readable
 from models.economics.pricing import Price
-from models.economics.repricing import Repriced, RepricingPrices, reprice, supposed_price
+from models.economics.repricing import Repriced, reprice
+from models.economics.repricing_prices import RepricingPrices, supposed_price
 from models.errors import UsageError
 from models.settings import Settings
 from tasks.display.formats import TableFormat

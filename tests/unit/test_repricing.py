@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.economics.pricing import ALWAYS, Price, cost_nano
-from models.economics.repricing import PricedUsage, RepricingPrices, largest_rise, reprice, supposed_price
+from models.economics.repricing import PricedUsage, largest_rise, reprice
+from models.economics.repricing_prices import RepricingPrices, supposed_price
 from models.errors import UsageError
 from models.requests import Usage
 

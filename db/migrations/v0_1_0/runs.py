@@ -92,26 +92,23 @@ def _create_runs() -> None:
         sa.Column("model_id", sa.SmallInteger(), nullable=False),
         sa.Column("prompt_id", sa.SmallInteger(), nullable=False),
         sa.Column("infrastructure_id", sa.SmallInteger(), nullable=True),
-        *whole(
-            "load_ns",
-            "busy_ns",
-            "idle_ns",
-            "gpu_cost_nano",
-            "unallocated_nano",
-            "records",
-            "published",
-            "quarantined",
-            "reused",
-            "input_tokens",
-            "cached_tokens",
-            "output_tokens",
-        ),
+        *whole("load_ns", "busy_ns", "idle_ns", "gpu_cost_nano", "unallocated_nano"),
+        *whole("records", "published", "quarantined", "reused"),
+        *whole("input_tokens", "cached_tokens", "output_tokens"),
         *whole("counterfactual_nano", nullable=True),
         sa.Column("flow_run_id", sa.String(), nullable=True),
         sa.Column("error", sa.String(), nullable=True),
         *whole("api_cost_nano", "escalated", "carried", default="0"),
         sa.Column("archive_id", Key(), nullable=True),
         sa.Column("purpose", sa.String(), server_default="production", nullable=False),
+        *_rules_of_runs(),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
+    )
+    op.create_index(op.f("ix_runs_workload_partition"), "runs", ["workload", "partition"], unique=False)
+
+
+def _rules_of_runs() -> list[sa.Constraint]:
+    return [
         sa.CheckConstraint(
             "state IN ('running', 'waiting', 'completed', 'failed', 'interrupted')",
             name=op.f("ck_runs_state"),
@@ -127,9 +124,7 @@ def _create_runs() -> None:
             prompt_id="prompts",
             version_id="partition_versions",
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
-    )
-    op.create_index(op.f("ix_runs_workload_partition"), "runs", ["workload", "partition"], unique=False)
+    ]
 
 
 def _create_parts() -> None:

@@ -18,7 +18,8 @@ from db.line_filters import SummaryFilters
 from db.repricing import list_prices, priced_usage
 from db.tables import LedgerLineRow, PriceRow
 from models.economics.pricing import BATCH_SUFFIX, Price, cost_nano, cost_of_mtok
-from models.economics.repricing import Repriced, RepricingPrices, reprice, supposed_price
+from models.economics.repricing import Repriced, reprice
+from models.economics.repricing_prices import RepricingPrices, supposed_price
 from models.errors import UsageError
 from models.ids import new_id
 from models.ledger.line import LedgerLine

@@ -9,7 +9,7 @@ import pytest
 
 from models.economics.month import PastMonth
 from tasks.documents import plotting
-from tasks.report import charts
+from tasks.report import charts, cost_charts
 from tests import month_figures as months
 
 ALL = {"cost_by_month", "break_even_curve", "workloads", "utilization"}
@@ -68,9 +68,9 @@ def test_words_stand_for_pictures() -> None:
 def test_crossings_lie_between_months() -> None:
     """A crossing lies on both lines: in proportion to the gaps before and after; touching is no crossing."""
     history = [_month(1, own=400, api=200), _month(2, own=400, api=600), _month(3, own=400, api=400)]
-    assert charts.crossings(history) == [(0.5, 400.0)]
-    assert charts.crossings([replace(one, hybrid_nano=None) for one in history]) == []
-    assert charts.crossings([history[0], replace(history[1], machine=False)]) == []
+    assert cost_charts.find_crossings(history) == [(0.5, 400.0)]
+    assert cost_charts.find_crossings([replace(one, hybrid_nano=None) for one in history]) == []
+    assert cost_charts.find_crossings([history[0], replace(history[1], machine=False)]) == []
 
 
 def _month(number: int, own: int, api: int) -> PastMonth:
