@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from models.backfill import PartitionOutcome, failed
 from models.economics.quote import Quote
-from tasks.display.run_rows import dollars
+from tasks.display.run_rows import exact_usd
 from tasks.documents.amounts import plural
 
 _SENT_ON = "what the policy sends on after a local answer is not in it"
@@ -13,9 +13,9 @@ _SENT_ON = "what the policy sends on after a local answer is not in it"
 def quote_line(quote: Quote) -> str:
     """Say what a backfill is quoted at, what of it goes to the API, and whether more than that can."""
     sent = quote.sent
-    api = f"{dollars(sent.nano)} for {sent.requests.value} requests" if sent.requests.value else "0"
+    api = f"{exact_usd(sent.nano)} for {sent.requests.value} requests" if sent.requests.value else "0"
     api = f"API at least {api}; {_SENT_ON}" if quote.sends_on else f"API {api}"
-    return f"quoted {dollars(quote.cost_nano)} USD: GPU {dollars(quote.gpu_nano)}, {api}"
+    return f"quoted {exact_usd(quote.cost_nano)} USD: GPU {exact_usd(quote.gpu_nano)}, {api}"
 
 
 def compare_with_quote(outcomes: Sequence[PartitionOutcome], quote: Quote) -> list[str]:
@@ -38,10 +38,10 @@ def compare_with_quote(outcomes: Sequence[PartitionOutcome], quote: Quote) -> li
     )
     spent = sum(one.cost_nano or 0 for one in results)
     api = sum(one.api_cost_nano for one in results)
-    cost = f"cost {dollars(spent)} USD, quoted {dollars(own.cost_nano)}"
+    cost = f"cost {exact_usd(spent)} USD, quoted {exact_usd(own.cost_nano)}"
     if api or own.sent.nano:
         least = "at least " if own.sends_on else ""
-        cost = f"{cost}; of which API {dollars(api)}, quoted {least}{dollars(own.sent.nano)}"
+        cost = f"{cost}; of which API {exact_usd(api)}, quoted {least}{exact_usd(own.sent.nano)}"
     if left := len(quote.partitions) - len(own.partitions):
         cost = f"{cost}; {left} of {len(quote.partitions)} partitions are in neither"
     if waiting := sum(sum(one.waiting.values()) for one in results):
@@ -58,5 +58,5 @@ def _lost(outcomes: Sequence[PartitionOutcome]) -> str:
     api = sum(one.api_cost_nano for one in results)
     if not nano:
         return ""
-    of_it = f", of which API {dollars(api)}" if api else ""
-    return f"{plural(len(results), 'failed partition')} cost {dollars(nano)} USD{of_it}"
+    of_it = f", of which API {exact_usd(api)}" if api else ""
+    return f"{plural(len(results), 'failed partition')} cost {exact_usd(nano)} USD{of_it}"

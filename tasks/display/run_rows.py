@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from models.backfill import PartitionOutcome
+from models.economics.pricing import nano_to_usd
 from models.run import Progress, RunResult
 
 UNKNOWN = "unknown"
 
 
-def dollars(nano: int | None) -> str:
+def exact_usd(nano: int | None) -> str:
     """Render integer nano-dollars as exact decimal dollars; None, an unknown amount, as `unknown`."""
-    return UNKNOWN if nano is None else format(Decimal(nano).scaleb(-9), "f")
+    return UNKNOWN if nano is None else format(nano_to_usd(nano), "f")
 
 
 def cost_row(result: RunResult) -> dict[str, str]:
@@ -22,9 +23,9 @@ def cost_row(result: RunResult) -> dict[str, str]:
     worked = result.state in {"completed", "waiting"}
     row = {"workload": result.workload, "partition": result.partition.isoformat(), "state": result.state}
     figures = {
-        "cost USD": dollars(result.cost_nano),
-        "of which API": dollars(result.api_cost_nano),
-        "counterfactual USD": dollars(result.counterfactual_nano),
+        "cost USD": exact_usd(result.cost_nano),
+        "of which API": exact_usd(result.api_cost_nano),
+        "counterfactual USD": exact_usd(result.counterfactual_nano),
         "records": str(result.records),
         "published": str(result.published),
         "quarantined": str(result.quarantined),

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from decimal import Decimal
 from fractions import Fraction
 from math import ceil, sqrt
 
+from db.rows import dollars
 from models.economics.figures_outlook import BreakEven
 from models.economics.forecast import WAYS, ApiWay, ForecastMonth, OwnWay
 from models.economics.month import ReferenceRate
-from models.economics.pricing import nano_to_usd
 from models.economics.quote import INTERVAL
 from models.months import days_in
 from tasks.forecast.make import ForecastPart, Made
@@ -40,12 +39,12 @@ def month_rows(months: Iterable[ForecastMonth]) -> list[dict[str, object]]:
             "records": month.records,
             "input_tokens": month.tokens.input,
             "output_tokens": month.tokens.output,
-            "api_sync_usd": usd(month.api_sync_nano),
-            "api_sync_margin_usd": usd(month.margin_nano),
-            "api_batch_usd": usd(month.api_batch_nano),
-            "reserved_usd": usd(month.reserved_nano),
-            "on_demand_usd": usd(month.on_demand_nano),
-            "labour_usd": usd(month.labour_nano),
+            "api_sync_usd": dollars(month.api_sync_nano),
+            "api_sync_margin_usd": dollars(month.margin_nano),
+            "api_batch_usd": dollars(month.api_batch_nano),
+            "reserved_usd": dollars(month.reserved_nano),
+            "on_demand_usd": dollars(month.on_demand_nano),
+            "labour_usd": dollars(month.labour_nano),
             "gpus": month.gpus,
             "gpu_load": number(month.load),
         }
@@ -56,19 +55,19 @@ def month_rows(months: Iterable[ForecastMonth]) -> list[dict[str, object]]:
 def document(made: Made) -> dict[str, object]:
     """Return everything that is known of a forecast."""
     figures = made.figures
-    totals = {f"{way}_usd": usd(figures.totals[way]) for way in WAYS}
+    totals = {f"{way}_usd": dollars(figures.totals[way]) for way in WAYS}
     return {
         "start": f"{figures.months[0].month:%Y-%m}",
         "months": month_rows(figures.months),
-        "totals": {**totals, "api_sync_margin_usd": usd(figures.margin_nano)},
-        "setup_usd": usd(figures.setup_nano),
+        "totals": {**totals, "api_sync_margin_usd": dollars(figures.margin_nano)},
+        "setup_usd": dollars(figures.setup_nano),
         "cheapest": figures.cheapest,
         "break_even": [_break_even(made, *pair, found) for pair, found in figures.break_evens.items()],
         "workloads": [_workload(made, place, part) for place, part in enumerate(made.parts)],
         "api": {
             "model": made.price.model,
-            "input_usd_per_mtok": usd(made.price.input_nano_per_mtok),
-            "output_usd_per_mtok": usd(made.price.output_nano_per_mtok),
+            "input_usd_per_mtok": dollars(made.price.input_nano_per_mtok),
+            "output_usd_per_mtok": dollars(made.price.output_nano_per_mtok),
             "batch_discount": made.serving.batch_discount,
             "source": made.price.source,
         },
@@ -102,11 +101,6 @@ def half_width(variance: Fraction) -> float:
     return INTERVAL * sqrt(variance)
 
 
-def usd(nano: int | None) -> Decimal | None:
-    """Return nano-dollars as dollars."""
-    return None if nano is None else nano_to_usd(nano)
-
-
 def number(value: Fraction) -> float:
     """Return a ratio as programs read it."""
     return round(float(value), PLACES)
@@ -116,8 +110,8 @@ def _break_even(made: Made, own: OwnWay, api: ApiWay, found: BreakEven) -> Mappi
     return {
         "own": own,
         "against": api,
-        "fixed_usd": usd(found.fixed_nano),
-        "spend_usd": usd(found.spend_nano),
+        "fixed_usd": dollars(found.fixed_nano),
+        "spend_usd": dollars(found.spend_nano),
         "factor": None if found.factor is None else number(found.factor),
         "records_a_day": records_a_day(made, found),
         "gpus": found.gpus,
@@ -149,7 +143,7 @@ def _workload(made: Made, place: int, part: ForecastPart) -> Mapping[str, object
         "output_basis": answers,
         "speed_basis": part.speed.basis,
         "records": sum(month.records for month in months),
-        "api_sync_usd": usd(sum(month.api_sync_nano for month in months)),
+        "api_sync_usd": dollars(sum(month.api_sync_nano for month in months)),
         "gpu_hours": number(Fraction(sum(month.time.total_ns for month in months), 3600 * 10**9)),
     }
 
@@ -157,7 +151,7 @@ def _workload(made: Made, place: int, part: ForecastPart) -> Mapping[str, object
 def _rate(one: ReferenceRate) -> Mapping[str, object]:
     return {
         "mode": one.mode,
-        "usd_per_hour": usd(one.rate.nano_per_hour),
-        "usd_per_month": usd(one.rate.nano_per_month),
+        "usd_per_hour": dollars(one.rate.nano_per_hour),
+        "usd_per_month": dollars(one.rate.nano_per_month),
         "source": one.source,
     }

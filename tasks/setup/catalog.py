@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from models.catalogue.entries import GpuEntry, find_gpus, find_models
 from models.catalogue.fit import Bits
@@ -15,6 +14,7 @@ from models.machine import gpu_name
 from models.settings import Settings
 from tasks.display.formats import TableFormat
 from tasks.display.tables import write_rows
+from tasks.documents.plain_json import plain_nano
 
 
 def show_catalog(
@@ -57,7 +57,7 @@ def show_catalog(
         _explain(
             pairs,
             shown,
-            f"{api.model}: ${_usd(api.input_nano_per_mtok)} in, ${_usd(api.output_nano_per_mtok)} out",
+            f"{api.model}: ${plain_nano(api.input_nano_per_mtok)} in, ${plain_nano(api.output_nano_per_mtok)} out",
         )
     else:
         write_rows([pair.row(api) for pair in pairs], COLUMNS, output_format)
@@ -78,10 +78,6 @@ def _explain(pairs: Sequence[Pair], shown: Sequence[Pair], api: str) -> None:
     if left_out := len(pairs) - len(shown):
         say(f"{left_out} that do not fit are left out; --format csv has them")
     say("estimates for a GPU that is busy all the time; a million tokens on the API cost: " + api)
-
-
-def _usd(nano: int) -> str:
-    return f"{(Decimal(nano) / 10**9).normalize():f}"
 
 
 def say(line: str) -> None:

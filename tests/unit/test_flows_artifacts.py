@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.run import Progress, RunResult
 from tasks.display.prefect_artifacts import artifact_key
-from tasks.display.run_rows import cost_row, describe_progress, dollars, percent
+from tasks.display.run_rows import cost_row, describe_progress, exact_usd, percent
 from tasks.runtime.progress import listen, report
 
 DAY = date(2026, 11, 1)
@@ -18,7 +18,7 @@ DAY = date(2026, 11, 1)
 @given(st.integers(0, 10**18))
 def test_dollars_are_exact_and_never_scientific(nano: int) -> None:
     """Nano-dollars come back exactly from the text."""
-    text = dollars(nano)
+    text = exact_usd(nano)
     assert "E" not in text
     assert Decimal(text) * 10**9 == nano
 

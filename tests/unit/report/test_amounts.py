@@ -57,6 +57,12 @@ def test_rates_keep_every_digit(nano: int) -> None:
     assert Decimal(shown) == Decimal(nano).scaleb(-9)
 
 
+def test_rates_have_at_least_the_cents() -> None:
+    """And all digits that are there."""
+    shown = [amounts.rate(nano) for nano in (250 * 10**9, 1_006_000_001, 1_234_500_000_000)]
+    assert shown == ["$250.00", "$1.006000001", "$1,234.50"]
+
+
 @pytest.mark.parametrize(
     ("nano", "text"),
     [(250 * 10**9, "$250.00"), (1_006_000_001, "$1.006000001"), (1_234_500_000_000, "$1,234.50")],
