@@ -44,7 +44,7 @@ def engine_process(child: Child) -> int:
 def check_finished(settings: Settings, engine: VllmEngine, expected: Settings) -> None:
     """See that the next run finishes what a killed one left: same answers, exact books."""
     (killed,) = table(settings, "runs")
-    assert 0 < killed.records == len(table(settings, "ledger_lines")) < published(expected).height
+    assert 0 < len(table(settings, "ledger_lines")) <= killed.records < published(expected).height
     result = run(settings, SAMPLE, Counting(engine))
     assert_frame_equal(published(settings), published(expected), abs_tol=1e-4)
     assert_frame_equal(quarantined(settings), quarantined(expected))
