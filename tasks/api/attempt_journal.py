@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -14,24 +15,24 @@ from tasks.api.pending_lines import PendingLines, written
 from tasks.runtime.leased_ledger import LeasedLedger
 
 
+@dataclass(slots=True)
 class LedgerJournal:
     """The `Journal` of one run. `open` and `close` may be called from any thread."""
 
-    def __init__(self, ledger: LeasedLedger, pending: PendingLines) -> None:
-        self._ledger = ledger
-        self._pending = pending
-        self._bounds: dict[UUID, int] = {}
-        self._ended: list[Closing] = []
-        self._lock = threading.Lock()
+    ledger: LeasedLedger
+    pending: PendingLines
+    _bounds: dict[UUID, int] = field(default_factory=dict, init=False)
+    _ended: list[Closing] = field(default_factory=list, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def open(self, attempts: Sequence[OpenAttempt]) -> Mapping[UUID, str]:
         """Write attempts as pending lines; see `models.engines.api.permit.Journal`."""
-        lines = [self._pending.line(attempt) for attempt in attempts]
+        lines = [self.pending.line(attempt) for attempt in attempts]
 
         def reserve(session: Session) -> dict[UUID, str]:
-            against = self._pending.admit(session, [line.cost_nano or 0 for line in lines])
+            against = self.pending.admit(session, [line.cost_nano or 0 for line in lines])
             judged = list(zip(lines, against, strict=True))
-            self._pending.open(session, [line for line, cap in judged if cap is None])
+            self.pending.open(session, [line for line, cap in judged if cap is None])
             return {line.id: cap for line, cap in judged if cap is not None}
 
         def reserved(session: Session) -> dict[UUID, str] | None:
@@ -40,7 +41,7 @@ class LedgerJournal:
                 {line.id: "a cap of the budget" for line in lines if line.id not in there} if there else None
             )
 
-        refused = self._ledger.write(reserve, reserved)
+        refused = self.ledger.write(reserve, reserved)
         with self._lock:
             for line in lines:
                 if line.id not in refused:
@@ -55,7 +56,7 @@ class LedgerJournal:
 
     def unserved(self, attempt: ClosedAttempt) -> Closing:
         """Close an attempt that served no record."""
-        return closing_unserved(attempt, self._pending.charged.price, self.served(attempt))
+        return closing_unserved(attempt, self.pending.charged.price, self.served(attempt))
 
     def served(self, attempt: ClosedAttempt) -> int:
         """Forget an attempt whose line is about to be closed; return its upper bound, nano-dollars."""

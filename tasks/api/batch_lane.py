@@ -1,6 +1,7 @@
 """The way to the API in batches: what was escalated goes into request files, whose answers come later."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
@@ -26,6 +27,7 @@ def leave_out_batched(version: OpenVersion, waiting: EscalationQueue) -> None:
     version.ledger.read(mark)
 
 
+@dataclass(slots=True)
 class BatchLane:
     """Gathers escalated records until the local engine is done, then submits them in batches.
 
@@ -35,57 +37,45 @@ class BatchLane:
     submits or finds again. What may not wait for a batch any more is asked for at once.
     """
 
-    def __init__(
-        self,
-        version: OpenVersion,
-        waiting: EscalationQueue,
-        committer: Committer,
-        writer: BatchWriter,
-        submitter: Submitter,
-        at_once: Lane,
-        stop: Callable[[], bool],
-        *,
-        input_read: bool,
-    ) -> None:
-        self._version = version
-        self._input_read = input_read
-        self._waiting = waiting
-        self._committer = committer
-        self._writer = writer
-        self._submitter = submitter
-        self._at_once = at_once
-        self._stop = stop
+    version: OpenVersion
+    waiting: EscalationQueue
+    committer: Committer
+    writer: BatchWriter
+    submitter: Submitter
+    at_once: Lane
+    stop: Callable[[], bool]
+    input_read: bool
 
     def pump(self, wait_seconds: float = 0.0) -> None:
         """Do nothing: a batch is made when all is known."""
 
     def drain(self, report: Callable[[], None] = nothing) -> None:
         """Write request files for all that wait, and submit them as far as the provider takes them."""
-        self._committer.keep(self._waiting)
-        self._committer.flush()
-        if self._stop():
+        self.committer.keep(self.waiting)
+        self.committer.flush()
+        if self.stop():
             return
-        version = self._version
-        if self._input_read:  # now all of it is done, or waits in a part: collecting can go on by itself
+        version = self.version
+        if self.input_read:  # now all of it is done, or waits in a part: collecting can go on by itself
             version.ledger.write(lambda session: partitions.set_input_read(session, version.id))
-        leave_out_batched(version, self._waiting)
+        leave_out_batched(version, self.waiting)
         self._take_out_late()
-        self._writer.write()
-        self._submitter.submit()
-        self._waiting.defer_queued("api_unavailable")
-        self._waiting.requeue(AT_ONCE)
-        if self._waiting.queued():
-            self._at_once.drain(report)
+        self.writer.write()
+        self.submitter.submit()
+        self.waiting.defer_queued("api_unavailable")
+        self.waiting.requeue(AT_ONCE)
+        if self.waiting.queued():
+            self.at_once.drain(report)
 
     def close(self) -> None:
         """Leave what was asked for at once to a later run; what is not submitted yet is written down."""
-        self._at_once.close()
+        self.at_once.close()
 
     def _take_out_late(self) -> None:
         """Let no new batch have the records that one had until its deadline."""
 
         def mark(session: Session) -> None:
-            for key in attempts.past_deadline(session, self._version.id, datetime.now(UTC)):
-                self._waiting.defer_queued(AT_ONCE, key)
+            for key in attempts.past_deadline(session, self.version.id, datetime.now(UTC)):
+                self.waiting.defer_queued(AT_ONCE, key)
 
-        self._version.ledger.read(mark)
+        self.version.ledger.read(mark)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -49,30 +49,20 @@ class BatchAttemptBook:
         return 0
 
 
+@dataclass(slots=True)
 class BatchResults:
     """Settles the results of batches, whenever their lines were opened and at whatever price."""
 
-    def __init__(
-        self,
-        version: OpenVersion,
-        requests: ApiRequests,
-        scratch: Scratch,
-        committer: Committer,
-        outcomes: Outcomes,
-        submitter: Submitter,
-        stop: Callable[[], bool],
-    ) -> None:
-        self._version = version
-        self._requests = requests
-        self._answers = scratch
-        self._waiting = scratch.waiting
-        self._committer = committer
-        self._outcomes = outcomes
-        self._submitter = submitter
-        self._stop = stop
-        self._prices: dict[int, Price] = {}
-        self.fatal: str | None = None
-        """Code of a refusal that no request can pass, if a result told of one."""
+    version: OpenVersion
+    requests: ApiRequests
+    scratch: Scratch
+    committer: Committer
+    outcomes: Outcomes
+    submitter: Submitter
+    stop: Callable[[], bool]
+    _prices: dict[int, Price] = field(default_factory=dict, init=False)
+    fatal: str | None = field(default=None, init=False)
+    """Code of a refusal that no request can pass, if a result told of one."""
 
     def take(self, client: "BatchClient", batch: batches.Batch, provider: ProviderBatch) -> None:
         """Settle the results of a batch, commit them, and close it; if told to stop, as far as it got.
@@ -80,17 +70,17 @@ class BatchResults:
         A line that is not answered keeps its upper bound, its outcome unknown, and its record is asked
         for again.
         """
-        lines = {one.id: one for one in self._submitter.lines(batch)}
+        lines = {one.id: one for one in self.submitter.lines(batch)}
         reader = ResultReader(lines)
         for result in _read(client, provider, reader):
             self._accept(result, lines[result.id])
-            self._committer.tick()
-            if self._stop():
+            self.committer.tick()
+            if self.stop():
                 return
-        self._committer.flush()
+        self.committer.flush()
         self.close(batch, "collected")
         for line_id in reader.missing:
-            self._waiting.requeue_after(lines[line_id].record_key, lines[line_id].attempt)
+            self.scratch.waiting.requeue_after(lines[line_id].record_key, lines[line_id].attempt)
         log.info(
             "batch %s is collected: %s requests, %s of them without a result, %s damaged lines",
             provider.id,
@@ -102,21 +92,21 @@ class BatchResults:
 
     def lose(self, batch: batches.Batch, failure: str) -> None:
         """Give up a batch whose answers cannot be had any more, though they may be billed."""
-        lines = self._submitter.lines(batch)
+        lines = self.submitter.lines(batch)
         self.close(batch, "abandoned", failure)
         for one in lines:
-            self._waiting.requeue_after(one.record_key, one.attempt)
+            self.scratch.waiting.requeue_after(one.record_key, one.attempt)
 
     def close(self, batch: batches.Batch, state: batches.Ending, error: str | None = None) -> None:
         """Close a batch; lines that it leaves open are of unknown outcome from then on."""
-        version = self._version
+        version = self.version
 
         def write(session: Session) -> None:
             batches.close(session, batch.id, state, error)
             attempts.resolve_unknown(session, version.workload, version.partition, failure="no_answer")
 
         version.ledger.write(write)
-        self._submitter.remove_file(batch)
+        self.submitter.remove_file(batch)
 
     def forget_texts(self, client: "BatchClient", provider: ProviderBatch) -> None:
         """Delete the provider's files, which hold texts; one that stays does no other harm."""
@@ -129,7 +119,7 @@ class BatchResults:
 
     def _accept(self, result: BatchResult, line: attempts.InBatch) -> None:
         prices = self._prices_of(line)
-        escalated = self._waiting.get(line.record_key)
+        escalated = self.scratch.waiting.get(line.record_key)
         if result.kind == "answered" and escalated is None:
             self._charge(_unneeded(line.id, result.body), prices)
         elif result.kind == "answered" and escalated is not None:
@@ -140,16 +130,16 @@ class BatchResults:
     def _accept_answer(
         self, result: BatchResult, line: attempts.InBatch, escalated: Escalated, prices: LinePrices
     ) -> None:
-        request = self._requests.render(escalated, line.id)
+        request = self.requests.render(escalated, line.id)
         parsed, now = parse_answer(request, result.body), datetime.now(UTC)
         if parsed.malformed is not None:  # billed, and of no use
             self._charge(ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.malformed), prices)
-            self._waiting.requeue_after(line.record_key, line.attempt)
+            self.scratch.waiting.requeue_after(line.record_key, line.attempt)
             return
         closed: ClosedAttempt | None = ClosedAttempt(line.id, "ok", now, parsed.usage)
         if parsed.rejection is None:
             answer = Answer(line.id, parsed.text, parsed.value, parsed.finish_reason, None, None)
-            self._answers.put(request.digest(), answer)
+            self.scratch.put(request.digest(), answer)
         elif parsed.usage is None:
             closed = None  # its line is closed with the batch, at its upper bound
         completion = Completion(
@@ -162,35 +152,35 @@ class BatchResults:
             detail=parsed.detail,
             attempt=closed,
         )
-        self._outcomes.accept_api(escalated, completion, BatchAttemptBook(prices.own), prices)
+        self.outcomes.accept_api(escalated, completion, BatchAttemptBook(prices.own), prices)
 
     def _accept_failure(
         self, result: BatchResult, line: attempts.InBatch, escalated: Escalated | None, prices: LinePrices
     ) -> None:
         failed = ClosedAttempt(line.id, "failed", datetime.now(UTC), failure=result.failure)
         if result.rejection is not None and escalated is not None:
-            request = self._requests.render(escalated, line.id)
+            request = self.requests.render(escalated, line.id)
             rejected = Completion(request, rejection=result.rejection, detail=result.detail, attempt=failed)
-            self._outcomes.accept_api(escalated, rejected, BatchAttemptBook(prices.own))
+            self.outcomes.accept_api(escalated, rejected, BatchAttemptBook(prices.own))
             return
         self._charge(failed, prices)
         # the engine that asks at once finds out what the model does not take, and leaves it out
         state = QUEUED if result.parameter is None else AT_ONCE
-        self._waiting.requeue_after(line.record_key, line.attempt, state)
+        self.scratch.waiting.requeue_after(line.record_key, line.attempt, state)
         if result.kind == "fatal":
             self.fatal = result.failure
 
     def _charge(self, closed: ClosedAttempt, prices: LinePrices) -> None:
         """Close an attempt that served no record, unless it was billed for who knows what: see `close`."""
         if closed.outcome == "failed" or closed.usage is not None:
-            self._committer.add_closings([BatchAttemptBook(prices.own).unserved(closed)])
+            self.committer.add_closings([BatchAttemptBook(prices.own).unserved(closed)])
 
     def _prices_of(self, line: attempts.InBatch) -> LinePrices:
         return LinePrices(self._price(line.price_id), self._price(line.counterfactual_price_id))
 
     def _price(self, price_id: int) -> Price:
         if price_id not in self._prices:
-            ledger = self._version.ledger
+            ledger = self.version.ledger
             self._prices[price_id] = ledger.read(lambda session: reference.price(session, price_id))
         return self._prices[price_id]
 

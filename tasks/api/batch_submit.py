@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ settle_seconds = SETTLE_SECONDS
 """How long a creation that may be under way is waited for; tests have less time."""
 
 
+@dataclass(slots=True)
 class Submitter:
     """Submits the batches of one partition, each exactly once, wherever a run was killed before.
 
@@ -38,28 +39,19 @@ class Submitter:
     None where it has no limit.
     """
 
-    def __init__(
-        self,
-        version: OpenVersion,
-        options: ApiOptions,
-        price: Price,
-        enqueued_tokens: int | None,
-        waiting: EscalationQueue,
-        stop: Callable[[], bool],
-    ) -> None:
-        self._version = version
-        self._options = options
-        self._price = price
-        self._enqueued_tokens = enqueued_tokens
-        self._waiting = waiting
-        self._stop = stop
-        self._not_now: set[UUID] = set()
+    version: OpenVersion
+    options: ApiOptions
+    price: Price
+    enqueued_tokens: int | None
+    waiting: EscalationQueue
+    stop: Callable[[], bool]
+    _not_now: set[UUID] = field(default_factory=set, init=False)
 
     def open_client(self) -> "BatchClient":
         """Make a client of the provider's Batch API."""
         from models.engines.batch.client import BatchClient  # noqa: PLC0415  a second, and few runs need it
 
-        return BatchClient(self._options, settle_seconds=settle_seconds)
+        return BatchClient(self.options, settle_seconds=settle_seconds)
 
     def submit(self) -> None:
         """Submit the batches that are written down, oldest first, while there is room for their tokens."""
@@ -70,7 +62,7 @@ class Submitter:
             return
         with self.open_client() as client:
             for batch in intended:
-                if self._stop():
+                if self.stop():
                     return
                 try:
                     if not self._tried(client, batch):
@@ -84,12 +76,12 @@ class Submitter:
 
     def live(self) -> list[batches.Batch]:
         """Return the partition's batches that are not closed, oldest first."""
-        version = self._version
+        version = self.version
         return version.ledger.read(lambda session: batches.live(session, version.id))
 
     def lines(self, batch: batches.Batch) -> list[attempts.InBatch]:
         """Return the lines that wait for a batch."""
-        version = self._version
+        version = self.version
         return version.ledger.read(
             lambda session: list(attempts.pending_in_batches(session, version.id, batch.id))
         )
@@ -102,7 +94,7 @@ class Submitter:
         lines = self.lines(batch)
         closings = [
             closing_unserved(
-                ClosedAttempt(one.id, "failed", batch.created_at, failure=failure), self._price, 0
+                ClosedAttempt(one.id, "failed", batch.created_at, failure=failure), self.price, 0
             )
             for one in lines
         ]
@@ -111,10 +103,10 @@ class Submitter:
             attempts.close_attempts(session, closings)
             batches.close(session, batch.id, "failed", failure)
 
-        self._version.ledger.write(write)
+        self.version.ledger.write(write)
         self.remove_file(batch)
         for one in lines:
-            self._waiting.requeue_after(one.record_key, one.attempt, state)
+            self.waiting.requeue_after(one.record_key, one.attempt, state)
 
     def reissue(self, batch: batches.Batch, failure: str) -> None:
         """Let a batch that was refused for now be submitted again, in a later round and under another id.
@@ -122,7 +114,7 @@ class Submitter:
         Nothing of it was done, so its lines wait on as they are, and its deadline stays.
         """
         new = new_id()
-        path = batch_path(self._version.folder, new)
+        path = batch_path(self.version.folder, new)
         if not self._linked(batch, path):
             self.give_up(batch, failure)
             return
@@ -142,19 +134,19 @@ class Submitter:
             attempts.move_to_batch(session, batch.run_id, batch.id, new)
             batches.close(session, batch.id, "failed", failure)
 
-        self._version.ledger.write(write)
+        self.version.ledger.write(write)
         self._not_now.add(new)
         self.remove_file(batch)
 
     def remove_file(self, batch: batches.Batch) -> None:
         """Remove the request file of a batch that is closed."""
-        (self._version.folder / batch.file_name).unlink(missing_ok=True)
+        (self.version.folder / batch.file_name).unlink(missing_ok=True)
 
     def _tried(self, client: "BatchClient", batch: batches.Batch) -> bool:
         """Submit a batch, or give it up; False where there is no room for its tokens, nor for the next ones."""
         if batch.deadline <= datetime.now(UTC):
             self._unless_found(client, batch, "deadline", AT_ONCE)
-        elif not (self._version.folder / batch.file_name).exists():
+        elif not (self.version.folder / batch.file_name).exists():
             self._unless_found(client, batch, "no_file", QUEUED)
         elif not self._room_for(batch):
             return False
@@ -165,15 +157,15 @@ class Submitter:
     def _submit(self, client: "BatchClient", batch: batches.Batch) -> None:
         provider = client.submit(
             batch.id,
-            self._version.folder / batch.file_name,
+            self.version.folder / batch.file_name,
             since=batch.created_at,
             known_file_id=batch.provider_file_id,
-            uploaded=lambda file_id: self._version.ledger.write(
+            uploaded=lambda file_id: self.version.ledger.write(
                 lambda session: batches.set_file(session, batch.id, file_id)
             ),
-            description=f"{self._version.workload} {self._version.partition}",
+            description=f"{self.version.workload} {self.version.partition}",
         )
-        self._version.ledger.write(lambda session: batches.set_submitted(session, batch.id, provider.id))
+        self.version.ledger.write(lambda session: batches.set_submitted(session, batch.id, provider.id))
         log.info("batch %s of %s requests is submitted", provider.id, batch.requests)
 
     def _unless_found(self, client: "BatchClient", batch: batches.Batch, failure: str, state: str) -> None:
@@ -186,19 +178,19 @@ class Submitter:
             log.warning("a batch of %s requests was not submitted (%s)", batch.requests, failure)
             self.give_up(batch, failure, state)
         else:
-            self._version.ledger.write(lambda session: batches.set_submitted(session, batch.id, found.id))
+            self.version.ledger.write(lambda session: batches.set_submitted(session, batch.id, found.id))
 
     def _room_for(self, batch: batches.Batch) -> bool:
-        limit = self._enqueued_tokens
+        limit = self.enqueued_tokens
         if limit is None:
             return True
-        enqueued = self._version.ledger.read(lambda session: batches.enqueued_tokens(session, batch.model))
+        enqueued = self.version.ledger.read(lambda session: batches.enqueued_tokens(session, batch.model))
         return enqueued + batch.input_tokens <= limit
 
     def _linked(self, batch: batches.Batch, path: Path) -> bool:
         """Give the request file a second name; False if it is gone, or if the disk knows no second names."""
         try:
-            path.hardlink_to(self._version.folder / batch.file_name)
+            path.hardlink_to(self.version.folder / batch.file_name)
         except OSError:
             return False
         return True

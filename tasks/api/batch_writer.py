@@ -1,7 +1,7 @@
 """Batches are written down before anything is uploaded: the request file, then its lines, under the budget."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -37,6 +37,7 @@ class BatchTerms:
     counter: ChatTokenCounter
 
 
+@dataclass(slots=True)
 class BatchWriter:
     """Puts queued records into request files, and each file with its pending lines into the ledger.
 
@@ -45,77 +46,64 @@ class BatchWriter:
     already waits for it: an identical request is paid for once.
     """
 
-    def __init__(
-        self,
-        version: OpenVersion,
-        terms: BatchTerms,
-        requests: ApiRequests,
-        pending: PendingLines,
-        scratch: Scratch,
-        outcomes: Outcomes,
-        stop: Callable[[], bool],
-    ) -> None:
-        self._version = version
-        self._terms = terms
-        self._requests = requests
-        self._pending = pending
-        self._answers = scratch
-        self._waiting = scratch.waiting
-        self._outcomes = outcomes
-        self._stop = stop
-        self._lines: dict[UUID, LedgerLine] = {}
+    version: OpenVersion
+    terms: BatchTerms
+    requests: ApiRequests
+    pending: PendingLines
+    scratch: Scratch
+    outcomes: Outcomes
+    stop: Callable[[], bool]
+    _lines: dict[UUID, LedgerLine] = field(default_factory=dict, init=False)
 
     def write(self) -> None:
         """Write down everything that is queued, unless told to stop; set aside what no file can hold.
 
         A record for which the budget has no room becomes `budget`, the others `batch`.
         """
-        terms, options = self._terms, self._terms.options
+        terms, options = self.terms, self.terms.options
         for made in write_batches(
             self._requests_to_make(),
-            self._version.folder,
+            self.version.folder,
             terms.limits,
             body=lambda request: request_body(request, options, options.structured_output),
             tokens=lambda request: terms.counter.input_tokens(request.messages),
         ):
             if isinstance(made, Completion):
                 self._lines.pop(made.request.id)
-                self._waiting.clear_asked(made.request.digest())
-                self._outcomes.reject(made)
+                self.scratch.waiting.clear_asked(made.request.digest())
+                self.outcomes.reject(made)
             else:
                 self._record(made)
 
     def _requests_to_make(self) -> Iterator[ApiRequest]:
         """Render what is queued and must be asked for, as far as the caps leave room for the most that it can cost."""
         left = self._left()
-        while not self._stop() and (some := self._waiting.take(TAKEN_AT_ONCE)):
+        while not self.stop() and (some := self.scratch.waiting.take(TAKEN_AT_ONCE)):
             for escalated in some:
-                request = self._requests.render(escalated)
+                request = self.requests.render(escalated)
                 if self._is_answered(escalated, request):
                     continue
-                line = self._pending.line(
-                    OpenAttempt(request.id, request, request.attempt, datetime.now(UTC))
-                )
+                line = self.pending.line(OpenAttempt(request.id, request, request.attempt, datetime.now(UTC)))
                 cost = line.cost_nano or 0
                 if left is not None and cost > left:
-                    self._waiting.set_state(escalated.record.key, "budget")
-                elif self._waiting.mark_asked(request.digest()):
+                    self.scratch.waiting.set_state(escalated.record.key, "budget")
+                elif self.scratch.waiting.mark_asked(request.digest()):
                     left = None if left is None else left - cost
                     self._lines[request.id] = line
                     yield request
                 else:
-                    self._waiting.set_state(escalated.record.key, IN_BATCH)
+                    self.scratch.waiting.set_state(escalated.record.key, IN_BATCH)
 
     def _is_answered(self, escalated: Escalated, request: ApiRequest) -> bool:
         """Settle a record whose request was answered before."""
-        answer = self._answers.get(request.digest())
+        answer = self.scratch.get(request.digest())
         if answer is not None:
-            self._outcomes.accept_answer(escalated, reuse(request, answer))
+            self.outcomes.accept_answer(escalated, reuse(request, answer))
         return answer is not None
 
     def _left(self) -> int | None:
         """Return what the tightest cap leaves, nano-dollars; None where there is no cap."""
-        return self._version.ledger.read(self._pending.left)
+        return self.version.ledger.read(self.pending.left)
 
     def _record(self, file: BatchFile) -> None:
         """Write the batch and its pending lines down, unless another run used up the budget meanwhile."""
@@ -126,27 +114,27 @@ class BatchWriter:
             state = "budget"
             file.path.unlink(missing_ok=True)
         for line in lines:
-            self._waiting.set_state(line.record_key, state)
+            self.scratch.waiting.set_state(line.record_key, state)
 
     def _committed(self, file: BatchFile, lines: Sequence[LedgerLine]) -> bool:
         now = datetime.now(UTC)
         batch = batches.Batch(
             file.batch_id,
             lines[0].run_id,
-            self._version.id,
+            self.version.id,
             file.path.name,
-            self._terms.options.model,
+            self.terms.options.model,
             file.requests,
             file.tokens,
             now,
-            now + self._terms.deadline,
+            now + self.terms.deadline,
         )
 
         def write(session: Session) -> bool:
-            if self._pending.admit(session, [sum(line.cost_nano or 0 for line in lines)]) != [None]:
+            if self.pending.admit(session, [sum(line.cost_nano or 0 for line in lines)]) != [None]:
                 return False
             batches.record_intent(session, batch)
-            self._pending.open(session, lines)
+            self.pending.open(session, lines)
             return True
 
-        return self._version.ledger.write(write, lambda session: bool(written(session, lines[:1])) or None)
+        return self.version.ledger.write(write, lambda session: bool(written(session, lines[:1])) or None)

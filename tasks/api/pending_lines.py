@@ -1,6 +1,7 @@
 """The ledger lines of attempts on the API, opened under the budget before anything is sent (I2)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from models.ledger.accounting import ApiKeys, LineKeys, pending_line
 from models.ledger.line import LedgerLine
 
 
+@dataclass(slots=True)
 class PendingLines:
     """Makes the lines of one run's attempts, and admits them to the ledger as far as the caps leave room.
 
@@ -23,25 +25,24 @@ class PendingLines:
     attempts in flight stand at their upper bounds: two runs at once keep it as well.
     """
 
-    def __init__(self, workload: str, keys: LineKeys, charged: ApiKeys, budget: Budget) -> None:
-        self._workload = workload
-        self._keys = keys
-        self._budget = budget
-        self.charged = charged
+    workload: str
+    keys: LineKeys
+    charged: ApiKeys
+    budget: Budget
 
     def line(self, attempt: OpenAttempt) -> LedgerLine:
         """Return the line of an attempt, at its upper bound. Raises `ResidencyError` for another workload's."""
         request, charged = attempt.request, self.charged
-        if request.permit.workload != self._workload:
-            msg = f"a request of {request.permit.workload} is none of {self._workload}"
+        if request.permit.workload != self.workload:
+            msg = f"a request of {request.permit.workload} is none of {self.workload}"
             raise ResidencyError(msg)
         schema = schema_text(request.output)
         bound = upper_bound_nano(charged.price, request.messages, schema, request.max_tokens)
-        return pending_line(attempt, self._keys, charged, reason=request.reason, upper_bound=bound)
+        return pending_line(attempt, self.keys, charged, reason=request.reason, upper_bound=bound)
 
     def left(self, session: Session) -> int | None:
         """Return what the tightest cap leaves, nano-dollars; None where there is no cap."""
-        if not self._budget.capped:
+        if not self.budget.capped:
             return None
         return max(0, min(cap.limit_nano - cap.spent_nano for cap in self._caps(session)))
 
@@ -50,18 +51,18 @@ class PendingLines:
 
         Nobody else's amounts are admitted until the transaction ends.
         """
-        if not self._budget.capped:
+        if not self.budget.capped:
             return [None] * len(amounts)
         spend.lock(session)
-        return self._budget.admit(amounts, self._caps(session))
+        return self.budget.admit(amounts, self._caps(session))
 
     def open(self, session: Session, lines: Sequence[LedgerLine]) -> None:
         """Write lines that are admitted."""
-        attempts.open_attempts(session, self._workload, lines)
+        attempts.open_attempts(session, self.workload, lines)
 
     def _caps(self, session: Session) -> list[Cap]:
-        spent = spend.spent(session, self._workload, datetime.now(UTC).date())
-        return self._budget.caps(spent, spend.of_run(session, self._keys.run_id))
+        spent = spend.spent(session, self.workload, datetime.now(UTC).date())
+        return self.budget.caps(spent, spend.of_run(session, self.keys.run_id))
 
 
 def written(session: Session, lines: Sequence[LedgerLine]) -> set[UUID]:

@@ -1,5 +1,6 @@
 """From a record that waits to its request to the API."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from models.engines.api.permit import ApiPermit, ApiRequest
@@ -8,16 +9,16 @@ from models.records import Escalated
 from models.workloads.base import Workload
 
 
+@dataclass(slots=True)
 class ApiRequests:
     """Renders the requests of a workload that has permission to send its records."""
 
-    def __init__(self, workload: Workload, permit: ApiPermit) -> None:
-        self._workload = workload
-        self._permit = permit
+    workload: Workload
+    permit: ApiPermit
 
     def render(self, escalated: Escalated, attempt_id: UUID | None = None) -> ApiRequest:
         """Render the next attempt of a record; `attempt_id` names one that was made already."""
-        workload = self._workload
+        workload = self.workload
         return ApiRequest(
             attempt_id or new_id(),
             escalated.record.key,
@@ -25,6 +26,6 @@ class ApiRequests:
             workload.output_format,
             workload.max_tokens,
             escalated.attempts + 1,
-            permit=self._permit,
+            permit=self.permit,
             reason=escalated.reason,
         )

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from models.engines.api.options import ApiOptions
@@ -59,35 +60,23 @@ class NoLane:
         """Do nothing."""
 
 
+@dataclass(slots=True)
 class SyncLane:
     """Asks the API at once. For one thread; the requests themselves live in the engine's own."""
 
-    def __init__(
-        self,
-        options: ApiOptions,
-        requests: ApiRequests,
-        scratch: Scratch,
-        committer: Committer,
-        outcomes: Outcomes,
-        journal: LedgerJournal,
-        *,
-        limits: Limits,
-        stop: Callable[[], bool],
-    ) -> None:
-        self._options = options
-        self._requests = requests
-        self._scratch = scratch
-        self._waiting = scratch.waiting
-        self._committer = committer
-        self._outcomes = outcomes
-        self._journal = journal
-        self._limits = limits
-        self._stop = stop
-        self._engine: OpenAIEngine | None = None
-        self._stream: ApiStream | None = None
-        self._flying: dict[str, Escalated] = {}
-        self._held = False
-        self._moved = False
+    options: ApiOptions
+    requests: ApiRequests
+    scratch: Scratch
+    committer: Committer
+    outcomes: Outcomes
+    journal: LedgerJournal
+    limits: Limits
+    stop: Callable[[], bool]
+    _engine: "OpenAIEngine | None" = field(default=None, init=False)
+    _stream: ApiStream | None = field(default=None, init=False)
+    _flying: dict[str, Escalated] = field(default_factory=dict, init=False)
+    _held: bool = field(default=False, init=False)
+    _moved: bool = field(default=False, init=False)
 
     def pump(self, wait_seconds: float = 0.0) -> None:
         """Send what waits, unless a budget stands against it, and settle what was answered."""
@@ -97,8 +86,8 @@ class SyncLane:
             return
         for completion in self._stream.ready(wait_seconds if self._flying else 0.0):
             self._accept(completion)
-        self._committer.add_closings(self._journal.take_ended())
-        self._committer.tick()
+        self.committer.add_closings(self.journal.take_ended())
+        self.committer.tick()
 
     def drain(self, report: Callable[[], None] = nothing) -> None:
         """Send and settle until nothing waits that the API would answer now.
@@ -106,25 +95,25 @@ class SyncLane:
         What a cap refuses is tried once more when everything in flight has been accounted for: until
         then it counted with the most that it could have cost.
         """
-        while not self._stop():
+        while not self.stop():
             self.pump(WAIT_SECONDS)
             report()
-            if self._flying or (not self._held and self._waiting.queued()):
+            if self._flying or (not self._held and self.scratch.waiting.queued()):
                 continue
             if not (self._held and self._moved):
                 break
-            self._committer.flush()
+            self.committer.flush()
             self._held = self._moved = False
-            self._waiting.requeue("budget")
+            self.scratch.waiting.requeue("budget")
         if self._held:
-            self._waiting.defer_queued("budget")
+            self.scratch.waiting.defer_queued("budget")
 
     def close(self) -> None:
         """Give what is in flight a moment, then abandon it: its lines keep their upper bound."""
-        if self._stream is not None and not self._committer.failed:
+        if self._stream is not None and not self.committer.failed:
             for completion in self._stream.finish(GRACE_SECONDS):
                 self._accept(completion)
-            self._committer.add_closings(self._journal.take_ended())
+            self.committer.add_closings(self.journal.take_ended())
         if self._engine is not None:
             self._engine.close()
             self._engine = self._stream = None
@@ -132,17 +121,17 @@ class SyncLane:
     def _send(self) -> None:
         if self._stream is not None and self._stream.free <= 0:
             return
-        room = self._options.concurrency if self._stream is None else self._stream.free
-        for escalated in self._waiting.take(room):
+        room = self.options.concurrency if self._stream is None else self._stream.free
+        for escalated in self.scratch.waiting.take(room):
             self._flying[escalated.record.key] = escalated
-            self._opened().offer(self._requests.render(escalated))
+            self._opened().offer(self.requests.render(escalated))
 
     def _opened(self) -> ApiStream:
         if self._stream is None:
             from models.engines.api.engine import OpenAIEngine  # noqa: PLC0415  a second, and few runs need it
 
-            self._engine = OpenAIEngine(self._options, self._journal, self._limits)
-            self._stream = self._engine.open(answers=self._scratch, stop=self._stop)
+            self._engine = OpenAIEngine(self.options, self.journal, self.limits)
+            self._stream = self._engine.open(answers=self.scratch, stop=self.stop)
         return self._stream
 
     def _accept(self, completion: Completion) -> None:
@@ -153,4 +142,4 @@ class SyncLane:
             self._held = True
         elif completion.attempt is not None:
             self._moved = True
-        self._outcomes.accept_api(escalated, completion, self._journal)
+        self.outcomes.accept_api(escalated, completion, self.journal)

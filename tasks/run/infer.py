@@ -4,7 +4,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from models import routing
 from models.engines.base import LocalEngine
@@ -59,10 +59,10 @@ def infer(
         try:
             stream.run()
         finally:
-            stream.committer.close()
+            stream.parts.committer.close()
     if (error := lost()) is not None:
         raise error
-    committer = stream.committer
+    committer = stream.parts.committer
     if stop():
         left = f"{committer.added} records of this run are committed, the same command finishes the rest"
         raise stop.interrupted(left)
@@ -86,163 +86,151 @@ def make_stream(
     )
 
 
+@dataclass(slots=True)
 class RunStream:
     """Holds what is in flight between the reader, the engines and the committer of one run."""
 
-    def __init__(
-        self,
-        given: RunInput,
-        requests: LocalRequests,
-        parts: RunParts,
-        progress: RunProgress,
-        scratch: Scratch,
-        engine: SharedEngine,
-        stop: StopRequest,
-        must_stop: Callable[[], bool],
-    ) -> None:
-        self._given = given
-        self._requests = requests
-        self.committer = parts.committer
-        self._outcomes = parts.outcomes
-        self._lane = parts.lane
-        self._progress = progress
-        self._scratch = scratch
-        self._engine = engine
-        self._stop = stop
-        self._must_stop = must_stop
-        self._again: deque[Request] = deque()
-        self._done_before = 0
+    given: RunInput
+    requests: LocalRequests
+    parts: RunParts
+    progress: RunProgress
+    scratch: Scratch
+    engine: SharedEngine
+    stop: StopRequest
+    must_stop: Callable[[], bool]
+    _again: deque[Request] = field(default_factory=deque, init=False)
+    _done_before: int = field(default=0, init=False)
 
     def run(self) -> None:
         """Stream until the input ends or the run is stopped; commit all that finished."""
         try:
-            with self._progress.report_while(self._counts):
+            with self.progress.report_while(self._counts):
                 self._run_local()
                 self._drain()
-            if not self._must_stop():  # a later run need not read and try them again
-                self.committer.keep(self._scratch.waiting)
+            if not self.must_stop():  # a later run need not read and try them again
+                self.parts.committer.keep(self.scratch.waiting)
         except StopNow:
             log.info("stopped while the engine was loading")
         finally:
-            self._lane.close()
-            if not self.committer.failed:
-                self.committer.flush()
-            self._progress.report(force=True)
+            self.parts.lane.close()
+            if not self.parts.committer.failed:
+                self.parts.committer.flush()
+            self.progress.report(force=True)
 
     def _drain(self) -> None:
         """Let the API answer what is left for it."""
-        if self._scratch.waiting.queued():
-            self._progress.note_computing("waiting for the API's answers")
-        self._lane.drain(self._progress.report)
+        if self.scratch.waiting.queued():
+            self.progress.note_computing("waiting for the API's answers")
+        self.parts.lane.drain(self.progress.report)
 
     def _run_local(self) -> None:
         """Answer what the local engine can; a run with nothing for it does not load the model."""
         requests = self._requests_to_make()
-        if self._given.engine == "openai":
-            self._hand_over(requests, self._given.sent_because)
+        if self.given.engine == "openai":
+            self._hand_over(requests, self.given.sent_because)
             return
         first = next(requests, None)
         if first is None:
             return
         self._again.append(first)
-        patience = Patience(self._engine.patience_seconds)
+        patience = Patience(self.engine.patience_seconds)
         while True:
             try:
                 self._stream(self._load(), requests)
             except EngineError as error:
-                fails = self._requests.policy.engine_fails
+                fails = self.requests.policy.engine_fails
                 if fails == "api":
                     log.warning("the local engine failed, the rest goes to the API: %s", error)
-                    self._engine.discard()
+                    self.engine.discard()
                     self._hand_over(requests, "engine_failed")
                 elif fails == "wait" and patience.left():
                     log.warning("the local engine failed and is tried again: %s", error)
-                    self._engine.discard()
-                    patience.wait(self._must_stop)
-                    self._again = deque(self._requests.next(key) for key in self._requests)
+                    self.engine.discard()
+                    patience.wait(self.must_stop)
+                    self._again = deque(self.requests.next(key) for key in self.requests)
                     continue
                 else:
                     raise
             return
 
     def _load(self) -> LocalEngine:
-        if not self._engine.loaded:
-            self._progress.note_loading(self._engine.model)
-        with self._stop.at_once():
-            return self._engine.get()
+        if not self.engine.loaded:
+            self.progress.note_loading(self.engine.model)
+        with self.stop.at_once():
+            return self.engine.get()
 
     def _stream(self, engine: LocalEngine, requests: Iterator[Request | None]) -> None:
-        self._progress.note_computing("computing the first prompts")
-        for completion in engine.stream(requests, answers=self._scratch, stop=self._must_stop):
+        self.progress.note_computing("computing the first prompts")
+        for completion in engine.stream(requests, answers=self.scratch, stop=self.must_stop):
             self._accept(completion)
-            self._lane.pump()
-            self._progress.report()
+            self.parts.lane.pump()
+            self.progress.report()
 
     def _requests_to_make(self) -> Iterator[Request | None]:
         """Yield a request for each record that is for the local engine, and None where one must finish first."""
-        waiting = self._scratch.waiting
-        for batch in self._given.reader.batches():
-            if self._stop():
+        waiting = self.scratch.waiting
+        for batch in self.given.reader.batches():
+            if self.stop():
                 return
             keys = [item.key for item in batch]
-            done = self._scratch.done(keys)
+            done = self.scratch.done(keys)
             self._done_before += len(done)
             passed = done | waiting.among(keys)
-            unchanged = self._scratch.unchanged_rows.unchanged(batch)
+            unchanged = self.scratch.unchanged_rows.unchanged(batch)
             for item in batch:
                 while self._again:
                     yield self._again.popleft()
                 if item.key in passed:
                     continue
                 if isinstance(item, Quarantined):
-                    self._outcomes.quarantine(item)
+                    self.parts.outcomes.quarantine(item)
                 elif item.key in unchanged:
-                    self._outcomes.keep_unchanged(unchanged[item.key])
+                    self.parts.outcomes.keep_unchanged(unchanged[item.key])
                 elif (request := self._route(item)) is not None:
                     yield request
-            self._progress.report()
-        while self._again or len(self._requests):
+            self.progress.report()
+        while self._again or len(self.requests):
             yield self._again.popleft() if self._again else None
 
     def _route(self, record: Record) -> Request | None:
         """Return the record's request to the local engine, or None if it goes to the API at once."""
-        if (reason := routing.before(record, self._requests.policy)) is None:
-            return self._requests.add(record)
-        self._outcomes.escalate(record, reason)
-        self._lane.pump()
+        if (reason := routing.before(record, self.requests.policy)) is None:
+            return self.requests.add(record)
+        self.parts.outcomes.escalate(record, reason)
+        self.parts.lane.pump()
         return None
 
     def _accept(self, completion: Completion) -> None:
         key = completion.request.record_key
-        self._progress.note_answer()
+        self.progress.note_answer()
         if completion.request.output is not routing.TRIAGE:
-            record, held = self._requests.take(key)
-            self._outcomes.accept_local(record, completion, held)
-        elif (reason := self._requests.triaged(completion)) is not None:
+            record, held = self.requests.take(key)
+            self.parts.outcomes.accept_local(record, completion, held)
+        elif (reason := self.requests.triaged(completion)) is not None:
             self._pass_on(key, reason)
         else:
-            self._again.append(self._requests.next(key))
+            self._again.append(self.requests.next(key))
 
     def _hand_over(self, requests: Iterator[Request | None], reason: EscalationReason) -> None:
         """Send to the API every record that the local engine did not answer."""
-        self._progress.note_computing("waiting for the API's answers")
+        self.progress.note_computing("waiting for the API's answers")
         self._again.clear()
-        for key in self._requests:
+        for key in self.requests:
             self._pass_on(key, reason)
         for request in requests:
-            if request is None or self._must_stop():
+            if request is None or self.must_stop():
                 break
             self._pass_on(request.record_key, reason)
-            self._lane.pump()
-            self._progress.report()
+            self.parts.lane.pump()
+            self.progress.report()
 
     def _pass_on(self, key: str, reason: EscalationReason) -> None:
-        record, held = self._requests.take(key)
-        self._outcomes.escalate(record, reason, held)
+        record, held = self.requests.take(key)
+        self.parts.outcomes.escalate(record, reason, held)
 
     def _counts(self) -> Counts:
-        done = self._done_before + self._outcomes.done
-        return Counts(done, self.committer.totals.output_tokens, len(self._requests))
+        done = self._done_before + self.parts.outcomes.done
+        return Counts(done, self.parts.committer.totals.output_tokens, len(self.requests))
 
 
 class Patience:

@@ -1,6 +1,7 @@
 """The requests of records that the local engine is asked about, with the triage question before them where the policy wants it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from models import routing
@@ -12,14 +13,14 @@ from models.requests import Completion, Request
 from models.workloads.base import Workload
 
 
+@dataclass(slots=True)
 class LocalRequests:
     """Holds the records that the local engine has in work, and renders their requests."""
 
-    def __init__(self, workload: Workload, policy: Policy) -> None:
-        self._workload = workload
-        self.policy = policy
-        self._records: dict[str, Record] = {}
-        self._triage: dict[str, Finished | None] = {}
+    workload: Workload
+    policy: Policy
+    _records: dict[str, Record] = field(default_factory=dict, init=False)
+    _triage: dict[str, Finished | None] = field(default_factory=dict, init=False)
 
     def __len__(self) -> int:
         return len(self._records)
@@ -35,7 +36,7 @@ class LocalRequests:
 
     def next(self, key: str) -> Request:
         """Render the request that a record in work needs next: the triage question, or the workload's own."""
-        record, workload, number = self._records[key], self._workload, 1
+        record, workload, number = self._records[key], self.workload, 1
         if routing.asks_triage(self.policy):
             if key not in self._triage:
                 messages, output = routing.triage_messages(record.text), routing.TRIAGE

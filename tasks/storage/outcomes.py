@@ -1,6 +1,7 @@
 """Outcomes of completions: published, quarantined with a reason, or escalated to the API."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -53,24 +54,16 @@ class AttemptBook(Protocol):
         """Forget an attempt whose line is closed with its record; return its upper bound, nano-dollars."""
 
 
+@dataclass(slots=True)
 class Outcomes:
     """Hands each completion of one run to its committer, by the workload's schema and policy."""
 
-    def __init__(
-        self,
-        workload: Workload,
-        policy: Policy,
-        committer: Committer,
-        waiting: EscalationQueue,
-        *,
-        keep_answers: bool,
-    ) -> None:
-        self._workload = workload
-        self._policy = policy
-        self._keep_answers = keep_answers
-        self._committer = committer
-        self._waiting = waiting
-        self.done = 0
+    workload: Workload
+    policy: Policy
+    committer: Committer
+    waiting: EscalationQueue
+    keep_answers: bool
+    done: int = field(default=0, init=False)
 
     def accept_local(self, record: Record, completion: Completion, held: Sequence[Finished] = ()) -> bool:
         """Decide on a completion of the local engine; `held` are the record's attempts before it.
@@ -85,7 +78,7 @@ class Outcomes:
             self._reject(record, completion, completion.rejection, *held)
             return False
         answer, fault = self._parsed(record, completion)
-        confidence = None if answer is None else self._workload.confidence(completion)
+        confidence = None if answer is None else self.workload.confidence(completion)
         reason = self._reason_to_escalate(None, valid=answer is not None, confidence=confidence)
         now = datetime.now(UTC)
         if reason is not None:
@@ -100,9 +93,9 @@ class Outcomes:
     def escalate(self, record: Record, reason: EscalationReason, made: Sequence[Finished] = ()) -> None:
         """Send a record on to the API. If it was tried here, the next commit keeps that, and its text."""
         escalated = Escalated(record, reason, len(made))
-        self._waiting.put(escalated, durable=bool(made))
+        self.waiting.put(escalated, durable=bool(made))
         if made:
-            self._committer.add_escalated(escalated, *made)
+            self.committer.add_escalated(escalated, *made)
 
     def accept_api(
         self,
@@ -118,15 +111,15 @@ class Outcomes:
         record, closed = escalated.record, completion.attempt
         if completion.deferral is not None:
             if closed is not None:
-                self._committer.add_closings([book.unserved(closed)])
+                self.committer.add_closings([book.unserved(closed)])
             attempts = escalated.attempts + completion.attempts
             again = Escalated(record, escalated.reason, attempts)
-            self._waiting.put(again, durable=False, state=completion.deferral)
+            self.waiting.put(again, durable=False, state=completion.deferral)
             return
         if completion.rejection is not None:
-            self._waiting.finish(record.key)
+            self.waiting.finish(record.key)
             if closed is not None:
-                self._committer.add_closings([book.unserved(closed)])
+                self.committer.add_closings([book.unserved(closed)])
             self._reject(record, completion, completion.rejection)
             return
         if closed is not None:
@@ -138,43 +131,43 @@ class Outcomes:
     ) -> None:
         """Take an answer of the API, or one that is reused, to a record that waited for it."""
         record, now = escalated.record, datetime.now(UTC)
-        self._waiting.finish(record.key)
+        self.waiting.finish(record.key)
         answer, fault = self._parsed(record, completion)
         if answer is None:
             finished = Finished(completion, now, "invalid_output", escalated.reason, prices)
             self._quarantine(record, fault, completion, finished)
         else:
             finished = Finished(completion, now, "ok", escalated.reason, prices)
-            confidence = self._workload.confidence(completion)
+            confidence = self.workload.confidence(completion)
             self._publish(record, completion, answer, confidence, finished)
 
     def reject(self, completion: Completion) -> None:
         """Set aside a record that waited and that no request to the API can hold."""
         key = completion.request.record_key
-        escalated = self._waiting.get(key)
+        escalated = self.waiting.get(key)
         if escalated is not None and completion.rejection is not None:
-            self._waiting.finish(key)
+            self.waiting.finish(key)
             self._reject(escalated.record, completion, completion.rejection)
 
     def quarantine(self, quarantined: Quarantined) -> None:
         """Quarantine a row that never was a request."""
         self.done += 1
-        self._committer.add_quarantined(quarantined)
+        self.committer.add_quarantined(quarantined)
 
     def keep_unchanged(self, carried: Carried) -> None:
         """Take over what is published of a record."""
         self.done += 1
-        self._committer.add_carried(carried)
+        self.committer.add_carried(carried)
 
     def _reason_to_escalate(
         self, rejection: RejectionReason | None, *, valid: bool, confidence: float | None
     ) -> EscalationReason | None:
-        return routing.after(self._policy, rejection=rejection, valid=valid, confidence=confidence)
+        return routing.after(self.policy, rejection=rejection, valid=valid, confidence=confidence)
 
     def _parsed(self, record: Record, completion: Completion) -> tuple[BaseModel | None, Fault]:
         """Return the answer as the workload's output; where it is none, why."""
         try:
-            return self._workload.parse(record.text, completion), NO_FAULT
+            return self.workload.parse(record.text, completion), NO_FAULT
         except InvalidOutput as error:
             return None, Fault("invalid_output", str(error), error.field, error.rule)
 
@@ -187,21 +180,21 @@ class Outcomes:
         *finished: Finished,
     ) -> None:
         self.done += 1
-        self._committer.add_answer(AnsweredRow.of(record, completion, answer, confidence), *finished)
+        self.committer.add_answer(AnsweredRow.of(record, completion, answer, confidence), *finished)
 
     def _reject(
         self, record: Record, completion: Completion, rejection: RejectionReason, *made: Finished
     ) -> None:
         """Set aside a record that an engine did not take."""
         reason, rule = REJECTED[rejection]
-        detail, columns = completion.detail or "", ", ".join(self._workload.text_columns)
+        detail, columns = completion.detail or "", ", ".join(self.workload.text_columns)
         self._quarantine(
             record, Fault(reason, detail, columns, REFUSALS.get(detail, rule)), completion, *made
         )
 
     def _quarantine(self, record: Record, fault: Fault, completion: Completion, *made: Finished) -> None:
         self.done += 1
-        kept = self._keep_answers and completion.text
+        kept = self.keep_answers and completion.text
         quarantined = Quarantined(
             record.key,
             record.id,
@@ -214,4 +207,4 @@ class Outcomes:
             field=fault.field,
             rule=fault.rule,
         )
-        self._committer.add_quarantined(quarantined, *made)
+        self.committer.add_quarantined(quarantined, *made)
