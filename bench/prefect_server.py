@@ -71,15 +71,7 @@ def measure(name: str, seconds: float, runs: int) -> dict[str, object]:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         url = f"http://127.0.0.1:{port}/api"
-        env = os.environ | {
-            "PREFECT_HOME": str(folder),
-            "PREFECT_MEMO_STORE_PATH": str(folder / "memo_store.toml"),
-            "PREFECT_API_URL": url,
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_LOGGING_LEVEL": "WARNING",
-            "PREFECT_WORKER_QUERY_SECONDS": "1",
-            "DO_NOT_TRACK": "1",
-        }
+        env = _environment(folder, url)
 
         def start(log: str, *command: str) -> None:
             output = stack.enter_context((folder / log).open("wb"))
@@ -105,6 +97,18 @@ def measure(name: str, seconds: float, runs: int) -> dict[str, object]:
             "database is locked": text.count(f"OperationalError: {LOCKED}"),
             "tracebacks": text.count("Traceback (most recent call last)"),
         }
+
+
+def _environment(folder: Path, url: str) -> dict[str, str]:
+    return os.environ | {
+        "PREFECT_HOME": str(folder),
+        "PREFECT_MEMO_STORE_PATH": str(folder / "memo_store.toml"),
+        "PREFECT_API_URL": url,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "DO_NOT_TRACK": "1",
+    }
 
 
 def _healthy(url: str) -> bool:

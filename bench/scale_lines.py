@@ -140,8 +140,17 @@ def _of_record(
         return
     why = {"reason": "low_confidence"}
     yield LedgerLine(id=new_id(), **{**fields, **why, "outcome": "escalated", **_counterfactual(NOTHING)})
+    api = _answer(keys, used, batched=batched)
+    if fate > REUSED + ESCALATED - UNKNOWN:
+        api |= {"outcome": "unknown_outcome", "estimated": True, **_counterfactual(NOTHING)}
+        api |= dict.fromkeys(("input_tokens", "cached_tokens", "output_tokens"))
+    yield LedgerLine(id=new_id(), **{**fields, **why, **api})
+
+
+def _answer(keys: Keys, used: Usage, *, batched: bool) -> dict[str, Any]:
+    """Return what the API's line of a record has of its own."""
     price, price_id = (BATCH, keys.batch) if batched else (PRICE, keys.price)
-    api: dict[str, Any] = {
+    return {
         "attempt": 2,
         "engine": "openai",
         "model_id": keys.api,
@@ -151,10 +160,6 @@ def _of_record(
         "cost_nano": cost_nano(price, used),
         **_counterfactual(used),
     }
-    if fate > REUSED + ESCALATED - UNKNOWN:
-        api |= {"outcome": "unknown_outcome", "estimated": True, **_counterfactual(NOTHING)}
-        api |= dict.fromkeys(("input_tokens", "cached_tokens", "output_tokens"))
-    yield LedgerLine(id=new_id(), **{**fields, **why, **api})
 
 
 def _tokens(used: Usage) -> dict[str, int]:

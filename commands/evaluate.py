@@ -77,11 +77,10 @@ def evaluate(
     keep_prefect_here()
     if sample is not None:
         from commands.sample_now import sample_and_print
+        from tasks.labelling.draw_sample import SampleRequest
 
-        dates = _dates(from_, to)
-        return sample_and_print(
-            workload, sample, input=input, dates=dates, seed=seed, out=out, without=without
-        )
+        asked = SampleRequest(sample, seed, input, _dates(from_, to), out, without)
+        return sample_and_print(workload, asked)
     if (input, from_, to, without) != (None, None, None, None):
         msg = "--input, --from, --to and --without are for --sample; records that are labelled come with --labels"
         raise UsageError(msg)

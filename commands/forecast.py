@@ -1,5 +1,6 @@
 """`breakeven forecast`: twelve months of real prompts, on the API and on a machine of one's own."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -72,11 +73,6 @@ def forecast(
     out
         Folder for forecast.json and forecast.png.
     """
-    from flows.environment import read_settings
-    from models.errors import UsageError
-    from tasks.forecast.command import check_ask, read_ask, show_forecast
-
-    settings = read_settings()
     one = {
         "input": input,
         "daily": daily,
@@ -88,17 +84,36 @@ def forecast(
         "workload": workload,
         "name": name,
     }
-    asked = {key: value for key, value in one.items() if value is not None}
     whole = {"model": model, "local_model": local_model, "gpu": gpu, "start": from_, "sample": sample}
-    given = {key: value for key, value in whole.items() if value is not None}
+    _forecast(_given(one), _given(whole), config, format, out)
+
+
+def _given(options: Mapping[str, object]) -> dict[str, object]:
+    """Return the options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _forecast(
+    one: dict[str, object],
+    whole: dict[str, object],
+    config: Path | None,
+    output_format: TableFormat,
+    out: Path | None,
+) -> None:
+    """Forecast the one workload that was given, or those of a file. Raises `UsageError` for both, and for neither."""
+    from flows.environment import read_settings
+    from models.errors import UsageError
+    from tasks.forecast.command import check_ask, read_ask, show_forecast
+
+    settings = read_settings()
     if config is not None:
-        if asked:
+        if one:
             msg = f"--config names the workloads itself; leave out {PER_WORKLOAD}"
             raise UsageError(msg)
-        ask = check_ask(read_ask(config).model_dump(exclude_unset=True) | given)
-    elif daily is None:
+        ask = check_ask(read_ask(config).model_dump(exclude_unset=True) | whole)
+    elif "daily" not in one:
         msg = "give --input FILE and --daily N (records a day), or --config FILE for several workloads"
         raise UsageError(msg)
     else:
-        ask = check_ask({"sample": settings.quote_texts, **given, "workloads": [asked]})
-    show_forecast(ask, settings, output_format=format, out=out)
+        ask = check_ask({"sample": settings.quote_texts, **whole, "workloads": [one]})
+    show_forecast(ask, settings, output_format=output_format, out=out)

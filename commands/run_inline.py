@@ -113,13 +113,13 @@ def _backfill_flow(
     kept: list[PartitionOutcome],
 ) -> None:
     keep_prefect_here()
-    from flows.backfill import build
+    from flows.backfill import BackfillSteps, build
     from flows.deploy import api_url
 
     if parallel is not None:
         api_url()  # without one, before a server is started here for nothing
 
-    flow = build(find=lambda *_: list(todo), quoting=lambda *_: quoted, ended_with=kept.extend)
+    flow = build(BackfillSteps(lambda *_: list(todo), lambda *_: quoted, ended_with=kept.extend))
     flow(**ask.flow_parameters(), parallel=parallel)
 
 

@@ -1,42 +1,21 @@
 """Draws records to label, from the terminal."""
 
-from datetime import date
-from pathlib import Path
-
 from rich.console import Console
 
 from flows.environment import read_settings
 from models import workloads
 from tasks.display.tables import write_rows
 from tasks.display.working import show_working
-from tasks.labelling.draw_sample import draw_sample
+from tasks.labelling.draw_sample import SampleRequest, draw_sample
 
 
-def sample_and_print(
-    workload: str,
-    size: int,
-    *,
-    input: str | None,
-    dates: tuple[date, date] | None,
-    seed: int,
-    out: Path | None,
-    without: str | None,
-) -> int:
+def sample_and_print(workload: str, asked: SampleRequest) -> int:
     """Write a sample to label, and print how many records of which kind are in it. Returns the exit code."""
     settings = read_settings()
     built = workloads.build(workload, settings)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with show_working("reading the input"):
-        drawn = draw_sample(
-            built,
-            settings,
-            input=input,
-            dates=dates,
-            size=size,
-            seed=seed,
-            out=out,
-            without=without,
-        )
+        drawn = draw_sample(built, settings, asked)
     rows = [{"stratum": one.name, "texts": one.texts, "drawn": one.drawn} for one in drawn.strata]
     write_rows(rows, ("stratum", "texts", "drawn"), "table")
     if drawn.written < drawn.asked:

@@ -1,6 +1,7 @@
 """The backfill flow: every partition of a range that is not published as it would be now."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import cast
 
@@ -19,7 +20,7 @@ from models.run import RunResult
 from models.settings import Settings
 from tasks.backfill.against_quote import compare_with_quote
 from tasks.backfill.request import BackfillRequest
-from tasks.backfill.run_steps import failure_line, one_by_one, outcome_of_failure, run_all
+from tasks.backfill.run_steps import Runner, failure_line, one_by_one, outcome_of_failure, run_all
 from tasks.backfill.survey import newest_run, quote, survey
 from tasks.display.prefect_artifacts import progress_artifact, publish_cost_table
 from tasks.display.run_rows import outcome_row
@@ -74,20 +75,59 @@ def ignore_outcomes(outcomes: Sequence[PartitionOutcome]) -> None:
     """Take no notice: the flow's own table and result are enough."""
 
 
-def build(
-    flow_of: Callable[[str], WorkloadFlow] = workload_flow,
-    find: FindSteps = survey,
-    quoting: QuoteSteps = quote,
-    ended_with: Callable[[Sequence[PartitionOutcome]], None] = ignore_outcomes,
-) -> BackfillFlow:
-    """Make the backfill flow over the flows that `flow_of` gives for workload names.
+@dataclass(frozen=True, slots=True)
+class BackfillSteps:
+    """What the flow calls: what finds what is to be done, what quotes it, the flows that do it, and who gets all outcomes."""
 
-    `ended_with` gets all outcomes that there are, also where the flow fails or is stopped.
-    """
+    find: FindSteps = survey
+    quote: QuoteSteps = quote
+    flow_of: Callable[[str], WorkloadFlow] = workload_flow
+    ended_with: Callable[[Sequence[PartitionOutcome]], None] = ignore_outcomes
 
-    def name_of_run() -> str:
-        given = runtime.flow_run.parameters
-        return f"backfill {given.get('workload')} {given.get('from_date')}..{given.get('to_date')}"
+    def run(self, ask: BackfillRequest, settings: Settings, parallel: int | None) -> list[PartitionOutcome]:
+        """Do what is to be done and show what it came to, also where it is stopped.
+
+        Raises what stopped it, and `BreakevenError` that names the partitions which failed, and why.
+        """
+        steps = to_do(self.find(ask, settings))
+        failure, outcomes = None, list[PartitionOutcome]()
+        quoted = Quote(())
+        try:
+            with progress_artifact("backfill-progress", only=BACKFILL):
+                quoted = self.quote(ask, steps, settings, 1 if parallel is None else len(steps))
+                run_all(ask, steps, self._runner(settings, parallel), quoted, outcomes)
+        except BreakevenError as error:
+            failure = error
+        self.ended_with(outcomes)
+        show_costs(ask, outcomes, quoted)
+        if failure is None and failed(outcomes):
+            failure = BreakevenError(failure_line(outcomes))
+        if failure is not None:
+            raise failure
+        return outcomes
+
+    def _runner(self, settings: Settings, parallel: int | None) -> Runner:
+        if parallel is not None:
+            return ParallelBackfill(settings, parallel)
+        return one_by_one(run_by_flow(self.flow_of, settings), settings)
+
+
+def show_costs(ask: BackfillRequest, outcomes: Sequence[PartitionOutcome], quoted: Quote) -> None:
+    """Show what each partition came to as a table in Prefect."""
+    if rows := [outcome_row(outcome) for outcome in outcomes]:
+        days = ask.range
+        about = f"Partitions of {ask.workload}, {days.first} to {days.last}"
+        publish_cost_table("backfill-cost", rows, "; ".join([about, *compare_with_quote(outcomes, quoted)]))
+
+
+def name_of_run() -> str:
+    """Name a run by its workload and range: `backfill sentiment 2026-11-01..2026-11-03`."""
+    given = runtime.flow_run.parameters
+    return f"backfill {given.get('workload')} {given.get('from_date')}..{given.get('to_date')}"
+
+
+def build(steps: BackfillSteps = BackfillSteps()) -> BackfillFlow:
+    """Make the backfill flow over its steps."""
 
     @flow(
         name="backfill",
@@ -119,44 +159,16 @@ def build(
             parallel: So many partitions at a time, each as a run of the workload's own deployment, on all workers
                 of the pool. Default: one after the other in this run, under one engine load.
         """
-        failure, outcomes, quoted = None, list[PartitionOutcome](), Quote(())
         try:
             settings = read_settings()
-            ask = BackfillRequest(
-                workload,
-                Range(from_date, to_date).checked(datetime.now(UTC)),
-                input,
-                where,
-                limit,
-                rerun,
-                engine,
-            )
+            days = Range(from_date, to_date).checked(datetime.now(UTC))
             if parallel is not None and parallel < 1:
                 msg = f"parallel must be at least 1, not {parallel}"
                 raise UsageError(msg)
-            steps = to_do(find(ask, settings))
-            run = (
-                one_by_one(run_by_flow(flow_of, settings), settings)
-                if parallel is None
-                else ParallelBackfill(settings, parallel)
-            )
-            with progress_artifact("backfill-progress", only=BACKFILL):
-                loads = 1 if parallel is None else len(steps)
-                quoted = quoting(ask, steps, settings, loads)
-                run_all(ask, steps, run, quoted, outcomes)
+            ask = BackfillRequest(workload, days, input, where, limit, rerun, engine)
+            return steps.run(ask, settings, parallel)
         except BreakevenError as error:
-            failure = error
-        ended_with(outcomes)
-        rows = [outcome_row(outcome) for outcome in outcomes]
-        if rows:
-            about = [
-                f"Partitions of {workload}, {from_date} to {to_date}",
-                *compare_with_quote(outcomes, quoted),
-            ]
-            publish_cost_table("backfill-cost", rows, "; ".join(about))
-        if failure is None and failed(outcomes):
-            failure = BreakevenError(failure_line(outcomes))
-        return outcomes if failure is None else final_state(failure)
+            return final_state(error)
 
     return backfill
 

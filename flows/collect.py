@@ -6,15 +6,13 @@ from typing import Protocol
 from prefect import Flow, State, flow, get_run_logger
 
 from flows.environment import read_settings
-from flows.final_state import final_state
+from flows.final_state import final_state, show_and_end
 from models.errors import BreakevenError
 from models.run import RunResult
 from models.settings import Settings
-from tasks.display.prefect_artifacts import publish_cost_table
 from tasks.display.quarantine_text import quarantine_lines
-from tasks.display.run_rows import cost_row
 from tasks.run.collect import waiting_partitions
-from tasks.run.each_partition import collect_each, failure_line, failure_row
+from tasks.run.each_partition import collect_each
 from tasks.run.run_partition import collect_partition
 
 CollectFlow = Flow[[], list[RunResult] | State[BreakevenError]]
@@ -46,11 +44,8 @@ def build(collect: CollectPartition = collect_partition) -> CollectFlow:
             return final_state(error)
         for line in quarantine_lines(results):
             get_run_logger().info(line)
-        rows = [cost_row(result) for result in results]
-        rows += [failure_row(job, error) for job, error in failures.items()]
-        if rows:
-            publish_cost_table("collect-cost", rows, f"What {len(rows)} waiting partitions came to")
-        return final_state(BreakevenError(failure_line(failures, len(waiting)))) if failures else results
+        about = f"What {len(results) + len(failures)} waiting partitions came to"
+        return show_and_end("collect-cost", about, results, failures, len(waiting))
 
     return collect_batches
 

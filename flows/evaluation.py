@@ -59,6 +59,30 @@ def name_of_run() -> str:
     return f"evaluation {', '.join(named) if named else 'all'}"
 
 
+def evaluate_each(
+    asks: Sequence[EvaluationRequest], settings: Settings, out: str | None, evaluate_one: Evaluate
+) -> list[Evaluated]:
+    """Evaluate one workload after the other, whatever became of the others, and show what was found.
+
+    Raises `Interrupted`, and the one failure, or one error that names them all.
+    """
+    done: list[Evaluated] = []
+    failures: dict[str, BreakevenError] = {}
+    for ask in asks:
+        try:
+            with progress_artifact(artifact_key("evaluation", ask.workload, "progress")):
+                found = evaluate_one(ask, settings, get_run_logger().info)
+        except Interrupted:
+            raise
+        except BreakevenError as error:
+            failures[ask.workload] = error
+            continue
+        done.append(_shown(found, settings, out))
+    if failures:
+        raise _failed(failures, len(asks))
+    return done
+
+
 def build(evaluate_one: Evaluate = evaluate) -> EvaluationFlow:
     """Make the flow over what evaluates one workload."""
 
@@ -91,28 +115,16 @@ def build(evaluate_one: Evaluate = evaluate) -> EvaluationFlow:
             rerun: Ask again what was answered in this month already.
             out: Folder for page, JSON and Markdown. Default: evaluations/WORKLOAD in the output folder.
         """
-        done: list[Evaluated] = []
-        failures: dict[str, BreakevenError] = {}
+        where = None if adapter is None else Path(adapter)
         try:
             settings = read_settings()
-            names = choose_workloads(settings, workloads, labels)
-            for name in names:
-                where = None if adapter is None else Path(adapter)
-                ask = EvaluationRequest(name, labels, label_column, limit, where, keep, seed, rerun)
-                try:
-                    with progress_artifact(artifact_key("evaluation", name, "progress")):
-                        found = evaluate_one(ask, settings, get_run_logger().info)
-                except Interrupted:
-                    raise
-                except BreakevenError as error:
-                    failures[name] = error
-                    continue
-                done.append(_shown(found, settings, out))
+            asks = [
+                EvaluationRequest(name, labels, label_column, limit, where, keep, seed, rerun)
+                for name in choose_workloads(settings, workloads, labels)
+            ]
+            return evaluate_each(asks, settings, out, evaluate_one)
         except BreakevenError as error:
             return final_state(error)
-        if failures:
-            return final_state(_failed(failures, len(names)))
-        return done
 
     return evaluation
 

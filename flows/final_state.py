@@ -1,7 +1,8 @@
-"""How a flow ends when it cannot complete: one line, and the Prefect state that fits."""
+"""How a flow ends: with a table of its partitions, and when it cannot complete with one line and the Prefect state that fits."""
 
 import logging
 import os
+from collections.abc import Mapping
 from typing import cast
 from uuid import UUID
 
@@ -12,6 +13,10 @@ from prefect.exceptions import Abort, PrefectException
 from prefect.states import Cancelled, Crashed, Failed
 
 from models.errors import BreakevenError, Interrupted
+from models.run import RunResult
+from tasks.display.prefect_artifacts import publish_cost_table
+from tasks.display.run_rows import cost_row
+from tasks.run.each_partition import Job, failure_line, failure_row
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +36,17 @@ def final_state(error: BreakevenError) -> State[BreakevenError]:
     if _cancellation_was_asked():
         return Cancelled(message=str(error), data=data)
     return Crashed(message=str(error), data=data)
+
+
+def show_and_end(
+    key: str, about: str, results: list[RunResult], failures: Mapping[Job, Exception], jobs: int
+) -> list[RunResult] | State[BreakevenError]:
+    """Show what several partitions came to as a table in Prefect; end as failed if any did."""
+    rows = [cost_row(result) for result in results]
+    rows += [failure_row(job, error) for job, error in failures.items()]
+    if rows:
+        publish_cost_table(key, rows, about)
+    return final_state(BreakevenError(failure_line(failures, jobs))) if failures else results
 
 
 def _for_the_engine(error: BreakevenError) -> BreakevenError:

@@ -8,16 +8,14 @@ from prefect import Flow, State, flow, runtime, tags
 
 from flows.dates import choose_partition, last_partitions, run_name
 from flows.environment import read_settings
-from flows.final_state import final_state
+from flows.final_state import final_state, show_and_end
 from flows.workloads import WorkloadFlow, workload_flow
 from models import workloads as registry
 from models.errors import BreakevenError, UsageError
 from models.nearest import unknown_name
 from models.run import RunResult
 from models.settings import Settings
-from tasks.display.prefect_artifacts import publish_cost_table
-from tasks.display.run_rows import cost_row
-from tasks.run.each_partition import failure_line, failure_row, run_each
+from tasks.run.each_partition import run_each
 from tasks.runtime.shared_engine import shared_engine
 from tasks.setup.prefect_checks import TAG
 
@@ -71,17 +69,19 @@ def build(flow_of: Callable[[str], WorkloadFlow] = workload_flow) -> NightlyFlow
         try:
             settings = read_settings()
             names = choose_workloads(settings, workloads, registry.names())
-            jobs = [
-                (name, day) for day in last_partitions(choose_partition(partition), days) for name in names
-            ]
+            nights = last_partitions(choose_partition(partition), days)
+            jobs = [(name, day) for day in nights for name in names]
             with shared_engine(settings), tags(TAG):
                 results, failures = run_each(jobs, run_one)
         except BreakevenError as error:
             return final_state(error)
-        rows = [cost_row(result) for result in results]
-        rows += [failure_row(job, error) for job, error in failures.items()]
-        publish_cost_table("nightly-cost", rows, f"Tokens and cost of the {len(jobs)} runs of this night")
-        return final_state(BreakevenError(failure_line(failures, len(jobs)))) if failures else results
+        return show_and_end(
+            "nightly-cost",
+            f"Tokens and cost of the {len(jobs)} runs of this night",
+            results,
+            failures,
+            len(jobs),
+        )
 
     return nightly
 

@@ -29,6 +29,18 @@ RunPartition = Callable[[RunRequest, Settings], RunResult]
 WorkloadFlow = Flow[..., RunResult | State[BreakevenError]]
 
 
+def run_and_show(request: RunRequest, run: RunPartition) -> RunResult:
+    """Run a partition, show its progress, and what it came to."""
+    workload, settings = request.workload, read_settings()
+    with shared_engine(settings), progress_artifact(artifact_key(workload, "progress")):
+        result = run(request, settings)
+    for line in quarantine_lines([result]):
+        get_run_logger().info(line)
+    key = artifact_key(workload, "cost")
+    publish_cost_table(key, [cost_row(result)], f"Tokens and cost of {workload} {result.partition}")
+    return result
+
+
 def build(workload: str, run: RunPartition = run_request) -> WorkloadFlow:
     """Make the flow of one workload. Its runs are named by workload and partition."""
 
@@ -61,19 +73,11 @@ def build(workload: str, run: RunPartition = run_request) -> WorkloadFlow:
             refresh: Of a published partition, infer only the records that are new or changed since.
         """
         try:
-            settings = read_settings()
-            with shared_engine(settings), progress_artifact(artifact_key(workload, "progress")):
-                request = RunRequest(
-                    workload, choose_partition(partition), input, where, limit, rerun, engine, refresh
-                )
-                result = run(request, settings)
+            day = choose_partition(partition)
+            request = RunRequest(workload, day, input, where, limit, rerun, engine, refresh)
+            return run_and_show(request, run)
         except BreakevenError as error:
             return final_state(error)
-        for line in quarantine_lines([result]):
-            get_run_logger().info(line)
-        key = artifact_key(workload, "cost")
-        publish_cost_table(key, [cost_row(result)], f"Tokens and cost of {workload} {result.partition}")
-        return result
 
     return run_workload
 

@@ -1,6 +1,6 @@
 """One evaluation from its file of labels to what it found, kept in the ledger."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import blake2b
@@ -10,14 +10,14 @@ from pathlib import Path
 from db import evaluations
 from models import workloads
 from models.errors import UsageError
-from models.evaluation.figures import KEEP, Arm, Evaluation
+from models.evaluation.figures import KEEP, Arm, ArmName, Evaluation
 from models.ids import new_id
 from models.months import month_of
 from models.settings import Settings
-from tasks.evaluation.arms import arm_settings, choose_arms, collect_answers
+from tasks.evaluation.arms import Answers, arm_settings, choose_arms, collect_answers
 from tasks.evaluation.compare import EvaluationRule, assemble_evaluation
 from tasks.evaluation.stored_json import as_json
-from tasks.labelling.labelled_file import read_labelled, write_snapshot
+from tasks.labelling.labelled_file import LabelledFile, read_labelled, write_snapshot
 from tasks.runtime.atomic_files import check_writable
 from tasks.runtime.ledger_access import with_patience, writing_ledger
 from tasks.runtime.shared_engine import EngineFactory, load_vllm
@@ -71,6 +71,25 @@ def evaluate(
     )
     names, missing = choose_arms(settings, ask.workload, ask.adapter)
     check_writable(settings.output_dir)
+    every = _ask_each(names, ask, settings, file, month, say, factory)
+    without = () if missing is None else (missing,)
+    asked = EvaluationRule(datetime.now(UTC), month, ask.seed, ask.keep, without)
+    built = workloads.build(ask.workload, arm_settings(settings, ask.workload, "small", ask.adapter))
+    found = assemble_evaluation(built, file, every, asked)
+    store(found, settings)
+    return found
+
+
+def _ask_each(
+    names: Sequence[ArmName],
+    ask: EvaluationRequest,
+    settings: Settings,
+    file: LabelledFile,
+    month: date,
+    say: Callable[[str], None],
+    factory: EngineFactory,
+) -> list[Answers]:
+    """Let each engine answer the records, one engine after the other."""
     keys = blake2b("".join(one.key for one in file.records).encode(), digest_size=8).hexdigest()
     snapshot = evaluations_folder(settings.output_dir, ask.workload) / f"records-{keys}.parquet"
     write_snapshot(file, snapshot)
@@ -82,13 +101,7 @@ def evaluate(
             collect_answers(name, ask.workload, month, snapshot, arm, rerun=ask.rerun, factory=factory)
         )
     snapshot.unlink(missing_ok=True)
-    asked = EvaluationRule(
-        datetime.now(UTC), month, ask.seed, ask.keep, () if missing is None else (missing,)
-    )
-    built = workloads.build(ask.workload, arm_settings(settings, ask.workload, "small", ask.adapter))
-    found = assemble_evaluation(built, file, every, asked)
-    store(found, settings)
-    return found
+    return every
 
 
 def _path(ask: EvaluationRequest, settings: Settings) -> str:

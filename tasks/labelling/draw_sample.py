@@ -42,52 +42,58 @@ class SampleDrawn:
         return sum(one.drawn for one in self.strata)
 
 
-def draw_sample(
-    workload: Workload,
-    settings: Settings,
-    *,
-    input: str | None,  # noqa: A002  the word that users know it by
-    dates: tuple[date, date] | None,
-    size: int,
-    seed: int,
-    out: Path | None,
-    without: str | Path | None = None,
-) -> SampleDrawn:
+@dataclass(frozen=True, slots=True)
+class SampleRequest:
+    """Which records are drawn, and where they are written to.
+
+    `input` None: the workload's own. `dates`: from the first to the last; None: the whole input. `out` None:
+    `<workload>-to-label.csv`. `without`: a file of records whose texts are left out, those that were drawn before.
+    """
+
+    size: int
+    seed: int = 0
+    input: str | None = None
+    dates: tuple[date, date] | None = None
+    out: Path | None = None
+    without: str | Path | None = None
+
+
+def draw_sample(workload: Workload, settings: Settings, asked: SampleRequest) -> SampleDrawn:
     """Draw records to label from a workload's input, and write them to a CSV or JSON lines file to fill in.
 
     Only distinct texts are drawn, in proportion to strata, so that the sample weighs itself: the label that was last
-    published for a text, else a third of the others by length. `dates`: from the first to the last; None: the whole
-    input. `without`: a file of records whose texts are left out, those that were drawn before. `out` None:
-    `<workload>-to-label.csv`. The input is read twice; memory is some 20 bytes a distinct text.
+    published for a text, else a third of the others by length. The input is read twice; memory is some 20 bytes a
+    distinct text.
 
     The file has the id, the text columns as they are in the input and, for a workload that answers a label, an empty
     column for it: filled in, `read_labelled` takes it as it is. Its rows come in the order of drawing, so that the
     first ones are a sample too. Raises `UsageError`: a size below 1, a file that exists or of another kind, a query
     without dates; `InputError`: the input cannot be read, or holds no text; `OutputError`.
     """
-    if size < 1:
-        msg = f"--sample {size} is too small: draw at least 1 record, better 50 to 100"
+    if asked.size < 1:
+        msg = f"--sample {asked.size} is too small: draw at least 1 record, better 50 to 100"
         raise UsageError(msg)
-    source = Source.of(settings.workload(workload.name), workload.text_columns, location=input)
-    sheet = Sheet.plan(out, workload, source, settings.workload(workload.name).label_column)
-    if dates is None and source.query:
+    source = Source.of(settings.workload(workload.name), workload.text_columns, location=asked.input)
+    sheet = Sheet.plan(asked.out, workload, source, settings.workload(workload.name).label_column)
+    if asked.dates is None and source.query:
         msg = f"{workload.name} reads a query, which is asked by date: say which with --from and --to"
         raise UsageError(msg)
-    survey = DistinctTexts(seed, keys_in(without, settings, workload) if without is not None else frozenset())
-    for raw in _partitions(source, dates):
+    before = frozenset() if asked.without is None else keys_in(asked.without, settings, workload)
+    survey = DistinctTexts(asked.seed, before)
+    for raw in _partitions(source, asked.dates):
         for chunk in raw.chunks():
             survey.add(records_of(chunk, chunk.texts, source.text_columns))
     texts = survey.texts()
     if texts.is_empty():
         raise _nothing(source, survey.left_out)
     texts = _with_strata(texts, published_labels(workload, settings, texts.get_column(HASH)))
-    strata, chosen = _choose(texts, size)
-    found = dict(_rows(source, dates, set(chosen)))
+    strata, chosen = _choose(texts, asked.size)
+    found = dict(_rows(source, asked.dates, set(chosen)))
     if len(found) < len(chosen):
         msg = f"{source.name} changed while it was read: run this again"
         raise InputError(msg)
     sheet.write([found[number] for number in chosen])
-    return SampleDrawn(sheet.path, size, survey.left_out, strata)
+    return SampleDrawn(sheet.path, asked.size, survey.left_out, strata)
 
 
 def _partitions(source: Source, dates: tuple[date, date] | None) -> Iterator[RawPartition]:

@@ -1,6 +1,6 @@
 """Several partitions one after the other: whatever becomes of one, the others have their turn."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 
 from models.errors import BreakevenError, Interrupted, PartitionLocked, defect
@@ -62,7 +62,7 @@ def failure_row(job: Job, error: Exception) -> dict[str, str]:
     return {"workload": job[0], "partition": job[1].isoformat(), "state": "failed", "output": str(error)}
 
 
-def failure_line(failures: dict[Job, Exception], jobs: int) -> str:
+def failure_line(failures: Mapping[Job, Exception], jobs: int) -> str:
     """Say in one line which runs failed and why."""
     causes = (f"{workload} {partition} ({error})" for (workload, partition), error in failures.items())
     return f"{len(failures)} of {jobs} runs failed: {'; '.join(causes)}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from models.settings import Settings
 from models.workloads import build
-from tasks.labelling.draw_sample import SampleDrawn, draw_sample
+from tasks.labelling.draw_sample import SampleDrawn, SampleRequest, draw_sample
 from tests.integration.evaluation.labelled_files import (
     settings_for,
     write_rows,
@@ -35,16 +35,9 @@ def draw(  # what a test of a sample may choose
 ) -> SampleDrawn:
     """Draw a sample to a file of its own."""
     settings = settings or settings_for(folder)
-    return draw_sample(
-        build(workload, settings),
-        settings,
-        input=None if source is None else str(source),
-        dates=dates,
-        size=size,
-        seed=seed,
-        out=files.pop("out", folder / "out.csv"),
-        **files,
-    )
+    out = files.pop("out", folder / "out.csv")
+    asked = SampleRequest(size, seed, None if source is None else str(source), dates, out, **files)
+    return draw_sample(build(workload, settings), settings, asked)
 
 
 def in_csv(path: Path) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
 from flows import workloads
-from flows.backfill import BackfillFlow, build
+from flows.backfill import BackfillFlow, BackfillSteps, build
 from models.backfill import PartitionOutcome, Step
 from models.economics.quote import Quote
 from models.errors import BreakevenError, InputError, Interrupted
@@ -53,10 +53,12 @@ def flow_over(work: Work, steps: Iterable[Step], kept: list[PartitionOutcome] | 
         return list(steps)
 
     return build(
-        lambda workload: workloads.build(workload, work),
-        find,
-        lambda *_: Quote.of(()),
-        list[PartitionOutcome]().extend if kept is None else kept.extend,
+        BackfillSteps(
+            find,
+            lambda *_: Quote.of(()),
+            lambda workload: workloads.build(workload, work),
+            list[PartitionOutcome]().extend if kept is None else kept.extend,
+        )
     )
 
 
