@@ -29,7 +29,7 @@ from db.session import make_engine, migrate, readers, sessions
 from db.summary import BY, sum_usage
 from db.tables import RunRow
 from models.economics.repricing import reprice
-from models.economics.repricing_prices import RepricingPrices, supposed_price
+from models.economics.repricing_prices import RepricingPrices, parse_supposed_price
 from models.settings import Settings
 from tasks.ledger.archive import archive, plan
 from tasks.report.inputs import month_inputs
@@ -183,7 +183,8 @@ def questions(settings: Settings) -> dict[str, Ask]:
 
 def _reprice(session: Session) -> object:
     book = RepricingPrices(
-        [price for _, _, price in reference.all_prices(session)], [supposed_price("gpt-4o-mini=0.3/1.2")]
+        [price for _, _, price in reference.all_prices(session)],
+        [parse_supposed_price("gpt-4o-mini=0.3/1.2")],
     )
     return [reprice(usage, book) for usage in priced_usage(session, ["workload", "month"]).values()]
 

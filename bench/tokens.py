@@ -20,7 +20,7 @@ from bench.report import DATA, Finding, Row, publish
 from bench.texts import TALK, message
 from models.settings import Settings
 from models.token_counts import TextCounter
-from models.tokens import encoding
+from models.tokens import load_encoding
 
 AIM = 0.9
 MODEL = "gpt-4o-mini"
@@ -71,7 +71,7 @@ _worker: list[tiktoken.Encoding] = []
 
 def start_worker(cache: Path) -> None:
     """Load the vocabulary in a process that counts."""
-    _worker.append(encoding(MODEL, cache))
+    _worker.append(load_encoding(MODEL, cache))
 
 
 def count_piece(texts: Sequence[str]) -> bytes:
@@ -142,7 +142,7 @@ def measure(corpus: Corpus, compared: dict[str, Way], repetitions: int) -> dict[
 
 def run(repetitions: int, megabytes: float) -> Iterator[Row]:
     """Compare all ways on all corpora."""
-    tokenizer = encoding(MODEL, Settings().cache_dir)
+    tokenizer = load_encoding(MODEL, Settings().cache_dir)
     with ExitStack() as stack:
         compared = ways(tokenizer, stack)
         start = time.perf_counter()

@@ -10,7 +10,7 @@ from flows.break_even import last_month
 from flows.environment import read_settings
 from models.months import parse_month
 from models.settings import Settings
-from tasks.delivery.deliver import deliver_all, everyone, explained
+from tasks.delivery.deliver import deliver_all, everyone, explain_failures
 from tasks.delivery.senders import one_by_one
 from tasks.display.formats import DocumentFormat
 from tasks.display.working import show_working
@@ -68,5 +68,5 @@ def send_report(settings: Settings, monthly: Monthly, rendered: Rendered, *, res
     for left in delivered.left:
         if not left.wrong:
             console.print(f"not sent to {left.recipient.target}: {left.why}")
-    if (error := explained(monthly.month, delivered)) is not None:
+    if (error := explain_failures(monthly.month, delivered)) is not None:
         raise error

@@ -11,7 +11,7 @@ from typing import TypeVar
 from commands.quiet_libraries import keep_prefect_here
 from flows.dates import last_partitions
 from flows.environment import prefect_api_is_set, read_settings
-from models.backfill import PartitionOutcome, Step, failed
+from models.backfill import PartitionOutcome, Step, select_failed
 from models.economics.quote import Quote
 from models.errors import BreakevenError
 from models.run import RunResult
@@ -100,7 +100,7 @@ def backfill_all(
     settings = read_settings()
     run = run_steps.one_by_one(run_steps.run_without_prefect(settings), settings)
     run_steps.run_all(ask, todo, run, quoted, kept)
-    if failed(kept):
+    if select_failed(kept):
         raise BreakevenError(run_steps.failure_line(kept))
 
 

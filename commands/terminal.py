@@ -9,18 +9,18 @@ from datetime import UTC, datetime
 from types import FrameType
 
 from rich.console import Console
-from rich.prompt import Confirm
 
 from commands.run_inline import backfill_all, collect_all, run_one
 from flows.environment import read_settings
 from models import workloads
 from models.backfill import PartitionOutcome, Step, to_do
 from models.economics.quote import Quote
-from models.errors import Interrupted, UsageError
+from models.errors import Interrupted
 from models.run import RunResult
 from tasks.backfill.against_quote import compare_with_quote, quote_line
 from tasks.backfill.request import BackfillRequest
 from tasks.backfill.survey import QUOTE_COLUMNS, QUOTE_SPARE, quote, survey
+from tasks.display.confirm import confirm
 from tasks.display.quarantine_text import quarantine_lines
 from tasks.display.result_text import SPARE, outcome_table, result_lines
 from tasks.display.run_rows import describe_counts
@@ -86,18 +86,13 @@ def _quoted_backfill(ask: BackfillRequest, *, parallel: int | None, quote_only: 
     console.print(quote_line(quoted))
     if quote_only:
         return 0
-    if not yes and not confirmed(console, len(todo)):
+    unattended = (
+        "a backfill asks before it runs, and nobody is there to answer: add --yes, or --quote to stop there"
+    )
+    if not yes and not confirm(console, f"run {len(todo)} partitions?", unattended):
         console.print("nothing was done")
         return 0
     return _backfill(ask, parallel, todo, quoted)
-
-
-def confirmed(console: Console, partitions: int) -> bool:
-    """Ask whether to go on. Raises `UsageError` where nobody can answer."""
-    if not sys.stdin.isatty():
-        msg = "a backfill asks before it runs, and nobody is there to answer: add --yes, or --quote to stop there"
-        raise UsageError(msg)
-    return Confirm.ask(f"run {partitions} partitions?", console=console, default=False)
 
 
 def _backfill(ask: BackfillRequest, parallel: int | None, todo: list[Step], quoted: Quote) -> int:

@@ -43,7 +43,7 @@ def answered_by(session: Session, run_ids: Sequence[UUID]) -> dict[UUID, Answere
     return {run_id: _named(rows) for run_id, rows in found.items()}
 
 
-def used(*, engine: str | None = None, model: str | None = None) -> ColumnElement[bool]:
+def is_answered_by(*, engine: str | None = None, model: str | None = None) -> ColumnElement[bool]:
     """Return the condition that a run was answered by this engine, or model, as `answered_by` names them.
 
     `reuse` finds the runs of which an engine answered nothing. A run without a line counts as what it was started with, unless it is completed and had nothing to ask for.

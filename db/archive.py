@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, case, delete, exists, func, insert
 from sqlalchemy.orm import Session
 
 from db.batches import is_live
-from db.dialects import changed
+from db.dialects import execute_change
 from db.ledger import COLUMNS
 from db.tables import ArchiveRow as Row
 from db.tables import BatchRow, ModelRow, PartitionVersionRow, PromptRow, RunRow
@@ -118,7 +118,7 @@ def seal(session: Session, archive: Archive, run_ids: Sequence[UUID]) -> bool:
         .execution_options(synchronize_session=False)
     )
     gone = delete(Line).where(Line.run_id.in_(run_ids)).execution_options(synchronize_session=False)
-    return changed(session, gone) == archive.lines
+    return execute_change(session, gone) == archive.lines
 
 
 def is_archived(session: Session, archive_id: UUID) -> bool:

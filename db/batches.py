@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db.dialects import changed, insert_new
+from db.dialects import execute_change, insert_new
 from db.rows import one_line
 from db.tables import BatchRow as Row
 from models.errors import UsageError
@@ -103,7 +103,7 @@ def close(
         .values(state=state, error=one_line(error), closed_at=datetime.now(UTC))
         .execution_options(synchronize_session=False)
     )
-    return changed(session, statement) > 0
+    return execute_change(session, statement) > 0
 
 
 def live(session: Session, version_id: UUID | None = None) -> list[Batch]:
@@ -141,6 +141,6 @@ def _set_live(session: Session, batch_id: UUID, **values: object) -> None:
         .values(**values)
         .execution_options(synchronize_session=False)
     )
-    if not changed(session, statement):
+    if not execute_change(session, statement):
         msg = f"the batch {batch_id} is {get(session, batch_id).state}: nothing more is to be done for it"
         raise UsageError(msg)

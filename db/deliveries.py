@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db.dialects import changed, clock, insert_new
+from db.dialects import clock, execute_change, insert_new
 from db.rows import one_line
 from db.tables import DeliveryRow as Row
 from db.tables import ReportRow
@@ -143,7 +143,7 @@ def _change(
         .values(**values)
         .execution_options(synchronize_session=False)
     )
-    return changed(session, statement) > 0
+    return execute_change(session, statement) > 0
 
 
 def _is(message: DeliveryMessage) -> list[ColumnElement[bool]]:

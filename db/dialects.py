@@ -17,7 +17,7 @@ def is_postgresql(session: Session) -> bool:
     return session.get_bind().dialect.name == "postgresql"
 
 
-def changed(session: Session, statement: Executable) -> int:
+def execute_change(session: Session, statement: Executable) -> int:
     """Execute an UPDATE or DELETE and return how many rows it changed."""
     result = session.execute(statement)
     return result.rowcount if isinstance(result, CursorResult) else 0

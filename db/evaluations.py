@@ -126,7 +126,7 @@ def verdicts(session: Session) -> Mapping[str, Viability]:
     return {row.workload: row.viability for row in session.execute(compared)}
 
 
-def listed(
+def list_evaluations(
     session: Session, *, workload: str | None = None, limit: int | None = None
 ) -> list[dict[str, object]]:
     """Return evaluations, the newest first, without their figures."""

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.orm import Session
 
-from db.dialects import changed, clock, insert_new
+from db.dialects import clock, execute_change, insert_new
 from db.tables import LeaseRow
 from models.errors import LeaseLost, PartitionLocked
 
@@ -86,7 +86,7 @@ def _change(session: Session, lease: Lease, *, owner: str | None, seconds: float
         .values(owner=owner, expires_at=clock(session) + timedelta(seconds=seconds))
         .execution_options(synchronize_session=False)
     )
-    if not changed(session, statement):
+    if not execute_change(session, statement):
         msg = f"{lease.workload} {lease.partition} was taken over by another run; this one stops"
         raise LeaseLost(msg)
 

@@ -57,7 +57,7 @@ def _terms_row(entry: Entry[EnteredTerms], held: Sequence[Days]) -> dict[str, ob
         entry,
         "machine",
         **shown,
-        billing=billing(what),
+        billing=describe_billing(what),
         gpus=what.gpus,
         usd=usd,
         per=per,
@@ -117,7 +117,7 @@ def rate_usd(nano_per_hour: int | None, nano_per_month: int | None) -> tuple[Dec
     return nano_to_usd(nano_per_month or 0), "month"
 
 
-def billing(what: EnteredTerms) -> str:
+def describe_billing(what: EnteredTerms) -> str:
     """Write how a machine is billed, as the command takes it."""
     return what.billing_mode.replace("_", "-")
 

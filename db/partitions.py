@@ -180,10 +180,10 @@ def set_input_read(session: Session, version_id: UUID) -> None:
     )
 
 
-def waiting(session: Session) -> list[WaitingPartition]:
+def list_waiting(session: Session) -> list[WaitingPartition]:
     """Return the open versions to collect for, the longest waiting first; not those of evaluations.
 
-    These are the versions whose newest run is `waiting`, and those with a live batch, or whose input is
+    These are the versions whose newest run is `list_waiting`, and those with a live batch, or whose input is
     read, whose newest run ended otherwise or is `running`: only the partition's lease tells a run at work
     from a dead one.
     """
@@ -229,7 +229,7 @@ def _open_refresh(
 
 def _only_waits(session: Session, version: PartitionVersion) -> bool:
     """Whether nothing is left to do for an open version but to collect what waits, without its input."""
-    return version.input_read and any(one.version_id == version.id for one in waiting(session))
+    return version.input_read and any(one.version_id == version.id for one in list_waiting(session))
 
 
 def _start(

@@ -42,7 +42,7 @@ def is_registered(session: Session, part_id: UUID) -> bool:
     return bool(session.execute(select(exists().where(PartRow.id == part_id))).scalar())
 
 
-def registered(session: Session, version_id: UUID) -> Sequence[Part]:
+def list_registered(session: Session, version_id: UUID) -> Sequence[Part]:
     """Return the parts of a version in the order of their registration."""
     columns = [getattr(PartRow, name) for name in Part.__slots__]
     rows = session.execute(select(*columns).where(PartRow.version_id == version_id).order_by(PartRow.id))

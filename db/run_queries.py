@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, cast, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db.answered import REUSE, AnsweredBy, answered_by, used
+from db.answered import REUSE, AnsweredBy, answered_by, is_answered_by
 from db.rows import ran_for, readable
 from db.runs import RunRowState
 from db.tables import DailyUsageRow as Usage
@@ -163,7 +163,7 @@ def _conditions(filters: RunFilters) -> list[ColumnElement[bool]]:
         conditions.append(ran_for(purpose))
     engine, model = filters.get("engine"), filters.get("model")
     if engine is not None or model is not None:
-        conditions.append(used(engine=engine, model=model))
+        conditions.append(is_answered_by(engine=engine, model=model))
     if (since := filters.get("since")) is not None:
         conditions.append(Row.started_at >= since)
     if (until := filters.get("until")) is not None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import and_, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from db.dialects import changed, insert_new
+from db.dialects import execute_change, insert_new
 from db.rows import one_line
 from db.tables import (
     QuarantinedCountRow,
@@ -108,7 +108,7 @@ def add(session: Session, run_id: UUID, gpu: GpuTime, increments: Increments) ->
         .values({name: getattr(Row, name) + value for name, value in more.items()})
         .execution_options(synchronize_session=False)
     )
-    if not changed(session, statement):
+    if not execute_change(session, statement):
         raise _no_run(run_id)
 
 
@@ -184,7 +184,7 @@ def _set(session: Session, run_id: UUID, **values: object) -> None:
     statement = (
         update(Row).where(Row.id == run_id).values(**values).execution_options(synchronize_session=False)
     )
-    if not changed(session, statement):
+    if not execute_change(session, statement):
         raise _no_run(run_id)
 
 

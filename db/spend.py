@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Table, and_, func, select, text, true, upd
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from db.dialects import changed, is_postgresql
+from db.dialects import execute_change, is_postgresql
 from db.ledger import PENDING
 from db.tables import ApiSpendRow as Row
 from db.tables import LedgerLineRow as Line
@@ -63,7 +63,7 @@ def add(session: Session, amounts: Mapping[tuple[date, str], int]) -> None:
             .values(nano=Row.nano + nano)
             .execution_options(synchronize_session=False)
         )
-        if not changed(session, more):
+        if not execute_change(session, more):
             _add_first(session, day, workload, nano)
 
 

@@ -13,7 +13,7 @@ from flows.environment import read_settings
 from flows.final_state import final_state
 from flows.parallel_backfill import ParallelBackfill
 from flows.workloads import WorkloadFlow, workload_flow
-from models.backfill import BACKFILL, PartitionOutcome, Range, Step, failed, to_do
+from models.backfill import BACKFILL, PartitionOutcome, Range, Step, select_failed, to_do
 from models.economics.quote import Quote
 from models.errors import BreakevenError, Interrupted, UsageError
 from models.run import RunResult
@@ -100,7 +100,7 @@ class BackfillSteps:
             failure = error
         self.ended_with(outcomes)
         show_costs(ask, outcomes, quoted)
-        if failure is None and failed(outcomes):
+        if failure is None and select_failed(outcomes):
             failure = BreakevenError(failure_line(outcomes))
         if failure is not None:
             raise failure

@@ -17,7 +17,7 @@ from models.delivery import recipients
 from models.errors import BreakevenError, UsageError
 from models.months import month_of, months_later, parse_month
 from models.settings import Settings
-from tasks.delivery.deliver import Delivered, deliver_all, explained
+from tasks.delivery.deliver import Delivered, deliver_all, explain_failures
 from tasks.delivery.senders import as_tasks
 from tasks.display.prefect_artifacts import publish_cost_table, publish_markdown
 from tasks.report.files import Rendered, folder_of, render, write_files
@@ -121,7 +121,7 @@ def _deliver(settings: Settings, monthly: Monthly, rendered: Rendered, *, resend
     for one in delivered.left:
         level = logging.WARNING if one.wrong else logging.INFO
         get_run_logger().log(level, "%s: %s", one.recipient.target, one.why)
-    if (error := explained(monthly.month, delivered)) is not None:
+    if (error := explain_failures(monthly.month, delivered)) is not None:
         raise error
 
 

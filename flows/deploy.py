@@ -80,7 +80,7 @@ def require_process(pool: WorkPool) -> None:
         raise UsageError(msg)
 
 
-def named_pools(file: Path) -> set[str]:
+def read_pool_names(file: Path) -> set[str]:
     """Return the work pools that a file such as prefect.yaml names. Raises `UsageError` for a file that is none."""
     try:
         deployments = yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]
@@ -100,7 +100,7 @@ def ensure_pools(client: SyncPrefectClient, settings: Settings, file: Path) -> N
     """
     for name, concurrency in pools(settings).items():
         ensure_pool(client, name, concurrency)
-    for name in sorted(named_pools(file) - set(pools(settings))):
+    for name in sorted(read_pool_names(file) - set(pools(settings))):
         try:
             require_process(client.read_work_pool(name))
         except ObjectNotFound as error:

@@ -22,6 +22,6 @@ def assumed_api_output(workload: Workload, counter: ChatTokenCounter) -> OutputL
     return OutputLength(sum(map(counter.output_tokens, labels)), len(labels), "assumed mean label")
 
 
-def assumed_plain() -> OutputLength:
+def assume_plain_output() -> OutputLength:
     """Return what is taken for an answer to a plain prompt."""
     return OutputLength(PLAIN_TOKENS, 1, f"assumed {PLAIN_TOKENS}")

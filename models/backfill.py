@@ -71,7 +71,7 @@ def to_do(steps: Iterable[Step]) -> list[Step]:
     return [step for step in steps if step.action != "nothing"]
 
 
-def failed(outcomes: Sequence[PartitionOutcome]) -> list[PartitionOutcome]:
+def select_failed(outcomes: Sequence[PartitionOutcome]) -> list[PartitionOutcome]:
     """Return the outcomes that failed."""
     return [outcome for outcome in outcomes if outcome.state == "failed"]
 

@@ -1,6 +1,6 @@
 """The router: which records go to the API, and why. Pure; it sees a record, a completion and a policy.
 
-A record can leave at three moments: `before` any engine was asked (rules over the row), after `triaged`
+A record can leave at three moments: `before` any engine was asked (rules over the row), after `find_triage_reason`
 (the local model was asked with one token), and `after` the local engine's answer. Each says None where
 the record stays, else the one reason that its ledger lines carry.
 
@@ -105,7 +105,7 @@ def triage_messages(text: str) -> tuple[Message, ...]:
     return (*_PREFIX, Message("user", text))
 
 
-def triaged(completion: Completion, policy: Policy) -> EscalationReason | None:
+def find_triage_reason(completion: Completion, policy: Policy) -> EscalationReason | None:
     """Return "complex" where the model gives that label at least the threshold's probability.
 
     An answer without probabilities counts as sure of its label, no answer at all as "complex": nobody

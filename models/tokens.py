@@ -21,7 +21,7 @@ TOKENS_PER_REPLY = 3
 _REPEATED_TEXTS = 256
 
 
-def encoding(model_name: str, cache_dir: Path) -> tiktoken.Encoding:
+def load_encoding(model_name: str, cache_dir: Path) -> tiktoken.Encoding:
     """Return the tokenizer of an OpenAI model without using the network where that is possible.
 
     The vocabularies of gpt-4o and newer (`o200k_base`) and of gpt-4 and gpt-3.5 (`cl100k_base`) are unpacked
@@ -44,9 +44,9 @@ def encoding(model_name: str, cache_dir: Path) -> tiktoken.Encoding:
 def counter_of(model_name: str, cache_dir: Path) -> "ChatTokenCounter":
     """Return what counts tokens by the tokenizer of an OpenAI model. A vocabulary that is here is loaded at the first count.
 
-    Raises `UsageError` as `encoding` does.
+    Raises `UsageError` as `load_encoding` does.
     """
-    load = partial(encoding, model_name, cache_dir)
+    load = partial(load_encoding, model_name, cache_dir)
     if not _provide_vocabulary(_name_of(model_name), cache_dir):
         load()
     return ChatTokenCounter(load)

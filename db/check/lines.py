@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from db.recount import recounted
+from db.recount import recount_query
 from db.tables import DailyUsageRow as Usage
 from db.tables import InfrastructureRow, PriceRow, RunRow
 from db.tables import LedgerLineRow as Line
@@ -116,7 +116,7 @@ def _of_portion(session: Session, run_ids: Sequence[UUID], rates: RatesInForce) 
     counted: dict[UsageKey, tuple[int, ...]] = {}
     reused: set[UUID] = set()
     size = len(UsageKey._fields)
-    for row in session.execute(recounted(session, run_ids, _doubts)):
+    for row in session.execute(recount_query(session, run_ids, _doubts)):
         way, doubts = (
             UsageKey(*row[:size]),
             Suspicions(*(int(value or 0) for value in row[size + len(SUMS) :])),

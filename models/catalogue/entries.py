@@ -81,7 +81,7 @@ def _model(entry: dict[str, Any]) -> ModelEntry:
     return ModelEntry(shape=shape, **entry)
 
 
-def named(words: Sequence[str], name: str) -> bool:
+def matches_name(words: Sequence[str], name: str) -> bool:
     """Whether a name is that of something called by these words: all are in it, and no word that makes another GPU.
 
     So `A100` names `NVIDIA A100-SXM4-40GB`, but `RTX 3060` no `GeForce RTX 3060 Ti`, and `L4` no `L40S`.
@@ -92,7 +92,7 @@ def named(words: Sequence[str], name: str) -> bool:
 
 def best_named(entries: Iterable[tuple[str, Any]], name: str) -> Any:  # noqa: ANN401  whatever the entries are
     """Return the entry whose words a name has, the one with the most words; None where no entry's are."""
-    found = [(len(_words(match)), entry) for match, entry in entries if named(_words(match), name)]
+    found = [(len(_words(match)), entry) for match, entry in entries if matches_name(_words(match), name)]
     return max(found, key=lambda one: one[0], default=(0, None))[1]
 
 

@@ -10,7 +10,7 @@ from models.economics.pricing import ALWAYS, BATCH_SUFFIX, Price, batch_prices, 
 from models.errors import UsageError
 
 
-def supposed_price(text: str) -> Price:
+def parse_supposed_price(text: str) -> Price:
     """Read `MODEL=IN/OUT` or `MODEL=IN/OUT/CACHED`, dollars per million tokens, as a price that always held.
 
     Without CACHED there is no discount for cached input. Its provider is empty: it stands for any. Raises

@@ -9,7 +9,7 @@ ANSWER = "engine_answer"
 """Column of the engine's answer as it came, before the workload made its output of it."""
 
 
-def observed(inner: Workload) -> Workload:
+def observe_answers(inner: Workload) -> Workload:
     """Return a workload that asks and answers exactly as `inner` does and keeps the engine's answer.
 
     It is of a class made from that of `inner`, so that it is no freer with its records; all that decides an

@@ -36,7 +36,7 @@ def load_prior(workload: str, prompt_version: str, model: str | None) -> LabelPr
     return next((p for p in measured if (p.model, p.prompt_version) == (model, prompt_version)), None)
 
 
-def corrected(probabilities: Mapping[str, float], prior: LabelPrior) -> dict[str, float]:
+def divide_out_prior(probabilities: Mapping[str, float], prior: LabelPrior) -> dict[str, float]:
     """Divide the prior out of label probabilities; the result sums to 1, in the prior's order of labels."""
     ratios = {
         label: max(probabilities.get(label, 0.0), LEAST_PROBABILITY) / weight

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from models.requests import Choice, Completion, Message, OutputFormat
 from models.settings import WorkloadSettings
 from models.workloads.base import Workload
-from models.workloads.prior import LabelPrior, corrected, load_prior
+from models.workloads.prior import LabelPrior, divide_out_prior, load_prior
 
 LABELS = ("negative", "neutral", "positive")
 
@@ -93,7 +93,7 @@ class Sentiment(Workload):
         if self.prior is None or completion.label_probabilities is None or completion.value is None:
             return None
         if self._corrected[0] is not completion:  # `parse` and `confidence` ask for the same one
-            self._corrected = (completion, corrected(completion.label_probabilities, self.prior))
+            self._corrected = (completion, divide_out_prior(completion.label_probabilities, self.prior))
         return self._corrected[1]
 
     @cached_property

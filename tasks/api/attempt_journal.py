@@ -11,7 +11,7 @@ from models.engines.api.permit import OpenAttempt
 from models.ledger.accounting import closing_unserved
 from models.ledger.line import Closing
 from models.requests import ClosedAttempt
-from tasks.api.pending_lines import PendingLines, written
+from tasks.api.pending_lines import PendingLines, find_written
 from tasks.runtime.leased_ledger import LeasedLedger
 
 
@@ -36,7 +36,7 @@ class LedgerJournal:
             return {line.id: cap for line, cap in judged if cap is not None}
 
         def reserved(session: Session) -> dict[UUID, str] | None:
-            there = written(session, lines)
+            there = find_written(session, lines)
             return (
                 {line.id: "a cap of the budget" for line in lines if line.id not in there} if there else None
             )

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from db import attempts, partitions
 from tasks.api.batch_submit import Submitter
 from tasks.api.batch_writer import BatchWriter
-from tasks.api.sync_lane import Lane, nothing
+from tasks.api.sync_lane import Lane, do_nothing
 from tasks.storage.committer import Committer
 from tasks.storage.escalation_queue import AT_ONCE, IN_BATCH, EscalationQueue
 from tasks.storage.open_version import OpenVersion
@@ -49,7 +49,7 @@ class BatchLane:
     def pump(self, wait_seconds: float = 0.0) -> None:
         """Do nothing: a batch is made when all is known."""
 
-    def drain(self, report: Callable[[], None] = nothing) -> None:
+    def drain(self, report: Callable[[], None] = do_nothing) -> None:
         """Write request files for all that wait, and submit them as far as the provider takes them."""
         self.committer.keep(self.waiting)
         self.committer.flush()

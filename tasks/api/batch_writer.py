@@ -17,7 +17,7 @@ from models.ledger.line import LedgerLine
 from models.records import Escalated
 from models.requests import Completion
 from models.tokens import ChatTokenCounter
-from tasks.api.pending_lines import PendingLines, written
+from tasks.api.pending_lines import PendingLines, find_written
 from tasks.api.requests import ApiRequests
 from tasks.storage.escalation_queue import IN_BATCH
 from tasks.storage.open_version import OpenVersion
@@ -137,4 +137,6 @@ class BatchWriter:
             self.pending.open(session, lines)
             return True
 
-        return self.version.ledger.write(write, lambda session: bool(written(session, lines[:1])) or None)
+        return self.version.ledger.write(
+            write, lambda session: bool(find_written(session, lines[:1])) or None
+        )

@@ -65,6 +65,6 @@ class PendingLines:
         return self.budget.caps(spent, spend.of_run(session, self.keys.run_id))
 
 
-def written(session: Session, lines: Sequence[LedgerLine]) -> set[UUID]:
+def find_written(session: Session, lines: Sequence[LedgerLine]) -> set[UUID]:
     """Return the ids of those lines that are in the ledger."""
     return {line.id for line in lines if attempts.is_written(session, line.id)}

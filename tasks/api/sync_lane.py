@@ -27,7 +27,7 @@ GRACE_SECONDS = 3.0
 """How long requests in flight may still be answered when a run stops; whoever stops it waits for this."""
 
 
-def nothing() -> None:
+def do_nothing() -> None:
     """Do nothing."""
 
 
@@ -37,7 +37,7 @@ class Lane(Protocol):
     def pump(self, wait_seconds: float = 0.0) -> None:
         """Send what waits, as far as there is room, and settle what was answered; do not wait longer."""
 
-    def drain(self, report: Callable[[], None] = nothing) -> None:
+    def drain(self, report: Callable[[], None] = do_nothing) -> None:
         """See that no record is left that could be answered now. The local engine is done by then.
 
         `report` is called again and again meanwhile.
@@ -53,7 +53,7 @@ class NoLane:
     def pump(self, wait_seconds: float = 0.0) -> None:
         """Do nothing."""
 
-    def drain(self, report: Callable[[], None] = nothing) -> None:
+    def drain(self, report: Callable[[], None] = do_nothing) -> None:
         """Do nothing."""
 
     def close(self) -> None:
@@ -89,7 +89,7 @@ class SyncLane:
         self.committer.add_closings(self.journal.take_ended())
         self.committer.tick()
 
-    def drain(self, report: Callable[[], None] = nothing) -> None:
+    def drain(self, report: Callable[[], None] = do_nothing) -> None:
         """Send and settle until nothing waits that the API would answer now.
 
         What a cap refuses is tried once more when everything in flight has been accounted for: until

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from models.backfill import PartitionOutcome, failed
+from models.backfill import PartitionOutcome, select_failed
 from models.economics.quote import Quote
 from tasks.display.run_rows import exact_usd
 from tasks.documents.amounts import plural
@@ -53,7 +53,7 @@ def compare_with_quote(outcomes: Sequence[PartitionOutcome], quote: Quote) -> li
 
 def _lost(outcomes: Sequence[PartitionOutcome]) -> str:
     """Say what partitions cost that failed or were interrupted, empty where they cost nothing."""
-    results = [one.result for one in failed(outcomes) if one.result is not None]
+    results = [one.result for one in select_failed(outcomes) if one.result is not None]
     nano = sum(one.cost_nano or 0 for one in results)
     api = sum(one.api_cost_nano for one in results)
     if not nano:

@@ -58,7 +58,7 @@ def _fill(checked: Checked, session: Session, scratch: Scratch) -> None:
     begun = find_open(session, workload.name, partition)
     if begun is not None and _continues(checked, begun, published):
         folder = parts_folder(checked.settings.output_dir, workload.name, partition) / str(begun.id)
-        registered = parts.registered(session, begun.id)
+        registered = parts.list_registered(session, begun.id)
         load_done((folder / part.file_name for part in registered), scratch)
         scratch.add_done(one.record_key for one in attempts.pending_in_batches(session, begun.id))
     if checked.request.refresh and published is not None:

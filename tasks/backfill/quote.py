@@ -139,7 +139,7 @@ def look_up(checked: Checked, session: Session | None) -> QuoteBasis:
     """Load the tokenizer and ask the ledger, if there is one: the same for all partitions of one workload."""
     settings = checked.settings
     local = None if checked.engine == "openai" else local_model(settings)
-    output, api_output = assumed_output(checked, local)
+    output, api_output = assume_output(checked, local)
     if session is None:
         return QuoteBasis(local, output, api_output, None, None)
     like = like_of(checked)
@@ -168,7 +168,7 @@ def like_of(checked: Checked) -> ledger.Like:
     )
 
 
-def assumed_output(checked: Checked, local: LocalModel | None) -> tuple[OutputLength, OutputLength]:
+def assume_output(checked: Checked, local: LocalModel | None) -> tuple[OutputLength, OutputLength]:
     """Return the length of an answer of which nothing is known, for the local engine and for the API.
 
     A label is as long as the labels are on the mean, with the token that ends it on the local engine's side;

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
-from models.backfill import BACKFILL, Meter, PartitionOutcome, Step, failed
+from models.backfill import BACKFILL, Meter, PartitionOutcome, Step, select_failed
 from models.economics.quote import Quote
 from models.errors import BreakevenError, Interrupted, defect
 from models.run import Progress
@@ -128,6 +128,6 @@ def run_all(
 
 def failure_line(outcomes: Sequence[PartitionOutcome]) -> str:
     """Say in one line which partitions failed and why."""
-    lost = failed(outcomes)
+    lost = select_failed(outcomes)
     causes = "; ".join(f"{one.workload} {one.partition} ({one.error})" for one in lost)
     return f"{len(lost)} of {len(outcomes)} partitions failed: {causes}; the same command does what is left"

@@ -69,7 +69,9 @@ def deliver(message: DeliveryMessage, letter: Letter, settings: Settings) -> Non
     One that another process has sent is not sent again. Raises `DeliveryFailed` if it was surely not taken,
     `DeliveryUnknown` if nobody knows, `UsageError` for settings that cannot send, `DatabaseUnavailable`.
     """
-    send = prepared(message, letter, settings)  # before it is written down: a bad setting sends nothing
+    send = prepare_message(
+        message, letter, settings
+    )  # before it is written down: a bad setting sends nothing
     owner = owner_of(this_process(), new_id().hex[-12:])
     with writing_ledger(settings, create=False) as make_session:
         write = partial(_write, make_session, settings.database_patience_seconds)
@@ -105,7 +107,7 @@ def _sent_by_another(session: Session, message: DeliveryMessage) -> None:
         raise DeliveryUnknown(msg)
 
 
-def prepared(message: DeliveryMessage, letter: Letter, settings: Settings) -> Callable[[], None]:
+def prepare_message(message: DeliveryMessage, letter: Letter, settings: Settings) -> Callable[[], None]:
     """Return what sends the message; secrets are read and the mail is written now, nothing is sent.
 
     Raises `UsageError` for settings that cannot send, `DeliveryFailed` if Prefect has a secret and does not answer.
@@ -134,7 +136,7 @@ def everyone(settings: Settings) -> list[Recipient]:
     return named
 
 
-def explained(month: date, delivered: Delivered) -> DeliveryError | None:
+def explain_failures(month: date, delivered: Delivered) -> DeliveryError | None:
     """Say in one line who did not get the report, and why; None if all is well."""
     if not delivered.wrong:
         return None

@@ -128,7 +128,7 @@ def plural(amount: int, one: str, many: str | None = None) -> str:
     return f"{amount:,} {one if amount == 1 else many or f'{one}s'}"
 
 
-def listed(items: list[str]) -> str:
+def join_words(items: list[str]) -> str:
     """Join items as prose does: `a`, `a and b`, `a, b and c`."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 

@@ -15,13 +15,13 @@ def render(page: Page, charts: Charts | None = None) -> str:
     """Return a document as Markdown. Each picture in `charts` is shown from `NAME.png` beside it."""
     charts = charts or {}
     parts = (
-        f"# {escaped(page.heading)}",
-        escaped(page.covers),
-        f"**{escaped(page.answer)}.** {escaped(page.verdict)}",
-        *map(escaped, page.sentences),
+        f"# {escape_markup(page.heading)}",
+        escape_markup(page.covers),
+        f"**{escape_markup(page.answer)}.** {escape_markup(page.verdict)}",
+        *map(escape_markup, page.sentences),
         *chain.from_iterable(_section(section, charts) for section in page.sections),
         "---",
-        *map(escaped, _footer(page)),
+        *map(escape_markup, _footer(page)),
     )
     return "\n\n".join(parts) + "\n"
 
@@ -39,23 +39,23 @@ def render_text(page: Page) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def escaped(text: str) -> str:
+def escape_markup(text: str) -> str:
     """Escape what Markdown, or the HTML inside of it, would read as markup; line breaks become spaces."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _section(section: Section, charts: Charts) -> Iterator[str]:
-    yield f"## {escaped(section.title)}"
-    yield from map(escaped, section.sentences)
+    yield f"## {escape_markup(section.title)}"
+    yield from map(escape_markup, section.sentences)
     if section.chart is not None and section.chart in charts:
-        yield f"![{escaped(charts[section.chart].alternative)}]({section.chart}.png)"
+        yield f"![{escape_markup(charts[section.chart].alternative)}]({section.chart}.png)"
     for table in section.tables:
-        yield f"{escaped(table.caption)}:"
-        yield _table([tuple(map(escaped, row)) for row in (table.columns, *table.rows)], table)
+        yield f"{escape_markup(table.caption)}:"
+        yield _table([tuple(map(escape_markup, row)) for row in (table.columns, *table.rows)], table)
     if section.items:
         marks = (f"**{item.mark}:** " if item.mark else "" for item in section.items)
         yield "\n".join(
-            f"- {mark}{escaped(item.text)}" for mark, item in zip(marks, section.items, strict=True)
+            f"- {mark}{escape_markup(item.text)}" for mark, item in zip(marks, section.items, strict=True)
         )
 
 

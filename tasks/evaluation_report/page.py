@@ -92,5 +92,5 @@ def _quality(arm: Arm) -> Fact:
             f"{sentences.arm_name(arm.name)}, valid answers", f"{arm.answered:,}", f"of {arm.records:,}"
         )
     accuracy = arm.scores.accuracy
-    remark = sentences.between(accuracy.interval) if accuracy.of else ""
+    remark = sentences.render_interval(accuracy.interval) if accuracy.of else ""
     return Fact(f"{sentences.arm_name(arm.name)}, accuracy", sentences.percentage(accuracy.value), remark)

@@ -50,7 +50,7 @@ def _accuracy_row(arm: Arm) -> tuple[str, ...]:
         sentences.arm_name(arm.name),
         f"{count(right.count)} of {count(right.of)}",
         sentences.percentage(right.value),
-        sentences.between(right.interval),
+        sentences.render_interval(right.interval),
         sentences.decimal(arm.scores.macro_f1),
         count(arm.records - arm.answered),
     )

@@ -6,7 +6,7 @@ from math import floor
 
 from models.economics.month import Viability
 from models.evaluation.figures import Arm, ArmName, Comparison, Evaluation, Interval, Share
-from tasks.documents.amounts import UNKNOWN, count, listed, percent, plural
+from tasks.documents.amounts import UNKNOWN, count, join_words, percent, plural
 
 ARMS: Mapping[ArmName, str] = {
     "small": "small model",
@@ -81,7 +81,7 @@ def rights(evaluation: Evaluation) -> str | None:
     if len(scored) < 2:  # noqa: PLR2004  one alone is told by the verdict
         return None
     told = [f"the {name} {count(right.count)} ({percentage(right.value)})" for name, right in scored]
-    return f"Right of {plural(scored[0][1].of, 'record')}: {listed(told)}."
+    return f"Right of {plural(scored[0][1].of, 'record')}: {join_words(told)}."
 
 
 def adapter(evaluation: Evaluation) -> str | None:
@@ -119,10 +119,10 @@ def share(of: Share) -> str:
     """Render a share with its interval: `91% (87% to 94%)`; of nothing as nothing."""
     if not of.of:
         return ""
-    return f"{percentage(of.value)}{f' ({between(of.interval)})' if of.interval is not None else ''}"
+    return f"{percentage(of.value)}{f' ({render_interval(of.interval)})' if of.interval is not None else ''}"
 
 
-def between(interval: Interval | None) -> str:
+def render_interval(interval: Interval | None) -> str:
     """Render an interval: `87% to 94%`, a narrow one with a decimal; None as unknown."""
     if interval is None:
         return UNKNOWN
@@ -180,4 +180,4 @@ def _surely(interval: Interval | None) -> str:
 
 
 def _interval(interval: Interval | None) -> str:
-    return "" if interval is None else f" (95% interval {between(interval)})"
+    return "" if interval is None else f" (95% interval {render_interval(interval)})"

@@ -20,11 +20,11 @@ def show(evaluation: Evaluation) -> None:
     """Print an evaluation on standard output; in a pipe each sentence is one line."""
     width = output_width()
     console = Console(width=width, soft_wrap=not sys.stdout.isatty(), highlight=False)
-    for part in parts(evaluation, width):
+    for part in render_parts(evaluation, width):
         console.print(part)
 
 
-def parts(evaluation: Evaluation, width: int = WIDE) -> Iterator[Text | Table]:
+def render_parts(evaluation: Evaluation, width: int = WIDE) -> Iterator[Text | Table]:
     """Yield what is printed, in order: the verdict first. Tables are as wide as `width` at most."""
     page = contents.short(evaluation)
     yield Text(f"{page.heading}: {page.covers}")

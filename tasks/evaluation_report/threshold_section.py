@@ -85,7 +85,7 @@ def _bin_rows(bins: Sequence[Bin]) -> tuple[tuple[str, ...], ...]:
             sentences.confidence(one.confidence),
             f"{one.right.of:,}",
             sentences.percentage(one.right.value),
-            sentences.between(one.right.interval),
+            sentences.render_interval(one.right.interval),
         )
         for one in bins
     )

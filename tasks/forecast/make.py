@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from db import infrastructure
 from db import throughput as ledger
-from models.answer_length import assumed_api_output, assumed_plain
+from models.answer_length import assume_plain_output, assumed_api_output
 from models.catalogue.assumed_terms import labour_terms
 from models.economics.demand import Demand, Lengths
 from models.economics.forecast import Forecast, Serving, forecast
@@ -22,7 +22,7 @@ from models.forecast_ask import ForecastAsk, WorkloadAsk
 from models.months import next_month, parse_month
 from models.settings import Settings
 from models.token_counts import TextCounter
-from models.tokens import ChatTokenCounter, encoding
+from models.tokens import ChatTokenCounter, load_encoding
 from models.workloads import Workload, build
 from tasks.forecast.own_machine import (
     Machine,
@@ -119,16 +119,16 @@ def make_forecast(ask: ForecastAsk, settings: Settings) -> Made:
 def _for_api_model(settings: Settings, model: str | None) -> tuple[Settings, tiktoken.Encoding]:
     """Return the settings for an API model and its tokenizer; prices of the settings' own model are not another's."""
     if model is None or model == settings.api_model:
-        return settings, encoding(settings.api_tokenizer or settings.api_model, settings.cache_dir)
+        return settings, load_encoding(settings.api_tokenizer or settings.api_model, settings.cache_dir)
     prices = ("api_input_usd_per_mtok", "api_cached_input_usd_per_mtok", "api_output_usd_per_mtok")
     settings = settings.model_copy(update={"api_model": model, **dict.fromkeys(prices)})
     prices_of(settings)  # a model without a price is found before one without a tokenizer
     try:
-        return settings, encoding(model, settings.cache_dir)
+        return settings, load_encoding(model, settings.cache_dir)
     except UsageError:
         if settings.api_tokenizer is None:
             raise
-        return settings, encoding(settings.api_tokenizer, settings.cache_dir)
+        return settings, load_encoding(settings.api_tokenizer, settings.cache_dir)
 
 
 def _asked(asks: Sequence[WorkloadAsk], settings: Settings) -> list[_Asked]:
@@ -206,7 +206,7 @@ def _output(
     if one.ask.output_tokens is not None:
         return OutputLength(one.ask.output_tokens, 1, "as given")
     if one.workload is None:
-        return assumed_plain()
+        return assume_plain_output()
     earlier = [] if session is None else ledger.earlier_runs(session, like, any_machine=True)
     return measured_api_output(earlier) or assumed_api_output(
         one.workload, ChatTokenCounter(lambda: tokenizer)

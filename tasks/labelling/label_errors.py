@@ -5,7 +5,7 @@ from typing import Literal, get_origin
 
 from models.errors import InputError
 from models.workloads.base import Workload
-from tasks.documents.amounts import listed, plural
+from tasks.documents.amounts import join_words, plural
 from tasks.labelling.label_rows import Conflict, LabelRows
 from tasks.reading.columns import existing_columns
 
@@ -118,7 +118,7 @@ def _more(count: int) -> str:
 
 def _some_labels(labels: Sequence[str]) -> str:
     if len(labels) <= _SHOWN_LABELS:
-        return listed(list(labels))
+        return join_words(list(labels))
     return f"{', '.join(labels[:_SHOWN_LABELS])} and {len(labels) - _SHOWN_LABELS} more"
 
 

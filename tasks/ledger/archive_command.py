@@ -1,16 +1,14 @@
 """The command that archives old lines: says what would go, asks, does it, and prints the files."""
 
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.prompt import Confirm
 
 from db.archive import Archive
-from models.errors import UsageError
 from models.settings import Settings
+from tasks.display.confirm import confirm
 from tasks.display.formats import TableFormat
 from tasks.display.tables import write_rows
 from tasks.display.working import show_working
@@ -34,7 +32,8 @@ def archive_old_lines(
     console.print(describe_plan(planned, folder, months))
     if not planned:
         return
-    if not yes and not confirmed(console):
+    unattended = "lines leave the ledger, and nobody is there to be asked: add --yes"
+    if not yes and not confirm(console, "move them out of the ledger?", unattended):
         console.print("nothing was done")
         return
     written: list[Archive] = []
@@ -54,14 +53,6 @@ def describe_plan(planned: Sequence[Planned], folder: Path, months: int) -> str:
         return f"no run has only lines older than {months} months: nothing is to be archived"
     span = " to ".join(dict.fromkeys(f"{one.month:%Y-%m}" for one in (planned[0], planned[-1])))
     return f"{lines:,} lines of {runs:,} runs ({span}) go to {len(planned)} files in {folder}"
-
-
-def confirmed(console: Console) -> bool:
-    """Ask whether to go on. Raises `UsageError` where nobody can answer."""
-    if not sys.stdin.isatty():
-        msg = "lines leave the ledger, and nobody is there to be asked: add --yes"
-        raise UsageError(msg)
-    return Confirm.ask("move them out of the ledger?", console=console, default=False)
 
 
 def row(archive: Archive) -> dict[str, object]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from db import infrastructure as ledger
-from db.ownership_rows import COLUMNS, billing, entered_rows, hours, rate_usd
+from db.ownership_rows import COLUMNS, describe_billing, entered_rows, hours, rate_usd
 from models.catalogue.rates import kind_of, reference_rates
 from models.economics import owning
 from models.economics.month import BillingMode
@@ -104,4 +104,4 @@ def describe_entry(what: EnteredTerms | Bill | Labour) -> str:
     usd, per = rate_usd(what.nano_usd_per_hour, what.nano_usd_per_month)
     price = f"{rate(int(usd.scaleb(9)))} a machine and {per}"
     until = f" to {what.effective_to - timedelta(days=1)}" if what.effective_to else " on"
-    return f"from {what.effective_from}{until}, {what.gpus} x {what.kind} {billing(what)} at {price}"
+    return f"from {what.effective_from}{until}, {what.gpus} x {what.kind} {describe_billing(what)} at {price}"

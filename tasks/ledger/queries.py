@@ -6,7 +6,7 @@ from typing import Any, Unpack
 from sqlalchemy.orm import Session
 
 from db.evaluations import LISTED as EVALUATION_COLUMNS
-from db.evaluations import listed as list_evaluations
+from db.evaluations import list_evaluations
 from db.ledger import list_lines
 from db.line_filters import LineFilters, SummaryFilters
 from db.reference import workloads_in

@@ -12,7 +12,7 @@ from db.repricing import list_prices, priced_usage
 from db.rows import dollars, readable
 from models.economics.pricing import Price
 from models.economics.repricing import Repriced, reprice
-from models.economics.repricing_prices import RepricingPrices, supposed_price
+from models.economics.repricing_prices import RepricingPrices, parse_supposed_price
 from models.errors import UsageError
 from models.settings import Settings
 from tasks.display.formats import TableFormat
@@ -67,7 +67,7 @@ def show_repriced(
     of each dated price counts. `save_from` enters them into the ledger as prices that hold from that
     day on. Raises `UsageError` for a price or a column that cannot be.
     """
-    supposed = [supposed_price(text) for text in prices]
+    supposed = [parse_supposed_price(text) for text in prices]
     if save_from is not None and not supposed:
         msg = "--save-from enters prices that are given: add --price MODEL=IN/OUT"
         raise UsageError(msg)

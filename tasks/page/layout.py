@@ -82,11 +82,11 @@ def draw_frame(path: str, title: str) -> Iterator[None]:
         with ui.element("div").classes("read"):
             ui.label(f"read at {datetime.now(UTC):%H:%M:%S} UTC").style("display: inline-block")
             ui.button("Refresh", on_click=ui.navigate.reload).props("flat dense no-caps")
-    heading(title)
+    draw_heading(title)
     yield
 
 
-def heading(text: str, level: int = 1) -> None:
+def draw_heading(text: str, level: int = 1) -> None:
     """Write a heading of the page (1), of a sheet (2) or within one (3)."""
     kind = {1: "title", 2: "subtitle", 3: "subject"}[level]
     ui.label(text).classes(kind).props(f"role=heading aria-level={level}")
@@ -96,7 +96,7 @@ def heading(text: str, level: int = 1) -> None:
 def sheet(title: str) -> Iterator[None]:
     """Put what follows on a sheet with a heading."""
     with ui.element("section").classes("sheet"):
-        heading(title, 2)
+        draw_heading(title, 2)
         yield
 
 

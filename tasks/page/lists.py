@@ -14,8 +14,8 @@ from tasks.page.layout import (
     PageColumn,
     count_rows,
     draw_frame,
+    draw_heading,
     filter_form,
-    heading,
     note,
     purpose_choice,
     sheet,
@@ -175,7 +175,7 @@ def _machines(found: RateTables) -> None:
     """Show what was entered, and the rates that runs were charged at."""
     for name, columns, entries in ENTERED:
         rows = [row for row in found.entered if row["entry"] in entries]
-        heading(name, 3)
+        draw_heading(name, 3)
         if rows:
             table(name, columns, map(_entry, rows), at_once=15)
         else:
@@ -183,7 +183,7 @@ def _machines(found: RateTables) -> None:
     ui.label(
         "In the order of entering. A correction is another entry; both stay, and the state says which holds."
     ).classes("soft")
-    heading("Rates that runs were charged at", 3)
+    draw_heading("Rates that runs were charged at", 3)
     table("Machines", MACHINE_COLUMNS, map(_cells, found.machines), at_once=15)
 
 

@@ -20,7 +20,7 @@ from models.run import PRODUCTION, Purpose, RunResult
 from models.settings import Settings
 from models.tokens import ChatTokenCounter, counter_of
 from models.workloads.base import Workload
-from models.workloads.observed import observed
+from models.workloads.observed import observe_answers
 from tasks.planning.evaluated_policy import apply_evaluation
 from tasks.planning.request import EngineChoice, RunRequest
 from tasks.reading import EmptyPartition, PartitionReader, Source, open_partition
@@ -78,7 +78,7 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
         policy = keep_local(policy)
     policy = apply_evaluation(policy, workload, settings)
     if request.purpose != PRODUCTION:
-        workload = observed(workload)
+        workload = observe_answers(workload)
     machine = infrastructure(settings, gpu_name())
     source = Source.of(
         settings.workload(workload.name),

@@ -10,7 +10,7 @@ import polars as pl
 from pydantic import BaseModel
 from sqlalchemy.orm import Session, sessionmaker
 
-from db.partitions import PartitionVersion, find_published, get, waiting
+from db.partitions import PartitionVersion, find_published, get, list_waiting
 from db.run_queries import count_waiting
 from models.errors import OutputError
 from models.input_digest import InputDigest
@@ -85,7 +85,7 @@ def result_without_run(session: Session, version: PartitionVersion) -> RunResult
         workload,
         partition,
     )
-    waits = next(one for one in waiting(session) if one.version_id == version.id)
+    waits = next(one for one in list_waiting(session) if one.version_id == version.id)
     return RunResult(workload, partition, "waiting", waiting=count_waiting(session, waits.run_id))
 
 

@@ -67,7 +67,7 @@ def _open(
 
 
 def _waiting(session: Session, workload: str, partition: date) -> partitions.WaitingPartition | None:
-    every = partitions.waiting(session)
+    every = partitions.list_waiting(session)
     return next((one for one in every if (one.workload, one.partition) == (workload, partition)), None)
 
 

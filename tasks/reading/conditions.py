@@ -93,7 +93,7 @@ class RawCondition:
         return _true(self.judge(values, rows))
 
 
-def sampled(values: Mapping[str, Sequence[object]]) -> pl.DataFrame:
+def infer_types(values: Mapping[str, Sequence[object]]) -> pl.DataFrame:
     """Return raw values as columns of inferred types."""
     return pl.DataFrame(
         [pl.Series(name, [scalar(value) for value in some], strict=False) for name, some in values.items()]

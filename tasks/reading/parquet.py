@@ -14,9 +14,9 @@ from tasks.reading.locate import Files
 from tasks.reading.rows import Chunk
 from tasks.reading.source import Source
 from tasks.reading.timestamps import (
-    between,
     date_of,
     is_readable,
+    lies_between,
     on_date,
     unreadable,
     utc_date,
@@ -108,7 +108,7 @@ class ParquetPartition:
         where = pl.lit(value=True) if self.columns.where is None else self.columns.where.expr
         found = (
             self._frame.with_columns(seconds)
-            .filter(where & between(column, kind, first, last))
+            .filter(where & lies_between(column, kind, first, last))
             .select(utc_date(column, kind).unique())
         )
         with input_errors(self._name):

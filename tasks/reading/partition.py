@@ -12,7 +12,7 @@ from tasks.reading.columns import Columns, choose_columns
 from tasks.reading.locate import EmptyPartition, locate
 from tasks.reading.parquet import ParquetPartition
 from tasks.reading.query import QueryPartition
-from tasks.reading.rows import Chunk, parse_rows, shorten
+from tasks.reading.rows import Chunk, parse_rows, rebatch
 from tasks.reading.source import Source
 from tasks.reading.text_files import TextPartition, text_columns
 from tasks.storage.scratch_db import Scratch
@@ -68,7 +68,7 @@ class PartitionReader:
 
         Raises `InputError` where the input turns out to be damaged on the way.
         """
-        return shorten(self._parsed(), size)
+        return rebatch(self._parsed(), size)
 
     def _parsed(self) -> Iterator[list[Record | Quarantined]]:
         ordinal = 0

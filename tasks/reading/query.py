@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from models.errors import InputError
 from tasks.reading.columns import Columns, choose_columns
-from tasks.reading.conditions import Condition, RawCondition, sampled
+from tasks.reading.conditions import Condition, RawCondition, infer_types
 from tasks.reading.rows import Chunk
 from tasks.reading.source import Source
 from tasks.reading.timestamps import bounds
@@ -101,7 +101,7 @@ class QueryPartition:
             return None
         with self._reading() as connection, self._result(connection) as result:
             names, rows = list(result.keys()), result.fetchmany(_CHUNK)
-        return RawCondition(condition, sampled(_columns(names, rows, condition.names())))
+        return RawCondition(condition, infer_types(_columns(names, rows, condition.names())))
 
     def _values(self, partition: date) -> dict[str, object]:
         start, end = (moment.replace(tzinfo=None) for moment in bounds(partition))

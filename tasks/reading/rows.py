@@ -163,7 +163,7 @@ def _kind(value: object) -> str:
     )
 
 
-def shorten(items: Iterator[list[Record | Quarantined]], size: int) -> Iterator[list[Record | Quarantined]]:
+def rebatch(items: Iterator[list[Record | Quarantined]], size: int) -> Iterator[list[Record | Quarantined]]:
     """Cut a stream of lists into lists of exactly `size` (the last one shorter)."""
     waiting: list[Record | Quarantined] = []
     for some in items:

@@ -10,7 +10,7 @@ import polars as pl
 from models.errors import InputError
 from models.records import Fault
 from tasks.reading.columns import Columns
-from tasks.reading.conditions import Condition, RawCondition, sampled, scalar
+from tasks.reading.conditions import Condition, RawCondition, infer_types, scalar
 from tasks.reading.lines import (
     Broken,
     RawRow,
@@ -174,7 +174,7 @@ def _narrowest(column: pl.Series) -> pl.Series:
 def json_sample(path: str, names: Sequence[str]) -> pl.DataFrame:
     """Return keys of the first objects of a JSON lines file with inferred types."""
     objects = _first_objects(path)
-    return sampled({name: [found.get(name) for found in objects] for name in names})
+    return infer_types({name: [found.get(name) for found in objects] for name in names})
 
 
 def _first_objects(path: str) -> list[Mapping[str, object]]:

@@ -48,10 +48,10 @@ def utc_seconds(column: str, kind: pl.DataType) -> pl.Expr:
 
 def on_date(column: str, kind: pl.DataType, day: date) -> pl.Expr:
     """Whether a Date, Datetime or UTC seconds column lies on this UTC date; null where it is null."""
-    return between(column, kind, day, day)
+    return lies_between(column, kind, day, day)
 
 
-def between(column: str, kind: pl.DataType, first: date, last: date) -> pl.Expr:
+def lies_between(column: str, kind: pl.DataType, first: date, last: date) -> pl.Expr:
     """Whether a Date, Datetime or UTC seconds column lies on these UTC dates; null where it is null."""
     value = pl.col(column)
     start, end = bounds(first)[0], bounds(last)[1]

@@ -19,7 +19,7 @@ def notes_section(figures: MonthFigures) -> Section:
     return Section("notes", "What to know about these figures", sentences, items=items)
 
 
-def computed_section(report: MonthReport) -> Section:
+def show_basis(report: MonthReport) -> Section:
     """Show the prices and terms that the figures stand on."""
     figures = report.figures
     days = find_terms(report.inputs).days[: report.inputs.days]
@@ -86,7 +86,7 @@ def _labour(last: LabourTerms) -> str:
     return f"People's time: {time}, at {rate(last.engineer_nano_per_hour)} an hour{assumed}."
 
 
-def made(report: MonthReport) -> tuple[str, ...]:
+def describe_version(report: MonthReport) -> tuple[str, ...]:
     """Say which version of the report this is, and what it was made from."""
     when = f"{report.created_at:%Y-%m-%d %H:%M} UTC"
     return (

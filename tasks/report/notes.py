@@ -6,8 +6,8 @@ from typing import Literal
 
 from models.economics.figures import MonthFigures, Note, NoteCode
 from models.gpu_time import NS_PER_SECOND
-from tasks.documents.amounts import hours, listed, plural, usd
-from tasks.report.sentences import SCENARIOS, covered, month_name
+from tasks.documents.amounts import hours, join_words, plural, usd
+from tasks.report.sentences import SCENARIOS, describe_days, month_name
 
 Weight = Literal["Incomplete", "Estimated", "Assumed", "Good to know"]
 """How a note bears on the figures, heaviest first."""
@@ -56,7 +56,7 @@ def _gathered(notes: Sequence[Note]) -> list[Note]:
             gathered.append(note)
         elif note.code not in seen:
             seen.add(note.code)
-            gathered.append(replace(note, text=listed(texts[note.code])))
+            gathered.append(replace(note, text=join_words(texts[note.code])))
     return gathered
 
 
@@ -67,7 +67,7 @@ def sentence(note: Note, figures: MonthFigures) -> str:
 
 def _partial(_: Note, figures: MonthFigures) -> str:
     return (
-        f"The month is not over: counts, tokens and GPU time are those of {covered(figures)}; costs are"
+        f"The month is not over: counts, tokens and GPU time are those of {describe_days(figures)}; costs are"
         " projected to the whole month at the same pace."
     )
 
@@ -153,8 +153,8 @@ def _fixed(text: str) -> Callable[[Note, MonthFigures], str]:
 
 _SENTENCES: Mapping[NoteCode, Callable[[Note, MonthFigures], str]] = {
     "partial_month": _partial,
-    "no_usage": lambda _, figures: f"No record was served in {covered(figures)}.",
-    "no_gpu": lambda _, figures: f"No machine ran or was paid for in {covered(figures)}.",
+    "no_usage": lambda _, figures: f"No record was served in {describe_days(figures)}.",
+    "no_gpu": lambda _, figures: f"No machine ran or was paid for in {describe_days(figures)}.",
     "unknown_counterfactual": _unknown_counterfactual,
     "counterfactual_estimated": _counterfactual_estimated,
     "estimated_usage": _estimated_usage,
@@ -194,6 +194,6 @@ _SENTENCES: Mapping[NoteCode, Callable[[Note, MonthFigures], str]] = {
     "quarantined": _quarantined,
     "quarantined_answered": _quarantined_answered,
     "evaluations": lambda note, figures: (
-        f"Evaluations cost {usd(note.nano)} in {covered(figures)}, machine and API; that is in no other figure here."
+        f"Evaluations cost {usd(note.nano)} in {describe_days(figures)}, machine and API; that is in no other figure here."
     ),
 }

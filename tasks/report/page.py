@@ -29,7 +29,7 @@ def page(report: MonthReport) -> Page:
         sentences=tuple(filter(None, extra)),
         facts=_facts(figures),
         sections=tuple(_sections(report)),
-        made=methodology.made(report),
+        made=methodology.describe_version(report),
         documentation=report.documentation,
     )
 
@@ -40,7 +40,7 @@ def _sections(report: MonthReport) -> Iterator[Section]:
     changed = methodology.changes_section(report)
     if changed is not None:
         yield changed
-    yield methodology.computed_section(report)
+    yield methodology.show_basis(report)
 
 
 def _colour(figures: MonthFigures) -> Colour:

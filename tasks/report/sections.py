@@ -37,7 +37,7 @@ def _costs(figures: MonthFigures) -> Section:
         sentences.append(
             "The month is not over: the first table is projected, the second is what it came to so far."
         )
-        tables.append(_scenario_table(f"What {words.covered(figures)} cost", figures.to_date))
+        tables.append(_scenario_table(f"What {words.describe_days(figures)} cost", figures.to_date))
     return Section("costs", "What each way costs", tuple(sentences), "cost_by_month", tuple(tables))
 
 

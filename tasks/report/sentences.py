@@ -12,7 +12,7 @@ from models.economics.figures import (
     Verdict,
 )
 from models.economics.month import PastMonth
-from tasks.documents.amounts import listed, percent, plural, usd
+from tasks.documents.amounts import join_words, percent, plural, usd
 
 SCENARIOS: Mapping[ScenarioName, str] = {
     "api_sync": "API, at once",
@@ -71,7 +71,7 @@ def _compared(figures: MonthFigures) -> str:
     own, api = (at_least(figures.scenario(name)) for name in ("hybrid", "api_sync"))
     total, saving = figures.scenario("api_sync").total_nano, figures.verdict.saving_nano or 0
     later = figures.partial
-    lead = f"At the pace of {covered(figures)}" if later else f"In {month_name(figures.month)}"
+    lead = f"At the pace of {describe_days(figures)}" if later else f"In {month_name(figures.month)}"
     costs, charges = _would("costs", later), _would("charges", later)
     if saving == 0:
         return (
@@ -119,7 +119,7 @@ def _would(verb: str, later: bool) -> str:
 
 def _no_usage(figures: MonthFigures) -> str:
     own = figures.scenario("hybrid").total_nano
-    when = covered(figures) if figures.partial else month_name(figures.month)
+    when = describe_days(figures) if figures.partial else month_name(figures.month)
     why = "that the API would have charged for"
     if any(not one.replaceable for one in figures.workloads):
         why = "that your own model is good enough for"
@@ -130,14 +130,14 @@ def _no_usage(figures: MonthFigures) -> str:
 
 
 def _no_gpu(figures: MonthFigures) -> str:
-    when = covered(figures) if figures.partial else month_name(figures.month)
+    when = describe_days(figures) if figures.partial else month_name(figures.month)
     spent = figures.scenario("hybrid").total_nano
     return f"You had no machine of your own in {when}, so there is nothing to compare; the work cost {usd(spent)}."
 
 
 def _not_known(figures: MonthFigures) -> str:
     whether = f"Whether running your own model paid in {month_name(figures.month)} cannot be said"
-    why = listed([text for reason in figures.verdict.reasons if (text := _reason(reason, figures))])
+    why = join_words([text for reason in figures.verdict.reasons if (text := _reason(reason, figures))])
     return f"{whether}{f', because {why}' if why else ''}{_as_far_as_known(figures.verdict)}."
 
 
@@ -174,7 +174,7 @@ def gain(nano: int) -> str:
     return f"a loss of {usd(-nano)}" if nano < 0 else f"a saving of {usd(nano)}"
 
 
-def covered(figures: MonthFigures) -> str:
+def describe_days(figures: MonthFigures) -> str:
     """Say which days the figures cover: `October 2026`, or `the first 12 of 31 days of October 2026`."""
     name = month_name(figures.month)
     if not figures.partial:

@@ -38,7 +38,7 @@ def waiting_partitions(settings: Settings) -> list[tuple[str, date]]:
     Raises `UsageError` without a ledger, `DatabaseUnavailable`.
     """
     with reading_ledger(settings) as session:
-        return [(one.workload, one.partition) for one in partitions.waiting(session)]
+        return [(one.workload, one.partition) for one in partitions.list_waiting(session)]
 
 
 def collect(run: OpenRun, scratch: Scratch, lost: Callable[[], LeaseLost | None]) -> Inferred:

@@ -56,7 +56,7 @@ class LocalRequests:
         The line of the triage is kept for the record's next commit: a run that is killed in between
         has committed nothing that it would have to repeat.
         """
-        reason, made = routing.triaged(completion, self.policy), None
+        reason, made = routing.find_triage_reason(completion, self.policy), None
         if completion.rejection is None:  # a question that was rejected is no attempt
             made = Finished(completion, datetime.now(UTC), "triage", reason)
         self._triage[completion.request.record_key] = made

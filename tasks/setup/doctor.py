@@ -17,7 +17,7 @@ from models.engines.api.options import ApiOptions
 from models.errors import BreakevenError, UsageError
 from models.machine import cpu_memory, cpu_name, gpu_memory, gpu_name
 from models.settings import Settings
-from models.tokens import encoding
+from models.tokens import load_encoding
 from tasks.delivery.checkup import delivery
 from tasks.runtime.ledger_access import reading_ledger
 from tasks.setup.input_check import inputs
@@ -115,7 +115,7 @@ def api_price(settings: Settings) -> SetupCheck:
 def vocabulary(settings: Settings) -> SetupCheck:
     """See that the API model's tokenizer can be loaded here."""
     try:
-        encoding(settings.api_tokenizer or settings.api_model, settings.cache_dir)
+        load_encoding(settings.api_tokenizer or settings.api_model, settings.cache_dir)
     except (UsageError, OSError) as error:
         return SetupCheck("tokenizer", "fail", "not available", str(error))
     return SetupCheck("tokenizer", "ok", f"tiktoken for {settings.api_model}")

@@ -23,5 +23,5 @@ class OpenVersion:
 
     def registered_parts(self) -> list[Path]:
         """Return the paths of the part files that are registered for this version."""
-        registered = self.ledger.read(lambda session: parts.registered(session, self.id))
+        registered = self.ledger.read(lambda session: parts.list_registered(session, self.id))
         return [self.folder / part.file_name for part in registered]

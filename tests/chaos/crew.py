@@ -19,10 +19,10 @@ from typing import Any
 
 import psycopg  # noqa: F401  imported here so that no child has to
 
-from models.backfill import failed
+from models.backfill import select_failed
 from models.errors import BreakevenError
 from models.settings import Settings
-from models.tokens import encoding
+from models.tokens import load_encoding
 from tests.fakes import ScriptedEngine
 from tests.integration.backfill.harness import ask_for, backfill
 from tests.integration.pipeline.harness import CACHE
@@ -126,9 +126,9 @@ def work_on(work: Work) -> int:
     except BreakevenError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
-    for one in failed(outcomes):
+    for one in select_failed(outcomes):
         sys.stderr.write(f"failed: {one.partition} {one.error}\n")
-    return PARTITIONS_FAILED if failed(outcomes) else 0
+    return PARTITIONS_FAILED if select_failed(outcomes) else 0
 
 
 def child(work: Work) -> None:
@@ -154,7 +154,7 @@ def ended(pid: int) -> str:
 
 def main() -> None:
     """Answer each line of standard input."""
-    encoding("gpt-4o-mini", CACHE)
+    load_encoding("gpt-4o-mini", CACHE)
     for line in sys.stdin:
         question = json.loads(line)
         if "ready" in question:

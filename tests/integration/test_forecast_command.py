@@ -12,7 +12,7 @@ import pytest
 
 import cli
 from models.settings import Settings
-from models.tokens import counter_of, encoding
+from models.tokens import counter_of, load_encoding
 from models.workloads import build
 from tasks.forecast import own_machine
 from tasks.forecast.document import COLUMNS
@@ -117,7 +117,7 @@ def test_counts_are_those_of_the_api_tokenizer(capsys: pytest.CaptureFixture[str
     answers = ["Unterwegs.", "ok", "", "y" * 90]
     path = tmp_path / "p.parquet"
     pl.DataFrame({"text": texts, "answer": answers}).write_parquet(path)
-    tokenizer = encoding("gpt-4o-mini", Path(".cache"))
+    tokenizer = load_encoding("gpt-4o-mini", Path(".cache"))
     found = made(capsys, "--input", path, "--daily", 9, "--output-column", "answer")["workloads"][0]
     used = [0, 1, 3]  # the third has no answer
     expected = [len(tokenizer.encode_ordinary(texts[place])) + AROUND for place in used]
@@ -212,7 +212,7 @@ def test_columns_that_are_joined_by_a_file(
     pl.DataFrame({"title": ["Box"], "body": ["empty"]}).write_csv(tmp_path / "p.csv")
     config = tmp_path / "forecast.toml"
     config.write_text(f'[[workloads]]\ninput = "p.csv"\ndaily = 5\ncolumn = {column}\n', encoding="utf-8")
-    expected = len(encoding("gpt-4o-mini", Path(".cache")).encode_ordinary("Box\nempty")) + AROUND
+    expected = len(load_encoding("gpt-4o-mini", Path(".cache")).encode_ordinary("Box\nempty")) + AROUND
     assert made(capsys, "--config", config)["workloads"][0]["input_tokens_mean"] == expected
 
 

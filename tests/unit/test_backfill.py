@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.backfill import BACKFILL, Meter, PartitionOutcome, Range, Step, failed, to_do
+from models.backfill import BACKFILL, Meter, PartitionOutcome, Range, Step, select_failed, to_do
 from models.errors import UsageError
 from models.run import Progress, RunResult
 
@@ -54,7 +54,7 @@ def test_an_outcome_says_how_its_run_ended() -> None:
     for state, said in states.items():
         assert PartitionOutcome.of(RunResult("w", TODAY, state)).state == said  # type: ignore[arg-type]
     lost = PartitionOutcome("w", TODAY, "failed", error="no input")
-    assert failed([PartitionOutcome.of(result(TODAY, 1)), lost]) == [lost]
+    assert select_failed([PartitionOutcome.of(result(TODAY, 1)), lost]) == [lost]
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)), min_size=1, max_size=8))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from models.economics.pricing import ALWAYS, Price, cost_nano
 from models.economics.repricing import PricedUsage, largest_rise, reprice
-from models.economics.repricing_prices import RepricingPrices, supposed_price
+from models.economics.repricing_prices import RepricingPrices, parse_supposed_price
 from models.errors import UsageError
 from models.requests import Usage
 
@@ -187,7 +187,7 @@ def test_gpu_time_keeps_its_cost() -> None:
     local = usage(
         price=None, cost_nano=12_345, tokens=Usage(9, 0, 9), counterfactual_tokens=Usage(1000, 0, 0)
     )
-    found = reprice([local], RepricingPrices([MINI], [supposed_price("mini=1/1")]))
+    found = reprice([local], RepricingPrices([MINI], [parse_supposed_price("mini=1/1")]))
     assert (found.repriced_nano, found.difference_nano) == (12_345, 0)
     assert found.repriced_counterfactual_nano == 1_000_000
 
@@ -209,7 +209,7 @@ def test_a_supposed_price_holds_for_the_model_and_its_batches() -> None:
     """On every day, at every provider; its batches cost the discount less unless they have a price of their own."""
     settings = replace(MINI, provider="settings")
     known = [MINI, BATCH, settings]
-    book = RepricingPrices(known, [supposed_price("mini=2/8/1")], Decimal("0.5"))
+    book = RepricingPrices(known, [parse_supposed_price("mini=2/8/1")], Decimal("0.5"))
     for provider in ("openai", "settings"):
         price = book.on(provider, "mini", DAY)
         assert price is not None
@@ -218,7 +218,9 @@ def test_a_supposed_price_holds_for_the_model_and_its_batches() -> None:
     assert batch is not None
     assert (batch.input_nano_per_mtok, batch.output_nano_per_mtok) == (10**9, 4 * 10**9)
     apart = RepricingPrices(
-        known, [supposed_price("openai/mini=2/8"), supposed_price("mini:batch=0.01/0.02")], Decimal("0.5")
+        known,
+        [parse_supposed_price("openai/mini=2/8"), parse_supposed_price("mini:batch=0.01/0.02")],
+        Decimal("0.5"),
     )
     assert apart.on("settings", "mini", DAY) == settings
     own = apart.on("openai", "mini:batch", DAY)
@@ -229,14 +231,14 @@ def test_a_supposed_price_holds_for_the_model_and_its_batches() -> None:
 def test_a_price_of_a_model_that_nobody_used_is_a_mistake() -> None:
     """It is named, with the models that there are."""
     with pytest.raises(UsageError, match=r"no price of maxi; it has prices of mini$"):
-        RepricingPrices([MINI, BATCH], [supposed_price("maxi=1/2")])
+        RepricingPrices([MINI, BATCH], [parse_supposed_price("maxi=1/2")])
 
 
 def test_an_entered_price_holds_until_the_next_that_is_known() -> None:
     """For each provider that has the model, and for its batches, also where none was sent yet."""
     december = date(2026, 12, 1)
     known = [MINI, replace(MINI, effective_from=december), replace(MINI, provider="settings")]
-    book = RepricingPrices(known, [supposed_price("mini=2/8")], Decimal("0.25"))
+    book = RepricingPrices(known, [parse_supposed_price("mini=2/8")], Decimal("0.25"))
     found = {(one.provider, one.model): one for one in book.entered(DAY, "entered today")}
     assert set(found) == {(p, m) for p in ("openai", "settings") for m in ("mini", "mini:batch")}
     price, batch = found["openai", "mini"], found["settings", "mini:batch"]
@@ -255,7 +257,7 @@ def test_an_entered_price_holds_until_the_next_that_is_known() -> None:
 )
 def test_prices_are_read_exactly(text: str, rates: tuple[int, int | None, int]) -> None:
     """Dollars per million tokens, in the order input, output, cached input."""
-    price = supposed_price(text)
+    price = parse_supposed_price(text)
     assert price.model == text.rpartition("=")[0]
     found = (price.input_nano_per_mtok, price.cached_input_nano_per_mtok, price.output_nano_per_mtok)
     assert found == rates
@@ -280,5 +282,5 @@ def test_prices_are_read_exactly(text: str, rates: tuple[int, int | None, int]) 
 def test_what_is_no_price_is_refused_in_one_line(text: str) -> None:
     """Missing, negative, infinite and too fine amounts are mistakes of the user."""
     with pytest.raises(UsageError) as caught:
-        supposed_price(text)
+        parse_supposed_price(text)
     assert "\n" not in str(caught.value)

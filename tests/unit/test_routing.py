@@ -125,15 +125,15 @@ def test_triage_compares_the_probability_of_complex(probability: float, reason: 
     """From the threshold on a record goes out, whichever label is the likelier."""
     probabilities = {"simple": 1 - probability, "complex": probability}
     policy = _policy(triage=True, triage_threshold=0.7)
-    assert routing.triaged(_triage(label_probabilities=probabilities), policy) == reason
+    assert routing.find_triage_reason(_triage(label_probabilities=probabilities), policy) == reason
 
 
 def test_triage_without_probabilities() -> None:
     """The label alone decides; an answer that is no label has called nothing simple."""
     policy = _policy(triage=True)
-    assert routing.triaged(_triage("simple"), policy) is None
-    assert routing.triaged(_triage("complex"), policy) == "complex"
-    assert routing.triaged(_triage(None), policy) == "complex"
+    assert routing.find_triage_reason(_triage("simple"), policy) is None
+    assert routing.find_triage_reason(_triage("complex"), policy) == "complex"
+    assert routing.find_triage_reason(_triage(None), policy) == "complex"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_triage_without_probabilities() -> None:
 )
 def test_triage_that_was_not_answered_decides_nothing(ending: dict[str, object]) -> None:
     """The record's own request meets the same fate and says what it is."""
-    assert routing.triaged(_triage(None, **ending), _policy(triage=True)) is None
+    assert routing.find_triage_reason(_triage(None, **ending), _policy(triage=True)) is None
 
 
 @given(policies, fractions)
@@ -149,7 +149,7 @@ def test_triage_is_asked_only_where_it_could_send(policy: Policy, probability: f
     """Without `triage`, or where "complex" stays, no answer sends a record out."""
     completion = _triage(label_probabilities={"simple": 1 - probability, "complex": probability})
     if not routing.asks_triage(policy):
-        assert routing.triaged(completion, policy) is None
+        assert routing.find_triage_reason(completion, policy) is None
     assert routing.asks_triage(policy) == (policy.triage and "complex" in policy.escalate)
 
 
@@ -257,7 +257,7 @@ def test_kept_in_sends_nothing(
     kept = routing.keep_local(policy)
     asked = _triage(label_probabilities={"simple": 1 - probability, "complex": probability})
     assert routing.before(replace(GERMAN, complex=True), kept) is None
-    assert routing.triaged(asked, kept) is None
+    assert routing.find_triage_reason(asked, kept) is None
     assert not routing.asks_triage(kept)
     assert routing.after(kept, rejection=rejection, valid=valid, confidence=confidence) is None
     assert kept.engine_fails != "api"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models import token_counts
 from models.token_counts import SEPARATOR, TextCounter, chunks
-from models.tokens import encoding
+from models.tokens import load_encoding
 
 ODD = [
     "",
@@ -32,7 +32,7 @@ ODD = [
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> tiktoken.Encoding:
     """Return the tokenizer of gpt-4o."""
-    return encoding(
+    return load_encoding(
         "gpt-4o-mini", Path(".cache") if Path(".cache").is_dir() else tmp_path_factory.mktemp("c")
     )
 
@@ -69,7 +69,7 @@ def test_texts_that_cannot_be_joined(tokenizer: tiktoken.Encoding, odd: str) -> 
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=40), max_size=30))
 def test_counts_are_those_of_a_loop(texts: list[str]) -> None:
     """For any texts, joined with any others."""
-    tokenizer = encoding("gpt-4o-mini", Path(".cache"))
+    tokenizer = load_encoding("gpt-4o-mini", Path(".cache"))
     counter = TextCounter(tokenizer, threads=2)
     assert counter._together(texts) == one_by_one(tokenizer, texts)
 

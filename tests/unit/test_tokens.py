@@ -10,7 +10,7 @@ import tiktoken.load
 
 from models.errors import UsageError
 from models.requests import Message
-from models.tokens import ChatTokenCounter, _url, counter_of, encoding
+from models.tokens import ChatTokenCounter, _url, counter_of, load_encoding
 
 _CACHE_NAME = hashlib.sha1(_url("o200k_base").encode(), usedforsecurity=False).hexdigest()
 
@@ -28,7 +28,7 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_vocabulary_is_found_without_network(tmp_path: Path) -> None:
     """The packed vocabulary passes tiktoken's own hash check, and lies whole in the cache folder."""
-    tokenizer = encoding("gpt-4o-mini", tmp_path)
+    tokenizer = load_encoding("gpt-4o-mini", tmp_path)
     assert tokenizer.name == "o200k_base"
     assert tokenizer.encode_ordinary("hello world") == [24912, 2375]
     assert [path.name for path in (tmp_path / "tiktoken").iterdir()] == [_CACHE_NAME]
@@ -36,7 +36,7 @@ def test_the_vocabulary_is_found_without_network(tmp_path: Path) -> None:
 
 def test_the_older_vocabulary_is_found_as_well(tmp_path: Path) -> None:
     """That of gpt-4 and gpt-3.5, whole by tiktoken's own hash check."""
-    tokenizer = encoding("gpt-3.5-turbo", tmp_path)
+    tokenizer = load_encoding("gpt-3.5-turbo", tmp_path)
     assert tokenizer.name == "cl100k_base"
     assert tokenizer.encode_ordinary("hello world") == [15339, 1917]
 
@@ -51,13 +51,13 @@ def test_a_vocabulary_that_cannot_be_fetched_is_bad_usage(
 
     monkeypatch.setattr(tiktoken.load, "read_file", refuse)
     with pytest.raises(UsageError, match="cannot be fetched; set BREAKEVEN_API_TOKENIZER"):
-        encoding("text-davinci-003", tmp_path)
+        load_encoding("text-davinci-003", tmp_path)
 
 
 def test_the_users_folder_is_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`TIKTOKEN_CACHE_DIR` of the user is filled and left as it is set."""
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path / "mine"))
-    encoding("gpt-4o", tmp_path / "ours")
+    load_encoding("gpt-4o", tmp_path / "ours")
     assert os.environ["TIKTOKEN_CACHE_DIR"] == str(tmp_path / "mine")
     assert (tmp_path / "mine" / _CACHE_NAME).is_file()
     assert not (tmp_path / "ours").exists()
@@ -66,12 +66,12 @@ def test_the_users_folder_is_respected(tmp_path: Path, monkeypatch: pytest.Monke
 def test_an_unknown_model_is_bad_usage(tmp_path: Path) -> None:
     """A model that tiktoken does not know has no estimate; nothing is guessed, and the way out is named."""
     with pytest.raises(UsageError, match="'no-such-model'; set BREAKEVEN_API_TOKENIZER"):
-        encoding("no-such-model", tmp_path)
+        load_encoding("no-such-model", tmp_path)
 
 
 def test_messages_are_counted_as_the_cookbook_does(tmp_path: Path) -> None:
     """3 a message, its role and its content, and 3 for the reply; each figure counted by hand."""
-    tokenizer = encoding("gpt-4o", tmp_path)
+    tokenizer = load_encoding("gpt-4o", tmp_path)
     messages = (
         Message("system", "You are a helpful assistant."),
         Message("user", "How do I reset my password?"),
@@ -88,7 +88,7 @@ def test_messages_are_counted_as_the_cookbook_does(tmp_path: Path) -> None:
 
 def test_constant_messages_are_encoded_once(tmp_path: Path) -> None:
     """A thousand records with one system prompt encode it once; the counts stay right."""
-    tokenizer = encoding("gpt-4o-mini", tmp_path)
+    tokenizer = load_encoding("gpt-4o-mini", tmp_path)
     seen: list[str] = []
 
     class Spy:
@@ -108,7 +108,7 @@ def test_constant_messages_are_encoded_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["<|endoftext|>", "<|im_end|>", "🙂 naïve 東京", ""])
 def test_any_text_is_counted_as_text(text: str, tmp_path: Path) -> None:
     """Text that spells a special token is counted as the text it is, and never raises."""
-    tokenizer = encoding("gpt-4o-mini", tmp_path)
+    tokenizer = load_encoding("gpt-4o-mini", tmp_path)
     assert ChatTokenCounter(lambda: tokenizer).output_tokens(text) == len(
         tokenizer.encode(text, disallowed_special=())
     )

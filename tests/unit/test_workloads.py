@@ -19,7 +19,7 @@ from models.workloads import registry
 from models.workloads.base import InvalidOutput, Workload
 from models.workloads.classification import DEFAULT_LABELS, Classification
 from models.workloads.enrichment import Enrichment
-from models.workloads.prior import LabelPrior, corrected, load_prior
+from models.workloads.prior import LabelPrior, divide_out_prior, load_prior
 from models.workloads.sentiment import LABELS, Sentiment
 
 AWKWARD = (
@@ -155,8 +155,8 @@ def test_the_prior_is_the_geometric_mean() -> None:
     root_a, root_b = (0.9 * 0.4) ** 0.5, (0.1 * 0.6) ** 0.5
     assert weights == pytest.approx({"a": root_a / (root_a + root_b), "b": root_b / (root_a + root_b)})
     prior = LabelPrior("m", "1", date(2026, 11, 24), 2, "sample", weights)
-    assert corrected(weights, prior) == pytest.approx({"a": 0.5, "b": 0.5})
-    assert sum(corrected({"a": 1.0, "b": 0.0}, prior).values()) == pytest.approx(1)
+    assert divide_out_prior(weights, prior) == pytest.approx({"a": 0.5, "b": 0.5})
+    assert sum(divide_out_prior({"a": 1.0, "b": 0.0}, prior).values()) == pytest.approx(1)
 
 
 # --- classification

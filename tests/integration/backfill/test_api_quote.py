@@ -11,7 +11,7 @@ import pytest
 
 from models.economics.pricing import nano_to_usd
 from models.settings import Settings
-from models.tokens import ChatTokenCounter, encoding
+from models.tokens import ChatTokenCounter, load_encoding
 from models.workloads.registry import build
 from tests.faulty_api import FaultyApi
 from tests.integration.backfill.commands import Commands
@@ -77,7 +77,7 @@ class User:
 
     def tokens(self, texts: list[str]) -> int:
         """Count the input tokens of some texts as the API's tokenizer does."""
-        counter = ChatTokenCounter(lambda: encoding("gpt-4o-mini", CACHE))
+        counter = ChatTokenCounter(lambda: load_encoding("gpt-4o-mini", CACHE))
         workload = build("sentiment", self.settings)
         return sum(counter.input_tokens(workload.messages(text)) for text in texts)
 

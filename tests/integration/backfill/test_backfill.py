@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.backfill import failed, to_do
+from models.backfill import select_failed, to_do
 from models.errors import EngineDied, InputError, Interrupted
 from models.requests import Request
 from models.settings import Settings
@@ -71,7 +71,7 @@ def test_a_day_that_fails_stops_no_other(settings: Settings, tmp_path: Path) -> 
     ask, engines = ask_for(source, days), dies_at(f"message 60 of {day(1)}")
     outcomes = backfill(ask, settings, engines)
     assert [one.state for one in outcomes] == ["done", "failed", "done"]
-    assert [one.error for one in failed(outcomes)] == ["the engine died of this text"]
+    assert [one.error for one in select_failed(outcomes)] == ["the engine died of this text"]
     assert len(engines.made) == 2  # a fresh one for the day after
     assert actions(ask, settings) == ["nothing", "run", "nothing"]
 
@@ -212,7 +212,7 @@ def test_a_day_that_waits_for_a_budget_is_shown_as_waiting(tmp_path: Path, datab
     engines = Engines(handler=unsure("unsure"))
     outcomes = backfill(ask_for(source, days), settings, engines)
     assert [one.state for one in outcomes] == ["waiting", "done"]
-    assert failed(outcomes) == []
+    assert select_failed(outcomes) == []
     row = outcome_row(outcomes[0])
     assert (row["state"], row["waiting"]) == ("waiting", "12 budget")
     assert actions(ask_for(source, days), settings) == ["run", "nothing"]

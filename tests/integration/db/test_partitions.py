@@ -136,7 +136,7 @@ def test_versions_that_wait_are_found(make_session: Sessions) -> None:
         runs.finish(session, done.run, "completed")
         partitions.publish(session, published.version, "p", 1, 0)
         partitions.set_input_read(session, again.version)
-        assert partitions.waiting(session) == [
+        assert partitions.list_waiting(session) == [
             partitions.WaitingPartition("sentiment", days[0], waits.version, False, waits.run, "waiting"),
             partitions.WaitingPartition("sentiment", days[1], again.version, True, later.run, "waiting"),
         ]
@@ -149,15 +149,15 @@ def test_a_version_with_a_live_batch_is_found_whatever_became_of_its_run(make_se
         seed(session, "enrichment")
         of = batch(keys)
         batches.record_intent(session, of)
-        (found,) = partitions.waiting(session)
+        (found,) = partitions.list_waiting(session)
         assert (found.run_id, found.run_state) == (keys.run, "running")
         runs.finish(session, keys.run, "interrupted")
-        (found,) = partitions.waiting(session)
+        (found,) = partitions.list_waiting(session)
         assert (found.version_id, found.run_state) == (keys.version, "interrupted")
         batches.close(session, of.id, "collected")
-        assert partitions.waiting(session) == []
+        assert partitions.list_waiting(session) == []
         partitions.set_input_read(session, keys.version)  # nothing of it needs a run any more
-        (found,) = partitions.waiting(session)
+        (found,) = partitions.list_waiting(session)
         assert (found.version_id, found.run_state) == (keys.version, "interrupted")
 
 

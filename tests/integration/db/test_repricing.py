@@ -19,7 +19,7 @@ from db.repricing import list_prices, priced_usage
 from db.tables import LedgerLineRow, PriceRow
 from models.economics.pricing import BATCH_SUFFIX, Price, cost_nano, cost_of_mtok
 from models.economics.repricing import Repriced, reprice
-from models.economics.repricing_prices import RepricingPrices, supposed_price
+from models.economics.repricing_prices import RepricingPrices, parse_supposed_price
 from models.errors import UsageError
 from models.ids import new_id
 from models.ledger.line import LedgerLine
@@ -52,7 +52,7 @@ def repriced(
 ) -> dict[tuple[str, ...], Repriced]:
     """Reprice the ledger, or a part of it."""
     known = [price for _, _, price in reference.all_prices(session)]
-    book = RepricingPrices(known, [supposed_price(text) for text in supposed])
+    book = RepricingPrices(known, [parse_supposed_price(text) for text in supposed])
     return {key: reprice(usage, book) for key, usage in priced_usage(session, by, **filters).items()}
 
 

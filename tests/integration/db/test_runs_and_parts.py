@@ -117,7 +117,7 @@ def test_a_part_is_registered_once(make_session: Sessions, keys: Keys) -> None:
     with make_session.begin() as session:
         assert parts.register(session, part) is False
         assert parts.is_registered(session, part.id)
-        assert parts.registered(session, keys.version) == [part]
+        assert parts.list_registered(session, keys.version) == [part]
 
 
 def test_a_rolled_back_part_is_not_registered(make_session: Sessions, keys: Keys) -> None:
@@ -127,7 +127,7 @@ def test_a_rolled_back_part_is_not_registered(make_session: Sessions, keys: Keys
         assert parts.register(session, part)
         session.rollback()
     with make_session.begin() as session:
-        assert parts.registered(session, keys.version) == []
+        assert parts.list_registered(session, keys.version) == []
         assert parts.register(session, part) is True
 
 
@@ -147,7 +147,7 @@ def test_parts_are_of_one_version(make_session: Sessions, keys: Keys) -> None:
         parts.register(session, first)
         parts.register(session, second)
         parts.register(session, _part(other))
-        assert parts.registered(session, keys.version) == [first, second]
+        assert parts.list_registered(session, keys.version) == [first, second]
 
 
 def test_a_run_waits_and_is_taken_up_again(make_session: Sessions, keys: Keys) -> None:

@@ -129,7 +129,9 @@ def test_writers_wait_their_turn(make_session: sessionmaker[Session], keys: Keys
         thread.join(120)
     assert failed == []
     with make_session.begin() as session:
-        assert sum_lines(session, keys.run).attempts == len(parts.registered(session, keys.version)) == 60
+        assert (
+            sum_lines(session, keys.run).attempts == len(parts.list_registered(session, keys.version)) == 60
+        )
 
 
 def test_a_locked_sqlite_file_is_worth_another_try(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from models.errors import BreakevenError
 from models.settings import Settings
-from models.tokens import encoding
+from models.tokens import load_encoding
 from tasks.api import batch_submit
 from tasks.evaluation.run import EvaluationRequest, evaluate
 from tasks.run.run_partition import collect_partition
@@ -210,7 +210,7 @@ def child(job: Job) -> None:
 
 def main() -> None:
     """Fork a child for each line of standard input; write its pid, and its exit code when it ended."""
-    encoding("gpt-4o-mini", CACHE)
+    load_encoding("gpt-4o-mini", CACHE)
     for line in sys.stdin:
         job = Job(**json.loads(line))
         pid = os.fork()

@@ -13,7 +13,7 @@ from models.delivery import Recipient
 from models.economics.break_even import month_figures
 from models.errors import DeliveryError, DeliveryUnknown, UsageError
 from models.settings import Settings
-from tasks.delivery.deliver import Delivered, deliver, deliver_all, explained
+from tasks.delivery.deliver import Delivered, deliver, deliver_all, explain_failures
 from tasks.delivery.senders import one_by_one
 from tasks.report.versions import Monthly, keep
 from tests.integration.report.harness import (
@@ -75,7 +75,7 @@ def reporting(database_url: str, tmp_path: Path, make_session: sessionmaker[Sess
 
 def why(delivered: Delivered) -> str:
     """Return the one line that says what is wrong."""
-    error = explained(MONTH, delivered)
+    error = explain_failures(MONTH, delivered)
     assert isinstance(error, DeliveryError)
     line = str(error)
     assert "\n" not in line
@@ -86,7 +86,7 @@ def test_everyone_gets_it_once(reporting: Reporting) -> None:
     """A rerun sends nothing, nor does a new version; --resend sends it once more, as another message."""
     assert len(reporting.send().sent) == 2
     again = reporting.send()
-    assert (again.sent, explained(MONTH, again)) == ((), None)
+    assert (again.sent, explain_failures(MONTH, again)) == ((), None)
     assert "version 1 was sent to it on" in again.left[0].why
     reporting.version(700)
     assert reporting.send().sent == ()
@@ -146,7 +146,7 @@ def test_what_nobody_knows_is_not_sent_again_by_itself(reporting: Reporting) -> 
     assert reporting.states() == {CFO: ("sending", 1, 1)}
     assert len(reporting.send(smtp=only, resend=True).sent) == 1
     assert reporting.states() == {CFO: ("sent", 2, 1)}
-    assert explained(MONTH, reporting.send(smtp=only)) is None
+    assert explain_failures(MONTH, reporting.send(smtp=only)) is None
 
 
 @pytest.mark.both_databases

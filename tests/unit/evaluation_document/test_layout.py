@@ -21,7 +21,7 @@ PICTURES = {name: Chart(b"\x89PNG", f"what {name} shows") for name in ("accuracy
 def printed(evaluation: Evaluation, width: int = 10_000) -> str:
     """Return what stands on a terminal of so many columns."""
     console = Console(file=StringIO(), width=width)
-    for part in terminal.parts(evaluation):
+    for part in terminal.render_parts(evaluation):
         console.print(part)
     written = console.file
     assert isinstance(written, StringIO)

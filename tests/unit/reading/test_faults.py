@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from models.records import Quarantined, Record
 from models.settings import WorkloadSettings
 from tasks.reading import Source, open_partition
-from tasks.reading.rows import Chunk, parse_rows, shorten
+from tasks.reading.rows import Chunk, parse_rows, rebatch
 from tasks.storage.scratch_db import Scratch
 
 DAY = date(2024, 1, 1)
@@ -188,7 +188,7 @@ def test_each_row_becomes_exactly_one(rows: list[tuple[object, object, object]],
             yield parse_rows(Chunk(ids, [names, texts]), start, ("name", "text"), scratch)
 
     with Scratch() as scratch:
-        batches = list(shorten(chunks(scratch), size))
+        batches = list(rebatch(chunks(scratch), size))
     settled = [row for batch in batches for row in batch]
     assert [row.ordinal for row in settled] == list(range(len(rows)))
     assert len({row.key for row in settled}) == len(rows)

@@ -152,7 +152,7 @@ def test_plurals_and_lists() -> None:
         "2,000 records",
     ]
     assert amounts.plural(2, "batch", "batches") == "2 batches"
-    assert [amounts.listed(items) for items in (["a"], ["a", "b"], ["a", "b", "c"])] == [
+    assert [amounts.join_words(items) for items in (["a"], ["a", "b"], ["a", "b", "c"])] == [
         "a",
         "a and b",
         "a, b and c",

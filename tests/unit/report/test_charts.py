@@ -89,8 +89,8 @@ def test_places_on_a_dollar_axis(value: float, text: str) -> None:
 
 def test_long_names_are_shortened() -> None:
     """A name beside a bar fits on one line."""
-    assert len(plotting.shortened(months.MARKUP)) == plotting.LONGEST_NAME
-    assert plotting.shortened("two\nlines") == "two lines"
+    assert len(plotting.shorten_name(months.MARKUP)) == plotting.LONGEST_NAME
+    assert plotting.shorten_name("two\nlines") == "two lines"
 
 
 def _luminance(colour: str) -> float:
