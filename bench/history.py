@@ -150,21 +150,25 @@ def entered(year: Year) -> Iterator[EnteredTerms | Bill | Labour]:
         return months_later(year.first, index).replace(day=day)
 
     hourly = Decimal("1.006")
-    yield owning.terms(KIND, "on_demand", since=month(0, 11), usd_per_hour=hourly, increment_seconds=3600)
-    yield owning.terms(KIND, "reserved", since=month(4), usd_per_month=Decimal(250))
+    yield owning.check_terms(
+        KIND, "on_demand", since=month(0, 11), usd_per_hour=hourly, increment_seconds=3600
+    )
+    yield owning.check_terms(KIND, "reserved", since=month(4), usd_per_month=Decimal(250))
     yield owning.no_machine(KIND, month(NO_MACHINE))
-    yield owning.terms(KIND, "reserved", since=month(9), until=month(9, 15), usd_per_hour=Decimal("0.40"))
-    yield owning.terms(
+    yield owning.check_terms(
+        KIND, "reserved", since=month(9), until=month(9, 15), usd_per_hour=Decimal("0.40")
+    )
+    yield owning.check_terms(
         KIND, "on_demand", since=month(9, 16), usd_per_hour=Decimal("0.95"), increment_seconds=60
     )
-    yield owning.terms(KIND, "reserved", since=month(10), usd_per_hour=Decimal(2), note="mistyped")
-    yield owning.terms(KIND, "reserved", since=month(10), usd_per_month=Decimal("230.50"), gpus=2)
+    yield owning.check_terms(KIND, "reserved", since=month(10), usd_per_hour=Decimal(2), note="mistyped")
+    yield owning.check_terms(KIND, "reserved", since=month(10), usd_per_month=Decimal("230.50"), gpus=2)
     today = month(MONTHS)
-    yield owning.bill(month(1), Decimal("41.37"), today)
-    yield owning.bill(month(5), Decimal("262.40"), today)
-    yield owning.bill(month(5), Decimal("263.10"), today, "corrected")
-    yield owning.labour(month(0), Decimal(2), Decimal(12), Decimal(100))
-    yield owning.labour(month(7, 11), Decimal(3), Decimal(12), Decimal("110.10"))
+    yield owning.check_bill(month(1), Decimal("41.37"), today)
+    yield owning.check_bill(month(5), Decimal("262.40"), today)
+    yield owning.check_bill(month(5), Decimal("263.10"), today, "corrected")
+    yield owning.check_labour(month(0), Decimal(2), Decimal(12), Decimal(100))
+    yield owning.check_labour(month(7, 11), Decimal(3), Decimal(12), Decimal("110.10"))
 
 
 def past_runs(year: Year) -> Iterator[PastRun]:

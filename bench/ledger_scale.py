@@ -24,7 +24,7 @@ from bench.ledger_size import bytes_of, postgresql
 from bench.report import Finding, Row, publish
 from bench.scale_lines import DAYS, ESCALATED, FIRST, WORKLOADS, end_run, lines_of, start_run
 from db import ledger, reference, run_queries
-from db.repricing import priced_usage
+from db.repricing import read_priced_usage
 from db.session import make_engine, migrate, readers, sessions
 from db.summary import BY, sum_usage
 from db.tables import RunRow
@@ -32,7 +32,7 @@ from models.economics.repricing import reprice
 from models.economics.repricing_prices import RepricingPrices, parse_supposed_price
 from models.settings import Settings
 from tasks.ledger.archive import archive, plan
-from tasks.report.inputs import month_inputs
+from tasks.report.inputs import read_month_inputs
 
 LINES = 10_000_000
 SMALL, LARGE = 500, 10_000  # lines a commit
@@ -177,7 +177,9 @@ def questions(settings: Settings) -> dict[str, Ask]:
         ),
         "view usage_monthly": lambda session: session.execute(text("SELECT * FROM usage_monthly")).all(),
         "view run_costs": lambda session: session.execute(text("SELECT * FROM run_costs")).all(),
-        "inputs of the monthly report": lambda session: month_inputs(session, settings, MONTH, today=TODAY),
+        "inputs of the monthly report": lambda session: read_month_inputs(
+            session, settings, MONTH, today=TODAY
+        ),
     }
 
 
@@ -186,7 +188,7 @@ def _reprice(session: Session) -> object:
         [price for _, _, price in reference.all_prices(session)],
         [parse_supposed_price("gpt-4o-mini=0.3/1.2")],
     )
-    return [reprice(usage, book) for usage in priced_usage(session, ["workload", "month"]).values()]
+    return [reprice(usage, book) for usage in read_priced_usage(session, ["workload", "month"]).values()]
 
 
 def timed(engine: Engine, ask: Ask) -> Row:

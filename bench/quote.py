@@ -14,9 +14,9 @@ from pydantic import SecretStr
 from bench.passes import cpu_seconds
 from bench.report import DATA, Finding, Row, publish
 from db.session import make_engine, readers
-from db.throughput import earlier_runs
+from db.throughput import list_earlier_runs
 from models.economics.quote import PartitionQuote, Quote
-from models.economics.throughput import RunFigures, Throughput, throughput
+from models.economics.throughput import RunFigures, Throughput, fit_throughput
 from models.gpu_time import GpuTime
 from models.run import RunResult
 from models.settings import Settings
@@ -106,8 +106,8 @@ def compare(requests: Sequence[RunRequest], settings: Settings, engine: SharedEn
     engine.lap()  # a loaded engine does not wait for a quote: the time since the last run is nobody's
     runs = [done(request, settings) for request in others]
     for quote, one in zip(quotes, runs, strict=True):
-        yield row([quote], [one], throughput([by_cpu]))
-    yield {**row(quotes, runs, throughput([by_cpu])), "quoted_per_s": rate}
+        yield row([quote], [one], fit_throughput([by_cpu]))
+    yield {**row(quotes, runs, fit_throughput([by_cpu])), "quoted_per_s": rate}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def newest(request: RunRequest, settings: Settings) -> RunFigures:
         raise TypeError(checked)
     database = make_engine(settings.database_url.get_secret_value())
     with readers(database)() as session:
-        (found,) = earlier_runs(session, like_of(checked), limit=1)
+        (found,) = list_earlier_runs(session, like_of(checked), limit=1)
     database.dispose()
     return found
 

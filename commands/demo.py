@@ -68,9 +68,9 @@ def report(settings: "Settings", console: "Console") -> int:
     Money follows the day of the attempt, so it is the month in which the demo ran, not that of the samples.
     """
     from commands.report_now import report_and_print
-    from tasks.report.versions import newest_month
+    from tasks.report.versions import find_newest_month
 
-    month = newest_month(settings)
+    month = find_newest_month(settings)
     console.print(
         f"\nThe break-even report of {month:%Y-%m} (breakeven report --month {month:%Y-%m}). It shows what you will receive; "
         "a handful of samples on a toy model is far too little to decide anything on:"

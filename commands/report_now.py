@@ -11,10 +11,10 @@ from flows.environment import read_settings
 from models.months import parse_month
 from models.settings import Settings
 from tasks.delivery.deliver import deliver_all, everyone, explain_failures
-from tasks.delivery.senders import one_by_one
+from tasks.delivery.senders import send_one_by_one
 from tasks.display.formats import DocumentFormat
 from tasks.display.working import show_working
-from tasks.report.files import Rendered, folder_of, render, write_files
+from tasks.report.files import Rendered, folder_of, render_report, write_files
 from tasks.report.versions import Monthly, make_report
 from tasks.runtime.atomic_files import check_writable
 
@@ -36,7 +36,7 @@ def report_and_print(
     folder = out or folder_of(settings, first)
     check_writable(folder)
     with show_working("drawing the report"):
-        rendered = render(monthly.report)
+        rendered = render_report(monthly.report)
     page = write_files(rendered.files, folder)
     sys.stdout.write(select_output(rendered, page, output_format))
     sys.stdout.flush()
@@ -61,7 +61,7 @@ def select_output(rendered: Rendered, page: Path, output_format: DocumentFormat)
 def send_report(settings: Settings, monthly: Monthly, rendered: Rendered, *, resend: bool) -> None:
     """Send the report and say on standard error to whom. Raises `DeliveryError` if it did not reach everyone."""
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
-    send_each = one_by_one(rendered.letter, settings)
+    send_each = send_one_by_one(rendered.letter, settings)
     delivered = deliver_all(settings, monthly, resend=resend, send_each=send_each)
     for one in delivered.sent:
         console.print(f"sent to {one.target}")

@@ -25,7 +25,7 @@ class AnsweredBy:
     model: str
 
 
-def answered_by(session: Session, run_ids: Sequence[UUID]) -> dict[UUID, AnsweredBy]:
+def find_answered_by(session: Session, run_ids: Sequence[UUID]) -> dict[UUID, AnsweredBy]:
     """Return what answered each of these runs; where no answer was taken yet, what was asked.
 
     The engine is `reuse` only where all answers were reused; the model is then that of these answers. Runs
@@ -43,8 +43,8 @@ def answered_by(session: Session, run_ids: Sequence[UUID]) -> dict[UUID, Answere
     return {run_id: _named(rows) for run_id, rows in found.items()}
 
 
-def is_answered_by(*, engine: str | None = None, model: str | None = None) -> ColumnElement[bool]:
-    """Return the condition that a run was answered by this engine, or model, as `answered_by` names them.
+def answered_with(*, engine: str | None = None, model: str | None = None) -> ColumnElement[bool]:
+    """Return the condition that a run was answered by this engine, or model, as `find_answered_by` names them.
 
     `reuse` finds the runs of which an engine answered nothing. A run without a line counts as what it was started with, unless it is completed and had nothing to ask for.
     """

@@ -58,7 +58,7 @@ class Kept:
     here: int
 
 
-def old_runs(session: Session, before: date) -> list[OldRun]:
+def list_old_runs(session: Session, before: date) -> list[OldRun]:
     """Return the runs whose lines can be archived, in the order in which they started.
 
     They ended, and all their lines are of UTC days before `before`. None of their lines is pending, no
@@ -132,7 +132,7 @@ def hold_lines(session: Session, run_ids: Sequence[UUID]) -> bool:
     return session.execute(select(func.count()).select_from(RunRow).where(*own)).scalar_one() == len(run_ids)
 
 
-def archives(session: Session) -> list[Kept]:
+def list_archives(session: Session) -> list[Kept]:
     """Return all archives, the oldest first, with what the ledger says that they hold."""
     expected = _by_archive(session, select(RunRow.archive_id, func.sum(Usage.attempts)).join(Usage))
     here = _by_archive(session, select(RunRow.archive_id, func.count()).join(Line))

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.dialects import execute_change, insert_new
-from db.rows import one_line
+from db.rows import cut_to_line
 from db.tables import BatchRow as Row
 from models.errors import UsageError
 
@@ -100,7 +100,7 @@ def close(
     statement = (
         update(Row)
         .where(Row.id == batch_id, is_live())
-        .values(state=state, error=one_line(error), closed_at=datetime.now(UTC))
+        .values(state=state, error=cut_to_line(error), closed_at=datetime.now(UTC))
         .execution_options(synchronize_session=False)
     )
     return execute_change(session, statement) > 0

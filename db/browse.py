@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from db.browse_filters import Filters, match_purpose, match_usage
 from db.routes import route_text
-from db.rows import dollars
+from db.rows import to_dollars
 from db.tables import DailyUsageRow as Usage
 from db.tables import InfrastructureRow, ModelRow, PromptRow, RunRow
 from models.economics.pricing import nano_to_usd
@@ -133,4 +133,4 @@ def list_machines(session: Session) -> list[dict[str, object]]:
             InfrastructureRow.kind, InfrastructureRow.effective_from.desc(), InfrastructureRow.id.desc()
         )
     ).mappings()
-    return [{**row, "usd_per_hour": dollars(row["nano_usd_per_hour"])} for row in rows]
+    return [{**row, "usd_per_hour": to_dollars(row["nano_usd_per_hour"])} for row in rows]

@@ -183,27 +183,27 @@ def _look_up(
     """Say of each line of these records whether it is the first, and correct the row of the one that was."""
     found: dict[UUID, Firsts] = {}
     for run_id, keys in records.items():
-        for lines in _of_records(session, run_id, sorted(keys)):
+        for lines in _read_records(session, run_id, sorted(keys)):
             engines: dict[str, list[CountedLine]] = {}
             for line in lines:
                 engines.setdefault(line.engine, []).append(line)
             for line in lines:
                 found[line.id] = Firsts(line is lines[0], line is engines[line.engine][0])
-            if overtaken := _overtaken(lines, new):
+            if overtaken := _find_overtaken(lines, new):
                 rollup.is_not_first(overtaken)
             for own in engines.values():
-                if overtaken := _overtaken(own, new):
+                if overtaken := _find_overtaken(own, new):
                     rollup.is_not_first_on_engine(overtaken)
     return found
 
 
-def _overtaken(lines: Sequence[CountedLine], new: set[UUID]) -> CountedLine | None:
+def _find_overtaken(lines: Sequence[CountedLine], new: set[UUID]) -> CountedLine | None:
     """Return the line that was the first until now and is not any more, if there is one."""
     before = next((line for line in lines if line.id not in new), None)
     return None if before is lines[0] else before
 
 
-def _of_records(session: Session, run_id: UUID, keys: Sequence[str]) -> Iterator[list[CountedLine]]:
+def _read_records(session: Session, run_id: UUID, keys: Sequence[str]) -> Iterator[list[CountedLine]]:
     """Yield the lines of each of these records in a run, by attempt."""
     for some in _chunks(keys):
         records: defaultdict[str, list[CountedLine]] = defaultdict(list)

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.dialects import clock, execute_change, insert_new
-from db.rows import one_line
+from db.rows import cut_to_line
 from db.tables import DeliveryRow as Row
 from db.tables import ReportRow
 from models.delivery import Channel, Recipient
@@ -119,16 +119,16 @@ def close(
 
     Repeating it changes nothing: only a message that is `sending` is closed.
     """
-    closed = {"state": state, "last_at": clock(session), "error": one_line(error)}
+    closed = {"state": state, "last_at": clock(session), "error": cut_to_line(error)}
     _change(session, message, "sending", closed)
 
 
-def note(session: Session, message: DeliveryMessage, error: str) -> None:
+def set_state(session: Session, message: DeliveryMessage, error: str) -> None:
     """Write down why nobody knows what became of a message; it stays `sending`."""
-    _change(session, message, "sending", {"error": one_line(error)})
+    _change(session, message, "sending", {"error": cut_to_line(error)})
 
 
-def of_month(session: Session, month: date) -> list[Delivery]:
+def list_of_month(session: Session, month: date) -> list[Delivery]:
     """Return all messages about a month, in the order in which they were first tried."""
     statement = select(*_columns()).where(Row.month == month).order_by(Row.id)
     return [Delivery(*row) for row in session.execute(statement)]

@@ -100,7 +100,7 @@ def newest(
     return None if found is None else Stored(*found)
 
 
-def verdicts(session: Session) -> Mapping[str, Viability]:
+def find_viability(session: Session) -> Mapping[str, Viability]:
     """Return what evaluations say of the model and prompt that each workload's newest run in production had.
 
     Of several that compared them with an API the newest counts; workloads without one are missing.
@@ -136,7 +136,7 @@ def list_evaluations(
     return [dict(row) for row in session.execute(chosen.limit(limit)).mappings()]
 
 
-def spent(session: Session, version_id: UUID) -> EvaluationSpend:
+def sum_spend(session: Session, version_id: UUID) -> EvaluationSpend:
     """Sum what was spent on the answers of a version: its own runs, and those of versions that it took rows from."""
     run_ids = _runs_behind(session, version_id)
     times = ("load_ns", "busy_ns", "idle_ns", "gpu_cost_nano")

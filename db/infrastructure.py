@@ -31,7 +31,7 @@ def add(session: Session, what: EnteredTerms | Bill | Labour) -> None:
     session.execute(insert(ROWS[type(what)]).values(**values, entered_at=datetime.now(UTC)))
 
 
-def entries(session: Session, kind: type[Entered]) -> Sequence[Entry[Entered]]:
+def list_entries(session: Session, kind: type[Entered]) -> Sequence[Entry[Entered]]:
     """Return all that was entered of one kind (`EnteredTerms`, `Bill` or `Labour`), in the order of its entering."""
     row: Any = ROWS[kind]
     names = [field.name for field in fields(kind)]
@@ -41,7 +41,7 @@ def entries(session: Session, kind: type[Entered]) -> Sequence[Entry[Entered]]:
     return [Entry(id_, entered_at, kind(*values)) for id_, entered_at, *values in found]
 
 
-def kinds_used(session: Session) -> list[str]:
+def list_kinds_used(session: Session) -> list[str]:
     """Return the kinds of machines that runs have used."""
     return list(
         session.execute(select(InfrastructureRow.kind).distinct().order_by(InfrastructureRow.kind)).scalars()

@@ -14,7 +14,7 @@ from db import bulk
 from db.daily_usage import add_lines
 from db.line_filters import LineFilters, SummaryFilters, join_names, line_conditions, usage_conditions
 from db.routes import route_of
-from db.rows import readable
+from db.rows import to_readable
 from db.summary import TOKENS
 from db.tables import DailyUsageRow as Usage
 from db.tables import LedgerLineRow as Line
@@ -79,14 +79,14 @@ def list_lines(
     chosen = join_names(select(*names, *_columns()), Line, line_conditions(filters))
     chosen = chosen.order_by(Line.at.desc(), Line.id.desc()).limit(limit)
     if limit is None:
-        return [readable(dict(row)) for row in session.execute(chosen).mappings()]
+        return [to_readable(dict(row)) for row in session.execute(chosen).mappings()]
     run_ids, first = _newest(session, limit, filters)
     found: list[RowMapping] = []
     for start in range(0, len(run_ids), _RUNS):
         near = chosen.where(Line.run_id.in_(run_ids[start : start + _RUNS]), Line.at >= first)
         found += session.execute(near).mappings()
     found.sort(key=lambda row: (row["at"], row["id"]), reverse=True)
-    return [readable(dict(row)) for row in found[:limit]]
+    return [to_readable(dict(row)) for row in found[:limit]]
 
 
 def read_lines(session: Session, run_id: UUID) -> Iterator[LedgerLine]:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from db.browse_filters import Filters, match_lines, match_usage
 from db.routes import route_text
-from db.rows import readable
+from db.rows import to_readable
 from db.tables import DailyUsageRow as Usage
 from db.tables import LedgerLineRow as Line
 from db.tables import ModelRow, PromptRow, RunRow
@@ -148,7 +148,7 @@ def _lines_of_run(
         statement = statement.where(tuple_(Line.record_key, Line.attempt) > place)
     for row in session.execute(statement).mappings():
         route = route_text(row["requested"], row["engine"], row["reason"])
-        yield {**readable(dict(row)), "route": route}
+        yield {**to_readable(dict(row)), "route": route}
 
 
 def _position(row: dict[str, Any]) -> Position:

@@ -49,7 +49,7 @@ class MonthUsage:
     evaluations_nano: int = 0
 
 
-def first_month(session: Session) -> date | None:
+def find_first_month(session: Session) -> date | None:
     """Return the month of production's first attempt or run, None where there is none."""
     real = RunRow.purpose == PRODUCTION
     day, started = session.execute(
@@ -61,30 +61,30 @@ def first_month(session: Session) -> date | None:
     return min((month_of(at) for at in (day, started) if at), default=None)
 
 
-def usage(session: Session, first: date, end: date) -> dict[date, MonthUsage]:
+def read_usage(session: Session, first: date, end: date) -> dict[date, MonthUsage]:
     """Return what was used in each month of the days `first <= day < end`; months without usage are missing."""
-    prices = _prices(session)
+    prices = _read_prices(session)
     sums: defaultdict[tuple[date, str], list[Row[Any]]] = defaultdict(list)
-    for row in session.execute(_sums(first, end)):
+    for row in session.execute(_select_sums(first, end)):
         sums[_month(int(row.month)), row.workload].append(row)
     runs: defaultdict[tuple[date, str], list[Row[Any]]] = defaultdict(list)
-    for row in session.execute(_runs(first, end)):
+    for row in session.execute(_select_runs(first, end)):
         runs[month_of(row.started_at), row.workload].append(row)
     names = {row.kind for own in runs.values() for row in own if row.kind is not None}
     kinds = {name: kind_of(name) for name in names}
-    evaluated = _evaluations(session, first, end)
+    evaluated = _sum_evaluations(session, first, end)
     found = {month: MonthUsage(evaluations_nano=nano) for month, nano in evaluated.items()}
     for month, workload in sorted(sums.keys() | runs.keys()):
         own, so_far = runs[month, workload], found.get(month, MonthUsage())
         found[month] = replace(
             so_far,
-            workloads=(*so_far.workloads, _workload(workload, sums[month, workload], own, prices)),
-            gpu_runs=(*so_far.gpu_runs, *(_gpu_run(row, kinds) for row in own if _time(row).total_ns)),
+            workloads=(*so_far.workloads, _sum_workload(workload, sums[month, workload], own, prices)),
+            gpu_runs=(*so_far.gpu_runs, *(_make_gpu_run(row, kinds) for row in own if _time(row).total_ns)),
         )
     return dict(sorted(found.items()))
 
 
-def _evaluations(session: Session, first: date, end: date) -> dict[date, int]:
+def _sum_evaluations(session: Session, first: date, end: date) -> dict[date, int]:
     """Return what evaluations cost in each month: GPU cost by the day a run started, API cost by that of the attempt."""
     nano: defaultdict[date, int] = defaultdict(int)
     runs = select(RunRow.started_at, RunRow.gpu_cost_nano).where(
@@ -105,7 +105,7 @@ def _evaluations(session: Session, first: date, end: date) -> dict[date, int]:
     return {month: cost for month, cost in nano.items() if cost}
 
 
-def _sums(first: date, end: date) -> Select[Any]:
+def _select_sums(first: date, end: date) -> Select[Any]:
     """Sum rollups by month, workload and what figures tell apart."""
     month = cast(extract("year", Usage.day), Integer) * 12 + cast(extract("month", Usage.day), Integer) - 1
     keys: list[ColumnElement[Any]] = [
@@ -131,7 +131,7 @@ def _sums(first: date, end: date) -> Select[Any]:
     )
 
 
-def _runs(first: date, end: date) -> Select[Any]:
+def _select_runs(first: date, end: date) -> Select[Any]:
     machine = InfrastructureRow
     own = ("workload", "started_at", "load_ns", "busy_ns", "idle_ns", "gpu_cost_nano", "quarantined")
     its = ("kind", "nano_usd_per_hour", "billing_mode", "billing_increment_seconds")
@@ -158,12 +158,12 @@ def _runs(first: date, end: date) -> Select[Any]:
     )
 
 
-def _prices(session: Session) -> dict[int, Row[Any]]:
+def _read_prices(session: Session) -> dict[int, Row[Any]]:
     columns = [getattr(PriceRow, name) for name in ("id", *PRICE)]
     return {row.id: row for row in session.execute(select(*columns))}
 
 
-def _workload(
+def _sum_workload(
     name: str, rows: Sequence[Row[Any]], runs: Sequence[Row[Any]], prices: dict[int, Row[Any]]
 ) -> WorkloadUsage:
     local = [row for row in rows if row.engine == "vllm"]
@@ -173,16 +173,16 @@ def _workload(
         workload=name,
         runs=len(runs),
         records=_total(rows, "records"),
-        local=_published(rows, "vllm"),
-        api=_published(rows, "openai"),
-        reused=_published(rows, "reuse"),
+        local=_count_published(rows, "vllm"),
+        api=_count_published(rows, "openai"),
+        reused=_count_published(rows, "reuse"),
         escalated=_total((row for row in api if not row.chosen), "engine_records"),
         quarantined=_total(runs, "quarantined"),
         quarantined_answered=_total(runs, "answered"),
         quarantined_nano=_total(runs, "answered_nano"),
         local_tokens=_tokens(local),
         api_tokens=_tokens(api),
-        counterfactual=_price_uses(rows, prices),
+        counterfactual=_list_price_uses(rows, prices),
         unknown_counterfactual=_total(rows, "unknown_counterfactual"),
         api_nano=_total(api, "cost_nano"),
         api_upper_bound_nano=_total(bounds, "upper_bound_nano"),
@@ -192,7 +192,7 @@ def _workload(
     )
 
 
-def _published(rows: Iterable[Row[Any]], engine: str) -> int:
+def _count_published(rows: Iterable[Row[Any]], engine: str) -> int:
     return _total((row for row in rows if row.engine == engine and row.outcome == "ok"), "attempts")
 
 
@@ -200,23 +200,23 @@ def _tokens(rows: Sequence[Row[Any]]) -> Tokens:
     return Tokens(*(_total(rows, f"{name}_tokens") for name in ("input", "cached", "output")))
 
 
-def _price_uses(rows: Iterable[Row[Any]], prices: dict[int, Row[Any]]) -> tuple[PriceUse, ...]:
+def _list_price_uses(rows: Iterable[Row[Any]], prices: dict[int, Row[Any]]) -> tuple[PriceUse, ...]:
     by_price: defaultdict[int, list[Row[Any]]] = defaultdict(list)
     for row in rows:
-        if row.counterfactual_price_id is not None and _served(row):
+        if row.counterfactual_price_id is not None and _has_served(row):
             by_price[row.counterfactual_price_id].append(row)
-    uses = [_price_use(prices[price_id], own) for price_id, own in sorted(by_price.items())]
+    uses = [_sum_price_use(prices[price_id], own) for price_id, own in sorted(by_price.items())]
     return tuple(sorted(uses, key=lambda use: (use.first_day, use.provider, use.model, use.effective_from)))
 
 
-def _served(row: Row[Any]) -> bool:
+def _has_served(row: Row[Any]) -> bool:
     """Whether some of these attempts served a record: an API would have charged for no others."""
     return bool(
         row.counterfactual_nano or row.counterfactual_input_tokens or row.counterfactual_output_tokens
     )
 
 
-def _price_use(price: Row[Any], rows: Sequence[Row[Any]]) -> PriceUse:
+def _sum_price_use(price: Row[Any], rows: Sequence[Row[Any]]) -> PriceUse:
     return PriceUse(
         **{name: getattr(price, name) for name in PRICE},
         first_day=min(row.first_day for row in rows),
@@ -227,7 +227,7 @@ def _price_use(price: Row[Any], rows: Sequence[Row[Any]]) -> PriceUse:
     )
 
 
-def _gpu_run(row: Row[Any], kinds: Mapping[str, str]) -> GpuRun:
+def _make_gpu_run(row: Row[Any], kinds: Mapping[str, str]) -> GpuRun:
     """Return a run's GPU time; of a machine that the ledger does not name, at the rate that its cost comes to."""
     held = _time(row)
     if row.kind is None:

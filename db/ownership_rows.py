@@ -32,17 +32,17 @@ COLUMNS = (
 """`usd`: the rate of one machine, a month's bill, or an hour of people's time; `per` says for how long. `to` is inclusive."""
 
 
-def entered_rows(session: Session) -> list[dict[str, object]]:
+def list_entered_rows(session: Session) -> list[dict[str, object]]:
     """Return all that was entered, in the order of its entering, and the days on which each entry holds."""
     return [
-        *_terms_rows(ledger.entries(session, EnteredTerms)),
-        *_bill_rows(ledger.entries(session, Bill)),
-        *_labour_rows(ledger.entries(session, Labour)),
+        *_terms_rows(ledger.list_entries(session, EnteredTerms)),
+        *_bill_rows(ledger.list_entries(session, Bill)),
+        *_labour_rows(ledger.list_entries(session, Labour)),
     ]
 
 
 def _terms_rows(entries: Sequence[Entry[EnteredTerms]]) -> list[dict[str, object]]:
-    held = owning.days_held([entry.what for entry in entries])
+    held = owning.find_days_held([entry.what for entry in entries])
     return [_terms_row(entry, days) for entry, days in zip(entries, held, strict=True)]
 
 
@@ -66,7 +66,7 @@ def _terms_row(entry: Entry[EnteredTerms], held: Sequence[Days]) -> dict[str, ob
 
 
 def _bill_rows(entries: Sequence[Entry[Bill]]) -> list[dict[str, object]]:
-    held = owning.bills_held([entry.what for entry in entries])
+    held = owning.find_bills_held([entry.what for entry in entries])
     return [
         _row(
             entry,
@@ -80,7 +80,7 @@ def _bill_rows(entries: Sequence[Entry[Bill]]) -> list[dict[str, object]]:
 
 
 def _labour_rows(entries: Sequence[Entry[Labour]]) -> list[dict[str, object]]:
-    held = owning.labour_held([entry.what for entry in entries])
+    held = owning.find_labour_held([entry.what for entry in entries])
     return [
         _row(
             entry,

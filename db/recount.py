@@ -32,7 +32,7 @@ _ROWS: Table = Row.metadata.tables[Row.__tablename__]
 _LINES: Table = Line.metadata.tables[Line.__tablename__]
 
 
-def recount_query(
+def select_recount(
     session: Session,
     run_ids: Sequence[UUID],
     more: Callable[[FromClause], Sequence[ColumnElement[Any]]] = lambda _: (),
@@ -53,7 +53,7 @@ def rebuild(session: Session, run_ids: Sequence[UUID]) -> None:
     lock_runs(session, run_ids)
     run_ids = session.execute(here).scalars().all()
     session.execute(delete(_ROWS).where(_ROWS.c.run_id.in_(run_ids)))
-    session.execute(insert(_ROWS).from_select([*UsageKey._fields, *SUMS], recount_query(session, run_ids)))
+    session.execute(insert(_ROWS).from_select([*UsageKey._fields, *SUMS], select_recount(session, run_ids)))
 
 
 def lock_runs(session: Session, run_ids: Sequence[UUID]) -> None:

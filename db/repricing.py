@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from db import reference
 from db.line_filters import SummaryFilters, join_names, usage_conditions
 from db.routes import route_of
-from db.rows import dollars
+from db.rows import to_dollars
 from db.tables import DailyUsageRow as Usage
 from db.tables import ModelRow, PromptRow
 from models.economics.pricing import Price
@@ -24,7 +24,7 @@ from models.requests import Usage as Tokens
 BY = ("workload", "model", "engine", "route", "day", "month")
 
 
-def priced_usage(
+def read_priced_usage(
     session: Session, by: Sequence[str], **filters: Unpack[SummaryFilters]
 ) -> dict[tuple[str, ...], list[PricedUsage]]:
     """Return usage by any of `BY`, each group by the day and the prices that its lines were written at.
@@ -70,9 +70,9 @@ def list_prices(session: Session, model: str | None = None) -> list[dict[str, ob
             "effective_to": price.effective_to,
             "version": version,
             "newest": newest[_dated(price)] == version,
-            "input_usd_per_mtok": dollars(price.input_nano_per_mtok),
-            "cached_input_usd_per_mtok": dollars(price.cached_input_nano_per_mtok),
-            "output_usd_per_mtok": dollars(price.output_nano_per_mtok),
+            "input_usd_per_mtok": to_dollars(price.input_nano_per_mtok),
+            "cached_input_usd_per_mtok": to_dollars(price.cached_input_nano_per_mtok),
+            "output_usd_per_mtok": to_dollars(price.output_nano_per_mtok),
             "lines": used.get(price_id, 0),
             "source": price.source,
         }

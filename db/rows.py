@@ -10,17 +10,21 @@ from models.economics.pricing import nano_to_usd
 from models.run import EVALUATION, PRODUCTION
 
 
-def readable(row: Mapping[str, object]) -> dict[str, object]:
+def to_readable(row: Mapping[str, object]) -> dict[str, object]:
     """Turn every `*_nano` into a `*_usd` of `Decimal` dollars (None stays None) and hashes into hex."""
     return {
         name.removesuffix("_nano") + "_usd" if name.endswith("_nano") else name: (
-            dollars(value) if name.endswith("_nano") else value.hex() if isinstance(value, bytes) else value
+            to_dollars(value)
+            if name.endswith("_nano")
+            else value.hex()
+            if isinstance(value, bytes)
+            else value
         )
         for name, value in row.items()
     }
 
 
-def dollars(nano: object) -> Decimal | None:
+def to_dollars(nano: object) -> Decimal | None:
     """Turn nano-dollars, or the sum of them that a database gave, into dollars; None stays None."""
     return None if nano is None else nano_to_usd(int(str(nano)))
 
@@ -30,6 +34,6 @@ def ran_for(purpose: str) -> ColumnElement[bool]:
     return RunRow.purpose != PRODUCTION if purpose == EVALUATION else RunRow.purpose == purpose
 
 
-def one_line(message: str | None) -> str | None:
+def cut_to_line(message: str | None) -> str | None:
     """Cut a message to what a table's cell can hold."""
     return None if message is None else " ".join(message.split())[:500]

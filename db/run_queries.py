@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, cast, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db.answered import REUSE, AnsweredBy, answered_by, is_answered_by
-from db.rows import ran_for, readable
+from db.answered import REUSE, AnsweredBy, answered_with, find_answered_by
+from db.rows import ran_for, to_readable
 from db.runs import RunRowState
 from db.tables import DailyUsageRow as Usage
 from db.tables import (
@@ -139,8 +139,8 @@ def list_runs(
         .limit(limit)
     )
     found = [dict(row) for row in rows.mappings()]
-    names_of = answered_by(session, [row["id"] for row in found])
-    return [readable(row | _answered(row, names_of.get(row["id"]))) for row in found]
+    names_of = find_answered_by(session, [row["id"] for row in found])
+    return [to_readable(row | _answered(row, names_of.get(row["id"]))) for row in found]
 
 
 def _answered(run: Mapping[str, object], by: AnsweredBy | None) -> dict[str, object]:
@@ -163,7 +163,7 @@ def _conditions(filters: RunFilters) -> list[ColumnElement[bool]]:
         conditions.append(ran_for(purpose))
     engine, model = filters.get("engine"), filters.get("model")
     if engine is not None or model is not None:
-        conditions.append(is_answered_by(engine=engine, model=model))
+        conditions.append(answered_with(engine=engine, model=model))
     if (since := filters.get("since")) is not None:
         conditions.append(Row.started_at >= since)
     if (until := filters.get("until")) is not None:

@@ -10,7 +10,7 @@ from sqlalchemy import and_, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.dialects import execute_change, insert_new
-from db.rows import one_line
+from db.rows import cut_to_line
 from db.tables import (
     QuarantinedCountRow,
     WaitingCountRow,
@@ -146,7 +146,7 @@ def finish(
     Nothing waits for a run that is completed, nor for an earlier one of its version; one that is not keeps
     what it was last known to wait for.
     """
-    _set(session, run_id, state=state, error=one_line(error), ended_at=datetime.now(UTC))
+    _set(session, run_id, state=state, error=cut_to_line(error), ended_at=datetime.now(UTC))
     if state == "completed":
         for waited in (run_id, *_complete_waiting(session, run_id)):
             _forget_waiting(session, waited)

@@ -25,14 +25,14 @@ BUDGET_LOCK = 0x6272656C  # any number that no other program of the same databas
 def lock(session: Session) -> None:
     """Let no other session reserve money until this transaction ends.
 
-    Between `spent` and `db.attempts.open_attempts` it keeps caps across processes and workloads. On
+    Between `read_spend` and `db.attempts.open_attempts` it keeps caps across processes and workloads. On
     SQLite a writer is alone anyway.
     """
     if is_postgresql(session):
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": BUDGET_LOCK})
 
 
-def spent(session: Session, workload: str, day: date) -> ApiSpend:
+def read_spend(session: Session, workload: str, day: date) -> ApiSpend:
     """Return what was spent on `day` and in its month, what is in flight at its upper bound."""
     own, today = Row.workload == workload, Row.day == day
     first = day.replace(day=1)
@@ -44,7 +44,7 @@ def spent(session: Session, workload: str, day: date) -> ApiSpend:
     return ApiSpend(*(int(value) for value in row))  # PostgreSQL sums BIGINT to NUMERIC
 
 
-def of_run(session: Session, run_id: UUID) -> int:
+def read_run_spend(session: Session, run_id: UUID) -> int:
     """Return what a run has spent on APIs, nano-dollars, what is in flight at its upper bound."""
     closed = select(RunRow.api_cost_nano).where(RunRow.id == run_id).scalar_subquery()
     pending = select(func.coalesce(func.sum(Line.cost_nano), 0)).where(Line.run_id == run_id, PENDING)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from db.dialects import day_text
 from db.line_filters import SummaryFilters, join_names, usage_conditions
 from db.routes import route_of
-from db.rows import readable
+from db.rows import to_readable
 from db.tables import DailyUsageRow as Usage
 from db.tables import ModelRow, PromptRow, RunRow
 from db.tables import PartitionVersionRow as Version
@@ -95,7 +95,7 @@ def _counted_records(by: Sequence[str], filters: SummaryFilters) -> str | None:
 
 def _to_row(row: RowMapping) -> dict[str, object]:
     counted = {*COUNTS, *TOKENS, *MONEY}  # PostgreSQL sums BIGINT to NUMERIC
-    return readable(
+    return to_readable(
         {name: int(value) if name in counted and value is not None else value for name, value in row.items()}
     )
 

@@ -35,7 +35,7 @@ class Like:
     api_model: str
 
 
-def earlier_runs(
+def list_earlier_runs(
     session: Session, like: Like, *, any_machine: bool = False, limit: int = RUNS
 ) -> list[RunFigures]:
     """Return the figures of the newest completed runs of this prompt and model on this machine, the newest first.
@@ -55,7 +55,7 @@ def earlier_runs(
     return list(figures.values())
 
 
-def load_times(session: Session, model: str, machine: str, limit: int = RUNS) -> list[int]:
+def list_load_times(session: Session, model: str, machine: str, limit: int = RUNS) -> list[int]:
     """Return how long the newest loads of a model on a machine took, nanoseconds, whatever the run was."""
     statement = (
         select(RunRow.load_ns)

@@ -18,9 +18,9 @@ from models.errors import BreakevenError, UsageError
 from models.months import month_of, months_later, parse_month
 from models.settings import Settings
 from tasks.delivery.deliver import Delivered, deliver_all, explain_failures
-from tasks.delivery.senders import as_tasks
+from tasks.delivery.senders import send_as_tasks
 from tasks.display.prefect_artifacts import publish_cost_table, publish_markdown
-from tasks.report.files import Rendered, folder_of, render, write_files
+from tasks.report.files import Rendered, folder_of, render_report, write_files
 from tasks.report.versions import Monthly, make_report
 from tasks.runtime.flow_run import as_task
 
@@ -92,7 +92,7 @@ def build(make: Make = make_report) -> BreakEvenFlow:
             monthly = as_task(make)(choose_month(month), settings)
             if month is None and not monthly.complete:
                 return final_state(_too_early(monthly.month))
-            rendered = render(monthly.report)
+            rendered = render_report(monthly.report)
             page = write_files(rendered.files, folder_of(settings, monthly.month))
             publish_markdown("break-even", rendered.text, f"Break-even report of {monthly.month:%Y-%m}")
             if should_send(settings, send=send, resend=resend):
@@ -114,7 +114,7 @@ def should_send(settings: Settings, *, send: bool | None, resend: bool) -> bool:
 
 def _deliver(settings: Settings, monthly: Monthly, rendered: Rendered, *, resend: bool) -> None:
     """Send the report, show what became of each message, and raise `DeliveryError` if anything is wrong."""
-    send_each = as_tasks(rendered.letter, settings)
+    send_each = send_as_tasks(rendered.letter, settings)
     delivered = deliver_all(settings, monthly, resend=resend, send_each=send_each)
     if rows := delivery_rows(delivered):
         publish_cost_table("break-even-deliveries", rows, f"To whom {monthly.month:%Y-%m} went")

@@ -1,1 +1,1 @@
-"""Pure logic: engines, workloads, economics. Imports neither prefect nor sqlalchemy."""
+"""Values and rules of workloads, the ledger and economics, and the engines. Imports neither prefect nor sqlalchemy."""

@@ -245,4 +245,4 @@ ODD = {
 @cache
 def drawn(name: str | None = None) -> dict[str, Chart]:
     """Draw the pictures of a month by its name in `ODD` (None: the usual one), once for all tests."""
-    return charts.draw(report(None if name is None else ODD[name]()))
+    return charts.draw_charts(report(None if name is None else ODD[name]()))

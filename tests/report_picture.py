@@ -17,7 +17,7 @@ def main() -> None:
     """Write the picture."""
     with TemporaryDirectory() as folder, chromium_running() as browser:
         file = Path(folder) / "report.html"
-        file.write_text(html.render_file(report_page.page(months.report()), months.drawn()), "utf-8")
+        file.write_text(html.render_file(report_page.make_page(months.report()), months.drawn()), "utf-8")
         with open_page(browser, (WIDTH, 1000)) as (page, _):
             page.goto(file.as_uri())
             box = page.locator(END_OF).bounding_box()

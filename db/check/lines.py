@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from db.recount import recount_query
+from db.recount import select_recount
 from db.tables import DailyUsageRow as Usage
 from db.tables import InfrastructureRow, PriceRow, RunRow
 from db.tables import LedgerLineRow as Line
@@ -69,18 +69,18 @@ class Portion:
     lines: int
 
 
-def flaws(session: Session, note: CountProgress) -> Iterator[Flaw]:
+def find_line_flaws(session: Session, note: CountProgress) -> Iterator[Flaw]:
     """Yield what is wrong with the lines that are here. Each is read, a hundred thousand at a time."""
     known = set(session.execute(select(RunRow.id)).scalars())
     there = set(session.execute(_runs_of_lines()).scalars())
     for run_id in sorted(there - known):
         yield Flaw("orphan", "lines of a run that the ledger does not have", str(run_id))
     archived = set(session.execute(select(RunRow.id).where(RunRow.archive_id.is_not(None))).scalars())
-    portions = list(_portions(session, known & there, archived))
-    total, done, rates = sum(portion.lines for portion in portions), 0, _rates(session)
+    portions = list(_split_into_portions(session, known & there, archived))
+    total, done, rates = sum(portion.lines for portion in portions), 0, _read_rates(session)
     for portion in portions:
         note(done, total)
-        yield from _of_portion(session, portion.run_ids, rates)
+        yield from _check_portion(session, portion.run_ids, rates)
         done += portion.lines
     note(done, total)
 
@@ -96,7 +96,7 @@ def _runs_of_lines() -> Any:  # noqa: ANN401  a statement
     return select(found.c.run_id).where(found.c.run_id.is_not(None))
 
 
-def _portions(session: Session, there: set[UUID], archived: set[UUID]) -> Iterator[Portion]:
+def _split_into_portions(session: Session, there: set[UUID], archived: set[UUID]) -> Iterator[Portion]:
     """Yield the runs that have lines, or a rollup of lines that should be here."""
     rows = session.execute(select(Usage.run_id, func.sum(Usage.attempts)).group_by(Usage.run_id))
     sizes = {run_id: int(attempts) for run_id, attempts in rows if run_id not in archived}
@@ -112,11 +112,11 @@ def _portions(session: Session, there: set[UUID], archived: set[UUID]) -> Iterat
         yield Portion(run_ids, lines)
 
 
-def _of_portion(session: Session, run_ids: Sequence[UUID], rates: RatesInForce) -> Iterator[Flaw]:
+def _check_portion(session: Session, run_ids: Sequence[UUID], rates: RatesInForce) -> Iterator[Flaw]:
     counted: dict[UsageKey, tuple[int, ...]] = {}
     reused: set[UUID] = set()
     size = len(UsageKey._fields)
-    for row in session.execute(recount_query(session, run_ids, _doubts)):
+    for row in session.execute(select_recount(session, run_ids, _doubt_columns)):
         way, doubts = (
             UsageKey(*row[:size]),
             Suspicions(*(int(value or 0) for value in row[size + len(SUMS) :])),
@@ -124,14 +124,14 @@ def _of_portion(session: Session, run_ids: Sequence[UUID], rates: RatesInForce) 
         counted[way] = tuple(int(value) for value in row[size : size + len(SUMS)])
         if way.engine == "reuse":
             reused.add(way.run_id)
-        for condition, what in _suspicions(way, doubts, rates):
+        for condition, what in _list_suspicions(way, doubts, rates):
             yield from _lines_of(session, way, condition, what)
-    yield from _unlike(counted, _kept(session, run_ids))
+    yield from _compare_sums(counted, _read_rollup(session, run_ids))
     if reused:
-        yield from _reuses(session, sorted(reused))
+        yield from _check_reuses(session, sorted(reused))
 
 
-def _doubts(lines: FromClause) -> list[ColumnElement[Any]]:
+def _doubt_columns(lines: FromClause) -> list[ColumnElement[Any]]:
     """Return the columns of `Suspicions`, in its order."""
     c = lines.c
     tokens = func.coalesce(c.input_tokens, 0) + func.coalesce(c.output_tokens, 0)
@@ -149,7 +149,7 @@ def _doubts(lines: FromClause) -> list[ColumnElement[Any]]:
     ]
 
 
-def _suspicions(
+def _list_suspicions(
     way: UsageKey, doubts: Suspicions, rates: RatesInForce
 ) -> Iterator[tuple[ColumnElement[bool], str]]:
     """Yield conditions of lines that may be wrong, and what is wrong with those that fulfil them."""
@@ -204,7 +204,7 @@ def _lines_of(session: Session, way: UsageKey, condition: ColumnElement[bool], w
     yield from (Flaw("silent_zero", what, str(line)) for line in rows.scalars())
 
 
-def _kept(session: Session, run_ids: Sequence[UUID]) -> dict[UsageKey, tuple[int, ...]]:
+def _read_rollup(session: Session, run_ids: Sequence[UUID]) -> dict[UsageKey, tuple[int, ...]]:
     columns = [getattr(Usage, name) for name in (*UsageKey._fields, *SUMS)]
     kept: dict[UsageKey, tuple[int, ...]] = {}
     for row in session.execute(select(*columns).where(Usage.run_id.in_(run_ids))):
@@ -213,7 +213,7 @@ def _kept(session: Session, run_ids: Sequence[UUID]) -> dict[UsageKey, tuple[int
     return kept
 
 
-def _unlike(
+def _compare_sums(
     counted: Mapping[UsageKey, tuple[int, ...]], kept: Mapping[UsageKey, tuple[int, ...]]
 ) -> Iterator[Flaw]:
     """Yield each run whose rollup is not what its lines come to, with the first figure that differs."""
@@ -231,7 +231,7 @@ def _unlike(
         yield Flaw(WRONG_SUMS, "the daily sums of a run are not those of its lines", str(run_id), detail)
 
 
-def _reuses(session: Session, run_ids: Sequence[UUID]) -> Iterator[Flaw]:
+def _check_reuses(session: Session, run_ids: Sequence[UUID]) -> Iterator[Flaw]:
     """Yield reuses of nothing, but for those whose answer may have been archived, and of another answer."""
     source, own, other = aliased(Line), aliased(RunRow), aliased(RunRow)
     archived = (
@@ -256,7 +256,7 @@ def _reuses(session: Session, run_ids: Sequence[UUID]) -> Iterator[Flaw]:
         yield Flaw("reuse", what, str(line))
 
 
-def _rates(session: Session) -> RatesInForce:
+def _read_rates(session: Session) -> RatesInForce:
     prices = session.execute(
         select(
             PriceRow.id,

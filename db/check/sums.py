@@ -28,19 +28,19 @@ _CLOSED = Usage.outcome != "pending"
 _LOCAL = Usage.engine != "openai"
 
 
-def flaws(session: Session) -> Iterator[Flaw]:
+def find_sum_flaws(session: Session) -> Iterator[Flaw]:
     """Yield what does not add up among runs, versions of partitions and what was spent on APIs."""
-    for run in session.execute(_runs()):
-        yield from _of_tokens(run)
-        yield from _of_money(run)
-        yield from _of_gpu_time(run)
-        yield from _of_records(run)
-    for version in session.execute(_versions()):
-        yield from _of_version(version)
-    yield from _of_spend(session)
+    for run in session.execute(_select_runs()):
+        yield from _check_tokens(run)
+        yield from _check_money(run)
+        yield from _check_gpu_time(run)
+        yield from _check_records(run)
+    for version in session.execute(_select_versions()):
+        yield from _check_version(version)
+    yield from _check_spend(session)
 
 
-def count(session: Session) -> tuple[int, int]:
+def count_checked(session: Session) -> tuple[int, int]:
     """Return how many runs and how many archives the ledger has."""
     runs, archives = (
         select(func.count()).select_from(table).scalar_subquery() for table in (RunRow, ArchiveRow)
@@ -49,7 +49,7 @@ def count(session: Session) -> tuple[int, int]:
     return found[0], found[1]
 
 
-def _runs() -> Select[Any]:
+def _select_runs() -> Select[Any]:
     sums = (
         select(
             Usage.run_id,
@@ -85,12 +85,12 @@ def _runs() -> Select[Any]:
     )
 
 
-def _of_tokens(run: Row[Any]) -> Iterator[Flaw]:
+def _check_tokens(run: Row[Any]) -> Iterator[Flaw]:
     for name in TOKENS:
         counted = int(getattr(run, f"closed_{name}"))
         if getattr(run, name) != counted:
             what = f"the {name} of a run are not those of its closed lines"
-            yield Flaw("run_sums", what, str(run.id), _differ(getattr(run, name), counted))
+            yield Flaw("run_sums", what, str(run.id), _describe_difference(getattr(run, name), counted))
     known = run.counterfactual_nano
     if known is None:
         return
@@ -99,20 +99,30 @@ def _of_tokens(run: Row[Any]) -> Iterator[Flaw]:
         yield Flaw("run_sums", what, str(run.id))
     elif known != run.closed_counterfactual:
         what = "the counterfactual cost of a run is not that of its closed lines"
-        yield Flaw("run_sums", what, str(run.id), _differ(known, run.closed_counterfactual, "nano-dollars"))
+        yield Flaw(
+            "run_sums",
+            what,
+            str(run.id),
+            _describe_difference(known, run.closed_counterfactual, "nano-dollars"),
+        )
 
 
-def _of_money(run: Row[Any]) -> Iterator[Flaw]:
+def _check_money(run: Row[Any]) -> Iterator[Flaw]:
     if run.api_cost_nano != run.api_cost:
         what = "the API cost of a run is not that of its closed API lines"
-        yield Flaw("run_sums", what, str(run.id), _differ(run.api_cost_nano, run.api_cost, "nano-dollars"))
+        yield Flaw(
+            "run_sums",
+            what,
+            str(run.id),
+            _describe_difference(run.api_cost_nano, run.api_cost, "nano-dollars"),
+        )
     carried = int(run.local_cost) + run.unallocated_nano
     if not run.unknown_local_cost and carried != run.gpu_cost_nano:
         what = "the GPU cost of a run is not that of its lines and what no record carries"
-        yield Flaw("gpu", what, str(run.id), _differ(run.gpu_cost_nano, carried, "nano-dollars"))
+        yield Flaw("gpu", what, str(run.id), _describe_difference(run.gpu_cost_nano, carried, "nano-dollars"))
 
 
-def _of_gpu_time(run: Row[Any]) -> Iterator[Flaw]:
+def _check_gpu_time(run: Row[Any]) -> Iterator[Flaw]:
     total_ns = run.load_ns + run.busy_ns + run.idle_ns
     if run.rate is None:
         if total_ns or run.gpu_cost_nano:
@@ -121,7 +131,7 @@ def _of_gpu_time(run: Row[Any]) -> Iterator[Flaw]:
     cost = gpu_cost_nano(total_ns, run.rate)
     if run.gpu_cost_nano != cost:
         what = "the GPU cost of a run is not its GPU time at the rate"
-        yield Flaw("gpu", what, str(run.id), _differ(run.gpu_cost_nano, cost, "nano-dollars"))
+        yield Flaw("gpu", what, str(run.id), _describe_difference(run.gpu_cost_nano, cost, "nano-dollars"))
     left_ns = total_ns - int(run.carried_ns)
     left = gpu_cost_nano(max(left_ns, 0), run.rate)
     if left_ns < 0 or abs(left - run.unallocated_nano) > ROUNDING_NANO:
@@ -129,20 +139,20 @@ def _of_gpu_time(run: Row[Any]) -> Iterator[Flaw]:
         yield Flaw("gpu", what, str(run.id), f"{left_ns:,} ns are carried by no line")
 
 
-def _of_records(run: Row[Any]) -> Iterator[Flaw]:
+def _check_records(run: Row[Any]) -> Iterator[Flaw]:
     if run.records != run.published + run.quarantined:
         what = "a run's records are not those that it published and set aside"
         together = run.published + run.quarantined
-        yield Flaw("records", what, str(run.id), _differ(run.records, together))
+        yield Flaw("records", what, str(run.id), _describe_difference(run.records, together))
     if run.quarantined != run.aside:
         what = "a run's records that were set aside are not those that are counted by reason"
-        yield Flaw("records", what, str(run.id), _differ(run.quarantined, run.aside))
+        yield Flaw("records", what, str(run.id), _describe_difference(run.quarantined, run.aside))
     if run.reused != run.reuses:
         what = "a run's reuses are not its lines of that kind"
-        yield Flaw("records", what, str(run.id), _differ(run.reused, run.reuses))
+        yield Flaw("records", what, str(run.id), _describe_difference(run.reused, run.reuses))
 
 
-def _versions() -> Select[Any]:
+def _select_versions() -> Select[Any]:
     served = (
         select(RunRow.version_id, func.sum(Usage.attempts).label("served"))
         .join(RunRow, RunRow.id == Usage.run_id)
@@ -183,27 +193,31 @@ def _versions() -> Select[Any]:
     )
 
 
-def _of_version(version: Row[Any]) -> Iterator[Flaw]:
+def _check_version(version: Row[Any]) -> Iterator[Flaw]:
     name = f"{version.workload} {version.partition} version {version.version}"
     own = int(version.served + version.carried)
     if version.runs_published != own:
         what = "the records that a version's runs published are not its lines that served one and what was carried"
-        yield Flaw("published", what, str(version.id), f"{name}: {_differ(version.runs_published, own)}")
+        yield Flaw(
+            "published", what, str(version.id), f"{name}: {_describe_difference(version.runs_published, own)}"
+        )
     if version.state not in {"published", "superseded"}:
         return
     for kept, counted in (("records", "published"), ("quarantined", "quarantined")):
         found = getattr(version, f"runs_{counted}")
         if getattr(version, kept) != found:
             what = f"the {counted} records of a version are not those of its runs"
-            detail = f"{name}: {_differ(getattr(version, kept), found)}"
+            detail = f"{name}: {_describe_difference(getattr(version, kept), found)}"
             yield Flaw("published", what, str(version.id), detail)
     together = (version.records or 0) + (version.quarantined or 0)
     if version.in_parts != together:
         what = "the records of a version are not those of its parts"
-        yield Flaw("published", what, str(version.id), f"{name}: {_differ(together, version.in_parts)}")
+        yield Flaw(
+            "published", what, str(version.id), f"{name}: {_describe_difference(together, version.in_parts)}"
+        )
 
 
-def _of_spend(session: Session) -> Iterator[Flaw]:
+def _check_spend(session: Session) -> Iterator[Flaw]:
     rows = session.execute(
         select(Usage.day, PromptRow.workload, func.sum(Usage.cost_nano))
         .join(PromptRow, PromptRow.id == Usage.prompt_id)
@@ -217,7 +231,7 @@ def _of_spend(session: Session) -> Iterator[Flaw]:
         key = (day, workload)
         if counted.get(key, 0) != kept.get(key, 0):
             what = "what was spent on APIs on a day is not the cost of its API lines"
-            detail = _differ(kept.get(key, 0), counted.get(key, 0), "nano-dollars")
+            detail = _describe_difference(kept.get(key, 0), counted.get(key, 0), "nano-dollars")
             yield Flaw("api_spend", what, f"{day} {workload}", detail)
 
 
@@ -225,6 +239,6 @@ def _sum(condition: ColumnElement[bool], name: str) -> ColumnElement[int]:
     return func.sum(case((condition, getattr(Usage, name)), else_=0))
 
 
-def _differ(kept: int | None, counted: int, unit: str = "") -> str:
+def _describe_difference(kept: int | None, counted: int, unit: str = "") -> str:
     said = "unknown" if kept is None else f"{kept:,}"
     return f"{said} where {int(counted):,} {unit}".rstrip() + " were counted"

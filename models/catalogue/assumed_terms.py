@@ -1,4 +1,4 @@
-"""What stands in for terms that were never entered, each marked as assumed; and rates to compare with. Pure."""
+"""What stands in for terms that were never entered, each marked as assumed; and rates to compare with."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date
@@ -68,9 +68,9 @@ def labour_terms(entries: Iterable[Labour], settings: Settings) -> list[LabourTe
     """
     own = Labour(
         ALWAYS,
-        owning.minutes(settings.maintenance_hours, "BREAKEVEN_MAINTENANCE_HOURS"),
-        owning.minutes(settings.setup_hours, "BREAKEVEN_SETUP_HOURS"),
-        owning.amount(settings.engineer_usd_per_hour, "BREAKEVEN_ENGINEER_USD_PER_HOUR"),
+        owning.check_minutes(settings.maintenance_hours, "BREAKEVEN_MAINTENANCE_HOURS"),
+        owning.check_minutes(settings.setup_hours, "BREAKEVEN_SETUP_HOURS"),
+        owning.check_amount(settings.engineer_usd_per_hour, "BREAKEVEN_ENGINEER_USD_PER_HOUR"),
     )
     return [
         _labour(own, assumed=not settings.model_fields_set >= LABOUR_SETTINGS),
@@ -90,7 +90,7 @@ def references(
 
 def _entered_rates(entries: Sequence[EnteredTerms]) -> Iterator[ReferenceRate]:
     """Yield what was entered and holds on some day, the newest first: what was overtaken altogether was a mistake."""
-    held = owning.days_held(entries)
+    held = owning.find_days_held(entries)
     for entry, days in zip(reversed(entries), reversed(held), strict=True):
         if entry.gpus and days:
             source = f"entered for {entry.effective_from}"

@@ -1,4 +1,4 @@
-"""Whether a model fits a GPU, how many sequences at once, and how fast at best: from its shape. Pure.
+"""Whether a model fits a GPU, how many sequences at once, and how fast at best: from its shape.
 
 Weights. A layer of the decoders meant here has four attention matrices and three of the gated feed-forward network:
 hidden x head size x (2 heads + 2 KV heads) + 3 x hidden x intermediate parameters. Input and output embeddings have

@@ -1,4 +1,4 @@
-"""A model on a GPU: what it takes, how many sequences at once, how fast, and what a million tokens cost. Pure."""
+"""A model on a GPU: what it takes, how many sequences at once, how fast, and what a million tokens cost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""Pricing, GPU time and break-even: pure functions on plain values."""
+"""Pricing, GPU time and break-even: functions on plain values."""

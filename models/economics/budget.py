@@ -1,4 +1,4 @@
-"""Caps on what goes to the API: whether the upper bound of what is about to be sent still fits (pure).
+"""Caps on what goes to the API: whether the upper bound of what is about to be sent still fits.
 
 Caps hold for one run, one UTC day and one UTC month, of one workload and of all together, and every one of
 them must hold. What was spent counts closed attempts at their cost, and attempts in flight or with an

@@ -1,4 +1,4 @@
-"""What is going to be asked: so many prompts a day, of such lengths, growing each month. Pure.
+"""What is going to be asked: so many prompts a day, of such lengths, growing each month.
 
 Lengths are means over prompts that were counted, which are taken to be a random sample of those to come: so the
 mean itself is uncertain, by s²/n. Everything else (a rate of growth, a price) is taken as it is given.

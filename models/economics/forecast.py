@@ -1,4 +1,4 @@
-"""Twelve months to come, in four ways: the API at once and in batches, a machine reserved and on demand. Pure.
+"""Twelve months to come, in four ways: the API at once and in batches, a machine reserved and on demand.
 
 A month to come is put into the same inputs as a month that was (`models.economics.month`), so that its costs and
 its break-even are the same sums. On demand, the machine is started once a day, does the day's records of all
@@ -146,7 +146,7 @@ def forecast(start: date, demands: Sequence[Demand], serving: Serving, months: i
     if not demands:
         msg = "nothing is asked"
         raise ValueError(msg)
-    inputs = [month_inputs(months_later(start, place), place, demands, serving) for place in range(months)]
+    inputs = [project_inputs(months_later(start, place), place, demands, serving) for place in range(months)]
     bills = [bill_month(one, one.workloads) for one in inputs]
     periods = [
         sum_period(one, one.workloads, bill, bill.whole) for one, bill in zip(inputs, bills, strict=True)
@@ -169,7 +169,7 @@ def forecast(start: date, demands: Sequence[Demand], serving: Serving, months: i
     )
 
 
-def month_inputs(month: date, place: int, demands: Sequence[Demand], serving: Serving) -> MonthInputs:
+def project_inputs(month: date, place: int, demands: Sequence[Demand], serving: Serving) -> MonthInputs:
     """Put a month to come, the `place`-th one counted from 0, into the inputs of a month's costs."""
     usages = [demand.usage(month, place) for demand in demands]
     times = [demand.time(month, place) for demand in demands]

@@ -1,4 +1,4 @@
-"""What one UTC month came to, as plain values: the inputs of the break-even. Pure; nothing here is computed.
+"""What one UTC month came to, as plain values: the inputs of the break-even. Nothing here is computed.
 
 Who fills it: usage by the UTC day of each attempt, GPU time by the UTC day its run started. Money is integer
 nano-dollars, durations are nanoseconds; None is unknown, never 0.

@@ -1,4 +1,4 @@
-"""What it costs to own the machines, as people enter it: checked, and which entry holds on which day. Pure.
+"""What it costs to own the machines, as people enter it: checked, and which entry holds on which day.
 
 An entry is never changed: a correction is another entry, and both stay to be seen.
 """
@@ -79,7 +79,7 @@ class Days:
         return f"{self.first}..{self.last or ''}"
 
 
-def terms(  # noqa: PLR0913  one parameter for each that the command has
+def check_terms(  # noqa: PLR0913  one parameter for each that the command has
     kind: str,
     billing_mode: BillingMode,
     *,
@@ -102,32 +102,32 @@ def terms(  # noqa: PLR0913  one parameter for each that the command has
         msg = f"--to {until} lies before --from {since}"
         raise UsageError(msg)
     return EnteredTerms(
-        name(kind),
+        check_kind(kind),
         billing_mode,
-        None if usd_per_hour is None else amount(usd_per_hour, "--usd-per-hour"),
-        None if usd_per_month is None else amount(usd_per_month, "--usd-per-month"),
-        whole(increment_seconds, "--increment", 1, MOST_SECONDS),
-        whole(gpus, "--gpus", 1, MOST_GPUS),
+        None if usd_per_hour is None else check_amount(usd_per_hour, "--usd-per-hour"),
+        None if usd_per_month is None else check_amount(usd_per_month, "--usd-per-month"),
+        check_whole(increment_seconds, "--increment", 1, MOST_SECONDS),
+        check_whole(gpus, "--gpus", 1, MOST_GPUS),
         since,
         None if until is None else until + timedelta(days=1),
-        line(note),
+        join_note(note),
     )
 
 
 def no_machine(kind: str, since: date, note: str | None = None) -> EnteredTerms:
     """Say that from a day on there is no machine of a kind. Raises `UsageError` for a name that is none."""
-    return EnteredTerms(name(kind), "reserved", 0, None, 1, 0, since, None, line(note))
+    return EnteredTerms(check_kind(kind), "reserved", 0, None, 1, 0, since, None, join_note(note))
 
 
-def bill(month: date, usd: Decimal, today: date, note: str | None = None) -> Bill:
+def check_bill(month: date, usd: Decimal, today: date, note: str | None = None) -> Bill:
     """Check what was entered of a month's bill. Raises `UsageError`, also for a month that has not begun."""
     if month_of(month) > today:
         msg = f"{month:%Y-%m} has not begun; enter a bill when it was made out"
         raise UsageError(msg)
-    return Bill(month_of(month), amount(usd, "--usd"), line(note))
+    return Bill(month_of(month), check_amount(usd, "--usd"), join_note(note))
 
 
-def labour(
+def check_labour(
     since: date,
     maintenance_hours: Decimal,
     setup_hours: Decimal,
@@ -137,14 +137,14 @@ def labour(
     """Check what was entered of people's time. Raises `UsageError`."""
     return Labour(
         since,
-        minutes(maintenance_hours, "--maintenance-hours"),
-        minutes(setup_hours, "--setup-hours"),
-        amount(engineer_usd_per_hour, "--engineer-usd-per-hour"),
-        line(note),
+        check_minutes(maintenance_hours, "--maintenance-hours"),
+        check_minutes(setup_hours, "--setup-hours"),
+        check_amount(engineer_usd_per_hour, "--engineer-usd-per-hour"),
+        join_note(note),
     )
 
 
-def amount(usd: Decimal, what: str) -> int:
+def check_amount(usd: Decimal, what: str) -> int:
     """Return dollars as nano-dollars. Raises `UsageError` for what is no amount, negative, huge or too fine."""
     if not (usd.is_finite() and 0 <= usd <= MOST_USD):
         msg = f"{what} {usd}: give dollars from 0 to {MOST_USD:,}"
@@ -152,7 +152,7 @@ def amount(usd: Decimal, what: str) -> int:
     return usd_to_nano(usd)
 
 
-def minutes(hours: Decimal, what: str) -> int:
+def check_minutes(hours: Decimal, what: str) -> int:
     """Return hours as whole minutes. Raises `UsageError` for what is no duration, or finer than a minute."""
     if not (hours.is_finite() and 0 <= hours <= MOST_HOURS):
         msg = f"{what} {hours}: give hours from 0 to {MOST_HOURS:,}"
@@ -165,7 +165,7 @@ def minutes(hours: Decimal, what: str) -> int:
     return whole_minutes
 
 
-def whole(number: int, what: str, least: int, most: int) -> int:
+def check_whole(number: int, what: str, least: int, most: int) -> int:
     """Return a number that lies within bounds. Raises `UsageError` for any other."""
     if not least <= number <= most:
         msg = f"{what} {number}: give a whole number from {least:,} to {most:,}"
@@ -173,7 +173,7 @@ def whole(number: int, what: str, least: int, most: int) -> int:
     return number
 
 
-def name(kind: str) -> str:
+def check_kind(kind: str) -> str:
     """Return a machine's name without blanks around it. Raises `UsageError` for one that is none."""
     kind = kind.strip()
     if not (kind and kind.isprintable() and len(kind) <= LONGEST_NAME):
@@ -182,12 +182,12 @@ def name(kind: str) -> str:
     return kind
 
 
-def line(note: str | None) -> str | None:
+def join_note(note: str | None) -> str | None:
     """Return a note as one line, None for an empty one."""
     return " ".join((note or "").split()) or None
 
 
-def days_held(entries: Sequence[EnteredTerms]) -> list[list[Days]]:
+def find_days_held(entries: Sequence[EnteredTerms]) -> list[list[Days]]:
     """Say for each entry on which days it holds, in the order of the entries, which is that of their entering.
 
     Of several entries of one kind that a day lies in, the last one holds. An entry without days was overtaken.
@@ -202,13 +202,13 @@ def days_held(entries: Sequence[EnteredTerms]) -> list[list[Days]]:
     return held
 
 
-def bills_held(entries: Sequence[Bill]) -> list[bool]:
+def find_bills_held(entries: Sequence[Bill]) -> list[bool]:
     """Say for each bill, in the order of their entering, whether it is its month's last."""
     last = {entry.month: index for index, entry in enumerate(entries)}
     return [last[entry.month] == index for index, entry in enumerate(entries)]
 
 
-def labour_held(entries: Sequence[Labour]) -> list[Days | None]:
+def find_labour_held(entries: Sequence[Labour]) -> list[Days | None]:
     """Say for each entry, in the order of their entering, on which days it holds, None if it was overtaken.
 
     Of several, the one that began last holds, and of its versions the last.

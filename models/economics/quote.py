@@ -1,4 +1,4 @@
-"""What partitions will take and cost, before they are run; quotes add up. Pure.
+"""What partitions will take and cost, before they are run; quotes add up.
 
 Counts are what the local engine and the API's tokenizer would see; money is integer nano-dollars. What is not
 known is None, and so is every sum that it belongs to: nothing is free by accident.

@@ -125,7 +125,7 @@ class _Sums:
         blind = usage.attempts - usage.known_tokens
         if not blind:
             return 0
-        rise = largest_rise(usage.price, new)
+        rise = find_largest_rise(usage.price, new)
         if usage.unknown_cost or rise is None:
             return blind
         self.bounded += blind
@@ -167,7 +167,7 @@ class _Sums:
         )
 
 
-def largest_rise(old: Price, new: Price) -> Fraction | None:
+def find_largest_rise(old: Price, new: Price) -> Fraction | None:
     """Return by what an upper bound at the old price is scaled to be one at the new price.
 
     Nobody knows how the bound is made up of input and output, so it is the larger ratio of the two. None

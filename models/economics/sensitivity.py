@@ -51,11 +51,11 @@ def _volume(period: Period, flip: tuple[Fraction, bool] | None) -> Lever:
 
 def _utilization(period: Period) -> Lever:
     now = period.utilization
-    then = None if not now else _busier(period, now)
+    then = None if not now else _find_utilization(period, now)
     return Lever("utilization", now, then, at_threshold=period.pays)
 
 
-def _busier(period: Period, now: Fraction) -> Fraction | None:
+def _find_utilization(period: Period, now: Fraction) -> Fraction | None:
     if period.on_demand_nano:
         left = period.api_sync_nano - period.api_nano - period.labour_nano - period.reserved_nano
         then = now * period.on_demand_nano / left if left > 0 else None

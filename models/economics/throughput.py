@@ -1,4 +1,4 @@
-"""How fast a model was in earlier runs, and what that says of a run to come. Pure.
+"""How fast a model was in earlier runs, and what that says of a run to come.
 
 The time that an engine is busy is taken to be so much for each input token that is not cached and so much for
 each output token. An output token costs more: it is one of a few in its step, where input tokens go by the
@@ -83,7 +83,7 @@ class OutputLength:
         return (2 * answers * self.tokens + self.answers) // (2 * self.answers)
 
 
-def measured_output(runs: Sequence[RunFigures]) -> OutputLength | None:
+def measure_output(runs: Sequence[RunFigures]) -> OutputLength | None:
     """Return the mean length of the local engine's answers; None where no run has one."""
     used = [run for run in runs if run.requests]
     if not used:
@@ -93,7 +93,7 @@ def measured_output(runs: Sequence[RunFigures]) -> OutputLength | None:
     )
 
 
-def measured_api_output(runs: Sequence[RunFigures]) -> OutputLength | None:
+def measure_api_output(runs: Sequence[RunFigures]) -> OutputLength | None:
     """Return the mean length of the API's answers, else of the local ones by the API's tokenizer; None: neither."""
     if used := [run for run in runs if run.api_requests]:
         tokens, answers = (
@@ -111,7 +111,7 @@ def _mean_of(runs: Sequence[RunFigures]) -> str:
     return f"mean of {len(runs)} run{'s' * (len(runs) > 1)}"
 
 
-def throughput(runs: Sequence[RunFigures]) -> Throughput | None:
+def fit_throughput(runs: Sequence[RunFigures]) -> Throughput | None:
     """Fit the throughput to earlier runs; None where none of them kept the engine busy.
 
     Least squares of the relative error of each run's busy time, a long run counting more than a short one,
@@ -122,19 +122,19 @@ def throughput(runs: Sequence[RunFigures]) -> Throughput | None:
         return None
     warm = [run for run in used if not run.time.load_ns]
     if ENOUGH * sum(run.requests for run in warm) < sum(run.requests for run in used):
-        return _fitted(used)
-    speed = _fitted(warm)
-    longer = [_longer(run, speed) for run in used if run.time.load_ns]
+        return _fit(used)
+    speed = _fit(warm)
+    longer = [_measure_excess(run, speed) for run in used if run.time.load_ns]
     return replace(speed, warm_up_ns=round(median(longer)) if longer else 0)
 
 
-def _longer(run: RunFigures, speed: Throughput) -> int:
+def _measure_excess(run: RunFigures, speed: Throughput) -> int:
     """Return by how much a run took longer than it would have on a warm engine, nanoseconds."""
     uncached = run.input_tokens - run.cached_tokens
     return max(0, round(run.time.busy_ns - uncached * speed.input_ns - run.output_tokens * speed.output_ns))
 
 
-def _fitted(used: Sequence[RunFigures]) -> Throughput:
+def _fit(used: Sequence[RunFigures]) -> Throughput:
     busy = sum(run.time.busy_ns for run in used)
     base = busy / fsum(_weight(run) for run in used)
     inputs, outputs = _factors(used, base, busy / len(used))

@@ -1,1 +1,1 @@
-"""Evaluation: is the small model good enough, and from which confidence on. Pure functions on plain values."""
+"""Evaluation: is the small model good enough, and from which confidence on. Functions on plain values."""

@@ -36,10 +36,10 @@ def calibrate(
     )
     if not known:
         return None
-    found = _binned(known, bins)
+    found = _bin(known, bins)
     correct = sum(correct for _, correct in known)
     fewer = min(correct, len(known) - correct)
-    line = _fitted(known) if fewer else None
+    line = _fit(known) if fewer else None
     return Calibration(
         bins=found,
         error=sum(one.right.of * abs(one.confidence - (one.right.value or 0.0)) for one in found)
@@ -51,14 +51,14 @@ def calibrate(
     )
 
 
-def calibrated(calibration: Calibration, confidence: float | None) -> float | None:
+def apply_calibration(calibration: Calibration, confidence: float | None) -> float | None:
     """Probability that an answer of this confidence is right; None where it or the calibration is unknown."""
     if confidence is None or isnan(confidence) or calibration.slope is None or calibration.intercept is None:
         return None
     return probability((calibration.slope, calibration.intercept), _logit(confidence))
 
 
-def _binned(known: Sequence[tuple[float, bool]], bins: int) -> tuple[Bin, ...]:
+def _bin(known: Sequence[tuple[float, bool]], bins: int) -> tuple[Bin, ...]:
     """Put each group of equal confidences into the bin in which the middle of the group lies."""
     count = max(1, min(bins, len(known) // _LEAST_IN_BIN))
     filled: list[list[tuple[float, bool]]] = [[] for _ in range(count)]
@@ -74,7 +74,7 @@ def _binned(known: Sequence[tuple[float, bool]], bins: int) -> tuple[Bin, ...]:
     )
 
 
-def _fitted(known: Sequence[tuple[float, bool]]) -> Line:
+def _fit(known: Sequence[tuple[float, bool]]) -> Line:
     """Return Platt's line; there has to be a right and a wrong answer."""
     return fit([_logit(confidence) for confidence, _ in known], [correct for _, correct in known])
 
@@ -82,7 +82,7 @@ def _fitted(known: Sequence[tuple[float, bool]]) -> Line:
 def _held_out_brier(known: Sequence[tuple[float, bool]], seed: int) -> float:
     fold = folds([correct for _, correct in known], _FOLDS, seed)
     lines = [
-        _fitted([one for one, at in zip(known, fold, strict=True) if at != held_out])
+        _fit([one for one, at in zip(known, fold, strict=True) if at != held_out])
         for held_out in range(_FOLDS)
     ]
     return _brier(

@@ -6,7 +6,7 @@ from models.evaluation.figures import LabelScore, Scores
 from models.evaluation.intervals import share
 
 
-def scores(labels: Sequence[str], truths: Sequence[str], answers: Sequence[str | None]) -> Scores:
+def compute_scores(labels: Sequence[str], truths: Sequence[str], answers: Sequence[str | None]) -> Scores:
     """Score the answers to records whose labels are `truths`; both in the order of the records.
 
     None, or what is none of `labels`, is no valid answer and so wrong: it lowers its label's recall and no

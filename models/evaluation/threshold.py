@@ -15,7 +15,7 @@ _NO_ANSWER = -1.0
 """Below every threshold, 0 as well."""
 
 
-def threshold(
+def choose_threshold(
     confidences: Sequence[float | None],
     right_small: Sequence[bool],
     right_api: Sequence[bool],
@@ -47,7 +47,7 @@ def threshold(
         cost = _nano_per_thousand(escalated, len(records), small_nano_per_record, api_nano_per_record)
         points.append(outcomes.point(at, escalated, cost))
     chosen = next((one for one in points if one.interval is not None and one.interval.low >= keep), None)
-    return Threshold(keep, _thinned(points, chosen), chosen)
+    return Threshold(keep, _thin(points, chosen), chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _nano_per_thousand(
     return round(1000 * (small + Fraction(escalated, records) * (api or 0)))
 
 
-def _thinned(points: Sequence[Point], chosen: Point | None) -> tuple[Point, ...]:
+def _thin(points: Sequence[Point], chosen: Point | None) -> tuple[Point, ...]:
     """Keep the first, the last, the chosen, and others evenly."""
     if len(points) <= _MOST_POINTS:
         return tuple(points)

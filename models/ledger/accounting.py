@@ -1,4 +1,4 @@
-"""From finished requests to ledger lines: the pure half of a commit."""
+"""From finished requests to ledger lines: the part of a commit that only computes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

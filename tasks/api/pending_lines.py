@@ -61,8 +61,8 @@ class PendingLines:
         attempts.open_attempts(session, self.workload, lines)
 
     def _caps(self, session: Session) -> list[Cap]:
-        spent = spend.spent(session, self.workload, datetime.now(UTC).date())
-        return self.budget.caps(spent, spend.of_run(session, self.keys.run_id))
+        spent = spend.read_spend(session, self.workload, datetime.now(UTC).date())
+        return self.budget.caps(spent, spend.read_run_spend(session, self.keys.run_id))
 
 
 def find_written(session: Session, lines: Sequence[LedgerLine]) -> set[UUID]:

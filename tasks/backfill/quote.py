@@ -19,9 +19,9 @@ from models.economics.quote import Estimate, PartitionQuote, Sent, empty_quote, 
 from models.economics.throughput import (
     OutputLength,
     Throughput,
-    measured_api_output,
-    measured_output,
-    throughput,
+    fit_throughput,
+    measure_api_output,
+    measure_output,
 )
 from models.engines.vllm.options import VllmOptions
 from models.engines.vllm.tokenizer import LocalModel, load_local_model
@@ -143,14 +143,14 @@ def look_up(checked: Checked, session: Session | None) -> QuoteBasis:
     if session is None:
         return QuoteBasis(local, output, api_output, None, None)
     like = like_of(checked)
-    anywhere = ledger.earlier_runs(session, like, any_machine=True)
-    loads = ledger.load_times(session, like.model, like.machine)
-    speed = throughput(ledger.earlier_runs(session, like))
+    anywhere = ledger.list_earlier_runs(session, like, any_machine=True)
+    loads = ledger.list_load_times(session, like.model, like.machine)
+    speed = fit_throughput(ledger.list_earlier_runs(session, like))
     warm_up = 0 if speed is None else speed.warm_up_ns
     return QuoteBasis(
         local,
-        measured_output(anywhere) or output,
-        measured_api_output(anywhere) or api_output,
+        measure_output(anywhere) or output,
+        measure_api_output(anywhere) or api_output,
         speed,
         round(median(loads)) + warm_up if loads else None,
     )

@@ -37,17 +37,17 @@ def chat(name: str, settings: ChatSettings) -> Send:
     that is missing or can send nothing.
     """
     if settings.url is not None:
-        return by_url(name, settings.url)
+        return send_by_url(name, settings.url)
     block = load(settings.block or "")
     if isinstance(block, Secret):
-        return by_url(name, SecretStr(str(block.get())))
+        return send_by_url(name, SecretStr(str(block.get())))
     if isinstance(block, NotificationBlock):
-        return by_block(name, block)
+        return send_by_block(name, block)
     msg = f"the block {settings.block!r} is neither a Secret nor a notification block"
     raise UsageError(msg)
 
 
-def by_url(name: str, url: SecretStr) -> Send:
+def send_by_url(name: str, url: SecretStr) -> Send:
     """Return what sends to an Apprise URL."""
     service = Apprise(asset=AppriseAsset(app_id="breakeven", app_desc="monthly break-even report"))
     with _overheard():
@@ -60,12 +60,12 @@ def by_url(name: str, url: SecretStr) -> Send:
         with _overheard() as said:
             taken = service.notify(title=letter.subject, body=letter.summary, body_format=NotifyFormat.TEXT)
         if not taken:
-            raise _failed(name, without_secrets("; ".join(said), url.get_secret_value()))
+            raise _failed(name, redact_secrets("; ".join(said), url.get_secret_value()))
 
     return send
 
 
-def by_block(name: str, block: NotificationBlock) -> Send:
+def send_by_block(name: str, block: NotificationBlock) -> Send:
     """Return what sends through a Prefect notification block."""
     url = getattr(block, "url", None)
 
@@ -78,7 +78,7 @@ def by_block(name: str, block: NotificationBlock) -> Send:
         except NotificationError:
             known = url.get_secret_value() if isinstance(url, SecretStr) else ""
             # without its URL nobody can tell which words are secret
-            why = without_secrets("; ".join(said), known) if known else ""
+            why = redact_secrets("; ".join(said), known) if known else ""
             raise _failed(name, why) from None  # its text may quote the URL
         except httpx.HTTPStatusError as error:
             raise _failed(name, f"HTTP {error.response.status_code}") from None
@@ -88,7 +88,7 @@ def by_block(name: str, block: NotificationBlock) -> Send:
     return send
 
 
-def without_secrets(text: str, url: str) -> str:
+def redact_secrets(text: str, url: str) -> str:
     """Replace every piece of a URL that occurs in a text, host and all, by `…`."""
     pieces = {piece for part in (url, unquote(url)) for piece in re.split(r"[/:@?&=#]+", part)}
     for piece in sorted(pieces, key=len, reverse=True):

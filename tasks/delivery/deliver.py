@@ -56,7 +56,7 @@ def deliver_all(settings: Settings, monthly: Monthly, *, resend: bool, send_each
         left = tuple(one for one in decided if isinstance(one, Left))
         outcomes = send_each(messages)
         with make_session() as session:
-            written = tuple(deliveries.of_month(session, monthly.month))
+            written = tuple(deliveries.list_of_month(session, monthly.month))
     wrong = {message.recipient: str(error) for message, error in outcomes.items() if error is not None}
     wrong |= {one.recipient: one.why for one in left if one.wrong}
     sent = tuple(message.recipient for message, error in outcomes.items() if error is None)
@@ -90,11 +90,11 @@ def _send_and_write(
         write(partial(deliveries.close, message=message, state="failed", error=str(error)))
         raise
     except DeliveryUnknown as error:
-        write(partial(deliveries.note, message=message, error=str(error)))
+        write(partial(deliveries.set_state, message=message, error=str(error)))
         raise
     except Exception as error:  # noqa: BLE001  whatever it was, the message may have gone out
         msg = f"{type(error).__name__}, a defect of the program or of a library"
-        write(partial(deliveries.note, message=message, error=msg))
+        write(partial(deliveries.set_state, message=message, error=msg))
         raise DeliveryUnknown(msg) from None  # its text may quote a secret
     write(partial(deliveries.close, message=message, state="sent"))
 

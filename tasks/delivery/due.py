@@ -1,4 +1,4 @@
-"""Who is to be sent a month's report now, and who is not, and why. Pure but for the question who is alive."""
+"""Who is to be sent a month's report now, and who is not, and why."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -17,7 +17,7 @@ from typing import cast
 
 from pydantic import SecretStr
 
-from db.rows import one_line
+from db.rows import cut_to_line
 from models.delivery import MailSettings
 from models.errors import DeliveryFailed, DeliveryUnknown
 from tasks.documents.letter import Letter
@@ -146,11 +146,11 @@ def _not_taken(where: str) -> Iterator[None]:
 def _refused(where: str, error: SMTPResponseException) -> DeliveryFailed:
     said = error.smtp_error
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-    line = "".join(letter if letter.isprintable() else " " for letter in one_line(text) or "")
+    line = "".join(letter if letter.isprintable() else " " for letter in cut_to_line(text) or "")
     return DeliveryFailed(f"the mail server {where} refused: {error.smtp_code} {line[:MOST_SAID]}")
 
 
 def _kind(error: Exception) -> str:
     """Name what happened, without what the other side may have put in."""
     reason = getattr(error, "verify_message", None) or getattr(error, "strerror", None) or str(error)
-    return f"{type(error).__name__}: {one_line(str(reason))}"[:MOST_SAID]
+    return f"{type(error).__name__}: {cut_to_line(str(reason))}"[:MOST_SAID]

@@ -14,7 +14,7 @@ from tasks.delivery.deliver import SendEach, deliver
 from tasks.documents.letter import Letter
 
 
-def surely_not_taken(_task: object, _run: TaskRun, state: State[None]) -> bool:
+def is_surely_not_taken(_task: object, _run: TaskRun, state: State[None]) -> bool:
     """Whether a failed task may be tried again: only what was surely not taken is."""
     return isinstance(state.result(raise_on_failure=False), DeliveryFailed)
 
@@ -23,11 +23,11 @@ deliver_task = task(
     name="deliver",
     task_run_name="deliver to {message.recipient.target}",
     cache_policy=NO_CACHE,
-    retry_condition_fn=surely_not_taken,
+    retry_condition_fn=is_surely_not_taken,
 )(deliver)
 
 
-def one_by_one(letter: Letter, settings: Settings) -> SendEach:
+def send_one_by_one(letter: Letter, settings: Settings) -> SendEach:
     """Send here, each message once; the same call tries again what failed."""
 
     def send_each(messages: Sequence[DeliveryMessage]) -> Mapping[DeliveryMessage, BreakevenError | None]:
@@ -44,7 +44,7 @@ def _tried(message: DeliveryMessage, letter: Letter, settings: Settings) -> Brea
     return None
 
 
-def as_tasks(letter: Letter, settings: Settings) -> SendEach:
+def send_as_tasks(letter: Letter, settings: Settings) -> SendEach:
     """Send as tasks of the current flow run: side by side, each tried again after the pauses that are set."""
     pauses = list(settings.delivery_retry_seconds)
     tried = deliver_task.with_options(retries=len(pauses), retry_delay_seconds=pauses)

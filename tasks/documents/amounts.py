@@ -1,4 +1,4 @@
-"""Amounts, shares and counts as people read them. Pure: integers and fractions in, text out.
+"""Amounts, shares and counts as people read them.
 
 Dollars are shown to the cent. An amount that is smaller than a cent keeps two digits that are not zero, so that
 nothing that costs looks free; only what is exactly zero is shown as `$0.00`. What is not known is `unknown`.

@@ -15,13 +15,13 @@ def render(page: Page, charts: Charts | None = None) -> str:
     """Return a document as Markdown. Each picture in `charts` is shown from `NAME.png` beside it."""
     charts = charts or {}
     parts = (
-        f"# {escape_markup(page.heading)}",
-        escape_markup(page.covers),
-        f"**{escape_markup(page.answer)}.** {escape_markup(page.verdict)}",
-        *map(escape_markup, page.sentences),
+        f"# {escape(page.heading)}",
+        escape(page.covers),
+        f"**{escape(page.answer)}.** {escape(page.verdict)}",
+        *map(escape, page.sentences),
         *chain.from_iterable(_section(section, charts) for section in page.sections),
         "---",
-        *map(escape_markup, _footer(page)),
+        *map(escape, _footer(page)),
     )
     return "\n\n".join(parts) + "\n"
 
@@ -30,8 +30,8 @@ def render_text(page: Page) -> str:
     """Return a document as plain text: the same words and tables without marks and pictures."""
     sentences = (page.covers, page.verdict, *page.sentences)
     parts = (
-        _underlined(page.heading, "="),
-        *map(_wrapped, sentences),
+        _underline(page.heading, "="),
+        *map(_wrap, sentences),
         *chain.from_iterable(map(_plain_section, page.sections)),
         "-" * _TEXT_WIDTH,
         *_footer(page),
@@ -39,35 +39,35 @@ def render_text(page: Page) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def escape_markup(text: str) -> str:
+def escape(text: str) -> str:
     """Escape what Markdown, or the HTML inside of it, would read as markup; line breaks become spaces."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _section(section: Section, charts: Charts) -> Iterator[str]:
-    yield f"## {escape_markup(section.title)}"
-    yield from map(escape_markup, section.sentences)
+    yield f"## {escape(section.title)}"
+    yield from map(escape, section.sentences)
     if section.chart is not None and section.chart in charts:
-        yield f"![{escape_markup(charts[section.chart].alternative)}]({section.chart}.png)"
+        yield f"![{escape(charts[section.chart].alternative)}]({section.chart}.png)"
     for table in section.tables:
-        yield f"{escape_markup(table.caption)}:"
-        yield _table([tuple(map(escape_markup, row)) for row in (table.columns, *table.rows)], table)
+        yield f"{escape(table.caption)}:"
+        yield _table([tuple(map(escape, row)) for row in (table.columns, *table.rows)], table)
     if section.items:
         marks = (f"**{item.mark}:** " if item.mark else "" for item in section.items)
         yield "\n".join(
-            f"- {mark}{escape_markup(item.text)}" for mark, item in zip(marks, section.items, strict=True)
+            f"- {mark}{escape(item.text)}" for mark, item in zip(marks, section.items, strict=True)
         )
 
 
 def _plain_section(section: Section) -> Iterator[str]:
-    yield _underlined(section.title, "-")
-    yield from map(_wrapped, section.sentences)
+    yield _underline(section.title, "-")
+    yield from map(_wrap, section.sentences)
     for table in section.tables:
         rows = [tuple(" ".join(cell.split()) for cell in row) for row in (table.columns, *table.rows)]
         yield f"{table.caption}:\n{_table(rows, table)}"
     if section.items:
         told = (f"{item.mark}: {item.text}" if item.mark else item.text for item in section.items)
-        yield "\n".join(_wrapped(line, "- ") for line in told)
+        yield "\n".join(_wrap(line, "- ") for line in told)
 
 
 def _table(rows: list[tuple[str, ...]], table: Table) -> str:
@@ -85,11 +85,11 @@ def _line(row: tuple[str, ...], widths: list[int], left: frozenset[int]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _underlined(title: str, rule: str) -> str:
+def _underline(title: str, rule: str) -> str:
     return f"{title}\n{rule * len(title)}"
 
 
-def _wrapped(sentence: str, lead: str = "") -> str:
+def _wrap(sentence: str, lead: str = "") -> str:
     return textwrap.fill(sentence, _TEXT_WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead))
 
 

@@ -30,7 +30,7 @@ def plain(value: object) -> Json:
     if isinstance(value, tuple):
         return [plain(one) for one in value]
     if is_dataclass(value) and not isinstance(value, type):
-        return dict(members(value))
+        return dict(list_members(value))
     msg = f"{type(value).__name__} has no form in JSON"
     raise TypeError(msg)
 
@@ -49,7 +49,7 @@ def plain_ratio(value: Fraction) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def members(value: "DataclassInstance") -> Iterator[tuple[str, Json]]:
+def list_members(value: "DataclassInstance") -> Iterator[tuple[str, Json]]:
     """Yield the members of a dataclass under the names and in the form that JSON has for them."""
     for field in fields(value):
         name, member = field.name, getattr(value, field.name)

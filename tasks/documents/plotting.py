@@ -123,7 +123,7 @@ def axis_count(value: float) -> str:
     return short_count(exact) if exact >= 1 else number(exact)
 
 
-def shorten_name(name: str) -> str:
+def shorten(name: str) -> str:
     """Return a name that fits beside a bar, on one line."""
     line = " ".join(name.split())
     return line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"

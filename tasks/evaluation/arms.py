@@ -157,6 +157,6 @@ def _spent(settings: Settings, workload: str, month: date, name: ArmName) -> Eva
         if session is not None:
             version = find_published(session, workload, month, PURPOSES[name])
             if version is not None:
-                return evaluations.spent(session, version.id)
+                return evaluations.sum_spend(session, version.id)
     msg = f"the ledger does not know the evaluation of {workload} any more: run it again"
     raise BreakevenError(msg)

@@ -1,4 +1,4 @@
-"""From labels and answers to what an evaluation found. Pure."""
+"""From labels and answers to what an evaluation found."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,8 +18,8 @@ from models.evaluation.figures import (
     Threshold,
 )
 from models.evaluation.intervals import share
-from models.evaluation.metrics import scores
-from models.evaluation.threshold import threshold
+from models.evaluation.metrics import compute_scores
+from models.evaluation.threshold import choose_threshold
 from models.evaluation.verdict import compare
 from models.gpu_time import NS_PER_SECOND, GpuTime
 from models.workloads.base import Workload
@@ -109,7 +109,9 @@ def _scores(workload: Workload, file: LabelledFile, given: Sequence[ArmAnswer | 
     if workload.labels is None:
         return None
     truths = [record.label or "" for record in file.records]
-    return scores(workload.labels, truths, [None if answer is None else answer.label for answer in given])
+    return compute_scores(
+        workload.labels, truths, [None if answer is None else answer.label for answer in given]
+    )
 
 
 def _checks(
@@ -177,7 +179,7 @@ def _threshold(
         answers[record.key].confidence or 0.0 if record.key in answers else None for record in file.records
     ]
     small, api = (next(arm for arm in arms if arm.name == name) for name in ("small", "api"))
-    return threshold(confidences, right["small"], right["api"], _each(small), _each(api), keep=keep)
+    return choose_threshold(confidences, right["small"], right["api"], _each(small), _each(api), keep=keep)
 
 
 def _each(arm: Arm) -> Fraction | None:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from models.evaluation.figures import Arm, Evaluation, Scores
 from tasks.documents.amounts import count, plural
 from tasks.documents.page import Chart, Charts
-from tasks.documents.plotting import figure, png, shorten_name
+from tasks.documents.plotting import figure, png, shorten
 from tasks.evaluation_report import curves, sentences
 from tasks.evaluation_report.chart_style import COLOURS, DASHES, MARKERS, error_bars, reach, share_axis
 from tasks.evaluation_report.confusions import NO_ANSWER, frequent
@@ -105,7 +105,7 @@ def _name_labels(axes: Axes, scores: Scores, columns: int) -> None:
 
 
 def _short(label: str) -> str:
-    line = shorten_name(label)
+    line = shorten(label)
     return line if len(line) <= LONGEST_LABEL else f"{line[: LONGEST_LABEL - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 

@@ -1,4 +1,4 @@
-"""Which labels are taken for which, most frequent first. Pure: scores in, rows out."""
+"""Which labels are taken for which, most frequent first."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

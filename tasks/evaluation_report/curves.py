@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from models.evaluation.calibration import calibrated
+from models.evaluation.calibration import apply_calibration
 from models.evaluation.figures import Calibration, Evaluation, Point, Threshold
 from tasks.documents.page import Chart
 from tasks.documents.plotting import BLACK, axis_dollars, dollars, figure, png
@@ -54,7 +54,7 @@ def _reliability(axes: Axes, found: Calibration) -> None:
         over = [low + (high - low) * step / _STEPS for step in range(_STEPS + 1)]
         axes.plot(
             over,
-            [calibrated(found, confidence) or 0.0 for confidence in over],
+            [apply_calibration(found, confidence) or 0.0 for confidence in over],
             color=BLACK,
             linewidth=1.2,
             label="calibrated",

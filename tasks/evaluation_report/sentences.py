@@ -1,4 +1,4 @@
-"""An evaluation's sentences: the verdict, what each model got right, what an adapter is worth. Pure: figures in, prose out."""
+"""An evaluation's sentences: the verdict, what each model got right, what an adapter is worth."""
 
 from collections.abc import Mapping
 from fractions import Fraction

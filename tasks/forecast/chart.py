@@ -12,7 +12,7 @@ HEIGHT_IN = 5.6
 MONTHS_A_LABEL = 3
 
 
-def draw(figures: Forecast) -> bytes:
+def draw_chart(figures: Forecast) -> bytes:
     """Draw both: a line for each way whose cost is known."""
     with figure(HEIGHT_IN) as drawn:
         monthly, summed = drawn.subplots(2, 1, sharex=True)

@@ -18,9 +18,9 @@ from tasks.display.formats import TableFormat
 from tasks.display.table_layout import print_table, tell, write_prose
 from tasks.display.tables import plain, write_rows
 from tasks.display.working import show_working
-from tasks.forecast.document import COLUMNS, document, month_rows
+from tasks.forecast.document import COLUMNS, make_document, month_rows
 from tasks.forecast.make import Made, make_forecast
-from tasks.forecast.text import basis, sentences, table
+from tasks.forecast.text import list_basis, list_sentences, make_table
 from tasks.runtime.atomic_files import put_files
 
 
@@ -71,22 +71,22 @@ def show_forecast(
     else:
         write_rows(month_rows(made.figures.months), COLUMNS, output_format)
     if out is not None:
-        from tasks.forecast.chart import draw  # noqa: PLC0415  matplotlib takes its time
+        from tasks.forecast.chart import draw_chart  # noqa: PLC0415  matplotlib takes its time
 
-        files = {"forecast.json": as_json(made).encode(), "forecast.png": draw(made.figures)}
+        files = {"forecast.json": as_json(made).encode(), "forecast.png": draw_chart(made.figures)}
         put_files(files, out)
         sys.stderr.writelines(f"wrote {out / name}\n" for name in files)
 
 
 def as_json(made: Made) -> str:
     """Return the whole document as JSON: money as decimal strings, unknown as null."""
-    return json.dumps(document(made), indent=2, ensure_ascii=False, default=plain) + "\n"
+    return json.dumps(make_document(made), indent=2, ensure_ascii=False, default=plain) + "\n"
 
 
 def _print(made: Made) -> None:
-    print_table(table(made), more=" or --format csv")
-    write_prose(sentences(made))
-    for line in basis(made):
+    print_table(make_table(made), more=" or --format csv")
+    write_prose(list_sentences(made))
+    for line in list_basis(made):
         tell(line)
 
 

@@ -5,7 +5,7 @@ from datetime import date
 from fractions import Fraction
 from math import ceil, sqrt
 
-from db.rows import dollars
+from db.rows import to_dollars
 from models.economics.figures_outlook import BreakEven
 from models.economics.forecast import WAYS, ApiWay, ForecastMonth, OwnWay
 from models.economics.month import ReferenceRate
@@ -39,12 +39,12 @@ def month_rows(months: Iterable[ForecastMonth]) -> list[dict[str, object]]:
             "records": month.records,
             "input_tokens": month.tokens.input,
             "output_tokens": month.tokens.output,
-            "api_sync_usd": dollars(month.api_sync_nano),
-            "api_sync_margin_usd": dollars(month.margin_nano),
-            "api_batch_usd": dollars(month.api_batch_nano),
-            "reserved_usd": dollars(month.reserved_nano),
-            "on_demand_usd": dollars(month.on_demand_nano),
-            "labour_usd": dollars(month.labour_nano),
+            "api_sync_usd": to_dollars(month.api_sync_nano),
+            "api_sync_margin_usd": to_dollars(month.margin_nano),
+            "api_batch_usd": to_dollars(month.api_batch_nano),
+            "reserved_usd": to_dollars(month.reserved_nano),
+            "on_demand_usd": to_dollars(month.on_demand_nano),
+            "labour_usd": to_dollars(month.labour_nano),
             "gpus": month.gpus,
             "gpu_load": number(month.load),
         }
@@ -52,22 +52,22 @@ def month_rows(months: Iterable[ForecastMonth]) -> list[dict[str, object]]:
     ]
 
 
-def document(made: Made) -> dict[str, object]:
+def make_document(made: Made) -> dict[str, object]:
     """Return everything that is known of a forecast."""
     figures = made.figures
-    totals = {f"{way}_usd": dollars(figures.totals[way]) for way in WAYS}
+    totals = {f"{way}_usd": to_dollars(figures.totals[way]) for way in WAYS}
     return {
         "start": f"{figures.months[0].month:%Y-%m}",
         "months": month_rows(figures.months),
-        "totals": {**totals, "api_sync_margin_usd": dollars(figures.margin_nano)},
-        "setup_usd": dollars(figures.setup_nano),
+        "totals": {**totals, "api_sync_margin_usd": to_dollars(figures.margin_nano)},
+        "setup_usd": to_dollars(figures.setup_nano),
         "cheapest": figures.cheapest,
         "break_even": [_break_even(made, *pair, found) for pair, found in figures.break_evens.items()],
         "workloads": [_workload(made, place, part) for place, part in enumerate(made.parts)],
         "api": {
             "model": made.price.model,
-            "input_usd_per_mtok": dollars(made.price.input_nano_per_mtok),
-            "output_usd_per_mtok": dollars(made.price.output_nano_per_mtok),
+            "input_usd_per_mtok": to_dollars(made.price.input_nano_per_mtok),
+            "output_usd_per_mtok": to_dollars(made.price.output_nano_per_mtok),
             "batch_discount": made.serving.batch_discount,
             "source": made.price.source,
         },
@@ -78,12 +78,12 @@ def document(made: Made) -> dict[str, object]:
             "model_chosen": made.model.how,
             "load_seconds": number(Fraction(made.serving.load_ns, 10**9)),
             "load_basis": made.parts[0].speed.load_basis,
-            "rates": [_rate(one) for one in rates(made)],
+            "rates": [_rate(one) for one in list_rates(made)],
         },
     }
 
 
-def rates(made: Made) -> list[ReferenceRate]:
+def list_rates(made: Made) -> list[ReferenceRate]:
     """Return the rates that are used: the first of each mode."""
     found: dict[str, ReferenceRate] = {}
     for one in made.serving.references:
@@ -110,8 +110,8 @@ def _break_even(made: Made, own: OwnWay, api: ApiWay, found: BreakEven) -> Mappi
     return {
         "own": own,
         "against": api,
-        "fixed_usd": dollars(found.fixed_nano),
-        "spend_usd": dollars(found.spend_nano),
+        "fixed_usd": to_dollars(found.fixed_nano),
+        "spend_usd": to_dollars(found.spend_nano),
         "factor": None if found.factor is None else number(found.factor),
         "records_a_day": records_a_day(made, found),
         "gpus": found.gpus,
@@ -143,7 +143,7 @@ def _workload(made: Made, place: int, part: ForecastPart) -> Mapping[str, object
         "output_basis": answers,
         "speed_basis": part.speed.basis,
         "records": sum(month.records for month in months),
-        "api_sync_usd": dollars(sum(month.api_sync_nano for month in months)),
+        "api_sync_usd": to_dollars(sum(month.api_sync_nano for month in months)),
         "gpu_hours": number(Fraction(sum(month.time.total_ns for month in months), 3600 * 10**9)),
     }
 
@@ -151,7 +151,7 @@ def _workload(made: Made, place: int, part: ForecastPart) -> Mapping[str, object
 def _rate(one: ReferenceRate) -> Mapping[str, object]:
     return {
         "mode": one.mode,
-        "usd_per_hour": dollars(one.rate.nano_per_hour),
-        "usd_per_month": dollars(one.rate.nano_per_month),
+        "usd_per_hour": to_dollars(one.rate.nano_per_hour),
+        "usd_per_month": to_dollars(one.rate.nano_per_month),
         "source": one.source,
     }

@@ -16,7 +16,7 @@ from models.economics.demand import Demand, Lengths
 from models.economics.forecast import Forecast, Serving, forecast
 from models.economics.owning import EnteredTerms, Labour
 from models.economics.pricing import Price, price_on, prices_of
-from models.economics.throughput import OutputLength, measured_api_output
+from models.economics.throughput import OutputLength, measure_api_output
 from models.errors import UsageError
 from models.forecast_ask import ForecastAsk, WorkloadAsk
 from models.months import next_month, parse_month
@@ -207,8 +207,8 @@ def _output(
         return OutputLength(one.ask.output_tokens, 1, "as given")
     if one.workload is None:
         return assume_plain_output()
-    earlier = [] if session is None else ledger.earlier_runs(session, like, any_machine=True)
-    return measured_api_output(earlier) or assumed_api_output(
+    earlier = [] if session is None else ledger.list_earlier_runs(session, like, any_machine=True)
+    return measure_api_output(earlier) or assumed_api_output(
         one.workload, ChatTokenCounter(lambda: tokenizer)
     )
 
@@ -218,6 +218,6 @@ def _entered(session: Session | None) -> tuple[list[EnteredTerms], list[Labour]]
     if session is None:
         return [], []
     return (
-        [entry.what for entry in infrastructure.entries(session, EnteredTerms)],
-        [entry.what for entry in infrastructure.entries(session, Labour)],
+        [entry.what for entry in infrastructure.list_entries(session, EnteredTerms)],
+        [entry.what for entry in infrastructure.list_entries(session, Labour)],
     )

@@ -18,7 +18,7 @@ from models.economics.demand import Lengths
 from models.economics.month import ReferenceRate
 from models.economics.owning import EnteredTerms
 from models.economics.terms_in_force import is_same_kind
-from models.economics.throughput import Throughput, throughput
+from models.economics.throughput import Throughput, fit_throughput
 from models.errors import PriceUnknown, UsageError
 from models.gpu_time import NS_PER_SECOND
 from models.machine import gpu_name
@@ -98,7 +98,7 @@ def choose_machine(
         return Machine(kind_of(own), gpu_called(own), how)
     here = _cpu(settings)
     if session is not None and any(
-        ledger.earlier_runs(session, replace(like, machine=here), limit=1) for like in likes
+        ledger.list_earlier_runs(session, replace(like, machine=here), limit=1) for like in likes
     ):
         return Machine(here, None, "earlier runs were on it; --gpu names another")
     return Machine(GPU, gpu_called(GPU), "assumed; --gpu names another")
@@ -157,8 +157,8 @@ def speed_of(
     """
     load_ns, load_basis = LOAD_SECONDS * NS_PER_SECOND, "assumed"
     if session is not None:
-        loads = ledger.load_times(session, model.in_ledger, machine.kind)
-        speed = throughput(ledger.earlier_runs(session, like))
+        loads = ledger.list_load_times(session, model.in_ledger, machine.kind)
+        speed = fit_throughput(ledger.list_earlier_runs(session, like))
         if loads:
             warm_up = 0 if speed is None else speed.warm_up_ns
             load_ns, load_basis = round(median(loads)) + warm_up, _runs(len(loads))

@@ -8,7 +8,7 @@ from models.economics.month import ReferenceRate
 from models.months import days_in
 from tasks.display.table_layout import Column
 from tasks.documents.amounts import UNKNOWN, decimal, hours, percent, plural, rate, usd
-from tasks.forecast.document import half_width, rates, records_a_day
+from tasks.forecast.document import half_width, list_rates, records_a_day
 from tasks.forecast.make import ForecastPart, Made
 
 IN_WORDS: dict[Way, str] = {
@@ -27,7 +27,7 @@ APIS: tuple[ApiWay, ...] = ("api_sync", "api_batch")
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
 
-def table(made: Made) -> list[Column]:
+def make_table(made: Made) -> list[Column]:
     """Return the columns of a table of the months, with their sums below."""
     figures = made.figures
     months = figures.months
@@ -52,7 +52,7 @@ def table(made: Made) -> list[Column]:
     ]
 
 
-def sentences(made: Made) -> Iterator[str]:
+def list_sentences(made: Made) -> Iterator[str]:
     """Yield what the figures say."""
     figures, first = made.figures, made.figures.months[0]
     day = Fraction(first.api_sync_nano, days_in(first.month))
@@ -99,7 +99,7 @@ def _begins(made: Made, own: OwnWay, api: ApiWay) -> str:
     )
 
 
-def basis(made: Made) -> Iterator[str]:
+def list_basis(made: Made) -> Iterator[str]:
     """Yield what the figures stand on, what is assumed among it."""
     for part in made.parts:
         yield _prompts(part)
@@ -110,7 +110,7 @@ def basis(made: Made) -> Iterator[str]:
         f"million tokens ({price.source}); {discount} less in batches"
     )
     yield f"model: {made.model.name} ({made.model.how}), taken to see the tokens that the API counts"
-    yield f"machine: {made.machine.kind} ({made.machine.how}); {'; '.join(map(_rate, rates(made)))}"
+    yield f"machine: {made.machine.kind} ({made.machine.how}); {'; '.join(map(_rate, list_rates(made)))}"
     for part in made.parts:
         yield f"speed: {_named(made, part)}{_speed(part)}"
     load = made.serving.load_ns

@@ -101,7 +101,7 @@ def plan(
     is no ledger, `DatabaseUnavailable`.
     """
     with reading_ledger(settings) as session:
-        old = ledger.old_runs(session, months_before(today, months))
+        old = ledger.list_old_runs(session, months_before(today, months))
     files = split_into_files(old, limits or ArchiveFileLimits())
     return [Planned(month_of(runs[0].started_at), runs) for runs in files]
 
@@ -154,7 +154,7 @@ def _is_double(session: Session, path: Path, key: str) -> bool:
 
 def find_faults(session: Session, settings: Settings) -> Iterator[ArchiveFault]:
     """Yield what is wrong with the archives that the ledger names: each file is read whole."""
-    for kept in ledger.archives(session):
+    for kept in ledger.list_archives(session):
         archive = kept.archive
         for what in _faults_of(kept, find_file(archive, settings)):
             yield ArchiveFault(archive.id, archive.path, what)

@@ -68,11 +68,11 @@ def check(settings: Settings, reader: LedgerReader, note: TellProgress) -> Check
         note("lines", done, total)
 
     with reader.session() as session:
-        checked.runs, checked.archives = sums.count(session)
+        checked.runs, checked.archives = sums.count_checked(session)
         found = chain(
-            lines.flaws(session, of_lines),
-            sums.flaws(session),
-            links.flaws(session),
+            lines.find_line_flaws(session, of_lines),
+            sums.find_sum_flaws(session),
+            links.find_link_flaws(session),
             _of_archives(session, settings),
         )
         checked.findings = gather(_remembered(found, checked))

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from db import infrastructure as ledger
-from db.ownership_rows import COLUMNS, describe_billing, entered_rows, hours, rate_usd
+from db.ownership_rows import COLUMNS, describe_billing, hours, list_entered_rows, rate_usd
 from models.catalogue.rates import kind_of, reference_rates
 from models.economics import owning
 from models.economics.month import BillingMode
@@ -26,22 +26,22 @@ SPARE = (
 """What a table can miss where it would be too wide, the first to go first."""
 
 
-def enter_terms(settings: Settings, kind: str, billing_mode: BillingMode, **given: Any) -> list[str]:  # noqa: ANN401 - those of owning.terms
+def enter_terms(settings: Settings, kind: str, billing_mode: BillingMode, **given: Any) -> list[str]:  # noqa: ANN401 - those of owning.check_terms
     """Enter what a machine costs; without a rate, the catalogue's. Return lines that say what was entered.
 
-    `given` are the parameters of `models.economics.owning.terms`. Raises `UsageError`, `PriceUnknown`.
+    `given` are the parameters of `models.economics.owning.check_terms`. Raises `UsageError`, `PriceUnknown`.
     """
-    kind = kind_of(owning.name(kind))
+    kind = kind_of(owning.check_kind(kind))
     if given.get("usd_per_hour") is None and given.get("usd_per_month") is None:
         given |= _catalogue_rate(kind, billing_mode)
-    return _enter(settings, owning.terms(kind, billing_mode, **given))
+    return _enter(settings, owning.check_terms(kind, billing_mode, **given))
 
 
 def enter_end(settings: Settings, kind: str, since: date, note: str | None = None) -> list[str]:
     """Enter that a machine is gone. Raises `UsageError` where none of its kind was entered."""
-    kind = kind_of(owning.name(kind))
+    kind = kind_of(owning.check_kind(kind))
     with reading_ledger(settings) as session:
-        known = sorted({entry.what.kind for entry in ledger.entries(session, EnteredTerms)})
+        known = sorted({entry.what.kind for entry in ledger.list_entries(session, EnteredTerms)})
     if kind not in known:
         msg = f"nothing is entered for {kind!r}, only for: {', '.join(known) or 'no machine'}"
         raise UsageError(msg)
@@ -50,21 +50,21 @@ def enter_end(settings: Settings, kind: str, since: date, note: str | None = Non
 
 def enter_bill(settings: Settings, month: str, usd: Decimal, note: str | None = None) -> list[str]:
     """Enter a month's bill. Raises `UsageError`."""
-    return _enter(settings, owning.bill(parse_month(month), usd, datetime.now(UTC).date(), note))
+    return _enter(settings, owning.check_bill(parse_month(month), usd, datetime.now(UTC).date(), note))
 
 
-def enter_labour(settings: Settings, since: date, **given: Any) -> list[str]:  # noqa: ANN401 - those of owning.labour
-    """Enter what people's time costs; `given` are the parameters of `models.economics.owning.labour`.
+def enter_labour(settings: Settings, since: date, **given: Any) -> list[str]:  # noqa: ANN401 - those of owning.check_labour
+    """Enter what people's time costs; `given` are the parameters of `models.economics.owning.check_labour`.
 
     Raises `UsageError`.
     """
-    return _enter(settings, owning.labour(since, **given))
+    return _enter(settings, owning.check_labour(since, **given))
 
 
 def show(settings: Settings, output_format: TableFormat = "table") -> None:
     """Print all that was entered, in the order of its entering, and the days on which each entry holds."""
     with reading_ledger(settings) as session:
-        rows = entered_rows(session)
+        rows = list_entered_rows(session)
     write_rows(rows, COLUMNS, output_format, spare=SPARE)
 
 
@@ -83,7 +83,7 @@ def _enter(settings: Settings, what: EnteredTerms | Bill | Labour) -> list[str]:
     """Write an entry, making or updating the ledger."""
     with writing_ledger(settings) as make_session, make_session.begin() as session:
         ledger.add(session, what)
-        used = ledger.kinds_used(session)
+        used = ledger.list_kinds_used(session)
     lines = [f"entered: {describe_entry(what)}"]
     if isinstance(what, EnteredTerms) and used and what.kind not in {kind_of(kind) for kind in used}:
         lines.append(f"note: no run has used {what.kind} so far; there were runs on: {', '.join(used)}")

@@ -8,8 +8,8 @@ from typing import Unpack
 
 from db import reference
 from db.line_filters import SummaryFilters
-from db.repricing import list_prices, priced_usage
-from db.rows import dollars, readable
+from db.repricing import list_prices, read_priced_usage
+from db.rows import to_dollars, to_readable
 from models.economics.pricing import Price
 from models.economics.repricing import Repriced, reprice
 from models.economics.repricing_prices import RepricingPrices, parse_supposed_price
@@ -63,7 +63,7 @@ def show_repriced(
 ) -> None:
     """Print usage as it was written and at other prices; notes on what is not exact go to standard error.
 
-    `prices` are as `supposed_price` reads them; for every other model, and without any, the newest version
+    `prices` are as `parse_supposed_price` reads them; for every other model, and without any, the newest version
     of each dated price counts. `save_from` enters them into the ledger as prices that hold from that
     day on. Raises `UsageError` for a price or a column that cannot be.
     """
@@ -75,7 +75,7 @@ def show_repriced(
         known = [price for _, _, price in reference.all_prices(session)]
         book = RepricingPrices(known, supposed, settings.batch_discount)
         check_workload(session, filters.get("workload"))
-        groups = priced_usage(session, by, **filters)
+        groups = read_priced_usage(session, by, **filters)
     if save_from is not None:
         enter(settings, book.entered(save_from, f"{reference.ENTERED}{datetime.now(UTC).date()}"))
     repriced = {key: reprice(groups[key], book) for key in sorted(groups)}
@@ -111,7 +111,7 @@ def notes(repriced: Sequence[Repriced]) -> list[str]:
     bounded, bound = sum(one.bounded for one in repriced), sum(one.upper_bound_nano for one in repriced)
     estimated, unknown = (sum(getattr(one, name) for one in repriced) for name in ("estimated", "unknown"))
     found = {
-        f"attempts whose tokens nobody knows: {bounded}; {dollars(bound)} USD of the repriced cost is the most "
+        f"attempts whose tokens nobody knows: {bounded}; {to_dollars(bound)} USD of the repriced cost is the most "
         "that they can have cost": bounded,
         f"attempts whose tokens or cost are an estimate: {estimated}": estimated,
         f"attempts that cannot be repriced, so that sums are unknown: {unknown}": unknown,
@@ -124,4 +124,4 @@ def _amounts(repriced: Repriced) -> dict[str, object]:
         "difference_nano": repriced.difference_nano,
         "counterfactual_difference_nano": repriced.counterfactual_difference_nano,
     }
-    return readable(asdict(repriced) | differences)
+    return to_readable(asdict(repriced) | differences)

@@ -10,7 +10,7 @@ from db import browse, lines_page
 from db.browse import Choices, Doubts, Matching
 from db.browse_filters import Filters
 from db.lines_page import LinesPage
-from db.ownership_rows import entered_rows
+from db.ownership_rows import list_entered_rows
 from db.repricing import list_prices
 from db.run_queries import list_runs
 from db.summary import sum_usage
@@ -131,7 +131,7 @@ class Ledger:
     def rates(self) -> RateTables:
         """Return prices, machines and what was entered."""
         with self._reader.session() as session:
-            return RateTables(list_prices(session), browse.list_machines(session), entered_rows(session))
+            return RateTables(list_prices(session), browse.list_machines(session), list_entered_rows(session))
 
 
 def _sums(session: Session, by: Sequence[str], filters: Filters) -> Rows:

@@ -1,4 +1,4 @@
-"""The monthly break-even report as people receive it: a page, Markdown, JSON and pictures of one month's figures.
+"""The monthly break-even report: its inputs are read, its versions kept, and it is written as page, Markdown, JSON and pictures.
 
-All of it is pure: a `MonthReport` goes in, text and bytes come out.
+What makes a document takes a `MonthReport` and returns text and bytes.
 """

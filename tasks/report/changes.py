@@ -1,4 +1,4 @@
-"""What differs between two versions of a month's report, in words. Pure: figures in, sentences out."""
+"""What differs between two versions of a month's report, in words."""
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -19,7 +19,7 @@ Shown = dict[str, tuple[Any, Callable[[Any], str]]]
 """A figure by its name: the value, and how it is written."""
 
 
-def changes(before: MonthFigures, now: MonthFigures) -> tuple[str, ...]:
+def list_changes(before: MonthFigures, now: MonthFigures) -> tuple[str, ...]:
     """List the figures that differ, the most important first: `Records: 1,200 before, 1,310 now`."""
     found = [*_differences(_month(before), _month(now)), *_workloads(before, now), *_notes(before, now)]
     if not found:

@@ -6,7 +6,7 @@ from tasks.report.month_report import MonthReport
 from tasks.report.usage_charts import draw_utilization, draw_workloads
 
 
-def draw(report: MonthReport) -> dict[str, Chart]:
+def draw_charts(report: MonthReport) -> dict[str, Chart]:
     """Draw every picture that has something to show, by its name."""
     charts = {
         "cost_by_month": draw_cost_by_month(report.figures),

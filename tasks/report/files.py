@@ -11,7 +11,7 @@ from tasks.documents import html, markdown
 from tasks.documents.letter import Letter
 from tasks.report import charts, sentences
 from tasks.report import page as contents
-from tasks.report.json_document import document
+from tasks.report.json_document import make_document
 from tasks.report.month_report import MonthReport
 from tasks.runtime.atomic_files import put_files
 
@@ -34,11 +34,11 @@ class Rendered:
     files: Mapping[str, bytes]
 
 
-def render(report: MonthReport) -> Rendered:
+def render_report(report: MonthReport) -> Rendered:
     """Put a report into every form in which people and programs receive it."""
-    pictures, page = charts.draw(report), contents.page(report)
+    pictures, page = charts.draw_charts(report), contents.make_page(report)
     web = html.render_file(page, pictures)
-    data = json.dumps(document(report, page), indent=2, ensure_ascii=False) + "\n"
+    data = json.dumps(make_document(report, page), indent=2, ensure_ascii=False) + "\n"
     files = {f"{name}.png": picture.png for name, picture in pictures.items()}
     files[DATA], files[TEXT] = data.encode(), markdown.render(page, pictures).encode()
     files[PAGE] = web.encode()  # last: it is the one that is named
@@ -47,13 +47,13 @@ def render(report: MonthReport) -> Rendered:
         subject=sentences.title(report.figures),
         text=markdown.render_text(page),
         html=html.render_mail(page, pictures, {name: f"cid:{source}" for name, source in sources.items()}),
-        summary=summary(report),
+        summary=summarize(report),
         images={sources[name]: picture.png for name, picture in pictures.items()},
     )
     return Rendered(sentences.verdict(report.figures), web, markdown.render(page), data, letter, files)
 
 
-def summary(report: MonthReport) -> str:
+def summarize(report: MonthReport) -> str:
     """Return the few lines that fit into a chat: the verdict, since when, and which version says so."""
     figures = report.figures
     more = (sentences.since(figures), sentences.against_batches(figures))

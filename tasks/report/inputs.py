@@ -30,7 +30,7 @@ class Books:
     used: Mapping[date, MonthUsage]
 
 
-def month_inputs(
+def read_month_inputs(
     session: Session,
     settings: Settings,
     of: date,
@@ -46,10 +46,10 @@ def month_inputs(
     if this > today:
         msg = f"{this:%Y-%m} has not begun in UTC; choose a month that is over, or the running one"
         raise UsageError(msg)
-    began = month.first_month(session)
+    began = month.find_first_month(session)
     first = max(began or this, months_later(this, -MOST_MONTHS))
     books = read_books(session, min(first, this), next_month(this))
-    viability = evaluations.verdicts(session)
+    viability = evaluations.find_viability(session)
     earlier: list[PastMonth] = []
     while first < this:
         earlier.append(past_month(_inputs(books, settings, first, days_in(first), viability)))
@@ -62,10 +62,10 @@ def month_inputs(
 def read_books(session: Session, first: date, end: date) -> Books:
     """Read all that was entered, and what was used in the months of `first <= day < end`."""
     return Books(
-        [entry.what for entry in infrastructure.entries(session, EnteredTerms)],
-        {entry.what.month: entry.what.nano_usd for entry in infrastructure.entries(session, Bill)},
-        [entry.what for entry in infrastructure.entries(session, Labour)],
-        month.usage(session, first, end),
+        [entry.what for entry in infrastructure.list_entries(session, EnteredTerms)],
+        {entry.what.month: entry.what.nano_usd for entry in infrastructure.list_entries(session, Bill)},
+        [entry.what for entry in infrastructure.list_entries(session, Labour)],
+        month.read_usage(session, first, end),
     )
 
 

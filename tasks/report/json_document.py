@@ -9,13 +9,13 @@ from datetime import UTC
 
 from models.economics.figures import MonthFigures
 from tasks.documents.page import Page
-from tasks.documents.plain_json import Json, members, plain, plain_nano
+from tasks.documents.plain_json import Json, list_members, plain, plain_nano
 from tasks.report.month_report import MonthReport
 
 SCHEMA_VERSION = 1
 
 
-def document(report: MonthReport, page: Page) -> dict[str, Json]:
+def make_document(report: MonthReport, page: Page) -> dict[str, Json]:
     """Return the whole report: which version it is, its words in short, all figures, and what they stand on."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -33,7 +33,7 @@ def document(report: MonthReport, page: Page) -> dict[str, Json]:
             if section.key == "notes"
             for item in section.items
         ],
-        "figures": figures(report.figures),
+        "figures": figures_to_json(report.figures),
         "terms": {
             "infrastructure": [plain(one) for one in report.inputs.terms],
             "labour": [plain(one) for one in report.inputs.labour],
@@ -43,6 +43,6 @@ def document(report: MonthReport, page: Page) -> dict[str, Json]:
     }
 
 
-def figures(figures: MonthFigures) -> dict[str, Json]:
+def figures_to_json(figures: MonthFigures) -> dict[str, Json]:
     """Return the figures alone."""
-    return dict(members(figures))
+    return dict(list_members(figures))

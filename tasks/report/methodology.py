@@ -12,14 +12,14 @@ from tasks.report import notes
 from tasks.report.month_report import MonthReport
 
 
-def notes_section(figures: MonthFigures) -> Section:
+def make_notes_section(figures: MonthFigures) -> Section:
     """Say what is missing, estimated or assumed in the figures."""
-    items = tuple(Item(weight, text) for weight, text in notes.in_words(figures))
+    items = tuple(Item(weight, text) for weight, text in notes.describe_notes(figures))
     sentences = () if items else ("Nothing: all that is needed was entered and reported.",)
     return Section("notes", "What to know about these figures", sentences, items=items)
 
 
-def show_basis(report: MonthReport) -> Section:
+def make_computed_section(report: MonthReport) -> Section:
     """Show the prices and terms that the figures stand on."""
     figures = report.figures
     days = find_terms(report.inputs).days[: report.inputs.days]
@@ -95,7 +95,7 @@ def describe_version(report: MonthReport) -> tuple[str, ...]:
     )
 
 
-def changes_section(report: MonthReport) -> Section | None:
+def make_changes_section(report: MonthReport) -> Section | None:
     """List what differs from the version before; None for a first version."""
     if not report.changes:
         return None

@@ -1,4 +1,4 @@
-"""What a reader must know of the figures, in words: how good the data are. Pure."""
+"""What a reader must know of the figures, in words: how good the data are."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Literal
 from models.economics.figures import MonthFigures, Note, NoteCode
 from models.gpu_time import NS_PER_SECOND
 from tasks.documents.amounts import hours, join_words, plural, usd
-from tasks.report.sentences import SCENARIOS, describe_days, month_name
+from tasks.report.sentences import SCENARIOS, month_name, name_covered_days
 
 Weight = Literal["Incomplete", "Estimated", "Assumed", "Good to know"]
 """How a note bears on the figures, heaviest first."""
@@ -32,18 +32,18 @@ LISTED: frozenset[NoteCode] = frozenset({"not_evaluated", "undecided"})
 ORDER: tuple[Weight, ...] = ("Incomplete", "Estimated", "Assumed", "Good to know")
 
 
-def weight(note: Note) -> Weight:
+def weigh(note: Note) -> Weight:
     """Tell how a note bears on the figures."""
     return WEIGHTS.get(note.code, "Good to know")
 
 
-def in_words(figures: MonthFigures) -> list[tuple[Weight, str]]:
+def describe_notes(figures: MonthFigures) -> list[tuple[Weight, str]]:
     """Return every note with its weight and its sentence, the heaviest first; what holds of several is said once."""
-    told = [(weight(note), sentence(note, figures)) for note in _gathered(figures.notes)]
+    told = [(weigh(note), describe_note(note, figures)) for note in _gather(figures.notes)]
     return sorted(told, key=lambda one: ORDER.index(one[0]))
 
 
-def _gathered(notes: Sequence[Note]) -> list[Note]:
+def _gather(notes: Sequence[Note]) -> list[Note]:
     """Put notes of one code that differ by nothing but their text together, as one that lists the texts."""
     texts: dict[NoteCode, list[str]] = {}
     for note in notes:
@@ -60,14 +60,14 @@ def _gathered(notes: Sequence[Note]) -> list[Note]:
     return gathered
 
 
-def sentence(note: Note, figures: MonthFigures) -> str:
+def describe_note(note: Note, figures: MonthFigures) -> str:
     """Say one note in a sentence. Raises `KeyError` for a code that has no words."""
     return _SENTENCES[note.code](note, figures)
 
 
 def _partial(_: Note, figures: MonthFigures) -> str:
     return (
-        f"The month is not over: counts, tokens and GPU time are those of {describe_days(figures)}; costs are"
+        f"The month is not over: counts, tokens and GPU time are those of {name_covered_days(figures)}; costs are"
         " projected to the whole month at the same pace."
     )
 
@@ -153,8 +153,8 @@ def _fixed(text: str) -> Callable[[Note, MonthFigures], str]:
 
 _SENTENCES: Mapping[NoteCode, Callable[[Note, MonthFigures], str]] = {
     "partial_month": _partial,
-    "no_usage": lambda _, figures: f"No record was served in {describe_days(figures)}.",
-    "no_gpu": lambda _, figures: f"No machine ran or was paid for in {describe_days(figures)}.",
+    "no_usage": lambda _, figures: f"No record was served in {name_covered_days(figures)}.",
+    "no_gpu": lambda _, figures: f"No machine ran or was paid for in {name_covered_days(figures)}.",
     "unknown_counterfactual": _unknown_counterfactual,
     "counterfactual_estimated": _counterfactual_estimated,
     "estimated_usage": _estimated_usage,
@@ -194,6 +194,6 @@ _SENTENCES: Mapping[NoteCode, Callable[[Note, MonthFigures], str]] = {
     "quarantined": _quarantined,
     "quarantined_answered": _quarantined_answered,
     "evaluations": lambda note, figures: (
-        f"Evaluations cost {usd(note.nano)} in {describe_days(figures)}, machine and API; that is in no other figure here."
+        f"Evaluations cost {usd(note.nano)} in {name_covered_days(figures)}, machine and API; that is in no other figure here."
     ),
 }

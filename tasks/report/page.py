@@ -15,7 +15,7 @@ MOST_TO_TELL = 10
 """Times the API's cost: a loss beyond it says nothing as a share."""
 
 
-def page(report: MonthReport) -> Page:
+def make_page(report: MonthReport) -> Page:
     """Put a report into words."""
     figures = report.figures
     extra = (sentences.since(figures), sentences.against_batches(figures), _warning(figures))
@@ -35,16 +35,16 @@ def page(report: MonthReport) -> Page:
 
 
 def _sections(report: MonthReport) -> Iterator[Section]:
-    yield from sections.sections(report.figures)
-    yield methodology.notes_section(report.figures)
-    changed = methodology.changes_section(report)
+    yield from sections.list_sections(report.figures)
+    yield methodology.make_notes_section(report.figures)
+    changed = methodology.make_changes_section(report)
     if changed is not None:
         yield changed
-    yield methodology.show_basis(report)
+    yield methodology.make_computed_section(report)
 
 
 def _colour(figures: MonthFigures) -> Colour:
-    if not sentences.comparable(figures):
+    if not sentences.is_comparable(figures):
         return "neutral"
     return COLOURS[figures.verdict.answer]
 
@@ -56,7 +56,7 @@ def _covers(figures: MonthFigures) -> str:
 
 
 def _warning(figures: MonthFigures) -> str | None:
-    incomplete = [text for weight, text in notes.in_words(figures) if weight == "Incomplete"]
+    incomplete = [text for weight, text in notes.describe_notes(figures) if weight == "Incomplete"]
     if not incomplete:
         return None
     return "These figures are incomplete; what is missing stands below, in what to know about them."

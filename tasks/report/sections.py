@@ -24,7 +24,7 @@ COSTS = (
 )
 
 
-def sections(figures: MonthFigures) -> list[Section]:
+def list_sections(figures: MonthFigures) -> list[Section]:
     """Return the sections that stand on the figures alone, without those that have nothing to show."""
     every = (_costs(figures), _break_even(figures), _levers(figures), _workloads(figures), _machine(figures))
     return [one for one in every if one is not None]
@@ -37,7 +37,7 @@ def _costs(figures: MonthFigures) -> Section:
         sentences.append(
             "The month is not over: the first table is projected, the second is what it came to so far."
         )
-        tables.append(_scenario_table(f"What {words.describe_days(figures)} cost", figures.to_date))
+        tables.append(_scenario_table(f"What {words.name_covered_days(figures)} cost", figures.to_date))
     return Section("costs", "What each way costs", tuple(sentences), "cost_by_month", tuple(tables))
 
 
@@ -71,7 +71,7 @@ def _break_even(figures: MonthFigures) -> Section | None:
     ):
         return None
     told: list[str | None] = []
-    if words.comparable(figures):
+    if words.is_comparable(figures):
         told += [
             sentences_outlook.break_even(figures, one) for one in figures.break_evens if one.name == "hybrid"
         ]
@@ -101,7 +101,7 @@ def _break_even_row(one: BreakEven) -> tuple[str, ...]:
 
 
 def _levers(figures: MonthFigures) -> Section | None:
-    if not figures.levers or not words.comparable(figures):
+    if not figures.levers or not words.is_comparable(figures):
         return None
     records = next((point.records for point in figures.curve if point.factor == 1), None)
     rows = tuple(_lever_row(one, records) for one in figures.levers)

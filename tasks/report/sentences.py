@@ -1,4 +1,4 @@
-"""The report's sentences: the verdict, since when, and what would change it. Pure: figures in, prose out."""
+"""The report's sentences: the verdict, since when, and what would change it."""
 
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -32,7 +32,7 @@ def month_name(month: date) -> str:
     return f"{month:%B} {month.year}"
 
 
-def comparable(figures: MonthFigures) -> bool:
+def is_comparable(figures: MonthFigures) -> bool:
     """Whether there was work that an API would have charged for, and a machine of one's own."""
     return not NOTHING_TO_COMPARE & set(figures.verdict.reasons)
 
@@ -64,14 +64,14 @@ def verdict(figures: MonthFigures) -> str:
         return _no_gpu(figures)
     if figures.verdict.answer == "cannot_be_said":
         return _not_known(figures)
-    return _compared(figures)
+    return _compare(figures)
 
 
-def _compared(figures: MonthFigures) -> str:
+def _compare(figures: MonthFigures) -> str:
     own, api = (at_least(figures.scenario(name)) for name in ("hybrid", "api_sync"))
     total, saving = figures.scenario("api_sync").total_nano, figures.verdict.saving_nano or 0
     later = figures.partial
-    lead = f"At the pace of {describe_days(figures)}" if later else f"In {month_name(figures.month)}"
+    lead = f"At the pace of {name_covered_days(figures)}" if later else f"In {month_name(figures.month)}"
     costs, charges = _would("costs", later), _would("charges", later)
     if saving == 0:
         return (
@@ -119,7 +119,7 @@ def _would(verb: str, later: bool) -> str:
 
 def _no_usage(figures: MonthFigures) -> str:
     own = figures.scenario("hybrid").total_nano
-    when = describe_days(figures) if figures.partial else month_name(figures.month)
+    when = name_covered_days(figures) if figures.partial else month_name(figures.month)
     why = "that the API would have charged for"
     if any(not one.replaceable for one in figures.workloads):
         why = "that your own model is good enough for"
@@ -130,7 +130,7 @@ def _no_usage(figures: MonthFigures) -> str:
 
 
 def _no_gpu(figures: MonthFigures) -> str:
-    when = describe_days(figures) if figures.partial else month_name(figures.month)
+    when = name_covered_days(figures) if figures.partial else month_name(figures.month)
     spent = figures.scenario("hybrid").total_nano
     return f"You had no machine of your own in {when}, so there is nothing to compare; the work cost {usd(spent)}."
 
@@ -174,7 +174,7 @@ def gain(nano: int) -> str:
     return f"a loss of {usd(-nano)}" if nano < 0 else f"a saving of {usd(nano)}"
 
 
-def describe_days(figures: MonthFigures) -> str:
+def name_covered_days(figures: MonthFigures) -> str:
     """Say which days the figures cover: `October 2026`, or `the first 12 of 31 days of October 2026`."""
     name = month_name(figures.month)
     if not figures.partial:
@@ -186,11 +186,11 @@ def describe_days(figures: MonthFigures) -> str:
 def since(figures: MonthFigures) -> str | None:
     """Say since when the verdict has been what it is; None where the month before is not known, or it has none."""
     answer = figures.verdict.answer
-    if answer == "cannot_be_said" or not comparable(figures):
+    if answer == "cannot_be_said" or not is_comparable(figures):
         return None
     pays = answer == "pays"
-    streak = _streak(figures.history[:-1], pays=pays)
-    if not figures.history[:-1] or _paid(figures.history[-2]) is None:
+    streak = _find_streak(figures.history[:-1], pays=pays)
+    if not figures.history[:-1] or _has_paid(figures.history[-2]) is None:
         return None
     if not streak:
         return f"The month before, it {'did not pay' if pays else 'paid'}."
@@ -200,17 +200,17 @@ def since(figures: MonthFigures) -> str | None:
     return f"It has paid in all of the {known}." if pays else f"It has not paid in any of the {known}."
 
 
-def _streak(before: tuple[PastMonth, ...], *, pays: bool) -> list[PastMonth]:
+def _find_streak(before: tuple[PastMonth, ...], *, pays: bool) -> list[PastMonth]:
     """Return the months just before this one with the same answer, newest first."""
     streak: list[PastMonth] = []
     for month in reversed(before):
-        if _paid(month) is not pays:
+        if _has_paid(month) is not pays:
             break
         streak.append(month)
     return streak
 
 
-def _paid(month: PastMonth) -> bool | None:
+def _has_paid(month: PastMonth) -> bool | None:
     if month.hybrid_nano is None or not (month.complete and month.machine and month.records):
         return None
     return month.hybrid_nano < month.api_sync_nano
@@ -220,7 +220,7 @@ def against_batches(figures: MonthFigures) -> str | None:
     """Compare with the API's batch price, which is lower for who can wait; None where there is nothing to compare."""
     saving = figures.scenario("hybrid").saving_batch_nano
     known = figures.scenario("api_batch").missing == 0 and figures.scenario("hybrid").missing == 0
-    if saving is None or not known or not figures.batch_discount or not comparable(figures):
+    if saving is None or not known or not figures.batch_discount or not is_comparable(figures):
         return None
     discount = f"{percent(figures.batch_discount)} off, for answers that may take a day"
     price = f"Against the API's batch price ({discount}), running your own model"

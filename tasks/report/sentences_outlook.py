@@ -1,4 +1,4 @@
-"""The report's sentences on what would change the verdict: volume, growth, payback, levers. Pure."""
+"""The report's sentences on what would change the verdict: volume, growth, payback, levers."""
 
 from collections.abc import Mapping
 from fractions import Fraction

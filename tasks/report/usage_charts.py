@@ -20,7 +20,7 @@ from tasks.documents.plotting import (
     dollars,
     figure,
     png,
-    shorten_name,
+    shorten,
 )
 
 MOST_WORKLOADS = 10
@@ -34,7 +34,7 @@ def draw_workloads(figures: MonthFigures) -> Chart | None:
         return None
     with figure(1.5 + 0.62 * len(shown)) as drawn:
         tokens, costs = drawn.subplots(2, 1)
-        names = [shorten_name(one.workload) for one in shown]
+        names = [shorten(one.workload) for one in shown]
         own = [one.local_tokens.total for one in shown]
         tokens.barh(names, own, color=BLUE, edgecolor="white", label="own model")
         tokens.barh(names, [one.api_tokens.total for one in shown], left=own, color=VERMILLION, edgecolor="white",

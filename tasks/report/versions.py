@@ -21,8 +21,8 @@ from models.errors import UsageError
 from models.ids import new_id
 from models.months import month_of, months_later
 from models.settings import Settings
-from tasks.report.changes import ANOTHER_PROGRAM, changes
-from tasks.report.inputs import month_inputs
+from tasks.report.changes import ANOTHER_PROGRAM, list_changes
+from tasks.report.inputs import read_month_inputs
 from tasks.report.month_report import MonthReport
 from tasks.runtime.ledger_access import reading_ledger, with_patience, writing_ledger
 
@@ -64,16 +64,16 @@ def make_report(month: date, settings: Settings) -> Monthly:
     with writing_ledger(settings, create=False) as make_session:
         inputs = read_inputs(settings, month, now.astimezone(UTC).date())
         patience = settings.database_patience_seconds
-        return keep(make_session, inputs, month_figures, complete=complete, patience=patience)
+        return keep_report(make_session, inputs, month_figures, complete=complete, patience=patience)
 
 
 def read_inputs(settings: Settings, month: date, today: date) -> MonthInputs:
     """Read what the month's figures stand on, all of it as it is at one moment, without holding up a writer."""
     with reading_ledger(settings) as session:
-        return month_inputs(session, settings, month, today=today)
+        return read_month_inputs(session, settings, month, today=today)
 
 
-def newest_month(settings: Settings) -> date:
+def find_newest_month(settings: Settings) -> date:
     """Return the UTC month in which the newest run began; this month where there is none. Raises `UsageError`."""
     with writing_ledger(settings, create=False) as make_session, make_session() as session:
         began = [run["started_at"] for run in list_runs(session, limit=1)]
@@ -81,7 +81,7 @@ def newest_month(settings: Settings) -> date:
     return month_of(times[0])
 
 
-def keep(
+def keep_report(
     make_session: sessionmaker[Session],
     inputs: MonthInputs,
     compute: Callable[[MonthInputs], MonthFigures],
@@ -94,7 +94,7 @@ def keep(
     Only inputs other than those of the newest version make a new one; its figures are computed then, and never
     again. Two processes at once make one version. Raises `DatabaseUnavailable` after `patience` seconds.
     """
-    text = canonical(inputs)
+    text = write_inputs(inputs)
     figures: MonthFigures | None = None
 
     def latest() -> Report | None:
@@ -123,8 +123,8 @@ def _read_if_same(row: Report, text: str, *, complete: bool) -> Monthly | None:
     """
     if row.fingerprint != fingerprint_of(row.inputs, complete=complete):
         return None
-    stored = read(row)
-    return stored if stored is not None and canonical(stored.report.inputs) == text else None
+    stored = read_version(row)
+    return stored if stored is not None and write_inputs(stored.report.inputs) == text else None
 
 
 def _next_version(
@@ -139,7 +139,7 @@ def _next_version(
         complete=complete,
         software=version_of("breakeven"),
         inputs=text,
-        figures=figures_text(figures),
+        figures=write_figures(figures),
         changes=_json(_changes(last, figures, complete=complete)),
     )
 
@@ -149,41 +149,41 @@ def fingerprint_of(text: str, *, complete: bool) -> str:
     return hashlib.sha256(f"{CALCULATION} {complete}\n{text}".encode()).hexdigest()
 
 
-def read(row: Report) -> Monthly | None:
+def read_version(row: Report) -> Monthly | None:
     """Read a stored version. None if an older program stored what this one cannot read."""
     try:
-        return _monthly(row, inputs_of(row.inputs), figures_of(row.figures))
+        return _monthly(row, parse_inputs(row.inputs), parse_figures(row.figures))
     except (ValidationError, TypeError):
         return None
 
 
-def load(settings: Settings, report_id: UUID) -> Monthly:
+def load_report(settings: Settings, report_id: UUID) -> Monthly:
     """Return a stored report. Raises `UsageError` for one that there is not, or that cannot be read any more."""
     with writing_ledger(settings, create=False) as make_session, make_session() as session:
-        found = read(reports.get(session, report_id))
+        found = read_version(reports.get(session, report_id))
     if found is None:
         msg = f"the report {report_id} was stored by another version of the program: make it again"
         raise UsageError(msg)
     return found
 
 
-def canonical(inputs: MonthInputs) -> str:
+def write_inputs(inputs: MonthInputs) -> str:
     """Write inputs as JSON, the same text for the same inputs."""
     return _json(_INPUTS.dump_python(inputs, mode="json"))
 
 
-def inputs_of(text: str) -> MonthInputs:
-    """Read what `canonical` wrote. Raises `ValidationError`."""
+def parse_inputs(text: str) -> MonthInputs:
+    """Read what `write_inputs` wrote. Raises `ValidationError`."""
     return _INPUTS.validate_json(text)
 
 
-def figures_text(figures: MonthFigures) -> str:
+def write_figures(figures: MonthFigures) -> str:
     """Write figures as JSON that keeps every digit."""
     return _json(_FIGURES.dump_python(figures, mode="json"))
 
 
-def figures_of(text: str) -> MonthFigures:
-    """Read what `figures_text` wrote. Raises `ValidationError`."""
+def parse_figures(text: str) -> MonthFigures:
+    """Read what `write_figures` wrote. Raises `ValidationError`."""
     return _FIGURES.validate_json(text)
 
 
@@ -195,9 +195,9 @@ def _changes(last: Report | None, figures: MonthFigures, *, complete: bool) -> t
     """Say what differs from the version before; nothing where there is none."""
     if last is None:
         return ()
-    before = read(last)
+    before = read_version(last)
     over = ("The month is over now.",) if complete and not last.complete else ()
-    return (*over, *((ANOTHER_PROGRAM,) if before is None else changes(before.report.figures, figures)))
+    return (*over, *((ANOTHER_PROGRAM,) if before is None else list_changes(before.report.figures, figures)))
 
 
 def _monthly(row: Report, inputs: MonthInputs, figures: MonthFigures) -> Monthly:

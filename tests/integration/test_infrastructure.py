@@ -133,12 +133,12 @@ def test_entries_come_back_as_they_went_in(url: str) -> None:
         for what in (one, two, bill, bill, labour):
             infrastructure.add(session, what)
     with readers(engine)() as session:
-        assert [entry.what for entry in infrastructure.entries(session, EnteredTerms)] == [one, two]
-        assert [entry.what for entry in infrastructure.entries(session, Bill)] == [bill, bill]
-        assert [entry.what for entry in infrastructure.entries(session, Labour)] == [labour]
-        ids = [entry.id for entry in infrastructure.entries(session, Bill)]
+        assert [entry.what for entry in infrastructure.list_entries(session, EnteredTerms)] == [one, two]
+        assert [entry.what for entry in infrastructure.list_entries(session, Bill)] == [bill, bill]
+        assert [entry.what for entry in infrastructure.list_entries(session, Labour)] == [labour]
+        ids = [entry.id for entry in infrastructure.list_entries(session, Bill)]
         assert ids == sorted(set(ids))
-        assert infrastructure.entries(session, Bill)[0].entered_at.utcoffset() is not None
+        assert infrastructure.list_entries(session, Bill)[0].entered_at.utcoffset() is not None
     engine.dispose()
 
 

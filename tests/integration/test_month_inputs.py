@@ -24,7 +24,7 @@ from models.ids import new_id
 from models.months import days_in
 from models.settings import Settings
 from tasks.ledger import archive
-from tasks.report.inputs import month_inputs
+from tasks.report.inputs import read_month_inputs
 from tests.integration.db.ledger_lines import line, seed
 
 SEPTEMBER, OCTOBER, NOVEMBER = (date(2026, month, 1) for month in (9, 10, 11))
@@ -57,7 +57,7 @@ def session(url: str) -> Iterator[Session]:
 
 
 def _inputs(session: Session, month: date, settings: Settings | None = None) -> MonthInputs:
-    return month_inputs(session, settings or Settings(), month, today=TODAY)
+    return read_month_inputs(session, settings or Settings(), month, today=TODAY)
 
 
 def test_what_was_never_entered_is_assumed(session: Session) -> None:
@@ -75,11 +75,13 @@ def test_what_was_never_entered_is_assumed(session: Session) -> None:
 def test_what_was_entered_wins(session: Session) -> None:
     """Terms of the month, the last bill, labour since its day: nothing is assumed any more."""
     for entry in (
-        owning.terms("A10G", "reserved", since=SEPTEMBER, until=date(2026, 9, 30), usd_per_month=Decimal(9)),
-        owning.terms("A10G", "reserved", since=OCTOBER, usd_per_month=Decimal(250)),
-        owning.bill(NOVEMBER, Decimal(240), TODAY),
-        owning.bill(NOVEMBER, Decimal(245), TODAY),
-        owning.labour(SEPTEMBER, Decimal(3), Decimal(8), Decimal(90)),
+        owning.check_terms(
+            "A10G", "reserved", since=SEPTEMBER, until=date(2026, 9, 30), usd_per_month=Decimal(9)
+        ),
+        owning.check_terms("A10G", "reserved", since=OCTOBER, usd_per_month=Decimal(250)),
+        owning.check_bill(NOVEMBER, Decimal(240), TODAY),
+        owning.check_bill(NOVEMBER, Decimal(245), TODAY),
+        owning.check_labour(SEPTEMBER, Decimal(3), Decimal(8), Decimal(90)),
     ):
         infrastructure.add(session, entry)
     inputs = _inputs(session, NOVEMBER)
@@ -93,7 +95,7 @@ def test_what_was_entered_wins(session: Session) -> None:
 def test_a_reserved_month_costs_the_same_in_february_and_in_march(session: Session) -> None:
     """$250 a month is $250 in a month of 28 days, of 30 and of 31; maintenance comes on top."""
     infrastructure.add(
-        session, owning.terms("A10G", "reserved", since=date(2026, 1, 1), usd_per_month=Decimal(250))
+        session, owning.check_terms("A10G", "reserved", since=date(2026, 1, 1), usd_per_month=Decimal(250))
     )
     for month in (date(2026, 2, 1), date(2026, 3, 1), date(2026, 4, 1)):
         reserved = month_figures(_inputs(session, month)).scenario("reserved")
@@ -123,7 +125,7 @@ def test_a_running_month_covers_the_days_that_have_begun(session: Session) -> No
     """Up to today, all of a month that is over; one that has not begun is refused."""
     assert _inputs(session, NOVEMBER).days == 20
     assert _inputs(session, OCTOBER).days == days_in(OCTOBER)
-    assert month_inputs(session, Settings(), date(2026, 11, 9), today=NOVEMBER).days == 1
+    assert read_month_inputs(session, Settings(), date(2026, 11, 9), today=NOVEMBER).days == 1
     with pytest.raises(UsageError, match="2026-12 has not begun"):
         _inputs(session, date(2026, 12, 1))
 
@@ -177,7 +179,7 @@ def test_archived_lines_stay_in_the_months(database_url: str, tmp_path: Path) ->
 
     def inputs() -> MonthInputs:
         with readers(engine)() as session:
-            return month_inputs(session, Settings(), date(2025, 12, 1), today=TODAY)
+            return read_month_inputs(session, Settings(), date(2025, 12, 1), today=TODAY)
 
     before = inputs()
     planned = archive.plan(settings, 3, TODAY)

@@ -63,7 +63,7 @@ def test_assumed_terms_never_overlap(said: list[tuple[int, bool, int]]) -> None:
 def test_entries_of_other_months_are_left_out() -> None:
     """A month stands on the entries that hold on one of its days, in the order of their entering."""
     entries = [
-        owning.terms("A10G", "on_demand", since=since, until=until, usd_per_hour=Decimal(1))
+        owning.check_terms("A10G", "on_demand", since=since, until=until, usd_per_hour=Decimal(1))
         for since, until in [
             (date(2026, 1, 1), date(2026, 4, 30)),
             (date(2026, 6, 1), None),
@@ -78,7 +78,7 @@ def test_entries_of_other_months_are_left_out() -> None:
 
 def test_labour_defaults_are_assumed_until_something_is_entered() -> None:
     """The design's reference values stand before every entry; settings that a person chose are not assumed."""
-    entry = owning.labour(MAY, Decimal(3), Decimal(1), Decimal(90))
+    entry = owning.check_labour(MAY, Decimal(3), Decimal(1), Decimal(90))
     default, entered = assumed_terms.labour_terms([entry], Settings())
     assert (default.maintenance_minutes, default.setup_minutes) == (120, 720)
     assert (default.engineer_nano_per_hour, default.assumed) == (100_000_000_000, True)
@@ -94,9 +94,9 @@ def test_rates_to_compare_with_come_best_first() -> None:
     """What was entered and not taken back, the newest first, then the settings', then the catalogue's."""
     june, august = date(2026, 6, 1), date(2026, 8, 1)
     entries = [
-        owning.terms("A10G", "reserved", since=MAY, usd_per_month=Decimal(250)),
-        owning.terms("A10G", "reserved", since=june, usd_per_month=Decimal(240)),
-        owning.terms("A10G", "on_demand", since=august, usd_per_hour=Decimal(9)),
+        owning.check_terms("A10G", "reserved", since=MAY, usd_per_month=Decimal(250)),
+        owning.check_terms("A10G", "reserved", since=june, usd_per_month=Decimal(240)),
+        owning.check_terms("A10G", "on_demand", since=august, usd_per_hour=Decimal(9)),
         owning.no_machine("A10G", august),
     ]
     settings = Settings(

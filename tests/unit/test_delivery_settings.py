@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from models.delivery import ChatSettings, MailSettings, Recipient, mailbox, recipients
-from tasks.delivery.chat import without_secrets
+from tasks.delivery.chat import redact_secrets
 
 WORDS = st.text(ascii_letters + digits, min_size=1, max_size=12)
 NAMES = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), max_size=20)
@@ -114,9 +114,9 @@ def test_a_chat_has_one_way(given_: dict[str, str]) -> None:
 @given(WORDS.filter(lambda word: len(word) > 3), WORDS.filter(lambda word: len(word) > 3))
 def test_no_piece_of_a_url_is_told(token: str, host: str) -> None:
     """Whatever a library says of it."""
-    said = without_secrets(
+    said = redact_secrets(
         f"failed to post {token} to {host}: {token}", f"json://{host}/{token}?key=%41%42%43%44"
     )
     assert token not in said
     assert host not in said
-    assert without_secrets("ABCD is wrong", "json://x/?key=%41%42%43%44") == "… is wrong"
+    assert redact_secrets("ABCD is wrong", "json://x/?key=%41%42%43%44") == "… is wrong"

@@ -21,7 +21,7 @@ DAYS = st.integers(0, 40).map(lambda days: START + timedelta(days=days))
 def _terms(**changes: Any) -> EnteredTerms:  # noqa: ANN401 - any parameter
     given_: dict[str, Any] = {"since": START, "usd_per_hour": Decimal(1), **changes}
     mode: BillingMode = given_.pop("mode", "on_demand")
-    return owning.terms(given_.pop("kind", "A10G"), mode, **given_)
+    return owning.check_terms(given_.pop("kind", "A10G"), mode, **given_)
 
 
 def test_terms_are_kept_exactly() -> None:
@@ -61,13 +61,13 @@ def test_terms_that_cannot_be_are_refused(changes: dict[str, Any], words: str) -
 def test_a_bill_is_of_a_month_that_has_begun() -> None:
     """The running month has a bill, the next one has none."""
     today = date(2026, 10, 3)
-    assert owning.bill(date(2026, 10, 1), Decimal("312.40"), today) == Bill(
+    assert owning.check_bill(date(2026, 10, 1), Decimal("312.40"), today) == Bill(
         date(2026, 10, 1), 312_400_000_000
     )
     with pytest.raises(UsageError, match="2026-11 has not begun"):
-        owning.bill(date(2026, 11, 1), Decimal(1), today)
+        owning.check_bill(date(2026, 11, 1), Decimal(1), today)
     with pytest.raises(UsageError, match=r"--usd -0\.01"):
-        owning.bill(date(2026, 9, 1), Decimal("-0.01"), today)
+        owning.check_bill(date(2026, 9, 1), Decimal("-0.01"), today)
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ def test_a_month_that_is_none_is_refused(text: str) -> None:
 
 def test_labour_is_whole_minutes() -> None:
     """Quarters and tenths of hours are minutes; seconds, and what is no duration, are refused."""
-    kept = owning.labour(START, Decimal("2.25"), Decimal("0.1"), Decimal(100))
+    kept = owning.check_labour(START, Decimal("2.25"), Decimal("0.1"), Decimal(100))
     assert kept == Labour(START, 135, 6, 100_000_000_000)
     for hours in ("0.001", "-1", "NaN", "1e9"):
         with pytest.raises(UsageError, match="--maintenance-hours"):
-            owning.labour(START, Decimal(hours), Decimal(1), Decimal(1))
+            owning.check_labour(START, Decimal(hours), Decimal(1), Decimal(1))
 
 
 def test_the_last_entry_holds_where_it_lies() -> None:
@@ -93,10 +93,10 @@ def test_the_last_entry_holds_where_it_lies() -> None:
     base = _terms()
     middle = _terms(since=date(2026, 3, 1), until=date(2026, 3, 31))
     other = _terms(kind="L4", since=date(2026, 2, 1))
-    held = owning.days_held([base, middle, other])
+    held = owning.find_days_held([base, middle, other])
     stretches = [Days(START, date(2026, 3, 1)), Days(date(2026, 4, 1), None)]
     assert held == [stretches, [Days(date(2026, 3, 1), date(2026, 4, 1))], [Days(date(2026, 2, 1), None)]]
-    assert owning.days_held([base, _terms()]) == [[], [Days(START, None)]]
+    assert owning.find_days_held([base, _terms()]) == [[], [Days(START, None)]]
     assert str(stretches[0]) == "2026-01-01..2026-02-28"
 
 
@@ -107,7 +107,7 @@ def test_each_day_has_the_newest_entry(entered: list[tuple[str, date, int | None
         _terms(kind=kind, since=since, until=None if length is None else since + timedelta(days=length))
         for kind, since, length in entered
     ]
-    held = owning.days_held(entries)
+    held = owning.find_days_held(entries)
     for day in (START + timedelta(days=offset) for offset in range(70)):
         for kind in "AB":
             own = [
@@ -131,11 +131,11 @@ def test_the_last_bill_of_a_month_wins() -> None:
     """Both stay; the second holds."""
     september, october = date(2026, 9, 1), date(2026, 10, 1)
     entries = [Bill(october, 1), Bill(september, 2), Bill(october, 3)]
-    assert owning.bills_held(entries) == [False, True, True]
+    assert owning.find_bills_held(entries) == [False, True, True]
 
 
 def test_labour_holds_from_the_day_it_began() -> None:
     """A later beginning wins over a later entry; of one beginning, the last entry holds."""
     entries = [Labour(date(2026, 3, 1), 1, 1, 1), Labour(START, 2, 2, 2), Labour(START, 3, 3, 3)]
     march = date(2026, 3, 1)
-    assert owning.labour_held(entries) == [Days(march, None), None, Days(START, march)]
+    assert owning.find_labour_held(entries) == [Days(march, None), None, Days(START, march)]

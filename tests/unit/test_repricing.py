@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.economics.pricing import ALWAYS, Price, cost_nano
-from models.economics.repricing import PricedUsage, largest_rise, reprice
+from models.economics.repricing import PricedUsage, find_largest_rise, reprice
 from models.economics.repricing_prices import RepricingPrices, parse_supposed_price
 from models.errors import UsageError
 from models.requests import Usage
@@ -102,7 +102,7 @@ def test_an_upper_bound_stays_one(old: Price, new: Price, most: Usage, used: Usa
     bound = max(cost_nano(old, replace(most, cached_tokens=0)), cost_nano(old, worst))
     sums = usage(price=old, known_tokens=0, cost_nano=bound, upper_bound_nano=bound)
     found = reprice([sums], RepricingPrices([new]))
-    rise = largest_rise(old, new)
+    rise = find_largest_rise(old, new)
     if rise is None:
         assert (found.repriced_nano, found.unknown, found.bounded) == (None, 1, 0)
         return
@@ -131,7 +131,7 @@ def test_how_far_a_bound_rises(
 ) -> None:
     """By the larger of the two ratios, at the dearest input; not at all known where something was free."""
     before, after = (Price("p", "m", ALWAYS, None, *rates, "s") for rates in (old, new))
-    assert largest_rise(before, after) == rise
+    assert find_largest_rise(before, after) == rise
 
 
 def test_known_and_bounded_lines_of_one_sum() -> None:

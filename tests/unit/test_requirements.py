@@ -34,13 +34,13 @@ import sys
 sys.modules.update(sklearn=None, scipy=None)
 import cli
 from models.evaluation.calibration import calibrate
-from models.evaluation.metrics import scores
-from models.evaluation.threshold import threshold
+from models.evaluation.metrics import compute_scores
+from models.evaluation.threshold import choose_threshold
 from models.evaluation.verdict import compare
 sure, right = [0.1, 0.9] * 10, [False, True] * 10
-assert scores(["a", "b"], ["a", "b"], ["a", None]).macro_f1 == 0.5
+assert compute_scores(["a", "b"], ["a", "b"], ["a", None]).macro_f1 == 0.5
 assert calibrate(sure, right).calibrated_brier is not None
 assert compare("small", "api", right, right).ratio == 1
-assert threshold(sure, right, right, None, None).curve
+assert choose_threshold(sure, right, right, None, None).curve
 """
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

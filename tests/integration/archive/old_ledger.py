@@ -134,7 +134,7 @@ def kept(settings: Settings) -> list[LedgerLine]:
 def named_files(settings: Settings) -> list[Path]:
     """Return the files that the ledger names."""
     with transaction(settings) as session:
-        return [find_file(one.archive, settings) for one in archives.archives(session)]
+        return [find_file(one.archive, settings) for one in archives.list_archives(session)]
 
 
 def files(settings: Settings) -> list[Path]:

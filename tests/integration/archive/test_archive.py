@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 from db import archive as archives
 from db import ledger, run_queries
 from db.archive import Archive
-from db.repricing import priced_usage
+from db.repricing import read_priced_usage
 from db.summary import sum_usage
-from db.throughput import Like, earlier_runs
+from db.throughput import Like, list_earlier_runs
 from models.errors import BreakevenError, OutputError, UsageError
 from models.ids import new_id
 from models.ledger.archiving import ArchiveFileLimits
@@ -76,11 +76,11 @@ def sums(settings: Settings) -> object:
             sorted(map(repr, session.execute(text(f"SELECT * FROM {name}"))))  # noqa: S608
             for name in ("usage_daily", "usage_monthly")
         ]
-        figures = earlier_runs(session, like)
+        figures = list_earlier_runs(session, like)
         assert len(figures) > 5
         return (
             sum_usage(session, by),
-            priced_usage(session, by),
+            read_priced_usage(session, by),
             listed,
             views,
             figures,
@@ -182,7 +182,7 @@ def test_lines_that_are_doubled_or_short_are_found(settings: Settings) -> None:
     few(settings)
     do(settings)
     with transaction(settings) as session:
-        (first, _) = archives.archives(session)
+        (first, _) = archives.list_archives(session)
         back = archived([Path(first.archive.path)])[:2]
         ledger.insert_lines(session, back)
     assert {one.what for one in found_faults(settings)} == {

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import deliveries, reports
-from db.deliveries import DeliveryMessage, last_told, of_month
+from db.deliveries import DeliveryMessage, last_told, list_of_month
 from db.reports import Report
 from models.delivery import Recipient
 from models.errors import UsageError
@@ -45,7 +45,7 @@ def claimed(make_session: sessionmaker[Session], message: DeliveryMessage, owner
 def state(make_session: sessionmaker[Session]) -> tuple[str, int, str, str | None]:
     """Return state, attempts, owner and error of the only message."""
     with make_session() as session:
-        (one,) = of_month(session, MONTH)
+        (one,) = list_of_month(session, MONTH)
     return one.state, one.attempts, one.owner, one.error
 
 
@@ -111,7 +111,7 @@ def test_doubt_is_noted_and_stays(make_session: sessionmaker[Session], message: 
     """It is not claimed again by itself."""
     assert claimed(make_session, message, "a")
     with make_session.begin() as session:
-        deliveries.note(session, message, "the server died")
+        deliveries.set_state(session, message, "the server died")
     assert state(make_session) == ("sending", 1, "a", "the server died")
     assert not claimed(make_session, message, "b")
 

@@ -90,7 +90,13 @@ def add_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
 def flaws(engine: Engine) -> list[object]:
     """Check everything that lies in the database, as `ledger check` does."""
     with readers(engine)() as reader:
-        return list(chain(lines.flaws(reader, lambda *_: None), sums.flaws(reader), links.flaws(reader)))
+        return list(
+            chain(
+                lines.find_line_flaws(reader, lambda *_: None),
+                sums.find_sum_flaws(reader),
+                links.find_link_flaws(reader),
+            )
+        )
 
 
 def summed(engine: Engine) -> object:

@@ -25,7 +25,7 @@ def _started(session: Session, run_id: UUID, at: datetime, **changes: object) ->
 
 
 def _november(session: Session) -> dict[str, WorkloadUsage]:
-    found = month.usage(session, NOVEMBER, DECEMBER).get(NOVEMBER, month.MonthUsage())
+    found = month.read_usage(session, NOVEMBER, DECEMBER).get(NOVEMBER, month.MonthUsage())
     return {usage.workload: usage for usage in found.workloads}
 
 
@@ -103,11 +103,11 @@ def test_a_day_belongs_to_its_utc_month(session: Session, keys: Keys) -> None:
     zone = timezone(timedelta(hours=9))
     times = [LAST, LAST + timedelta(microseconds=1), LAST.astimezone(zone)]
     ledger.insert_lines(session, [line(keys, f"r{place}", at=at) for place, at in enumerate(times)])
-    used = month.usage(session, date(2026, 1, 1), JANUARY)
+    used = month.read_usage(session, date(2026, 1, 1), JANUARY)
     assert {of: usage.workloads[0].records for of, usage in used.items()} == {NOVEMBER: 2, DECEMBER: 1}
     assert used[DECEMBER].workloads[0].runs == 0
-    assert list(month.usage(session, NOVEMBER, DECEMBER)) == [NOVEMBER]
-    assert list(month.usage(session, DECEMBER, JANUARY)) == [DECEMBER]
+    assert list(month.read_usage(session, NOVEMBER, DECEMBER)) == [NOVEMBER]
+    assert list(month.read_usage(session, DECEMBER, JANUARY)) == [DECEMBER]
     assert _november(session)["sentiment"].counterfactual[0].last_day == date(2026, 11, 30)
 
 
@@ -116,7 +116,7 @@ def test_a_run_is_of_the_month_in_which_it_started(session: Session, keys: Keys)
     runs.add(session, keys.run, GpuTime(1, 2, 3), runs.Increments(gpu_cost_nano=1000, unallocated_nano=1000))
     _started(session, keys.run, LAST)
     ledger.insert_lines(session, [line(keys, at=LAST + timedelta(minutes=1))])
-    used = month.usage(session, NOVEMBER, JANUARY)
+    used = month.read_usage(session, NOVEMBER, JANUARY)
     (gpu_run,) = used[NOVEMBER].gpu_runs
     assert gpu_run == GpuRun(
         "sentiment", "A10G", LAST, GpuTime(1, 2, 3), MACHINE.nano_usd_per_hour, "on_demand", 1
@@ -124,8 +124,8 @@ def test_a_run_is_of_the_month_in_which_it_started(session: Session, keys: Keys)
     assert (used[NOVEMBER].workloads[0].runs, used[NOVEMBER].workloads[0].records) == (1, 0)
     assert (used[DECEMBER].gpu_runs, used[DECEMBER].workloads[0].records) == ((), 1)
     _started(session, keys.run, LAST + timedelta(microseconds=1))
-    assert month.usage(session, NOVEMBER, DECEMBER) == {}
-    assert month.usage(session, DECEMBER, JANUARY)[DECEMBER].workloads[0].runs == 1
+    assert month.read_usage(session, NOVEMBER, DECEMBER) == {}
+    assert month.read_usage(session, DECEMBER, JANUARY)[DECEMBER].workloads[0].runs == 1
 
 
 def test_two_prices_of_one_month_stay_apart(session: Session, keys: Keys) -> None:
@@ -146,7 +146,7 @@ def test_two_prices_of_one_month_stay_apart(session: Session, keys: Keys) -> Non
 def test_an_unnamed_machine_costs_what_its_run_cost(session: Session, keys: Keys) -> None:
     """A run without a machine keeps its GPU time, at the rate that its cost comes to: never for nothing."""
     _started(session, keys.run, LAST, infrastructure_id=None, busy_ns=1_800_000_000_000, gpu_cost_nano=500)
-    (gpu_run,) = month.usage(session, NOVEMBER, DECEMBER)[NOVEMBER].gpu_runs
+    (gpu_run,) = month.read_usage(session, NOVEMBER, DECEMBER)[NOVEMBER].gpu_runs
     assert (gpu_run.kind, gpu_run.nano_usd_per_hour) == (month.UNKNOWN_MACHINE, 1000)
 
 
@@ -156,17 +156,17 @@ def test_workloads_stay_apart_and_months_without_usage_are_missing(session: Sess
     _started(session, other.run, datetime(2026, 9, 30, tzinfo=UTC))
     september = datetime(2026, 9, 30, 12, tzinfo=UTC)
     ledger.insert_lines(session, [line(keys), line(other), line(other, "r2", at=september)])
-    used = month.usage(session, date(2026, 1, 1), JANUARY)
+    used = month.read_usage(session, date(2026, 1, 1), JANUARY)
     assert sorted(used) == [date(2026, 9, 1), NOVEMBER]
     assert {name: usage.records for name, usage in _november(session).items()} == {
         "enrichment": 1,
         "sentiment": 1,
     }
-    assert month.first_month(session) == date(2026, 9, 1)
+    assert month.find_first_month(session) == date(2026, 9, 1)
 
 
 def test_an_empty_ledger_has_no_month(make_session: sessionmaker[Session]) -> None:
     """Nothing is known of any month, and nothing is invented."""
     with make_session() as session:
-        assert month.first_month(session) is None
-        assert month.usage(session, date(2000, 1, 1), JANUARY) == {}
+        assert month.find_first_month(session) is None
+        assert month.read_usage(session, date(2000, 1, 1), JANUARY) == {}

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db import attempts, ledger, reference
 from db.line_filters import SummaryFilters
-from db.repricing import list_prices, priced_usage
+from db.repricing import list_prices, read_priced_usage
 from db.tables import LedgerLineRow, PriceRow
 from models.economics.pricing import BATCH_SUFFIX, Price, cost_nano, cost_of_mtok
 from models.economics.repricing import Repriced, reprice
@@ -53,7 +53,7 @@ def repriced(
     """Reprice the ledger, or a part of it."""
     known = [price for _, _, price in reference.all_prices(session)]
     book = RepricingPrices(known, [parse_supposed_price(text) for text in supposed])
-    return {key: reprice(usage, book) for key, usage in priced_usage(session, by, **filters).items()}
+    return {key: reprice(usage, book) for key, usage in read_priced_usage(session, by, **filters).items()}
 
 
 def rows(session: Session, table: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401  a mapped class

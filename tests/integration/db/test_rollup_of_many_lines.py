@@ -67,7 +67,7 @@ def test_the_rollup_is_what_the_check_expects(make_session: sessionmaker[Session
         assert {way[7] for way in before} >= {"ok", "pending", "unknown_outcome", "triage", "escalated"}
         assert before == counted(session)
         assert [
-            flaw for flaw in check.flaws(session, lambda *_: None) if flaw.check == check.WRONG_SUMS
+            flaw for flaw in check.find_line_flaws(session, lambda *_: None) if flaw.check == check.WRONG_SUMS
         ] == []
 
 

@@ -32,12 +32,12 @@ def test_days_and_months_are_summed(make_session: Sessions) -> None:
                 (date(2027, 3, 1), "sentiment"): 20_000_000,
             },
         )
-        assert spend.spent(session, "sentiment", DAY) == ApiSpend(10, 11, 110, 1_111)
-        assert spend.spent(session, "enrichment", DAY) == ApiSpend(100, 1_100, 110, 1_111)
-        assert spend.spent(session, "other", date(2026, 12, 31)) == ApiSpend(0, 0, 0, 100_000)
-        assert spend.spent(session, "sentiment", date(2026, 10, 1)) == ApiSpend(0, 10_000, 0, 10_000)
-        assert spend.spent(session, "sentiment", date(2027, 2, 1)).total_month == 10_000_000
-        assert spend.spent(session, "sentiment", date(2030, 1, 31)) == ApiSpend(0, 0, 0, 0)
+        assert spend.read_spend(session, "sentiment", DAY) == ApiSpend(10, 11, 110, 1_111)
+        assert spend.read_spend(session, "enrichment", DAY) == ApiSpend(100, 1_100, 110, 1_111)
+        assert spend.read_spend(session, "other", date(2026, 12, 31)) == ApiSpend(0, 0, 0, 100_000)
+        assert spend.read_spend(session, "sentiment", date(2026, 10, 1)) == ApiSpend(0, 10_000, 0, 10_000)
+        assert spend.read_spend(session, "sentiment", date(2027, 2, 1)).total_month == 10_000_000
+        assert spend.read_spend(session, "sentiment", date(2030, 1, 31)) == ApiSpend(0, 0, 0, 0)
 
 
 def test_amounts_add_up_and_are_given_back(make_session: Sessions) -> None:
@@ -46,21 +46,21 @@ def test_amounts_add_up_and_are_given_back(make_session: Sessions) -> None:
     with make_session.begin() as session:
         for nano in (big, 5, -3):
             spend.add(session, {(DAY, "sentiment"): nano})
-        assert spend.spent(session, "sentiment", DAY).total_month == big + 2
+        assert spend.read_spend(session, "sentiment", DAY).total_month == big + 2
 
 
 def test_a_run_spends_its_closed_attempts_and_those_in_flight(make_session: Sessions, keys: Keys) -> None:
     """Closed ones at their cost, pending ones at their upper bound; another run's are not in it."""
     lines = [pending(keys, str(n)) for n in range(3)]
     with make_session.begin() as session:
-        assert spend.of_run(session, keys.run) == 0
+        assert spend.read_run_spend(session, keys.run) == 0
         other = seed(session, "enrichment")
         attempts.open_attempts(session, "sentiment", lines)
         attempts.open_attempts(session, "enrichment", [pending(other)])
         attempts.close_attempts(session, [closing(lines[0].id)])
-        assert spend.of_run(session, keys.run) == 2_300
+        assert spend.read_run_spend(session, keys.run) == 2_300
         attempts.resolve_unknown(session, "sentiment", DAY)
-        assert spend.of_run(session, keys.run) == 2_300
+        assert spend.read_run_spend(session, keys.run) == 2_300
 
 
 @pytest.mark.parametrize("before", [0, 5])
@@ -84,7 +84,7 @@ def test_a_cap_holds_against_all_who_spend_at_once(make_session: Sessions, keys:
         for n in range(15):
             with make_session.begin() as session:
                 spend.lock(session)
-                if spend.spent(session, workload, DAY).total_day + cost > cap:
+                if spend.read_spend(session, workload, DAY).total_day + cost > cap:
                     return
                 time.sleep(0.005)  # whoever does not lock would reserve in between
                 line = pending(of[workload], f"{name}-{n}", cost_nano=cost)
@@ -103,7 +103,7 @@ def test_a_cap_holds_against_all_who_spend_at_once(make_session: Sessions, keys:
         thread.join(60)
     assert failed == []
     with make_session.begin() as session:
-        assert spend.spent(session, "sentiment", DAY).total_day == cap
+        assert spend.read_spend(session, "sentiment", DAY).total_day == cap
 
 
 def test_sessions_add_the_first_amount_of_a_day_at_once(make_session: Sessions) -> None:
@@ -122,4 +122,4 @@ def test_sessions_add_the_first_amount_of_a_day_at_once(make_session: Sessions) 
     for thread in threads:
         thread.join(60)
     with make_session.begin() as session:
-        assert spend.spent(session, "sentiment", DAY).workload_month == 40
+        assert spend.read_spend(session, "sentiment", DAY).workload_month == 40

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import ledger, partitions, reference, run_queries, runs, throughput
-from db.throughput import Like, earlier_runs, load_times
+from db.throughput import Like, list_earlier_runs, list_load_times
 from models.economics.pricing import usd_to_nano
 from models.economics.throughput import RunFigures
 from models.gpu_time import GpuTime
@@ -46,7 +46,7 @@ def found(
 ) -> list[RunFigures]:
     """Ask for earlier runs."""
     with make_session.begin() as session:
-        return earlier_runs(session, of, any_machine=any_machine, limit=limit)
+        return list_earlier_runs(session, of, any_machine=any_machine, limit=limit)
 
 
 def test_lines_are_summed_by_who_answered(make_session: Sessions, keys: Keys) -> None:
@@ -122,6 +122,6 @@ def test_load_times(make_session: Sessions, keys: Keys) -> None:
             add_run(session, keys, [], GpuTime(load, 1, 0))
         add_run(session, keys, [], GpuTime(40, 1, 0), prompt_id=other.prompt)
         add_run(session, keys, [], GpuTime(50, 1, 0), model_id=keys.api)
-        assert load_times(session, "small", "A10G") == [40, 20, 30]
-        assert load_times(session, "small", "A10G", limit=1) == [40]
-        assert load_times(session, "small", "H100") == []
+        assert list_load_times(session, "small", "A10G") == [40, 20, 30]
+        assert list_load_times(session, "small", "A10G", limit=1) == [40]
+        assert list_load_times(session, "small", "H100") == []

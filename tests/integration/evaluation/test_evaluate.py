@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from db import evaluations
-from db.month import usage
+from db.month import read_usage
 from db.partitions import find_published
 from db.summary import sum_usage
 from models.errors import BreakevenError, UsageError
 from models.months import month_of
 from models.settings import Settings
 from tasks.evaluation.stored_json import from_json
-from tasks.report.inputs import month_inputs
+from tasks.report.inputs import read_month_inputs
 from tests.fakes import ScriptedEngine
 from tests.faulty_api import FaultyApi, Rule
 from tests.integration.evaluation.evaluating import (
@@ -119,9 +119,9 @@ def test_an_evaluation_is_no_production(tmp_path: Path, database_url: str) -> No
     month = really_in(settings)
     with ledger(settings) as session:
         assert find_published(session, "sentiment", MONTH) is None
-        months = usage(session, month, LATER)
+        months = read_usage(session, month, LATER)
         purposes = {row["purpose"]: row["records"] for row in sum_usage(session, ["purpose"])}
-        inputs = month_inputs(session, settings, month, today=LATER)
+        inputs = read_month_inputs(session, settings, month, today=LATER)
     assert not (settings.output_dir / "sentiment").exists()
     assert [(month.workloads, month.gpu_runs, month.evaluations_nano) for month in months.values()] == [
         ((), (), spent)
@@ -147,7 +147,7 @@ def test_the_verdict_says_whether_production_is_replaceable(tmp_path: Path, data
             run(of, records, ScriptedEngine(handler=right_unless(lambda _: False)), rerun=True)
             month = really_in(settings)
             with ledger(settings) as session:
-                inputs = month_inputs(session, settings, month, today=LATER)
+                inputs = read_month_inputs(session, settings, month, today=LATER)
             assert [one.viability for one in inputs.workloads] == [said]
 
 

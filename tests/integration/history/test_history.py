@@ -16,7 +16,7 @@ from models.economics.month import MonthInputs
 from models.months import months_later
 from models.settings import Settings
 from tasks.ledger.check import check
-from tasks.report.inputs import month_inputs
+from tasks.report.inputs import read_month_inputs
 from tasks.runtime.ledger_access import ledger_reader
 from tests.integration.history.conftest import YEAR
 from tests.integration.history.recomputed import recomputed
@@ -27,7 +27,7 @@ TODAY = date(2026, 11, 25)
 
 def _inputs(engine: Engine, month: date) -> MonthInputs:
     with readers(engine)() as session:
-        return month_inputs(session, Settings(), month, today=TODAY)
+        return read_month_inputs(session, Settings(), month, today=TODAY)
 
 
 def _all(engine: Engine) -> Iterator[MonthInputs]:

@@ -71,9 +71,9 @@ def found(session: Session) -> list[Finding]:
     """Check everything that lies in the database."""
     seen: list[tuple[int, int]] = []
     flaws = chain(
-        lines.flaws(session, lambda done, total: seen.append((done, total))),
-        sums.flaws(session),
-        links.flaws(session),
+        lines.find_line_flaws(session, lambda done, total: seen.append((done, total))),
+        sums.find_sum_flaws(session),
+        links.find_link_flaws(session),
     )
     result = gather(flaws)
     assert seen[-1][0] == seen[-1][1]

@@ -76,7 +76,7 @@ def counted(settings: Settings) -> dict[str, tuple[int, int, int]]:
 def usage(settings: Settings) -> WorkloadUsage:
     """Read what the ledger knows of the workload, over all months."""
     with ledger(settings) as session:
-        months = month.usage(session, date(2000, 1, 1), date(2100, 1, 1))
+        months = month.read_usage(session, date(2000, 1, 1), date(2100, 1, 1))
     (of_month,) = months.values()
     return of_month.workloads[0]
 

@@ -15,7 +15,7 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.schedules import CronSchedule
 from sqlalchemy import text
 
-from db.deliveries import Delivery, of_month
+from db.deliveries import Delivery, list_of_month
 from db.session import make_engine, migrate, sessions
 from flows import break_even as reporting
 from models.delivery import MailSettings
@@ -64,7 +64,7 @@ class Home:
         """Return all messages as they are written down."""
         engine = make_engine(self.url)
         with sessions(engine)() as session:
-            found = of_month(session, MONTH)
+            found = list_of_month(session, MONTH)
         engine.dispose()
         return found
 

@@ -105,13 +105,15 @@ def _enter(session: Session) -> None:
     for dollars, note in ((usd, "a note " * 20), (usd + 20, None)):
         infrastructure.add(
             session,
-            owning.terms(
+            owning.check_terms(
                 "A10G", "reserved", since=begin, until=None, usd_per_month=dollars, note=note, **machines
             ),
         )
-        infrastructure.add(session, owning.bill(date(2026, 10, 1), dollars, DAY, note))
+        infrastructure.add(session, owning.check_bill(date(2026, 10, 1), dollars, DAY, note))
         labour = {"maintenance_hours": Decimal("1.5"), "setup_hours": Decimal(16)}
-        infrastructure.add(session, owning.labour(begin, engineer_usd_per_hour=dollars, note=note, **labour))
+        infrastructure.add(
+            session, owning.check_labour(begin, engineer_usd_per_hour=dollars, note=note, **labour)
+        )
 
 
 def _lines(keys: Keys, at: datetime, number: int) -> list[LedgerLine]:

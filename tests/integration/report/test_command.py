@@ -17,9 +17,9 @@ from db.session import make_engine, migrate, sessions
 from models.economics.break_even import month_figures
 from tasks.delivery.checkup import delivery
 from tasks.delivery.deliver import deliver_all
-from tasks.delivery.senders import one_by_one
-from tasks.report.files import render
-from tasks.report.versions import keep
+from tasks.delivery.senders import send_one_by_one
+from tasks.report.files import render_report
+from tasks.report.versions import keep_report
 from tests.integration.report.harness import by_mail, chat_room, inputs, make_settings
 from tests.post_office import PostOffice, opened
 
@@ -170,10 +170,10 @@ def test_the_real_report_as_a_mail(home: Path, office: PostOffice) -> None:
     """Every picture that the page names is there as PNG; a name with markup is text, in HTML and in plain text."""
     settings = make_settings("sqlite:///breakeven.db", home, smtp=by_mail(office.port, CFO))
     engine = make_engine("sqlite:///breakeven.db")
-    monthly = keep(sessions(engine), inputs(name=MARKUP), month_figures, complete=True)
+    monthly = keep_report(sessions(engine), inputs(name=MARKUP), month_figures, complete=True)
     engine.dispose()
-    letter = render(monthly.report).letter
-    delivered = deliver_all(settings, monthly, resend=False, send_each=one_by_one(letter, settings))
+    letter = render_report(monthly.report).letter
+    delivered = deliver_all(settings, monthly, resend=False, send_each=send_one_by_one(letter, settings))
     assert len(delivered.sent) == 1
     mail = office.received[0].mail
     page, text = mail.get_body(("html",)), mail.get_body(("plain",))

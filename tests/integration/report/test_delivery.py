@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
-from db.deliveries import Delivery, DeliveryMessage, claim, close, of_month
+from db.deliveries import Delivery, DeliveryMessage, claim, close, list_of_month
 from models.delivery import Recipient
 from models.economics.break_even import month_figures
 from models.errors import DeliveryError, DeliveryUnknown, UsageError
 from models.settings import Settings
 from tasks.delivery.deliver import Delivered, deliver, deliver_all, explain_failures
-from tasks.delivery.senders import one_by_one
-from tasks.report.versions import Monthly, keep
+from tasks.delivery.senders import send_one_by_one
+from tasks.report.versions import Monthly, keep_report
 from tests.integration.report.harness import (
     LETTER,
     MONTH,
@@ -44,7 +44,7 @@ class Reporting:
 
     def version(self, spent: int, *, complete: bool = True) -> Monthly:
         """Make the version of the report in which the API would have cost so much the current one."""
-        self.monthly = keep(self._sessions, inputs(spent), month_figures, complete=complete)
+        self.monthly = keep_report(self._sessions, inputs(spent), month_figures, complete=complete)
         return self.monthly
 
     def settings(self, **more: object) -> Settings:
@@ -54,12 +54,12 @@ class Reporting:
     def send(self, *, resend: bool = False, **more: object) -> Delivered:
         """Send the current version."""
         settings = self.settings(**more)
-        return deliver_all(settings, self.monthly, resend=resend, send_each=one_by_one(LETTER, settings))
+        return deliver_all(settings, self.monthly, resend=resend, send_each=send_one_by_one(LETTER, settings))
 
     def written(self) -> dict[str, Delivery]:
         """Return the newest message to each recipient as it is written down."""
         with self._sessions() as session:
-            return {one.target: one for one in of_month(session, MONTH)}
+            return {one.target: one for one in list_of_month(session, MONTH)}
 
     def states(self) -> dict[str, tuple[str, int, int]]:
         """Return state, number and attempts of the newest message to each recipient."""

@@ -19,7 +19,15 @@ from models.economics.month import MonthInputs
 from models.errors import UsageError
 from tasks.report import versions as monthly
 from tasks.report.changes import ANOTHER_PROGRAM
-from tasks.report.versions import Monthly, canonical, fingerprint_of, is_over, keep, load, make_report
+from tasks.report.versions import (
+    Monthly,
+    fingerprint_of,
+    is_over,
+    keep_report,
+    load_report,
+    make_report,
+    write_inputs,
+)
 from tests.integration.report.harness import DOLLAR, MONTH, inputs, make_settings
 
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -39,7 +47,7 @@ def kept(
     complete: bool = True,
 ) -> Monthly:
     """Keep the report for these inputs."""
-    return keep(make_session, of, compute, complete=complete)
+    return keep_report(make_session, of, compute, complete=complete)
 
 
 def test_the_same_inputs_give_the_stored_report(make_session: sessionmaker[Session]) -> None:
@@ -135,7 +143,7 @@ def test_members_of_inputs_that_came_or_went_make_no_version(
 ) -> None:
     """What an older program knew of a run, or did not know of a workload, is no other input."""
     first = kept(make_session, inputs())
-    older = json.loads(canonical(inputs()))
+    older = json.loads(write_inputs(inputs()))
     for run in older["gpu_runs"]:
         run["cost_nano"] = 7
     for usage in older["workloads"]:
@@ -165,7 +173,7 @@ def test_the_report_of_a_ledger(
     first = make_report(MONTH, settings)
     assert (first.report.version, first.complete) == (1, True)
     assert make_report(MONTH, settings).id == first.id
-    assert replace(load(settings, first.id), new=True) == first
+    assert replace(load_report(settings, first.id), new=True) == first
     with make_session.begin() as session:
         bill = text("INSERT INTO bills (month, nano_usd, entered_at) VALUES (:month, :nano, :month)")
         session.execute(bill, {"month": MONTH, "nano": 312 * DOLLAR})

@@ -20,7 +20,7 @@ def saved(name: str | None, folder: Path) -> str:
     report = months.report(
         None if name is None else months.ODD[name](), version=2, changes=("Records: 1 before, 2 now",)
     )
-    path.write_text(html.render_file(report_page.page(report), months.drawn(name)), "utf-8")
+    path.write_text(html.render_file(report_page.make_page(report), months.drawn(name)), "utf-8")
     return path.as_uri()
 
 

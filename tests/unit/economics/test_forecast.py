@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.economics.demand import Demand, Lengths
-from models.economics.forecast import Forecast, Serving, forecast, month_inputs
+from models.economics.forecast import Forecast, Serving, forecast, project_inputs
 from models.economics.month import LabourTerms, Rate, ReferenceRate
 from models.economics.pricing import Price
 from models.economics.throughput import OutputLength, Throughput
@@ -246,7 +246,7 @@ def test_more_records_never_cost_less(one: Demand, times: int) -> None:
 @given(demands, st.integers(0, HOUR_NS))
 def test_gpu_time_of_the_days_is_that_of_the_month(one: Demand, load_ns: int) -> None:
     """Busy and idle time over the days sum to the month's, to the nanosecond, and each day loads at least once."""
-    inputs = month_inputs(JANUARY, 0, [one], serving(load_ns=load_ns))
+    inputs = project_inputs(JANUARY, 0, [one], serving(load_ns=load_ns))
     times = [run.time for run in inputs.gpu_runs]
     whole = one.time(JANUARY, 0)
     assert sum(time.busy_ns for time in times) == whole.busy_ns

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
-from models.evaluation.calibration import calibrate, calibrated
+from models.evaluation.calibration import apply_calibration, calibrate
 from models.evaluation.figures import Calibration
 from models.evaluation.logistic import folds
 
@@ -43,8 +43,8 @@ def test_a_case_by_hand() -> None:
     assert calibration.error == pytest.approx(0.5 * 0.2 + 0.5 * 0.1)
     assert calibration.brier == pytest.approx((15 * 0.05**2 + 5 * 0.95**2 + 20 * 0.25) / 40)
     # Two confidences and two parameters: the line goes through both shares
-    assert calibrated(calibration, 0.95) == pytest.approx(0.75, abs=0.001)
-    assert calibrated(calibration, 0.5) == pytest.approx(0.6, abs=0.001)
+    assert apply_calibration(calibration, 0.95) == pytest.approx(0.75, abs=0.001)
+    assert apply_calibration(calibration, 0.5) == pytest.approx(0.6, abs=0.001)
 
 
 def test_bins_hold_equal_numbers() -> None:
@@ -86,7 +86,7 @@ def test_the_line_is_found_again() -> None:
     assert calibration.intercept == pytest.approx(-0.4, abs=0.1)
     assert calibration.calibrated_brier is not None
     assert calibration.calibrated_brier < calibration.brier - 0.01
-    after = found([calibrated(calibration, one) for one in confidences], right)
+    after = found([apply_calibration(calibration, one) for one in confidences], right)
     assert calibration.error > 0.1
     assert after.error < 0.03
 
@@ -144,7 +144,7 @@ def test_all_right_or_all_wrong_has_no_line(outcome: bool) -> None:
     """Then nothing says how confidence and outcome go together."""
     calibration = found([0.5 + at / 100 for at in range(30)], [outcome] * 30)
     assert (calibration.slope, calibration.intercept, calibration.calibrated_brier) == (None, None, None)
-    assert calibrated(calibration, 0.9) is None
+    assert apply_calibration(calibration, 0.9) is None
 
 
 def test_few_of_one_kind_have_a_line_but_no_held_out_figure() -> None:
@@ -161,14 +161,17 @@ def test_unknown_confidences_are_left_out() -> None:
     assert with_unknown == found([*known], right)
     assert calibrate([None, None], [True, False]) is None
     assert calibrate([], []) is None
-    assert calibrated(found([*known], right), None) is None
+    assert apply_calibration(found([*known], right), None) is None
 
 
 @pytest.mark.parametrize("confidences", [[0.0] * 20 + [1.0] * 20, [0.1] * 20 + [0.9] * 20, [0.7] * 40])
 def test_extreme_confidences_stay_finite(confidences: list[float | None]) -> None:
     """Confidence that separates right from wrong, 0 and 1 themselves, or one confidence only."""
     calibration = found(confidences, [False] * 20 + [True] * 20)
-    low, high = calibrated(calibration, confidences[0]), calibrated(calibration, confidences[-1])
+    low, high = (
+        apply_calibration(calibration, confidences[0]),
+        apply_calibration(calibration, confidences[-1]),
+    )
     assert low is not None
     assert high is not None
     assert 0 <= low <= high <= 1
@@ -182,6 +185,6 @@ def test_extreme_confidences_stay_finite(confidences: list[float | None]) -> Non
 def test_the_formula() -> None:
     """1 / (1 + exp(-(slope x logit + intercept))), also where exp would overflow."""
     line = Calibration(bins=(), error=0, slope=2, intercept=-1, brier=0, calibrated_brier=None)
-    assert calibrated(line, 0.8) == pytest.approx(1 / (1 + exp(-(2 * log(4) - 1))))
+    assert apply_calibration(line, 0.8) == pytest.approx(1 / (1 + exp(-(2 * log(4) - 1))))
     steep = Calibration(bins=(), error=0, slope=500, intercept=0, brier=0, calibrated_brier=None)
-    assert [calibrated(steep, 0.0), calibrated(steep, 1.0)] == pytest.approx([0, 1])
+    assert [apply_calibration(steep, 0.0), apply_calibration(steep, 1.0)] == pytest.approx([0, 1])

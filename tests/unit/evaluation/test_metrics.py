@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
 from models.evaluation.figures import Scores
-from models.evaluation.metrics import scores
+from models.evaluation.metrics import compute_scores
 
 LABELS = ("negative", "neutral", "positive")
 PAIRS = st.lists(st.tuples(st.sampled_from(LABELS), st.none() | st.sampled_from(LABELS)), max_size=40)
@@ -16,7 +16,7 @@ PAIRS = st.lists(st.tuples(st.sampled_from(LABELS), st.none() | st.sampled_from(
 
 def scored(pairs: Sequence[tuple[str, str | None]]) -> Scores:
     """Score pairs of truth and answer."""
-    return scores(LABELS, [truth for truth, _ in pairs], [answer for _, answer in pairs])
+    return compute_scores(LABELS, [truth for truth, _ in pairs], [answer for _, answer in pairs])
 
 
 def test_a_case_by_hand() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.evaluation.figures import Threshold
 from models.evaluation.intervals import share
-from models.evaluation.threshold import threshold
+from models.evaluation.threshold import choose_threshold
 from models.evaluation.verdict import compare
 from models.policy import Policy
 from models.routing import after
@@ -35,7 +35,7 @@ def tried(
 ) -> Threshold:
     """Try the thresholds on rows of confidence, right by the small model, right by the API."""
     columns = [[row[at] for row in rows] for at in range(3)]
-    return threshold(columns[0], columns[1], columns[2], small, api, keep)  # type: ignore[arg-type]
+    return choose_threshold(columns[0], columns[1], columns[2], small, api, keep)  # type: ignore[arg-type]
 
 
 def goes(at: float, confidence: float | None) -> bool:

@@ -31,7 +31,9 @@ def whole(name: str | None = None) -> dict[str, Any]:
     """Return the document as a program reads it."""
     inputs = months.a_month() if name is None else months.ODD[name]()
     report = months.report(inputs)
-    read: dict[str, Any] = json.loads(json.dumps(json_document.document(report, contents.page(report))))
+    read: dict[str, Any] = json.loads(
+        json.dumps(json_document.make_document(report, contents.make_page(report)))
+    )
     return read
 
 

@@ -36,7 +36,7 @@ def test_same_figures_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     first = months.drawn()
     monkeypatch.setitem(mpl.rcParams, "font.size", 30)
     monkeypatch.setitem(mpl.rcParams, "axes.facecolor", "red")
-    assert charts.draw(months.report()) == first
+    assert charts.draw_charts(months.report()) == first
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_places_on_a_dollar_axis(value: float, text: str) -> None:
 
 def test_long_names_are_shortened() -> None:
     """A name beside a bar fits on one line."""
-    assert len(plotting.shorten_name(months.MARKUP)) == plotting.LONGEST_NAME
-    assert plotting.shorten_name("two\nlines") == "two lines"
+    assert len(plotting.shorten(months.MARKUP)) == plotting.LONGEST_NAME
+    assert plotting.shorten("two\nlines") == "two lines"
 
 
 def _luminance(colour: str) -> float:

@@ -29,7 +29,7 @@ def report_of(name: str | None) -> MonthReport:
 def test_every_sentence_stands_in_every_form(name: str | None) -> None:
     """Page, Markdown and plain text hold each sentence and each cell of the report."""
     report = report_of(name)
-    view = contents.page(report)
+    view = contents.make_page(report)
     page = Elements(html.render_file(view, PICTURES)).text
     for form in (page, markdown.render_text(view), plain(markdown.render(view))):
         assert missing(view, form, view.made) == []
@@ -40,8 +40,8 @@ def test_names_are_escaped() -> None:
     report = report_of("marked_up")
     drawn = months.drawn("marked_up")
     for page in (
-        html.render_file(contents.page(report), drawn),
-        html.render_mail(contents.page(report), drawn, {name: f"cid:{name}" for name in drawn}),
+        html.render_file(contents.make_page(report), drawn),
+        html.render_mail(contents.make_page(report), drawn, {name: f"cid:{name}" for name in drawn}),
     ):
         elements = Elements(page)
         assert "script" not in elements.names
@@ -52,7 +52,7 @@ def test_names_are_escaped() -> None:
 
 def test_names_do_not_break_markdown() -> None:
     """A name with bars, tags and backticks stays in its cell: every row of a table has as many cells as its head."""
-    written = markdown.render(contents.page(report_of("marked_up")))
+    written = markdown.render(contents.make_page(report_of("marked_up")))
     assert written.count("&lt;script&gt;") >= 5
     assert "<" not in written
     assert has_whole_tables(written)
@@ -60,7 +60,7 @@ def test_names_do_not_break_markdown() -> None:
 
 def test_headings_and_language() -> None:
     """One first heading, then second ones only; the language is named, and every picture has words."""
-    elements = Elements(html.render_file(contents.page(report_of(None)), PICTURES))
+    elements = Elements(html.render_file(contents.make_page(report_of(None)), PICTURES))
     headings = [name for name in elements.names if re.fullmatch("h[1-6]", name)]
     assert headings[0] == "h1"
     assert set(headings[1:]) == {"h2"}
@@ -74,14 +74,14 @@ def test_headings_and_language() -> None:
 def test_the_page_asks_nobody() -> None:
     """Neither page nor mail names anything to fetch; the page forbids it as well."""
     report = report_of(None)
-    page = html.render_file(contents.page(report), PICTURES)
+    page = html.render_file(contents.make_page(report), PICTURES)
     sources = [value or "" for name, value in Elements(page).attributes if name in {"src", "href", "action"}]
     assert sources
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert "url(" not in page
     assert "default-src 'none'" in page
     assert "http" not in html.render_mail(
-        contents.page(report), PICTURES, {name: f"cid:{name}" for name in PICTURES}
+        contents.make_page(report), PICTURES, {name: f"cid:{name}" for name in PICTURES}
     ).replace("http-equiv", "")
 
 
@@ -89,15 +89,15 @@ def test_mail_names_its_pictures() -> None:
     """Pictures of a mail are its parts, each by the name that the mail gives it, and styles are in the elements."""
     report = report_of(None)
     mail = html.render_mail(
-        contents.page(report), PICTURES, {"cost_by_month": "cid:one@x", "workloads": "cid:two@x"}
+        contents.make_page(report), PICTURES, {"cost_by_month": "cid:one@x", "workloads": "cid:two@x"}
     )
     assert "<details" not in mail  # what is folded in a browser stays shut in some mail clients
-    assert "<details" in html.render_file(contents.page(report), PICTURES)
+    assert "<details" in html.render_file(contents.make_page(report), PICTURES)
     assert 'src="cid:one@x"' in mail
     assert 'src="cid:two@x"' in mail
     assert re.search(r'<td [^>]*style="[^"]*padding', mail)
     with pytest.raises(KeyError):
-        html.render_mail(contents.page(report), PICTURES, {})
+        html.render_mail(contents.make_page(report), PICTURES, {})
 
 
 def test_mail_is_not_cut_off() -> None:
@@ -107,7 +107,7 @@ def test_mail_is_not_cut_off() -> None:
     assert (
         len(
             html.render_mail(
-                contents.page(report), drawn, {name: f"cid:{name}@breakeven" for name in drawn}
+                contents.make_page(report), drawn, {name: f"cid:{name}@breakeven" for name in drawn}
             ).encode()
         )
         < 100_000
@@ -117,18 +117,18 @@ def test_mail_is_not_cut_off() -> None:
 def test_pictures_of_markdown_lie_beside_it() -> None:
     """Markdown names the picture's file and its words; without pictures it names none."""
     assert "![what cost\\_by\\_month shows](cost_by_month.png)" in markdown.render(
-        contents.page(report_of(None)), PICTURES
+        contents.make_page(report_of(None)), PICTURES
     )
-    assert "![" not in markdown.render(contents.page(report_of(None)))
+    assert "![" not in markdown.render(contents.make_page(report_of(None)))
 
 
 def test_a_link_to_the_documentation() -> None:
     """Where the documentation has an address the page links to it; else it names the file."""
     address = "https://docs.example/report.md"
     assert ("href", address) in Elements(
-        html.render_file(contents.page(months.report(documentation=address)), {})
+        html.render_file(contents.make_page(months.report(documentation=address)), {})
     ).attributes
-    assert "docs/report.md" in html.render_file(contents.page(months.report()), {})
+    assert "docs/report.md" in html.render_file(contents.make_page(months.report()), {})
 
 
 def test_terms_of_the_month() -> None:
@@ -140,7 +140,7 @@ def test_terms_of_the_month() -> None:
         replace(in_force, effective_from=date(2025, 1, 1), effective_to=date(2026, 1, 1)),
         replace(in_force, kind="H100", gpus=0),
     )
-    told = markdown.render_text(contents.page(months.report(replace(month, terms=(*others, in_force)))))
+    told = markdown.render_text(contents.make_page(months.report(replace(month, terms=(*others, in_force)))))
     table = told.split("Terms of the machines in the month:")[1].split("\n\n")[0]
     assert [row.split("|")[3].strip() for row in table.splitlines()[3:]] == ["$250.00 a month"]
     assert "H100" not in table
@@ -148,7 +148,7 @@ def test_terms_of_the_month() -> None:
 
 def test_without_a_rate_the_break_even_is_unknown() -> None:
     """A way of paying without a rate may pay or not: that is not `never`."""
-    table = markdown.render_text(contents.page(report_of("tiny"))).split(
+    table = markdown.render_text(contents.make_page(report_of("tiny"))).split(
         "From where on each way of self-hosting pays:"
     )[1]
     row = next(line for line in table.splitlines() if line.startswith("| Own model, machine reserved"))
@@ -157,5 +157,5 @@ def test_without_a_rate_the_break_even_is_unknown() -> None:
 
 def test_what_changed_is_told() -> None:
     """A second version lists what differs from the first; a first one lists nothing."""
-    assert "What changed since version 1" in markdown.render_text(contents.page(report_of(None)))
-    assert "What changed" not in markdown.render_text(contents.page(months.report()))
+    assert "What changed since version 1" in markdown.render_text(contents.make_page(report_of(None)))
+    assert "What changed" not in markdown.render_text(contents.make_page(months.report()))

@@ -15,7 +15,7 @@ FIGURES = months.report().figures
 @pytest.mark.parametrize("code", get_args(NoteCode))
 def test_every_code_has_words(code: NoteCode) -> None:
     """A code that somebody adds without words is found here; what a note carries is said once."""
-    told = notes.sentence(Note(code, count=2, nano=months.dollars("12.34"), text="A10G"), FIGURES)
+    told = notes.describe_note(Note(code, count=2, nano=months.dollars("12.34"), text="A10G"), FIGURES)
     assert told.endswith(".")
     assert "None" not in told
     assert "  " not in told
@@ -56,12 +56,12 @@ def test_every_code_has_words(code: NoteCode) -> None:
 )
 def test_singular_plural_and_amounts(note: Note, told: str) -> None:
     """One is singular, and amounts below a cent are not rounded away."""
-    assert notes.sentence(note, FIGURES) == told
+    assert notes.describe_note(note, FIGURES) == told
 
 
 def test_the_heaviest_come_first() -> None:
     """What is missing stands before what is estimated, assumed or good to know."""
-    weights = [weight for weight, _ in notes.in_words(months.report(months.doubtful()).figures)]
+    weights = [weight for weight, _ in notes.describe_notes(months.report(months.doubtful()).figures)]
     assert weights == sorted(weights, key=notes.ORDER.index)
     assert weights[0] == "Incomplete"
     assert weights[-1] == "Good to know"
@@ -71,7 +71,9 @@ def test_what_holds_of_several_workloads_is_said_once() -> None:
     """One sentence names all workloads that were not evaluated."""
     month = months.a_month()
     unknown = tuple(replace(one, viability=None) for one in month.workloads)
-    told = [text for _, text in notes.in_words(months.report(replace(month, workloads=unknown)).figures)]
+    told = [
+        text for _, text in notes.describe_notes(months.report(replace(month, workloads=unknown)).figures)
+    ]
     assert [text for text in told if "not evaluated" in text] == [
         (
             "Whether the small model is good enough for enrichment, sentiment and classification was not evaluated,"
@@ -82,5 +84,5 @@ def test_what_holds_of_several_workloads_is_said_once() -> None:
 
 def test_a_partial_month_is_named() -> None:
     """The note says which days are covered."""
-    told = dict.fromkeys(text for _, text in notes.in_words(months.report(months.running()).figures))
+    told = dict.fromkeys(text for _, text in notes.describe_notes(months.report(months.running()).figures))
     assert any("the first 12 of 31 days of October 2026" in text for text in told)
