@@ -1,13 +1,12 @@
-"""Ledger lines: inserted in bulk, listed, and read as they are kept."""
+"""Ledger lines: inserted in bulk, and listed."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from itertools import groupby
 from typing import Any, Unpack, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, case, func, literal_column, select
+from sqlalchemy import ColumnElement, RowMapping, func, literal_column, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db import bulk
@@ -15,7 +14,6 @@ from db.daily_usage import add_lines
 from db.line_filters import LineFilters, SummaryFilters, join_names, line_conditions, usage_conditions
 from db.routes import route_of
 from db.rows import to_readable
-from db.summary import TOKENS
 from db.tables import DailyUsageRow as Usage
 from db.tables import LedgerLineRow as Line
 from db.tables import ModelRow, PromptRow, RunRow
@@ -27,24 +25,6 @@ PENDING: ColumnElement[bool] = Line.outcome == literal_column("'pending'")
 """Spelled out, so that a prepared statement can use the index of pending lines as well."""
 
 _RUNS = 500  # 999 bound values are what any SQLite takes
-
-
-@dataclass(frozen=True, slots=True)
-class LineTotals:
-    """Sums over the lines of one run. Tokens are over lines that know theirs.
-
-    Pending lines count with the upper bound of their cost. `cost_nano` and `counterfactual_nano` are None if any line's is unknown; `gpu_ns` counts an unknown
-    share as none.
-    """
-
-    attempts: int
-    records: int
-    input_tokens: int
-    cached_tokens: int
-    output_tokens: int
-    gpu_ns: int
-    cost_nano: int | None
-    counterfactual_nano: int | None
 
 
 def insert_lines(session: Session, lines: Sequence[LedgerLine]) -> None:
@@ -87,28 +67,6 @@ def list_lines(
         found += session.execute(near).mappings()
     found.sort(key=lambda row: (row["at"], row["id"]), reverse=True)
     return [to_readable(dict(row)) for row in found[:limit]]
-
-
-def read_lines(session: Session, run_id: UUID) -> Iterator[LedgerLine]:
-    """Yield a run's lines exactly as they are kept, in the order of their keys."""
-    for row in session.execute(select(*_columns()).where(Line.run_id == run_id).order_by(Line.id)):
-        yield LedgerLine(**row._asdict())
-
-
-def sum_lines(session: Session, run_id: UUID) -> LineTotals:
-    """Sum a run's lines themselves, for checks against the engine's own figures and the run's."""
-    count = func.count()
-    sums = [func.coalesce(func.sum(getattr(Line, name)), 0) for name in (*TOKENS, "gpu_ns")]
-    money = [
-        case((func.count(column) == count, func.coalesce(func.sum(column), 0)))
-        for column in (Line.cost_nano, Line.counterfactual_nano)
-    ]
-    records = func.count(Line.record_key.distinct())
-    row = session.execute(select(count, records, *sums, *money).where(Line.run_id == run_id)).one()
-    attempts, distinct, *more = (
-        None if value is None else int(value) for value in row
-    )  # NUMERIC on PostgreSQL
-    return LineTotals(attempts or 0, distinct or 0, *more)  # type: ignore[arg-type]  # tokens and time are no NULL
 
 
 def _newest(session: Session, limit: int, filters: LineFilters) -> tuple[list[UUID], datetime]:

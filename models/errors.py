@@ -18,7 +18,6 @@ BreakevenError                 one clear line; the command exits with `exit_code
 ├── DeliveryError              a report did not reach, or may not have reached, a recipient
 │   ├── DeliveryFailed         it was surely not taken: refused, or nobody was reached; it may be tried again
 │   └── DeliveryUnknown        it may have arrived or not, so nothing sends it again by itself
-├── EvaluationUnreadable       a stored evaluation was written by a newer version, or is damaged
 ├── DatabaseUnavailable        the ledger could not be reached within the patience that is set
 └── Interrupted                the run was asked to stop (SIGTERM, SIGINT); what had finished is committed
 """
@@ -95,10 +94,6 @@ class DeliveryFailed(DeliveryError):
 
 class DeliveryUnknown(DeliveryError):
     """Nobody knows whether a message arrived. Sending it again could send it twice, so a person decides."""
-
-
-class EvaluationUnreadable(BreakevenError):
-    """A stored evaluation cannot be read: a newer version of the program wrote it, or it is damaged."""
 
 
 class DatabaseUnavailable(BreakevenError):

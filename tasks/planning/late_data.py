@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 import polars as pl
 from pydantic import BaseModel
@@ -14,8 +13,8 @@ from db.partitions import PartitionVersion, find_published, get, list_waiting
 from db.run_queries import count_waiting
 from models.errors import OutputError
 from models.input_digest import InputDigest
-from models.run import Purpose, RunResult
-from models.workloads.base import Workload
+from models.run import RunResult
+from tasks.planning.checks import Checked
 from tasks.reading import PartitionReader
 from tasks.storage.merge_parts import FINGERPRINT, TEXT_HASH
 from tasks.storage.parquet_schema import output_schema
@@ -26,22 +25,6 @@ log = logging.getLogger(__name__)
 _CHUNK = 2000
 
 
-class Readable(Protocol):
-    """A partition with its input: `tasks.planning.checks.Checked`."""
-
-    @property
-    def workload(self) -> Workload:
-        """Its workload."""
-
-    @property
-    def reader(self) -> PartitionReader:
-        """Its input."""
-
-    @property
-    def purpose(self) -> Purpose:
-        """What it is run for."""
-
-
 def digest_of(reader: PartitionReader) -> bytes | None:
     """Read the whole input and return its digest. Raises `InputError` where it turns out to be damaged."""
     digest = InputDigest()
@@ -50,13 +33,13 @@ def digest_of(reader: PartitionReader) -> bytes | None:
     return digest.digest()
 
 
-def is_unchanged(checked: Readable, version: PartitionVersion) -> bool:
+def is_unchanged(checked: Checked, version: PartitionVersion) -> bool:
     """Whether a published version stands for the input as it is now. Reads the input, if that can tell."""
     return version.input_digest is not None and version.input_digest == digest_of(checked.reader)
 
 
 def digest_to_refresh(
-    checked: Readable, fingerprint: str, make_session: sessionmaker[Session]
+    checked: Checked, fingerprint: str, make_session: sessionmaker[Session]
 ) -> bytes | None:
     """Return the digest of the input, None where nothing is published with these settings.
 

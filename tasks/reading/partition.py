@@ -74,7 +74,7 @@ class PartitionReader:
         ordinal = 0
         with Scratch() as keys:
             for chunk in self._raw.chunks():
-                parsed = parse_rows(chunk, ordinal, self.source.text_columns, keys)
+                parsed = parse_rows(chunk, ordinal, self.source.text_columns, keys.assign_keys)
                 if self.limit is not None and ordinal + len(parsed) >= self.limit:
                     yield parsed[: self.limit - ordinal]
                     return

@@ -1,8 +1,7 @@
 """From raw rows to records: each row becomes exactly one `Record` or `Quarantined`."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from models.records import Fault, Quarantined, Record
 
@@ -33,14 +32,13 @@ class Chunk:
     id_column: str = "id"
 
 
-class KeyBook(Protocol):
-    """Gives each id a key that no row before it has."""
-
-    def assign_keys(self, ids: Sequence[str]) -> list[str]:
-        """Return one key an id, in order."""
+AssignKeys = Callable[[Sequence[str]], list[str]]
+"""Gives each id, in order, a key that no row before it has."""
 
 
-def parse_rows(chunk: Chunk, first: int, columns: Sequence[str], keys: KeyBook) -> list[Record | Quarantined]:
+def parse_rows(
+    chunk: Chunk, first: int, columns: Sequence[str], assign_keys: AssignKeys
+) -> list[Record | Quarantined]:
     """Turn a chunk into records and quarantined rows, numbered from the ordinal `first`.
 
     `columns` are the text columns' names, for details. A row without a usable id is named by its
@@ -51,7 +49,7 @@ def parse_rows(chunk: Chunk, first: int, columns: Sequence[str], keys: KeyBook) 
     texts = _clean_texts(chunk, columns, faults)
     bases = [f"#{first + place}" if id_ is None else id_ for place, id_ in enumerate(ids)]
     parsed: list[Record | Quarantined] = []
-    for place, key in enumerate(keys.assign_keys(bases)):
+    for place, key in enumerate(assign_keys(bases)):
         id_, text = ids[place], texts[place]
         if place in faults or id_ is None:
             fault = faults[place]

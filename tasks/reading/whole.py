@@ -47,7 +47,7 @@ def records_of(
 
     `texts` are the values of the text columns, whose names are `columns`.
     """
-    rows = parse_rows(replace(chunk, ids=["-"] * len(chunk.ids), texts=texts), 0, columns, _NoKeys())
+    rows = parse_rows(replace(chunk, ids=["-"] * len(chunk.ids), texts=texts), 0, columns, list)
     return [row if isinstance(row, Record) else None for row in rows]
 
 
@@ -58,11 +58,3 @@ def _files(location: str) -> Files:
         return Files((remote_folders(location),), "parquet", dated=True) if found.dated else found
     days = dated_folders(location)
     return locate(location, days[-1] if days else ANY_DAY)
-
-
-class _NoKeys:
-    """Gives no keys: nobody asks for a row by its key here."""
-
-    def assign_keys(self, ids: Sequence[str]) -> list[str]:
-        """Return the ids."""
-        return list(ids)

@@ -157,16 +157,6 @@ def read_version(row: Report) -> Monthly | None:
         return None
 
 
-def load_report(settings: Settings, report_id: UUID) -> Monthly:
-    """Return a stored report. Raises `UsageError` for one that there is not, or that cannot be read any more."""
-    with writing_ledger(settings, create=False) as make_session, make_session() as session:
-        found = read_version(reports.get(session, report_id))
-    if found is None:
-        msg = f"the report {report_id} was stored by another version of the program: make it again"
-        raise UsageError(msg)
-    return found
-
-
 def write_inputs(inputs: MonthInputs) -> str:
     """Write inputs as JSON, the same text for the same inputs."""
     return _json(_INPUTS.dump_python(inputs, mode="json"))

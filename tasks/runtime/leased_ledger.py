@@ -76,40 +76,27 @@ class LeasedLedger:
         close_ledger(self.sessions)
 
 
-class LeaseKeeper:
-    """Renews a lease from a thread of its own, three times within its lifetime."""
+@contextmanager
+def hold_lease(ledger: LeasedLedger) -> Iterator[Callable[[], LeaseLost | None]]:
+    """Renew the lease inside the block, three times within its lifetime; yield a function that tells whether it was lost."""
+    over = threading.Event()
+    lost: list[LeaseLost] = []
 
-    def __init__(self, ledger: LeasedLedger) -> None:
-        self._ledger = ledger
-        self._done = threading.Event()
-        self.lost: LeaseLost | None = None
-
-    def run(self) -> None:
-        """Renew until `stop`, or until the lease is found to belong to another run."""
-        ledger = self._ledger
-        while not self._done.wait(ledger.lease_seconds / 3):
+    def renew() -> None:
+        while not over.wait(ledger.lease_seconds / 3):
             try:
                 with ledger.sessions.begin() as session:
                     leases.renew(session, ledger.lease, ledger.lease_seconds)
             except LeaseLost as error:
-                self.lost = error
+                lost.append(error)
                 return
             except (DBAPIError, PoolTimeout) as error:
                 log.warning("lease not renewed, the database does not answer: %s", type(error).__name__)
 
-    def stop(self) -> None:
-        """End the thread's loop."""
-        self._done.set()
-
-
-@contextmanager
-def hold_lease(ledger: LeasedLedger) -> Iterator[Callable[[], LeaseLost | None]]:
-    """Keep the lease inside the block; yield a function that tells whether it was lost."""
-    keeper = LeaseKeeper(ledger)
-    thread = threading.Thread(target=keeper.run, name="lease", daemon=True)
+    thread = threading.Thread(target=renew, name="lease", daemon=True)
     thread.start()
     try:
-        yield lambda: keeper.lost
+        yield lambda: lost[0] if lost else None
     finally:
-        keeper.stop()
+        over.set()
         thread.join()

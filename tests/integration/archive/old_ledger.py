@@ -22,6 +22,7 @@ from models.settings import Settings
 from tasks.ledger.archive import find_file
 from tests.integration.db.ledger_lines import Keys, batch, line, pending, seed
 from tests.integration.pipeline.harness import settings_for
+from tests.ledger_lines import read_lines
 
 TODAY = date(2026, 11, 25)
 OLD = datetime(2026, 4, 30, 22, tzinfo=UTC)
@@ -128,7 +129,7 @@ def kept(settings: Settings) -> list[LedgerLine]:
     """Return the lines that the database holds."""
     with transaction(settings) as session:
         run_ids = session.execute(select(RunRow.id)).scalars().all()
-        return [one for run_id in run_ids for one in ledger.read_lines(session, run_id)]
+        return [one for run_id in run_ids for one in read_lines(session, run_id)]
 
 
 def named_files(settings: Settings) -> list[Path]:

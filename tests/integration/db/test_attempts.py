@@ -19,6 +19,7 @@ from db.tables import ApiSpendRow, LedgerLineRow, PromptRow, RunRow
 from models.ids import new_id
 from models.ledger.line import Closing, LedgerLine
 from tests.integration.db.ledger_lines import AT, DAY, Keys, batch, closing, line, pending, seed
+from tests.ledger_lines import read_lines
 
 Sessions = sessionmaker[Session]
 RUN_SUMS = ("input_tokens", "cached_tokens", "output_tokens", "counterfactual_nano")
@@ -104,7 +105,7 @@ def test_closing_writes_what_was_used(make_session: Sessions, keys: Keys) -> Non
         attempts.open_attempts(session, "sentiment", [opened, pending(keys, "other")])
         assert attempts.close_attempts(session, [how]) == [opened.id]
     with make_session.begin() as session:
-        kept = next(one for one in ledger.read_lines(session, keys.run) if one.id == opened.id)
+        kept = next(one for one in read_lines(session, keys.run) if one.id == opened.id)
         changes = {name: getattr(how, name) for name in Closing.__slots__}
         assert kept == replace(opened, **changes)
         assert _spend(session) == {(DAY, "sentiment"): 1_300}
@@ -123,10 +124,10 @@ def test_a_line_is_closed_once(make_session: Sessions, keys: Keys) -> None:
         attempts.open_attempts(session, "sentiment", [opened])
         many = [first, second, closing(local.id), closing(new_id())]
         assert attempts.close_attempts(session, many) == [opened.id]
-        before = list(ledger.read_lines(session, keys.run))
+        before = list(read_lines(session, keys.run))
         assert attempts.close_attempts(session, [second, *many]) == []
         assert attempts.close_attempts(session, []) == []
-        assert list(ledger.read_lines(session, keys.run)) == before
+        assert list(read_lines(session, keys.run)) == before
         assert (_run(session, keys.run).api_cost_nano, _spend(session)) == (300, {(DAY, "sentiment"): 300})
 
 
@@ -197,7 +198,7 @@ def test_what_a_dead_run_left_pending_is_unknown_at_its_upper_bound(
         assert attempts.resolve_unknown(session, "sentiment", DAY) == 4
         assert attempts.resolve_unknown(session, "sentiment", DAY) == 0
     with make_session.begin() as session:
-        outcomes = {one.id: one for one in ledger.read_lines(session, keys.run)}
+        outcomes = {one.id: one for one in read_lines(session, keys.run)}
         for state, one in opened.items():
             live = state in batches.LIVE
             kept = outcomes[one]
@@ -219,7 +220,7 @@ def test_a_later_run_settles_what_earlier_ones_left(make_session: Sessions, keys
         assert attempts.resolve_unknown(session, "sentiment", DAY, failure="host_lost") == 1
         assert _run(session, keys.run).api_cost_nano == 1_000
         assert _run(session, later.run).api_cost_nano == 0
-        assert next(ledger.read_lines(session, keys.run)).failure == "host_lost"
+        assert next(read_lines(session, keys.run)).failure == "host_lost"
 
 
 def test_lines_that_wait_for_a_batch_are_found(make_session: Sessions, keys: Keys) -> None:

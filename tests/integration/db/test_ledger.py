@@ -19,6 +19,7 @@ from models.errors import UsageError
 from models.ids import new_id
 from models.ledger.line import LedgerLine, Outcome
 from tests.integration.db.ledger_lines import AT, Keys, batch, line, pending, seed
+from tests.ledger_lines import LineTotals, read_lines, sum_lines
 
 KNOWN = st.integers(0, 2**60 - 1)  # of eight lines the rollup holds the sum
 BIG = st.none() | KNOWN
@@ -70,7 +71,7 @@ def test_lines_come_back_as_they_went_in(
         lines = [line(keys, **change) for change in drawn]
         ledger.insert_lines(session, lines)
     with make_session.begin() as session:
-        found = {one.id: one for one in ledger.read_lines(session, keys.run)}
+        found = {one.id: one for one in read_lines(session, keys.run)}
     assert found == {one.id: one for one in lines}
     assert all(one.at.tzinfo is UTC for one in found.values())
 
@@ -82,7 +83,7 @@ def test_a_line_is_there_once(make_session: sessionmaker[Session], keys: Keys) -
     with pytest.raises(IntegrityError), make_session.begin() as session:
         ledger.insert_lines(session, [line(keys, "c"), line(keys, "a")])
     with make_session.begin() as session:
-        assert ledger.sum_lines(session, keys.run).attempts == 3  # nothing of the refused transaction stays
+        assert sum_lines(session, keys.run).attempts == 3  # nothing of the refused transaction stays
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_a_line_names_its_batch_and_failure(make_session: sessionmaker[Session],
     with make_session.begin() as session:
         batches.record_intent(session, of)
         ledger.insert_lines(session, [pending(keys, batch_id=of.id, failure="http_429")])
-        (kept,) = ledger.read_lines(session, keys.run)
+        (kept,) = read_lines(session, keys.run)
         (shown,) = ledger.list_lines(session)
     assert (kept.batch_id, kept.failure) == (of.id, "http_429")
     assert (shown["batch_id"], shown["failure"]) == (of.id, "http_429")
@@ -285,7 +286,7 @@ def test_pending_lines_count_with_their_upper_bound(engine: Engine, keys: Keys) 
     """What is in flight shows in sums as the most it can cost; its tokens are not known yet."""
     with sessions(engine).begin() as session:
         ledger.insert_lines(session, [line(keys, "a"), pending(keys, "a", attempt=2)])
-        total = ledger.sum_lines(session, keys.run)
+        total = sum_lines(session, keys.run)
     assert (total.attempts, total.records, total.input_tokens, total.cost_nano) == (2, 1, 100, 1_279)
     with readers(engine)() as session:
         (row,) = sum_usage(session, ["engine"], outcome="pending")
@@ -333,9 +334,9 @@ def test_totals_of_a_run(make_session: sessionmaker[Session], mixed: Keys) -> No
     with make_session.begin() as session:
         other = seed(session, "enrichment")
         ledger.insert_lines(session, [line(other, "z", cost_nano=10**18)])
-        found = ledger.sum_lines(session, mixed.run)
-        assert ledger.sum_lines(session, other.run).cost_nano == 10**18
-    assert found == ledger.LineTotals(4, 3, 200, 128, 10, 2_000_000, None, 47_700)
+        found = sum_lines(session, mixed.run)
+        assert sum_lines(session, other.run).cost_nano == 10**18
+    assert found == LineTotals(4, 3, 200, 128, 10, 2_000_000, None, 47_700)
 
 
 def test_sums_beyond_64_bits_of_tokens_stay_exact(make_session: sessionmaker[Session], keys: Keys) -> None:
@@ -343,14 +344,14 @@ def test_sums_beyond_64_bits_of_tokens_stay_exact(make_session: sessionmaker[Ses
     half = 2**62 - 1
     with make_session.begin() as session:
         ledger.insert_lines(session, [line(keys, "a", cost_nano=half), line(keys, "b", cost_nano=half)])
-        assert ledger.sum_lines(session, keys.run).cost_nano == 2 * half
+        assert sum_lines(session, keys.run).cost_nano == 2 * half
 
 
 def test_nothing_to_insert_is_no_error(make_session: sessionmaker[Session], keys: Keys) -> None:
     """A commit without lines is allowed."""
     with make_session.begin() as session:
         ledger.insert_lines(session, [])
-        assert ledger.sum_lines(session, keys.run).attempts == 0
+        assert sum_lines(session, keys.run).attempts == 0
 
 
 def test_line_uses_every_field(keys: Keys) -> None:

@@ -22,6 +22,7 @@ from tests.integration.db import released
 from tests.integration.db.ledger_lines import line, seed
 from tests.integration.db.processes import PROCESSES
 from tests.integration.db.schema_snapshot import snapshot
+from tests.ledger_lines import sum_lines
 
 RELEASED = "0.1.0"
 VERSIONS = Path(session.__file__).parent / "migrations" / "versions"
@@ -119,7 +120,7 @@ def check_kept(engine: Engine, before: released.Rows) -> None:
     with sessions(engine).begin() as writer:
         keys = seed(writer, "enrichment")
         ledger.insert_lines(writer, [line(keys)])
-        assert ledger.sum_lines(writer, keys.run).attempts == 1
+        assert sum_lines(writer, keys.run).attempts == 1
 
 
 def test_migrations_make_what_the_tables_say(engine: Engine) -> None:

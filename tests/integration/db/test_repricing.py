@@ -25,6 +25,7 @@ from models.ids import new_id
 from models.ledger.line import LedgerLine
 from models.requests import Usage
 from tests.integration.db.ledger_lines import DAY, MINI, Keys, closing, line, pending, seed
+from tests.ledger_lines import read_lines
 
 Sessions = sessionmaker[Session]
 NOTHING = Usage(0, 0, 0)
@@ -222,7 +223,7 @@ def test_a_correction_is_what_lines_are_repriced_at(make_session: Sessions, keys
         found = {key[0]: one for key, one in repriced(session, by=("day",)).items()}
         assert [found[str(day)].repriced_nano for day in days] == [200_000_000, 1_000_000_000]
         assert [found[str(day)].cost_nano for day in days] == [150_000_000] * 2
-        assert {one.price_id for one in ledger.read_lines(session, keys.run)} == {keys.price}
+        assert {one.price_id for one in read_lines(session, keys.run)} == {keys.price}
 
 
 def test_an_entered_price_stands_until_the_source_says_something_new(make_session: Sessions) -> None:

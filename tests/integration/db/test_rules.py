@@ -15,6 +15,7 @@ from db.base import Base
 from db.tables import PartitionVersionRow
 from models.ids import new_id
 from tests.integration.db.ledger_lines import AT, DAY, Keys, line, pending
+from tests.ledger_lines import sum_lines
 
 Row = dict[str, Any]
 NOBODY = 999
@@ -91,7 +92,7 @@ def test_a_line_that_names_nothing_is_refused(make_session: sessionmaker[Session
         with pytest.raises(IntegrityError), make_session.begin() as session:
             ledger.insert_lines(session, [line(keys, "d"), wrong])
     with make_session.begin() as session:
-        assert ledger.sum_lines(session, keys.run).attempts == 2
+        assert sum_lines(session, keys.run).attempts == 2
 
 
 def test_what_a_line_names_cannot_go(engine: Engine, make_session: sessionmaker[Session], keys: Keys) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import leases, parts
-from db.ledger import insert_lines, sum_lines
+from db.ledger import insert_lines
 from db.session import (
     is_disconnect,
     make_engine,
@@ -27,6 +27,7 @@ from db.tables import LeaseRow
 from models.errors import DatabaseUnavailable, UsageError
 from models.ids import new_id
 from tests.integration.db.ledger_lines import DAY, Keys, line
+from tests.ledger_lines import sum_lines
 
 
 @pytest.mark.parametrize(

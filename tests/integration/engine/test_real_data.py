@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from db import ledger, run_queries
+from db import run_queries
 from db.session import make_engine, readers
 from models.engines.vllm.engine import VllmEngine
 from models.settings import Settings
@@ -14,6 +14,7 @@ from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
 from tasks.runtime.shared_engine import shared_engine
 from tests.integration.engine.harness import Counting
+from tests.ledger_lines import sum_lines
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 CACHE = Path(__file__).resolve().parents[3] / ".cache"
@@ -52,7 +53,7 @@ def test_published_rows_and_tokens_are_exact(
     assert published.height == result.published == limit - result.quarantined
     with readers(make_engine(url))() as session:
         (row,) = run_queries.list_runs(session)
-        totals = ledger.sum_lines(session, result.run_id) if result.run_id else None
+        totals = sum_lines(session, result.run_id) if result.run_id else None
     assert totals is not None
     assert totals.input_tokens == sum(u.input_tokens for u in counting.usages) == row["input_tokens"]
     assert totals.cached_tokens == sum(u.cached_tokens for u in counting.usages) == row["cached_tokens"]

@@ -12,8 +12,8 @@ from db.summary import sum_usage
 from models.errors import BreakevenError, UsageError
 from models.months import month_of
 from models.settings import Settings
-from tasks.evaluation.stored_json import from_json
 from tasks.report.inputs import read_month_inputs
+from tests.evaluation_json import from_json
 from tests.fakes import ScriptedEngine
 from tests.faulty_api import FaultyApi, Rule
 from tests.integration.evaluation.evaluating import (

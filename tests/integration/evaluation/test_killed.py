@@ -6,7 +6,7 @@ from random import Random
 from db import evaluations
 from models.evaluation.figures import Evaluation
 from models.settings import Settings
-from tasks.evaluation.stored_json import from_json
+from tests.evaluation_json import from_json
 from tests.faulty_api import FaultyApi
 from tests.integration.evaluation.evaluating import labelled, settings_of, write_labelled
 from tests.integration.hybrid.harness import api_lines, check_seen

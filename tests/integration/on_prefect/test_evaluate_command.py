@@ -10,8 +10,8 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 import cli
 from models.settings import Settings
-from tasks.evaluation.stored_json import from_json
 from tasks.runtime.shared_engine import shared_engine
+from tests.evaluation_json import from_json
 from tests.fakes import ScriptedEngine
 from tests.faulty_api import FaultyApi
 from tests.integration.evaluation.evaluating import labelled, right_unless, write_labelled

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, text, update
 from sqlalchemy.orm import Session, sessionmaker
 
+from db import reports
 from db.tables import ReportRow
 from models.economics.break_even import month_figures
 from models.economics.figures import MonthFigures
@@ -24,8 +25,8 @@ from tasks.report.versions import (
     fingerprint_of,
     is_over,
     keep_report,
-    load_report,
     make_report,
+    read_version,
     write_inputs,
 )
 from tests.integration.report.harness import DOLLAR, MONTH, inputs, make_settings
@@ -173,7 +174,8 @@ def test_the_report_of_a_ledger(
     first = make_report(MONTH, settings)
     assert (first.report.version, first.complete) == (1, True)
     assert make_report(MONTH, settings).id == first.id
-    assert replace(load_report(settings, first.id), new=True) == first
+    with make_session() as session:
+        assert replace(read_version(reports.get(session, first.id)), new=True) == first  # type: ignore[type-var]
     with make_session.begin() as session:
         bill = text("INSERT INTO bills (month, nano_usd, entered_at) VALUES (:month, :nano, :month)")
         session.execute(bill, {"month": MONTH, "nano": 312 * DOLLAR})

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.errors import EvaluationUnreadable
 from models.evaluation.figures import Evaluation
 from tasks.evaluation import stored_json as module
-from tasks.evaluation.stored_json import as_json, document, from_json
+from tasks.evaluation.stored_json import as_json, document
 from tests import evaluations as found
+from tests.evaluation_json import from_json
 
 PLAIN: Mapping[object, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
@@ -92,24 +92,3 @@ def test_older_documents_are_read() -> None:
     written = document(found.usual())
     del written["keep"], written["missing"]
     assert from_json({**written, "later": 1}) == found.usual()
-
-
-@pytest.mark.parametrize(
-    ("stored", "told"),
-    [
-        ("{", "cannot be read, so evaluate again: Expecting property name"),
-        ("[]", "cannot be read, so evaluate again"),
-        ("{}", "'schema_version' is missing"),
-        ('{"schema_version": 2}', "has format 2, this program reads 1: update it, or evaluate again"),
-        ('{"schema_version": 1}', "workload: Field required"),
-        (as_json(found.usual()).replace('"0.00131"', '"0.0000000001"'), "no whole number of nano-dollars"),
-        (as_json(found.usual()).replace('"0.00131"', '"a lot"'), "cannot be read, so evaluate again"),
-        (as_json(found.usual()).replace('"small"', '"tiny"'), "arms.0.name: Input should be 'small'"),
-    ],
-)
-def test_what_cannot_be_read(stored: str, told: str) -> None:
-    """A damaged or newer document is one clear line."""
-    with pytest.raises(EvaluationUnreadable) as caught:
-        from_json(stored)
-    assert told in str(caught.value)
-    assert "\n" not in str(caught.value)

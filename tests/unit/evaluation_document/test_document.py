@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from models.errors import OutputError
-from tasks.evaluation.stored_json import from_json
 from tasks.evaluation_report.files import file_name, markdown, write_documents
 from tests import evaluations as found
+from tests.evaluation_json import from_json
 
 
 def test_written(tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def test_each_row_becomes_exactly_one(rows: list[tuple[object, object, object]],
         for start in range(0, len(rows), 4):
             some = rows[start : start + 4]
             ids, names, texts = (list(column) for column in zip(*some, strict=True))
-            yield parse_rows(Chunk(ids, [names, texts]), start, ("name", "text"), scratch)
+            yield parse_rows(Chunk(ids, [names, texts]), start, ("name", "text"), scratch.assign_keys)
 
     with Scratch() as scratch:
         batches = list(rebatch(chunks(scratch), size))
