@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -140,7 +140,7 @@ def test_a_month_is_asked_for(settings: Settings) -> None:
     """How old is old enough is counted in months back from today."""
     fill(settings)
     assert plan(settings, 7, TODAY) == []
-    assert [one.month for one in plan(settings, 6, TODAY)] == ["2026-04", "2026-05"]
+    assert [one.month for one in plan(settings, 6, TODAY)] == [date(2026, 4, 1), date(2026, 5, 1)]
     assert [one.lines for one in plan(settings, 6, TODAY)] == [18, 18]
 
 
