@@ -185,7 +185,7 @@ def questions(settings: Settings) -> dict[str, Ask]:
 
 def _reprice(session: Session) -> object:
     book = RepricingPrices(
-        [price for _, _, price in reference.all_prices(session)],
+        [price for _, _, price in reference.read_prices(session)],
         [parse_supposed_price("gpt-4o-mini=0.3/1.2")],
     )
     return [reprice(usage, book) for usage in read_priced_usage(session, ["workload", "month"]).values()]

@@ -127,12 +127,12 @@ def seeded(session: Session) -> Keys:
     price = Price("openai", "gpt-4o-mini", ALWAYS, None, 150_000_000, 75_000_000, 600_000_000, "bench")
     reference.sync_prices(session, [price])
     machine = Infrastructure("A10G", 1_006_000_000, "on_demand", 1, DAY, "bench")
-    model = reference.model_id(session, "vllm", "HuggingFaceTB/SmolLM2-135M-Instruct")
-    prompt = reference.prompt_id(session, "sentiment", "1", "0123456789abcdef")
-    rate = reference.infrastructure_id(session, machine)
+    model = reference.ensure_model(session, "vllm", "HuggingFaceTB/SmolLM2-135M-Instruct")
+    prompt = reference.ensure_prompt(session, "sentiment", "1", "0123456789abcdef")
+    rate = reference.ensure_infrastructure(session, machine)
     version = partitions.open_version(session, "sentiment", DAY, "f", rerun=True)
     run = runs.start(session, runs.NewRun(version.id, "sentiment", DAY, "vllm", model, prompt, rate))
-    return Keys(run, prompt, model, rate, reference.price_at(session, price.provider, price.model, DAY)[0])
+    return Keys(run, prompt, model, rate, reference.find_price(session, price.provider, price.model, DAY)[0])
 
 
 def some_lines(keys: Keys, count: int) -> Iterator[LedgerLine]:

@@ -52,13 +52,13 @@ class Keys:
 def start_run(session: Session, workload: str, day: date) -> Keys:
     """Start the run of a partition."""
     reference.sync_prices(session, [PRICE, BATCH])
-    prompt = reference.prompt_id(session, workload, "1", f"fingerprint of {workload}")
-    local = reference.model_id(session, "vllm", "HuggingFaceTB/SmolLM2-135M-Instruct")
-    machine = reference.infrastructure_id(session, MACHINE)
+    prompt = reference.ensure_prompt(session, workload, "1", f"fingerprint of {workload}")
+    local = reference.ensure_model(session, "vllm", "HuggingFaceTB/SmolLM2-135M-Instruct")
+    machine = reference.ensure_infrastructure(session, MACHINE)
     version = partitions.open_version(session, workload, day, "f", rerun=True)
     run = runs.start(session, runs.NewRun(version.id, workload, day, "vllm", local, prompt, machine))
-    prices = (reference.price_at(session, one.provider, one.model, day)[0] for one in (PRICE, BATCH))
-    api = reference.model_id(session, "openai", PRICE.model)
+    prices = (reference.find_price(session, one.provider, one.model, day)[0] for one in (PRICE, BATCH))
+    api = reference.ensure_model(session, "openai", PRICE.model)
     return Keys(run, version.id, prompt, local, api, machine, *prices)
 
 

@@ -10,7 +10,7 @@ from flows.break_even import last_month
 from flows.environment import read_settings
 from models.months import parse_month
 from models.settings import Settings
-from tasks.delivery.deliver import deliver_all, everyone, explain_failures
+from tasks.delivery.deliver import deliver_all, explain_failures, list_recipients
 from tasks.delivery.senders import send_one_by_one
 from tasks.display.formats import DocumentFormat
 from tasks.display.working import show_working
@@ -29,7 +29,7 @@ def report_and_print(
     """
     settings = read_settings()
     if send:
-        everyone(settings)  # before anything is made
+        list_recipients(settings)  # before anything is made
     first = last_month(datetime.now(UTC), UTC) if month is None else parse_month(month)
     with show_working(f"making the report of {first:%Y-%m}"):
         monthly = make_report(first, settings)

@@ -131,7 +131,9 @@ def resolve_unknown(
     return len(left)
 
 
-def pending_in_batches(session: Session, version_id: UUID, batch_id: UUID | None = None) -> Iterator[InBatch]:
+def list_pending_in_batches(
+    session: Session, version_id: UUID, batch_id: UUID | None = None
+) -> Iterator[InBatch]:
     """Yield the pending lines of a version's runs whose batch is live, a thousand at a time from the database.
 
     `batch_id`: those of one batch.
@@ -155,7 +157,7 @@ def move_to_batch(session: Session, run_id: UUID, old: UUID, new: UUID) -> None:
     )
 
 
-def past_deadline(session: Session, version_id: UUID, at: datetime) -> Iterator[str]:
+def list_past_deadline(session: Session, version_id: UUID, at: datetime) -> Iterator[str]:
     """Yield the records that a batch of a version had until its deadline, which has passed, and which it did not serve.
 
     A record that another attempt has served may be among them.
@@ -174,7 +176,7 @@ def past_deadline(session: Session, version_id: UUID, at: datetime) -> Iterator[
     yield from rows.scalars()
 
 
-def numbers(session: Session, run_id: UUID) -> Iterator[tuple[str, int]]:
+def list_numbers(session: Session, run_id: UUID) -> Iterator[tuple[str, int]]:
     """Yield the records that a run has sent to an API, each with the number of its last attempt there."""
     rows = session.execute(
         select(Line.record_key, func.max(Line.attempt))

@@ -106,7 +106,7 @@ def close(
     return execute_change(session, statement) > 0
 
 
-def live(session: Session, version_id: UUID | None = None) -> list[Batch]:
+def list_live(session: Session, version_id: UUID | None = None) -> list[Batch]:
     """Return the live batches, of one version or of all, in the order in which they were made."""
     statement = select(*_columns()).where(is_live()).order_by(Row.id)
     if version_id is not None:
@@ -114,7 +114,7 @@ def live(session: Session, version_id: UUID | None = None) -> list[Batch]:
     return [Batch(*row) for row in session.execute(statement)]
 
 
-def enqueued_tokens(session: Session, model: str) -> int:
+def sum_enqueued_tokens(session: Session, model: str) -> int:
     """Return the upper bound of input tokens that submitted batches of a model hold enqueued at the provider."""
     submitted = and_(Row.state == "submitted", Row.model == model)
     total = select(func.coalesce(func.sum(Row.input_tokens), 0)).where(submitted)

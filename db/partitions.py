@@ -68,7 +68,7 @@ def find_published(
     return _find(session, workload, partition, "published", purpose)
 
 
-def all_published(session: Session) -> list[PartitionVersion]:
+def list_published(session: Session) -> list[PartitionVersion]:
     """Return the versions that readers see now, of every partition; evaluations publish nothing for readers."""
     rows = session.execute(
         select(*_columns())

@@ -30,7 +30,7 @@ def set_aside(session: Session, version_id: UUID, items: Iterable[Quarantined]) 
     return dict(sums)
 
 
-def by_reason(session: Session, version_id: UUID) -> dict[str, int]:
+def count_by_reason(session: Session, version_id: UUID) -> dict[str, int]:
     """Return how many records of a version were set aside, by reason, whichever of its runs did so."""
     rows = session.execute(
         select(Row.reason, func.sum(Row.count).label("records"))

@@ -19,24 +19,24 @@ ENTERED = "entered "
 """Begins the source of a price that a person gave."""
 
 
-def prompt_id(session: Session, workload: str, version: str, fingerprint: str) -> int:
+def ensure_prompt(session: Session, workload: str, version: str, fingerprint: str) -> int:
     """Return the key of a prompt version."""
     return _get_or_add(
         session, PromptRow, {"workload": workload, "version": version, "fingerprint": fingerprint}
     )
 
 
-def workloads_in(session: Session) -> list[str]:
+def list_workloads(session: Session) -> list[str]:
     """Return the workloads that the ledger knows a prompt of: all that ever ran."""
     return list(session.execute(select(PromptRow.workload).distinct()).scalars())
 
 
-def model_id(session: Session, provider: str, name: str) -> int:
+def ensure_model(session: Session, provider: str, name: str) -> int:
     """Return the key of a model."""
     return _get_or_add(session, ModelRow, {"provider": provider, "name": name})
 
 
-def infrastructure_id(session: Session, machine: Infrastructure) -> int:
+def ensure_infrastructure(session: Session, machine: Infrastructure) -> int:
     """Return the key of a machine at its dated rate; another rate is another row."""
     return _get_or_add(session, InfrastructureRow, asdict(machine))
 
@@ -49,7 +49,7 @@ def sync_prices(session: Session, prices: Iterable[Price]) -> int:
     """
     added = 0
     for price in prices:
-        told = newest_version(session, price, PriceRow.source.not_like(f"{ENTERED}%"))
+        told = find_newest_version(session, price, PriceRow.source.not_like(f"{ENTERED}%"))
         if told is None or _terms(told[1]) != _terms(price):
             added += add_version(session, price)
     return added
@@ -57,12 +57,12 @@ def sync_prices(session: Session, prices: Iterable[Price]) -> int:
 
 def add_version(session: Session, price: Price) -> bool:
     """Add a price as the next version of its dated price. False where somebody else was faster."""
-    newest = newest_version(session, price)
+    newest = find_newest_version(session, price)
     values = {**asdict(price), "version": 1 if newest is None else newest[0] + 1}
     return insert_new(session, PriceRow, values, key=("provider", "model", "effective_from", "version"))
 
 
-def newest_version(
+def find_newest_version(
     session: Session, price: Price, *conditions: ColumnElement[bool]
 ) -> tuple[int, Price] | None:
     """Return the newest version that there is of a dated price, with its number."""
@@ -85,11 +85,11 @@ def enter_price(session: Session, price: Price) -> bool:
 
     Its source must begin with `ENTERED`, which tells it from what a package or the settings say.
     """
-    newest = newest_version(session, price)
+    newest = find_newest_version(session, price)
     return (newest is None or _terms(newest[1]) != _terms(price)) and add_version(session, price)
 
 
-def price_at(session: Session, provider: str, model: str, at: date) -> tuple[int, Price]:
+def find_price(session: Session, provider: str, model: str, at: date) -> tuple[int, Price]:
     """Return the price that held on a UTC day, and its key.
 
     Of several, the one that began last holds, and of its versions the newest. Raises `PriceUnknown`.
@@ -110,12 +110,12 @@ def price_at(session: Session, provider: str, model: str, at: date) -> tuple[int
     return found.id, _price(found)
 
 
-def price(session: Session, price_id: int) -> Price:
+def get_price(session: Session, price_id: int) -> Price:
     """Return the price with this key, which a line refers to."""
     return _price(session.execute(_select_prices().where(PriceRow.id == price_id)).one())
 
 
-def all_prices(session: Session) -> list[tuple[int, int, Price]]:
+def read_prices(session: Session) -> list[tuple[int, int, Price]]:
     """Return every price with its key and version: of one date, a later version stands behind the earlier."""
     order = (PriceRow.provider, PriceRow.model, PriceRow.effective_from, PriceRow.version)
     return [(row.id, row.version, _price(row)) for row in session.execute(_select_prices().order_by(*order))]

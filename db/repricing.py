@@ -37,7 +37,7 @@ def read_priced_usage(
         meant = f"did you mean {found}? " if found else ""
         msg = f"cannot reprice by {', '.join(unknown)}; {meant}choose from {', '.join(BY)}"
         raise UsageError(msg)
-    prices = {price_id: price for price_id, _, price in reference.all_prices(session)}
+    prices = {price_id: price for price_id, _, price in reference.read_prices(session)}
     groups: defaultdict[tuple[str, ...], list[PricedUsage]] = defaultdict(list)
     columns = [expression.label(name) for name, expression in _names().items() if name in by]
     keys: tuple[ColumnElement[Any] | InstrumentedAttribute[Any], ...] = (
@@ -60,7 +60,7 @@ def list_prices(session: Session, model: str | None = None) -> list[dict[str, ob
     their own or their counterfactual price.
     """
     used = _lines_by_price(session)
-    found = [one for one in reference.all_prices(session) if model in (None, one[2].model)]
+    found = [one for one in reference.read_prices(session) if model in (None, one[2].model)]
     newest = {_dated(price): version for _, version, price in found}
     return [
         {

@@ -94,7 +94,7 @@ def is_disconnect(error: BaseException) -> bool:
     return error.connection_invalidated or type(error.orig).__name__ == "OperationalError"
 
 
-def refusal(error: DBAPIError) -> str | None:
+def explain_refusal(error: DBAPIError) -> str | None:
     """Say why the database refuses this role, or every writer, and what to do; None for any other error."""
     said = " ".join(str(error.orig).split()).partition(" LINE 1: ")[0]
     state = getattr(error.orig, "sqlstate", None)
@@ -233,6 +233,6 @@ def _display(engine: Engine) -> str:
 
 
 def _cannot_use(engine: Engine, error: DBAPIError) -> BreakevenError:
-    why = refusal(error) or " ".join(str(error.orig).split())
+    why = explain_refusal(error) or " ".join(str(error.orig).split())
     kind = DatabaseUnavailable if is_disconnect(error) else UsageError
     return kind(f"cannot use the database {_display(engine)}: {why}")

@@ -19,7 +19,7 @@ def leave_out_batched(version: OpenVersion, waiting: EscalationQueue) -> None:
     """Mark the records whose answer a live batch will bring, and note which requests it asks."""
 
     def mark(session: Session) -> None:
-        for one in attempts.pending_in_batches(session, version.id):
+        for one in attempts.list_pending_in_batches(session, version.id):
             waiting.set_state(one.record_key, IN_BATCH)
             waiting.mark_asked(one.request_hash)
 
@@ -75,7 +75,7 @@ class BatchLane:
         """Let no new batch have the records that one had until its deadline."""
 
         def mark(session: Session) -> None:
-            for key in attempts.past_deadline(session, self.version.id, datetime.now(UTC)):
+            for key in attempts.list_past_deadline(session, self.version.id, datetime.now(UTC)):
                 self.waiting.defer_queued(AT_ONCE, key)
 
         self.version.ledger.read(mark)

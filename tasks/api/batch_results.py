@@ -181,7 +181,7 @@ class BatchResults:
     def _price(self, price_id: int) -> Price:
         if price_id not in self._prices:
             ledger = self.version.ledger
-            self._prices[price_id] = ledger.read(lambda session: reference.price(session, price_id))
+            self._prices[price_id] = ledger.read(lambda session: reference.get_price(session, price_id))
         return self._prices[price_id]
 
 

@@ -77,13 +77,13 @@ class Submitter:
     def live(self) -> list[batches.Batch]:
         """Return the partition's batches that are not closed, oldest first."""
         version = self.version
-        return version.ledger.read(lambda session: batches.live(session, version.id))
+        return version.ledger.read(lambda session: batches.list_live(session, version.id))
 
     def lines(self, batch: batches.Batch) -> list[attempts.InBatch]:
         """Return the lines that wait for a batch."""
         version = self.version
         return version.ledger.read(
-            lambda session: list(attempts.pending_in_batches(session, version.id, batch.id))
+            lambda session: list(attempts.list_pending_in_batches(session, version.id, batch.id))
         )
 
     def give_up(self, batch: batches.Batch, failure: str, state: str = QUEUED) -> None:
@@ -184,7 +184,7 @@ class Submitter:
         limit = self.enqueued_tokens
         if limit is None:
             return True
-        enqueued = self.version.ledger.read(lambda session: batches.enqueued_tokens(session, batch.model))
+        enqueued = self.version.ledger.read(lambda session: batches.sum_enqueued_tokens(session, batch.model))
         return enqueued + batch.input_tokens <= limit
 
     def _linked(self, batch: batches.Batch, path: Path) -> bool:

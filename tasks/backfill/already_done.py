@@ -60,7 +60,7 @@ def _fill(checked: Checked, session: Session, scratch: Scratch) -> None:
         folder = parts_folder(checked.settings.output_dir, workload.name, partition) / str(begun.id)
         registered = parts.list_registered(session, begun.id)
         load_done((folder / part.file_name for part in registered), scratch)
-        scratch.add_done(one.record_key for one in attempts.pending_in_batches(session, begun.id))
+        scratch.add_done(one.record_key for one in attempts.list_pending_in_batches(session, begun.id))
     if checked.request.refresh and published is not None:
         load_published(Path(published.output_path or ""), workload.output, scratch.unchanged_rows)
 

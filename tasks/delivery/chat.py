@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from models.delivery import ChatSettings
 from models.errors import DeliveryFailed, UsageError
-from tasks.delivery.prefect_secrets import load
+from tasks.delivery.prefect_secrets import load_block
 from tasks.documents.letter import Letter
 
 SHORTEST_SECRET = 4
@@ -30,7 +30,7 @@ SHORTEST_SECRET = 4
 Send = Callable[[Letter], None]
 
 
-def chat(name: str, settings: ChatSettings) -> Send:
+def make_chat_sender(name: str, settings: ChatSettings) -> Send:
     """Return what sends a letter to a chat; secrets are read now, nothing is sent yet.
 
     What it returns raises `DeliveryFailed`. Raises `UsageError` for what is no Apprise URL and for a block
@@ -38,7 +38,7 @@ def chat(name: str, settings: ChatSettings) -> Send:
     """
     if settings.url is not None:
         return send_by_url(name, settings.url)
-    block = load(settings.block or "")
+    block = load_block(settings.block or "")
     if isinstance(block, Secret):
         return send_by_url(name, SecretStr(str(block.get())))
     if isinstance(block, NotificationBlock):

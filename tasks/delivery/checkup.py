@@ -5,13 +5,13 @@ from models.doctor import SetupCheck
 from models.errors import BreakevenError
 from models.settings import Settings
 from tasks.delivery import mail
-from tasks.delivery.chat import chat
+from tasks.delivery.chat import make_chat_sender
 from tasks.delivery.deliver import password_of
 
 SECONDS_FOR_THE_SERVER = 5.0
 
 
-def delivery(settings: Settings) -> list[SetupCheck]:
+def check_delivery(settings: Settings) -> list[SetupCheck]:
     """Check the mail server and each chat that reports go to."""
     checks = [_mail(settings.smtp)] if settings.smtp.host is not None else []
     checks += [_chat(name, one) for name, one in settings.chat.items()]
@@ -33,7 +33,7 @@ def _mail(server: MailSettings) -> SetupCheck:
 
 def _chat(name: str, settings: ChatSettings) -> SetupCheck:
     try:
-        chat(name, settings)
+        make_chat_sender(name, settings)
     except BreakevenError as error:
         return SetupCheck(
             f"chat {name}", "fail", "cannot be used", f"correct BREAKEVEN_CHAT__{name.upper()}__…: {error}"

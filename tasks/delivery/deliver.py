@@ -18,9 +18,9 @@ from models.errors import BreakevenError, DeliveryError, DeliveryFailed, Deliver
 from models.ids import new_id
 from models.settings import Settings
 from tasks.delivery import mail
-from tasks.delivery.chat import chat
+from tasks.delivery.chat import make_chat_sender
 from tasks.delivery.due import Left, decide, owner_of
-from tasks.delivery.prefect_secrets import secret
+from tasks.delivery.prefect_secrets import read_secret
 from tasks.documents.letter import Letter
 from tasks.report.versions import Monthly
 from tasks.runtime.lease import is_dead, this_process
@@ -48,7 +48,7 @@ def deliver_all(settings: Settings, monthly: Monthly, *, resend: bool, send_each
     Raises `UsageError` where nobody is named, `DatabaseUnavailable`. What went wrong with a recipient is
     in the result.
     """
-    named = everyone(settings)
+    named = list_recipients(settings)
     with writing_ledger(settings, create=False) as make_session:
         with make_session() as session:
             decided = [_decide(session, one, monthly, resend=resend) for one in named]
@@ -114,7 +114,7 @@ def prepare_message(message: DeliveryMessage, letter: Letter, settings: Settings
     """
     recipient = message.recipient
     if recipient.channel == "chat":
-        return partial(chat(recipient.target, settings.chat[recipient.target]), letter)
+        return partial(make_chat_sender(recipient.target, settings.chat[recipient.target]), letter)
     server = settings.smtp
     sender, to = mailbox(server.sender or ""), server.mailbox_of(recipient)
     password = password_of(server)
@@ -124,10 +124,12 @@ def prepare_message(message: DeliveryMessage, letter: Letter, settings: Settings
 
 def password_of(server: MailSettings) -> SecretStr | None:
     """Return the mail server's password, from the settings or from its block. Raises as `blocks.secret` does."""
-    return server.password if server.password_block is None else secret(f"secret/{server.password_block}")
+    return (
+        server.password if server.password_block is None else read_secret(f"secret/{server.password_block}")
+    )
 
 
-def everyone(settings: Settings) -> list[Recipient]:
+def list_recipients(settings: Settings) -> list[Recipient]:
     """Return all who are to get reports. Raises `UsageError` where nobody is named."""
     named = recipients(settings.smtp, settings.chat)
     if not named:

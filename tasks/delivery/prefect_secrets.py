@@ -11,7 +11,7 @@ from pydantic import SecretStr, ValidationError
 from models.errors import DeliveryFailed, UsageError
 
 
-def load(reference: str) -> Block:
+def load_block(reference: str) -> Block:
     """Load the block `TYPE/NAME`, such as `secret/finance-chat`.
 
     Raises `UsageError` if there is none, `DeliveryFailed` if the Prefect API does not answer.
@@ -28,9 +28,9 @@ def load(reference: str) -> Block:
         raise DeliveryFailed(msg) from error
 
 
-def secret(reference: str) -> SecretStr:
-    """Return the text of a block of the type Secret. Raises as `load` does, and for another type of block."""
-    block = load(reference)
+def read_secret(reference: str) -> SecretStr:
+    """Return the text of a block of the type Secret. Raises as `load_block` does, and for another type of block."""
+    block = load_block(reference)
     if not isinstance(block, Secret):
         msg = f"the block {reference!r} is no Secret block"
         raise UsageError(msg)

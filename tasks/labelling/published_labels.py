@@ -28,7 +28,7 @@ def published_labels(workload: Workload, settings: Settings, texts: pl.Series) -
     if _LABEL not in workload.output.model_fields:
         return found
     with ledger_if_any(settings) as session:
-        every = [] if session is None else partitions.all_published(session)
+        every = [] if session is None else partitions.list_published(session)
     own = [version for version in every if version.workload == workload.name and version.output_path]
     wanted = texts.to_frame(HASH).lazy()
     for version in sorted(own, key=lambda version: version.partition):

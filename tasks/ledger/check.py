@@ -97,7 +97,7 @@ def _of_archives(session: Session, settings: Settings) -> Iterator[Flaw]:
 def _of_files(reader: LedgerReader, checked: CheckResult, note: TellProgress) -> Iterator[Flaw]:
     """Yield published partitions whose files are not what the ledger says of them."""
     with reader.session() as session:
-        published = partitions.all_published(session)
+        published = partitions.list_published(session)
     checked.partitions = len(published)
     for number, version in enumerate(published):
         note("published files", number, len(published))

@@ -9,7 +9,7 @@ from db.evaluations import LISTED as EVALUATION_COLUMNS
 from db.evaluations import list_evaluations
 from db.ledger import list_lines
 from db.line_filters import LineFilters, SummaryFilters
-from db.reference import workloads_in
+from db.reference import list_workloads
 from db.run_queries import RunFilters, list_runs
 from db.summary import TOLD_APART, sum_usage
 from models import workloads
@@ -133,7 +133,7 @@ SUM_SPARE = ("cached_tokens", "attempts", "output_tokens", "input_tokens", "shar
 def check_workload(session: Session, name: str | None) -> None:
     """Raise `UsageError` for a name that no workload has, here or in the ledger; None is any."""
     if name is not None and name not in workloads.names():
-        known = sorted({*workloads.names(), *workloads_in(session)})
+        known = sorted({*workloads.names(), *list_workloads(session)})
         if name not in known:
             raise UsageError(unknown_name("workload", name, known))
 

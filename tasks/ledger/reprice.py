@@ -72,7 +72,7 @@ def show_repriced(
         msg = "--save-from enters prices that are given: add --price MODEL=IN/OUT"
         raise UsageError(msg)
     with show_working("reading the ledger"), reading_ledger(settings) as session:
-        known = [price for _, _, price in reference.all_prices(session)]
+        known = [price for _, _, price in reference.read_prices(session)]
         book = RepricingPrices(known, supposed, settings.batch_discount)
         check_workload(session, filters.get("workload"))
         groups = read_priced_usage(session, by, **filters)

@@ -57,7 +57,7 @@ def _open(
             return None
         folder = parts_folder(settings.output_dir, workload.name, partition) / str(found.version_id)
         version = OpenVersion(ledger, found.version_id, folder, workload.name, partition)
-        _check_model(batches.live(session, found.version_id), settings)
+        _check_model(batches.list_live(session, found.version_id), settings)
         clear_leftovers(session, version)
         keys = _keys(session, found, workload, settings, api)
         runs.resume(session, found.run_id)
@@ -85,7 +85,7 @@ def _keys(
     session: Session, found: partitions.WaitingPartition, workload: Workload, settings: Settings, api: ApiPlan
 ) -> LineKeys:
     known = runs.run_keys(session, found.run_id)
-    prompt = reference.prompt_id(session, workload.name, workload.prompt_version, workload.fingerprint)
+    prompt = reference.ensure_prompt(session, workload.name, workload.prompt_version, workload.fingerprint)
     if prompt != known.prompt_id:
         msg = (
             f"the prompt of {workload.name} has changed since {found.partition} was run: run it again, or go "

@@ -87,7 +87,7 @@ def _open(undo: ExitStack, checked: Checked) -> OpenRun | RunResult:
 def abandon_batches(session: Session, version: OpenVersion) -> None:
     """Give up batches of other versions of the partition; their lines keep the most they can cost."""
     own = (version.workload, version.partition, version.purpose)
-    for batch in batches.live(session):
+    for batch in batches.list_live(session):
         run = runs.run_keys(session, batch.run_id)
         if batch.version_id != version.id and (run.workload, run.partition, run.purpose) == own:
             batches.close(session, batch.id, "abandoned", "its version of the partition was given up")
@@ -103,9 +103,9 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
     """Write the run's row and the dated rows it refers to; return their keys."""
     workload, settings = checked.workload, checked.settings
     price_id, price = find_price_today(session, checked.prices)
-    prompt_id = reference.prompt_id(session, workload.name, workload.prompt_version, workload.fingerprint)
-    model_id = reference.model_id(session, LOCAL_PROVIDER, model_name(settings))
-    infrastructure_id = reference.infrastructure_id(session, checked.machine)
+    prompt_id = reference.ensure_prompt(session, workload.name, workload.prompt_version, workload.fingerprint)
+    model_id = reference.ensure_model(session, LOCAL_PROVIDER, model_name(settings))
+    infrastructure_id = reference.ensure_infrastructure(session, checked.machine)
     run_id = runs.start(
         session,
         runs.NewRun(

@@ -115,7 +115,7 @@ class Collector:
         """See that the next attempts get numbers after those that this very run has made already."""
 
         def count(session: Session) -> None:
-            for key, number in attempts.numbers(session, self._run_id):
+            for key, number in attempts.list_numbers(session, self._run_id):
                 self._waiting.note_attempts(key, number)
 
         self._version.ledger.read(count)

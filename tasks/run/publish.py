@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from db import partitions, runs
-from db.quarantine import by_reason
+from db.quarantine import count_by_reason
 from models.default_model import model_name
 from models.errors import OutputError
 from models.run import RunResult, RunState
@@ -52,14 +52,14 @@ def _publish(run: OpenRun, inferred: Inferred, stop: StopRequest) -> RunResult:
             session, version.id, str(merged.path), merged.records, merged.quarantined, merged.input_digest
         )
         runs.finish(session, run.keys.run_id, "completed")
-        return merged, by_reason(session, version.id)
+        return merged, count_by_reason(session, version.id)
 
     def already(session: Session) -> tuple[Published, dict[str, int]] | None:
         found = partitions.get(session, version.id)
         if found.state != "published":
             return None
         path, counts = Path(found.output_path or ""), (found.records or 0, found.quarantined or 0)
-        return Published(*counts, path, None, found.input_digest), by_reason(session, version.id)
+        return Published(*counts, path, None, found.input_digest), count_by_reason(session, version.id)
 
     done, reasons = version.ledger.write(write, already, release=True)
     try:

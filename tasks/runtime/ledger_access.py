@@ -10,13 +10,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from db.session import (
+    explain_refusal,
     has_ledger,
     is_disconnect,
     make_engine,
     make_reading_engine,
     migrate,
     readers,
-    refusal,
     require_migrated,
     sessions,
 )
@@ -55,7 +55,7 @@ def database_errors(how_long: str = "") -> Iterator[None]:
         yield
     except (DBAPIError, PoolTimeout) as error:
         if isinstance(error, DBAPIError) and not is_disconnect(error):
-            if (why := refusal(error)) is not None:
+            if (why := explain_refusal(error)) is not None:
                 msg = f"the ledger's database refuses: {why}; what was committed before is kept"
                 raise UsageError(msg) from error
             if isinstance(error, (OperationalError, InternalError)):  # a full disk, a damaged file

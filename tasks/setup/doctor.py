@@ -18,7 +18,7 @@ from models.errors import BreakevenError, UsageError
 from models.machine import cpu_memory, cpu_name, gpu_memory, gpu_name
 from models.settings import Settings
 from models.tokens import load_encoding
-from tasks.delivery.checkup import delivery
+from tasks.delivery.checkup import check_delivery
 from tasks.runtime.ledger_access import reading_ledger
 from tasks.setup.input_check import inputs
 from tasks.setup.prefect_checks import prefect_server
@@ -40,7 +40,7 @@ def checkup(settings: Settings) -> list[SetupCheck]:
         *inputs(settings),
         *prefect_server(),
         api(settings),
-        *delivery(settings),
+        *check_delivery(settings),
     ]
 
 

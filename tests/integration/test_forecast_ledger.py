@@ -101,8 +101,8 @@ def test_a_workload_is_told_by_its_own_runs(
     here = own_machine.choose_machine(settings, "cpu", None, []).kind
     with make_session.begin() as session:
         keys = seed(session)
-        prompt = reference.prompt_id(session, "sentiment", "9", fingerprint)
-        machine = reference.infrastructure_id(session, replace(MACHINE, kind=here))
+        prompt = reference.ensure_prompt(session, "sentiment", "9", fingerprint)
+        machine = reference.ensure_infrastructure(session, replace(MACHINE, kind=here))
         add_run(session, keys, DAY + timedelta(days=1), GpuTime(0, 99 * SECOND, 0))
         add_run(
             session,

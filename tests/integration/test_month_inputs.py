@@ -105,7 +105,7 @@ def test_a_reserved_month_costs_the_same_in_february_and_in_march(session: Sessi
 def test_a_reserved_machine_of_the_settings_is_one_in_the_report(session: Session) -> None:
     """A run on a machine that the settings called reserved is billed around the clock, and that is assumed."""
     own = Infrastructure("A10G", 10**9, "reserved", 1, SEPTEMBER, "settings")
-    key = reference.infrastructure_id(session, own)
+    key = reference.ensure_infrastructure(session, own)
     session.execute(update(RunRow).where(RunRow.workload == "enrichment").values(infrastructure_id=key))
     inputs = _inputs(session, NOVEMBER)
     (terms,) = inputs.terms

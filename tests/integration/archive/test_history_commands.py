@@ -119,8 +119,8 @@ def test_a_price_is_entered_and_holds_for_new_lines(
     assert json.loads(captured.out) == written
     with transaction(settings) as session:
         days = (date(2026, 10, 31), date(2026, 11, 1))
-        found = [reference.price_at(session, "openai", "gpt-4o-mini", day)[1] for day in days]
-        batch = reference.price_at(session, "openai", "gpt-4o-mini" + BATCH_SUFFIX, days[1])[1]
+        found = [reference.find_price(session, "openai", "gpt-4o-mini", day)[1] for day in days]
+        batch = reference.find_price(session, "openai", "gpt-4o-mini" + BATCH_SUFFIX, days[1])[1]
     assert [price.input_nano_per_mtok for price in found] == [150_000_000, 300_000_000]
     assert batch.output_nano_per_mtok == 600_000_000
     assert run("prices", "--format", "json") == 0

@@ -37,15 +37,15 @@ class Keys:
 def seed(session: Session, workload: str = "sentiment", partition: date = DAY) -> Keys:
     """Add what a line needs, and start a run."""
     reference.sync_prices(session, [MINI])
-    price, _ = reference.price_at(session, "openai", "gpt-4o-mini", DAY)
-    prompt = reference.prompt_id(session, workload, "1", "f")
-    local = reference.model_id(session, "vllm", "small")
-    machine = reference.infrastructure_id(session, MACHINE)
+    price, _ = reference.find_price(session, "openai", "gpt-4o-mini", DAY)
+    prompt = reference.ensure_prompt(session, workload, "1", "f")
+    local = reference.ensure_model(session, "vllm", "small")
+    machine = reference.ensure_infrastructure(session, MACHINE)
     version = partitions.open_version(session, workload, partition, "f", rerun=True)
     run = runs.start(
         session, runs.NewRun(version.id, workload, partition, "vllm", local, prompt, machine, "flow-1")
     )
-    api = reference.model_id(session, "openai", "gpt-4o-mini")
+    api = reference.ensure_model(session, "openai", "gpt-4o-mini")
     return Keys(version.id, run, prompt, local, api, price, machine)
 
 

@@ -237,7 +237,7 @@ def test_lines_that_wait_for_a_batch_are_found(make_session: Sessions, keys: Key
         attempts.open_attempts(session, "sentiment", many)
         attempts.close_attempts(session, [closing(many.pop().id)])
     with make_session.begin() as session:
-        found = {one.id: one for one in attempts.pending_in_batches(session, keys.version)}
+        found = {one.id: one for one in attempts.list_pending_in_batches(session, keys.version)}
         assert found.keys() == {opened["intended"], opened["submitted"], *(one.id for one in many)}
         first = many[0]
         assert first.price_id is not None
@@ -265,7 +265,7 @@ def test_pending_lines_are_found_by_their_index(engine: Engine, keys: Keys) -> N
 
     with Session(engine) as session:
         attempts.resolve_unknown(session, "sentiment", DAY)
-        list(attempts.pending_in_batches(session, keys.version))
+        list(attempts.list_pending_in_batches(session, keys.version))
         connection, wanted = session.connection(), seen[:]
         if engine.dialect.name == "postgresql":
             session.execute(text("SET LOCAL enable_seqscan = off"))  # the table is empty
@@ -314,7 +314,7 @@ def test_the_records_that_a_run_has_sent(make_session: Sessions, keys: Keys) -> 
         attempts.open_attempts(session, "enrichment", [pending(other, "c")])
         attempts.close_attempts(session, [closing(lines[1].id, outcome="failed")])
         ledger.insert_lines(session, [line(keys, "a"), line(keys, "d")])
-        assert dict(attempts.numbers(session, keys.run)) == {"a": 3, "b": 1}
+        assert dict(attempts.list_numbers(session, keys.run)) == {"a": 3, "b": 1}
 
 
 class _Story:
@@ -374,7 +374,7 @@ class _Story:
     def settle(self, which: int) -> None:
         """Settle what waits for nothing in one partition."""
         which %= 2
-        live = {one.id for one in batches.live(self.session)}
+        live = {one.id for one in batches.list_live(self.session)}
         runs_of = {row["id"] for row in run_queries.list_runs(self.session, workload=self.workloads[which])}
         lost = [
             one.id

@@ -27,9 +27,9 @@ def test_lines_go_over_to_the_batch_that_is_submitted_again(make_session: Sessio
         for _ in range(2):
             attempts.move_to_batch(session, keys.run, old.id, new.id)
         batches.close(session, old.id, "failed", "token_limit_exceeded")
-        moved = {one.id for one in attempts.pending_in_batches(session, keys.version, new.id)}
+        moved = {one.id for one in attempts.list_pending_in_batches(session, keys.version, new.id)}
         assert moved == {line.id for line in lines[1:]}
-        every = {one.id for one in attempts.pending_in_batches(session, keys.version)}
+        every = {one.id for one in attempts.list_pending_in_batches(session, keys.version)}
         assert every == {*moved, stays.id}
         assert attempts.resolve_unknown(session, "sentiment", DAY) == 0
 
@@ -59,15 +59,15 @@ def test_records_that_a_batch_had_until_its_deadline(make_session: Sessions, key
         for of in (over, soon, elsewhere):
             batches.close(session, of.id, "collected")
         at = AT + timedelta(hours=25)
-        assert list(attempts.past_deadline(session, keys.version, at)) == ["late"]
-        assert set(attempts.past_deadline(session, keys.version, later)) == {"late", "in time"}
-        assert list(attempts.past_deadline(session, keys.version, AT)) == []
+        assert list(attempts.list_past_deadline(session, keys.version, at)) == ["late"]
+        assert set(attempts.list_past_deadline(session, keys.version, later)) == {"late", "in time"}
+        assert list(attempts.list_past_deadline(session, keys.version, AT)) == []
 
 
 def test_a_price_is_found_by_its_key(make_session: Sessions, keys: Keys) -> None:
     """The one that a line was opened at, whatever has been added since."""
     with make_session() as session:
-        assert reference.price(session, keys.price) == MINI
+        assert reference.get_price(session, keys.price) == MINI
 
 
 @pytest.mark.parametrize("published", [True, False])

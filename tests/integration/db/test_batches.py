@@ -32,7 +32,7 @@ def test_a_batch_comes_back_as_it_was_written(make_session: Sessions, intended: 
     with make_session.begin() as session:
         assert batches.get(session, intended.id) == intended
         assert batches.record_intent(session, replace(intended, file_name="other")) is False
-        assert batches.live(session) == [intended]
+        assert batches.list_live(session) == [intended]
     with make_session.begin() as session, pytest.raises(UsageError, match="knows no batch"):
         batches.get(session, new_id())
 
@@ -54,14 +54,14 @@ def test_the_life_of_a_batch(make_session: Sessions, intended: batches.Batch) ->
         )
         assert found.submitted_at is not None
         assert timedelta(0) <= datetime.now(UTC) - found.submitted_at < timedelta(minutes=5)
-        assert batches.live(session) == [found]
+        assert batches.list_live(session) == [found]
         assert batches.close(session, intended.id, "collected") is True
         assert batches.close(session, intended.id, "abandoned", "too late") is False
         batches.set_submitted(session, intended.id, "batch-1")
         closed = batches.get(session, intended.id)
         assert (closed.state, closed.error) == ("collected", None)
         assert closed.closed_at is not None
-        assert batches.live(session) == []
+        assert batches.list_live(session) == []
 
 
 def test_a_batch_is_submitted_once(make_session: Sessions, intended: batches.Batch) -> None:
@@ -94,9 +94,9 @@ def test_live_batches_of_one_version(make_session: Sessions, intended: batches.B
         second, third = batch(other), batch(other)
         for one in (third, second):
             batches.record_intent(session, one)
-        assert batches.live(session) == [intended, second, third]
-        assert batches.live(session, other.version) == [second, third]
-        assert batches.live(session, new_id()) == []
+        assert batches.list_live(session) == [intended, second, third]
+        assert batches.list_live(session, other.version) == [second, third]
+        assert batches.list_live(session, new_id()) == []
 
 
 def test_tokens_that_the_provider_holds_enqueued(make_session: Sessions, intended: batches.Batch) -> None:
@@ -106,13 +106,13 @@ def test_tokens_that_the_provider_holds_enqueued(make_session: Sessions, intende
         second, third = batch(other, input_tokens=7), batch(other, model="gpt-4o", input_tokens=1_000)
         for one in (second, third):
             batches.record_intent(session, one)
-        assert batches.enqueued_tokens(session, "gpt-4o-mini") == 0
+        assert batches.sum_enqueued_tokens(session, "gpt-4o-mini") == 0
         for one in (intended, second, third):
             batches.set_submitted(session, one.id, f"provider-{one.id}")
-        assert batches.enqueued_tokens(session, "gpt-4o-mini") == 507
-        assert batches.enqueued_tokens(session, "o3") == 0
+        assert batches.sum_enqueued_tokens(session, "gpt-4o-mini") == 507
+        assert batches.sum_enqueued_tokens(session, "o3") == 0
         batches.close(session, intended.id, "collected")
-        assert batches.enqueued_tokens(session, "gpt-4o-mini") == 7
+        assert batches.sum_enqueued_tokens(session, "gpt-4o-mini") == 7
 
 
 @pytest.mark.parametrize(

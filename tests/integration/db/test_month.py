@@ -132,7 +132,7 @@ def test_two_prices_of_one_month_stay_apart(session: Session, keys: Keys) -> Non
     """A change of price in mid-month shows, with the days on which each was used."""
     cheaper = Price("openai", "gpt-4o-mini", date(2026, 11, 24), None, 1, None, 1, "test")
     reference.sync_prices(session, [cheaper])
-    price_id, _ = reference.price_at(session, "openai", "gpt-4o-mini", date(2026, 11, 24))
+    price_id, _ = reference.find_price(session, "openai", "gpt-4o-mini", date(2026, 11, 24))
     later = datetime(2026, 11, 24, tzinfo=UTC)
     more = line(keys, "r2", at=later, counterfactual_price_id=price_id, counterfactual_nano=7)
     ledger.insert_lines(session, [line(keys), more])

@@ -19,24 +19,24 @@ Sessions = sessionmaker[Session]
 def test_keys_are_found_again(make_session: Sessions) -> None:
     """The same thing has the same key, another thing another."""
     with make_session.begin() as session:
-        prompt = reference.prompt_id(session, "sentiment", "1", "f")
-        assert reference.prompt_id(session, "sentiment", "1", "f") == prompt
-        assert reference.prompt_id(session, "sentiment", "1", "g") != prompt
-        model = reference.model_id(session, "vllm", "small")
-        assert reference.model_id(session, "vllm", "small") == model
-        assert reference.model_id(session, "openai", "small") != model
-        machine = reference.infrastructure_id(session, MACHINE)
-        assert reference.infrastructure_id(session, MACHINE) == machine
+        prompt = reference.ensure_prompt(session, "sentiment", "1", "f")
+        assert reference.ensure_prompt(session, "sentiment", "1", "f") == prompt
+        assert reference.ensure_prompt(session, "sentiment", "1", "g") != prompt
+        model = reference.ensure_model(session, "vllm", "small")
+        assert reference.ensure_model(session, "vllm", "small") == model
+        assert reference.ensure_model(session, "openai", "small") != model
+        machine = reference.ensure_infrastructure(session, MACHINE)
+        assert reference.ensure_infrastructure(session, MACHINE) == machine
         dearer = replace(MACHINE, nano_usd_per_hour=MACHINE.nano_usd_per_hour + 1)
-        assert reference.infrastructure_id(session, dearer) != machine
+        assert reference.ensure_infrastructure(session, dearer) != machine
 
 
 def test_looking_up_uses_no_numbers_up(make_session: Sessions) -> None:
     """Keys are two bytes: a thousand look-ups must not use a thousand of them."""
     with make_session.begin() as session:
         for _ in range(50):
-            reference.model_id(session, "vllm", "small")
-        assert reference.model_id(session, "vllm", "other") == 2
+            reference.ensure_model(session, "vllm", "small")
+        assert reference.ensure_model(session, "vllm", "other") == 2
 
 
 def test_prices_are_never_changed_in_place(make_session: Sessions) -> None:
@@ -45,10 +45,10 @@ def test_prices_are_never_changed_in_place(make_session: Sessions) -> None:
     with make_session.begin() as session:
         assert reference.sync_prices(session, [MINI]) == 1
         assert reference.sync_prices(session, [replace(MINI, source="another release")]) == 0
-        old, price = reference.price_at(session, "openai", "gpt-4o-mini", DAY)
+        old, price = reference.find_price(session, "openai", "gpt-4o-mini", DAY)
         assert price == MINI
         assert reference.sync_prices(session, [dearer]) == 1
-        new, price = reference.price_at(session, "openai", "gpt-4o-mini", DAY)
+        new, price = reference.find_price(session, "openai", "gpt-4o-mini", DAY)
         assert (price, new != old) == (dearer, True)
         kept = session.execute(select(PriceRow.input_nano_per_mtok).where(PriceRow.id == old)).scalar_one()
         assert kept == MINI.input_nano_per_mtok
@@ -63,9 +63,9 @@ def test_a_later_price_begins_on_its_day(make_session: Sessions) -> None:
     with make_session.begin() as session:
         reference.sync_prices(session, [MINI])
         reference.sync_prices(session, [replace(MINI, effective_to=change), later])
-        before = reference.price_at(session, "openai", "gpt-4o-mini", date(2026, 10, 31))[1]
+        before = reference.find_price(session, "openai", "gpt-4o-mini", date(2026, 10, 31))[1]
         assert before == replace(MINI, effective_to=change)
-        assert reference.price_at(session, "openai", "gpt-4o-mini", change)[1] == later
+        assert reference.find_price(session, "openai", "gpt-4o-mini", change)[1] == later
 
 
 def test_a_day_without_a_price_is_unknown(make_session: Sessions) -> None:
@@ -74,11 +74,11 @@ def test_a_day_without_a_price_is_unknown(make_session: Sessions) -> None:
     with make_session.begin() as session:
         reference.sync_prices(session, [ended])
         with pytest.raises(PriceUnknown, match="openai/gpt-4o-mini is known for 2026-01-01"):
-            reference.price_at(session, "openai", "gpt-4o-mini", date(2026, 1, 1))
+            reference.find_price(session, "openai", "gpt-4o-mini", date(2026, 1, 1))
         with pytest.raises(PriceUnknown, match="openai/other"):
-            reference.price_at(session, "openai", "other", DAY)
+            reference.find_price(session, "openai", "other", DAY)
         with pytest.raises(PriceUnknown):
-            reference.price_at(session, "openai", "gpt-4o-mini", date(1969, 12, 31))
+            reference.find_price(session, "openai", "gpt-4o-mini", date(1969, 12, 31))
 
 
 def test_the_package_prices_can_be_kept(make_session: Sessions) -> None:
@@ -86,8 +86,8 @@ def test_the_package_prices_can_be_kept(make_session: Sessions) -> None:
     with make_session.begin() as session:
         assert reference.sync_prices(session, api_prices("o3")) == 2
         assert reference.sync_prices(session, api_prices("o3")) == 0
-        assert reference.price_at(session, "openai", "o3", ALWAYS)[1].input_nano_per_mtok == 10 * 10**9
-        assert reference.price_at(session, "openai", "o3", DAY)[1].input_nano_per_mtok == 2 * 10**9
+        assert reference.find_price(session, "openai", "o3", ALWAYS)[1].input_nano_per_mtok == 10 * 10**9
+        assert reference.find_price(session, "openai", "o3", DAY)[1].input_nano_per_mtok == 2 * 10**9
 
 
 def test_a_time_is_priced_by_its_day(make_session: Sessions) -> None:
@@ -95,4 +95,4 @@ def test_a_time_is_priced_by_its_day(make_session: Sessions) -> None:
     with make_session.begin() as session:
         reference.sync_prices(session, [replace(MINI, effective_from=DAY)])
         at = datetime(DAY.year, DAY.month, DAY.day, 23, 59)  # noqa: DTZ001 - only its day is used
-        assert reference.price_at(session, "openai", "gpt-4o-mini", at.date())[0]
+        assert reference.find_price(session, "openai", "gpt-4o-mini", at.date())[0]

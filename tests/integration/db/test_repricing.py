@@ -52,7 +52,7 @@ def repriced(
     session: Session, *supposed: str, by: tuple[str, ...] = (), **filters: Unpack[SummaryFilters]
 ) -> dict[tuple[str, ...], Repriced]:
     """Reprice the ledger, or a part of it."""
-    known = [price for _, _, price in reference.all_prices(session)]
+    known = [price for _, _, price in reference.read_prices(session)]
     book = RepricingPrices(known, [parse_supposed_price(text) for text in supposed])
     return {key: reprice(usage, book) for key, usage in read_priced_usage(session, by, **filters).items()}
 
@@ -151,7 +151,7 @@ def test_sums_equal_those_over_the_lines(make_session: Sessions, drawn: list[Dra
     with make_session.begin() as session:
         keys = seed(session, workload)
         reference.sync_prices(session, [BATCH])
-        batch_price, _ = reference.price_at(session, BATCH.provider, BATCH.model, DAY)
+        batch_price, _ = reference.find_price(session, BATCH.provider, BATCH.model, DAY)
         lines = [made(keys, batch_price, number, one) for number, one in enumerate(drawn)]
         ledger.insert_lines(session, lines)
     with make_session.begin() as session:
@@ -234,9 +234,9 @@ def test_an_entered_price_stands_until_the_source_says_something_new(make_sessio
         assert reference.enter_price(session, entered)
         assert not reference.enter_price(session, entered)
         assert reference.sync_prices(session, [MINI]) == 0
-        assert reference.price_at(session, "openai", "gpt-4o-mini", DAY)[1] == entered
+        assert reference.find_price(session, "openai", "gpt-4o-mini", DAY)[1] == entered
         assert reference.sync_prices(session, [replace(MINI, output_nano_per_mtok=9)]) == 1
-        assert reference.price_at(session, "openai", "gpt-4o-mini", DAY)[1].output_nano_per_mtok == 9
+        assert reference.find_price(session, "openai", "gpt-4o-mini", DAY)[1].output_nano_per_mtok == 9
         assert [row[6] for row in rows(session, PriceRow)] == [150_000_000, 7, 150_000_000]
 
 

@@ -74,11 +74,11 @@ def test_only_runs_alike_count(make_session: Sessions, keys: Keys) -> None:
     Where the prompt does not matter, runs of all workloads count.
     """
     with make_session.begin() as session:
-        other_prompt = reference.prompt_id(session, "sentiment", "2", "g")
-        other_workload = reference.prompt_id(session, "enrichment", "1", "f")
-        other_model = reference.model_id(session, "vllm", "large")
-        other_machine = reference.infrastructure_id(session, replace(MACHINE, kind="H100"))
-        other_rate = reference.infrastructure_id(
+        other_prompt = reference.ensure_prompt(session, "sentiment", "2", "g")
+        other_workload = reference.ensure_prompt(session, "enrichment", "1", "f")
+        other_model = reference.ensure_model(session, "vllm", "large")
+        other_machine = reference.ensure_infrastructure(session, replace(MACHINE, kind="H100"))
+        other_rate = reference.ensure_infrastructure(
             session, replace(MACHINE, nano_usd_per_hour=usd_to_nano(Decimal("2.5")))
         )
         unlike: list[dict[str, Any]] = [

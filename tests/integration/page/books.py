@@ -84,7 +84,7 @@ def _long_run(session: Session, number: int) -> None:
     at = datetime.combine(day, time(2), UTC)
     values = {
         "started_at": at,
-        "model_id": reference.model_id(session, "vllm", LONG_MODEL),
+        "model_id": reference.ensure_model(session, "vllm", LONG_MODEL),
         **dict.fromkeys(("records", "published", "quarantined", "escalated"), 123_456),
         **dict.fromkeys(("input_tokens", "output_tokens"), 1_234_567_890),
         **dict.fromkeys(("gpu_cost_nano", "api_cost_nano", "counterfactual_nano"), 1_234_567_890_123),

@@ -15,7 +15,7 @@ import pytest
 import cli
 from db.session import make_engine, migrate, sessions
 from models.economics.break_even import month_figures
-from tasks.delivery.checkup import delivery
+from tasks.delivery.checkup import check_delivery
 from tasks.delivery.deliver import deliver_all
 from tasks.delivery.senders import send_one_by_one
 from tasks.report.files import render_report
@@ -195,7 +195,7 @@ def test_the_real_report_as_a_mail(home: Path, office: PostOffice) -> None:
 
 def test_doctor_looks_at_who_would_get_reports(home: Path, office: PostOffice) -> None:
     """Nobody named; a server that answers, and one that is not there; a chat that is set up, and one that is none."""
-    assert [one.state for one in delivery(make_settings("sqlite:///x.db", home))] == ["ok"]
+    assert [one.state for one in check_delivery(make_settings("sqlite:///x.db", home))] == ["ok"]
     with chat_room() as room:
         settings = make_settings(
             "sqlite:///x.db",
@@ -203,7 +203,7 @@ def test_doctor_looks_at_who_would_get_reports(home: Path, office: PostOffice) -
             smtp=by_mail(office.port, CFO),
             chat={"finance": {"url": room.url()}, "ops": {"url": "pigeon://x"}},
         )
-        found = {one.name: one for one in delivery(settings)}
+        found = {one.name: one for one in check_delivery(settings)}
         assert {name: one.state for name, one in found.items()} == {
             "mail": "ok",
             "chat finance": "ok",
@@ -211,6 +211,6 @@ def test_doctor_looks_at_who_would_get_reports(home: Path, office: PostOffice) -
         }
         assert room.posted == []
     assert office.received == []
-    (mail,) = delivery(make_settings("sqlite:///x.db", home, smtp=by_mail(1, CFO)))
+    (mail,) = check_delivery(make_settings("sqlite:///x.db", home, smtp=by_mail(1, CFO)))
     assert mail.state == "fail"
     assert "127.0.0.1:1 was not reached" in mail.advice
