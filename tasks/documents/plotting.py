@@ -5,7 +5,7 @@ bytes: the fonts come with matplotlib, and nothing that changes is written into 
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -88,6 +88,24 @@ def png(drawn: Figure) -> bytes:
 def dollars(nano: int | None) -> float:
     """Turn nano-dollars into a place on an axis; an unknown amount into a gap."""
     return float("nan") if nano is None else nano / NANO
+
+
+def plot_costs(
+    axes: Axes, name: ScenarioName, places: Sequence[int], costs: Sequence[int | None], marker_size: float
+) -> None:
+    """Draw one scenario's line of nano-dollars in its style; `marker_size` 0: without markers."""
+    line = LINES[name]
+    axes.plot(
+        places,
+        list(map(dollars, costs)),
+        label=line.label,
+        color=line.colour,
+        dashes=line.dashes,
+        linewidth=line.width,
+        marker=line.marker if marker_size else "",
+        markersize=marker_size,
+        zorder=line.zorder,
+    )
 
 
 def dollar_axis(axes: Axes, axis: str = "y") -> None:

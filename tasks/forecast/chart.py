@@ -1,15 +1,13 @@
 """The picture of a forecast: what each way costs a month, and summed up with the set-up. PNG bytes."""
 
-from collections.abc import Sequence
 from itertools import accumulate
 
-from matplotlib.axes import Axes
-
-from models.economics.forecast import WAYS, Forecast, Way
-from tasks.documents.plotting import LINES, dollar_axis, dollars, figure, png
+from models.economics.forecast import WAYS, Forecast
+from tasks.documents.plotting import dollar_axis, figure, plot_costs, png
 
 HEIGHT_IN = 5.6
 MONTHS_A_LABEL = 3
+MARKER_SIZE = 3.5
 
 
 def draw_chart(figures: Forecast) -> bytes:
@@ -23,26 +21,12 @@ def draw_chart(figures: Forecast) -> bytes:
             known = [value for value in values if value is not None]
             if len(known) == len(values):
                 setup = figures.setup_nano if way in ("reserved", "on_demand") else 0
-                _line(monthly, way, known)
-                _line(summed, way, [setup + total for total in accumulate(known)])
+                sums = [setup + total for total in accumulate(known)]
+                plot_costs(monthly, way, range(len(known)), known, MARKER_SIZE)
+                plot_costs(summed, way, range(len(known)), sums, MARKER_SIZE)
         places = list(range(0, len(figures.months), MONTHS_A_LABEL))
         summed.set_xticks(places, [f"{figures.months[place].month:%b\n%Y}" for place in places])
         for axes in (monthly, summed):
             dollar_axis(axes)
         drawn.legend(*monthly.get_legend_handles_labels(), loc="outside lower center", ncols=2)
         return png(drawn)
-
-
-def _line(axes: Axes, way: Way, values: Sequence[int]) -> None:
-    line = LINES[way]
-    axes.plot(
-        range(len(values)),
-        list(map(dollars, values)),
-        label=line.label,
-        color=line.colour,
-        dashes=line.dashes,
-        linewidth=line.width,
-        marker=line.marker,
-        markersize=3.5,
-        zorder=line.zorder,
-    )

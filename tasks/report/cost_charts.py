@@ -11,7 +11,7 @@ from models.economics.figures_outlook import CurvePoint
 from models.economics.month import PastMonth
 from tasks.documents.amounts import count, plural, usd
 from tasks.documents.page import Chart
-from tasks.documents.plotting import BLACK, LINES, count_axis, dollar_axis, dollars, figure, png
+from tasks.documents.plotting import BLACK, LINES, count_axis, dollar_axis, dollars, figure, plot_costs, png
 from tasks.report import sentences
 
 MOST_MONTHS_NAMED = 7
@@ -38,7 +38,7 @@ def draw_cost_by_month(figures: MonthFigures) -> Chart | None:
 
 
 def _months(axes: Axes, history: Sequence[PastMonth]) -> None:
-    _lines(axes, range(len(history)), history, with_markers=True)
+    _lines(axes, range(len(history)), history, marker_size=4)
     _mark(axes, find_crossings(history), "crossing")
     dollar_axis(axes)
     axes.set_xlim(-0.4, len(history) - 0.6)
@@ -61,23 +61,13 @@ def _one_month(axes: Axes, month: PastMonth) -> None:
 
 
 def _lines(
-    axes: Axes, places: Sequence[int], costs: Sequence[PastMonth | CurvePoint], *, with_markers: bool = False
+    axes: Axes, places: Sequence[int], costs: Sequence[PastMonth | CurvePoint], *, marker_size: float = 0
 ) -> None:
     """Draw one line for each way of serving of which any cost is known."""
-    for name, line in LINES.items():
+    for name in LINES:
         values = [_cost(point, name) for point in costs]
         if any(value is not None for value in values):
-            axes.plot(
-                places,
-                list(map(dollars, values)),
-                label=line.label,
-                color=line.colour,
-                dashes=line.dashes,
-                linewidth=line.width,
-                marker=line.marker if with_markers else "",
-                markersize=4,
-                zorder=line.zorder,
-            )
+            plot_costs(axes, name, places, values, marker_size)
 
 
 def _cost(month: PastMonth | CurvePoint, name: ScenarioName) -> int | None:
