@@ -111,7 +111,7 @@ def check_end(settings: Settings, api: BatchApi) -> None:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("collecting", [False, True], ids=["run", "collect"])
-@kills_at(5, 9)  # nothing sent yet, a batch made and not noted; answers half noted, all noted
+@kills_at(4, 8)  # nothing sent yet, a batch made and not noted; answers half noted, all noted
 def test_killed_before_each_commit(
     tmp_path: Path, make_url: Callable[[], str], runner: Runner, commits: Sequence[int], *, collecting: bool
 ) -> None:
