@@ -28,6 +28,8 @@ export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 export DO_NOT_TRACK ?= 1
 export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
 export PATH := $(BIN):$(PATH)
+# Compiled once: the processes that a run or a test starts each import our modules.
+export PYTHONDONTWRITEBYTECODE :=
 
 # Processes share the tests by file, the longest first (tests/conftest.py); the one that has the Prefect server mostly waits.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
@@ -79,7 +81,7 @@ demo: setup ## Run the three workloads over the bundled samples, show the ledger
 check: $(STAMPS)/dev ## Formatting, lint, types, direction of imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy
+	@$(BIN)/mypy --num-workers 2
 	@$(BIN)/lint-imports
 
 .PHONY: test
