@@ -58,8 +58,8 @@ CASES = [
     Case(
         "enrichment",
         "enrichment",
-        {"min_confidence": 0.75, "complex_where": "id = 'p-001'"},
-        where="id IN ('p-001', 'p-006', 'p-007', 'p-009', 'p-010')",  # short answers; one without text
+        {"min_confidence": 0.75, "complex_where": "id = 'p-006'"},
+        where="id IN ('p-001', 'p-006', 'p-009', 'p-010')",  # short answers; one without text
     ),
 ]
 
