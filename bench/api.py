@@ -4,21 +4,18 @@ The server is a process of its own (`bench/api_server.py`), and so is the client
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.api_run import MARK
+from bench.child import ROOT, results
 from bench.report import Finding, Row, publish
 
-ROOT = Path(__file__).resolve().parents[1]
 CONCURRENCY = 64
 LATENCY_SECONDS = 0.2
 TARGET = 0.9
@@ -50,23 +47,11 @@ def server(latency: float) -> Iterator[str]:
         child.stdin.close()
 
 
-def results(*arguments: object) -> Iterator[dict[str, Any]]:
-    """Yield what `bench.api_run` finds, as it comes."""
-    command = [sys.executable, "-m", "bench.api_run", *map(str, arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as child:
-        for line in child.stdout or ():
-            if line.startswith(MARK):
-                yield json.loads(line.removeprefix(MARK))
-    if child.returncode:
-        msg = f"{' '.join(command[1:])} ended with exit code {child.returncode}"
-        raise RuntimeError(msg)
-
-
 def throughput(requests: int, pairs: int) -> Finding:
     """Compare the pipeline with the bare loops, pair by pair."""
     load = os.getloadavg()[0]
     with server(LATENCY_SECONDS) as url:
-        turns: list[Turn] = list(results("pairs", url, CONCURRENCY, requests, pairs))
+        turns: list[Turn] = list(results("bench.api_run", "pairs", url, CONCURRENCY, requests, pairs))
     settings = {
         "latency_s": LATENCY_SECONDS,
         "concurrency": CONCURRENCY,
@@ -110,7 +95,7 @@ def memory(requests: int, steps: int = 10) -> Finding:
     """Sample the memory of one run in equal steps of its requests."""
     load = os.getloadavg()[0]
     with server(0.0) as url:
-        (one,) = results("memory", url, CONCURRENCY, requests)
+        (one,) = results("bench.api_run", "memory", url, CONCURRENCY, requests)
     bounds = [requests * step // steps for step in range(steps + 1)]
     samples: list[list[float]] = one["samples"]
     rows = [memory_row(samples, since, until) for since, until in pairwise(bounds)]

@@ -4,7 +4,6 @@
 `python -m bench.api_run memory URL CONCURRENCY RECORDS` makes one pass of ours and samples its memory.
 """
 
-import json
 import sys
 import tempfile
 from collections.abc import Callable
@@ -12,9 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.api_passes import Endpoint, Pass, bare_pass, bodies_of, create, pipeline_pass, post
+from bench.child import tell
 from bench.texts import write_messages
 
-MARK = "RESULT "
 WARM_UP = 200  # records of the passes before the first pair: everything is imported, threads were started
 
 
@@ -35,19 +34,14 @@ def run_pairs(endpoint: Endpoint, records: int, count: int, folder: Path) -> Non
     names = list(ways)
     for pair in range(count):
         turn = pair % len(names)
-        show({name: asdict(ways[name]()) for name in names[turn:] + names[:turn]})
+        tell({name: asdict(ways[name]()) for name in names[turn:] + names[:turn]})
 
 
 def run_memory(endpoint: Endpoint, records: int, folder: Path) -> None:
     """Make one pass of our pipeline."""
     source = folder / "records.parquet"
     write_messages(source, records)
-    show(asdict(pipeline_pass(source, endpoint)))
-
-
-def show(result: object) -> None:
-    """Print one result."""
-    print(MARK + json.dumps(result), flush=True)
+    tell(asdict(pipeline_pass(source, endpoint)))
 
 
 def main() -> None:

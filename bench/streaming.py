@@ -7,16 +7,14 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from statistics import median
 from typing import cast
 
+from bench.child import MARK, ROOT, results
 from bench.report import Finding, Row, publish
 from bench.samples import KINDS, available
-from bench.streaming_run import MARK
 from models.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[1]
 TARGETS: dict[str, float | None] = {
     "raw": 0.97,
     "chunked": 1.1,
@@ -36,22 +34,6 @@ NOTES = [
     "outside_steps: the part of the stream's time that passes outside the engine's own steps (other_outside: of the other's).",
     "The prefix cache is emptied before every pass; all texts are distinct, so that none is reused.",
 ]
-
-
-def pairs_on_one_engine(
-    workload: str, pairs: int, records: int, ways: Sequence[str]
-) -> Iterator[dict[str, object]]:
-    """Yield each turn's passes of these ways, as they come."""
-    command = [sys.executable, "-m", "bench.streaming_run", workload, str(pairs), str(records), *ways]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT
-    ) as child:
-        for line in child.stdout or ():
-            if line.startswith(MARK):
-                yield json.loads(line.removeprefix(MARK))
-    if child.returncode:
-        msg = f"{' '.join(command[1:])} ended with exit code {child.returncode}"
-        raise RuntimeError(msg)
 
 
 class Server:
@@ -208,7 +190,7 @@ def main() -> None:
             publish(finding(name, counted(name, shared_prefixes(options.pairs), options.pairs)))
         else:
             ways = ("stream", *(way for way in WAYS if way in options.against))
-            turns = pairs_on_one_engine(name, options.pairs, options.records, ways)
+            turns = results("bench.streaming_run", name, options.pairs, options.records, *ways, quiet=True)
             publish(finding(name, counted(name, turns, options.pairs), ways))
 
 

@@ -3,7 +3,6 @@
 `python -m bench.streaming_run WORKLOAD PAIRS RECORDS WAY…` (RECORDS 0: as many as `bench.samples` says)
 """
 
-import json
 import sys
 import tempfile
 import time
@@ -13,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.child import tell
 from bench.passes import Pass, forget_prefixes, inner, params_of, raw_pass, requests_of, stream_pass
 from bench.samples import KINDS, sample
 from models.engines.vllm.engine import VllmEngine
@@ -24,7 +24,6 @@ from tasks.runtime.shared_engine import load_vllm
 if TYPE_CHECKING:
     from vllm import LLM
 
-MARK = "RESULT "
 WARM_UP = 8  # records of the pass before the first pair: the grammar is compiled, threads are started
 
 
@@ -62,7 +61,7 @@ def run(order: Order, engine: VllmEngine, settings: Settings, folder: Path) -> N
             with steps_of(llm) as seconds:
                 passed = ways[name]()
             found[name] = asdict(passed) | {"steps": len(seconds), "step_s": sum(seconds)}
-        print(MARK + json.dumps(found), flush=True)
+        tell(found)
 
 
 @contextmanager

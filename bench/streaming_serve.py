@@ -3,7 +3,6 @@
 `python -m bench.streaming_serve ours|default FOLDER`: our engine, or vLLM with its own default settings.
 """
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -11,9 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench import shops
+from bench.child import tell
 from bench.passes import Pass, forget_prefixes, inner, params_of, raw_pass, requests_of, stream_pass
 from bench.startup_run import default_settings
-from bench.streaming_run import MARK, WARM_UP
+from bench.streaming_run import WARM_UP
 from models.engines.vllm.engine import VllmEngine
 from models.engines.vllm.options import VllmOptions
 from models.machine import gpu_name
@@ -70,9 +70,9 @@ def main() -> None:
     way, folder = sys.argv[1:]
     make = {"ours": ours, "default": default}[way]
     once = make(Settings(), Path(folder))
-    print(MARK + json.dumps("ready"), flush=True)
+    tell("ready")
     for _ in sys.stdin:
-        print(MARK + json.dumps(asdict(once())), flush=True)
+        tell(asdict(once()))
 
 
 if __name__ == "__main__":

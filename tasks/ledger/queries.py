@@ -1,6 +1,7 @@
 """Asks the ledger and prints the answer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Unpack
 
 from sqlalchemy.orm import Session
@@ -130,6 +131,17 @@ SUM_SPARE = ("cached_tokens", "attempts", "output_tokens", "input_tokens", "shar
 """What a table can miss where it would be too wide, the first to go first."""
 
 
+@contextmanager
+def asking_ledger(settings: Settings, workload: str | None) -> Iterator[Session]:
+    """Open the ledger for a question about a workload, None for all; show on a terminal that it is being read.
+
+    Raises `UsageError` for a name that no workload has, here or in the ledger.
+    """
+    with show_working("reading the ledger"), reading_ledger(settings) as session:
+        check_workload(session, workload)
+        yield session
+
+
 def check_workload(session: Session, name: str | None) -> None:
     """Raise `UsageError` for a name that no workload has, here or in the ledger; None is any."""
     if name is not None and name not in workloads.names():
@@ -161,8 +173,7 @@ def show_summary(
     A table of routes also shows which share of the records went each way.
     """
     columns = [*by, *SUMS]
-    with show_working("reading the ledger"), reading_ledger(settings) as session:
-        check_workload(session, filters.get("workload"))
+    with asking_ledger(settings, filters.get("workload")) as session:
         rows: list[dict[str, Any]] = sum_usage(session, by, **filters)
         if output_format == "table" and "route" in by and not {"day", "month"} & set(by):
             _add_shares(rows, _of_all_routes(session, by, filters))
@@ -192,8 +203,7 @@ def show_runs(
     settings: Settings, *, limit: int, output_format: TableFormat, **filters: Unpack[RunFilters]
 ) -> None:
     """Print runs, the newest first."""
-    with show_working("reading the ledger"), reading_ledger(settings) as session:
-        check_workload(session, filters.get("workload"))
+    with asking_ledger(settings, filters.get("workload")) as session:
         rows = list_runs(session, limit=limit, **filters)
     columns = RUN_TABLE if output_format == "table" else RUN_COLUMNS
     write_rows(rows, columns, output_format, spare=RUN_SPARE)
@@ -203,8 +213,7 @@ def show_lines(
     settings: Settings, *, limit: int, output_format: TableFormat, **filters: Unpack[LineFilters]
 ) -> None:
     """Print ledger lines, the newest first."""
-    with show_working("reading the ledger"), reading_ledger(settings) as session:
-        check_workload(session, filters.get("workload"))
+    with asking_ledger(settings, filters.get("workload")) as session:
         rows = list_lines(session, limit=limit, **filters)
     columns = LINE_TABLE if output_format == "table" else LINE_COLUMNS
     write_rows(rows, columns, output_format, spare=LINE_SPARE)
@@ -214,8 +223,7 @@ def show_evaluations(
     settings: Settings, *, workload: str | None, limit: int, output_format: TableFormat
 ) -> None:
     """Print evaluations, the newest first. For people, shares have three digits."""
-    with show_working("reading the ledger"), reading_ledger(settings) as session:
-        check_workload(session, workload)
+    with asking_ledger(settings, workload) as session:
         rows = list_evaluations(session, workload=workload, limit=limit)
     if output_format == "table":
         rows = [
