@@ -16,7 +16,6 @@ from sqlalchemy import func, select
 
 from bench.api_server import INPUT_TOKENS, OUTPUT_TOKENS
 from bench.passes import DAY, cpu_seconds
-from db.session import make_engine, readers
 from db.tables import LedgerLineRow as Line
 from models.engines.api.chat_format import request_body
 from models.engines.base import LocalEngine
@@ -30,6 +29,7 @@ from tasks.planning.request import RunRequest
 from tasks.planning.start_run import prepare
 from tasks.run.infer import infer
 from tasks.run.scratch import open_scratch
+from tasks.runtime.ledger_access import reading_ledger
 from tasks.runtime.progress import listen
 from tasks.runtime.shared_engine import SharedEngine
 
@@ -128,11 +128,9 @@ def sample(progress: Progress) -> Sample:
 
 def check_ledger(settings: Settings, requests: int) -> None:
     """See that every request has one closed line, with the usage that the server reported."""
-    database = make_engine(settings.database_url.get_secret_value())
     wanted = select(func.count(), func.sum(Line.input_tokens), func.sum(Line.output_tokens))
-    with readers(database)() as session:
+    with reading_ledger(settings) as session:
         found = session.execute(wanted.where(Line.engine == "openai", Line.outcome == "ok")).one()
-    database.dispose()
     if tuple(found) != (requests, requests * INPUT_TOKENS, requests * OUTPUT_TOKENS):
         msg = f"{requests} requests were answered, but the ledger has {tuple(found)}"
         raise RuntimeError(msg)

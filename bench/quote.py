@@ -13,7 +13,6 @@ from pydantic import SecretStr
 
 from bench.passes import cpu_seconds
 from bench.report import DATA, Finding, Row, publish
-from db.session import make_engine, readers
 from db.throughput import list_earlier_runs
 from models.economics.quote import PartitionQuote, Quote
 from models.economics.throughput import RunFigures, Throughput, fit_throughput
@@ -24,6 +23,7 @@ from tasks.backfill.quote import like_of, quote_partition
 from tasks.planning.checks import check
 from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
+from tasks.runtime.ledger_access import reading_ledger
 from tasks.runtime.shared_engine import SharedEngine, shared_engine
 
 TOKENS_AIM, TIME_AIM = 2.0, 20.0
@@ -130,10 +130,8 @@ def newest(request: RunRequest, settings: Settings) -> RunFigures:
     checked = check(replace(request, rerun=True), settings)
     if isinstance(checked, RunResult):
         raise TypeError(checked)
-    database = make_engine(settings.database_url.get_secret_value())
-    with readers(database)() as session:
+    with reading_ledger(settings) as session:
         (found,) = list_earlier_runs(session, like_of(checked), limit=1)
-    database.dispose()
     return found
 
 

@@ -87,21 +87,21 @@ def backfill_all(
     quoted: Quote,
     *,
     parallel: int | None,
-    kept: list[PartitionOutcome],
+    outcomes: list[PartitionOutcome],
 ) -> None:
-    """Do what was found to be done; each outcome is put into `kept` at once.
+    """Do what was found to be done; each outcome is put into `outcomes` at once.
 
     With `parallel`, workers do it, so many partitions at a time. Raises what stopped it, and `BreakevenError`
     that names the partitions which failed, and why.
     """
     if parallel is not None or prefect_api_is_set():
-        _backfill_flow(ask, todo, quoted, parallel=parallel, kept=kept)
+        _backfill_flow(ask, todo, quoted, parallel=parallel, outcomes=outcomes)
         return
     settings = read_settings()
     run = run_steps.one_by_one(run_steps.run_without_prefect(settings), settings)
-    run_steps.run_all(ask, todo, run, quoted, kept)
-    if select_failed(kept):
-        raise BreakevenError(run_steps.failure_line(kept))
+    run_steps.run_all(ask, todo, run, quoted, outcomes)
+    if select_failed(outcomes):
+        raise BreakevenError(run_steps.failure_line(outcomes))
 
 
 def _backfill_flow(
@@ -110,7 +110,7 @@ def _backfill_flow(
     quoted: Quote,
     *,
     parallel: int | None,
-    kept: list[PartitionOutcome],
+    outcomes: list[PartitionOutcome],
 ) -> None:
     keep_prefect_here()
     from flows.backfill import BackfillSteps, build
@@ -119,7 +119,7 @@ def _backfill_flow(
     if parallel is not None:
         api_url()  # without one, before a server is started here for nothing
 
-    flow = build(BackfillSteps(lambda *_: list(todo), lambda *_: quoted, ended_with=kept.extend))
+    flow = build(BackfillSteps(lambda *_: list(todo), lambda *_: quoted, ended_with=outcomes.extend))
     flow(**ask.flow_parameters(), parallel=parallel)
 
 

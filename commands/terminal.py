@@ -100,12 +100,12 @@ def _backfill(ask: BackfillRequest, parallel: int | None, todo: list[Step], quot
 
     Raises what the flow raises: then the command says so in one line.
     """
-    kept: list[PartitionOutcome] = []
+    outcomes: list[PartitionOutcome] = []
     try:
         with progress_bar():
-            backfill_all(ask, todo, quoted, parallel=parallel, kept=kept)
+            backfill_all(ask, todo, quoted, parallel=parallel, outcomes=outcomes)
     finally:
-        show_outcomes(kept, quoted)
+        show_outcomes(outcomes, quoted)
     return 0
 
 

@@ -112,18 +112,18 @@ class Reporter:
 
 
 def run_all(
-    ask: BackfillRequest, steps: Sequence[Step], run: Runner, quote: Quote, kept: list[PartitionOutcome]
+    ask: BackfillRequest, steps: Sequence[Step], run: Runner, quote: Quote, outcomes: list[PartitionOutcome]
 ) -> list[PartitionOutcome]:
-    """Do every step, whatever became of the others; report how far the backfill is. Returns `kept`.
+    """Do every step, whatever became of the others; report how far the backfill is. Returns `outcomes`.
 
-    Each outcome is put into `kept` at once, so that it is known also where the backfill is stopped.
+    Each outcome is put into `outcomes` at once, so that it is known also where the backfill is stopped.
     """
     reporter = Reporter(Meter(len(steps), quote.records, quote.cost_nano))
     with listen(reporter):
         for outcome in run(ask, steps):
-            kept.append(outcome)
+            outcomes.append(outcome)
             reporter.ended(outcome)
-    return kept
+    return outcomes
 
 
 def failure_line(outcomes: Sequence[PartitionOutcome]) -> str:
