@@ -62,7 +62,7 @@ def run_night(last: date, days: int, workloads: list[str]) -> list[RunResult]:
 
 
 def collect_all(tell_locked: Callable[[str], None]) -> list[RunResult]:
-    """Take up what waits of every partition; `tell_locked` hears of each that another run is at work on.
+    """Collect the pending records of every partition; `tell_locked` is told of each that another run holds.
 
     Raises `BreakevenError` that names those which failed, and why.
     """

@@ -1,4 +1,4 @@
-"""Runs partitions from the terminal: in this process, with a progress bar, and prints what came of them."""
+"""Runs partitions from the terminal: in this process, with a progress bar, and prints the results."""
 
 import signal
 import sys
@@ -31,7 +31,7 @@ from tasks.planning.request import RunRequest
 
 
 def run_and_print(request: RunRequest) -> int:
-    """Run one partition now and print what came of it. Returns the exit code."""
+    """Run one partition now and print its result. Returns the exit code."""
     workloads.build(request.workload, read_settings())  # an unknown name is an error before anything starts
     with progress_bar(), raise_on_sigterm():
         result = run_one(request)
@@ -39,7 +39,7 @@ def run_and_print(request: RunRequest) -> int:
 
 
 def backfill_and_print(ask: BackfillRequest, *, parallel: int | None, quote_only: bool, yes: bool) -> int:
-    """Quote a backfill, ask, run it, and print what became of each partition. Returns the exit code.
+    """Quote a backfill, ask, run it, and print the outcome of each partition. Returns the exit code.
 
     Raises `UsageError` before anything is changed: a range or an input that cannot be, nobody to ask.
     """
@@ -110,7 +110,7 @@ def _backfill(ask: BackfillRequest, parallel: int | None, todo: list[Step], quot
 
 
 def show_outcomes(outcomes: list[PartitionOutcome], quoted: Quote) -> None:
-    """Print what became of each partition, and what it cost against the quote."""
+    """Print the outcome of each partition, and its cost against the quote."""
     if not outcomes:
         return
     rows, columns = outcome_table(outcomes)
@@ -124,7 +124,7 @@ def show_outcomes(outcomes: list[PartitionOutcome], quoted: Quote) -> None:
 
 
 def collect_and_print() -> int:
-    """Take up what waits of every partition, and print what came of each. Returns the exit code."""
+    """Collect the pending records of every partition, and print each result. Returns the exit code."""
     read_settings()  # a mistake in them is said before anything starts
     locked: list[str] = []
     with progress_bar(), raise_on_sigterm():

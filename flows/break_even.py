@@ -47,7 +47,7 @@ def last_month(at: datetime, zone: tzinfo) -> date:
 
 
 def schedule_zone() -> tzinfo:
-    """Return the time zone of the deployment's schedule; UTC where there is none, or nobody can say."""
+    """Return the time zone of the deployment's schedule; UTC where there is none, or the server does not tell."""
     deployment = runtime.deployment.id
     if deployment is None:
         return UTC
@@ -113,7 +113,7 @@ def should_send(settings: Settings, *, send: bool | None, resend: bool) -> bool:
 
 
 def _deliver(settings: Settings, monthly: Monthly, rendered: Rendered, *, resend: bool) -> None:
-    """Send the report, show what became of each message, and raise `DeliveryError` if anything is wrong."""
+    """Send the report, show the state of each message, and raise `DeliveryError` if anything is wrong."""
     send_each = send_as_tasks(rendered.letter, settings)
     delivered = deliver_all(settings, monthly, resend=resend, send_each=send_each)
     if rows := delivery_rows(delivered):

@@ -62,7 +62,7 @@ def name_of_run() -> str:
 def evaluate_each(
     asks: Sequence[EvaluationRequest], settings: Settings, out: str | None, evaluate_one: Evaluate
 ) -> list[Evaluated]:
-    """Evaluate one workload after the other, whatever became of the others, and show what was found.
+    """Evaluate one workload after the other and show the results; one that fails stops no other.
 
     Raises `Interrupted`, and the one failure, or one error that names them all.
     """

@@ -48,7 +48,7 @@ class _Out:
 class ParallelBackfill:
     """Hands out partitions, `parallel` at a time, and waits for their runs.
 
-    Two backfills of the same range share their runs: one that is at work on a partition is waited for, and
+    Two backfills of the same range share their runs: one that is running a partition is waited for, and
     each run is asked for under an idempotency key, see `idempotency_key`. A run that crashed (its process or
     its machine is gone) is asked for again; one that failed is tried again by the next backfill.
     """
@@ -86,7 +86,7 @@ class ParallelBackfill:
     def _hand_out(
         self, client: SyncPrefectClient, deployment: UUID, ask: BackfillRequest, step: Step, stop: StopRequest
     ) -> _Out:
-        """Find the run that is at work on a partition, or ask for one."""
+        """Find the run that is running a partition, or ask for one."""
         key, now = idempotency_key(ask.workload, step), time.monotonic()
         known = self._known(ask, step)
         if known is not None and known.flow_run_id is not None and not known.over:

@@ -42,4 +42,4 @@ class Engine(Protocol[Asked_contra]):
 
 
 LocalEngine = Engine[Request]
-"""An engine in the house: it takes any record's request. An API's is an `Engine[ApiRequest]`."""
+"""A local engine: it takes any record's request. An API's is an `Engine[ApiRequest]`."""

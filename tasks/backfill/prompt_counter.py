@@ -1,4 +1,4 @@
-"""What a record comes to: requests and tokens of the local engine, and of the API."""
+"""Counts what a record needs: requests and tokens of the local engine, and of the API."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from tasks.planning.checks import Checked
 
 
 class TextTokens(NamedTuple):
-    """What one text comes to: requests to the local engine and their tokens, and the API's tokens.
+    """What one text needs: requests to the local engine and their tokens, and the API's tokens.
 
     `rejected`: the local engine will not take it, and nobody else does. `sent`: it goes to the API at once.
     """

@@ -39,7 +39,7 @@ from tasks.planning.request import RunRequest
 from tasks.runtime.ledger_access import ledger_if_any
 
 Samples = Sequence[tuple[int, Sequence[tuple[int, TextTokens]]]]
-"""Distinct texts of which there are so many, and of a sample of them how often each occurs and what it comes to."""
+"""For each group of texts: the number of distinct texts, and for a sample of them the occurrences and the tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ def _read(
 
 
 def _total(samples: Samples, value: Callable[[int, TextTokens], int]) -> Estimate:
-    """Estimate the sum of a value, given how often a text occurs and what it comes to, over all texts."""
+    """Estimate the sum of a value over all texts from the occurrences and the tokens of a sample."""
     total = Estimate(0)
     for texts, counted in samples:
         total += estimate_total([value(times, one) for times, one in counted], texts)

@@ -114,7 +114,7 @@ class Reporter:
 def run_all(
     ask: BackfillRequest, steps: Sequence[Step], run: Runner, quote: Quote, outcomes: list[PartitionOutcome]
 ) -> list[PartitionOutcome]:
-    """Do every step, whatever became of the others; report how far the backfill is. Returns `outcomes`.
+    """Do every step and report progress; one that fails stops no other. Returns `outcomes`.
 
     Each outcome is put into `outcomes` at once, so that it is known also where the backfill is stopped.
     """

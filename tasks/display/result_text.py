@@ -1,4 +1,4 @@
-"""What came of a run, in a few lines for people: records, tokens, cost; parts that are zero are left out."""
+"""The result of a run in a few lines: records, tokens, cost; parts that are zero are left out."""
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction

@@ -107,7 +107,7 @@ def print_table(columns: Sequence[Column], *, more: str = "") -> None:
 
 
 def fit_table(columns: Sequence[Column], width: int, *, strong: frozenset[int] = frozenset()) -> Table | Text:
-    """Return a table of so many characters; rows whose index is in `strong` stand out."""
+    """Return a table of `width` characters; rows whose index is in `strong` are bold."""
     layout = lay_out(columns, width)
     return _blocks(columns, width) if layout is None else _table(layout, strong)
 
@@ -127,7 +127,7 @@ def write_prose(lines: Iterable[str]) -> None:
 
 
 def lay_out(columns: Sequence[Column], width: int) -> Layout | None:
-    """Choose columns and their widths for so many characters; None where even the needed ones do not fit."""
+    """Choose columns and their widths for `width` characters; None where even the required ones do not fit."""
     kept = list(columns)
     while _total([column.least for column in kept]) > width:
         spare = [column for column in kept if column.spare is not None]

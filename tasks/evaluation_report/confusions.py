@@ -11,7 +11,7 @@ NO_ANSWER = "no valid answer"
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """So many `records` of `label` were answered with `answer`: that `share` of the label's."""
+    """`records` records of `label` were answered with `answer`, which is this `share` of the label's."""
 
     label: str
     answer: str

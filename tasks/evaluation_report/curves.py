@@ -1,4 +1,4 @@
-"""The pictures of confidence: how often the model is right where it is sure, and what each threshold comes to."""
+"""The charts of confidence: how often the model is right at each level, and accuracy and cost at each threshold."""
 
 from collections.abc import Sequence
 

@@ -12,7 +12,7 @@ MOST_ROWS = 11
 
 
 def threshold(evaluation: Evaluation) -> Section | None:
-    """Show what each threshold comes to in accuracy and cost, and which was chosen."""
+    """Show accuracy and cost at each threshold, and which was chosen."""
     found = evaluation.threshold
     if found is None or not found.curve:
         return None
@@ -70,7 +70,7 @@ def _point_row(point: Point) -> tuple[str, ...]:
 
 
 def calibration(evaluation: Evaluation) -> Section | None:
-    """Show how often the small model is right where it is so or so sure."""
+    """Show how often the small model is right at each level of confidence."""
     found = evaluation.calibration
     if found is None or not found.bins:
         return None

@@ -98,7 +98,7 @@ def count_prompts(
     sample: int | None = None,
     seed: int = 0,
 ) -> CountedPrompts:
-    """Read all prompts of a source, whatever their dates, and count a sample of so many, or all of them.
+    """Read all prompts of a source, whatever their dates, and count a sample of them, or all.
 
     Raises `InputError` where the input cannot be read, has no such column, or holds no prompt.
     """

@@ -20,7 +20,7 @@ COLUMNS = ("path", "lines", "first_at", "last_at", "bytes", "sha256")
 def archive_old_lines(
     settings: Settings, months: int, *, out: Path | None, yes: bool, output_format: TableFormat = "table"
 ) -> None:
-    """Move the lines of runs older than so many months to Parquet files, and print these.
+    """Move the lines of runs older than `months` months to Parquet files, and print the files.
 
     What was archived is printed also where it is stopped or fails half-way. Raises `UsageError` where nobody
     can be asked, and what `tasks.ledger.archive` raises.

@@ -88,7 +88,7 @@ def with_period(filters: Filters, choices: Choices) -> Filters:
 
 
 def last_days(filters: Filters, choices: Choices, days: int) -> Filters:
-    """Return the filters for so many days up to the last one that has lines."""
+    """Return the filters for `days` days up to the last one that has lines."""
     last = choices.last_day
     return filters if last is None else replace(filters, since=last - timedelta(days=days - 1), until=last)
 

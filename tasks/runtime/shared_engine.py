@@ -51,13 +51,13 @@ class SharedEngine:
         return self._engine is not None
 
     def get(self) -> LocalEngine:
-        """Return the engine, loading it if nobody needed it before."""
+        """Return the engine, loaded at the first call."""
         if self._engine is None:
             self._engine = self._factory(self._settings)
         return self._engine
 
     def lap(self) -> GpuTime:
-        """Return the engine's time since the last lap; none if nobody needed the engine so far."""
+        """Return the engine's time since the last lap; none if it is not loaded."""
         return GpuTime() if self._engine is None else self._engine.lap()
 
     def limits(self, options: ApiOptions) -> Limits:

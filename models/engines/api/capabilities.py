@@ -10,7 +10,7 @@ from models.engines.api.options import StructuredOutput
 from models.engines.api.replies import Meaning, ReplyVerdict
 
 REFUSALS = 3
-"""So many requests refused, and none ever answered, is the fault of the settings and not of the requests."""
+"""This many refused requests without a single answer are the fault of the settings, not of the requests."""
 HOLD_SECONDS = 2.0
 
 Fault = Literal["request", "settings", "nobody_knows"]
@@ -79,7 +79,7 @@ class Probation:
         self._changed = asyncio.Event()
 
     async def fault(self, *, alone: Callable[[], bool], over: Callable[[], bool]) -> Fault:
-        """Wait until it is clear whose fault a refusal is; `nobody_knows` where `over` ends the waiting.
+        """Wait until it is clear what causes a refusal; `nobody_knows` where `over` ends the waiting.
 
         `alone` says that nothing else is going on that could tell; then the request is given the blame
         after `HOLD_SECONDS`.

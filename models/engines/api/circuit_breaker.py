@@ -1,4 +1,4 @@
-"""The circuit breaker: an endpoint that keeps failing is left alone, then tried once more. Pure."""
+"""The circuit breaker: an endpoint that keeps failing is not asked for a while, then probed once. Pure."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ LOOK_AGAIN_SECONDS = 0.05
 
 
 class Breaker:
-    """Counts failures in a row; after `failures` of them nobody may go for `seconds`, then one may.
+    """Counts failures in a row; after `failures` of them no request may be sent for `seconds`, then one may.
 
     If that one, the probe, gets an answer of any kind, everything goes on. If it fails, `given_up` is
     raised by one: whoever saw it at a smaller number stops asking for good. Somebody who comes later

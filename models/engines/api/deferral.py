@@ -12,7 +12,7 @@ from models.requests import DeferralReason
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT_SECONDS = 600.0
-"""A provider that wants to be left alone for longer than this is not waited for."""
+"""A Retry-After that is longer than this is not waited for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from models.engines.api.permit import Journal, OpenAttempt
 
 
 class JournalFailed(Exception):
-    """Carries what the journal raised to whoever waited for it."""
+    """Carries the journal's error to the requests that wait for it."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(type(error).__name__)

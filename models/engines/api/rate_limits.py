@@ -19,7 +19,7 @@ from models.engines.api.circuit_breaker import Breaker
 from models.engines.api.options import ApiOptions
 
 BURST = 10
-"""A bucket holds a tenth of a minute's amount: what is gone in one go cannot be gone again that minute."""
+"""A bucket holds a tenth of a minute's amount, the largest burst."""
 HINT_SECONDS = 60.0
 """`x-ratelimit-reset` says when a limit is whole again, which can be hours away; some is free much sooner."""
 
@@ -66,7 +66,7 @@ class Backoff:
     longest: float = 30.0
 
     def delay(self, failures: int, draw: float) -> float:
-        """Return the seconds to wait after so many failures (from 1); `draw` lies in 0..1."""
+        """Return the seconds to wait after `failures` failures (from 1); `draw` lies in 0..1."""
         return draw * min(self.longest, self.first * 2.0 ** min(failures - 1, 60))
 
 
@@ -108,7 +108,7 @@ class Limits:
         return self._tokens is not None
 
     def reserve(self, tokens: float) -> float:
-        """Count one attempt of so many tokens; return the time from which it may go."""
+        """Count one attempt of `tokens` tokens; return the time from which it may be sent."""
         now = self.clock()
         with self._lock:
             at = now if self._requests is None else self._requests.reserve(1, now)
@@ -142,7 +142,7 @@ class Limits:
         return binding
 
     def retry_delay(self, failures: int, asked: float | None) -> float:
-        """Return how long to wait after so many failures; never less than the provider `asked` for."""
+        """Return how long to wait after `failures` failures; never less than the provider `asked` for."""
         return self._backoff.delay(failures, self._draw()) + (asked or 0.0)
 
 

@@ -173,7 +173,7 @@ def _line(request: ApiRequest, body: Mapping[str, JsonValue]) -> bytes:
 
 
 def _too_long(size: int, tokens: int, limits: BatchLimits) -> str | None:
-    """Say why no file can hold a line of so many bytes and tokens, if that is so."""
+    """Say why no file can hold a line of this size, if that is so."""
     if size > limits.max_bytes:
         return f"{size} bytes are more than a batch file may hold ({limits.max_bytes})"
     if limits.max_tokens is not None and tokens > limits.max_tokens:

@@ -1,4 +1,4 @@
-"""Wakes whoever waits for an engine process that is gone."""
+"""Wakes the thread that waits for an engine process that has died."""
 
 import threading
 import weakref
