@@ -117,7 +117,7 @@ def migrate(engine: Engine) -> None:
     try:
         if engine.dialect.name == "sqlite":
             sqlite.prepare_file(engine)
-        if _revision(engine) == _newest():
+        if is_current(engine):
             return
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
@@ -159,6 +159,11 @@ def has_ledger(engine: Engine) -> bool:
         return _revision(engine) is not None
     except DBAPIError as error:
         raise _cannot_use(engine, error) from error
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether the ledger is of this program's version. Raises `UsageError` for one that it does not know."""
+    return _revision(engine) == _newest()
 
 
 def alembic_config(connection: Connection | None = None) -> Config:

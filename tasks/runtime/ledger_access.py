@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from db.session import (
     explain_refusal,
     has_ledger,
+    is_current,
     is_disconnect,
     make_engine,
     make_reading_engine,
@@ -85,6 +86,11 @@ class LedgerReader:
         """Whether there is a ledger, of whatever version. Raises `DatabaseUnavailable`."""
         return has_ledger(self._engine)
 
+    def is_current(self) -> bool:
+        """Whether the ledger is of this program's version. Raises `DatabaseUnavailable`."""
+        with database_errors():
+            return is_current(self._engine)
+
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Open a session that sees the ledger as it is at its first statement.
@@ -122,9 +128,8 @@ def ledger_if_any(settings: Settings, *, update: bool = False) -> Iterator[Sessi
         if not reader.exists():
             yield None
             return
-        if update:
-            with writing_ledger(settings):
-                pass
+        if update and not reader.is_current():
+            close_ledger(connect_ledger(settings))
         with reader.session() as session:
             yield session
 
