@@ -29,16 +29,15 @@ def demo() -> int:
     """Run the samples through the real engine and show the ledger. Returns the exit code."""
     guard_streams()
     quiet_libraries()
-    from rich.console import Console
-
     from commands.run_inline import run_night
     from commands.terminal import raise_on_sigterm
     from flows.environment import PROJECT, read_settings
     from models.errors import BreakevenError
+    from tasks.display.messages import message_console
     from tasks.display.show_progress import progress_bar
     from tasks.ledger.queries import show_summary
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = message_console()
     for workload, path in SAMPLES.items():
         os.environ[f"BREAKEVEN_WORKLOADS__{workload}__INPUT"] = str(PROJECT / path)
     os.environ["BREAKEVEN_WORKLOADS__ENRICHMENT__WHERE"] = FEW

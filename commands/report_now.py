@@ -4,8 +4,6 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
-
 from flows.break_even import last_month
 from flows.environment import read_settings
 from models.months import parse_month
@@ -13,6 +11,7 @@ from models.settings import Settings
 from tasks.delivery.deliver import deliver_all, explain_failures, list_recipients
 from tasks.delivery.senders import send_one_by_one
 from tasks.display.formats import DocumentFormat
+from tasks.display.messages import message_console
 from tasks.display.working import show_working
 from tasks.report.files import Rendered, folder_of, render_report, write_files
 from tasks.report.versions import Monthly, make_report
@@ -60,7 +59,7 @@ def select_output(rendered: Rendered, page: Path, output_format: DocumentFormat)
 
 def send_report(settings: Settings, monthly: Monthly, rendered: Rendered, *, resend: bool) -> None:
     """Send the report and say on standard error to whom. Raises `DeliveryError` if it did not reach everyone."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    console = message_console()
     send_each = send_one_by_one(rendered.letter, settings)
     delivered = deliver_all(settings, monthly, resend=resend, send_each=send_each)
     for one in delivered.sent:

@@ -1,9 +1,8 @@
 """Draws records to label, from the terminal."""
 
-from rich.console import Console
-
 from flows.environment import read_settings
 from models import workloads
+from tasks.display.messages import message_console
 from tasks.display.tables import write_rows
 from tasks.display.working import show_working
 from tasks.labelling.draw_sample import SampleRequest, draw_sample
@@ -13,7 +12,7 @@ def sample_and_print(workload: str, asked: SampleRequest) -> int:
     """Write a sample to label, and print how many records of which kind are in it. Returns the exit code."""
     settings = read_settings()
     built = workloads.build(workload, settings)
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = message_console()
     with show_working("reading the input"):
         drawn = draw_sample(built, settings, asked)
     rows = [{"stratum": one.name, "texts": one.texts, "drawn": one.drawn} for one in drawn.strata]

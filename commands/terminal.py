@@ -8,8 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from types import FrameType
 
-from rich.console import Console
-
 from commands.run_inline import backfill_all, collect_all, run_one
 from flows.environment import read_settings
 from models import workloads
@@ -21,6 +19,7 @@ from tasks.backfill.against_quote import compare_with_quote, quote_line
 from tasks.backfill.request import BackfillRequest
 from tasks.backfill.survey import QUOTE_COLUMNS, QUOTE_SPARE, quote, survey
 from tasks.display.confirm import confirm
+from tasks.display.messages import message_console
 from tasks.display.quarantine_text import quarantine_lines
 from tasks.display.result_text import SPARE, outcome_table, result_lines
 from tasks.display.run_rows import describe_counts
@@ -69,7 +68,7 @@ def raise_on_sigterm() -> Iterator[None]:
 
 
 def _quoted_backfill(ask: BackfillRequest, *, parallel: int | None, quote_only: bool, yes: bool) -> int:
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = message_console()
     settings = read_settings()
     ask = replace(ask, range=ask.range.checked(datetime.now(UTC)))
     with show_working("looking at the input"):
@@ -115,12 +114,12 @@ def show_outcomes(outcomes: list[PartitionOutcome], quoted: Quote) -> None:
         return
     rows, columns = outcome_table(outcomes)
     write_rows(rows, columns, "table", spare=SPARE, more="")
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = message_console()
     for line in (
         *quarantine_lines(one.result for one in outcomes if one.result),
         *compare_with_quote(outcomes, quoted),
     ):
-        console.print(line, markup=False)
+        console.print(line)
 
 
 def collect_and_print() -> int:
@@ -129,7 +128,7 @@ def collect_and_print() -> int:
     locked: list[str] = []
     with progress_bar(), raise_on_sigterm():
         results = collect_all(locked.append)
-    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    console = message_console()
     for line in locked:
         console.print(line)
     if not results and not locked:
@@ -141,7 +140,7 @@ def collect_and_print() -> int:
 
 def print_result(result: RunResult, *, refresh: bool = False) -> int:
     """Print the end of a run on standard error and where its output lies on standard output."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    console = message_console()
     match result.state:
         case "skipped":
             more = "its input is unchanged" if refresh else "--refresh adds what is new, --rerun replaces it"
@@ -152,7 +151,7 @@ def print_result(result: RunResult, *, refresh: bool = False) -> int:
             console.print(f"{result.workload} {result.partition}: the input has no record for this day")
         case "completed" | "waiting":
             for line in (*result_lines(result), *quarantine_lines([result])):
-                console.print(line, markup=False)
+                console.print(line)
     if result.state == "waiting":
         console.print(
             f"{result.workload} {result.partition} is not published yet: {describe_counts(result.waiting) or 'its input'} "

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
-
 from db.archive import Archive
 from models.settings import Settings
 from tasks.display.confirm import confirm
 from tasks.display.formats import TableFormat
+from tasks.display.messages import message_console
 from tasks.display.tables import write_rows
 from tasks.display.working import show_working
 from tasks.ledger.archive import Planned, archive, plan
@@ -25,7 +24,7 @@ def archive_old_lines(
     What was archived is printed also where it is stopped or fails half-way. Raises `UsageError` where nobody
     can be asked, and what `tasks.ledger.archive` raises.
     """
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = message_console()
     folder = out or settings.archive_dir
     with show_working("looking for old lines"):
         planned = plan(settings, months, datetime.now(UTC).date())
