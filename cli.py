@@ -85,9 +85,9 @@ def doctor() -> int:
     """Check GPU, vLLM, model, database, Prefect API, API key and prices; say what to do about each."""
     from flows.environment import read_settings
     from tasks.display.tables import write_rows
-    from tasks.setup.doctor import checkup
+    from tasks.setup.doctor import check_setup
 
-    checks = checkup(read_settings())
+    checks = check_setup(read_settings())
     rows = [{"check": c.name, "state": c.state, "found": c.found, "what to do": c.advice} for c in checks]
     write_rows(rows, ["check", "state", "found", "what to do"], "table")
     return int(any(c.state == "fail" for c in checks))

@@ -16,7 +16,7 @@ GB = 1e9
 NAME = "fit"
 
 
-def fit_check(settings: Settings, gpu: str | None, gpu_bytes: int | None, cpu_bytes: int) -> SetupCheck:
+def check_fit(settings: Settings, gpu: str | None, gpu_bytes: int | None, cpu_bytes: int) -> SetupCheck:
     """Say what the model takes of this machine's memory, and how many sequences it runs at once.
 
     `gpu` is the driver's name and `gpu_bytes` its memory, None without one; `cpu_bytes` is the machine's.

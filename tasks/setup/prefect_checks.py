@@ -29,7 +29,7 @@ START_WORKER = {"gpu": "`make worker`", "api": "`make collector`"}
 SECONDS_FOR_THE_API = 3.0
 
 
-def prefect_server() -> list[SetupCheck]:
+def check_prefect_server() -> list[SetupCheck]:
     """Check the Prefect API; if it answers, also deployments, scheduled runs, and each work pool. Nothing is changed."""
     url = get_current_settings().api.url or _server_of_make()
     if not url:
@@ -71,12 +71,15 @@ def _deployed(client: SyncPrefectClient) -> list[SetupCheck]:
     pools = sorted({one.work_pool_name or "" for one in ours})
     return [
         SetupCheck("deployments", "ok", names),
-        *schedules(client, ours),
-        *(pool(client, name, [one for one in ours if (one.work_pool_name or "") == name]) for name in pools),
+        *check_schedules(client, ours),
+        *(
+            check_pool(client, name, [one for one in ours if (one.work_pool_name or "") == name])
+            for name in pools
+        ),
     ]
 
 
-def schedules(client: SyncPrefectClient, deployments: Sequence[DeploymentResponse]) -> list[SetupCheck]:
+def check_schedules(client: SyncPrefectClient, deployments: Sequence[DeploymentResponse]) -> list[SetupCheck]:
     """See that the server's scheduler has made runs for every active schedule; name what is switched off."""
     scheduled = [one for one in deployments if any(schedule.active for schedule in one.schedules)]
     paused = sorted(one.name for one in scheduled if one.paused)
@@ -126,7 +129,7 @@ def _advice_about_the_scheduler() -> str:
     )
 
 
-def pool(client: SyncPrefectClient, name: str, deployments: Sequence[DeploymentResponse]) -> SetupCheck:
+def check_pool(client: SyncPrefectClient, name: str, deployments: Sequence[DeploymentResponse]) -> SetupCheck:
     """See that a work pool gives out its runs and that a worker takes them; count the runs that are late."""
     label, start = (
         f"pool {name}",

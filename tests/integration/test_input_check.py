@@ -15,7 +15,7 @@ import pytest
 from models.doctor import SetupCheck
 from models.settings import Settings
 from tasks.setup import input_check
-from tasks.setup.input_check import inputs
+from tasks.setup.input_check import check_inputs
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 OLD = date(2026, 1, 5)
@@ -24,7 +24,7 @@ OLD = date(2026, 1, 5)
 def check(folder: Path, workload: str = "sentiment", /, **own: object) -> SetupCheck:
     """Check one workload with these settings of its own."""
     given: Mapping[str, object] = {"workloads": {workload: own}, "cache_dir": folder}
-    (found,) = inputs(Settings.model_validate(given))
+    (found,) = check_inputs(Settings.model_validate(given))
     assert found.name == f"input {workload}"
     assert "\n" not in found.found + found.advice
     return found
@@ -143,15 +143,15 @@ def test_labels_that_cannot_be_read(tmp_path: Path) -> None:
 def test_a_place_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is left after a time, and the others are told all the same."""
     never = Event()
-    real = input_check.input_check
+    real = input_check.check_input
     monkeypatch.setattr(
         input_check,
-        "input_check",
+        "check_input",
         lambda name, settings: never.wait(60) and None if name == "enrichment" else real(name, settings),
     )
     source = lines(tmp_path / "in.jsonl", YESTERDAY)
     given = {"workloads": {"enrichment": {"input": "s3://nowhere/"}, "sentiment": {"input": source}}}
-    slow, good = inputs(Settings.model_validate(given), seconds=1.5)
+    slow, good = check_inputs(Settings.model_validate(given), seconds=1.5)
     assert (slow.state, good.state) == ("warn", "ok")
     assert "within 1.5 s" in slow.found
     never.set()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.engines.api.chat_format import Parsed, code, parse_answer
+from models.engines.api.chat_format import Parsed, error_code, parse_answer
 from models.engines.api.permit import ApiPermit, ApiRequest
 from models.ids import new_id
 from models.requests import Choice, Message, OutputFormat, Usage
@@ -193,4 +193,4 @@ def test_reprs_hold_no_answer() -> None:
 )
 def test_only_short_words_pass_for_codes(value: object, kept: str | None) -> None:
     """What could be a text of a record is not taken for a provider's code."""
-    assert code(value) == kept
+    assert error_code(value) == kept

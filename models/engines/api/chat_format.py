@@ -12,7 +12,7 @@ from models.engines.api.permit import ApiRequest
 from models.engines.api.schema import LABEL, instruction, schema_text, wire_schema
 from models.requests import Choice, JsonValue, Message, OutputFormat, RejectionReason, Usage
 
-__all__ = ["Parsed", "code", "parse_answer", "request_body", "schema_text"]
+__all__ = ["Parsed", "error_code", "parse_answer", "request_body", "schema_text"]
 
 MOST_TOKENS = 2**31 - 1
 _CODE = re.compile(r"[A-Za-z0-9_.\-\[\]]{1,64}")
@@ -77,7 +77,7 @@ def parse_answer(request: ApiRequest, body: object) -> Parsed:
     content = message.get("content") if isinstance(message, dict) else 0
     if not isinstance(message, dict) or not isinstance(content, str | None):
         return Parsed(usage=usage, malformed="wrong_schema")
-    finish_reason = code(choice.get("finish_reason"))
+    finish_reason = error_code(choice.get("finish_reason"))
     if finish_reason == "content_filter" or message.get("refusal"):
         detail = "content_filter" if finish_reason == "content_filter" else "refusal"
         return Parsed(usage=usage, finish_reason=finish_reason, rejection="refused", detail=detail)
@@ -85,7 +85,7 @@ def parse_answer(request: ApiRequest, body: object) -> Parsed:
     return Parsed(_encodable(text), value, usage, finish_reason)
 
 
-def code(value: object) -> str | None:
+def error_code(value: object) -> str | None:
     """Return a short code that a provider sent; None for anything that could be text of a record."""
     return value if isinstance(value, str) and _CODE.fullmatch(value) else None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from http import HTTPStatus
 
-from models.engines.api.chat_format import code
+from models.engines.api.chat_format import error_code
 from models.requests import AttemptOutcome, RejectionReason
 
 
@@ -122,7 +122,7 @@ def malformed_reply(what: str) -> ReplyVerdict:
 def describe_error(reply: Reply) -> str:
     """Return status and code of an error, such as `http_400 invalid_value`; never a message."""
     status = f"http_{reply.status}"
-    word = code(reply.code)
+    word = error_code(reply.code)
     return status if word is None or word == str(reply.status) else f"{status} {word}"
 
 

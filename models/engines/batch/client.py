@@ -13,7 +13,7 @@ from openai import omit
 
 from models.engines.api.options import ApiOptions
 from models.engines.batch.files import ENDPOINT
-from models.engines.batch.http_calls import FIRST_PAUSE_SECONDS, Caller, attempts, id_of, plain
+from models.engines.batch.http_calls import FIRST_PAUSE_SECONDS, Caller, attempts, parse_id, parse_reply
 from models.engines.batch.status import (
     METADATA_KEY,
     SETTLE_SECONDS,
@@ -121,9 +121,9 @@ class BatchClient:
 
         def look() -> str | None:
             for model in self._client.files.list(purpose="batch", order="desc", limit=1000):
-                file = plain(model)
+                file = parse_reply(model)
                 if (file.get("filename"), file.get("bytes")) == sought and file.get("status") != "error":
-                    return id_of(file)
+                    return parse_id(file)
                 if isinstance(created_at := file.get("created_at"), int) and created_at < horizon:
                     return None
             return None
@@ -143,7 +143,7 @@ class BatchClient:
             with path.open("rb") as file:
                 part = (path.name, file, "application/jsonl")
                 reply = self._client.files.create(file=part, purpose="batch", timeout=self._upload_seconds)
-                return id_of(plain(reply))
+                return parse_id(parse_reply(reply))
 
         return self._caller.ask("upload the batch file", send)
 
@@ -164,14 +164,14 @@ class BatchClient:
                 metadata=metadata,
                 extra_headers={"Idempotency-Key": f"breakeven-{batch_id.hex}"},
             )
-            return provider_batch(plain(batch))
+            return provider_batch(parse_reply(batch))
 
         return self._caller.ask("create the batch", send)
 
     def poll(self, provider_id: str) -> ProviderBatch:
         """Return how a batch stands."""
         return self._caller.get(
-            "poll the batch", lambda: provider_batch(plain(self._client.batches.retrieve(provider_id)))
+            "poll the batch", lambda: provider_batch(parse_reply(self._client.batches.retrieve(provider_id)))
         )
 
     def cancel(self, provider_id: str) -> ProviderBatch:
@@ -182,7 +182,8 @@ class BatchClient:
         """
         try:
             return self._caller.ask(
-                "cancel the batch", lambda: provider_batch(plain(self._client.batches.cancel(provider_id)))
+                "cancel the batch",
+                lambda: provider_batch(parse_reply(self._client.batches.cancel(provider_id))),
             )
         except (BatchApiRefused, BatchApiUnavailable):
             return self.poll(provider_id)
@@ -214,7 +215,7 @@ class BatchClient:
             return self.find_file(path, since)
         try:
             return self._caller.get(
-                "find the file", lambda: id_of(plain(self._client.files.retrieve(known_file_id)))
+                "find the file", lambda: parse_id(parse_reply(self._client.files.retrieve(known_file_id)))
             )
         except BatchApiRefused:
             return None
@@ -235,7 +236,7 @@ class BatchClient:
         """Return one page of the provider's batches and whether there are more."""
 
         def look() -> tuple[list[ProviderBatch], bool]:
-            page = plain(self._client.batches.list(limit=_PAGE, after=after or omit))
+            page = parse_reply(self._client.batches.list(limit=_PAGE, after=after or omit))
             data = page.get("data")
             if not isinstance(data, list):  # taken for an empty list, it would make a second batch
                 msg = "this is no list of batches"

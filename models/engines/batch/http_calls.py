@@ -15,7 +15,7 @@ import stamina
 from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, OpenAIError
 from openai import BaseModel as ReplyModel
 
-from models.engines.api.chat_format import code
+from models.engines.api.chat_format import error_code
 from models.engines.api.options import ApiOptions
 from models.engines.api.rate_limits import retry_after
 from models.engines.api.replies import NO_ACCESS_CODES, RETRY_STATUSES
@@ -118,7 +118,7 @@ class Caller:
 
     def _status_fault(self, what: str, error: APIStatusError) -> BreakevenError:
         host, status = self.host, error.status_code
-        said = code(error.code) or f"http_{status}"
+        said = error_code(error.code) or f"http_{status}"
         wait = retry_after(error.response.headers, time.time())
         if said in NO_ACCESS_CODES or status == HTTPStatus.PAYMENT_REQUIRED:
             return ApiAccessError(f"{host}: the account's quota is used up ({said}); see to its billing")
@@ -138,7 +138,7 @@ def _not_there_yet(error: APIStatusError) -> bool:
     return error.status_code == HTTPStatus.BAD_REQUEST and error.param in {"file_id", "input_file_id"}
 
 
-def plain(model: object) -> Mapping[str, object]:
+def parse_reply(model: object) -> Mapping[str, object]:
     """Return a reply as plain values. Raises `ValueError` for one that is no JSON object."""
     if not isinstance(model, ReplyModel):
         msg = "the reply is no JSON object"
@@ -146,7 +146,7 @@ def plain(model: object) -> Mapping[str, object]:
     return model.to_dict(mode="json", warnings=False)
 
 
-def id_of(reply: Mapping[str, object]) -> str:
+def parse_id(reply: Mapping[str, object]) -> str:
     """Return the id in a reply. Raises `ValueError` where there is none."""
     found = reply.get("id")
     if not isinstance(found, str) or not found:

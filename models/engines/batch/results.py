@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, cast
 from uuid import UUID
 
-from models.engines.api.chat_format import code
+from models.engines.api.chat_format import error_code
 from models.engines.api.replies import CONTENT_CODES, NO_ACCESS_CODES, TOO_LONG_CODES, Meaning, Reply, judge
 from models.requests import RejectionReason
 
@@ -112,7 +112,7 @@ def _classified(attempt_id: UUID, entry: Mapping[str, object]) -> BatchResult:
         if error and "choices" not in body:
             return _unanswered(attempt_id, error)
         status = 200
-    words = {name: code(error.get(name)) for name in ("code", "param", "type")}
+    words = {name: error_code(error.get(name)) for name in ("code", "param", "type")}
     return _judged(
         attempt_id, body, Reply(status, code=words["code"], param=words["param"], kind=words["type"])
     )
@@ -143,7 +143,7 @@ def _judged(attempt_id: UUID, body: Mapping[str, object], reply: Reply) -> Batch
 
 def _unanswered(attempt_id: UUID, error: Mapping[str, object]) -> BatchResult:
     """Judge an error that came without a reply, by its code alone (expiry, cancellation, timeout)."""
-    said = code(error.get("code")) or "no_answer"
+    said = error_code(error.get("code")) or "no_answer"
     if said in TOO_LONG_CODES:
         return BatchResult(attempt_id, "rejected", failure=said, rejection="too_long", detail=said)
     if said in CONTENT_CODES:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
-from models.engines.api.chat_format import code
+from models.engines.api.chat_format import error_code
 from models.engines.api.replies import NO_ACCESS_CODES
 from models.errors import BreakevenError
 from models.requests import Usage
@@ -126,7 +126,7 @@ def provider_batch(reply: Mapping[str, object]) -> ProviderBatch:
 
 def _failure(errors: object) -> BatchFailure:
     entries = [entry for entry in errors if isinstance(entry, dict)] if isinstance(errors, list) else []
-    codes = tuple(dict.fromkeys(code(entry.get("code")) or "unknown" for entry in entries))
+    codes = tuple(dict.fromkeys(error_code(entry.get("code")) or "unknown" for entry in entries))
     numbers = {entry["line"] for entry in entries if isinstance(entry.get("line"), int)}
     return BatchFailure(_retry(codes), codes, tuple(sorted(numbers)))
 

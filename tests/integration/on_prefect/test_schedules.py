@@ -17,7 +17,7 @@ from flows.dates import yesterday
 from flows.deploy import API_POOL, POOL, automations, ensure_automations
 from models.doctor import SetupCheck
 from models.settings import Settings
-from tasks.setup.prefect_checks import prefect_server
+from tasks.setup.prefect_checks import check_prefect_server
 from tests.integration.backfill.harness import rows_of, write_days
 from tests.integration.on_prefect.schedules import (
     SCHEDULER,
@@ -128,7 +128,7 @@ def test_late_runs_take_the_day_that_they_were_due_for(
     schedule_in_the_past(api, month.id, now - timedelta(70), 1)
     until(lambda: len(scheduled_by_server(api, night.id, "Late")) == 2, "the nights are not late")
     until(lambda: len(scheduled_by_server(api, month.id, "Late")) == 1, "the month is not late")
-    state, said = checks(prefect_server())["pool gpu"]
+    state, said = checks(check_prefect_server())["pool gpu"]
     assert state == "fail"
     assert "no worker is online" in said
     assert "late runs wait" in said
@@ -168,7 +168,7 @@ def test_a_schedule_of_minutes_publishes(workers: Site, api: SyncPrefectClient, 
     until(
         lambda: LINE in {one.message for one in api.read_logs(of_run)}, "no line of our packages in the log"
     )
-    found = checks(prefect_server())
+    found = checks(check_prefect_server())
     assert {found[name][0] for name in ("schedules", "pool gpu", "pool api")} == {"ok"}, found
 
 
