@@ -107,16 +107,8 @@ def _action(checked: Checked, session: Session) -> Action:
 
 
 QUOTE_COLUMNS = (
-    "partition",
-    "records",
-    "requests",
-    "input_tokens",
-    "output_tokens",
-    "gpu_hours",
-    "gpu_usd",
-    "api_usd",
-    "batch_usd",
-    "basis",
+    *("partition", "records", "requests", "input_tokens", "output_tokens", "gpu_hours", "gpu_usd"),
+    *("api_usd", "batch_usd", "basis"),
 )
 QUOTE_SPARE = ("requests", "basis", "batch_usd", "input_tokens")
 """What the table of a quote can miss where it would be too wide, the first to go first."""

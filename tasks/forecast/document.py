@@ -14,18 +14,8 @@ from models.months import days_in
 from tasks.forecast.make import ForecastPart, Made
 
 COLUMNS = (
-    "month",
-    "records",
-    "input_tokens",
-    "output_tokens",
-    "api_sync_usd",
-    "api_sync_margin_usd",
-    "api_batch_usd",
-    "reserved_usd",
-    "on_demand_usd",
-    "labour_usd",
-    "gpus",
-    "gpu_load",
+    *("month", "records", "input_tokens", "output_tokens", "api_sync_usd", "api_sync_margin_usd"),
+    *("api_batch_usd", "reserved_usd", "on_demand_usd", "labour_usd", "gpus", "gpu_load"),
 )
 """`api_sync_margin_usd`: half the 95 % interval. `labour_usd` is part of both ways of one's own. `gpu_load`: machines' worth."""
 PLACES = 6

@@ -22,33 +22,17 @@ from tasks.ledger.queries import check_workload
 from tasks.runtime.ledger_access import reading_ledger, writing_ledger
 
 REPRICED = (
-    "attempts",
-    "cost_usd",
-    "repriced_usd",
-    "difference_usd",
-    "counterfactual_usd",
-    "repriced_counterfactual_usd",
-    "counterfactual_difference_usd",
-    "upper_bound_usd",
-    "estimated",
-    "unknown",
+    *("attempts", "cost_usd", "repriced_usd", "difference_usd", "counterfactual_usd"),
+    *("repriced_counterfactual_usd", "counterfactual_difference_usd", "upper_bound_usd", "estimated"),
+    *("unknown",),
 )
 SPARE = (
     *("upper_bound_usd", "estimated", "unknown", "attempts", "counterfactual_difference_usd"),
     *("repriced_counterfactual_usd", "counterfactual_usd"),
 )
 PRICES = (
-    "provider",
-    "model",
-    "effective_from",
-    "effective_to",
-    "version",
-    "newest",
-    "input_usd_per_mtok",
-    "cached_input_usd_per_mtok",
-    "output_usd_per_mtok",
-    "lines",
-    "source",
+    *("provider", "model", "effective_from", "effective_to", "version", "newest"),
+    *("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok", "lines", "source"),
 )
 
 
