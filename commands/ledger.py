@@ -1,5 +1,6 @@
 """`breakeven ledger`: sums, runs and lines of the cost ledger, and what is done with them."""
 
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Literal
 
@@ -33,37 +34,33 @@ Limit = Annotated[int, Parameter(help="Rows at most.", validator=validators.Numb
 ledger = App(name="ledger", help="Ask the cost ledger.")
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class LineChoice:
+    """Which lines a question is about, as options."""
+
+    workload: Workload = None
+    engine: Engine | None = None
+    model: Model = None
+    route: Route = None
+    outcome: Outcome | None = None
+    purpose: For = None
+    since: Since = None
+    until: Until = None
+
+
 @ledger.command
 def summary(
     *,
     by: Annotated[str, Parameter(help=f"Comma-separated: {', '.join(BY)}.")] = "workload",
-    workload: Workload = None,
-    engine: Engine | None = None,
-    model: Model = None,
-    route: Route = None,
-    outcome: Outcome | None = None,
-    purpose: For = None,
-    since: Since = None,
-    until: Until = None,
+    choice: LineChoice = LineChoice(),
     format: TableFormat = "table",
 ) -> None:
     """Sum attempts, records, tokens, cost and counterfactual cost."""
     from flows.environment import read_settings
     from tasks.ledger.queries import show_summary
 
-    show_summary(
-        read_settings(),
-        split_columns(by),
-        output_format=format,
-        workload=workload,
-        engine=engine,
-        model=model,
-        route=route,
-        outcome=outcome,
-        purpose=purpose,
-        since=since,
-        until=until,
-    )
+    show_summary(read_settings(), split_columns(by), output_format=format, **asdict(choice))
 
 
 @ledger.command
@@ -98,36 +95,13 @@ def runs(
 
 
 @ledger.command
-def lines(
-    *,
-    workload: Workload = None,
-    engine: Engine | None = None,
-    model: Model = None,
-    route: Route = None,
-    outcome: Outcome | None = None,
-    purpose: For = None,
-    since: Since = None,
-    until: Until = None,
-    limit: Limit = 50,
-    format: TableFormat = "table",
-) -> None:
+def lines(*, choice: LineChoice = LineChoice(), limit: Limit = 50, format: TableFormat = "table") -> None:
     """List ledger lines, the newest first. Lines that were archived are not among them."""
     from flows.environment import read_settings
     from tasks.ledger.queries import show_lines
 
-    show_lines(
-        read_settings(),
-        limit=limit,
-        output_format=format,
-        workload=workload,
-        engine=engine,
-        model=model,
-        route=route,
-        outcome=outcome,
-        purpose=purpose,
-        since=day_start(since),
-        until=day_end(until),
-    )
+    times = {"since": day_start(choice.since), "until": day_end(choice.until)}
+    show_lines(read_settings(), limit=limit, output_format=format, **(asdict(choice) | times))
 
 
 @ledger.command
