@@ -42,21 +42,14 @@ FOLDER, FILE = "month=", "lines-"
 SETTING = "BREAKEVEN_ARCHIVE_DIR"
 _READ_ROWS = 10_000
 _KEYS = ("id", "run_id", "reuses", "batch_id")
-_WHOLE = {
-    "attempt": pl.Int16(),
-    "prompt_id": pl.Int16(),
-    "model_id": pl.Int16(),
-    "price_id": pl.Int16(),
-    "infrastructure_id": pl.Int16(),
-    "counterfactual_price_id": pl.Int16(),
-    "input_tokens": pl.Int32(),
-    "cached_tokens": pl.Int32(),
-    "output_tokens": pl.Int32(),
-    "counterfactual_input_tokens": pl.Int32(),
-    "counterfactual_output_tokens": pl.Int32(),
-    "gpu_ns": pl.Int64(),
-    "cost_nano": pl.Int64(),
-    "counterfactual_nano": pl.Int64(),
+_WHOLE: dict[str, pl.DataType] = {
+    **dict.fromkeys(
+        ("attempt", "prompt_id", "model_id", "price_id", "infrastructure_id", "counterfactual_price_id"),
+        pl.Int16(),
+    ),
+    **dict.fromkeys(("input_tokens", "cached_tokens", "output_tokens"), pl.Int32()),
+    **dict.fromkeys(("counterfactual_input_tokens", "counterfactual_output_tokens"), pl.Int32()),
+    **dict.fromkeys(("gpu_ns", "cost_nano", "counterfactual_nano"), pl.Int64()),
 }
 _OTHER = {
     "at": pl.Datetime("us", "UTC"),
