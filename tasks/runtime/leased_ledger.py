@@ -53,7 +53,7 @@ class LeasedLedger:
 
         A connection can break after the commit has taken place. Then the transaction is tried again: `already`
         returns the result of a change that it finds in the ledger, else None. Without it `change` must do no
-        harm when it is made twice.
+        harm when it is made twice. The lease is needed for that too, except where the change has given it back.
         """
         tries = 0
 
@@ -61,9 +61,12 @@ class LeasedLedger:
             nonlocal tries
             tries += 1
             with self.sessions.begin() as session:
+                if not release:
+                    leases.renew(session, self.lease, self.lease_seconds)
                 if tries > 1 and already is not None and (found := already(session)) is not None:
                     return found
-                leases.renew(session, self.lease, self.lease_seconds)
+                if release:
+                    leases.renew(session, self.lease, self.lease_seconds)
                 result = change(session)
                 if release:
                     leases.release(session, self.lease)

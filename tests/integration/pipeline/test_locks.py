@@ -7,7 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from db import leases
 from db.dialects import clock
@@ -22,8 +24,9 @@ from tasks.planning.start_run import prepare
 from tasks.run.infer import infer
 from tasks.run.publish import publish
 from tasks.run.scratch import open_scratch
-from tasks.runtime.lease import this_process
-from tasks.runtime.leased_ledger import hold_lease
+from tasks.runtime.lease import take_lease, this_process
+from tasks.runtime.leased_ledger import LeasedLedger, hold_lease
+from tasks.runtime.ledger_access import connect_ledger
 from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import Reply, ScriptedEngine, plausible
 from tests.integration.pipeline.books import check_books, ledger, table
@@ -171,3 +174,28 @@ def test_a_run_that_lost_its_lease_publishes_nothing(settings: Settings, tmp_pat
     assert [row.state for row in table(settings, "partition_versions")] == ["open"]
     assert run(settings, source, no_engine).published == 50
     check_books(settings)
+
+
+def test_a_write_that_is_tried_again_needs_the_lease(settings: Settings) -> None:
+    """The line broke right after a commit, and another run took over: nothing goes on, though all is written."""
+    make_session = connect_ledger(settings)
+    lease = take_lease(make_session, WORKLOAD, DAY, settings)
+    held = LeasedLedger(make_session, lease, 60.0, settings.database_patience_seconds)
+    written: list[str] = []
+
+    def write(_session: Session) -> bool:
+        written.append("pending")
+        return True
+
+    def break_off(_session: Session) -> None:
+        if written == ["pending"]:
+            written.append("committed")
+            give_to(settings, "thief:1:1", 60.0)
+            lost, statement = ConnectionError("server closed the connection unexpectedly"), "COMMIT"
+            raise OperationalError(statement, {}, lost, connection_invalidated=True)
+
+    event.listen(make_session, "after_commit", break_off)
+    with pytest.raises(LeaseLost, match="taken over"):
+        held.write(write, lambda _: True)
+    assert written == ["pending", "committed"]
+    held.close()
