@@ -61,7 +61,7 @@ class Caller:
     def __init__(self, options: ApiOptions) -> None:
         for name in ("openai", "httpx2"):  # below that, some releases log whole requests and addresses
             logging.getLogger(name).setLevel(logging.WARNING)
-        logging.getLogger("stamina").setLevel(logging.ERROR)  # it warns of each retry, without saying of what
+        logging.getLogger("stamina").addFilter(_is_of_others)
         self._options = options
         self.client = OpenAI(
             base_url=options.base_url,
@@ -131,6 +131,11 @@ class Caller:
         if status in RETRY_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return BatchApiUnavailable(what, host, said, sent=True, wait_seconds=wait)
         return BatchApiRefused(what, host, said, status)
+
+
+def _is_of_others(record: logging.LogRecord) -> bool:
+    """Whether stamina's warning is not about a call here: it says of each retry that there is one, not of what."""
+    return not str(getattr(record, "stamina.caused_by", "")).startswith(BatchApiUnavailable.__name__)
 
 
 def _not_there_yet(error: APIStatusError) -> bool:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import stamina
 
 from models.engines.api.chat_format import parse_answer
 from models.engines.batch.client import BatchClient
@@ -323,6 +324,22 @@ def test_no_key_and_no_text_in_logs_and_errors(
     assert text not in said
     assert KEY not in said
     assert KEY not in json.dumps(api.state())
+
+
+def test_retries_of_others_are_still_told(
+    api: BatchApi, client: BatchClient, tmp_path: Path, pauses: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client's own retries are silent; those of the ledger, in the same process, are warned of as ever."""
+    batch, _ = submitted(client, tmp_path, ["a"])
+    api.fault("get_batch", "refuse", status=503)
+    assert client.poll(batch.id).status == "validating"
+    assert len(pauses) == 1
+    assert not [record for record in caplog.records if record.name == "stamina"]
+    for attempt in stamina.retry_context(on=ConnectionError):
+        with attempt:
+            if attempt.num == 1:
+                raise ConnectionError
+    assert [record.levelname for record in caplog.records if record.name == "stamina"] == ["WARNING"]
 
 
 def test_the_server_answers_synchronously_too(api: BatchApi) -> None:
