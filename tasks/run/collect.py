@@ -55,12 +55,13 @@ def collect(run: OpenRun, scratch: Scratch, lost: Callable[[], LeaseLost | None]
             collector.run()
         finally:
             collector.committer.close()
+        waiting = scratch.waiting.states()
     if (error := lost()) is not None:
         raise error
     if stop():
         left = "what was collected is committed, the next collecting does the rest"
         raise stop.interrupted(left)
-    return Inferred.of(collector.committer, scratch.waiting.states())
+    return Inferred.of(collector.committer, waiting)
 
 
 class Collector:

@@ -60,13 +60,14 @@ def infer(
             stream.run()
         finally:
             stream.parts.committer.close()
+        waiting = scratch.waiting.states()
     if (error := lost()) is not None:
         raise error
     committer = stream.parts.committer
     if stop():
         left = f"{committer.added} records of this run are committed, the same command finishes the rest"
         raise stop.interrupted(left)
-    return Inferred.of(committer, scratch.waiting.states())
+    return Inferred.of(committer, waiting)
 
 
 def make_stream(

@@ -2,6 +2,7 @@
 
 import resource
 import secrets
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ from tasks.run.run_partition import close_on_failure
 from tasks.run.scratch import open_scratch
 from tasks.runtime.leased_ledger import hold_lease
 from tasks.runtime.shared_engine import shared_engine
+from tasks.storage.escalation_queue import EscalationQueue
 from tests.fakes import Reply, ScriptedEngine, plausible
 from tests.integration.pipeline.books import check_books, table
 from tests.integration.pipeline.harness import (
@@ -117,6 +119,29 @@ def test_the_disk_fills_up_in_mid_stream(settings: Settings, tmp_path: Path) -> 
     assert len(engine.started) == 200 - kept
     check_books(settings)
     assert leftovers(settings) == []
+
+
+def test_the_scratch_file_fails_at_the_end(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step that infers says so itself: what it raises ends the task that Prefect shows it as."""
+
+    def fail(_: EscalationQueue) -> None:
+        msg = "database or disk is full"
+        raise sqlite3.OperationalError(msg)
+
+    source = write_records(tmp_path / "in.jsonl", good_rows(5))
+    plan = prepare(RunRequest(WORKLOAD, DAY, str(source)), settings)
+    assert isinstance(plan, OpenRun)
+    monkeypatch.setattr(EscalationQueue, "states", fail)
+    with (
+        shared_engine(settings, lambda _: ScriptedEngine()) as engine,
+        hold_lease(plan.version.ledger) as lost,
+        open_scratch(plan) as scratch,
+        pytest.raises(OutputError, match="disk is full"),
+    ):
+        infer(plan, scratch, engine, lost)
+    plan.version.ledger.close()
 
 
 def test_the_disk_is_full_while_publishing(settings: Settings, tmp_path: Path) -> None:
