@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, insert, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from db.dialects import insert_new
 from db.tables import DailyUsageRow as Usage
 from db.tables import EvaluationRow as Row
 from db.tables import LedgerLineRow as Line
@@ -76,8 +77,8 @@ class EvaluationSpend:
 
 
 def add(session: Session, evaluation: Stored) -> None:
-    """Store an evaluation."""
-    session.execute(insert(Row).values(**asdict(evaluation)))
+    """Store an evaluation; one that is there already stays as it is."""
+    insert_new(session, Row, asdict(evaluation), key=("id",))
 
 
 def newest(

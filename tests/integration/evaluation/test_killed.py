@@ -1,4 +1,4 @@
-"""SIGKILL during an evaluation: nothing that was answered is paid for again, and what it finds is the same."""
+"""SIGKILL during an evaluation, and a line that breaks: nothing is paid for again, and what it finds is kept once."""
 
 from pathlib import Path
 from random import Random
@@ -6,13 +6,16 @@ from random import Random
 from db import evaluations
 from models.evaluation.figures import Evaluation
 from models.settings import Settings
+from tasks.evaluation.run import store
 from tests.evaluation_json import from_json
+from tests.evaluations import usual
 from tests.faulty_api import FaultyApi
 from tests.integration.evaluation.evaluating import labelled, settings_of, write_labelled
 from tests.integration.hybrid.harness import api_lines, check_seen
 from tests.integration.hybrid.test_kill import KILLED, kill_when_seen
 from tests.integration.pipeline.books import check_sums, findings, ledger, table
 from tests.integration.pipeline.runner import Job, Runner
+from tests.integration.pipeline.test_failing_commits import breaking
 
 RECORDS = 120
 KILLS = 5
@@ -58,3 +61,13 @@ def test_a_killed_evaluation_goes_on(tmp_path: Path, database_url: str, runner: 
     assert mine.comparisons == theirs.comparisons
     assert [arm.scores for arm in mine.arms] == [arm.scores for arm in theirs.arms]
     assert not list(settings.output_dir.rglob("records-*.parquet"))
+
+
+def test_an_evaluation_is_stored_once(tmp_path: Path, database_url: str) -> None:
+    """The line breaks right after the commit, which is tried again."""
+    settings = settings_of(tmp_path, database_url, "http://localhost:1")
+    with breaking(1) as lines:
+        store(usual(), settings)
+    assert lines.broken == 1
+    assert len(table(settings, "evaluations")) == 1
+    assert found(settings) == usual()
