@@ -130,6 +130,8 @@ def ended(pid: int) -> int | None:
 
 def main() -> None:
     """Answer each line of standard input."""
+    import transformers.models.auto  # noqa: F401, PLC0415  it brings torch, which every quote needs
+
     for line in sys.stdin:
         question = json.loads(line)
         if "start" in question:

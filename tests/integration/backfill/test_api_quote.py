@@ -25,14 +25,6 @@ INPUT, OUTPUT = 150, 600
 LONG = "a long story " * 20
 
 
-@pytest.fixture(scope="module")
-def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
-    """Start the program that starts commands."""
-    commands = Commands(tmp_path_factory.mktemp("commands"))
-    yield commands
-    commands.close()
-
-
 class User:
     """Somebody with an input of two days, of which every third record is a long one, and an API."""
 

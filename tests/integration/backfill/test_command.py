@@ -23,14 +23,6 @@ STOPPED = 128 + signal.SIGTERM
 RANGE = ("--from", str(day(0)), "--to", str(day(2)))
 
 
-@pytest.fixture(scope="module")
-def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
-    """Start the program that starts commands."""
-    commands = Commands(tmp_path_factory.mktemp("commands"))
-    yield commands
-    commands.close()
-
-
 @dataclass
 class User:
     """Somebody in a folder of his own, with an input of three days."""
