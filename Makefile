@@ -81,7 +81,7 @@ demo: setup ## Run the three workloads over the bundled samples, show the ledger
 check: $(STAMPS)/dev ## Formatting, lint, types, direction of imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy --num-workers 2
+	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
 .PHONY: test
