@@ -19,7 +19,7 @@ from models.economics.throughput import RunFigures, Throughput, fit_throughput
 from models.gpu_time import GpuTime
 from models.run import RunResult
 from models.settings import Settings
-from tasks.backfill.quote import like_of, quote_partition
+from tasks.backfill.quote import history_filter, quote_partition
 from tasks.planning.checks import check
 from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
@@ -131,7 +131,7 @@ def newest(request: RunRequest, settings: Settings) -> RunFigures:
     if isinstance(checked, RunResult):
         raise TypeError(checked)
     with reading_ledger(settings) as session:
-        (found,) = list_earlier_runs(session, like_of(checked), limit=1)
+        (found,) = list_earlier_runs(session, history_filter(checked), limit=1)
     return found
 
 

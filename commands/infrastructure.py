@@ -60,7 +60,7 @@ def set_(
     mode: Literal["reserved", "on_demand"] = "reserved" if billing == "reserved" else "on_demand"
     given = {"since": from_, "until": to, "usd_per_hour": usd_per_hour, "usd_per_month": usd_per_month}
     more = {"increment_seconds": increment, "gpus": gpus, "note": note}
-    say(enter_terms(read_settings(), kind, mode, **given, **more))
+    print_messages(enter_terms(read_settings(), kind, mode, **given, **more))
 
 
 @infrastructure.command
@@ -79,7 +79,7 @@ def end(*, kind: str, from_: From, note: str | None = None) -> None:
     from flows.environment import read_settings
     from tasks.ledger.ownership_costs import enter_end
 
-    say(enter_end(read_settings(), kind, from_, note))
+    print_messages(enter_end(read_settings(), kind, from_, note))
 
 
 @infrastructure.command
@@ -98,7 +98,7 @@ def bill(*, month: str, usd: Number, note: str | None = None) -> None:
     from flows.environment import read_settings
     from tasks.ledger.ownership_costs import enter_bill
 
-    say(enter_bill(read_settings(), month, usd, note))
+    print_messages(enter_bill(read_settings(), month, usd, note))
 
 
 @infrastructure.command
@@ -128,7 +128,7 @@ def labour(
     from flows.environment import read_settings
     from tasks.ledger.ownership_costs import enter_labour
 
-    say(
+    print_messages(
         enter_labour(
             read_settings(),
             from_,
@@ -149,7 +149,7 @@ def list_(*, format: TableFormat = "table") -> None:
     show(read_settings(), format)
 
 
-def say(lines: Sequence[str]) -> None:
+def print_messages(lines: Sequence[str]) -> None:
     """Tell on standard error what was done; standard output is for data."""
     for line in lines:
         print(line, file=sys.stderr)

@@ -9,7 +9,7 @@ from flows.environment import read_settings
 from models.months import parse_month
 from models.settings import Settings
 from tasks.delivery.deliver import deliver_all, explain_failures, list_recipients
-from tasks.delivery.senders import send_one_by_one
+from tasks.delivery.senders import make_direct_sender
 from tasks.display.formats import DocumentFormat
 from tasks.display.messages import message_console
 from tasks.display.working import show_working
@@ -60,7 +60,7 @@ def select_output(rendered: Rendered, page: Path, output_format: DocumentFormat)
 def send_report(settings: Settings, monthly: Monthly, rendered: Rendered, *, resend: bool) -> None:
     """Send the report and say on standard error to whom. Raises `DeliveryError` if it did not reach everyone."""
     console = message_console()
-    send_each = send_one_by_one(rendered.letter, settings)
+    send_each = make_direct_sender(rendered.letter, settings)
     delivered = deliver_all(settings, monthly, resend=resend, send_each=send_each)
     for one in delivered.sent:
         console.print(f"sent to {one.target}")

@@ -98,7 +98,7 @@ def backfill_all(
         _backfill_flow(ask, todo, quoted, parallel=parallel, outcomes=outcomes)
         return
     settings = read_settings()
-    run = run_steps.one_by_one(run_steps.run_without_prefect(settings), settings)
+    run = run_steps.one_by_one(run_steps.make_direct_runner(settings), settings)
     run_steps.run_all(ask, todo, run, quoted, outcomes)
     if select_failed(outcomes):
         raise BreakevenError(run_steps.failure_line(outcomes))

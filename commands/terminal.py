@@ -15,7 +15,7 @@ from models.backfill import PartitionOutcome, Step, to_do
 from models.economics.quote import Quote
 from models.errors import Interrupted
 from models.run import RunResult
-from tasks.backfill.against_quote import compare_with_quote, quote_line
+from tasks.backfill.against_quote import compare_with_quote, describe_quote
 from tasks.backfill.request import BackfillRequest
 from tasks.backfill.survey import QUOTE_COLUMNS, QUOTE_SPARE, quote, survey
 from tasks.display.confirm import confirm
@@ -82,7 +82,7 @@ def _quoted_backfill(ask: BackfillRequest, *, parallel: int | None, quote_only: 
         console.print("nothing is to be done")
         return 0
     write_rows([*quoted.rows(), quoted.total()], QUOTE_COLUMNS, "table", spare=QUOTE_SPARE, more="")
-    console.print(quote_line(quoted))
+    console.print(describe_quote(quoted))
     if quote_only:
         return 0
     unattended = (

@@ -28,7 +28,7 @@ KEY = ("month", "channel", "target", "number")
 class Delivery:
     """One message to one recipient about one month's report, as it is written down.
 
-    `number`: the how manieth it is about this month to this recipient. `attempts`: how often it was tried.
+    `number`: 1 for the first about this month to this recipient, and so on. `attempts`: how often it was tried.
     `owner`: names the process that tried last, at `last_at`.
     """
 
@@ -57,7 +57,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryMessage:
-    """A message that is to be sent: which report, about which month, to whom, the how manieth."""
+    """A message that is to be sent: which report, about which month, to whom, and its number."""
 
     report_id: UUID
     month: date
@@ -123,8 +123,8 @@ def close(
     _change(session, message, "sending", closed)
 
 
-def set_state(session: Session, message: DeliveryMessage, error: str) -> None:
-    """Write down why nobody knows what became of a message; it stays `sending`."""
+def set_error(session: Session, message: DeliveryMessage, error: str) -> None:
+    """Write down why it is unknown whether a message was sent; it stays `sending`."""
     _change(session, message, "sending", {"error": cut_to_line(error)})
 
 

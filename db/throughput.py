@@ -22,8 +22,8 @@ SERVED = ("ok", "invalid_output")
 
 
 @dataclass(frozen=True, slots=True)
-class Like:
-    """What runs must share to tell of each other. `machine` is the kind of infrastructure, whatever its rate.
+class HistoryFilter:
+    """What earlier runs must share with a request to count for it. `machine` is the kind of infrastructure, whatever its rate.
 
     `workload`, `prompt_fingerprint` None: runs of any workload, with any prompt.
     """
@@ -36,7 +36,7 @@ class Like:
 
 
 def list_earlier_runs(
-    session: Session, like: Like, *, any_machine: bool = False, limit: int = RUNS
+    session: Session, like: HistoryFilter, *, any_machine: bool = False, limit: int = RUNS
 ) -> list[RunFigures]:
     """Return the figures of the newest completed runs of this prompt and model on this machine, the newest first.
 
@@ -68,7 +68,7 @@ def list_load_times(session: Session, model: str, machine: str, limit: int = RUN
     return list(session.execute(statement.limit(limit)).scalars())
 
 
-def _runs(like: Like, *, any_machine: bool) -> Select[Any]:
+def _runs(like: HistoryFilter, *, any_machine: bool) -> Select[Any]:
     statement = (
         select(RunRow.id, RunRow.records, RunRow.load_ns, RunRow.busy_ns, RunRow.idle_ns)
         .join(PromptRow, PromptRow.id == RunRow.prompt_id)
@@ -88,7 +88,7 @@ def _runs(like: Like, *, any_machine: bool) -> Select[Any]:
     )
 
 
-def _lines(run_ids: Sequence[UUID], like: Like) -> Select[Any]:
+def _lines(run_ids: Sequence[UUID], like: HistoryFilter) -> Select[Any]:
     # of an API, attempts of this model whose tokens are known
     api = and_(Usage.engine == "openai", ModelRow.name == like.api_model, Usage.known_tokens > 0)
     lines = case((Usage.engine == "openai", Usage.known_tokens), else_=Usage.attempts)

@@ -36,7 +36,7 @@ QuoteSteps = Callable[[BackfillRequest, Sequence[Step], Settings, int], Quote]
 """What the flow asks for what it will take: `tasks.backfill.survey.quote`."""
 
 
-def run_by_flow(
+def make_flow_runner(
     flow_of: Callable[[str], WorkloadFlow], settings: Settings
 ) -> Callable[[BackfillRequest, Step], PartitionOutcome]:
     """Return what runs a partition by its workload's flow."""
@@ -109,7 +109,7 @@ class BackfillSteps:
     def _runner(self, settings: Settings, parallel: int | None) -> Runner:
         if parallel is not None:
             return ParallelBackfill(settings, parallel)
-        return one_by_one(run_by_flow(self.flow_of, settings), settings)
+        return one_by_one(make_flow_runner(self.flow_of, settings), settings)
 
 
 def show_costs(ask: BackfillRequest, outcomes: Sequence[PartitionOutcome], quoted: Quote) -> None:

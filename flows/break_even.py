@@ -18,7 +18,7 @@ from models.errors import BreakevenError, UsageError
 from models.months import month_of, months_later, parse_month
 from models.settings import Settings
 from tasks.delivery.deliver import Delivered, deliver_all, explain_failures
-from tasks.delivery.senders import send_as_tasks
+from tasks.delivery.senders import make_task_sender
 from tasks.display.prefect_artifacts import publish_cost_table, publish_markdown
 from tasks.report.files import Rendered, folder_of, render_report, write_files
 from tasks.report.versions import Monthly, make_report
@@ -114,7 +114,7 @@ def should_send(settings: Settings, *, send: bool | None, resend: bool) -> bool:
 
 def _deliver(settings: Settings, monthly: Monthly, rendered: Rendered, *, resend: bool) -> None:
     """Send the report, show the state of each message, and raise `DeliveryError` if anything is wrong."""
-    send_each = send_as_tasks(rendered.letter, settings)
+    send_each = make_task_sender(rendered.letter, settings)
     delivered = deliver_all(settings, monthly, resend=resend, send_each=send_each)
     if rows := delivery_rows(delivered):
         publish_cost_table("break-even-deliveries", rows, f"To whom {monthly.month:%Y-%m} went")

@@ -14,7 +14,7 @@ PLAIN_TOKENS = 100
 
 
 def assumed_api_output(workload: Workload, counter: ChatTokenCounter) -> OutputLength:
-    """Return the length of an answer of the API: a label is as long as the labels on the mean, an object half of its limit."""
+    """Return the length of an answer of the API: a label is as long as the labels on average, an object half of its limit."""
     if not isinstance(workload.output_format, Choice):
         basis = f"assumed 1/{ASSUMED_PART} of {workload.max_tokens}"
         return OutputLength(workload.max_tokens, ASSUMED_PART, basis)

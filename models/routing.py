@@ -1,7 +1,7 @@
-"""The router: which records go to the API, and why. Pure; it sees a record, a completion and a policy.
+"""The router: which records go to the API, and why. It sees only a record, a completion and a policy.
 
-A record can leave at three moments: `before` any engine was asked (rules over the row), after `find_triage_reason`
-(the local model was asked with one token), and `after` the local engine's answer. Each says None where
+A record can leave at three moments: before any engine is asked (`find_complex_reason`), after triage by one token of
+the local model (`find_triage_reason`), and after the local engine's answer (`find_reason`). Each says None where
 the record stays, else the one reason that its ledger lines carry.
 
 Confidence is a probability, not a sum of token logprobs. For a label set it is the probability of the label
@@ -62,7 +62,7 @@ _SENDS: dict[str, object] = {
 """Fields with which a policy sends records out, and the value at which each sends none."""
 
 
-def effective(declared: Policy, given: Policy | None) -> Policy:
+def merge_policies(declared: Policy, given: Policy | None) -> Policy:
     """Return the class's policy with what the settings name, and nothing else of theirs, put over it."""
     if given is None:
         return declared
@@ -78,7 +78,7 @@ def keep_local(policy: Policy) -> Policy:
     return policy.model_copy(update={**_SENDS, "engine_fails": fails})
 
 
-def sends(policy: Policy) -> list[str]:
+def list_sending_fields(policy: Policy) -> list[str]:
     """Name the fields that were set on this policy so that records would go out, in their order there."""
     names = [name for name, nothing in _SENDS.items() if getattr(policy, name) != nothing]
     names += ["engine_fails"] if policy.engine_fails == "api" else []
@@ -90,13 +90,13 @@ def row_condition(policy: Policy) -> str | None:
     return (policy.complex_where or None) if "complex" in policy.escalate else None
 
 
-def before(record: Record, policy: Policy) -> EscalationReason | None:
+def find_complex_reason(record: Record, policy: Policy) -> EscalationReason | None:
     """Return "complex" for a record that a rule sends to the API before any engine has seen it."""
     return "complex" if "complex" in policy.escalate and _is_complex(record, policy) else None
 
 
 def asks_triage(policy: Policy) -> bool:
-    """Whether the local model is asked about each record that `before` lets stay."""
+    """Whether the local model is asked about each record that `find_complex_reason` lets stay."""
     return policy.triage and "complex" in policy.escalate
 
 
@@ -122,7 +122,7 @@ def find_triage_reason(completion: Completion, policy: Policy) -> EscalationReas
     return "complex" if probability >= policy.triage_threshold else None
 
 
-def after(
+def find_reason(
     policy: Policy, *, rejection: RejectionReason | None, valid: bool, confidence: float | None
 ) -> EscalationReason | None:
     """Return why a record leaves after the local engine is done with it; None: publish or quarantine it.

@@ -93,7 +93,7 @@ class ReportRow(Base):
 class DeliveryRow(Base):
     """One report to one recipient, written down before it is sent; `target` names it without its secrets.
 
-    `number`: the how manieth message about this month to this recipient it is, so that no two processes send
+    `number`: 1 for the first message about this month to this recipient, and so on, so that no two processes send
     the same one. `sending` after its `owner`, a process, is gone: nobody knows whether it arrived.
     """
 

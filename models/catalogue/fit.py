@@ -172,7 +172,7 @@ def roofline(
     context: int,
     kv_bits: Bits = 16,
 ) -> Speed:
-    """Return the time of a token at best, with so many sequences at once, each `context` tokens long on the mean.
+    """Return the time of a token at best, with `sequences` at once, each `context` tokens long on average.
 
     Quantized weights are taken to be computed at 16 bits: where a GPU computes at 8, it can be faster.
     """

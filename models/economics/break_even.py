@@ -20,7 +20,7 @@ from models.economics.notes import list_notes
 from models.economics.scenarios import Period, compare_scenarios, judge, sum_period
 from models.economics.sensitivity import find_levers, no_levers
 from models.economics.trend import find_trend
-from models.economics.unit_costs import cost_units, merge_prices
+from models.economics.unit_costs import merge_prices, unit_costs_of
 from models.economics.workload_parts import divide_period
 from models.gpu_time import GpuTime, split_exactly
 from models.months import days_in
@@ -74,7 +74,7 @@ def month_figures(inputs: MonthInputs) -> MonthFigures:
         ),
         levers=whole.levers,
         gpu=bill.gpu,
-        unit_costs=cost_units(used, bill.gpu, bill.gpu.time.busy_ns, loaded_nano),
+        unit_costs=unit_costs_of(used, bill.gpu, bill.gpu.time.busy_ns, loaded_nano),
         workloads=_describe_workloads(used, bill, divide_period(period, used, bill.times), loaded_nano),
         prices=prices,
         batch_discount=period.batch_discount,
@@ -112,7 +112,7 @@ def _describe_workloads(
             usage,
             bill.times[usage.workload],
             parts[usage.workload],
-            cost_units([usage], bill.gpu, busy_ns, nano),
+            unit_costs_of([usage], bill.gpu, busy_ns, nano),
         )
         for usage, busy_ns, nano in zip(used, busy, loaded, strict=True)
     )

@@ -11,7 +11,7 @@ from models.economics.pricing import MTOK, half_up
 RECORDS = 1000
 
 
-def cost_units(used: Sequence[WorkloadUsage], gpu: GpuBill, busy_ns: int, loaded_nano: int) -> UnitCosts:
+def unit_costs_of(used: Sequence[WorkloadUsage], gpu: GpuBill, busy_ns: int, loaded_nano: int) -> UnitCosts:
     """Return the unit costs of workloads that kept the machines busy so long, and whose part of all costs is so much."""
     local, served = sum(one.local for one in used), sum(one.local + one.api for one in used)
     tokens = sum((one.local_tokens for one in used), Tokens()).total

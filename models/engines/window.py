@@ -21,7 +21,7 @@ class Forgetful:
 
 
 class Window(Generic[Asked]):
-    """Bounded book of the requests in flight. Pure: knows no engine and no clock.
+    """The requests in flight, at most `size` of them. Knows no engine and no clock.
 
     Requests are pulled lazily in blocks of `lookahead`. A block is sorted by the text of its messages,
     so that requests with the same long prefix go next to each other and the engine's prefix cache is

@@ -61,7 +61,7 @@ class LedgerLine:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What becomes of the pending line of one API attempt. Token counts None: not known.
+    """How to close the pending line of one API attempt. Token counts None: not known.
 
     `cost_nano` is what it cost, or, for an `unknown_outcome`, the upper bound that the line holds
     already. `estimated` says that tokens or cost are not what the provider reported.

@@ -13,7 +13,7 @@ from models.errors import ResidencyError
 from models.policy import Policy
 from models.records import WHOLE_ANSWER
 from models.requests import Completion, JsonObject, Message, OutputFormat
-from models.routing import effective, keep_local, sends
+from models.routing import keep_local, list_sending_fields, merge_policies
 from models.settings import WorkloadSettings
 from models.workloads.broken_rules import first_broken
 
@@ -75,10 +75,10 @@ class Workload(ABC):
         `ResidencyError` where the settings ask for it all the same.
         """
         given = self.settings.policy
-        policy = effective(self.policy, given)
+        policy = merge_policies(self.policy, given)
         if self.residency == "any":
             return policy
-        if given is not None and (asked := sends(given)):
+        if given is not None and (asked := list_sending_fields(given)):
             msg = (
                 f"{self.name}: its records must stay (data_residency = local), but its policy sets "
                 f"{', '.join(asked)}, which would send them to the API; remove that from its settings"

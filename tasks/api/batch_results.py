@@ -1,4 +1,4 @@
-"""The results of a batch that has ended: each is settled, what no line answers is asked for again."""
+"""The results of a batch that has ended: each closes its attempt; what no line answers is asked for again."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -51,7 +51,7 @@ class BatchAttemptBook:
 
 @dataclass(slots=True)
 class BatchResults:
-    """Settles the results of batches, whenever their lines were opened and at whatever price."""
+    """Accepts the results of batches, whenever their lines were opened and at whatever price."""
 
     version: OpenVersion
     requests: ApiRequests
@@ -65,7 +65,7 @@ class BatchResults:
     """Code of a refusal that no request can pass, if a result told of one."""
 
     def take(self, client: "BatchClient", batch: batches.Batch, provider: ProviderBatch) -> None:
-        """Settle the results of a batch, commit them, and close it; if told to stop, as far as it got.
+        """Accept the results of a batch, commit them, and close it; if told to stop, as far as it got.
 
         A line that is not answered keeps its upper bound, its outcome unknown, and its record is asked
         for again.

@@ -95,7 +95,7 @@ class BatchWriter:
                     self.scratch.waiting.set_state(escalated.record.key, IN_BATCH)
 
     def _is_answered(self, escalated: Escalated, request: ApiRequest) -> bool:
-        """Settle a record whose request was answered before."""
+        """Whether a record's request was answered before; then its outcome is written."""
         answer = self.scratch.get(request.digest())
         if answer is not None:
             self.outcomes.accept_answer(escalated, reuse(request, answer))

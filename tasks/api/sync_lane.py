@@ -35,7 +35,7 @@ class Lane(Protocol):
     """Where escalated records go. They lie in the scratch's `waiting`; the lane takes them from there."""
 
     def pump(self, wait_seconds: float = 0.0) -> None:
-        """Send what waits, as far as there is room, and settle what was answered; do not wait longer."""
+        """Send what waits, as far as there is room, and accept what was answered; do not wait longer."""
 
     def drain(self, report: Callable[[], None] = do_nothing) -> None:
         """See that no record is left that could be answered now. The local engine is done by then.
@@ -79,7 +79,7 @@ class SyncLane:
     _moved: bool = field(default=False, init=False)
 
     def pump(self, wait_seconds: float = 0.0) -> None:
-        """Send what waits, unless a budget stands against it, and settle what was answered."""
+        """Send what waits, unless a budget stands against it, and accept what was answered."""
         if not self._held:
             self._send()
         if self._stream is None:
@@ -90,7 +90,7 @@ class SyncLane:
         self.committer.tick()
 
     def drain(self, report: Callable[[], None] = do_nothing) -> None:
-        """Send and settle until nothing waits that the API would answer now.
+        """Send and accept answers until nothing waits that the API would answer now.
 
         What a cap refuses is tried once more when everything in flight has been accounted for: until
         then it counted with the most that it could have cost.

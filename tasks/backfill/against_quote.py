@@ -10,7 +10,7 @@ from tasks.documents.amounts import plural
 _SENT_ON = "what the policy sends on after a local answer is not in it"
 
 
-def quote_line(quote: Quote) -> str:
+def describe_quote(quote: Quote) -> str:
     """Say what a backfill is quoted at, what of it goes to the API, and whether more than that can."""
     sent = quote.sent
     api = f"{exact_usd(sent.nano)} for {sent.requests.value} requests" if sent.requests.value else "0"

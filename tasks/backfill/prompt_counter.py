@@ -30,7 +30,7 @@ class PromptCounter:
         self._policy = checked.policy
         self._api = checked.counter
         self._local = local
-        lost = routing.after(checked.policy, rejection="too_long", valid=False, confidence=None) is None
+        lost = routing.find_reason(checked.policy, rejection="too_long", valid=False, confidence=None) is None
         self._rejects = lost
 
     def __call__(self, records: Sequence[Record]) -> list[TextTokens]:
@@ -46,7 +46,7 @@ class PromptCounter:
         ]
 
     def _counted(self, record: Record, tokens: int, triage: int, api: int) -> TextTokens:
-        if routing.before(record, self._policy) is not None:  # goes to the API at once
+        if routing.find_complex_reason(record, self._policy) is not None:  # goes to the API at once
             return TextTokens(0, 0, api, rejected=False, sent=True)
         longest = None if self._local is None else self._local.max_model_len
         if longest is not None and tokens + self._workload.max_tokens > longest:

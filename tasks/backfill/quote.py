@@ -142,7 +142,7 @@ def look_up(checked: Checked, session: Session | None) -> QuoteBasis:
     output, api_output = assume_output(checked, local)
     if session is None:
         return QuoteBasis(local, output, api_output, None, None)
-    like = like_of(checked)
+    like = history_filter(checked)
     anywhere = ledger.list_earlier_runs(session, like, any_machine=True)
     loads = ledger.list_load_times(session, like.model, like.machine)
     speed = fit_throughput(ledger.list_earlier_runs(session, like))
@@ -156,10 +156,10 @@ def look_up(checked: Checked, session: Session | None) -> QuoteBasis:
     )
 
 
-def like_of(checked: Checked) -> ledger.Like:
-    """Return what earlier runs must share with a request to tell of it."""
+def history_filter(checked: Checked) -> ledger.HistoryFilter:
+    """Return what earlier runs must share with a request to count for it."""
     workload, settings = checked.workload, checked.settings
-    return ledger.Like(
+    return ledger.HistoryFilter(
         workload.name,
         workload.fingerprint,
         model_name(settings),
@@ -171,7 +171,7 @@ def like_of(checked: Checked) -> ledger.Like:
 def assume_output(checked: Checked, local: LocalModel | None) -> tuple[OutputLength, OutputLength]:
     """Return the length of an answer of which nothing is known, for the local engine and for the API.
 
-    A label is as long as the labels are on the mean, with the token that ends it on the local engine's side;
+    A label is as long as the labels are on average, with the token that ends it on the local engine's side;
     an object is half as long as it may be.
     """
     api = assumed_api_output(checked.workload, checked.counter)

@@ -51,7 +51,7 @@ def _one(
         return PartitionOutcome(ask.workload, step.partition, "failed", error=str(error))
 
 
-def run_without_prefect(settings: Settings) -> Callable[[BackfillRequest, Step], PartitionOutcome]:
+def make_direct_runner(settings: Settings) -> Callable[[BackfillRequest, Step], PartitionOutcome]:
     """Return what runs a partition without Prefect."""
 
     def run(ask: BackfillRequest, step: Step) -> PartitionOutcome:

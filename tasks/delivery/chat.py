@@ -37,17 +37,17 @@ def make_chat_sender(name: str, settings: ChatSettings) -> Send:
     that is missing or can send nothing.
     """
     if settings.url is not None:
-        return send_by_url(name, settings.url)
+        return make_url_sender(name, settings.url)
     block = load_block(settings.block or "")
     if isinstance(block, Secret):
-        return send_by_url(name, SecretStr(str(block.get())))
+        return make_url_sender(name, SecretStr(str(block.get())))
     if isinstance(block, NotificationBlock):
-        return send_by_block(name, block)
+        return make_block_sender(name, block)
     msg = f"the block {settings.block!r} is neither a Secret nor a notification block"
     raise UsageError(msg)
 
 
-def send_by_url(name: str, url: SecretStr) -> Send:
+def make_url_sender(name: str, url: SecretStr) -> Send:
     """Return what sends to an Apprise URL."""
     service = Apprise(asset=AppriseAsset(app_id="breakeven", app_desc="monthly break-even report"))
     with _overheard():
@@ -65,7 +65,7 @@ def send_by_url(name: str, url: SecretStr) -> Send:
     return send
 
 
-def send_by_block(name: str, block: NotificationBlock) -> Send:
+def make_block_sender(name: str, block: NotificationBlock) -> Send:
     """Return what sends through a Prefect notification block."""
     url = getattr(block, "url", None)
 

@@ -25,7 +25,7 @@ def _mail(server: MailSettings) -> SetupCheck:
     where = f"{server.host}:{server.chosen_port}"
     quick = server.model_copy(update={"timeout_seconds": min(server.timeout_seconds, SECONDS_FOR_THE_SERVER)})
     try:
-        mail.reach(quick, password_of(server))
+        mail.check_login(quick, password_of(server))
     except BreakevenError as error:
         return SetupCheck("mail", "fail", where, f"correct BREAKEVEN_SMTP__…: {error}")
     return SetupCheck("mail", "ok", f"{where}, to {', '.join(server.to)}")

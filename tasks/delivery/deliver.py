@@ -90,11 +90,11 @@ def _send_and_write(
         write(partial(deliveries.close, message=message, state="failed", error=str(error)))
         raise
     except DeliveryUnknown as error:
-        write(partial(deliveries.set_state, message=message, error=str(error)))
+        write(partial(deliveries.set_error, message=message, error=str(error)))
         raise
     except Exception as error:  # noqa: BLE001  whatever it was, the message may have gone out
         msg = f"{type(error).__name__}, a defect of the program or of a library"
-        write(partial(deliveries.set_state, message=message, error=msg))
+        write(partial(deliveries.set_error, message=message, error=msg))
         raise DeliveryUnknown(msg) from None  # its text may quote a secret
     write(partial(deliveries.close, message=message, state="sent"))
 

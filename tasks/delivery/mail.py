@@ -82,7 +82,7 @@ def send(
         smtp.close()
 
 
-def reach(server: MailSettings, password: SecretStr | None) -> None:
+def check_login(server: MailSettings, password: SecretStr | None) -> None:
     """Connect, and log in where a user is set; nothing is sent. Raises `DeliveryFailed`."""
     with _not_taken(f"{server.host}:{server.chosen_port}"):
         smtp = _connect(server)

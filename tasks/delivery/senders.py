@@ -27,8 +27,8 @@ deliver_task = task(
 )(deliver)
 
 
-def send_one_by_one(letter: Letter, settings: Settings) -> SendEach:
-    """Send here, each message once; the same call tries again what failed."""
+def make_direct_sender(letter: Letter, settings: Settings) -> SendEach:
+    """Return what sends here, each message once; the same call tries again what failed."""
 
     def send_each(messages: Sequence[DeliveryMessage]) -> Mapping[DeliveryMessage, BreakevenError | None]:
         return {message: _tried(message, letter, settings) for message in messages}
@@ -44,8 +44,8 @@ def _tried(message: DeliveryMessage, letter: Letter, settings: Settings) -> Brea
     return None
 
 
-def send_as_tasks(letter: Letter, settings: Settings) -> SendEach:
-    """Send as tasks of the current flow run: side by side, each tried again after the pauses that are set."""
+def make_task_sender(letter: Letter, settings: Settings) -> SendEach:
+    """Return what sends as tasks of the current flow run: side by side, each tried again after the pauses that are set."""
     pauses = list(settings.delivery_retry_seconds)
     tried = deliver_task.with_options(retries=len(pauses), retry_delay_seconds=pauses)
 

@@ -39,7 +39,7 @@ def share_axis(axes: Axes, axis: str, values: Sequence[float]) -> None:
     shown.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g}%" if value >= 0 else ""))
 
 
-def reach(shares: Sequence[Share]) -> list[float]:
+def axis_values(shares: Sequence[Share]) -> list[float]:
     """Return the values of shares and the ends of their intervals, for an axis that holds them all."""
     known = [share for share in shares if share.value is not None]
     ends = [end for one in known if one.interval for end in (one.interval.low, one.interval.high)]

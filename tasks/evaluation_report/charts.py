@@ -9,7 +9,7 @@ from tasks.documents.amounts import count, plural
 from tasks.documents.page import Chart, Charts
 from tasks.documents.plotting import figure, png, shorten
 from tasks.evaluation_report import curves, sentences
-from tasks.evaluation_report.chart_style import COLOURS, DASHES, MARKERS, error_bars, reach, share_axis
+from tasks.evaluation_report.chart_style import COLOURS, DASHES, MARKERS, axis_values, error_bars, share_axis
 from tasks.evaluation_report.confusions import NO_ANSWER, frequent
 from tasks.evaluation_report.sections import MOST_DRAWN
 
@@ -38,7 +38,7 @@ def accuracy(evaluation: Evaluation) -> Chart | None:
     if not scored:
         return None
     shares = [share for _, share in scored]
-    shown = reach(shares)
+    shown = axis_values(shares)
     with figure(1.2 + 0.42 * len(scored)) as drawn:
         axes = drawn.add_subplot(title="Accuracy, with 95% intervals")
         for place, (arm, share) in enumerate(scored):

@@ -16,8 +16,8 @@ from tasks.evaluation_report.chart_style import (
     DOTS,
     MARKERS,
     MIDDLE_GREY,
+    axis_values,
     error_bars,
-    reach,
     share_axis,
 )
 
@@ -47,7 +47,7 @@ def calibration(evaluation: Evaluation) -> Chart | None:
 def _reliability(axes: Axes, found: Calibration) -> None:
     places, shares = [one.confidence for one in found.bins], [one.right for one in found.bins]
     share_axis(axes, "x", [*places, 1.0])
-    share_axis(axes, "y", [*places, *reach(shares), 1.0])
+    share_axis(axes, "y", [*places, *axis_values(shares), 1.0])
     axes.plot([0, 1], [0, 1], color=MIDDLE_GREY, dashes=DASHES, linewidth=1.2, label="right as often as sure")
     if found.slope is not None:
         low, high = max(min(places), _NEARLY_NOTHING), 1 - _NEARLY_NOTHING
@@ -98,7 +98,7 @@ def _accuracy(axes: Axes, points: Sequence[Point], found: Threshold, evaluation:
         places, low, high, color=COLOURS["small"], alpha=0.15, linewidth=0, label="95% interval"
     )
     axes.plot(places, values, color=COLOURS["small"], linewidth=1.8, label="of all records")
-    shown = reach(shares)
+    shown = axis_values(shares)
     api = evaluation.arm("api")
     if api is not None and api.scores is not None and api.scores.accuracy.value is not None:
         of_api = api.scores.accuracy.value

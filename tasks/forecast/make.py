@@ -158,12 +158,12 @@ def _opened(ask: WorkloadAsk, settings: Settings) -> _Asked:
     return _Asked(ask.name or workload.name, ask, workload, plain)
 
 
-def _like(one: _Asked, model: OwnModel, settings: Settings) -> ledger.Like:
+def _like(one: _Asked, model: OwnModel, settings: Settings) -> ledger.HistoryFilter:
     """Say which runs tell of a workload: those with its prompt, or of a plain prompt those with any."""
     if one.workload is None:
-        return ledger.Like(None, None, model.in_ledger, "", settings.api_model)
+        return ledger.HistoryFilter(None, None, model.in_ledger, "", settings.api_model)
     own = one.workload
-    return ledger.Like(own.name, own.fingerprint, model.in_ledger, "", settings.api_model)
+    return ledger.HistoryFilter(own.name, own.fingerprint, model.in_ledger, "", settings.api_model)
 
 
 def _count(
@@ -187,7 +187,7 @@ def _count(
 def _part(
     one: _Asked,
     counted: CountedPrompts,
-    like: ledger.Like,
+    like: ledger.HistoryFilter,
     session: Session | None,
     machine: Machine,
     model: OwnModel,
@@ -200,7 +200,7 @@ def _part(
 
 
 def _output(
-    one: _Asked, like: ledger.Like, session: Session | None, tokenizer: tiktoken.Encoding
+    one: _Asked, like: ledger.HistoryFilter, session: Session | None, tokenizer: tiktoken.Encoding
 ) -> OutputLength:
     """Return the length of an answer: as given, else as earlier runs had it, else assumed."""
     if one.ask.output_tokens is not None:

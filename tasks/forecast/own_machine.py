@@ -85,7 +85,7 @@ def _from_catalogue(settings: Settings, entry: ModelEntry, how: str) -> OwnModel
 
 
 def choose_machine(
-    settings: Settings, named: str | None, session: Session | None, likes: Sequence[ledger.Like]
+    settings: Settings, named: str | None, session: Session | None, likes: Sequence[ledger.HistoryFilter]
 ) -> Machine:
     """Take the machine that is named, the settings' or this one's GPU, one that earlier runs used, else a usual one.
 
@@ -147,7 +147,7 @@ def speed_of(
     model: OwnModel,
     lengths: Lengths,
     daily: int,
-    like: ledger.Like,
+    like: ledger.HistoryFilter,
     session: Session | None,
 ) -> ServingSpeed:
     """Say how fast a model is on a machine with these prompts, `daily` of them a day.

@@ -93,7 +93,7 @@ def last_days(filters: Filters, choices: Choices, days: int) -> Filters:
     return filters if last is None else replace(filters, since=last - timedelta(days=days - 1), until=last)
 
 
-def narrow_address(filters: Filters, row: Mapping[str, str]) -> Filters:
+def narrow_filters(filters: Filters, row: Mapping[str, str]) -> Filters:
     """Return the filters for what one row of sums stands for, by its names, and its day or month."""
     first = last = None
     if "day" in row:

@@ -198,7 +198,7 @@ def filter_form(
             ui.link("Clear", path)
 
 
-def count_rows(matching: Matching) -> str:
+def describe_count(matching: Matching) -> str:
     """Say how many lines match."""
     text = plural(matching.here, "line", "lines")
     if matching.archived:

@@ -12,7 +12,7 @@ from tasks.page.formats import TOKENS, UNKNOWN, dollars, moment, number, plural,
 from tasks.page.layout import (
     NEVER,
     PageColumn,
-    count_rows,
+    describe_count,
     draw_frame,
     draw_heading,
     filter_form,
@@ -134,7 +134,7 @@ def show_lines(asked: PageQuery, found: Lines) -> None:
         names = ("workload", "engine", "model", "route", "outcome")
         purpose_choice("/lines", asked.filters)
         filter_form("/lines", asked.filters, found.choices, names)
-        with sheet(count_rows(found.matching)):
+        with sheet(describe_count(found.matching)):
             if asked.filters.run_id is not None:
                 ui.label(f"of run {asked.filters.run_id}").classes("soft")
             table("Lines", LINE_COLUMNS, map(_line, found.page.rows), link="run")

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from models.run import PRODUCTION
 from tasks.page import charts
-from tasks.page.address import address, last_days, narrow_address
+from tasks.page.address import address, last_days, narrow_filters
 from tasks.page.formats import TOKENS, UNKNOWN, dollars, number, period, plural, share, tokens
 from tasks.page.layout import (
     PageColumn,
@@ -185,7 +185,7 @@ def _table(name: str, overview: Overview, rows: Rows, keys: Sequence[str], link:
         | {column: tokens(row, column) for column in TOKENS}
         | {column: dollars(_money(row, column)) for column in ("cost_usd", "counterfactual_usd")}
         | {"share": share(_whole(row, "attempts"), whole)}
-        | {"href": address("/lines", narrow_address(overview.filters, {key: str(row[key]) for key in keys}))}
+        | {"href": address("/lines", narrow_filters(overview.filters, {key: str(row[key]) for key in keys}))}
         for row in rows
     )
     table(name, columns, shown, link=link, at_once=15)

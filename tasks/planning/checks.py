@@ -39,7 +39,7 @@ class ApiPlan:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A request in which nothing is wrong, with what was found on the way. `total` as in `Plan`."""
+    """A request in which nothing is wrong, with what was found on the way. `total` as in `RunInput`."""
 
     request: RunRequest
     settings: Settings

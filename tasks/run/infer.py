@@ -195,7 +195,7 @@ class RunStream:
 
     def _route(self, record: Record) -> Request | None:
         """Return the record's request to the local engine, or None if it goes to the API at once."""
-        if (reason := routing.before(record, self.requests.policy)) is None:
+        if (reason := routing.find_complex_reason(record, self.requests.policy)) is None:
             return self.requests.add(record)
         self.parts.outcomes.escalate(record, reason)
         self.parts.lane.pump()

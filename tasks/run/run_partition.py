@@ -1,4 +1,4 @@
-"""One run of one partition: prepare, infer, publish; and what becomes of it when that fails."""
+"""One run of one partition: prepare, infer, publish; and how it is closed when that fails."""
 
 import logging
 from collections.abc import Iterator

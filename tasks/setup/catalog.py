@@ -39,10 +39,10 @@ def show_catalog(
         write_rows(
             overview(found_models, found_gpus, context), ["model", *(gpu.kind for gpu in found_gpus)], "table"
         )
-        say(
+        print_message(
             f"most bits at which a model fits one GPU beside a sequence of {context:,} tokens; -: at none of 16, 8, 4"
         )
-        say("more of one: breakeven catalog --gpu A10G, or --model 'Llama 3.1 8B'")
+        print_message("more of one: breakeven catalog --gpu A10G, or --model 'Llama 3.1 8B'")
         return
     api = price_on(prices_of(settings), datetime.now(UTC).date())
     pairs = [
@@ -76,10 +76,10 @@ def rate_of(settings: Settings, gpu: GpuEntry) -> HourlyRate | None:
 
 def _explain(pairs: Sequence[Pair], shown: Sequence[Pair], api: str) -> None:
     if left_out := len(pairs) - len(shown):
-        say(f"{left_out} that do not fit are left out; --format csv has them")
-    say("estimates for a GPU that is busy all the time; a million tokens on the API cost: " + api)
+        print_message(f"{left_out} that do not fit are left out; --format csv has them")
+    print_message("estimates for a GPU that is busy all the time; a million tokens on the API cost: " + api)
 
 
-def say(line: str) -> None:
+def print_message(line: str) -> None:
     """Print one line on standard error."""
     print(line, file=sys.stderr)  # noqa: T201

@@ -71,7 +71,7 @@ class EscalationQueue:
         return None if row is None else _escalated(row)
 
     def set_state(self, key: str, state: str) -> None:
-        """Say what becomes of a record."""
+        """Set the state of a record."""
         self._db.execute("UPDATE waiting SET state = ? WHERE key = ?", (state, key))
 
     def requeue_after(self, key: str, attempts: int, state: str = QUEUED) -> None:

@@ -162,7 +162,7 @@ class Outcomes:
     def _reason_to_escalate(
         self, rejection: RejectionReason | None, *, valid: bool, confidence: float | None
     ) -> EscalationReason | None:
-        return routing.after(self.policy, rejection=rejection, valid=valid, confidence=confidence)
+        return routing.find_reason(self.policy, rejection=rejection, valid=valid, confidence=confidence)
 
     def _parsed(self, record: Record, completion: Completion) -> tuple[BaseModel | None, Fault]:
         """Return the answer as the workload's output; where it is none, why."""

@@ -10,7 +10,7 @@ from random import Random
 
 from models.backfill import to_do
 from models.economics.quote import Quote
-from tasks.backfill.run_steps import run_without_prefect
+from tasks.backfill.run_steps import make_direct_runner
 from tasks.backfill.survey import quote, survey
 from tests.chaos.crew import DEFECT, Crew, Work
 from tests.chaos.database import Database
@@ -161,7 +161,7 @@ class Storm:
 
     def _clear_up(self) -> None:
         """Do what the next run of each day does: remove the parts that one which was killed after publishing left."""
-        run = run_without_prefect(self.settings)
+        run = make_direct_runner(self.settings)
         ask = ask_for(self._source, self._days)
         for step in survey(ask, self.settings):
             assert run(ask, step).state == "skipped"

@@ -10,7 +10,7 @@ from models.economics.quote import Estimate, Quote, Sent, empty_quote
 from models.policy import Policy
 from models.routing import keep_local, sends_after_answer
 from models.run import RunResult
-from tasks.backfill.against_quote import compare_with_quote, quote_line
+from tasks.backfill.against_quote import compare_with_quote, describe_quote
 
 FIRST = date(2026, 11, 1)
 
@@ -70,13 +70,13 @@ def test_only_failed_partitions() -> None:
 def test_what_is_not_known_of_the_api() -> None:
     """Where the policy can send records on after a local answer, the API's part is a lower bound and says so."""
     known = quote(2)
-    assert quote_line(known).endswith("API 0")
+    assert describe_quote(known).endswith("API 0")
     one, two = known.partitions
     sent = replace(one, sent=Sent(Estimate(4), Estimate(400), 4, 62_400))
     more = "; what the policy sends on after a local answer is not in it"
-    assert quote_line(Quote.of([one, replace(two, sends_on=True)])).endswith(f"API at least 0{more}")
+    assert describe_quote(Quote.of([one, replace(two, sends_on=True)])).endswith(f"API at least 0{more}")
     open_ended = Quote.of([replace(sent, sends_on=True), two])
-    assert quote_line(open_ended).endswith(f"API at least 0.000062400 for 4 requests{more}")
+    assert describe_quote(open_ended).endswith(f"API at least 0.000062400 for 4 requests{more}")
     cost = compare_with_quote([PartitionOutcome.of(result(0, 2_000_000, api=90_000))], open_ended)[-1]
     assert "of which API 0.000090000, quoted at least 0.000062400" in cost
 

@@ -65,34 +65,37 @@ def _triage(value: str | None = "simple", **more: object) -> Completion:
 
 def test_no_rule_sends_nothing() -> None:
     """With the default policy every record is tried by the local engine first."""
-    assert routing.before(GERMAN, Policy()) is None
+    assert routing.find_complex_reason(GERMAN, Policy()) is None
 
 
 def test_length_is_counted_in_characters() -> None:
     """A text of exactly so many characters is still simple, whatever its bytes."""
     text = "ä" * 50
-    assert routing.before(replace(RECORD, text=text), _policy(complex_over_chars=50)) is None
-    assert routing.before(replace(RECORD, text=text + "ä"), _policy(complex_over_chars=50)) == "complex"
+    assert routing.find_complex_reason(replace(RECORD, text=text), _policy(complex_over_chars=50)) is None
+    assert (
+        routing.find_complex_reason(replace(RECORD, text=text + "ä"), _policy(complex_over_chars=50))
+        == "complex"
+    )
 
 
 def test_another_language_is_complex() -> None:
     """A text in a language that is not named goes out; one too short to tell stays."""
     policy = _policy(simple_languages=["en"])
-    assert routing.before(GERMAN, policy) == "complex"
-    assert routing.before(RECORD, policy) is None
-    assert routing.before(replace(RECORD, text="ok"), policy) is None
-    assert routing.before(GERMAN, _policy(simple_languages=["en", "de"])) is None
+    assert routing.find_complex_reason(GERMAN, policy) == "complex"
+    assert routing.find_complex_reason(RECORD, policy) is None
+    assert routing.find_complex_reason(replace(RECORD, text="ok"), policy) is None
+    assert routing.find_complex_reason(GERMAN, _policy(simple_languages=["en", "de"])) is None
 
 
 def test_the_rows_own_condition_counts() -> None:
     """A record for which `complex_where` held is complex."""
-    assert routing.before(replace(RECORD, complex=True), Policy()) == "complex"
+    assert routing.find_complex_reason(replace(RECORD, complex=True), Policy()) == "complex"
 
 
 @given(policies, st.text(max_size=80), st.booleans())
 def test_rules_act_only_where_complex_escalates(policy: Policy, text: str, marked: bool) -> None:
     """Any record and policy give "complex" or None, and None where "complex" is not to be escalated."""
-    found = routing.before(Record("1", "1", 0, text, marked), policy)
+    found = routing.find_complex_reason(Record("1", "1", 0, text, marked), policy)
     assert found in {None, "complex"}
     assert found is None or "complex" in policy.escalate
 
@@ -176,13 +179,13 @@ def test_each_end_has_its_reason(
 ) -> None:
     """What was rejected, invalid or unsure goes out with that reason; what is empty never does."""
     policy = _policy(min_confidence=0.8, escalate=REASONS)
-    assert routing.after(policy, rejection=rejection, valid=valid, confidence=confidence) == reason
+    assert routing.find_reason(policy, rejection=rejection, valid=valid, confidence=confidence) == reason
 
 
 def test_unknown_confidence_without_a_threshold_stays() -> None:
     """Where no threshold is set, or one of 0, an unknown confidence is nothing to send a record out for."""
     for policy in (Policy(), _policy(min_confidence=0)):
-        assert routing.after(policy, rejection=None, valid=True, confidence=None) is None
+        assert routing.find_reason(policy, rejection=None, valid=True, confidence=None) is None
 
 
 @given(policies, rejections, st.booleans(), confidences)
@@ -190,7 +193,7 @@ def test_any_end_of_any_record_is_decided(
     policy: Policy, rejection: RejectionReason | None, valid: bool, confidence: float | None
 ) -> None:
     """Every combination gives a reason that the policy escalates, or None; a published answer needs none."""
-    found = routing.after(policy, rejection=rejection, valid=valid, confidence=confidence)
+    found = routing.find_reason(policy, rejection=rejection, valid=valid, confidence=confidence)
     assert found is None or found in policy.escalate
     if rejection == "empty" or not policy.escalate:
         assert found is None
@@ -206,7 +209,9 @@ def test_a_higher_threshold_never_escalates_fewer(
 
     def escalated(threshold: float) -> set[int]:
         strict = policy.model_copy(update={"min_confidence": threshold})
-        ends = [routing.after(strict, rejection=None, valid=True, confidence=answer) for answer in answers]
+        ends = [
+            routing.find_reason(strict, rejection=None, valid=True, confidence=answer) for answer in answers
+        ]
         return {place for place, end in enumerate(ends) if end is not None}
 
     assert escalated(min(one, other)) <= escalated(max(one, other))
@@ -222,8 +227,11 @@ def test_more_reasons_never_escalate_fewer(
 ) -> None:
     """What goes out for a reason still does when other reasons are allowed too."""
     wider = policy.model_copy(update={"escalate": policy.escalate | more})
-    found = routing.after(policy, rejection=rejection, valid=valid, confidence=confidence)
-    assert found in {None, routing.after(wider, rejection=rejection, valid=valid, confidence=confidence)}
+    found = routing.find_reason(policy, rejection=rejection, valid=valid, confidence=confidence)
+    assert found in {
+        None,
+        routing.find_reason(wider, rejection=rejection, valid=valid, confidence=confidence),
+    }
 
 
 # --- which policy holds
@@ -232,9 +240,9 @@ def test_more_reasons_never_escalate_fewer(
 def test_settings_override_only_what_they_name() -> None:
     """A field that the settings do not name stays as the class declares it, defaults included."""
     declared = _policy(min_confidence=0.7, triage=True, escalate=["complex"])
-    assert routing.effective(declared, None) == declared
+    assert routing.merge_policies(declared, None) == declared
     given_ = _policy(triage=False, engine_fails="wait")
-    assert routing.effective(declared, given_) == _policy(
+    assert routing.merge_policies(declared, given_) == _policy(
         min_confidence=0.7, triage=False, escalate=["complex"], engine_fails="wait"
     )
 
@@ -242,7 +250,7 @@ def test_settings_override_only_what_they_name() -> None:
 @given(policies, policies)
 def test_a_whole_policy_replaces_the_declared_one(declared: Policy, given_: Policy) -> None:
     """Where every field is named, nothing of the class's is left."""
-    assert routing.effective(declared, given_) == given_
+    assert routing.merge_policies(declared, given_) == given_
 
 
 @given(policies, rejections, st.booleans(), confidences, fractions)
@@ -256,10 +264,10 @@ def test_kept_in_sends_nothing(
     """No rule, answer, triage or dead engine sends a record out under a policy that is kept in."""
     kept = routing.keep_local(policy)
     asked = _triage(label_probabilities={"simple": 1 - probability, "complex": probability})
-    assert routing.before(replace(GERMAN, complex=True), kept) is None
+    assert routing.find_complex_reason(replace(GERMAN, complex=True), kept) is None
     assert routing.find_triage_reason(asked, kept) is None
     assert not routing.asks_triage(kept)
-    assert routing.after(kept, rejection=rejection, valid=valid, confidence=confidence) is None
+    assert routing.find_reason(kept, rejection=rejection, valid=valid, confidence=confidence) is None
     assert kept.engine_fails != "api"
     assert routing.row_condition(kept) is None
     assert not routing.asks_evaluation(kept)
@@ -332,13 +340,13 @@ def test_without_a_threshold_that_keeps_the_accuracy_every_answer_leaves(confide
     policy = routing.fill_from_evaluation(
         _policy(min_confidence="evaluated"), viability="undecided", threshold=None
     )
-    assert routing.after(policy, rejection=None, valid=True, confidence=confidence) == "low_confidence"
+    assert routing.find_reason(policy, rejection=None, valid=True, confidence=confidence) == "low_confidence"
 
 
 def test_a_threshold_that_was_not_looked_up_is_a_defect() -> None:
     """Else every answer would stay in silence."""
     with pytest.raises(ValueError, match="was not looked up"):
-        routing.after(_policy(min_confidence="evaluated"), rejection=None, valid=True, confidence=0.5)
+        routing.find_reason(_policy(min_confidence="evaluated"), rejection=None, valid=True, confidence=0.5)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Chat completions on the wire: the body of a request, and what a reply says. Pure; sync and batch share it."""
+"""Chat completions on the wire: the body of a request, and what a reply says; sync and batch share it."""
 
 import re
 from collections.abc import Collection

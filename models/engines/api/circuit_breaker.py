@@ -1,4 +1,4 @@
-"""The circuit breaker: an endpoint that keeps failing is not asked for a while, then probed once. Pure."""
+"""The circuit breaker: an endpoint that keeps failing is not asked for a while, then probed once."""
 
 import threading
 import time

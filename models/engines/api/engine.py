@@ -19,7 +19,7 @@ from models.engines.api.rate_limits import Limits
 from models.engines.api.replies import Reply
 from models.engines.api.sender import Endpoint, RequestSender
 from models.engines.api.stale_reply import StaleReply, refuse_stale_reply
-from models.engines.api.stream import WINDOW_FACTOR, ApiStream, pump
+from models.engines.api.stream import WINDOW_FACTOR, ApiStream, stream_requests
 from models.errors import UsageError
 from models.gpu_time import GpuTime
 from models.requests import AnswerIndex, Completion, JsonValue
@@ -102,7 +102,7 @@ class OpenAIEngine:
 
         Raises `ApiAccessError` and what the journal raises, after everything that was answered.
         """
-        return pump(self.open(answers, stop), requests, stop)
+        return stream_requests(self.open(answers, stop), requests, stop)
 
     def lap(self) -> GpuTime:
         """Return no time: an API has no GPU of ours."""

@@ -1,4 +1,4 @@
-"""From settings to what an API client is told. Pure: imports no client."""
+"""From settings to what an API client is told; imports no client."""
 
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,4 +1,4 @@
-"""What a reply of an API means for the request: decided by type, status and code, never by a message. Pure."""
+"""What a reply of an API means for the request: decided by type, status and code, never by a message."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

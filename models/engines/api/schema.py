@@ -1,4 +1,4 @@
-"""A workload's output shape as an API's strict mode takes it. Pure."""
+"""A workload's output shape as an API's strict mode takes it."""
 
 import json
 from functools import lru_cache

@@ -188,7 +188,7 @@ class ApiStream:
             await asyncio.wait(set(self._tasks))
 
 
-def pump(
+def stream_requests(
     flow: ApiStream, requests: Iterable[ApiRequest | None], stop: Callable[[], bool], tick: float = 1.0
 ) -> Iterator[Completion]:
     """Send all requests through a stream, as `models.engines.base.Engine.stream` says."""

@@ -1,4 +1,4 @@
-"""Lines of the Batch API's output and error files: which attempt each answers, and how it ended. Pure."""
+"""Lines of the Batch API's output and error files: which attempt each answers, and how it ended."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""From settings to vLLM's arguments: what is set where, on a CPU and on a GPU. Pure."""
+"""From settings to vLLM's arguments: what is set where, on a CPU and on a GPU."""
 
 import json
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from models.engines.api.permit import ApiRequest
-from models.engines.api.stream import ApiStream, pump
+from models.engines.api.stream import ApiStream, stream_requests
 from models.errors import BreakevenError, DatabaseUnavailable, ResidencyError
 from models.requests import Answer, Completion, Request
 from tests.faulty_api import FaultyApi, Rule
@@ -289,7 +289,7 @@ def test_completions_that_nobody_takes_are_closed() -> None:
             """Note what is given back."""
             left.extend(unread)
 
-    stream = pump(cast("ApiStream", Fetched()), [], lambda: False)
+    stream = stream_requests(cast("ApiStream", Fetched()), [], lambda: False)
     assert next(stream) is ready[0]
     cast("Generator[Completion]", stream).close()
     assert left == ready[1:]

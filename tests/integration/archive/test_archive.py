@@ -19,7 +19,7 @@ from db import ledger, run_queries
 from db.archive import Archive
 from db.repricing import read_priced_usage
 from db.summary import sum_usage
-from db.throughput import Like, list_earlier_runs
+from db.throughput import HistoryFilter, list_earlier_runs
 from models.errors import BreakevenError, OutputError, UsageError
 from models.ids import new_id
 from models.ledger.archiving import ArchiveFileLimits
@@ -68,7 +68,7 @@ def found_faults(settings: Settings) -> list[ArchiveFault]:
 
 def sums(settings: Settings) -> object:
     """Ask for every sum that the commands know."""
-    like = Like("sentiment", "f", "small", "A10G", "gpt-4o-mini")
+    like = HistoryFilter("sentiment", "f", "small", "A10G", "gpt-4o-mini")
     with transaction(settings) as session:
         listed = [{**row, "archive_id": None} for row in run_queries.list_runs(session)]
         by = ("workload", "engine", "model", "route", "day", "month")

@@ -14,7 +14,7 @@ from models.engines.base import LocalEngine
 from models.ids import new_id
 from models.settings import Settings
 from tasks.backfill.request import BackfillRequest
-from tasks.backfill.run_steps import one_by_one, run_all, run_without_prefect
+from tasks.backfill.run_steps import make_direct_runner, one_by_one, run_all
 from tasks.backfill.survey import survey
 from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import ScriptedEngine
@@ -73,7 +73,7 @@ def do(
 ) -> list[PartitionOutcome]:
     """Do these steps here, with the engines that `engine` makes."""
     with shared_engine(settings, lambda _: engine()):
-        return run_all(ask, steps, one_by_one(run_without_prefect(settings), settings), Quote.of(()), [])
+        return run_all(ask, steps, one_by_one(make_direct_runner(settings), settings), Quote.of(()), [])
 
 
 def backfill(

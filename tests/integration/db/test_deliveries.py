@@ -111,7 +111,7 @@ def test_doubt_is_noted_and_stays(make_session: sessionmaker[Session], message: 
     """It is not claimed again by itself."""
     assert claimed(make_session, message, "a")
     with make_session.begin() as session:
-        deliveries.set_state(session, message, "the server died")
+        deliveries.set_error(session, message, "the server died")
     assert state(make_session) == ("sending", 1, "a", "the server died")
     assert not claimed(make_session, message, "b")
 

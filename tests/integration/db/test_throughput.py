@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import ledger, partitions, reference, run_queries, runs, throughput
-from db.throughput import Like, list_earlier_runs, list_load_times
+from db.throughput import HistoryFilter, list_earlier_runs, list_load_times
 from models.economics.pricing import usd_to_nano
 from models.economics.throughput import RunFigures
 from models.gpu_time import GpuTime
@@ -18,7 +18,7 @@ from models.ledger.line import LedgerLine
 from tests.integration.db.ledger_lines import DAY, MACHINE, Keys, line, seed
 
 Sessions = sessionmaker[Session]
-LIKE = Like("sentiment", "f", "small", "A10G", "gpt-4o-mini")
+LIKE = HistoryFilter("sentiment", "f", "small", "A10G", "gpt-4o-mini")
 ANY_PROMPT = replace(LIKE, workload=None, prompt_fingerprint=None)
 
 
@@ -42,7 +42,7 @@ def add_run(
 
 
 def found(
-    make_session: Sessions, *, any_machine: bool = False, limit: int = 10, of: Like = LIKE
+    make_session: Sessions, *, any_machine: bool = False, limit: int = 10, of: HistoryFilter = LIKE
 ) -> list[RunFigures]:
     """Ask for earlier runs."""
     with make_session.begin() as session:

@@ -17,7 +17,7 @@ from db.session import make_engine, migrate, sessions
 from models.economics.break_even import month_figures
 from tasks.delivery.checkup import check_delivery
 from tasks.delivery.deliver import deliver_all
-from tasks.delivery.senders import send_one_by_one
+from tasks.delivery.senders import make_direct_sender
 from tasks.report.files import render_report
 from tasks.report.versions import keep_report
 from tests.integration.report.harness import by_mail, chat_room, inputs, make_settings
@@ -173,7 +173,7 @@ def test_the_real_report_as_a_mail(home: Path, office: PostOffice) -> None:
     monthly = keep_report(sessions(engine), inputs(name=MARKUP), month_figures, complete=True)
     engine.dispose()
     letter = render_report(monthly.report).letter
-    delivered = deliver_all(settings, monthly, resend=False, send_each=send_one_by_one(letter, settings))
+    delivered = deliver_all(settings, monthly, resend=False, send_each=make_direct_sender(letter, settings))
     assert len(delivered.sent) == 1
     mail = office.received[0].mail
     page, text = mail.get_body(("html",)), mail.get_body(("plain",))

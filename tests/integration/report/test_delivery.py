@@ -14,7 +14,7 @@ from models.economics.break_even import month_figures
 from models.errors import DeliveryError, DeliveryUnknown, UsageError
 from models.settings import Settings
 from tasks.delivery.deliver import Delivered, deliver, deliver_all, explain_failures
-from tasks.delivery.senders import send_one_by_one
+from tasks.delivery.senders import make_direct_sender
 from tasks.report.versions import Monthly, keep_report
 from tests.integration.report.harness import (
     LETTER,
@@ -54,7 +54,9 @@ class Reporting:
     def send(self, *, resend: bool = False, **more: object) -> Delivered:
         """Send the current version."""
         settings = self.settings(**more)
-        return deliver_all(settings, self.monthly, resend=resend, send_each=send_one_by_one(LETTER, settings))
+        return deliver_all(
+            settings, self.monthly, resend=resend, send_each=make_direct_sender(LETTER, settings)
+        )
 
     def written(self) -> dict[str, Delivery]:
         """Return the newest message to each recipient as it is written down."""

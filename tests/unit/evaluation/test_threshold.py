@@ -14,7 +14,7 @@ from models.evaluation.intervals import share
 from models.evaluation.threshold import choose_threshold
 from models.evaluation.verdict import compare
 from models.policy import Policy
-from models.routing import after
+from models.routing import find_reason
 
 Row = tuple[float | None, bool, bool]
 
@@ -41,7 +41,9 @@ def tried(
 def goes(at: float, confidence: float | None) -> bool:
     """Whether production's router sends a record on; None is the confidence of an answer that is not valid."""
     policy = Policy(min_confidence=at)
-    return after(policy, rejection=None, valid=confidence is not None, confidence=confidence) is not None
+    return (
+        find_reason(policy, rejection=None, valid=confidence is not None, confidence=confidence) is not None
+    )
 
 
 def test_a_case_by_hand() -> None:

@@ -16,7 +16,7 @@ from db.lines_page import Position
 from models.errors import UsageError
 from models.run import PURPOSES
 from tasks.page import address as asked
-from tasks.page.address import PageQuery, address, by_month, narrow_address, read, with_period
+from tasks.page.address import PageQuery, address, by_month, narrow_filters, read, with_period
 
 NAMES = st.none() | st.text(min_size=1)
 LAST = date(2026, 11, 24)
@@ -97,11 +97,11 @@ def test_long_periods_are_shown_by_month() -> None:
 def test_what_a_row_of_sums_stands_for() -> None:
     """Its names, and its day or month as far as the period reaches."""
     period = Filters(since=date(2026, 2, 10), until=LAST)
-    assert narrow_address(period, {"route": "vllm"}) == replace(period, route="vllm")
+    assert narrow_filters(period, {"route": "vllm"}) == replace(period, route="vllm")
     day = date(2026, 3, 2)
-    found = narrow_address(period, {"day": "2026-03-02", "workload": "w"})
+    found = narrow_filters(period, {"day": "2026-03-02", "workload": "w"})
     assert found == Filters(workload="w", since=day, until=day)
-    assert narrow_address(period, {"month": "2026-02"}) == Filters(
+    assert narrow_filters(period, {"month": "2026-02"}) == Filters(
         since=period.since, until=date(2026, 2, 28)
     )
-    assert narrow_address(Filters(), {"month": "2028-02"}).until == date(2028, 2, 29)
+    assert narrow_filters(Filters(), {"month": "2028-02"}).until == date(2028, 2, 29)
