@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from models.errors import OutputUnusable, UsageError
+from models.errors import OutputError, OutputUnusable, UsageError
 from models.forecast_ask import ForecastAsk, WorkloadAsk
 from models.nearest import unknown_name
 from models.settings import Settings
@@ -57,8 +57,8 @@ def show_forecast(
 ) -> None:
     """Make a forecast and print it: a table with sentences, or rows a month, or everything as JSON.
 
-    `out`: folder for `forecast.json` and `forecast.png`. Raises `OutputUnusable` for one that cannot be made,
-    `OutputError` for one that cannot be written, and what `make_forecast` raises.
+    `out`: folder for `forecast.json` and `forecast.png`. Raises `OutputUnusable` for one that cannot be made or
+    written, and what `make_forecast` raises.
     """
     if out is not None:
         _prepare(out)
@@ -74,7 +74,10 @@ def show_forecast(
         from tasks.forecast.chart import draw_chart  # noqa: PLC0415  matplotlib takes its time
 
         files = {"forecast.json": as_json(made).encode(), "forecast.png": draw_chart(made.figures)}
-        put_files(files, out)
+        try:
+            put_files(files, out, "--out")
+        except OutputError as error:
+            raise OutputUnusable(str(error)) from error
         sys.stderr.writelines(f"wrote {out / name}\n" for name in files)
 
 

@@ -53,13 +53,13 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def put_files(files: Mapping[str, bytes], folder: Path) -> None:
+def put_files(files: Mapping[str, bytes], folder: Path, setting: str = "BREAKEVEN_OUTPUT_DIR") -> None:
     """Write files by their names into a folder that is made where it lacks, each at once, in their order.
 
     What lies there under other names is left alone. Raises `OutputError`.
     """
     for name, content in files.items():
-        with replace_file(folder / name) as half:
+        with replace_file(folder / name, setting) as half:
             half.write_bytes(content)
 
 
