@@ -19,8 +19,8 @@ import tiktoken
 from bench.report import DATA, Finding, Row, publish
 from bench.texts import TALK, message
 from models.settings import Settings
-from models.token_counts import TextCounter
 from models.tokens import load_encoding
+from tasks.forecast.token_counts import TextCounter
 
 AIM = 0.9
 MODEL = "gpt-4o-mini"
@@ -29,7 +29,7 @@ NOTES = [
     "Megabytes of text (UTF-8) a second, the best of all repetitions; the ways take turns, so that a busy machine",
     "disturbs them alike. loop, batch: encode_ordinary one by one, encode_ordinary_batch with 1 to 8 threads (the best).",
     "threads, processes: encode_ordinary in one worker a core, 1,000 texts at a time; processes have been started and",
-    "have loaded the vocabulary before (start_s: how long that took). ours: models.token_counts, threads started each time.",
+    "have loaded the vocabulary before (start_s: how long that took). ours: tasks.forecast.token_counts, threads started each time.",
     f"ours/best: aim at least {AIM}. Every way gives the same counts, which is checked.",
 ]
 Way = Callable[[Sequence[str]], list[int]]

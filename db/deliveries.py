@@ -17,8 +17,8 @@ from db.dialects import clock, execute_change, insert_new
 from db.rows import cut_to_line
 from db.tables import DeliveryRow as Row
 from db.tables import ReportRow
-from models.delivery import Channel, Recipient
 from models.ids import new_id
+from models.settings.delivery import Channel, Recipient
 
 DeliveryState = Literal["sending", "sent", "failed"]
 KEY = ("month", "channel", "target", "number")

@@ -13,10 +13,10 @@ from prefect.exceptions import PrefectException
 from flows.dates import due_at
 from flows.environment import read_settings
 from flows.final_state import final_state
-from models.delivery import recipients
 from models.errors import BreakevenError, UsageError
 from models.months import month_of, months_later, parse_month
 from models.settings import Settings
+from models.settings.delivery import recipients
 from tasks.delivery.deliver import Delivered, deliver_all, explain_failures
 from tasks.delivery.senders import make_task_sender
 from tasks.display.prefect_artifacts import publish_cost_table, publish_markdown

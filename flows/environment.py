@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from models.settings import Settings
-from models.settings_check import load
+from models.settings.check import load
 
 PROJECT = Path(__file__).resolve().parent.parent
 

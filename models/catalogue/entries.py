@@ -55,7 +55,7 @@ class ModelEntry:
 
 @cache
 def _data() -> dict[str, Any]:
-    return tomllib.loads(files("models").joinpath("catalog.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(files("models.catalogue").joinpath("catalog.toml").read_text(encoding="utf-8"))
 
 
 def machines() -> Sequence[Mapping[str, Any]]:

@@ -25,7 +25,7 @@ def choose_threshold(
 ) -> Threshold:
     """Try every threshold on records that both models answered, all in the same order.
 
-    A record goes to the API where production would send it (`models.routing.find_reason`): its confidence is below
+    A record goes to the API where production would send it (`models.routing.rules.find_reason`): its confidence is below
     the threshold. None is the confidence of a record without a valid answer; it goes at every threshold, 0 as
     well, since `invalid_output` is sent on by default. A valid answer whose confidence is unknown counts as 0 in
     production; give it as 0 (not-a-number is taken for 0 as well).

@@ -10,10 +10,10 @@ from typing import ClassVar, Literal, final
 from pydantic import BaseModel, ValidationError
 
 from models.errors import ResidencyError
-from models.policy import Policy
 from models.records import WHOLE_ANSWER
 from models.requests import Completion, JsonObject, Message, OutputFormat
-from models.routing import keep_local, list_sending_fields, merge_policies
+from models.routing.policy import Policy
+from models.routing.rules import keep_local, list_sending_fields, merge_policies
 from models.settings import WorkloadSettings
 from models.workloads.broken_rules import first_broken
 

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import polars as pl
 
 from models.records import Record
-from models.sampling import BottomSample, draw_number
+from tasks.reading.sampling import BottomSample, draw_number
 
 Measured = TypeVar("Measured")
 _HELD_CHARS = 16_000_000

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from models import routing
 from models.engines.vllm.tokenizer import LocalModel
 from models.records import Record
+from models.routing import rules
 from tasks.planning.checks import Checked
 
 
@@ -30,7 +30,7 @@ class PromptCounter:
         self._policy = checked.policy
         self._api = checked.counter
         self._local = local
-        lost = routing.find_reason(checked.policy, rejection="too_long", valid=False, confidence=None) is None
+        lost = rules.find_reason(checked.policy, rejection="too_long", valid=False, confidence=None) is None
         self._rejects = lost
 
     def __call__(self, records: Sequence[Record]) -> list[TextTokens]:
@@ -46,7 +46,7 @@ class PromptCounter:
         ]
 
     def _counted(self, record: Record, tokens: int, triage: int, api: int) -> TextTokens:
-        if routing.find_complex_reason(record, self._policy) is not None:  # goes to the API at once
+        if rules.find_complex_reason(record, self._policy) is not None:  # goes to the API at once
             return TextTokens(0, 0, api, rejected=False, sent=True)
         longest = None if self._local is None else self._local.max_model_len
         if longest is not None and tokens + self._workload.max_tokens > longest:
@@ -55,6 +55,6 @@ class PromptCounter:
 
     def _triage(self, records: Sequence[Record], local: LocalModel) -> list[int]:
         """Return the tokens of the question whether a record is complex; 0 where it is not asked."""
-        if not routing.asks_triage(self._policy):
+        if not rules.asks_triage(self._policy):
             return [0] * len(records)
-        return local.tokenizer.count([routing.triage_messages(record.text) for record in records])
+        return local.tokenizer.count([rules.triage_messages(record.text) for record in records])

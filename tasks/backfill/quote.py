@@ -10,8 +10,6 @@ from statistics import median
 from sqlalchemy.orm import Session
 
 from db import throughput as ledger
-from models import routing
-from models.answer_length import assumed_api_output
 from models.default_model import model_name
 from models.default_model import prepare as prepare_default_model
 from models.economics.pricing import batch_prices, cost_nano, price_on
@@ -29,8 +27,10 @@ from models.gpu_time import GpuTime
 from models.machine import gpu_name
 from models.records import Quarantined
 from models.requests import Choice, Usage
+from models.routing import rules
 from models.run import RunResult
 from models.settings import Settings
+from models.workloads.answer_length import assumed_api_output
 from tasks.backfill.already_done import Begun, open_begun
 from tasks.backfill.distinct_sample import TextSample
 from tasks.backfill.prompt_counter import PromptCounter, TextTokens
@@ -115,7 +115,7 @@ def quote_checked(checked: Checked, known: QuoteBasis, begun: Begun) -> Partitio
         in_batches,
         basis(known, tokens if known.local is not None else api_tokens, counted, texts),
         _sent(checked, known, samples),
-        sends_on=requests.value > 0 and routing.sends_after_answer(checked.policy),
+        sends_on=requests.value > 0 and rules.sends_after_answer(checked.policy),
     )
 
 

@@ -13,7 +13,7 @@ from models import workloads
 from models.backfill import Action, PartitionOutcome, Step
 from models.economics.quote import Quote
 from models.errors import InputError
-from models.routing import row_condition
+from models.routing.rules import row_condition
 from models.run import RunResult, RunState
 from models.settings import Settings
 from tasks.backfill.quote import quote_partition

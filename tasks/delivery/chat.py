@@ -19,8 +19,8 @@ from prefect.blocks.abstract import NotificationBlock, NotificationError
 from prefect.blocks.system import Secret
 from pydantic import SecretStr
 
-from models.delivery import ChatSettings
 from models.errors import DeliveryFailed, UsageError
+from models.settings.delivery import ChatSettings
 from tasks.delivery.prefect_secrets import load_block
 from tasks.documents.letter import Letter
 

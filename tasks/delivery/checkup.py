@@ -1,9 +1,9 @@
 """Sees that reports could be delivered as the settings say; nothing is sent."""
 
-from models.delivery import ChatSettings, MailSettings
 from models.doctor import SetupCheck
 from models.errors import BreakevenError
 from models.settings import Settings
+from models.settings.delivery import ChatSettings, MailSettings
 from tasks.delivery import mail
 from tasks.delivery.chat import make_chat_sender
 from tasks.delivery.deliver import password_of

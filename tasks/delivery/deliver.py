@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session, sessionmaker
 from db import deliveries
 from db.deliveries import Delivery, DeliveryMessage
 from db.dialects import clock
-from models.delivery import MailSettings, Recipient, mailbox, recipients
 from models.errors import BreakevenError, DeliveryError, DeliveryFailed, DeliveryUnknown, UsageError
 from models.ids import new_id
 from models.settings import Settings
+from models.settings.delivery import MailSettings, Recipient, mailbox, recipients
 from tasks.delivery import mail
 from tasks.delivery.chat import make_chat_sender
 from tasks.delivery.due import Left, decide, owner_of

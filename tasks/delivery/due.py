@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from db.deliveries import Told
-from models.delivery import Recipient
+from models.settings.delivery import Recipient
 from tasks.report.versions import Monthly
 
 LONGEST_SENDING = timedelta(hours=1)

@@ -18,8 +18,8 @@ from typing import cast
 from pydantic import SecretStr
 
 from db.rows import cut_to_line
-from models.delivery import MailSettings
 from models.errors import DeliveryFailed, DeliveryUnknown
+from models.settings.delivery import MailSettings
 from tasks.documents.letter import Letter
 
 OK = 250

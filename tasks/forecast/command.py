@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from models.errors import OutputError, OutputUnusable, UsageError
-from models.forecast_ask import ForecastAsk, WorkloadAsk
 from models.nearest import unknown_name
 from models.settings import Settings
 from models.text_files import read_toml
@@ -18,6 +17,7 @@ from tasks.display.formats import TableFormat
 from tasks.display.table_layout import print_table, tell, write_prose
 from tasks.display.tables import plain, write_rows
 from tasks.display.working import show_working
+from tasks.forecast.ask import ForecastAsk, WorkloadAsk
 from tasks.forecast.document import COLUMNS, make_document, month_rows
 from tasks.forecast.make import Made, make_forecast
 from tasks.forecast.text import list_basis, list_sentences, make_table

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from db import infrastructure
 from db import throughput as ledger
-from models.answer_length import assume_plain_output, assumed_api_output
 from models.catalogue.assumed_terms import labour_terms
 from models.economics.demand import Demand, Lengths
 from models.economics.forecast import Forecast, Serving, forecast
@@ -18,12 +17,12 @@ from models.economics.owning import EnteredTerms, Labour
 from models.economics.pricing import Price, price_on, prices_of
 from models.economics.throughput import OutputLength, measure_api_output
 from models.errors import UsageError
-from models.forecast_ask import ForecastAsk, WorkloadAsk
 from models.months import next_month, parse_month
 from models.settings import Settings
-from models.token_counts import TextCounter
 from models.tokens import ChatTokenCounter, load_encoding
 from models.workloads import Workload, build
+from models.workloads.answer_length import assume_plain_output, assumed_api_output
+from tasks.forecast.ask import ForecastAsk, WorkloadAsk
 from tasks.forecast.own_machine import (
     Machine,
     OwnModel,
@@ -34,6 +33,7 @@ from tasks.forecast.own_machine import (
     speed_of,
 )
 from tasks.forecast.prompts import CountedPrompts, RequestCounter, count_prompts, prompt_source, render_as_is
+from tasks.forecast.token_counts import TextCounter
 from tasks.reading.source import Source
 from tasks.runtime.ledger_access import ledger_if_any
 

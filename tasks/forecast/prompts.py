@@ -8,9 +8,9 @@ import tiktoken
 from models.economics.quote import Estimate, estimate_total
 from models.errors import InputError
 from models.requests import Message
-from models.token_counts import TextCounter
 from models.tokens import ChatTokenCounter
 from tasks.forecast.reservoir import Reservoir
+from tasks.forecast.token_counts import TextCounter
 from tasks.reading.columns import no_column, split_names
 from tasks.reading.rows import Chunk
 from tasks.reading.source import Source

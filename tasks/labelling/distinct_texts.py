@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from models.records import Record
-from models.sampling import draw_number
 from tasks.labelling.label_rows import text_key
+from tasks.reading.sampling import draw_number
 
 HASH, DRAWN, CHARS = "text_hash", "drawn", "chars"
 _SCHEMA = {HASH: pl.UInt64(), DRAWN: pl.UInt64(), CHARS: pl.UInt32()}

@@ -7,7 +7,7 @@ from math import isfinite, isnan
 
 from models.errors import InputError
 from models.records import Record
-from models.sampling import BottomSample, draw_number
+from tasks.reading.sampling import BottomSample, draw_number
 
 _SHOWN_ID = 40
 """Characters of an id that a message shows."""

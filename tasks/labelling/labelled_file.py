@@ -10,11 +10,11 @@ import polars as pl
 
 from models.errors import InputError, UsageError
 from models.records import Record
-from models.sampling import BottomSample
 from models.settings import Settings
 from models.workloads.base import Workload
 from tasks.labelling.label_errors import ENOUGH, LEAST, check_columns, check_enough, check_labels, check_rows
 from tasks.labelling.label_rows import LabelRows, RowPlace, text_key
+from tasks.reading.sampling import BottomSample
 from tasks.reading.source import Source, is_remote
 from tasks.reading.whole import columns_of, open_all, records_of
 from tasks.runtime.atomic_files import replace_file

@@ -14,8 +14,8 @@ from models.engines.api.permit import ApiPermit
 from models.engines.vllm.options import LORA_WEIGHTS
 from models.errors import UsageError
 from models.machine import gpu_name
-from models.policy import Policy
-from models.routing import keep_local, row_condition
+from models.routing.policy import Policy
+from models.routing.rules import keep_local, row_condition
 from models.run import PRODUCTION, Purpose, RunResult
 from models.settings import Settings
 from models.tokens import ChatTokenCounter, counter_of

@@ -5,8 +5,8 @@ from sqlalchemy.orm import Session
 from db import evaluations
 from models.default_model import model_name
 from models.errors import UsageError
-from models.policy import Policy
-from models.routing import asks_evaluation, fill_from_evaluation
+from models.routing.policy import Policy
+from models.routing.rules import asks_evaluation, fill_from_evaluation
 from models.settings import Settings
 from models.workloads.base import Workload
 from tasks.runtime.ledger_access import ledger_if_any

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session, sessionmaker
 from db.partitions import PartitionVersion, find_published, get, list_waiting
 from db.run_queries import count_waiting
 from models.errors import OutputError
-from models.input_digest import InputDigest
 from models.run import RunResult
 from tasks.planning.checks import Checked
 from tasks.reading import PartitionReader
+from tasks.storage.input_digest import InputDigest
 from tasks.storage.merge_parts import FINGERPRINT, TEXT_HASH
 from tasks.storage.parquet_schema import output_schema
 from tasks.storage.unchanged_rows import PublishedRow, PublishedRows

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from db import attempts, batches, parts
 from models.engines.batch.files import remove_unregistered as remove_request_files
 from models.ledger.accounting import LineKeys
-from models.policy import Policy
 from models.records import EscalationReason
+from models.routing.policy import Policy
 from models.settings import Settings
 from models.tokens import ChatTokenCounter
 from models.workloads.base import Workload

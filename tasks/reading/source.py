@@ -46,7 +46,7 @@ class Source:
         """Take a workload's settings, its default text columns, and what the command line overrides.
 
         An overriding location replaces a query too. `complex_where` comes from the policy in force
-        (`models.routing.row_condition`). Raises `InputError` where nothing is set, or both
+        (`models.routing.rules.row_condition`). Raises `InputError` where nothing is set, or both
         a file and a query are.
         """
         if location is None and settings.input and settings.query:

@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from models import routing
 from models.engines.base import LocalEngine
 from models.errors import EngineError, LeaseLost
 from models.records import EscalationReason, Quarantined, Record
 from models.requests import Completion, Request
+from models.routing import rules
 from models.run import lease_name
 from tasks.planning.open_run import OpenRun, RunInput
 from tasks.run.local_requests import LocalRequests
@@ -195,7 +195,7 @@ class RunStream:
 
     def _route(self, record: Record) -> Request | None:
         """Return the record's request to the local engine, or None if it goes to the API at once."""
-        if (reason := routing.find_complex_reason(record, self.requests.policy)) is None:
+        if (reason := rules.find_complex_reason(record, self.requests.policy)) is None:
             return self.requests.add(record)
         self.parts.outcomes.escalate(record, reason)
         self.parts.lane.pump()
@@ -204,7 +204,7 @@ class RunStream:
     def _accept(self, completion: Completion) -> None:
         key = completion.request.record_key
         self.progress.note_answer()
-        if completion.request.output is not routing.TRIAGE:
+        if completion.request.output is not rules.TRIAGE:
             record, held = self.requests.take(key)
             self.parts.outcomes.accept_local(record, completion, held)
         elif (reason := self.requests.triaged(completion)) is not None:

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from models import routing
 from models.ids import new_id
 from models.ledger.accounting import Finished
-from models.policy import Policy
 from models.records import EscalationReason, Record
 from models.requests import Completion, Request
+from models.routing import rules
+from models.routing.policy import Policy
 from models.workloads.base import Workload
 
 
@@ -37,10 +37,10 @@ class LocalRequests:
     def next(self, key: str) -> Request:
         """Render the request that a record in work needs next: the triage question, or the workload's own."""
         record, workload, number = self._records[key], self.workload, 1
-        if routing.asks_triage(self.policy):
+        if rules.asks_triage(self.policy):
             if key not in self._triage:
-                messages, output = routing.triage_messages(record.text), routing.TRIAGE
-                return Request(new_id(), key, messages, output, routing.TRIAGE_TOKENS)
+                messages, output = rules.triage_messages(record.text), rules.TRIAGE
+                return Request(new_id(), key, messages, output, rules.TRIAGE_TOKENS)
             number = 1 if self._triage[key] is None else 2
         messages = workload.messages(record.text)
         return Request(new_id(), key, messages, workload.output_format, workload.max_tokens, number)
@@ -56,7 +56,7 @@ class LocalRequests:
         The line of the triage is kept for the record's next commit: a run that is killed in between
         has committed nothing that it would have to repeat.
         """
-        reason, made = routing.find_triage_reason(completion, self.policy), None
+        reason, made = rules.find_triage_reason(completion, self.policy), None
         if completion.rejection is None:  # a question that was rejected is no attempt
             made = Finished(completion, datetime.now(UTC), "triage", reason)
         self._triage[completion.request.record_key] = made

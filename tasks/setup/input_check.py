@@ -9,7 +9,7 @@ from time import monotonic
 from models import workloads
 from models.doctor import SetupCheck
 from models.errors import BreakevenError
-from models.routing import row_condition
+from models.routing.rules import row_condition
 from models.settings import Settings
 from tasks.reading import EmptyPartition, Source, open_partition
 from tasks.reading.dates import partitions_between

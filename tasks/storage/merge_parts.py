@@ -8,9 +8,9 @@ import polars as pl
 from pydantic import BaseModel
 
 from models.errors import OutputError
-from models.input_digest import InputDigest
 from models.records import QUARANTINE
 from tasks.runtime.atomic_files import output_errors, replace_file, sync
+from tasks.storage.input_digest import InputDigest
 from tasks.storage.parquet_schema import output_schema
 from tasks.storage.parquet_stream import sink, stream_frames
 from tasks.storage.part_files import OUTPUT, with_all_columns

@@ -7,11 +7,9 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
-from models import routing
 from models.engines.api.permit import ApiRequest
 from models.ledger.accounting import Finished, LinePrices
 from models.ledger.line import Closing
-from models.policy import Policy
 from models.records import (
     Carried,
     Escalated,
@@ -22,6 +20,8 @@ from models.records import (
     Record,
 )
 from models.requests import ClosedAttempt, Completion, RejectionReason
+from models.routing import rules
+from models.routing.policy import Policy
 from models.workloads.base import InvalidOutput, Workload
 from tasks.storage.committer import Committer
 from tasks.storage.escalation_queue import EscalationQueue
@@ -162,7 +162,7 @@ class Outcomes:
     def _reason_to_escalate(
         self, rejection: RejectionReason | None, *, valid: bool, confidence: float | None
     ) -> EscalationReason | None:
-        return routing.find_reason(self.policy, rejection=rejection, valid=valid, confidence=confidence)
+        return rules.find_reason(self.policy, rejection=rejection, valid=valid, confidence=confidence)
 
     def _parsed(self, record: Record, completion: Completion) -> tuple[BaseModel | None, Fault]:
         """Return the answer as the workload's output; where it is none, why."""

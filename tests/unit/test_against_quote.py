@@ -7,8 +7,8 @@ import pytest
 
 from models.backfill import PartitionOutcome
 from models.economics.quote import Estimate, Quote, Sent, empty_quote
-from models.policy import Policy
-from models.routing import keep_local, sends_after_answer
+from models.routing.policy import Policy
+from models.routing.rules import keep_local, sends_after_answer
 from models.run import RunResult
 from tasks.backfill.against_quote import compare_with_quote, describe_quote
 

@@ -33,6 +33,15 @@ def test_no_module_lies_loose_in_tasks() -> None:
     assert [one.name for one in (ROOT / "tasks").glob("*.py")] == ["__init__.py"]
 
 
+def test_the_tree_names_every_shared_module_of_models() -> None:
+    """A module beside the folders of `models/` has its place on the page."""
+    tree = (DOCS / "architecture.md").read_text(encoding="utf-8").split("```")[1]
+    block = re.search(r"^models/ .*\n((?:  .*\n)+)", tree, re.MULTILINE)
+    assert block is not None
+    named = re.findall(r"([a-z_]+\.py)", block[1])
+    assert sorted(named) == sorted(one.name for one in (ROOT / "models").glob("[a-z]*.py"))
+
+
 def test_each_invariant_names_tests_that_exist() -> None:
     """I1 to I11 each have tests, at paths that are there."""
     page = (DOCS / "invariants.md").read_text(encoding="utf-8")

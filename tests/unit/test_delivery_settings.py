@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from models.delivery import ChatSettings, MailSettings, Recipient, mailbox, recipients
+from models.settings.delivery import ChatSettings, MailSettings, Recipient, mailbox, recipients
 from tasks.delivery.chat import redact_secrets
 
 WORDS = st.text(ascii_letters + digits, min_size=1, max_size=12)

@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.input_digest import InputDigest
 from models.records import Quarantined, Record
+from tasks.storage.input_digest import InputDigest
 
 Item = Record | Quarantined
 WORDS = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=4)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.languages import LANGUAGES, _identifier, language_of
+from models.routing.languages import LANGUAGES, _identifier, language_of
 
 SENTENCES = {
     "en": "My account is locked and I cannot log in.",
@@ -78,5 +78,5 @@ def test_threads_do_not_disturb_each_other() -> None:
 
 def test_nothing_is_loaded_before_a_text_is_asked_about() -> None:
     """The command's start and a run without `simple_languages` do not pay for the model."""
-    script = "import sys, models.routing, models.settings; sys.exit('py3langid' in sys.modules or 'numpy' in sys.modules)"
+    script = "import sys, models.routing.rules, models.settings; sys.exit('py3langid' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from models.errors import OutputError
-from models.input_digest import InputDigest
 from models.records import Carried, Quarantined, Record
 from models.requests import Answer, Choice, Completion, Message, Request
+from tasks.storage.input_digest import InputDigest
 from tasks.storage.merge_parts import RECORDS, publish
 from tasks.storage.part_files import AnsweredRow, load_done, remove_parts, remove_unregistered, write_part
 from tasks.storage.scratch_db import Scratch

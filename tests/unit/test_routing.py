@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from models import routing
 from models.default_model import model_name
 from models.economics.month import Viability
 from models.errors import ResidencyError
-from models.policy import Policy
 from models.records import EscalationReason, Record
 from models.requests import Completion, RejectionReason, Request
+from models.routing import rules
+from models.routing.policy import Policy
 from models.settings import Settings, WorkloadSettings
 from models.workloads.sentiment import Sentiment
 
@@ -54,9 +54,7 @@ def _policy(**fields: object) -> Policy:
 
 
 def _triage(value: str | None = "simple", **more: object) -> Completion:
-    request = Request(
-        UUID(int=1), "1", routing.triage_messages("text"), routing.TRIAGE, routing.TRIAGE_TOKENS
-    )
+    request = Request(UUID(int=1), "1", rules.triage_messages("text"), rules.TRIAGE, rules.TRIAGE_TOKENS)
     return replace(Completion(request, value=value), **more)  # type: ignore[arg-type]
 
 
@@ -65,15 +63,15 @@ def _triage(value: str | None = "simple", **more: object) -> Completion:
 
 def test_no_rule_sends_nothing() -> None:
     """With the default policy every record is tried by the local engine first."""
-    assert routing.find_complex_reason(GERMAN, Policy()) is None
+    assert rules.find_complex_reason(GERMAN, Policy()) is None
 
 
 def test_length_is_counted_in_characters() -> None:
     """A text of exactly so many characters is still simple, whatever its bytes."""
     text = "ä" * 50
-    assert routing.find_complex_reason(replace(RECORD, text=text), _policy(complex_over_chars=50)) is None
+    assert rules.find_complex_reason(replace(RECORD, text=text), _policy(complex_over_chars=50)) is None
     assert (
-        routing.find_complex_reason(replace(RECORD, text=text + "ä"), _policy(complex_over_chars=50))
+        rules.find_complex_reason(replace(RECORD, text=text + "ä"), _policy(complex_over_chars=50))
         == "complex"
     )
 
@@ -81,31 +79,31 @@ def test_length_is_counted_in_characters() -> None:
 def test_another_language_is_complex() -> None:
     """A text in a language that is not named goes out; one too short to tell stays."""
     policy = _policy(simple_languages=["en"])
-    assert routing.find_complex_reason(GERMAN, policy) == "complex"
-    assert routing.find_complex_reason(RECORD, policy) is None
-    assert routing.find_complex_reason(replace(RECORD, text="ok"), policy) is None
-    assert routing.find_complex_reason(GERMAN, _policy(simple_languages=["en", "de"])) is None
+    assert rules.find_complex_reason(GERMAN, policy) == "complex"
+    assert rules.find_complex_reason(RECORD, policy) is None
+    assert rules.find_complex_reason(replace(RECORD, text="ok"), policy) is None
+    assert rules.find_complex_reason(GERMAN, _policy(simple_languages=["en", "de"])) is None
 
 
 def test_the_rows_own_condition_counts() -> None:
     """A record for which `complex_where` held is complex."""
-    assert routing.find_complex_reason(replace(RECORD, complex=True), Policy()) == "complex"
+    assert rules.find_complex_reason(replace(RECORD, complex=True), Policy()) == "complex"
 
 
 @given(policies, st.text(max_size=80), st.booleans())
 def test_rules_act_only_where_complex_escalates(policy: Policy, text: str, marked: bool) -> None:
     """Any record and policy give "complex" or None, and None where "complex" is not to be escalated."""
-    found = routing.find_complex_reason(Record("1", "1", 0, text, marked), policy)
+    found = rules.find_complex_reason(Record("1", "1", 0, text, marked), policy)
     assert found in {None, "complex"}
     assert found is None or "complex" in policy.escalate
 
 
 def test_the_reader_is_asked_only_for_what_changes_something() -> None:
     """A condition is handed to the reader only if a record for which it holds would go out."""
-    assert routing.row_condition(Policy()) is None
-    assert routing.row_condition(_policy(complex_where="n > 1")) == "n > 1"
-    assert routing.row_condition(_policy(complex_where="")) is None
-    assert routing.row_condition(_policy(complex_where="n > 1", escalate=["too_long"])) is None
+    assert rules.row_condition(Policy()) is None
+    assert rules.row_condition(_policy(complex_where="n > 1")) == "n > 1"
+    assert rules.row_condition(_policy(complex_where="")) is None
+    assert rules.row_condition(_policy(complex_where="n > 1", escalate=["too_long"])) is None
 
 
 # --- triage
@@ -113,14 +111,14 @@ def test_the_reader_is_asked_only_for_what_changes_something() -> None:
 
 def test_the_question_is_constant_up_to_the_text() -> None:
     """The prefix cache holds everything before the record: the same objects for every text."""
-    first, second = routing.triage_messages("one"), routing.triage_messages("two")
+    first, second = rules.triage_messages("one"), rules.triage_messages("two")
     assert all(one is other for one, other in zip(first[:-1], second[:-1], strict=True))
     assert (first[-1].role, first[-1].content) == ("user", "one")
 
 
 def test_the_questions_labels_fit_its_tokens() -> None:
     """No label has more bytes than the answer may have tokens, so none is ever cut off."""
-    assert max(len(label.encode()) for label in routing.TRIAGE.labels) < routing.TRIAGE_TOKENS
+    assert max(len(label.encode()) for label in rules.TRIAGE.labels) < rules.TRIAGE_TOKENS
 
 
 @pytest.mark.parametrize(("probability", "reason"), [(0.69, None), (0.7, "complex"), (1.0, "complex")])
@@ -128,15 +126,15 @@ def test_triage_compares_the_probability_of_complex(probability: float, reason: 
     """From the threshold on a record goes out, whichever label is the likelier."""
     probabilities = {"simple": 1 - probability, "complex": probability}
     policy = _policy(triage=True, triage_threshold=0.7)
-    assert routing.find_triage_reason(_triage(label_probabilities=probabilities), policy) == reason
+    assert rules.find_triage_reason(_triage(label_probabilities=probabilities), policy) == reason
 
 
 def test_triage_without_probabilities() -> None:
     """The label alone decides; an answer that is no label has called nothing simple."""
     policy = _policy(triage=True)
-    assert routing.find_triage_reason(_triage("simple"), policy) is None
-    assert routing.find_triage_reason(_triage("complex"), policy) == "complex"
-    assert routing.find_triage_reason(_triage(None), policy) == "complex"
+    assert rules.find_triage_reason(_triage("simple"), policy) is None
+    assert rules.find_triage_reason(_triage("complex"), policy) == "complex"
+    assert rules.find_triage_reason(_triage(None), policy) == "complex"
 
 
 @pytest.mark.parametrize(
@@ -144,16 +142,16 @@ def test_triage_without_probabilities() -> None:
 )
 def test_triage_that_was_not_answered_decides_nothing(ending: dict[str, object]) -> None:
     """The record's own request meets the same fate and says what it is."""
-    assert routing.find_triage_reason(_triage(None, **ending), _policy(triage=True)) is None
+    assert rules.find_triage_reason(_triage(None, **ending), _policy(triage=True)) is None
 
 
 @given(policies, fractions)
 def test_triage_is_asked_only_where_it_could_send(policy: Policy, probability: float) -> None:
     """Without `triage`, or where "complex" stays, no answer sends a record out."""
     completion = _triage(label_probabilities={"simple": 1 - probability, "complex": probability})
-    if not routing.asks_triage(policy):
-        assert routing.find_triage_reason(completion, policy) is None
-    assert routing.asks_triage(policy) == (policy.triage and "complex" in policy.escalate)
+    if not rules.asks_triage(policy):
+        assert rules.find_triage_reason(completion, policy) is None
+    assert rules.asks_triage(policy) == (policy.triage and "complex" in policy.escalate)
 
 
 # --- after the local engine
@@ -179,13 +177,13 @@ def test_each_end_has_its_reason(
 ) -> None:
     """What was rejected, invalid or unsure goes out with that reason; what is empty never does."""
     policy = _policy(min_confidence=0.8, escalate=REASONS)
-    assert routing.find_reason(policy, rejection=rejection, valid=valid, confidence=confidence) == reason
+    assert rules.find_reason(policy, rejection=rejection, valid=valid, confidence=confidence) == reason
 
 
 def test_unknown_confidence_without_a_threshold_stays() -> None:
     """Where no threshold is set, or one of 0, an unknown confidence is nothing to send a record out for."""
     for policy in (Policy(), _policy(min_confidence=0)):
-        assert routing.find_reason(policy, rejection=None, valid=True, confidence=None) is None
+        assert rules.find_reason(policy, rejection=None, valid=True, confidence=None) is None
 
 
 @given(policies, rejections, st.booleans(), confidences)
@@ -193,7 +191,7 @@ def test_any_end_of_any_record_is_decided(
     policy: Policy, rejection: RejectionReason | None, valid: bool, confidence: float | None
 ) -> None:
     """Every combination gives a reason that the policy escalates, or None; a published answer needs none."""
-    found = routing.find_reason(policy, rejection=rejection, valid=valid, confidence=confidence)
+    found = rules.find_reason(policy, rejection=rejection, valid=valid, confidence=confidence)
     assert found is None or found in policy.escalate
     if rejection == "empty" or not policy.escalate:
         assert found is None
@@ -210,7 +208,7 @@ def test_a_higher_threshold_never_escalates_fewer(
     def escalated(threshold: float) -> set[int]:
         strict = policy.model_copy(update={"min_confidence": threshold})
         ends = [
-            routing.find_reason(strict, rejection=None, valid=True, confidence=answer) for answer in answers
+            rules.find_reason(strict, rejection=None, valid=True, confidence=answer) for answer in answers
         ]
         return {place for place, end in enumerate(ends) if end is not None}
 
@@ -227,10 +225,10 @@ def test_more_reasons_never_escalate_fewer(
 ) -> None:
     """What goes out for a reason still does when other reasons are allowed too."""
     wider = policy.model_copy(update={"escalate": policy.escalate | more})
-    found = routing.find_reason(policy, rejection=rejection, valid=valid, confidence=confidence)
+    found = rules.find_reason(policy, rejection=rejection, valid=valid, confidence=confidence)
     assert found in {
         None,
-        routing.find_reason(wider, rejection=rejection, valid=valid, confidence=confidence),
+        rules.find_reason(wider, rejection=rejection, valid=valid, confidence=confidence),
     }
 
 
@@ -240,9 +238,9 @@ def test_more_reasons_never_escalate_fewer(
 def test_settings_override_only_what_they_name() -> None:
     """A field that the settings do not name stays as the class declares it, defaults included."""
     declared = _policy(min_confidence=0.7, triage=True, escalate=["complex"])
-    assert routing.merge_policies(declared, None) == declared
+    assert rules.merge_policies(declared, None) == declared
     given_ = _policy(triage=False, engine_fails="wait")
-    assert routing.merge_policies(declared, given_) == _policy(
+    assert rules.merge_policies(declared, given_) == _policy(
         min_confidence=0.7, triage=False, escalate=["complex"], engine_fails="wait"
     )
 
@@ -250,7 +248,7 @@ def test_settings_override_only_what_they_name() -> None:
 @given(policies, policies)
 def test_a_whole_policy_replaces_the_declared_one(declared: Policy, given_: Policy) -> None:
     """Where every field is named, nothing of the class's is left."""
-    assert routing.merge_policies(declared, given_) == given_
+    assert rules.merge_policies(declared, given_) == given_
 
 
 @given(policies, rejections, st.booleans(), confidences, fractions)
@@ -262,15 +260,15 @@ def test_kept_in_sends_nothing(
     probability: float,
 ) -> None:
     """No rule, answer, triage or dead engine sends a record out under a policy that is kept in."""
-    kept = routing.keep_local(policy)
+    kept = rules.keep_local(policy)
     asked = _triage(label_probabilities={"simple": 1 - probability, "complex": probability})
-    assert routing.find_complex_reason(replace(GERMAN, complex=True), kept) is None
-    assert routing.find_triage_reason(asked, kept) is None
-    assert not routing.asks_triage(kept)
-    assert routing.find_reason(kept, rejection=rejection, valid=valid, confidence=confidence) is None
+    assert rules.find_complex_reason(replace(GERMAN, complex=True), kept) is None
+    assert rules.find_triage_reason(asked, kept) is None
+    assert not rules.asks_triage(kept)
+    assert rules.find_reason(kept, rejection=rejection, valid=valid, confidence=confidence) is None
     assert kept.engine_fails != "api"
-    assert routing.row_condition(kept) is None
-    assert not routing.asks_evaluation(kept)
+    assert rules.row_condition(kept) is None
+    assert not rules.asks_evaluation(kept)
     assert (kept.engine_fails == "wait") == (policy.engine_fails == "wait")
 
 
@@ -325,28 +323,28 @@ def test_what_an_evaluation_found_takes_the_place_of_what_asks_for_it(
     policy: Policy, viability: Viability, threshold: float | None
 ) -> None:
     """Nothing else of a policy changes, and only a verdict against the small model sends all records out."""
-    found = routing.fill_from_evaluation(policy, viability=viability, threshold=threshold)
+    found = rules.fill_from_evaluation(policy, viability=viability, threshold=threshold)
     assert found.model_copy(update={"not_viable": policy.not_viable}) == policy
     assert (found.not_viable == "api") == (policy.not_viable == "api" and viability == "not_viable")
     asking = policy.model_copy(update={"min_confidence": "evaluated"})
-    assert routing.asks_evaluation(asking)
-    found = routing.fill_from_evaluation(asking, viability=viability, threshold=threshold)
-    assert threshold in (None, routing.least_confidence(found))
+    assert rules.asks_evaluation(asking)
+    found = rules.fill_from_evaluation(asking, viability=viability, threshold=threshold)
+    assert threshold in (None, rules.least_confidence(found))
 
 
 @given(confidences)
 def test_without_a_threshold_that_keeps_the_accuracy_every_answer_leaves(confidence: float | None) -> None:
     """However sure it is."""
-    policy = routing.fill_from_evaluation(
+    policy = rules.fill_from_evaluation(
         _policy(min_confidence="evaluated"), viability="undecided", threshold=None
     )
-    assert routing.find_reason(policy, rejection=None, valid=True, confidence=confidence) == "low_confidence"
+    assert rules.find_reason(policy, rejection=None, valid=True, confidence=confidence) == "low_confidence"
 
 
 def test_a_threshold_that_was_not_looked_up_is_a_defect() -> None:
     """Else every answer would stay in silence."""
     with pytest.raises(ValueError, match="was not looked up"):
-        routing.find_reason(_policy(min_confidence="evaluated"), rejection=None, valid=True, confidence=0.5)
+        rules.find_reason(_policy(min_confidence="evaluated"), rejection=None, valid=True, confidence=0.5)
 
 
 @pytest.mark.parametrize(
@@ -373,7 +371,7 @@ def test_a_policy_that_means_nothing_is_refused(fields: dict[str, object], compl
 def test_equal_policies_have_one_json_in_every_process() -> None:
     """The JSON is part of a partition's fingerprint: with sets in another order a run could not go on."""
     script = (
-        "from models.policy import Policy; "
+        "from models.routing.policy import Policy; "
         "print(Policy(simple_languages=['de', 'en', 'fr', 'nl', 'es']).model_dump_json())"
     )
     written = {

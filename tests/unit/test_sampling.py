@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.records import Record
-from models.sampling import BottomSample, draw_number
 from tasks.backfill.distinct_sample import TextSample
+from tasks.reading.sampling import BottomSample, draw_number
 
 KEYS = st.lists(st.text("abcd", max_size=3), max_size=60)
 

@@ -8,9 +8,9 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from flows.environment import read_settings
-from models.delivery import ChatSettings, MailSettings
-from models.policy import Policy
+from models.routing.policy import Policy
 from models.settings import Caps, Settings, WorkloadSettings
+from models.settings.delivery import ChatSettings, MailSettings
 from tasks.forecast.command import read_ask
 
 ROOT = Path(__file__).parents[2]

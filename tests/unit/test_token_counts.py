@@ -7,9 +7,9 @@ import tiktoken
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import token_counts
-from models.token_counts import SEPARATOR, TextCounter, chunks
 from models.tokens import load_encoding
+from tasks.forecast import token_counts
+from tasks.forecast.token_counts import SEPARATOR, TextCounter, chunks
 
 ODD = [
     "",

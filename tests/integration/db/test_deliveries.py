@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session, sessionmaker
 from db import deliveries, reports
 from db.deliveries import DeliveryMessage, last_told, list_of_month
 from db.reports import Report
-from models.delivery import Recipient
 from models.errors import UsageError
 from models.ids import new_id
+from models.settings.delivery import Recipient
 
 MONTH = date(2026, 10, 1)
 CFO = Recipient("mail", "cfo@example.org")

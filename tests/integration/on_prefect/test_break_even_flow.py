@@ -18,9 +18,9 @@ from sqlalchemy import text
 from db.deliveries import Delivery, list_of_month
 from db.session import make_engine, migrate, sessions
 from flows import break_even as reporting
-from models.delivery import MailSettings
 from models.errors import DeliveryError
 from models.settings import Settings
+from models.settings.delivery import MailSettings
 from tasks.delivery.deliver import password_of
 from tasks.report.versions import Monthly, make_report
 from tests.integration.on_prefect.test_flow_runs import artifacts_of

@@ -9,10 +9,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
 from db.deliveries import Delivery, DeliveryMessage, claim, close, list_of_month
-from models.delivery import Recipient
 from models.economics.break_even import month_figures
 from models.errors import DeliveryError, DeliveryUnknown, UsageError
 from models.settings import Settings
+from models.settings.delivery import Recipient
 from tasks.delivery.deliver import Delivered, deliver, deliver_all, explain_failures
 from tasks.delivery.senders import make_direct_sender
 from tasks.report.versions import Monthly, keep_report

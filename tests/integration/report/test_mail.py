@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
-from models.delivery import MailSettings, mailbox
 from models.errors import DeliveryFailed, DeliveryUnknown
+from models.settings.delivery import MailSettings, mailbox
 from tasks.delivery.mail import compose, send
 from tests.integration.report.harness import LETTER, PNG, by_mail
 from tests.post_office import Letterbox, PostOffice, opened

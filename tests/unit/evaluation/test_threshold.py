@@ -13,8 +13,8 @@ from models.evaluation.figures import Threshold
 from models.evaluation.intervals import share
 from models.evaluation.threshold import choose_threshold
 from models.evaluation.verdict import compare
-from models.policy import Policy
-from models.routing import find_reason
+from models.routing.policy import Policy
+from models.routing.rules import find_reason
 
 Row = tuple[float | None, bool, bool]
 

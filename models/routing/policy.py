@@ -1,11 +1,11 @@
-"""A workload's routing policy, as its class declares it or the settings say. Plain data; see `models.routing`."""
+"""A workload's routing policy, as its class declares it or the settings say. Plain data; see `models.routing.rules`."""
 
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_serializer
 
-from models.languages import LANGUAGES
 from models.records import EscalationReason
+from models.routing.languages import LANGUAGES
 
 WhenEngineFails = Literal["stop", "wait", "api"]
 EVALUATED: Literal["evaluated"] = "evaluated"

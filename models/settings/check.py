@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
-from models import setting_names
 from models.errors import UsageError
 from models.nearest import nearest
 from models.settings import ENV_PREFIX, SETTINGS_FILE, Settings, in_file
+from models.settings import names as setting_names
 from models.text_files import line_of
 
 _LISTS = 'a list or table in a variable is JSON, such as ["a", "b"] or {"name": "value"}'

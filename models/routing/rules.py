@@ -15,10 +15,10 @@ mean of its tokens' probabilities: it ranks answers, and is no probability of be
 from math import isnan
 
 from models.economics.month import Viability
-from models.languages import language_of
-from models.policy import EVALUATED, Policy
 from models.records import EscalationReason, Record
 from models.requests import Choice, Completion, Message, RejectionReason
+from models.routing.languages import language_of
+from models.routing.policy import EVALUATED, Policy
 
 TRIAGE = Choice(("simple", "complex"))
 TRIAGE_TOKENS = 8

@@ -12,8 +12,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from models.delivery import ChatSettings, MailSettings, chat_names
-from models.policy import Policy
+from models.routing.policy import Policy
+from models.settings.delivery import ChatSettings, MailSettings, chat_names
 from models.text_files import read_toml
 
 SETTINGS_FILE = Path("breakeven.toml")
@@ -76,7 +76,7 @@ class WorkloadSettings(BaseModel):
 class Settings(BaseSettings):
     """Settings of the whole system. Unknown keys are errors, so that a typing mistake is seen.
 
-    Read them with `models.settings_check.load`, which also sees unknown variables and names what is wrong.
+    Read them with `models.settings.check.load`, which also sees unknown variables and names what is wrong.
     """
 
     model_config = SettingsConfigDict(

@@ -1,0 +1,21 @@
+"""All settings: their schema, their names, and what is said of a mistake in one."""
+
+from models.settings.schema import (
+    ENV_DELIMITER,
+    ENV_PREFIX,
+    SETTINGS_FILE,
+    Caps,
+    Settings,
+    WorkloadSettings,
+    in_file,
+)
+
+__all__ = [
+    "ENV_DELIMITER",
+    "ENV_PREFIX",
+    "SETTINGS_FILE",
+    "Caps",
+    "Settings",
+    "WorkloadSettings",
+    "in_file",
+]
