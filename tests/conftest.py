@@ -63,7 +63,9 @@ ENGINE_SCOPE = "real engine"
 PREFECT_SCOPE = "prefect server"
 ON_PREFECT = "tests/integration/on_prefect/"
 """Its tests share one Prefect server."""
-SCOPES = (ENGINE_SCOPE, PREFECT_SCOPE)
+SCHEDULES = f"{ON_PREFECT}test_schedules.py"
+"""Has a server of its own, and mostly waits for minutes to come."""
+SCOPES = (ENGINE_SCOPE, PREFECT_SCOPE, SCHEDULES)
 BOTH_DATABASES = "tests/integration/db/"
 """The queries themselves: every test of theirs runs on both databases, also in the short suite."""
 
@@ -71,7 +73,7 @@ BOTH_DATABASES = "tests/integration/db/"
 @cache
 def scope_of(file: str) -> str:
     """Return what a file's tests are scheduled with: themselves, or all that share a server or load the real engine."""
-    if file.startswith(ON_PREFECT):
+    if file.startswith(ON_PREFECT) and file != SCHEDULES:
         return PREFECT_SCOPE
     return ENGINE_SCOPE if "pytest.mark.engine" in Path(file).read_text(encoding="utf-8") else file
 
@@ -83,7 +85,7 @@ def durations() -> dict[str, float]:
 
 
 def order_of(item: pytest.Item) -> tuple[int, float, str]:
-    """Return where a test stands in the queue: the two shared scopes, one for each process, then the longest files.
+    """Return where a test stands in the queue: the two shared scopes and the schedules, one for each process, then the longest files.
 
     Inside a shared scope files keep the order of their names.
     """
