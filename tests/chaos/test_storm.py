@@ -21,6 +21,7 @@ def crew(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
     crew.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_backfills_survive_a_storm(kind: database.Kind, tmp_path: Path, crew: Crew) -> None:
     """Killed, stopped, run twice at once, with a full disk, late data and a database that restarts: it all adds up."""
