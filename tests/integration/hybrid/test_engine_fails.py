@@ -42,10 +42,11 @@ class Patient:
 
 
 def test_the_whole_partition_goes_to_the_api(tmp_path: Path, database_url: str) -> None:
-    """An engine that does not start: the API answers every record, and each line says why."""
+    """An engine that does not start: the API answers every record, whatever `escalate` lists, and each line says why."""
     source = write_records(tmp_path / "in.jsonl", good_rows(COUNT))
     with FaultyApi() as api:
-        settings = hybrid_settings(tmp_path, database_url, api.url, {"engine_fails": "api"})
+        policy: dict[str, object] = {"engine_fails": "api", "escalate": []}
+        settings = hybrid_settings(tmp_path, database_url, api.url, policy)
         result = run(settings, source, never_starts)
     assert (result.published, result.escalated, len(api.seen)) == (COUNT, COUNT, COUNT)
     assert {(line.requested, line.reason) for line in api_lines(settings)} == {("vllm", "engine_failed")}

@@ -109,7 +109,8 @@ def checks(found: list[SetupCheck]) -> dict[str, tuple[str, str]]:
 
 def overlaps(runs: list[FlowRun]) -> list[str]:
     """Return which runs began before the one before them had ended, with both times."""
-    began = sorted(runs, key=lambda one: str(one.start_time))
+    never = datetime.max.replace(tzinfo=UTC)
+    began = sorted(runs, key=lambda one: one.start_time or never)
     return [
         f"{one.name} ended {one.end_time}, {other.name} began {other.start_time}"
         for one, other in pairwise(began)
