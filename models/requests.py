@@ -46,7 +46,12 @@ class JsonObject:
     schema: str
 
 
-OutputFormat = Choice | JsonObject
+@dataclass(frozen=True, slots=True)
+class FreeText:
+    """The answer is plain text."""
+
+
+OutputFormat = Choice | JsonObject | FreeText
 
 
 @dataclass(frozen=True, slots=True)

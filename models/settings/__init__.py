@@ -4,11 +4,10 @@ from models.settings.schema import (
     ENV_DELIMITER,
     ENV_PREFIX,
     SETTINGS_FILE,
-    Caps,
     Settings,
-    WorkloadSettings,
     in_file,
 )
+from models.settings.workload import Caps, WorkloadSettings
 
 __all__ = [
     "ENV_DELIMITER",

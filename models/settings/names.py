@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from operator import eq
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -15,6 +15,8 @@ Tree = Mapping[str, "Tree"]
 Path = tuple[str, ...]
 ANY = "*"
 """Stands for a name that the user chooses, such as a chat's."""
+FREE: Tree = {ANY: {}}
+"""Names of the user's own, and whatever stands below them: labels, arguments of a template."""
 PAGE = "docs/settings.md"
 _SERVICE = re.compile(
     rf"{ENV_PREFIX}(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?"
@@ -41,7 +43,7 @@ def _inside(annotation: Any) -> Tree:  # noqa: ANN401 - any annotation of a fiel
         return _fields(annotation)
     parts = [_inside(one) for one in get_args(annotation)]
     found = next((part for part in parts if part), {})
-    return {ANY: found} if found and getattr(annotation, "__origin__", None) is dict else found
+    return {ANY: found} if get_origin(annotation) is dict else found
 
 
 def paths(names: Tree, above: Path = ()) -> Iterator[Path]:
@@ -55,6 +57,8 @@ def unknown_part(names: Tree, path: Sequence[str]) -> Path | None:
     """Return the beginning of a path that is not known, up to its first unknown name; None where all is known."""
     inside = names
     for place, name in enumerate(path):
+        if inside == FREE:
+            return None
         if name not in inside and ANY not in inside:
             return tuple(path[: place + 1])
         inside = inside.get(name, inside.get(ANY, {}))

@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -12,65 +12,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from models.routing.policy import Policy
 from models.settings.delivery import ChatSettings, MailSettings, chat_names
+from models.settings.workload import Caps, WorkloadSettings
 from models.text_files import read_toml
 
 SETTINGS_FILE = Path("breakeven.toml")
 ENV_PREFIX = "BREAKEVEN_"
 ENV_DELIMITER = "__"
-
-
-def split_names(value: object) -> object:
-    """Read names with commas between them; anything else is left as it is."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
-
-
-class Caps(BaseModel):
-    """Dollars at most that go to the API in one run, one UTC day and one UTC month; None: no cap."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    run_usd: Decimal | None = Field(None, ge=0, description="in one run")
-    day_usd: Decimal | None = Field(None, ge=0, description="in one UTC day")
-    month_usd: Decimal | None = Field(None, ge=0, description="in one UTC month")
-
-
-class WorkloadSettings(BaseModel):
-    """Where a workload reads and which columns mean what.
-
-    Set as `BREAKEVEN_WORKLOADS__SENTIMENT__INPUT=…` or in the table `[workloads.sentiment]`.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    input: str | None = Field(None, description="file, folder with date=YYYY-MM-DD, glob or object-store URL")
-    query: str | None = Field(
-        None, description="SQL query with :partition (or :start and :end) bound, in a fixed order"
-    )
-    query_url: SecretStr | None = Field(None, description="SQLAlchemy URL of the database that `query` reads")
-    where: str | None = Field(None, description="SQL condition on the input's columns")
-    id_column: str = Field("id", description="column of the record's id")
-    text_columns: Names | None = Field(
-        None, description="columns joined to the text; default: the workload's"
-    )
-    timestamp_column: str | None = Field(
-        None, description="column that decides the partition; default: found by name"
-    )
-    label_column: str = Field("label", description="column of the right label in a file of labelled records")
-    labels: tuple[str, ...] | None = Field(None, description="label set of a classification")
-    labels_file: Path | None = Field(None, description="text file with one label a line")
-    labelled_file: str | None = Field(
-        None, description="labelled records that the monthly evaluation uses: file, glob or URL"
-    )
-    data_residency: Literal["any", "local"] | None = Field(
-        None, description="local: its records never go to an API; a class that says local cannot be loosened"
-    )
-    policy: Policy | None = Field(None, description="which records go to the API; default: the workload's")
-    budget: Caps = Field(Caps(), description="dollars at most that this workload spends on the API")
 
 
 class Settings(BaseSettings):
@@ -93,6 +41,7 @@ class Settings(BaseSettings):
     quarantine_answers: bool = Field(
         default=False, description="keep answers that were set aside; they can hold personal data"
     )
+    workloads_dir: Path = Field(Path("workloads"), description="folder of files NAME.toml, each a workload")
     cache_dir: Path = Field(Path(".cache"), description="prepared model, vocabularies")
 
     # the engine
@@ -108,6 +57,12 @@ class Settings(BaseSettings):
     max_model_len: int | None = Field(None, ge=64, description="tokens of a prompt with its answer")
     gpu_memory_utilization: float = Field(0.9, gt=0, le=1, description="share of the GPU's memory for vLLM")
     lora_adapter: Path | None = Field(None, description="folder of a LoRA adapter")
+    chat_template: str | None = Field(
+        None, description="Jinja chat template, or a file that holds it; default: the model's own"
+    )
+    chat_template_kwargs: dict[str, Any] = Field(
+        default_factory=dict, description="arguments of the chat template, such as enable_thinking = false"
+    )
     max_num_seqs: int | None = Field(None, ge=1, description="default: 32 on a CPU, 256 on a GPU")
     window: int | None = Field(None, ge=1, description="requests in flight; default: 2 x max_num_seqs")
     lookahead: int = Field(2048, ge=1, description="requests that may be reordered by prefix")

@@ -106,7 +106,7 @@ def _labels_of(settings: WorkloadSettings) -> tuple[str, ...]:
         raise UsageError(msg)
     if settings.labels_file is not None:
         return _read_labels(settings.labels_file)
-    return DEFAULT_LABELS if settings.labels is None else settings.labels
+    return DEFAULT_LABELS if settings.labels is None else tuple(settings.labels)
 
 
 def _read_labels(path: Path) -> tuple[str, ...]:

@@ -10,7 +10,16 @@ import orjson
 from models.engines.api.options import ApiOptions, StructuredOutput
 from models.engines.api.permit import ApiRequest
 from models.engines.api.schema import LABEL, instruction, schema_text, wire_schema
-from models.requests import Choice, JsonValue, Message, OutputFormat, RejectionReason, Usage
+from models.requests import (
+    Choice,
+    FreeText,
+    JsonObject,
+    JsonValue,
+    Message,
+    OutputFormat,
+    RejectionReason,
+    Usage,
+)
 
 __all__ = ["Parsed", "error_code", "parse_answer", "request_body", "schema_text"]
 
@@ -58,7 +67,7 @@ def request_body(
     }
     body = {name: value for name, value in body.items() if name not in without}
     body[limit] = request.max_tokens
-    if structured != "none":
+    if structured != "none" and not isinstance(request.output, FreeText):
         body["response_format"] = _response_format(request.output, structured)
     return body
 
@@ -103,7 +112,7 @@ def _first_choice(body: object) -> dict[str, object] | str:
 def _value(output: OutputFormat, content: str) -> tuple[str, JsonValue]:
     """Return the answer's text and value. The value of a choice is the label, which is its text too."""
     bare = content.strip()
-    if isinstance(output, Choice) and bare in output.labels:
+    if isinstance(output, FreeText) or (isinstance(output, Choice) and bare in output.labels):
         return bare, bare
     if fenced := _FENCED.fullmatch(bare):
         bare = fenced[1].strip()
@@ -140,7 +149,7 @@ def _count(number: object) -> int:
 
 def _messages(request: ApiRequest, structured: StructuredOutput) -> list[JsonValue]:
     messages = request.messages
-    if structured != "json_schema":
+    if structured != "json_schema" and not isinstance(request.output, FreeText):
         told = instruction(request.output, bare_label=structured == "none")
         messages = _with_system_text(messages, told)
     return [{"role": message.role, "content": _encodable(message.content)} for message in messages]
@@ -159,7 +168,7 @@ def _encodable(text: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _response_format(output: OutputFormat, structured: StructuredOutput) -> dict[str, JsonValue]:
+def _response_format(output: Choice | JsonObject, structured: StructuredOutput) -> dict[str, JsonValue]:
     """Return what enforces the shape. Read only: every request of a run shares it."""
     if structured == "json_object":
         return {"type": "json_object"}

@@ -4,7 +4,7 @@ import json
 from functools import lru_cache
 from typing import cast
 
-from models.requests import Choice, JsonValue, OutputFormat
+from models.requests import Choice, FreeText, JsonObject, JsonValue, OutputFormat
 
 Schema = dict[str, JsonValue]
 
@@ -29,7 +29,7 @@ class _Unfit(ValueError):
 
 
 @lru_cache(maxsize=64)
-def wire_schema(output: OutputFormat) -> tuple[Schema, bool]:
+def wire_schema(output: Choice | JsonObject) -> tuple[Schema, bool]:
     """Return the JSON schema to send, and whether it suits strict mode. Read only: it is cached.
 
     Strict mode takes a subset of JSON Schema (OpenAI's guide to structured outputs, as of 2026-02):
@@ -50,8 +50,10 @@ def wire_schema(output: OutputFormat) -> tuple[Schema, bool]:
 def instruction(output: OutputFormat, *, bare_label: bool = False) -> str:
     """Say in one paragraph what the answer must be, for an endpoint that enforces no schema.
 
-    `bare_label`: a label is asked for as it is, not inside an object.
+    `bare_label`: a label is asked for as it is, not inside an object. Empty for free text.
     """
+    if isinstance(output, FreeText):
+        return ""
     if isinstance(output, Choice) and bare_label:
         return (
             "Answer with exactly one of the labels in this JSON array, spelled as it stands there, "

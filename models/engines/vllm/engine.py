@@ -22,6 +22,7 @@ from models.requests import (
     AnswerIndex,
     Choice,
     Completion,
+    FreeText,
     JsonObject,
     JsonValue,
     OutputFormat,
@@ -169,6 +170,8 @@ def sampling_params(output: OutputFormat, max_tokens: int, seed: int) -> "Sampli
         case JsonObject(schema):
             structured = StructuredOutputsParams(json=schema)
             logprobs = 0  # only the chosen token's own
+        case FreeText():
+            structured, logprobs = None, 0
     return SamplingParams(
         temperature=0.0,
         seed=seed,
@@ -220,7 +223,7 @@ def _value(output: OutputFormat, answer: Any) -> tuple[JsonValue, float | None, 
         probabilities = label_probabilities(output.labels, steps, decoded, answer.text)
         return answer.text, probabilities[answer.text], probabilities
     try:
-        value: JsonValue = json.loads(answer.text)
+        value: JsonValue = answer.text if isinstance(output, FreeText) else json.loads(answer.text)
     except ValueError:
         return None, None, None
     return value, exp(answer.cumulative_logprob / max(len(answer.token_ids), 1)), None

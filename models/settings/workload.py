@@ -1,0 +1,130 @@
+"""The settings of one workload: what it asks, where it reads, what it may spend."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from models.routing.policy import Policy
+
+
+def split_names(value: object) -> object:
+    """Read names with commas between them; anything else is left as it is."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
+
+Kind = Literal["label", "labels", "object", "text"]
+"""What a workload answers: one label, several at once, a JSON object, or free text."""
+Bounds = Annotated[int, Field(ge=0)] | dict[str, Annotated[int, Field(ge=0)]]
+"""A number for the whole answer, or numbers by path."""
+
+
+class Caps(BaseModel):
+    """Dollars at most that go to the API in one run, one UTC day and one UTC month; None: no cap."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run_usd: Decimal | None = Field(None, ge=0, description="in one run")
+    day_usd: Decimal | None = Field(None, ge=0, description="in one UTC day")
+    month_usd: Decimal | None = Field(None, ge=0, description="in one UTC month")
+
+
+class WorkloadSettings(BaseModel):
+    """What a workload asks, where it reads and which columns mean what.
+
+    Set as `BREAKEVEN_WORKLOADS__SENTIMENT__INPUT=…`, in the table `[workloads.sentiment]` or in `workloads/sentiment.toml`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # what it asks (docs/workloads.md)
+    extends: str | None = Field(None, description="preset or other workload that this one changes")
+    kind: Kind | None = Field(None, description="label, labels (several at once), object or text")
+    prompt: str | None = Field(None, description="what the model is told, a Jinja template over `labels`")
+    prompt_file: Path | None = Field(None, description="file that holds the prompt")
+    text: str | None = Field(
+        None, description="Jinja template over the row's columns; default: text_columns joined"
+    )
+    labels: tuple[str, ...] | dict[str, str] | None = Field(
+        None, description="the labels: a list, or a table of label and meaning"
+    )
+    labels_file: Path | None = Field(
+        None, description="text file with one label a line; a tab, then its meaning"
+    )
+    examples: tuple[dict[str, Any], ...] | None = Field(
+        None, description="few-shot examples, each a table of the columns (or `text`) and `answer`"
+    )
+    examples_file: Path | None = Field(None, description="the same as JSON lines")
+    schema_file: Path | None = Field(None, description="JSON Schema of an object")
+    output: str | None = Field(None, description="pydantic model of an object, as package.module:Model")
+    max_tokens: int | None = Field(None, ge=1, description="tokens of an answer at most")
+    version: str | None = Field(None, description="name of this wording, for people")
+    prior: bool | None = Field(
+        None, description="divide the model's measured prior out of the label probabilities"
+    )
+
+    # what an answer must satisfy
+    grounded: Names | None = Field(
+        None, description="paths such as attributes[].value whose value must stand in the text"
+    )
+    distinct: Names | None = Field(None, description="paths of lists that hold nothing twice")
+    min_words: Bounds | None = Field(None, description="words at least: a number, or a table by path")
+    max_words: Bounds | None = Field(None, description="words at most: a number, or a table by path")
+    max_sentences: Bounds | None = Field(None, description="sentences at most: a number, or a table by path")
+    pattern: dict[str, str] | None = Field(
+        None, description="regular expression by path that the whole value must match"
+    )
+    required_if: dict[str, str] | None = Field(
+        None, description="by path, the condition under which it must not be empty"
+    )
+    same_language: bool | None = Field(None, description="the answer's language must be that of the text")
+    copies_prompt: bool | None = Field(None, description="true: an answer may repeat the prompt")
+    max_labels: int | None = Field(None, ge=1, description="labels of one record at most (labels)")
+    min_labels: int | None = Field(None, ge=0, description="labels of one record at least (labels)")
+
+    # the model that answers, where it is not that of all workloads
+    model: str | None = Field(
+        None, description="Hugging Face id or local folder; default: the general `model`"
+    )
+    model_revision: str | None = Field(None, description="revision of the model; default: the general one")
+    quantization: str | None = Field(None, description="such as awq; default: the general one")
+    lora_adapter: Path | None = Field(None, description="folder of a LoRA adapter; default: the general one")
+    chat_template: str | None = Field(
+        None, description="Jinja chat template, or a file that holds it; default: the model's own"
+    )
+    chat_template_kwargs: dict[str, Any] | None = Field(
+        None, description="arguments of the chat template, such as enable_thinking = false"
+    )
+
+    # where it reads
+    input: str | None = Field(None, description="file, folder with date=YYYY-MM-DD, glob or object-store URL")
+    query: str | None = Field(
+        None, description="SQL query with :partition (or :start and :end) bound, in a fixed order"
+    )
+    query_url: SecretStr | None = Field(None, description="SQLAlchemy URL of the database that `query` reads")
+    where: str | None = Field(None, description="SQL condition on the input's columns")
+    id_column: str = Field("id", description="column of the record's id")
+    text_columns: Names | None = Field(
+        None, description="columns joined to the text; default: the workload's"
+    )
+    timestamp_column: str | None = Field(
+        None, description="column that decides the partition; default: found by name"
+    )
+    context: str | None = Field(
+        None, description="column of passages that the answer must rest on; `context` in `text`"
+    )
+    context_file: Path | None = Field(
+        None, description="passages by record: a file with the id column and `text`, any number for a record"
+    )
+    label_column: str = Field("label", description="column of the right label in a file of labelled records")
+    labelled_file: str | None = Field(
+        None, description="labelled records that the monthly evaluation uses: file, glob or URL"
+    )
+    data_residency: Literal["any", "local"] | None = Field(
+        None, description="local: its records never go to an API; a class that says local cannot be loosened"
+    )
+    policy: Policy | None = Field(None, description="which records go to the API; default: the workload's")
+    budget: Caps = Field(Caps(), description="dollars at most that this workload spends on the API")
