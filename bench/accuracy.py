@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import cast
 
 from pydantic import BaseModel
 
@@ -22,13 +23,11 @@ from models.engines.vllm.options import VllmOptions
 from models.evaluation.intervals import wilson
 from models.ids import new_id
 from models.machine import gpu_name
-from models.requests import Completion, Request
-from models.settings import Settings
+from models.requests import Completion, JsonValue, Request
+from models.settings import Settings, WorkloadSettings
+from models.workloads import build
 from models.workloads.base import InvalidOutput, Workload
-from models.workloads.classification import Classification
-from models.workloads.enrichment import Enrichment, EnrichmentOutput
 from models.workloads.prior import LabelPrior
-from models.workloads.sentiment import Sentiment
 
 RECORDS = 300
 PRODUCTS_PER_SOURCE = 30
@@ -96,14 +95,14 @@ def label_rows(
     return rows
 
 
-def enrichment_rows(engine: LocalEngine, workload: Enrichment, texts: Sequence[str]) -> list[Row]:
+def enrichment_rows(engine: LocalEngine, workload: Workload, texts: Sequence[str]) -> list[Row]:
     """Measure how many answers are valid objects, and how many attributes are stated in the text."""
     completions = answers(engine, workload, texts)
-    outputs = [one for one in parsed(workload, texts, completions) if isinstance(one, EnrichmentOutput)]
+    outputs = [one.model_dump() for one in parsed(workload, texts, completions) if one is not None]
     offered = sum(
-        len(EnrichmentOutput.model_validate(completion.value).attributes)
+        len(cast("list[JsonValue]", completion.value["attributes"]))
         for completion in completions
-        if completion.value is not None
+        if isinstance(completion.value, dict)
     )
     tokens = [completion.usage.output_tokens for completion in completions if completion.usage]
     return [
@@ -117,24 +116,26 @@ def enrichment_rows(engine: LocalEngine, workload: Enrichment, texts: Sequence[s
             "accuracy": len(outputs) / len(texts),
             **limits(len(outputs), len(texts)),
             "attributes_answered": offered,
-            "attributes_stated": sum(len(output.attributes) for output in outputs),
+            "attributes_stated": sum(len(output["attributes"]) for output in outputs),
             "output_tokens_mean": sum(tokens) / len(tokens),
         }
     ]
 
 
+def with_table(settings: Settings, name: str, **table: object) -> Settings:
+    """Return settings in which the table of a workload sets nothing but `table`."""
+    return settings.model_copy(update={"workloads": {name: WorkloadSettings.model_validate(table)}})
+
+
 def measure(engine: LocalEngine, settings: Settings) -> None:
     """Measure all three workloads; print the table and write the JSON."""
-    sentiment = Sentiment(settings.workload("sentiment"), engine.model)
+    sentiment = build("sentiment", settings)
     tweets = read(SENTIMENT, "sentiment", "report")
     questions = read(INTENTS, "intent", "report")
     intents = tuple(sorted({one.label for one in questions}))
-    classification = Classification(
-        settings.workload("classification").model_copy(update={"labels": intents, "labels_file": None}),
-        engine.model,
-    )
-    enrichment = Enrichment(settings.workload("enrichment"), engine.model)
-    uncorrected = Sentiment(settings.workload("sentiment"), None)
+    classification = build("classification", with_table(settings, "classification", labels=intents))
+    enrichment = build("enrichment", settings)
+    uncorrected = build("sentiment", with_table(settings, "sentiment", prior=False))
     samples = {
         "natural": natural(tweets, RECORDS, REPORT_SEED),
         "balanced": balanced(tweets, RECORDS // 3, REPORT_SEED),
@@ -160,7 +161,7 @@ def measure(engine: LocalEngine, settings: Settings) -> None:
 
 def fit_prior(engine: LocalEngine, settings: Settings) -> None:
     """Measure the model's prior over the sentiment labels and write it beside the workload."""
-    workload = Sentiment(settings.workload("sentiment"), None)
+    workload = build("sentiment", settings)
     records = balanced(read(SENTIMENT, "sentiment", "develop"), FIT_PER_LABEL, FIT_SEED)
     completions = answers(engine, workload, [record.text for record in records])
     known = [one.label_probabilities for one in completions if one.label_probabilities is not None]

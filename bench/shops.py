@@ -3,7 +3,6 @@
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
 
 import polars as pl
 from pydantic import BaseModel
@@ -44,10 +43,10 @@ class ShopOutput(BaseModel):
 class Shops(Workload):
     """Sorts messages by rules that differ from shop to shop. A record's first line names its shop."""
 
-    name: ClassVar[str] = "sentiment"  # it stands in for it: the ledger needs no workload of its own
-    prompt_version: ClassVar[str] = "bench"
-    output: ClassVar[type[BaseModel]] = ShopOutput
-    max_tokens: ClassVar[int] = 8
+    name = "sentiment"  # it stands in for it: the ledger needs no workload of its own
+    prompt_version = "bench"
+    output = ShopOutput
+    max_tokens = 8
 
     def messages(self, text: str) -> tuple[Message, ...]:
         """Render a record: long instructions, the same for all of a shop's records, then the message."""

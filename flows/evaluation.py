@@ -36,8 +36,8 @@ def choose_workloads(settings: Settings, asked: Sequence[str] | None, labels: st
 
     Raises `UsageError` for an unknown name, and where there is nothing to evaluate.
     """
-    if unknown := sorted(set(asked or ()) - set(registry.names())):
-        raise UsageError(unknown_name("workload", unknown[0], registry.names()))
+    if unknown := sorted(set(asked or ()) - set(registry.names(settings))):
+        raise UsageError(unknown_name("workload", unknown[0], registry.names(settings)))
     if labels is not None and len(asked or ()) != 1:
         msg = "one file of labels is for one workload: name it"
         raise UsageError(msg)

@@ -68,7 +68,7 @@ def build(flow_of: Callable[[str], WorkloadFlow] = workload_flow) -> NightlyFlow
         """
         try:
             settings = read_settings()
-            names = choose_workloads(settings, workloads, registry.names())
+            names = choose_workloads(settings, workloads, registry.names(settings))
             nights = last_partitions(choose_partition(partition), days)
             jobs = [(name, day) for day in nights for name in names]
             with shared_engine(settings), tags(TAG):

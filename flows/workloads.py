@@ -1,10 +1,10 @@
 """One flow a workload. The entrypoint of the workload NAME is `flows.workloads:NAME`.
 
-The flows are made from the registry of workloads, so that a new file in models/workloads/ has its
-flow without an edit here (docs/decisions/0004-flows-from-the-registry.md).
+The flows are made by name, so that a workload that a file defines has its flow without an edit here (docs/decisions/0004-flows-from-the-registry.md).
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from functools import cache
 
@@ -50,7 +50,7 @@ def build(workload: str, run: RunPartition = run_request) -> WorkloadFlow:
     @flow(
         name=workload,
         flow_run_name=name_of_run,
-        description=f"{workloads.description(workload)} One run answers one partition and publishes it.",
+        description=f"{describe(workload)} One run answers one partition and publishes it.",
     )
     def run_workload(
         partition: date | None = None,
@@ -82,15 +82,27 @@ def build(workload: str, run: RunPartition = run_request) -> WorkloadFlow:
     return run_workload
 
 
+def describe(workload: str) -> str:
+    """Say what a workload does; what is wrong with its settings is said by its run."""
+    try:
+        return workloads.description(workload, read_settings())
+    except BreakevenError:
+        return f"The workload {workload}."
+
+
 @cache
 def workload_flow(workload: str) -> WorkloadFlow:
-    """Return the flow of a registered workload; the same object every time."""
+    """Return the flow of a workload; the same object every time."""
     return build(workload)
 
 
 def __getattr__(name: str) -> WorkloadFlow:
-    """Make each registered workload's flow an attribute of this module."""
-    if name.startswith("__") or name not in workloads.names():
+    """Make each workload's flow an attribute of this module. Where the settings cannot be read, a run says why."""
+    known = not name.startswith("_")
+    if known:
+        with suppress(BreakevenError):
+            known = name in workloads.names(read_settings())
+    if not known:
         msg = f"module {__name__!r} has no attribute {name!r}: no such workload"
         raise AttributeError(msg)
     return workload_flow(name)

@@ -35,6 +35,9 @@ class Fault(NamedTuple):
     rule: str
 
 
+PUBLISHED_COLUMNS = ("id", "record_key", "confidence", "engine", "model", "prompt_version", "text_hash")
+"""Columns of each published file beside those of the workload's output, which may have none of these names."""
+
 QUARANTINE = "quarantine.parquet"
 """The file of rows that were set aside, beside the published one."""
 

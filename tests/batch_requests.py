@@ -12,7 +12,7 @@ from models.engines.batch.files import BatchFile, BatchLimits, write_batches
 from models.ids import new_id
 from models.requests import JsonValue, Message
 from models.settings import WorkloadSettings
-from models.workloads.sentiment import Sentiment
+from tests.workloads import Sentiment
 
 KEY = "sk-a-key-that-nobody-may-see"
 MODEL = "gpt-4o-mini"

@@ -11,11 +11,14 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 
 from models.errors import UsageError
 from models.nearest import nearest
-from models.settings import ENV_PREFIX, SETTINGS_FILE, Settings, in_file
+from models.settings import ENV_PREFIX, Settings, in_file
 from models.settings import names as setting_names
+from models.settings.places import file_of, place_of, variable_of
 from models.text_files import line_of
 
 _LISTS = 'a list or table in a variable is JSON, such as ["a", "b"] or {"name": "value"}'
+LONGEST_NAME = 40
+_WORKLOAD_NAME = re.compile(rf"[a-z][a-z0-9_-]{{0,{LONGEST_NAME - 1}}}")
 _NEEDS_JSON = (
     "tuple_type",
     "list_type",
@@ -33,10 +36,12 @@ def load() -> Settings:
     No value of a setting is in its message, since it may be a secret at the wrong place, but a word that is
     close to one of the few that the setting may be.
     """
-    names, given = setting_names.tree(), in_file()
+    given = in_file()
+    names = setting_names.tree(given)
     variables = sorted(os.environ.items())
     faults = [fault for one in variables if (fault := setting_names.unknown_variable(names, *one))]
     faults += [_located(path, setting_names.unknown_key(names, path)) for path in _unknown(names, given)]
+    faults += [fault for name in setting_names.tables_of(given) if (fault := _unusable_name(name))]
     if faults:
         raise UsageError(_together(faults))
     try:
@@ -47,7 +52,29 @@ def load() -> Settings:
         raise UsageError(_together([f"{name}: {_LISTS}" for name in _unparsable()])) from error
     if wrong := [name for name in settings.workloads if name not in names["workloads"]]:
         raise UsageError(_together([setting_names.unknown_key(names, ("workloads", one)) for one in wrong]))
+    _check_bases(settings)
     return settings
+
+
+def _check_bases(settings: Settings) -> None:
+    """See that each workload extends one that is there. Raises `UsageError` with the place of the first that does not."""
+    for name in settings.workloads:
+        try:
+            settings.lineage(name)
+        except UsageError as error:
+            path = str(error).partition(":")[0].split(".")
+            raise UsageError(_together([f"{place_of(path)}: {error}"])) from error
+
+
+def _unusable_name(name: str) -> str | None:
+    """Say what is wrong with the name of a workload; it becomes a folder, a deployment, part of a variable's name."""
+    if _WORKLOAD_NAME.fullmatch(name) and "__" not in name:
+        return None
+    path = ("workloads", name)
+    return (
+        f"{place_of(path)}: {name!r} cannot name a workload: small letters, digits, - and single _, beginning with a letter, "
+        f"at most {LONGEST_NAME} characters"
+    )
 
 
 def _together(faults: Sequence[str]) -> str:
@@ -75,14 +102,11 @@ def _fault(names: setting_names.Tree, fault: ErrorDetails, given: Mapping[str, A
     if fault["type"] == "literal_error" and isinstance(fault["input"], str):
         found = nearest(fault["input"], _words(fault))
         said += f", not {fault['input']!r}; did you mean {found}?" if found else ""
-    variable = _variable(path)
+    variable = variable_of(path)
     if variable is not None:
         return f"{variable}: {said}" + (f" ({_LISTS})" if fault["type"] in _NEEDS_JSON else "")
-    return (
-        _located(path, f"{'.'.join(path)}: {said}")
-        if path and path[0] in given
-        else f"{'.'.join(path)}: {said}"
-    )
+    named = f"{'.'.join(path)}: {said}"
+    return _located(path, named) if path and path[0] in given else named
 
 
 def _words(fault: ErrorDetails) -> list[str]:
@@ -90,19 +114,11 @@ def _words(fault: ErrorDetails) -> list[str]:
     return str(fault.get("ctx", {}).get("expected", "")).replace(" or ", ", ").replace("'", "").split(", ")
 
 
-def _variable(path: setting_names.Path) -> str | None:
-    """Return the environment variable that set this, None where none did."""
-    ours = {name.upper(): name for name in os.environ}
-    candidates = (setting_names.as_variable(path[:end]) for end in range(len(path), 0, -1))
-    return next((ours[name] for name in candidates if name in ours), None)
-
-
 def _located(path: setting_names.Path, what: str) -> str:
     """Put the file and, where it is seen, the line of a setting before what is said of it."""
-    line = next(
-        (found for end in range(len(path), 0, -1) if (found := line_of(SETTINGS_FILE, path[:end]))), None
-    )
-    return f"{SETTINGS_FILE}{f', line {line}' if line else ''}: {what}"
+    file, inside = file_of(path)
+    line = next((found for end in range(len(inside), 0, -1) if (found := line_of(file, inside[:end]))), None)
+    return f"{file}{f', line {line}' if line else ''}: {what}"
 
 
 def _unparsable() -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The names of all settings, as a tree, and what to say of a name that is not among them."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from operator import eq
@@ -9,7 +10,8 @@ from pydantic import BaseModel
 
 from models.nearest import nearest
 from models.settings import ENV_DELIMITER, ENV_PREFIX, SETTINGS_FILE, Settings
-from models.workloads import names as workload_names
+from models.settings.inherit import is_defined, preset_names, python_names
+from models.settings.places import as_variable
 
 Tree = Mapping[str, "Tree"]
 Path = tuple[str, ...]
@@ -23,15 +25,34 @@ _SERVICE = re.compile(
     r"|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_PROTO|_PORT|_ADDR)?)"
 )
 """A variable of a service that an orchestrator puts into each container, such as `BREAKEVEN_WEB_SERVICE_HOST`."""
+_DEFINING = re.compile(rf"{ENV_PREFIX}WORKLOADS{ENV_DELIMITER}(\w+?){ENV_DELIMITER}(?:KIND|EXTENDS)")
+"""A variable that makes a workload."""
 _SERVICE_URL = re.compile(r"(?:tcp|udp|sctp)://")
 """The beginning of the value of another one, `BREAKEVEN_PORT` or `BREAKEVEN_WEB_PORT`."""
 
 
-def tree() -> Tree:
-    """Return all names: of settings, of their tables, and of the registered workloads."""
+def tree(given: Mapping[str, Any]) -> Tree:
+    """Return all names: of settings, of their tables, and of the workloads, among them those that `given` defines."""
     names: dict[str, Tree] = dict(_fields(Settings))
-    names["workloads"] = dict.fromkeys(workload_names(), names["workloads"][ANY])
+    known = [*preset_names(), *sorted(python_names()), *_own_workloads(given)]
+    names["workloads"] = dict.fromkeys(known, names["workloads"][ANY])
     return names
+
+
+def tables_of(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the tables of workloads; none where `workloads` is something else."""
+    tables = given.get("workloads", {})
+    return tables if isinstance(tables, dict) else {}
+
+
+def _own_workloads(given: Mapping[str, Any]) -> list[str]:
+    """Return the names of workloads that tables, files or variables define: those that say what they ask."""
+    tables = tables_of(given)
+    found = {name for name, own in tables.items() if isinstance(own, dict) and is_defined(name, own)}
+    for variable in os.environ:
+        if defining := _DEFINING.fullmatch(variable.upper()):
+            found.add(defining[1].lower())
+    return sorted(found)
 
 
 def _fields(model: type[BaseModel]) -> Tree:
@@ -101,6 +122,8 @@ def unknown_key(names: Tree, path: Path) -> str:
     what = f"unknown workload {name!r}" if above == ["workloads"] else f"unknown setting {'.'.join(path)}"
     if found is not None:
         return f"{what}; did you mean {found}?"
+    if above == ["workloads"]:
+        return f"{what}: one of your own says kind or extends; there are: {', '.join(inside)}"
     return f"{what}; there are: {', '.join(inside)}" if above else f"{what}; all settings: {PAGE}"
 
 
@@ -126,8 +149,3 @@ def _elsewhere(names: Tree, path: Path) -> str | None:
     if table == "workloads" and len(rest) > 1 and rest[0] not in path:
         rest[0] = "NAME"
     return ".".join((table, *rest))
-
-
-def as_variable(path: Sequence[str]) -> str:
-    """Write a setting as its environment variable."""
-    return ENV_PREFIX + ENV_DELIMITER.join(path).upper()

@@ -1,5 +1,7 @@
 """All settings: environment variables with the prefix `BREAKEVEN_`, then `breakeven.toml`, then defaults."""
 
+import os
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,9 +14,11 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from models.errors import UsageError
 from models.settings.delivery import ChatSettings, MailSettings, chat_names
+from models.settings.inherit import Lineage, lineage, merge_lineage, read_workload_file
 from models.settings.workload import Caps, WorkloadSettings
-from models.text_files import read_toml
+from models.text_files import line_of, read_toml
 
 SETTINGS_FILE = Path("breakeven.toml")
 ENV_PREFIX = "BREAKEVEN_"
@@ -167,8 +171,12 @@ class Settings(BaseSettings):
     workloads: dict[str, WorkloadSettings] = Field(default_factory=dict, description="by workload")
 
     def workload(self, name: str) -> WorkloadSettings:
-        """Return the settings of one workload; defaults where nothing is set."""
-        return self.workloads.get(name, WorkloadSettings())
+        """Return the settings of one workload, with those of the workloads that it extends; defaults where nothing is set."""
+        return merge_lineage(self.lineage(name))
+
+    def lineage(self, name: str) -> Lineage:
+        """Return a workload and those that it extends. Raises `UsageError` where one of them is unknown."""
+        return lineage(self.workloads, name)
 
     @classmethod
     def settings_customise_sources(
@@ -183,6 +191,37 @@ class Settings(BaseSettings):
         return init_settings, env_settings, InitSettingsSource(settings_cls, in_file())
 
 
-def in_file() -> dict[str, Any]:
+def in_settings_file() -> dict[str, Any]:
     """Return what the settings file sets, nothing where there is none. Raises `UsageError` for a broken one."""
     return read_toml(SETTINGS_FILE) if SETTINGS_FILE.exists() or SETTINGS_FILE.is_symlink() else {}
+
+
+def workload_files(given: Mapping[str, Any]) -> dict[str, Path]:
+    """Return the workloads' own files by name, `NAME.toml` in the folder that the settings name."""
+    variable = f"{ENV_PREFIX}WORKLOADS_DIR"
+    named = next((value for name, value in os.environ.items() if name.upper() == variable), None)
+    folder = Path(str(named or given.get("workloads_dir") or Settings.model_fields["workloads_dir"].default))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))} if folder.is_dir() else {}
+
+
+def in_file() -> dict[str, Any]:
+    """Return what the settings file and the workloads' own files set together.
+
+    Raises `UsageError` for a broken file, and for a setting of a workload that stands in both.
+    """
+    given = in_settings_file()
+    tables = given.get("workloads", {})
+    files = workload_files(given)
+    if not files or not isinstance(tables, dict):
+        return given
+    merged = dict(tables)
+    for name, path in files.items():
+        own, table = read_workload_file(path), tables.get(name, {})
+        if not isinstance(table, dict):
+            continue
+        if twice := next((key for key in own if key in table), None):
+            line = line_of(SETTINGS_FILE, ("workloads", name, twice))
+            msg = f"{path}, line {line_of(path, (twice,))}: {twice} is set in {SETTINGS_FILE}, line {line}, too: remove one"
+            raise UsageError(msg)
+        merged[name] = {**table, **own}
+    return {**given, "workloads": merged}

@@ -41,6 +41,7 @@ class WorkloadSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     # what it asks (docs/workloads.md)
+    description: str | None = Field(None, description="one sentence on what it does, for people")
     extends: str | None = Field(None, description="preset or other workload that this one changes")
     kind: Kind | None = Field(None, description="label, labels (several at once), object or text")
     prompt: str | None = Field(None, description="what the model is told, a Jinja template over `labels`")

@@ -1,4 +1,4 @@
-"""The workloads: one file each. Adding a file here adds a workload; nothing else needs an edit."""
+"""The workloads: what is asked of a model, and what is made of its answer."""
 
 from models.workloads.base import Workload
 from models.workloads.registry import build, description, names

@@ -15,6 +15,7 @@ from models.requests import Completion, JsonObject, Message, OutputFormat
 from models.routing.policy import Policy
 from models.routing.rules import keep_local, list_sending_fields, merge_policies
 from models.settings import WorkloadSettings
+from models.settings.workload import Kind
 from models.workloads.broken_rules import first_broken
 
 LABELS_NAMED = 10
@@ -33,19 +34,27 @@ class InvalidOutput(ValueError):
         self.rule = text if rule is None else rule
 
 
+def broken_rule(field: str, rule: str) -> InvalidOutput:
+    """Return the error of an answer whose member `field` broke `rule`."""
+    return InvalidOutput(f"{field} {rule}", field, rule)
+
+
 class Workload(ABC):
     """A kind of batch job over text records.
 
-    A subclass sets the class variables and writes `messages`; `output_format` and `parse` have
-    defaults that take the output schema as a JSON object. `prompt_version` is raised by hand with
-    every change of wording, `fingerprint` changes by itself with anything that changes the answer.
+    Most are described by settings (`models/workloads/settings_workload.py`). One that is written in Python derives
+    from this class: it sets the class variables and writes `messages`; `output_format` and `parse` have
+    defaults that take the output schema as a JSON object. Its `prompt_version` is raised by hand with
+    every change of wording, `fingerprint` changes by itself with anything that changes the answer. An installed package
+    offers it by an entry point of the group `breakeven.workloads`.
     """
 
-    name: ClassVar[str]
-    prompt_version: ClassVar[str]
-    output: ClassVar[type[BaseModel]]
-    text_columns: ClassVar[tuple[str, ...]] = ("text",)
-    max_tokens: ClassVar[int]
+    name: str
+    prompt_version: str
+    output: type[BaseModel]
+    text_columns: tuple[str, ...] = ("text",)
+    max_tokens: int
+    kind: Kind = "object"
     data_residency: ClassVar[Literal["any", "local"]] = "any"
     policy: ClassVar[Policy] = Policy()
 
@@ -143,6 +152,11 @@ class Workload(ABC):
         """Return how sure the answer that `parse` takes is, 0 to 1; None where the engine cannot tell."""
         return completion.confidence
 
+    @property
+    def content_version(self) -> str:
+        """The version that is part of the fingerprint."""
+        return self.prompt_version
+
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits over prompt version, rendered prompt, output shape and token limit."""
@@ -150,5 +164,5 @@ class Workload(ABC):
 
     def fingerprint_of(self, *more: object) -> str:
         """Return the fingerprint over what else decides this workload's answers (by its `repr`)."""
-        rendered = (self.prompt_version, self.messages("\0"), self.output_format, self.max_tokens, *more)
+        rendered = (self.content_version, self.messages("\0"), self.output_format, self.max_tokens, *more)
         return blake2b(repr(rendered).encode(), digest_size=8).hexdigest()

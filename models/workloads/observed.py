@@ -16,7 +16,7 @@ def observe_answers(inner: Workload) -> Workload:
     answer, and the fingerprint, is asked of `inner` itself.
     """
     kind = type(inner)
-    output = create_model(kind.output.__name__, __base__=kind.output, **{ANSWER: (str, ...)})  # type: ignore[call-overload]
+    output = create_model(inner.output.__name__, __base__=inner.output, **{ANSWER: (str, ...)})  # type: ignore[call-overload]
 
     def parse(_: Workload, text: str, completion: Completion) -> BaseModel:
         found = inner.parse(text, completion).model_dump()
@@ -27,11 +27,12 @@ def observe_answers(inner: Workload) -> Workload:
         return inner.confidence(completion)
 
     members = {
-        "output": output,
         "parse": parse,
         "confidence": confidence,
         "output_format": inner.output_format,
         "fingerprint": inner.fingerprint,
     }
-    made: Workload = type(kind.__name__, (kind,), members)(inner.settings, inner.model)
+    made: Workload = object.__new__(type(kind.__name__, (kind,), members))
+    vars(made).update(vars(inner))
+    made.output = output
     return made

@@ -1,39 +1,72 @@
-"""Finds the workloads: every module of this folder that defines a `Workload` subclass with a name."""
+"""Finds workloads by name: presets, those that the settings define, and those that installed packages offer."""
 
-import importlib
-import pkgutil
-from functools import cache
+from importlib.metadata import entry_points
 
-import models.workloads as package
 from models.default_model import model_name
 from models.errors import UsageError
 from models.nearest import unknown_name
 from models.settings import Settings
+from models.settings.inherit import ENTRY_POINTS, is_defined, preset_names, python_names
 from models.workloads.base import Workload
+from models.workloads.definition import Definition
+from models.workloads.label_workload import LabelWorkload
+from models.workloads.labels_workload import LabelsWorkload
+from models.workloads.object_workload import ObjectWorkload
+from models.workloads.settings_workload import SettingsWorkload
+from models.workloads.text_workload import TextWorkload
+
+KINDS: dict[str, type[SettingsWorkload]] = {
+    "label": LabelWorkload,
+    "labels": LabelsWorkload,
+    "object": ObjectWorkload,
+    "text": TextWorkload,
+}
+_ANSWERS = {
+    "label": "Answers one label of a set.",
+    "labels": "Answers the labels of a set that apply.",
+    "object": "Answers a JSON object by a schema.",
+    "text": "Answers plain text.",
+}
 
 
-@cache
-def _classes() -> dict[str, type[Workload]]:
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"models.workloads.{module.name}")
-    return {cls.name: cls for cls in sorted(Workload.__subclasses__(), key=lambda cls: cls.name)}
-
-
-def names() -> list[str]:
+def names(settings: Settings) -> list[str]:
     """Names of all workloads, sorted."""
-    return list(_classes())
+    own = (name for name, table in settings.workloads.items() if is_defined(name, table))
+    return sorted({*preset_names(), *python_names(), *own})
 
 
-def description(name: str) -> str:
-    """Say in one sentence what a registered workload does: the first line of its module."""
-    documented = importlib.import_module(_classes()[name].__module__).__doc__ or f"The workload {name}."
-    return documented.strip().partition("\n")[0]
+def description(name: str, settings: Settings) -> str:
+    """Say in one sentence what a workload does. Raises `UsageError` for one that is unknown."""
+    if name in python_names():
+        documented = _python_class(name).__doc__ or f"The workload {name}."
+        return documented.strip().partition("\n")[0]
+    own = settings.workload(name)
+    return own.description or _ANSWERS[own.kind or "object"]
 
 
 def build(name: str, settings: Settings) -> Workload:
-    """Build the workload `name` with its settings. Raises `UsageError` for an unknown name."""
+    """Build the workload `name` with its settings. Raises `UsageError` for an unknown name, and for a mistake in its settings."""
+    if name not in names(settings):
+        raise UsageError(unknown_name("workload", name, names(settings)))
+    chain = settings.lineage(name)
+    if name in python_names() and not any({"kind", "extends"} & one.model_fields_set for _, one in chain):
+        return _python_class(name)(settings.workload(name), model_name(settings))
+    definition = Definition(name, chain)
+    return KINDS[definition.kind](definition, model_name(settings))
+
+
+def _python_class(name: str) -> type[Workload]:
+    """Load a workload that an installed package offers. Raises `UsageError`."""
+    point = next(one for one in entry_points(group=ENTRY_POINTS) if one.name == name)
     try:
-        cls = _classes()[name]
-    except KeyError:
-        raise UsageError(unknown_name("workload", name, names())) from None
-    return cls(settings.workload(name), model_name(settings))
+        found = point.load()
+    except Exception as error:
+        # A package's module can fail with anything when it is imported.
+        msg = f"the workload {name} of {point.value} cannot be imported: {type(error).__name__}"
+        raise UsageError(msg) from error
+    if not (isinstance(found, type) and issubclass(found, Workload)):
+        msg = (
+            f"{point.value}, offered as the workload {name}, is no subclass of models.workloads.base.Workload"
+        )
+        raise UsageError(msg)
+    return found

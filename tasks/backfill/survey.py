@@ -47,8 +47,9 @@ def dates_of(ask: BackfillRequest, settings: Settings) -> list[date]:
     """Return the dates of the range of which the input holds a record."""
     workload = workloads.build(ask.workload, settings)
     source = Source.of(
-        settings.workload(workload.name),
+        workload.settings,
         workload.text_columns,
+        workload=workload.name,
         location=ask.input,
         where=ask.where,
         complex_where=row_condition(workload.routing),

@@ -147,15 +147,16 @@ def _opened(ask: WorkloadAsk, settings: Settings) -> _Asked:
         source = prompt_source(location, ask.column, ask.where, ask.output_column)
         return _Asked(ask.name or Path(location).name, ask, None, source)
     workload = build(ask.workload, settings)
-    own = settings.workload(workload.name)
-    if own.query and ask.input is None:
+    if workload.settings.query and ask.input is None:
         msg = f"{workload.name} reads a query, date by date; give a file of its prompts with --input"
         raise UsageError(msg)
-    source = Source.of(own, workload.text_columns, location=ask.input, where=ask.where)
+    source = Source.of(
+        workload.settings, workload.text_columns, workload=workload.name, location=ask.input, where=ask.where
+    )
     if ask.column:
-        source = replace(source, text_columns=ask.column)
+        source = replace(source, text_columns=ask.column, template=None)
     plain = prompt_source(source.location or "", source.text_columns, source.where, ask.output_column)
-    return _Asked(ask.name or workload.name, ask, workload, plain)
+    return _Asked(ask.name or workload.name, ask, workload, replace(plain, template=source.template))
 
 
 def _like(one: _Asked, model: OwnModel, settings: Settings) -> ledger.HistoryFilter:

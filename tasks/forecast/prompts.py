@@ -12,6 +12,7 @@ from models.tokens import ChatTokenCounter
 from tasks.forecast.reservoir import Reservoir
 from tasks.forecast.token_counts import TextCounter
 from tasks.reading.columns import no_column, split_names
+from tasks.reading.row_template import RowTemplate
 from tasks.reading.rows import Chunk
 from tasks.reading.source import Source
 from tasks.reading.whole import columns_of, open_all, records_of
@@ -158,7 +159,7 @@ def _prompts(source: Source, answer_column: str | None) -> Iterator[Prompt | Non
         source = replace(source, text_columns=(*columns, answer_column))
     for raw in open_all(source):
         for chunk in raw.chunks():
-            texts = _texts(chunk, chunk.texts[: len(columns)], columns)
+            texts = _texts(chunk, chunk.texts[: len(columns)], columns, source.template)
             if answer_column is None:
                 yield from (None if text is None else Prompt(text, None) for text in texts)
                 continue
@@ -167,6 +168,12 @@ def _prompts(source: Source, answer_column: str | None) -> Iterator[Prompt | Non
                 yield None if text is None or answer is None else Prompt(text, answer)
 
 
-def _texts(chunk: Chunk, texts: Sequence[Sequence[object]], columns: Sequence[str]) -> list[str | None]:
+def _texts(
+    chunk: Chunk,
+    texts: Sequence[Sequence[object]],
+    columns: Sequence[str],
+    template: RowTemplate | None = None,
+) -> list[str | None]:
     """Return each row's text, None where it would be set aside."""
-    return [None if record is None else record.text for record in records_of(chunk, texts, columns)]
+    records = records_of(chunk, texts, columns, template)
+    return [None if record is None else record.text for record in records]

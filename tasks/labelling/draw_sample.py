@@ -73,16 +73,16 @@ def draw_sample(workload: Workload, settings: Settings, asked: SampleRequest) ->
     if asked.size < 1:
         msg = f"--sample {asked.size} is too small: draw at least 1 record, better 50 to 100"
         raise UsageError(msg)
-    source = Source.of(settings.workload(workload.name), workload.text_columns, location=asked.input)
+    source = Source.of(workload.settings, workload.text_columns, workload=workload.name, location=asked.input)
     sheet = Sheet.plan(asked.out, workload, source, settings.workload(workload.name).label_column)
     if asked.dates is None and source.query:
         msg = f"{workload.name} reads a query, which is asked by date: say which with --from and --to"
         raise UsageError(msg)
-    before = frozenset() if asked.without is None else keys_in(asked.without, settings, workload)
+    before = frozenset() if asked.without is None else keys_in(asked.without, workload)
     survey = DistinctTexts(asked.seed, before)
     for raw in _partitions(source, asked.dates):
         for chunk in raw.chunks():
-            survey.add(records_of(chunk, chunk.texts, source.text_columns))
+            survey.add(records_of(chunk, chunk.texts, source.text_columns, source.template))
     texts = survey.texts()
     if texts.is_empty():
         raise _nothing(source, survey.left_out)
@@ -155,7 +155,9 @@ def _rows(
     names = (source.id_column, *source.text_columns)
     for raw in _partitions(source, dates):
         for chunk in raw.chunks():
-            for place, record in enumerate(records_of(chunk, chunk.texts, source.text_columns)):
+            for place, record in enumerate(
+                records_of(chunk, chunk.texts, source.text_columns, source.template)
+            ):
                 if record is None or record.text_hash not in wanted:
                     continue
                 wanted.discard(record.text_hash)

@@ -14,6 +14,7 @@ from models.settings import Settings
 from models.workloads.base import Workload
 from tasks.labelling.label_errors import ENOUGH, LEAST, check_columns, check_enough, check_labels, check_rows
 from tasks.labelling.label_rows import LabelRows, RowPlace, text_key
+from tasks.reading.row_template import RowTemplate
 from tasks.reading.sampling import BottomSample
 from tasks.reading.source import Source, is_remote
 from tasks.reading.whole import columns_of, open_all, records_of
@@ -85,7 +86,7 @@ def read_labelled(
     column = None
     if labels is not None:
         column = label_column or settings.workload(workload.name).label_column
-    file = _File.open(str(path), settings, workload, column)
+    file = _File.open(str(path), workload, column)
     rows = LabelRows(None if labels is None else frozenset(labels), BottomSample(limit), seed)
     for row, record, value in file.rows():
         rows.take(row, record, value)
@@ -106,9 +107,9 @@ def read_labelled(
     )
 
 
-def keys_in(path: str | Path, settings: Settings, workload: Workload) -> frozenset[str]:
+def keys_in(path: str | Path, workload: Workload) -> frozenset[str]:
     """Return the keys of all texts of a file, whether they are labelled or not. Raises `InputError`."""
-    file = _File.open(str(path), settings, workload, None)
+    file = _File.open(str(path), workload, None)
     return frozenset(text_key(record) for _, record, _ in file.rows() if record is not None)
 
 
@@ -131,9 +132,10 @@ class _File:
     texts: tuple[str, ...]
     label: str | None
     id: str | None
+    template: RowTemplate | None
 
     @classmethod
-    def open(cls, path: str, settings: Settings, workload: Workload, label: str | None) -> "_File":
+    def open(cls, path: str, workload: Workload, label: str | None) -> "_File":
         """Find the columns. Raises `InputError` for a file that is not there, or lacks one."""
         if not (is_remote(path) or has_magic(path) or Path(path).exists()):
             msg = (
@@ -141,14 +143,16 @@ class _File:
                 "records to label"
             )
             raise InputError(msg)
-        own = settings.workload(workload.name)
-        texts = own.text_columns or workload.text_columns
+        own = workload.settings
+        template = RowTemplate.of(own, workload.text_columns, workload.name)
+        texts = own.text_columns or workload.text_columns if template is None else template.columns
         existing = columns_of(path)
         check_columns(path, list(existing), texts, label, workload)
-        if unfit := [name for name in texts if not existing[name]]:
+        unfit = [name for name in texts if not existing[name]]
+        if unfit and template is None:
             msg = f"column {unfit[0]} of {path} holds no text, which {workload.name} reads there"
             raise InputError(msg)
-        return cls(path, texts, label, own.id_column if own.id_column in existing else None)
+        return cls(path, texts, label, own.id_column if own.id_column in existing else None, template)
 
     def rows(self) -> Iterator[tuple[RowPlace, Record | None, object]]:
         """Yield each row: where it is, its record if it has text, and what its label column holds."""
@@ -157,7 +161,7 @@ class _File:
         count, number = len(self.texts), 0
         for raw in open_all(source):
             for chunk in raw.chunks():
-                records = records_of(chunk, chunk.texts[:count], self.texts)
+                records = records_of(chunk, chunk.texts[:count], self.texts, self.template)
                 blank = [None] * len(records)
                 labels = blank if self.label is None else chunk.texts[count]
                 ids = blank if self.id is None else chunk.texts[-1]

@@ -67,14 +67,14 @@ def asking_ledger(settings: Settings, workload: str | None) -> Iterator[Session]
     Raises `UsageError` for a name that no workload has, here or in the ledger.
     """
     with show_working("reading the ledger"), reading_ledger(settings) as session:
-        check_workload(session, workload)
+        check_workload(session, settings, workload)
         yield session
 
 
-def check_workload(session: Session, name: str | None) -> None:
+def check_workload(session: Session, settings: Settings, name: str | None) -> None:
     """Raise `UsageError` for a name that no workload has, here or in the ledger; None is any."""
-    if name is not None and name not in workloads.names():
-        known = sorted({*workloads.names(), *list_workloads(session)})
+    if name is not None and name not in workloads.names(settings):
+        known = sorted({*workloads.names(settings), *list_workloads(session)})
         if name not in known:
             raise UsageError(unknown_name("workload", name, known))
 

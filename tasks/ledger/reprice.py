@@ -58,7 +58,7 @@ def show_repriced(
     with show_working("reading the ledger"), reading_ledger(settings) as session:
         known = [price for _, _, price in reference.read_prices(session)]
         book = RepricingPrices(known, supposed, settings.batch_discount)
-        check_workload(session, filters.get("workload"))
+        check_workload(session, settings, filters.get("workload"))
         groups = read_priced_usage(session, by, **filters)
     if save_from is not None:
         enter(settings, book.entered(save_from, f"{reference.ENTERED}{datetime.now(UTC).date()}"))

@@ -81,8 +81,9 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
         workload = observe_answers(workload)
     machine = infrastructure(settings, gpu_name())
     source = Source.of(
-        settings.workload(workload.name),
+        workload.settings,
         workload.text_columns,
+        workload=workload.name,
         location=request.input,
         where=request.where,
         complex_where=row_condition(policy),

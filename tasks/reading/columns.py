@@ -48,7 +48,9 @@ def choose_columns(source: Source, existing: Sequence[str], *, dated: bool) -> C
     columns = Columns(source.id_column, source.text_columns, timestamp, where, complex_)
     missing = [name for name in columns.wanted() if name not in existing]
     if missing:
-        raise InputError(no_column(source.name, missing, existing))
+        said = no_column(source.name, missing, existing)
+        of_template = source.template is not None and missing[0] in source.template.columns
+        raise InputError(f"{source.template.place}: {said}" if source.template and of_template else said)
     return columns
 
 

@@ -9,8 +9,8 @@ from typing import Self
 import polars as pl
 
 from models.errors import InputError
+from tasks.reading.cells import is_text
 from tasks.reading.lines import input_errors
-from tasks.reading.rows import is_text
 
 _HOLDS = "breakeven.holds"
 _ROW = "breakeven.row"

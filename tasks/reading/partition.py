@@ -74,7 +74,8 @@ class PartitionReader:
         ordinal = 0
         with Scratch() as keys:
             for chunk in self._raw.chunks():
-                parsed = parse_rows(chunk, ordinal, self.source.text_columns, keys.assign_keys)
+                source = self.source
+                parsed = parse_rows(chunk, ordinal, source.text_columns, keys.assign_keys, source.template)
                 if self.limit is not None and ordinal + len(parsed) >= self.limit:
                     yield parsed[: self.limit - ordinal]
                     return

@@ -4,17 +4,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from models.records import Fault, Quarantined, Record
-
-MAX_ID = 500
-"""Longest id, in characters: record keys are part of a database index."""
-
-
-A_TEXT, AN_ID, UTF_8 = (
-    "must be text",
-    f"must be text or an integer, at most {MAX_ID} characters",
-    "must be valid UTF-8",
-)
-NOT_EMPTY = "must not be empty"
+from tasks.reading.cells import AN_ID, MAX_ID, NOT_EMPTY, UTF_8, as_text, decode, is_text, kind_of
+from tasks.reading.row_template import RowTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +28,20 @@ AssignKeys = Callable[[Sequence[str]], list[str]]
 
 
 def parse_rows(
-    chunk: Chunk, first: int, columns: Sequence[str], assign_keys: AssignKeys
+    chunk: Chunk,
+    first: int,
+    columns: Sequence[str],
+    assign_keys: AssignKeys,
+    template: RowTemplate | None = None,
 ) -> list[Record | Quarantined]:
     """Turn a chunk into records and quarantined rows, numbered from the ordinal `first`.
 
-    `columns` are the text columns' names, for details. A row without a usable id is named by its
+    `columns` are the text columns' names, for details; `template` makes the text of them where the workload has one. A row without a usable id is named by its
     ordinal, `#17`.
     """
     faults = dict(chunk.faults)
     ids = [_clean_id(value, chunk.id_column, place, faults) for place, value in enumerate(chunk.ids)]
-    texts = _clean_texts(chunk, columns, faults)
+    texts = _clean_texts(chunk, columns, faults) if template is None else template.render(chunk.texts, faults)
     bases = [f"#{first + place}" if id_ is None else id_ for place, id_ in enumerate(ids)]
     parsed: list[Record | Quarantined] = []
     for place, key in enumerate(assign_keys(bases)):
@@ -66,7 +61,7 @@ def parse_rows(
 def _clean_id(value: object, column: str, place: int, faults: dict[int, Fault]) -> str | None:
     """Return the id as text, or None and a fault."""
     if isinstance(value, bytes):
-        value = _decode(value)
+        value = decode(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, str):
@@ -76,7 +71,7 @@ def _clean_id(value: object, column: str, place: int, faults: dict[int, Fault]) 
     elif value is None:
         fault = Fault("missing_id", "id is null", column, NOT_EMPTY)
     else:
-        fault = Fault("wrong_type", f"id is a {_kind(value)}, not text or an integer", column, AN_ID)
+        fault = Fault("wrong_type", f"id is a {kind_of(value)}, not text or an integer", column, AN_ID)
     faults.setdefault(place, fault)
     return None
 
@@ -107,7 +102,7 @@ def _clean_texts(chunk: Chunk, columns: Sequence[str], faults: dict[int, Fault])
         found = [
             text
             for column, value in zip(columns, values, strict=True)
-            if value is not None and (text := _as_text(value, column, place, faults)).strip()
+            if value is not None and (text := as_text(value, column, place, faults)).strip()
         ]
         if not found:
             names = ", ".join(columns)
@@ -121,44 +116,10 @@ def _clean_text(value: object, column: str, place: int, faults: dict[int, Fault]
     if value is None:
         faults.setdefault(place, Fault("missing_text", f"{column} is null", column, NOT_EMPTY))
         return ""
-    text = _as_text(value, column, place, faults)
+    text = as_text(value, column, place, faults)
     if not text or text.isspace():
         faults.setdefault(place, Fault("missing_text", f"{column} is empty", column, NOT_EMPTY))
     return text
-
-
-def _as_text(value: object, column: str, place: int, faults: dict[int, Fault]) -> str:
-    """Return a value that is text, or "" and a fault."""
-    if isinstance(value, bytes):
-        value = _decode(value)
-    if not isinstance(value, str):
-        faults.setdefault(
-            place, Fault("wrong_type", f"{column} is a {_kind(value)}, not text", column, A_TEXT)
-        )
-        return ""
-    if value.isascii() or is_text(value):
-        return value
-    faults.setdefault(place, Fault("undecodable", f"{column} is not valid UTF-8", column, UTF_8))
-    return ""
-
-
-def is_text(value: str) -> bool:
-    """Whether a string holds no undecoded bytes (lone surrogates)."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _decode(value: bytes) -> str:
-    return value.decode("utf-8", "surrogateescape")
-
-
-def _kind(value: object) -> str:
-    return {"dict": "object", "int": "number", "float": "number", "Decimal": "number", "bool": "boolean"}.get(
-        type(value).__name__, type(value).__name__
-    )
 
 
 def rebatch(items: Iterator[list[Record | Quarantined]], size: int) -> Iterator[list[Record | Quarantined]]:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from models.errors import InputError
 from models.settings import WorkloadSettings
+from tasks.reading.row_template import RowTemplate
 
 TIMESTAMP_NAMES = ("timestamp", "created_at", "date", "datetime", "time", "ts")
 """Columns looked for, in this order, where no timestamp column is set."""
@@ -19,7 +20,7 @@ TIMESTAMP_NAMES = ("timestamp", "created_at", "date", "datetime", "time", "ts")
 class Source:
     """One workload's input: a location or a query, a condition, and the mapping of its columns.
 
-    `timestamp_column` None: the first of `TIMESTAMP_NAMES` that exists; empty: none, so that the input
+    `template` makes the text of the columns; None: they stand one below the other. `timestamp_column` None: the first of `TIMESTAMP_NAMES` that exists; empty: none, so that the input
     is one partition of whatever date is asked for. `complex_where` marks records (`Record.complex`) and selects
     none.
     """
@@ -32,6 +33,7 @@ class Source:
     query: str | None = None
     query_url: SecretStr | None = field(default=None, repr=False)
     complex_where: str | None = None
+    template: RowTemplate | None = None
 
     @classmethod
     def of(
@@ -39,13 +41,14 @@ class Source:
         settings: WorkloadSettings,
         text_columns: tuple[str, ...],
         *,
+        workload: str = "",
         location: str | None = None,
         where: str | None = None,
         complex_where: str | None = None,
     ) -> Self:
         """Take a workload's settings, its default text columns, and what the command line overrides.
 
-        An overriding location replaces a query too. `complex_where` comes from the policy in force
+        An overriding location replaces a query too. `workload` is its name, for messages. `complex_where` comes from the policy in force
         (`models.routing.rules.row_condition`). Raises `InputError` where nothing is set, or both
         a file and a query are.
         """
@@ -60,15 +63,17 @@ class Source:
         if query and settings.query_url is None:
             msg = "a query is set but no query_url: set the URL of the database that it reads"
             raise InputError(msg)
+        template = RowTemplate.of(settings, text_columns, workload)
         return cls(
             found,
-            settings.text_columns or text_columns,
+            settings.text_columns or text_columns if template is None else template.columns,
             settings.id_column,
             settings.timestamp_column,
             where or settings.where,
             query,
             settings.query_url if query else None,
             complex_where or None,
+            template,
         )
 
     @property
@@ -94,6 +99,8 @@ class Source:
         )
         if self.complex_where is not None:  # a source without it keeps the fingerprint that it always had
             facts = (*facts, self.complex_where)
+        if self.template is not None:
+            facts = (*facts, *self.template.identity())
         return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 
 from models.records import Fault
-from tasks.reading.rows import is_text
+from tasks.reading.cells import is_text
 
 _DAY = 86_400
 _ISO = (

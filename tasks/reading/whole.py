@@ -11,6 +11,7 @@ from tasks.reading.lines import input_errors
 from tasks.reading.locate import Files, dated_folders, locate, remote_folders
 from tasks.reading.parquet import ParquetPartition
 from tasks.reading.partition import RawPartition, open_raw
+from tasks.reading.row_template import RowTemplate
 from tasks.reading.rows import Chunk, parse_rows
 from tasks.reading.source import Source, is_remote
 from tasks.reading.text_files import text_columns
@@ -41,13 +42,16 @@ def open_all(source: Source) -> Iterator[RawPartition]:
 
 
 def records_of(
-    chunk: Chunk, texts: Sequence[Sequence[object]], columns: Sequence[str]
+    chunk: Chunk,
+    texts: Sequence[Sequence[object]],
+    columns: Sequence[str],
+    template: RowTemplate | None = None,
 ) -> list[Record | None]:
     """Return each row as a run would see it, but for its id; None where it would be set aside.
 
-    `texts` are the values of the text columns, whose names are `columns`.
+    `texts` are the values of the text columns, whose names are `columns`; `template` as in `parse_rows`.
     """
-    rows = parse_rows(replace(chunk, ids=["-"] * len(chunk.ids), texts=texts), 0, columns, list)
+    rows = parse_rows(replace(chunk, ids=["-"] * len(chunk.ids), texts=texts), 0, columns, list, template)
     return [row if isinstance(row, Record) else None for row in rows]
 
 

@@ -51,7 +51,11 @@ def check_input(name: str, settings: Settings) -> SetupCheck:
     try:
         workload = workloads.build(name, settings)
         condition = row_condition(workload.routing)
-        return _newest(name, Source.of(own, workload.text_columns, complex_where=condition), yesterday)
+        return _newest(
+            name,
+            Source.of(workload.settings, workload.text_columns, workload=name, complex_where=condition),
+            yesterday,
+        )
     except BreakevenError as error:
         return SetupCheck(_title(name), "fail", "cannot be read", str(error))
     except Exception as error:  # noqa: BLE001  whatever a reader meets, the other checks go on

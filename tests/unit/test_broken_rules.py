@@ -6,12 +6,12 @@ import pytest
 from pydantic import BaseModel, Field, field_validator
 
 from models.ids import new_id
-from models.requests import Completion, JsonValue, Request
+from models.requests import Completion, JsonValue, Message, Request
 from models.settings import Settings, WorkloadSettings
 from models.workloads.base import InvalidOutput, Workload
 from models.workloads.broken_rules import OTHER_KEY
-from models.workloads.enrichment import Enrichment
 from models.workloads.registry import build as build_named
+from tests.workloads import Enrichment
 
 PERSON = "Ada Lovelace"
 GOOD: dict[str, JsonValue] = {
@@ -37,10 +37,17 @@ class Checked(BaseModel):
         raise ValueError(msg)
 
 
-class Own(Enrichment):
-    """A workload with that output. It is no direct subclass, so that it is not registered."""
+class Own(Workload):
+    """A workload with that output, written in Python."""
 
+    name = "own"
+    prompt_version = "1"
     output = Checked
+    max_tokens = 8
+
+    def messages(self, text: str) -> tuple[Message, ...]:
+        """Ask with the text alone."""
+        return (Message("user", text),)
 
 
 def broken(workload: Workload, value: JsonValue, finish_reason: str = "stop") -> InvalidOutput:
@@ -54,17 +61,17 @@ def broken(workload: Workload, value: JsonValue, finish_reason: str = "stop") ->
 @pytest.mark.parametrize(
     ("changes", "field", "rule"),
     [
-        ({"title": None}, "title", "Input should be a valid string"),
-        ({"title": "x" * 71}, "title", "String should have at most 70 characters"),
+        ({"title": None}, "title", "must be of type string"),
+        ({"title": "x" * 71}, "title", "must have at most 70 characters"),
         (
             {"bullet_points": ["one"]},
             "bullet_points",
-            "List should have at least 3 items after validation, not 1",
+            "must have at least 3 items",
         ),
-        ({"bullet_points": ["a", "b", ""]}, "bullet_points.2", "String should have at least 1 character"),
-        ({"attributes": [{"name": "colour"}]}, "attributes.0.value", "Field required"),
-        ({PERSON: "1"}, OTHER_KEY, "Extra inputs are not permitted"),
-        ({"title": 3, "category": 4}, "title", "Input should be a valid string, and 1 more rule"),
+        ({"bullet_points": ["a", "b", ""]}, "bullet_points.2", "must have at least 1 characters"),
+        ({"attributes": [{"name": "colour"}]}, "attributes.0.value", "must be there"),
+        ({PERSON: "1"}, OTHER_KEY, "must not be there"),
+        ({"title": 3, "category": 4}, "title", "must be of type string, and 1 more rule"),
     ],
 )
 def test_member_and_rule(changes: dict[str, JsonValue], field: str, rule: str) -> None:
@@ -79,7 +86,7 @@ def test_member_and_rule(changes: dict[str, JsonValue], field: str, rule: str) -
     [
         (None, "stop", "must be a JSON object"),
         (None, "length", "must end within 400 tokens"),
-        (["a"], "stop", "Input should be a valid dictionary or instance of EnrichmentOutput"),
+        (["a"], "stop", "must be a JSON object"),
     ],
 )
 def test_an_answer_that_is_no_object(value: JsonValue, finish_reason: str, rule: str) -> None:

@@ -14,8 +14,7 @@ from models.engines.api.schema import instruction, wire_schema
 from models.ids import new_id
 from models.requests import Choice, JsonObject, Message, OutputFormat
 from models.settings import WorkloadSettings
-from models.workloads.enrichment import Enrichment
-from models.workloads.sentiment import Sentiment
+from tests.workloads import Enrichment, Sentiment
 
 WORKLOAD = Sentiment(WorkloadSettings())
 CHOICE = Choice(("negative", "neutral", "positive"))

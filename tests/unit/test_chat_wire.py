@@ -11,8 +11,7 @@ from models.engines.api.permit import ApiPermit, ApiRequest
 from models.ids import new_id
 from models.requests import Choice, Message, OutputFormat, Usage
 from models.settings import WorkloadSettings
-from models.workloads.enrichment import Enrichment
-from models.workloads.sentiment import Sentiment
+from tests.workloads import Enrichment, Sentiment
 
 WORKLOAD = Sentiment(WorkloadSettings())
 CHOICE = Choice(("negative", "neutral", "positive"))

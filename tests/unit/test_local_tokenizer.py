@@ -75,7 +75,7 @@ def check_plain(tokenizer: ChatTokenizer, prompts: Sequence[tuple[Message, ...]]
     assert tokenizer.count(prompts) == [len(ids) for ids in plain]
 
 
-@pytest.mark.parametrize("name", workloads.names())
+@pytest.mark.parametrize("name", workloads.names(Settings()))
 def test_counts_are_the_engines(tokenizer: ChatTokenizer, name: str) -> None:
     """For every workload and nasty text, the fast count, the ids and what a plain call gives agree."""
     workload = workloads.build(name, Settings())
@@ -104,7 +104,9 @@ def test_any_text_is_counted_right(
 def test_a_batch_may_mix_prompts(tokenizer: ChatTokenizer) -> None:
     """Constant messages that change from one prompt to the next are no obstacle."""
     prompts = [
-        workloads.build(name, Settings()).messages(text) for text in NASTY for name in workloads.names()
+        workloads.build(name, Settings()).messages(text)
+        for text in NASTY
+        for name in workloads.names(Settings())
     ]
     prompts.append((Message("user", "alone"),))
     check_plain(tokenizer, prompts)
@@ -122,7 +124,7 @@ def test_a_head_is_looked_for_once(local: LocalModel, monkeypatch: pytest.Monkey
         return find(constant, last)
 
     monkeypatch.setattr(tokenizer, "_find_head", noted)
-    kinds = [workloads.build(name, Settings()) for name in workloads.names()]
+    kinds = [workloads.build(name, Settings()) for name in workloads.names(Settings())]
     for text in NASTY:
         for workload in kinds:
             tokenizer.prompt_token_ids(workload.messages(text))

@@ -18,7 +18,7 @@ from models.errors import ResidencyError
 from models.requests import Choice, Message, Request
 from models.settings import Settings, WorkloadSettings
 from models.workloads.base import Workload
-from models.workloads.sentiment import Sentiment
+from tests.workloads import Sentiment
 
 FIELDS = (UUID(int=1), "1", (Message("user", "text"),), Choice(("a", "b")), 4)
 

@@ -24,7 +24,7 @@ from models.requests import Completion, RejectionReason, Request
 from models.routing import rules
 from models.routing.policy import Policy
 from models.settings import Settings, WorkloadSettings
-from models.workloads.sentiment import Sentiment
+from tests.workloads import Sentiment
 
 OF_ALL = ("engine_failed", "not_viable")  # no record's own
 REASONS = [reason for reason in get_args(EscalationReason) if reason not in OF_ALL]

@@ -17,10 +17,8 @@ from models.requests import Choice, Completion, JsonObject, JsonValue, Request
 from models.settings import Settings, WorkloadSettings
 from models.workloads import registry
 from models.workloads.base import InvalidOutput, Workload
-from models.workloads.classification import DEFAULT_LABELS, Classification
-from models.workloads.enrichment import Enrichment
 from models.workloads.prior import LabelPrior, divide_out_prior, load_prior
-from models.workloads.sentiment import LABELS, Sentiment
+from tests.workloads import DEFAULT_LABELS, LABELS, Classification, Enrichment, Sentiment
 
 AWKWARD = (
     "plain",
@@ -84,7 +82,7 @@ def test_the_constant_messages_are_shared(workload: Workload) -> None:
 
 def test_the_registry_finds_all_three_and_tells_them_the_model() -> None:
     """Each workload is one file, found by its name, and knows which local model answers."""
-    assert registry.names() == ["classification", "enrichment", "sentiment"]
+    assert registry.names(Settings()) == ["classification", "enrichment", "sentiment"]
     assert registry.build("sentiment", Settings(model=None)).model == MODEL_NAME
 
 
@@ -210,13 +208,13 @@ def test_classification_refuses_what_is_no_shown_label(value: JsonValue) -> None
         (["a", ""], "empty"),
         (["a", "  "], "empty"),
         (["a", "b\nc"], "line break"),
-        (["a", "b" * 200], "longer than"),
+        (["a", "b" * 200], "set max_tokens to at least 201"),
     ],
 )
 def test_a_bad_label_set_is_bad_usage(labels: list[str], complaint: str) -> None:
     """A label set that cannot work is refused before anything runs, in one line."""
     with pytest.raises(UsageError, match=complaint) as caught:
-        _classification(labels=labels)
+        _classification(labels=labels, max_tokens=128)
     assert "\n" not in str(caught.value)
 
 

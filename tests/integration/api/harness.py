@@ -17,9 +17,8 @@ from models.ids import new_id
 from models.requests import ClosedAttempt, Completion
 from models.settings import WorkloadSettings
 from models.workloads.base import InvalidOutput, Workload
-from models.workloads.enrichment import Enrichment
-from models.workloads.sentiment import Sentiment
 from tests.faulty_api import FaultyApi, Seen
+from tests.workloads import Enrichment, Sentiment
 
 KEY = "sk-test-0123456789-never-to-be-seen"
 SENTIMENT = Sentiment(WorkloadSettings())

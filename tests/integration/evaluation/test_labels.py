@@ -221,4 +221,4 @@ def test_all_keys_of_a_file(tmp_path: Path) -> None:
     path = write_rows(
         tmp_path / "l.csv", given(("a", "what?"), ("b", None), (None, "positive"), ("a", "negative"))
     )
-    assert keys_in(path, settings, build("sentiment", settings)) == {key_of("a"), key_of("b")}
+    assert keys_in(path, build("sentiment", settings)) == {key_of("a"), key_of("b")}

@@ -188,8 +188,8 @@ def test_line_ends_and_quotes_stay(tmp_path: Path, kind: str) -> None:
     settings, out = settings_for(tmp_path), tmp_path / f"out.{kind}"
     draw(tmp_path, source, 99, out=out)
     workload = build("sentiment", settings)
-    assert keys_in(out, settings, workload) == keys_in(source, settings, workload)
-    assert len(keys_in(out, settings, workload)) == len(texts)
+    assert keys_in(out, workload) == keys_in(source, workload)
+    assert len(keys_in(out, workload)) == len(texts)
 
 
 def test_the_first_row_of_a_text(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import stamina
 from db import leases
 from models.engines.batch.client import BatchClient
 from models.errors import LeaseLost, UsageError
-from models.workloads.sentiment import Sentiment
 from tasks.api import batch_submit
 from tasks.planning.request import RunRequest
 from tasks.run import scratch as run_scratch
@@ -44,6 +43,7 @@ from tests.integration.pipeline.books import check_books, check_sums, ledger, ta
 from tests.integration.pipeline.harness import DAY, WORKLOAD, leftovers, run
 from tests.integration.pipeline.runner import Job, Runner
 from tests.integration.pipeline.test_failing_commits import OPENED, breaking
+from tests.workloads import Sentiment
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

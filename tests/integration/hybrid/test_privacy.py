@@ -11,7 +11,7 @@ from models.errors import ApiAccessError, ResidencyError
 from models.requests import Request
 from models.settings import Settings
 from models.workloads import registry
-from models.workloads.sentiment import Sentiment
+from models.workloads.label_workload import LabelWorkload
 from tasks.display.run_rows import cost_row
 from tests.fakes import Reply, ScriptedEngine, unsure
 from tests.faulty_api import FaultyApi, Rule
@@ -69,17 +69,16 @@ def test_nothing_is_left_where_it_does_not_belong(
         assert marker not in aside
 
 
-class Confidential(Sentiment):
+class Confidential(LabelWorkload):
     """A workload whose records may never leave."""
 
-    name: ClassVar[str] = "sentiment"
     data_residency: ClassVar[Literal["any", "local"]] = "local"
 
 
 @pytest.fixture
 def confidential(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put the confidential workload in the place of the open one."""
-    monkeypatch.setattr(registry, "_classes", lambda: {"sentiment": Confidential})
+    monkeypatch.setitem(registry.KINDS, "label", Confidential)
 
 
 DOORS: dict[str, dict[str, Any]] = {

@@ -1,0 +1,208 @@
+"""What a workload of the settings asks: its prompt, examples and labels, read from its files and checked."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from models.errors import UsageError
+from models.requests import Message
+from models.settings import WorkloadSettings
+from models.settings.inherit import ALTERNATIVES, PRESETS, Lineage, merge_lineage, preset
+from models.settings.places import place_of
+from models.settings.workload import Kind
+from models.text_files import read_text
+from models.workloads.template import TemplateMistake, text_template
+
+LABEL_SET = ("labels", "labels_file")
+WORDING = (
+    "kind",
+    "prompt",
+    "prompt_file",
+    "examples",
+    "examples_file",
+    "schema_file",
+    "output",
+    "max_tokens",
+    "prior",
+)
+"""Settings that, with the labels, make another question of a preset's."""
+LABELS = "labels"
+"""The variable of a prompt that stands for the labels."""
+ANSWER = "answer"
+TEXT = "text"
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A workload of the settings with those that it extends."""
+
+    name: str
+    chain: Lineage
+
+    @cached_property
+    def settings(self) -> WorkloadSettings:
+        """What is set, with what is taken over."""
+        return merge_lineage(self.chain)
+
+    @property
+    def kind(self) -> Kind:
+        """What it answers. Raises `UsageError` where that is not said."""
+        if self.settings.kind is None:
+            raise self.mistake(
+                key="kind", what="says not what it answers: set kind to label, labels, object or text"
+            )
+        return self.settings.kind
+
+    @property
+    def base(self) -> str | None:
+        """The preset that it comes from, None where there is none."""
+        name, last = self.chain[-1]
+        return name if (PRESETS / f"{name}.toml").exists() and last is preset(name) else None
+
+    @property
+    def preset_version(self) -> str:
+        """The version of its preset, empty where there is none."""
+        return "" if self.base is None else self.chain[-1][1].version or ""
+
+    def sets(self, *keys: str) -> bool:
+        """Whether one of the settings is set here, and not by the preset alone."""
+        own = self.chain if self.base is None else self.chain[:-1]
+        return any(key in one.model_fields_set for _, one in own for key in keys)
+
+    @property
+    def asks_as_preset(self) -> bool:
+        """Whether it asks what its preset asks, word by word."""
+        return self.words_as_preset and not self.sets(*LABEL_SET)
+
+    @property
+    def words_as_preset(self) -> bool:
+        """Whether its wording is its preset's, whatever the labels."""
+        return self.base is not None and not self.sets(*WORDING)
+
+    def mistake(self, *, key: str, what: str) -> UsageError:
+        """Return the error of a setting, with its place: file and line, or variable."""
+        setter = next((name for name, one in self.chain if key in one.model_fields_set), self.name)
+        return UsageError(f"{place_of(('workloads', setter, key))}: {self.name}: {what}")
+
+    def check_alternatives(self) -> None:
+        """See that of two ways to set one thing only one is used. Raises `UsageError`."""
+        for _, own in self.chain:
+            for first, second in ALTERNATIVES:
+                if {first, second} <= own.model_fields_set and None not in (
+                    getattr(own, first),
+                    getattr(own, second),
+                ):
+                    raise self.mistake(key=second, what=f"set {first} or {second}, not both")
+
+    def reading(self, key: str, read: Callable[[], Found]) -> Found:
+        """Read what a setting names; what is wrong with it is said with the setting's place. Raises `UsageError`."""
+        try:
+            return read()
+        except UsageError as error:
+            raise self.mistake(key=key, what=f"{key}: {error}") from error
+
+    def prompt(self, labels: Mapping[str, str]) -> str:
+        """Return what the model is told. Labels that the prompt does not name are listed below it. Raises `UsageError`."""
+        key, source = "prompt", self.settings.prompt
+        if source is None and (path := self.settings.prompt_file) is not None:
+            key, source = "prompt_file", self.reading("prompt_file", lambda: read_text(path))
+        if source is None or not source.strip():
+            raise self.mistake(
+                key=key, what="has no prompt: set prompt or prompt_file to what the model is told"
+            )
+        try:
+            template = text_template(source)
+            if unknown := sorted(set(template.names) - {LABELS}):
+                what = f"the prompt is the same for all records and knows only {{{{ {LABELS} }}}}, not {unknown[0]}"
+                raise self.mistake(key=key, what=f"{what}; columns belong into text")
+            listed = list_labels(labels)
+            told = template.render({LABELS: listed}).strip()
+        except TemplateMistake as error:
+            raise self._template_mistake(key, error) from error
+        if LABELS in template.names or not labels:
+            return told
+        named = not any(labels.values()) and all(
+            re.search(rf"(?<!\w){re.escape(label)}(?!\w)", told) for label in labels
+        )
+        return told if named else f"{told}\n\n{listed}"
+
+    def _template_mistake(self, key: str, error: TemplateMistake) -> UsageError:
+        where = f" in line {error.line} of it" if error.line else ""
+        return self.mistake(key=key, what=f"{key} is no valid Jinja template{where}: {error}")
+
+    def check_text(self) -> None:
+        """See that the template of the record's text parses. Raises `UsageError`."""
+        if self.settings.text is not None:
+            try:
+                text_template(self.settings.text)
+            except TemplateMistake as error:
+                raise self._template_mistake(TEXT, error) from error
+
+    def examples(self) -> tuple[tuple[str, Any], ...]:
+        """Return the few-shot examples: the text as a record's would be, and the answer. Raises `UsageError`."""
+        key, given = "examples", self.settings.examples
+        if given is None and (path := self.settings.examples_file) is not None:
+            key, given = "examples_file", self.reading("examples_file", lambda: read_examples(path))
+        return tuple(self._example(key, number, one) for number, one in enumerate(given or (), start=1))
+
+    @property
+    def examples_key(self) -> str:
+        """The setting that gives the examples."""
+        return "examples" if self.settings.examples is not None else "examples_file"
+
+    def _example(self, key: str, number: int, one: Mapping[str, Any]) -> tuple[str, Any]:
+        if ANSWER not in one:
+            raise self.mistake(key=key, what=f"example {number} has no `{ANSWER}`")
+        names = text_template(self.settings.text).names if self.settings.text else (TEXT,)
+        if TEXT in one and TEXT not in names:  # the text as it is to be, rather than the columns of one
+            return str(one[TEXT]), one[ANSWER]
+        if missing := [name for name in names if name not in one]:
+            raise self.mistake(
+                key=key, what=f"example {number} has no `{missing[0]}`, which the record's text is made of"
+            )
+        if self.settings.text is None:
+            return str(one[TEXT]), one[ANSWER]
+        try:
+            return text_template(self.settings.text).render(one), one[ANSWER]
+        except TemplateMistake as error:
+            raise self.mistake(
+                key=key, what=f"example {number} does not suit the template of text: {error}"
+            ) from error
+
+
+def chat_prefix(prompt: str, examples: Sequence[tuple[str, str]]) -> tuple[Message, ...]:
+    """Return the messages before the record: what the model is told, and the examples."""
+    shown = [
+        message
+        for text, answer in examples
+        for message in (Message("user", text), Message("assistant", answer))
+    ]
+    return (Message("system", prompt), *shown)
+
+
+def list_labels(labels: Mapping[str, str]) -> str:
+    """Write labels one a line, with their meanings behind them."""
+    return "\n".join(f"{label}: {meaning}" if meaning else label for label, meaning in labels.items())
+
+
+def read_examples(path: Path) -> tuple[dict[str, Any], ...]:
+    """Read examples, one JSON object a line. Raises `UsageError` with the line."""
+    found = []
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            one = json.loads(line)
+        except ValueError as error:
+            msg = f"{path}, line {number} is no JSON: {error}"
+            raise UsageError(msg) from error
+        if not isinstance(one, dict):
+            msg = f"{path}, line {number} is no JSON object"
+            raise UsageError(msg)
+        found.append(one)
+    return tuple(found)

@@ -1,0 +1,193 @@
+"""JSON Schemas of objects: what of one can be held by columns, by the engine's grammar, and by a check after."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker, SchemaError
+
+from models.errors import UsageError
+from models.records import WHOLE_ANSWER
+from models.text_files import read_text
+from models.workloads.broken_rules import OTHER_KEY
+
+Schema = dict[str, Any]
+
+GRAMMAR_FORMATS = frozenset(
+    {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"}
+)
+"""Formats of strings that the engine's grammar holds."""
+CHECKED_AFTER = (
+    "multipleOf",
+    "uniqueItems",
+    "contains",
+    "minContains",
+    "maxContains",
+    "minProperties",
+    "maxProperties",
+    "dependentRequired",
+    "dependentSchemas",
+    "if",
+    "then",
+    "else",
+    "not",
+)
+"""Keywords that neither grammar nor strict mode holds: each answer is checked against them."""
+NO_COLUMN = (
+    "patternProperties",
+    "propertyNames",
+    "unevaluatedProperties",
+    "unevaluatedItems",
+    "prefixItems",
+    "allOf",
+    "$dynamicRef",
+)
+"""Keywords of objects that cannot be published as columns, or whose meaning the grammar would miss."""
+
+
+def read_schema(path: Path) -> Schema:
+    """Read a JSON Schema of an object. Raises `UsageError`: no JSON, no schema, or one without columns."""
+    text = read_text(path)
+    try:
+        schema = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        msg = f"{path} is no JSON: {error}"
+        raise UsageError(msg) from error
+    try:
+        check_schema(schema)
+    except UsageError as error:
+        msg = f"{path}: {error}"
+        raise UsageError(msg) from error
+    closed: Schema = close_objects(schema)
+    return closed
+
+
+def check_schema(schema: object) -> None:
+    """See that a schema is valid and that its objects can be published as columns. Raises `UsageError`."""
+    if not isinstance(schema, dict) or schema.get("type") != "object" or not schema.get("properties"):
+        msg = 'it must be the schema of an object: "type": "object" with "properties"'
+        raise UsageError(msg)
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        place = "/".join(str(part) for part in error.absolute_path) or "the schema"
+        msg = f"{place} is no JSON Schema: {error.message.splitlines()[0][:200]}"
+        raise UsageError(msg) from error
+    for path, node in nodes_of(schema):
+        if unfit := next((key for key in NO_COLUMN if key in node), None):
+            msg = f"{path or 'the schema'} has the keyword {unfit}, which no column can hold: name the properties"
+            raise UsageError(msg)
+        if node.get("additionalProperties", False) is not False:
+            msg = (
+                f"{path or 'the schema'} lets in any other key, which no column can hold: name the properties"
+            )
+            raise UsageError(msg)
+
+
+def nodes_of(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
+    """Yield a schema and those inside it, each with the path of what it describes."""
+    yield path, schema
+    for name, inside in schema.get("properties", {}).items():
+        if isinstance(inside, dict):
+            yield from nodes_of(inside, f"{path}.{name}" if path else name)
+    if isinstance(items := schema.get("items"), dict):
+        yield from nodes_of(items, f"{path}[]")
+    for key in ("anyOf", "oneOf"):
+        for inside in schema.get(key, ()):
+            if isinstance(inside, dict):
+                yield from nodes_of(inside, path)
+    for name, inside in schema.get("$defs", {}).items():
+        if isinstance(inside, dict):
+            yield from nodes_of(inside, f"$defs/{name}")
+
+
+def close_objects(node: Any) -> Any:  # noqa: ANN401  any part of a schema
+    """Return a schema whose objects have no other keys than those that are named."""
+    if isinstance(node, list):
+        return [close_objects(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    closed = {key: close_objects(value) for key, value in node.items()}
+    if isinstance(closed.get("properties"), dict) and closed.get("type") == "object":
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+def grammar_schema(node: Any) -> Any:  # noqa: ANN401  any part of a schema
+    """Return a schema without what the engine's grammar cannot hold; it lets in all that the schema lets in."""
+    if isinstance(node, list):
+        return [grammar_schema(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {key: value for key, value in node.items() if key not in CHECKED_AFTER}
+    if "format" in kept and kept["format"] not in GRAMMAR_FORMATS:
+        del kept["format"]
+    if kept.keys() & {"pattern", "format"} and kept.keys() & {"minLength", "maxLength"}:
+        for key in ("minLength", "maxLength"):  # a pattern and lengths are not held together
+            kept.pop(key, None)
+    return {
+        key: value if key in ("enum", "const", "default", "examples") else grammar_schema(value)
+        for key, value in kept.items()
+    }
+
+
+def held_after(schema: Schema) -> list[tuple[str, str]]:
+    """Return the keywords that only the check of an answer holds, each with the path of what it is said of."""
+    found = []
+    for path, node in nodes_of(schema):
+        held = grammar_schema(node)
+        found += [(path, key) for key in node if key not in held]
+    return found
+
+
+class AnswerValidator:
+    """Checks an answer against a schema."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._validator = Draft202012Validator(schema, format_checker=FormatChecker())
+
+    def first_broken(self, value: object) -> tuple[str, str] | None:
+        """Return the member that breaks a rule, such as `attributes.2.value`, and the rule; None where all is well.
+
+        Neither holds anything of the answer. The rule says as well how many others are broken.
+        """
+        errors = list(self._validator.iter_errors(value))
+        if not errors:
+            return None
+        first, more = errors[0], len(errors) - 1
+        others = f", and {more} more {'rule' if more == 1 else 'rules'}" if more else ""
+        path, rule = _said(first)
+        return ".".join(path) or WHOLE_ANSWER, f"{rule}{others}"
+
+
+def _said(error: Any) -> tuple[list[str], str]:  # noqa: ANN401  jsonschema's own type is untyped for us
+    """Return the member at fault and the rule, without a word of the answer."""
+    keyword, bound = error.validator, error.validator_value
+    path = [str(part) for part in error.absolute_path]
+    if keyword == "required":
+        missing = next((name for name in bound if name not in error.instance), None)
+        return [*path, *([missing] if missing else [])], "must be there"
+    if keyword == "additionalProperties":
+        return [*path, OTHER_KEY], "must not be there"
+    if keyword in _WORDS:
+        return path, _WORDS[keyword].format(bound)
+    shown = json.dumps(bound, ensure_ascii=False)
+    return path, f"must satisfy {keyword} {shown}" if len(
+        shown
+    ) <= LONGEST_RULE else f"must satisfy {keyword}"
+
+
+LONGEST_RULE = 200
+"""Characters of a schema's part that a rule repeats."""
+_WORDS = {
+    "type": "must be of type {}",
+    "minLength": "must have at least {} characters",
+    "maxLength": "must have at most {} characters",
+    "minItems": "must have at least {} items",
+    "maxItems": "must have at most {} items",
+    "minimum": "must be at least {}",
+    "maximum": "must be at most {}",
+    "pattern": "must match {}",
+    "uniqueItems": "must hold nothing twice",
+}

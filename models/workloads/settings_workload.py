@@ -1,0 +1,39 @@
+"""A workload that the settings describe: what its kinds have in common."""
+
+from functools import cached_property
+from typing import final
+
+from models.requests import Message
+from models.workloads.base import Workload
+from models.workloads.definition import Definition
+
+
+class SettingsWorkload(Workload):
+    """A workload made from a definition. Everything before the record is constant, so the engine's prefix cache holds it."""
+
+    def __init__(self, definition: Definition, model: str | None = None) -> None:
+        super().__init__(definition.settings, model)
+        definition.check_alternatives()
+        definition.check_text()
+        self.definition = definition
+        self.name = definition.name
+        self.kind = definition.kind
+        self.text_columns = definition.settings.text_columns or ("text",)
+        self._prefix: tuple[Message, ...] = ()
+
+    @final
+    def messages(self, text: str) -> tuple[Message, ...]:
+        """Render one record's text; everything before it is constant."""
+        return (*self._prefix, Message("user", text))
+
+    @cached_property
+    def prompt_version(self) -> str:  # type: ignore[override]  # a name for people, made once
+        """The name that the settings give, that of the preset where its wording is unchanged, else 8 digits of the fingerprint."""
+        if self.definition.sets("version"):
+            return self.settings.version or ""
+        return self.definition.preset_version if self.definition.words_as_preset else self.fingerprint[:8]
+
+    @property
+    def content_version(self) -> str:
+        """The version of the preset: the name that people give decides no answer."""
+        return self.definition.preset_version

@@ -1,0 +1,150 @@
+"""A record's text made of its row by a template, with passages that belong to the record."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from models.errors import InputError
+from models.records import Fault
+from models.settings import WorkloadSettings
+from models.settings.places import place_of
+from models.workloads.template import TemplateMistake, TextTemplate, text_template
+from tasks.reading.cells import UTF_8, as_text, is_text
+from tasks.reading.lines import input_errors
+
+CONTEXT = "context"
+"""The variable of a template that stands for the passages."""
+PASSAGE = "text"
+"""Column of the passages in a file of them."""
+BETWEEN = "\n\n"
+_READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
+    ".parquet": pl.read_parquet,
+    ".csv": pl.read_csv,
+    ".jsonl": pl.read_ndjson,
+    ".ndjson": pl.read_ndjson,
+}
+
+
+@dataclass(frozen=True)
+class RowTemplate:
+    """How a row becomes a record's text: a template over its columns.
+
+    `context_column` holds the passages, or `context_file` does, by the ids in `id_column`.
+    """
+
+    source: str
+    context_column: str | None = None
+    context_file: Path | None = None
+    id_column: str = "id"
+    workload: str = ""
+
+    @classmethod
+    def of(
+        cls, settings: WorkloadSettings, text_columns: Sequence[str], workload: str = ""
+    ) -> "RowTemplate | None":
+        """Return the template of a workload; None where its text is its columns, one below the other."""
+        has_context = settings.context is not None or settings.context_file is not None
+        if settings.text is None and not has_context:
+            return None
+        source = settings.text
+        if source is None:
+            rows = [f"{{{{ row[{name!r}] }}}}" for name in settings.text_columns or text_columns]
+            source = BETWEEN.join([f"{{{{ {CONTEXT} }}}}", *rows])
+        return cls(source, settings.context, settings.context_file, settings.id_column, workload)
+
+    @cached_property
+    def template(self) -> TextTemplate:
+        """The template, which the workload has checked already."""
+        return text_template(self.source)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the row that are read."""
+        names = [self._column(name) for name in self.template.names]
+        return tuple(dict.fromkeys(name for name in names if name is not None))
+
+    @property
+    def place(self) -> str:
+        """Where the template stands, for messages."""
+        return place_of(("workloads", self.workload, "text"))
+
+    def identity(self) -> tuple[object, ...]:
+        """Return what decides the text that is made of a row."""
+        return self.source, self.context_column, str(self.context_file or "")
+
+    def _column(self, name: str) -> str | None:
+        if name != CONTEXT:
+            return name
+        return self.id_column if self.context_file is not None else self.context_column or CONTEXT
+
+    def render(self, texts: Sequence[Sequence[object]], faults: dict[int, Fault]) -> list[str]:
+        """Return the texts of rows, given by column; where there is none, "" and a fault.
+
+        A row of which all columns are empty has no text, whatever the template says around them.
+        """
+        made = []
+        for place, values in enumerate(zip(*texts, strict=True)):
+            row = {
+                name: as_text(value, name, place, faults) if isinstance(value, str | bytes) else value
+                for name, value in zip(self.columns, values, strict=True)
+            }
+            made.append(self._text(row, place, faults))
+        return made
+
+    def _text(self, row: Mapping[str, object], place: int, faults: dict[int, Fault]) -> str:
+        named = ", ".join(self.columns)
+        values = {name: self._value(name, row) for name in self.template.names}
+        own = [value for name, value in values.items() if name != CONTEXT or len(values) == 1]
+        if not any(_has_text(value) for value in own):
+            rule = "one of them must hold text" if len(self.columns) > 1 else "must not be empty"
+            faults.setdefault(place, Fault("missing_text", f"{named} hold no text", named, rule))
+            return ""
+        try:
+            text = self.template.render(values)
+        except TemplateMistake as error:
+            fault = Fault(
+                "wrong_type", f"the template of text fails: {error}", named, "must suit the template of text"
+            )
+            faults.setdefault(place, fault)
+            return ""
+        if not is_text(text):
+            faults.setdefault(place, Fault("undecodable", f"{named} make no valid UTF-8", named, UTF_8))
+        if not text.strip():
+            faults.setdefault(
+                place, Fault("missing_text", f"{named} make no text", named, "must make a text")
+            )
+        return text
+
+    def _value(self, name: str, row: Mapping[str, object]) -> object:
+        if name != CONTEXT:
+            return row[name]
+        if self.context_file is not None:
+            return self._passages.get(str(row[self.id_column]), "")
+        found = row[self.context_column or CONTEXT]
+        return (
+            BETWEEN.join(str(one) for one in found if one is not None) if isinstance(found, list) else found
+        )
+
+    @cached_property
+    def _passages(self) -> Mapping[str, str]:
+        """Read the passages, in the order of the file, joined by record. Raises `InputError`."""
+        path = self.context_file or Path()
+        read = _READERS.get(path.suffix.lower())
+        if read is None:
+            msg = f"context_file {path} must be Parquet, CSV or JSON lines (.parquet, .csv, .jsonl)"
+            raise InputError(msg)
+        with input_errors(str(path)):
+            frame = read(path)
+        if missing := [name for name in (self.id_column, PASSAGE) if name not in frame.columns]:
+            msg = f"context_file {path} has no column {missing[0]}; it has: {', '.join(frame.columns)}"
+            raise InputError(msg)
+        ids, passages = (frame.get_column(name).cast(pl.String) for name in (self.id_column, PASSAGE))
+        grouped = pl.DataFrame({"id": ids, "text": passages}).group_by("id", maintain_order=True)
+        return dict(grouped.agg(pl.col("text").drop_nulls().str.join(BETWEEN)).iter_rows())
+
+
+def _has_text(value: object) -> bool:
+    return value is not None and value != [] and bool(str(value).strip())
