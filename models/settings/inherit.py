@@ -27,6 +27,12 @@ ALTERNATIVES = (
 """Settings of which a workload has one: naming one of them takes the other's place."""
 OWN = ("extends", "input", "query", "query_url", "where", "labelled_file", "budget")
 """What a workload does not take over: where it reads, and what it may spend."""
+SHAPE = ("schema_file", "output")
+OF_SHAPE = (
+    *("examples", "examples_file", "grounded", "distinct", "min_words", "max_words", "max_sentences"),
+    *("pattern", "required_if"),
+)
+"""What speaks of the members of one schema: it is not taken over by a workload that has another."""
 
 Lineage = Sequence[tuple[str, WorkloadSettings]]
 """A workload and those that it extends, one after the other, each with what it sets itself."""
@@ -104,6 +110,9 @@ def merge_lineage(chain: Lineage) -> WorkloadSettings:
             if set(pair) & set(given):
                 for other in pair:
                     merged.pop(other, None)
+        if set(SHAPE) & set(given):
+            for other in OF_SHAPE:
+                merged.pop(other, None)
         merged |= given
     return WorkloadSettings.model_construct(_fields_set=set(merged), **{**_defaults(), **merged})
 

@@ -30,8 +30,8 @@ WORDING = (
     "prior",
 )
 """Settings that, with the labels, make another question of a preset's."""
-LABELS = "labels"
-"""The variable of a prompt that stands for the labels."""
+LABELS, FIELDS = "labels", "fields"
+"""The variables of a prompt that stand for the labels, and for what an object holds."""
 ANSWER = "answer"
 TEXT = "text"
 Found = TypeVar("Found")
@@ -106,8 +106,11 @@ class Definition:
         except UsageError as error:
             raise self.mistake(key=key, what=f"{key}: {error}") from error
 
-    def prompt(self, labels: Mapping[str, str]) -> str:
-        """Return what the model is told. Labels that the prompt does not name are listed below it. Raises `UsageError`."""
+    def prompt(self, labels: Mapping[str, str] | None = None, fields: str = "") -> str:
+        """Return what the model is told. Labels that the prompt does not name are listed below it. Raises `UsageError`.
+
+        `labels` are shown to the model, with their meanings; `fields` lists what an object holds.
+        """
         key, source = "prompt", self.settings.prompt
         if source is None and (path := self.settings.prompt_file) is not None:
             key, source = "prompt_file", self.reading("prompt_file", lambda: read_text(path))
@@ -115,21 +118,20 @@ class Definition:
             raise self.mistake(
                 key=key, what="has no prompt: set prompt or prompt_file to what the model is told"
             )
+        listed = list_labels(labels or {})
+        known = {LABELS: listed} if labels else {FIELDS: fields} if fields else {}
         try:
             template = text_template(source)
-            if unknown := sorted(set(template.names) - {LABELS}):
-                what = f"the prompt is the same for all records and knows only {{{{ {LABELS} }}}}, not {unknown[0]}"
-                raise self.mistake(key=key, what=f"{what}; columns belong into text")
-            listed = list_labels(labels)
-            told = template.render({LABELS: listed}).strip()
+            if unknown := sorted(set(template.names) - known.keys()):
+                knows = f" and knows only {{{{ {next(iter(known))} }}}}" if known else ""
+                what = f"the prompt is the same for all records{knows}: {unknown[0]} belongs into text, if it is a column"
+                raise self.mistake(key=key, what=what)
+            told = template.render(known).strip()
         except TemplateMistake as error:
             raise self._template_mistake(key, error) from error
-        if LABELS in template.names or not labels:
+        if LABELS in template.names or not labels or is_named(labels, told):
             return told
-        named = not any(labels.values()) and all(
-            re.search(rf"(?<!\w){re.escape(label)}(?!\w)", told) for label in labels
-        )
-        return told if named else f"{told}\n\n{listed}"
+        return f"{told}\n\n{listed}"
 
     def _template_mistake(self, key: str, error: TemplateMistake) -> UsageError:
         where = f" in line {error.line} of it" if error.line else ""
@@ -183,6 +185,13 @@ def chat_prefix(prompt: str, examples: Sequence[tuple[str, str]]) -> tuple[Messa
         for message in (Message("user", text), Message("assistant", answer))
     ]
     return (Message("system", prompt), *shown)
+
+
+def is_named(labels: Mapping[str, str], prompt: str) -> bool:
+    """Whether a prompt names each of the labels, of which none has a meaning that it would have to tell."""
+    if any(labels.values()):
+        return False
+    return all(re.search(rf"(?<!\w){re.escape(label)}(?!\w)", prompt) for label in labels)
 
 
 def list_labels(labels: Mapping[str, str]) -> str:

@@ -102,6 +102,19 @@ def nodes_of(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
             yield from nodes_of(inside, f"$defs/{name}")
 
 
+def list_fields(schema: Schema) -> str:
+    """Write what an object holds, a line for each property: its name, its choices, and its description."""
+    lines = []
+    for name, node in schema.get("properties", {}).items():
+        choices = node.get(
+            "enum", node.get("items", {}).get("enum") if isinstance(node.get("items"), dict) else None
+        )
+        shown = f" (one of {', '.join(map(str, choices))})" if choices else ""
+        described = f": {' '.join(str(node['description']).split())}" if node.get("description") else ""
+        lines.append(f"{name}{shown}{described}")
+    return "\n".join(lines)
+
+
 def close_objects(node: Any) -> Any:  # noqa: ANN401  any part of a schema
     """Return a schema whose objects have no other keys than those that are named."""
     if isinstance(node, list):

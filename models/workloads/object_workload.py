@@ -12,7 +12,14 @@ from models.requests import Completion, JsonObject, OutputFormat
 from models.workloads.base import InvalidOutput
 from models.workloads.broken_rules import first_broken
 from models.workloads.definition import Definition, chat_prefix
-from models.workloads.json_schema import AnswerValidator, Schema, check_schema, grammar_schema, read_schema
+from models.workloads.json_schema import (
+    AnswerValidator,
+    Schema,
+    check_schema,
+    grammar_schema,
+    list_fields,
+    read_schema,
+)
 from models.workloads.object_checks import CHECKS, ObjectChecks
 from models.workloads.python_model import import_model, source_of
 from models.workloads.schema_model import model_of
@@ -40,7 +47,7 @@ class ObjectWorkload(SettingsWorkload):
         self._validator = AnswerValidator(self.schema)
         self._checks = ObjectChecks(definition, self.schema)
         self.max_tokens = definition.settings.max_tokens or DEFAULT_TOKENS
-        told, examples = definition.prompt({}), definition.examples()
+        told, examples = definition.prompt(fields=list_fields(self.schema)), definition.examples()
         self._check_examples([answer for _, answer in examples])
         self._prefix = chat_prefix(told, [(text, _compact(answer)) for text, answer in examples])
 

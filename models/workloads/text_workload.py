@@ -31,7 +31,7 @@ class TextWorkload(SettingsWorkload):
         super().__init__(definition, model)
         settings = definition.settings
         self.max_tokens = settings.max_tokens or DEFAULT_TOKENS
-        told, examples = definition.prompt({}), definition.examples()
+        told, examples = definition.prompt(), definition.examples()
         for number, (_, answer) in enumerate(examples, start=1):
             if not isinstance(answer, str):
                 raise definition.mistake(
