@@ -60,7 +60,7 @@ class Pass:
 
 def plan_of(sample: Sample, settings: Settings, folder: Path) -> OpenRun:
     """Open a run over a sample, in a new ledger in `folder`."""
-    chosen = settings.workload(sample.workload).model_copy(
+    chosen = settings.workloads.get(sample.workload, WorkloadSettings()).model_copy(
         update={"text_columns": sample.text_columns, "timestamp_column": ""}
     )
     of_pass = settings.model_copy(

@@ -60,6 +60,7 @@ def build(workload: str, run: RunPartition = run_request) -> WorkloadFlow:
         rerun: bool = False,
         engine: EngineChoice = "vllm",
         refresh: bool = False,
+        expected: str | None = None,
     ) -> RunResult | State[BreakevenError]:
         """Run a workload over one partition.
 
@@ -71,10 +72,13 @@ def build(workload: str, run: RunPartition = run_request) -> WorkloadFlow:
             rerun: Infer all of a published partition again, and replace it.
             engine: vllm: the local model, and the API where the policy says so. openai: the API answers every record.
             refresh: Of a published partition, infer only the records that are new or changed since.
+            expected: The fingerprint that a backfill was quoted for; where it is another by now, the run is refused.
         """
         try:
             day = choose_partition(partition)
-            request = RunRequest(workload, day, input, where, limit, rerun, engine, refresh)
+            request = RunRequest(
+                workload, day, input, where, limit, rerun, engine, refresh, expected=expected
+            )
             return run_and_show(request, run)
         except BreakevenError as error:
             return final_state(error)

@@ -3,6 +3,7 @@
 BreakevenError                 one clear line; the command exits with `exit_code`
 ├── UsageError                 bad input or settings (exit code 2); nothing was changed
 │   ├── InputError             the input cannot be read as asked
+│   ├── PromptTooLong          a workload's prompt alone is longer than the model takes
 │   ├── PriceUnknown           a model or a machine has no price: an error before the run starts
 │   └── ResidencyError         data that must stay in the house were to go to an API
 ├── EngineError
@@ -40,6 +41,10 @@ class UsageError(BreakevenError):
 
 class InputError(UsageError):
     """The input cannot be read as asked (missing, empty, without the named column)."""
+
+
+class PromptTooLong(UsageError):
+    """A workload's prompt, before any record, leaves no room in what the model takes."""
 
 
 class PriceUnknown(UsageError):

@@ -152,6 +152,10 @@ class Workload(ABC):
         """Return how sure the answer that `parse` takes is, 0 to 1; None where the engine cannot tell."""
         return completion.confidence
 
+    def wording(self) -> object:
+        """Return what the prompt says, by its `repr`."""
+        return tuple((message.role, message.content) for message in self.messages("\0"))
+
     @property
     def content_version(self) -> str:
         """The version that is part of the fingerprint."""
@@ -164,5 +168,5 @@ class Workload(ABC):
 
     def fingerprint_of(self, *more: object) -> str:
         """Return the fingerprint over what else decides this workload's answers (by its `repr`)."""
-        rendered = (self.content_version, self.messages("\0"), self.output_format, self.max_tokens, *more)
+        rendered = (self.content_version, self.wording(), self.output_format, self.max_tokens, *more)
         return blake2b(repr(rendered).encode(), digest_size=8).hexdigest()

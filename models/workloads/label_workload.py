@@ -30,6 +30,7 @@ class LabelWorkload(SettingsWorkload):
         super().__init__(definition, model)
         meanings = read_label_set(definition)
         self._labels = tuple(meanings)
+        self.has_meanings = any(meanings.values())
         shown = dict(zip(self._labels, show_labels(self._labels), strict=True))
         self._label_of = {words: label for label, words in shown.items()}
         self.max_tokens = token_limit(definition, max(len(words.encode()) for words in self._label_of))

@@ -7,9 +7,15 @@ from models.requests import Message
 from models.workloads.base import Workload
 from models.workloads.definition import Definition
 
+RELEASED = frozenset({("classification", "1"), ("enrichment", "1"), ("sentiment", "1")})
+"""Presets and versions whose fingerprints stand in ledgers since 0.1.0: nothing of theirs is to be run again."""
+
 
 class SettingsWorkload(Workload):
     """A workload made from a definition. Everything before the record is constant, so the engine's prefix cache holds it."""
+
+    has_meanings = False
+    """Whether its labels have meanings, which are part of the prompt."""
 
     def __init__(self, definition: Definition, model: str | None = None) -> None:
         super().__init__(definition.settings, model)
@@ -32,6 +38,13 @@ class SettingsWorkload(Workload):
         if self.definition.sets("version"):
             return self.settings.version or ""
         return self.definition.preset_version if self.definition.words_as_preset else self.fingerprint[:8]
+
+    def wording(self) -> object:
+        """Return what the prompt says; of a preset of 0.1.0 its messages, whose `repr` holds no text: its version names it."""
+        base, version = self.definition.base, self.definition.preset_version
+        if (base, version) in RELEASED and self.definition.words_as_preset and not self.has_meanings:
+            return self.messages("\0")
+        return super().wording()
 
     @property
     def content_version(self) -> str:

@@ -28,7 +28,12 @@ class BackfillRequest:
     def of_step(self, step: Step) -> RunRequest:
         """Return the request that does a step."""
         request = self.of_partition(step.partition)
-        return replace(request, rerun=step.action == "replace", refresh=step.action == "refresh")
+        return replace(
+            request,
+            rerun=step.action == "replace",
+            refresh=step.action == "refresh",
+            expected=step.fingerprint,
+        )
 
     def flow_parameters(self) -> dict[str, object]:
         """Return the parameters of the backfill flow that does what is asked for."""

@@ -129,5 +129,11 @@ def run_all(
 def failure_line(outcomes: Sequence[PartitionOutcome]) -> str:
     """Say in one line which partitions failed and why."""
     lost = select_failed(outcomes)
-    causes = "; ".join(f"{one.workload} {one.partition} ({one.error})" for one in lost)
+    by_cause: dict[str | None, list[PartitionOutcome]] = {}
+    for one in lost:
+        by_cause.setdefault(one.error, []).append(one)
+    causes = "; ".join(
+        f"{alike[0].workload} {', '.join(str(one.partition) for one in alike)} ({cause})"
+        for cause, alike in by_cause.items()
+    )
     return f"{len(lost)} of {len(outcomes)} partitions failed: {causes}; the same command does what is left"

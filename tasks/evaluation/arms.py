@@ -21,7 +21,7 @@ from models.engines.vllm.options import LORA_WEIGHTS, lora_rank
 from models.errors import BreakevenError, OutputError, UsageError
 from models.evaluation.figures import ArmName
 from models.run import Purpose, RunResult
-from models.settings import Settings
+from models.settings import Settings, WorkloadSettings
 from models.workloads.observed import ANSWER
 from tasks.display.run_rows import describe_counts
 from tasks.planning.checks import api_plan
@@ -87,8 +87,15 @@ def check_adapter(adapter: Path) -> None:
 def arm_settings(settings: Settings, workload: str, name: ArmName, adapter: Path | None) -> Settings:
     """Return the settings under which one engine alone answers the records of a snapshot."""
     records = {"input": None, "query": None, "query_url": None, "where": None}
-    columns = {"id_column": "id", "text_columns": ("text",), "timestamp_column": ""}
-    own = settings.workload(workload).model_copy(update={**records, **columns})
+    columns = {
+        "text": None,
+        "context": None,
+        "context_file": None,
+        "id_column": "id",
+        "text_columns": ("text",),
+        "timestamp_column": "",
+    }
+    own = settings.workloads.get(workload, WorkloadSettings()).model_copy(update={**records, **columns})
     changes: dict[str, object] = {
         "workloads": {**settings.workloads, workload: own},
         "api_mode": "sync" if name == "api" else "off",

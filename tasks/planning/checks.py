@@ -20,6 +20,7 @@ from models.run import PRODUCTION, Purpose, RunResult
 from models.settings import Settings
 from models.tokens import ChatTokenCounter, counter_of
 from models.workloads.base import Workload
+from models.workloads.object_workload import ObjectWorkload
 from models.workloads.observed import observe_answers
 from tasks.planning.evaluated_policy import apply_evaluation
 from tasks.planning.request import EngineChoice, RunRequest
@@ -89,6 +90,7 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
         complex_where=row_condition(policy),
     )
     counter = counter_of(settings.api_tokenizer or settings.api_model, settings.cache_dir)
+    check_room(workload, counter)
     prices = prices_of(settings)
     try:
         reader = open_partition(source, request.partition, request.limit)
@@ -96,6 +98,19 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
         return RunResult(workload.name, request.partition, "empty")
     check_writable(settings.output_dir)
     return Checked(request, settings, workload, machine, prices, counter, reader, reader.count(), api, policy)
+
+
+def check_room(workload: Workload, counter: ChatTokenCounter) -> None:
+    """See that the shortest object of a schema fits the tokens of an answer. Raises `UsageError`."""
+    if not isinstance(workload, ObjectWorkload):
+        return
+    shortest = counter.output_tokens(workload.shortest_answer)
+    if shortest > workload.max_tokens:
+        what = (
+            f"the shortest answer that the schema lets in has about {shortest:,} tokens, and max_tokens is "
+            f"{workload.max_tokens:,}: raise max_tokens, or ask for fewer fields"
+        )
+        raise workload.definition.mistake(key="max_tokens", what=what)
 
 
 def api_plan(workload: Workload, settings: Settings) -> ApiPlan | None:

@@ -15,7 +15,8 @@ class RunRequest:
     """What a caller asks for: one partition of one workload, and how to read it.
 
     `rerun` infers a published partition again, `refresh` only what is new or changed in its input. What an
-    evaluation runs (`purpose`) lies beside production and never becomes what readers see.
+    evaluation runs (`purpose`) lies beside production and never becomes what readers see. `expected` is the fingerprint
+    that was quoted: where it is another by now, the run is refused.
     """
 
     workload: str
@@ -27,8 +28,9 @@ class RunRequest:
     engine: EngineChoice = "vllm"
     refresh: bool = False
     purpose: Purpose = PRODUCTION
+    expected: str | None = None
 
     def flow_parameters(self) -> dict[str, object]:
         """Return the parameters of the workload's flow that does what is asked for."""
-        names = ("partition", "input", "where", "limit", "rerun", "refresh", "engine")
+        names = ("partition", "input", "where", "limit", "rerun", "refresh", "engine", "expected")
         return {name: getattr(self, name) for name in names}

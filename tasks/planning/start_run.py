@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from db import batches, partitions, reference, runs
 from models.default_model import model_name
+from models.errors import UsageError
 from models.ledger.accounting import LineKeys
 from models.records import EscalationReason
 from models.run import RunResult, lease_name
@@ -39,6 +40,12 @@ def prepare(request: RunRequest, settings: Settings) -> OpenRun | RunResult:
     checked = check(request, settings)
     if isinstance(checked, RunResult):
         return checked
+    if request.expected not in (None, fingerprint_of(checked)):
+        msg = (
+            f"{request.workload} is not what it was when this was quoted: its prompt, files, model or policy have changed "
+            "meanwhile. What is done stays; the same command quotes and does the rest as it is now"
+        )
+        raise UsageError(msg)
     with database_errors(), ExitStack() as undo:
         run = _open(undo, checked)
         if isinstance(run, OpenRun):

@@ -36,7 +36,7 @@ class Columns:
 def choose_columns(source: Source, existing: Sequence[str], *, dated: bool) -> Columns:
     """Map a source onto the columns that exist; `dated` inputs need no timestamp.
 
-    Raises `InputError` that names the columns that exist.
+    Raises `InputError` that names the columns that exist, or says what is wrong with a file of passages.
     """
     where = None if source.where is None else Condition.parse(source.where)
     complex_ = None if source.complex_where is None else Condition.parse(source.complex_where)
@@ -45,6 +45,8 @@ def choose_columns(source: Source, existing: Sequence[str], *, dated: bool) -> C
         timestamp = next((name for name in TIMESTAMP_NAMES if name in existing), None)
     elif not dated and source.timestamp_column:
         timestamp = source.timestamp_column
+    if source.template is not None:
+        source.template.read_passages()
     columns = Columns(source.id_column, source.text_columns, timestamp, where, complex_)
     missing = [name for name in columns.wanted() if name not in existing]
     if missing:

@@ -128,6 +128,11 @@ class RowTemplate:
             BETWEEN.join(str(one) for one in found if one is not None) if isinstance(found, list) else found
         )
 
+    def read_passages(self) -> None:
+        """Read the file of passages, where there is one, so that what is wrong with it is said at once. Raises `InputError`."""
+        if self.context_file is not None:
+            _ = self._passages
+
     @cached_property
     def _passages(self) -> Mapping[str, str]:
         """Read the passages, in the order of the file, joined by record. Raises `InputError`."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from models.engines.base import LocalEngine
-from models.errors import EngineError, LeaseLost
+from models.errors import EngineError, LeaseLost, PromptTooLong
 from models.records import EscalationReason, Quarantined, Record
 from models.requests import Completion, Request
 from models.routing import rules
@@ -138,6 +138,11 @@ class RunStream:
         while True:
             try:
                 self._stream(self._load(), requests)
+            except PromptTooLong as error:
+                if "too_long" not in self.requests.policy.escalate:
+                    raise
+                log.warning("all records go to the API: %s", error)
+                self._hand_over(requests, "too_long")
             except EngineError as error:
                 fails = self.requests.policy.engine_fails
                 if fails == "api":

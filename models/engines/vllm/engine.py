@@ -16,7 +16,7 @@ from models.engines.vllm.options import VllmOptions
 from models.engines.vllm.tokenizer import ChatTokenizer
 from models.engines.vllm.watchdog import wake_when_dead
 from models.engines.window import Window
-from models.errors import EngineDied, EngineStartError
+from models.errors import EngineDied, EngineStartError, PromptTooLong
 from models.gpu_time import GpuTime
 from models.requests import (
     AnswerIndex,
@@ -25,6 +25,7 @@ from models.requests import (
     FreeText,
     JsonObject,
     JsonValue,
+    Message,
     OutputFormat,
     Request,
     Usage,
@@ -131,12 +132,24 @@ class VllmEngine:
         if not any(m.content.strip() for m in request.messages if m.role == "user"):
             return Completion(request, rejection="empty", detail="the prompt has no user text")
         if input_tokens + request.max_tokens > self.max_model_len:
+            self._check_prompt(request)
             detail = (
                 f"{input_tokens} prompt tokens and {request.max_tokens} for the answer "
                 f"exceed the model's {self.max_model_len}"
             )
             return Completion(request, rejection="too_long", detail=detail)
         return None
+
+    def _check_prompt(self, request: Request) -> None:
+        """See that the prompt without its record leaves room for one. Raises `PromptTooLong`."""
+        *constant, last = request.messages
+        tokens = len(self._chat.prompt_token_ids((*constant, Message(last.role, "")))) if constant else 0
+        if tokens + request.max_tokens >= self.max_model_len:
+            msg = (
+                f"the prompt alone has {tokens:,} tokens, with {request.max_tokens:,} for the answer, and {self.model} takes "
+                f"{self.max_model_len:,}: shorten prompt, labels or examples, lower max_tokens, or raise max_model_len"
+            )
+            raise PromptTooLong(msg)
 
     def _step(self, llm: "LLM") -> "list[RequestOutput]":
         try:

@@ -80,9 +80,9 @@ def test_the_constant_messages_are_shared(workload: Workload) -> None:
     assert all(one is other for one, other in zip(first[:-1], second[:-1], strict=True))
 
 
-def test_the_registry_finds_all_three_and_tells_them_the_model() -> None:
+def test_the_registry_finds_all_and_tells_them_the_model() -> None:
     """Each workload is one file, found by its name, and knows which local model answers."""
-    assert registry.names(Settings()) == ["classification", "enrichment", "sentiment"]
+    assert {"classification", "enrichment", "sentiment"} <= set(registry.names(Settings()))
     assert registry.build("sentiment", Settings(model=None)).model == MODEL_NAME
 
 
