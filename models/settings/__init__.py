@@ -1,5 +1,6 @@
 """All settings: their schema, their names, and what is said of a mistake in one."""
 
+from models.settings.engine import EngineSettings
 from models.settings.schema import (
     ENV_DELIMITER,
     ENV_PREFIX,
@@ -14,6 +15,7 @@ __all__ = [
     "ENV_PREFIX",
     "SETTINGS_FILE",
     "Caps",
+    "EngineSettings",
     "Settings",
     "WorkloadSettings",
     "in_file",

@@ -56,7 +56,8 @@ def _own_workloads(given: Mapping[str, Any]) -> list[str]:
 
 
 def _fields(model: type[BaseModel]) -> Tree:
-    return {name: _inside(field.annotation) for name, field in model.model_fields.items()}
+    names = {name: _inside(field.annotation) for name, field in model.model_fields.items()}
+    return names | {ANY: FREE} if model.model_config.get("extra") == "allow" else names
 
 
 def _inside(annotation: Any) -> Tree:  # noqa: ANN401 - any annotation of a field
@@ -68,8 +69,10 @@ def _inside(annotation: Any) -> Tree:  # noqa: ANN401 - any annotation of a fiel
 
 
 def paths(names: Tree, above: Path = ()) -> Iterator[Path]:
-    """Yield the path of every table and setting."""
+    """Yield the path of every table and setting; not of what may have any name, such as a template's argument."""
     for name, inside in names.items():
+        if name == ANY and inside in ({}, FREE):
+            continue
         yield (*above, name)
         yield from paths(inside, (*above, name))
 

@@ -17,6 +17,7 @@ from pydantic_settings import (
 from models.errors import UsageError
 from models.settings.delivery import ChatSettings, MailSettings, chat_names
 from models.settings.inherit import Lineage, lineage, merge_lineage, read_workload_file
+from models.settings.engine import EngineSettings, EngineTable
 from models.settings.workload import Caps, WorkloadSettings
 from models.text_files import line_of, read_toml
 
@@ -49,6 +50,9 @@ class Settings(BaseSettings):
     cache_dir: Path = Field(Path(".cache"), description="prepared model, vocabularies")
 
     # the engine
+    engine: EngineTable = Field(
+        EngineSettings(), description="its kind, vllm or server, or a table with further arguments of vLLM"
+    )
     model: str | None = Field(
         None, description="Hugging Face id or local folder; default: SmolLM2-135M-Instruct"
     )

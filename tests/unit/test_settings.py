@@ -201,6 +201,44 @@ def test_all_documented_names_are_taken(monkeypatch: pytest.MonkeyPatch) -> None
     assert list(settings.chat) == ["finance"]
 
 
+@pytest.mark.parametrize(
+    ("content", "variables", "kind", "arguments"),
+    [
+        ("", {}, "vllm", {}),
+        ("engine = 'server'\n", {}, "server", {}),
+        ("", {"BREAKEVEN_ENGINE": "server"}, "server", {}),
+        ("[engine]\nkind = 'server'\n", {"BREAKEVEN_ENGINE": "vllm"}, "vllm", {}),
+        ("[engine]\nkv_cache_dtype = 'fp8'\n", {}, "vllm", {"kv_cache_dtype": "fp8"}),
+        ("[engine.speculative_config]\nmethod = 'x'\n", {}, "vllm", {"speculative_config": {"method": "x"}}),
+        ("", {"BREAKEVEN_ENGINE__KV_CACHE_DTYPE": "fp8"}, "vllm", {"kv_cache_dtype": "fp8"}),
+        ("", {"BREAKEVEN_ENGINE": '{"kv_cache_dtype": "fp8"}'}, "vllm", {"kv_cache_dtype": "fp8"}),
+    ],
+)
+def test_the_engine_is_a_word_or_a_table(
+    content: str,
+    variables: dict[str, str],
+    kind: str,
+    arguments: dict[str, object],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its kind alone, or a table in which every other name is an argument of vLLM; in the environment too."""
+    (folder / "breakeven.toml").write_text(content, encoding="utf-8")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    found = read_settings().engine
+    assert (found.kind, found.arguments) == (kind, arguments)
+
+
+@pytest.mark.parametrize("given", ["engine = 'sever'\n", "[engine]\nkind = 'sever'\n"])
+def test_an_engine_that_there_is_not(given: str, folder: Path) -> None:
+    """The line names the file, its line and the nearest kind."""
+    (folder / "breakeven.toml").write_text(given, encoding="utf-8")
+    said = complaint()
+    assert said.startswith("breakeven.toml, line ")
+    assert said.endswith("engine.kind: Input should be 'vllm' or 'server', not 'sever'; did you mean server?")
+
+
 COMMANDS = (
     "doctor",
     "run sentiment --input in.csv",

@@ -9,7 +9,7 @@ from pydantic import BaseModel, SecretStr
 
 from flows.environment import read_settings
 from models.routing.policy import Policy
-from models.settings import Caps, Settings, WorkloadSettings
+from models.settings import Caps, EngineSettings, Settings, WorkloadSettings
 from models.settings.delivery import ChatSettings, MailSettings
 from tasks.forecast.command import read_ask
 
@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "settings.md").read_text("utf-8")
 TABLES: dict[str, type[BaseModel]] = {
     "": Settings,
+    "[engine]": EngineSettings,
     "[budget]": Caps,
     "[workloads.NAME]": WorkloadSettings,
     "[workloads.NAME.policy]": Policy,
