@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import (
@@ -18,6 +18,7 @@ from models.errors import UsageError
 from models.settings.delivery import ChatSettings, MailSettings, chat_names
 from models.settings.inherit import Lineage, lineage, merge_lineage, read_workload_file
 from models.settings.engine import EngineSettings, EngineTable
+from models.settings.own_model import own_model
 from models.settings.workload import Caps, WorkloadSettings
 from models.text_files import line_of, read_toml
 
@@ -181,6 +182,15 @@ class Settings(BaseSettings):
     def lineage(self, name: str) -> Lineage:
         """Return a workload and those that it extends. Raises `UsageError` where one of them is unknown."""
         return lineage(self.workloads, name)
+
+    def for_workload(self, name: str) -> Self:
+        """Return the settings under which a workload is answered: with its own model, adapter and chat template.
+
+        A workload that names a `model` takes over nothing that belongs to the general one: no revision, quantization,
+        adapter or chat template. To do it twice changes nothing more.
+        """
+        changes = own_model(self.workload(name))
+        return self.model_copy(update=changes) if changes else self
 
     @classmethod
     def settings_customise_sources(

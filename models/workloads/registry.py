@@ -48,11 +48,11 @@ def build(name: str, settings: Settings) -> Workload:
     """Build the workload `name` with its settings. Raises `UsageError` for an unknown name, and for a mistake in its settings."""
     if name not in names(settings):
         raise UsageError(unknown_name("workload", name, names(settings)))
-    chain = settings.lineage(name)
+    chain, model = settings.lineage(name), model_name(settings.for_workload(name))
     if name in python_names() and not any({"kind", "extends"} & one.model_fields_set for _, one in chain):
-        return _python_class(name)(settings.workload(name), model_name(settings))
+        return _python_class(name)(settings.workload(name), model)
     definition = Definition(name, chain)
-    return KINDS[definition.kind](definition, model_name(settings))
+    return KINDS[definition.kind](definition, model)
 
 
 def _python_class(name: str) -> type[Workload]:

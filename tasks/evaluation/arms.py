@@ -17,11 +17,12 @@ from db.partitions import find_published
 from models import workloads
 from models.default_model import model_name
 from models.engines.api.permit import ApiPermit
-from models.engines.vllm.options import LORA_WEIGHTS, lora_rank
-from models.errors import BreakevenError, OutputError, UsageError
+from models.engines.vllm.options import check_adapter
+from models.errors import BreakevenError, OutputError
 from models.evaluation.figures import ArmName
 from models.run import Purpose, RunResult
 from models.settings import Settings, WorkloadSettings
+from models.settings.own_model import OF_A_MODEL
 from models.workloads.observed import ANSWER
 from tasks.display.run_rows import describe_counts
 from tasks.planning.checks import api_plan
@@ -76,14 +77,6 @@ def choose_arms(
     return [*own, "api"], None
 
 
-def check_adapter(adapter: Path) -> None:
-    """See that a folder holds a LoRA adapter as peft saves it. Raises `UsageError`."""
-    if not (adapter / LORA_WEIGHTS).is_file():
-        msg = f"{adapter} is no LoRA adapter ({LORA_WEIGHTS} is missing): give the folder that peft saved"
-        raise UsageError(msg)
-    lora_rank(adapter)
-
-
 def arm_settings(settings: Settings, workload: str, name: ArmName, adapter: Path | None) -> Settings:
     """Return the settings under which one engine alone answers the records of a snapshot."""
     records = {"input": None, "query": None, "query_url": None, "where": None}
@@ -95,7 +88,11 @@ def arm_settings(settings: Settings, workload: str, name: ArmName, adapter: Path
         "text_columns": ("text",),
         "timestamp_column": "",
     }
-    own = settings.workloads.get(workload, WorkloadSettings()).model_copy(update={**records, **columns})
+    settings = settings.for_workload(workload)  # what its own settings name is that of the arm from here on
+    no_model = dict.fromkeys(OF_A_MODEL)
+    own = settings.workloads.get(workload, WorkloadSettings()).model_copy(
+        update={**records, **columns, **no_model}
+    )
     changes: dict[str, object] = {
         "workloads": {**settings.workloads, workload: own},
         "api_mode": "sync" if name == "api" else "off",

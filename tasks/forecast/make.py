@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from db import infrastructure
 from db import throughput as ledger
 from models.catalogue.assumed_terms import labour_terms
+from models.default_model import model_name
 from models.economics.demand import Demand, Lengths
 from models.economics.forecast import Forecast, Serving, forecast
 from models.economics.owning import EnteredTerms, Labour
@@ -87,7 +88,7 @@ def make_forecast(ask: ForecastAsk, settings: Settings) -> Made:
     prices = tuple(prices_of(settings))
     price = price_on(prices, start)
     asked = _asked(ask.workloads, settings)
-    model = choose_model(settings, ask.local_model)
+    model = choose_model(_for_own_model(settings, asked, ask.local_model), ask.local_model)
     likes = [_like(one, model, settings) for one in asked]
     with ledger_if_any(settings) as session:
         machine = choose_machine(settings, ask.gpu, session, [like for like in likes if like.workload])
@@ -129,6 +130,23 @@ def _for_api_model(settings: Settings, model: str | None) -> tuple[Settings, tik
         if settings.api_tokenizer is None:
             raise
         return settings, load_encoding(settings.api_tokenizer, settings.cache_dir)
+
+
+def _for_own_model(settings: Settings, asked: Sequence[_Asked], named: str | None) -> Settings:
+    """Return the settings of the model that serves all that is asked for. Raises `UsageError` where there are several."""
+    every = {
+        model_name(one): one
+        for one in (
+            settings if it.workload is None else settings.for_workload(it.workload.name) for it in asked
+        )
+    }
+    if len(every) > 1 and named is None:
+        msg = (
+            f"these workloads have several models ({', '.join(sorted(every))}): forecast them one by one, or name one "
+            "with --local-model"
+        )
+        raise UsageError(msg)
+    return next(iter(every.values())) if len(every) == 1 else settings
 
 
 def _asked(asks: Sequence[WorkloadAsk], settings: Settings) -> list[_Asked]:

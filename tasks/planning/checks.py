@@ -1,5 +1,6 @@
 """Checks a request before anything is changed: workload, input, prices, policy, API."""
 
+import json
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
@@ -11,6 +12,7 @@ from models.economics.budget import Budget
 from models.economics.pricing import Price, batch_prices, prices_of
 from models.engines.api.options import ApiOptions
 from models.engines.api.permit import ApiPermit
+from models.engines.vllm.chat_template import read_template
 from models.engines.vllm.options import LORA_WEIGHTS
 from models.errors import UsageError
 from models.machine import gpu_name
@@ -40,7 +42,10 @@ class ApiPlan:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A request in which nothing is wrong, with what was found on the way. `total` as in `RunInput`."""
+    """A request in which nothing is wrong, with what was found on the way. `total` as in `RunInput`.
+
+    `settings` are those of the workload: its own model, where it names one.
+    """
 
     request: RunRequest
     settings: Settings
@@ -69,6 +74,7 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
     if request.rerun and request.refresh:
         msg = "rerun infers everything again, refresh only what is new or changed: ask for one of them"
         raise UsageError(msg)
+    settings = settings.for_workload(request.workload)
     workload = workloads.build(request.workload, settings)
     api = api_plan(workload, settings)
     if request.engine == "openai" and api is None:
@@ -132,6 +138,13 @@ def api_plan(workload: Workload, settings: Settings) -> ApiPlan | None:
     return ApiPlan(permit, options, settings.api_mode, discounted)
 
 
+def template_facts(settings: Settings) -> tuple[object, ...]:
+    """Return what of a chat template of one's own decides answers: its text and its arguments; nothing without one."""
+    template = read_template(settings.chat_template)
+    arguments = json.dumps(settings.chat_template_kwargs, sort_keys=True, default=str)
+    return (template, arguments) if template is not None or settings.chat_template_kwargs else ()
+
+
 def fingerprint_of(checked: Checked) -> str:
     """Hash what decides a partition's content: prompt, model, seed, input, limit, and what goes to the API."""
     settings, source = checked.settings, checked.reader.source
@@ -146,6 +159,8 @@ def fingerprint_of(checked: Checked) -> str:
     if checked.purpose == "evaluation_adapter" and settings.lora_adapter is not None:
         # one that was trained again in its place is another one
         facts = (*facts, file_digest(settings.lora_adapter / LORA_WEIGHTS))
+    if checked.purpose != "evaluation_api":
+        facts = (*facts, *template_facts(settings))
     if checked.engine != "vllm":
         facts = (*facts, checked.engine)
     if checked.api is not None:

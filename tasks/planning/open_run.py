@@ -44,7 +44,7 @@ class RunInput:
 class OpenRun:
     """A run that is open in the ledger and owns its partition.
 
-    `input` is None for a run that only collects what waits; `api` is None where nothing may be sent.
+    `settings` are those of its workload. `input` is None for a run that only collects what waits; `api` is None where nothing may be sent.
     `input_read`: this run, or one before it, reads the input to its end, so that it may publish.
     """
 

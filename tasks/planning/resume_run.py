@@ -31,6 +31,7 @@ def resume_run(name: str, partition: date, settings: Settings) -> OpenRun | None
     Returns None where nothing waits any more. Raises `UsageError` where the API is off or the prompt has
     changed since, `PartitionLocked`, `DatabaseUnavailable`.
     """
+    settings = settings.for_workload(name)
     workload = workloads.build(name, settings)
     api = api_plan(workload, settings)
     if api is None:

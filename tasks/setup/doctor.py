@@ -1,6 +1,7 @@
 """Looks at everything a run needs and says what to do about what is missing."""
 
 import importlib.util
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,6 +15,7 @@ from models.default_model import is_prepared, model_name
 from models.doctor import SetupCheck
 from models.economics.pricing import NANO, price_on, prices_of
 from models.engines.api.options import ApiOptions
+from models.engines.vllm.options import check_adapter
 from models.errors import BreakevenError, UsageError
 from models.machine import cpu_memory, cpu_name, gpu_memory, gpu_name
 from models.settings import Settings
@@ -31,8 +33,7 @@ def check_setup(settings: Settings) -> list[SetupCheck]:
     return [
         check_gpu(),
         check_vllm(),
-        check_model(settings),
-        check_fit(settings, gpu_name(), gpu_memory(), cpu_memory()),
+        *check_models(settings),
         check_machine_price(settings),
         check_api_price(settings),
         check_tokenizer(settings),
@@ -72,9 +73,27 @@ def _installed(distribution: str) -> bool:
     return True
 
 
+def check_models(settings: Settings) -> list[SetupCheck]:
+    """Look for each model and each adapter that is set, and whether the model fits the machine."""
+    checks = [check_model(settings), check_fit(settings, gpu_name(), gpu_memory(), cpu_memory())]
+    seen = {model_name(settings)}
+    for name in sorted(settings.workloads):
+        own = settings.for_workload(name)
+        if model_name(own) not in seen:
+            seen.add(model_name(own))
+            fit = check_fit(own, gpu_name(), gpu_memory(), cpu_memory())
+            checks += [replace(one, name=f"{one.name} of {name}") for one in (check_model(own), fit)]
+    return checks
+
+
 def check_model(settings: Settings) -> SetupCheck:
     """Look for the model that is set, or for the default one."""
     name = model_name(settings)
+    if settings.lora_adapter is not None:
+        try:
+            check_adapter(settings.lora_adapter)
+        except UsageError as error:
+            return SetupCheck("model", "fail", f"{name}: no adapter", str(error))
     if settings.model is None:
         if is_prepared(settings.cache_dir):
             return SetupCheck("model", "ok", f"{name} (default)")

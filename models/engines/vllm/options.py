@@ -101,6 +101,14 @@ class VllmOptions:
         return arguments
 
 
+def check_adapter(adapter: Path) -> None:
+    """See that a folder holds a LoRA adapter as peft saves it. Raises `UsageError`."""
+    if not (adapter / LORA_WEIGHTS).is_file():
+        msg = f"{adapter} is no LoRA adapter ({LORA_WEIGHTS} is missing): give the folder that peft saved"
+        raise UsageError(msg)
+    lora_rank(adapter)
+
+
 def lora_rank(adapter: Path) -> int:
     """Return the least rank that vLLM takes and that the adapter fits in (16 where its configuration has none).
 
