@@ -82,7 +82,7 @@ def stream_pass(engine: LocalEngine, sample: Sample, settings: Settings) -> Pass
     with tempfile.TemporaryDirectory(prefix="breakeven-bench-") as folder:
         plan = plan_of(sample, settings, Path(folder))
         shared = SharedEngine(settings, lambda _: engine)
-        shared.get()
+        shared.get(settings)
         start, cpu = time.perf_counter(), cpu_seconds()
         with open_scratch(plan) as scratch:
             totals = infer(plan, scratch, shared, lambda: None).totals
@@ -155,11 +155,7 @@ def params_of(request: Request, seed: int) -> Any:  # noqa: ANN401  vllm's own t
 
 def inner(engine: VllmEngine) -> "LLM":
     """Return the vLLM object inside our engine, so that both ways run on the very same one."""
-    llm: LLM | None = engine._llm  # noqa: SLF001  only a benchmark goes around the engine
-    if llm is None:
-        msg = "the engine is closed"
-        raise RuntimeError(msg)
-    return llm
+    return engine._loaded.llm()  # noqa: SLF001  only a benchmark goes around the engine
 
 
 def forget_prefixes(llm: "LLM") -> None:

@@ -78,7 +78,7 @@ def run(slices: Sequence[Slices], folder: Path, data: Path = DATA) -> Iterator[R
     """Measure each data set that is there on one engine."""
     settings = settings_in(folder)
     with shared_engine(settings) as shared:
-        shared.get()  # the load is no part of the first run's processor time
+        shared.get(settings)  # the load is no part of the first run's processor time
         for one in slices:
             if not (data / one.file).is_file():
                 print(f"{one.file} is not there: {one.workload} is left out")

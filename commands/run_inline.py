@@ -13,6 +13,7 @@ from flows.dates import last_partitions
 from flows.environment import prefect_api_is_set, read_settings
 from models.backfill import PartitionOutcome, Step, select_failed
 from models.economics.quote import Quote
+from models.engines.loads import group_by_model
 from models.errors import BreakevenError
 from models.run import RunResult
 from tasks.backfill import run_steps
@@ -34,7 +35,7 @@ def run_one(request: RunRequest) -> RunResult:
 
         return check_result(workload_flow(request.workload)(**request.flow_parameters()), RunResult)
     settings = read_settings()
-    with shared_engine(settings):
+    with shared_engine(settings, workloads=[request.workload]):
         return run_request(request, settings)
 
 
@@ -46,7 +47,9 @@ def run_night(last: date, days: int, workloads: list[str]) -> list[RunResult]:
 
         return check_result(nightly(partition=last, days=days, workloads=workloads), list)
     settings = read_settings()
-    night = [(name, day) for day in last_partitions(last, days) for name in workloads]
+    night = group_by_model(
+        [(name, day) for day in last_partitions(last, days) for name in workloads], settings
+    )
 
     def run(workload: str, day: date) -> RunResult | Exception:
         try:
@@ -54,7 +57,7 @@ def run_night(last: date, days: int, workloads: list[str]) -> list[RunResult]:
         except BreakevenError as error:
             return error
 
-    with shared_engine(settings):
+    with shared_engine(settings, workloads=workloads):
         results, failures = each_partition.run_each(night, run)
     if failures:
         raise BreakevenError(each_partition.failure_line(failures, len(night)))

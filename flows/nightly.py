@@ -1,4 +1,4 @@
-"""The nightly flow: every configured workload over the last partitions, under one engine load."""
+"""The nightly flow: every configured workload over the last partitions, each model loaded once."""
 
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -11,6 +11,7 @@ from flows.environment import read_settings
 from flows.final_state import final_state, show_and_end
 from flows.workloads import WorkloadFlow, workload_flow
 from models import workloads as registry
+from models.engines.loads import group_by_model
 from models.errors import BreakevenError, UsageError
 from models.nearest import unknown_name
 from models.run import RunResult
@@ -54,7 +55,7 @@ def build(flow_of: Callable[[str], WorkloadFlow] = workload_flow) -> NightlyFlow
     @flow(
         name="nightly",
         flow_run_name=name_of_run,
-        description="Every configured workload over the last partitions, under one engine load.",
+        description="Every configured workload over the last partitions, each model loaded once.",
     )
     def nightly(
         partition: date | None = None, days: int = 1, workloads: list[str] | None = None
@@ -70,8 +71,8 @@ def build(flow_of: Callable[[str], WorkloadFlow] = workload_flow) -> NightlyFlow
             settings = read_settings()
             names = choose_workloads(settings, workloads, registry.names(settings))
             nights = last_partitions(choose_partition(partition), days)
-            jobs = [(name, day) for day in nights for name in names]
-            with shared_engine(settings), tags(TAG):
+            jobs = group_by_model([(name, day) for day in nights for name in names], settings)
+            with shared_engine(settings, workloads=names), tags(TAG):
                 results, failures = run_each(jobs, run_one)
         except BreakevenError as error:
             return final_state(error)

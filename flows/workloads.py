@@ -32,7 +32,10 @@ WorkloadFlow = Flow[..., RunResult | State[BreakevenError]]
 def run_and_show(request: RunRequest, run: RunPartition) -> RunResult:
     """Run a partition, show its progress, and what it came to."""
     workload, settings = request.workload, read_settings()
-    with shared_engine(settings), progress_artifact(artifact_key(workload, "progress")):
+    with (
+        shared_engine(settings, workloads=[workload]),
+        progress_artifact(artifact_key(workload, "progress")),
+    ):
         result = run(request, settings)
     for line in quarantine_lines([result]):
         get_run_logger().info(line)

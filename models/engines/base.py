@@ -1,10 +1,11 @@
 """What every engine speaks: `Request` in, `Completion` out, one `Engine` protocol."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from models.gpu_time import GpuTime
 from models.requests import AnswerIndex, Completion, Request
+from models.settings import Settings
 
 Asked_contra = TypeVar("Asked_contra", bound=Request, contravariant=True)
 
@@ -39,6 +40,14 @@ class Engine(Protocol[Asked_contra]):
 
     def close(self) -> None:
         """Free the engine's memory. A closed engine cannot stream."""
+
+
+@runtime_checkable
+class ReusableEngine(Protocol):
+    """A loaded engine that can serve workloads with other adapters or chat templates without another load."""
+
+    def reuse_for(self, settings: Settings) -> "LocalEngine | None":
+        """Return the loaded engine as these settings use it; None where they need another load."""
 
 
 LocalEngine = Engine[Request]

@@ -25,7 +25,7 @@ def one_by_one(run: Callable[[BackfillRequest, Step], PartitionOutcome], setting
     """Run partitions one after the other in this process, under one engine load."""
 
     def run_each(ask: BackfillRequest, steps: Sequence[Step]) -> Iterator[PartitionOutcome]:
-        with shared_engine(settings):
+        with shared_engine(settings, workloads=[ask.workload]):
             for step in steps:
                 yield _one(run, ask, step, settings)
 

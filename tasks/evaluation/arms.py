@@ -126,7 +126,7 @@ def collect_answers(
         engine="openai" if name == "api" else "vllm",
         purpose=PURPOSES[name],
     )
-    with shared_engine(settings, factory):
+    with shared_engine(settings, factory, [workload]):
         result = run_request(request, settings)
     if result.state == "waiting":
         raise _waits(result)

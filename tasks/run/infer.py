@@ -6,12 +6,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from models.default_model import model_name
 from models.engines.base import LocalEngine
 from models.errors import EngineError, LeaseLost, PromptTooLong
 from models.records import EscalationReason, Quarantined, Record
 from models.requests import Completion, Request
 from models.routing import rules
 from models.run import lease_name
+from models.settings import Settings
 from tasks.planning.open_run import OpenRun, RunInput
 from tasks.run.local_requests import LocalRequests
 from tasks.run.wiring import RunParts, make_parts
@@ -82,6 +84,7 @@ def make_stream(
         RunProgress(lease_name(version.workload, version.purpose), version.partition, given.total),
         scratch,
         engine,
+        run.settings,
         stop,
         must_stop,
     )
@@ -97,6 +100,7 @@ class RunStream:
     progress: RunProgress
     scratch: Scratch
     engine: SharedEngine
+    settings: Settings
     stop: StopRequest
     must_stop: Callable[[], bool]
     _again: deque[Request] = field(default_factory=deque, init=False)
@@ -160,10 +164,10 @@ class RunStream:
             return
 
     def _load(self) -> LocalEngine:
-        if not self.engine.loaded:
-            self.progress.note_loading(self.engine.model)
+        if not self.engine.serves(self.settings):
+            self.progress.note_loading(model_name(self.settings))
         with self.stop.at_once():
-            return self.engine.get()
+            return self.engine.get(self.settings)
 
     def _stream(self, engine: LocalEngine, requests: Iterator[Request | None]) -> None:
         self.progress.note_computing("computing the first prompts")

@@ -47,7 +47,7 @@ def _run(request: RunRequest, settings: Settings) -> RunResult:
     run = as_task(prepare)(request, settings)
     if isinstance(run, RunResult):
         return run
-    with close_on_failure(run), shared_engine(settings) as shared:
+    with close_on_failure(run), shared_engine(settings, workloads=[request.workload]) as shared:
         try:
             with hold_lease(run.version.ledger) as lost, open_scratch(run) as scratch:
                 inferred = as_task(infer)(run, scratch, shared, lost)

@@ -1,17 +1,19 @@
 """One engine for everything that runs inside one `with shared_engine(...)`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from models.default_model import model_name
 from models.default_model import prepare as prepare_default_model
 from models.engines.api.options import ApiOptions
 from models.engines.api.rate_limits import Limits
-from models.engines.base import LocalEngine
+from models.engines.base import LocalEngine, ReusableEngine
+from models.engines.loads import name_models
 from models.gpu_time import GpuTime
 from models.machine import gpu_name
 from models.settings import Settings
+from models.settings.own_model import OF_A_MODEL
+from tasks.runtime.gc_freeze import collect_frozen
 
 EngineFactory = Callable[[Settings], LocalEngine]
 
@@ -27,38 +29,48 @@ def load_vllm(settings: Settings) -> LocalEngine:
 
 
 class SharedEngine:
-    """Loads the engine at first need and hands out the same one until it is closed."""
+    """One loaded engine at a time for all runs of a flow, in place of one for each run.
 
-    def __init__(self, settings: Settings, factory: EngineFactory) -> None:
+    A run gets the engine that is loaded where it can serve it: the same model, whatever its adapter and chat template.
+    Where it cannot, the loaded engine is closed first, so that its memory is free, and another one is loaded.
+    """
+
+    def __init__(
+        self, settings: Settings, factory: EngineFactory, workloads: Collection[str] | None = None
+    ) -> None:
+        """`workloads`: those that will run, so that one load serves the adapters of them all; None: any that is set."""
         self._settings = settings
         self._factory = factory
+        self._workloads = workloads
         self._engine: LocalEngine | None = None
+        self._loaded_for: Settings | None = None
+        self._not_booked = GpuTime()
         self._limits: Limits | None = None
-
-    @property
-    def model(self) -> str:
-        """Name of the model that the engine runs."""
-        return model_name(self._settings)
 
     @property
     def patience_seconds(self) -> float:
         """How long an engine that fails is tried again, where the policy says so."""
         return self._settings.engine_patience_seconds
 
-    @property
-    def loaded(self) -> bool:
-        """Whether the engine is there already, so that `get` takes no time."""
-        return self._engine is not None
+    def serves(self, settings: Settings) -> bool:
+        """Whether a loaded engine serves these settings, so that `get` takes no time."""
+        return self._find_loaded(settings) is not None
 
-    def get(self) -> LocalEngine:
-        """Return the engine, loaded at the first call."""
-        if self._engine is None:
-            self._engine = self._factory(self._settings)
+    def get(self, settings: Settings) -> LocalEngine:
+        """Return the engine for a workload's settings, loaded if it is not yet. Raises `EngineStartError`."""
+        if (found := self._find_loaded(settings)) is not None:
+            return found
+        if self._engine is not None:
+            self._not_booked += self._engine.lap()  # what no run has booked is the next one's to carry
+            self.discard()
+        self._engine = self._factory(self._with_expected(settings))
+        self._loaded_for = settings
         return self._engine
 
     def lap(self) -> GpuTime:
         """Return the engine's time since the last lap; none if it is not loaded."""
-        return GpuTime() if self._engine is None else self._engine.lap()
+        before, self._not_booked = self._not_booked, GpuTime()
+        return before if self._engine is None else before + self._engine.lap()
 
     def limits(self, options: ApiOptions) -> Limits:
         """Return the API's rate limits and circuit breaker, the same for all runs that share the engine."""
@@ -67,22 +79,45 @@ class SharedEngine:
         return self._limits
 
     def discard(self) -> None:
-        """Close the engine; the next `get` loads a new one. For an engine that died."""
+        """Close the engine and free its memory; the next `get` loads a new one. For an engine that died, too."""
         if self._engine is not None:
             self._engine.close()
-            self._engine = None
+            self._engine = self._loaded_for = None
+            collect_frozen()
+
+    def _find_loaded(self, settings: Settings) -> LocalEngine | None:
+        if self._engine is None or self._loaded_for is None:
+            return None
+        if isinstance(self._engine, ReusableEngine):
+            return self._engine.reuse_for(settings)
+        return self._engine if _asks(settings) == _asks(self._loaded_for) else None
+
+    def _with_expected(self, settings: Settings) -> Settings:
+        """Return a workload's settings with those of the workloads that will run: their adapters share the load."""
+        names = self._settings.workloads if self._workloads is None else self._workloads
+        return settings.model_copy(update={"workloads": name_models(self._settings, names)})
+
+
+def _asks(settings: Settings) -> dict[str, object]:
+    """Return what of the settings can tell two models apart."""
+    return {name: getattr(settings, name) for name in OF_A_MODEL}
 
 
 _current: ContextVar[SharedEngine | None] = ContextVar("shared_engine", default=None)
 
 
 @contextmanager
-def shared_engine(settings: Settings, factory: EngineFactory = load_vllm) -> Iterator[SharedEngine]:
-    """Share one lazily loaded engine; an inner block gets the outer block's engine."""
+def shared_engine(
+    settings: Settings, factory: EngineFactory = load_vllm, workloads: Collection[str] | None = None
+) -> Iterator[SharedEngine]:
+    """Share one lazily loaded engine; an inner block gets the outer block's engine.
+
+    `workloads` as in `SharedEngine`.
+    """
     if (outer := _current.get()) is not None:
         yield outer
         return
-    engine = SharedEngine(settings, factory)
+    engine = SharedEngine(settings, factory, workloads)
     token = _current.set(engine)
     try:
         yield engine

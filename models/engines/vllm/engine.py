@@ -1,22 +1,18 @@
-"""The vLLM engine: offline, in this process or beside it, in a sliding window. Only file that imports vllm."""
+"""The vLLM engine: offline, in this process or beside it, in a sliding window."""
 
 import json
-import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from math import exp
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.engines.vllm.gpu_clock import GpuClock
 from models.engines.vllm.label_probabilities import label_probabilities
+from models.engines.vllm.loaded import LoadedModel, one_line
 from models.engines.vllm.options import VllmOptions
 from models.engines.vllm.tokenizer import ChatTokenizer
-from models.engines.vllm.watchdog import wake_when_dead
 from models.engines.window import Window
-from models.errors import EngineDied, EngineStartError, PromptTooLong
+from models.errors import PromptTooLong
 from models.gpu_time import GpuTime
 from models.requests import (
     AnswerIndex,
@@ -30,29 +26,39 @@ from models.requests import (
     Request,
     Usage,
 )
+from models.settings import Settings
 
 if TYPE_CHECKING:
-    from vllm import LLM, RequestOutput, SamplingParams
-
-log = logging.getLogger(__name__)
+    from vllm import RequestOutput, SamplingParams
 
 
 class VllmEngine:
-    """A loaded model. The load is the constructor's work; a closed engine cannot stream."""
+    """A loaded model, asked with one adapter (or none) and one chat template. A closed engine cannot stream."""
 
     name = "vllm"
 
-    def __init__(self, options: VllmOptions) -> None:
+    def __init__(self, options: VllmOptions, loaded: LoadedModel | None = None) -> None:
+        """Load the model, unless it is in memory already: `loaded`, which has the adapter of `options`."""
         self.options = options
         self.model = options.name
-        self._clock = GpuClock()
-        with self._clock.loading():
-            self._llm: LLM | None = _load(options)
-            self._tokenizer = self._llm.get_tokenizer()
-        self._chat = ChatTokenizer(self._tokenizer)
-        wake_when_dead(self._llm.llm_engine.engine_core)
-        self.max_model_len: int = self._llm.model_config.max_model_len
-        self._lora = _lora_request(options.lora_adapter)
+        self._loaded = LoadedModel(options) if loaded is None else loaded
+        self._chat = ChatTokenizer(self._loaded.tokenizer, options.chat_template, options.template_arguments)
+        self._lora = self._loaded.lora_request(options.lora_adapter)
+
+    @property
+    def max_model_len(self) -> int:
+        """Tokens of a prompt with its answer."""
+        return self._loaded.max_model_len
+
+    def reuse_for(self, settings: Settings) -> "VllmEngine | None":
+        """Return the loaded model as these settings use it: with their adapter and template; None for another load."""
+        options = VllmOptions.from_settings(settings, on_cpu=self.options.on_cpu)
+        loaded = self._loaded.options
+        if not self._loaded.alive or options.load_key() != loaded.load_key():
+            return None
+        if options.lora_adapter is not None and options.lora_adapter not in loaded.lora_adapters:
+            return None
+        return VllmEngine(options, self._loaded)
 
     def stream(
         self,
@@ -62,47 +68,38 @@ class VllmEngine:
         stop: Callable[[], bool] = lambda: False,
     ) -> Iterator[Completion]:
         """Answer `requests` as `models.engines.base.Engine.stream` says. Raises `EngineDied`."""
-        llm = self._alive()
+        self._loaded.llm()  # of a closed engine this is an error before anything is read
         window = Window(requests, self.options.window, self.options.lookahead, answers)
         started: dict[str, tuple[Request, int]] = {}
         try:
             while not (window.exhausted or stop()):
-                yield from self._submit(llm, window, started)
+                yield from self._submit(window, started)
                 yield from window.reused()
                 if not window.in_flight:
                     continue
-                for output in self._step(llm):
+                for output in self._loaded.step():
                     if output.finished:
                         request, since = started.pop(output.request_id)
                         completion = _completion(request, output, time.monotonic_ns() - since)
                         yield from window.finish(completion)
         finally:
-            if started and self._llm is not None:
-                self._abort(llm, list(started))
+            if started:
+                self._loaded.abort(list(started))
 
     def lap(self) -> GpuTime:
         """Return the load, busy and idle time since the last lap (or since the load began)."""
-        return self._clock.lap()
+        return self._loaded.clock.lap()
 
     def close(self) -> None:
-        """Free the engine's memory."""
-        if self._llm is None:
-            return
-        self._llm.llm_engine.engine_core.shutdown()
-        self._llm = None
+        """Free the model's memory, for whoever uses it."""
+        self._loaded.close()
 
     def prompt_token_ids(self, request: Request) -> list[int]:
         """Apply the model's chat template to a request, once, and return the token ids."""
         return self._chat.prompt_token_ids(request.messages)
 
-    def _alive(self) -> "LLM":
-        if self._llm is None:
-            msg = "the engine is closed"
-            raise EngineDied(msg)
-        return self._llm
-
     def _submit(
-        self, llm: "LLM", window: Window[Request], started: dict[str, tuple[Request, int]]
+        self, window: Window[Request], started: dict[str, tuple[Request, int]]
     ) -> Iterator[Completion]:
         """Hand the engine what the window lets in; yield what it refuses."""
         from vllm.exceptions import VLLMValidationError  # noqa: PLC0415  vllm is slow to import
@@ -115,7 +112,7 @@ class VllmEngine:
                 continue
             request_id = str(request.id)
             try:
-                llm.llm_engine.add_request(
+                self._loaded.llm().llm_engine.add_request(
                     request_id,
                     {"prompt_token_ids": ids},
                     sampling_params(request.output, request.max_tokens, self.options.seed),
@@ -124,7 +121,7 @@ class VllmEngine:
             except VLLMValidationError as error:
                 yield from window.finish(Completion(request, rejection="refused", detail=one_line(error)))
             except EngineDeadError as error:
-                raise self._died(error) from error
+                raise self._loaded.died(error) from error
             else:
                 started[request_id] = (request, time.monotonic_ns())
 
@@ -150,24 +147,6 @@ class VllmEngine:
                 f"{self.max_model_len:,}: shorten prompt, labels or examples, lower max_tokens, or raise max_model_len"
             )
             raise PromptTooLong(msg)
-
-    def _step(self, llm: "LLM") -> "list[RequestOutput]":
-        try:
-            with self._clock.busy():
-                outputs: list[RequestOutput] = llm.llm_engine.step()
-        except Exception as error:
-            # Whatever escapes from a step leaves the engine in an unknown state: all of it means "died".
-            raise self._died(error) from error
-        return outputs
-
-    def _died(self, error: Exception) -> EngineDied:
-        self._llm = None
-        return EngineDied(f"the vLLM engine died: {one_line(error)}")
-
-    def _abort(self, llm: "LLM", request_ids: list[str]) -> None:
-        llm.llm_engine.abort_request(request_ids)
-        while llm.llm_engine.has_unfinished_requests():
-            self._step(llm)
 
 
 @lru_cache(maxsize=64)
@@ -196,12 +175,6 @@ def sampling_params(output: OutputFormat, max_tokens: int, seed: int) -> "Sampli
 
 
 MAX_LOGPROBS = 128
-
-
-def one_line(error: BaseException) -> str:
-    """Return the error's type and first line, without anything that could hold a prompt."""
-    first = str(error).strip().split("\n", 1)[0]
-    return f"{type(error).__name__}: {first[:200]}" if first else type(error).__name__
 
 
 def _completion(request: Request, output: "RequestOutput", engine_ns: int) -> Completion:
@@ -240,28 +213,3 @@ def _value(output: OutputFormat, answer: Any) -> tuple[JsonValue, float | None, 
     except ValueError:
         return None, None, None
     return value, exp(answer.cumulative_logprob / max(len(answer.token_ids), 1)), None
-
-
-def _lora_request(adapter: Path | None) -> Any:  # noqa: ANN401  vllm's own type, imported late
-    if adapter is None:
-        return None
-    from vllm.lora.request import LoRARequest  # noqa: PLC0415
-
-    return LoRARequest(adapter.name, 1, str(adapter))
-
-
-def _load(options: VllmOptions) -> "LLM":
-    """Load the model. Raises `EngineStartError` with one line that says what failed."""
-    os.environ.update(options.environment())
-    # Else vLLM configures logging anew, which flushes every handler under logging's own lock: Prefect's then waits
-    # for a thread that waits for that lock, and a flow run hangs for good while it loads the model.
-    os.environ.setdefault("VLLM_CONFIGURE_LOGGING", "0")
-    log.info("loading %s", options.name)
-    try:
-        from vllm import LLM  # noqa: PLC0415  reads the environment that was just set
-
-        return LLM(**options.arguments())
-    except Exception as error:
-        # vLLM raises anything from OSError to bare RuntimeError here; for the user they are one thing.
-        msg = f"vLLM cannot load {options.name}: {one_line(error)}; `breakeven doctor` checks the machine"
-        raise EngineStartError(msg) from error

@@ -1,11 +1,13 @@
 """From settings to vLLM's arguments: what is set where, on a CPU and on a GPU."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from models.default_model import model_dir, model_name
+from models.default_model import model_name
+from models.engines.loads import adapters_of_base, base_of
+from models.engines.vllm.chat_template import read_template
 from models.errors import UsageError
 from models.settings import Settings
 
@@ -19,9 +21,14 @@ CPU_BLOCK_SIZE = 32
 
 @dataclass(frozen=True, slots=True)
 class VllmOptions:
-    """All that decides how the engine loads. Made by `from_settings`."""
+    """All that decides how the engine loads, and how it is asked. Made by `from_settings`.
+
+    `lora_adapters`: all that share the load; `lora_adapter` and the chat template are those of one workload, and
+    need no load of their own. `chat_template_kwargs` is JSON.
+    """
 
     name: str
+    base_name: str
     path: str
     on_cpu: bool
     dtype: str
@@ -31,6 +38,9 @@ class VllmOptions:
     max_model_len: int | None
     gpu_memory_utilization: float
     lora_adapter: Path | None
+    lora_adapters: tuple[Path, ...]
+    chat_template: str | None
+    chat_template_kwargs: str
     max_num_seqs: int
     window: int
     lookahead: int
@@ -42,11 +52,11 @@ class VllmOptions:
     @classmethod
     def from_settings(cls, settings: Settings, *, on_cpu: bool) -> "VllmOptions":
         """Fill in what depends on the machine. Figures and their reasons: docs/decisions/0002."""
-        path = settings.model or str(model_dir(settings.cache_dir))
         max_num_seqs = settings.max_num_seqs or (32 if on_cpu else 256)
         return cls(
             name=model_name(settings),
-            path=path,
+            base_name=model_name(settings.model_copy(update={"lora_adapter": None})),
+            path=base_of(settings)[0],
             on_cpu=on_cpu,
             dtype="float32" if on_cpu and settings.dtype == "auto" else settings.dtype,
             revision=settings.model_revision,
@@ -55,6 +65,9 @@ class VllmOptions:
             max_model_len=settings.max_model_len,
             gpu_memory_utilization=settings.gpu_memory_utilization,
             lora_adapter=settings.lora_adapter,
+            lora_adapters=_usable_adapters(settings),
+            chat_template=read_template(settings.chat_template),
+            chat_template_kwargs=json.dumps(settings.chat_template_kwargs, sort_keys=True, default=str),
             max_num_seqs=max_num_seqs,
             window=settings.window or 2 * max_num_seqs,
             lookahead=settings.lookahead,
@@ -62,6 +75,25 @@ class VllmOptions:
             cpu_kv_cache_gib=settings.cpu_kv_cache_gib,
             subprocess=not on_cpu if settings.engine_subprocess is None else settings.engine_subprocess,
             seed=settings.seed,
+        )
+
+    @property
+    def template_arguments(self) -> dict[str, Any]:
+        """The arguments of the chat template."""
+        arguments: dict[str, Any] = json.loads(self.chat_template_kwargs)
+        return arguments
+
+    def load_key(self) -> "VllmOptions":
+        """Return what decides a load: equal for workloads that can share one."""
+        return replace(
+            self,
+            name="",
+            lora_adapter=None,
+            lora_adapters=(),
+            chat_template=None,
+            chat_template_kwargs="{}",
+            window=0,
+            lookahead=0,
         )
 
     def environment(self) -> dict[str, str]:
@@ -90,15 +122,29 @@ class VllmOptions:
             "max_logprobs": 128,
             "use_tqdm_on_load": False,
             "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
-            "enable_lora": self.lora_adapter is not None,
+            "enable_lora": bool(self.lora_adapters),
         }
-        if self.lora_adapter is not None:
-            arguments["max_lora_rank"] = lora_rank(self.lora_adapter)
+        if self.lora_adapters:
+            arguments["max_loras"] = len(self.lora_adapters)
+            arguments["max_lora_rank"] = max(map(lora_rank, self.lora_adapters))
         if self.on_cpu:
             arguments["block_size"] = CPU_BLOCK_SIZE
         if not self.subprocess and self.tensor_parallel_size == 1:
             arguments["distributed_executor_backend"] = "uni"
         return arguments
+
+
+def _usable_adapters(settings: Settings) -> tuple[Path, ...]:
+    """Return the adapters that share a load: what is wrong with another workload's does not stop this one."""
+    return tuple(one for one in adapters_of_base(settings) if one == settings.lora_adapter or _is_usable(one))
+
+
+def _is_usable(adapter: Path) -> bool:
+    try:
+        check_adapter(adapter)
+    except UsageError:
+        return False
+    return True
 
 
 def check_adapter(adapter: Path) -> None:

@@ -1,7 +1,7 @@
 """The local model's own tokenizer and chat template: what the engine is sent, without the engine."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -33,11 +33,18 @@ NO_HEAD = _Head("", ())
 class ChatTokenizer:
     """Turns chat messages into the token ids of a prompt, and counts them.
 
-    `tokenizer` is a Hugging Face tokenizer with a chat template: the engine's own, or a loaded one.
+    `tokenizer` is a Hugging Face tokenizer: the engine's own, or a loaded one. `template` takes the place of the chat
+    template that it has, `arguments` are given to either.
     """
 
-    def __init__(self, tokenizer: Any) -> None:  # noqa: ANN401  transformers is not typed for us
+    def __init__(
+        self,
+        tokenizer: Any,  # noqa: ANN401  transformers is not typed for us
+        template: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
         self._tokenizer = tokenizer
+        self._arguments = dict(arguments or {}) | ({} if template is None else {"chat_template": template})
         added = tokenizer.added_tokens_decoder.values()
         self._special = _any_of(str(token) for token in added if token.special)
         self._heads: dict[tuple[Message, ...], _Head | None] = {}
@@ -100,7 +107,7 @@ class ChatTokenizer:
             {"role": m.role, "content": self._special.sub(_spelled_out, m.content)} for m in messages
         ]
         text: str = self._tokenizer.apply_chat_template(
-            conversation, tokenize=False, add_generation_prompt=True
+            conversation, **self._arguments, tokenize=False, add_generation_prompt=True
         )
         return text
 
@@ -137,7 +144,8 @@ def load_local_model(options: VllmOptions) -> LocalModel:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         msg = f"cannot load the tokenizer of {options.name}: {reason}"
         raise UsageError(msg) from error
-    return LocalModel(ChatTokenizer(tokenizer), options.max_model_len or _context(config, tokenizer))
+    chat = ChatTokenizer(tokenizer, options.chat_template, options.template_arguments)
+    return LocalModel(chat, options.max_model_len or _context(config, tokenizer))
 
 
 def _context(config: Any, tokenizer: Any) -> int | None:  # noqa: ANN401  transformers is not typed for us
