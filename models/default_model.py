@@ -132,9 +132,14 @@ if __name__ == "__main__":
     sys.exit(main())
 
 
+def is_default(settings: Settings) -> bool:
+    """Whether the settings name the default model: by naming none, or by its folder."""
+    return settings.model in {None, str(model_dir(settings.cache_dir))}
+
+
 def model_name(settings: Settings) -> str:
     """Name of the local model on ledger lines: the hub id, the folder's name, with revision and adapter."""
-    if settings.model is None:
+    if settings.model is None or is_default(settings):
         name = MODEL_NAME
     elif Path(settings.model).exists():
         name = Path(settings.model).resolve().name

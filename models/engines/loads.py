@@ -33,10 +33,14 @@ def name_models(settings: Settings, workloads: Iterable[str]) -> dict[str, Workl
 
     So they say the same wherever they are put, also beside the settings of one workload in the place of the general ones.
     """
-    return {name: _named(settings.for_workload(name), settings.workload(name)) for name in workloads}
+    return {
+        name: name_model(settings.for_workload(name), settings.workloads.get(name, WorkloadSettings()))
+        for name in workloads
+    }
 
 
-def _named(settings: Settings, own: WorkloadSettings) -> WorkloadSettings:
+def name_model(settings: Settings, own: WorkloadSettings) -> WorkloadSettings:
+    """Return what a workload sets itself, with the general settings' model written out."""
     found = {name: getattr(settings, name) for name in OF_A_MODEL} | {"model": base_of(settings)[0]}
     return own.model_copy(update=found)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from models.settings.workload import WorkloadSettings
+from models.settings.inherit import Lineage
 
 BELONGS_TO_MODEL: Mapping[str, Any] = {
     "model_revision": None,
@@ -17,7 +17,10 @@ OF_A_MODEL = ("model", *BELONGS_TO_MODEL)
 """Settings by which a workload can name a model of its own."""
 
 
-def own_model(own: WorkloadSettings) -> dict[str, Any]:
-    """Return the settings of the engine that a workload changes."""
-    named = {name: value for name in OF_A_MODEL if (value := getattr(own, name)) is not None}
-    return {**BELONGS_TO_MODEL, **named} if "model" in named else named
+def own_model(chain: Lineage) -> dict[str, Any]:
+    """Return the settings of the engine that a workload changes, itself or by what it extends."""
+    changes: dict[str, Any] = {}
+    for _, one in reversed(chain):
+        named = {name: value for name in OF_A_MODEL if (value := getattr(one, name)) is not None}
+        changes = {**BELONGS_TO_MODEL, **named} if "model" in named else changes | named
+    return changes

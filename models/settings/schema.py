@@ -16,8 +16,8 @@ from pydantic_settings import (
 
 from models.errors import UsageError
 from models.settings.delivery import ChatSettings, MailSettings, chat_names
-from models.settings.inherit import Lineage, lineage, merge_lineage, read_workload_file
 from models.settings.engine import EngineSettings, EngineTable
+from models.settings.inherit import Lineage, lineage, merge_lineage, read_workload_file
 from models.settings.own_model import own_model
 from models.settings.workload import Caps, WorkloadSettings
 from models.text_files import line_of, read_toml
@@ -189,7 +189,7 @@ class Settings(BaseSettings):
         A workload that names a `model` takes over nothing that belongs to the general one: no revision, quantization,
         adapter or chat template. To do it twice changes nothing more.
         """
-        changes = own_model(self.workload(name))
+        changes = own_model(self.lineage(name))
         return self.model_copy(update=changes) if changes else self
 
     @classmethod

@@ -10,7 +10,7 @@ from statistics import median
 from sqlalchemy.orm import Session
 
 from db import throughput as ledger
-from models.default_model import model_name
+from models.default_model import is_default, model_name
 from models.default_model import prepare as prepare_default_model
 from models.economics.pricing import batch_prices, cost_nano, price_on
 from models.economics.quote import Estimate, PartitionQuote, Sent, empty_quote, estimate_total
@@ -184,7 +184,7 @@ def assume_output(checked: Checked, local: LocalModel | None) -> tuple[OutputLen
 
 def local_model(settings: Settings) -> LocalModel:
     """Return the tokenizer of the model that the settings name, loaded once. Raises `UsageError`."""
-    if settings.model is None:
+    if is_default(settings):
         prepare_default_model(settings.cache_dir)
     return _load(VllmOptions.from_settings(settings, on_cpu=gpu_name() is None))
 

@@ -17,12 +17,12 @@ from db.partitions import find_published
 from models import workloads
 from models.default_model import model_name
 from models.engines.api.permit import ApiPermit
+from models.engines.loads import name_model
 from models.engines.vllm.options import check_adapter
 from models.errors import BreakevenError, OutputError
 from models.evaluation.figures import ArmName
 from models.run import Purpose, RunResult
 from models.settings import Settings, WorkloadSettings
-from models.settings.own_model import OF_A_MODEL
 from models.workloads.observed import ANSWER
 from tasks.display.run_rows import describe_counts
 from tasks.planning.checks import api_plan
@@ -80,26 +80,19 @@ def choose_arms(
 def arm_settings(settings: Settings, workload: str, name: ArmName, adapter: Path | None) -> Settings:
     """Return the settings under which one engine alone answers the records of a snapshot."""
     records = {"input": None, "query": None, "query_url": None, "where": None}
-    columns = {
-        "text": None,
-        "context": None,
-        "context_file": None,
-        "id_column": "id",
-        "text_columns": ("text",),
-        "timestamp_column": "",
-    }
-    settings = settings.for_workload(workload)  # what its own settings name is that of the arm from here on
-    no_model = dict.fromkeys(OF_A_MODEL)
-    own = settings.workloads.get(workload, WorkloadSettings()).model_copy(
-        update={**records, **columns, **no_model}
-    )
+    columns = {"id_column": "id", "text_columns": ("text",), "timestamp_column": ""}
+    made = {"text": None, "context": None, "context_file": None}  # a snapshot holds texts as they were made
+    answering = settings.for_workload(workload)
+    if adapter is not None:
+        chosen = adapter.resolve() if name == "adapter" else None
+        answering = answering.model_copy(update={"lora_adapter": chosen})
+    own = name_model(answering, settings.workloads.get(workload, WorkloadSettings()))
+    own = own.model_copy(update={**records, **columns, **made})
     changes: dict[str, object] = {
         "workloads": {**settings.workloads, workload: own},
         "api_mode": "sync" if name == "api" else "off",
     }
-    if adapter is not None:
-        changes["lora_adapter"] = adapter.resolve() if name == "adapter" else None
-    return settings.model_copy(update=changes)
+    return answering.model_copy(update=changes)
 
 
 def collect_answers(

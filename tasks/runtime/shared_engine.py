@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from models.default_model import is_default
 from models.default_model import prepare as prepare_default_model
 from models.engines.api.options import ApiOptions
 from models.engines.api.rate_limits import Limits
@@ -23,7 +24,7 @@ def load_vllm(settings: Settings) -> LocalEngine:
     from models.engines.vllm.engine import VllmEngine  # noqa: PLC0415  only a run that infers needs it
     from models.engines.vllm.options import VllmOptions  # noqa: PLC0415
 
-    if settings.model is None:
+    if is_default(settings):
         prepare_default_model(settings.cache_dir)
     return VllmEngine(VllmOptions.from_settings(settings, on_cpu=gpu_name() is None))
 

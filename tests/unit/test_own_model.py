@@ -64,6 +64,28 @@ def test_to_ask_twice_changes_nothing_more(own: dict[str, object]) -> None:
     assert once.for_workload("sentiment") == once
 
 
+def test_a_model_is_taken_over_from_the_workload_that_is_extended() -> None:
+    """With its adapter, unless the workload names a model itself: then nothing of the other one's is left."""
+    own = {"model": "org/base", "lora_adapter": "adapters/base"}
+    settings = Settings.model_validate(
+        {
+            "workloads": {
+                "base": own | {"extends": "sentiment"},
+                "same": {"extends": "base"},
+                "adapted": {"extends": "base", "lora_adapter": "adapters/mine"},
+                "other": {"extends": "base", "model": "org/other"},
+            }
+        }
+    )
+    assert [model_name(settings.for_workload(name)) for name in ("same", "adapted", "other")] == [
+        "org/base+base",
+        "org/base+mine",
+        "org/other",
+    ]
+    small = arm_settings(settings, "same", "small", Path("adapters/new")).for_workload("same")
+    assert (model_name(small), small.workload("same").text_columns) == ("org/base", ("text",))
+
+
 def test_the_workload_knows_its_model() -> None:
     """What was measured for a model is looked up by the name of the workload's own."""
     settings = settings_with(model="org/own")

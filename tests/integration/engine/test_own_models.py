@@ -53,7 +53,7 @@ from tasks.run.run_partition import run_request
 from tasks.runtime.shared_engine import shared_engine
 
 day, settings = date(2026, 11, 1), read_settings()
-plain = settings.workload("classification").model_copy(update={"lora_adapter": None})
+plain = settings.workloads["classification"].model_copy(update={"lora_adapter": None})
 without = settings.model_copy(update={"workloads": settings.workloads | {"classification": plain}})
 with shared_engine(settings):
     run_night(day, 1, ["enrichment", "classification", "sentiment"])

@@ -122,7 +122,7 @@ def test_a_model_of_ones_own_is_another_partition(settings: Settings) -> None:
     general = settings.model_copy(
         update={
             "workloads": settings.workloads
-            | {"classification": settings.workload("classification").model_copy(update={"model": None})}
+            | {"classification": settings.workloads["classification"].model_copy(update={"model": None})}
         }
     )
     with shared_engine(settings, Loads()):
