@@ -43,6 +43,8 @@ class VllmEngine:
         self.model = options.name
         self._loaded = LoadedModel(options) if loaded is None else loaded
         self._chat = ChatTokenizer(self._loaded.tokenizer, options.chat_template, options.template_arguments)
+        for note in self._chat.notes:
+            self._loaded.say_once(f"{options.name}: {note}")
         self._lora = self._loaded.lora_request(options.lora_adapter)
 
     @property

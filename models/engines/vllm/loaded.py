@@ -27,12 +27,19 @@ class LoadedModel:
             self._llm: LLM | None = _load(options)
             self.tokenizer = self._llm.get_tokenizer()
         wake_when_dead(self._llm.llm_engine.engine_core)
+        self._said: set[str] = set()
         self.max_model_len: int = self._llm.model_config.max_model_len
 
     @property
     def alive(self) -> bool:
         """Whether the model can still be asked."""
         return self._llm is not None
+
+    def say_once(self, line: str) -> None:
+        """Log a line the first time that it comes, however many workloads share the load."""
+        if line not in self._said:
+            self._said.add(line)
+            log.warning(line)
 
     def llm(self) -> "LLM":
         """Return vLLM's own engine. Raises `EngineDied` for one that was closed, or died."""

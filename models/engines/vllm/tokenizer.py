@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from models.engines.vllm.chat_template import examine_template
 from models.engines.vllm.options import VllmOptions
 from models.errors import UsageError
 from models.requests import Message
@@ -34,7 +35,7 @@ class ChatTokenizer:
     """Turns chat messages into the token ids of a prompt, and counts them.
 
     `tokenizer` is a Hugging Face tokenizer: the engine's own, or a loaded one. `template` takes the place of the chat
-    template that it has, `arguments` are given to either.
+    template that it has, `arguments` are given to either. Raises `UsageError` for a template that cannot be used.
     """
 
     def __init__(
@@ -44,10 +45,15 @@ class ChatTokenizer:
         arguments: Mapping[str, Any] | None = None,
     ) -> None:
         self._tokenizer = tokenizer
-        self._arguments = dict(arguments or {}) | ({} if template is None else {"chat_template": template})
+        self._use = examine_template(tokenizer, template, arguments or {})
         added = tokenizer.added_tokens_decoder.values()
         self._special = _any_of(str(token) for token in added if token.special)
         self._heads: dict[tuple[Message, ...], _Head | None] = {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of the chat template, a line each."""
+        return self._use.notes
 
     def prompt_token_ids(self, messages: Sequence[Message]) -> list[int]:
         """Apply the model's chat template to messages and return the token ids.
@@ -103,11 +109,12 @@ class ChatTokenizer:
         return _Head(head, tuple(ids))
 
     def _render(self, messages: Sequence[Message]) -> str:
+        shown = messages if self._use.takes_system else merge_system(messages)
         conversation = [
-            {"role": m.role, "content": self._special.sub(_spelled_out, m.content)} for m in messages
+            {"role": m.role, "content": self._special.sub(_spelled_out, m.content)} for m in shown
         ]
         text: str = self._tokenizer.apply_chat_template(
-            conversation, **self._arguments, tokenize=False, add_generation_prompt=True
+            conversation, **self._use.arguments, tokenize=False, add_generation_prompt=True
         )
         return text
 
@@ -152,6 +159,16 @@ def _context(config: Any, tokenizer: Any) -> int | None:  # noqa: ANN401  transf
     """Return the context length as vLLM derives it, but for models that stretch it (linear RoPE scaling)."""
     found = getattr(config.get_text_config(), "max_position_embeddings", None)
     return None if found is None else min(int(found), int(tokenizer.model_max_length))
+
+
+def merge_system(messages: Sequence[Message]) -> list[Message]:
+    """Put what the system messages say before the first user message, for a template that takes no system message."""
+    said = [one.content for one in messages if one.role == "system"]
+    others = [one for one in messages if one.role != "system"]
+    place = next((number for number, one in enumerate(others) if one.role == "user"), None)
+    if said and place is not None:
+        others[place] = replace(others[place], content="\n\n".join([*said, others[place].content]))
+    return others
 
 
 def _common(texts: Sequence[str]) -> str:
