@@ -39,6 +39,7 @@ class NewRun:
     infrastructure_id: int | None = None
     flow_run_id: str | None = None
     purpose: Purpose = PRODUCTION
+    engine_arguments: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,7 @@ class RunRow(Base):
     `carried` of its published records were taken over from the version before, without a line.
     `archive_id`: its lines lie in that Parquet file and not here any more; its sums and its rollup stay.
     `purpose`: what it was run for; an evaluation's cost is a cost, but its records are no usage.
+    `engine_arguments`: further arguments of vLLM that it was started with, JSON; NULL: none, or it was started elsewhere.
     """
 
     __tablename__ = "runs"
@@ -135,6 +136,7 @@ class RunRow(Base):
     carried: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     archive_id: Mapped[UUID | None] = mapped_column(ForeignKey("archives.id"))
     purpose: Mapped[str] = mapped_column(default=PRODUCTION, server_default=PRODUCTION)
+    engine_arguments: Mapped[str | None]
 
 
 class PartRow(Base):

@@ -27,7 +27,7 @@ RUN_COLUMNS = (
     *("prompt_version", "infrastructure", "records", "published", "quarantined", "reused", "carried"),
     *("input_tokens", "cached_tokens", "output_tokens", "load_ns", "busy_ns", "idle_ns"),
     *("gpu_cost_usd", "unallocated_usd", "api_cost_usd", "cost_usd", "counterfactual_usd"),
-    *("escalated", "waiting", "flow_run_id", "error", "purpose"),
+    *("escalated", "waiting", "flow_run_id", "error", "purpose", "engine_arguments"),
 )
 LINE_COLUMNS = (
     *("id", "run_id", "workload", "record_key", "attempt", "at", "route", "outcome", "engine"),

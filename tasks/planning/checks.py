@@ -12,6 +12,7 @@ from models.economics.budget import Budget
 from models.economics.pricing import Price, batch_prices, prices_of
 from models.engines.api.options import ApiOptions
 from models.engines.api.permit import ApiPermit
+from models.engines.vllm.arguments import facts_of
 from models.engines.vllm.chat_template import read_template
 from models.engines.vllm.options import LORA_WEIGHTS
 from models.errors import UsageError
@@ -160,7 +161,7 @@ def fingerprint_of(checked: Checked) -> str:
         # one that was trained again in its place is another one
         facts = (*facts, file_digest(settings.lora_adapter / LORA_WEIGHTS))
     if checked.purpose != "evaluation_api":
-        facts = (*facts, *template_facts(settings))
+        facts = (*facts, *template_facts(settings), *facts_of(settings.engine.arguments))
     if checked.engine != "vllm":
         facts = (*facts, checked.engine)
     if checked.api is not None:

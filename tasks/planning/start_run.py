@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from db import batches, partitions, reference, runs
 from models.default_model import model_name
+from models.engines.vllm.arguments import write_arguments
 from models.errors import UsageError
 from models.ledger.accounting import LineKeys
 from models.records import EscalationReason
@@ -125,6 +126,7 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
             infrastructure_id,
             flow_run_id(),
             checked.purpose,
+            _engine_arguments(checked),
         ),
     )
     rate = checked.machine.nano_usd_per_hour
@@ -134,3 +136,9 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
         if checked.api is None
         else add_api_keys(session, keys, settings.api_model, checked.api.batch_prices)
     )
+
+
+def _engine_arguments(checked: Checked) -> str | None:
+    """Return the further arguments of vLLM that a run is started with, None where there are none, or vLLM is not asked."""
+    arguments = checked.settings.engine.arguments
+    return write_arguments(arguments) if arguments and checked.engine == "vllm" else None

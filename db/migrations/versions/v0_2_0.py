@@ -1,6 +1,6 @@
 """What answered: the view of runs names it, and of records that were set aside those are counted that an engine had answered.
 
-What older runs set aside as `invalid_output` was answered, and cost what their attempts of that outcome did.
+Runs name the further arguments of vLLM that they were started with. What older runs set aside as `invalid_output` was answered, and cost what their attempts of that outcome did.
 """
 
 import sqlalchemy as sa
@@ -19,6 +19,7 @@ STARTED = "runs.engine AS engine, models.name AS model"
 
 
 def upgrade() -> None:
+    op.add_column("runs", sa.Column("engine_arguments", sa.String(), nullable=True))
     for name in ("answered", "answered_nano"):
         column = sa.Column(name, sa.BigInteger(), server_default="0", nullable=False)
         op.add_column("quarantined_counts", column)

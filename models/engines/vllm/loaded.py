@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.engines.vllm.arguments import check_arguments
 from models.engines.vllm.gpu_clock import GpuClock
 from models.engines.vllm.options import VllmOptions
 from models.engines.vllm.watchdog import wake_when_dead
@@ -97,12 +98,13 @@ def one_line(error: BaseException) -> str:
 
 
 def _load(options: VllmOptions) -> "LLM":
-    """Load the model. Raises `EngineStartError` with one line that says what failed."""
+    """Load the model. Raises `EngineStartError` with one line that says what failed, `UsageError` for an unknown argument."""
     os.environ.update(options.environment())
     # Else vLLM configures logging anew, which flushes every handler under logging's own lock: Prefect's then waits
     # for a thread that waits for that lock, and a flow run hangs for good while it loads the model.
     os.environ.setdefault("VLLM_CONFIGURE_LOGGING", "0")
     log.info("loading %s", options.base_name)
+    check_arguments(options.further_arguments)
     try:
         from vllm import LLM  # noqa: PLC0415  reads the environment that was just set
 

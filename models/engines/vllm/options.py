@@ -7,6 +7,7 @@ from typing import Any
 
 from models.default_model import model_name
 from models.engines.loads import adapters_of_base, base_of
+from models.engines.vllm.arguments import write_arguments
 from models.engines.vllm.chat_template import read_template
 from models.errors import UsageError
 from models.settings import Settings
@@ -24,7 +25,7 @@ class VllmOptions:
     """All that decides how the engine loads, and how it is asked. Made by `from_settings`.
 
     `lora_adapters`: all that share the load; `lora_adapter` and the chat template are those of one workload, and
-    need no load of their own. `chat_template_kwargs` is JSON.
+    need no load of their own. `chat_template_kwargs` and `further`, the arguments of `[engine]`, are JSON.
     """
 
     name: str
@@ -48,6 +49,7 @@ class VllmOptions:
     cpu_kv_cache_gib: int
     subprocess: bool
     seed: int
+    further: str = "{}"
 
     @classmethod
     def from_settings(cls, settings: Settings, *, on_cpu: bool) -> "VllmOptions":
@@ -75,12 +77,19 @@ class VllmOptions:
             cpu_kv_cache_gib=settings.cpu_kv_cache_gib,
             subprocess=not on_cpu if settings.engine_subprocess is None else settings.engine_subprocess,
             seed=settings.seed,
+            further=write_arguments(settings.engine.arguments),
         )
 
     @property
     def template_arguments(self) -> dict[str, Any]:
         """The arguments of the chat template."""
         arguments: dict[str, Any] = json.loads(self.chat_template_kwargs)
+        return arguments
+
+    @property
+    def further_arguments(self) -> dict[str, Any]:
+        """The arguments of vLLM that no setting of ours names."""
+        arguments: dict[str, Any] = json.loads(self.further)
         return arguments
 
     def load_key(self) -> "VllmOptions":
@@ -131,7 +140,7 @@ class VllmOptions:
             arguments["block_size"] = CPU_BLOCK_SIZE
         if not self.subprocess and self.tensor_parallel_size == 1:
             arguments["distributed_executor_backend"] = "uni"
-        return arguments
+        return arguments | self.further_arguments
 
 
 def _usable_adapters(settings: Settings) -> tuple[Path, ...]:

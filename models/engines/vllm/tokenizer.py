@@ -143,7 +143,11 @@ def load_local_model(options: VllmOptions) -> LocalModel:
     """
     from transformers import AutoConfig, AutoTokenizer  # noqa: PLC0415  slow to import: it brings torch
 
-    where = {"revision": options.revision, "local_files_only": Path(options.path).exists()}
+    where = {
+        "revision": options.revision,
+        "local_files_only": Path(options.path).exists(),
+        "trust_remote_code": bool(options.further_arguments.get("trust_remote_code")),
+    }
     try:
         tokenizer = AutoTokenizer.from_pretrained(options.path, **where)
         config = AutoConfig.from_pretrained(options.path, **where)

@@ -10,7 +10,7 @@ from commands.run_inline import run_night
 from models.default_model import model_name
 from models.engines.base import LocalEngine
 from models.errors import UsageError
-from models.settings import Settings
+from models.settings import EngineSettings, Settings
 from models.settings.check import load
 from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
@@ -132,6 +132,24 @@ def test_a_model_of_ones_own_is_another_partition(settings: Settings) -> None:
             run(settings, "classification")
         run_request(RunRequest("classification", DAY, rerun=True), settings)
     assert [model for _, model, _ in models_of_runs(settings)] == ["org/general", "org/own"]
+
+
+def test_further_arguments_of_the_engine_are_in_the_ledger(settings: Settings) -> None:
+    """Each run names them; those that can change answers make another partition, those of speed do not."""
+    fast, other = ({"max_num_batched_tokens": 512}, {"kv_cache_dtype": "fp8"})
+    with shared_engine(settings, Loads()):
+        run(with_arguments(settings, fast), "sentiment")
+        run(settings, "sentiment")  # published already
+        with pytest.raises(UsageError, match="already published with other settings"):
+            run(with_arguments(settings, other), "sentiment")
+        run(settings, "classification")
+    found = {row.workload: row.engine_arguments for row in table(settings, "runs")}
+    assert found == {"sentiment": '{"max_num_batched_tokens": 512}', "classification": None}
+
+
+def with_arguments(settings: Settings, arguments: dict[str, object]) -> Settings:
+    """Return the settings with a table `[engine]`."""
+    return settings.model_copy(update={"engine": EngineSettings.model_validate(arguments)})
 
 
 def test_a_night_loads_each_model_once(
