@@ -1,5 +1,6 @@
 """Several models in one flow run: one in memory at a time, each loaded once, and the ledger says how often."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -147,7 +148,7 @@ def test_further_arguments_of_the_engine_are_in_the_ledger(settings: Settings) -
     assert found == {"sentiment": '{"max_num_batched_tokens": 512}', "classification": None}
 
 
-def with_arguments(settings: Settings, arguments: dict[str, object]) -> Settings:
+def with_arguments(settings: Settings, arguments: Mapping[str, object]) -> Settings:
     """Return the settings with a table `[engine]`."""
     return settings.model_copy(update={"engine": EngineSettings.model_validate(arguments)})
 
