@@ -7,12 +7,12 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from models.economics.upper_bound import TOKENS_A_REQUEST, upper_bound_tokens
-from models.engines.api.chat_format import request_body, schema_text
+from models.engines.api.chat_format import parse_answer, request_body, schema_text
 from models.engines.api.options import OPENAI_URL, ApiOptions, StructuredOutput
 from models.engines.api.permit import ApiPermit, ApiRequest
 from models.engines.api.schema import instruction, wire_schema
 from models.ids import new_id
-from models.requests import Choice, JsonObject, Message, OutputFormat
+from models.requests import Choice, FreeText, JsonObject, Message, OutputFormat
 from models.settings import WorkloadSettings
 from tests.workloads import Enrichment, Sentiment
 
@@ -195,3 +195,48 @@ def test_the_upper_bound_covers_what_is_sent(output: OutputFormat, structured: S
     bound = upper_bound_tokens(SYSTEM, schema_text(output), 16)
     assert sent <= bound.input_tokens + TOKENS_A_REQUEST
     assert len(schema_text(output)) >= len(instruction(output))
+
+
+@pytest.mark.parametrize("structured", ["json_schema", "json_object", "none"])
+def test_free_text_is_asked_for_as_it_is(structured: StructuredOutput) -> None:
+    """No schema, no format and no instruction goes with it, whatever the endpoint can do; the answer is its value."""
+    asked = request(FreeText())
+    body = request_body(asked, OPENAI, structured)
+    assert "response_format" not in body
+    assert body["messages"] == request_body(request(), OPENAI, "json_schema")["messages"]
+    assert schema_text(FreeText()) == ""
+    reply = {"choices": [{"message": {"content": ' {"a": 1} '}, "finish_reason": "stop"}]}
+    assert parse_answer(asked, reply).value == '{"a": 1}'
+
+
+def test_a_schema_too_large_for_strict_mode_is_sent_as_it_is() -> None:
+    """More choices or properties than strict mode takes would be refused for every record."""
+    schema, strict = wire_schema(Choice(tuple(f"label {number}" for number in range(1500))))
+    assert not strict
+    assert schema["additionalProperties"] is False
+    many = {f"field_{number}": {"type": "string"} for number in range(5001)}
+    wide: dict[str, Any] = {"type": "object", "properties": many, "required": list(many)}
+    assert wire_schema(JsonObject(json.dumps(wide))) == (wide, False)
+    long = Choice(tuple(f"{number:03} " + "x" * 100 for number in range(251)))
+    assert not wire_schema(long)[1]
+
+
+def test_what_may_be_missing_may_be_null_in_strict_mode() -> None:
+    """Strict mode has no property that may be left out: a scalar gets null beside its type, an object a second variant."""
+    optional: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            "a": {"type": "string", "enum": ["x", "y"]},
+            "b": {"type": "array", "items": {"type": "string"}},
+            "c": {"type": "integer"},
+        },
+        "required": ["c"],
+    }
+    schema, strict = wire_schema(JsonObject(json.dumps(optional)))
+    assert strict
+    assert schema["required"] == ["a", "b", "c"]
+    assert schema["properties"] == {
+        "a": {"type": ["string", "null"], "enum": ["x", "y", None]},
+        "b": {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]},
+        "c": {"type": "integer"},
+    }
