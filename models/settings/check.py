@@ -14,6 +14,7 @@ from models.nearest import nearest
 from models.settings import ENV_PREFIX, Settings, in_file
 from models.settings import names as setting_names
 from models.settings.places import file_of, place_of, variable_of
+from models.settings.workload import FORMS
 from models.text_files import line_of
 
 _LISTS = 'a list or table in a variable is JSON, such as ["a", "b"] or {"name": "value"}'
@@ -95,10 +96,11 @@ def _unknown(
 
 def _fault(names: setting_names.Tree, fault: ErrorDetails, given: Mapping[str, Any]) -> str:
     """Write what pydantic found, by the name that the user gave the setting."""
-    path = tuple(str(part) for part in fault["loc"])
+    path = tuple(str(part) for part in fault["loc"] if part not in FORMS)
     if fault["type"] == "extra_forbidden":  # a name inside a variable's JSON
         return setting_names.unknown_key(names, path)
     said = re.sub(r"dictionary( or instance of \w+)?", "table", fault["msg"].removeprefix("Value error, "))
+    said = re.sub(r"\btuple\b", "list", said)
     if fault["type"] == "literal_error" and isinstance(fault["input"], str):
         found = nearest(fault["input"], _words(fault))
         said += f", not {fault['input']!r}; did you mean {found}?" if found else ""

@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, SecretStr, Tag
 
 from models.routing.policy import Policy
 
@@ -18,8 +18,19 @@ Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 
 Kind = Literal["label", "labels", "object", "text"]
 """What a workload answers: one label, several at once, a JSON object, or free text."""
-Bounds = Annotated[int, Field(ge=0)] | dict[str, Annotated[int, Field(ge=0)]]
+AS_LIST, AS_TABLE, AS_NUMBER = FORMS = ("(list)", "(table)", "(number)")
+"""Names of the forms that a setting may have; errors of pydantic name them, ours leave them out."""
+_Count = Annotated[int, Field(ge=0)]
+Bounds = Annotated[
+    Annotated[_Count, Tag(AS_NUMBER)] | Annotated[dict[str, _Count], Tag(AS_TABLE)],
+    Discriminator(lambda value: AS_TABLE if isinstance(value, dict) else AS_NUMBER),
+]
 """A number for the whole answer, or numbers by path."""
+Labels = Annotated[
+    Annotated[tuple[str, ...], Tag(AS_LIST)] | Annotated[dict[str, str], Tag(AS_TABLE)],
+    Discriminator(lambda value: AS_TABLE if isinstance(value, dict) else AS_LIST),
+]
+"""Labels: a list, or a table of label and meaning."""
 
 
 class Caps(BaseModel):
@@ -49,9 +60,7 @@ class WorkloadSettings(BaseModel):
     text: str | None = Field(
         None, description="Jinja template over the row's columns; default: text_columns joined"
     )
-    labels: tuple[str, ...] | dict[str, str] | None = Field(
-        None, description="the labels: a list, or a table of label and meaning"
-    )
+    labels: Labels | None = Field(None, description="the labels: a list, or a table of label and meaning")
     labels_file: Path | None = Field(
         None, description="text file with one label a line; a tab, then its meaning"
     )
