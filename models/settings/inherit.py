@@ -14,7 +14,10 @@ from models.text_files import read_toml
 PRESETS = Path(__file__).parent / "presets"
 ENTRY_POINTS = "breakeven.workloads"
 """Group of entry points by which an installed package offers workloads that are written in Python."""
-FILES = ("prompt_file", "labels_file", "examples_file", "schema_file", "context_file")
+FILES = (
+    *("prompt_file", "labels_file", "examples_file", "schema_file", "context_file"),
+    *("input", "labelled_file"),
+)
 """Settings that name a file, looked for beside the workload's own file first."""
 ALTERNATIVES = (
     ("prompt", "prompt_file"),
