@@ -19,6 +19,10 @@ from models.text_files import line_of
 
 _LISTS = 'a list or table in a variable is JSON, such as ["a", "b"] or {"name": "value"}'
 LONGEST_NAME = 40
+ONE_WORKLOAD = 2
+"""Parts of the path of a workload's table."""
+ASKING = frozenset({"prompt", "prompt_file", "schema_file", "output"})
+"""Settings of which one makes a table more than a mistyped name of a workload that is there."""
 _WORKLOAD_NAME = re.compile(rf"[a-z][a-z0-9_-]{{0,{LONGEST_NAME - 1}}}")
 _NEEDS_JSON = (
     "tuple_type",
@@ -41,7 +45,7 @@ def load() -> Settings:
     names = setting_names.tree(given)
     variables = sorted(os.environ.items())
     faults = [fault for one in variables if (fault := setting_names.unknown_variable(names, *one))]
-    faults += [_located(path, setting_names.unknown_key(names, path)) for path in _unknown(names, given)]
+    faults += [_located(path, _unknown_name(names, path, given)) for path in _unknown(names, given)]
     faults += [fault for name in setting_names.tables_of(given) if (fault := _unusable_name(name))]
     if faults:
         raise UsageError(_together(faults))
@@ -65,6 +69,18 @@ def _check_bases(settings: Settings) -> None:
         except UsageError as error:
             path = str(error).partition(":")[0].split(".")
             raise UsageError(_together([f"{place_of(path)}: {error}"])) from error
+
+
+def _unknown_name(names: setting_names.Tree, path: setting_names.Path, given: Mapping[str, Any]) -> str:
+    """Say what is wrong with an unknown name; a workload that asks something lacks only what it answers."""
+    table = (
+        setting_names.tables_of(given).get(path[1])
+        if path[0] == "workloads" and len(path) == ONE_WORKLOAD
+        else None
+    )
+    if isinstance(table, dict) and ASKING & table.keys():
+        return f"{path[1]}: says not what it answers: set kind to label, labels, object or text, or extends to a preset"
+    return setting_names.unknown_key(names, path)
 
 
 def _unusable_name(name: str) -> str | None:
