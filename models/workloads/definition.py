@@ -34,6 +34,9 @@ LABELS, FIELDS = "labels", "fields"
 """The variables of a prompt that stand for the labels, and for what an object holds."""
 ANSWER = "answer"
 TEXT = "text"
+CONTEXT = "context"
+"""The variable of a record's text that stands for its passages."""
+CONTEXTS = ("context", "context_file")
 Found = TypeVar("Found")
 
 
@@ -138,12 +141,19 @@ class Definition:
         return self.mistake(key=key, what=f"{key} is no valid Jinja template{where}: {error}")
 
     def check_text(self) -> None:
-        """See that the template of the record's text parses. Raises `UsageError`."""
-        if self.settings.text is not None:
-            try:
-                text_template(self.settings.text)
-            except TemplateMistake as error:
-                raise self._template_mistake(TEXT, error) from error
+        """See that the template of the record's text parses, and shows the passages where there are some. Raises `UsageError`."""
+        if self.settings.text is None:
+            return
+        try:
+            names = text_template(self.settings.text).names
+        except TemplateMistake as error:
+            raise self._template_mistake(TEXT, error) from error
+        given = next((key for key in CONTEXTS if getattr(self.settings, key) is not None), None)
+        if given is not None and CONTEXT not in names:
+            raise self.mistake(
+                key=given,
+                what=f"{given} is set, but text does not show it: put {{{{ {CONTEXT} }}}} into text",
+            )
 
     def examples(self) -> tuple[tuple[str, Any], ...]:
         """Return the few-shot examples: the text as a record's would be, and the answer. Raises `UsageError`."""

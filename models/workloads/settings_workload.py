@@ -6,6 +6,7 @@ from typing import final
 from models.requests import Message
 from models.workloads.base import Workload
 from models.workloads.definition import Definition
+from models.workloads.kind_settings import check_kind_settings
 
 RELEASED = frozenset({("classification", "1"), ("enrichment", "1"), ("sentiment", "1")})
 """Presets and versions whose fingerprints stand in ledgers since 0.1.0: nothing of theirs is to be run again."""
@@ -19,6 +20,7 @@ class SettingsWorkload(Workload):
 
     def __init__(self, definition: Definition, model: str | None = None) -> None:
         super().__init__(definition.settings, model)
+        check_kind_settings(definition)
         definition.check_alternatives()
         definition.check_text()
         self.definition = definition

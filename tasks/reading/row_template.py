@@ -11,12 +11,11 @@ from models.errors import InputError
 from models.records import Fault
 from models.settings import WorkloadSettings
 from models.settings.places import place_of
+from models.workloads.definition import CONTEXT
 from models.workloads.template import TemplateMistake, TextTemplate, text_template
 from tasks.reading.cells import UTF_8, as_text, is_text
 from tasks.reading.lines import input_errors
 
-CONTEXT = "context"
-"""The variable of a template that stands for the passages."""
 PASSAGE = "text"
 """Column of the passages in a file of them."""
 BETWEEN = "\n\n"
