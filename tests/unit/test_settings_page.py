@@ -1,6 +1,7 @@
 """What the documents say of settings: every block can be pasted, and the page names all settings."""
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from flows.environment import read_settings
+from models import workloads
 from models.routing.policy import Policy
 from models.settings import Caps, EngineSettings, Settings, WorkloadSettings
 from models.settings.delivery import ChatSettings, MailSettings
@@ -33,7 +35,26 @@ def blocks() -> Iterator[tuple[str, str]]:
             yield page.name, block
 
 
-@pytest.mark.parametrize(("page", "block"), list(blocks()))
+def own_file(block: str) -> str | None:
+    """Return the file that a block's first line names as its own, such as `# workloads/departments.toml`."""
+    named = re.match(r"# ([\w/.-]+\.toml)\n", block)
+    return named[1] if named else None
+
+
+def files_of(page: str) -> dict[str, str]:
+    """Return the files that a page shows whole: blocks that name themselves, and those below a line with their name."""
+    (path,) = (one for one in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")) if one.name == page)
+    text = path.read_text("utf-8")
+    found = re.findall(r"`([\w/.-]+)`[^`\n]*:\n\n```\w+\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    shown = {own_file(block): block for other, block in blocks() if other == page}
+    return dict(found) | {name: block for name, block in shown.items() if name is not None}
+
+
+SETTINGS = [(page, block) for page, block in blocks() if own_file(block) is None]
+WORKLOADS = [(page, block) for page, block in blocks() if (own_file(block) or "").startswith("workloads/")]
+
+
+@pytest.mark.parametrize(("page", "block"), SETTINGS)
 def test_every_block_can_be_pasted(
     page: str, block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,9 +68,26 @@ def test_every_block_can_be_pasted(
         assert read_settings().model_fields_set
 
 
+@pytest.mark.parametrize(
+    ("page", "block"), WORKLOADS, ids=[f"{page}: {own_file(block)}" for page, block in WORKLOADS]
+)
+def test_every_workload_can_be_pasted(
+    page: str, block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As its first line says where it lies, each makes a workload, beside the other files that its page shows."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    name = own_file(block) or ""
+    for other, text in (files_of(page) | {name: block}).items():
+        (tmp_path / other).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / other).write_text(text, encoding="utf-8")
+    built = workloads.build(Path(name).stem, read_settings())
+    assert built.messages("a text")[-1].content == "a text"
+
+
 def test_the_readme_has_one_block_of_settings() -> None:
     """Two blocks in one file would declare a table twice."""
-    assert [page for page, _ in blocks()].count("README.md") == 1
+    assert [page for page, _ in SETTINGS].count("README.md") == 1
 
 
 def row(name: str, model: type[BaseModel]) -> str:

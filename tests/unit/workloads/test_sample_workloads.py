@@ -14,7 +14,7 @@ from models.settings import Settings
 from models.settings.inherit import preset_names
 from tasks.reading import Source, open_partition
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SAMPLES = ROOT / "samples"
 FOLDER = SAMPLES / "workloads"
 DAYS = (date(2026, 11, 1), date(2026, 11, 2), date(2026, 11, 3))
