@@ -69,3 +69,12 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_the_readme_is_a_front_door() -> None:
     """It fits on a few screens: 150 lines."""
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_the_readme_begins_with_a_workload_of_ones_own() -> None:
+    """Its first 40 lines show a workload's file, of eight lines at most, and the command that runs it."""
+    first = "\n".join((ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:40])
+    block = re.search(r"^```toml\n# workloads/(\w+)\.toml\n(.*?)^```$", first, re.DOTALL | re.MULTILINE)
+    assert block is not None
+    assert len(block[2].splitlines()) < 8
+    assert f"breakeven run {block[1]} " in first

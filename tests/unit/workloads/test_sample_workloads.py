@@ -1,12 +1,14 @@
 """The sample workloads build, and their inputs are read as samples/README.md says."""
 
 import json
+import os
 import re
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from commands.demo import OWN, set_own_workload
 from flows.environment import read_settings
 from models import workloads
 from models.records import Quarantined, Record
@@ -67,6 +69,16 @@ def test_a_sample_is_as_stated(file: str, settings: Settings) -> None:
 def test_a_sample_has_a_name_of_its_own(file: str) -> None:
     """No sample covers a preset, so that the presets stay what they are where the samples are used."""
     assert Path(file.strip("`")).stem not in preset_names()
+
+
+def test_the_demo_asks_what_the_file_says(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes the file of a sample without the folder, so that a user's own workloads stay where they are."""
+    asked = workloads.build("departments", settings)
+    monkeypatch.delenv("BREAKEVEN_WORKLOADS_DIR")
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    name = set_own_workload(ROOT / OWN)
+    demo = workloads.build(name, read_settings())
+    assert (name, demo.fingerprint, demo.settings) == ("departments", asked.fingerprint, asked.settings)
 
 
 def test_gold_labels_are_labels(settings: Settings) -> None:
