@@ -45,7 +45,7 @@ def files_of(page: str) -> dict[str, str]:
     """Return the files that a page shows whole: blocks that name themselves, and those below a line with their name."""
     (path,) = (one for one in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")) if one.name == page)
     text = path.read_text("utf-8")
-    found = re.findall(r"`([\w/.-]+)`[^`\n]*:\n\n```\w+\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    found = re.findall(r"`([\w/-]+\.[\w.]+)`[^`\n]*:\n\n```\w+\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     shown = {own_file(block): block for other, block in blocks() if other == page}
     return dict(found) | {name: block for name, block in shown.items() if name is not None}
 
