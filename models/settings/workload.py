@@ -55,7 +55,9 @@ class WorkloadSettings(BaseModel):
     description: str | None = Field(None, description="one sentence on what it does, for people")
     extends: str | None = Field(None, description="preset or other workload that this one changes")
     kind: Kind | None = Field(None, description="label, labels (several at once), object or text")
-    prompt: str | None = Field(None, description="what the model is told, a Jinja template over `labels`")
+    prompt: str | None = Field(
+        None, description="what the model is told, a Jinja template over `labels` or `fields`"
+    )
     prompt_file: Path | None = Field(None, description="file that holds the prompt")
     text: str | None = Field(
         None, description="Jinja template over the row's columns; default: text_columns joined"
