@@ -137,8 +137,18 @@ def is_default(settings: Settings) -> bool:
     return settings.model in {None, str(model_dir(settings.cache_dir))}
 
 
+def uses_server(settings: Settings) -> bool:
+    """Whether the local engine is a server of one's own, not vLLM in this process."""
+    return settings.engine.kind == "server"
+
+
 def model_name(settings: Settings) -> str:
-    """Name of the local model on ledger lines: the hub id, the folder's name, with revision and adapter."""
+    """Name of the local model on ledger lines: the hub id, the folder's name, with revision and adapter.
+
+    A server's model has the name by which the server knows it.
+    """
+    if uses_server(settings) and settings.model is not None:
+        return settings.model
     if settings.model is None or is_default(settings):
         name = MODEL_NAME
     elif Path(settings.model).exists():

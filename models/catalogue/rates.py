@@ -9,8 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from models.catalogue.entries import best_named, machines
+from models.default_model import uses_server
 from models.economics.month import Rate, ReferenceRate
 from models.economics.pricing import usd_to_nano
+from models.engines.server.address import ServerAddress
 from models.errors import PriceUnknown
 from models.settings import Settings
 
@@ -27,6 +29,23 @@ class Infrastructure:
     billing_increment_seconds: int
     effective_from: date
     source: str
+
+
+def engine_machine(settings: Settings, gpu: str | None) -> Infrastructure:
+    """Price the machine of the local engine: this one, or that of an own server elsewhere, which the settings must name.
+
+    `gpu` as in `infrastructure`. Raises `PriceUnknown`, and what `ServerAddress.of` raises.
+    """
+    if uses_server(settings):
+        address = ServerAddress.of(settings.server_url, settings.server_hosts)
+        kind, rate = settings.gpu_kind or "", settings.gpu_usd_per_hour
+        if not address.on_this_machine and (not kind or (kind.lower().startswith("cpu") and rate is None)):
+            msg = (
+                f"the server {address.host} is on another machine, whose hours have a price: set BREAKEVEN_GPU_KIND "
+                "to what it has (such as L4), and BREAKEVEN_GPU_USD_PER_HOUR to what it costs"
+            )
+            raise PriceUnknown(msg)
+    return infrastructure(settings, gpu)
 
 
 def infrastructure(settings: Settings, gpu: str | None, cores: int | None = None) -> Infrastructure:

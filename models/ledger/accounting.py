@@ -96,7 +96,8 @@ def ledger_lines(
 
     The lines of an API's attempts are there already; `closings` says how they end. The lap's GPU time
     and cost are split over the attempts of the local engine in proportion to the time each spent in it,
-    to the nanosecond and the nano-dollar; a reuse costs nothing (I10, I11).
+    to the nanosecond and the nano-dollar; a reuse costs nothing (I10, I11). Without a reported usage the
+    tokens are estimated, and the line says so (I4).
     """
     own = [item for item in finished if item.completion.attempt is None]
     local = [item for item in own if item.by_local_engine]
@@ -122,6 +123,7 @@ class _Figures(NamedTuple):
     cost_nano: int
     counterfactual: Usage
     counterfactual_nano: int
+    estimated: bool = False
 
 
 NOTHING = Usage(0, 0, 0)
@@ -131,11 +133,14 @@ REUSED = _Figures("reuse", "identical", NOTHING, 0, 0, NOTHING, 0)
 
 def _inferred(item: Finished, keys: LineKeys, counter: ChatTokenCounter, gpu_ns: int, cost: int) -> _Figures:
     completion = item.completion
-    if item.outcome in NOT_SERVED:  # an API pipeline would not have made this attempt
-        return _Figures("vllm", item.reason, completion.usage, gpu_ns, cost, NOTHING, 0)
-    usage = estimate(completion, counter)
-    counterfactual = cost_nano(keys.counterfactual_price, usage)
-    return _Figures("vllm", None, completion.usage, gpu_ns, cost, usage, counterfactual)
+    served = item.outcome not in NOT_SERVED  # an API pipeline would not have made the other attempts
+    estimated = completion.usage is None  # a server of one's own need not report it
+    guess = estimate(completion, counter) if served or estimated else NOTHING
+    usage, counterfactual = completion.usage or guess, guess if served else NOTHING
+    nano = cost_nano(keys.counterfactual_price, counterfactual)
+    return _Figures(
+        "vllm", None if served else item.reason, usage, gpu_ns, cost, counterfactual, nano, estimated
+    )
 
 
 def estimate(completion: Completion, counter: ChatTokenCounter) -> Usage:
@@ -162,7 +167,7 @@ def _line(item: Finished, keys: LineKeys, figures: _Figures) -> LedgerLine:
         input_tokens=usage.input_tokens if usage else None,
         cached_tokens=usage.cached_tokens if usage else None,
         output_tokens=usage.output_tokens if usage else None,
-        estimated=False,
+        estimated=figures.estimated,
         gpu_ns=figures.gpu_ns,
         cost_nano=figures.cost_nano,
         price_id=None,

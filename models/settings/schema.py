@@ -80,6 +80,25 @@ class Settings(BaseSettings):
     engine_subprocess: bool | None = Field(None, description="default: vLLM in this process on a CPU")
     seed: int = Field(0, description="of the sampling")
 
+    # a server of one's own as the local engine
+    server_url: str | None = Field(
+        None, description="address of an own server, such as http://127.0.0.1:8000/v1"
+    )
+    server_key: SecretStr | None = Field(None, description="key of the own server; default: it wants none")
+    server_hosts: tuple[str, ...] = Field(
+        (), description="hosts that are declared in-house; this machine needs no declaration"
+    )
+    server_structured_output: Literal["json_schema", "json_object", "none"] = Field(
+        "json_schema", description="what the own server can do; without it the schema is put into the prompt"
+    )
+    server_concurrency: int = Field(32, ge=1, description="requests in flight at the own server")
+    server_max_attempts: int = Field(
+        3, ge=1, description="attempts of one request at the own server before it counts as failed"
+    )
+    server_timeout_seconds: float = Field(
+        300.0, gt=0, description="deadline of one request at the own server, whole"
+    )
+
     # quotes
     quote_texts: int = Field(
         10_000, ge=100, description="distinct texts of a partition that a quote tokenizes: all, or a sample"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from models.engines.server.token_estimate import EstimatedModel
 from models.engines.vllm.tokenizer import LocalModel
 from models.records import Record
 from models.routing import rules
@@ -25,7 +26,7 @@ class TextTokens(NamedTuple):
 class PromptCounter:
     """Counts the tokens of records as the engines would see them, by the workload and the policy in force."""
 
-    def __init__(self, checked: Checked, local: LocalModel | None) -> None:
+    def __init__(self, checked: Checked, local: LocalModel | EstimatedModel | None) -> None:
         self._workload = checked.workload
         self._policy = checked.policy
         self._api = checked.counter
@@ -53,7 +54,7 @@ class PromptCounter:
             return TextTokens(0, 0, api, rejected=self._rejects, sent=not self._rejects)
         return TextTokens(1 + (triage > 0), tokens + triage, api, rejected=False, sent=False)
 
-    def _triage(self, records: Sequence[Record], local: LocalModel) -> list[int]:
+    def _triage(self, records: Sequence[Record], local: LocalModel | EstimatedModel) -> list[int]:
         """Return the tokens of the question whether a record is complex; 0 where it is not asked."""
         if not rules.asks_triage(self._policy):
             return [0] * len(records)

@@ -10,7 +10,7 @@ from statistics import median
 from sqlalchemy.orm import Session
 
 from db import throughput as ledger
-from models.default_model import is_default, model_name
+from models.default_model import is_default, model_name, uses_server
 from models.default_model import prepare as prepare_default_model
 from models.economics.pricing import batch_prices, cost_nano, price_on
 from models.economics.quote import Estimate, PartitionQuote, Sent, empty_quote, estimate_total
@@ -21,6 +21,7 @@ from models.economics.throughput import (
     measure_api_output,
     measure_output,
 )
+from models.engines.server.token_estimate import EstimatedModel, EstimatedTokenizer
 from models.engines.vllm.options import VllmOptions
 from models.engines.vllm.tokenizer import LocalModel, load_local_model
 from models.gpu_time import GpuTime
@@ -38,6 +39,9 @@ from tasks.planning.checks import Checked, check
 from tasks.planning.request import RunRequest
 from tasks.runtime.ledger_access import ledger_if_any
 
+ESTIMATED = "estimated by tiktoken"
+"""What is said of tokens of a model whose own tokenizer is not here."""
+
 Samples = Sequence[tuple[int, Sequence[tuple[int, TextTokens]]]]
 """For each group of texts: the number of distinct texts, and for a sample of them the occurrences and the tokens."""
 
@@ -50,7 +54,7 @@ class QuoteBasis:
     load and the warm-up after it, nanoseconds) where no earlier run tells.
     """
 
-    local: LocalModel | None
+    local: LocalModel | EstimatedModel | None
     output: OutputLength
     api_output: OutputLength
     throughput: Throughput | None
@@ -64,7 +68,8 @@ def quote_partition(request: RunRequest, settings: Settings) -> PartitionQuote:
 
     Changes nothing but the output folder, which is made, and an old ledger's version.
 
-    Input tokens are counted by the local model's own tokenizer and by the API's, for each distinct text, or
+    Input tokens are counted by the local model's own tokenizer (those of a server's model, which is not here, are
+    estimated by the API's) and by the API's, for each distinct text, or
     for a seeded sample of `settings.quote_texts` of them, with an interval. Output tokens are the mean of
     earlier runs of this prompt and model, else assumed; GPU time is that of earlier runs on this machine,
     else unknown. What goes to the API without being asked here (all of it, what a rule calls complex, what is too
@@ -121,10 +126,12 @@ def quote_checked(checked: Checked, known: QuoteBasis, begun: Begun) -> Partitio
 
 def basis(known: QuoteBasis, tokens: Estimate, counted: int, texts: int) -> str:
     """Say in a few words what a quote stands on."""
-    input_ = "input: counted"
+    exact = not isinstance(known.local, EstimatedModel)
+    input_ = "input: counted" if exact else f"input: {ESTIMATED}"
     if counted < texts:
         share = 100 * tokens.margin / max(tokens.value, 1)
         input_ = f"input: {counted:,} of {texts:,} texts, ±{share:.1g} %"
+        input_ += "" if exact else f", {ESTIMATED}"
     if known.local is None:
         return f"{input_}; output: {known.api_output.basis}"
     runs = 0 if known.throughput is None else known.throughput.runs
@@ -137,8 +144,7 @@ def basis(known: QuoteBasis, tokens: Estimate, counted: int, texts: int) -> str:
 
 def look_up(checked: Checked, session: Session | None) -> QuoteBasis:
     """Load the tokenizer and ask the ledger, if there is one: the same for all partitions of one workload."""
-    settings = checked.settings
-    local = None if checked.engine == "openai" else local_model(settings)
+    local = None if checked.engine == "openai" else known_model(checked)
     output, api_output = assume_output(checked, local)
     if session is None:
         return QuoteBasis(local, output, api_output, None, None)
@@ -168,7 +174,9 @@ def history_filter(checked: Checked) -> ledger.HistoryFilter:
     )
 
 
-def assume_output(checked: Checked, local: LocalModel | None) -> tuple[OutputLength, OutputLength]:
+def assume_output(
+    checked: Checked, local: LocalModel | EstimatedModel | None
+) -> tuple[OutputLength, OutputLength]:
     """Return the length of an answer of which nothing is known, for the local engine and for the API.
 
     A label is as long as the labels are on average, with the token that ends it on the local engine's side;
@@ -180,6 +188,13 @@ def assume_output(checked: Checked, local: LocalModel | None) -> tuple[OutputLen
     labels = checked.workload.output_format.labels
     tokens = sum(local.tokenizer.text_tokens(label) + 1 for label in labels)
     return OutputLength(tokens, len(labels), api.basis), api
+
+
+def known_model(checked: Checked) -> LocalModel | EstimatedModel:
+    """Return what counts the local engine's tokens: the model's own tokenizer; of a server, tiktoken. Raises `UsageError`."""
+    if uses_server(checked.settings):
+        return EstimatedModel(EstimatedTokenizer(checked.counter), checked.settings.max_model_len)
+    return local_model(checked.settings)
 
 
 def local_model(settings: Settings) -> LocalModel:

@@ -15,7 +15,7 @@ from db import evaluations
 from db.evaluations import EvaluationSpend
 from db.partitions import find_published
 from models import workloads
-from models.default_model import model_name
+from models.default_model import model_name, uses_server
 from models.engines.api.permit import ApiPermit
 from models.engines.loads import name_model
 from models.engines.vllm.options import check_adapter
@@ -29,7 +29,7 @@ from tasks.planning.checks import api_plan
 from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
 from tasks.runtime.ledger_access import ledger_if_any
-from tasks.runtime.shared_engine import EngineFactory, load_vllm, shared_engine
+from tasks.runtime.shared_engine import EngineFactory, load_engine, shared_engine
 
 PURPOSES: Mapping[ArmName, Purpose] = {
     "small": "evaluation_small",
@@ -62,10 +62,13 @@ def choose_arms(
 ) -> tuple[Sequence[ArmName], str | None]:
     """Return the engines to compare, and why the API is not among them if it is not.
 
-    Raises `UsageError` for an API that is switched on but not set up, and an adapter that is none.
+    Raises `UsageError` for an API that is switched on but not set up, an adapter that is none, and one for a server.
     """
     own: list[ArmName] = ["small"]
     if adapter is not None:
+        if uses_server(settings):
+            msg = "a server has its own adapters: serve this one there, and set BREAKEVEN_MODEL to its name"
+            raise UsageError(msg)
         check_adapter(adapter)
         own.append("adapter")
     if settings.api_mode == "off":
@@ -103,7 +106,7 @@ def collect_answers(
     settings: Settings,
     *,
     rerun: bool,
-    factory: EngineFactory = load_vllm,
+    factory: EngineFactory = load_engine,
 ) -> Answers:
     """Let one engine answer the records of a snapshot, as far as they are not answered yet.
 

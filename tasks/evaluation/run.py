@@ -20,7 +20,7 @@ from tasks.evaluation.stored_json import as_json
 from tasks.labelling.labelled_file import LabelledFile, read_labelled, write_snapshot
 from tasks.runtime.atomic_files import check_writable
 from tasks.runtime.ledger_access import with_patience, writing_ledger
-from tasks.runtime.shared_engine import EngineFactory, load_vllm
+from tasks.runtime.shared_engine import EngineFactory, load_engine
 from tasks.storage.output_folders import evaluations_folder
 
 
@@ -48,7 +48,7 @@ def evaluate(
     say: Callable[[str], None] = lambda _: None,
     *,
     today: date | None = None,
-    factory: EngineFactory = load_vllm,
+    factory: EngineFactory = load_engine,
 ) -> Evaluation:
     """Evaluate a workload and store what was found.
 

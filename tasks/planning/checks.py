@@ -6,12 +6,13 @@ from hashlib import blake2b
 from typing import Literal
 
 from models import workloads
-from models.catalogue.rates import Infrastructure, infrastructure
-from models.default_model import model_name
+from models.catalogue.rates import Infrastructure, engine_machine
+from models.default_model import model_name, uses_server
 from models.economics.budget import Budget
 from models.economics.pricing import Price, batch_prices, prices_of
 from models.engines.api.options import ApiOptions
 from models.engines.api.permit import ApiPermit
+from models.engines.server.options import ServerOptions
 from models.engines.vllm.arguments import facts_of
 from models.engines.vllm.chat_template import read_template
 from models.engines.vllm.options import LORA_WEIGHTS
@@ -87,7 +88,9 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
     policy = apply_evaluation(policy, workload, settings)
     if request.purpose != PRODUCTION:
         workload = observe_answers(workload)
-    machine = infrastructure(settings, gpu_name())
+    if uses_server(settings):
+        ServerOptions.from_settings(settings)  # may records go there?
+    machine = engine_machine(settings, gpu_name())
     source = Source.of(
         workload.settings,
         workload.text_columns,
@@ -164,6 +167,8 @@ def fingerprint_of(checked: Checked) -> str:
         facts = (*facts, *template_facts(settings), *facts_of(settings.engine.arguments))
     if checked.engine != "vllm":
         facts = (*facts, checked.engine)
+    elif uses_server(settings):  # what it calls by the same name need not be the same weights
+        facts = (*facts, "server")
     if checked.api is not None:
         # where the answers come from when the engine fails does not decide what is asked for, and the engine
         # that an evaluation chooses is told already

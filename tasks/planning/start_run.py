@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from db import batches, partitions, reference, runs
-from models.default_model import model_name
+from models.default_model import model_name, uses_server
 from models.engines.vllm.arguments import write_arguments
 from models.errors import UsageError
 from models.ledger.accounting import LineKeys
@@ -25,7 +25,8 @@ from tasks.runtime.stop_signals import stoppable
 from tasks.storage.open_version import OpenVersion
 from tasks.storage.output_folders import parts_folder, remove_folders
 
-LOCAL_PROVIDER = "vllm"
+VLLM_PROVIDER, SERVER_PROVIDER = "vllm", "server"
+"""Who has the local model, in the ledger's list of models."""
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +113,8 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
     workload, settings = checked.workload, checked.settings
     price_id, price = find_price_today(session, checked.prices)
     prompt_id = reference.ensure_prompt(session, workload.name, workload.prompt_version, workload.fingerprint)
-    model_id = reference.ensure_model(session, LOCAL_PROVIDER, model_name(settings))
+    provider = SERVER_PROVIDER if uses_server(settings) else VLLM_PROVIDER
+    model_id = reference.ensure_model(session, provider, model_name(settings))
     infrastructure_id = reference.ensure_infrastructure(session, checked.machine)
     run_id = runs.start(
         session,

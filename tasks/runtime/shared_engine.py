@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from models.default_model import is_default
+from models.default_model import is_default, uses_server
 from models.default_model import prepare as prepare_default_model
 from models.engines.api.options import ApiOptions
 from models.engines.api.rate_limits import Limits
@@ -17,6 +17,22 @@ from models.settings.own_model import OF_A_MODEL
 from tasks.runtime.gc_freeze import collect_frozen
 
 EngineFactory = Callable[[Settings], LocalEngine]
+
+
+def load_engine(settings: Settings) -> LocalEngine:
+    """Load the local engine that the settings name: vLLM, or the client of an own server.
+
+    Raises `EngineStartError`, and `UsageError` for settings of a server that cannot be.
+    """
+    return open_server(settings) if uses_server(settings) else load_vllm(settings)
+
+
+def open_server(settings: Settings) -> LocalEngine:
+    """Return the engine that asks an own server, which must answer. Raises as `load_engine` does."""
+    from models.engines.server.engine import ServerEngine  # noqa: PLC0415  only a run that infers needs it
+    from models.engines.server.options import ServerOptions  # noqa: PLC0415
+
+    return ServerEngine(ServerOptions.from_settings(settings))
 
 
 def load_vllm(settings: Settings) -> LocalEngine:
@@ -109,7 +125,7 @@ _current: ContextVar[SharedEngine | None] = ContextVar("shared_engine", default=
 
 @contextmanager
 def shared_engine(
-    settings: Settings, factory: EngineFactory = load_vllm, workloads: Collection[str] | None = None
+    settings: Settings, factory: EngineFactory = load_engine, workloads: Collection[str] | None = None
 ) -> Iterator[SharedEngine]:
     """Share one lazily loaded engine; an inner block gets the outer block's engine.
 

@@ -10,13 +10,15 @@ import httpx
 from sqlalchemy.exc import DBAPIError
 
 from models.catalogue.model_fit import check_fit
-from models.catalogue.rates import infrastructure
-from models.default_model import is_prepared, model_name
+from models.catalogue.rates import engine_machine
+from models.default_model import is_prepared, model_name, uses_server
 from models.doctor import SetupCheck
 from models.economics.pricing import NANO, price_on, prices_of
 from models.engines.api.options import ApiOptions
+from models.engines.server.listing import check_server
+from models.engines.server.options import ServerOptions
 from models.engines.vllm.options import check_adapter
-from models.errors import BreakevenError, UsageError
+from models.errors import BreakevenError, EngineStartError, UsageError
 from models.machine import cpu_memory, cpu_name, gpu_memory, gpu_name
 from models.settings import Settings
 from models.tokens import load_encoding
@@ -29,11 +31,9 @@ SECONDS_FOR_THE_API = 3.0
 
 
 def check_setup(settings: Settings) -> list[SetupCheck]:
-    """Check GPU, vLLM, model and its fit, prices, database, inputs, Prefect server, API and delivery, in this order."""
+    """Check the local engine, prices, database, inputs, Prefect server, API and delivery, in this order."""
     return [
-        check_gpu(),
-        check_vllm(),
-        *check_models(settings),
+        *check_engine(settings),
         check_machine_price(settings),
         check_api_price(settings),
         check_tokenizer(settings),
@@ -43,6 +43,40 @@ def check_setup(settings: Settings) -> list[SetupCheck]:
         check_api(settings),
         *check_delivery(settings),
     ]
+
+
+def check_engine(settings: Settings) -> list[SetupCheck]:
+    """Check GPU, vLLM, each model and its fit; or the own server, which has them elsewhere, by model."""
+    if uses_server(settings):
+        named = {"": settings} | {
+            f" of {name}": settings.for_workload(name) for name in sorted(settings.workloads)
+        }
+        models = {one.model: (name, one) for name, one in reversed(named.items())}
+        return [
+            replace(check_own_server(one), name=f"server{name}") for name, one in reversed(models.values())
+        ]
+    return [
+        check_gpu(),
+        check_vllm(),
+        *check_models(settings),
+    ]
+
+
+def check_own_server(settings: Settings) -> SetupCheck:
+    """See that the server is declared in-house, answers and has the model; no record is sent."""
+    try:
+        options = ServerOptions.from_settings(settings)
+    except UsageError as error:
+        return SetupCheck("server", "fail", "not set up", str(error))
+    try:
+        names = check_server(options, SECONDS_FOR_THE_API)
+    except EngineStartError as error:
+        return SetupCheck("server", "fail", options.host, str(error))
+    found = f"{options.host}, {options.model}"
+    if names is None:
+        advice = "it does not list its models, so a run is the first to see whether it has this one"
+        return SetupCheck("server", "warn", found, advice)
+    return SetupCheck("server", "ok", found)
 
 
 def check_gpu() -> SetupCheck:
@@ -110,7 +144,7 @@ def check_model(settings: Settings) -> SetupCheck:
 def check_machine_price(settings: Settings) -> SetupCheck:
     """See that an hour of this machine has a price."""
     try:
-        machine = infrastructure(settings, gpu_name())
+        machine = engine_machine(settings, gpu_name())
     except UsageError as error:
         return SetupCheck("machine price", "fail", "unknown", str(error))
     rate = f"${machine.nano_usd_per_hour / NANO:.4f}/h for {machine.kind}"

@@ -34,6 +34,13 @@ class EndpointCapabilities:
             return replace(self, without=self.without | {field})
         return None
 
+    def ask_for_less(self, field: str) -> "EndpointCapabilities | None":
+        """Return the next way to try where a refusal names nothing: without the field, then with a looser format."""
+        if field not in self.without:
+            return replace(self, without=self.without | {field})
+        following = _STEP_DOWN.get(self.structured)
+        return None if following is None else replace(self, structured=following)
+
 
 class Probation:
     """Holds refusals back while the endpoint has not answered a single request.
@@ -66,6 +73,11 @@ class Probation:
         finally:
             self._under_way -= 1
             self.wake()
+
+    async def settle(self) -> None:
+        """Wait until more may be sent."""
+        while self.undecided:
+            await self._changed.wait()
 
     def answered(self) -> None:
         """Note that a request was answered."""

@@ -4,10 +4,11 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Protocol
 
 import orjson
 
-from models.engines.api.options import ApiOptions, StructuredOutput
+from models.engines.api.options import ApiOptions, LimitField, StructuredOutput
 from models.engines.api.permit import ApiRequest
 from models.engines.api.schema import LABEL, instruction, schema_text, wire_schema
 from models.requests import (
@@ -18,10 +19,11 @@ from models.requests import (
     Message,
     OutputFormat,
     RejectionReason,
+    Request,
     Usage,
 )
 
-__all__ = ["Parsed", "error_code", "parse_answer", "request_body", "schema_text"]
+__all__ = ["Parsed", "chat_body", "error_code", "parse_answer", "request_body", "schema_text"]
 
 MOST_TOKENS = 2**31 - 1
 _CODE = re.compile(r"[A-Za-z0-9_.\-\[\]]{1,64}")
@@ -47,10 +49,33 @@ class Parsed:
     malformed: str | None = None
 
 
+class ChatOptions(Protocol):
+    """What the body of a request takes from the settings."""
+
+    @property
+    def model(self) -> str:
+        """The model's name at the endpoint."""
+
+    @property
+    def limit_field(self) -> LimitField:
+        """The field that bounds the answer."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of the sampling."""
+
+
 def request_body(
     request: ApiRequest, options: ApiOptions, structured: StructuredOutput, without: Collection[str] = ()
 ) -> dict[str, JsonValue]:
-    """Return the body of `POST /chat/completions` (and of a line of a batch file).
+    """Return the body of `POST /chat/completions` to an API (and of a line of a batch file); see `chat_body`."""
+    return chat_body(request, options, structured, without)
+
+
+def chat_body(
+    request: Request, options: ChatOptions, structured: StructuredOutput, without: Collection[str] = ()
+) -> dict[str, JsonValue]:
+    """Return the body of `POST /chat/completions` for a request that may go to the endpoint of these options.
 
     `structured` is what the endpoint can do at present; without a schema of its own it is told the
     schema in the system message. `without` names optional fields that the model is known to refuse
@@ -72,7 +97,7 @@ def request_body(
     return body
 
 
-def parse_answer(request: ApiRequest, body: object) -> Parsed:
+def parse_answer(request: Request, body: object) -> Parsed:
     """Read the body of a reply with status 200. Never raises and never repairs.
 
     Besides plain JSON it takes JSON in a Markdown fence, and a label that stands alone. A text that no
@@ -147,7 +172,7 @@ def _count(number: object) -> int:
     return -1
 
 
-def _messages(request: ApiRequest, structured: StructuredOutput) -> list[JsonValue]:
+def _messages(request: Request, structured: StructuredOutput) -> list[JsonValue]:
     messages = request.messages
     if structured != "json_schema" and not isinstance(request.output, FreeText):
         told = instruction(request.output, bare_label=structured == "none")

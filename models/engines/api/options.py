@@ -47,7 +47,7 @@ class ApiOptions:
         """
         return cls(
             base_url=_checked_url(settings),
-            key=_checked_key(settings.api_key),
+            key=checked_key(settings.api_key, "BREAKEVEN_API_KEY"),
             model=settings.api_model,
             structured_output=settings.api_structured_output,
             concurrency=settings.api_concurrency,
@@ -87,7 +87,7 @@ class ApiOptions:
 def _checked_url(settings: Settings) -> str:
     url = (settings.api_base_url or "").strip()
     if not url:
-        if _checked_key(settings.api_key) is None:
+        if checked_key(settings.api_key, "BREAKEVEN_API_KEY") is None:
             msg = (
                 "the API has no key: set BREAKEVEN_API_KEY, "
                 "or BREAKEVEN_API_BASE_URL for an endpoint of your own that needs none"
@@ -112,12 +112,15 @@ def _split(url: str) -> SplitResult | None:
     return parts
 
 
-def _checked_key(key: SecretStr | None) -> SecretStr | None:
-    """Return the key without white space around it, None where nothing is left."""
+def checked_key(key: SecretStr | None, variable: str) -> SecretStr | None:
+    """Return the key without white space around it, None where nothing is left.
+
+    Raises `UsageError`, which names the variable, for a key that cannot stand in an HTTP header.
+    """
     text = "" if key is None else key.get_secret_value().strip()
     if not text:
         return None
     if not (text.isascii() and text.isprintable()) or " " in text:
-        msg = "BREAKEVEN_API_KEY holds a character that no key has (a space, a line break, no ASCII)"
+        msg = f"{variable} holds a character that no key has (a space, a line break, no ASCII)"
         raise UsageError(msg)
     return SecretStr(text)

@@ -96,7 +96,9 @@ TOO_LONG_PARAMS = frozenset({"input_tokens", "input_text"})
 CONTENT_CODES = frozenset(
     {"content_filter", "content_policy_violation", "content_policy", "invalid_prompt", "moderation_blocked"}
 )
-OPTIONAL_FIELDS = frozenset({"temperature", "seed", "max_tokens", "max_completion_tokens"})
+OPTIONAL_FIELDS = frozenset(
+    {"temperature", "seed", "max_tokens", "max_completion_tokens", "logprobs", "top_logprobs"}
+)
 FIELD_CODES = frozenset({"unsupported_parameter", "unsupported_value"})
 
 

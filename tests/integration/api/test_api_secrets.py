@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from models.engines.api import sender
-from models.engines.api.engine import CHATTY_LOGGERS
+from models.engines.api.chat_client import CHATTY_LOGGERS
 from models.errors import BreakevenError
 from tests.faulty_api import FaultyApi, Rule
 from tests.faulty_replies import QUOTE, completion

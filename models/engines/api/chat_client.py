@@ -1,0 +1,129 @@
+"""Sends one chat completion with the official client, whose errors become plain replies. Only file that imports openai for that."""
+
+import asyncio
+import json
+import logging
+import ssl
+from typing import Protocol
+from uuid import UUID
+
+import httpx2
+from openai import APIConnectionError, APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient
+from pydantic import SecretStr
+
+from models.engines.api.no_reply import no_reply
+from models.engines.api.replies import Reply
+from models.engines.api.stale_reply import refuse_stale_reply
+from models.requests import JsonValue
+
+ATTEMPT_HEADER = "X-Client-Request-Id"
+CONNECT_SECONDS = 10.0
+KEEPALIVE_SECONDS = 2.0
+"""Idle connections are dropped before servers do it (uvicorn: after 5 s): a request sent on a connection that
+is being closed is lost, and nobody knows whether it was billed."""
+CHATTY_LOGGERS = ("openai", "httpx2", "httpcore2")
+
+
+class ClientOptions(Protocol):
+    """What the client must know of an endpoint. Times are seconds."""
+
+    @property
+    def base_url(self) -> str:
+        """Address below which `/chat/completions` lies."""
+
+    @property
+    def sent_key(self) -> SecretStr:
+        """The key that goes into the header: a placeholder where none is set."""
+
+    @property
+    def timeout_seconds(self) -> float:
+        """Deadline of one request, whole."""
+
+    @property
+    def concurrency(self) -> int:
+        """Requests in flight at most."""
+
+
+class ChatClient:
+    """One endpoint's client. Its own retries are off, and it follows no redirect.
+
+    A redirected POST would become a GET, or leave for another host. `in_house`: no proxy of the environment is
+    used, so that what is meant for a host goes to that host alone. Raises `httpx2.InvalidURL`.
+    """
+
+    def __init__(self, options: ClientOptions, *, in_house: bool = False) -> None:
+        for (
+            name
+        ) in CHATTY_LOGGERS:  # at DEBUG some versions write down whole requests, at INFO a line for each
+            logging.getLogger(name).setLevel(logging.WARNING)
+        self._seconds = options.timeout_seconds
+        self._client = AsyncOpenAI(
+            api_key=options.sent_key.get_secret_value(),
+            base_url=options.base_url,
+            max_retries=0,
+            http_client=_http_client(options, in_house=in_house),
+        )
+
+    async def ask(self, body: dict[str, JsonValue], attempt: UUID) -> Reply:
+        """Send one request, within its deadline. Errors of the client hold bodies and end here."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                response = await self._client.post(
+                    "/chat/completions",
+                    body=body,
+                    cast_to=httpx2.Response,
+                    options={"headers": {ATTEMPT_HEADER: str(attempt)}},
+                )
+        except TimeoutError:
+            return Reply(failure="timeout")
+        except APIStatusError as error:
+            return _refusal(error)
+        except APIConnectionError as error:
+            return no_reply(error.__cause__)
+        return _reply(response)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+
+def _http_client(options: ClientOptions, *, in_house: bool) -> httpx2.AsyncClient:
+    connect = min(CONNECT_SECONDS, 0.8 * options.timeout_seconds)
+    # Without the environment the client would not see SSL_CERT_FILE; this context does, and the machine's own store.
+    verify: ssl.SSLContext | bool = ssl.create_default_context() if in_house else True
+    return DefaultAsyncHttpxClient(
+        timeout=httpx2.Timeout(options.timeout_seconds, connect=connect),
+        limits=httpx2.Limits(
+            max_connections=None,
+            max_keepalive_connections=options.concurrency,
+            keepalive_expiry=KEEPALIVE_SECONDS,
+        ),
+        follow_redirects=False,
+        event_hooks={"request": [refuse_stale_reply]},
+        trust_env=not in_house,
+        verify=verify,
+    )
+
+
+def _reply(response: httpx2.Response) -> Reply:
+    headers = dict(response.headers)
+    try:
+        body: object = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return Reply(failure="invalid_json", headers=headers)
+    return Reply(response.status_code, body, headers)
+
+
+def _refusal(error: APIStatusError) -> Reply:
+    return Reply(
+        error.status_code,
+        headers=dict(error.response.headers),
+        code=_text(error.code),
+        param=_text(error.param),
+        kind=_text(error.type),
+    )
+
+
+def _text(value: object) -> str | None:
+    """Return a field of an error body, which need not have the type the client declares."""
+    return value if isinstance(value, str) else None

@@ -1,0 +1,80 @@
+"""From settings to what the client of an own server is told; imports no client."""
+
+from dataclasses import dataclass, field
+
+from pydantic import SecretStr
+
+from models.engines.api.options import NO_KEY, LimitField, StructuredOutput, checked_key
+from models.engines.server.address import ServerAddress
+from models.errors import UsageError
+from models.requests import JsonValue
+from models.settings import Settings
+
+OF_THE_SERVER = ("model_revision", "quantization", "lora_adapter", "chat_template")
+"""Settings of vLLM in this process that decide answers; a server was started with its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """All that decides how an own server is asked. Made by `from_settings`; times are seconds."""
+
+    address: ServerAddress
+    key: SecretStr | None = field(repr=False)
+    model: str
+    structured_output: StructuredOutput = "json_schema"
+    concurrency: int = 32
+    window: int = 64
+    lookahead: int = 2048
+    max_attempts: int = 3
+    timeout_seconds: float = 300.0
+    chat_template_kwargs: dict[str, JsonValue] | None = None
+    seed: int = 0
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "ServerOptions":
+        """Take what is set, and see that records may go there.
+
+        Raises `ResidencyError` for a host that is not declared in-house, `UsageError` for an address, a model or a key
+        that is missing or cannot be, and for settings that only vLLM in this process heeds.
+        """
+        address = ServerAddress.of(settings.server_url, settings.server_hosts)
+        if settings.model is None:
+            msg = f"the server {address.host} needs a model: set BREAKEVEN_MODEL to the name that it lists"
+            raise UsageError(msg)
+        if ignored := [name for name in OF_THE_SERVER if getattr(settings, name) is not None]:
+            names = ", ".join(f"BREAKEVEN_{name.upper()}" for name in ignored)
+            msg = f"{names}: the server {address.host} was started with its own; set it there, and remove it here"
+            raise UsageError(msg)
+        return cls(
+            address=address,
+            key=checked_key(settings.server_key, "BREAKEVEN_SERVER_KEY"),
+            model=settings.model,
+            structured_output=settings.server_structured_output,
+            concurrency=settings.server_concurrency,
+            window=settings.window or 2 * settings.server_concurrency,
+            lookahead=settings.lookahead,
+            max_attempts=settings.server_max_attempts,
+            timeout_seconds=settings.server_timeout_seconds,
+            chat_template_kwargs=settings.chat_template_kwargs or None,
+            seed=settings.seed,
+        )
+
+    @property
+    def base_url(self) -> str:
+        """Address below which `/chat/completions` and `/models` lie."""
+        return self.address.url
+
+    @property
+    def host(self) -> str:
+        """Name and port of the server, for messages."""
+        return self.address.host
+
+    @property
+    def sent_key(self) -> SecretStr:
+        """The key that goes into the header: a placeholder where none is set."""
+        return NO_KEY if self.key is None else self.key
+
+    @property
+    def limit_field(self) -> LimitField:
+        """The field that bounds the answer: every server of one's own knows this one."""
+        return "max_tokens"
