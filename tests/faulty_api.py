@@ -22,6 +22,9 @@ A fault is a word, some with an argument after a colon:
     two_choices, twice   two choices in one answer; the whole HTTP response sent twice
     no_format:json_schema  400 for a request with this response_format, else ok
     no_field:temperature   400 for a request with this field, else ok
+    vague:logprobs         400 that names nothing for a request with this field, else ok
+
+`GET /v1/models` lists `models`, and is neither noted nor spoilt.
 """
 
 import argparse
@@ -32,14 +35,14 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Self
 
-from tests.faulty_replies import Json, Spoilt, record_text, reply_to, text_hash
+from tests.faulty_replies import Json, Spoilt, listing, record_text, reply_to, text_hash
 
 DRIP_SECONDS = 0.05
 
@@ -99,10 +102,12 @@ class FaultyApi:
         log: Path | None = None,
         port: int = 0,
         look: Callable[[Seen], None] | None = None,
+        models: Sequence[str] | int = ("test-model",),
     ) -> None:
-        """`latency` in seconds. `look` gets each request before it is answered, in the server's thread."""
+        """`latency` in seconds. `models` are those that it lists, or the status of its refusal to. `look` gets each request before it is answered, in the server's thread."""
         self.rules = list(rules)
         self.latency = latency
+        self.models = models
         self.seen: list[Seen] = []
         self.most_at_once = 0
         self._used: dict[Rule, int] = {}
@@ -153,6 +158,8 @@ class FaultyApi:
 
     async def _answer(self, writer: asyncio.StreamWriter, headers: dict[str, str], body: Json) -> bool:
         """Answer one request; return whether the connection can take another."""
+        if not body:
+            return await _write(writer, "ok", listing(self.models))
         text = record_text(body)
         fault = self._fault(text)
         kind, _, argument = fault.partition(":")
@@ -196,6 +203,8 @@ async def _read(reader: asyncio.StreamReader) -> tuple[dict[str, str], Json] | N
         return None
     lines = head.decode("latin-1").split("\r\n")[1:]
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    if "content-length" not in headers:
+        return headers, {}  # a GET
     return headers, json.loads(await reader.readexactly(int(headers["content-length"])))
 
 

@@ -2,10 +2,11 @@
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from hashlib import blake2b
+from math import log
 from time import time
 from typing import Any
 
@@ -38,10 +39,8 @@ def reply_to(body: Json, kind: str, argument: str) -> Spoilt:
         return _status(int(kind), argument)
     if (made := _ERRORS.get(kind)) is not None:
         return _error(*made)
-    if kind == "no_format" and body.get("response_format", {}).get("type") == argument:
-        return _error(400, None, "response_format", "BadRequestError")
-    if kind == "no_field" and argument in body:
-        return _error(400, "unsupported_value", argument)
+    if (refused := _refusal(body, kind, argument)) is not None:
+        return refused
     chat = completion(body)
     usage: Json = chat["usage"]
     if kind in {"hang", "close"}:
@@ -54,10 +53,28 @@ def reply_to(body: Json, kind: str, argument: str) -> Spoilt:
     return Spoilt(200, payload, usage)
 
 
+def _refusal(body: Json, kind: str, argument: str) -> Spoilt | None:
+    """Refuse what the server does not know; None if the request has nothing of it."""
+    if kind == "no_format" and body.get("response_format", {}).get("type") == argument:
+        return _error(400, None, "response_format", "BadRequestError")
+    if kind == "no_field" and argument in body:
+        return _error(400, "unsupported_value", argument)
+    return _error(400, None) if kind == "vague" and argument in body else None
+
+
+def listing(models: Sequence[str] | int) -> Spoilt:
+    """Make the reply to a request for the list of models, or a refusal with this status."""
+    if isinstance(models, int):
+        return _status(models, "")
+    made = {"object": "list", "data": [{"id": name, "object": "model"} for name in models]}
+    return Spoilt(200, json.dumps(made).encode())
+
+
 def completion(body: Json) -> Json:
     """Make a valid chat completion for a request, with usage that depends on its words."""
     content = answer(body)
     words = sum(len(str(message["content"]).split()) for message in body["messages"])
+    sure = {"content": [{"token": part, "logprob": log(0.9)} for part in pieces(content)]}
     made = len(content) // 4 + 1
     return {
         "id": f"chatcmpl-{zlib.crc32(record_text(body).encode()):08x}",
@@ -68,6 +85,7 @@ def completion(body: Json) -> Json:
                 "index": 0,
                 "message": {"role": "assistant", "content": content, "refusal": None},
                 "finish_reason": "stop",
+                "logprobs": sure if body.get("logprobs") else None,
             }
         ],
         "usage": {
@@ -79,6 +97,11 @@ def completion(body: Json) -> Json:
     }
 
 
+def pieces(text: str) -> list[str]:
+    """Cut an answer into what stands for its tokens."""
+    return [text[begin : begin + 3] for begin in range(0, len(text), 3)]
+
+
 def answer(body: Json) -> str:
     """Answer in the shape that is asked for, by response_format or in the system message."""
     number = zlib.crc32(record_text(body).encode())
@@ -86,7 +109,10 @@ def answer(body: Json) -> str:
     if form["type"] == "json_schema":
         schema: Json = form["json_schema"]["schema"]
         return json.dumps(example(schema, schema, number))
-    told = json.loads(str(body["messages"][0]["content"]).rsplit("\n\n", 1)[-1].split(": ", 1)[1])
+    _, asks_for_shape, shape = str(body["messages"][0]["content"]).rsplit("\n\n", 1)[-1].partition(": ")
+    if not asks_for_shape:
+        return f"Thing {number % 1000}"
+    told = json.loads(shape)
     if isinstance(told, list):
         return str(told[number % len(told)])
     text = json.dumps(example(told, told, number))

@@ -35,11 +35,13 @@ class EndpointCapabilities:
         return None
 
     def ask_for_less(self, field: str) -> "EndpointCapabilities | None":
-        """Return the next way to try where a refusal names nothing: without the field, then with a looser format."""
+        """Return the next way to try where a refusal names nothing: without the field, then with it in a looser format."""
         if field not in self.without:
             return replace(self, without=self.without | {field})
         following = _STEP_DOWN.get(self.structured)
-        return None if following is None else replace(self, structured=following)
+        return (
+            None if following is None else replace(self, structured=following, without=self.without - {field})
+        )
 
 
 class Probation:

@@ -71,10 +71,12 @@ def canonical(host: str) -> str | None:
     as an address.
     """
     bare = host.lower().removesuffix(".")
-    address = _address(bare.removeprefix("[").removesuffix("]"))
-    if address is not None:
+    if bare.startswith("["):
+        inside = _address(bare[1:-1]) if ":" in bare else None
+        return None if inside is None else str(inside)
+    if (address := _address(bare)) is not None:
         return str(address)
-    return None if not bare or _NUMBER.fullmatch(bare.rsplit(".", 1)[-1]) or "[" in bare else bare
+    return None if not bare or _NUMBER.fullmatch(bare.rsplit(".", 1)[-1]) else bare
 
 
 def is_loopback(host: str) -> bool:
