@@ -1,12 +1,10 @@
 """The machine time of a server: each moment with a request in flight counts once, and no other."""
 
-from contextlib import AbstractContextManager
-
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.engines.server.flight_clock import FlightClock
-from models.gpu_time import GpuTime
 
 
 class Hand:
@@ -20,36 +18,47 @@ class Hand:
         return self.now
 
 
-def test_requests_side_by_side_count_once() -> None:
-    """Two overlapping requests cost the time from the first's begin to the last's end; what is idle costs nothing."""
+def test_requests_side_by_side_share_the_time() -> None:
+    """The moments in which two are in flight are split between them; idle time is nobody's."""
     hand = Hand()
     clock = FlightClock(hand)
     hand.now = 100
-    with clock.in_flight():
-        hand.now = 103
-        with clock.in_flight():
-            hand.now = 107
-        hand.now = 110
+    first = clock.take_off()
+    hand.now = 110
+    second = clock.take_off()
+    hand.now = 130
+    assert clock.land(second) == 10
+    hand.now = 150
+    assert clock.land(first) == 10 + 10 + 20
     hand.now = 500
-    assert clock.lap() == GpuTime(busy_ns=10)
-    assert clock.lap() == GpuTime()
+    third = clock.take_off()
+    hand.now = 507
+    assert clock.land(third) == 7
 
 
-@given(st.lists(st.tuples(st.sampled_from(["begin", "end", "lap"]), st.integers(0, 1000)), max_size=40))
-def test_laps_add_up_to_the_time_in_flight(steps: list[tuple[str, int]]) -> None:
-    """Whenever laps are taken, also in mid-flight, their sum is that time, without gap or overlap."""
+def test_a_lap_is_what_was_claimed() -> None:
+    """A share counts in the lap in which its answer is taken, once."""
+    clock = FlightClock(Hand())
+    clock.claim(5)
+    clock.claim(7)
+    assert (clock.lap(), clock.lap()) == (12, 0)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["begin", "first", "last"]), st.integers(0, 10**12)), max_size=60))
+def test_shares_add_up_to_the_time_in_flight(steps: list[tuple[str, int]]) -> None:
+    """In whatever order requests begin and end, to the rounding of each share."""
     hand = Hand()
     clock = FlightClock(hand)
-    flying: list[AbstractContextManager[None]] = []
-    expected = counted = 0
-    for what, later in steps:
+    flying: list[float] = []
+    shares: list[int] = []
+    expected = 0
+    for what, later in [*steps, *[("first", 1)] * len(steps)]:
         hand.now += later
         expected += later if flying else 0
         if what == "begin":
-            flying.append(clock.in_flight())
-            flying[-1].__enter__()
-        elif what == "end" and flying:
-            flying.pop().__exit__(None, None, None)
-        elif what == "lap":
-            counted += clock.lap().busy_ns
-    assert counted + clock.lap().busy_ns == expected
+            flying.append(clock.take_off())
+        elif flying:
+            shares.append(clock.land(flying.pop(0 if what == "first" else -1)))
+    assert not flying
+    assert min(shares, default=0) >= 0
+    assert sum(shares) == pytest.approx(expected, abs=len(shares) + 1.0, rel=1e-12)

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from models.engines.api.chat_client import ChatClient
@@ -63,15 +64,17 @@ class ServerEngine:
                 yield from window.reused()
                 if window.in_flight:
                     for completion in flight.ready(LOOK_SECONDS):
+                        self._clock.claim(completion.engine_ns)
                         yield from window.finish(completion)
         finally:
             self._flights.discard(flight)
             if self._loop is not None:
-                flight.abandon()
+                for unread in flight.abandon():
+                    self._clock.claim(unread.engine_ns)
 
     def lap(self) -> GpuTime:
-        """Return the time since the last lap in which the server was at work for us."""
-        return self._clock.lap()
+        """Return the time that requests were in flight, of those that ended since the last lap."""
+        return GpuTime(busy_ns=self._clock.lap())
 
     def close(self) -> None:
         """Abandon what is in flight and end the thread. The server goes on."""
@@ -105,22 +108,27 @@ class _Flight:
 
         Raises what stops the stream once everything that had ended before was returned.
         """
+        done = self._take(0.0 if self._error else timeout)
+        if self._error is not None and not done:
+            raise self._error
+        return done
+
+    def _take(self, timeout: float) -> list[Completion]:
+        """Return what has ended, after waiting for the first; note an error among it."""
         done: list[Completion] = []
-        try:
+        with suppress(Empty):
             while True:
-                ended = self._ended.get_nowait() if done or self._error else self._ended.get(timeout=timeout)
+                ended = self._ended.get(timeout=timeout) if timeout and not done else self._ended.get_nowait()
                 if isinstance(ended, Completion):
                     done.append(ended)
                 else:
-                    self._error = self._error or ended
-        except Empty:
-            if self._error is not None and not done:
-                raise self._error from None
-            return done
+                    self._error, timeout = self._error or ended, 0.0
+        return done
 
-    def abandon(self) -> None:
-        """Give up what is in flight, and return when it has ended."""
+    def abandon(self) -> list[Completion]:
+        """Give up what is in flight; return, when it has ended, the completions that nobody has taken."""
         asyncio.run_coroutine_threadsafe(self._cancel(), self._loop).result()
+        return self._take(0.0)
 
     def _begin(self, request: Request) -> None:
         task = self._loop.create_task(self._sender.answer(request))

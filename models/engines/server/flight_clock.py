@@ -2,48 +2,52 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
-from models.gpu_time import GpuTime
+from collections.abc import Callable
 
 
 class FlightClock:
-    """Counts each moment once, however many requests are in flight then. Serves several threads.
+    """Shares each moment among the requests in flight then, equally. Serves several threads.
 
-    A server runs before and after a run, and may serve others: it is neither loaded nor idle for us, so the
-    laps hold busy time alone, and they add up to the time in which a request was in flight.
+    So the shares of all requests add up to the time in which one was in flight, and a request's share does
+    not depend on when its answer is committed. A server runs before and after a run, and may serve others: it is
+    neither loaded nor idle for us. `claim` puts a share into the current lap.
     """
 
     def __init__(self, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._now_ns = now_ns
         self._lock = threading.Lock()
         self._flying = 0
-        self._since_ns = 0
-        self._busy_ns = 0
+        self._at_ns = 0
+        self._share_ns = 0.0  # of a request that had been in flight all the time
+        self._claimed_ns = 0
 
-    @contextmanager
-    def in_flight(self) -> Iterator[None]:
-        """Count the time inside."""
+    def take_off(self) -> float:
+        """Note that a request is in flight; return what `land` needs."""
         with self._lock:
-            self._note()
+            self._go_on()
             self._flying += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._note()
-                self._flying -= 1
+            return self._share_ns
 
-    def lap(self) -> GpuTime:
-        """Return the time since the last lap, and begin the next one."""
+    def land(self, since: float) -> int:
+        """Note that a request is in flight no more; return its share, nanoseconds."""
         with self._lock:
-            self._note()
-            lap, self._busy_ns = GpuTime(busy_ns=self._busy_ns), 0
+            self._go_on()
+            self._flying -= 1
+            return round(self._share_ns - since)
+
+    def claim(self, share_ns: int) -> None:
+        """Add a share to the lap."""
+        with self._lock:
+            self._claimed_ns += share_ns
+
+    def lap(self) -> int:
+        """Return the shares claimed since the last lap, nanoseconds."""
+        with self._lock:
+            lap, self._claimed_ns = self._claimed_ns, 0
             return lap
 
-    def _note(self) -> None:
+    def _go_on(self) -> None:
         now = self._now_ns()
         if self._flying:
-            self._busy_ns += now - self._since_ns
-        self._since_ns = now
+            self._share_ns += (now - self._at_ns) / self._flying
+        self._at_ns = now

@@ -3,10 +3,9 @@
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from random import Random
-from uuid import UUID
 
 from models.engines.api.capabilities import EndpointCapabilities, Fault, Probation
 from models.engines.api.chat_client import ChatClient
@@ -34,7 +33,7 @@ TOO_LONG = "longer than the server's model takes"
 
 @dataclass(slots=True)
 class _Try:
-    """One request on its way, and the time that the server spent on it, nanoseconds."""
+    """One request on its way, and its share of the time in flight, nanoseconds."""
 
     request: Request
     capabilities: EndpointCapabilities
@@ -79,11 +78,13 @@ class ServerSender:
             while True:
                 step = await self._attempt(one)
                 if isinstance(step, Completion):
-                    return step
+                    time_ns, one.engine_ns = one.engine_ns, 0
+                    return replace(step, engine_ns=time_ns)
                 await asyncio.sleep(step)
         finally:
             self._active -= 1
             self._probation.wake()
+            self._clock.claim(one.engine_ns)  # of a request that no completion stands for
 
     async def _attempt(self, one: _Try) -> Completion | float:
         """Make one attempt; return the completion, or the seconds after which to try again."""
@@ -107,16 +108,13 @@ class ServerSender:
             case _:
                 return await self._handle_refusal(one, verdict, reply)
 
-    async def _send(self, one: _Try) -> Reply:
-        since = time.monotonic_ns()
+    async def _send(self, one: _Try, body: dict[str, JsonValue] | None = None) -> Reply:
+        """Send the request, or this body on its account; the time in flight is the request's."""
+        since = self._clock.take_off()
         try:
-            return await self._ask(self._body(one), one.request.id)
+            return await self._client.ask(body or self._body(one), new_id() if body else one.request.id)
         finally:
-            one.engine_ns += time.monotonic_ns() - since
-
-    async def _ask(self, body: dict[str, JsonValue], attempt: UUID) -> Reply:
-        with self._clock.in_flight():
-            return await self._client.ask(body, attempt)
+            one.engine_ns += self._clock.land(since)
 
     def _body(self, one: _Try) -> dict[str, JsonValue]:
         without = one.capabilities.without
@@ -147,7 +145,6 @@ class ServerSender:
             finish_reason=parsed.finish_reason,
             confidence=confidence,
             label_probabilities=probabilities,
-            engine_ns=one.engine_ns,
             rejection=parsed.rejection,
             detail=parsed.detail,
         )
@@ -160,12 +157,12 @@ class ServerSender:
         one.failures += 1
         if one.failures < self._options.max_attempts:
             return asked + self._backoff.delay(one.failures, self._draw())
-        if not reply.sent or not await self._is_alive():
+        if not reply.sent or not await self._is_alive(one):
             raise self._died(failure)
         if await self._find_fault() == "settings":
             raise self._refuses_all(failure)
         if failure in MALFORMED:
-            return Completion(one.request, engine_ns=one.engine_ns, detail=failure)
+            return Completion(one.request, detail=failure)
         return Completion(one.request, rejection="refused", detail=failure)
 
     def _wait_for_room(self, one: _Try, failure: str) -> float:
@@ -176,11 +173,11 @@ class ServerSender:
             raise self._died(failure)
         return self._backoff.delay(one.times_busy, self._draw())
 
-    async def _is_alive(self) -> bool:
+    async def _is_alive(self, one: _Try) -> bool:
         """Ask for one token, without a record and without a shape."""
         messages: JsonValue = [{"role": "user", "content": "Hello"}]
         body: dict[str, JsonValue] = {"model": self._options.model, "messages": messages, "max_tokens": 1}
-        return judge(await self._ask(body, new_id())).meaning is Meaning.ANSWERED
+        return judge(await self._send(one, body)).meaning is Meaning.ANSWERED
 
     async def _handle_refusal(self, one: _Try, verdict: ReplyVerdict, reply: Reply) -> Completion | float:
         """Ask with fewer capabilities if that can help; else find out whose fault the refusal is.

@@ -28,7 +28,7 @@ from models.tokens import load_encoding
 from tasks.api import batch_submit
 from tasks.evaluation.run import EvaluationRequest, evaluate
 from tasks.run.run_partition import collect_partition
-from tasks.runtime.shared_engine import load_vllm
+from tasks.runtime.shared_engine import load_engine
 from tests.fakes import ScriptedEngine, plausible, unsure
 from tests.integration.pipeline.harness import CACHE, DAY, WORKLOAD, run
 
@@ -177,7 +177,7 @@ def work(job: Job) -> int:
 
     batch_submit.settle_seconds = job.settle_seconds
     try:
-        settings, engine = Settings.model_validate(job.settings), load_vllm if job.real else load
+        settings, engine = Settings.model_validate(job.settings), load_engine if job.real else load
         if job.collect:
             collect_partition(WORKLOAD, DAY, settings=settings)
         elif job.evaluate:

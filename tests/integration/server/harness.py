@@ -10,9 +10,8 @@ from models.ids import new_id
 from models.requests import Completion, Request
 from models.settings import Settings, WorkloadSettings
 from models.workloads.base import Workload
-from models.workloads.enrichment import Enrichment
-from models.workloads.sentiment import Sentiment
 from tests.integration.pipeline.harness import settings_for
+from tests.workloads import Enrichment, Sentiment
 
 SENTIMENT = Sentiment(WorkloadSettings())
 ENRICHMENT = Enrichment(WorkloadSettings())
