@@ -65,17 +65,25 @@ class ChatClient:
         )
 
     async def ask(self, body: dict[str, JsonValue], attempt: UUID) -> Reply:
-        """Send one request, within its deadline. Errors of the client hold bodies and end here."""
+        """Send one request, within its deadline. Raises nothing but its own cancellation."""
+        sending = asyncio.ensure_future(self._post(body, attempt))
         try:
-            async with asyncio.timeout(self._seconds):
-                response = await self._client.post(
-                    "/chat/completions",
-                    body=body,
-                    cast_to=httpx2.Response,
-                    options={"headers": {ATTEMPT_HEADER: str(attempt)}},
-                )
-        except TimeoutError:
-            return Reply(failure="timeout")
+            await asyncio.wait({sending}, timeout=self._seconds)
+        finally:
+            if not sending.done():
+                sending.cancel()
+                await _let_end(sending)
+        return Reply(failure="timeout") if sending.cancelled() else sending.result()
+
+    async def _post(self, body: dict[str, JsonValue], attempt: UUID) -> Reply:
+        """Send one request. Errors of the client hold bodies and end here."""
+        try:
+            response = await self._client.post(
+                "/chat/completions",
+                body=body,
+                cast_to=httpx2.Response,
+                options={"headers": {ATTEMPT_HEADER: str(attempt)}},
+            )
         except APIStatusError as error:
             return _refusal(error)
         except APIConnectionError as error:
@@ -85,6 +93,21 @@ class ChatClient:
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
+
+
+async def _let_end(task: asyncio.Future[Reply]) -> None:
+    """Wait until a cancelled task has ended, also where the waiting is cancelled meanwhile.
+
+    A second cancellation of the task itself would break into the closing of its connection, which would stay open.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
 
 
 def _http_client(options: ClientOptions, *, in_house: bool) -> httpx2.AsyncClient:
