@@ -19,7 +19,7 @@ from models.default_model import model_name, uses_server
 from models.engines.api.permit import ApiPermit
 from models.engines.loads import name_model
 from models.engines.vllm.options import check_adapter
-from models.errors import BreakevenError, OutputError
+from models.errors import BreakevenError, OutputError, UsageError
 from models.evaluation.figures import ArmName
 from models.run import Purpose, RunResult
 from models.settings import Settings, WorkloadSettings

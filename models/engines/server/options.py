@@ -41,9 +41,12 @@ class ServerOptions:
         if settings.model is None:
             msg = f"the server {address.host} needs a model: set BREAKEVEN_MODEL to the name that it lists"
             raise UsageError(msg)
-        if ignored := [name for name in OF_THE_SERVER if getattr(settings, name) is not None]:
-            names = ", ".join(f"BREAKEVEN_{name.upper()}" for name in ignored)
-            msg = f"{names}: the server {address.host} was started with its own; set it there, and remove it here"
+        ignored = [name for name in OF_THE_SERVER if getattr(settings, name) is not None]
+        if ignored := [*ignored, *(f"engine.{name}" for name in settings.engine.arguments)]:
+            msg = (
+                f"{', '.join(ignored)}: the server {address.host} was started with its own; set it there, and remove "
+                "it here"
+            )
             raise UsageError(msg)
         return cls(
             address=address,

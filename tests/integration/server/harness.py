@@ -47,5 +47,10 @@ def fates(completions: list[Completion], workload: Workload = SENTIMENT) -> dict
 
 def server_settings(folder: Path, url: str, **more: object) -> Settings:
     """Make settings whose local engine is the server at `url`."""
-    values: dict[str, object] = {"server_url": url, "model": MODEL, "server_timeout_seconds": 5.0}
+    values: dict[str, object] = {
+        "engine": "server",
+        "server_url": url,
+        "model": MODEL,
+        "server_timeout_seconds": 5.0,
+    }
     return settings_for(folder, f"sqlite:///{folder / 'ledger.db'}", **(values | more))

@@ -17,7 +17,8 @@ from tasks.evaluation.run import EvaluationRequest, evaluate
 from tasks.planning.checks import Checked, check, fingerprint_of
 from tasks.planning.request import RunRequest
 from tasks.run import infer
-from tasks.runtime.shared_engine import load_engine
+from tasks.run.run_partition import run_request
+from tasks.runtime.shared_engine import load_engine, shared_engine
 from tasks.setup.doctor import check_engine, check_machine_price
 from tests.faulty_api import FaultyApi, Rule
 from tests.integration.api.harness import closed_port
@@ -257,6 +258,7 @@ def test_the_command_says_it_in_one_line(
 ) -> None:
     """No traceback; exit code 2."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BREAKEVEN_ENGINE", "server")
     monkeypatch.setenv("BREAKEVEN_SERVER_URL", "http://127.0.0.1.evil.example/v1")
     monkeypatch.setenv("BREAKEVEN_MODEL", MODEL)
     with pytest.raises(SystemExit) as end:
@@ -305,20 +307,46 @@ def test_the_same_name_at_a_server_is_another_model(tmp_path: Path, source: Path
         return fingerprint_of(checked)
 
     here, moved = (fingerprint(server_url=f"http://127.0.0.1:{port}/v1") for port in (8000, 9000))
-    assert here == moved != fingerprint(server_url=None)
+    assert here == moved != fingerprint(engine="vllm")
 
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("quantization", "awq"), ("lora_adapter", "adapters/one"), ("model_revision", "v2"), ("model", None)],
+    [
+        ("quantization", "awq"),
+        ("lora_adapter", "adapters/one"),
+        ("model_revision", "v2"),
+        ("engine.kv_cache_dtype", {"kind": "server", "kv_cache_dtype": "fp8"}),
+    ],
 )
 def test_settings_that_the_server_would_not_heed(
     tmp_path: Path, source: Path, setting: str, value: object
 ) -> None:
     """They would decide answers if vLLM ran here: set and without effect, they would stand under a false name."""
-    settings = server_settings(tmp_path, closed_port(), **{setting: value})
-    with pytest.raises(UsageError, match=f"BREAKEVEN_{setting.upper()}"):
+    settings = server_settings(tmp_path, closed_port(), **{setting.split(".", maxsplit=1)[0]: value})
+    with pytest.raises(UsageError, match=f"{setting}: the server 127.0.0.1:.* was started with its own"):
         run_there(settings, source)
+
+
+def test_a_server_has_no_default_model(tmp_path: Path, source: Path) -> None:
+    """Nobody knows which of its models is meant."""
+    with pytest.raises(UsageError, match="set BREAKEVEN_MODEL to the name that it lists"):
+        run_there(server_settings(tmp_path, closed_port(), model=None), source)
+
+
+def test_workloads_ask_their_own_models_of_one_server(tmp_path: Path, source: Path) -> None:
+    """A workload's `model` is another name at the same address; each line bears its own."""
+    with FaultyApi(models=[MODEL, "other-model"]) as api:
+        settings = server_settings(
+            tmp_path, api.url, workloads={"classification": {"model": "other-model", "labels": ["a", "b"]}}
+        )
+        with shared_engine(settings, load_engine):
+            for name in (WORKLOAD, "classification", WORKLOAD):
+                run_request(RunRequest(name, DAY, str(source), rerun=True), settings)
+        asked = [seen.body["model"] for seen in api.seen]
+    assert asked == [MODEL] * COUNT + ["other-model"] * COUNT + [MODEL] * COUNT
+    assert {row.name for row in table(settings, "models")} == {MODEL, "other-model"}
+    check_sums(settings)
 
 
 def test_doctor_looks_at_the_server(tmp_path: Path) -> None:
