@@ -1,6 +1,7 @@
 """Finished requests become ledger lines: exact shares, free reuse, no text."""
 
 from datetime import UTC, date, datetime
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -77,6 +78,19 @@ def test_usage_is_the_engines_and_counterfactual_the_apis() -> None:
     assert (line.counterfactual_input_tokens, line.counterfactual_output_tokens) == (4, 1)
     assert line.counterfactual_nano == 4 * 150 + 600
     assert (line.gpu_ns, line.cost_nano, line.infrastructure_id, line.price_id) == (70, 9, 3, None)
+    assert not line.estimated
+
+
+@pytest.mark.parametrize("outcome", ["ok", "invalid_output", "escalated", "triage"])
+def test_without_a_reported_usage_tokens_are_estimated(outcome: Literal["ok", "escalated"]) -> None:
+    """A server of one's own need not report it: the line says that it holds an estimate (I4), whatever became of the answer."""
+    request = Request(new_id(), "k", (Message("user", "abcd"),), Choice(("x",)), 4)
+    item = Finished(Completion(request, text="x", engine_ns=5), datetime.now(UTC), outcome)
+    (line,) = ledger_lines([item], 70, 9, keys(), OneTokenACharacter())
+    assert (line.input_tokens, line.cached_tokens, line.output_tokens, line.estimated) == (4, 0, 1, True)
+    assert (line.gpu_ns, line.cost_nano) == (70, 9)
+    served = outcome in {"ok", "invalid_output"}
+    assert (line.counterfactual_input_tokens, bool(line.counterfactual_nano)) == (4 * served, served)
 
 
 @pytest.mark.parametrize("reused", [False, True])

@@ -1,17 +1,22 @@
 """From settings to what the client of an own server is told; imports no client."""
 
+import re
 from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
 from models.engines.api.options import NO_KEY, LimitField, StructuredOutput, checked_key
 from models.engines.server.address import ServerAddress
-from models.errors import UsageError
+from models.errors import ResidencyError, UsageError
 from models.requests import JsonValue
 from models.settings import Settings
 
 OF_THE_SERVER = ("model_revision", "quantization", "lora_adapter", "chat_template")
 """Settings of vLLM in this process that decide answers; a server was started with its own."""
+
+
+_IN_A_CLOUD = re.compile(r"[:-]cloud$", re.IGNORECASE)
+"""How Ollama names models that its local server hands on to its own cloud."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +39,19 @@ class ServerOptions:
     def from_settings(cls, settings: Settings) -> "ServerOptions":
         """Take what is set, and see that records may go there.
 
-        Raises `ResidencyError` for a host that is not declared in-house, `UsageError` for an address, a model or a key
+        Raises `ResidencyError` for a host that is not declared in-house and for a cloud model, `UsageError` for an address, a model or a key
         that is missing or cannot be, and for settings that only vLLM in this process heeds.
         """
         address = ServerAddress.of(settings.server_url, settings.server_hosts)
         if settings.model is None:
             msg = f"the server {address.host} needs a model: set BREAKEVEN_MODEL to the name that it lists"
             raise UsageError(msg)
+        if _IN_A_CLOUD.search(settings.model):
+            msg = (
+                f"{settings.model!r} is a cloud model by its name: a server such as Ollama would send the records out of "
+                "the house; set BREAKEVEN_MODEL to one that runs there"
+            )
+            raise ResidencyError(msg)
         ignored = [name for name in OF_THE_SERVER if getattr(settings, name) is not None]
         if ignored := [*ignored, *(f"engine.{name}" for name in settings.engine.arguments)]:
             msg = (

@@ -9,7 +9,7 @@ from random import Random
 
 from models.engines.api.capabilities import EndpointCapabilities, Fault, Probation
 from models.engines.api.chat_client import ChatClient
-from models.engines.api.chat_format import chat_body, parse_answer
+from models.engines.api.chat_format import Parsed, chat_body, parse_answer
 from models.engines.api.rate_limits import Backoff, retry_after
 from models.engines.api.replies import Meaning, Reply, ReplyVerdict, describe_error, judge
 from models.engines.server.confidence import ALTERNATIVES, confidence_of
@@ -28,6 +28,8 @@ MALFORMED = frozenset({"invalid_json", "wrong_schema", "empty_choices"})
 """Of a reply with status 200 that is no chat completion: the record's answer is invalid."""
 LOGPROBS, TOP_LOGPROBS = "logprobs", "top_logprobs"
 PAUSES = Backoff()
+LONG_PROMPT, MOST_CHARACTERS_A_TOKEN = 4000, 8
+"""From so many characters on, a prompt of any language has a token for every eight at least."""
 TOO_LONG = "longer than the server's model takes"
 
 
@@ -67,6 +69,7 @@ class ServerSender:
         self._probation = Probation()
         self._active = 0
         self._last_answer = -inf
+        self._warned = False
 
     async def answer(self, request: Request) -> Completion:
         """Return the completion of one request. Raises `EngineDied`."""
@@ -136,6 +139,7 @@ class ServerSender:
         if not self._probation.passed:
             self._adopt(one.capabilities)
             self._probation.answered()
+        self._warn_if_cut(one, parsed)
         confidence, probabilities = confidence_of(request.output, parsed, reply.body)
         return Completion(
             request,
@@ -148,6 +152,21 @@ class ServerSender:
             rejection=parsed.rejection,
             detail=parsed.detail,
         )
+
+    def _warn_if_cut(self, one: _Try, parsed: Parsed) -> None:
+        """Warn, once, of a server that takes fewer tokens than a prompt can have: it left out a part of it, and says nothing."""
+        characters = sum(len(message.content) for message in one.request.messages)
+        if parsed.usage is None or self._warned or characters < LONG_PROMPT:
+            return
+        if characters > MOST_CHARACTERS_A_TOKEN * parsed.usage.input_tokens:
+            self._warned = True
+            log.warning(
+                "the server %s reports %s tokens for a prompt of %s characters: it cuts long prompts, or does not count "
+                "what it had cached; see to its context length",
+                self._options.host,
+                f"{parsed.usage.input_tokens:,}",
+                f"{characters:,}",
+            )
 
     async def _retry(self, one: _Try, failure: str, reply: Reply) -> Completion | float:
         """Return when to try again, or the completion of a record that the server cannot answer."""

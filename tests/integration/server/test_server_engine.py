@@ -232,6 +232,20 @@ def test_template_arguments_are_passed_on(make_engine: MakeServerEngine) -> None
     assert api.seen[0].body["chat_template_kwargs"] == {"enable_thinking": False}
 
 
+def test_a_prompt_that_the_server_cuts_is_told_of(
+    make_engine: MakeServerEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ollama answers a prompt beyond its context as if nothing had happened, but reports few tokens: one warning a run."""
+    with FaultyApi() as api:
+        engine = make_engine(api.url)
+        list(engine.stream([request("plain words that are long enough " * 300, "whole")]))
+        assert caplog.messages == []
+        list(engine.stream(request(f"{number}" + "x" * 30_000, str(number)) for number in range(3)))
+    (said,) = caplog.messages
+    assert "cuts long prompts" in said
+    assert "xxx" not in said
+
+
 def test_a_record_without_text_is_not_asked(make_engine: MakeServerEngine) -> None:
     """As with vLLM: there is nothing to answer."""
     with FaultyApi() as api:

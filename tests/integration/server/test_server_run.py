@@ -334,6 +334,17 @@ def test_a_server_has_no_default_model(tmp_path: Path, source: Path) -> None:
         run_there(server_settings(tmp_path, closed_port(), model=None), source)
 
 
+@pytest.mark.parametrize("model", ["gpt-oss:120b-cloud", "glm-4.6:cloud", "Qwen3-Coder:480B-Cloud"])
+def test_a_cloud_model_of_a_local_server_is_none_of_the_house(
+    tmp_path: Path, source: Path, model: str
+) -> None:
+    """Ollama on this machine hands such a model's requests on to its cloud: nothing is sent."""
+    with FaultyApi(models=[model]) as api:
+        with pytest.raises(ResidencyError, match="out of the house"):
+            run_there(server_settings(tmp_path, api.url, model=model), source)
+        assert api.seen == []
+
+
 def test_workloads_ask_their_own_models_of_one_server(tmp_path: Path, source: Path) -> None:
     """A workload's `model` is another name at the same address; each line bears its own."""
     with FaultyApi(models=[MODEL, "other-model"]) as api:
