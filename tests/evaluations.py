@@ -6,21 +6,8 @@ from datetime import UTC, date, datetime
 from functools import cache
 from math import sqrt
 
-from models.evaluation.figures import (
-    Arm,
-    ArmName,
-    Bin,
-    Calibration,
-    Comparison,
-    Evaluation,
-    Interval,
-    LabelScore,
-    Point,
-    QualityCheck,
-    Scores,
-    Share,
-    Threshold,
-)
+from models.evaluation.figures import Arm, ArmName, Bin, Calibration, Comparison, Evaluation, Point, Threshold
+from models.evaluation.scores import Interval, LabelScore, QualityCheck, Scores, Share
 from tasks.documents.page import Charts
 from tasks.evaluation_report import charts
 

@@ -8,67 +8,25 @@ from datetime import date, datetime
 from typing import Literal
 
 from models.economics.month import Viability
+from models.evaluation.scores import (
+    AnsweringScores,
+    Interval,
+    LabelSetScores,
+    ObjectScores,
+    QualityCheck,
+    Scores,
+    Share,
+    TextScores,
+)
 
 ArmName = Literal["small", "api", "adapter"]
 """`small`: the local model as production runs it (without the adapter that is evaluated); `api`: the API model;
 `adapter`: the local model with the LoRA adapter that is evaluated."""
+Measure = Literal["accuracy", "exact_set", "whole_record", "exact_match", "chrf", "none"]
+"""What the rule stands on: the share of right labels, of right sets of labels, of objects whose compared fields are right, of
+right answers, the mean chrF of texts; none where there are no references."""
 KEEP = 0.9
 """The 90 % rule: how much of the API model's accuracy a small model has to reach."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """Where a quantity lies with 95 % confidence. `low` <= `high`."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """`count` of `of`, and the Wilson interval of the share; None of nothing."""
-
-    count: int
-    of: int
-    interval: Interval | None
-
-    @property
-    def value(self) -> float | None:
-        """The share itself, None of nothing."""
-        return self.count / self.of if self.of else None
-
-
-@dataclass(frozen=True, slots=True)
-class LabelScore:
-    """One label: `precision` of the answers that gave it, `recall` of the records that have it; `f1` of both."""
-
-    label: str
-    precision: Share
-    recall: Share
-    f1: float
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """How the answers compare with the labels.
-
-    A record without a valid answer counts as wrong. `confusion[i][j]`: records of label i that were answered
-    with label j, in the order of `labels`; its last column counts records without a valid answer. `macro_f1`
-    is the mean over the labels that occur among the records.
-    """
-
-    accuracy: Share
-    macro_f1: float
-    labels: tuple[LabelScore, ...]
-    confusion: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class QualityCheck:
-    """One thing that was looked at in free answers, e.g. attributes found in the text."""
-
-    name: str
-    share: Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +36,9 @@ class Arm:
     `answered`: records with a valid answer. `asked`: records that an engine was asked for in the runs behind
     it (the others reuse an identical one's answer, or were rejected); cost and time are theirs. `seconds`
     are the engine's busy seconds on the own machine, and of the API from the first request to the last
-    answer. `load_nano` and `load_seconds` (loading and idling) come once a run, whatever its records. None: unknown. `scores`
-    is None where the records have no labels.
+    answer. `load_nano` and `load_seconds` (loading and idling) come once a run, whatever its records. None: unknown.
+    At most one of `scores`, `label_sets`, `objects`, `answering` and `texts` is there, by what the records have references of;
+    `checks` are of what needs none.
     """
 
     name: ArmName
@@ -95,6 +54,28 @@ class Arm:
     load_seconds: float
     scores: Scores | None
     checks: tuple[QualityCheck, ...] = ()
+    label_sets: LabelSetScores | None = None
+    objects: ObjectScores | None = None
+    answering: AnsweringScores | None = None
+    texts: TextScores | None = None
+
+    @property
+    def right(self) -> Share | None:
+        """The records that were answered right; None where no record is right or wrong."""
+        if self.scores is not None:
+            return self.scores.accuracy
+        if self.label_sets is not None:
+            return self.label_sets.exact
+        if self.objects is not None:
+            return self.objects.right
+        return None if self.answering is None else self.answering.exact
+
+    @property
+    def score(self) -> float | None:
+        """What the rule stands on: the share of right answers, or the mean score; None without references."""
+        if self.texts is not None:
+            return self.texts.chrf.value
+        return None if self.right is None else self.right.value
 
     @property
     def nano_per_thousand(self) -> int | None:
@@ -129,6 +110,48 @@ class Comparison:
     interval: Interval | None
     viability: Viability
     more: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MeanComparison:
+    """One arm against another on the same records, by the means of their scores.
+
+    `ratio` of the means, first to second, with its paired bootstrap interval; None where the second's is 0. `viability` and `more`
+    as those of a `Comparison`.
+    """
+
+    first: ArmName
+    second: ArmName
+    records: int
+    first_mean: float
+    second_mean: float
+    ratio: float | None
+    interval: Interval | None
+    viability: Viability
+    more: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the API model said of the small model's answers beside its own, each pair in both orders.
+
+    `judged`: pairs of which it answered both orders. Of these `swapped` got another judgement in the other order, and the rest
+    was the same in both: `small` or `api` preferred, or `ties`. `first`: of all single judgements that preferred one, those
+    that preferred the answer that stood first. `unjudged`: records without two valid answers, or without both judgements.
+    `equal`: pairs of the same text, which were not asked about and count as ties. This is no accuracy.
+    """
+
+    model: str
+    judged: int
+    small: Share
+    api: Share
+    ties: Share
+    swapped: Share
+    first: Share
+    equal: int
+    unjudged: int
+    asked: int
+    cost_nano: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +215,8 @@ class Evaluation:
     `labels_path` as it was given, `labels_digest` of the records and labels in it. `records` were evaluated,
     `duplicates` more were left out because their text and label were there before; `seed` chose them if there was a limit.
     `comparisons`: small against API first, if there is an API; then the adapter against small and API. `agreement`: how far the
-    small model's free answers agree with the API's. `missing` says in sentences what could not be said and why. `keep`: the part of the API model's
-    accuracy that was asked for; the verdicts stand on it.
+    small model's answers agree with the API's where there are no references; `judgement`: what the API model said of the two. `missing` says in sentences what could not be said and why. `keep`: the part of the API model's
+    accuracy (`measure`) that was asked for; the verdicts stand on it.
     """
 
     workload: str
@@ -214,15 +237,23 @@ class Evaluation:
     threshold: Threshold | None = None
     missing: tuple[str, ...] = ()
     keep: float = KEEP
+    measure: Measure = "accuracy"
+    mean_comparisons: tuple[MeanComparison, ...] = ()
+    judgement: Judgement | None = None
 
     def arm(self, name: ArmName) -> Arm | None:
         """Return an arm by its name, None where it did not run."""
         return next((arm for arm in self.arms if arm.name == name), None)
 
     @property
-    def verdict(self) -> Comparison | None:
+    def verdict(self) -> Comparison | MeanComparison | None:
         """Small model against API: what decides whether the workload is replaceable."""
-        return next((one for one in self.comparisons if (one.first, one.second) == ("small", "api")), None)
+        return self.compared("small", "api")
+
+    def compared(self, first: ArmName, second: ArmName) -> Comparison | MeanComparison | None:
+        """Return how one arm compares with another, None where they were not compared."""
+        every: tuple[Comparison | MeanComparison, ...] = (*self.comparisons, *self.mean_comparisons)
+        return next((one for one in every if (one.first, one.second) == (first, second)), None)
 
     @property
     def viability(self) -> Viability:

@@ -6,7 +6,7 @@ Counts may be real numbers: a verdict asks what the interval would be with more 
 from math import sqrt
 from statistics import NormalDist
 
-from models.evaluation.figures import Interval, Share
+from models.evaluation.scores import Interval, Share
 
 _Z = NormalDist().inv_cdf(0.975)
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from models.evaluation.figures import LabelScore, Scores
 from models.evaluation.intervals import share
+from models.evaluation.scores import LabelScore, Scores
 
 
 def compute_scores(labels: Sequence[str], truths: Sequence[str], answers: Sequence[str | None]) -> Scores:

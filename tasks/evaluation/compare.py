@@ -7,18 +7,10 @@ from datetime import date, datetime
 from fractions import Fraction
 
 from models.evaluation.calibration import calibrate
-from models.evaluation.figures import (
-    Arm,
-    ArmName,
-    Calibration,
-    Comparison,
-    Evaluation,
-    QualityCheck,
-    Scores,
-    Threshold,
-)
+from models.evaluation.figures import Arm, ArmName, Calibration, Comparison, Evaluation, Threshold
 from models.evaluation.intervals import share
 from models.evaluation.metrics import compute_scores
+from models.evaluation.scores import QualityCheck, Scores
 from models.evaluation.threshold import choose_threshold
 from models.evaluation.verdict import compare
 from models.gpu_time import NS_PER_SECOND, GpuTime

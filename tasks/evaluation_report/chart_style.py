@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from models.evaluation.figures import ArmName, Share
+from models.evaluation.figures import ArmName
+from models.evaluation.scores import Share
 from tasks.documents.plotting import BLUE, GREEN, VERMILLION
 
 COLOURS: Mapping[ArmName, str] = {"small": BLUE, "api": VERMILLION, "adapter": GREEN}

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from models.evaluation.figures import Arm, Evaluation, Scores
+from models.evaluation.figures import Arm, Evaluation
+from models.evaluation.scores import Scores
 from tasks.documents.amounts import count, plural
 from tasks.documents.page import Chart, Charts
 from tasks.documents.plotting import figure, png, shorten

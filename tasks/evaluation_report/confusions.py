@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from models.evaluation.figures import Scores
+from models.evaluation.scores import Scores
 
 MOST = 15
 NO_ANSWER = "no valid answer"

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from models.evaluation.figures import Arm, Comparison, Evaluation, LabelScore, QualityCheck
+from models.evaluation.figures import Arm, Comparison, Evaluation
+from models.evaluation.scores import LabelScore, QualityCheck
 from models.gpu_time import NS_PER_SECOND
 from tasks.documents.amounts import count, hours, times, unit_usd, usd
 from tasks.documents.page import Section, Table

@@ -5,7 +5,8 @@ from fractions import Fraction
 from math import floor
 
 from models.economics.month import Viability
-from models.evaluation.figures import Arm, ArmName, Comparison, Evaluation, Interval, Share
+from models.evaluation.figures import Arm, ArmName, Comparison, Evaluation
+from models.evaluation.scores import Interval, Share
 from tasks.documents.amounts import UNKNOWN, count, join_words, percent, plural
 
 ARMS: Mapping[ArmName, str] = {

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import brentq
 
-from models.evaluation.figures import Interval
 from models.evaluation.intervals import _score, paired_ratio, share, wilson
+from models.evaluation.scores import Interval
 
 Tables = npt.NDArray[Any]
 

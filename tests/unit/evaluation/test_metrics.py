@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
-from models.evaluation.figures import Scores
 from models.evaluation.metrics import compute_scores
+from models.evaluation.scores import Scores
 
 LABELS = ("negative", "neutral", "positive")
 PAIRS = st.lists(st.tuples(st.sampled_from(LABELS), st.none() | st.sampled_from(LABELS)), max_size=40)

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from models.evaluation.figures import Bin, Share
+from models.evaluation.figures import Bin
+from models.evaluation.scores import Share
 from tasks.documents.page import Charts
 from tasks.evaluation_report import charts, curves
 from tests import evaluations as found

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from models.evaluation.figures import Evaluation, Interval, Share
+from models.evaluation.figures import Evaluation
+from models.evaluation.scores import Interval, Share
 from tasks.evaluation_report import sentences, threshold_section
 from tests import evaluations as found
 
