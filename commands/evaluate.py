@@ -1,4 +1,4 @@
-"""`breakeven evaluate`: is the small model good enough for a workload? Measured on records with known labels."""
+"""`breakeven evaluate`: is the small model good enough for a workload? Measured on records with known right answers."""
 
 from datetime import date
 from pathlib import Path
@@ -21,6 +21,7 @@ def evaluate(
     keep: float = 0.9,
     seed: int = 0,
     rerun: bool = False,
+    judge: bool = False,
     sample: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     input: str | None = None,
     from_: Annotated[date | None, Parameter(name="--from")] = None,
@@ -38,7 +39,7 @@ def evaluate(
     labels
         Parquet, CSV or JSON lines file of labelled records; default: labelled_file of the workload's settings.
     label_column
-        Column of the right label; default: the workload's setting, else label.
+        Column of the right answer; default: the workload's setting, else label, labels, reference, or an object's fields.
     limit
         Take so many of the records, drawn by the seed; those of a smaller limit are among those of a larger one.
     adapter
@@ -49,6 +50,8 @@ def evaluate(
         What the records of --limit and --sample are drawn by.
     rerun
         Ask again what was answered in this month already.
+    judge
+        Let the API model say which of the two models' answers is better, each pair in both orders; it costs what it asks.
     sample
         Draw so many records to label, of every kind its share, and write them to a file; evaluate nothing.
     input
@@ -68,10 +71,8 @@ def evaluate(
     from commands.quiet_libraries import keep_prefect_here
     from flows.streams import guard_streams
 
-    if sample is not None and (labels is not None or adapter is not None or rerun):
-        msg = (
-            "--sample draws records to label and evaluates nothing: leave out --labels, --adapter and --rerun"
-        )
+    if sample is not None and (labels is not None or adapter is not None or rerun or judge):
+        msg = "--sample draws records to label and evaluates nothing: leave out --labels, --adapter, --rerun and --judge"
         raise UsageError(msg)
     guard_streams()
     keep_prefect_here()
@@ -87,7 +88,7 @@ def evaluate(
     from commands.evaluate_now import evaluate_and_print
     from tasks.evaluation.run import EvaluationRequest
 
-    ask = EvaluationRequest(workload, labels, label_column, limit, adapter, keep, seed, rerun)
+    ask = EvaluationRequest(workload, labels, label_column, limit, adapter, keep, seed, rerun, judge)
     return evaluate_and_print(ask, out=out, output_format=format)
 
 

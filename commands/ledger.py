@@ -12,7 +12,7 @@ from tasks.display.formats import TableFormat
 
 Engine = Literal["vllm", "openai", "reuse"]
 PurposeChoice = Literal[
-    "production", "evaluation", "evaluation_small", "evaluation_api", "evaluation_adapter"
+    "production", "evaluation", "evaluation_small", "evaluation_api", "evaluation_adapter", "evaluation_judge"
 ]
 State = Literal["running", "waiting", "completed", "failed", "interrupted"]
 BY = (

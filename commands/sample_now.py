@@ -6,6 +6,7 @@ from tasks.display.messages import message_console
 from tasks.display.tables import write_rows
 from tasks.display.working import show_working
 from tasks.labelling.draw_sample import SampleRequest, draw_sample
+from tasks.labelling.sample_file import describe_filling
 
 
 def sample_and_print(workload: str, asked: SampleRequest) -> int:
@@ -19,7 +20,6 @@ def sample_and_print(workload: str, asked: SampleRequest) -> int:
     write_rows(rows, ("stratum", "texts", "drawn"), "table")
     if drawn.written < drawn.asked:
         console.print(f"the input has only {drawn.written} distinct texts left, and all of them were written")
-    then = f"then: breakeven evaluate {workload} --labels {drawn.path}"
-    what = "fill in the column for the label" if built.labels is not None else "no labels are needed"
-    console.print(f"{drawn.written} records are in {drawn.path}: {what}, {then}")
+    console.print(f"{drawn.written} records are in {drawn.path}: {describe_filling(built, drawn.to_fill)}")
+    console.print(f"then: breakeven evaluate {workload} --labels {drawn.path}")
     return 0

@@ -101,25 +101,27 @@ def build(evaluate_one: Evaluate = evaluate) -> EvaluationFlow:
         seed: int = 0,
         rerun: bool = False,
         out: str | None = None,
+        judge: bool = False,
     ) -> list[Evaluated] | State[BreakevenError]:
         """Evaluate workloads on labelled records: small model against API model, with a verdict for each.
 
         Args:
             workloads: Names of the workloads. Default: all whose settings name a file of labelled records.
             labels: File of labelled records, CSV, JSON lines or Parquet; for one workload. Default: its setting.
-            label_column: The column of the right label. Default: the workload's setting, else label.
+            label_column: The column of the right answer. Default: the workload's setting, else by its kind.
             limit: Take so many of the records, drawn by the seed.
             adapter: Folder of a LoRA adapter that is compared with its base model.
             keep: Wished part of the API model's accuracy, from 0 to 1, for the verdict and the threshold.
             seed: What the records of `limit` are drawn by.
             rerun: Ask again what was answered in this month already.
             out: Folder for page, JSON and Markdown. Default: evaluations/WORKLOAD in the output folder.
+            judge: Let the API model say which of two answers is better, for texts and objects.
         """
         where = None if adapter is None else Path(adapter)
         try:
             settings = read_settings()
             asks = [
-                EvaluationRequest(name, labels, label_column, limit, where, keep, seed, rerun)
+                EvaluationRequest(name, labels, label_column, limit, where, keep, seed, rerun, judge)
                 for name in choose_workloads(settings, workloads, labels)
             ]
             return evaluate_each(asks, settings, out, evaluate_one)

@@ -6,15 +6,29 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
-Purpose = Literal["production", "evaluation_small", "evaluation_api", "evaluation_adapter"]
-"""What a run is for: the job itself, or one of the engines that an evaluation compares."""
+Purpose = Literal[
+    "production", "evaluation_small", "evaluation_api", "evaluation_adapter", "evaluation_judge"
+]
+"""What a run is for: the job itself, one of the engines that an evaluation compares, or the judge of their answers."""
 PRODUCTION: Purpose = "production"
 EVALUATION = "evaluation"
 """Asks for every purpose but production."""
-PURPOSES = (PRODUCTION, EVALUATION, "evaluation_small", "evaluation_api", "evaluation_adapter")
+PURPOSES = (
+    PRODUCTION,
+    EVALUATION,
+    "evaluation_small",
+    "evaluation_api",
+    "evaluation_adapter",
+    "evaluation_judge",
+)
 """What can be asked for; None asks for all."""
 
 RunState = Literal["completed", "waiting", "skipped", "empty"]
+
+
+def is_evaluation(purpose: Purpose) -> bool:
+    """Whether a run is a part of an evaluation."""
+    return purpose.startswith(EVALUATION)
 
 
 def lease_name(workload: str, purpose: Purpose) -> str:

@@ -6,8 +6,31 @@ from datetime import UTC, date, datetime
 from functools import cache
 from math import sqrt
 
-from models.evaluation.figures import Arm, ArmName, Bin, Calibration, Comparison, Evaluation, Point, Threshold
-from models.evaluation.scores import Interval, LabelScore, QualityCheck, Scores, Share
+from models.evaluation.figures import (
+    Arm,
+    ArmName,
+    Bin,
+    Calibration,
+    Comparison,
+    Evaluation,
+    Judgement,
+    MeanComparison,
+    Point,
+    Threshold,
+)
+from models.evaluation.scores import (
+    AnsweringScores,
+    Estimate,
+    FieldScore,
+    Interval,
+    LabelScore,
+    LabelSetScores,
+    ObjectScores,
+    QualityCheck,
+    Scores,
+    Share,
+    TextScores,
+)
 from tasks.documents.page import Charts
 from tasks.evaluation_report import charts
 
@@ -157,6 +180,106 @@ def enrichment() -> Evaluation:
         calibration=None,
         threshold=None,
         missing=("There is no verdict: free answers have no labels.",),
+        measure="none",
+    )
+
+
+def estimate(value: float, of: int = 300) -> Estimate:
+    """Return a mean with an interval around it."""
+    return Estimate(value, of, Interval(max(0.0, value - 0.03), min(1.0, value + 0.025)))
+
+
+def label_sets() -> Evaluation:
+    """Return one of records with several labels each."""
+
+    def scored(name: ArmName, right: int) -> Arm:
+        every = scores(SMALL if name == "small" else API).labels
+        found = LabelSetScores(share(right, 300), estimate(0.87), estimate(0.841), every)
+        return replace(arm(name, None), label_sets=found)
+
+    arms = (scored("small", 251), scored("api", 262))
+    return replace(usual(), workload="topics", arms=arms, measure="exact_set")
+
+
+def objects() -> Evaluation:
+    """Return one of objects, of which two fields of three decide."""
+
+    def scored(name: ArmName, right: int) -> Arm:
+        fields = tuple(
+            FieldScore(field, share(right - 9, 300), share(right, 300), estimate(0.9))
+            for field in ("brand", "price", "colors")
+        )
+        return replace(arm(name, None), objects=ObjectScores(share(right, 300), ("brand", "price"), fields))
+
+    arms = (scored("small", 251), scored("api", 262))
+    return replace(usual(), workload="products", labels=None, arms=arms, measure="whole_record")
+
+
+def many_fields() -> Evaluation:
+    """Return one of objects with two hundred fields."""
+    fields = tuple(
+        FieldScore(f"field_{at:03}", share(at, 300), share(at, 300), estimate(at / 200)) for at in range(200)
+    )
+    small = replace(arm("small", None), objects=ObjectScores(share(1, 300), ("field_000",), fields))
+    return replace(no_api(), workload="forms", labels=None, arms=(small,), measure="whole_record")
+
+
+def answers() -> Evaluation:
+    """Return one of answers from a context."""
+
+    def scored(name: ArmName, right: int) -> Arm:
+        found = AnsweringScores(
+            share(right, 300), estimate(0.86), share(24, 31), share(24, 40 if name == "api" else 0)
+        )
+        return replace(arm(name, None), answering=found)
+
+    arms = (scored("small", 251), scored("api", 262))
+    return replace(usual(), workload="answering", labels=None, arms=arms, measure="exact_match")
+
+
+def texts() -> Evaluation:
+    """Return one of texts with references, where no record is right or wrong."""
+    means = MeanComparison("small", "api", 300, 0.412, 0.437, 0.9428, Interval(0.904, 0.981), "viable", None)
+
+    def scored(name: ArmName, value: float) -> Arm:
+        return replace(arm(name, None), texts=TextScores(estimate(value), estimate(value - 0.1)))
+
+    return replace(
+        usual(),
+        workload="summaries",
+        labels=None,
+        arms=(scored("small", 0.412), scored("api", 0.437)),
+        comparisons=(),
+        mean_comparisons=(means,),
+        calibration=None,
+        threshold=None,
+        measure="chrf",
+        missing=("A text is more or less like its references.",),
+    )
+
+
+def texts_alone() -> Evaluation:
+    """Return one of texts without an API to compare with."""
+    return replace(texts(), arms=texts().arms[:1], mean_comparisons=())
+
+
+def judged() -> Evaluation:
+    """Return one without references, in which the API model judged."""
+    found = Judgement(
+        model="gpt-4.1-mini",
+        judged=280,
+        small=share(71, 280),
+        api=share(102, 280),
+        ties=share(80, 280),
+        swapped=share(27, 280),
+        first=share(210, 380),
+        equal=14,
+        unjudged=6,
+        asked=532,
+        cost_nano=81_000_000,
+    )
+    return replace(
+        enrichment(), workload="summaries", judgement=found, missing=("The file has no right answers.",)
     )
 
 
@@ -265,6 +388,13 @@ EVERY: Mapping[str, Callable[[], Evaluation]] = {
         not_viable,
         no_api,
         enrichment,
+        label_sets,
+        objects,
+        many_fields,
+        answers,
+        texts,
+        texts_alone,
+        judged,
         adapter,
         one_record,
         nothing_right,

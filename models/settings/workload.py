@@ -131,10 +131,28 @@ class WorkloadSettings(BaseModel):
     context_file: Path | None = Field(
         None, description="passages by record: a file with the id column and `text`, any number for a record"
     )
-    label_column: str = Field("label", description="column of the right label in a file of labelled records")
+
+    # how it is evaluated (docs/evaluation.md)
     labelled_file: str | None = Field(
         None, description="labelled records that the monthly evaluation uses: file, glob or URL"
     )
+    label_column: str | None = Field(
+        None,
+        description="column of the right answer in it; default: label, labels, reference, or an object's fields",
+    )
+    compare: Names | None = Field(
+        None, description="fields of an object by which a whole record is right; default: all that are given"
+    )
+    measure: Literal["answering", "chrf"] | None = Field(
+        None,
+        description="answering (exact match and F1 of words) or chrf; default: an object by its fields, a text by chrf, with a context as answering",
+    )
+    no_answer: str | None = Field(
+        None,
+        description="what an answer says where the context does not hold it; default: not in the context",
+    )
+
+    # where it goes
     data_residency: Literal["any", "local"] | None = Field(
         None, description="local: its records never go to an API; a class that says local cannot be loosened"
     )

@@ -2,7 +2,6 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from functools import cached_property
 from hashlib import blake2b
 from typing import ClassVar, Literal, final
@@ -99,17 +98,6 @@ class Workload(ABC):
     def labels(self) -> tuple[str, ...] | None:
         """The values that `label` of the output can have; None for a workload that answers freely."""
         return None
-
-    def checks(self, text: str, answer: str) -> Mapping[str, tuple[int, int]]:  # noqa: ARG002  subclasses need it
-        """Look at what an evaluation is told of a free answer: how many of how many, by what was looked at.
-
-        `answer` is the engine's, before `parse` made the output of it.
-        """
-        return {}
-
-    def agreement(self, answer: str, other: str) -> Mapping[str, tuple[int, int]]:  # noqa: ARG002
-        """Compare a free answer with another engine's to the same text: how many of how many agree, by what."""
-        return {}
 
     @abstractmethod
     def messages(self, text: str) -> tuple[Message, ...]:

@@ -4,6 +4,7 @@ Each has a partition of its own, the month of the evaluation, that stands beside
 evaluation goes on where it stopped, and within a month nothing is asked that was answered before.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,8 +22,11 @@ from models.engines.loads import name_model
 from models.engines.vllm.options import check_adapter
 from models.errors import BreakevenError, OutputError, UsageError
 from models.evaluation.figures import ArmName
+from models.requests import JsonValue
 from models.run import Purpose, RunResult
 from models.settings import Settings, WorkloadSettings
+from models.workloads.answer_kind import answer_kind
+from models.workloads.base import Workload
 from models.workloads.observed import ANSWER
 from tasks.display.run_rows import describe_counts
 from tasks.planning.checks import api_plan
@@ -40,11 +44,22 @@ PURPOSES: Mapping[ArmName, Purpose] = {
 
 @dataclass(frozen=True, slots=True)
 class ArmAnswer:
-    """What an engine answered to one record: its text, the label where there is one, and how sure it was."""
+    """What an engine answered to one record: its own text, what would be published of it, and how sure it was.
+
+    `value`: the label, the list of labels, the object or the text.
+    """
 
     text: str = field(repr=False)
-    label: str | None
+    value: JsonValue = field(repr=False)
     confidence: float | None
+
+    def engine_object(self) -> Mapping[str, JsonValue]:
+        """Return the object as the engine gave it, before anything was taken out of it; empty where it gave none."""
+        try:
+            found = json.loads(self.text)
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +97,11 @@ def choose_arms(
 
 def arm_settings(settings: Settings, workload: str, name: ArmName, adapter: Path | None) -> Settings:
     """Return the settings under which one engine alone answers the records of a snapshot."""
-    records = {"input": None, "query": None, "query_url": None, "where": None}
-    columns = {"id_column": "id", "text_columns": ("text",), "timestamp_column": ""}
-    made = {"text": None, "context": None, "context_file": None}  # a snapshot holds texts as they were made
     answering = settings.for_workload(workload)
     if adapter is not None:
         chosen = adapter.resolve() if name == "adapter" else None
         answering = answering.model_copy(update={"lora_adapter": chosen})
     own = name_model(answering, settings.workloads.get(workload, WorkloadSettings()))
-    own = own.model_copy(update={**records, **columns, **made})
     changes: dict[str, object] = {
         "workloads": {**settings.workloads, workload: own},
         "api_mode": "sync" if name == "api" else "off",
@@ -98,38 +109,46 @@ def arm_settings(settings: Settings, workload: str, name: ArmName, adapter: Path
     return answering.model_copy(update=changes)
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How an evaluation asks: its month, whether it asks again what was answered, and what loads the local engine."""
+
+    month: date
+    rerun: bool = False
+    factory: EngineFactory = load_engine
+
+
 def collect_answers(
-    name: ArmName,
-    workload: str,
-    month: date,
-    snapshot: Path,
-    settings: Settings,
-    *,
-    rerun: bool,
-    factory: EngineFactory = load_engine,
+    name: ArmName, workload: str, snapshot: Path, settings: Settings, asking: Asking
 ) -> Answers:
     """Let one engine answer the records of a snapshot, as far as they are not answered yet.
 
     `settings` are those of `arm_settings`. Raises the errors of a run, and `BreakevenError` if records of it
     wait: what was answered is kept.
     """
+    return answer_records(workload, PURPOSES[name], snapshot, settings, asking, name)
+
+
+def answer_records(
+    workload: str, purpose: Purpose, snapshot: Path, settings: Settings, asking: Asking, name: ArmName = "api"
+) -> Answers:
+    """Answer the records of a snapshot for a purpose. Raises as `collect_answers` does."""
     request = RunRequest(
         workload,
-        month,
+        asking.month,
         str(snapshot),
-        rerun=rerun,
-        refresh=not rerun,
+        rerun=asking.rerun,
+        refresh=not asking.rerun,
         engine="openai" if name == "api" else "vllm",
-        purpose=PURPOSES[name],
+        purpose=purpose,
     )
-    with shared_engine(settings, factory, [workload]):
+    with shared_engine(settings, asking.factory, [workload]):
         result = run_request(request, settings)
     if result.state == "waiting":
         raise _waits(result)
     model = settings.api_model if name == "api" else model_name(settings)
-    return Answers(
-        name, model, read_answers(Path(result.output or "")), _spent(settings, workload, month, name)
-    )
+    answers = read_answers(Path(result.output or ""), workloads.build(workload, settings))
+    return Answers(name, model, answers, _spent(settings, workload, asking.month, purpose))
 
 
 def _waits(result: RunResult) -> BreakevenError:
@@ -139,23 +158,29 @@ def _waits(result: RunResult) -> BreakevenError:
     )
 
 
-def read_answers(path: Path) -> dict[str, ArmAnswer]:
-    """Read what an engine's run published. Raises `OutputError`."""
+def read_answers(path: Path, workload: Workload) -> dict[str, ArmAnswer]:
+    """Read what an engine's run of a workload published. Raises `OutputError`."""
     try:
         frame = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         msg = f"cannot read the answers {path}: {str(error).splitlines()[0]}; --rerun asks for them again"
         raise OutputError(msg) from error
     return {
-        row["record_key"]: ArmAnswer(row[ANSWER], row.get("label"), row["confidence"])
+        row["record_key"]: ArmAnswer(row[ANSWER], _published(row, workload), row["confidence"])
         for row in frame.iter_rows(named=True)
     }
 
 
-def _spent(settings: Settings, workload: str, month: date, name: ArmName) -> EvaluationSpend:
+def _published(row: Mapping[str, JsonValue], workload: Workload) -> JsonValue:
+    """Return what a row would publish: the one column of a label, labels or a text, or the columns of an object."""
+    kind = answer_kind(workload)
+    return {name: row[name] for name in workload.output.model_fields} if kind == "object" else row[kind]
+
+
+def _spent(settings: Settings, workload: str, month: date, purpose: Purpose) -> EvaluationSpend:
     with ledger_if_any(settings) as session:
         if session is not None:
-            version = find_published(session, workload, month, PURPOSES[name])
+            version = find_published(session, workload, month, purpose)
             if version is not None:
                 return evaluations.sum_spend(session, version.id)
     msg = f"the ledger does not know the evaluation of {workload} any more: run it again"

@@ -7,15 +7,27 @@ from datetime import date, datetime
 from fractions import Fraction
 
 from models.evaluation.calibration import calibrate
-from models.evaluation.figures import Arm, ArmName, Calibration, Comparison, Evaluation, Threshold
+from models.evaluation.figures import (
+    Arm,
+    ArmName,
+    Calibration,
+    Comparison,
+    Evaluation,
+    MeanComparison,
+    Threshold,
+)
 from models.evaluation.intervals import share
-from models.evaluation.metrics import compute_scores
-from models.evaluation.scores import QualityCheck, Scores
+from models.evaluation.object_checks import Counts, check_object, compare_objects
+from models.evaluation.scores import QualityCheck
 from models.evaluation.threshold import choose_threshold
-from models.evaluation.verdict import compare
+from models.evaluation.verdict import compare, compare_means
+from models.evaluation.wording import normalise_value
 from models.gpu_time import NS_PER_SECOND, GpuTime
+from models.workloads.answer_kind import answer_kind, answers_labels, known_labels
 from models.workloads.base import Workload
 from tasks.evaluation.arms import Answers, ArmAnswer
+from tasks.evaluation.measures import Measurement, answers_in_order, measure_answers, measure_of
+from tasks.labelling.choose_references import field_schemas
 from tasks.labelling.labelled_file import LabelledFile
 
 COMPARED: Sequence[tuple[ArmName, ArmName]] = (("small", "api"), ("adapter", "small"), ("adapter", "api"))
@@ -35,15 +47,14 @@ class EvaluationRule:
 def assemble_evaluation(
     workload: Workload, file: LabelledFile, every: Sequence[Answers], asked: EvaluationRule
 ) -> Evaluation:
-    """Compare the engines' answers with the labels and with each other."""
-    right = {one.name: _right(file, one.by_key) for one in every} if workload.labels is not None else {}
-    compared = [
-        compare(first, second, right[first], right[second], keep=asked.keep)
-        for first, second in COMPARED
-        if first in right and second in right
-    ]
+    """Compare the engines' answers with the right ones and with each other."""
+    measured = {
+        one.name: measure_answers(workload, file, answers_in_order(file, one.by_key)) for one in every
+    }
+    right = {name: one.right for name, one in measured.items() if one.right is not None}
+    compared, means = _compare(right, measured, asked.keep)
     by_name = {one.name: one for one in every}
-    arms = tuple(_arm(workload, file, one) for one in every)
+    arms = tuple(_arm(workload, file, one, measured[one.name]) for one in every)
     return Evaluation(
         workload=workload.name,
         at=asked.at,
@@ -53,33 +64,45 @@ def assemble_evaluation(
         records=len(file.records),
         duplicates=file.duplicates,
         seed=asked.seed,
-        labels=workload.labels,
+        labels=known_labels(workload) or None,
         prompt_version=workload.prompt_version,
         prompt_fingerprint=workload.fingerprint,
         arms=arms,
-        comparisons=tuple(compared),
+        comparisons=compared,
         agreement=_agreement(workload, file, by_name),
         calibration=_calibration(file, by_name, right),
         threshold=_threshold(file, by_name, right, arms, asked.keep),
-        missing=(*asked.missing, *_missing(workload, file, compared)),
+        missing=(*asked.missing, *_missing(workload, file, (*compared, *means))),
         keep=asked.keep,
+        measure=measure_of(workload, file),
+        mean_comparisons=means,
     )
 
 
-def _right(file: LabelledFile, answers: Mapping[str, ArmAnswer]) -> list[bool]:
-    """Say of each record whether its answer is the label; no valid answer is a wrong one."""
-    return [record.key in answers and answers[record.key].label == record.label for record in file.records]
+def _compare(
+    right: Mapping[ArmName, Sequence[bool]], measured: Mapping[ArmName, Measurement], keep: float
+) -> tuple[tuple[Comparison, ...], tuple[MeanComparison, ...]]:
+    """Compare any two engines by the records that they have right, or by their scores where no record is right or wrong."""
+    means = {name: one.means for name, one in measured.items() if one.means is not None}
+    return tuple(
+        compare(first, second, right[first], right[second], keep=keep)
+        for first, second in COMPARED
+        if first in right and second in right
+    ), tuple(
+        compare_means(first, second, means[first], means[second], keep=keep)
+        for first, second in COMPARED
+        if first in means and second in means
+    )
 
 
-def _arm(workload: Workload, file: LabelledFile, one: Answers) -> Arm:
-    given = [one.by_key.get(record.key) for record in file.records]
+def _arm(workload: Workload, file: LabelledFile, one: Answers, measured: Measurement) -> Arm:
     gpu, spent = one.spent.gpu, one.spent
     working = _part(spent.gpu_nano, gpu)
     return Arm(
         name=one.name,
         model=one.model,
         records=len(file.records),
-        answered=sum(answer is not None for answer in given),
+        answered=sum(answer is not None for answer in answers_in_order(file, one.by_key)),
         asked=spent.asked,
         input_tokens=spent.input_tokens,
         output_tokens=spent.output_tokens,
@@ -87,8 +110,8 @@ def _arm(workload: Workload, file: LabelledFile, one: Answers) -> Arm:
         seconds=spent.api_seconds if one.name == "api" else gpu.busy_ns / NS_PER_SECOND,
         load_nano=spent.gpu_nano - working,
         load_seconds=(gpu.load_ns + gpu.idle_ns) / NS_PER_SECOND,
-        scores=_scores(workload, file, given),
         checks=_checks(workload, file, one.by_key),
+        **measured.scores,
     )
 
 
@@ -97,36 +120,35 @@ def _part(nano: int, gpu: GpuTime) -> int:
     return nano * gpu.busy_ns // gpu.total_ns if gpu.total_ns else 0
 
 
-def _scores(workload: Workload, file: LabelledFile, given: Sequence[ArmAnswer | None]) -> Scores | None:
-    if workload.labels is None:
-        return None
-    truths = [record.label or "" for record in file.records]
-    return compute_scores(
-        workload.labels, truths, [None if answer is None else answer.label for answer in given]
-    )
-
-
 def _checks(
     workload: Workload, file: LabelledFile, answers: Mapping[str, ArmAnswer]
 ) -> tuple[QualityCheck, ...]:
-    if workload.labels is not None:
+    """Look at what can be counted without right answers; of labels nothing can."""
+    if answers_labels(workload):
         return ()
-    counts = [
-        workload.checks(record.text, answers[record.key].text)
-        for record in file.records
-        if record.key in answers
-    ]
-    return (QualityCheck("valid outputs", share(len(counts), len(file.records))), *_summed(counts))
+    given = [(record.text, answers[record.key]) for record in file.records if record.key in answers]
+    counts: list[Counts] = []
+    if answer_kind(workload) == "object":
+        fields, grounded = tuple(field_schemas(workload)), workload.settings.grounded or ()
+        counts = [check_object(text, answer.engine_object(), fields, grounded) for text, answer in given]
+    return (QualityCheck("valid outputs", share(len(given), len(file.records))), *_summed(counts))
 
 
 def _agreement(
     workload: Workload, file: LabelledFile, by_name: Mapping[ArmName, Answers]
 ) -> tuple[QualityCheck, ...]:
-    if workload.labels is not None or "api" not in by_name:
+    """Say how far the small model and the API agree, where nobody knows who is right."""
+    if file.has_references or "api" not in by_name:
         return ()
     mine, theirs = by_name["small"].by_key, by_name["api"].by_key
     both = [record.key for record in file.records if record.key in mine and record.key in theirs]
-    return _summed([workload.agreement(mine[key].text, theirs[key].text) for key in both])
+    if answer_kind(workload) != "object":
+        same = sum(normalise_value(mine[key].value) == normalise_value(theirs[key].value) for key in both)
+        return (QualityCheck("the same text", share(same, len(both))),)
+    fields = tuple(field_schemas(workload))
+    return _summed(
+        [compare_objects(mine[key].engine_object(), theirs[key].engine_object(), fields) for key in both]
+    )
 
 
 def _summed(counts: Sequence[Mapping[str, tuple[int, int]]]) -> tuple[QualityCheck, ...]:
@@ -179,14 +201,20 @@ def _each(arm: Arm) -> Fraction | None:
     return None if arm.cost_nano is None or not arm.asked else Fraction(arm.cost_nano, arm.asked)
 
 
-def _missing(workload: Workload, file: LabelledFile, compared: Sequence[Comparison]) -> tuple[str, ...]:
+def _missing(
+    workload: Workload, file: LabelledFile, compared: Sequence[Comparison | MeanComparison]
+) -> tuple[str, ...]:
     said = []
-    if workload.labels is None:
+    if not file.has_references:
         said.append(
-            "The answers are free and have no labels: how many are right is not known, so the 90% rule decides nothing."
+            "The file has no right answers: how many are right is not known, so the 90% rule decides nothing."
         )
-    if file.unlabelled:
-        said.append(f"{file.unlabelled} rows of the file have no label and were left out.")
+    if measure_of(workload, file) == "chrf":
+        said.append(
+            "A text is more or less like its references and not right or wrong, so there is no threshold and no calibration."
+        )
+    if file.has_references and file.unlabelled:
+        said.append(f"{file.unlabelled} rows of the file have no right answer and were left out.")
     if file.quarantined:
         said.append(f"{file.quarantined} rows of the file have no text and were left out.")
     if any(one.ratio is None for one in compared):

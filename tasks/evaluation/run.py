@@ -1,7 +1,7 @@
 """One evaluation from its file of labels to what it found, kept in the ledger."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from hashlib import blake2b
 from importlib.metadata import version as version_of
@@ -14,8 +14,10 @@ from models.evaluation.figures import KEEP, Arm, ArmName, Evaluation
 from models.ids import new_id
 from models.months import month_of
 from models.settings import Settings
-from tasks.evaluation.arms import Answers, arm_settings, choose_arms, collect_answers
+from tasks.evaluation.arms import Answers, Asking, arm_settings, choose_arms, collect_answers
 from tasks.evaluation.compare import EvaluationRule, assemble_evaluation
+from tasks.evaluation.judge import check_judge, judge_answers
+from tasks.evaluation.measures import check_measure
 from tasks.evaluation.stored_json import as_json
 from tasks.labelling.labelled_file import LabelledFile, read_labelled, write_snapshot
 from tasks.runtime.atomic_files import check_writable
@@ -29,7 +31,8 @@ class EvaluationRequest:
     """What is to be evaluated: a workload's engines, on the labelled records of a file.
 
     `labels` None: the file that the workload's settings name. `limit` draws so many records by `seed`. `keep`: the wished part of the API
-    model's accuracy. `rerun` asks again what this month's evaluation has answered.
+    model's accuracy. `rerun` asks again what this month's evaluation has answered. `judge`: the API model says which of two
+    answers is better.
     """
 
     workload: str
@@ -40,6 +43,7 @@ class EvaluationRequest:
     keep: float = KEEP
     seed: int = 0
     rerun: bool = False
+    judge: bool = False
 
 
 def evaluate(
@@ -62,20 +66,25 @@ def evaluate(
     workload = workloads.build(ask.workload, settings)
     file = read_labelled(
         _path(ask, settings),
-        settings=settings,
         workload=workload,
         label_column=ask.label_column,
-        labels=workload.labels,
         limit=ask.limit,
         seed=ask.seed,
     )
+    check_measure(workload, file)
     names, missing = choose_arms(settings, ask.workload, ask.adapter)
+    if ask.judge:
+        check_judge(workload, has_api="api" in names)
     check_writable(settings.output_dir)
-    every = _ask_each(names, ask, settings, file, month, say, factory)
+    asking = Asking(month, ask.rerun, factory)
+    every = _ask_each(names, ask, settings, file, say, asking)
     without = () if missing is None else (missing,)
     asked = EvaluationRule(datetime.now(UTC), month, ask.seed, ask.keep, without)
     built = workloads.build(ask.workload, arm_settings(settings, ask.workload, "small", ask.adapter))
     found = assemble_evaluation(built, file, every, asked)
+    if ask.judge:
+        say(f"{ask.workload}: pairs of answers by the judge, each in both orders")
+        found = replace(found, judgement=judge_answers(built, file, every, settings, asking))
     store(found, settings)
     return found
 
@@ -85,9 +94,8 @@ def _ask_each(
     ask: EvaluationRequest,
     settings: Settings,
     file: LabelledFile,
-    month: date,
     say: Callable[[str], None],
-    factory: EngineFactory,
+    asking: Asking,
 ) -> list[Answers]:
     """Let each engine answer the records, one engine after the other."""
     keys = blake2b("".join(one.key for one in file.records).encode(), digest_size=8).hexdigest()
@@ -97,9 +105,7 @@ def _ask_each(
     for name in names:
         arm = arm_settings(settings, ask.workload, name, ask.adapter)
         say(f"{ask.workload}: {len(file.records)} records by {name}")
-        every.append(
-            collect_answers(name, ask.workload, month, snapshot, arm, rerun=ask.rerun, factory=factory)
-        )
+        every.append(collect_answers(name, ask.workload, snapshot, arm, asking))
     snapshot.unlink(missing_ok=True)
     return every
 
@@ -152,4 +158,5 @@ def store(found: Evaluation, settings: Settings) -> None:
 
 
 def _accuracy(arm: Arm | None) -> float | None:
-    return None if arm is None or arm.scores is None else arm.scores.accuracy.value
+    """Return the share of right answers; None where no answer is right or wrong: a mean chrF is no accuracy."""
+    return None if arm is None or arm.right is None else arm.right.value

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from models.evaluation.figures import Arm, Evaluation
-from models.evaluation.scores import Scores
+from models.evaluation.scores import Estimate, Scores, Share
 from tasks.documents.amounts import count, plural
 from tasks.documents.page import Chart, Charts
 from tasks.documents.plotting import figure, png, shorten
@@ -34,19 +34,21 @@ def draw(evaluation: Evaluation) -> Charts:
 
 
 def accuracy(evaluation: Evaluation) -> Chart | None:
-    """Draw each engine's accuracy with its interval, and where the small model has to be."""
-    scored = [(arm, arm.scores.accuracy) for arm in evaluation.arms if arm.scores and arm.scores.accuracy.of]
+    """Draw each engine's accuracy, or the mean chrF of its texts, with its interval, and where the small model has to be."""
+    scored = [(arm, score) for arm in evaluation.arms if (score := _score(arm)) is not None and score.of]
     if not scored:
         return None
     shares = [share for _, share in scored]
     shown = axis_values(shares)
+    word = sentences.measured(evaluation)
+    title = f"{word[0].upper() if word.islower() else word[0]}{word[1:]}"
     with figure(1.2 + 0.42 * len(scored)) as drawn:
-        axes = drawn.add_subplot(title="Accuracy, with 95% intervals")
+        axes = drawn.add_subplot(title=f"{title}, with 95% intervals")
         for place, (arm, share) in enumerate(scored):
             axes.errorbar([share.value or 0.0], [place], xerr=error_bars([share]), fmt=MARKERS[arm.name],
                           color=COLOURS[arm.name], markersize=7, capsize=4, linewidth=1.8)  # fmt: skip
-            if arm.name == "api" and share.count:
-                wished = evaluation.keep * share.count / share.of
+            if arm.name == "api" and share.value:
+                wished = evaluation.keep * share.value
                 axes.axvline(wished, color=COLOURS["api"], dashes=DASHES, linewidth=1.2,
                              label=f"{sentences.percentage(evaluation.keep)} of the API model's")  # fmt: skip
                 shown.append(wished)
@@ -55,8 +57,16 @@ def accuracy(evaluation: Evaluation) -> Chart | None:
         if axes.get_legend_handles_labels()[0]:
             drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center")
         picture = png(drawn)
-    told = "; ".join(f"{sentences.ARMS[arm.name]} {sentences.share(share)}" for arm, share in scored)
-    return Chart(picture, f"Points with error bars: accuracy. {told[0].upper()}{told[1:]}.")
+    told = "; ".join(f"{sentences.ARMS[arm.name]} {_told(share)}" for arm, share in scored)
+    return Chart(picture, f"Points with error bars: {word}. {told[0].upper()}{told[1:]}.")
+
+
+def _score(arm: Arm) -> Share | Estimate | None:
+    return arm.right if arm.texts is None else arm.texts.chrf
+
+
+def _told(score: Share | Estimate) -> str:
+    return sentences.share(score) if isinstance(score, Share) else sentences.estimate(score)
 
 
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:

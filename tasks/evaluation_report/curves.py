@@ -100,8 +100,8 @@ def _accuracy(axes: Axes, points: Sequence[Point], found: Threshold, evaluation:
     axes.plot(places, values, color=COLOURS["small"], linewidth=1.8, label="of all records")
     shown = axis_values(shares)
     api = evaluation.arm("api")
-    if api is not None and api.scores is not None and api.scores.accuracy.value is not None:
-        of_api = api.scores.accuracy.value
+    if api is not None and api.right is not None and api.right.value is not None:
+        of_api = api.right.value
         kept = found.keep * of_api
         axes.axhline(of_api, color=COLOURS["api"], linewidth=1.4, label="API model alone")
         axes.axhline(kept, color=COLOURS["api"], dashes=DASHES, linewidth=1.4,

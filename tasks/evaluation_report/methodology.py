@@ -15,6 +15,10 @@ TANG = (
     "Tang, Tang and Chan's (2003), for the ratio of two accuracies on the same records: all ratios that the score test"
     " does not reject at 5% by the records that both got right, or one of them."
 )
+BOOTSTRAP = (
+    "A percentile bootstrap over the records, 2,000 resamples from a fixed seed, with two made-up records in each, one at its best and one"
+    " at its worst, so that few records that are all alike do not look certain."
+)
 PLATT = "Platt's: 1 / (1 + exp(-(a logit(c) + b))), with c as the model says"
 
 
@@ -57,8 +61,13 @@ def _items(evaluation: Evaluation) -> Iterator[Item]:
     if evaluation.labels is not None:
         yield Item("Labels", f"{len(evaluation.labels)} that an answer can give.")
     yield Item("Interval of a share", WILSON)
+    if evaluation.measure in ("exact_set", "whole_record", "exact_match", "chrf"):
+        yield Item("Interval of a mean or F1", BOOTSTRAP)
     if evaluation.comparisons:
         yield Item("Interval of a ratio", TANG)
+    if evaluation.mean_comparisons:
+        yield Item("Interval of a ratio", "The same bootstrap, of the two means on the same records.")
+    if evaluation.verdict is not None:
         yield Item("Verdict", _rule(evaluation.keep))
     found = evaluation.calibration
     if found is not None:

@@ -6,10 +6,17 @@ from models.economics.month import Viability
 from models.evaluation.figures import Arm, Evaluation
 from tasks.documents.amounts import plural, unit_usd
 from tasks.documents.page import Colour, Fact, Page, Section
-from tasks.evaluation_report import methodology, sections, sentences, threshold_section
+from tasks.evaluation_report import (
+    judgement_section,
+    methodology,
+    quality_sections,
+    sections,
+    sentences,
+    threshold_section,
+)
 
 COLOURS: Mapping[Viability, Colour] = {"viable": "good", "not_viable": "bad", "undecided": "neutral"}
-SHORT = frozenset({"accuracy", "costs", "threshold", "checks", "agreement", "missing"})
+SHORT = frozenset({"accuracy", "judgement", "costs", "threshold", "checks", "agreement", "missing"})
 """Sections of the short form."""
 MOST_WITH_COST = 2
 """Models beside which there is room for what each costs."""
@@ -56,7 +63,8 @@ def short(evaluation: Evaluation) -> Page:
 
 def _sections(evaluation: Evaluation) -> Iterator[Section]:
     every = (
-        sections.accuracy(evaluation),
+        quality_sections.quality(evaluation),
+        judgement_section.judgement(evaluation),
         sections.costs(evaluation),
         sections.checks(evaluation),
         sections.agreement(evaluation),
@@ -70,7 +78,7 @@ def _sections(evaluation: Evaluation) -> Iterator[Section]:
 
 
 def _covers(evaluation: Evaluation) -> str:
-    kind = "record" if evaluation.labels is None else "labelled record"
+    kind = "record" if evaluation.measure == "none" else "labelled record"
     return f"{plural(evaluation.records, kind)}, {evaluation.at.day} {evaluation.at:%B %Y}"
 
 
@@ -87,10 +95,12 @@ def _facts(evaluation: Evaluation) -> Iterator[Fact]:
 
 
 def _quality(arm: Arm) -> Fact:
-    if arm.scores is None:
-        return Fact(
-            f"{sentences.arm_name(arm.name)}, valid answers", f"{arm.answered:,}", f"of {arm.records:,}"
-        )
-    accuracy = arm.scores.accuracy
-    remark = sentences.render_interval(accuracy.interval) if accuracy.of else ""
-    return Fact(f"{sentences.arm_name(arm.name)}, accuracy", sentences.percentage(accuracy.value), remark)
+    name = sentences.arm_name(arm.name)
+    if arm.texts is not None:
+        interval = sentences.decimal_between(arm.texts.chrf.interval)
+        return Fact(f"{name}, chrF", sentences.decimal(arm.texts.chrf.value), interval)
+    right = arm.right
+    if right is None:
+        return Fact(f"{name}, valid answers", f"{arm.answered:,}", f"of {arm.records:,}")
+    remark = sentences.render_interval(right.interval) if right.of else ""
+    return Fact(f"{name}, accuracy", sentences.percentage(right.value), remark)

@@ -1,9 +1,9 @@
-"""The middle of an evaluation in words and tables: accuracy, cost and time, checks of free answers, labels."""
+"""The middle of an evaluation in words and tables: cost and time, checks of answers, agreement, labels."""
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from models.evaluation.figures import Arm, Comparison, Evaluation
+from models.evaluation.figures import Arm, Evaluation
 from models.evaluation.scores import LabelScore, QualityCheck
 from models.gpu_time import NS_PER_SECOND
 from tasks.documents.amounts import count, hours, times, unit_usd, usd
@@ -15,55 +15,6 @@ MOST_DRAWN = 20
 """Labels whose confusions are drawn; of more, the most frequent confusions are listed, and the labels
 that do worst."""
 MOST_LISTED = 15
-
-
-def accuracy(evaluation: Evaluation) -> Section | None:
-    """Show how accurate each engine is, and how any two compare on the same records."""
-    scored = [arm for arm in evaluation.arms if arm.scores is not None]
-    if not scored:
-        return None
-    columns = ("Model", "Right", "Accuracy", "95% interval", "Macro F1", "Without a valid answer")
-    tables = [Table("How often each model gives the right label", columns, tuple(map(_accuracy_row, scored)))]
-    if evaluation.comparisons:
-        pairs = (
-            "On the same records",
-            "Both right",
-            "Only the first",
-            "Only the second",
-            "Neither",
-            "Ratio",
-            "95% interval",
-        )
-        rows = tuple(map(_comparison_row, evaluation.comparisons))
-        tables.append(Table("How the models compare, record by record", pairs, rows))
-    sentence = (
-        "An answer that is not valid counts as wrong. A model is good enough if it surely reaches"
-        f" {sentences.percentage(evaluation.keep)} of the API model's accuracy: if the whole interval of the ratio lies there or above."
-    )
-    return Section("accuracy", "How accurate each model is", (sentence,), "accuracy", tuple(tables))
-
-
-def _accuracy_row(arm: Arm) -> tuple[str, ...]:
-    if arm.scores is None:
-        return (sentences.arm_name(arm.name), "", "", "", "", "")
-    right = arm.scores.accuracy
-    return (
-        sentences.arm_name(arm.name),
-        f"{count(right.count)} of {count(right.of)}",
-        sentences.percentage(right.value),
-        sentences.render_interval(right.interval),
-        sentences.decimal(arm.scores.macro_f1),
-        count(arm.records - arm.answered),
-    )
-
-
-def _comparison_row(one: Comparison) -> tuple[str, ...]:
-    return (
-        f"{sentences.arm_name(one.first)} against {sentences.ARMS[one.second]}",
-        *map(count, (one.both, one.only_first, one.only_second, one.neither)),
-        sentences.ratio(one.ratio),
-        sentences.ratio_between(one.interval),
-    )
 
 
 def costs(evaluation: Evaluation) -> Section | None:
@@ -116,7 +67,7 @@ def _time(seconds: float) -> str:
 
 
 def checks(evaluation: Evaluation) -> Section | None:
-    """Show what was looked at in free answers, one share each."""
+    """Show what was looked at in the answers, one share each."""
     names = list(dict.fromkeys(check.name for arm in evaluation.arms for check in arm.checks))
     if not names:
         return None
@@ -142,7 +93,7 @@ def _capital(name: str) -> str:
 
 
 def agreement(evaluation: Evaluation) -> Section | None:
-    """Show how far the small model's free answers agree with the API model's."""
+    """Show how far the small model's answers agree with the API model's."""
     if not evaluation.agreement:
         return None
     rows = tuple((_capital(check.name), _counted(check)) for check in evaluation.agreement)
@@ -153,9 +104,9 @@ def agreement(evaluation: Evaluation) -> Section | None:
 
 def labels(arm: Arm) -> Section | None:
     """Show how well one engine does on each label, and which it takes for which."""
-    if arm.scores is None:
+    every = _label_scores(arm)
+    if not every:
         return None
-    every = arm.scores.labels
     shown = sorted(every, key=lambda one: one.f1)[:MOST_LISTED] if len(every) > MOST_DRAWN else every
     which = f"the {MOST_LISTED} lowest of {len(every)} labels" if len(shown) < len(every) else "every label"
     columns = ("Label", "Records", "Precision", "Recall", "F1")
@@ -173,6 +124,12 @@ def labels(arm: Arm) -> Section | None:
         f"confusion_{arm.name}",
         tuple(tables),
     )
+
+
+def _label_scores(arm: Arm) -> tuple[LabelScore, ...]:
+    if arm.scores is not None:
+        return arm.scores.labels
+    return () if arm.label_sets is None else arm.label_sets.labels
 
 
 def _label_row(one: LabelScore) -> tuple[str, ...]:

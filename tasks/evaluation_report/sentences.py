@@ -5,8 +5,8 @@ from fractions import Fraction
 from math import floor
 
 from models.economics.month import Viability
-from models.evaluation.figures import Arm, ArmName, Comparison, Evaluation
-from models.evaluation.scores import Interval, Share
+from models.evaluation.figures import Arm, ArmName, Comparison, Evaluation, MeanComparison
+from models.evaluation.scores import Estimate, Interval, Share
 from tasks.documents.amounts import UNKNOWN, count, join_words, percent, plural
 
 ARMS: Mapping[ArmName, str] = {
@@ -41,26 +41,35 @@ def verdict(evaluation: Evaluation) -> str:
     compared, small = evaluation.verdict, evaluation.arm("small")
     if small is None or not small.records:
         return "No record was evaluated, so nothing is decided."
-    if small.scores is None:
-        return f"Without labels it is not decided whether the small model is good enough: {_valid(small)}."
+    if small.score is None:
+        return f"Without right answers it is not decided whether the small model is good enough: {_valid(small)}."
     if compared is None:
         why = "Without an API model to compare with" if evaluation.arm("api") is None else "So far"
-        return (
-            f"{why} it is not decided whether the small model is good enough: it answered"
-            f" {_right(small.scores.accuracy)} right{_interval(small.scores.accuracy.interval)}."
-        )
-    return _compared(compared, evaluation.keep)
+        return f"{why} it is not decided whether the small model is good enough: {_alone(small)}."
+    return _compared(compared, evaluation)
 
 
-def _compared(compared: Comparison, keep: float) -> str:
+def measured(evaluation: Evaluation) -> str:
+    """Name what the rule stands on: the accuracy, which is the share of records answered right, or chrF."""
+    return "chrF" if evaluation.measure == "chrf" else "accuracy"
+
+
+def _alone(small: Arm) -> str:
+    if small.right is not None:
+        return f"it answered {_right(small.right)} right{_interval(small.right.interval)}"
+    return "" if small.texts is None else f"its chrF is {estimate(small.texts.chrf)}"
+
+
+def _compared(compared: Comparison | MeanComparison, evaluation: Evaluation) -> str:
     if compared.ratio is None:
-        of = plural(compared.both + compared.only_first + compared.only_second + compared.neither, "record")
+        of = plural(evaluation.records, "record")
+        what = f"got none of {of} right" if isinstance(compared, Comparison) else f"scores nothing on {of}"
         return (
             "It cannot be said whether the small model is good enough: the API model, which it is measured"
-            f" against, got none of {of} right."
+            f" against, {what}."
         )
-    reaches = f"it reaches {ratio(compared.ratio)} of the API model's accuracy"
-    asked = f"{percentage(keep)} is asked for"
+    reaches = f"it reaches {ratio(compared.ratio)} of the API model's {measured(evaluation)}"
+    asked = f"{percentage(evaluation.keep)} is asked for"
     if compared.viability == "undecided":
         return (
             f"It is not decided whether the small model is good enough: {reaches}{_surely(compared.interval)},"
@@ -78,7 +87,7 @@ def _more(more: int | None) -> str:
 
 def rights(evaluation: Evaluation) -> str | None:
     """Say how many records each engine answered right; None without labels."""
-    scored = [(ARMS[arm.name], arm.scores.accuracy) for arm in evaluation.arms if arm.scores is not None]
+    scored = [(ARMS[arm.name], arm.right) for arm in evaluation.arms if arm.right is not None]
     if len(scored) < 2:  # noqa: PLR2004  one alone is told by the verdict
         return None
     told = [f"the {name} {count(right.count)} ({percentage(right.value)})" for name, right in scored]
@@ -87,12 +96,12 @@ def rights(evaluation: Evaluation) -> str | None:
 
 def adapter(evaluation: Evaluation) -> str | None:
     """Say what the adapter is worth against the model without it; None where none was evaluated."""
-    compared = next((one for one in evaluation.comparisons if one.second == "small"), None)
+    compared = evaluation.compared("adapter", "small")
     if compared is None:
         return None
     if compared.ratio is None:
         return "Without the adapter the small model got nothing right."
-    reaches = f"{ratio(compared.ratio)} of its accuracy without it{_surely(compared.interval)}"
+    reaches = f"{ratio(compared.ratio)} of its {measured(evaluation)} without it{_surely(compared.interval)}"
     return f"With the adapter the small model reaches {reaches}: {_worth(compared.interval)}."
 
 
@@ -106,12 +115,10 @@ def _worth(interval: Interval | None) -> str:
 
 def against_api(evaluation: Evaluation) -> str | None:
     """Say whether the small model with the adapter is good enough; None where that was not compared."""
-    compared = next(
-        (one for one in evaluation.comparisons if (one.first, one.second) == ("adapter", "api")), None
-    )
+    compared = evaluation.compared("adapter", "api")
     if compared is None or compared.ratio is None:
         return None
-    reaches = f"{ratio(compared.ratio)} of the API model's accuracy{_surely(compared.interval)}"
+    reaches = f"{ratio(compared.ratio)} of the API model's {measured(evaluation)}{_surely(compared.interval)}"
     more = f"; {_more(compared.more)}" if compared.viability == "undecided" else ""
     return f"That is {reaches}: {ANSWERS[compared.viability].lower()}{more}."
 
@@ -129,6 +136,18 @@ def render_interval(interval: Interval | None) -> str:
         return UNKNOWN
     places = 1 if interval.high - interval.low < NARROW else 0
     return f"{100 * interval.low:.{places}f}% to {100 * interval.high:.{places}f}%"
+
+
+def estimate(of: Estimate) -> str:
+    """Render a mean or F1 with its interval: `0.874 (0.812 to 0.921)`; of nothing as nothing."""
+    if of.value is None:
+        return ""
+    return f"{decimal(of.value)} ({decimal_between(of.interval)})" if of.interval else decimal(of.value)
+
+
+def decimal_between(interval: Interval | None) -> str:
+    """Render the interval of a mean between 0 and 1: `0.812 to 0.921`; None as unknown."""
+    return UNKNOWN if interval is None else f"{decimal(interval.low)} to {decimal(interval.high)}"
 
 
 def ratio(value: float | None) -> str:

@@ -28,13 +28,15 @@ _STRATUM = "stratum"
 class SampleDrawn:
     """What was written: `path`, and for each stratum its distinct texts and how many were drawn of them.
 
-    Less than what was `asked` for where there is less. `left_out`: distinct texts that were drawn before.
+    Less than what was `asked` for where there is less. `left_out`: distinct texts that were drawn before. `to_fill`: the
+    columns for the right answers.
     """
 
     path: Path
     asked: int
     left_out: int
     strata: tuple[Stratum, ...]
+    to_fill: tuple[str, ...] = ()
 
     @property
     def written(self) -> int:
@@ -65,8 +67,8 @@ def draw_sample(workload: Workload, settings: Settings, asked: SampleRequest) ->
     published for a text, else a third of the others by length. The input is read twice; memory is some 20 bytes a
     distinct text.
 
-    The file has the id, the text columns as they are in the input and, for a workload that answers a label, an empty
-    column for it: filled in, `read_labelled` takes it as it is. Its rows come in the order of drawing, so that the
+    The file has the id, the text columns as they are in the input and empty columns for the right answer, one, or one for each
+    field of an object: filled in, `read_labelled` takes it as it is. Its rows come in the order of drawing, so that the
     first ones are a sample too. Raises `UsageError`: a size below 1, a file that exists or of another kind, a query
     without dates; `InputError`: the input cannot be read, or holds no text; `OutputError`.
     """
@@ -74,7 +76,7 @@ def draw_sample(workload: Workload, settings: Settings, asked: SampleRequest) ->
         msg = f"--sample {asked.size} is too small: draw at least 1 record, better 50 to 100"
         raise UsageError(msg)
     source = Source.of(workload.settings, workload.text_columns, workload=workload.name, location=asked.input)
-    sheet = Sheet.plan(asked.out, workload, source, settings.workload(workload.name).label_column)
+    sheet = Sheet.plan(asked.out, workload, source)
     if asked.dates is None and source.query:
         msg = f"{workload.name} reads a query, which is asked by date: say which with --from and --to"
         raise UsageError(msg)
@@ -93,7 +95,7 @@ def draw_sample(workload: Workload, settings: Settings, asked: SampleRequest) ->
         msg = f"{source.name} changed while it was read: run this again"
         raise InputError(msg)
     sheet.write([found[number] for number in chosen])
-    return SampleDrawn(sheet.path, asked.size, survey.left_out, strata)
+    return SampleDrawn(sheet.path, asked.size, survey.left_out, strata, sheet.to_fill)
 
 
 def _partitions(source: Source, dates: tuple[date, date] | None) -> Iterator[RawPartition]:

@@ -1,30 +1,12 @@
 """Rows of a file of labelled records, taken in one after the other: what is kept, what is left out, what is wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
-from math import isfinite, isnan
 
-from models.errors import InputError
 from models.records import Record
+from tasks.labelling.cells import RowPlace
+from tasks.labelling.references import References
 from tasks.reading.sampling import BottomSample, draw_number
-
-_SHOWN_ID = 40
-"""Characters of an id that a message shows."""
-
-
-@dataclass(frozen=True, slots=True)
-class RowPlace:
-    """Where a row is, for messages: its number from 1 (a CSV header does not count), and its id if there is one."""
-
-    number: int
-    id: object = None
-
-    def __str__(self) -> str:
-        if self.id is None:
-            return f"row {self.number}"
-        shown = str(self.id).encode("utf-8", "backslashreplace").decode()
-        return f"row {self.number} (id {shown[:_SHOWN_ID]})"
 
 
 @dataclass(slots=True)
@@ -47,12 +29,12 @@ class Conflict:
 
 @dataclass(slots=True)
 class LabelRows:
-    """All rows so far. `known` None: the workload has no label set, and labels are not looked at.
+    """All rows so far. `references` None: no right answers are looked at.
 
     Texts are held for those that are drawn only, for all others key and label.
     """
 
-    known: frozenset[str] | None
+    references: References | None
     sample: BottomSample[tuple[str, str]]
     seed: int
     rows: int = 0
@@ -63,21 +45,22 @@ class LabelRows:
     conflicts: list[Conflict] = field(default_factory=list)
     seen: dict[str, tuple[str | None, RowPlace]] = field(default_factory=dict)
 
-    def take(self, row: RowPlace, record: Record | None, value: object) -> None:
-        """Take one more row: its record (None: it has no text) and what its label column holds."""
+    def take(self, row: RowPlace, record: Record | None, values: Sequence[object]) -> None:
+        """Take one more row: its record (None: it has no text) and what the columns of its right answer hold."""
         self.rows += 1
         if record is None:
             self.quarantined += 1
             return
         label = None
-        if self.known is not None:
-            label = label_text(value, row)
-            if label is None:
+        if self.references is not None:
+            found = self.references.read(values, row)
+            if found.text is None:
                 self.unlabelled += 1
                 return
-            if label not in self.known:
-                self._note_unknown(label, row)
+            if found.unknown:
+                self._note_unknown(found.unknown, row)
                 return
+            label = found.text
         self._keep(row, record, label)
 
     def texts(self) -> dict[str, str]:
@@ -88,11 +71,12 @@ class LabelRows:
         """Return the label of each key that was drawn."""
         return {key: self.seen[key][0] for key in self.texts()}
 
-    def _note_unknown(self, label: str, row: RowPlace) -> None:
-        if label in self.unknown:
-            self.unknown[label].rows += 1
-        else:
-            self.unknown[label] = Unknown(row)
+    def _note_unknown(self, labels: Sequence[str], row: RowPlace) -> None:
+        for label in labels:
+            if label in self.unknown:
+                self.unknown[label].rows += 1
+            else:
+                self.unknown[label] = Unknown(row)
 
     def _keep(self, row: RowPlace, record: Record, label: str | None) -> None:
         key = text_key(record)
@@ -109,23 +93,3 @@ class LabelRows:
 def text_key(record: Record) -> str:
     """Return the key of a record's text: its published hash, as 16 hex digits."""
     return f"{record.text_hash:016x}"
-
-
-def label_text(value: object, row: RowPlace) -> str | None:
-    """Return a label as text without white space around it, None where there is none.
-
-    Booleans become `true` and `false`; numbers are written as whole ones where they are (a column with empty cells
-    often makes 1.0 of 1). Raises `InputError` for a value that is no label, such as a list.
-    """
-    if value is None or (isinstance(value, float | Decimal) and isnan(value)):
-        return None
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "surrogateescape")
-    if isinstance(value, float | Decimal) and isfinite(value) and value == int(value):
-        return str(int(value))
-    if isinstance(value, dict | list | tuple):
-        msg = f"the label of {row} is a {type(value).__name__}; a record has one label: text, a number or a boolean"
-        raise InputError(msg)
-    return str(value).strip() or None

@@ -20,7 +20,7 @@ from models.errors import UsageError
 from models.machine import gpu_name
 from models.routing.policy import Policy
 from models.routing.rules import keep_local, row_condition
-from models.run import PRODUCTION, Purpose, RunResult
+from models.run import PRODUCTION, Purpose, RunResult, is_evaluation
 from models.settings import Settings
 from models.tokens import ChatTokenCounter, counter_of
 from models.workloads.base import Workload
@@ -91,14 +91,7 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
     if uses_server(settings):
         ServerOptions.from_settings(settings)  # may records go there?
     machine = engine_machine(settings, gpu_name())
-    source = Source.of(
-        workload.settings,
-        workload.text_columns,
-        workload=workload.name,
-        location=request.input,
-        where=request.where,
-        complex_where=row_condition(policy),
-    )
+    source = _source(request, workload, policy)
     counter = counter_of(settings.api_tokenizer or settings.api_model, settings.cache_dir)
     check_room(workload, counter)
     prices = prices_of(settings)
@@ -121,6 +114,20 @@ def check_room(workload: Workload, counter: ChatTokenCounter) -> None:
             f"{workload.max_tokens:,}: raise max_tokens, or ask for fewer fields"
         )
         raise workload.definition.mistake(key="max_tokens", what=what)
+
+
+def _source(request: RunRequest, workload: Workload, policy: Policy) -> Source:
+    """Say what is read: the workload's input, or the snapshot of an evaluation, whose texts are made already."""
+    if is_evaluation(request.purpose):
+        return Source.snapshot(request.input or "")
+    return Source.of(
+        workload.settings,
+        workload.text_columns,
+        workload=workload.name,
+        location=request.input,
+        where=request.where,
+        complex_where=row_condition(policy),
+    )
 
 
 def api_plan(workload: Workload, settings: Settings) -> ApiPlan | None:
@@ -154,7 +161,7 @@ def fingerprint_of(checked: Checked) -> str:
     settings, source = checked.settings, checked.reader.source
     facts: tuple[object, ...] = (
         checked.workload.fingerprint,
-        None if checked.purpose == "evaluation_api" else model_name(settings),
+        None if checked.purpose in ("evaluation_api", "evaluation_judge") else model_name(settings),
         settings.seed,
         # an evaluation's records are named by their text: whatever file they are in, their answers hold
         source.fingerprint() if checked.purpose == PRODUCTION else None,

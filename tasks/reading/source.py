@@ -76,6 +76,11 @@ class Source:
             template,
         )
 
+    @classmethod
+    def snapshot(cls, path: str) -> Self:
+        """Take a file that an evaluation wrote: one partition of records with `id` and the `text` that was made of each."""
+        return cls(path, ("text",), timestamp_column="")
+
     @property
     def name(self) -> str:
         """The location without secrets, for messages: a path, a URL, or the query's database."""

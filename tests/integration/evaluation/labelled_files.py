@@ -47,19 +47,22 @@ def read(
     settings: Settings | None = None,
     *,
     workload: str = "sentiment",
-    labels: tuple[str, ...] | None = SENTIMENT,
+    labels: tuple[str, ...] | None = None,
     column: str | None = None,
     limit: int | None = None,
     seed: int = 0,
 ) -> LabelledFile:
-    """Read labelled records for a workload."""
+    """Read labelled records for a workload; `labels` are those of a classification."""
+    if labels is not None:
+        workload, settings = (
+            "classification",
+            settings_for(Path(path).parent, classification={"labels": labels}),
+        )
     settings = settings or settings_for(Path(path).parent)
     return read_labelled(
         path,
-        settings=settings,
         workload=build(workload, settings),
         label_column=column,
-        labels=labels,
         limit=limit,
         seed=seed,
     )

@@ -45,8 +45,9 @@ def test_both_engines_are_compared_on_the_same_records(tmp_path: Path, database_
     assert other.scores is not None
     # every tenth label is not what the API answers, and every fourth answer of the small model is not what the API's
     # is: in 3 of 60 it hits such a label by that
-    verdict = found.verdict
-    assert verdict is not None
+    (verdict,) = found.comparisons
+    assert found.verdict == verdict
+    assert found.measure == "accuracy"
     assert (verdict.both, verdict.only_first, verdict.only_second, verdict.neither) == (42, 3, 12, 3)
     assert (small.scores.accuracy.count, small.scores.accuracy.of) == (45, 60)
     assert (other.scores.accuracy.count, other.scores.accuracy.of) == (54, 60)

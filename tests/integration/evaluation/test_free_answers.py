@@ -12,6 +12,8 @@ from tests.integration.evaluation.evaluating import TODAY, settings_of
 from tests.integration.evaluation.labelled_files import write_rows
 from tests.integration.pipeline.books import check_sums, findings
 
+FIELDS = ("title", "bullet_points", "category", "attributes")
+
 
 def described(request: Request) -> Reply:
     """Name two attributes that the text states and one that it does not; answer nothing valid to one text."""
@@ -39,7 +41,8 @@ def evaluated(folder: Path, database_url: str, count: int) -> Evaluation:
     rows.append({"id": "b", "name": "Lamp, broken", "description": "lamp x"})
     source = write_rows(folder / "products.csv", rows)
     with FaultyApi() as api:
-        settings = settings_of(folder, database_url, api.url)
+        grounded = {"enrichment": {"grounded": ("attributes[].value",)}}
+        settings = settings_of(folder, database_url, api.url, workloads=grounded)
         found = evaluate(
             EvaluationRequest("enrichment", str(source)),
             settings,
@@ -60,12 +63,11 @@ def test_what_is_invented_is_counted_before_it_is_dropped(tmp_path: Path, databa
     counts = {check.name: (check.share.count, check.share.of) for check in small.checks}
     assert counts == {
         "valid outputs": (10, 11),
-        "attributes that the text states": (20, 30),
-        "records without an invented attribute": (0, 10),
-        "records with an attribute": (10, 10),
-        "titles of 2 words or more": (10, 10),
-        "bullet points of 2 words or more": (20, 30),
-        "records whose bullet points all differ": (10, 10),
+        "attributes[].value: values that the text states": (20, 30),
+        "attributes[].value: records without an invented value": (0, 10),
+        **{f"{name}: records in which it is filled": (10, 10) for name in FIELDS},
+        "bullet_points: lists whose members all differ": (10, 10),
+        "attributes: lists whose members all differ": (10, 10),
     }
 
 
@@ -73,9 +75,10 @@ def test_agreement_is_told_measure_by_measure_and_decides_nothing(tmp_path: Path
     """There is no total score, no verdict and no threshold; the page says so."""
     found = evaluated(tmp_path, database_url, 10)
     agreement = {check.name: (check.share.count, check.share.of) for check in found.agreement}
-    assert agreement["same category"] == (0, 10)
-    assert agreement["attribute values that the other gives too"] == (0, 30)
-    assert agreement["attribute values of the other that it gives too"] == (0, 0)
+    assert agreement["category: the same"] == (0, 10)
+    assert agreement["attributes: members that the other gives too"] == (0, 30)
+    assert agreement["attributes: members of the other that it gives too"] == (0, 0)
     assert (found.comparisons, found.threshold, found.calibration) == ((), None, None)
     assert found.viability == "undecided"
     assert any("decides nothing" in one for one in found.missing)
+    assert found.measure == "none"

@@ -101,7 +101,7 @@ def test_no_text_at_all(tmp_path: Path) -> None:
 
 
 def test_unknown_labels(tmp_path: Path) -> None:
-    """Three are named with their rows, the most frequent first, and what the workload knows; the code fixes these."""
+    """Three are named with their rows, the most frequent first, and what the workload knows."""
     rows = given(
         ("a", "Positive"), ("b", "angry"), ("c", "angry"), ("d", "x"), ("e", "y"), ("f", "negative")
     )  # fmt: skip
@@ -111,15 +111,13 @@ def test_unknown_labels(tmp_path: Path) -> None:
         in message
     )
     assert "'x' (row 4 (id r4)) and 1 more; it knows negative, neutral and positive." in message
-    assert message.endswith("Letter case counts: correct them in the file")
+    assert "Letter case counts: correct them in the file, or the label set" in message
 
 
 def test_unknown_labels_of_a_set_that_can_be_changed(tmp_path: Path) -> None:
     """A classification's label set is a setting, which the message names; a long one is cut."""
     labels = tuple(f"topic {number}" for number in range(20))
-    message = refused(
-        tmp_path / "l.jsonl", given(("a", 1), ("b", "topic 1")), workload="classification", labels=labels
-    )
+    message = refused(tmp_path / "l.jsonl", given(("a", 1), ("b", "topic 1")), labels=labels)
     assert "classification does not know: '1' (row 1 (id r1)); it knows topic 0, topic 1" in message
     assert "topic 11 and 8 more" in message
     assert "or the label set (BREAKEVEN_WORKLOADS__CLASSIFICATION__LABELS or its labels_file)" in message
@@ -156,7 +154,7 @@ def test_one_record(tmp_path: Path, rows: Rows) -> None:
     message = refused(tmp_path / "l.csv", rows)
     assert message.endswith("has 1 labelled record; an evaluation needs at least 2, better 50 to 100")
     message = refused(
-        tmp_path / "l.csv", [{"name": "a", "description": "b"}], workload="enrichment", labels=None
+        tmp_path / "l.csv", [{"name": "a", "description": "b"}], workload="enrichment"
     )  # fmt: skip
     assert message.endswith("has 1 record; an evaluation needs at least 2, better 50 to 100")
 

@@ -41,7 +41,7 @@ def test_every_format(tmp_path: Path, kind: str) -> None:
     assert [(one.key, one.text, one.label) for one in found.records] == sorted(
         (key_of(str(row["text"])), row["text"], row["label"]) for row in GOOD
     )
-    assert (found.rows, found.distinct, found.label_column) == (3, 3, "label")
+    assert (found.rows, found.distinct, found.columns) == (3, 3, ("label",))
     assert (found.duplicates, found.unlabelled, found.quarantined) == (0, 0, 0)
 
 
@@ -81,7 +81,7 @@ def test_columns_of_the_settings(tmp_path: Path) -> None:
     assert {one.text: one.label for one in found.records} == {"Hi\nbad": "negative", "good": "positive"}
     chosen = read(path, settings, column="other")
     assert {one.label for one in chosen.records} == {"neutral", "negative"}
-    assert chosen.label_column == "other"
+    assert chosen.columns == ("other",)
 
 
 @KINDS
@@ -135,9 +135,9 @@ def test_without_a_label_set(tmp_path: Path, kind: str) -> None:
         {"id": 3, "name": "Cup", "description": None},
     ]
     path = write_rows(tmp_path / f"l.{kind}", rows)
-    found = read(path, workload="enrichment", labels=None)
+    found = read(path, workload="enrichment")
     assert {(one.text, one.label) for one in found.records} == {("Mug\nblue", None), ("Cup", None)}
-    assert (found.duplicates, found.unlabelled, found.label_column) == (1, 0, None)
+    assert (found.duplicates, found.unlabelled, found.columns) == (1, 0, ())
 
 
 def test_folders_of_dates(tmp_path: Path) -> None:
@@ -187,9 +187,7 @@ def test_a_snapshot_is_read_as_what_it_was_made_of(
     ]
     path = write_rows(folder / "pairs.jsonl", rows)
     columns = ("a", "b")
-    found = read(
-        path, settings_for(folder, enrichment={"text_columns": columns}), workload="enrichment", labels=None
-    )
+    found = read(path, settings_for(folder, enrichment={"text_columns": columns}), workload="enrichment")
     snapshot = folder / "snapshot.parquet"
     write_snapshot(found, snapshot)
     assert pl.read_parquet_schema(snapshot) == {"id": pl.String, "text": pl.String}

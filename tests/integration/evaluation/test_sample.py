@@ -55,9 +55,7 @@ def test_what_was_drawn_comes_back(
     drawn = draw(folder, source, size, settings=settings, out=out)
     fill(out)
     workload = build("sentiment", settings)
-    read = read_labelled(
-        out, settings=settings, workload=workload, label_column=None, labels=SENTIMENT, limit=None, seed=0
-    )
+    read = read_labelled(out, workload=workload, label_column=None, limit=None, seed=0)
     texts = {"\n".join(part for part in pair if part and part.strip()) for pair in every} - {""}
     assert {one.text for one in read.records} <= texts
     assert len(read.records) == read.rows == drawn.written == min(size, len(texts))
@@ -98,11 +96,22 @@ def test_bytes_are_text(tmp_path: Path) -> None:
     assert in_csv(tmp_path / "out.csv") == [{"id": r"\udcff1", "text": "café", "label": ""}]
 
 
-def test_a_workload_without_labels(tmp_path: Path) -> None:
-    """Its records need none, so there is no column for them."""
+def test_columns_for_the_fields_of_an_object(tmp_path: Path) -> None:
+    """One for each field that counts, none of which is needed; a field with the name of an input's column makes it one for all."""
     rows = [{"id": n, "name": f"Mug {n}", "description": None} for n in range(3)]
-    draw(tmp_path, write_rows(tmp_path / "in.csv", rows), 2, workload="enrichment")
-    assert list(in_csv(tmp_path / "out.csv")[0]) == ["id", "name", "description"]
+    source = write_rows(tmp_path / "in.csv", rows)
+    drawn = draw(tmp_path, source, 2, workload="enrichment")
+    fields = ["title", "bullet_points", "category", "attributes"]
+    assert list(in_csv(tmp_path / "out.csv")[0]) == ["id", "name", "description", *fields]
+    assert list(drawn.to_fill) == fields
+    compare = {"compare": ("category", "attributes[].value")}
+    chosen = settings_for(tmp_path, enrichment=compare)
+    drawn = draw(tmp_path, source, 2, workload="enrichment", settings=chosen, out=tmp_path / "chosen.csv")
+    assert drawn.to_fill == ("category", "attributes")
+    renamed = write_rows(tmp_path / "titles.csv", [{"id": 1, "title": "Mug"}])
+    whole = settings_for(tmp_path, enrichment={"text_columns": ("title",)})
+    drawn = draw(tmp_path, renamed, 1, workload="enrichment", settings=whole, out=tmp_path / "whole.csv")
+    assert drawn.to_fill == ("label",)
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl"])

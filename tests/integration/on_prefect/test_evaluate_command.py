@@ -92,7 +92,9 @@ def test_a_sample_is_drawn_filled_in_and_evaluated(home: Path, capsys: pytest.Ca
     unlabelled = [{"id": row["id"], "text": row["text"]} for row in labelled(30, start=200)]
     (home / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in unlabelled))
     assert run("evaluate", "sentiment", "--sample", "12", "--input", "in.jsonl", "--out", "todo.jsonl") == 0
-    assert "12 records are in todo.jsonl" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "12 records are in todo.jsonl: write the right label of each into the column label" in told
+    assert "then: breakeven evaluate sentiment --labels todo.jsonl" in told
     rows = [json.loads(line) for line in (home / "todo.jsonl").read_text().splitlines()]
     right = {row["text"]: row["label"] for row in labelled(30, start=200)}
     filled = [row | {"label": right[row["text"]]} for row in rows]
@@ -122,6 +124,8 @@ def test_a_sample_is_drawn_filled_in_and_evaluated(home: Path, capsys: pytest.Ca
         (("sentiment", "--labels", "labelled.jsonl", "--adapter", "out"), "is no LoRA adapter"),
         (("sentiment", "--labels", "labelled.jsonl", "--input", "in.jsonl"), "are for --sample"),
         (("sentiment", "--sample", "5", "--labels", "labelled.jsonl"), "leave out --labels"),
+        (("sentiment", "--sample", "5", "--judge"), "and --judge"),
+        (("sentiment", "--labels", "labelled.jsonl", "--judge"), "sentiment answers labels"),
         (("sentiment", "--sample", "5", "--input", "labelled.jsonl", "--from", "2026-01-01"), "both --from"),
         (("sentiment", "--sample", "5", "--input", "none.csv"), "none.csv"),
     ],

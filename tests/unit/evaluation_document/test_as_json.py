@@ -27,7 +27,7 @@ PLAIN: Mapping[object, st.SearchStrategy[Any]] = {
 }
 ARM = [
     "name", "model", "records", "answered", "asked", "input_tokens", "output_tokens", "cost_usd", "seconds", "load_usd",
-    "load_seconds", "scores", "checks",
+    "load_seconds", "scores", "checks", "label_sets", "objects", "answering", "texts",
 ]  # fmt: skip
 POINT = ["threshold", "escalated", "accuracy", "ratio", "interval", "usd_per_thousand"]
 

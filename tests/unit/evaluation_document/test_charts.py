@@ -14,6 +14,8 @@ DRAWN = {
     "usual": {"accuracy", "threshold", "calibration", "confusion_small", "confusion_api"},
     "no_api": {"accuracy", "calibration", "confusion_small"},
     "enrichment": set(),
+    "label_sets": {"accuracy", "threshold", "calibration"},
+    "texts": {"accuracy"},
     "one_record": {"accuracy", "calibration"},
     "nothing_right": {"accuracy", "threshold", "calibration", "confusion_small", "confusion_api"},
     "many_labels": {"accuracy", "threshold", "calibration"},
@@ -44,6 +46,14 @@ def test_words_stand_for_pictures() -> None:
     assert "At 0.52 62%, at 0.9997 100%; the two differ by 4.1 points" in told["calibration"]
     assert "261 of 300 records lie on the diagonal" in told["confusion_small"]
     assert "neutral answered as negative, 9" in told["confusion_small"]
+
+
+def test_texts_are_drawn_by_their_mean() -> None:
+    """The picture of texts shows chrF and says so."""
+    told = found.drawn("texts")["accuracy"].alternative
+    assert told.startswith(
+        "Points with error bars: chrF. Small model 0.412 (0.382 to 0.437); API model 0.437"
+    )
 
 
 def test_extreme_confidences() -> None:

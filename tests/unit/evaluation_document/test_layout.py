@@ -66,6 +66,10 @@ def test_sections_follow_what_was_found() -> None:
     assert keys["adapter"][-2:] == ["labels_adapter", "how"]
     assert keys["no_api"] == ["accuracy", "costs", "calibration", "labels_small", "missing", "how"]
     assert keys["enrichment"] == ["costs", "checks", "agreement", "missing", "how"]
+    assert keys["label_sets"] == keys["usual"]
+    assert keys["objects"] == ["accuracy", "costs", "threshold", "calibration", "how"]
+    assert keys["texts"] == ["accuracy", "costs", "missing", "how"]
+    assert keys["judged"] == ["judgement", "costs", "checks", "agreement", "missing", "how"]
     assert keys["no_records"] == ["costs", "how"]
 
 
@@ -106,6 +110,72 @@ def test_checks_have_no_single_score() -> None:
     )
     agreement = _section(contents.page(found.enrichment()), "agreement")
     assert agreement.tables[0].rows[0] == ("Same category", "241 of 296: 81% (77% to 85%)")
+
+
+def test_several_labels_have_both_f1() -> None:
+    """Exact sets count as right; micro and macro F1 stand beside them with their intervals."""
+    right, _ = _section(contents.page(found.label_sets()), "accuracy").tables
+    assert right.columns[4:6] == ("Micro F1", "Macro F1")
+    assert right.rows[0] == (
+        "Small model",
+        "251 of 300",
+        "84%",
+        "79% to 87%",
+        "0.870 (0.840 to 0.895)",
+        "0.841 (0.811 to 0.866)",
+        "2",
+    )
+
+
+def test_objects_are_told_field_by_field() -> None:
+    """The fields that decide are named and stand out; of two hundred fields those that do worst are listed."""
+    section = _section(contents.page(found.objects()), "accuracy")
+    assert section.sentences[1].endswith("the order of lists apart: brand, price.")
+    fields = section.tables[2]
+    assert fields.caption == "Small model, field by field"
+    assert fields.rows[0] == ("brand", "81% (76% to 85%)", "84% (79% to 87%)", "0.900 (0.870 to 0.925)")
+    assert fields.strong == {0, 1}
+    many = _section(contents.page(found.many_fields()), "accuracy").tables[1]
+    assert many.caption == "Small model, the 30 lowest of 200 fields"
+    assert [row[0] for row in many.rows] == [f"field_{at:03}" for at in range(30)]
+
+
+def test_answers_are_told_with_what_is_not_in_the_context() -> None:
+    """Who said that it is not in the context, how often rightly, and of how many; of none that is told in words."""
+    abstained = _section(contents.page(found.answers()), "accuracy").tables[2]
+    assert abstained.rows == (
+        ("Small model", "31", "77% (60% to 89%)", "no such records"),
+        ("API model", "31", "77% (60% to 89%)", "60% (45% to 74%)"),
+    )
+
+
+def test_texts_have_means_and_no_accuracy() -> None:
+    """ChrF and ROUGE-L stand with their intervals; nothing is called accuracy, and the rule stands on chrF."""
+    page = contents.page(found.texts())
+    table, compared = _section(page, "accuracy").tables
+    assert table.rows[0] == ("Small model", "0.412", "0.382 to 0.437", "0.312", "0.282 to 0.337", "2")
+    assert compared.rows == (
+        ("Small model against API model", "300", "0.412", "0.437", "94.2%", "90.4% to 98.1%"),
+    )
+    assert page.facts[0].label == "Small model, chrF"
+    assert "accura" not in " ".join(told(page)).lower()
+    items = {item.mark: item.text for item in _section(page, "how").items}
+    assert "bootstrap" in items["Interval of a ratio"]
+
+
+def test_a_judge_has_no_accuracy() -> None:
+    """Preferences, ties and swaps stand with their intervals and the cost; the page says that this is no accuracy."""
+    section = _section(contents.page(found.judged()), "judgement")
+    assert section.tables[0].rows[3] == (
+        "Another judgement in the other order",
+        "27 of 280",
+        "9.6% (7% to 14%)",
+    )
+    words = " ".join(section.sentences)
+    assert "its opinion and no accuracy" in words
+    assert "55% (50% to 60%) preferred the one that stood first" in words
+    assert "14 pairs were the same answer twice" in words
+    assert "Judging cost $0.08, for 532 questions" in words
 
 
 def test_how_it_was_made() -> None:
