@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from models import workloads
+from models.engines.loads import name_model
 from models.errors import UsageError
 from models.evaluation.figures import Judgement
 from models.evaluation.judgement import FIRST, SECOND, TIE, PairJudgements, sum_judgements
@@ -118,10 +118,9 @@ def judge_settings(settings: Settings, workload: Workload) -> Settings:
         budget=settings.workload(workload.name).budget,
         data_residency=workload.residency,
     )
-    changed = {"workloads": {**settings.workloads, workload.name: own}, "api_mode": "sync"}
-    made = settings.model_copy(update=changed)
-    workloads.build(workload.name, made)
-    return made
+    answering = settings.for_workload(workload.name)
+    judging = {**settings.workloads, workload.name: name_model(answering, own)}
+    return answering.model_copy(update={"workloads": judging, "api_mode": "sync"})
 
 
 def _question(workload: Workload, text: str, first: JsonValue, second: JsonValue) -> str:
