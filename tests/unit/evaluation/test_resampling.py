@@ -87,6 +87,35 @@ def test_how_often_it_holds_the_truth() -> None:
     assert held >= 185
 
 
+def scores_of(kind: str, records: int, random: np.random.Generator) -> tuple[list[float], list[float]]:
+    """Draw scores of two models whose means have the true ratio 0.9.
+
+    `noise`: the first is a little below the second on each record; `fails`: it scores nothing on a tenth and is the same
+    elsewhere; `binary`: so, where each score is 0 or 1; `skewed`: most scores are low and the first varies much.
+    """
+    second = random.beta(5, 3, records) if kind != "skewed" else random.beta(1, 4, records)
+    if kind == "binary":
+        second = (random.random(records) < 0.7).astype(float)
+    if kind == "noise":
+        return np.clip(0.9 * second + random.normal(0, 0.05, records), 0, 1).tolist(), second.tolist()
+    if kind == "skewed":
+        return (0.9 * second * random.lognormal(-0.125, 0.5, records)).tolist(), second.tolist()
+    return np.where(random.random(records) < 0.1, 0.0, second).tolist(), second.tolist()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("records", [20, 50, 100])
+@pytest.mark.parametrize("kind", ["noise", "fails", "binary", "skewed"])
+def test_how_often_the_rule_errs_on_means(kind: str, records: int) -> None:
+    """Over 400 samples at a true ratio of 0.9: surely above it in at most 6 of 100, surely below it in at most 7."""
+    random = np.random.default_rng(1)
+    found = [ratio_of_means(*scores_of(kind, records, random))[1] for _ in range(400)]
+    above = sum(one is not None and one.low >= 0.9 for one in found)
+    below = sum(one is not None and one.high < 0.9 for one in found)
+    assert above <= 24
+    assert below <= 28
+
+
 def test_nothing_to_measure_against() -> None:
     """Where the second scores nothing there is no ratio; without records neither; unequal numbers are an error."""
     assert ratio_of_means([0.5, 0.2], [0.0, 0.0]) == (None, None)
