@@ -6,7 +6,6 @@ name of the workload that it judges, so that its cost is that workload's, under 
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from models.engines.loads import name_model
 from models.errors import UsageError
@@ -35,14 +34,6 @@ LABELS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    """The keys of the two questions about a record's answers: with the small model's first, and with the API model's."""
-
-    small_first: str
-    api_first: str
-
-
 def check_judge(workload: Workload, *, has_api: bool) -> None:
     """See that there is something to judge, and a judge. Raises `UsageError`."""
     if answers_labels(workload):
@@ -61,39 +52,41 @@ def judge_answers(
     `asking` is that of the evaluation. Raises the errors of a run, and `BreakevenError` if judgements wait: those that were
     made are kept.
     """
+    pairs, equal, unpaired = _pair_answers(workload, file, every)
+    if not pairs:
+        return _sum(settings.api_model, [], equal, unpaired)
+    texts = {text_key(Record("", "", 0, text)): text for pair in pairs for text in pair}
+    snapshot = evaluations_folder(settings.output_dir, workload.name) / "pairs.parquet"
+    write_records(texts, snapshot)
+    own = judge_settings(settings, workload)
+    answers = answer_records(workload.name, "evaluation_judge", snapshot, own, asking)
+    snapshot.unlink(missing_ok=True)
+    given = {texts[key]: str(one.value) for key, one in answers.by_key.items()}
+    judged: list[PairJudgements] = [(given.get(first), given.get(second)) for first, second in pairs]
+    spent = answers.spent
+    return _sum(answers.model, judged, equal, unpaired, asked=spent.asked, cost_nano=spent.api_nano)
+
+
+def _pair_answers(
+    workload: Workload, file: LabelledFile, every: Sequence[Answers]
+) -> tuple[list[tuple[str, str]], int, int]:
+    """Return the two questions about each pair of answers, how many pairs are equal, and how many records have no pair.
+
+    The small model's answer stands first in the first question, and the API model's in the second.
+    """
     small, api = (next(one.by_key for one in every if one.name == name) for name in ("small", "api"))
-    texts: dict[str, str] = {}
-    pairs: list[_Pair] = []
-    equal = 0
-    both = [record for record in file.records if record.key in small and record.key in api]
-    for record in both:
+    pairs, equal, unpaired = [], 0, 0
+    for record in file.records:
+        if record.key not in small or record.key not in api:
+            unpaired += 1
+            continue
         mine, other = small[record.key].value, api[record.key].value
         if normalise_value(mine) == normalise_value(other):
             equal += 1
             continue
-        keys = []
-        for first, second in ((mine, other), (other, mine)):
-            question = _question(workload, record.text, first, second)
-            keys.append(text_key(Record("", "", 0, question)))
-            texts[keys[-1]] = question
-        pairs.append(_Pair(*keys))
-    if not pairs:
-        return _sum(settings.api_model, [], equal, len(file.records) - len(both))
-    own = judge_settings(settings, workload)
-    snapshot = evaluations_folder(settings.output_dir, workload.name) / "pairs.parquet"
-    write_records(texts, snapshot)
-    answers = answer_records(workload.name, "evaluation_judge", snapshot, own, asking)
-    snapshot.unlink(missing_ok=True)
-    given = {key: str(one.value) for key, one in answers.by_key.items()}
-    judged: list[PairJudgements] = [(given.get(one.small_first), given.get(one.api_first)) for one in pairs]
-    return _sum(
-        answers.model,
-        judged,
-        equal,
-        len(file.records) - len(both),
-        asked=answers.spent.asked,
-        cost_nano=answers.spent.api_nano,
-    )
+        questions = (_question(workload, record.text, *both) for both in ((mine, other), (other, mine)))
+        pairs.append((next(questions), next(questions)))
+    return pairs, equal, unpaired
 
 
 def _sum(

@@ -56,12 +56,10 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a workload and store what was found.
 
-    `say` is told in a line what comes next; `factory` loads the local engine. Raises `UsageError` before anything is asked: no file, labels that
-    cannot be, an API that is not set up; the errors of a run later, when what was answered is kept.
+    `say` is told in a line what comes next; `factory` loads the local engine. Raises `UsageError` before anything is asked, the
+    errors of a run later, when what was answered is kept.
     """
-    if not 0 < ask.keep <= 1:
-        msg = f"the part of the API model's accuracy to keep lies above 0 and up to 1, not at {ask.keep}"
-        raise UsageError(msg)
+    _check_keep(ask.keep)
     month = month_of(today or datetime.now(UTC).date())
     workload = workloads.build(ask.workload, settings)
     file = read_labelled(
@@ -87,6 +85,12 @@ def evaluate(
         found = replace(found, judgement=judge_answers(built, file, every, settings, asking))
     store(found, settings)
     return found
+
+
+def _check_keep(keep: float) -> None:
+    if not 0 < keep <= 1:
+        msg = f"the part of the API model's accuracy to keep lies above 0 and up to 1, not at {keep}"
+        raise UsageError(msg)
 
 
 def _ask_each(

@@ -84,9 +84,7 @@ def read_labelled(
     one, all are taken, and none is. `limit` draws so many by seed and key, so that what a smaller limit draws is part of
     what a larger one does.
 
-    Raises `InputError`: the file or a column is missing or cannot be read, there is no label or one that the
-    workload does not know, a text has two, there are fewer than two records, or all have one label. Raises
-    `UsageError` for a limit below two.
+    Raises `InputError` for a file that cannot be used (`tasks.labelling.label_errors`), `UsageError` for a limit below two.
     """
     if limit is not None and limit < LEAST:
         msg = f"--limit {limit} is too small: an evaluation needs at least {LEAST} records, {ENOUGH}"
