@@ -66,7 +66,7 @@ def test_prompts_are_the_engines_and_labels_have_shares(engine: VllmEngine, api_
         probabilities, used, same = there[text].label_probabilities, there[text].usage, here[text].usage
         assert probabilities is not None
         assert math.isclose(sum(probabilities.values()), 1.0, abs_tol=1e-6)
-        assert there[text].value == max(probabilities, key=lambda label, shares=probabilities: shares[label])
+        assert there[text].value == max(probabilities, key=probabilities.__getitem__)
         assert used is not None
         assert same is not None
         assert used.input_tokens == same.input_tokens, "the prompt is another one"
