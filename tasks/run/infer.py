@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from models.default_model import model_name
+from models.default_model import model_name, uses_server
 from models.engines.base import LocalEngine
 from models.errors import EngineError, LeaseLost, PromptTooLong
 from models.records import EscalationReason, Quarantined, Record
@@ -165,7 +165,7 @@ class RunStream:
 
     def _load(self) -> LocalEngine:
         if not self.engine.serves(self.settings):
-            self.progress.note_loading(model_name(self.settings))
+            self.progress.note_loading(model_name(self.settings), at_server=uses_server(self.settings))
         with self.stop.at_once():
             return self.engine.get(self.settings)
 

@@ -43,9 +43,9 @@ class RunProgress:
         with repeat_beside(self.report):
             yield
 
-    def note_loading(self, model: str) -> None:
-        """Tell that a model is being loaded."""
-        self._doing = f"loading the model {model}"
+    def note_loading(self, model: str, *, at_server: bool = False) -> None:
+        """Tell that a model is being loaded, or looked for at a server that has it."""
+        self._doing = f"looking for {model} at the server" if at_server else f"loading the model {model}"
         self.report(force=True)
 
     def note_computing(self, what: str) -> None:

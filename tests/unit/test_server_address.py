@@ -1,6 +1,7 @@
 """To which addresses records of the house may go: this machine and what is declared, and no trick leads elsewhere."""
 
 import string
+from dataclasses import replace
 
 import httpx2
 import pytest
@@ -149,6 +150,16 @@ def test_a_declaration_names_one_host(declared: str) -> None:
     """Neither a suffix nor a pattern nor a network stands for it."""
     with pytest.raises(UsageError):
         ServerAddress.of("http://gpu1.internal:8000/v1", (declared,))
+
+
+@pytest.mark.parametrize("issued", [None, object(), True])
+def test_an_address_cannot_be_made_past_the_check(issued: object) -> None:
+    """The engine takes a `ServerAddress`, and only `of` gives one: no address reaches it that was not looked at."""
+    with pytest.raises(ResidencyError, match="never made"):
+        ServerAddress("http://evil.example/v1", "evil.example", on_this_machine=True, issued=issued)
+    good = ServerAddress.of("http://127.0.0.1:8000/v1", ())
+    with pytest.raises(ValueError, match="issued"):
+        replace(good, url="http://evil.example/v1")  # type: ignore[call-arg]
 
 
 def test_an_address_without_a_path_gets_the_usual_one() -> None:

@@ -6,13 +6,14 @@ name. What an address could be read as in two ways is refused, not interpreted.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import final
 
 from models.errors import ResidencyError, UsageError
 
 DEFAULT_PATH = "/v1"
+_ISSUED = object()
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?(?P<path>/[\w.~/-]*)?",
     re.ASCII | re.IGNORECASE,
@@ -28,7 +29,7 @@ _MOST_PORTS = 65535
 @final
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """An address to which records of the house may be sent. Made by `of`.
+    """An address to which records of the house may be sent. `of` is the only way to get one.
 
     `host` is name and port for messages; `on_this_machine`: it is a loopback address.
     """
@@ -36,6 +37,13 @@ class ServerAddress:
     url: str
     host: str
     on_this_machine: bool
+    issued: InitVar[object]
+
+    def __post_init__(self, issued: object) -> None:
+        """Refuse an address that nobody has looked at."""
+        if issued is not _ISSUED:
+            msg = "a server's address is checked by ServerAddress.of, never made"
+            raise ResidencyError(msg)
 
     @classmethod
     def of(cls, url: str | None, declared: Iterable[str]) -> "ServerAddress":
@@ -61,7 +69,9 @@ class ServerAddress:
             )
             raise ResidencyError(msg)
         written = f"{found['host'].lower()}{port}"
-        return cls(f"{found['scheme'].lower()}://{written}{found['path'] or DEFAULT_PATH}", written, here)
+        return cls(
+            f"{found['scheme'].lower()}://{written}{found['path'] or DEFAULT_PATH}", written, here, _ISSUED
+        )
 
 
 def canonical(host: str) -> str | None:
