@@ -69,7 +69,7 @@ def read_workload_file(path: Path) -> dict[str, Any]:
 
 def is_defined(name: str, own: Mapping[str, Any] | WorkloadSettings) -> bool:
     """Whether there is a workload of this name: one that ships, one in Python, or one that says what it is."""
-    given = own.model_fields_set if isinstance(own, WorkloadSettings) else own
+    given = own.named if isinstance(own, WorkloadSettings) else own
     return bool({"kind", "extends"} & set(given)) or name in python_names() or name in preset_names()
 
 
@@ -108,7 +108,7 @@ def merge_lineage(chain: Lineage) -> WorkloadSettings:
     merged: dict[str, Any] = {}
     for place in range(len(chain) - 1, -1, -1):
         own = chain[place][1]
-        given = {key: getattr(own, key) for key in own.model_fields_set if place == 0 or key not in OWN}
+        given = {key: getattr(own, key) for key in own.named if place == 0 or key not in OWN}
         for pair in ALTERNATIVES:
             if set(pair) & set(given):
                 for other in pair:

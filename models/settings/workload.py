@@ -158,3 +158,8 @@ class WorkloadSettings(BaseModel):
     )
     policy: Policy | None = Field(None, description="which records go to the API; default: the workload's")
     budget: Caps = Field(Caps(), description="dollars at most that this workload spends on the API")
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Names of the settings that say something; null says nothing, as where it is left out."""
+        return frozenset(key for key in self.model_fields_set if getattr(self, key) is not None)

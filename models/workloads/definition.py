@@ -75,7 +75,7 @@ class Definition:
     def sets(self, *keys: str) -> bool:
         """Whether one of the settings is set here, and not by the preset alone."""
         own = self.chain if self.base is None else self.chain[:-1]
-        return any(key in one.model_fields_set for _, one in own for key in keys)
+        return any(key in one.named for _, one in own for key in keys)
 
     @property
     def asks_as_preset(self) -> bool:
@@ -89,17 +89,14 @@ class Definition:
 
     def mistake(self, *, key: str, what: str) -> UsageError:
         """Return the error of a setting, with its place: file and line, or variable."""
-        setter = next((name for name, one in self.chain if key in one.model_fields_set), self.name)
+        setter = next((name for name, one in self.chain if key in one.named), self.name)
         return UsageError(f"{place_of(('workloads', setter, key))}: {self.name}: {what}")
 
     def check_alternatives(self) -> None:
         """See that of two ways to set one thing only one is used. Raises `UsageError`."""
         for _, own in self.chain:
             for first, second in ALTERNATIVES:
-                if {first, second} <= own.model_fields_set and None not in (
-                    getattr(own, first),
-                    getattr(own, second),
-                ):
+                if {first, second} <= own.named:
                     raise self.mistake(key=second, what=f"set {first} or {second}, not both")
 
     def reading(self, key: str, read: Callable[[], Found]) -> Found:

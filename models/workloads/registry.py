@@ -49,7 +49,7 @@ def build(name: str, settings: Settings) -> Workload:
     if name not in names(settings):
         raise UsageError(unknown_name("workload", name, names(settings)))
     chain, model = settings.lineage(name), model_name(settings.for_workload(name))
-    if name in python_names() and not any({"kind", "extends"} & one.model_fields_set for _, one in chain):
+    if name in python_names() and not any({"kind", "extends"} & one.named for _, one in chain):
         return _python_class(name)(settings.workload(name), model)
     definition = Definition(name, chain)
     return KINDS[definition.kind](definition, model)

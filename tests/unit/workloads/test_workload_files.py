@@ -273,3 +273,13 @@ def test_a_mistake_in_what_it_asks(content: str, says: str, write: Write) -> Non
     said = fault("a")
     assert says in said
     assert said.startswith(("workloads/a.toml", "workloads.a."))
+
+
+def test_what_is_null_is_not_set(write: Write) -> None:
+    """Settings that were written out and read again mean the same, down to the fingerprint."""
+    write("breakeven.toml", '[workloads.enrichment]\ninput = "in.jsonl"\n')
+    settings = load()
+    again = Settings.model_validate(settings.model_dump())
+    before, after = (registry.build("enrichment", one) for one in (settings, again))
+    assert (after.fingerprint, after.prompt_version) == (before.fingerprint, before.prompt_version)
+    assert again.workload("enrichment").grounded == ("attributes[].value",)
