@@ -33,7 +33,7 @@ OWN = ("extends", "input", "query", "query_url", "where", "labelled_file", "budg
 SHAPE = ("schema_file", "output")
 OF_SHAPE = (
     *("examples", "examples_file", "grounded", "distinct", "min_words", "max_words", "max_sentences"),
-    *("pattern", "required_if"),
+    *("pattern", "required_if", "compare", "measure"),
 )
 """What speaks of the members of one schema: it is not taken over by a workload that has another."""
 

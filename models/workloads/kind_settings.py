@@ -18,6 +18,7 @@ KINDS_OF: dict[str, tuple[Kind, ...]] = {
     "max_words": ("object", "text"),
     "max_sentences": ("object", "text"),
     "pattern": ("object", "text"),
+    "compare": ("object",),
     "same_language": ("text",),
     "copies_prompt": ("text",),
 }

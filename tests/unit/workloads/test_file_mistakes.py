@@ -60,7 +60,13 @@ def test_a_setting_of_another_kind_is_a_mistake(kind: str, key: str) -> None:
     """A check that nobody makes would be taken for one that is made."""
     values = {"labels": ["a", "b"], "min_words": 1, "max_words": 1, "max_sentences": 1, "prior": True}
     values |= {"min_labels": 1, "max_labels": 1, "grounded": ["a"], "distinct": ["a"], "same_language": True}
-    values |= {"pattern": {"text": "x"}, "required_if": {"a": "b"}, "copies_prompt": True}
+    values |= {
+        "pattern": {"text": "x"},
+        "required_if": {"a": "b"},
+        "copies_prompt": True,
+        "measure": "chrf",
+        "no_answer": "no",
+    }
     own = WorkloadSettings.model_validate({"kind": kind, key: values.get(key, "file.txt")})
     definition = Definition("mine", [("mine", own)])
     if kind in KINDS_OF[key]:
