@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from models.evaluation.objects import Object, value_at
+from models.evaluation.objects import Object, find_value
 from models.evaluation.wording import normalise_text, normalise_value
 from models.requests import JsonValue
 
@@ -20,7 +20,7 @@ def check_object(text: str, answer: Object, fields: Sequence[str], grounded: Seq
     stated = normalise_text(text)
     found: dict[str, tuple[int, int]] = {}
     for path in grounded:
-        values = [normalise_text(str(value)) for value in _leaves(value_at(answer, path))]
+        values = [normalise_text(str(value)) for value in _leaves(find_value(answer, path))]
         known = sum(1 for value in values if value and value in stated)
         found[f"{path}: values that the text states"] = known, len(values)
         found[f"{path}: records without an invented value"] = int(known == len(values)), 1

@@ -11,18 +11,20 @@ from models.requests import JsonValue
 Object = Mapping[str, JsonValue]
 
 
-def value_at(value: JsonValue | Object, path: str) -> JsonValue:
+def find_value(value: JsonValue | Object, path: str) -> JsonValue:
     """Return what stands at a path: `price.amount` in an object, `attributes[].value` the list of each one's.
 
     None where nothing does.
     """
+    if isinstance(value, Mapping) and path in value:
+        return value[path]
     name, _, rest = path.partition(".")
     inner = value.get(name.removesuffix("[]")) if isinstance(value, Mapping) else None
     if not rest:
         return inner
     if not name.endswith("[]"):
-        return value_at(inner, rest)
-    return [value_at(one, rest) for one in inner] if isinstance(inner, list) else None
+        return find_value(inner, rest)
+    return [find_value(one, rest) for one in inner] if isinstance(inner, list) else None
 
 
 def is_same(answer: Object | None, truth: Object, paths: Sequence[str]) -> bool:
@@ -30,7 +32,8 @@ def is_same(answer: Object | None, truth: Object, paths: Sequence[str]) -> bool:
     if answer is None:
         return False
     return all(
-        normalise_value(value_at(answer, path)) == normalise_value(value_at(truth, path)) for path in paths
+        normalise_value(find_value(answer, path)) == normalise_value(find_value(truth, path))
+        for path in paths
     )
 
 
@@ -52,7 +55,7 @@ def compute_object_scores(
 
 def _score_field(path: str, truths: Sequence[Object], answers: Sequence[Object | None]) -> FieldScore:
     pairs = [
-        None if answer is None else (value_at(answer, path), value_at(truth, path))
+        None if answer is None else (find_value(answer, path), find_value(truth, path))
         for truth, answer in zip(truths, answers, strict=True)
     ]
     return FieldScore(

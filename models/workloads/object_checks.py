@@ -35,6 +35,8 @@ class ObjectChecks:
         self._paths = schema_paths(schema)
         settings = definition.settings
         self._grounded = [self._path("grounded", path) for path in settings.grounded or ()]
+        for path in settings.compare or ():  # an evaluation's, checked with the others
+            self._path("compare", path)
         self._distinct = [self._list_path(path) for path in settings.distinct or ()]
         self._bounds = [
             (self._path(key, path), Bounded(key, bound))

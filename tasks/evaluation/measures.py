@@ -10,7 +10,7 @@ from models.evaluation.answering import NOT_IN_CONTEXT, compute_answering_scores
 from models.evaluation.figures import Measure
 from models.evaluation.label_sets import compute_set_scores
 from models.evaluation.metrics import compute_scores
-from models.evaluation.objects import compute_object_scores, is_same, value_at
+from models.evaluation.objects import compute_object_scores, find_value, is_same
 from models.evaluation.resampling import estimate_mean
 from models.evaluation.rouge import rouge_l
 from models.evaluation.scores import AnsweringScores, LabelSetScores, ObjectScores, Scores, TextScores
@@ -20,7 +20,7 @@ from models.workloads.answer_kind import answer_kind, answers_labels, known_labe
 from models.workloads.base import Workload
 from tasks.evaluation.arms import ArmAnswer
 from tasks.evaluation.chrf import chrf
-from tasks.labelling.choose_references import compared_paths, field_schemas, first_name
+from tasks.labelling.choose_references import field_schemas, first_name
 from tasks.labelling.labelled_file import LabelledFile
 
 _ANSWERS: Mapping[Kind, str] = {"label": "a label", "labels": "labels", "object": "an object", "text": "text"}
@@ -70,8 +70,6 @@ def measure_of(workload: Workload, file: LabelledFile) -> Measure:
 def check_measure(workload: Workload, file: LabelledFile) -> None:
     """See that answers can be compared as the settings say, before anything is asked. Raises `UsageError`."""
     measure_of(workload, file)
-    if answer_kind(workload) == "object":
-        compared_paths(workload.settings, field_schemas(workload))
 
 
 def asked_measure(workload: Workload) -> str | None:
@@ -126,8 +124,7 @@ def _objects(workload: Workload, file: LabelledFile, given: Given) -> Measuremen
     answers = [None if one is None or not isinstance(one.value, dict) else one.value for one in given]
     schemas = field_schemas(workload)
     known = [name for name in schemas if any(name in truth for truth in truths)]
-    asked = workload.settings.compare
-    compared = compared_paths(workload.settings, schemas) if asked else tuple(known)
+    compared = workload.settings.compare or tuple(known)
     fields = [*known, *(path for path in compared if path != first_name(path))]
     right = [is_same(answer, truth, compared) for truth, answer in zip(truths, answers, strict=True)]
     found = compute_object_scores(fields, compared, truths, answers)
@@ -144,7 +141,7 @@ def _answering(workload: Workload, file: LabelledFile, given: Given) -> Measurem
 
 
 def _part(value: JsonValue, path: str) -> JsonValue:
-    return value_at(value, path) if path else value
+    return find_value(value, path) if path else value
 
 
 def _several(value: JsonValue) -> list[str]:

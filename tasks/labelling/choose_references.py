@@ -3,8 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from models.errors import InputError, UsageError
-from models.nearest import unknown_name
-from models.settings import WorkloadSettings
 from models.settings.workload import Kind
 from models.workloads.answer_kind import answer_kind, answers_labels, known_labels
 from models.workloads.base import Workload
@@ -66,7 +64,7 @@ def columns_to_fill(workload: Workload, taken: Collection[str]) -> tuple[str, ..
     """
     own = workload.settings.label_column
     if answer_kind(workload) == "object" and own is None:
-        compared = compared_paths(workload.settings, field_schemas(workload))
+        compared = workload.settings.compare or tuple(field_schemas(workload))
         fields = tuple(dict.fromkeys(map(first_name, compared)))
         if not set(fields) & set(taken):
             return fields
@@ -75,18 +73,6 @@ def columns_to_fill(workload: Workload, taken: Collection[str]) -> tuple[str, ..
         msg = f"the column {name} is the input's own: set another label_column for {workload.name}"
         raise UsageError(msg)
     return (name,)
-
-
-def compared_paths(settings: WorkloadSettings, schemas: Schemas) -> tuple[str, ...]:
-    """Return the paths by which a whole object is right: those that the settings name, else every field.
-
-    Raises `UsageError` for a path that begins with no field of the schema.
-    """
-    for path in settings.compare or ():
-        if schemas and first_name(path) not in schemas:
-            msg = f"compare: {unknown_name('field', first_name(path), schemas)}"
-            raise UsageError(msg)
-    return settings.compare or tuple(schemas)
 
 
 def field_schemas(workload: Workload) -> Schemas:

@@ -227,7 +227,11 @@ def test_a_template_makes_the_texts_of_an_evaluation(
             {"measure": "answering"},
             "measure = answering does not suit topics, which answers labels",
         ),
-        ("products", {"compare": ["brnad"]}, "compare: unknown field 'brnad'; did you mean brand\\?"),
+        (
+            "products",
+            {"compare": ["brnad"]},
+            "compare: the path 'brnad' is not in the schema; did you mean brand\\?",
+        ),
     ],
 )
 def test_measures_that_do_not_suit(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.evaluation.objects import compute_object_scores, field_f1, is_same, value_at
+from models.evaluation.objects import compute_object_scores, field_f1, find_value, is_same
 from models.evaluation.wording import normalise_text, normalise_value
 from models.requests import JsonValue
 
@@ -97,11 +97,13 @@ def test_lists_and_words_by_hand() -> None:
 def test_paths() -> None:
     """A path goes into objects, and through lists; where nothing is, it finds nothing."""
     value: JsonValue = {"price": {"amount": 5}, "parts": [{"name": "a"}, {"name": "b"}, "?"]}
-    assert value_at(value, "price.amount") == 5
-    assert value_at(value, "parts[].name") == ["a", "b", None]
-    assert value_at(value, "price.currency.code") is None
-    assert value_at(value, "price[].amount") is None
-    assert value_at(None, "price") is None
+    assert find_value(value, "price.amount") == 5
+    assert find_value(value, "parts[].name") == ["a", "b", None]
+    assert find_value(value, "price.currency.code") is None
+    assert find_value(value, "price[].amount") is None
+    assert find_value(None, "price") is None
+    assert find_value({"a.b": 1, "c-d": 2}, "a.b") == 1
+    assert find_value({"a.b": 1, "c-d": 2}, "c-d") == 2
 
 
 def test_a_case_by_hand() -> None:
