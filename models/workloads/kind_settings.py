@@ -21,6 +21,9 @@ KINDS_OF: dict[str, tuple[Kind, ...]] = {
     "compare": ("object",),
     "same_language": ("text",),
     "copies_prompt": ("text",),
+    "compare": ("object",),
+    "measure": ("object", "text"),
+    "no_answer": ("object", "text"),
 }
 """Settings that not every kind has, with the kinds that have them."""
 

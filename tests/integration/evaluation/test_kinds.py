@@ -225,7 +225,7 @@ def test_a_template_makes_the_texts_of_an_evaluation(
         (
             "topics",
             {"measure": "answering"},
-            "measure = answering does not suit topics, which answers labels",
+            "measure is for kind object or text, and this one is labels",
         ),
         (
             "products",

@@ -67,6 +67,8 @@ def test_a_setting_of_another_kind_is_a_mistake(kind: str, key: str) -> None:
         "measure": "chrf",
         "no_answer": "no",
     }
+    values |= {"pattern": {"text": "x"}, "required_if": {"a": "b"}, "copies_prompt": True}
+    values |= {"compare": ["a"], "measure": "answering"}
     own = WorkloadSettings.model_validate({"kind": kind, key: values.get(key, "file.txt")})
     definition = Definition("mine", [("mine", own)])
     if kind in KINDS_OF[key]:
