@@ -12,7 +12,13 @@ from tasks.display.formats import TableFormat
 
 Engine = Literal["vllm", "openai", "reuse"]
 PurposeChoice = Literal[
-    "production", "evaluation", "evaluation_small", "evaluation_api", "evaluation_adapter", "evaluation_judge"
+    "production",
+    "trial",
+    "evaluation",
+    "evaluation_small",
+    "evaluation_api",
+    "evaluation_adapter",
+    "evaluation_judge",
 ]
 State = Literal["running", "waiting", "completed", "failed", "interrupted"]
 BY = (
@@ -25,7 +31,10 @@ Model = Annotated[str | None, Parameter(help="Name of a model, as the lines show
 Route = Annotated[str | None, Parameter(help="A route as it is shown, such as 'vllm>openai:low_confidence'.")]
 For = Annotated[
     PurposeChoice | None,
-    Parameter(name="--purpose", help="What runs were for; evaluation: any of its engines."),
+    Parameter(
+        name="--purpose",
+        help="What runs were for; evaluation: any of its engines; trial: `workload try` and `diff`.",
+    ),
 ]
 Since = Annotated[date | None, Parameter(help="First day (UTC), inclusive.")]
 Until = Annotated[date | None, Parameter(help="Last day (UTC), inclusive.")]

@@ -41,7 +41,7 @@ UNKNOWN_MACHINE = "unknown machine"
 class MonthUsage:
     """What was used in one month, by workload, and the runs with GPU time that started in it.
 
-    `evaluations_nano`: what evaluations cost, machine and API; their records and runs are in nothing else.
+    `evaluations_nano`: what evaluations and trials cost, machine and API; their records and runs are in nothing else.
     """
 
     workloads: tuple[WorkloadUsage, ...] = ()
@@ -85,7 +85,7 @@ def read_usage(session: Session, first: date, end: date) -> dict[date, MonthUsag
 
 
 def _sum_evaluations(session: Session, first: date, end: date) -> dict[date, int]:
-    """Return what evaluations cost in each month: GPU cost by the day a run started, API cost by that of the attempt."""
+    """Return what evaluations and trials cost in each month: GPU cost by the day a run started, API cost by that of the attempt."""
     nano: defaultdict[date, int] = defaultdict(int)
     runs = select(RunRow.started_at, RunRow.gpu_cost_nano).where(
         RunRow.purpose != PRODUCTION,

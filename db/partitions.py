@@ -78,9 +78,11 @@ def list_published(session: Session) -> list[PartitionVersion]:
     return [PartitionVersion(*row) for row in rows]
 
 
-def find_open(session: Session, workload: str, partition: date) -> PartitionVersion | None:
+def find_open(
+    session: Session, workload: str, partition: date, purpose: Purpose = PRODUCTION
+) -> PartitionVersion | None:
     """Return the version that a run has begun and none has published, if there is one."""
-    return _find(session, workload, partition, "open", PRODUCTION)
+    return _find(session, workload, partition, "open", purpose)
 
 
 def get(session: Session, version_id: UUID) -> PartitionVersion:

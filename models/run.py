@@ -7,14 +7,16 @@ from typing import Literal
 from uuid import UUID
 
 Purpose = Literal[
-    "production", "evaluation_small", "evaluation_api", "evaluation_adapter", "evaluation_judge"
+    "production", "trial", "evaluation_small", "evaluation_api", "evaluation_adapter", "evaluation_judge"
 ]
-"""What a run is for: the job itself, one of the engines that an evaluation compares, or the judge of their answers."""
+"""What a run is for: the job itself, a few records that are tried, one of the engines that an evaluation compares, or the judge of their answers."""
 PRODUCTION: Purpose = "production"
+TRIAL: Purpose = "trial"
 EVALUATION = "evaluation"
-"""Asks for every purpose but production."""
+"""Asks for every engine of an evaluation, and for its judge."""
 PURPOSES = (
     PRODUCTION,
+    TRIAL,
     EVALUATION,
     "evaluation_small",
     "evaluation_api",

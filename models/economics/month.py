@@ -229,7 +229,7 @@ class MonthInputs:
     `bill_nano`: the real bill of the whole month, which wins over rates. `references`: the first that fits counts.
     `labour`: of those that hold on a day the one that began last wins, and of equals the last in the sequence;
     one must hold on every day of the month. `batch_discount`: 0.5 is 50 %.
-    `evaluations_nano`: what evaluations cost in these days, which is in no scenario.
+    `evaluations_nano`: what evaluations and trials cost in these days, which is in no scenario.
     `earlier`: months before this one, oldest first, without gaps (a month without usage has 0 records).
 
     Raises `ValueError` for a `month` that is no first day, or `days` outside of it.

@@ -54,10 +54,11 @@ def open_begun(checked: Checked, session: Session | None) -> Iterator[Begun]:
 
 def _fill(checked: Checked, session: Session, scratch: Scratch) -> None:
     workload, partition = checked.workload, checked.request.partition
-    published = find_published(session, workload.name, partition)
-    begun = find_open(session, workload.name, partition)
+    published = find_published(session, workload.name, partition, checked.purpose)
+    begun = find_open(session, workload.name, partition, checked.purpose)
     if begun is not None and _continues(checked, begun, published):
-        folder = parts_folder(checked.settings.output_dir, workload.name, partition) / str(begun.id)
+        folder = parts_folder(checked.settings.output_dir, workload.name, partition, checked.purpose)
+        folder = folder / str(begun.id)
         registered = parts.list_registered(session, begun.id)
         load_done((folder / part.file_name for part in registered), scratch)
         scratch.add_done(one.record_key for one in attempts.list_pending_in_batches(session, begun.id))

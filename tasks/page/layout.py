@@ -13,7 +13,7 @@ from nicegui import ui
 
 from db.browse import Choices, Matching
 from db.browse_filters import Filters
-from models.run import EVALUATION, PRODUCTION
+from models.run import EVALUATION, PRODUCTION, TRIAL
 from tasks.page.address import address, encode_address, parameters
 from tasks.page.formats import plural
 
@@ -25,7 +25,8 @@ STATES = ("running", "waiting", "completed", "failed", "interrupted")
 NAMES_OF_PURPOSES: Mapping[str | None, str] = {
     PRODUCTION: "production",
     EVALUATION: "evaluations",
-    None: "both",
+    TRIAL: "trials",
+    None: "all",
 }
 NEVER = "never"
 """A column that stands among all of a row's fields alone."""
@@ -150,7 +151,7 @@ def choice(name: str, targets: Mapping[str, str], chosen: str | None) -> None:
 
 
 def purpose_choice(path: str, filters: Filters, state: str | None = None) -> None:
-    """Offer production, evaluations and both; the one that is shown is marked."""
+    """Offer production, evaluations, trials and all of them; the one that is shown is marked."""
     chosen = NAMES_OF_PURPOSES.get(filters.purpose, filters.purpose)
     targets = {
         name: address(path, replace(filters, purpose=purpose), state=state)

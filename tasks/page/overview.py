@@ -7,7 +7,7 @@ from typing import cast
 
 from nicegui import ui
 
-from models.run import PRODUCTION
+from models.run import PRODUCTION, TRIAL
 from tasks.page import charts
 from tasks.page.address import address, last_days, narrow_filters
 from tasks.page.formats import TOKENS, UNKNOWN, dollars, number, period, plural, share, tokens
@@ -27,7 +27,11 @@ from tasks.page.queries import Overview, Rows
 PATH = "/"
 DAYS = ("day", "month")
 EVERY = "all workloads"
-WHAT: Mapping[str | None, str] = {PRODUCTION: "production", None: "production and evaluations"}
+WHAT: Mapping[str | None, str] = {
+    PRODUCTION: "production",
+    TRIAL: "trials",
+    None: "production, evaluations and trials",
+}
 PERIODS = {7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
 SUMS = (
     PageColumn("attempts", "attempts", "amount", "tablet"),
@@ -98,14 +102,15 @@ def _choices(overview: Overview) -> None:
 
 
 def _evaluations(overview: Overview) -> None:
-    """Show what evaluations took in the same days, where the other sums are without them."""
+    """Show what evaluations and trials took in the same days, where the other sums are without them."""
     if not overview.evaluations:
         return
-    with sheet("Evaluations"):
+    with sheet("Evaluations and trials"):
         ui.label(
-            "What evaluations asked and cost in these days. It is in no other figure of this page."
+            "What evaluations and trials asked and cost in these days. It is in no other figure of this page."
         ).classes("soft")
-        _table("Evaluations", overview, overview.evaluations, ["purpose", "workload", "model"], "purpose")
+        rows, keys = overview.evaluations, ["purpose", "workload", "model"]
+        _table("Evaluations and trials", overview, rows, keys, "purpose")
 
 
 def _figures(overview: Overview) -> None:
@@ -127,7 +132,11 @@ def _figures(overview: Overview) -> None:
             known = [cost for cost in costs if cost is not None]
             asked = sum(_whole(row, "attempts") or 0 for row in overview.evaluations)
             sum_of_all = sum(known, Decimal(0)) if len(known) == len(costs) else None
-            figure("evaluations, beside this", dollars(sum_of_all), plural(asked, "attempt", "attempts"))
+            figure(
+                "evaluations and trials, beside this",
+                dollars(sum_of_all),
+                plural(asked, "attempt", "attempts"),
+            )
 
 
 def _at_least(sum_of_all: Decimal | None, known: Decimal) -> str:
@@ -145,7 +154,7 @@ def _compared(cost: Decimal | None, there: Decimal | None) -> str:
 def _notes(overview: Overview) -> None:
     doubts = overview.doubts
     if overview.filters.purpose is None:
-        note("Evaluations are in these sums, though their records are no usage.")
+        note("Evaluations and trials are in these sums, though their records are no usage.")
     if doubts.in_doubt:
         lines = plural(doubts.in_doubt, "attempt is", "attempts are")
         note(

@@ -14,7 +14,7 @@ from db.ownership_rows import list_entered_rows
 from db.repricing import list_prices
 from db.run_queries import list_runs
 from db.summary import sum_usage
-from models.run import EVALUATION, PRODUCTION
+from models.run import EVALUATION, PRODUCTION, TRIAL
 from tasks.page.address import PageQuery, by_month, with_period
 from tasks.runtime.ledger_access import LedgerReader
 
@@ -29,7 +29,7 @@ class Overview:
     """Sums over the lines of a period. `steps` are by `grain` (day or month) and workload.
 
     `total` is None where no line matches. Rows are those of `db.summary.sum_usage`. `evaluations` are sums of the same
-    days by purpose, workload and model, where evaluations are not among the other sums (else empty).
+    days by purpose, workload and model, of evaluations and trials, where these are not among the other sums (else empty).
     """
 
     choices: Choices
@@ -89,7 +89,8 @@ class Ledger:
         with self._reader.session() as session:
             choices = browse.list_choices(session, asked.filters.purpose)
             filters = with_period(asked.filters, choices)
-            apart = [replace(filters, purpose=EVALUATION)] if filters.purpose == PRODUCTION else []
+            beside = (EVALUATION, TRIAL) if filters.purpose == PRODUCTION else ()
+            apart = [replace(filters, purpose=purpose) for purpose in beside]
             grain = "month" if by_month(filters, choices) else "day"
             return Overview(
                 choices=choices,

@@ -20,7 +20,7 @@ from models.errors import UsageError
 from models.machine import gpu_name
 from models.routing.policy import Policy
 from models.routing.rules import keep_local, row_condition
-from models.run import PRODUCTION, Purpose, RunResult, is_evaluation
+from models.run import PRODUCTION, TRIAL, Purpose, RunResult, is_evaluation
 from models.settings import Settings
 from models.tokens import ChatTokenCounter, counter_of
 from models.workloads.base import Workload
@@ -91,7 +91,7 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
     if uses_server(settings):
         ServerOptions.from_settings(settings)  # may records go there?
     machine = engine_machine(settings, gpu_name())
-    source = _source(request, workload, policy)
+    source = source_of(workload, request, policy)
     counter = counter_of(settings.api_tokenizer or settings.api_model, settings.cache_dir)
     check_room(workload, counter)
     prices = prices_of(settings)
@@ -116,9 +116,9 @@ def check_room(workload: Workload, counter: ChatTokenCounter) -> None:
         raise workload.definition.mistake(key="max_tokens", what=what)
 
 
-def _source(request: RunRequest, workload: Workload, policy: Policy) -> Source:
-    """Say what is read: the workload's input, or the snapshot of an evaluation, whose texts are made already."""
-    if is_evaluation(request.purpose):
+def source_of(workload: Workload, request: RunRequest, policy: Policy) -> Source:
+    """Say what is read: the workload's input, or a snapshot, whose texts are made already. Raises `InputError` where nothing is set."""
+    if request.as_texts or is_evaluation(request.purpose):
         return Source.snapshot(request.input or "")
     return Source.of(
         workload.settings,
@@ -163,9 +163,9 @@ def fingerprint_of(checked: Checked) -> str:
         checked.workload.fingerprint,
         None if checked.purpose in ("evaluation_api", "evaluation_judge") else model_name(settings),
         settings.seed,
-        # an evaluation's records are named by their text: whatever file they are in, their answers hold
+        # an evaluation's records are named by their text, a trial's are compared by it: whatever file they are in
         source.fingerprint() if checked.purpose == PRODUCTION else None,
-        checked.request.limit,
+        None if checked.purpose == TRIAL else checked.request.limit,
     )
     if checked.purpose == "evaluation_adapter" and settings.lora_adapter is not None:
         # one that was trained again in its place is another one

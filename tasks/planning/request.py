@@ -15,8 +15,9 @@ class RunRequest:
     """What a caller asks for: one partition of one workload, and how to read it.
 
     `rerun` infers a published partition again, `refresh` only what is new or changed in its input. What an
-    evaluation runs (`purpose`) lies beside production and never becomes what readers see. `expected` is the fingerprint
-    that was quoted: where it is another by now, the run is refused.
+    evaluation or a trial runs (`purpose`) lies beside production and never becomes what readers see. `expected` is the
+    fingerprint that was quoted: where it is another by now, the run is refused. `as_texts`: the input is a file of
+    ready texts, with the columns `id` and `text`.
     """
 
     workload: str
@@ -29,6 +30,7 @@ class RunRequest:
     refresh: bool = False
     purpose: Purpose = PRODUCTION
     expected: str | None = None
+    as_texts: bool = False
 
     def flow_parameters(self) -> dict[str, object]:
         """Return the parameters of the workload's flow that does what is asked for."""

@@ -194,6 +194,6 @@ _SENTENCES: Mapping[NoteCode, Callable[[Note, MonthFigures], str]] = {
     "quarantined": _quarantined,
     "quarantined_answered": _quarantined_answered,
     "evaluations": lambda note, figures: (
-        f"Evaluations cost {usd(note.nano)} in {name_covered_days(figures)}, machine and API; that is in no other figure here."
+        f"Evaluations and trials cost {usd(note.nano)} in {name_covered_days(figures)}, machine and API; that is in no other figure here."
     ),
 }

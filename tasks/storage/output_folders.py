@@ -11,7 +11,7 @@ from tasks.storage.part_files import remove_unregistered
 
 
 def evaluations_folder(output_dir: Path, workload: str) -> Path:
-    """Return where all that evaluations of a workload write lies."""
+    """Return where all that evaluations and trials of a workload write lies."""
     return output_dir / ".evaluations" / workload
 
 
@@ -23,7 +23,7 @@ def parts_folder(output_dir: Path, workload: str, partition: date, purpose: Purp
 
 
 def output_folder(output_dir: Path, workload: str, partition: date, purpose: Purpose = PRODUCTION) -> Path:
-    """Return the folder that a partition is published in; an evaluation's is not where readers look."""
+    """Return the folder that a partition is published in; an evaluation's or a trial's is not where readers look."""
     if purpose == PRODUCTION:
         return output_dir / workload / f"date={partition}"
     return evaluations_folder(output_dir, workload) / purpose / f"date={partition}"

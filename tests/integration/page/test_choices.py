@@ -40,19 +40,19 @@ def test_evaluations_are_beside_production(visitor: Visitor) -> None:
     production = int(_figure(page, "records"))
     steps = sum(int(row["records"]) for row in table(page, "Steps"))
     routes = sum(int(row["attempts"]) for row in table(page, "Routes"))
-    rows = table(page, "Evaluations")
+    rows = table(page, "Evaluations and trials")
     assert _marked(page, "purpose") == ["production"]
-    assert _figure(page, "evaluations, beside this") == "$1.00"
+    assert _figure(page, "evaluations and trials, beside this") == "$1.00"
     assert {row["purpose"]: (row["records"], row["cost"]) for row in rows} == {
         "evaluation_small": (str(EVALUATED), "$0.50"),
         "evaluation_api": (str(EVALUATED), "$0.50"),
     }
     assert steps == production
     page = visitor.goes("/?workload=sentiment&purpose=all")
-    assert _marked(page, "purpose") == ["both"]
+    assert _marked(page, "purpose") == ["all"]
     assert int(_figure(page, "records")) == production + 2 * EVALUATED
     assert sum(int(row["attempts"]) for row in table(page, "Routes")) == routes + 2 * EVALUATED
-    assert "Evaluations are in these sums" in " ".join(page.locator(".note").all_inner_texts())
+    assert "Evaluations and trials are in these sums" in " ".join(page.locator(".note").all_inner_texts())
 
 
 def test_evaluations_alone(visitor: Visitor) -> None:
@@ -63,7 +63,7 @@ def test_evaluations_alone(visitor: Visitor) -> None:
     assert _figure(page, "records") == str(2 * EVALUATED)
     assert _figure(page, "cost") == "$1.00"
     page = visitor.goes("/")
-    page.locator("[aria-label='Evaluations'] tbody a").first.click()
+    page.locator("[aria-label='Evaluations and trials'] tbody a").first.click()
     expect(page.get_by_role("heading", name=f"{EVALUATED} lines")).to_be_visible()
     assert _marked(page, "purpose") == ["evaluation_api"]
 
