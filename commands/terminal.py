@@ -16,6 +16,7 @@ from models.economics.quote import Quote
 from models.errors import Interrupted
 from models.run import RunResult
 from tasks.backfill.against_quote import compare_with_quote, describe_quote
+from tasks.backfill.replaced import describe_replaced
 from tasks.backfill.request import BackfillRequest
 from tasks.backfill.survey import QUOTE_COLUMNS, QUOTE_SPARE, quote, survey
 from tasks.display.confirm import confirm
@@ -78,6 +79,8 @@ def _quoted_backfill(ask: BackfillRequest, *, parallel: int | None, quote_only: 
     console.print(
         f"{ask.workload}: {len(steps)} partitions, {len(steps) - len(todo)} published as they would be again"
     )
+    for line in describe_replaced(ask.workload, todo):
+        console.print(line)
     if not todo:
         console.print("nothing is to be done")
         return 0

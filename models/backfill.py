@@ -39,13 +39,30 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """Why a published partition is run again: what has changed since, and what it was before and is now.
+
+    `what`: the wording (prompt, examples, labels, schema, checks), the model, or others of the settings that decide answers.
+    """
+
+    what: Literal["wording", "model", "settings"]
+    before: str
+    now: str
+    published_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """What is to be done for one partition, under which fingerprint, and how many runs it had had when that was found."""
+    """What is to be done for one partition, under which fingerprint, and how many runs it had had when that was found.
+
+    `replaced` says why a partition is replaced, where that is not because a rerun was asked for.
+    """
 
     partition: date
     action: Action
     fingerprint: str
     runs: int = 0
+    replaced: Replaced | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,9 @@ from models.requests import Choice, Usage
 from models.routing import rules
 from models.run import RunResult
 from models.settings import Settings
+from models.tokens import ChatTokenCounter
 from models.workloads.answer_length import assumed_api_output
+from models.workloads.base import Workload
 from tasks.backfill.already_done import Begun, open_begun
 from tasks.backfill.distinct_sample import TextSample
 from tasks.backfill.prompt_counter import PromptCounter, TextTokens
@@ -145,7 +147,7 @@ def basis(known: QuoteBasis, tokens: Estimate, counted: int, texts: int) -> str:
 def look_up(checked: Checked, session: Session | None) -> QuoteBasis:
     """Load the tokenizer and ask the ledger, if there is one: the same for all partitions of one workload."""
     local = None if checked.engine == "openai" else known_model(checked)
-    output, api_output = assume_output(checked, local)
+    output, api_output = assume_output(checked.workload, checked.counter, local)
     if session is None:
         return QuoteBasis(local, output, api_output, None, None)
     like = history_filter(checked)
@@ -175,17 +177,17 @@ def history_filter(checked: Checked) -> ledger.HistoryFilter:
 
 
 def assume_output(
-    checked: Checked, local: LocalModel | EstimatedModel | None
+    workload: Workload, counter: ChatTokenCounter, local: LocalModel | EstimatedModel | None
 ) -> tuple[OutputLength, OutputLength]:
     """Return the length of an answer of which nothing is known, for the local engine and for the API.
 
     A label is as long as the labels are on average, with the token that ends it on the local engine's side;
     an object is half as long as it may be.
     """
-    api = assumed_api_output(checked.workload, checked.counter)
-    if local is None or not isinstance(checked.workload.output_format, Choice):
+    api = assumed_api_output(workload, counter)
+    if local is None or not isinstance(workload.output_format, Choice):
         return api, api
-    labels = checked.workload.output_format.labels
+    labels = workload.output_format.labels
     tokens = sum(local.tokenizer.text_tokens(label) + 1 for label in labels)
     return OutputLength(tokens, len(labels), api.basis), api
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from db import partitions, run_queries
+from db.partitions import PartitionVersion
 from models import workloads
 from models.backfill import Action, PartitionOutcome, Step
 from models.economics.quote import Quote
@@ -17,6 +18,7 @@ from models.routing.rules import row_condition
 from models.run import RunResult, RunState
 from models.settings import Settings
 from tasks.backfill.quote import quote_partition
+from tasks.backfill.replaced import find_replaced
 from tasks.backfill.request import BackfillRequest
 from tasks.planning.checks import Checked, check, fingerprint_of
 from tasks.planning.late_data import is_unchanged
@@ -94,15 +96,17 @@ def _step(request: RunRequest, settings: Settings, session: Session | None) -> S
     if session is None:
         return Step(request.partition, "run", fingerprint_of(checked))
     count = run_queries.count_runs(session, checked.workload.name, request.partition)
-    return Step(request.partition, _action(checked, session), fingerprint_of(checked), count)
-
-
-def _action(checked: Checked, session: Session) -> Action:
-    request = checked.request
     version = partitions.find_published(session, request.workload, request.partition)
+    action, fingerprint = _action(checked, version), fingerprint_of(checked)
+    changed = action == "replace" and version is not None and version.fingerprint != fingerprint
+    why = find_replaced(checked, version, session) if changed and version is not None else None
+    return Step(request.partition, action, fingerprint, count, why)
+
+
+def _action(checked: Checked, version: PartitionVersion | None) -> Action:
     if version is None:
         return "run"
-    if request.rerun or version.fingerprint != fingerprint_of(checked):
+    if checked.request.rerun or version.fingerprint != fingerprint_of(checked):
         return "replace"
     return "nothing" if is_unchanged(checked, version) else "refresh"
 
