@@ -1,4 +1,4 @@
-"""`make deploy`: the work pools, the deployments of prefect.yaml, and the automations against runs whose machine is gone.
+"""`make deploy`: the work pools, the deployments of prefect.yaml and of the settings' workloads, and the automations against runs whose machine is gone.
 
 Every step makes what is missing and sets right what differs, so a second call changes nothing.
 """
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import httpx
-import yaml
 from prefect import get_client
 from prefect.automations import AutomationCore, EventTrigger, Posture, ResourceSpecification
 from prefect.client.orchestration import SyncPrefectClient
@@ -25,11 +24,13 @@ from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessWorker
 
 from flows.environment import PROJECT, read_settings
+from flows.workload_deployments import GPU_POOL, read_blocks, with_workloads
 from models.errors import BreakevenError, UsageError
 from models.settings import Settings
 from tasks.setup.prefect_checks import TAG
+from tasks.setup.workload_deployments import delete_command, gone
 
-POOL = "gpu"
+POOL = GPU_POOL
 API_POOL = "api"
 """Flows that only talk to the API: they need no GPU and must not wait for one."""
 API_POOL_CONCURRENCY = 4
@@ -82,15 +83,8 @@ def require_process(pool: WorkPool) -> None:
 
 def read_pool_names(file: Path) -> set[str]:
     """Return the work pools that a file such as prefect.yaml names. Raises `UsageError` for a file that is none."""
-    try:
-        deployments = yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]
-        return {one["work_pool"]["name"] for one in deployments}
-    except yaml.YAMLError as error:
-        msg = f"{file} is not YAML: {' '.join(str(error).split())}"
-        raise UsageError(msg) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = f"{file} cannot be deployed ({type(error).__name__}: {error}): each deployment needs a work_pool with a name"
-        raise UsageError(msg) from error
+    found: set[str] = read_blocks(file)["pools"]
+    return found
 
 
 def ensure_pools(client: SyncPrefectClient, settings: Settings, file: Path) -> None:
@@ -236,8 +230,17 @@ def api_url() -> str:
     return url
 
 
-def deploy(file: Path = FILE) -> None:
-    """Bring pools, the deployments of a file, and automations in place. Raises `BreakevenError` in one line."""
+def find_gone(client: SyncPrefectClient, settings: Settings) -> list[str]:
+    """Return the workloads of which there is a deployment, though the settings do not know them any more."""
+    ours = DeploymentFilter.model_validate({"tags": {"all_": [TAG]}})
+    return gone([one.entrypoint for one in client.read_deployments(deployment_filter=ours)], settings)
+
+
+def deploy(file: Path = FILE) -> list[str]:
+    """Bring pools, the deployments of a file and of the settings' workloads, and automations in place.
+
+    Returns the workloads that have gone and whose deployment stays. Raises `BreakevenError` in one line.
+    """
     if not file.is_file():
         msg = f"no file {file}: name a copy of prefect.yaml, or nothing for prefect.yaml itself"
         raise UsageError(msg)
@@ -247,10 +250,12 @@ def deploy(file: Path = FILE) -> None:
             if (failure := client.api_healthcheck()) is not None:
                 msg = f"no Prefect API answers at {url} ({type(failure).__name__}): start one with `make server`"
                 raise UsageError(msg) from failure
-            ensure_pools(client, settings, file)
-            deploy_all(file)
+            with with_workloads(file, settings) as whole:
+                ensure_pools(client, settings, whole)
+                deploy_all(whole)
             ensure_automations(client, automations())
             drop_stale_runs(client)
+            return find_gone(client, settings)
     except (httpx.HTTPError, PrefectException) as error:
         msg = f"the Prefect API at {url} refused: {error}"
         raise BreakevenError(msg) from error
@@ -259,9 +264,12 @@ def deploy(file: Path = FILE) -> None:
 def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
     """Deploy the file that is named, else prefect.yaml; say what stands, or what is in the way."""
     try:
-        deploy(*(Path(one).resolve() for one in arguments[:1]))
+        left = deploy(*(Path(one).resolve() for one in arguments[:1]))
     except BreakevenError as error:
         _complain(error)
+    if left:
+        how = "; ".join(f"`{delete_command(name)}`" for name in left)
+        sys.stderr.write(f"no workload any more, but still deployed: {', '.join(left)}; delete with {how}\n")
     sys.stderr.write(
         f"deployed; start workers with `make worker` (pool {POOL!r}) and, for the API, `make collector` ({API_POOL!r})\n"
     )

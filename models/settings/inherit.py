@@ -28,7 +28,7 @@ ALTERNATIVES = (
     ("context", "context_file"),
 )
 """Settings of which a workload has one: naming one of them takes the other's place."""
-OWN = ("extends", "input", "query", "query_url", "where", "labelled_file", "budget")
+OWN = ("extends", "input", "query", "query_url", "where", "schedule", "labelled_file", "budget")
 """What a workload does not take over: where it reads, and what it may spend."""
 SHAPE = ("schema_file", "output")
 OF_SHAPE = (
@@ -50,6 +50,14 @@ def preset_names() -> list[str]:
 def python_names() -> frozenset[str]:
     """Return the names of workloads that installed packages offer."""
     return frozenset(one.name for one in entry_points(group=ENTRY_POINTS))
+
+
+@cache
+def python_place(name: str) -> str:
+    """Say which class of which package is the workload of this name."""
+    point = next(one for one in entry_points(group=ENTRY_POINTS) if one.name == name)
+    package = "" if point.dist is None else f" ({point.dist.name} {point.dist.version})"
+    return f"{point.value}{package}"
 
 
 @cache

@@ -131,6 +131,10 @@ class WorkloadSettings(BaseModel):
     context_file: Path | None = Field(
         None, description="passages by record: a file with the id column and `text`, any number for a record"
     )
+    schedule: str | None = Field(
+        None,
+        description="cron in UTC at which its deployment runs, such as 30 2 * * *; default: switched off",
+    )
 
     # how it is evaluated (docs/evaluation.md)
     labelled_file: str | None = Field(

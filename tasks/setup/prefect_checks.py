@@ -21,6 +21,8 @@ from prefect.settings import (
 from pydantic import ValidationError
 
 from models.doctor import SetupCheck
+from models.settings import Settings
+from tasks.setup.workload_deployments import delete_command, deployable, gone, workload_of
 
 TAG = "breakeven"
 """Marks our deployments and flow runs on a server that may have others."""
@@ -29,7 +31,7 @@ START_WORKER = {"gpu": "`make worker`", "api": "`make collector`"}
 SECONDS_FOR_THE_API = 3.0
 
 
-def check_prefect_server() -> list[SetupCheck]:
+def check_prefect_server(settings: Settings) -> list[SetupCheck]:
     """Check the Prefect API; if it answers, also deployments, scheduled runs, and each work pool. Nothing is changed."""
     url = get_current_settings().api.url or _server_of_make()
     if not url:
@@ -41,9 +43,9 @@ def check_prefect_server() -> list[SetupCheck]:
         advice = "start it with `make server` or correct PREFECT_API_URL"
         return [SetupCheck("Prefect API", "fail", f"{url}: {type(error).__name__}", advice)]
     try:
-        settings = {PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: 0}
-        with temporary_settings(settings), get_client(sync_client=True) as client:
-            return [SetupCheck("Prefect API", "ok", url), *_deployed(client)]
+        changed = {PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: 0}
+        with temporary_settings(changed), get_client(sync_client=True) as client:
+            return [SetupCheck("Prefect API", "ok", url), *_deployed(client, settings)]
     except (httpx.HTTPError, PrefectException, ValidationError, ValueError) as error:
         said = (str(error).splitlines() or [""])[0]
         advice = (
@@ -61,22 +63,35 @@ def _server_of_make() -> str | None:
     return MAKE_SERVER_URL
 
 
-def _deployed(client: SyncPrefectClient) -> list[SetupCheck]:
+def _deployed(client: SyncPrefectClient, settings: Settings) -> list[SetupCheck]:
     ours = client.read_deployments(
         deployment_filter=DeploymentFilter.model_validate({"tags": {"all_": [TAG]}})
     )
     if not ours:
         return [SetupCheck("deployments", "fail", "none: no schedule can fire", "run `make deploy`")]
-    names = ", ".join(sorted(one.name for one in ours))
     pools = sorted({one.work_pool_name or "" for one in ours})
     return [
-        SetupCheck("deployments", "ok", names),
+        _check_deployments(ours, settings),
         *check_schedules(client, ours),
         *(
             check_pool(client, name, [one for one in ours if (one.work_pool_name or "") == name])
             for name in pools
         ),
     ]
+
+
+def _check_deployments(ours: Sequence[DeploymentResponse], settings: Settings) -> SetupCheck:
+    """See that each workload with an input has its deployment, and that none is left of one that has gone."""
+    names = ", ".join(sorted(one.name for one in ours))
+    entrypoints = [one.entrypoint for one in ours]
+    there = {workload_of(one) for one in entrypoints}
+    advice = []
+    if missing := [name for name in deployable(settings) if name not in there]:
+        advice.append(f"{', '.join(missing)}: not deployed, run `make deploy`")
+    if left := gone(entrypoints, settings):
+        commands = ", ".join(f"`{delete_command(name)}`" for name in left)
+        advice.append(f"{', '.join(left)}: no workload any more, {commands}")
+    return SetupCheck("deployments", "warn" if advice else "ok", names, "; ".join(advice))
 
 
 def check_schedules(client: SyncPrefectClient, deployments: Sequence[DeploymentResponse]) -> list[SetupCheck]:
@@ -89,7 +104,7 @@ def check_schedules(client: SyncPrefectClient, deployments: Sequence[DeploymentR
         checks.append(SetupCheck("schedules", "warn", f"paused: {', '.join(paused)}", advice))
     active = [one for one in scheduled if not one.paused]
     if not active:
-        advice = "set `active: true` in prefect.yaml and run `make deploy`"
+        advice = "set `active: true` in prefect.yaml, or a workload's `schedule`, and run `make deploy`"
         return checks or [SetupCheck("schedules", "warn", "none is active: nothing runs by itself", advice)]
     due = {one.name: _next_run(client, one) for one in active}
     known = sorted((at, name) for name, at in due.items() if at is not None)

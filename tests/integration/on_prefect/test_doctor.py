@@ -11,6 +11,7 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.deploy import ensure_pool
+from models.settings import Settings
 from tasks.setup.prefect_checks import TAG, check_prefect_server
 from tests.integration.on_prefect.site import Site
 
@@ -20,7 +21,7 @@ POOL = "looked-at"
 
 def found() -> dict[str, tuple[str, str]]:
     """Return what doctor says of each thing: its state, and the finding with the advice."""
-    return {one.name: (one.state, f"{one.found}; {one.advice}") for one in check_prefect_server()}
+    return {one.name: (one.state, f"{one.found}; {one.advice}") for one in check_prefect_server(Settings())}
 
 
 def drop_ours(api: SyncPrefectClient) -> None:
@@ -116,7 +117,7 @@ def test_what_is_no_prefect_api_is_one_line(site: Site, dead_url: str) -> None:
     """An address of something else, and one that nobody serves."""
     for url in (site.url.removesuffix("/api") + "/docs", dead_url):
         with temporary_settings({PREFECT_API_URL: url}):
-            (check,) = check_prefect_server()
+            (check,) = check_prefect_server(Settings())
         assert (check.name, check.state) == ("Prefect API", "fail")
         assert "\n" not in check.found
         assert "PREFECT_API_URL" in check.advice

@@ -131,7 +131,7 @@ def test_late_runs_take_the_day_that_they_were_due_for(
     schedule_in_the_past(api, month.id, now - timedelta(70), 1)
     until(lambda: len(scheduled_by_server(api, night.id, "Late")) == 2, "the nights are not late")
     until(lambda: len(scheduled_by_server(api, month.id, "Late")) == 1, "the month is not late")
-    state, said = checks(check_prefect_server())["pool gpu"]
+    state, said = checks(check_prefect_server(Settings()))["pool gpu"]
     assert state == "fail"
     assert "no worker is online" in said
     assert "late runs wait" in said
@@ -171,7 +171,7 @@ def test_a_schedule_of_minutes_publishes(workers: Site, api: SyncPrefectClient, 
     until(
         lambda: LINE in {one.message for one in api.read_logs(of_run)}, "no line of our packages in the log"
     )
-    found = checks(check_prefect_server())
+    found = checks(check_prefect_server(Settings()))
     assert {found[name][0] for name in ("schedules", "pool gpu", "pool api")} == {"ok"}, found
 
 
