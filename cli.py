@@ -18,6 +18,7 @@ from commands.infrastructure import infrastructure
 from commands.ledger import ledger
 from commands.quiet_libraries import quiet_libraries
 from commands.report import report
+from commands.workload import workload
 from flows.streams import NOBODY_READS, find_lost, guard, guard_streams, open_streams
 from models.errors import BreakevenError, UsageError
 
@@ -38,6 +39,7 @@ app.command(catalog)
 app.command(forecast)
 app.command(report)
 app.command(evaluate)
+app.command(workload)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

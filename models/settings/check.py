@@ -83,15 +83,20 @@ def _unknown_name(names: setting_names.Tree, path: setting_names.Path, given: Ma
     return setting_names.unknown_key(names, path)
 
 
-def _unusable_name(name: str) -> str | None:
+def describe_unusable_name(name: str) -> str | None:
     """Say what is wrong with the name of a workload; it becomes a folder, a deployment, part of a variable's name."""
     if _WORKLOAD_NAME.fullmatch(name) and "__" not in name:
         return None
-    path = ("workloads", name)
     return (
-        f"{place_of(path)}: {name!r} cannot name a workload: small letters, digits, - and single _, beginning with a letter, "
+        f"{name!r} cannot name a workload: small letters, digits, - and single _, beginning with a letter, "
         f"at most {LONGEST_NAME} characters"
     )
+
+
+def _unusable_name(name: str) -> str | None:
+    """Say the same with the place of the name in front."""
+    fault = describe_unusable_name(name)
+    return None if fault is None else f"{place_of(('workloads', name))}: {fault}"
 
 
 def _together(faults: Sequence[str]) -> str:

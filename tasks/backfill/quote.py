@@ -146,7 +146,7 @@ def basis(known: QuoteBasis, tokens: Estimate, counted: int, texts: int) -> str:
 
 def look_up(checked: Checked, session: Session | None) -> QuoteBasis:
     """Load the tokenizer and ask the ledger, if there is one: the same for all partitions of one workload."""
-    local = None if checked.engine == "openai" else known_model(checked)
+    local = None if checked.engine == "openai" else known_model(checked.settings, checked.counter)
     output, api_output = assume_output(checked.workload, checked.counter, local)
     if session is None:
         return QuoteBasis(local, output, api_output, None, None)
@@ -192,11 +192,11 @@ def assume_output(
     return OutputLength(tokens, len(labels), api.basis), api
 
 
-def known_model(checked: Checked) -> LocalModel | EstimatedModel:
+def known_model(settings: Settings, counter: ChatTokenCounter) -> LocalModel | EstimatedModel:
     """Return what counts the local engine's tokens: the model's own tokenizer; of a server, tiktoken. Raises `UsageError`."""
-    if uses_server(checked.settings):
-        return EstimatedModel(EstimatedTokenizer(checked.counter), checked.settings.max_model_len)
-    return local_model(checked.settings)
+    if uses_server(settings):
+        return EstimatedModel(EstimatedTokenizer(counter), settings.max_model_len)
+    return local_model(settings)
 
 
 def local_model(settings: Settings) -> LocalModel:

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 from sqlalchemy.exc import DBAPIError
 
+from models import workloads
 from models.catalogue.model_fit import check_fit
 from models.catalogue.rates import engine_machine
 from models.default_model import is_prepared, model_name, uses_server
@@ -31,15 +32,16 @@ SECONDS_FOR_THE_API = 3.0
 
 
 def check_setup(settings: Settings) -> list[SetupCheck]:
-    """Check the local engine, prices, database, inputs, Prefect server, API and delivery, in this order."""
+    """Check the local engine, prices, database, workloads, inputs, Prefect server, API and delivery, in this order."""
     return [
         *check_engine(settings),
         check_machine_price(settings),
         check_api_price(settings),
         check_tokenizer(settings),
         check_database(settings),
+        check_workloads(settings),
         *check_inputs(settings),
-        *check_prefect_server(),
+        *check_prefect_server(settings),
         check_api(settings),
         *check_delivery(settings),
     ]
@@ -184,6 +186,22 @@ def check_database(settings: Settings) -> SetupCheck:
     except (BreakevenError, DBAPIError) as error:
         return SetupCheck("ledger", "fail", type(error).__name__, f"check BREAKEVEN_DATABASE_URL: {error}")
     return SetupCheck("ledger", "ok", url.render_as_string(hide_password=True))
+
+
+def check_workloads(settings: Settings) -> SetupCheck:
+    """Build each workload as its run would, and name those that cannot be used, with their mistakes."""
+    wrong: dict[str, str] = {}
+    names = workloads.names(settings)
+    for name in names:
+        try:
+            workloads.build(name, settings)
+        except BreakevenError as error:
+            wrong[name] = str(error)
+    if wrong:
+        return SetupCheck(
+            "workloads", "fail", f"cannot be used: {', '.join(wrong)}", "; ".join(wrong.values())
+        )
+    return SetupCheck("workloads", "ok", f"{len(names)}: {', '.join(names)}")
 
 
 def check_api(settings: Settings) -> SetupCheck:

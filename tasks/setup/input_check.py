@@ -1,6 +1,5 @@
 """Looks at the input of each configured workload as a run would: that it is there, its columns, its newest records."""
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -12,16 +11,11 @@ from models.errors import BreakevenError
 from models.routing.rules import row_condition
 from models.settings import Settings
 from tasks.reading import EmptyPartition, Source, open_partition
-from tasks.reading.dates import partitions_between
-from tasks.reading.locate import dated_folders, locate
+from tasks.reading.newest import days_looked_back, newest_dates
 from tasks.reading.partition import open_raw
-from tasks.reading.source import is_remote
 
 SECONDS = 10.0
 """How long all inputs together may take to answer."""
-DAYS_OF_A_STORE = 31
-DAYS_OF_A_QUERY = 7
-"""How far back the newest records are looked for where each date is asked for."""
 
 
 def check_inputs(settings: Settings, seconds: float = SECONDS) -> list[SetupCheck]:
@@ -65,7 +59,7 @@ def check_input(name: str, settings: Settings) -> SetupCheck:
 
 
 def _newest(name: str, source: Source, yesterday: date) -> SetupCheck:
-    dates = _dates(source, yesterday)
+    dates = newest_dates(source, yesterday)
     if dates is None:
         raw = open_raw(source, yesterday)
         columns, reader = raw.columns.wanted(), open_partition(source, yesterday)
@@ -74,7 +68,7 @@ def _newest(name: str, source: Source, yesterday: date) -> SetupCheck:
             _title(name), "ok", f"{source.name}: {', '.join(columns)}; {found}, taken for any day"
         )
     if not dates:
-        looked = f"no record from {yesterday - timedelta(days=_reach(source) - 1)} to {yesterday}"
+        looked = f"no record from {yesterday - timedelta(days=days_looked_back(source) - 1)} to {yesterday}"
         return SetupCheck(_title(name), "warn", f"{source.name}: {looked}", "correct it, or wait for records")
     newest = dates[-1]
     columns = open_raw(source, newest).columns.wanted()
@@ -88,30 +82,6 @@ def _newest(name: str, source: Source, yesterday: date) -> SetupCheck:
             _title(name), "warn", found, f"`nightly` takes yesterday, {yesterday}, of which there is nothing"
         )
     return SetupCheck(_title(name), "ok", found)
-
-
-def _dates(source: Source, yesterday: date) -> Sequence[date] | None:
-    """Return dates of which there is a record, the newest last; None where the input has no dates.
-
-    Of an object store and of a query, the last days only. Raises `InputError`.
-    """
-    location = source.location or ""
-    if source.query or (is_remote(location) and locate(location, yesterday).dated):
-        return partitions_between(source, yesterday - timedelta(days=_reach(source) - 1), yesterday)
-    if (folders := dated_folders(location)) is not None:
-        return folders
-    raw = open_raw(source, yesterday)
-    if raw.columns.timestamp is None:
-        return None
-    ends = raw.dates()
-    if ends is None:
-        open_partition(source, yesterday)  # says that no timestamp can be read
-        return []
-    return [ends[1]] if raw.is_empty() else sorted({yesterday, max(yesterday, ends[1])})
-
-
-def _reach(source: Source) -> int:
-    return DAYS_OF_A_QUERY if source.query else DAYS_OF_A_STORE
 
 
 def _rows(count: int | None) -> str:

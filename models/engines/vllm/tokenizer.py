@@ -68,6 +68,10 @@ class ChatTokenizer:
         head, tail = self._cut(tuple(messages))
         return [*head.ids, *self._ids([tail])[0]]
 
+    def prompt_text(self, messages: Sequence[Message]) -> str:
+        """Return the prompt as the model's chat template renders it."""
+        return self._render(messages)
+
     def count(self, conversations: Sequence[tuple[Message, ...]]) -> list[int]:
         """Return the number of tokens of each prompt: `len(prompt_token_ids(…))`, of many at once."""
         cuts = [self._cut(messages) for messages in conversations]

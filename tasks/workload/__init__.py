@@ -1,0 +1,1 @@
+"""What a person does with one workload: making its file, looking at its prompt, trying it, comparing it with what is published."""
