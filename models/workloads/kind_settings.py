@@ -21,7 +21,6 @@ KINDS_OF: dict[str, tuple[Kind, ...]] = {
     "compare": ("object",),
     "same_language": ("text",),
     "copies_prompt": ("text",),
-    "compare": ("object",),
     "measure": ("object", "text"),
     "no_answer": ("object", "text"),
 }
