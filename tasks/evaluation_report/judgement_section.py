@@ -24,16 +24,22 @@ def judgement(evaluation: Evaluation) -> Section | None:
     table = Table("What the API model said of pairs of answers", ("Judgement", "Pairs", "95% interval"), rows)
     what = (
         f"{found.model} was shown the task, the text and both answers, each pair in both orders, and asked which is better. This is"
-        " its opinion and no accuracy: nobody knows which answer is right, a judge likes answers such as its own, and"
-        " the 90% rule decides nothing by it."
+        " its opinion and no accuracy: a judge likes answers such as its own, and the 90% rule decides nothing by it."
     )
     told = (
         what,
         _order(found),
         _left_out(found),
-        f"Judging cost {usd(found.cost_nano)}, for {plural(found.asked, 'question')}; it is in the ledger as evaluation_judge.",
+        _cost(found),
     )
     return Section("judgement", "What the API model prefers", tuple(filter(None, told)), tables=(table,))
+
+
+def _cost(found: Judgement) -> str:
+    if not found.asked:
+        return "Nothing had to be asked."
+    asked = plural(found.asked, "question")
+    return f"Judging cost {usd(found.cost_nano)}, for {asked}; it is in the ledger as evaluation_judge."
 
 
 def _order(found: Judgement) -> str:
