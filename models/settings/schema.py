@@ -78,6 +78,10 @@ class Settings(BaseSettings):
     enforce_eager: bool | None = Field(None, description="default: true on a CPU")
     cpu_kv_cache_gib: int = Field(4, ge=1, description="memory for the KV cache on a CPU, GiB")
     engine_subprocess: bool | None = Field(None, description="default: vLLM in this process on a CPU")
+    speculation: bool | None = Field(
+        None,
+        description="propose what the prompt repeats; default: on a CPU, where a workload answers more than a label",
+    )
     seed: int = Field(0, description="of the sampling")
 
     # a server of one's own as the local engine

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from models.engines.loads import adapters_of_base, base_of, group_by_model, name_models
-from models.engines.vllm.options import VllmOptions
+from models.engines.vllm.options import NGRAM, VllmOptions
 from models.errors import UsageError
 from models.settings import Settings
 from tests.adapters import make_adapter
@@ -84,6 +84,30 @@ def test_options_of_one_base_share_a_load(tmp_path: Path) -> None:
     arguments = VllmOptions.from_settings(settings, on_cpu=True).arguments()
     assert (arguments["enable_lora"], arguments["max_loras"], arguments["max_lora_rank"]) == (True, 2, 32)
     assert options["own"].arguments()["enable_lora"] is False
+
+
+@pytest.mark.parametrize(
+    ("general", "workloads", "on_cpu", "speculates"),
+    [
+        ({}, {"sentiment": {}}, True, False),
+        ({}, {"sentiment": {}, "enrichment": {}}, True, True),
+        ({}, {"rewriting": {}}, True, True),
+        ({}, {"sentiment": {}, "enrichment": {"model": "org/own"}}, True, False),
+        ({}, {"enrichment": {}}, False, False),
+        ({"speculation": False}, {"enrichment": {}}, True, False),
+        ({"speculation": True}, {"sentiment": {}}, False, True),
+        ({"engine": {"speculative_config": {"method": "x"}}}, {"enrichment": {}}, True, False),
+    ],
+)
+def test_a_load_speculates_where_it_pays(
+    general: dict[str, object], workloads: dict[str, dict[str, object]], on_cpu: bool, speculates: bool
+) -> None:
+    """On a CPU where a workload of the load answers more than a label; the settings and `[engine]` win."""
+    options = VllmOptions.from_settings(settings_with(general, **workloads), on_cpu=on_cpu)
+    assert options.speculation is speculates
+    given = options.arguments().get("speculative_config")
+    assert given == (NGRAM if speculates else options.further_arguments.get("speculative_config"))
+    assert options.load_key().speculation is False
 
 
 def test_a_broken_adapter_stops_its_own_workload_alone(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """From settings to vLLM's arguments: what is set where, on a CPU and on a GPU."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from models.default_model import model_name
-from models.engines.loads import adapters_of_base, base_of
+from models.engines.loads import adapters_of_base, base_of, workloads_of_base
 from models.engines.vllm.arguments import write_arguments
 from models.engines.vllm.chat_template import read_template
 from models.errors import UsageError
@@ -16,6 +17,15 @@ LORA_CONFIG, LORA_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 """Files of an adapter as peft saves it."""
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """Ranks that vLLM makes room for (`vllm.config.lora.MaxLoRARanks`); its default is 16."""
+NGRAM: Mapping[str, object] = {
+    "method": "ngram",
+    "num_speculative_tokens": 4,
+    "prompt_lookup_max": 4,
+    "prompt_lookup_min": 2,
+}
+"""Speculation that proposes what stands after the same words in the prompt: it needs no second model."""
+SPECULATIVE = {"speculative_config", "spec_method", "spec_model", "spec_tokens"}
+"""Arguments of vLLM by which `[engine]` can choose another speculation."""
 CPU_BLOCK_SIZE = 32
 """The least that vLLM's CPU cache takes; its default of 128 never reuses a shorter shared prefix."""
 
@@ -49,6 +59,7 @@ class VllmOptions:
     cpu_kv_cache_gib: int
     subprocess: bool
     seed: int
+    speculation: bool = False
     further: str = "{}"
 
     @classmethod
@@ -77,6 +88,7 @@ class VllmOptions:
             cpu_kv_cache_gib=settings.cpu_kv_cache_gib,
             subprocess=not on_cpu if settings.engine_subprocess is None else settings.engine_subprocess,
             seed=settings.seed,
+            speculation=_speculates(settings, on_cpu=on_cpu),
             further=write_arguments(settings.engine.arguments),
         )
 
@@ -103,6 +115,7 @@ class VllmOptions:
             chat_template_kwargs="{}",
             window=0,
             lookahead=0,
+            speculation=False,
         )
 
     def environment(self) -> dict[str, str]:
@@ -136,11 +149,22 @@ class VllmOptions:
         if self.lora_adapters:
             arguments["max_loras"] = len(self.lora_adapters)
             arguments["max_lora_rank"] = max(map(lora_rank, self.lora_adapters))
+        if self.speculation:
+            arguments["speculative_config"] = dict(NGRAM)
         if self.on_cpu:
             arguments["block_size"] = CPU_BLOCK_SIZE
         if not self.subprocess and self.tensor_parallel_size == 1:
             arguments["distributed_executor_backend"] = "uni"
         return arguments | self.further_arguments
+
+
+def _speculates(settings: Settings, *, on_cpu: bool) -> bool:
+    """Whether a load speculates where its settings do not say: docs/decisions/0016."""
+    if SPECULATIVE & settings.engine.arguments.keys():
+        return False
+    if settings.speculation is not None:
+        return settings.speculation
+    return on_cpu and any(settings.workload(name).kind != "label" for name in workloads_of_base(settings))
 
 
 def _usable_adapters(settings: Settings) -> tuple[Path, ...]:
