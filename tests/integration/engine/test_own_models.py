@@ -31,7 +31,6 @@ gpu_usd_per_hour = "1.006"
 cpu_kv_cache_gib = 1
 max_model_len = 1024
 max_num_seqs = 8
-speculation = true
 
 [workloads.classification]
 input = "in.jsonl"
@@ -95,7 +94,7 @@ def run_in_a_process(folder: Path) -> None:
 def test_each_model_of_a_night_is_loaded_once(tmp_path: Path) -> None:
     """Three workloads and two loads in the ledger, though a fourth run follows: an adapter shares its base's load.
 
-    With the adapter the workload answers otherwise than without, on the very same load, which speculates as well.
+    With the adapter the workload answers otherwise than without, on the very same load.
     """
     settings = write_night(tmp_path)
     run_in_a_process(tmp_path)
