@@ -28,6 +28,12 @@ def adapters_of_base(settings: Settings) -> tuple[Path, ...]:
     return tuple(sorted(found))
 
 
+def workloads_of_base(settings: Settings) -> list[str]:
+    """Return the workloads of the settings that have the same base model."""
+    base = base_of(settings)
+    return [name for name in settings.workloads if base_of(settings.for_workload(name)) == base]
+
+
 def name_models(settings: Settings, workloads: Iterable[str]) -> dict[str, WorkloadSettings]:
     """Return these workloads' settings with the model that each has written out, the general one too.
 

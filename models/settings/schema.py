@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     engine_subprocess: bool | None = Field(None, description="default: vLLM in this process on a CPU")
     speculation: bool | None = Field(
         None,
-        description="propose what the prompt repeats; default: false (docs/models.md)",
+        description="propose what the prompt repeats; default: on a CPU, where a workload answers more than a label",
     )
     seed: int = Field(0, description="of the sampling")
 

@@ -87,17 +87,23 @@ def test_options_of_one_base_share_a_load(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("general", "speculates"),
+    ("general", "workloads", "on_cpu", "speculates"),
     [
-        ({}, False),
-        ({"speculation": False}, False),
-        ({"speculation": True}, True),
-        ({"speculation": True, "engine": {"speculative_config": {"method": "x"}}}, False),
+        ({}, {"sentiment": {}}, True, False),
+        ({}, {"sentiment": {}, "enrichment": {}}, True, True),
+        ({}, {"rewriting": {}}, True, True),
+        ({}, {"sentiment": {}, "enrichment": {"model": "org/own"}}, True, False),
+        ({}, {"enrichment": {}}, False, False),
+        ({"speculation": False}, {"enrichment": {}}, True, False),
+        ({"speculation": True}, {"sentiment": {}}, False, True),
+        ({"engine": {"speculative_config": {"method": "x"}}}, {"enrichment": {}}, True, False),
     ],
 )
-def test_a_load_speculates_where_it_is_set(general: dict[str, object], speculates: bool) -> None:
-    """Never by itself; a speculation that `[engine]` names wins."""
-    options = VllmOptions.from_settings(settings_with(general, enrichment={}), on_cpu=True)
+def test_a_load_speculates_where_it_pays(
+    general: dict[str, object], workloads: dict[str, dict[str, object]], on_cpu: bool, speculates: bool
+) -> None:
+    """On a CPU where a workload of the load answers more than a label; the settings and `[engine]` win."""
+    options = VllmOptions.from_settings(settings_with(general, **workloads), on_cpu=on_cpu)
     assert options.speculation is speculates
     given = options.arguments().get("speculative_config")
     assert given == (NGRAM if speculates else options.further_arguments.get("speculative_config"))

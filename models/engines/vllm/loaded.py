@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,12 +98,25 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {first[:200]}" if first else type(error).__name__
 
 
+def hide_llvmlite() -> None:
+    """Let llvmlite's library answer for its attributes, so that vLLM can load another model after one with speculation.
+
+    n-gram speculation imports numba, and with it llvmlite, whose library object takes any name for a function's, also
+    `__dict__`; vLLM's scan of all modules for its kernels, at the next load on a CPU, takes that for a dictionary.
+    """
+    found = sys.modules.get("llvmlite.binding.ffi")
+    functions = getattr(getattr(found, "lib", None), "_fntab", None)
+    if isinstance(functions, dict):
+        functions.setdefault("__dict__", {})
+
+
 def _load(options: VllmOptions) -> "LLM":
     """Load the model. Raises `EngineStartError` with one line that says what failed, `UsageError` for an unknown argument."""
     os.environ.update(options.environment())
     # Else vLLM configures logging anew, which flushes every handler under logging's own lock: Prefect's then waits
     # for a thread that waits for that lock, and a flow run hangs for good while it loads the model.
     os.environ.setdefault("VLLM_CONFIGURE_LOGGING", "0")
+    hide_llvmlite()
     log.info("loading %s", options.base_name)
     check_arguments(options.further_arguments)
     try:

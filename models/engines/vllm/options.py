@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models.default_model import model_name
-from models.engines.loads import adapters_of_base, base_of
+from models.engines.loads import adapters_of_base, base_of, workloads_of_base
 from models.engines.vllm.arguments import write_arguments
 from models.engines.vllm.chat_template import read_template
 from models.errors import UsageError
@@ -88,7 +88,7 @@ class VllmOptions:
             cpu_kv_cache_gib=settings.cpu_kv_cache_gib,
             subprocess=not on_cpu if settings.engine_subprocess is None else settings.engine_subprocess,
             seed=settings.seed,
-            speculation=_speculates(settings),
+            speculation=_speculates(settings, on_cpu=on_cpu),
             further=write_arguments(settings.engine.arguments),
         )
 
@@ -158,9 +158,13 @@ class VllmOptions:
         return arguments | self.further_arguments
 
 
-def _speculates(settings: Settings) -> bool:
-    """Whether a load speculates: where it is set, and `[engine]` chooses no other way (docs/decisions/0016)."""
-    return bool(settings.speculation) and not SPECULATIVE & settings.engine.arguments.keys()
+def _speculates(settings: Settings, *, on_cpu: bool) -> bool:
+    """Whether a load speculates where its settings do not say: docs/decisions/0016."""
+    if SPECULATIVE & settings.engine.arguments.keys():
+        return False
+    if settings.speculation is not None:
+        return settings.speculation
+    return on_cpu and any(settings.workload(name).kind != "label" for name in workloads_of_base(settings))
 
 
 def _usable_adapters(settings: Settings) -> tuple[Path, ...]:

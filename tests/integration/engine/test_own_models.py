@@ -31,6 +31,7 @@ gpu_usd_per_hour = "1.006"
 cpu_kv_cache_gib = 1
 max_model_len = 1024
 max_num_seqs = 8
+speculation = true
 
 [workloads.classification]
 input = "in.jsonl"
@@ -94,7 +95,7 @@ def run_in_a_process(folder: Path) -> None:
 def test_each_model_of_a_night_is_loaded_once(tmp_path: Path) -> None:
     """Three workloads and two loads in the ledger, though a fourth run follows: an adapter shares its base's load.
 
-    With the adapter the workload answers otherwise than without, on the very same load.
+    With the adapter the workload answers otherwise than without, on the very same load, which speculates as well.
     """
     settings = write_night(tmp_path)
     run_in_a_process(tmp_path)
