@@ -22,6 +22,9 @@ GPU_POOL = "gpu"
 DAILY = "30 2 * * *"
 """When a workload's deployment would run, were its schedule on: UTC."""
 
+OUR_FLOWS = "flows."
+"""Where the entrypoints of this project's own deployments begin."""
+
 Block = Mapping[str, Any]
 
 
@@ -71,6 +74,8 @@ def make_blocks(blocks: Sequence[Block], settings: Settings) -> list[dict[str, A
     for name in deployable(settings):
         if name in written:
             continue
+        if name in names and not str(names[name]).startswith(OUR_FLOWS):
+            continue  # a flow of the user's own, in the place of the workload's
         if name in names:
             msg = f"the workload {name} has the name of the deployment of {names[name]}: rename it"
             raise UsageError(msg)

@@ -117,3 +117,11 @@ def test_a_workload_that_has_gone_is_named() -> None:
     write("my-topics")
     there = ["flows.workloads:my-topics", "flows.workloads:lost", "flows.nightly:nightly", None]
     assert gone(there, read_settings()) == ["lost"]
+
+
+def test_a_flow_of_the_users_own_wins() -> None:
+    """A deployment of a workload's name with a flow from elsewhere stands in its place."""
+    write("topics")
+    own = {"name": "topics", "entrypoint": "shop.flows:topics", "work_pool": {"name": "gpu"}}
+    assert make_blocks([*BLOCKS, own], read_settings()) == []
+    assert [one["name"] for one in make_blocks(BLOCKS, read_settings())] == ["topics"]

@@ -11,6 +11,7 @@ import stamina
 from db import leases
 from models.engines.batch.client import BatchClient
 from models.errors import LeaseLost, UsageError
+from models.settings import WorkloadSettings
 from tasks.api import batch_submit
 from tasks.planning.request import RunRequest
 from tasks.run import scratch as run_scratch
@@ -43,14 +44,13 @@ from tests.integration.pipeline.books import check_books, check_sums, ledger, ta
 from tests.integration.pipeline.harness import DAY, WORKLOAD, leftovers, run
 from tests.integration.pipeline.runner import Job, Runner
 from tests.integration.pipeline.test_failing_commits import OPENED, breaking
-from tests.workloads import Sentiment
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
 def test_a_changed_prompt_gives_up_the_batches(
-    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Collecting refuses to mix; the next run says what it gives up, and keeps the most that it can cost.
 
@@ -60,7 +60,10 @@ def test_a_changed_prompt_gives_up_the_batches(
         settings = batch_settings(tmp_path, database_url, api.url)
         start(settings, texts_of(12, 3))
         bounds = [line.cost_nano for line in batch_lines(settings)]
-        monkeypatch.setattr(Sentiment, "prompt_version", "2")
+        reworded = settings.workloads.get("sentiment", WorkloadSettings()).model_copy(
+            update={"prompt": "How is it?"}
+        )
+        settings = settings.model_copy(update={"workloads": settings.workloads | {"sentiment": reworded}})
         with pytest.raises(UsageError, match="prompt of sentiment has changed"):
             collect(settings)
         assert batch_states(settings) == {"submitted": 2}

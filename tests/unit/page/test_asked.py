@@ -67,7 +67,10 @@ def test_production_unless_a_run_is_asked_for() -> None:
     [
         ({"since": "yesterday"}, "since='yesterday' is not a day"),
         ({"run": "12"}, "run='12' is not a run's id"),
-        ({"purpose": "test"}, "purpose='test' is not a purpose; choose from all, production, evaluation"),
+        (
+            {"purpose": "test"},
+            "purpose='test' is not a purpose; choose from all, production, trial, evaluation,",
+        ),
         ({"after": "12"}, "go back to the first page"),
         ({"after": "x.y.z"}, "go back to the first page"),
         ({"since": "2026-11-02", "until": "2026-11-01"}, "is before since"),
