@@ -41,7 +41,7 @@ def check_input(name: str, settings: Settings) -> SetupCheck:
     if not (own.input or own.query):
         advice = f"`nightly` leaves it out; set BREAKEVEN_WORKLOADS__{name.upper()}__INPUT to have it run"
         return SetupCheck(_title(name), "ok", "none set", advice)
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    yesterday = find_yesterday()
     try:
         workload = workloads.build(name, settings)
         condition = row_condition(workload.routing)
@@ -56,6 +56,11 @@ def check_input(name: str, settings: Settings) -> SetupCheck:
         return SetupCheck(
             _title(name), "fail", "cannot be read", " ".join(f"{type(error).__name__}: {error}".split())
         )
+
+
+def find_yesterday() -> date:
+    """Return the last UTC date that is over, which `nightly` takes."""
+    return datetime.now(UTC).date() - timedelta(days=1)
 
 
 def _newest(name: str, source: Source, yesterday: date) -> SetupCheck:

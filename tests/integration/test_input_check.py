@@ -21,6 +21,12 @@ YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 OLD = date(2026, 1, 5)
 
 
+@pytest.fixture(autouse=True)
+def night(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold the date still: a suite may run past midnight."""
+    monkeypatch.setattr(input_check, "find_yesterday", lambda: YESTERDAY)
+
+
 def check(folder: Path, workload: str = "sentiment", /, **own: object) -> SetupCheck:
     """Check one workload with these settings of its own."""
     given: Mapping[str, object] = {"workloads": {workload: own}, "cache_dir": folder}
