@@ -53,7 +53,6 @@ class Workload(ABC):
     output: type[BaseModel]
     text_columns: tuple[str, ...] = ("text",)
     max_tokens: int
-    kind: Kind = "object"
     data_residency: ClassVar[Literal["any", "local"]] = "any"
     policy: ClassVar[Policy] = Policy()
 
@@ -93,6 +92,11 @@ class Workload(ABC):
             )
             raise ResidencyError(msg)
         return keep_local(policy)
+
+    @property
+    def kind(self) -> Kind:
+        """What it answers; one in Python that has labels answers one of them, any other an object."""
+        return "object" if self.labels is None else "label"
 
     @property
     def labels(self) -> tuple[str, ...] | None:

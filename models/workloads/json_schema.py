@@ -46,6 +46,11 @@ NO_COLUMN = (
 """Keywords of objects that cannot be published as columns, or whose meaning the grammar would miss."""
 
 
+def write_compact(value: object) -> str:
+    """Write JSON without white space, and with letters of all scripts as they are."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
 def read_schema(path: Path) -> Schema:
     """Read a JSON Schema of an object. Raises `UsageError`: no JSON, no schema, or one without columns."""
     text = read_text(path)

@@ -1,6 +1,5 @@
 """A workload that answers several labels of a set at once."""
 
-import json
 from functools import cached_property
 
 from pydantic import BaseModel
@@ -8,6 +7,7 @@ from pydantic import BaseModel
 from models.requests import Completion, JsonObject, OutputFormat
 from models.workloads.base import broken_rule
 from models.workloads.definition import Definition, chat_prefix
+from models.workloads.json_schema import write_compact
 from models.workloads.label_set import read_label_set, show_example, show_labels, token_limit
 from models.workloads.settings_workload import SettingsWorkload
 
@@ -62,7 +62,7 @@ class LabelsWorkload(SettingsWorkload):
             "required": [FIELD],
             "additionalProperties": False,
         }
-        return JsonObject(_compact(schema))
+        return JsonObject(write_compact(schema))
 
     def parse(self, text: str, completion: Completion) -> BaseModel:  # noqa: ARG002 - the base's signature
         """Return the labels that the answer names. Raises `InvalidOutput`: another label, too few or too many."""
@@ -87,8 +87,6 @@ class LabelsWorkload(SettingsWorkload):
     def _example(self, number: int, answer: object) -> str:
         """Return the answer of an example, a list of labels, as the model gives it. Raises `UsageError`."""
         labels = answer if isinstance(answer, list) else [answer]
-        return _compact({FIELD: [show_example(self.definition, number, one, self._shown) for one in labels]})
-
-
-def _compact(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        return write_compact(
+            {FIELD: [show_example(self.definition, number, one, self._shown) for one in labels]}
+        )

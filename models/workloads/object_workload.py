@@ -19,6 +19,7 @@ from models.workloads.json_schema import (
     grammar_schema,
     list_fields,
     read_schema,
+    write_compact,
 )
 from models.workloads.object_checks import CHECKS, ObjectChecks
 from models.workloads.python_model import import_model, source_of
@@ -49,7 +50,7 @@ class ObjectWorkload(SettingsWorkload):
         self.max_tokens = definition.settings.max_tokens or DEFAULT_TOKENS
         told, examples = definition.prompt(fields=list_fields(self.schema)), definition.examples()
         self._check_examples([answer for _, answer in examples])
-        self._prefix = chat_prefix(told, [(text, _compact(answer)) for text, answer in examples])
+        self._prefix = chat_prefix(told, [(text, write_compact(answer)) for text, answer in examples])
 
     @cached_property
     def output_format(self) -> OutputFormat:
@@ -75,12 +76,12 @@ class ObjectWorkload(SettingsWorkload):
     @cached_property
     def shortest_answer(self) -> str:
         """The shortest object that the schema could let in, for its length: names and brackets, without values."""
-        return _compact(_frame(self.schema))
+        return write_compact(_frame(self.schema))
 
     @cached_property
     def fingerprint(self) -> str:
         """The base's, with what else decides an answer: the whole schema where no grammar holds it, and the checks set here."""
-        full = [] if grammar_schema(self.schema) == self.schema else [_compact(self.schema)]
+        full = [] if grammar_schema(self.schema) == self.schema else [write_compact(self.schema)]
         own = [(key, getattr(self.settings, key)) for key in CHECKS if self.definition.sets(key)]
         python = [] if self._python is None else [source_of(self.output)]
         return self.fingerprint_of(*full, *own, *python)
@@ -138,7 +139,3 @@ def _frame(node: Schema) -> Any:  # noqa: ANN401
     if node.get("type") == "array":
         return [_frame(node["items"])] * int(node.get("minItems", 0))
     return 0
-
-
-def _compact(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -4,6 +4,7 @@ from functools import cached_property
 from typing import final
 
 from models.requests import Message
+from models.settings.workload import Kind
 from models.workloads.base import Workload
 from models.workloads.definition import Definition
 from models.workloads.kind_settings import check_kind_settings
@@ -25,9 +26,14 @@ class SettingsWorkload(Workload):
         definition.check_text()
         self.definition = definition
         self.name = definition.name
-        self.kind = definition.kind
         self.text_columns = definition.settings.text_columns or ("text",)
         self._prefix: tuple[Message, ...] = ()
+
+    @final
+    @property
+    def kind(self) -> Kind:
+        """What the settings say that it answers."""
+        return self.definition.kind
 
     @final
     def messages(self, text: str) -> tuple[Message, ...]:

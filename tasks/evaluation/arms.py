@@ -25,7 +25,6 @@ from models.evaluation.figures import ArmName
 from models.requests import JsonValue
 from models.run import Purpose, RunResult
 from models.settings import Settings, WorkloadSettings
-from models.workloads.answer_kind import answer_kind
 from models.workloads.base import Workload
 from models.workloads.observed import ANSWER
 from tasks.display.run_rows import describe_counts
@@ -173,7 +172,7 @@ def read_answers(path: Path, workload: Workload) -> dict[str, ArmAnswer]:
 
 def _published(row: Mapping[str, JsonValue], workload: Workload) -> JsonValue:
     """Return what a row would publish: the one column of a label, labels or a text, or the columns of an object."""
-    kind = answer_kind(workload)
+    kind = workload.kind
     return {name: row[name] for name in workload.output.model_fields} if kind == "object" else row[kind]
 
 

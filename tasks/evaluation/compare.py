@@ -23,7 +23,7 @@ from models.evaluation.threshold import choose_threshold
 from models.evaluation.verdict import compare, compare_means
 from models.evaluation.wording import normalise_value
 from models.gpu_time import NS_PER_SECOND, GpuTime
-from models.workloads.answer_kind import answer_kind, answers_labels, known_labels
+from models.workloads.answer_kind import answers_labels, known_labels
 from models.workloads.base import Workload
 from tasks.evaluation.arms import Answers, ArmAnswer
 from tasks.evaluation.measures import Measurement, answers_in_order, measure_answers, measure_of
@@ -128,7 +128,7 @@ def _checks(
         return ()
     given = [(record.text, answers[record.key]) for record in file.records if record.key in answers]
     counts: list[Counts] = []
-    if answer_kind(workload) == "object":
+    if workload.kind == "object":
         fields, grounded = tuple(field_schemas(workload)), workload.settings.grounded or ()
         counts = [check_object(text, answer.engine_object(), fields, grounded) for text, answer in given]
     return (QualityCheck("valid outputs", share(len(given), len(file.records))), *_summed(counts))
@@ -142,7 +142,7 @@ def _agreement(
         return ()
     mine, theirs = by_name["small"].by_key, by_name["api"].by_key
     both = [record.key for record in file.records if record.key in mine and record.key in theirs]
-    if answer_kind(workload) != "object":
+    if workload.kind != "object":
         same = sum(normalise_value(mine[key].value) == normalise_value(theirs[key].value) for key in both)
         return (QualityCheck("the same text", share(same, len(both))),)
     fields = tuple(field_schemas(workload))

@@ -16,7 +16,7 @@ from models.evaluation.rouge import rouge_l
 from models.evaluation.scores import AnsweringScores, LabelSetScores, ObjectScores, Scores, TextScores
 from models.requests import JsonValue
 from models.settings.workload import Kind
-from models.workloads.answer_kind import answer_kind, answers_labels, known_labels
+from models.workloads.answer_kind import answers_labels, known_labels
 from models.workloads.base import Workload
 from tasks.evaluation.arms import ArmAnswer
 from tasks.evaluation.chrf import chrf
@@ -56,7 +56,7 @@ def measure_of(workload: Workload, file: LabelledFile) -> Measure:
     asked = asked_measure(workload)
     if not file.has_references:
         return "none"
-    match answer_kind(workload):
+    match workload.kind:
         case "label":
             return "accuracy"
         case "labels":
@@ -77,11 +77,11 @@ def asked_measure(workload: Workload) -> str | None:
     own = workload.settings
     if own.measure is None:
         has_context = own.context is not None or own.context_file is not None
-        return "answering" if answer_kind(workload) == "text" and has_context else None
-    if answers_labels(workload) or (answer_kind(workload) == "object" and own.measure == "chrf"):
-        msg = f"measure = {own.measure} does not suit {workload.name}, which answers {_ANSWERS[answer_kind(workload)]}: leave it out"
+        return "answering" if workload.kind == "text" and has_context else None
+    if answers_labels(workload) or (workload.kind == "object" and own.measure == "chrf"):
+        msg = f"measure = {own.measure} does not suit {workload.name}, which answers {_ANSWERS[workload.kind]}: leave it out"
         raise UsageError(msg)
-    if answer_kind(workload) == "object" and len(own.compare or ()) != 1:
+    if workload.kind == "object" and len(own.compare or ()) != 1:
         msg = f'measure = answering needs the field of {workload.name} that is the answer: set compare = ["FIELD"]'
         raise UsageError(msg)
     return own.measure
@@ -132,7 +132,7 @@ def _objects(workload: Workload, file: LabelledFile, given: Given) -> Measuremen
 
 
 def _answering(workload: Workload, file: LabelledFile, given: Given) -> Measurement:
-    (path,) = workload.settings.compare or ("",) if answer_kind(workload) == "object" else ("",)
+    (path,) = workload.settings.compare or ("",) if workload.kind == "object" else ("",)
     truths = [_several(_part(one, path)) for one in _references(file)]
     answers = [None if one is None else _text(_part(one.value, path)) for one in given]
     right = [is_right(answer, truth) for truth, answer in zip(truths, answers, strict=True)]

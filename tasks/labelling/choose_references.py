@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from models.errors import InputError, UsageError
 from models.settings.workload import Kind
-from models.workloads.answer_kind import answer_kind, answers_labels, known_labels
+from models.workloads.answer_kind import answers_labels, known_labels
 from models.workloads.base import Workload
 from tasks.labelling.references import (
     FieldColumns,
@@ -35,9 +35,9 @@ def choose_references(
     looked at without right answers, labels cannot. Raises `InputError` for a column that is missing.
     """
     own = column or workload.settings.label_column
-    if answer_kind(workload) == "object" and own is None:
+    if workload.kind == "object" and own is None:
         return _of_objects(path, workload, existing, texts)
-    name = own or DEFAULT_COLUMNS[answer_kind(workload)]
+    name = own or DEFAULT_COLUMNS[workload.kind]
     if name not in existing and (own is not None or answers_labels(workload)):
         raise _no_column(path, name, existing, workload)
     if name in texts:
@@ -45,7 +45,7 @@ def choose_references(
         raise InputError(msg)
     if name not in existing:
         return None
-    match answer_kind(workload):
+    match workload.kind:
         case "label":
             return OneLabel(name, known_labels(workload))
         case "labels":
@@ -63,12 +63,12 @@ def columns_to_fill(workload: Workload, taken: Collection[str]) -> tuple[str, ..
     name of one, the whole object goes into one column. Raises `UsageError` where the column is the input's own.
     """
     own = workload.settings.label_column
-    if answer_kind(workload) == "object" and own is None:
+    if workload.kind == "object" and own is None:
         compared = workload.settings.compare or tuple(field_schemas(workload))
         fields = tuple(dict.fromkeys(map(first_name, compared)))
         if not set(fields) & set(taken):
             return fields
-    name = own or DEFAULT_COLUMNS[answer_kind(workload)]
+    name = own or DEFAULT_COLUMNS[workload.kind]
     if name in taken:
         msg = f"the column {name} is the input's own: set another label_column for {workload.name}"
         raise UsageError(msg)
@@ -123,5 +123,5 @@ def _no_column(path: str, name: str, existing: Sequence[str], workload: Workload
 
 def _nouns(workload: Workload) -> str:
     return {"label": "labels", "labels": "labels", "object": "right objects", "text": "references"}[
-        answer_kind(workload)
+        workload.kind
     ]

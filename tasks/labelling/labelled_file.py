@@ -17,7 +17,7 @@ from tasks.labelling.choose_references import choose_references
 from tasks.labelling.label_errors import ENOUGH, LEAST, check_columns, check_enough, check_labels, check_rows
 from tasks.labelling.label_rows import LabelRows, text_key
 from tasks.labelling.references import References
-from tasks.reading.row_template import RowTemplate
+from tasks.reading.row_template import RowTemplate, text_source
 from tasks.reading.sampling import BottomSample
 from tasks.reading.source import Source, is_remote
 from tasks.reading.whole import columns_of, open_all, records_of
@@ -148,8 +148,7 @@ class _File:
             )
             raise InputError(msg)
         own = workload.settings
-        template = RowTemplate.of(own, workload.text_columns, workload.name)
-        texts = own.text_columns or workload.text_columns if template is None else template.columns
+        texts, template = text_source(own, workload.text_columns, workload.name)
         existing = columns_of(path)
         check_columns(path, list(existing), texts, workload)
         unfit = [name for name in texts if not existing[name]]

@@ -7,7 +7,6 @@ import polars as pl
 
 from db import partitions
 from models.settings import Settings
-from models.workloads.answer_kind import answer_kind
 from models.workloads.base import Workload
 from tasks.labelling.distinct_texts import HASH
 from tasks.runtime.ledger_access import ledger_if_any
@@ -26,7 +25,7 @@ def published_labels(workload: Workload, settings: Settings, texts: pl.Series) -
     is away.
     """
     found = pl.DataFrame(schema=_SCHEMA)
-    if answer_kind(workload) != "label":
+    if workload.kind != "label":
         return found
     with ledger_if_any(settings) as session:
         every = [] if session is None else partitions.list_published(session)

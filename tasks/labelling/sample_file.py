@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Self
 
 from models.errors import UsageError
-from models.workloads.answer_kind import answer_kind
 from models.workloads.base import Workload
 from tasks.documents.amounts import join_words
 from tasks.labelling.choose_references import columns_to_fill, field_schemas
@@ -67,7 +66,7 @@ class Sheet:
 def describe_filling(workload: Workload, columns: Sequence[str]) -> str:
     """Say in one sentence how the right answers are filled in, by the kind of workload."""
     named = join_words(list(columns))
-    match answer_kind(workload):
+    match workload.kind:
         case "label":
             return f"write the right label of each into the column {named}"
         case "labels":

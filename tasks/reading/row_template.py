@@ -150,5 +150,16 @@ class RowTemplate:
         return dict(grouped.agg(pl.col("text").drop_nulls().str.join(BETWEEN)).iter_rows())
 
 
+def text_source(
+    settings: WorkloadSettings, text_columns: tuple[str, ...], workload: str = ""
+) -> tuple[tuple[str, ...], RowTemplate | None]:
+    """Return the columns that a record's text is made of, and the template that makes it, None without one.
+
+    `text_columns` are the workload's own, for settings that name none.
+    """
+    template = RowTemplate.of(settings, text_columns, workload)
+    return (settings.text_columns or text_columns, None) if template is None else (template.columns, template)
+
+
 def _has_text(value: object) -> bool:
     return value is not None and value != [] and bool(str(value).strip())

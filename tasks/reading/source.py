@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from models.errors import InputError
 from models.settings import WorkloadSettings
-from tasks.reading.row_template import RowTemplate
+from tasks.reading.row_template import RowTemplate, text_source
 
 TIMESTAMP_NAMES = ("timestamp", "created_at", "date", "datetime", "time", "ts")
 """Columns looked for, in this order, where no timestamp column is set."""
@@ -63,10 +63,10 @@ class Source:
         if query and settings.query_url is None:
             msg = "a query is set but no query_url: set the URL of the database that it reads"
             raise InputError(msg)
-        template = RowTemplate.of(settings, text_columns, workload)
+        columns, template = text_source(settings, text_columns, workload)
         return cls(
             found,
-            settings.text_columns or text_columns if template is None else template.columns,
+            columns,
             settings.id_column,
             settings.timestamp_column,
             where or settings.where,

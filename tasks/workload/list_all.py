@@ -57,7 +57,7 @@ def _input(name: str, settings: Settings) -> str:
 def place_of_workload(name: str, settings: Settings) -> str:
     """Say where a workload is defined: preset, file or table with its line, or the package that offers it."""
     own = settings.workloads.get(name)
-    defines = own is not None and bool({"kind", "extends"} & own.model_fields_set)
+    defines = own is not None and bool({"kind", "extends"} & own.named)
     if defines:
         return place_of(("workloads", name))
     if name in python_names():

@@ -1,12 +1,12 @@
 """A record that is given on the command line, as a run would read it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from models.errors import UsageError
 from models.records import Quarantined
 from models.workloads.base import Workload
-from tasks.reading.row_template import RowTemplate
+from tasks.reading.row_template import text_source
 from tasks.reading.rows import Chunk, parse_rows
 
 NO_RECORD = "(the record's text)"
@@ -36,16 +36,8 @@ def _parsed(columns: str) -> Mapping[str, object]:
     return row
 
 
-def columns_of(workload: Workload) -> tuple[Sequence[str], RowTemplate | None]:
-    """Return the columns that a record's text is made of, and the template, if there is one."""
-    settings = workload.settings
-    template = RowTemplate.of(settings, workload.text_columns, workload.name)
-    plain = settings.text_columns or workload.text_columns
-    return (plain, None) if template is None else (template.columns, template)
-
-
 def _of_columns(workload: Workload, row: Mapping[str, object]) -> str:
-    columns, template = columns_of(workload)
+    columns, template = text_source(workload.settings, workload.text_columns, workload.name)
     if missing := [name for name in columns if name not in row]:
         msg = f"--record-json has no {missing[0]!r}; the text of {workload.name} is made of: {', '.join(columns)}"
         raise UsageError(msg)

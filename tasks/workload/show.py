@@ -8,12 +8,13 @@ from models.requests import Message
 from models.settings import Settings
 from models.workloads.base import Workload
 from tasks.documents.amounts import unit_usd
+from tasks.reading.row_template import text_source
 from tasks.runtime.ledger_access import ledger_if_any
 from tasks.workload.answer_form import describe_form
 from tasks.workload.cost import RecordCosts, Tokens
 from tasks.workload.list_all import place_of_workload
 from tasks.workload.published_otherwise import describe_published, find_published_otherwise
-from tasks.workload.record import NO_RECORD, columns_of, text_of_record
+from tasks.workload.record import NO_RECORD, text_of_record
 
 
 def describe_workload(
@@ -43,7 +44,7 @@ def describe_workload(
 
 
 def _heading(workload: Workload, settings: Settings) -> list[str]:
-    named, template = columns_of(workload)
+    named, template = text_source(workload.settings, workload.text_columns, workload.name)
     below = ", one below the other" if len(named) > 1 else ""
     made = f"columns {', '.join(named)}{below}" if template is None else repr(template.source)
     return [

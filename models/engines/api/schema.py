@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import cast
 
 from models.requests import Choice, FreeText, JsonObject, JsonValue, OutputFormat
+from models.workloads.json_schema import write_compact
 
 Schema = dict[str, JsonValue]
 
@@ -64,12 +65,12 @@ def instruction(output: OutputFormat, *, bare_label: bool = False) -> str:
     if isinstance(output, Choice) and bare_label:
         return (
             "Answer with exactly one of the labels in this JSON array, spelled as it stands there, "
-            f"and with nothing else: {_compact(list(output.labels))}"
+            f"and with nothing else: {write_compact(list(output.labels))}"
         )
     schema, _ = wire_schema(output)
     return (
         "Answer only with one JSON object that satisfies this JSON Schema, "
-        f"and with no text around it: {_compact(schema)}"
+        f"and with no text around it: {write_compact(schema)}"
     )
 
 
@@ -198,7 +199,3 @@ def _lengths(node: Schema) -> str | None:
     if most is not None:
         return f"at most {most} characters" if not least else f"{least} to {most} characters"
     return f"at least {least} characters" if least else None
-
-
-def _compact(value: JsonValue) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
