@@ -151,6 +151,9 @@ class Definition:
                 key=given,
                 what=f"{given} is set, but text does not show it: put {{{{ {CONTEXT} }}}} into text",
             )
+        if not names:
+            what = "text names no column, so every record would be the same: write {{ column }} where its value belongs"
+            raise self.mistake(key=TEXT, what=what)
 
     def examples(self) -> tuple[tuple[str, Any], ...]:
         """Return the few-shot examples: the text as a record's would be, and the answer. Raises `UsageError`."""

@@ -1,6 +1,7 @@
 """JSON Schemas of objects: what of one can be held by columns, by the engine's grammar, and by a check after."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ GRAMMAR_FORMATS = frozenset(
     {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"}
 )
 """Formats of strings that the engine's grammar holds."""
+_NOT_IN_GRAMMARS = re.compile(r"\\[AbBZzkpP1-9]|\(\?(?!:|P<)")
+"""Parts of regular expressions that the engine's grammar does not hold: anchors and bounds of words, classes of Unicode,
+references back, what looks ahead or behind, flags. A pattern with one is checked after."""
 CHECKED_AFTER = (
     "multipleOf",
     "uniqueItems",
@@ -83,6 +87,10 @@ def check_schema(schema: object) -> None:
         if unfit := next((key for key in NO_COLUMN if key in node), None):
             msg = f"{path or 'the schema'} has the keyword {unfit}, which no column can hold: name the properties"
             raise UsageError(msg)
+        lost = [name for name in node.get("required", ()) if name not in node.get("properties", {})]
+        if lost:
+            msg = f"{path or 'the schema'} requires {lost[0]}, which is none of its properties: name it there, or take it out"
+            raise UsageError(msg)
         if node.get("additionalProperties", False) is not False:
             msg = (
                 f"{path or 'the schema'} lets in any other key, which no column can hold: name the properties"
@@ -141,6 +149,8 @@ def grammar_schema(node: Any) -> Any:  # noqa: ANN401  any part of a schema
     kept = {key: value for key, value in node.items() if key not in CHECKED_AFTER}
     if "format" in kept and kept["format"] not in GRAMMAR_FORMATS:
         del kept["format"]
+    if isinstance(pattern := kept.get("pattern"), str) and _NOT_IN_GRAMMARS.search(pattern):
+        del kept["pattern"]
     if kept.keys() & {"pattern", "format"} and kept.keys() & {"minLength", "maxLength"}:
         for key in ("minLength", "maxLength"):  # a pattern and lengths are not held together
             kept.pop(key, None)

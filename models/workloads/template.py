@@ -46,6 +46,11 @@ class TextTemplate:
         except (TemplateError, RecursionError, SyntaxError) as error:
             text = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise TemplateMistake(text) from error
+        if taken_in := next(
+            tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)), None
+        ):
+            text = "it takes in another template, of which there is none: write it out here"
+            raise TemplateMistake(text, taken_in.lineno)
         self.source = source
         names = meta.find_undeclared_variables(tree) - environment.globals.keys()
         self.names = tuple(sorted((names - {ROW}) | _named_of_row(tree)))

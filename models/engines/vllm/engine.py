@@ -1,6 +1,7 @@
 """The vLLM engine: offline, in this process or beside it, in a sliding window."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -12,7 +13,7 @@ from models.engines.vllm.loaded import LoadedModel, one_line
 from models.engines.vllm.options import VllmOptions
 from models.engines.vllm.tokenizer import ChatTokenizer
 from models.engines.window import Window
-from models.errors import PromptTooLong
+from models.errors import PromptTooLong, UsageError
 from models.gpu_time import GpuTime
 from models.requests import (
     AnswerIndex,
@@ -162,6 +163,7 @@ def sampling_params(output: OutputFormat, max_tokens: int, seed: int) -> "Sampli
             structured = StructuredOutputsParams(choice=list(labels))
             logprobs = min(max(len(labels), 2), MAX_LOGPROBS)
         case JsonObject(schema):
+            check_grammar(schema)
             structured = StructuredOutputsParams(json=schema)
             logprobs = 0  # only the chosen token's own
         case FreeText():
@@ -176,6 +178,19 @@ def sampling_params(output: OutputFormat, max_tokens: int, seed: int) -> "Sampli
     )
 
 
+def check_grammar(schema: str) -> None:
+    """See that the grammar can hold a schema; vLLM would refuse each record otherwise. Raises `UsageError`."""
+    from xgrammar import Grammar  # noqa: PLC0415  vllm brings it
+
+    try:
+        Grammar.from_json_schema(schema)
+    except RuntimeError as error:
+        said = _WHERE_IN_XGRAMMAR.sub("", one_line(error).removeprefix("RuntimeError: "))
+        msg = f"the engine's grammar cannot hold the schema: {said}; change the schema"
+        raise UsageError(msg) from error
+
+
+_WHERE_IN_XGRAMMAR = re.compile(r"^\[[\d:]+\] \S+:\d+: ")
 MAX_LOGPROBS = 128
 
 

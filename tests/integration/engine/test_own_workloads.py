@@ -184,6 +184,30 @@ def test_a_schema_of_many_fields_is_one_line(project: str, engine: VllmEngine) -
         run("wide", engine)
 
 
+@pytest.mark.parametrize(
+    ("bounds", "says"),
+    [
+        (
+            {"type": "array", "items": {"type": "string"}, "minItems": 3, "maxItems": 2},
+            "minItems is greater than maxItems",
+        ),
+        ({"type": "integer", "minimum": 5, "maximum": 2}, "minimum greater than maximum"),
+    ],
+)
+def test_a_schema_that_no_answer_can_keep_is_one_line(
+    bounds: dict[str, object], says: str, project: str, engine: VllmEngine
+) -> None:
+    """It is said once, and not refused for each record."""
+    assert project
+    schema = {"type": "object", "properties": {"a": bounds}, "required": ["a"]}
+    Path("workloads/facts.json").write_text(json.dumps(schema), encoding="utf-8")
+    file = Path("workloads/facts.toml")
+    file.write_text(file.read_text(encoding="utf-8").replace('grounded = ["brand"]\n', ""), encoding="utf-8")
+    with pytest.raises(UsageError, match=f"the engine's grammar cannot hold the schema: .*{says}") as caught:
+        run("facts", engine)
+    assert "\n" not in str(caught.value)
+
+
 def test_the_grammar_leaves_out_what_it_cannot_hold(project: str) -> None:
     """The engine would refuse every record otherwise; the check after holds the whole schema."""
     from vllm.v1.structured_output.backend_xgrammar import (  # noqa: PLC0415  slow to import

@@ -14,6 +14,7 @@ from models.requests import Completion, JsonObject, JsonValue, Request
 from models.settings import Settings
 from models.workloads import registry
 from models.workloads.base import InvalidOutput, Workload
+from models.workloads.json_schema import grammar_schema, held_after
 from models.workloads.object_workload import ObjectWorkload
 from tests.unit.workloads.conftest import Write
 
@@ -194,6 +195,28 @@ def test_what_no_grammar_holds_is_checked(
     assert refusal(of_schema(), value) == broken
 
 
+@pytest.mark.parametrize(
+    ("pattern", "held"),
+    [
+        ("[A-Z]{2}\\d+", True),
+        ("(?:a|b)+", True),
+        ("(?P<letter>a)", True),
+        ("\\bword", False),
+        ("(a)\\1", False),
+        ("\\p{L}+", False),
+        ("(?<!a)b", False),
+        ("(?=a)a", False),
+        ("(?i)a", False),
+        ("a\\Z", False),
+    ],
+)
+def test_a_pattern_that_no_grammar_holds_is_checked_after(pattern: str, held: bool) -> None:
+    """What the engine's grammar has no word for is left out of it, instead of being refused for every record."""
+    schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": pattern}}}
+    assert ("pattern" in grammar_schema(schema)["properties"]["a"]) is held
+    assert held_after(schema) == ([] if held else [("a", "pattern")])
+
+
 def test_what_the_text_does_not_state_goes(of_schema: OfSchema) -> None:
     """An item of a list is dropped, a member that may be null becomes null; letter case and spacing do not count."""
     workload = of_schema(grounded=["brand", "parts[].name", "colours[]"])
@@ -277,6 +300,8 @@ def test_a_check_that_cannot_be(checks: dict[str, object], says: str, of_schema:
         ({"type": "object", "properties": {"a": {"type": "strin"}}}, "is no JSON Schema"),
         ({"type": "object", "properties": {"a": {}}}, "a has no type"),
         ({"type": "object", "properties": {"a": True}}, "a may be any value"),
+        ({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a", "b"]}, "requires b, which is none of its"),
+        ({"type": "object", "properties": {"a": {"type": "string", "pattern": "("}}}, "is no JSON Schema"),
         ({"type": "object", "properties": {"a": {"type": ["string", "integer"]}}}, "a may be of 2 types"),
         ({"type": "object", "properties": {"a": {"enum": ["x", 1]}}}, "not of one type"),
         ({"type": "object", "properties": {"a": {"type": "object"}}}, "an object without properties"),
