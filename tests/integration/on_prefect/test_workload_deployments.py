@@ -2,19 +2,19 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.exceptions import ObjectNotFound
 
+from flows.dates import yesterday
 from flows.deploy import POOL
 from models.settings import Settings
 from tasks.setup.prefect_checks import check_prefect_server
 from tests.faulty_api import FaultyApi
-from tests.integration.on_prefect.site import Site, api_of, until
+from tests.integration.on_prefect.schedules import SCHEDULER, due, scheduled_by_server
+from tests.integration.on_prefect.site import Site, until
 from tests.integration.pipeline.harness import settings_for
 
 NAME, OTHER = "my-topics", "other-topics"
@@ -30,7 +30,7 @@ def workloads_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     source.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
     (folder / f"{NAME}.toml").write_text(
         'kind = "label"\nprompt = "Which topic?"\nlabels = ["bills", "parcels"]\ninput = "in.jsonl"\n'
-        'schedule = "0 5 * * *"\n',
+        'schedule = "* * * * *"\npolicy = { complex_over_chars = 1 }\n',
         encoding="utf-8",
     )
     with pytest.MonkeyPatch.context() as patch:
@@ -39,25 +39,30 @@ def workloads_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def deployed(site: Site, workloads_dir: Path) -> Iterator[Site]:
-    """Deploy, and see that tests of other files find none of it."""
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Run a server of their own, whose scheduler is on."""
+    site = Site(tmp_path_factory.mktemp("site"), **SCHEDULER)
+    try:
+        site.start_server()
+        yield site
+    finally:
+        site.close()
+
+
+@pytest.fixture(scope="module")
+def deployed(site: Site, workloads_dir: Path) -> Site:
+    """Deploy what the settings have."""
     assert workloads_dir.is_dir()
     site.apply()
-    yield site
-    site.kill_workers()
-    with api_of(site) as client:
-        for name in (NAME, OTHER):
-            with suppress(ObjectNotFound):
-                client.delete_deployment(client.read_deployment_by_name(f"{name}/{name}").id)
+    return site
 
 
-def test_a_workload_of_a_file_runs_by_its_deployment(
+def test_the_schedule_of_a_workloads_file_publishes(
     deployed: Site, api: SyncPrefectClient, tmp_path: Path, workloads_dir: Path
 ) -> None:
-    """Its schedule is on, a worker imports its flow by its name, and every record is published."""
+    """It fires: the server makes the run, a worker imports the flow by its name, and every record of yesterday is published."""
     there = api.read_deployment_by_name(f"{NAME}/{NAME}")
     assert there.entrypoint == f"flows.workloads:{NAME}"
-    assert [one.active for one in there.schedules] == [True]
     assert there.work_pool_name == POOL
     settings = settings_for(tmp_path, f"sqlite:///{tmp_path / 'ledger.db'}")
     with FaultyApi() as endpoint:
@@ -68,14 +73,17 @@ def test_a_workload_of_a_file_runs_by_its_deployment(
             BREAKEVEN_API_MODE="sync",
             BREAKEVEN_API_BASE_URL=endpoint.url,
         )
-        asked = {"partition": "2026-11-01", "engine": "openai"}
-        run = api.create_flow_run_from_deployment(there.id, parameters=asked)
-        until(lambda: (state := api.read_flow_run(run.id).state) and state.is_final(), run.name, RUN_SECONDS)
-        ended = api.read_flow_run(run.id)
-        assert ended.state_name == "Completed", deployed.logs()
+        until(
+            lambda: scheduled_by_server(api, there.id, "Completed"),
+            f"no scheduled run has completed: {deployed.url}",
+            RUN_SECONDS,
+        )
+        deployed.kill_workers()
         assert len(endpoint.seen) == 5
-    assert ended.name == f"{NAME} 2026-11-01"
-    published = pl.read_parquet(tmp_path / "out" / NAME / "date=2026-11-01" / "records.parquet")
+    run, *_ = scheduled_by_server(api, there.id, "Completed")
+    day = yesterday(due([run])[0])
+    assert run.name == f"{NAME} {day}"
+    published = pl.read_parquet(tmp_path / "out" / NAME / f"date={day}" / "records.parquet")
     assert sorted(published["id"].to_list()) == [f"r{number}" for number in range(5)]
     assert set(published["label"].to_list()) <= {"bills", "parcels"}
 
