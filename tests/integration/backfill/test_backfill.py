@@ -7,8 +7,7 @@ import pytest
 from models.backfill import select_failed, to_do
 from models.errors import EngineDied, InputError, Interrupted
 from models.requests import Request
-from models.settings import Settings, WorkloadSettings
-from tasks.backfill.run_steps import failure_line
+from models.settings import Settings
 from tasks.backfill.survey import quote, survey
 from tasks.display.run_rows import outcome_row
 from tests.fakes import Reply, plausible, prompt, unsure
@@ -26,7 +25,7 @@ from tests.integration.backfill.harness import (
 )
 from tests.integration.hybrid.harness import hybrid_settings
 from tests.integration.pipeline.books import check_books, check_sums, table
-from tests.integration.pipeline.harness import WORKLOAD, leftovers, target
+from tests.integration.pipeline.harness import leftovers, target
 
 
 def dies_at(text: str) -> Engines:
@@ -278,25 +277,3 @@ def test_records_that_come_in_before_a_day_is_published(settings: Settings, tmp_
     assert again.asked == []
     assert actions(ask, settings) == ["nothing"]
     check_published(settings, source, days)
-
-
-def test_a_file_that_changes_meanwhile_is_a_clear_line(settings: Settings, tmp_path: Path) -> None:
-    """What is done stays; the days left are not mixed with it, and the same command does all as it is now."""
-    days = days_of(5, 5, 5)
-    source = write_days(tmp_path / "in.jsonl", days)
-    wording = tmp_path / "prompt.txt"
-    wording.write_text("How is it?", encoding="utf-8")
-    own = WorkloadSettings(prompt_file=wording)
-    settings = settings.model_copy(update={"workloads": {WORKLOAD: own}})
-    ask, engines = ask_for(source, days), Engines()
-    first, *rest = to_do(survey(ask, settings))
-    assert [one.state for one in do(ask, [first], settings, engines)] == ["done"]
-    wording.write_text("How, is it?", encoding="utf-8")
-    outcomes = do(ask, rest, settings, engines)
-    assert [one.state for one in outcomes] == ["failed", "failed"]
-    line = failure_line(outcomes)
-    assert line.count("is not what it was when this was quoted") == 1
-    assert "sentiment 2026-11-02, 2026-11-03 (" in line
-    assert len(engines.asked) == 5
-    assert actions(ask, settings) == ["replace", "run", "run"]
-    assert [one.state for one in backfill(ask, settings)] == ["done"] * 3
