@@ -12,11 +12,12 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import Abort, PrefectException
 from prefect.states import Cancelled, Crashed, Failed
 
+from models.engines.loads import Job
 from models.errors import BreakevenError, Interrupted
 from models.run import RunResult
 from tasks.display.prefect_artifacts import publish_cost_table
 from tasks.display.run_rows import cost_row
-from tasks.run.each_partition import Job, failure_line, failure_row
+from tasks.run.each_partition import failure_line, failure_row
 
 log = logging.getLogger(__name__)
 

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 
+from models.engines.loads import Job
 from models.errors import BreakevenError, Interrupted, PartitionLocked, defect
 from models.run import RunResult
-
-Job = tuple[str, date]
-"""A workload and a partition of it."""
 
 
 def collect_each(

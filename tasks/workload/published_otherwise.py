@@ -50,6 +50,7 @@ def describe_published(workload: Workload, found: PublishedOtherwise, costs: Rec
         f"published: {len(found.partitions)} of {plural(found.published, 'partition')} with another wording ({said})",
         *_again(found, costs),
         f"  in full: breakeven backfill {workload.name} --from {first.partition} --to {last.partition} --quote",
+        f"  an input without dates: breakeven run {workload.name} --date {last.partition} --rerun",
     ]
 
 
