@@ -20,13 +20,13 @@ from models.evaluation.figures import (
 )
 from models.evaluation.scores import (
     AnsweringScores,
-    Estimate,
     FieldScore,
     Interval,
     LabelScore,
     LabelSetScores,
     ObjectScores,
     QualityCheck,
+    ScoreEstimate,
     Scores,
     Share,
     TextScores,
@@ -184,9 +184,9 @@ def enrichment() -> Evaluation:
     )
 
 
-def estimate(value: float, of: int = 300) -> Estimate:
+def estimate(value: float, of: int = 300) -> ScoreEstimate:
     """Return a mean with an interval around it."""
-    return Estimate(value, of, Interval(max(0.0, value - 0.03), min(1.0, value + 0.025)))
+    return ScoreEstimate(value, of, Interval(max(0.0, value - 0.03), min(1.0, value + 0.025)))
 
 
 def label_sets() -> Evaluation:

@@ -7,7 +7,7 @@ import numpy as np
 
 from models.evaluation.intervals import share
 from models.evaluation.resampling import Statistic, Sums, bootstrap
-from models.evaluation.scores import Estimate, LabelScore, LabelSetScores
+from models.evaluation.scores import LabelScore, LabelSetScores, ScoreEstimate
 
 
 def compute_set_scores(
@@ -49,10 +49,10 @@ def _of_label(label: str, right: int, given: int, had: int) -> LabelScore:
     return LabelScore(label, share(right, given), share(right, had), f1)
 
 
-def _micro(right: Sums, had: Sums, given: Sums) -> Estimate:
+def _micro(right: Sums, had: Sums, given: Sums) -> ScoreEstimate:
     """Return the F1 over all labels; the made-up records have as many labels as the others on average."""
     if not len(right):
-        return Estimate(None, 0, None)
+        return ScoreEstimate(None, 0, None)
     rows = np.column_stack([right.sum(axis=1), had.sum(axis=1) + given.sum(axis=1)])
     mean = max(1.0, float(rows[:, 1].mean()))
 
@@ -62,11 +62,11 @@ def _micro(right: Sums, had: Sums, given: Sums) -> Estimate:
     return _estimate(rows, ((mean / 2, mean), (0.0, mean)), micro)
 
 
-def _macro(right: Sums, had: Sums, given: Sums) -> Estimate:
+def _macro(right: Sums, had: Sums, given: Sums) -> ScoreEstimate:
     """Return the mean of the F1 of labels that occur; one that is in none of a resample's records is left out of it."""
     occurring = had.any(axis=0)
     if not occurring.any():
-        return Estimate(None, len(had), None)
+        return ScoreEstimate(None, len(had), None)
     right, had, given = (one[:, occurring] for one in (right, had, given))
     count = right.shape[1]
     rows = np.hstack([right, had + given])
@@ -82,9 +82,9 @@ def _macro(right: Sums, had: Sums, given: Sums) -> Estimate:
     return _estimate(rows, (best, worst), macro)
 
 
-def _estimate(rows: Sums, made_up: Sequence[Sequence[float]], statistic: Statistic) -> Estimate:
+def _estimate(rows: Sums, made_up: Sequence[Sequence[float]], statistic: Statistic) -> ScoreEstimate:
     value = float(statistic(rows.sum(axis=0, keepdims=True))[0])
-    return Estimate(value, len(rows), bootstrap(rows, made_up, statistic))
+    return ScoreEstimate(value, len(rows), bootstrap(rows, made_up, statistic))
 
 
 def _f1(right: Sums, either: Sums) -> Sums:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.evaluation.scores import Estimate, Interval
+from models.evaluation.scores import Interval, ScoreEstimate
 
 RESAMPLES = 2000
 SEED = 20_030
@@ -29,14 +29,14 @@ Statistic = Callable[[Sums], Sums]
 """From one row of sums for each resample to one value for each; not-a-number where there is none."""
 
 
-def estimate_mean(scores: Sequence[float]) -> Estimate:
+def estimate_mean(scores: Sequence[float]) -> ScoreEstimate:
     """Return the mean of scores between 0 and 1, with its interval; nothing of nothing."""
     if not scores:
-        return Estimate(None, 0, None)
+        return ScoreEstimate(None, 0, None)
     count = len(scores)
     rows = np.column_stack([np.asarray(scores, float), np.ones(count)])
     value = float(np.mean(rows[:, 0]))
-    return Estimate(
+    return ScoreEstimate(
         value, count, bootstrap(rows, ((1.0, 1.0), (0.0, 1.0)), lambda sums: sums[:, 0] / sums[:, 1])
     )
 

@@ -29,7 +29,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class ScoreEstimate:
     """A mean or F1 over `of` records, with the interval of the bootstrap; None of nothing."""
 
     value: float | None
@@ -71,8 +71,8 @@ class LabelSetScores:
     """
 
     exact: Share
-    micro_f1: Estimate
-    macro_f1: Estimate
+    micro_f1: ScoreEstimate
+    macro_f1: ScoreEstimate
     labels: tuple[LabelScore, ...]
 
 
@@ -87,7 +87,7 @@ class FieldScore:
     field: str
     exact: Share
     normalised: Share
-    f1: Estimate
+    f1: ScoreEstimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class AnsweringScores:
     """
 
     exact: Share
-    f1: Estimate
+    f1: ScoreEstimate
     abstained: Share
     unanswerable: Share
 
@@ -118,8 +118,8 @@ class AnsweringScores:
 class TextScores:
     """How free texts compare with references: means over the records; no valid answer scores 0."""
 
-    chrf: Estimate
-    rouge_l: Estimate
+    chrf: ScoreEstimate
+    rouge_l: ScoreEstimate
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from models.evaluation.figures import ArmName
-from models.evaluation.scores import Estimate, Share
+from models.evaluation.scores import ScoreEstimate, Share
 from tasks.documents.plotting import BLUE, GREEN, VERMILLION
 
 COLOURS: Mapping[ArmName, str] = {"small": BLUE, "api": VERMILLION, "adapter": GREEN}
@@ -16,7 +16,7 @@ DASHES, DOTS = (5.0, 2.0), (1.5, 1.5)
 _TICKS = 6
 
 
-def error_bars(shares: Sequence[Share | Estimate]) -> list[list[float]]:
+def error_bars(shares: Sequence[Share | ScoreEstimate]) -> list[list[float]]:
     """Return how far the intervals reach below the shares, and above."""
     below, above = [], []
     for share in shares:
@@ -40,7 +40,7 @@ def share_axis(axes: Axes, axis: str, values: Sequence[float]) -> None:
     shown.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g}%" if value >= 0 else ""))
 
 
-def axis_values(shares: Sequence[Share | Estimate]) -> list[float]:
+def axis_values(shares: Sequence[Share | ScoreEstimate]) -> list[float]:
     """Return the values of shares and the ends of their intervals, for an axis that holds them all."""
     known = [share for share in shares if share.value is not None]
     ends = [end for one in known if one.interval for end in (one.interval.low, one.interval.high)]

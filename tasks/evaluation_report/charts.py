@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from models.evaluation.figures import Arm, Evaluation
-from models.evaluation.scores import Estimate, Scores, Share
+from models.evaluation.scores import ScoreEstimate, Scores, Share
 from tasks.documents.amounts import count, plural
 from tasks.documents.page import Chart, Charts
 from tasks.documents.plotting import figure, png, shorten
@@ -61,11 +61,11 @@ def accuracy(evaluation: Evaluation) -> Chart | None:
     return Chart(picture, f"Points with error bars: {word}. {told[0].upper()}{told[1:]}.")
 
 
-def _score(arm: Arm) -> Share | Estimate | None:
+def _score(arm: Arm) -> Share | ScoreEstimate | None:
     return arm.right if arm.texts is None else arm.texts.chrf
 
 
-def _told(score: Share | Estimate) -> str:
+def _told(score: Share | ScoreEstimate) -> str:
     return sentences.share(score) if isinstance(score, Share) else sentences.estimate(score)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from models.evaluation.figures import Arm, Comparison, Evaluation, MeanComparison, Measure
-from models.evaluation.scores import Estimate, FieldScore
+from models.evaluation.scores import FieldScore, ScoreEstimate
 from tasks.documents.amounts import count
 from tasks.documents.page import Section, Table
 from tasks.evaluation_report import sentences
@@ -95,7 +95,7 @@ def _more(arm: Arm) -> tuple[str, ...]:
 def _texts(scored: list[Arm]) -> Table:
     columns = ("Model", "chrF", "95% interval", "ROUGE-L", "95% interval", "Without a valid answer")
 
-    def cells(one: Estimate) -> tuple[str, str]:
+    def cells(one: ScoreEstimate) -> tuple[str, str]:
         return sentences.decimal(one.value), sentences.decimal_between(one.interval)
 
     rows = tuple(

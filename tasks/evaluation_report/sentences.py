@@ -6,7 +6,7 @@ from math import floor
 
 from models.economics.month import Viability
 from models.evaluation.figures import Arm, ArmName, Comparison, Evaluation, MeanComparison
-from models.evaluation.scores import Estimate, Interval, Share
+from models.evaluation.scores import Interval, ScoreEstimate, Share
 from tasks.documents.amounts import UNKNOWN, count, join_words, percent, plural
 
 ARMS: Mapping[ArmName, str] = {
@@ -138,7 +138,7 @@ def render_interval(interval: Interval | None) -> str:
     return f"{100 * interval.low:.{places}f}% to {100 * interval.high:.{places}f}%"
 
 
-def estimate(of: Estimate) -> str:
+def estimate(of: ScoreEstimate) -> str:
     """Render a mean or F1 with its interval: `0.874 (0.812 to 0.921)`; of nothing as nothing."""
     if of.value is None:
         return ""

@@ -31,7 +31,7 @@ DAILY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class PromptTokens:
     """Tokens of one prompt on one side, and the usual length of an answer; `None` where nothing tells, and `why`."""
 
     input: int | None
@@ -68,15 +68,15 @@ class RecordCosts:
         )
         self._answers = self._measure()
 
-    def here(self, messages: tuple[Message, ...]) -> Tokens:
+    def here(self, messages: tuple[Message, ...]) -> PromptTokens:
         """Count a prompt as the local model reads it."""
         if self.local is None:
-            return Tokens(None, self._answers[0], self._why_not)
-        return Tokens(self.local.tokenizer.count([messages])[0], self._answers[0])
+            return PromptTokens(None, self._answers[0], self._why_not)
+        return PromptTokens(self.local.tokenizer.count([messages])[0], self._answers[0])
 
-    def there(self, messages: tuple[Message, ...]) -> Tokens:
+    def there(self, messages: tuple[Message, ...]) -> PromptTokens:
         """Count a prompt as the API's tokenizer would."""
-        return Tokens(self.counter.input_tokens(messages), self._answers[1])
+        return PromptTokens(self.counter.input_tokens(messages), self._answers[1])
 
     def own(self, requests: int, input_tokens: int, output_tokens: int) -> OwnCost:
         """Price requests with so many tokens on this machine, without the load of the engine."""

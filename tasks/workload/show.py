@@ -11,7 +11,7 @@ from tasks.documents.amounts import unit_usd
 from tasks.reading.row_template import text_source
 from tasks.runtime.ledger_access import ledger_if_any
 from tasks.workload.answer_form import describe_form
-from tasks.workload.cost import RecordCosts, Tokens
+from tasks.workload.cost import PromptTokens, RecordCosts
 from tasks.workload.list_all import place_of_workload
 from tasks.workload.published_otherwise import describe_published, find_published_otherwise
 from tasks.workload.record import NO_RECORD, text_of_record
@@ -85,11 +85,11 @@ def _costs(
     return [*lines, f"  on the API: {unit_usd(at_once)} at once, {unit_usd(in_batch)} in a batch"]
 
 
-def _tokens(tokens: Tokens) -> str:
+def _tokens(tokens: PromptTokens) -> str:
     if tokens.input is None:
         return f"unknown ({tokens.why})"
     return f"{tokens.input:,} in, {_mean(tokens):,} out ({tokens.output.basis})"
 
 
-def _mean(tokens: Tokens) -> int:
+def _mean(tokens: PromptTokens) -> int:
     return max(1, tokens.output.total(1))
