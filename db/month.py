@@ -12,11 +12,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, Row, Select, cast, extract, func, select
 from sqlalchemy.orm import Session
 
+from db import reference
 from db.tables import DailyUsageRow as Usage
-from db.tables import InfrastructureRow, PriceRow, PromptRow, RunRow
+from db.tables import InfrastructureRow, PromptRow, RunRow
 from db.tables import QuarantinedCountRow as Aside
 from models.catalogue.rates import kind_of
-from models.economics.month import GpuRun, PriceUse, Tokens, WorkloadUsage
+from models.economics.month import GpuRun, PendingBound, PriceUse, Tokens, WorkloadUsage
+from models.economics.pricing import Price, half_up
+from models.economics.repricing import find_largest_rise
 from models.gpu_time import NS_PER_HOUR, GpuTime
 from models.ledger.rollup import SUMS
 from models.months import month_of
@@ -34,6 +37,8 @@ PRICE = (
 OPEN = ("pending", "unknown_outcome")
 CHOSEN = ("chosen", "not_viable")
 """The reasons of API attempts that the local engine was never meant to make."""
+ROUTED = (*CHOSEN, "complex", "low_confidence")
+"""The reasons of API attempts for which a policy holds the small model, at least for these records, not good enough."""
 UNKNOWN_MACHINE = "unknown machine"
 
 
@@ -63,7 +68,7 @@ def find_first_month(session: Session) -> date | None:
 
 def read_usage(session: Session, first: date, end: date) -> dict[date, MonthUsage]:
     """Return what was used in each month of the days `first <= day < end`; months without usage are missing."""
-    prices = _read_prices(session)
+    prices = {price_id: price for price_id, _, price in reference.read_prices(session)}
     sums: defaultdict[tuple[date, str], list[Row[Any]]] = defaultdict(list)
     for row in session.execute(_select_sums(first, end)):
         sums[_month(int(row.month)), row.workload].append(row)
@@ -114,7 +119,8 @@ def _select_sums(first: date, end: date) -> Select[Any]:
         Usage.__table__.c.engine,
         Usage.__table__.c.outcome,
         Usage.reason.in_(CHOSEN).label("chosen"),
-        Usage.price_id.is_not(None).label("priced"),
+        Usage.reason.in_(ROUTED).label("routed"),
+        Usage.__table__.c.price_id,
         Usage.__table__.c.counterfactual_price_id,
     ]
     return (
@@ -158,17 +164,13 @@ def _select_runs(first: date, end: date) -> Select[Any]:
     )
 
 
-def _read_prices(session: Session) -> dict[int, Row[Any]]:
-    columns = [getattr(PriceRow, name) for name in ("id", *PRICE)]
-    return {row.id: row for row in session.execute(select(*columns))}
-
-
 def _sum_workload(
-    name: str, rows: Sequence[Row[Any]], runs: Sequence[Row[Any]], prices: dict[int, Row[Any]]
+    name: str, rows: Sequence[Row[Any]], runs: Sequence[Row[Any]], prices: Mapping[int, Price]
 ) -> WorkloadUsage:
     local = [row for row in rows if row.engine == "vllm"]
     api = [row for row in rows if row.engine == "openai"]
-    bounds = [row for row in api if row.priced]
+    bounds = [row for row in api if row.price_id is not None]
+    published = [row for row in rows if row.outcome == "ok"]
     return WorkloadUsage(
         workload=name,
         runs=len(runs),
@@ -177,16 +179,18 @@ def _sum_workload(
         api=_count_published(rows, "openai"),
         reused=_count_published(rows, "reuse"),
         escalated=_total((row for row in api if not row.chosen), "engine_records"),
+        routed=_total((row for row in api if row.routed), "engine_records"),
         quarantined=_total(runs, "quarantined"),
         quarantined_answered=_total(runs, "answered"),
         quarantined_nano=_total(runs, "answered_nano"),
         local_tokens=_tokens(local),
         api_tokens=_tokens(api),
-        counterfactual=_list_price_uses(rows, prices),
-        unknown_counterfactual=_total(rows, "unknown_counterfactual"),
+        counterfactual=_list_price_uses(published, prices),
+        unknown_counterfactual=_total(published, "unknown_counterfactual"),
         api_nano=_total(api, "cost_nano"),
         api_upper_bound_nano=_total(bounds, "upper_bound_nano"),
         api_upper_bound=_total(bounds, "attempts") - _total(bounds, "known_tokens"),
+        pending=_list_pending((row for row in bounds if row.outcome == "pending"), prices),
         unknown_api_cost=_total(api, "unknown_cost"),
         estimated=_total((row for row in rows if row.outcome not in OPEN), "estimated"),
     )
@@ -200,7 +204,19 @@ def _tokens(rows: Sequence[Row[Any]]) -> Tokens:
     return Tokens(*(_total(rows, f"{name}_tokens") for name in ("input", "cached", "output")))
 
 
-def _list_price_uses(rows: Iterable[Row[Any]], prices: dict[int, Row[Any]]) -> tuple[PriceUse, ...]:
+def _list_pending(rows: Iterable[Row[Any]], prices: Mapping[int, Price]) -> tuple[PendingBound, ...]:
+    """Return what attempts that are still out can cost, and would have cost at once, of all that know both prices."""
+    found = []
+    for row in rows:
+        own, at_once = prices[row.price_id], prices.get(row.counterfactual_price_id)
+        rise = None if at_once is None else find_largest_rise(own, at_once)
+        if rise is not None:
+            bound = int(row.upper_bound_nano)
+            found.append(PendingBound(bound, half_up(rise * bound)))
+    return tuple(found)
+
+
+def _list_price_uses(rows: Iterable[Row[Any]], prices: Mapping[int, Price]) -> tuple[PriceUse, ...]:
     by_price: defaultdict[int, list[Row[Any]]] = defaultdict(list)
     for row in rows:
         if row.counterfactual_price_id is not None and _has_served(row):
@@ -216,7 +232,7 @@ def _has_served(row: Row[Any]) -> bool:
     )
 
 
-def _sum_price_use(price: Row[Any], rows: Sequence[Row[Any]]) -> PriceUse:
+def _sum_price_use(price: Price, rows: Sequence[Row[Any]]) -> PriceUse:
     return PriceUse(
         **{name: getattr(price, name) for name in PRICE},
         first_day=min(row.first_day for row in rows),

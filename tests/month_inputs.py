@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from models.economics.figures import MonthFigures, ScenarioName
+from models.economics.figures import MonthFigures
+from models.economics.figures_recommendation import ScenarioName
 from models.economics.month import (
     BillingMode,
     GpuRun,

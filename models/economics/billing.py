@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from models.economics.figures import GpuBill, Mode
 from models.economics.month import BillingMode, GpuRun, MonthInputs, Rate, ReferenceRate, WorkloadUsage
+from models.economics.on_demand import OnDemandCost
 from models.economics.pricing import half_up
 from models.economics.sessions import Session, group_sessions
 from models.economics.terms_in_force import (
@@ -28,15 +29,16 @@ from models.months import days_in
 class SpanBill:
     """What the first `days` days of a month cost; exact nano-dollars.
 
-    `reserved` and `on_demand`: the bill in force, by what does not depend on use and what does; of sessions, the part
-    of the replaceable workloads. `as_reserved`: what reserved machines cost or would have cost; None without a rate.
-    `labour` and `labour_hours`: maintenance, each day its part of the month's.
+    `reserved` and `on_demand`: the bill in force, by what does not depend on use and what does; of sessions, those
+    of the replaceable workloads, and what all others cost (`other_sessions`). `as_reserved`: what reserved machines
+    cost or would have cost; None without a rate. `labour` and `labour_hours`: maintenance, each day its part of the month's.
     """
 
     days: int
     mode: Mode
     reserved: Fraction
-    on_demand: Fraction
+    on_demand: OnDemandCost
+    other_sessions: Fraction
     as_reserved: Fraction | None
     labour: Fraction
     labour_hours: Fraction
@@ -48,8 +50,8 @@ class MonthBill:
     """All that is billed in a month, and the terms that it stands on.
 
     `gpu`: GPU time of all runs against the bill, `times`: by workload. `to_date`: the days that are covered, `whole`: the
-    whole month. `as_on_demand`: what the sessions of replaceable workloads cost or would have cost on demand; None
-    without a rate. `machines`: how many the terms name. `references`: sources of the rates that scenarios stand on.
+    whole month. `as_on_demand`: the sessions of replaceable workloads at what they cost or would have cost on demand;
+    None without a rate. `machines`: how many the terms name. `references`: sources of the rates that scenarios stand on.
     """
 
     terms: TermsInForce
@@ -57,7 +59,7 @@ class MonthBill:
     gpu: GpuBill
     to_date: SpanBill
     whole: SpanBill
-    as_on_demand: Fraction | None
+    as_on_demand: OnDemandCost | None
     machines: int
     setup_nano: int
     references: tuple[str, ...]
@@ -69,30 +71,27 @@ def bill_month(inputs: MonthInputs, used: Sequence[WorkloadUsage]) -> MonthBill:
     replaceable = {usage.workload for usage in used if usage.replaceable}
     own = [one for one in terms.runs if one.run.workload in replaceable]
     as_on_demand = [(one.run, _find_on_demand(inputs, one)) for one in own if one.run.time.total_ns]
-    every, theirs, supposed = (
-        group_sessions((run, tariff) for run, tariff in runs if tariff is not None)
-        for runs in (
-            [(one.run, one.tariff) for one in terms.runs],
-            [(one.run, one.tariff) for one in own],
-            as_on_demand,
-        )
-    )
+    supposed = group_sessions((run, tariff) for run, tariff in as_on_demand if tariff is not None)
+    every, theirs = list_sessions(terms.runs), list_sessions(own)
     covered, all_days = terms.days[: inputs.days], terms.days
-    to_date, whole = (
-        _bill_span(inputs, terms, span, _cost(every), _cost(theirs)) for span in (covered, all_days)
-    )
+    to_date, whole = (_bill_span(inputs, terms, span, every, theirs) for span in (covered, all_days))
     labour = covered[-1].labour
     return MonthBill(
         terms=terms,
         times={usage.workload: sum_gpu_time(inputs.gpu_runs, usage.workload) for usage in used},
-        gpu=_bill_gpu(inputs, covered, every),
+        gpu=_bill_gpu(inputs, terms, covered, every),
         to_date=to_date,
         whole=whole,
-        as_on_demand=None if None in (tariff for _, tariff in as_on_demand) else _cost(supposed),
+        as_on_demand=None if None in (tariff for _, tariff in as_on_demand) else OnDemandCost.of(supposed),
         machines=_count_machines(covered),
         setup_nano=half_up(Fraction(labour.setup_minutes * labour.engineer_nano_per_hour, 60)),
         references=_list_references(inputs, covered, terms.runs),
     )
+
+
+def list_sessions(runs: Sequence[RunTerms]) -> list[Session]:
+    """Return the sessions that runs were billed for on demand."""
+    return group_sessions((one.run, tariff) for one in runs if (tariff := one.tariff) is not None)
 
 
 def sum_gpu_time(runs: Sequence[GpuRun], workload: str | None = None) -> GpuTime:
@@ -105,11 +104,16 @@ def _cost(sessions: Sequence[Session]) -> Fraction:
 
 
 def _bill_span(
-    inputs: MonthInputs, terms: TermsInForce, days: Sequence[DayTerms], every: Fraction, own: Fraction
+    inputs: MonthInputs,
+    terms: TermsInForce,
+    days: Sequence[DayTerms],
+    every: Sequence[Session],
+    own: Sequence[Session],
 ) -> SpanBill:
     """Bill the first days of a month; `every`: the sessions of all runs that are covered, `own`: the replaceable ones'."""
     pace = _pace_of_sessions(terms.days, inputs.days, len(days))
-    reserved, on_demand = _bill_in_force(inputs, days, every * pace, own * pace)
+    reserved, scale = _bill_in_force(inputs, days, _cost(every) * pace)
+    on_demand = OnDemandCost.of(own).times(pace * scale)
     shares = [
         (Fraction(day.labour.maintenance_minutes, 60 * len(terms.days)), day.labour.engineer_nano_per_hour)
         for day in days
@@ -119,6 +123,7 @@ def _bill_span(
         mode=_find_mode(inputs, terms.runs, days),
         reserved=reserved,
         on_demand=on_demand,
+        other_sessions=_cost(every) * pace * scale - on_demand.nano_at(),
         as_reserved=_bill_reserved(inputs, days),
         labour=sum((hours * rate for hours, rate in shares), Fraction(0)),
         labour_hours=sum((hours for hours, _ in shares), Fraction(0)),
@@ -133,38 +138,55 @@ def _pace_of_sessions(days: Sequence[DayTerms], covered: int, count: int) -> Fra
 
 
 def _bill_in_force(
-    inputs: MonthInputs, days: Sequence[DayTerms], every: Fraction, own: Fraction
+    inputs: MonthInputs, days: Sequence[DayTerms], sessions: Fraction
 ) -> tuple[Fraction, Fraction]:
-    """Return the bill in force over some days: of reserved machines, and of a part (`own`) of all sessions.
+    """Return the bill of reserved machines over some days, and by what the cost of all `sessions` is multiplied.
 
     An entered bill wins over rates: its days' part, divided as the rates would have divided it among
     reserved machines and sessions. Where rates know of nothing, all of it counts as reserved.
     """
-    reserved = sum(
-        (_cost_of_day(one.rate, one.gpus, day.day) for day in days for one in day.reserved), Fraction(0)
-    )
+    reserved = cost_of_reserved(days)
     if inputs.bill_nano is None:
-        return reserved, own
+        return reserved, Fraction(1)
     entered = Fraction(inputs.bill_nano * len(days), days_in(inputs.month))
-    by_rates = reserved + every
+    by_rates = reserved + sessions
     if not by_rates:
-        return entered, Fraction(0)
-    return entered * reserved / by_rates, entered * own / by_rates
+        return entered, Fraction(1)
+    return entered * reserved / by_rates, entered / by_rates
 
 
-def _bill_gpu(inputs: MonthInputs, days: Sequence[DayTerms], sessions: Sequence[Session]) -> GpuBill:
+def cost_of_reserved(days: Sequence[DayTerms], most: Mapping[str, int] | None = None) -> Fraction:
+    """Return what the reserved machines of some days cost by their rates; `most`: with at most so many of a kind."""
+    return sum(
+        (
+            cost_of_day(one.rate, one.gpus if most is None else min(one.gpus, most[one.kind]), day.day)
+            for day in days
+            for one in day.reserved
+        ),
+        Fraction(0),
+    )
+
+
+def _bill_gpu(
+    inputs: MonthInputs, terms: TermsInForce, days: Sequence[DayTerms], sessions: Sequence[Session]
+) -> GpuBill:
     """Hold the GPU time of all runs against the hours and the money that were billed in the days that are covered."""
     time, cost = sum_gpu_time(inputs.gpu_runs), _cost(sessions)
     reserved_ns = NS_PER_DAY * sum(terms.gpus for day in days for terms in day.reserved)
     billed_ns = reserved_ns + sum(session.billed_ns for session in sessions)
+    reserved, scale = _bill_in_force(inputs, days, cost)
+    held_ns = sum(one.run.time.total_ns for one in terms.runs if one.tariff is None)
+    idle_ns = max(0, reserved_ns - held_ns)
     return GpuBill(
         time=time,
         unused_ns=billed_ns - time.total_ns,
         billed_ns=billed_ns,
-        nano=half_up(sum(_bill_in_force(inputs, days, cost, cost))),
+        nano=half_up(reserved + cost * scale),
         entered=inputs.bill_nano is not None,
         sessions=len(sessions),
         utilization=Fraction(time.busy_ns, billed_ns) if billed_ns else None,
+        idle_ns=idle_ns,
+        idle_nano=half_up(reserved * idle_ns / reserved_ns) if reserved_ns else 0,
     )
 
 
@@ -187,13 +209,13 @@ def _bill_reserved(inputs: MonthInputs, days: Sequence[DayTerms]) -> Fraction | 
     held = [terms for day in days for terms in day.machines]
     if not held:
         reference = _find_reference(inputs, "reserved", _find_most_used(inputs))
-        return None if reference is None else len(days) * _cost_of_day(reference.rate, 1, inputs.month)
+        return None if reference is None else len(days) * cost_of_day(reference.rate, 1, inputs.month)
     total = Fraction(0)
     for terms in held:
         reserved = terms if terms.mode == "reserved" else _find_reference(inputs, "reserved", terms.kind)
         if reserved is None:
             return None
-        total += _cost_of_day(reserved.rate, terms.gpus, inputs.month)
+        total += cost_of_day(reserved.rate, terms.gpus, inputs.month)
     return total
 
 
@@ -240,7 +262,7 @@ def _find_reference(inputs: MonthInputs, mode: BillingMode, kind: str | None) ->
     return None
 
 
-def _cost_of_day(rate: Rate, machines: int, day: date) -> Fraction:
+def cost_of_day(rate: Rate, machines: int, day: date) -> Fraction:
     """Return what a day around the clock costs: 24 hours, or a day's part of a month's amount."""
     if rate.nano_per_month is not None:
         return Fraction(machines * rate.nano_per_month, days_in(day))

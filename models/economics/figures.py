@@ -10,23 +10,31 @@ from datetime import date
 from fractions import Fraction
 from typing import Literal
 
-from models.economics.figures_outlook import BreakEven, Capacity, CurvePoint, Lever, Payback, Trend
-from models.economics.month import PastMonth, PriceUse, Tokens, Viability
+from models.economics.figures_outlook import ApiWay, BreakEven, Capacity, CurvePoint, Lever, Payback, Trend
+from models.economics.figures_recommendation import (
+    KeptShare,
+    Recommendation,
+    ScenarioName,
+    VerdictAnswer,
+    WorkloadAdvice,
+)
+from models.economics.month import PriceUse, Tokens, Viability
+from models.economics.past_month import PastMonth, UnitCosts
 from models.gpu_time import GpuTime
 
-ScenarioName = Literal["api_sync", "api_batch", "reserved", "on_demand", "hybrid"]
 Mode = Literal["reserved", "on_demand", "mixed", "none"]
 """How the machines were billed: in one mode, in both (on different days), or there were none in the month."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What the month's replaceable workloads cost in one way of serving them.
+    """What the month's work costs in one way of serving it.
 
     `total_nano` = `api_nano` + `gpu_nano` + `labour_nano`; it and `gpu_nano` are None without a rate or measured time.
     `missing`: attempts whose cost is not known and not in it, so the total is a lower bound; 0: none.
     `upper_bound_nano`: the part of `api_nano` that is only an upper bound (pending, unknown outcome).
-    Savings are the API's total less this one's, negative where this costs more.
+    Savings are the API's total less this one's, negative where this costs more. `feasible`: its cost is known, and
+    no workload is answered by a small model that was found to fall short. `workloads`: those that move to the API in it.
     """
 
     name: ScenarioName
@@ -38,9 +46,10 @@ class Scenario:
     upper_bound_nano: int
     saving_sync_nano: int | None
     saving_batch_nano: int | None
+    feasible: bool
+    workloads: tuple[str, ...] = ()
 
 
-VerdictAnswer = Literal["pays", "does_not_pay", "cannot_be_said"]
 Reason = Literal[
     "saves",
     "costs_more",
@@ -59,7 +68,7 @@ three: what is not known could turn the answer."""
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the hybrid as it really ran costs less than the API at once.
+    """Whether what really ran costs less than a way of the API, over the workloads that self-hosting can replace.
 
     `saving_nano`: by how much, as far as it is known (negative: it costs more; None: it is in no scenario).
     `low_nano`, `high_nano`: if all that is unknown goes against self-hosting, or for it; None: without a bound.
@@ -78,7 +87,8 @@ class GpuBill:
 
     `nano`: the bill in force, by rates or as entered (`entered`). `unused_ns` is negative where runs held more
     GPU time than was billed, which a note names. `utilization` = busy / billed, None where nothing was billed.
-    `sessions`: of those billed on demand.
+    `sessions`: of those billed on demand. `idle_ns`: hours of reserved machines that no run held, `idle_nano`: what
+    they cost.
     """
 
     time: GpuTime
@@ -88,47 +98,33 @@ class GpuBill:
     entered: bool
     sessions: int
     utilization: Fraction | None
-
-
-@dataclass(frozen=True, slots=True)
-class UnitCosts:
-    """Nano-dollars for 1,000 records and for a million tokens (input + output) of the local engine.
-
-    Marginal: its busy time at the effective hourly rate (bill / billed time). Loaded: the whole bill and
-    maintenance. API: the same records and tokens on the API at once, by the API's own token counts.
-    None where there are no records or tokens, or a rate is not known.
-    """
-
-    marginal_per_1000_records: int | None
-    marginal_per_mtok: int | None
-    loaded_per_1000_records: int | None
-    loaded_per_mtok: int | None
-    api_per_1000_records: int | None
-    api_per_mtok: int | None
+    idle_ns: int
+    idle_nano: int
 
 
 @dataclass(frozen=True, slots=True)
 class WorkloadFigures:
-    """One workload's part, whole month. The parts of all sum to the scenarios' totals, to the nano-dollar.
+    """One workload's part, whole month.
 
-    `replaceable`: not evaluated as not viable; others are in no scenario, and their shares are 0.
+    `replaceable`: not found to fall short, or routed; the parts of these sum to the hybrid, to the nano-dollar.
     `gpu_nano` and `labour_nano`: its share of the bill in force and of maintenance, by busy time.
-    `total_nano` = `api_nano` + `gpu_nano` + `labour_nano`: its part of the hybrid, and `saving_nano` against the
-    API at once. Counts, tokens, time and unit costs are of the days that are covered, the rest of the whole
-    month. `missing`: attempts whose cost on the API is not known. `break_even`: of its part of the hybrid
-    alone, within the machines that are there. `quarantined_answered` of the quarantined records an engine had
-    answered, and their attempts cost `quarantined_nano`.
+    `total_nano` = `api_nano` + `gpu_nano` + `labour_nano`: its share of full cost, which says nothing of what stops if
+    it leaves; `advice` does. `routed`: records that its policy sent to the API. Counts, tokens, time and unit costs are of the days
+    that are covered, the rest of the whole month. `missing`: attempts whose cost on the API is not known.
+    `quarantined_answered` of the quarantined records an engine had answered, and their attempts cost `quarantined_nano`.
     """
 
     workload: str
     viability: Viability | None
     replaceable: bool
+    batch_acceptable: bool
     runs: int
     records: int
     local: int
     api: int
     reused: int
     escalated: int
+    routed: int
     quarantined: int
     local_tokens: Tokens
     api_tokens: Tokens
@@ -137,19 +133,15 @@ class WorkloadFigures:
     api_sync_nano: int
     api_batch_nano: int
     api_nano: int
-    gpu_nano: int | None
+    gpu_nano: int
     labour_nano: int
-    total_nano: int | None
-    saving_nano: int | None
+    total_nano: int
     missing: int
     upper_bound_nano: int
     unit_costs: UnitCosts
-    scenarios: tuple[Scenario, ...]
-    verdict: Verdict
-    break_even: BreakEven | None
-    levers: tuple[Lever, ...]
-    quarantined_answered: int = 0
-    quarantined_nano: int = 0
+    advice: WorkloadAdvice
+    quarantined_answered: int
+    quarantined_nano: int
 
 
 NoteCode = Literal[
@@ -197,13 +189,31 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """What really ran against one way of the API: the verdict, and what would change it."""
+
+    against: ApiWay
+    verdict: Verdict
+    break_evens: tuple[BreakEven, ...]
+    payback: Payback
+    trend: Trend
+    levers: tuple[Lever, ...]
+
+    def break_even(self, name: str) -> BreakEven:
+        """Return where the scenario of that name meets the API."""
+        return next(one for one in self.break_evens if one.name == name)
+
+
+@dataclass(frozen=True, slots=True)
 class MonthFigures:
     """All figures of one month.
 
     `days` of `days_in_month` are covered. `to_date` are the scenarios over these days; `scenarios` over the whole
     month: the same where it is over, else projected (usage at the same pace, reserved bills and maintenance
     for all of its days). Everything that is a month's figure stands on `scenarios`; `gpu`, counts and
-    tokens on the days that are covered. `history`: earlier months and, last, this one.
+    tokens on the days that are covered. `alternative`: against the API's cheapest way that meets the need, `at_once`:
+    against the API at once. `own_share`: of the published answers, those of the own model. `kept`: what if it kept
+    more or fewer. `history`: earlier months and, last, this one.
     """
 
     month: date
@@ -212,13 +222,13 @@ class MonthFigures:
     mode: Mode
     to_date: tuple[Scenario, ...]
     scenarios: tuple[Scenario, ...]
-    verdict: Verdict
-    break_evens: tuple[BreakEven, ...]
+    recommendation: Recommendation
+    alternative: Outlook
+    at_once: Outlook
     curve: tuple[CurvePoint, ...]
     capacity: Capacity
-    payback: Payback
-    trend: Trend
-    levers: tuple[Lever, ...]
+    kept: tuple[KeptShare, ...]
+    own_share: Fraction | None
     gpu: GpuBill
     unit_costs: UnitCosts
     workloads: tuple[WorkloadFigures, ...]
@@ -231,6 +241,11 @@ class MonthFigures:
     def partial(self) -> bool:
         """Whether the month is not over, so that `scenarios` are a projection."""
         return self.days < self.days_in_month
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict against the API's cheapest way that meets the need."""
+        return self.alternative.verdict
 
     def scenario(self, name: ScenarioName) -> Scenario:
         """Return the scenario of that name over the whole month."""

@@ -9,6 +9,9 @@ from fractions import Fraction
 from typing import Literal
 
 SelfHosted = Literal["reserved", "on_demand", "hybrid"]
+ApiWay = Literal["api_sync", "api_batch"]
+Never = Literal["each_record", "full_machine"]
+"""Why no volume pays: each further record costs no less than on the API; or a machine that is full all month does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +28,13 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True)
 class BreakEven:
-    """Where one self-hosted scenario meets the API at once.
+    """Where one self-hosted scenario meets a way of the API.
 
-    `fixed_nano`: its monthly cost that does not grow with volume (reserved bill + maintenance), None where a
+    `fixed_nano`: its monthly cost that does not grow with volume (reserved bill, loads, maintenance), None where a
     rate is not known. `spend_nano`: the API spend a month above which it wins. `factor` and `records`: the
     same as a multiple of this month's volume, and in records; `gpus`: needed there. None where no volume
-    pays, or nothing was run that tells. `crossings`: all of them in order (the first `MOST_CROSSINGS`);
-    from `for_good` on it pays at every volume.
+    pays (`never` says why), or nothing was run that tells. `crossings`: all of them in order (the first
+    `MOST_CROSSINGS`); from `for_good` on it pays at every volume.
     """
 
     name: SelfHosted
@@ -42,6 +45,7 @@ class BreakEven:
     gpus: int | None
     crossings: tuple[Crossing, ...]
     for_good: Fraction | None
+    never: Never | None
 
 
 @dataclass(frozen=True, slots=True)

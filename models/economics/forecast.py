@@ -6,7 +6,7 @@ workloads one after the other, and is let go.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -16,20 +16,18 @@ from math import ceil
 from typing import Literal
 
 from models.economics.billing import bill_month
-from models.economics.cost_over_volume import CostOverVolume, find_break_even, project_costs
+from models.economics.cost_over_volume import find_break_even, project_costs
 from models.economics.demand import Demand
-from models.economics.figures_outlook import BreakEven
+from models.economics.figures_outlook import ApiWay, BreakEven
 from models.economics.month import GpuRun, LabourTerms, MonthInputs, ReferenceRate, Tokens, WorkloadUsage
-from models.economics.pricing import half_up
 from models.economics.quote import Estimate
 from models.economics.scenarios import Period, compare_scenarios, sum_period
-from models.gpu_time import NS_PER_DAY, NS_PER_HOUR, GpuTime, split_exactly
+from models.gpu_time import NS_PER_DAY, GpuTime, split_exactly
 from models.months import days_in, months_later
 
 MONTHS = 12
 Way = Literal["api_sync", "api_batch", "reserved", "on_demand"]
 OwnWay = Literal["reserved", "on_demand"]
-ApiWay = Literal["api_sync", "api_batch"]
 WAYS: tuple[Way, ...] = ("api_sync", "api_batch", "reserved", "on_demand")
 
 
@@ -256,29 +254,16 @@ def _find_break_evens(
     period: Period, first: ForecastMonth, serving: Serving
 ) -> Mapping[tuple[OwnWay, ApiWay], BreakEven]:
     """Return where each way of one's own meets each way of the API, at the first month's mix and terms."""
-    over_volume = project_costs(period)
-    ways: dict[OwnWay, CostOverVolume | None] = {
-        "reserved": over_volume["reserved"],
-        "on_demand": _on_demand(over_volume["on_demand"], first.month, serving),
-    }
-    asked: dict[ApiWay, int] = {"api_sync": period.api_sync_nano, "api_batch": period.api_batch_nano}
+    ways: tuple[OwnWay, ...] = ("reserved", "on_demand")
+    apis: tuple[ApiWay, ...] = ("api_sync", "api_batch")
+    known = {"reserved": True, "on_demand": serving.hourly() is not None}
     return {
         (own, api): find_break_even(
-            own, None if cost is None else replace(cost, api_nano=nano), first.records
+            own, project_costs(period, period.api_way_nano(api))[own] if known[own] else None, first.records
         )
-        for own, cost in ways.items()
-        for api, nano in asked.items()
+        for own in ways
+        for api in apis
     }
-
-
-def _on_demand(cost: CostOverVolume | None, month: date, serving: Serving) -> CostOverVolume | None:
-    """Take the daily load out of what grows with volume: at any volume the model is loaded once a day."""
-    rate = serving.hourly()
-    if cost is None or rate is None:
-        return None
-    hours = Fraction(days_in(month) * serving.load_ns, NS_PER_HOUR)
-    load = min(cost.slope_nano, half_up(hours * (rate.rate.nano_per_hour or 0)))
-    return replace(cost, slope_nano=cost.slope_nano - load, fixed_nano=cost.fixed_nano + load)
 
 
 def _sum(values: Sequence[int | None]) -> int | None:

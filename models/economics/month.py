@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
+from models.economics.past_month import PastMonth
 from models.gpu_time import GpuTime
 from models.months import days_in
 
@@ -58,6 +59,14 @@ class PriceUse:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingBound:
+    """Attempts at one price that are still out: the most that they cost, and would have cost at once; nano-dollars."""
+
+    nano: int
+    sync_nano: int
+
+
+@dataclass(frozen=True, slots=True)
 class WorkloadUsage:
     """What one workload did in the month, by the UTC day of its attempts.
 
@@ -66,11 +75,15 @@ class WorkloadUsage:
     from the local engine to the API; `quarantined` by the runs of the month. `quarantined_answered` of these an
     engine had answered, and their attempts, on either engine, cost `quarantined_nano`, which is in the costs as well.
 
-    `counterfactual`: one entry a price. `unknown_counterfactual` lines do not know theirs and are in none.
+    `counterfactual`: one entry a price, of lines that served a record. `unknown_counterfactual` of these do not
+    know theirs and are in none.
     `api_nano`: what its API attempts cost, those that are pending or of unknown outcome at their upper bound;
-    `api_upper_bound_nano` is the part of it that is such a bound, of `api_upper_bound` lines.
+    `api_upper_bound_nano` is the part of it that is such a bound, of `api_upper_bound` lines. `pending`: those of them
+    that are still out.
     `unknown_api_cost` lines do not know their cost. `estimated`: lines that hold an estimate of their own
-    usage (counterfactual tokens always are estimates). `viability` None: not evaluated.
+    usage (counterfactual tokens always are estimates). `viability` None: not evaluated. `routed`: records that
+    its policy sent to the API, since the small model is or may be not good enough for them.
+    `batch_acceptable`: its answers may take a day. `may_leave`: its records may go to an API.
     """
 
     workload: str
@@ -93,6 +106,10 @@ class WorkloadUsage:
     viability: Viability | None = None
     quarantined_answered: int = 0
     quarantined_nano: int = 0
+    pending: tuple[PendingBound, ...] = ()
+    routed: int = 0
+    batch_acceptable: bool = True
+    may_leave: bool = True
 
     @property
     def api_sync_nano(self) -> int:
@@ -101,8 +118,13 @@ class WorkloadUsage:
 
     @property
     def replaceable(self) -> bool:
-        """Whether self-hosting can serve it: its evaluation did not say that it cannot."""
-        return self.viability != "not_viable"
+        """Whether its pipeline can serve it: the small model is not known to fall short, or what it may miss is sent on."""
+        return self.viability != "not_viable" or self.routed > 0
+
+    @property
+    def served(self) -> int:
+        """Published answers of the local engine or an API whose cost on the API at once is known."""
+        return max(0, self.local + self.api - self.unknown_counterfactual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,25 +218,6 @@ class LabourTerms:
     setup_minutes: int
     engineer_nano_per_hour: int
     assumed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PastMonth:
-    """What each scenario cost in an earlier month, whole; None where it is not known.
-
-    Made by `models.economics.break_even.past_month` from that month's inputs. `complete`: nothing is
-    missing in the API's costs. `machine`: there was one, so that self-hosting and API can be compared.
-    """
-
-    month: date
-    records: int
-    api_sync_nano: int
-    api_batch_nano: int
-    reserved_nano: int | None
-    on_demand_nano: int | None
-    hybrid_nano: int | None
-    complete: bool = True
-    machine: bool = True
 
 
 @dataclass(frozen=True, slots=True)

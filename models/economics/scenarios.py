@@ -1,4 +1,4 @@
-"""The month's sums, and what each way of serving its replaceable workloads costs."""
+"""The month's sums, and what each way of serving its work costs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,59 +6,108 @@ from fractions import Fraction
 from math import ceil
 
 from models.economics.billing import MonthBill, SpanBill
-from models.economics.figures import Mode, Reason, Scenario, ScenarioName, Verdict
+from models.economics.figures import Mode, Reason, Scenario, Verdict
+from models.economics.figures_outlook import ApiWay
+from models.economics.figures_recommendation import ScenarioName
 from models.economics.month import MonthInputs, WorkloadUsage
+from models.economics.on_demand import OnDemandCost
+from models.economics.past_month import PastMonth
 from models.economics.pricing import half_up
 from models.gpu_time import NS_PER_DAY, GpuTime
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
-    """Sums over the replaceable workloads, or one of them, and the first days of the month; nano-dollars.
+class Outside:
+    """Work that self-hosting cannot do well enough, and that is not routed: nano-dollars.
 
-    `reserved_nano` and `on_demand_nano`: the bill in force, by what does not depend on use and what does.
-    `as_reserved_nano`, `as_on_demand_nano`: the bill in that mode, None without a rate. `gpus`: machines that
-    it is for, `load`: how many of them busy and idle time fills around the clock. `pace`: by what usage was
-    multiplied: 1, or from the days that are covered to the whole month. `utilization`: busy / billed time of all runs.
-    `room`: the highest multiple of its volume that the machines serve; None: more machines come as needed.
+    `api_sync_nano` and `api_batch_nano`: what it costs on the API, at once and by its cheapest way, which stand in every
+    way that serves the month's work. `paid_api_nano` and `paid_gpu_nano`: what was really paid for it. `unknown_*`
+    as in `Period`.
+    """
+
+    api_sync_nano: int
+    api_batch_nano: int
+    paid_api_nano: int
+    paid_gpu_nano: int
+    upper_bound_nano: int
+    unknown_counterfactual: int
+    unknown_api_cost: int
+    workloads: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Sums over the replaceable workloads and the first days of the month; nano-dollars.
+
+    `api_batch_nano`: in batches where an answer may take a day, else at once. `gain_sync_nano` and
+    `gain_batch_nano`: the most that attempts which are still out would add to the two beyond what they can cost.
+    `reserved_nano` and
+    `on_demand`: the bill in force, by what does not depend on use and what does. `as_reserved_nano`,
+    `as_on_demand`: the bill in that mode, None without a rate. `gpus`: machines that it is for, `load`: how many
+    of them busy and idle time fills around the clock (of a month that measured none, as the nearest before did).
+    `pace`: by what usage was multiplied: 1, or from the days that are covered to the whole month.
+    `utilization`: busy / billed time of all runs. `local`: records that the own model answered. `bound`:
+    workloads whose records may not go to an API.
     """
 
     pace: Fraction
     batch_discount: Fraction
     mode: Mode
     records: int
+    local: int
+    answered: int
     api_sync_nano: int
     api_batch_nano: int
     api_nano: int
     upper_bound_nano: int
+    gain_sync_nano: int
+    gain_batch_nano: int
     unknown_counterfactual: int
     unknown_api_cost: int
     reserved_nano: int
-    on_demand_nano: int
+    on_demand: OnDemandCost
     as_reserved_nano: int | None
-    as_on_demand_nano: int | None
+    as_on_demand: OnDemandCost | None
     labour_nano: int
     labour_hours: Fraction
     engineer_nano_per_hour: int
     gpus: int
     load: Fraction
     utilization: Fraction | None
-    room: Fraction | None = None
+    outside: Outside
+    bound: tuple[str, ...]
 
     @property
     def gpu_nano(self) -> int:
         """The bill in force."""
-        return self.reserved_nano + self.on_demand_nano
+        return half_up(self.reserved_nano + self.on_demand.nano_at())
+
+    @property
+    def on_demand_nano(self) -> int:
+        """The part of the bill in force that depends on use."""
+        return self.gpu_nano - self.reserved_nano
 
     @property
     def hybrid_labour_nano(self) -> int:
         """Maintenance of the machines that there were; nobody maintains none."""
         return 0 if self.mode == "none" else self.labour_nano
 
+    def api_way_nano(self, way: ApiWay) -> int:
+        """Return what a way of the API would have cost."""
+        return self.api_sync_nano if way == "api_sync" else self.api_batch_nano
+
     @property
-    def pays(self) -> bool:
-        """Whether self-hosting costs less, as far as it is known."""
-        return self.api_sync_nano > self.api_nano + self.gpu_nano + self.labour_nano
+    def cheapest_api(self) -> ApiWay:
+        """The API's cheapest way that meets the need: at once if batches are no cheaper."""
+        return "api_batch" if self.api_batch_nano < self.api_sync_nano else "api_sync"
+
+
+def batch_nano(inputs: MonthInputs, used: Sequence[WorkloadUsage]) -> Fraction:
+    """Return what workloads cost on the API in batches, where their answers may take a day, else at once."""
+    left = 1 - Fraction(inputs.batch_discount)
+    return sum(
+        (one.api_sync_nano * (left if one.batch_acceptable else Fraction(1)) for one in used), Fraction(0)
+    )
 
 
 def sum_period(inputs: MonthInputs, used: Sequence[WorkloadUsage], bill: MonthBill, span: SpanBill) -> Period:
@@ -66,52 +115,98 @@ def sum_period(inputs: MonthInputs, used: Sequence[WorkloadUsage], bill: MonthBi
     own = [usage for usage in used if usage.replaceable]
     time = sum((bill.times[usage.workload] for usage in own), GpuTime())
     pace = Fraction(span.days, inputs.days)
-    sync = pace * sum(usage.api_sync_nano for usage in own)
-    gpu = half_up(span.reserved + span.on_demand)
-    load = Fraction(time.busy_ns + time.idle_ns, inputs.days * NS_PER_DAY)
+    records = half_up(pace * sum(usage.records for usage in own))
+    load = Fraction(time.busy_ns + time.idle_ns, inputs.days * NS_PER_DAY) or _find_load(inputs.earlier, records)
     gpus = max(bill.machines, ceil(load))  # what needs two machines on demand would need two reserved ones
-    measured = (
-        time.total_ns or not sync
-    )  # else there was work, but nothing says how long machines would have taken
+    sync = sum(usage.api_sync_nano for usage in own)
+    measured = time.total_ns or not sync  # else nothing says how long machines would have taken
+    in_force = half_up(span.reserved + span.on_demand.nano_at())
     billed_in = None if inputs.bill_nano is None else span.mode  # an entered bill is what its mode costs
+    as_reserved = None if span.as_reserved is None else half_up(span.as_reserved * Fraction(gpus, bill.machines))
+    as_on_demand = bill.as_on_demand.times(pace) if measured and bill.as_on_demand is not None else None
     return Period(
         pace=pace,
         batch_discount=Fraction(inputs.batch_discount),
         mode=span.mode,
-        records=half_up(pace * sum(usage.records for usage in own)),
-        api_sync_nano=half_up(sync),
-        api_batch_nano=half_up(sync * (1 - Fraction(inputs.batch_discount))),
+        records=records,
+        local=sum(usage.local for usage in own),
+        answered=sum(usage.local + usage.api for usage in own),
+        api_sync_nano=half_up(pace * sync),
+        api_batch_nano=half_up(pace * batch_nano(inputs, own)),
         api_nano=half_up(pace * sum(usage.api_nano for usage in own)),
         upper_bound_nano=half_up(pace * sum(usage.api_upper_bound_nano for usage in own)),
+        gain_sync_nano=half_up(pace * _gain(own, Fraction(1))),
+        gain_batch_nano=half_up(pace * _gain(own, 1 - Fraction(inputs.batch_discount))),
         unknown_counterfactual=sum(usage.unknown_counterfactual for usage in own),
         unknown_api_cost=sum(usage.unknown_api_cost for usage in own),
         reserved_nano=half_up(span.reserved),
-        on_demand_nano=gpu - half_up(span.reserved),
-        as_reserved_nano=gpu
-        if billed_in == "reserved"
-        else _round(span.as_reserved, Fraction(gpus, bill.machines)),
-        as_on_demand_nano=gpu
-        if billed_in == "on_demand"
-        else _round(bill.as_on_demand if measured else None, pace),
+        on_demand=span.on_demand,
+        as_reserved_nano=in_force if billed_in == "reserved" else as_reserved,
+        as_on_demand=span.on_demand if billed_in == "on_demand" else as_on_demand,
         labour_nano=half_up(span.labour),
         labour_hours=span.labour_hours,
         engineer_nano_per_hour=span.engineer_nano_per_hour,
         gpus=gpus,
         load=load,
         utilization=bill.gpu.utilization,
+        outside=_sum_outside(inputs, used, span, pace),
+        bound=tuple(usage.workload for usage in used if not usage.may_leave and usage.records),
     )
 
 
-def _round(value: Fraction | None, pace: Fraction) -> int | None:
-    return None if value is None else half_up(value * pace)
+def _gain(used: Sequence[WorkloadUsage], price: Fraction) -> Fraction:
+    """Return the most by which what the API would have charged for attempts that are still out exceeds their bound.
+
+    `price`: of an answer that may take a day, as a share of that of one at once.
+    """
+    return sum(
+        (
+            max(Fraction(0), one.sync_nano * (price if usage.batch_acceptable else Fraction(1)) - one.nano)
+            for usage in used
+            for one in usage.pending
+        ),
+        Fraction(0),
+    )
+
+
+def _find_load(earlier: Sequence[PastMonth], records: int) -> Fraction:
+    """Return how many machines so many records fill, as the nearest month that measured it did; 0: none did."""
+    for month in reversed(earlier):
+        if month.load and month.records:
+            return month.load * records / month.records
+    return Fraction(0)
+
+
+def _sum_outside(inputs: MonthInputs, used: Sequence[WorkloadUsage], span: SpanBill, pace: Fraction) -> Outside:
+    others = [usage for usage in used if not usage.replaceable]
+    kept = half_up(span.reserved + span.on_demand.nano_at())
+    return Outside(
+        api_sync_nano=half_up(pace * sum(usage.api_sync_nano for usage in others)),
+        api_batch_nano=half_up(pace * batch_nano(inputs, others)),
+        paid_api_nano=half_up(pace * sum(usage.api_nano for usage in others)),
+        paid_gpu_nano=half_up(span.reserved + span.on_demand.nano_at() + span.other_sessions) - kept,
+        upper_bound_nano=half_up(pace * sum(usage.api_upper_bound_nano for usage in others)),
+        unknown_counterfactual=sum(usage.unknown_counterfactual for usage in others),
+        unknown_api_cost=sum(usage.unknown_api_cost for usage in others),
+        workloads=tuple(usage.workload for usage in others if usage.api_sync_nano or usage.records),
+    )
 
 
 def compare_scenarios(period: Period) -> tuple[Scenario, ...]:
-    """Return all five scenarios of a period."""
-    lacking = period.unknown_counterfactual
-    sync, batch = period.api_sync_nano, period.api_batch_nano
+    """Return what the work of a period costs in all five ways; the last is what was really paid, all of it.
 
-    def one(name: ScenarioName, api: int, gpu: int | None, labour: int, missing: int = 0) -> Scenario:
+    In the ways of one's own, what the policy sent to the API goes there as it did, and what self-hosting cannot do
+    well enough goes there by the API's cheapest way.
+    """
+    outside = period.outside
+    lacking = period.unknown_counterfactual + outside.unknown_counterfactual
+    sync = period.api_sync_nano + outside.api_sync_nano
+    batch = period.api_batch_nano + outside.api_batch_nano
+    bounds = period.upper_bound_nano
+
+    def one(
+        name: ScenarioName, api: int, gpu: int | None, labour: int, missing: int = 0, bound: int = 0
+    ) -> Scenario:
         total = None if gpu is None else api + gpu + labour
         return Scenario(
             name=name,
@@ -120,39 +215,76 @@ def compare_scenarios(period: Period) -> tuple[Scenario, ...]:
             labour_nano=labour,
             total_nano=total,
             missing=missing,
-            upper_bound_nano=period.upper_bound_nano if name == "hybrid" else 0,
+            upper_bound_nano=bound,
             saving_sync_nano=None if total is None else sync - total,
             saving_batch_nano=None if total is None else batch - total,
+            feasible=total is not None and _is_feasible(name, period),
         )
 
+    sent = period.api_nano + outside.api_batch_nano
+    unknown = period.unknown_api_cost + outside.unknown_counterfactual
+    demanded = None if period.as_on_demand is None else half_up(period.as_on_demand.nano_at())
+    paid, paid_missing = (
+        period.api_nano + outside.paid_api_nano,
+        period.unknown_api_cost + outside.unknown_api_cost,
+    )
     return (
         one("api_sync", sync, 0, 0, lacking),
         one("api_batch", batch, 0, 0, lacking),
-        one("reserved", 0, period.as_reserved_nano, period.labour_nano),
-        one("on_demand", 0, period.as_on_demand_nano, period.labour_nano),
-        one("hybrid", period.api_nano, period.gpu_nano, period.hybrid_labour_nano, period.unknown_api_cost),
+        one("reserved", sent, period.as_reserved_nano, period.labour_nano, unknown, bounds),
+        one("on_demand", sent, demanded, period.labour_nano, unknown, bounds),
+        one(
+            "hybrid",
+            paid,
+            period.gpu_nano + outside.paid_gpu_nano,
+            period.hybrid_labour_nano,
+            paid_missing,
+            bounds + outside.upper_bound_nano,
+        ),
     )
 
 
-def judge(sync: Scenario, hybrid: Scenario, mode: Mode) -> Verdict:
-    """Say whether the hybrid costs less than the API at once, whatever it is that is not known.
+def _is_feasible(name: ScenarioName, period: Period) -> bool:
+    """Whether a way may and can do the work: an API no bound records, a small model nothing that it was found to fail at.
 
-    Unknown counterfactual costs could make the API dearer, unknown API costs the hybrid; upper bounds could
-    have cost nothing.
+    Nobody knows how many reserved machines would do work that none was measured at.
     """
-    saving = hybrid.saving_sync_nano
-    if mode == "none" or saving is None:
+    if name in {"api_sync", "api_batch"}:
+        return not period.bound
+    if name == "hybrid":
+        return not period.outside.workloads
+    return name != "reserved" or bool(period.load) or not period.records
+
+
+def judge(period: Period, against: ApiWay) -> Verdict:
+    """Say whether what ran costs less than a way of the API, whatever it is that is not known.
+
+    Unknown counterfactual costs could make the API dearer, unknown API costs the hybrid. Attempts of unknown outcome
+    could have cost nothing; those that are still out could do so too, or serve what the API would have charged for.
+    """
+    if period.mode == "none":
+        saving = period.api_way_nano(against) - period.api_nano
         return Verdict("cannot_be_said", ("no_gpu",), saving, None, None)
-    low = None if hybrid.missing else saving
-    high = None if sync.missing else saving + hybrid.upper_bound_nano
+    own = period.api_nano + period.gpu_nano + period.labour_nano
+    saving = period.api_way_nano(against) - own
+    gain = period.gain_sync_nano if against == "api_sync" else period.gain_batch_nano
+    low = None if period.unknown_api_cost else saving
+    high = None if period.unknown_counterfactual else saving + period.upper_bound_nano + gain
     if low is not None and low > 0:
         return Verdict("pays", ("saves",), saving, low, high)
     if high is not None and high <= 0:
-        reason: Reason = "no_usage" if not sync.total_nano else "costs_more" if high < 0 else "even"
-        return Verdict("does_not_pay", (reason,), saving, low, high)
+        reason: Reason = "costs_more" if high < 0 else "even"
+        return Verdict("does_not_pay", (_nothing(period) or reason,), saving, low, high)
     doubts: list[tuple[Reason, int]] = [
-        ("unknown_counterfactual", sync.missing),
-        ("upper_bounds", hybrid.upper_bound_nano),
-        ("unknown_api_cost", hybrid.missing),
+        ("unknown_counterfactual", period.unknown_counterfactual),
+        ("upper_bounds", period.upper_bound_nano),
+        ("unknown_api_cost", period.unknown_api_cost),
     ]
     return Verdict("cannot_be_said", tuple(name for name, size in doubts if size), saving, low, high)
+
+
+def _nothing(period: Period) -> Reason | None:
+    """Say why there is nothing to compare, if so: nothing was run, or nothing that self-hosting can do well enough."""
+    if period.api_sync_nano:
+        return None
+    return "not_viable" if period.outside.api_sync_nano else "no_usage"

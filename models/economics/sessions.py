@@ -18,13 +18,15 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Session:
     """A machine that was held without a longer pause. `used_ns`: GPU time of its runs; `length_ns`: from end to end.
 
-    `billed_ns` is the length rounded up to the increment; what was not used of it is unused.
+    `varying_ns` of it is busy and idle time, which grows with volume; the rest are loads and pauses. `billed_ns` is
+    the length rounded up to the increment; what was not used of it is unused.
     """
 
     tariff: Tariff
     started_ns: int
     used_ns: int
     length_ns: int
+    varying_ns: int
 
     @property
     def ended_ns(self) -> int:
@@ -61,16 +63,17 @@ def group_sessions(runs: Iterable[tuple[GpuRun, Tariff]]) -> list[Session]:
 def _group_at(tariff: Tariff, runs: Sequence[GpuRun]) -> list[Session]:
     ended: list[Session] = []
     held: list[tuple[Session, int]] = []  # with the time of its last run
-    for start, used in sorted((_ns(run.started_at), run.time.total_ns) for run in runs):
+    timed = sorted((_ns(run.started_at), run.time.total_ns, run.time.load_ns) for run in runs)
+    for start, used, load in timed:
         ended += [session for session, _ in held if session.ended_ns + GAP_NS < start]
         held = [one for one in held if one[0].ended_ns + GAP_NS >= start]
         free = [one for one in held if start >= one[0].ended_ns - min(GAP_NS, one[1] // 2)]
         before = min(free, key=lambda one: _distance(one[0].ended_ns, start), default=None)
         if before is None:
-            held.append((Session(tariff, start, used, used), used))
+            held.append((Session(tariff, start, used, used, used - load), used))
             continue
         held.remove(before)
-        held.append((_extend(before[0], start, used), used))
+        held.append((_extend(before[0], start, used, used - load), used))
     return ended + [session for session, _ in held]
 
 
@@ -79,10 +82,10 @@ def _distance(end: int, start: int) -> tuple[bool, int]:
     return end > start, abs(end - start)
 
 
-def _extend(session: Session, start: int, used: int) -> Session:
+def _extend(session: Session, start: int, used: int, varying: int) -> Session:
     total = session.used_ns + used
     length = max(start + used - session.started_ns, session.length_ns, total)
-    return Session(session.tariff, session.started_ns, total, length)
+    return Session(session.tariff, session.started_ns, total, length, session.varying_ns + varying)
 
 
 def _ns(moment: datetime) -> int:

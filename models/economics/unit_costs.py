@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from models.economics.figures import GpuBill, UnitCosts
+from models.economics.figures import GpuBill
 from models.economics.month import PriceUse, Tokens, WorkloadUsage
+from models.economics.past_month import UnitCosts
 from models.economics.pricing import MTOK, half_up
 
 RECORDS = 1000
@@ -13,7 +14,7 @@ RECORDS = 1000
 
 def unit_costs_of(used: Sequence[WorkloadUsage], gpu: GpuBill, busy_ns: int, loaded_nano: int) -> UnitCosts:
     """Return the unit costs of workloads that kept the machines busy so long, and whose part of all costs is so much."""
-    local, served = sum(one.local for one in used), sum(one.local + one.api for one in used)
+    local, served = sum(one.local for one in used), sum(one.served for one in used)
     tokens = sum((one.local_tokens for one in used), Tokens()).total
     api_nano = sum(one.api_sync_nano for one in used)
     api_tokens = sum(price.input_tokens + price.output_tokens for one in used for price in one.counterfactual)

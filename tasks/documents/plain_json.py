@@ -7,7 +7,7 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from models.economics.figures import UnitCosts
+from models.economics.past_month import UnitCosts
 from tasks.documents.amounts import NANO_DIGITS
 
 if TYPE_CHECKING:

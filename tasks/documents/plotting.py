@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from models.economics.figures import ScenarioName
+from models.economics.figures_recommendation import ScenarioName
 from models.economics.pricing import NANO
 from tasks.documents.amounts import number, short_count, usd
 

@@ -6,9 +6,10 @@ from itertools import pairwise
 
 from matplotlib.axes import Axes
 
-from models.economics.figures import MonthFigures, ScenarioName
+from models.economics.figures import MonthFigures
+from models.economics.figures_recommendation import ScenarioName
 from models.economics.figures_outlook import CurvePoint
-from models.economics.month import PastMonth
+from models.economics.past_month import PastMonth
 from tasks.documents.amounts import count, plural, usd
 from tasks.documents.page import Chart
 from tasks.documents.plotting import BLACK, LINES, count_axis, dollar_axis, dollars, figure, plot_costs, png

@@ -10,11 +10,13 @@ from db import evaluations, infrastructure, month
 from db.month import MonthUsage
 from models.catalogue import assumed_terms
 from models.economics.break_even import past_month
-from models.economics.month import MonthInputs, PastMonth, Viability, WorkloadUsage
+from models.economics.month import MonthInputs, Viability, WorkloadUsage
 from models.economics.owning import Bill, EnteredTerms, Labour
+from models.economics.past_month import PastMonth
 from models.errors import UsageError
 from models.months import days_in, month_of, months_later, next_month
 from models.settings import Settings
+from models.workloads import build
 
 MOST_MONTHS = 36
 """Earlier months that are looked at, the nearest ones."""
@@ -78,7 +80,7 @@ def _inputs(
     return MonthInputs(
         month=of,
         days=days,
-        workloads=tuple(_with(usage, viability) for usage in used.workloads),
+        workloads=tuple(_with(usage, viability, settings) for usage in used.workloads),
         gpu_runs=used.gpu_runs,
         terms=(
             *assumed_terms.reserved_by_runs(used.gpu_runs, before, of),
@@ -92,5 +94,15 @@ def _inputs(
     )
 
 
-def _with(usage: WorkloadUsage, viability: Mapping[str, Viability]) -> WorkloadUsage:
-    return replace(usage, viability=viability.get(usage.workload))
+def _with(usage: WorkloadUsage, viability: Mapping[str, Viability], settings: Settings) -> WorkloadUsage:
+    """Add what the ledger does not hold of a workload; of one that is no longer set up, nothing is known."""
+    try:
+        workload = build(usage.workload, settings)
+    except UsageError:
+        return replace(usage, viability=viability.get(usage.workload))
+    return replace(
+        usage,
+        viability=viability.get(usage.workload),
+        batch_acceptable=workload.settings.batch_acceptable is not False,
+        may_leave=workload.residency != "local",
+    )

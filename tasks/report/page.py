@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
-from models.economics.figures import MonthFigures, VerdictAnswer
+from models.economics.figures import MonthFigures
+from models.economics.figures_recommendation import VerdictAnswer
 from tasks.documents.amounts import percent, usd
 from tasks.documents.page import Colour, Fact, Page, Section
 from tasks.report import methodology, notes, sections, sentences

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from models.economics.figures import MonthFigures, Scenario, UnitCosts, WorkloadFigures
+from models.economics.figures import MonthFigures, Scenario, WorkloadFigures
 from models.economics.figures_outlook import BreakEven, Lever
 from tasks.documents.amounts import UNKNOWN, count, difference, hours, percent, times, unit_usd, usd
 from tasks.documents.page import Section, Table

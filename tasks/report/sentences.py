@@ -11,7 +11,7 @@ from models.economics.figures import (
     ScenarioName,
     Verdict,
 )
-from models.economics.month import PastMonth
+from models.economics.past_month import PastMonth
 from tasks.documents.amounts import join_words, percent, plural, usd
 
 SCENARIOS: Mapping[ScenarioName, str] = {

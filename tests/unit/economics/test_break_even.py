@@ -8,7 +8,8 @@ from fractions import Fraction
 import pytest
 
 from models.economics.break_even import month_figures, past_month
-from models.economics.month import PastMonth, WorkloadUsage
+from models.economics.month import WorkloadUsage
+from models.economics.past_month import PastMonth
 from models.months import days_in, months_later
 from tests.month_inputs import (
     OCTOBER,

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from models.economics.break_even import month_figures
-from models.economics.figures import MonthFigures, ScenarioName
+from models.economics.figures import MonthFigures
+from models.economics.figures_recommendation import ScenarioName
 from models.economics.month import MonthInputs, WorkloadUsage
 from tests.month_inputs import (
     MONTHS,

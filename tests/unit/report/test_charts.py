@@ -7,7 +7,7 @@ from datetime import date
 import matplotlib as mpl
 import pytest
 
-from models.economics.month import PastMonth
+from models.economics.past_month import PastMonth
 from tasks.documents import plotting
 from tasks.report import charts, cost_charts
 from tests import month_figures as months

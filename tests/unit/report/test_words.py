@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from models.economics.figures import MonthFigures, Scenario, Verdict
-from models.economics.month import PastMonth
+from models.economics.past_month import PastMonth
 from tasks.report import sentences
 from tests import month_figures as months
 
