@@ -120,6 +120,7 @@ def _select_sums(first: date, end: date) -> Select[Any]:
         Usage.__table__.c.outcome,
         Usage.reason.in_(CHOSEN).label("chosen"),
         Usage.reason.in_(ROUTED).label("routed"),
+        (Usage.reason == "chosen").label("asked"),
         Usage.__table__.c.price_id,
         Usage.__table__.c.counterfactual_price_id,
     ]
@@ -190,6 +191,7 @@ def _sum_workload(
         api_nano=_total(api, "cost_nano"),
         api_upper_bound_nano=_total(bounds, "upper_bound_nano"),
         api_upper_bound=_total(bounds, "attempts") - _total(bounds, "known_tokens"),
+        chosen_nano=_total((row for row in api if row.asked), "cost_nano"),
         pending=_list_pending((row for row in bounds if row.outcome == "pending"), prices),
         unknown_api_cost=_total(api, "unknown_cost"),
         estimated=_total((row for row in rows if row.outcome not in OPEN), "estimated"),

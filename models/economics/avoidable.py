@@ -62,7 +62,9 @@ def avoid_workloads(
 def _count_needed(runs: Sequence[RunTerms], days: int) -> Counter[str]:
     """Return how many reserved machines of each kind runs need: as many as ran at a time, and as their hours fill."""
     on_reserved = [
-        (one.run, Tariff(one.terms.kind, 0, 1)) for one in runs if one.terms is not None and one.tariff is None
+        (one.run, Tariff(one.terms.kind, 0, 1))
+        for one in runs
+        if one.terms is not None and one.tariff is None
     ]
     held: Counter[str] = Counter()
     for run, tariff in on_reserved:

@@ -101,9 +101,7 @@ def _keep_shares(period: Period) -> tuple[KeptShare, ...]:
         KeptShare(
             share,
             half_up(
-                (1 - share) * rest
-                + fixed
-                + period.on_demand.nano_at(share * period.answered / period.local)
+                (1 - share) * rest + fixed + period.on_demand.nano_at(share * period.answered / period.local)
             ),
         )
         for share in KEPT

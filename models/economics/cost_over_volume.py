@@ -150,9 +150,7 @@ class CostOverVolume:
         return self.fixed_nano + self._machine * machines + self.on_demand.nano_at(factor)
 
     def _steps_above(self, factor: Fraction) -> Fraction:
-        return (
-            self.fixed_nano + self._machine * self._gpus_above(factor) + self.on_demand.nano_above(factor)
-        )
+        return self.fixed_nano + self._machine * self._gpus_above(factor) + self.on_demand.nano_above(factor)
 
     @property
     def _machine(self) -> Fraction:
@@ -200,8 +198,9 @@ def _project(
 ) -> CostOverVolume | None:
     if reserved is None or on_demand is None:
         return None
+    gpus = period.gpus if reserved else max(1, ceil(period.load))  # on demand, they come as they are needed
     return CostOverVolume(
-        api_nano, period.api_nano, reserved, period.labour_nano, period.gpus, period.load, on_demand
+        api_nano, period.sent_nano, reserved, period.labour_nano, gpus, period.load, on_demand
     )
 
 

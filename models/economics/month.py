@@ -80,6 +80,7 @@ class WorkloadUsage:
     `api_nano`: what its API attempts cost, those that are pending or of unknown outcome at their upper bound;
     `api_upper_bound_nano` is the part of it that is such a bound, of `api_upper_bound` lines. `pending`: those of them
     that are still out.
+    `chosen_nano`: the part of it for which a run was asked to use the API, whatever the small model can do.
     `unknown_api_cost` lines do not know their cost. `estimated`: lines that hold an estimate of their own
     usage (counterfactual tokens always are estimates). `viability` None: not evaluated. `routed`: records that
     its policy sent to the API, since the small model is or may be not good enough for them.
@@ -107,6 +108,7 @@ class WorkloadUsage:
     quarantined_answered: int = 0
     quarantined_nano: int = 0
     pending: tuple[PendingBound, ...] = ()
+    chosen_nano: int = 0
     routed: int = 0
     batch_acceptable: bool = True
     may_leave: bool = True

@@ -29,7 +29,9 @@ ACTIONS: Mapping[ScenarioName, Action] = {
     "api_sync": "move_to_api",
 }
 """What each way asks for, in the order in which they are preferred at equal cost."""
-OWN: frozenset[ScenarioName] = frozenset({"hybrid", "fewer_machines", "on_demand", "reserved", "move_workload"})
+OWN: frozenset[ScenarioName] = frozenset(
+    {"hybrid", "fewer_machines", "on_demand", "reserved", "move_workload"}
+)
 MOST_TRIED = 8
 """Of so many workloads every set is tried as one that leaves; of more, those that leave are found one by one."""
 
@@ -76,7 +78,9 @@ class Options:
     def recommend(self) -> Recommendation:
         """Choose the cheapest way that is feasible, and say what it saves."""
         order = list(ACTIONS)
-        feasible = sorted((one for one in self.scenarios if one.feasible), key=lambda one: order.index(one.name))
+        feasible = sorted(
+            (one for one in self.scenarios if one.feasible), key=lambda one: order.index(one.name)
+        )
         best = min(feasible or [self._ran], key=_total)
         against = self._ran
         if best.name == "hybrid":
@@ -114,7 +118,9 @@ class Options:
             return saving, saving
         own, api = (best, against) if best.name in OWN else (against, best)
         period = self._period
-        unsure = own.upper_bound_nano + (period.gain_sync_nano if api.name == "api_sync" else period.gain_batch_nano)
+        unsure = own.upper_bound_nano + (
+            period.gain_sync_nano if api.name == "api_sync" else period.gain_batch_nano
+        )
         if best is own:
             return None if own.missing else saving, None if api.missing else saving + unsure
         return None if api.missing else saving - unsure, None if own.missing else saving

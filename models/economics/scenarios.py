@@ -47,7 +47,7 @@ class Period:
     of them busy and idle time fills around the clock (of a month that measured none, as the nearest before did).
     `pace`: by what usage was multiplied: 1, or from the days that are covered to the whole month.
     `utilization`: busy / billed time of all runs. `local`: records that the own model answered. `bound`:
-    workloads whose records may not go to an API.
+    workloads whose records may not go to an API. `chosen_nano`: the part of `api_nano` that runs were asked to send.
     """
 
     pace: Fraction
@@ -59,6 +59,7 @@ class Period:
     api_sync_nano: int
     api_batch_nano: int
     api_nano: int
+    chosen_nano: int
     upper_bound_nano: int
     gain_sync_nano: int
     gain_batch_nano: int
@@ -92,6 +93,11 @@ class Period:
         """Maintenance of the machines that there were; nobody maintains none."""
         return 0 if self.mode == "none" else self.labour_nano
 
+    @property
+    def sent_nano(self) -> int:
+        """What goes to the API in the ways of one's own: as it did; without a machine, not what was sent for lack of one."""
+        return self.api_nano - (self.chosen_nano if self.mode == "none" else 0)
+
     def api_way_nano(self, way: ApiWay) -> int:
         """Return what a way of the API would have cost."""
         return self.api_sync_nano if way == "api_sync" else self.api_batch_nano
@@ -116,13 +122,17 @@ def sum_period(inputs: MonthInputs, used: Sequence[WorkloadUsage], bill: MonthBi
     time = sum((bill.times[usage.workload] for usage in own), GpuTime())
     pace = Fraction(span.days, inputs.days)
     records = half_up(pace * sum(usage.records for usage in own))
-    load = Fraction(time.busy_ns + time.idle_ns, inputs.days * NS_PER_DAY) or _find_load(inputs.earlier, records)
+    load = Fraction(time.busy_ns + time.idle_ns, inputs.days * NS_PER_DAY) or _find_load(
+        inputs.earlier, records
+    )
     gpus = max(bill.machines, ceil(load))  # what needs two machines on demand would need two reserved ones
     sync = sum(usage.api_sync_nano for usage in own)
     measured = time.total_ns or not sync  # else nothing says how long machines would have taken
     in_force = half_up(span.reserved + span.on_demand.nano_at())
     billed_in = None if inputs.bill_nano is None else span.mode  # an entered bill is what its mode costs
-    as_reserved = None if span.as_reserved is None else half_up(span.as_reserved * Fraction(gpus, bill.machines))
+    as_reserved = (
+        None if span.as_reserved is None else half_up(span.as_reserved * Fraction(gpus, bill.machines))
+    )
     as_on_demand = bill.as_on_demand.times(pace) if measured and bill.as_on_demand is not None else None
     return Period(
         pace=pace,
@@ -134,6 +144,7 @@ def sum_period(inputs: MonthInputs, used: Sequence[WorkloadUsage], bill: MonthBi
         api_sync_nano=half_up(pace * sync),
         api_batch_nano=half_up(pace * batch_nano(inputs, own)),
         api_nano=half_up(pace * sum(usage.api_nano for usage in own)),
+        chosen_nano=half_up(pace * sum(usage.chosen_nano for usage in own)),
         upper_bound_nano=half_up(pace * sum(usage.api_upper_bound_nano for usage in own)),
         gain_sync_nano=half_up(pace * _gain(own, Fraction(1))),
         gain_batch_nano=half_up(pace * _gain(own, 1 - Fraction(inputs.batch_discount))),
@@ -177,7 +188,9 @@ def _find_load(earlier: Sequence[PastMonth], records: int) -> Fraction:
     return Fraction(0)
 
 
-def _sum_outside(inputs: MonthInputs, used: Sequence[WorkloadUsage], span: SpanBill, pace: Fraction) -> Outside:
+def _sum_outside(
+    inputs: MonthInputs, used: Sequence[WorkloadUsage], span: SpanBill, pace: Fraction
+) -> Outside:
     others = [usage for usage in used if not usage.replaceable]
     kept = half_up(span.reserved + span.on_demand.nano_at())
     return Outside(
@@ -221,7 +234,7 @@ def compare_scenarios(period: Period) -> tuple[Scenario, ...]:
             feasible=total is not None and _is_feasible(name, period),
         )
 
-    sent = period.api_nano + outside.api_batch_nano
+    sent = period.sent_nano + outside.api_batch_nano
     unknown = period.unknown_api_cost + outside.unknown_counterfactual
     demanded = None if period.as_on_demand is None else half_up(period.as_on_demand.nano_at())
     paid, paid_missing = (

@@ -89,4 +89,8 @@ class _Levers:
         left = self._replaced - period.gpu_nano
         if left > 0 and period.labour_nano:
             return period.labour_hours * left / period.labour_nano
-        return Fraction(left, period.engineer_nano_per_hour) if left > 0 and period.engineer_nano_per_hour else None
+        return (
+            Fraction(left, period.engineer_nano_per_hour)
+            if left > 0 and period.engineer_nano_per_hour
+            else None
+        )

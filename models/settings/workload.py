@@ -161,7 +161,8 @@ class WorkloadSettings(BaseModel):
         None, description="local: its records never go to an API; a class that says local cannot be loosened"
     )
     batch_acceptable: bool | None = Field(
-        None, description="false: its answers cannot wait a day, so that batches are no alternative to it; default: true"
+        None,
+        description="false: its answers cannot wait a day, so that batches are no alternative to it; default: true",
     )
     policy: Policy | None = Field(None, description="which records go to the API; default: the workload's")
     budget: Caps = Field(Caps(), description="dollars at most that this workload spends on the API")

@@ -6,8 +6,8 @@ from fractions import Fraction
 from math import ceil, sqrt
 
 from db.rows import to_dollars
-from models.economics.figures_outlook import BreakEven
-from models.economics.forecast import WAYS, ApiWay, ForecastMonth, OwnWay
+from models.economics.figures_outlook import ApiWay, BreakEven
+from models.economics.forecast import WAYS, ForecastMonth, OwnWay
 from models.economics.month import ReferenceRate
 from models.economics.quote import INTERVAL
 from models.months import days_in

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from fractions import Fraction
 
-from models.economics.forecast import WAYS, ApiWay, OwnWay, Way
+from models.economics.figures_outlook import ApiWay
+from models.economics.forecast import WAYS, OwnWay, Way
 from models.economics.month import ReferenceRate
 from models.months import days_in
 from tasks.display.table_layout import Column

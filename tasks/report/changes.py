@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 from models.economics.figures import MonthFigures, WorkloadFigures
 from models.months import days_in
 from tasks.documents.amounts import count, hours, percent, plural, rate, usd
-from tasks.report.sentences import SCENARIOS, SHORT_ANSWERS
+from tasks.report.advice import DO
+from tasks.report.sentences import API_WAYS, SCENARIOS, SHORT_ANSWERS
 
 MOST = 40
 """Changes that are listed; a month that changed more than that is another month."""
@@ -30,15 +31,17 @@ def list_changes(before: MonthFigures, now: MonthFigures) -> tuple[str, ...]:
 
 def _month(figures: MonthFigures) -> Shown:
     shown: Shown = {}
+    _put(shown, "Advice", figures.recommendation.action, lambda action: DO[action].lower())
     _put(shown, "Verdict", figures.verdict.answer, lambda answer: SHORT_ANSWERS[answer].lower())
     _put(shown, "Days covered", figures.days, lambda days: f"{days} of {days_in(figures.month)}")
     for scenario in figures.scenarios:
         _put(shown, f"Cost, {_lower(SCENARIOS[scenario.name])}", scenario.total_nano, usd)
-    _put(shown, "Saving against the API at once", figures.verdict.saving_nano, usd)
-    for break_even in figures.break_evens:
-        name = _lower(SCENARIOS[break_even.name])
-        _put(shown, f"Break-even spend, {name}", break_even.spend_nano, usd)
-    _put(shown, "Set-up", figures.payback.setup_nano, usd)
+    for outlook in (figures.alternative, figures.at_once):
+        _put(shown, f"Saving against {API_WAYS[outlook.against]}", outlook.verdict.saving_nano, usd)
+        for break_even in outlook.break_evens:
+            name = f"{_lower(SCENARIOS[break_even.name])}, against {API_WAYS[outlook.against]}"
+            _put(shown, f"Break-even spend, {name}", break_even.spend_nano, usd)
+    _put(shown, "Set-up", figures.alternative.payback.setup_nano, usd)
     _put(shown, "GPU bill", figures.gpu.nano, usd)
     _put(shown, "GPU time billed", figures.gpu.billed_ns, hours)
     _put(shown, "Utilization", figures.gpu.utilization, percent)

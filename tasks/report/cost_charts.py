@@ -7,8 +7,8 @@ from itertools import pairwise
 from matplotlib.axes import Axes
 
 from models.economics.figures import MonthFigures
-from models.economics.figures_recommendation import ScenarioName
 from models.economics.figures_outlook import CurvePoint
+from models.economics.figures_recommendation import ScenarioName
 from models.economics.past_month import PastMonth
 from tasks.documents.amounts import count, plural, usd
 from tasks.documents.page import Chart
@@ -77,17 +77,22 @@ def _cost(month: PastMonth | CurvePoint, name: ScenarioName) -> int | None:
 
 
 def find_crossings(history: Sequence[PastMonth]) -> list[tuple[float, float]]:
-    """Find where the hybrid's line crosses the API's between two months with a machine: (place, dollars)."""
+    """Find where the hybrid's line crosses that of the API's cheapest way between two months with a machine: (place, dollars)."""
     found = []
     for place, (before, after) in enumerate(pairwise(history)):
         if before.hybrid_nano is None or after.hybrid_nano is None or not (before.machine and after.machine):
             continue
-        gaps = before.hybrid_nano - before.api_sync_nano, after.hybrid_nano - after.api_sync_nano
+        api = _cheapest(before), _cheapest(after)
+        gaps = before.hybrid_nano - api[0], after.hybrid_nano - api[1]
         if gaps[0] * gaps[1] < 0:
             way = gaps[0] / (gaps[0] - gaps[1])
-            between = before.api_sync_nano + (after.api_sync_nano - before.api_sync_nano) * way
+            between = api[0] + (api[1] - api[0]) * way
             found.append((place + way, between / 1e9))
     return found
+
+
+def _cheapest(month: PastMonth) -> int:
+    return min(month.api_sync_nano, month.api_batch_nano)
 
 
 def _mark(axes: Axes, points: Iterable[tuple[float, float]], label: str) -> None:
@@ -122,7 +127,7 @@ def _cost_by_month_in_words(figures: MonthFigures) -> str:
     over = sentences.month_name(first) if len(figures.history) == 1 else months
     crossed = len(find_crossings(figures.history))
     crossed_text = (
-        f" The lines of the API at once and of what really ran cross {plural(crossed, 'time')}."
+        f" The lines of the API's cheapest way and of what really ran cross {plural(crossed, 'time')}."
         if crossed
         else ""
     )
@@ -155,16 +160,16 @@ def draw_break_even_curve(figures: MonthFigures) -> Chart | None:
 
 
 def _break_even_point(figures: MonthFigures) -> list[tuple[float, float]]:
-    hybrid = next((one for one in figures.break_evens if one.name == "hybrid"), None)
-    if hybrid is None or hybrid.records is None or hybrid.spend_nano is None or not hybrid.factor:
+    hybrid = figures.alternative.break_even("hybrid")
+    if hybrid.records is None or hybrid.spend_nano is None or not hybrid.factor:
         return []
     inside = hybrid.records <= figures.curve[-1].records
     return [(float(hybrid.records), dollars(hybrid.spend_nano))] if inside else []
 
 
 def _curve_in_words(figures: MonthFigures) -> str:
-    hybrid = next((one for one in figures.break_evens if one.name == "hybrid"), None)
-    if hybrid is None or hybrid.records is None:
+    hybrid = figures.alternative.break_even("hybrid")
+    if hybrid.records is None:
         crossing = "They do not cross where self-hosting would begin to pay."
     else:
         crossing = f"What really ran begins to pay at {count(hybrid.records)} records a month ({usd(hybrid.spend_nano)})."

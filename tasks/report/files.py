@@ -9,7 +9,7 @@ from pathlib import Path
 from models.settings import Settings
 from tasks.documents import html, markdown
 from tasks.documents.letter import Letter
-from tasks.report import charts, sentences
+from tasks.report import advice, charts, sentences
 from tasks.report import page as contents
 from tasks.report.json_document import make_document
 from tasks.report.month_report import MonthReport
@@ -44,21 +44,21 @@ def render_report(report: MonthReport) -> Rendered:
     files[PAGE] = web.encode()  # last: it is the one that is named
     sources = {name: f"{name}.{report.fingerprint[:16]}@breakeven" for name in pictures}
     letter = Letter(
-        subject=sentences.title(report.figures),
+        subject=advice.title(report.figures),
         text=markdown.render_text(page),
         html=html.render_mail(page, pictures, {name: f"cid:{source}" for name, source in sources.items()}),
         summary=summarize(report),
         images={sources[name]: picture.png for name, picture in pictures.items()},
     )
-    return Rendered(sentences.verdict(report.figures), web, markdown.render(page), data, letter, files)
+    return Rendered(advice.verdict(report.figures), web, markdown.render(page), data, letter, files)
 
 
 def summarize(report: MonthReport) -> str:
-    """Return the few lines that fit into a chat: the verdict, since when, and which version says so."""
+    """Return the few lines that fit into a chat: the advice, what it hangs on, since when, and which version says so."""
     figures = report.figures
-    more = (sentences.since(figures), sentences.against_batches(figures))
+    more = (*advice.explain(figures), sentences.compare(figures, figures.at_once), sentences.since(figures))
     made = f"Version {report.version}, made {report.created_at:%Y-%m-%d %H:%M} UTC."
-    return "\n".join(filter(None, (sentences.verdict(figures), *more, made)))
+    return "\n".join(filter(None, (advice.verdict(figures), *more, made)))
 
 
 def folder_of(settings: Settings, month: date) -> Path:

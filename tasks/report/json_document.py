@@ -12,7 +12,7 @@ from tasks.documents.page import Page
 from tasks.documents.plain_json import Json, list_members, plain, plain_nano
 from tasks.report.month_report import MonthReport
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def make_document(report: MonthReport, page: Page) -> dict[str, Json]:
@@ -27,6 +27,7 @@ def make_document(report: MonthReport, page: Page) -> dict[str, Json]:
         "changes": list(report.changes),
         "answer": report.figures.verdict.answer,
         "verdict": page.verdict,
+        "recommendation": _recommend(report.figures),
         "notes": [
             {"weight": item.mark, "text": item.text}
             for section in page.sections
@@ -40,6 +41,31 @@ def make_document(report: MonthReport, page: Page) -> dict[str, Json]:
             "references": [plain(one) for one in report.inputs.references],
             "bill_usd": plain_nano(report.inputs.bill_nano),
         },
+    }
+
+
+def _recommend(figures: MonthFigures) -> dict[str, Json]:
+    """Say what to do, for programs; `way` and `against` are names of `figures.scenarios`."""
+    advice = figures.recommendation
+    return {
+        "action": advice.action,
+        "way": advice.way,
+        "against": advice.against,
+        "saving_usd": plain_nano(advice.saving_nano),
+        "low_usd": plain_nano(advice.low_nano),
+        "high_usd": plain_nano(advice.high_nano),
+        "certain": advice.certain,
+        "conditional_on": list(advice.conditional_on),
+        "workloads": list(advice.workloads),
+        "per_workload": [
+            {
+                "workload": one.workload,
+                "avoidable_usd": plain_nano(one.avoidable_nano),
+                "api_usd": plain_nano(one.api_nano),
+                "answer": one.answer,
+            }
+            for one in advice.per_workload
+        ],
     }
 
 

@@ -1,33 +1,29 @@
 """One month's report, put into words and tables in one order: what `html` and `markdown` lay out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fractions import Fraction
 
 from models.economics.figures import MonthFigures
-from models.economics.figures_recommendation import VerdictAnswer
 from tasks.documents.amounts import percent, usd
 from tasks.documents.page import Colour, Fact, Page, Section
-from tasks.report import methodology, notes, sections, sentences
+from tasks.report import advice, methodology, notes, sections, sentences
 from tasks.report.month_report import MonthReport
 
-COLOURS: Mapping[VerdictAnswer, Colour] = {"pays": "good", "does_not_pay": "bad", "cannot_be_said": "neutral"}
-
 MOST_TO_TELL = 10
-"""Times the API's cost: a loss beyond it says nothing as a share."""
+"""Times what really ran: a saving beyond it says nothing as a share."""
 
 
 def make_page(report: MonthReport) -> Page:
     """Put a report into words."""
     figures = report.figures
-    extra = (sentences.since(figures), sentences.against_batches(figures), _warning(figures))
     return Page(
-        title=sentences.title(figures),
+        title=advice.title(figures),
         heading=f"Break-even report, {sentences.month_name(figures.month)}",
         covers=_covers(figures),
         colour=_colour(figures),
-        answer=sentences.short_answer(figures),
-        verdict=sentences.verdict(figures),
-        sentences=tuple(filter(None, extra)),
+        answer=advice.answer(figures),
+        verdict=advice.verdict(figures),
+        sentences=tuple(_list_sentences(figures)),
         facts=_facts(figures),
         sections=tuple(_sections(report)),
         made=methodology.describe_version(report),
@@ -35,8 +31,19 @@ def make_page(report: MonthReport) -> Page:
     )
 
 
+def _list_sentences(figures: MonthFigures) -> Iterator[str]:
+    yield from advice.explain(figures)
+    at_once = sentences.compare(figures, figures.at_once)
+    for sentence in (at_once, sentences.since(figures), _warning(figures)):
+        if sentence is not None:
+            yield sentence
+
+
 def _sections(report: MonthReport) -> Iterator[Section]:
-    yield from sections.list_sections(report.figures)
+    first, *others = sections.list_sections(report.figures)
+    yield first
+    yield sections.make_parts_section(report.figures)
+    yield from others
     yield methodology.make_notes_section(report.figures)
     changed = methodology.make_changes_section(report)
     if changed is not None:
@@ -45,9 +52,11 @@ def _sections(report: MonthReport) -> Iterator[Section]:
 
 
 def _colour(figures: MonthFigures) -> Colour:
-    if not sentences.is_comparable(figures):
+    """Green where things may stay as they are, red where a change surely saves, else neither."""
+    recommendation = figures.recommendation
+    if sentences.is_idle(figures) or not recommendation.certain:
         return "neutral"
-    return COLOURS[figures.verdict.answer]
+    return "good" if recommendation.action == "stay" else "bad"
 
 
 def _covers(figures: MonthFigures) -> str:
@@ -64,23 +73,23 @@ def _warning(figures: MonthFigures) -> str | None:
 
 
 def _facts(figures: MonthFigures) -> tuple[Fact, ...]:
-    own, api = figures.scenario("hybrid"), figures.scenario("api_sync")
+    recommendation = figures.recommendation
     whole = "projected" if figures.partial else ""
-    costs = (
-        Fact(
-            "As it really ran" if figures.mode == "none" else "Your own model, as it ran",
-            sentences.at_least(own),
-            whole,
-        ),
-        Fact("The same work on the API", sentences.at_least(api), whole),
+    ran = Fact("What really ran", sentences.at_least(figures.scenario("hybrid")), whole)
+    if recommendation.way == recommendation.against:
+        return (ran,)
+    other = recommendation.against if recommendation.way == "hybrid" else recommendation.way
+    label = "Cheapest other way" if recommendation.way == "hybrid" else "Cheapest way"
+    cheapest = Fact(
+        f"{label}: {sentences.SCENARIOS[other]}", sentences.at_least(figures.scenario(other)), whole
     )
-    return costs if figures.mode == "none" else (*costs, _saving(figures))
+    return (ran, cheapest, _saving(figures))
 
 
 def _saving(figures: MonthFigures) -> Fact:
-    saving, api = figures.verdict.saving_nano, figures.scenario("api_sync").total_nano
-    if saving is None or figures.verdict.answer == "cannot_be_said":
-        return Fact("Saving, as far as it is known", usd(saving))
-    share = Fraction(abs(saving), api) if api else None
+    recommendation = figures.recommendation
+    saving, base = recommendation.saving_nano, figures.scenario(recommendation.against).total_nano
+    share = Fraction(saving, base) if base else None
     told = "" if share is None or share > MOST_TO_TELL else percent(share)
-    return Fact("Loss" if saving < 0 else "Saving", usd(abs(saving)), told)
+    label = "Saved" if recommendation.action == "stay" else "To be saved"
+    return Fact(label if recommendation.certain else f"{label}, as far as it is known", usd(saving), told)

@@ -1,47 +1,73 @@
-"""The middle of the report in words and tables: costs, break-even, levers, workloads, machine."""
+"""The middle of the report in words and tables: the ways, when it pays, what would change it, the machine."""
 
 from collections.abc import Sequence
 from fractions import Fraction
 
-from models.economics.figures import MonthFigures, Scenario, WorkloadFigures
+from models.economics.figures import MonthFigures, Outlook, Scenario
 from models.economics.figures_outlook import BreakEven, Lever
-from tasks.documents.amounts import UNKNOWN, count, difference, hours, percent, times, unit_usd, usd
+from models.economics.past_month import PastMonth, UnitCosts
+from tasks.documents.amounts import UNKNOWN, count, hours, percent, times, unit_usd, usd
 from tasks.documents.page import Section, Table
 from tasks.report import sentences as words
 from tasks.report import sentences_outlook
+from tasks.report.workload_section import make_workloads_section
 
-VIABILITY = {
-    "viable": "good enough",
-    "not_viable": "not good enough",
-    "undecided": "undecided",
-    None: "not evaluated",
-}
-"""What the evaluation said of the small model."""
-
-COSTS = (
-    "What the month's work costs in each way. Reserved: the machine is paid for around the clock; on demand: by use."
-    " As it really ran: your own model, with what went to the API."
+COSTS = "What the month's work costs in each way that was looked at, the cheapest first."
+PARTS = (
+    "Reserved: the machine is paid for around the clock; on demand: by use. In the ways of your own model, what its policy"
+    " sent to the API goes there, too. As it really ran: all that was really paid."
 )
+SHORT = "not good enough"
+BOUND = "not allowed"
+MOST_UNIT_MONTHS = 6
 
 
 def list_sections(figures: MonthFigures) -> list[Section]:
     """Return the sections that stand on the figures alone, without those that have nothing to show."""
-    every = (_costs(figures), _break_even(figures), _levers(figures), _workloads(figures), _machine(figures))
+    every = (
+        _costs(figures),
+        _levers(figures),
+        _break_even(figures),
+        make_workloads_section(figures),
+        _machine(figures),
+    )
     return [one for one in every if one is not None]
 
 
 def _costs(figures: MonthFigures) -> Section:
+    tables = [_ways_table(figures)]
     sentences = [COSTS]
-    tables = [_scenario_table("What the month costs in each way", figures.scenarios)]
     if figures.partial:
         sentences.append(
-            "The month is not over: the first table is projected, the second is what it came to so far."
+            f"The month is not over: costs are projected from {words.name_covered_days(figures)}."
         )
-        tables.append(_scenario_table(f"What {words.name_covered_days(figures)} cost", figures.to_date))
     return Section("costs", "What each way costs", tuple(sentences), "cost_by_month", tuple(tables))
 
 
-def _scenario_table(caption: str, scenarios: Sequence[Scenario]) -> Table:
+def _ways_table(figures: MonthFigures) -> Table:
+    """List the ways from the cheapest on; a saving is positive."""
+    ran = figures.scenario("hybrid").total_nano
+    known = [one for one in figures.scenarios if one.total_nano is not None]
+    shown = sorted(known, key=lambda one: (one.total_nano or 0, list(words.SCENARIOS).index(one.name)))
+    rows = tuple(
+        (
+            _name(one),
+            words.at_least(one),
+            "" if one.name == "hybrid" or ran is None else usd(ran - (one.total_nano or 0)),
+        )
+        for one in shown
+    )
+    strong = frozenset(index for index, one in enumerate(shown) if one.name == figures.recommendation.way)
+    return Table("What the month costs in each way", ("Way", "Total", "Saves against what ran"), rows, strong)
+
+
+def _name(one: Scenario) -> str:
+    if one.feasible:
+        return words.SCENARIOS[one.name]
+    return f"{words.SCENARIOS[one.name]} ({BOUND if one.name in words.API_WAYS else SHORT})"
+
+
+def _parts_table(caption: str, scenarios: Sequence[Scenario]) -> Table:
     order = list(words.SCENARIOS)
     shown = sorted(scenarios, key=lambda one: order.index(one.name))
     rows = tuple(
@@ -51,36 +77,42 @@ def _scenario_table(caption: str, scenarios: Sequence[Scenario]) -> Table:
             usd(one.gpu_nano),
             usd(one.labour_nano),
             words.at_least(one),
-            "" if one.name == "api_sync" else difference(_negated(one.saving_sync_nano)),
         )
         for one in shown
     )
     strong = frozenset(index for index, one in enumerate(shown) if one.name == "hybrid")
-    return Table(
-        caption, ("Way", "API", "Machine", "People", "Total", "Difference to the API at once"), rows, strong
-    )
+    return Table(caption, ("Way", "API", "Machine", "People", "Total"), rows, strong)
 
 
-def _negated(nano: int | None) -> int | None:
-    return None if nano is None else -nano
+def make_parts_section(figures: MonthFigures) -> Section:
+    """Show what each way's cost is made of, of the whole month and of the days so far, and what if more were kept."""
+    tables = [_parts_table("What each way's cost is made of", figures.scenarios)]
+    if figures.partial:
+        tables.append(_parts_table(f"What {words.name_covered_days(figures)} cost", figures.to_date))
+    if figures.kept:
+        ran = figures.scenario("hybrid").total_nano or 0
+        rows = tuple(
+            (percent(one.share), usd(one.total_nano), usd(ran - one.total_nano)) for one in figures.kept
+        )
+        columns = ("Kept by your own model", "The month costs", "Saves against what ran")
+        tables.append(Table("What if it kept so much, the rest on the API's cheapest way", columns, rows))
+    return Section("parts", "What the ways are made of", (PARTS,), tables=tuple(tables))
 
 
 def _break_even(figures: MonthFigures) -> Section | None:
+    outlooks = _list_outlooks(figures)
     if not figures.scenario("api_sync").api_nano or all(
-        one.fixed_nano is None for one in figures.break_evens
+        one.fixed_nano is None for one in figures.alternative.break_evens
     ):
         return None
     told: list[str | None] = []
     if words.is_comparable(figures):
-        told += [
-            sentences_outlook.break_even(figures, one) for one in figures.break_evens if one.name == "hybrid"
-        ]
+        told += [sentences_outlook.break_even(figures, one) for one in outlooks]
         told += [
             sentences_outlook.capacity(figures.capacity),
-            sentences_outlook.payback(figures.payback),
-            sentences_outlook.trend(figures.trend),
+            sentences_outlook.payback(figures.alternative.payback),
+            sentences_outlook.trend(figures.alternative.trend),
         ]
-    rows = tuple(map(_break_even_row, figures.break_evens))
     columns = (
         "Way",
         "Fixed cost a month",
@@ -89,82 +121,46 @@ def _break_even(figures: MonthFigures) -> Section | None:
         "Records",
         "Machines",
     )
-    table = Table("From where on each way of self-hosting pays", columns, rows)
-    return Section("break_even", "When it pays", tuple(filter(None, told)), "break_even_curve", (table,))
+    tables = tuple(
+        Table(f"Against {words.API_WAYS[one.against]}", columns, tuple(map(_break_even_row, one.break_evens)))
+        for one in outlooks
+    )
+    return Section("break_even", "When it pays", tuple(filter(None, told)), "break_even_curve", tables)
+
+
+def _list_outlooks(figures: MonthFigures) -> list[Outlook]:
+    """Return the comparisons: with the API's cheapest way, and, where that is another, with the API at once."""
+    same = figures.alternative.against == figures.at_once.against
+    return [figures.alternative] if same else [figures.alternative, figures.at_once]
 
 
 def _break_even_row(one: BreakEven) -> tuple[str, ...]:
     name, fixed = words.SCENARIOS[one.name], usd(one.fixed_nano)
     if one.factor is None:
-        return (name, fixed, UNKNOWN if one.fixed_nano is None else "never", "", "", "")
+        return (name, fixed, UNKNOWN if one.fixed_nano is None else "at no volume", "", "", "")
     return (name, fixed, usd(one.spend_nano), times(one.factor), count(one.records), count(one.gpus))
 
 
 def _levers(figures: MonthFigures) -> Section | None:
-    if not figures.levers or not words.is_comparable(figures):
+    if not words.is_comparable(figures):
         return None
     records = next((point.records for point in figures.curve if point.factor == 1), None)
-    rows = tuple(_lever_row(one, records) for one in figures.levers)
-    table = Table("Each alone, all else as it is", ("What", "Now", "The answer changes at", "Change"), rows)
+    outlooks = _list_outlooks(figures)
+    tables = tuple(
+        Table(
+            f"Against {words.API_WAYS[outlook.against]}, each alone",
+            ("What", "Now", "The answer changes at", "Change"),
+            tuple(_lever_row(one, records) for one in outlook.levers),
+        )
+        for outlook in outlooks
+    )
     sentence = "How far one thing would have to move, with all others as they are, until the answer turns."
-    return Section("levers", "What would change the answer", (sentence,), tables=(table,))
+    return Section("levers", "What would change the answer", (sentence,), tables=tables)
 
 
 def _lever_row(one: Lever, records: int | None) -> tuple[str, ...]:
     now, flips = sentences_outlook.lever_now(one, records), sentences_outlook.lever_flips(one, records)
     return (sentences_outlook.LEVERS[one.name], now, flips, sentences_outlook.lever_change(one))
-
-
-def _workloads(figures: MonthFigures) -> Section | None:
-    if not figures.workloads:
-        return None
-    served = ("Workload", "Records", "Own model", "API", "Reused", "Set aside", "Tokens, own", "Tokens, API")
-    costs = ("Workload", "On the API", "Here", "Saving", "Small model", "Answer")
-    tables = (
-        Table(
-            "What each workload cost",
-            costs,
-            tuple(map(_cost_row, figures.workloads)),
-            prose=frozenset({4, 5}),
-        ),
-        Table("What served its records", served, tuple(map(_served_row, figures.workloads))),
-        *_lever_tables(figures.workloads),
-    )
-    sentence = (
-        "The machine's bill and people's time are shared out by the time that each kept the machine busy."
-    )
-    return Section("workloads", "By workload", (sentence,), "workloads", tables)
-
-
-def _cost_row(one: WorkloadFigures) -> tuple[str, ...]:
-    bound = "at least " if one.missing else ""
-    api = f"{bound}{usd(one.api_sync_nano)}"
-    if not one.replaceable:
-        return (one.workload, api, "", "", VIABILITY[one.viability], "Left out")
-    answer = words.answer_of(one.verdict)
-    return (one.workload, api, usd(one.total_nano), usd(one.saving_nano), VIABILITY[one.viability], answer)
-
-
-def _served_row(one: WorkloadFigures) -> tuple[str, ...]:
-    numbers = (one.records, one.local, one.api, one.reused, one.quarantined)
-    return (one.workload, *map(count, numbers), count(one.local_tokens.total), count(one.api_tokens.total))
-
-
-def _lever_tables(workloads: Sequence[WorkloadFigures]) -> tuple[Table, ...]:
-    """Say where each workload's answer changes; of those for which anything alone changes it."""
-    rows = []
-    for one in workloads:
-        if any(lever.threshold is not None for lever in one.levers):
-            levers = {lever.name: lever for lever in one.levers}
-            rows.append((one.workload, *(_threshold(levers.get(name)) for name in sentences_outlook.LEVERS)))
-    if not rows:
-        return ()
-    columns = ("Workload", *sentences_outlook.LEVERS.values())
-    return (Table("Where each workload's answer changes, each thing alone", columns, tuple(rows)),)
-
-
-def _threshold(one: Lever | None) -> str:
-    return "never" if one is None or one.threshold is None else sentences_outlook.lever_flips(one)
 
 
 def _machine(figures: MonthFigures) -> Section | None:
@@ -181,13 +177,8 @@ def _machine(figures: MonthFigures) -> Section | None:
     time = Table(
         "What the billed hours went to", ("Machine time", "Hours", "Share"), tuple(rows), frozenset({4})
     )
-    return Section(
-        "machine",
-        "What the machine did",
-        _utilization(figures),
-        "utilization",
-        (time, *_units(figures.unit_costs)),
-    )
+    tables = (time, *_units(figures.unit_costs), *_unit_trend(figures.history))
+    return Section("machine", "What the machine did", _utilization(figures), "utilization", tables)
 
 
 def _units(costs: UnitCosts) -> tuple[Table, ...]:
@@ -196,8 +187,27 @@ def _units(costs: UnitCosts) -> tuple[Table, ...]:
     if all(one is None for one in (*records, *tokens)):
         return ()
     rows = (("1,000 records", *map(unit_usd, records)), ("1,000,000 tokens", *map(unit_usd, tokens)))
-    columns = ("Unit", "Busy time alone", "With all that is billed", "On the API")
+    columns = ("Unit", "Busy time alone", "With all that is billed", "On the API at once")
     return (Table("What one unit costs", columns, rows),)
+
+
+def _unit_trend(history: Sequence[PastMonth]) -> tuple[Table, ...]:
+    """Show what one unit cost in the last months, where more than one is known."""
+    known = [(one.month, one.unit_costs) for one in history if one.unit_costs is not None][-MOST_UNIT_MONTHS:]
+    if len(known) < 2:  # noqa: PLR2004  a trend needs two
+        return ()
+    rows = tuple(
+        (
+            f"{month:%Y-%m}",
+            unit_usd(costs.loaded_per_1000_records),
+            unit_usd(costs.api_per_1000_records),
+            unit_usd(costs.loaded_per_mtok),
+            unit_usd(costs.api_per_mtok),
+        )
+        for month, costs in known
+    )
+    columns = ("Month", "1,000 records, own", "On the API", "1,000,000 tokens, own", "On the API")
+    return (Table("What one unit cost over the months, with all that is billed", columns, rows),)
 
 
 def _utilization(figures: MonthFigures) -> tuple[str, ...]:
@@ -206,7 +216,18 @@ def _utilization(figures: MonthFigures) -> tuple[str, ...]:
         return ("No machine time was billed.",)
     bill = "as billed" if gpu.entered else "by its rate"
     paid = f"{hours(gpu.billed_ns)} that were paid for ({usd(gpu.nano)}, {bill})"
-    return (f"The machine answered requests for {percent(gpu.utilization)} of the {paid}.",)
+    told = [f"The machine answered requests for {percent(gpu.utilization)} of the {paid}."]
+    if gpu.idle_nano:
+        told.append(f"{hours(gpu.idle_ns)} of reserved machines held no run, and cost {usd(gpu.idle_nano)}.")
+    spare = next((one for one in figures.scenarios if one.name == "fewer_machines"), None)
+    ran = figures.scenario("hybrid").total_nano
+    if spare is not None and spare.total_nano is not None and ran is not None:
+        told.append(
+            f"Not all machines were needed at any time: without those that were not, it saves {usd(ran - spare.total_nano)}."
+        )
+    if figures.own_share is not None:
+        told.append(f"Your own model gave {percent(figures.own_share)} of the answers, the API the rest.")
+    return tuple(told)
 
 
 def _share(ns: int, of: int) -> str:

@@ -3,11 +3,19 @@
 from collections.abc import Mapping
 from fractions import Fraction
 
-from models.economics.figures import MonthFigures
-from models.economics.figures_outlook import BreakEven, Capacity, Lever, LeverName, Payback, Trend
+from models.economics.figures import MonthFigures, Outlook
+from models.economics.figures_outlook import (
+    BreakEven,
+    Capacity,
+    Lever,
+    LeverName,
+    Never,
+    Payback,
+    Trend,
+)
 from models.gpu_time import NS_PER_HOUR
 from tasks.documents.amounts import UNKNOWN, count, decimal, hours, number, percent, plural, times, usd
-from tasks.report.sentences import SCENARIOS, month_name
+from tasks.report.sentences import API_WAYS, SCENARIOS, month_name
 
 LEVERS: Mapping[LeverName, str] = {
     "price": "Price of the API",
@@ -18,29 +26,38 @@ LEVERS: Mapping[LeverName, str] = {
 }
 MOST_MONTHS = 120
 LEAST_HOURS = Fraction(1, 100)
+LEAST_SHARE = Fraction(1, 1000)
 NEVER = "no change of this alone"
 
 
-def break_even(figures: MonthFigures, one: BreakEven) -> str | None:
-    """Say from which volume a self-hosted scenario pays; None where nothing was run that tells."""
+NEVER_PAYS: Mapping[Never, str] = {
+    "each_record": "each further record costs no less than there",
+    "full_machine": "even a machine that is full all month costs more than it saves there",
+}
+
+
+def break_even(figures: MonthFigures, outlook: Outlook) -> str | None:
+    """Say from which volume what really ran pays against a way of the API; None where nothing was run that tells."""
+    one, against = outlook.break_even("hybrid"), API_WAYS[outlook.against]
     if one.fixed_nano is None or figures.scenario("api_sync").api_nano == 0:
         return None
-    who = SCENARIOS[one.name]
+    who = f"{SCENARIOS[one.name]}, against {against}"
     if one.factor is None:
-        return f"{who}, no volume pays: each further record costs no less than on the API."
+        return f"{who}: no volume pays; {NEVER_PAYS[one.never or 'each_record']}."
     if one.factor == 0:
-        return f"{who}, it pays at every volume."
+        return f"{who}: it pays at every volume."
     machines = "" if (one.gpus or 1) == 1 else f", with {plural(one.gpus or 1, 'machine')}"
-    spend = f"where the API at once would cost {usd(one.spend_nano)} a month"
-    return f"{who}, it pays from {times(one.factor)} this month's volume on{machines}, {spend}.{_steps(one)}"
+    spend = f"where it would cost {usd(one.spend_nano)} a month there"
+    return f"{who}: it pays from {times(one.factor)} this month's volume on{machines}, {spend}.{_steps(one)}"
 
 
 def _steps(one: BreakEven) -> str:
     """Say where further machines make it stop paying for a while."""
     stops = [crossing for crossing in one.crossings if not crossing.pays_above]
-    if not stops:
+    more = [crossing for crossing in stops if crossing.gpus > (one.gpus or 1)]
+    if not more:
         return ""
-    first = stops[0]
+    first = more[0]
     again = "" if one.for_good is None else f"; from {times(one.for_good)} on it pays for good"
     return f" Above {times(first.factor)} another machine is needed and it does not pay for a while{again}."
 
@@ -129,7 +146,7 @@ def _value(name: LeverName, value: Fraction, records: int | None) -> str:
     if name == "volume" and records:
         return f"{decimal(value * records, 0)} records"
     if name == "utilization":
-        return percent(value)
+        return percent(value) if value >= LEAST_SHARE or not value else f"{number(100 * value)}%"
     if name == "hours":
         return f"{number(value)} h" if value >= LEAST_HOURS or not value else hours(int(value * NS_PER_HOUR))
     return times(value)

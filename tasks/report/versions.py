@@ -26,7 +26,7 @@ from tasks.report.inputs import read_month_inputs
 from tasks.report.month_report import MonthReport
 from tasks.runtime.ledger_access import reading_ledger, with_patience, writing_ledger
 
-CALCULATION = 1
+CALCULATION = 2
 """Raise it when the same inputs give other figures: reports made from then on are new versions, and say so."""
 
 _INPUTS = TypeAdapter(MonthInputs)
