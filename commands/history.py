@@ -31,7 +31,7 @@ def reprice(
     by
         Comma-separated: workload, model, engine, route, day, month.
     price
-        MODEL=IN/OUT or MODEL=IN/OUT/CACHED in dollars per million tokens, such as gpt-4o-mini=0.15/0.60/0.075;
+        MODEL=IN/OUT, MODEL=IN/OUT/CACHED or MODEL=IN/OUT/CACHED/WRITE in dollars per million tokens, such as gpt-4o-mini=0.15/0.60/0.075;
         may be repeated. Its batches cost the batch discount less. Default: the newest version of each price.
     save_from
         Enter the prices that were given into the ledger: they hold from this day (UTC) on, for new lines too.

@@ -19,7 +19,10 @@ from db.tables import BatchRow, ModelRow, PartitionVersionRow, PromptRow, RunRow
 from db.tables import DailyUsageRow as Usage
 from db.tables import LedgerLineRow as Line
 
-SUMS = ("cost_nano", "counterfactual_nano", "input_tokens", "output_tokens")
+SUMS = (
+    *("cost_nano", "counterfactual_nano", "input_tokens", "output_tokens"),
+    *("reasoning_tokens", "cache_write_tokens"),
+)
 """What an archive's lines of a run are compared by with the run's rollup, beside their number."""
 NAMES = ("workload", "prompt_version", "provider", "model")
 """What the keys of a line stand for: an archive can be read without the ledger."""

@@ -104,6 +104,7 @@ def _sums(lines: FromClause) -> dict[str, ColumnElement[int]]:
         "upper_bound_nano": _total(case((by_price, c.cost_nano))),
         "unknown_cost": func.count() - func.count(c.cost_nano),
         "counterfactual_cached_tokens": _total(case((served, c.cached_tokens))),
+        "counterfactual_cache_write_tokens": _total(case((served, c.cache_write_tokens))),
         "unknown_counterfactual": func.count() - func.count(c.counterfactual_nano),
     }
     return {name: counted[name] if name in counted else _total(c[name]) for name in SUMS}

@@ -136,6 +136,7 @@ def _terms(price: Price) -> tuple[object, ...]:
         price.input_nano_per_mtok,
         price.cached_input_nano_per_mtok,
         price.output_nano_per_mtok,
+        price.cache_write_nano_per_mtok,
     )
 
 

@@ -21,7 +21,7 @@ BY = ("workload", "engine", "model", "route", "day", "month", "prompt_version", 
 TOLD_APART = ("engine", "model", "route")
 """Names of `BY` that tell a record's attempts apart: by them, it counts once on each engine."""
 COUNTS = ("attempts", "records")
-TOKENS = ("input_tokens", "cached_tokens", "output_tokens")
+TOKENS = ("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 MONEY = ("cost_nano", "counterfactual_nano")
 
 _SUMMED = tuple(
@@ -40,8 +40,7 @@ def sum_usage(
 ) -> list[dict[str, object]]:
     """Sum lines by any of `BY`, in the order of these columns, archived ones too: the rollup is read, not they.
 
-    Each row has the `by` columns, then attempts, records, input_tokens, cached_tokens and output_tokens
-    (over the lines that know theirs, None if none does), cost_usd and counterfactual_usd (`Decimal`; None
+    Each row has the `by` columns, then attempts, records and the sums of `TOKENS` (over the lines that know theirs, None if none does), cost_usd and counterfactual_usd (`Decimal`; None
     if any line's is unknown, never 0 for it).
     A record counts once in its run, with its first attempt: on that day, on that workload. By engine, model
     or route, or with one of them as a filter, it counts once on each engine, with its first attempt there.

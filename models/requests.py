@@ -97,11 +97,17 @@ def _shape(output: OutputFormat, max_tokens: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts as the engine or provider reported them. `cached_tokens` is part of `input_tokens`."""
+    """Token counts as the engine or provider reported them.
+
+    `cached_tokens` (read from a cache) and `cache_write_tokens` (written to one) are two parts of `input_tokens`
+    that share no token; `reasoning_tokens` is part of `output_tokens`.
+    """
 
     input_tokens: int
     cached_tokens: int
     output_tokens: int
+    reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

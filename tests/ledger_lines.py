@@ -24,7 +24,9 @@ class LineTotals:
     records: int
     input_tokens: int
     cached_tokens: int
+    cache_write_tokens: int
     output_tokens: int
+    reasoning_tokens: int
     gpu_ns: int
     cost_nano: int | None
     counterfactual_nano: int | None

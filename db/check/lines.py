@@ -41,9 +41,9 @@ CountProgress = Callable[[int, int], None]
 
 
 class RatesInForce(NamedTuple):
-    """Nano-dollars: of input, cached input and output tokens by price, a million each; an hour of each machine."""
+    """Nano-dollars by price: of a million tokens of plain, cached and written input and of output; an hour of each machine."""
 
-    prices: Mapping[int, tuple[int, int, int]]
+    prices: Mapping[int, tuple[int, int, int, int]]
     machines: Mapping[int, int]
 
 
@@ -154,7 +154,7 @@ def _list_suspicions(
 ) -> Iterator[tuple[ColumnElement[bool], str]]:
     """Yield conditions of lines that may be wrong, and what is wrong with those that fulfil them."""
     if doubts.free_tokens and (price := rates.prices.get(way.price_id or 0)):
-        tokens = (Line.input_tokens, Line.cached_tokens, Line.output_tokens)
+        tokens = (Line.input_tokens, Line.cached_tokens, Line.cache_write_tokens, Line.output_tokens)
         yield (
             and_(Line.cost_nano == 0, _costs(price, *tokens)),
             "an attempt with tokens at a price cost nothing",
@@ -167,8 +167,11 @@ def _list_suspicions(
             "an attempt with GPU time at a rate cost nothing",
         )
     if doubts.free_counterfactual and (price := rates.prices.get(way.counterfactual_price_id or 0)):
-        cached = case((Line.engine == "openai", Line.cached_tokens), else_=0)
-        costs = _costs(price, Line.counterfactual_input_tokens, cached, Line.counterfactual_output_tokens)
+        parts = [
+            case((Line.engine == "openai", part), else_=0)
+            for part in (Line.cached_tokens, Line.cache_write_tokens)
+        ]
+        costs = _costs(price, Line.counterfactual_input_tokens, *parts, Line.counterfactual_output_tokens)
         what = "an attempt with counterfactual tokens at a price has a counterfactual cost of nothing"
         yield and_(Line.counterfactual_nano == 0, costs), what
     if doubts.unknown_cost and (way.price_id is not None or way.infrastructure_id is not None):
@@ -183,11 +186,12 @@ def _list_suspicions(
         )
 
 
-def _costs(price: tuple[int, int, int], *tokens: Any) -> ColumnElement[bool]:  # noqa: ANN401  columns
+def _costs(price: tuple[int, int, int, int], *tokens: Any) -> ColumnElement[bool]:  # noqa: ANN401  columns
     """Condition: at this price these tokens come to a nano-dollar at least, rounded half up."""
-    full, cached, output = (cast(func.coalesce(count, 0), BigInteger) for count in tokens)
-    of_full, of_cached, of_output = (literal(nano, BigInteger) for nano in price)
-    cost = (full - cached) * of_full + cached * of_cached + output * of_output
+    full, cached, written, output = (cast(func.coalesce(count, 0), BigInteger) for count in tokens)
+    of_full, of_cached, of_written, of_output = (literal(nano, BigInteger) for nano in price)
+    parts = cached * of_cached + written * of_written
+    cost = (full - cached - written) * of_full + parts + output * of_output
     return cost * 2 >= MTOK
 
 
@@ -262,10 +266,11 @@ def _read_rates(session: Session) -> RatesInForce:
             PriceRow.id,
             PriceRow.input_nano_per_mtok,
             func.coalesce(PriceRow.cached_input_nano_per_mtok, PriceRow.input_nano_per_mtok),
+            func.coalesce(PriceRow.cache_write_nano_per_mtok, PriceRow.input_nano_per_mtok),
             PriceRow.output_nano_per_mtok,
         )
     )
     machines = session.execute(select(InfrastructureRow.id, InfrastructureRow.nano_usd_per_hour))
     return RatesInForce(
-        {row[0]: (row[1], row[2], row[3]) for row in prices}, {row[0]: row[1] for row in machines}
+        {row[0]: (row[1], row[2], row[3], row[4]) for row in prices}, {row[0]: row[1] for row in machines}
     )

@@ -44,6 +44,13 @@ class LedgerLineRow(Base):
         one_of("outcome", *get_args(Outcome)),
         *not_negative("cost_nano", "counterfactual_nano", "gpu_ns", "input_tokens", "output_tokens"),
         CheckConstraint("cached_tokens >= 0 AND cached_tokens <= input_tokens", name="cached_tokens"),
+        CheckConstraint(
+            "reasoning_tokens >= 0 AND reasoning_tokens <= output_tokens", name="reasoning_tokens"
+        ),
+        CheckConstraint(
+            "cache_write_tokens >= 0 AND cached_tokens + cache_write_tokens <= input_tokens",
+            name="cache_write_tokens",
+        ),
         # nothing is free, or charged, by accident: a cost stands on a dated rate
         CheckConstraint(
             "cost_nano IS NULL OR engine = 'reuse' OR price_id IS NOT NULL OR infrastructure_id IS NOT NULL",
@@ -85,6 +92,8 @@ class LedgerLineRow(Base):
     reuses: Mapped[UUID | None]
     batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("batches.id"))
     failure: Mapped[str | None]
+    reasoning_tokens: Mapped[int | None]
+    cache_write_tokens: Mapped[int | None]
 
 
 class DailyUsageRow(Base):
@@ -96,8 +105,8 @@ class DailyUsageRow(Base):
     that are not attempt 1, which may still come), `engine_records` those that are the first there on their
     engine: sums that tell engines apart add up the latter. Token sums are over lines that know theirs; `unknown_*` counts the lines that do not know a cost, which a sum must say.
     `upper_bound_nano` is the part of `cost_nano` of priced (API) lines that know no tokens: the most they can
-    have cost. `counterfactual_cached_tokens` are the `cached_tokens` of API lines that have counterfactual
-    tokens: repricing needs both.
+    have cost. `counterfactual_cached_tokens` and `counterfactual_cache_write_tokens` are the `cached_tokens` and
+    `cache_write_tokens` of API lines that have counterfactual tokens: repricing needs them.
     """
 
     __tablename__ = "daily_usage"
@@ -137,6 +146,9 @@ class DailyUsageRow(Base):
     counterfactual_output_tokens: Mapped[int] = mapped_column(BigInteger)
     counterfactual_nano: Mapped[int] = mapped_column(BigInteger)
     unknown_counterfactual: Mapped[int] = mapped_column(BigInteger)
+    reasoning_tokens: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    cache_write_tokens: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    counterfactual_cache_write_tokens: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
 
 class ApiSpendRow(Base):

@@ -36,7 +36,12 @@ class PriceRow(Base):
     __tablename__ = "prices"
     __table_args__ = (
         UniqueConstraint("provider", "model", "effective_from", "version"),
-        *not_negative("input_nano_per_mtok", "cached_input_nano_per_mtok", "output_nano_per_mtok"),
+        *not_negative(
+            "input_nano_per_mtok",
+            "cached_input_nano_per_mtok",
+            "output_nano_per_mtok",
+            "cache_write_nano_per_mtok",
+        ),
         CheckConstraint("effective_to > effective_from", name="days"),
     )
     id: Mapped[int] = mapped_column(SmallKey, primary_key=True)
@@ -49,6 +54,7 @@ class PriceRow(Base):
     cached_input_nano_per_mtok: Mapped[int | None] = mapped_column(BigInteger)
     output_nano_per_mtok: Mapped[int] = mapped_column(BigInteger)
     source: Mapped[str]
+    cache_write_nano_per_mtok: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class InfrastructureRow(Base):

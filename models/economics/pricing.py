@@ -30,8 +30,9 @@ BATCH_SUFFIX = ":batch"
 class Price:
     """What one provider asks for one model in the days `effective_from <= day < effective_to`.
 
-    The three prices are nano-dollars per million tokens. `cached_input_nano_per_mtok` is None where
-    the provider gives no discount for cached input; `effective_to` is None while the price holds.
+    The prices are nano-dollars per million tokens. `cached_input_nano_per_mtok` is None where the provider
+    gives no discount for cached input, `cache_write_nano_per_mtok` None where it charges input that is
+    written to a cache as any other; `effective_to` is None while the price holds.
     """
 
     provider: str
@@ -42,6 +43,7 @@ class Price:
     cached_input_nano_per_mtok: int | None
     output_nano_per_mtok: int
     source: str
+    cache_write_nano_per_mtok: int | None = None
 
     def holds_on(self, day: date) -> bool:
         """Whether this price is the one asked on `day`."""
@@ -74,10 +76,11 @@ def usd_to_nano(usd: Decimal) -> int:
 def cost_nano(price: Price, usage: Usage) -> int:
     """Cost of one attempt in nano-dollars: exact, rounded half up once, on the total.
 
-    Cached tokens are part of the input tokens and are charged at the cached price (at the input price
-    where there is none). Raises `ValueError` for counts that cannot be.
+    Cached tokens, and those that were written to a cache, are parts of the input tokens and are charged at
+    their own prices (at the input price where there is none). Raises `ValueError` for counts that cannot be.
     """
-    if min(usage.cached_tokens, usage.output_tokens, usage.input_tokens - usage.cached_tokens) < 0:
+    plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
+    if min(usage.cached_tokens, usage.cache_write_tokens, usage.output_tokens, plain) < 0:
         msg = f"impossible token counts: {usage}"
         raise ValueError(msg)
     return (2 * cost_of_mtok(price, usage) + MTOK) // (2 * MTOK)
@@ -85,10 +88,15 @@ def cost_nano(price: Price, usage: Usage) -> int:
 
 def cost_of_mtok(price: Price, usage: Usage) -> int:
     """Cost of a million times as many tokens, nano-dollars: always a whole number, so nothing is rounded."""
-    cached_price = price.cached_input_nano_per_mtok
+    full, cached, written = (
+        price.input_nano_per_mtok,
+        price.cached_input_nano_per_mtok,
+        price.cache_write_nano_per_mtok,
+    )
     return (
-        (usage.input_tokens - usage.cached_tokens) * price.input_nano_per_mtok
-        + usage.cached_tokens * (price.input_nano_per_mtok if cached_price is None else cached_price)
+        (usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens) * full
+        + usage.cached_tokens * (full if cached is None else cached)
+        + usage.cache_write_tokens * (full if written is None else written)
         + usage.output_tokens * price.output_nano_per_mtok
     )
 
@@ -110,8 +118,8 @@ def prices_of(settings: Settings) -> list[Price]:
     Raises `UsageError` for a price that is given in part, `PriceUnknown` where there is none.
     """
     asked, given = settings.api_input_usd_per_mtok, settings.api_output_usd_per_mtok
-    cached = settings.api_cached_input_usd_per_mtok
-    if asked is None and given is None and cached is None:
+    cached, written = settings.api_cached_input_usd_per_mtok, settings.api_cache_write_usd_per_mtok
+    if asked is None and given is None and cached is None and written is None:
         return api_prices(settings.api_model)
     if asked is None or given is None:
         msg = (
@@ -128,6 +136,7 @@ def prices_of(settings: Settings) -> list[Price]:
         cached_input_nano_per_mtok=None if cached is None else usd_to_nano(cached),
         output_nano_per_mtok=usd_to_nano(given),
         source="settings",
+        cache_write_nano_per_mtok=None if written is None else usd_to_nano(written),
     )
     return [price]
 
@@ -152,6 +161,9 @@ def batch_prices(prices: Sequence[Price], discount: Decimal) -> list[Price]:
             else _less(price.cached_input_nano_per_mtok, discount),
             output_nano_per_mtok=_less(price.output_nano_per_mtok, discount),
             source=f"{price.source}, {note}",
+            cache_write_nano_per_mtok=None
+            if price.cache_write_nano_per_mtok is None
+            else _less(price.cache_write_nano_per_mtok, discount),
         )
         for price in prices
     ]
@@ -166,8 +178,7 @@ def api_prices(model: str) -> list[Price]:
     """Return the dated prices of an API model from the `genai-prices` package, oldest first.
 
     Left out, since one record of a batch job never meets them: prices by time of day, surcharges
-    above a prompt size (the base tier is taken), audio and image tokens, cache writes, web searches,
-    and variants that a request has to ask for (such as priority service).
+    above a prompt size (the base tier is taken), audio and image tokens, web searches, and variants that a request has to ask for (such as priority service).
 
     Raises `PriceUnknown` for a model that is not in the package or has no token price.
     """
@@ -201,7 +212,7 @@ def _price(provider: str, model: str, since: date, standard: ModelPrice, source:
     asked, given = _base(standard.input_mtok), _base(standard.output_mtok)
     if asked is None or given is None:
         raise _unknown(model)
-    cached = _base(standard.cache_read_mtok)
+    cached, written = _base(standard.cache_read_mtok), _base(standard.cache_write_mtok)
     return Price(
         provider=provider,
         model=model,
@@ -211,6 +222,7 @@ def _price(provider: str, model: str, since: date, standard: ModelPrice, source:
         cached_input_nano_per_mtok=None if cached is None else usd_to_nano(cached),
         output_nano_per_mtok=usd_to_nano(given),
         source=source,
+        cache_write_nano_per_mtok=None if written is None else usd_to_nano(written),
     )
 
 

@@ -185,7 +185,8 @@ def find_largest_rise(old: Price, new: Price) -> Fraction | None:
 
 
 def _dearest_input(price: Price) -> int:
-    return max(price.input_nano_per_mtok, price.cached_input_nano_per_mtok or 0)
+    parts = price.cached_input_nano_per_mtok, price.cache_write_nano_per_mtok
+    return max(price.input_nano_per_mtok, *(part or 0 for part in parts))
 
 
 def _less(after: int | None, before: int | None) -> int | None:

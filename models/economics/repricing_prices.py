@@ -11,18 +11,23 @@ from models.errors import UsageError
 
 
 def parse_supposed_price(text: str) -> Price:
-    """Read `MODEL=IN/OUT` or `MODEL=IN/OUT/CACHED`, dollars per million tokens, as a price that always held.
+    """Read `MODEL=IN/OUT`, `MODEL=IN/OUT/CACHED` or `MODEL=IN/OUT/CACHED/WRITE`, dollars per million tokens.
 
-    Without CACHED there is no discount for cached input. Its provider is empty: it stands for any. Raises
+    It becomes a price that always held. Without CACHED there is no discount for cached input, and without WRITE
+    input that is written to a cache costs what any other does. Its provider is empty: it stands for any. Raises
     `UsageError`.
     """
     model, equals, prices = text.rpartition("=")
     amounts = prices.split("/")
-    if not (equals and model and len(amounts) in {2, 3}):
-        msg = f"{text!r} is no price: write MODEL=IN/OUT or MODEL=IN/OUT/CACHED in dollars per million tokens"
+    if not (equals and model and len(amounts) in {2, 3, 4}):
+        msg = (
+            f"{text!r} is no price: write MODEL=IN/OUT, MODEL=IN/OUT/CACHED or MODEL=IN/OUT/CACHED/WRITE "
+            "in dollars per million tokens"
+        )
         raise UsageError(msg)
-    asked, given, *cached = (_rate(text, amount) for amount in amounts)
-    return Price("", model, ALWAYS, None, asked, cached[0] if cached else None, given, "supposed")
+    asked, given, *other = (_rate(text, amount) for amount in amounts)
+    cached, written = [*other, None, None][:2]
+    return Price("", model, ALWAYS, None, asked, cached, given, "supposed", written)
 
 
 def _rate(text: str, amount: str) -> int:

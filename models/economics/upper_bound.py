@@ -26,8 +26,9 @@ def upper_bound_tokens(messages: Sequence[Message], schema: str | None, max_toke
 def upper_bound_nano(price: Price, messages: Sequence[Message], schema: str | None, max_tokens: int) -> int:
     """Return the most that a request can cost at `price`, in nano-dollars: a full answer.
 
-    The input counts as cached only where that were dearer.
+    The input counts as read from a cache, or as written to one, only where that were dearer.
     """
     usage = upper_bound_tokens(messages, schema, max_tokens)
     cached = replace(usage, cached_tokens=usage.input_tokens)
-    return max(cost_nano(price, usage), cost_nano(price, cached))
+    written = replace(usage, cache_write_tokens=usage.input_tokens)
+    return max(cost_nano(price, one) for one in (usage, cached, written))

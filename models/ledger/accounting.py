@@ -179,6 +179,8 @@ def _line(item: Finished, keys: LineKeys, figures: _Figures) -> LedgerLine:
         request_hash=completion.request.digest(),
         answer_hash=answer_hash(completion.text),
         reuses=completion.reuses,
+        reasoning_tokens=(usage and usage.reasoning_tokens) or None,
+        cache_write_tokens=(usage and usage.cache_write_tokens) or None,
     )
 
 
@@ -247,6 +249,8 @@ def closing_unserved(closed: ClosedAttempt, price: Price, upper_bound: int) -> C
         counterfactual_nano=0,
         answer_hash=None,
         failure=closed.failure,
+        reasoning_tokens=usage.reasoning_tokens if usage else None,
+        cache_write_tokens=usage.cache_write_tokens if usage else None,
     )
 
 
@@ -279,6 +283,8 @@ def _closing(item: Finished, closed: ClosedAttempt, keys: LineKeys, counter: Cha
         counterfactual_nano=cost_nano(prices.counterfactual, usage),
         answer_hash=answer_hash(item.completion.text),
         failure=closed.failure,
+        reasoning_tokens=usage.reasoning_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
     )
 
 

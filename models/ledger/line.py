@@ -25,7 +25,8 @@ class LedgerLine:
     `reason` why the record went elsewhere (None: it did not). `batch_id` is our key of the API batch
     that carried the attempt, `failure` a short code of what went wrong with it (`http_429`, `timeout`). `prompt_id`, `model_id`, `price_id`,
     `infrastructure_id` and `counterfactual_price_id` are keys of the dated rows that were used.
-    `gpu_ns` is this attempt's share of the run's GPU time. `estimated` says that a token count or
+    `reasoning_tokens` are part of the output, `cache_write_tokens` of the input; both are None where the engine
+    reported none. `gpu_ns` is this attempt's share of the run's GPU time. `estimated` says that a token count or
     cost of the attempt itself is an estimate (counterfactual figures always are).
     """
 
@@ -57,6 +58,8 @@ class LedgerLine:
     reuses: UUID | None
     batch_id: UUID | None = None
     failure: str | None = None
+    reasoning_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +82,5 @@ class Closing:
     counterfactual_nano: int
     answer_hash: bytes | None
     failure: str | None
+    reasoning_tokens: int | None = None
+    cache_write_tokens: int | None = None

@@ -60,6 +60,8 @@ class CountedLine:
     input_tokens: int | None
     cached_tokens: int | None
     output_tokens: int | None
+    reasoning_tokens: int | None
+    cache_write_tokens: int | None
     estimated: bool
     gpu_ns: int | None
     cost_nano: int | None
@@ -76,6 +78,8 @@ SUMS = (
     "input_tokens",
     "cached_tokens",
     "output_tokens",
+    "reasoning_tokens",
+    "cache_write_tokens",
     "known_tokens",
     "estimated",
     "gpu_ns",
@@ -84,6 +88,7 @@ SUMS = (
     "unknown_cost",
     "counterfactual_input_tokens",
     "counterfactual_cached_tokens",
+    "counterfactual_cache_write_tokens",
     "counterfactual_output_tokens",
     "counterfactual_nano",
     "unknown_counterfactual",
@@ -126,9 +131,7 @@ def sum_first_attempts(lines: Sequence[LedgerLine]) -> tuple[int, ...]:
     tokens, costs, other = ([*map(get, lines)] for get in (_INPUT, _COST, _COUNTERFACTUAL))
     blind = tokens.count(None)
     bounds = sum(line.cost_nano or 0 for line in lines if line.input_tokens is None) if blind else 0
-    served = 0
-    if lines and lines[0].engine == "openai":
-        served = sum(line.cached_tokens or 0 for line in lines if line.counterfactual_input_tokens)
+    served = _served(lines) if lines and lines[0].engine == "openai" else []
     return (
         count,
         count,
@@ -137,6 +140,8 @@ def sum_first_attempts(lines: Sequence[LedgerLine]) -> tuple[int, ...]:
         _total(tokens),
         _total(map(attrgetter("cached_tokens"), lines)),
         _total(map(attrgetter("output_tokens"), lines)),
+        _total(map(attrgetter("reasoning_tokens"), lines)),
+        _total(map(attrgetter("cache_write_tokens"), lines)),
         count - blind,
         sum(map(attrgetter("estimated"), lines)),
         _total(map(attrgetter("gpu_ns"), lines)),
@@ -144,11 +149,16 @@ def sum_first_attempts(lines: Sequence[LedgerLine]) -> tuple[int, ...]:
         bounds if lines and lines[0].price_id is not None else 0,
         costs.count(None),
         _total(map(attrgetter("counterfactual_input_tokens"), lines)),
-        served,
+        _total(line.cached_tokens for line in served),
+        _total(line.cache_write_tokens for line in served),
         _total(map(attrgetter("counterfactual_output_tokens"), lines)),
         _total(other),
         other.count(None),
     )
+
+
+def _served(lines: Sequence[LedgerLine]) -> list[LedgerLine]:
+    return [line for line in lines if line.counterfactual_input_tokens]
 
 
 def _total(values: Iterable[int | None]) -> int:
@@ -180,7 +190,8 @@ def sum_line(line: LedgerLine | CountedLine, firsts: Firsts) -> tuple[int, ...]:
     """
     tokens, cost, counterfactual = line.input_tokens, line.cost_nano, line.counterfactual_nano
     by_price = line.price_id is not None
-    cached = line.cached_tokens or 0
+    cached, written = line.cached_tokens or 0, line.cache_write_tokens or 0
+    served = line.engine == "openai" and bool(line.counterfactual_input_tokens)
     return (
         1,
         firsts.of_record,
@@ -189,6 +200,8 @@ def sum_line(line: LedgerLine | CountedLine, firsts: Firsts) -> tuple[int, ...]:
         tokens or 0,
         cached,
         line.output_tokens or 0,
+        line.reasoning_tokens or 0,
+        written,
         tokens is not None,
         line.estimated,
         line.gpu_ns or 0,
@@ -196,7 +209,8 @@ def sum_line(line: LedgerLine | CountedLine, firsts: Firsts) -> tuple[int, ...]:
         (cost or 0) if by_price and tokens is None else 0,
         cost is None,
         line.counterfactual_input_tokens or 0,
-        cached if line.engine == "openai" and line.counterfactual_input_tokens else 0,
+        cached if served else 0,
+        written if served else 0,
         line.counterfactual_output_tokens or 0,
         counterfactual or 0,
         counterfactual is None,

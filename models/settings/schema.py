@@ -172,6 +172,7 @@ class Settings(BaseSettings):
         None, ge=0, description="price of an API model that genai-prices does not know"
     )
     api_cached_input_usd_per_mtok: Decimal | None = Field(None, ge=0, description="default: the input price")
+    api_cache_write_usd_per_mtok: Decimal | None = Field(None, ge=0, description="default: the input price")
     api_output_usd_per_mtok: Decimal | None = Field(None, ge=0, description="as for the input")
     gpu_kind: str | None = Field(
         None, description="entry of the catalogue; default: found by nvidia-smi, else cpu"

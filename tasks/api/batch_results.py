@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from db import attempts, batches, reference
 from models.economics.pricing import Price
-from models.engines.api.chat_format import parse_answer, usage_of
+from models.engines.api.chat_format import parse_answer
+from models.engines.api.usage import usage_of
 from models.engines.batch.results import BatchResult, ResultReader
 from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable, ProviderBatch
 from models.errors import ApiAccessError

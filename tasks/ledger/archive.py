@@ -48,6 +48,7 @@ _WHOLE: dict[str, pl.DataType] = {
         pl.Int16(),
     ),
     **dict.fromkeys(("input_tokens", "cached_tokens", "output_tokens"), pl.Int32()),
+    **dict.fromkeys(("reasoning_tokens", "cache_write_tokens"), pl.Int32()),
     **dict.fromkeys(("counterfactual_input_tokens", "counterfactual_output_tokens"), pl.Int32()),
     **dict.fromkeys(("gpu_ns", "cost_nano", "counterfactual_nano"), pl.Int64()),
 }

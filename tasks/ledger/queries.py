@@ -31,7 +31,8 @@ RUN_COLUMNS = (
 )
 LINE_COLUMNS = (
     *("id", "run_id", "workload", "record_key", "attempt", "at", "route", "outcome", "engine"),
-    *("model", "prompt_version", "input_tokens", "cached_tokens", "output_tokens", "estimated"),
+    *("model", "prompt_version", "input_tokens", "cached_tokens", "cache_write_tokens"),
+    *("output_tokens", "reasoning_tokens", "estimated"),
     *("gpu_ns", "cost_usd", "counterfactual_usd", "reuses", "batch_id", "failure", "request_hash"),
     *("answer_hash",),
 )
@@ -43,7 +44,8 @@ RUN_TABLE = (
 )
 LINE_TABLE = (
     *("workload", "record_key", "attempt", "at", "route", "outcome", "failure", "input_tokens"),
-    *("cached_tokens", "output_tokens", "cost_usd", "counterfactual_usd"),
+    *("cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_usd"),
+    *("counterfactual_usd",),
 )
 EVALUATION_TABLE = (
     *("at", "workload", "model", "api_model", "records", "accuracy", "api_accuracy", "ratio", "ratio_low"),
@@ -54,9 +56,20 @@ RUN_SPARE = (
     *("reused", "purpose", "gpu_cost_usd", "api_cost_usd", "started_at", "input_tokens", "escalated"),
     *("waiting", "output_tokens", "quarantined", "published", "model", "error"),
 )
-LINE_SPARE = ("attempt", "cached_tokens", "failure", "counterfactual_usd", "at", "input_tokens")
+LINE_SPARE = (
+    "cache_write_tokens",
+    "attempt",
+    "reasoning_tokens",
+    "cached_tokens",
+    "failure",
+    "counterfactual_usd",
+    "at",
+    "input_tokens",
+)
+SELDOM = ("cache_write_tokens", "reasoning_tokens")
+"""Columns of a table for people that is without them where every row has nothing there."""
 EVALUATION_SPARE = ("threshold", "api_model", "records", "api_accuracy", "accuracy", "model")
-SUM_SPARE = ("cached_tokens", "attempts", "output_tokens", "input_tokens", "share")
+SUM_SPARE = (*SELDOM, "cached_tokens", "attempts", "output_tokens", "input_tokens", "share")
 """What a table can miss where it would be too wide, the first to go first."""
 
 
@@ -80,8 +93,8 @@ def check_workload(session: Session, settings: Settings, name: str | None) -> No
 
 
 SUMS = (
-    *("attempts", "records", "input_tokens", "cached_tokens", "output_tokens", "cost_usd"),
-    *("counterfactual_usd",),
+    *("attempts", "records", "input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens"),
+    *("reasoning_tokens", "cost_usd", "counterfactual_usd"),
 )
 
 
@@ -96,13 +109,21 @@ def show_summary(
 
     A table of routes also shows which share of the records went each way.
     """
-    columns = [*by, *SUMS]
+    columns: list[str] = [*by, *SUMS]
     with asking_ledger(settings, filters.get("workload")) as session:
         rows: list[dict[str, Any]] = sum_usage(session, by, **filters)
         if output_format == "table" and "route" in by and not {"day", "month"} & set(by):
             _add_shares(rows, _of_all_routes(session, by, filters))
             columns.insert(len(by) + 2, "share")
-    write_rows(rows, columns, output_format, spare=SUM_SPARE)
+    write_rows(rows, _without_empty(rows, columns, output_format), output_format, spare=SUM_SPARE)
+
+
+def _without_empty(
+    rows: Sequence[Mapping[str, object]], columns: Sequence[str], output_format: TableFormat
+) -> list[str]:
+    """Leave out of a table what is seldom there and is not here; programs get every column."""
+    empty = [name for name in SELDOM if output_format == "table" and not any(row[name] for row in rows)]
+    return [name for name in columns if name not in empty]
 
 
 def _of_all_routes(
@@ -140,7 +161,7 @@ def show_lines(
     with asking_ledger(settings, filters.get("workload")) as session:
         rows = list_lines(session, limit=limit, **filters)
     columns = LINE_TABLE if output_format == "table" else LINE_COLUMNS
-    write_rows(rows, columns, output_format, spare=LINE_SPARE)
+    write_rows(rows, _without_empty(rows, columns, output_format), output_format, spare=LINE_SPARE)
 
 
 def show_evaluations(

@@ -32,7 +32,8 @@ SPARE = (
 )
 PRICES = (
     *("provider", "model", "effective_from", "effective_to", "version", "newest"),
-    *("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok", "lines", "source"),
+    *("input_usd_per_mtok", "cached_input_usd_per_mtok", "cache_write_usd_per_mtok"),
+    *("output_usd_per_mtok", "lines", "source"),
 )
 
 

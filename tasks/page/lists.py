@@ -74,6 +74,7 @@ PRICE_COLUMNS = (
     PageColumn("newest", "the version that holds", "text", "wide"),
     PageColumn("input_usd_per_mtok", "input", "amount"),
     PageColumn("cached_input_usd_per_mtok", "input, cached", "amount", "tablet"),
+    PageColumn("cache_write_usd_per_mtok", "input, written to a cache", "amount", "wide"),
     PageColumn("output_usd_per_mtok", "output", "amount"),
     PageColumn("lines", "lines", "amount", "desktop"),
     PageColumn("source", "source", "text", "desktop"),
@@ -122,7 +123,10 @@ ENTERED = (
     ("Entered bills", BILL_COLUMNS, ("bill",)),
     ("Entered labour", LABOUR_COLUMNS, ("labour",)),
 )
-RATES = ("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok", "usd_per_hour", "usd")
+RATES = (
+    *("input_usd_per_mtok", "cached_input_usd_per_mtok", "cache_write_usd_per_mtok"),
+    *("output_usd_per_mtok", "usd_per_hour", "usd"),
+)
 LEGEND = (
     "≈ holds an estimate. ≤ the most that an attempt can have cost which is pending or of unknown outcome."
 )

@@ -1,5 +1,6 @@
 """Finished requests become ledger lines: exact shares, free reuse, no text."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Literal
 
@@ -9,8 +10,15 @@ from hypothesis import strategies as st
 
 from models.economics.pricing import Price
 from models.ids import new_id
-from models.ledger.accounting import Finished, LineKeys, ledger_lines
-from models.requests import Choice, Completion, Message, Request, Usage
+from models.ledger.accounting import (
+    Finished,
+    LineKeys,
+    LinePrices,
+    closing_unserved,
+    closings,
+    ledger_lines,
+)
+from models.requests import Choice, ClosedAttempt, Completion, Message, Request, Usage
 from models.tokens import ChatTokenCounter
 
 PRICE = Price("openai", "gpt-4o-mini", date(2024, 7, 18), None, 150_000_000, 75_000_000, 600_000_000, "test")
@@ -79,6 +87,27 @@ def test_usage_is_the_engines_and_counterfactual_the_apis() -> None:
     assert line.counterfactual_nano == 4 * 150 + 600
     assert (line.gpu_ns, line.cost_nano, line.infrastructure_id, line.price_id) == (70, 9, 3, None)
     assert not line.estimated
+
+
+def test_reasoning_and_cache_writes_are_on_the_line() -> None:
+    """A local line has what its server reports and None where there is nothing; an API's has the very numbers."""
+    plain, thought = (
+        Finished(replace(one.completion, usage=usage), one.at, "ok")
+        for one, usage in ((finished("a", 1), Usage(9, 4, 7)), (finished("b", 1), Usage(9, 4, 7, 5, 3)))
+    )
+    lines = ledger_lines([plain, thought], 2, 2, keys(), OneTokenACharacter())
+    assert [(line.reasoning_tokens, line.cache_write_tokens) for line in lines] == [(None, None), (5, 3)]
+    price = replace(PRICE, cache_write_nano_per_mtok=187_500_000)
+    closed = ClosedAttempt(new_id(), "ok", datetime.now(UTC), Usage(9, 4, 7, 5, 3))
+    item = Finished(
+        replace(thought.completion, attempt=closed), thought.at, "ok", prices=LinePrices(price, PRICE)
+    )
+    (served,) = closings([item], keys(), OneTokenACharacter())
+    unserved = closing_unserved(closed, price, upper_bound=10**9)
+    for closing in (served, unserved):
+        assert (closing.reasoning_tokens, closing.cache_write_tokens) == (5, 3)
+        assert closing.cost_nano == (2 * 150 + 4 * 75 + 3 * 187.5 + 7 * 600 + 0.5) // 1
+    assert served.counterfactual_nano == 5 * 150 + 4 * 75 + 7 * 600
 
 
 @pytest.mark.parametrize("outcome", ["ok", "invalid_output", "escalated", "triage"])

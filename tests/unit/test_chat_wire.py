@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from models.engines.api.chat_format import Parsed, error_code, parse_answer
 from models.engines.api.permit import ApiPermit, ApiRequest
+from models.engines.api.usage import usage_of
 from models.ids import new_id
 from models.requests import Choice, Message, OutputFormat, Usage
 from models.settings import WorkloadSettings
@@ -144,6 +145,50 @@ def test_usage_without_cached_tokens(details: object) -> None:
     """A provider that says nothing of cached tokens has used none."""
     usage = {"prompt_tokens": 5, "completion_tokens": 1, "prompt_tokens_details": details}
     assert parse_answer(request(), reply("neutral", usage=usage)).usage == Usage(5, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("made", "reasoned", "total", "usage"),
+    [
+        (40, 30, 50, Usage(10, 0, 40, 30)),
+        (40, 30, None, Usage(10, 0, 40, 30)),
+        (9, 94, 113, Usage(10, 0, 103, 94)),
+        (9, 5, 24, Usage(10, 0, 14, 5)),
+        (0, 60, 70, Usage(10, 0, 60, 60)),
+        (9, 94, None, Usage(10, 0, 103, 94)),
+        (24, None, 606, Usage(10, 0, 596, 572)),
+        (9, 5, 400, Usage(10, 0, 9, 5)),
+        (9, "5", 19, Usage(10, 0, 9)),
+        (9, -5, 19, Usage(10, 0, 9)),
+        (9, None, 3, Usage(10, 0, 9)),
+    ],
+)
+def test_reasoning_counts_as_output(made: int, reasoned: object, total: object, usage: Usage) -> None:
+    """Within the completion (OpenAI), beside it (xAI), or only in the total (Gemini): it is billed as output."""
+    reported = {
+        "prompt_tokens": 10,
+        "completion_tokens": made,
+        "total_tokens": total,
+        "completion_tokens_details": {"reasoning_tokens": reasoned},
+    }
+    assert usage_of({"usage": reported}) == usage
+
+
+@pytest.mark.parametrize(
+    ("details", "cached", "written"),
+    [
+        ({"cached_tokens": 2048, "cache_write_tokens": 900}, 2048, 900),
+        ({"cached_tokens": 0, "cache_creation_tokens": 900}, 0, 900),
+        ({"cache_write_tokens": 900, "cache_creation_tokens": 900}, 0, 900),
+        ({"cached_tokens": 2048, "cache_write_tokens": 2048}, 2048, 952),
+        ({"cached_tokens": 2048, "cache_write_tokens": "many"}, 2048, 0),
+        ({"cached_tokens": 2048, "cache_write_tokens": None}, 2048, 0),
+    ],
+)
+def test_what_was_written_to_a_cache(details: dict[str, object], cached: int, written: int) -> None:
+    """It is a part of the input beside what was read from a cache, never more than the rest of it."""
+    reported = {"prompt_tokens": 3000, "completion_tokens": 5, "prompt_tokens_details": details}
+    assert usage_of({"usage": reported}) == Usage(3000, cached, 5, 0, written)
 
 
 @pytest.mark.parametrize("content", ["cut off \ud83d", '{"label": "\udc00"}', '{"label": "\\ud83d"}'])

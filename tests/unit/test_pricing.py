@@ -1,5 +1,6 @@
 """Prices and costs are exact, and nothing is free by accident."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -102,20 +103,47 @@ def test_half_a_nano_dollar_rounds_up_once() -> None:
     assert cost_nano(_price(500_000, 500_000, 500_000), Usage(2, 1, 1)) == 2
 
 
-@pytest.mark.parametrize("usage", [Usage(1, 2, 0), Usage(-1, 0, 0), Usage(0, 0, -1), Usage(5, -1, 0)])
+def test_a_price_of_cache_writes_is_charged_for_them_alone() -> None:
+    """gpt-6-luna: 1,000 plain, 2,000 read and 3,000 written tokens and 400 answered, half of them in reasoning, cost $0.000695."""
+    (luna,) = api_prices("gpt-6-luna")
+    used = Usage(6_000, 2_000, 400, 200, 3_000)
+    assert cost_nano(luna, used) == 1_000 * 100 + 2_000 * 10 + 3_000 * 125 + 400 * 500 == 695_000
+    (batched,) = batch_prices([luna], Decimal("0.5"))
+    assert (batched.cache_write_nano_per_mtok, cost_nano(batched, used)) == (62_500_000, 347_500)
+
+
+def test_cache_writes_without_a_price_cost_the_input_price() -> None:
+    """Models before GPT-5.6 charge writes as any other input, and so does a price that names none."""
+    assert cost_nano(MINI, Usage(10, 2, 0, cache_write_tokens=5)) == 8 * 150 + 2 * 75
+    assert batch_prices([MINI], Decimal("0.5"))[0].cache_write_nano_per_mtok is None
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        Usage(1, 2, 0),
+        Usage(-1, 0, 0),
+        Usage(0, 0, -1),
+        Usage(5, -1, 0),
+        Usage(5, 3, 0, 0, 3),
+        Usage(5, 0, 0, 0, -1),
+    ],
+)
 def test_impossible_counts_raise(usage: Usage) -> None:
-    """Negative counts, and more cached tokens than input, are an error and no discount."""
+    """Negative counts, and more cached and written tokens than input, are an error and no discount."""
     with pytest.raises(ValueError, match="impossible"):
         cost_nano(MINI, usage)
 
 
-@given(TOKENS, TOKENS, TOKENS, TOKENS, TOKENS, TOKENS)
+@given(st.tuples(TOKENS, TOKENS, TOKENS, TOKENS), st.tuples(TOKENS, TOKENS, TOKENS, TOKENS))
 def test_cost_is_the_exact_fraction_rounded_half_up(
-    fresh: int, cached: int, output: int, asked: int, discounted: int, given_: int
+    counts: tuple[int, int, int, int], rates: tuple[int, int, int, int]
 ) -> None:
     """The integer cost is never more than half a nano-dollar from the exact fraction."""
-    cost = cost_nano(_price(asked, discounted, given_), Usage(fresh + cached, cached, output))
-    exact = fresh * asked + cached * discounted + output * given_
+    fresh, cached, written, output = counts
+    price = replace(_price(rates[0], rates[1], rates[3]), cache_write_nano_per_mtok=rates[2])
+    cost = cost_nano(price, Usage(fresh + cached + written, cached, output, 0, written))
+    exact = sum(count * rate for count, rate in zip(counts, rates, strict=True))
     assert -500_000 < cost * 10**6 - exact <= 500_000
 
 
@@ -152,6 +180,8 @@ def test_a_price_of_ones_own_comes_before_the_package() -> None:
     known = {"api_model": "gpt-4o-mini", "api_input_usd_per_mtok": "1", "api_output_usd_per_mtok": "2"}
     (own,) = prices_of(_settings(**known, api_cached_input_usd_per_mtok="0.5"))
     assert (own.provider, own.cached_input_nano_per_mtok) == ("settings", NANO // 2)
+    (own,) = prices_of(_settings(**known, api_cache_write_usd_per_mtok="1.25"))
+    assert own.cache_write_nano_per_mtok == 5 * NANO // 4
 
 
 def test_without_a_price_of_ones_own_the_package_is_asked() -> None:
@@ -167,6 +197,7 @@ def test_without_a_price_of_ones_own_the_package_is_asked() -> None:
         {"api_input_usd_per_mtok": "1"},
         {"api_output_usd_per_mtok": "1"},
         {"api_cached_input_usd_per_mtok": "1"},
+        {"api_cache_write_usd_per_mtok": "1"},
         {"api_input_usd_per_mtok": "0", "api_cached_input_usd_per_mtok": "0"},
     ],
 )

@@ -25,18 +25,21 @@ BATCH = replace(
 )
 RATES = st.integers(0, 10**11)
 PRICES = st.builds(
-    lambda asked, cached, given_: replace(
-        MINI, input_nano_per_mtok=asked, cached_input_nano_per_mtok=cached, output_nano_per_mtok=given_
+    lambda asked, cached, given_, written: replace(
+        MINI,
+        input_nano_per_mtok=asked,
+        cached_input_nano_per_mtok=cached,
+        output_nano_per_mtok=given_,
+        cache_write_nano_per_mtok=written,
     ),
     RATES,
     st.none() | RATES,
     RATES,
+    st.none() | RATES,
 )
 TOKENS = st.builds(
-    lambda fresh, cached, out: Usage(fresh + cached, cached, out),
-    st.integers(0, 10**6),
-    st.integers(0, 10**6),
-    st.integers(0, 10**6),
+    lambda fresh, cached, out, written: Usage(fresh + cached + written, cached, out, 0, written),
+    *[st.integers(0, 10**6)] * 4,
 )
 
 
@@ -52,6 +55,7 @@ def total(used: Sequence[Usage]) -> Usage:
         sum(one.input_tokens for one in used),
         sum(one.cached_tokens for one in used),
         sum(one.output_tokens for one in used),
+        cache_write_tokens=sum(one.cache_write_tokens for one in used),
     )
 
 
@@ -79,12 +83,14 @@ def test_the_same_prices_give_what_was_written(price: Price, used: list[Usage]) 
 @given(PRICES, PRICES, st.lists(TOKENS, min_size=1, max_size=20))
 def test_a_repriced_sum_is_exact_and_rounded_half_up_once(old: Price, new: Price, used: list[Usage]) -> None:
     """However usage is grouped, the sum is that of the exact fractions, half a nano-dollar upwards."""
-    cached = new.cached_input_nano_per_mtok
+    cached, written = new.cached_input_nano_per_mtok, new.cache_write_nano_per_mtok
     rate = new.input_nano_per_mtok if cached is None else cached
+    of_writes = new.input_nano_per_mtok if written is None else written
     exact = sum(
         Fraction(
-            (one.input_tokens - one.cached_tokens) * new.input_nano_per_mtok
+            (one.input_tokens - one.cached_tokens - one.cache_write_tokens) * new.input_nano_per_mtok
             + one.cached_tokens * rate
+            + one.cache_write_tokens * of_writes
             + one.output_tokens * new.output_nano_per_mtok,
             10**6,
         )
@@ -98,8 +104,13 @@ def test_a_repriced_sum_is_exact_and_rounded_half_up_once(old: Price, new: Price
 @given(PRICES, PRICES, TOKENS, TOKENS)
 def test_an_upper_bound_stays_one(old: Price, new: Price, most: Usage, used: Usage) -> None:
     """Whatever an attempt used within its bound, at the new price it costs no more than the scaled bound."""
-    worst = replace(most, cached_tokens=most.input_tokens)
-    bound = max(cost_nano(old, replace(most, cached_tokens=0)), cost_nano(old, worst))
+    plain = replace(most, cached_tokens=0, cache_write_tokens=0)
+    ways = (
+        plain,
+        replace(plain, cached_tokens=most.input_tokens),
+        replace(plain, cache_write_tokens=most.input_tokens),
+    )
+    bound = max(cost_nano(old, way) for way in ways)
     sums = usage(price=old, known_tokens=0, cost_nano=bound, upper_bound_nano=bound)
     found = reprice([sums], RepricingPrices([new]))
     rise = find_largest_rise(old, new)
@@ -107,30 +118,43 @@ def test_an_upper_bound_stays_one(old: Price, new: Price, most: Usage, used: Usa
         assert (found.repriced_nano, found.unknown, found.bounded) == (None, 1, 0)
         return
     asked = min(used.input_tokens, most.input_tokens)
-    spent = Usage(asked, min(used.cached_tokens, asked), min(used.output_tokens, most.output_tokens))
+    cached = min(used.cached_tokens, asked)
+    spent = Usage(
+        asked,
+        cached,
+        min(used.output_tokens, most.output_tokens),
+        cache_write_tokens=min(used.cache_write_tokens, asked - cached),
+    )
     assert found.repriced_nano == found.upper_bound_nano
     assert found.bounded == 1
     assert cost_nano(new, spent) <= found.upper_bound_nano + rise / 2 + 1  # bound and cost were rounded
 
 
+def _at_rates(asked: int, cached: int | None, given_: int, written: int | None) -> Price:
+    return Price("p", "m", ALWAYS, None, asked, cached, given_, "s", written)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "rise"),
     [
-        ((100, None, 400), (100, None, 400), Fraction(1)),
-        ((100, None, 400), (50, None, 600), Fraction(3, 2)),
-        ((100, None, 400), (0, None, 0), Fraction(0)),
-        ((100, 200, 400), (300, None, 400), Fraction(3, 2)),
-        ((100, None, 400), (100, 300, 400), Fraction(3)),
-        ((0, None, 400), (0, None, 200), Fraction(1, 2)),
-        ((0, None, 400), (1, None, 400), None),
-        ((0, None, 0), (0, None, 0), Fraction(0)),
+        ((100, None, 400, None), (100, None, 400, None), Fraction(1)),
+        ((100, None, 400, None), (50, None, 600, None), Fraction(3, 2)),
+        ((100, None, 400, None), (0, None, 0, None), Fraction(0)),
+        ((100, 200, 400, None), (300, None, 400, None), Fraction(3, 2)),
+        ((100, None, 400, None), (100, 300, 400, None), Fraction(3)),
+        ((100, None, 400, None), (100, 10, 400, 125), Fraction(5, 4)),
+        ((0, None, 400, None), (0, None, 200, None), Fraction(1, 2)),
+        ((0, None, 400, None), (1, None, 400, None), None),
+        ((0, None, 0, None), (0, None, 0, None), Fraction(0)),
     ],
 )
 def test_how_far_a_bound_rises(
-    old: tuple[int, int | None, int], new: tuple[int, int | None, int], rise: Fraction | None
+    old: tuple[int, int | None, int, int | None],
+    new: tuple[int, int | None, int, int | None],
+    rise: Fraction | None,
 ) -> None:
     """By the larger of the two ratios, at the dearest input; not at all known where something was free."""
-    before, after = (Price("p", "m", ALWAYS, None, *rates, "s") for rates in (old, new))
+    before, after = (_at_rates(*rates) for rates in (old, new))
     assert find_largest_rise(before, after) == rise
 
 
@@ -250,17 +274,18 @@ def test_an_entered_price_holds_until_the_next_that_is_known() -> None:
 @pytest.mark.parametrize(
     ("text", "rates"),
     [
-        ("gpt-4o-mini=0.15/0.60/0.075", (150_000_000, 75_000_000, 600_000_000)),
-        ("org/model=1/0", (1_000_000_000, None, 0)),
-        ("a=b=1/2", (1_000_000_000, None, 2_000_000_000)),
+        ("gpt-4o-mini=0.15/0.60/0.075", (150_000_000, 75_000_000, 600_000_000, None)),
+        ("gpt-6-luna=0.10/0.50/0.01/0.125", (100_000_000, 10_000_000, 500_000_000, 125_000_000)),
+        ("org/model=1/0", (1_000_000_000, None, 0, None)),
+        ("a=b=1/2", (1_000_000_000, None, 2_000_000_000, None)),
     ],
 )
-def test_prices_are_read_exactly(text: str, rates: tuple[int, int | None, int]) -> None:
-    """Dollars per million tokens, in the order input, output, cached input."""
+def test_prices_are_read_exactly(text: str, rates: tuple[int, int | None, int, int | None]) -> None:
+    """Dollars per million tokens, in the order input, output, cached input, input written to a cache."""
     price = parse_supposed_price(text)
     assert price.model == text.rpartition("=")[0]
     found = (price.input_nano_per_mtok, price.cached_input_nano_per_mtok, price.output_nano_per_mtok)
-    assert found == rates
+    assert (*found, price.cache_write_nano_per_mtok) == rates
 
 
 @pytest.mark.parametrize(
@@ -270,7 +295,7 @@ def test_prices_are_read_exactly(text: str, rates: tuple[int, int | None, int]) 
         "mini=",
         "mini=1",
         "=1/2",
-        "mini=1/2/3/4",
+        "mini=1/2/3/4/5",
         "mini=1/-2",
         "mini=x/2",
         "mini=1/NaN",

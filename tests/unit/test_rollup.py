@@ -59,6 +59,8 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
             "input_tokens",
             "cached_tokens",
             "output_tokens",
+            "reasoning_tokens",
+            "cache_write_tokens",
             "gpu_ns",
             "cost_nano",
             "counterfactual_input_tokens",

@@ -40,6 +40,7 @@ PRICES = st.builds(
     cached_input_nano_per_mtok=st.none() | st.integers(0, 2 * 10**10),
     output_nano_per_mtok=st.integers(0, 10**11),
     source=st.just("test"),
+    cache_write_nano_per_mtok=st.none() | st.integers(0, 2 * 10**10),
 )
 
 

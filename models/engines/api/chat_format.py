@@ -11,6 +11,7 @@ import orjson
 from models.engines.api.options import ApiOptions, LimitField, StructuredOutput
 from models.engines.api.permit import ApiRequest
 from models.engines.api.schema import LABEL, instruction, schema_text, wire_schema
+from models.engines.api.usage import usage_of
 from models.requests import (
     Choice,
     FreeText,
@@ -25,7 +26,6 @@ from models.requests import (
 
 __all__ = ["Parsed", "chat_body", "error_code", "parse_answer", "request_body", "schema_text"]
 
-MOST_TOKENS = 2**31 - 1
 _CODE = re.compile(r"[A-Za-z0-9_.\-\[\]]{1,64}")
 _FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*)\n[ \t]*```", re.DOTALL)
 
@@ -150,26 +150,6 @@ def _value(output: OutputFormat, content: str) -> tuple[str, JsonValue]:
         return bare, value
     label = value.get(LABEL) if isinstance(value, dict) and len(value) == 1 else None
     return (label, label) if isinstance(label, str) and label in output.labels else (content, None)
-
-
-def usage_of(body: object) -> Usage | None:
-    """Return the usage that a reply reports, None where it reports none or one that cannot be."""
-    reported = body.get("usage") if isinstance(body, dict) else None
-    if not isinstance(reported, dict):
-        return None
-    details = reported.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else None
-    given = _count(reported.get("prompt_tokens"))
-    made = _count(reported.get("completion_tokens"))
-    hit = _count(cached or 0)
-    return Usage(given, hit, made) if given >= hit >= 0 and made >= 0 else None
-
-
-def _count(number: object) -> int:
-    """Return a number of tokens, -1 for what is none."""
-    if isinstance(number, int) and not isinstance(number, bool) and number <= MOST_TOKENS:
-        return number
-    return -1
 
 
 def _messages(request: Request, structured: StructuredOutput) -> list[JsonValue]:

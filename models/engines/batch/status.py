@@ -142,7 +142,15 @@ def _usage(reported: Mapping[str, object]) -> Usage | None:
     given, made = reported.get("input_tokens"), reported.get("output_tokens")
     if not isinstance(given, int) or not isinstance(made, int):
         return None
-    return Usage(given, _count(_mapping(reported.get("input_tokens_details")).get("cached_tokens")), made)
+    inputs = _mapping(reported.get("input_tokens_details"))
+    outputs = _mapping(reported.get("output_tokens_details"))
+    return Usage(
+        given,
+        _count(inputs.get("cached_tokens")),
+        made,
+        _count(outputs.get("reasoning_tokens")),
+        _count(inputs.get("cache_write_tokens")),
+    )
 
 
 def _our_id(value: object) -> UUID | None:

@@ -82,6 +82,7 @@ def _lines(keys: Keys, at: datetime, records: int) -> Iterator[LedgerLine]:
         first = line(keys, name, at=when, outcome="escalated", reason="low_confidence", cost_nano=number)
         yield first
         known: dict[str, Any] = {"input_tokens": 70, "cached_tokens": 3, "output_tokens": 4, "outcome": "ok"}
+        known |= {"reasoning_tokens": 3, "cache_write_tokens": number}
         yield pending(keys, name, attempt=2, at=when, cost_nano=1000 + number, **known)
         source: dict[str, Any] = {"engine": "reuse", "reason": "identical", "reuses": first.id}
         nothing: dict[str, Any] = {"input_tokens": 0, "cached_tokens": 0, "output_tokens": 0, "cost_nano": 0}

@@ -113,21 +113,27 @@ class _Story:
         return lines
 
 
+COUNTED = ("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 COUNT = st.none() | st.integers(0, 10**6)
 MONEY = st.none() | st.integers(0, 10**12)
 AT_ANY_HOUR = st.integers(-72, 72).map(lambda hours: AT + timedelta(hours=hours))
 FIGURES = {
     "at": AT_ANY_HOUR,
-    "output_tokens": COUNT,
     "estimated": st.booleans(),
     "gpu_ns": COUNT,
     "counterfactual_input_tokens": COUNT,
     "counterfactual_output_tokens": COUNT,
     "counterfactual_nano": MONEY,
 }
-TOKENS = st.sampled_from([(None, None), (0, 0), (70, None), (100, 64)]).map(
-    lambda pair: {"input_tokens": pair[0], "cached_tokens": pair[1]}
-)
+TOKENS = st.sampled_from(
+    [
+        (None, None, None, None, None),
+        (0, 0, 0, 0, 0),
+        (70, None, None, 9, None),
+        (100, 64, 36, 12, 12),
+        (100, 0, 7, 900, 850),
+    ]
+).map(lambda counts: dict(zip(COUNTED, counts, strict=True)))
 LOCAL = st.one_of(
     st.sampled_from(["ok", "invalid_output", "triage"]).map(lambda outcome: {"outcome": outcome}),
     st.just({"outcome": "escalated", "reason": "low_confidence"}),

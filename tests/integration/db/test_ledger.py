@@ -202,7 +202,9 @@ def test_summary_by_engine_is_the_hand_computed_one(engine: Engine) -> None:
             "records": 1,
             "input_tokens": None,
             "cached_tokens": None,
+            "cache_write_tokens": None,
             "output_tokens": None,
+            "reasoning_tokens": None,
             "cost_usd": None,
             "counterfactual_usd": Decimal("0.000015900"),
         },
@@ -213,7 +215,9 @@ def test_summary_by_engine_is_the_hand_computed_one(engine: Engine) -> None:
             "records": 1,
             "input_tokens": 0,
             "cached_tokens": 0,
+            "cache_write_tokens": 0,
             "output_tokens": 0,
+            "reasoning_tokens": 0,
             "cost_usd": Decimal(0),
             "counterfactual_usd": Decimal(0),
         },
@@ -224,7 +228,9 @@ def test_summary_by_engine_is_the_hand_computed_one(engine: Engine) -> None:
             "records": 2,
             "input_tokens": 200,
             "cached_tokens": 128,
+            "cache_write_tokens": 0,
             "output_tokens": 10,
+            "reasoning_tokens": 0,
             "cost_usd": Decimal("0.000000579"),
             "counterfactual_usd": Decimal("0.000031800"),
         },
@@ -336,7 +342,7 @@ def test_totals_of_a_run(make_session: sessionmaker[Session], mixed: Keys) -> No
         ledger.insert_lines(session, [line(other, "z", cost_nano=10**18)])
         found = sum_lines(session, mixed.run)
         assert sum_lines(session, other.run).cost_nano == 10**18
-    assert found == LineTotals(4, 3, 200, 128, 10, 2_000_000, None, 47_700)
+    assert found == LineTotals(4, 3, 200, 128, 0, 10, 0, 2_000_000, None, 47_700)
 
 
 def test_sums_beyond_64_bits_of_tokens_stay_exact(make_session: sessionmaker[Session], keys: Keys) -> None:

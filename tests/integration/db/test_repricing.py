@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Any, Unpack
@@ -35,13 +35,12 @@ BATCH = replace(
     input_nano_per_mtok=75_000_000,
     cached_input_nano_per_mtok=37_500_000,
     output_nano_per_mtok=300_000_000,
+    cache_write_nano_per_mtok=93_750_000,
 )
-TWICE = ("gpt-4o-mini=0.3/1.2/0.15", "gpt-4o-mini:batch=0.15/0.6/0.075")
+TWICE = ("gpt-4o-mini=0.3/1.2/0.15", "gpt-4o-mini:batch=0.15/0.6/0.075/0.1875")
 TOKENS = st.builds(
-    lambda fresh, cached, out: Usage(fresh + cached, cached, out),
-    st.integers(0, 5000),
-    st.integers(0, 5000),
-    st.integers(0, 5000),
+    lambda fresh, cached, written, out: Usage(fresh + cached + written, cached, out, out // 2, written),
+    *[st.integers(0, 5000)] * 4,
 )
 KINDS = ("local", "reuse", "sync", "batch", "failed", "unserved", "blind")
 Drawn = tuple[str, int, Usage, bool]
@@ -90,8 +89,7 @@ def made(keys: Keys, batch_price: int, number: int, drawn: Drawn) -> LedgerLine:
 
 def tokens(used: Usage) -> dict[str, int]:
     """Return token counts as a line holds them."""
-    names = ("input_tokens", "cached_tokens", "output_tokens")
-    return dict(zip(names, (used.input_tokens, used.cached_tokens, used.output_tokens), strict=True))
+    return asdict(used)
 
 
 def counterfactual(used: Usage) -> dict[str, int]:

@@ -12,11 +12,13 @@ WAY = (
 )
 PLAIN = (
     *("input_tokens", "cached_tokens", "output_tokens", "estimated", "gpu_ns", "cost_nano"),
+    *("reasoning_tokens", "cache_write_tokens"),
     *("counterfactual_input_tokens", "counterfactual_output_tokens", "counterfactual_nano"),
 )
 USAGE = (
     *("attempts", "records", "late_records", "engine_records", *PLAIN, "known_tokens", "upper_bound_nano"),
     *("unknown_cost", "counterfactual_cached_tokens", "unknown_counterfactual"),
+    "counterfactual_cache_write_tokens",
 )
 
 
@@ -45,4 +47,5 @@ def recomputed(lines: Sequence[Row[Any]]) -> dict[tuple[object, ...], Counter[st
             sums["upper_bound_nano"] += line.cost_nano or 0
         if line.engine == "openai" and (line.counterfactual_input_tokens or 0) > 0:
             sums["counterfactual_cached_tokens"] += line.cached_tokens or 0
+            sums["counterfactual_cache_write_tokens"] += line.cache_write_tokens or 0
     return found

@@ -1,0 +1,75 @@
+"""Reasoning tokens and what was written to a cache, and the price of the latter.
+
+Lines and prices that are there keep what they say: NULL, an engine reported none. Views get the new columns
+behind the others, so that PostgreSQL replaces them in their place, with others' views on them and grants.
+"""
+
+from alembic import op
+
+from db.migrations.v0_1_0 import views
+
+revision = "0.3.0"
+down_revision = "0.2.0"
+branch_labels = None
+depends_on = None
+
+TOKENS = ("reasoning_tokens", "cache_write_tokens")
+RULES = {
+    "reasoning_tokens": "reasoning_tokens >= 0 AND reasoning_tokens <= output_tokens",
+    "cache_write_tokens": "cache_write_tokens >= 0 AND cached_tokens + cache_write_tokens <= input_tokens",
+}
+CACHE_WRITE = "cache_write_nano_per_mtok"
+
+
+def upgrade() -> None:
+    for name in TOKENS:
+        _add("ledger_lines", name, "INTEGER", RULES[name])
+    for name in (*TOKENS, "counterfactual_cache_write_tokens"):
+        _add("daily_usage", name, "BIGINT DEFAULT '0' NOT NULL", f"{name} >= 0")
+    _add("prices", CACHE_WRITE, "BIGINT", f"{CACHE_WRITE} >= 0")
+    _replace_views()
+
+
+def _add(table: str, column: str, column_type: str, rule: str) -> None:
+    """Add a column with its rule in one statement: SQLite adds a rule to a table in no other way."""
+    named = f"CONSTRAINT ck_{table}_{column} CHECK ({rule})"
+    op.execute(f"ALTER TABLE {table} ADD COLUMN {column} {column_type} {named}")
+
+
+def _replace_views() -> None:
+    postgresql = op.get_bind().dialect.name == "postgresql"
+    sums = {name: f"CAST(sum({{0}}{name}) AS BIGINT)" for name in TOKENS}
+    known = "CASE WHEN sum({0}known_tokens) > 0 THEN "
+    tokens = {name: f"{known}{total} END" for name, total in sums.items()}
+    rate = f"p.{CACHE_WRITE}"
+    prices = {CACHE_WRITE: rate, "cache_write_usd_per_mtok": views.usd(rate)}
+    new = {
+        "usage_daily": _extend(
+            views.usage_daily(), "daily_usage AS u", {name: of.format("u.") for name, of in tokens.items()}
+        ),
+        "usage_monthly": _extend(
+            views.usage_monthly(postgresql=postgresql),
+            "usage_daily",
+            {name: of.format("") for name, of in tokens.items()},
+        ),
+        "line_details": _extend(
+            views.line_details(postgresql=postgresql),
+            "ledger_lines AS l",
+            {name: f"l.{name}" for name in TOKENS},
+        ),
+        "price_versions": _extend(views.price_versions(), "prices AS p", prices),
+    }
+    if not postgresql:
+        for name in reversed(new):
+            op.execute(f"DROP VIEW {name}")
+    for view in new.values():
+        op.execute(view.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1) if postgresql else view)
+
+
+def _extend(view: str, table: str, columns: dict[str, str]) -> str:
+    """Put columns behind those of a view, before the last FROM, that of the table."""
+    head, source, tail = view.rpartition(f" FROM {table} ")
+    if not source and view.endswith(f" FROM {table}"):
+        head, source, tail = view.removesuffix(f" FROM {table}"), f" FROM {table}", ""
+    more = "".join(f", {of} AS {name}" for name, of in columns.items())
+    return f"{head}{more}{source}{tail}"
