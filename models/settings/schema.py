@@ -174,6 +174,10 @@ class Settings(BaseSettings):
     api_cached_input_usd_per_mtok: Decimal | None = Field(None, ge=0, description="default: the input price")
     api_cache_write_usd_per_mtok: Decimal | None = Field(None, ge=0, description="default: the input price")
     api_output_usd_per_mtok: Decimal | None = Field(None, ge=0, description="as for the input")
+    api_candidates: tuple[str, ...] = Field(
+        ("gpt-6-luna", "claude-haiku-5-5", "gemini-3.5-flash-lite", "deepinfra/llama-3.1-8b"),
+        description="models that are compared, MODEL or PROVIDER/MODEL; with your price: NAME=IN/OUT",
+    )
     gpu_kind: str | None = Field(
         None, description="entry of the catalogue; default: found by nvidia-smi, else cpu"
     )
