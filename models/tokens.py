@@ -2,16 +2,20 @@
 
 import gzip
 import hashlib
+import logging
 import os
 from collections.abc import Callable
-from functools import cached_property, lru_cache, partial
+from functools import cache, cached_property, lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import tiktoken
 
+from models.catalogue.encodings import find_encoding
 from models.errors import UsageError
 from models.requests import Message
+
+log = logging.getLogger(__name__)
 
 _PACKED = ("o200k_base", "cl100k_base")
 _CACHE_VARIABLES = ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR")
@@ -27,9 +31,9 @@ def load_encoding(model_name: str, cache_dir: Path) -> tiktoken.Encoding:
     The vocabularies of gpt-4o and newer (`o200k_base`) and of gpt-4 and gpt-3.5 (`cl100k_base`) are unpacked
     once from the package bpe-openai to where tiktoken looks for them: the folder the user named in
     `TIKTOKEN_CACHE_DIR`, or `cache_dir`. `model_name` is the settings' `api_tokenizer`, or else their `api_model`.
-    Raises `UsageError` for a model whose tokenizer tiktoken does not know, or cannot fetch.
+    Raises `UsageError` for a model of no known family, or whose vocabulary cannot be fetched.
     """
-    name = _name_of(model_name)
+    name = encoding_name(model_name)
     _provide_vocabulary(name, cache_dir)
     try:
         return tiktoken.get_encoding(name)
@@ -47,21 +51,42 @@ def counter_of(model_name: str, cache_dir: Path) -> "ChatTokenCounter":
     Raises `UsageError` as `load_encoding` does.
     """
     load = partial(load_encoding, model_name, cache_dir)
-    if not _provide_vocabulary(_name_of(model_name), cache_dir):
+    if not _provide_vocabulary(encoding_name(model_name), cache_dir):
         load()
     return ChatTokenCounter(load)
 
 
-def _name_of(model_name: str) -> str:
-    """Return the name of a model's vocabulary. Raises `UsageError`."""
+def encoding_name(model_name: str) -> str:
+    """Return the name of the vocabulary that counts a model's tokens; a vocabulary's own name is one as well.
+
+    What tiktoken does not know is looked up in the table of families, and that it is assumed is said once a
+    process. Raises `UsageError` for a name of no family.
+    """
+    if model_name in tiktoken.list_encoding_names():
+        return model_name
     try:
         return tiktoken.encoding_name_for_model(model_name)
     except KeyError:
+        assumed = find_encoding(model_name)
+    if assumed is None:
         msg = (
             f"no tokenizer is known for the API model {model_name!r}; set BREAKEVEN_API_TOKENIZER to the model "
             "that tiktoken knows and whose tokens are to stand for its, such as gpt-4o-mini"
         )
-        raise UsageError(msg) from None
+        raise UsageError(msg)
+    _warn_of_assumed(model_name, assumed.encoding, str(assumed.date))
+    return assumed.encoding
+
+
+@cache
+def _warn_of_assumed(model_name: str, encoding: str, since: str) -> None:
+    log.warning(
+        "tiktoken does not know %s: its tokens are counted with %s, an assumption of %s; BREAKEVEN_API_TOKENIZER "
+        "names another, and what the API reports corrects it",
+        model_name,
+        encoding,
+        since,
+    )
 
 
 def _provide_vocabulary(name: str, cache_dir: Path) -> bool:

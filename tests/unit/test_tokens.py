@@ -10,7 +10,7 @@ import tiktoken.load
 
 from models.errors import UsageError
 from models.requests import Message
-from models.tokens import ChatTokenCounter, _url, counter_of, load_encoding
+from models.tokens import ChatTokenCounter, _url, _warn_of_assumed, counter_of, load_encoding
 
 _CACHE_NAME = hashlib.sha1(_url("o200k_base").encode(), usedforsecurity=False).hexdigest()
 
@@ -67,6 +67,44 @@ def test_an_unknown_model_is_bad_usage(tmp_path: Path) -> None:
     """A model that tiktoken does not know has no estimate; nothing is guessed, and the way out is named."""
     with pytest.raises(UsageError, match="'no-such-model'; set BREAKEVEN_API_TOKENIZER"):
         load_encoding("no-such-model", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("model", "encoding"),
+    [
+        ("gpt-6-luna", "o200k_base"),
+        ("GPT-6.1-Sol", "o200k_base"),
+        ("regional.openai.gpt-6-luna", "o200k_base"),
+        ("ft:gpt-6-luna:acme::1", "o200k_base"),
+        ("claude-haiku-5-5", "o200k_base"),
+        ("anthropic/claude-haiku-5.5", "o200k_base"),
+        ("gemini-3.5-flash-lite", "o200k_base"),
+        ("deepinfra/llama-3.1-8b", "cl100k_base"),
+        ("meta-llama/Meta-Llama-3.1-8B-Instruct", "cl100k_base"),
+        ("meta.llama3-1-8b-instruct-v1:0", "cl100k_base"),
+        ("Qwen/Qwen3-8B", "o200k_base"),
+    ],
+)
+def test_a_name_that_tiktoken_does_not_know_has_an_assumed_vocabulary(
+    model: str, encoding: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The table of families names one that is packed, and that it is assumed is said once a process."""
+    _warn_of_assumed.cache_clear()
+    assert load_encoding(model, tmp_path).name == encoding
+    counter_of(model, tmp_path)
+    (said,) = caplog.messages
+    assert model in said
+    assert encoding in said
+    assert "BREAKEVEN_API_TOKENIZER" in said
+
+
+@pytest.mark.parametrize("model", ["gpt-4o-mini", "gpt-5-nano", "o200k_base"])
+def test_what_tiktoken_knows_is_not_assumed(
+    model: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A model of tiktoken's own, or a vocabulary by its name, is counted without a warning."""
+    assert load_encoding(model, tmp_path).name == "o200k_base"
+    assert not caplog.messages
 
 
 def test_messages_are_counted_as_the_cookbook_does(tmp_path: Path) -> None:
