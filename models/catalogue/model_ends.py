@@ -64,6 +64,12 @@ def describe_end(end: ModelEnd, today: date, *, setting: str = "BREAKEVEN_API_MO
     return f"{end.model} {when}; its named successor is {end.successor}: set {setting}={end.successor}"
 
 
+def end_note(model: str, today: date) -> str:
+    """Return what is to be added to the message that an API has no such model: empty where no end of it is near."""
+    end = find_end(model)
+    return f"; {describe_end(end, today)}" if end is not None and end.is_near(today) else ""
+
+
 @cache
 def _ends() -> Mapping[str, ModelEnd]:
     data = tomllib.loads(files("models.catalogue").joinpath("model_ends.toml").read_text(encoding="utf-8"))

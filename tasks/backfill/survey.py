@@ -22,6 +22,7 @@ from tasks.backfill.replaced import find_replaced
 from tasks.backfill.request import BackfillRequest
 from tasks.planning.checks import Checked, check, fingerprint_of
 from tasks.planning.late_data import is_unchanged
+from tasks.planning.model_end import warn_of_model_end
 from tasks.planning.request import RunRequest
 from tasks.reading import Source
 from tasks.reading.dates import partitions_between
@@ -124,6 +125,7 @@ def quote(ask: BackfillRequest, steps: Sequence[Step], settings: Settings, loads
 
     `loads`: how often the engine is loaded for all of them: once in one process, each time on workers.
     """
+    warn_of_model_end(settings)
     return Quote.of((quote_partition(ask.of_step(step), settings) for step in steps), loads)
 
 

@@ -16,6 +16,7 @@ from models.run import RunResult, lease_name
 from models.settings import Settings
 from tasks.planning.checks import Checked, check, fingerprint_of
 from tasks.planning.late_data import digest_to_refresh, published_file, result_without_run
+from tasks.planning.model_end import warn_of_model_end
 from tasks.planning.open_run import OpenRun, RunInput, clear_leftovers, open_ledger, own_partition
 from tasks.planning.price_keys import add_api_keys, find_price_today
 from tasks.planning.request import RunRequest
@@ -42,6 +43,7 @@ def prepare(request: RunRequest, settings: Settings) -> OpenRun | RunResult:
     checked = check(request, settings)
     if isinstance(checked, RunResult):
         return checked
+    warn_of_model_end(settings)
     if request.expected not in (None, fingerprint_of(checked)):
         msg = (
             f"{request.workload} is not what it was when this was quoted: its prompt, files, model or policy have changed "

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from db import attempts, batches, partitions
+from models.catalogue.model_ends import end_note
 from models.engines.api.rate_limits import Limits
 from models.engines.batch.files import file_ids
 from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable, BatchFailure, ProviderBatch
@@ -132,7 +133,8 @@ class Collector:
                     return
                 self._look_at(client, batch)
         if said := self._no_access or self._results.fatal:
-            msg = f"the API takes no request in a batch ({said}); see to the account's quota, key and model"
+            note = end_note(self._submitter.options.model, datetime.now(UTC).date())
+            msg = f"the API takes no request in a batch ({said}); see to the account's quota, key and model{note}"
             raise ApiAccessError(msg)
 
     def _look_at(self, client: "BatchClient", batch: batches.Batch) -> None:

@@ -25,6 +25,7 @@ from models.settings import Settings
 from models.tokens import load_encoding
 from tasks.delivery.checkup import check_delivery
 from tasks.runtime.ledger_access import reading_ledger
+from tasks.setup.api_model_checks import check_candidates, check_model_end
 from tasks.setup.input_check import check_inputs
 from tasks.setup.prefect_checks import check_prefect_server
 
@@ -32,17 +33,19 @@ SECONDS_FOR_THE_API = 3.0
 
 
 def check_setup(settings: Settings) -> list[SetupCheck]:
-    """Check the local engine, prices, database, workloads, inputs, Prefect server, API and delivery, in this order."""
+    """Check the local engine, prices, database, workloads, inputs, Prefect server, API with its model, and delivery, in this order."""
     return [
         *check_engine(settings),
         check_machine_price(settings),
         check_api_price(settings),
+        check_candidates(settings),
         check_tokenizer(settings),
         check_database(settings),
         check_workloads(settings),
         *check_inputs(settings),
         *check_prefect_server(settings),
         check_api(settings),
+        check_model_end(settings),
         *check_delivery(settings),
     ]
 
@@ -170,10 +173,10 @@ def check_api_price(settings: Settings) -> SetupCheck:
 def check_tokenizer(settings: Settings) -> SetupCheck:
     """See that the API model's tokenizer can be loaded here."""
     try:
-        load_encoding(settings.api_tokenizer or settings.api_model, settings.cache_dir)
+        encoding = load_encoding(settings.api_tokenizer or settings.api_model, settings.cache_dir)
     except (UsageError, OSError) as error:
         return SetupCheck("tokenizer", "fail", "not available", str(error))
-    return SetupCheck("tokenizer", "ok", f"tiktoken for {settings.api_model}")
+    return SetupCheck("tokenizer", "ok", f"{encoding.name} for {settings.api_model}")
 
 
 def check_database(settings: Settings) -> SetupCheck:

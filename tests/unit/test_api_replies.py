@@ -110,3 +110,11 @@ def test_the_line_for_the_user_says_what_to_set(reply: Reply, setting: str) -> N
     assert "api.example.org" in line
     assert f"http_{reply.status}" in line
     assert "\n" not in line
+
+
+def test_a_model_that_is_gone_is_told_with_its_successor() -> None:
+    """A 404 for a model whose end is known says when it left and what takes its place; of another it says nothing."""
+    gone = no_access(refused(404), "api.openai.com", "gpt-4.1-nano-2025-04-14")
+    assert "left OpenAI's API on 2026-10-23" in gone
+    assert "BREAKEVEN_API_MODEL=gpt-5.6-luna" in gone
+    assert "OpenAI's API" not in no_access(refused(404), "api.openai.com", "gpt-6-luna")

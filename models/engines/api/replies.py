@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum, auto
 from http import HTTPStatus
 
+from models.catalogue.model_ends import end_note
 from models.engines.api.chat_format import error_code
 from models.requests import AttemptOutcome, RejectionReason
 
@@ -179,7 +181,7 @@ def no_access(reply: Reply, host: str, model: str) -> str:
         case HTTPStatus.NOT_FOUND | HTTPStatus.METHOD_NOT_ALLOWED:
             return (
                 f"the API at {host} has no model {model!r}, or no chat completions at this address ({said}): "
-                "set BREAKEVEN_API_MODEL or BREAKEVEN_API_BASE_URL"
+                f"set BREAKEVEN_API_MODEL or BREAKEVEN_API_BASE_URL{end_note(model, datetime.now(UTC).date())}"
             )
         case HTTPStatus.FORBIDDEN:
             return (

@@ -7,6 +7,7 @@ handlers, so that they drag neither along, not even as their context.
 import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ import stamina
 from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, OpenAIError
 from openai import BaseModel as ReplyModel
 
+from models.catalogue.model_ends import end_note
 from models.engines.api.chat_format import error_code
 from models.engines.api.options import ApiOptions
 from models.engines.api.rate_limits import retry_after
@@ -123,7 +125,9 @@ class Caller:
         if said in NO_ACCESS_CODES or status == HTTPStatus.PAYMENT_REQUIRED:
             return ApiAccessError(f"{host}: the account's quota is used up ({said}); see to its billing")
         if said == "model_not_found":
-            return ApiAccessError(f"{host} has no model {self._options.model}; set BREAKEVEN_API_MODEL")
+            model = self._options.model
+            note = end_note(model, datetime.now(UTC).date())
+            return ApiAccessError(f"{host} has no model {model}; set BREAKEVEN_API_MODEL{note}")
         if status in _NO_ACCESS:
             return ApiAccessError(f"{host} refuses the key or the account ({said}); set BREAKEVEN_API_KEY")
         if status == HTTPStatus.TOO_MANY_REQUESTS or _not_there_yet(error):

@@ -4,6 +4,7 @@ import json
 import logging
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -266,6 +267,14 @@ def test_no_access_is_one_clear_line(
     assert "\n" not in str(caught.value)
     assert "injected" not in str(caught.value)
     assert api.steps("list_batches") == 1
+
+
+def test_a_model_that_is_gone_is_told_with_its_successor(api: BatchApi, tmp_path: Path) -> None:
+    """A 404 for a model whose end is known says when it left and what takes its place."""
+    api.fault("list_batches", "refuse", status=404, code="model_not_found")
+    options = replace(api_options(api.url), model="gpt-4.1-nano")
+    with BatchClient(options) as client, pytest.raises(ApiAccessError, match=r"successor is gpt-5\.6-luna"):
+        submitted(client, tmp_path, ["a"])
 
 
 def test_a_batch_that_the_provider_does_not_know_is_refused(client: BatchClient) -> None:
