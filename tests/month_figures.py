@@ -11,13 +11,13 @@ from models.economics.month import (
     InfrastructureTerms,
     LabourTerms,
     MonthInputs,
-    PastMonth,
     PriceUse,
     Rate,
     ReferenceRate,
     Tokens,
     WorkloadUsage,
 )
+from models.economics.past_month import PastMonth
 from models.gpu_time import GpuTime
 from models.months import months_later
 from tasks.documents.page import Chart

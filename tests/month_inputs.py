@@ -14,6 +14,7 @@ from models.economics.month import (
     InfrastructureTerms,
     LabourTerms,
     MonthInputs,
+    PendingBound,
     PriceUse,
     Rate,
     ReferenceRate,
@@ -173,6 +174,8 @@ DAYS = st.integers(-40, 60).map(lambda days: OCTOBER + timedelta(days=days))
 def _usages(draw: st.DrawFn, name: str) -> WorkloadUsage:
     bound = draw(st.integers(0, 5))
     api = draw(MONEY)
+    bounded = draw(st.integers(0, api)) if bound else 0
+    pending = draw(st.integers(0, bounded))
     return WorkloadUsage(
         workload=name,
         runs=draw(st.integers(0, 31)),
@@ -183,7 +186,11 @@ def _usages(draw: st.DrawFn, name: str) -> WorkloadUsage:
         counterfactual=tuple(map(price_use, draw(st.lists(MONEY, max_size=2)))),
         unknown_counterfactual=draw(st.sampled_from([0, 0, 0, 7])),
         api_nano=api,
-        api_upper_bound_nano=draw(st.integers(0, api)) if bound else 0,
+        api_upper_bound_nano=bounded,
+        pending=(PendingBound(pending, draw(st.sampled_from([1, 2])) * pending),) if pending else (),
+        routed=draw(st.sampled_from([0, 0, 3])),
+        batch_acceptable=draw(st.sampled_from([True, True, False])),
+        may_leave=draw(st.sampled_from([True, True, True, False])),
         api_upper_bound=bound,
         viability=draw(st.sampled_from([None, "viable", "undecided", "not_viable"])),
     )

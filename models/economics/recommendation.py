@@ -142,6 +142,9 @@ class Options:
         api = ran.api_nano + half_up(self._cost_on_api(moved)) - half_up(self._paid_to_api(moved))
         gpu, labour = (ran.gpu_nano or 0) - half_up(stops.gpu), ran.labour_nano - half_up(stops.labour)
         total = api + gpu + labour
+        usages = [self._used[one] for one in moved]
+        bounds = half_up(self._period.pace * sum(one.api_upper_bound_nano for one in usages))
+        missing = sum(one.unknown_counterfactual - one.unknown_api_cost for one in usages)
         return replace(
             ran,
             name=name,
@@ -149,6 +152,8 @@ class Options:
             gpu_nano=gpu,
             labour_nano=labour,
             total_nano=total,
+            missing=ran.missing + missing,
+            upper_bound_nano=max(0, ran.upper_bound_nano - bounds),
             saving_sync_nano=_total(self._sync) - total,
             saving_batch_nano=_total(self._batch) - total,
             feasible=set(self._period.outside.workloads) <= set(moved),
