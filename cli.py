@@ -16,6 +16,7 @@ from commands.forecast import forecast
 from commands.history import archive, prices, reprice
 from commands.infrastructure import infrastructure
 from commands.ledger import ledger
+from commands.prices import prices as published_prices
 from commands.quiet_libraries import quiet_libraries
 from commands.report import report
 from commands.workload import workload
@@ -35,6 +36,7 @@ app.command(ledger)
 for command in (reprice, prices, archive):
     ledger.command(command)
 app.command(infrastructure)
+app.command(published_prices)
 app.command(catalog)
 app.command(forecast)
 app.command(report)

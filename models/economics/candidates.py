@@ -3,18 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 
 from models.catalogue.hosted_models import HostedModel, find_hosted, list_hosted
-from models.economics.pricing import (
-    ALWAYS,
-    Price,
-    api_prices,
-    batch_prices,
-    price_on,
-    prices_of,
-    published_batch_prices,
-    usd_to_nano,
-)
+from models.economics.pricing import ALWAYS, Price, batch_prices, price_on, prices_of, usd_to_nano
+from models.economics.published_prices import api_prices, published_batch_prices
 from models.economics.repricing_prices import parse_supposed_price
 from models.errors import PriceUnknown, UsageError
 from models.settings import Settings
@@ -53,7 +46,11 @@ def _candidate(text: str, settings: Settings, today: date) -> Candidate:
         return own
     hosted = find_hosted(text)
     try:
-        candidate = _published(text) if hosted is None else _offered(text, hosted)
+        candidate = (
+            _published(text, settings.cache_dir)
+            if hosted is None
+            else _offered(text, hosted, settings.cache_dir)
+        )
         price_on(candidate.prices, today)
     except PriceUnknown as error:
         msg = (
@@ -78,23 +75,28 @@ def _own(text: str, settings: Settings) -> Candidate | None:
     return _made(text, prices, batch_prices(prices, settings.batch_discount))
 
 
-def _published(text: str) -> Candidate:
+def _published(text: str, cache_dir: Path) -> Candidate:
     """Find a model by PROVIDER/MODEL, or by its name alone. Raises `PriceUnknown`."""
     provider, slash, model = text.partition("/")
     if slash:
         try:
-            return _made(text, api_prices(model, provider), published_batch_prices(model, provider))
+            return _made(
+                text,
+                api_prices(model, provider, cache_dir),
+                published_batch_prices(model, provider, cache_dir),
+            )
         except PriceUnknown:  # some models have a slash in their name
             pass
-    return _made(text, api_prices(text), published_batch_prices(text))
+    at_once, batched = api_prices(text, None, cache_dir), published_batch_prices(text, None, cache_dir)
+    return _made(text, at_once, batched)
 
 
-def _offered(text: str, hosted: HostedModel) -> Candidate:
+def _offered(text: str, hosted: HostedModel, cache_dir: Path) -> Candidate:
     """Return what a seller of the reviewed data offers. Raises `PriceUnknown` where its price cannot be found."""
     source = f"{hosted.source}; read {hosted.date:%Y-%m}"
     if hosted.priced_as is not None:
         provider, _, model = hosted.priced_as.partition("/")
-        prices = api_prices(model, provider)
+        prices = api_prices(model, provider, cache_dir)
     else:
         asked, given = hosted.input_usd_per_mtok, hosted.output_usd_per_mtok
         if asked is None or given is None:

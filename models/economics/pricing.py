@@ -9,18 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from importlib.metadata import version
 from math import floor
-
-from genai_prices.data_snapshot import get_snapshot
-from genai_prices.types import (
-    ConditionalPrice,
-    ModelInfo,
-    ModelPrice,
-    Provider,
-    StartDateConstraint,
-    TieredPrices,
-)
 
 from models.errors import PriceUnknown, UsageError
 from models.requests import Usage
@@ -127,7 +116,9 @@ def prices_of(settings: Settings) -> list[Price]:
     asked, given = settings.api_input_usd_per_mtok, settings.api_output_usd_per_mtok
     cached, written = settings.api_cached_input_usd_per_mtok, settings.api_cache_write_usd_per_mtok
     if asked is None and given is None and cached is None and written is None:
-        return api_prices(settings.api_model)
+        from models.economics.published_prices import api_prices  # noqa: PLC0415  reads all that is published
+
+        return api_prices(settings.api_model, cache_dir=settings.cache_dir)
     if asked is None or given is None:
         msg = (
             "a price of your own needs both BREAKEVEN_API_INPUT_USD_PER_MTOK and BREAKEVEN_API_OUTPUT_USD_PER_MTOK "
@@ -179,131 +170,3 @@ def batch_prices(prices: Sequence[Price], discount: Decimal) -> list[Price]:
 def _less(nano: int, discount: Decimal) -> int:
     numerator, denominator = (1 - discount).as_integer_ratio()
     return (2 * nano * numerator + denominator) // (2 * denominator)
-
-
-def api_prices(model: str, provider: str | None = None) -> list[Price]:
-    """Return the dated prices of an API model from the `genai-prices` package, oldest first.
-
-    `provider` is the package's name of who sells it; None: its own. Left out, since one record of a batch
-    job never meets them: prices by time of day, surcharges above a prompt size (the base tier is taken),
-    audio and image tokens, web searches, and variants that a request has to ask for (such as priority service).
-
-    Raises `PriceUnknown` for a model that is not in the package or has no token price.
-    """
-    seller, info = _find(model, provider)
-    source = f"genai-prices {version('genai-prices')}"
-    prices = [_price(seller.id, info.id, since, standard, source) for since, standard in _dated(info.prices)]
-    if not prices:
-        raise _unknown(model)
-    return _in_turn(prices)
-
-
-def published_batch_prices(model: str, provider: str | None = None) -> list[Price] | None:
-    """Return what the package says that the same model costs in batches; None where it says nothing.
-
-    The package dates its batch prices by the day on which they were verified. Each holds for the whole time of
-    the price at once that stood on that day; in earlier times the batches are taken to have cost the same
-    share of the price at once. Raises `PriceUnknown` as `api_prices` does.
-    """
-    seller, info = _find(model, provider)
-    variants = [one for one in info.price_variants or () if one.when == {"processing": "batch"}]
-    if not variants:
-        return None
-    variant = variants[0]
-    verified = (
-        variant.constraint.start_date if isinstance(variant.constraint, StartDateConstraint) else ALWAYS
-    )
-    source = f"genai-prices {version('genai-prices')}, batch"
-    standards = _dated(info.prices)
-    batched = [
-        (since, _with_variant(standard, variant.prices))
-        for (since, standard), end in zip(standards, [*(day for day, _ in standards[1:]), None], strict=True)
-        if end is None or verified < end
-    ]
-    prices = [
-        _price(seller.id, info.id + BATCH_SUFFIX, since, standard, source) for since, standard in batched
-    ]
-    earlier = [one for one in api_prices(model, provider) if one.effective_from < prices[0].effective_from]
-    at_once = price_on(api_prices(model, provider), prices[0].effective_from)
-    return _in_turn([*(_in_proportion(one, prices[0], at_once) for one in earlier), *prices])
-
-
-def _with_variant(standard: ModelPrice, variant: ModelPrice) -> ModelPrice:
-    """Return a model's prices with those that a variant names in the place of its own."""
-    given = {name: price for name, price in vars(variant).items() if price is not None}
-    return ModelPrice(**(vars(standard) | given))
-
-
-def _in_proportion(price: Price, batch: Price, at_once: Price) -> Price:
-    """Return an earlier price, less what a batch takes off a later one."""
-
-    def scaled(amount: int, part: int, whole: int) -> int:
-        return half_up(Fraction(amount * part, whole)) if whole else amount
-
-    cached = price.cached_input_nano_per_mtok
-    share = (batch.input_nano_per_mtok, at_once.input_nano_per_mtok)
-    return replace(
-        price,
-        model=batch.model,
-        input_nano_per_mtok=scaled(price.input_nano_per_mtok, *share),
-        cached_input_nano_per_mtok=None if cached is None else scaled(cached, *share),
-        output_nano_per_mtok=scaled(
-            price.output_nano_per_mtok, batch.output_nano_per_mtok, at_once.output_nano_per_mtok
-        ),
-        source=batch.source,
-    )
-
-
-def _in_turn(prices: Sequence[Price]) -> list[Price]:
-    """Let each price end on the day on which the next begins."""
-    ends = [later.effective_from for later in prices[1:]]
-    return [replace(price, effective_to=end) for price, end in zip(prices, [*ends, None], strict=True)]
-
-
-def _find(model: str, provider: str | None) -> tuple[Provider, ModelInfo]:
-    try:
-        return get_snapshot().find_provider_model(model, None, provider, None)
-    except LookupError:
-        raise _unknown(model) from None
-
-
-def _dated(prices: ModelPrice | list[ConditionalPrice]) -> list[tuple[date, ModelPrice]]:
-    if isinstance(prices, ModelPrice):
-        return [(ALWAYS, prices)]
-    dated: dict[date, ModelPrice] = {}
-    for price in prices:  # of two for the same day, the later one wins in the package as well
-        if price.constraint is None:
-            dated[ALWAYS] = price.prices
-        elif isinstance(price.constraint, StartDateConstraint):
-            dated[price.constraint.start_date] = price.prices
-    return sorted(dated.items(), key=lambda item: item[0])
-
-
-def _price(provider: str, model: str, since: date, standard: ModelPrice, source: str) -> Price:
-    asked, given = _base(standard.input_mtok), _base(standard.output_mtok)
-    if asked is None or given is None:
-        raise _unknown(model)
-    cached, written = _base(standard.cache_read_mtok), _base(standard.cache_write_mtok)
-    return Price(
-        provider=provider,
-        model=model,
-        effective_from=since,
-        effective_to=None,
-        input_nano_per_mtok=usd_to_nano(asked),
-        cached_input_nano_per_mtok=None if cached is None else usd_to_nano(cached),
-        output_nano_per_mtok=usd_to_nano(given),
-        source=source,
-        cache_write_nano_per_mtok=None if written is None else usd_to_nano(written),
-    )
-
-
-def _base(price: Decimal | TieredPrices | None) -> Decimal | None:
-    return price.base if isinstance(price, TieredPrices) else price
-
-
-def _unknown(model: str) -> PriceUnknown:
-    return PriceUnknown(
-        f"no API price is known for {model!r}; set BREAKEVEN_API_MODEL to a model that genai-prices knows, "
-        "such as gpt-4o-mini, or give your price: BREAKEVEN_API_INPUT_USD_PER_MTOK and "
-        "BREAKEVEN_API_OUTPUT_USD_PER_MTOK"
-    )

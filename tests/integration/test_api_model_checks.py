@@ -1,11 +1,6 @@
 """`breakeven doctor` on the API's model: its end by the API's own word, else as it was reviewed; and the candidates."""
 
-import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -14,34 +9,9 @@ from models.settings import Settings
 from tasks.planning import model_end
 from tasks.planning.model_end import warn_of_model_end
 from tasks.setup.api_model_checks import check_candidates, check_model_end
+from tests.loopback import serving
 
 TODAY = datetime.now(UTC).date()
-
-
-@contextmanager
-def serving(replies: dict[str, object]) -> Iterator[str]:
-    """Answer GET requests on loopback: a path's reply, 404 for any other path."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps(replies.get(self.path)).encode()
-            self.send_response(200 if self.path in replies else 404)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def check(url: str, model: str = "gpt-6-luna", **given: str) -> SetupCheck:

@@ -13,7 +13,6 @@ from models.economics.pricing import (
     ALWAYS,
     NANO,
     Price,
-    api_prices,
     batch_prices,
     cost_nano,
     nano_to_usd,
@@ -21,6 +20,7 @@ from models.economics.pricing import (
     prices_of,
     usd_to_nano,
 )
+from models.economics.published_prices import api_prices
 from models.errors import PriceUnknown, UsageError
 from models.requests import Usage
 from models.settings import Settings

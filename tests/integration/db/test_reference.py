@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db import reference
 from db.tables import PriceRow
-from models.economics.pricing import ALWAYS, api_prices
+from models.economics.pricing import ALWAYS
+from models.economics.published_prices import api_prices
 from models.errors import PriceUnknown
 from tests.integration.db.ledger_lines import DAY, MACHINE, MINI
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from models.economics.candidates import Candidate, candidates_of
-from models.economics.pricing import nano_to_usd, price_on, prices_of, published_batch_prices
+from models.economics.pricing import nano_to_usd, price_on, prices_of
+from models.economics.published_prices import published_batch_prices
 from models.errors import PriceUnknown, UsageError
 from models.settings import Settings
 
