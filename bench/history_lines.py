@@ -6,13 +6,17 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
+import tiktoken
+
 from models.catalogue.rates import Infrastructure
 from models.engines.api.permit import OpenAttempt
+from models.engines.api.token_count import ApiTokenCounter
 from models.gpu_time import GpuTime
 from models.ids import new_id
 from models.ledger.accounting import Finished, LineKeys, LinePrices, closing_unserved, closings, ledger_lines
+from models.ledger.counterfactual import CounterfactualTokens
 from models.ledger.line import Closing, LedgerLine
-from models.requests import Choice, ClosedAttempt, Completion, Message, Request, Usage
+from models.requests import Choice, ClosedAttempt, Completion, JsonValue, Message, Request, Usage
 from models.tokens import ChatTokenCounter
 
 Fate = Literal["local", "reused", "invalid", "escalated", "retried", "unreported", "chosen", "unpriced"]
@@ -63,22 +67,16 @@ class Sent:
     bound: int
 
 
-class WrittenCounts(ChatTokenCounter):
-    """Counts what is written: the texts of this history are their numbers of tokens."""
+class WrittenCounts(ApiTokenCounter):
+    """Counts what is written: the texts of this history are their numbers of tokens on the API."""
 
-    def __init__(self) -> None:
-        """No tokenizer is needed."""
-
-    def input_tokens(self, messages: tuple[Message, ...]) -> int:
-        """Return the number that ends the last message."""
-        return int(messages[-1].content.split()[-1])
-
-    def output_tokens(self, text: str) -> int:
-        """Return the number that the answer is."""
-        return int(text)
+    def count(self, request: Request, text: str, value: JsonValue) -> Usage:
+        """Return the number that ends the last message, and the one that the answer is."""
+        del value
+        return Usage(int(request.messages[-1].content.split()[-1]), 0, int(text))
 
 
-COUNTER = WrittenCounts()
+COUNTER = CounterfactualTokens(WrittenCounts(ChatTokenCounter(lambda: tiktoken.get_encoding("gpt2"))))
 
 
 def local_lines(run: PastRun, keys: LineKeys, lap: GpuTime, lap_nano: int) -> list[LedgerLine]:

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Table, bindparam, exists, func, select, update
 from sqlalchemy.orm import Session
 
-from db import daily_usage, ledger, runs, spend
+from db import calibration, daily_usage, ledger, runs, spend
 from db.batches import is_live
 from db.tables import BatchRow, PromptRow, RunRow
 from db.tables import LedgerLineRow as Line
@@ -26,12 +26,13 @@ from models.run import PRODUCTION, Purpose
 
 CHUNK = 500  # 999 bound values are what any SQLite takes
 _LINES: Table = Line.metadata.tables[Line.__tablename__]
+_COLUMNS = tuple(name for name in Closing.__slots__ if name not in {"id", "estimate"})
 _CLOSE = (
     update(_LINES)
     .where(_LINES.c.id == bindparam("line"))
-    .values({name: bindparam(f"new_{name}") for name in Closing.__slots__ if name != "id"})
+    .values({name: bindparam(f"new_{name}") for name in _COLUMNS})
 )
-_CLOSED = tuple(name for name in Closing.__slots__ if name != "id" and name in CountedLine.__slots__)
+_CLOSED = tuple(name for name in _COLUMNS if name in CountedLine.__slots__)
 _NO_COUNTERFACTUAL = {
     "counterfactual_input_tokens": 0,
     "counterfactual_output_tokens": 0,
@@ -79,7 +80,8 @@ def close_attempts(session: Session, closings: Sequence[Closing]) -> list[UUID]:
 
     What is closed already, or unknown, is left alone, so a call may be repeated; of two closings of one
     line the first counts. What a line cost less than its upper bound is given back to its own day, and
-    its tokens, cost and counterfactual cost are added to the run that it belongs to. Raises `ValueError`
+    its tokens, cost and counterfactual cost are added to the run that it belongs to, and what was estimated of it to
+    what calibrates estimates. Raises `ValueError`
     for a closing that would leave its line pending.
     """
     wanted: dict[UUID, Closing] = {}
@@ -94,6 +96,7 @@ def close_attempts(session: Session, closings: Sequence[Closing]) -> list[UUID]:
         _roll_up(session, [(one, _closed(one.line, closing)) for one, closing in found])
         spend.add(session, _given_back(found))
         _add_to_runs(session, _by_run(found))
+        calibration.add(session, [(one.line, closing) for one, closing in found])
     return [one.line.id for one, _ in found]
 
 
@@ -233,9 +236,7 @@ def _in_live_batch() -> ColumnElement[bool]:
 
 
 def _parameters(closing: Closing) -> dict[str, object]:
-    values: dict[str, object] = {
-        f"new_{name}": getattr(closing, name) for name in Closing.__slots__ if name != "id"
-    }
+    values: dict[str, object] = {f"new_{name}": getattr(closing, name) for name in _COLUMNS}
     return {"line": closing.id, **values}
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from db.dialects import is_postgresql
 from db.tables import DailyUsageRow as Row
@@ -93,7 +94,6 @@ def _numbered(session: Session, run_ids: Sequence[UUID]) -> FromClause:
 def _sums(lines: FromClause) -> dict[str, ColumnElement[int]]:
     c = lines.c
     by_price = and_(c.price_id.is_not(None), c.input_tokens.is_(None))
-    served = and_(c.engine == "openai", c.counterfactual_input_tokens > 0)
     counted: dict[str, ColumnElement[int]] = {
         "attempts": func.count(),
         "records": _count(c.first),
@@ -103,8 +103,8 @@ def _sums(lines: FromClause) -> dict[str, ColumnElement[int]]:
         "estimated": _count(c.estimated),
         "upper_bound_nano": _total(case((by_price, c.cost_nano))),
         "unknown_cost": func.count() - func.count(c.cost_nano),
-        "counterfactual_cached_tokens": _total(case((served, c.cached_tokens))),
-        "counterfactual_cache_write_tokens": _total(case((served, c.cache_write_tokens))),
+        "counterfactual_cached_tokens": _total(_instead(c, "cached_tokens")),
+        "counterfactual_cache_write_tokens": _total(_instead(c, "cache_write_tokens")),
         "unknown_counterfactual": func.count() - func.count(c.counterfactual_nano),
     }
     return {name: counted[name] if name in counted else _total(c[name]) for name in SUMS}
@@ -116,3 +116,9 @@ def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
 
 def _total(column: ColumnElement[Any]) -> ColumnElement[int]:
     return func.coalesce(func.sum(column), 0)
+
+
+def _instead(c: ReadOnlyColumnCollection[str, ColumnElement[Any]], name: str) -> ColumnElement[Any]:
+    """Count a part of a line's counterfactual input: an API's attempt has its own."""
+    own = case((c.engine == "openai", c[name]))
+    return case((c.counterfactual_input_tokens > 0, func.coalesce(c[f"counterfactual_{name}"], own)))

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, or_, select
 from sqlalchemy.orm import Session
 
 from db.dialects import insert_new
@@ -58,7 +58,8 @@ def sync_prices(session: Session, prices: Iterable[Price]) -> int:
 def add_version(session: Session, price: Price) -> bool:
     """Add a price as the next version of its dated price. False where somebody else was faster."""
     newest = find_newest_version(session, price)
-    values = {**asdict(price), "version": 1 if newest is None else newest[0] + 1}
+    version = 1 if newest is None else newest[0] + 1
+    values = {**asdict(price), "version": version, "added_on": datetime.now(UTC).date()}
     return insert_new(session, PriceRow, values, key=("provider", "model", "effective_from", "version"))
 
 
@@ -119,6 +120,16 @@ def read_prices(session: Session) -> list[tuple[int, int, Price]]:
     """Return every price with its key and version: of one date, a later version stands behind the earlier."""
     order = (PriceRow.provider, PriceRow.model, PriceRow.effective_from, PriceRow.version)
     return [(row.id, row.version, _price(row)) for row in session.execute(_select_prices().order_by(*order))]
+
+
+def read_prices_known(session: Session, day: date) -> list[Price]:
+    """Return the prices that the ledger knew at the end of a UTC day, each correction behind what it corrects.
+
+    Of prices that were added before release 0.3.0 the day is not known; they count as known.
+    """
+    order = (PriceRow.provider, PriceRow.model, PriceRow.effective_from, PriceRow.version)
+    known = or_(PriceRow.added_on.is_(None), PriceRow.added_on <= day)
+    return [_price(row) for row in session.execute(_select_prices().where(known).order_by(*order))]
 
 
 def _select_prices() -> Select[Any]:

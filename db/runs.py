@@ -40,6 +40,7 @@ class NewRun:
     flow_run_id: str | None = None
     purpose: Purpose = PRODUCTION
     engine_arguments: str | None = None
+    calibration: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

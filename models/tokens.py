@@ -50,10 +50,10 @@ def counter_of(model_name: str, cache_dir: Path) -> "ChatTokenCounter":
 
     Raises `UsageError` as `load_encoding` does.
     """
-    load = partial(load_encoding, model_name, cache_dir)
-    if not _provide_vocabulary(encoding_name(model_name), cache_dir):
+    load, name = partial(load_encoding, model_name, cache_dir), encoding_name(model_name)
+    if not _provide_vocabulary(name, cache_dir):
         load()
-    return ChatTokenCounter(load)
+    return ChatTokenCounter(load, name)
 
 
 def encoding_name(model_name: str) -> str:
@@ -130,13 +130,15 @@ class ChatTokenCounter:
     Input: 3 tokens a message, the tokens of its role and of its content, and 3 that prime the reply, as
     the OpenAI cookbook documents ("How to count tokens with tiktoken",
     https://github.com/openai/openai-cookbook/blob/main/examples/How_to_count_tokens_with_tiktoken.ipynb).
-    The few tokens that OpenAI adds for a JSON schema are not documented and not counted.
 
-    `load` gives the tokenizer, at the first count.
+    `load` gives the tokenizer, at the first count; `name` is its vocabulary's.
     """
 
-    def __init__(self, load: Callable[[], tiktoken.Encoding]) -> None:
+    name = ""
+
+    def __init__(self, load: Callable[[], tiktoken.Encoding], name: str = "") -> None:
         self._load = load
+        self.name = name
         self._repeated = lru_cache(maxsize=_REPEATED_TEXTS)(self._count)  # roles, labels as answers
         self._constant: tuple[Message, ...] = ()
         self._constant_tokens = 0

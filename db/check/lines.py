@@ -168,8 +168,11 @@ def _list_suspicions(
         )
     if doubts.free_counterfactual and (price := rates.prices.get(way.counterfactual_price_id or 0)):
         parts = [
-            case((Line.engine == "openai", part), else_=0)
-            for part in (Line.cached_tokens, Line.cache_write_tokens)
+            func.coalesce(instead, case((Line.engine == "openai", own), else_=0))
+            for instead, own in (
+                (Line.counterfactual_cached_tokens, Line.cached_tokens),
+                (Line.counterfactual_cache_write_tokens, Line.cache_write_tokens),
+            )
         ]
         costs = _costs(price, Line.counterfactual_input_tokens, *parts, Line.counterfactual_output_tokens)
         what = "an attempt with counterfactual tokens at a price has a counterfactual cost of nothing"

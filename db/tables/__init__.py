@@ -8,7 +8,7 @@ from db.tables.decisions import (
     LabourTermsRow,
     ReportRow,
 )
-from db.tables.lines import ApiSpendRow, DailyUsageRow, LedgerLineRow
+from db.tables.lines import ApiSpendRow, DailyUsageRow, LedgerLineRow, TokenCalibrationRow
 from db.tables.reference import InfrastructureRow, ModelRow, PriceRow, PromptRow
 from db.tables.runs import (
     ArchiveRow,
@@ -42,5 +42,6 @@ __all__ = [
     "QuarantinedCountRow",
     "ReportRow",
     "RunRow",
+    "TokenCalibrationRow",
     "WaitingCountRow",
 ]

@@ -23,6 +23,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, not_negative, one_of
 from db.columns import WideKey
+from models.economics.calibration import CALIBRATION_SUMS
 from models.ledger.line import Outcome
 from models.ledger.rollup import SUMS
 
@@ -51,6 +52,7 @@ class LedgerLineRow(Base):
             "cache_write_tokens >= 0 AND cached_tokens + cache_write_tokens <= input_tokens",
             name="cache_write_tokens",
         ),
+        *not_negative("counterfactual_cached_tokens", "counterfactual_cache_write_tokens"),
         # nothing is free, or charged, by accident: a cost stands on a dated rate
         CheckConstraint(
             "cost_nano IS NULL OR engine = 'reuse' OR price_id IS NOT NULL OR infrastructure_id IS NOT NULL",
@@ -94,6 +96,8 @@ class LedgerLineRow(Base):
     failure: Mapped[str | None]
     reasoning_tokens: Mapped[int | None]
     cache_write_tokens: Mapped[int | None]
+    counterfactual_cached_tokens: Mapped[int | None]
+    counterfactual_cache_write_tokens: Mapped[int | None]
 
 
 class DailyUsageRow(Base):
@@ -105,8 +109,8 @@ class DailyUsageRow(Base):
     that are not attempt 1, which may still come), `engine_records` those that are the first there on their
     engine: sums that tell engines apart add up the latter. Token sums are over lines that know theirs; `unknown_*` counts the lines that do not know a cost, which a sum must say.
     `upper_bound_nano` is the part of `cost_nano` of priced (API) lines that know no tokens: the most they can
-    have cost. `counterfactual_cached_tokens` and `counterfactual_cache_write_tokens` are the `cached_tokens` and
-    `cache_write_tokens` of API lines that have counterfactual tokens: repricing needs them.
+    have cost. `counterfactual_cached_tokens` and `counterfactual_cache_write_tokens` are those of lines that have
+    counterfactual tokens, an API line's own `cached_tokens` and `cache_write_tokens`: repricing needs them.
     """
 
     __tablename__ = "daily_usage"
@@ -149,6 +153,29 @@ class DailyUsageRow(Base):
     reasoning_tokens: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     cache_write_tokens: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     counterfactual_cache_write_tokens: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+
+
+class TokenCalibrationRow(Base):
+    """What was estimated of the API attempts of one UTC day, and what the API reported of the same attempts.
+
+    Kept in the transactions that close their lines. `counted_with` names the vocabulary and the form that the
+    estimates were made with; estimates of another way of counting cannot be compared.
+    """
+
+    __tablename__ = "token_calibration"
+    __table_args__ = (*not_negative("lines", *CALIBRATION_SUMS),)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    prompt_id: Mapped[int] = mapped_column(SmallInteger, ForeignKey("prompts.id"), primary_key=True)
+    model_id: Mapped[int] = mapped_column(SmallInteger, ForeignKey("models.id"), primary_key=True)
+    counted_with: Mapped[str] = mapped_column(primary_key=True)
+    lines: Mapped[int] = mapped_column(BigInteger)
+    estimated_input_tokens: Mapped[int] = mapped_column(BigInteger)
+    estimated_output_tokens: Mapped[int] = mapped_column(BigInteger)
+    input_tokens: Mapped[int] = mapped_column(BigInteger)
+    cached_tokens: Mapped[int] = mapped_column(BigInteger)
+    cache_write_tokens: Mapped[int] = mapped_column(BigInteger)
+    output_tokens: Mapped[int] = mapped_column(BigInteger)
+    reasoning_tokens: Mapped[int] = mapped_column(BigInteger)
 
 
 class ApiSpendRow(Base):

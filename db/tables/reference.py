@@ -31,7 +31,10 @@ class ModelRow(Base):
 
 
 class PriceRow(Base):
-    """A dated price. Never updated: a correction is a row with the next version."""
+    """A dated price. Never updated: a correction is a row with the next version.
+
+    `added_on`: UTC day on which the ledger learned of it; NULL: before release 0.3.0.
+    """
 
     __tablename__ = "prices"
     __table_args__ = (
@@ -55,6 +58,7 @@ class PriceRow(Base):
     output_nano_per_mtok: Mapped[int] = mapped_column(BigInteger)
     source: Mapped[str]
     cache_write_nano_per_mtok: Mapped[int | None] = mapped_column(BigInteger)
+    added_on: Mapped[date | None]
 
 
 class InfrastructureRow(Base):

@@ -97,6 +97,7 @@ class RunRow(Base):
     `archive_id`: its lines lie in that Parquet file and not here any more; its sums and its rollup stay.
     `purpose`: what it was run for; an evaluation's cost is a cost, but its records are no usage.
     `engine_arguments`: further arguments of vLLM that it was started with, JSON; NULL: none, or it was started elsewhere.
+    `calibration`: what its estimates of counterfactual tokens were corrected by, JSON; NULL: they were not.
     """
 
     __tablename__ = "runs"
@@ -137,6 +138,7 @@ class RunRow(Base):
     archive_id: Mapped[UUID | None] = mapped_column(ForeignKey("archives.id"))
     purpose: Mapped[str] = mapped_column(default=PRODUCTION, server_default=PRODUCTION)
     engine_arguments: Mapped[str | None]
+    calibration: Mapped[str | None]
 
 
 class PartRow(Base):

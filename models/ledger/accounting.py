@@ -7,12 +7,13 @@ from hashlib import blake2b
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from models.economics.calibration import Calibration
 from models.economics.pricing import Price, cost_nano
 from models.engines.api.permit import ApiRequest, OpenAttempt
 from models.gpu_time import GpuTime, gpu_cost_nano, split_exactly
+from models.ledger.counterfactual import CounterfactualTokens
 from models.ledger.line import Closing, EngineName, LedgerLine
 from models.requests import ClosedAttempt, Completion, Usage
-from models.tokens import ChatTokenCounter
 
 ANSWER_HASH_BYTES = 8
 """Enough to compare answers of one record; short, because every line carries it."""
@@ -32,6 +33,7 @@ class LineKeys:
     """Keys of the rows that every line of a run refers to, and the prices behind them.
 
     `counterfactual_price` is the API's price for an answer at once, `api_batch` holds the Batch API's.
+    `calibration` corrects the estimated tokens of the counterfactual.
     """
 
     run_id: UUID
@@ -43,6 +45,7 @@ class LineKeys:
     counterfactual_price: Price
     api: ApiKeys | None = None
     api_batch: ApiKeys | None = None
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class GpuMeter:
 
 
 def ledger_lines(
-    finished: Sequence[Finished], lap_ns: int, lap_nano: int, keys: LineKeys, counter: ChatTokenCounter
+    finished: Sequence[Finished], lap_ns: int, lap_nano: int, keys: LineKeys, counter: CounterfactualTokens
 ) -> list[LedgerLine]:
     """Account for the requests of one commit that the local engine answered, and for all that were reused.
 
@@ -131,22 +134,18 @@ NOT_SERVED = ("escalated", "triage")
 REUSED = _Figures("reuse", "identical", NOTHING, 0, 0, NOTHING, 0)
 
 
-def _inferred(item: Finished, keys: LineKeys, counter: ChatTokenCounter, gpu_ns: int, cost: int) -> _Figures:
+def _inferred(
+    item: Finished, keys: LineKeys, counter: CounterfactualTokens, gpu_ns: int, cost: int
+) -> _Figures:
     completion = item.completion
     served = item.outcome not in NOT_SERVED  # an API pipeline would not have made the other attempts
     estimated = completion.usage is None  # a server of one's own need not report it
-    guess = estimate(completion, counter) if served or estimated else NOTHING
-    usage, counterfactual = completion.usage or guess, guess if served else NOTHING
+    usage = completion.usage or counter.of_local(completion)
+    counterfactual = counter.of(completion) if served else NOTHING
     nano = cost_nano(keys.counterfactual_price, counterfactual)
     return _Figures(
         "vllm", None if served else item.reason, usage, gpu_ns, cost, counterfactual, nano, estimated
     )
-
-
-def estimate(completion: Completion, counter: ChatTokenCounter) -> Usage:
-    """Estimate the tokens of a request and its answer by the API model's tokenizer."""
-    messages = completion.request.messages
-    return Usage(counter.input_tokens(messages), 0, counter.output_tokens(completion.text))
 
 
 def _line(item: Finished, keys: LineKeys, figures: _Figures) -> LedgerLine:
@@ -181,6 +180,8 @@ def _line(item: Finished, keys: LineKeys, figures: _Figures) -> LedgerLine:
         reuses=completion.reuses,
         reasoning_tokens=(usage and usage.reasoning_tokens) or None,
         cache_write_tokens=(usage and usage.cache_write_tokens) or None,
+        counterfactual_cached_tokens=figures.counterfactual.cached_tokens or None,
+        counterfactual_cache_write_tokens=figures.counterfactual.cache_write_tokens or None,
     )
 
 
@@ -254,11 +255,12 @@ def closing_unserved(closed: ClosedAttempt, price: Price, upper_bound: int) -> C
     )
 
 
-def closings(finished: Sequence[Finished], keys: LineKeys, counter: ChatTokenCounter) -> list[Closing]:
+def closings(finished: Sequence[Finished], keys: LineKeys, counter: CounterfactualTokens) -> list[Closing]:
     """Close the lines of the attempts on an API that answered these requests.
 
     Without a reported usage its tokens are estimated, and the line says so (I4). Its counterfactual is
-    what the same answer costs when it is asked for at once.
+    what the same answer costs when it is asked for at once. With one, the plain estimate goes along, which
+    calibrates others.
     """
     return [
         _closing(item, item.completion.attempt, keys, counter)
@@ -267,9 +269,9 @@ def closings(finished: Sequence[Finished], keys: LineKeys, counter: ChatTokenCou
     ]
 
 
-def _closing(item: Finished, closed: ClosedAttempt, keys: LineKeys, counter: ChatTokenCounter) -> Closing:
+def _closing(item: Finished, closed: ClosedAttempt, keys: LineKeys, counter: CounterfactualTokens) -> Closing:
     prices = item.prices or _at_once(keys)
-    usage = closed.usage or estimate(item.completion, counter)
+    usage = closed.usage or counter.of_unreported(item.completion)
     return Closing(
         id=closed.id,
         outcome=item.outcome,
@@ -285,6 +287,7 @@ def _closing(item: Finished, closed: ClosedAttempt, keys: LineKeys, counter: Cha
         failure=closed.failure,
         reasoning_tokens=usage.reasoning_tokens,
         cache_write_tokens=usage.cache_write_tokens,
+        estimate=None if closed.usage is None else counter.estimate(item.completion),
     )
 
 

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from models.economics.calibration import TokenEstimate
+
 EngineName = Literal["vllm", "openai", "reuse"]
 Outcome = Literal["ok", "invalid_output", "escalated", "triage", "failed", "pending", "unknown_outcome"]
 """How an attempt ended.
@@ -26,7 +28,8 @@ class LedgerLine:
     that carried the attempt, `failure` a short code of what went wrong with it (`http_429`, `timeout`). `prompt_id`, `model_id`, `price_id`,
     `infrastructure_id` and `counterfactual_price_id` are keys of the dated rows that were used.
     `reasoning_tokens` are part of the output, `cache_write_tokens` of the input; both are None where the engine
-    reported none. `gpu_ns` is this attempt's share of the run's GPU time. `estimated` says that a token count or
+    reported none. `counterfactual_cached_tokens` and `counterfactual_cache_write_tokens` are None where there are none,
+    and for an attempt on the API, whose own they are. `gpu_ns` is this attempt's share of the run's GPU time. `estimated` says that a token count or
     cost of the attempt itself is an estimate (counterfactual figures always are).
     """
 
@@ -60,6 +63,8 @@ class LedgerLine:
     failure: str | None = None
     reasoning_tokens: int | None = None
     cache_write_tokens: int | None = None
+    counterfactual_cached_tokens: int | None = None
+    counterfactual_cache_write_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,8 @@ class Closing:
     """How to close the pending line of one API attempt. Token counts None: not known.
 
     `cost_nano` is what it cost, or, for an `unknown_outcome`, the upper bound that the line holds
-    already. `estimated` says that tokens or cost are not what the provider reported.
+    already. `estimated` says that tokens or cost are not what the provider reported. `estimate` is what was
+    estimated of an attempt whose usage was reported: no column of the line, but of what calibrates estimates.
     """
 
     id: UUID
@@ -84,3 +90,4 @@ class Closing:
     failure: str | None
     reasoning_tokens: int | None = None
     cache_write_tokens: int | None = None
+    estimate: TokenEstimate | None = None

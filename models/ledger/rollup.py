@@ -68,6 +68,8 @@ class CountedLine:
     counterfactual_input_tokens: int | None
     counterfactual_output_tokens: int | None
     counterfactual_nano: int | None
+    counterfactual_cached_tokens: int | None
+    counterfactual_cache_write_tokens: int | None
 
 
 SUMS = (
@@ -131,7 +133,6 @@ def sum_first_attempts(lines: Sequence[LedgerLine]) -> tuple[int, ...]:
     tokens, costs, other = ([*map(get, lines)] for get in (_INPUT, _COST, _COUNTERFACTUAL))
     blind = tokens.count(None)
     bounds = sum(line.cost_nano or 0 for line in lines if line.input_tokens is None) if blind else 0
-    served = _served(lines) if lines and lines[0].engine == "openai" else []
     return (
         count,
         count,
@@ -149,16 +150,29 @@ def sum_first_attempts(lines: Sequence[LedgerLine]) -> tuple[int, ...]:
         bounds if lines and lines[0].price_id is not None else 0,
         costs.count(None),
         _total(map(attrgetter("counterfactual_input_tokens"), lines)),
-        _total(line.cached_tokens for line in served),
-        _total(line.cache_write_tokens for line in served),
+        _total(map(cached_instead, lines)),
+        _total(map(written_instead, lines)),
         _total(map(attrgetter("counterfactual_output_tokens"), lines)),
         _total(other),
         other.count(None),
     )
 
 
-def _served(lines: Sequence[LedgerLine]) -> list[LedgerLine]:
-    return [line for line in lines if line.counterfactual_input_tokens]
+def cached_instead(line: LedgerLine | CountedLine) -> int:
+    """Return how many of a line's counterfactual tokens are cached input: an API's attempt has its own."""
+    if not line.counterfactual_input_tokens:
+        return 0
+    own = line.cached_tokens if line.engine == "openai" else None
+    return (own if line.counterfactual_cached_tokens is None else line.counterfactual_cached_tokens) or 0
+
+
+def written_instead(line: LedgerLine | CountedLine) -> int:
+    """Return how many of a line's counterfactual tokens are input that is written to a cache."""
+    if not line.counterfactual_input_tokens:
+        return 0
+    own = line.cache_write_tokens if line.engine == "openai" else None
+    instead = line.counterfactual_cache_write_tokens
+    return (own if instead is None else instead) or 0
 
 
 def _total(values: Iterable[int | None]) -> int:
@@ -191,7 +205,6 @@ def sum_line(line: LedgerLine | CountedLine, firsts: Firsts) -> tuple[int, ...]:
     tokens, cost, counterfactual = line.input_tokens, line.cost_nano, line.counterfactual_nano
     by_price = line.price_id is not None
     cached, written = line.cached_tokens or 0, line.cache_write_tokens or 0
-    served = line.engine == "openai" and bool(line.counterfactual_input_tokens)
     return (
         1,
         firsts.of_record,
@@ -209,8 +222,8 @@ def sum_line(line: LedgerLine | CountedLine, firsts: Firsts) -> tuple[int, ...]:
         (cost or 0) if by_price and tokens is None else 0,
         cost is None,
         line.counterfactual_input_tokens or 0,
-        cached if served else 0,
-        written if served else 0,
+        cached_instead(line),
+        written_instead(line),
         line.counterfactual_output_tokens or 0,
         counterfactual or 0,
         counterfactual is None,

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from db import batches, partitions, reference, runs
+from db import batches, calibration, partitions, reference, runs
 from models.default_model import model_name, uses_server
+from models.engines.api.token_count import ApiTokenCounter
 from models.engines.vllm.arguments import write_arguments
 from models.errors import UsageError
 from models.ledger.accounting import LineKeys
@@ -118,6 +119,8 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
     provider = SERVER_PROVIDER if uses_server(settings) else VLLM_PROVIDER
     model_id = reference.ensure_model(session, provider, model_name(settings))
     infrastructure_id = reference.ensure_infrastructure(session, checked.machine)
+    counted_with = ApiTokenCounter(checked.counter, settings.api_structured_output).name
+    corrected_by = calibration.find(session, workload.name, prompt_id, settings.api_model, counted_with)
     run_id = runs.start(
         session,
         runs.NewRun(
@@ -131,10 +134,13 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
             flow_run_id(),
             checked.purpose,
             _engine_arguments(checked),
+            None if corrected_by is None else corrected_by.to_json(),
         ),
     )
     rate = checked.machine.nano_usd_per_hour
-    keys = LineKeys(run_id, prompt_id, model_id, infrastructure_id, rate, price_id, price)
+    keys = LineKeys(
+        run_id, prompt_id, model_id, infrastructure_id, rate, price_id, price, calibration=corrected_by
+    )
     return (
         keys
         if checked.api is None

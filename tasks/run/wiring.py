@@ -7,10 +7,12 @@ from datetime import timedelta
 from models.economics.budget import Budget
 from models.engines.api.options import ApiOptions
 from models.engines.api.rate_limits import Limits
+from models.engines.api.token_count import ApiTokenCounter
 from models.engines.batch.files import BatchLimits
 from models.errors import UsageError
 from models.gpu_time import GpuTime
 from models.ledger.accounting import ApiKeys
+from models.ledger.counterfactual import CounterfactualTokens
 from tasks.api.attempt_journal import LedgerJournal
 from tasks.api.batch_lane import BatchLane
 from tasks.api.batch_submit import Submitter
@@ -45,12 +47,13 @@ class ApiParts:
 
 def make_committer(run: OpenRun, lap: Callable[[], GpuTime]) -> Committer:
     """Make the committer of a run; `lap` gives the local engine's time since it was last asked."""
-    settings = run.settings
+    settings, keys = run.settings, run.keys
+    counter = ApiTokenCounter(run.counter, settings.api_structured_output)
     return Committer(
         run.version,
         run.workload.output,
-        run.keys,
-        run.counter,
+        keys,
+        CounterfactualTokens(counter, keys.calibration, keys.counterfactual_price),
         lap=lap,
         records=settings.commit_records,
         seconds=settings.commit_seconds,

@@ -12,9 +12,9 @@ from db.quarantine import set_aside
 from models.gpu_time import GpuTime
 from models.ids import new_id
 from models.ledger.accounting import Finished, GpuMeter, LineKeys, closings, ledger_lines
+from models.ledger.counterfactual import CounterfactualTokens
 from models.ledger.line import Closing, LedgerLine
 from models.records import Carried, Escalated, Quarantined
-from models.tokens import ChatTokenCounter
 from tasks.storage.commit_batch import CommitBatch, CommittedTotals, increments
 from tasks.storage.escalation_queue import EscalationQueue
 from tasks.storage.open_version import OpenVersion
@@ -36,7 +36,7 @@ class Committer:
         version: OpenVersion,
         output: type[BaseModel],
         keys: LineKeys,
-        counter: ChatTokenCounter,
+        counter: CounterfactualTokens,
         *,
         lap: Callable[[], GpuTime],
         records: int,

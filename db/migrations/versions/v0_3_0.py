@@ -4,6 +4,7 @@ Lines and prices that are there keep what they say: NULL, an engine reported non
 behind the others, so that PostgreSQL replaces them in their place, with others' views on them and grants.
 """
 
+import sqlalchemy as sa
 from alembic import op
 
 from db.migrations.v0_1_0 import views
@@ -18,16 +19,41 @@ RULES = {
     "reasoning_tokens": "reasoning_tokens >= 0 AND reasoning_tokens <= output_tokens",
     "cache_write_tokens": "cache_write_tokens >= 0 AND cached_tokens + cache_write_tokens <= input_tokens",
 }
+CALIBRATED = (
+    *("lines", "estimated_input_tokens", "estimated_output_tokens", "input_tokens", "cached_tokens"),
+    *("cache_write_tokens", "output_tokens", "reasoning_tokens"),
+)
+COUNTERFACTUAL = ("counterfactual_cached_tokens", "counterfactual_cache_write_tokens")
 CACHE_WRITE = "cache_write_nano_per_mtok"
 
 
 def upgrade() -> None:
     for name in TOKENS:
         _add("ledger_lines", name, "INTEGER", RULES[name])
+    for name in COUNTERFACTUAL:
+        _add("ledger_lines", name, "INTEGER", f"{name} >= 0")
     for name in (*TOKENS, "counterfactual_cache_write_tokens"):
         _add("daily_usage", name, "BIGINT DEFAULT '0' NOT NULL", f"{name} >= 0")
     _add("prices", CACHE_WRITE, "BIGINT", f"{CACHE_WRITE} >= 0")
+    op.add_column("prices", sa.Column("added_on", sa.Date(), nullable=True))
+    op.add_column("runs", sa.Column("calibration", sa.String(), nullable=True))
+    _create_calibration()
     _replace_views()
+
+
+def _create_calibration() -> None:
+    """Make the daily sums of estimates beside what the API reported."""
+    sums = [sa.Column(name, sa.BigInteger(), nullable=False) for name in CALIBRATED]
+    rules = [sa.CheckConstraint(f"{name} >= 0", name=name) for name in CALIBRATED]
+    op.create_table(
+        "token_calibration",
+        sa.Column("day", sa.Date(), primary_key=True),
+        sa.Column("prompt_id", sa.SmallInteger(), sa.ForeignKey("prompts.id"), primary_key=True),
+        sa.Column("model_id", sa.SmallInteger(), sa.ForeignKey("models.id"), primary_key=True),
+        sa.Column("counted_with", sa.String(), primary_key=True),
+        *sums,
+        *rules,
+    )
 
 
 def _add(table: str, column: str, column_type: str, rule: str) -> None:
@@ -55,7 +81,7 @@ def _replace_views() -> None:
         "line_details": _extend(
             views.line_details(postgresql=postgresql),
             "ledger_lines AS l",
-            {name: f"l.{name}" for name in TOKENS},
+            {name: f"l.{name}" for name in (*TOKENS, *COUNTERFACTUAL)},
         ),
         "price_versions": _extend(views.price_versions(), "prices AS p", prices),
     }

@@ -28,6 +28,8 @@ RELEASED = "0.1.0"
 VERSIONS = Path(session.__file__).parent / "migrations" / "versions"
 SUMS = released.FOLDER / "sums.json"
 SUMMED = (("workload", "route"), ("day", "engine", "model"), ("version", "version_state", "purpose"))
+NEW_TABLES = {"token_calibration"}
+"""Tables that a later release brought."""
 SINCE_0_3_0 = ("cache_write_tokens", "reasoning_tokens")
 LEFT_TO_THE_ROLLUP = ("run", "prompt", "model", "price", "infrastructure", "counterfactual_price")
 """Keys of lines that PostgreSQL does not check (docs/decisions/0011)."""
@@ -172,7 +174,7 @@ def test_a_released_ledger_keeps_everything(old: Engine) -> None:
     """Updated by this program, a ledger of 0.1.0 has every row and sum that it had, and the next run writes to it."""
     before = released.contents(old)
     assert min(map(len, before.values())) > 0
-    assert before.keys() == {*Base.metadata.tables, *released.VIEWS}
+    assert before.keys() == {*Base.metadata.tables, *released.VIEWS} - NEW_TABLES
     migrate(old)
     check_kept(old, before)
 

@@ -45,7 +45,9 @@ def recomputed(lines: Sequence[Row[Any]]) -> dict[tuple[object, ...], Counter[st
         sums["unknown_counterfactual"] += line.counterfactual_nano is None
         if line.price_id is not None and line.input_tokens is None:
             sums["upper_bound_nano"] += line.cost_nano or 0
-        if line.engine == "openai" and (line.counterfactual_input_tokens or 0) > 0:
-            sums["counterfactual_cached_tokens"] += line.cached_tokens or 0
-            sums["counterfactual_cache_write_tokens"] += line.cache_write_tokens or 0
+        if (line.counterfactual_input_tokens or 0) > 0:
+            for name in ("cached_tokens", "cache_write_tokens"):
+                own = values[name] if line.engine == "openai" else None
+                instead = values[f"counterfactual_{name}"]
+                sums[f"counterfactual_{name}"] += (own if instead is None else instead) or 0
     return found

@@ -1,0 +1,61 @@
+"""What the same records would have used on the API: estimated, and corrected by what the API reported of others."""
+
+from dataclasses import replace
+
+from models.economics.calibration import Calibration, TokenEstimate
+from models.economics.pricing import Price
+from models.engines.api.token_count import ApiTokenCounter
+from models.requests import Completion, Message, OutputFormat, Usage
+
+CACHING = frozenset({"openai", "settings"})
+"""Providers whose cache is taken to be used by itself; that of others is known only from what they report."""
+
+
+class CounterfactualTokens:
+    """Estimates the tokens of finished requests on the API. For one run and one thread.
+
+    With a calibration an estimate is corrected by it. Without one, the first request with a prompt long enough is
+    taken to write the prompt to the cache and the others to read it there, where the `price` knows cached input.
+    """
+
+    def __init__(
+        self, counter: ApiTokenCounter, calibration: Calibration | None = None, price: Price | None = None
+    ) -> None:
+        self._counter = counter
+        self._calibration = calibration
+        self._caches = (
+            price is not None and price.provider in CACHING and price.cached_input_nano_per_mtok is not None
+        )
+        self._written: set[tuple[tuple[Message, ...], OutputFormat]] = set()
+
+    def of(self, completion: Completion) -> Usage:
+        """Return what a completion's record would have used on the API, at once."""
+        usage = self._count(completion)
+        if self._calibration is not None:
+            return self._calibration.apply(usage)
+        if not (self._caches and usage.cached_tokens):
+            return replace(usage, cached_tokens=0)
+        key = completion.request.messages[:-1], completion.request.output
+        if key in self._written:
+            return usage
+        self._written.add(key)
+        return replace(usage, cached_tokens=0, cache_write_tokens=usage.cached_tokens)
+
+    def of_unreported(self, completion: Completion) -> Usage:
+        """Return what an attempt on the API used that reported no usage: nothing of it counts as cached."""
+        usage = self._count(completion)
+        corrected = usage if self._calibration is None else self._calibration.apply(usage)
+        return replace(corrected, cached_tokens=0, cache_write_tokens=0)
+
+    def of_local(self, completion: Completion) -> Usage:
+        """Return what the local engine used where it reports nothing, by the API's vocabulary."""
+        chat = self._counter.chat
+        return Usage(chat.input_tokens(completion.request.messages), 0, chat.output_tokens(completion.text))
+
+    def estimate(self, completion: Completion) -> TokenEstimate:
+        """Return the plain estimate of an attempt, to be held against what the API reports of it."""
+        usage = self._count(completion)
+        return TokenEstimate(usage.input_tokens, usage.output_tokens, self._counter.name)
+
+    def _count(self, completion: Completion) -> Usage:
+        return self._counter.count(completion.request, completion.text, completion.value)
