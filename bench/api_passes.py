@@ -145,7 +145,7 @@ def bodies_of(source: Path, endpoint: Endpoint) -> list[Body]:
             raise TypeError(plan)
         records = [item for batch in plan.given().reader.batches() for item in batch]
         plan.version.ledger.close()
-    rendered = ApiRequests(plan.workload, api.permit)
+    rendered = ApiRequests(plan.workload, api.permit, api.options.reasoning_room)
     requests = [
         rendered.render(Escalated(item, "complex", 0)) for item in records if isinstance(item, Record)
     ]

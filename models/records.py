@@ -15,6 +15,7 @@ QuarantineReason = Literal[
     "too_long",
     "refused",
     "invalid_output",
+    "reasoning_limit",
 ]
 
 TEXT_HASH_BYTES = 8

@@ -14,7 +14,8 @@ JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "Jso
 Role = Literal["system", "user", "assistant"]
 
 
-RejectionReason = Literal["empty", "too_long", "refused"]
+RejectionReason = Literal["empty", "too_long", "refused", "reasoning_limit"]
+"""Why a record has no answer. `reasoning_limit`: the model used up its tokens in reasoning, which is billed."""
 
 
 DeferralReason = Literal["budget", "api_unavailable", "deadline", "stopped"]
@@ -73,6 +74,11 @@ class Request:
     max_tokens: int
     attempt: int = 1
     _digest: bytes | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def token_limit(self) -> int:
+        """Tokens that the model may make at most."""
+        return self.max_tokens
 
     def digest(self) -> bytes:
         """16-byte hash of everything that decides the answer; equal for identical requests.

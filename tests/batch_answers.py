@@ -11,8 +11,11 @@ import re
 import zlib
 from collections import Counter
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
+
+from tests.reasoning_model import think
 
 Json = dict[str, Any]
 
@@ -21,9 +24,14 @@ _MARK = re.compile(r"\[\[(once )?(status|error|missing|garbled|twice|stranger)(?
 
 @dataclass
 class Answers:
-    """Answers requests. `asked` counts how often each prompt (its last message) was answered."""
+    """Answers requests. `asked` counts how often each prompt (its last message) was answered.
+
+    `usages`: what each answered request of a batch used, by its custom_id. `reasoning`: tokens with which a model reasons before it answers (`tests.reasoning_model`); None: it does not.
+    """
 
     asked: Counter[str] = field(default_factory=Counter)
+    reasoning: int | None = None
+    usages: dict[str, Json] = field(default_factory=dict)
 
     def mark(self, body: Json) -> tuple[str, str, str]:
         """Count a prompt; return what its mark asks for (kind, argument, argument), else empty texts."""
@@ -39,7 +47,12 @@ class Answers:
         kind, argument, code = self.mark(body)
         if kind == "status":
             return int(argument), error_body(code or None)
-        return 200, completion(body)
+        return self.answer(body)
+
+    def answer(self, body: Json) -> tuple[int, Json]:
+        """Answer a request whose prompt asks for no failure: HTTP status and body."""
+        chat = completion(body)
+        return (200, chat) if self.reasoning is None else think(body, chat, self.reasoning)
 
     def lines(self, custom_id: str, body: Json) -> tuple[list[bytes], list[bytes], bool]:
         """Return the lines of output file and error file for one request, and whether it was answered."""
@@ -48,7 +61,11 @@ class Answers:
             return [], [response_line(custom_id, int(argument), error_body(code or None))], False
         if kind == "error":
             return [], [error_line(custom_id, argument)], False
-        line = response_line(custom_id, 200, completion(body))
+        status, chat = self.answer(body)
+        line = response_line(custom_id, status, chat)
+        if status != HTTPStatus.OK:
+            return [], [line], False
+        self.usages[custom_id] = chat["usage"]
         output = {
             "missing": [],
             "garbled": [line[: len(line) // 2]],

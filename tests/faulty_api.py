@@ -15,12 +15,14 @@ A fault is a word, some with an argument after a colon:
     invalid_json, truncated_json, not_chat, empty_choices, wrong_schema, no_usage, bad_usage
                          a reply with status 200 that is broken in this way
     fenced, nonsense     an answer in a Markdown fence; an answer that is neither JSON nor a label
-    filtered, refusal, cut_short
-                         status 200, stopped by the content filter; refused; stopped at the token limit
+    filtered, refusal, cut_short, eaten
+                         status 200, stopped by the content filter; refused; stopped at the token limit, the
+                         last one before a word of the answer: all its tokens went into reasoning
     content_filter, too_long, too_long_vllm, bad_key, no_model, quota
                          the error bodies that providers send for these
     two_choices, twice   two choices in one answer; the whole HTTP response sent twice
     no_format:json_schema  400 for a request with this response_format, else ok
+    reasoning:40           a model that reasons so many tokens before it answers (`tests.reasoning_model`)
     no_field:temperature   400 for a request with this field, else ok
     vague:logprobs         400 that names nothing for a request with this field, else ok
 

@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from hashlib import blake2b
+from http import HTTPStatus
 from math import log
 from time import time
 from typing import Any
+
+from tests import reasoning_model
 
 Json = dict[str, Any]
 
@@ -42,6 +45,10 @@ def reply_to(body: Json, kind: str, argument: str) -> Spoilt:
     if (refused := _refusal(body, kind, argument)) is not None:
         return refused
     chat = completion(body)
+    if kind == "reasoning":
+        status, chat = reasoning_model.think(body, chat, int(argument))
+        if status != HTTPStatus.OK:
+            return Spoilt(status, json.dumps(chat).encode())
     usage: Json = chat["usage"]
     if kind in {"hang", "close"}:
         return Spoilt(None, usage=usage)
@@ -179,6 +186,7 @@ _BODIES: dict[str, Callable[[Json], object]] = {
     "cut_short": lambda chat: _set_message(
         chat, "length", content=chat["choices"][0]["message"]["content"][:-3]
     ),
+    "eaten": reasoning_model.eat,
     "not_chat": lambda chat: chat.update(choices="none"),
     "empty_choices": lambda chat: chat.update(choices=[]),
     "two_choices": lambda chat: chat["choices"].append(chat["choices"][0] | {"index": 1}),

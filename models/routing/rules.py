@@ -129,11 +129,11 @@ def find_reason(
 
     `valid` says that the answer fits the workload's schema, `confidence` is the workload's for the answer it
     takes. An unknown confidence counts as 0: a threshold that cannot be checked is never passed in silence.
-    An empty record is none for the API either.
+    An empty record is none for the API either, and only the API's own requests end in reasoning.
     """
     reason: EscalationReason | None = None
     if rejection is not None:
-        reason = None if rejection == "empty" else rejection
+        reason = None if rejection == "empty" or rejection == "reasoning_limit" else rejection  # noqa: PLR1714  narrows
     elif not valid:
         reason = "invalid_output"
     elif (least := least_confidence(policy)) is not None and _sureness(confidence) < least:

@@ -19,7 +19,7 @@ from models.settings.delivery import ChatSettings, MailSettings, chat_names
 from models.settings.engine import EngineSettings, EngineTable
 from models.settings.inherit import Lineage, lineage, merge_lineage, read_workload_file
 from models.settings.own_model import own_model
-from models.settings.workload import Caps, WorkloadSettings
+from models.settings.workload import Caps, ReasoningEffort, WorkloadSettings
 from models.text_files import line_of, read_toml
 
 SETTINGS_FILE = Path("breakeven.toml")
@@ -134,6 +134,12 @@ class Settings(BaseSettings):
     api_tokenizer: str | None = Field(
         None, description="model whose tiktoken tokenizer estimates tokens; default: api_model"
     )
+    api_reasoning_effort: ReasoningEffort | None = Field(
+        None, description="how much the API's model reasons; default: the least that it takes"
+    )
+    api_reasoning_tokens: int | None = Field(
+        None, ge=0, description="tokens for reasoning beside those of the answer; default: by the effort"
+    )
     api_structured_output: Literal["json_schema", "json_object", "none"] = Field(
         "json_schema", description="what the endpoint can do; without it the schema is put into the prompt"
     )
@@ -212,12 +218,16 @@ class Settings(BaseSettings):
         return lineage(self.workloads, name)
 
     def for_workload(self, name: str) -> Self:
-        """Return the settings under which a workload is answered: with its own model, adapter and chat template.
+        """Return the settings under which a workload is answered: with its own model, adapter, chat template and effort.
 
         A workload that names a `model` takes over nothing that belongs to the general one: no revision, quantization,
         adapter or chat template. To do it twice changes nothing more.
         """
-        changes = own_model(self.lineage(name))
+        chain = self.lineage(name)
+        changes = own_model(chain)
+        effort = next((one.reasoning_effort for _, one in chain if one.reasoning_effort is not None), None)
+        if effort is not None:
+            changes["api_reasoning_effort"] = effort
         return self.model_copy(update=changes) if changes else self
 
     @classmethod

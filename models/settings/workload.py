@@ -26,6 +26,7 @@ Bounds = Annotated[
     Discriminator(lambda value: AS_TABLE if isinstance(value, dict) else AS_NUMBER),
 ]
 """A number for the whole answer, or numbers by path."""
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Labels = Annotated[
     Annotated[tuple[str, ...], Tag(AS_LIST)] | Annotated[dict[str, str], Tag(AS_TABLE)],
     Discriminator(lambda value: AS_TABLE if isinstance(value, dict) else AS_LIST),
@@ -109,6 +110,10 @@ class WorkloadSettings(BaseModel):
     )
     chat_template_kwargs: dict[str, Any] | None = Field(
         None, description="arguments of the chat template, such as enable_thinking = false"
+    )
+
+    reasoning_effort: ReasoningEffort | None = Field(
+        None, description="how much the API's model reasons; default: the general api_reasoning_effort"
     )
 
     # where it reads

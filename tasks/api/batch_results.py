@@ -137,7 +137,7 @@ class BatchResults:
             self._charge(ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.malformed), prices)
             self.scratch.waiting.requeue_after(line.record_key, line.attempt)
             return
-        closed: ClosedAttempt | None = ClosedAttempt(line.id, "ok", now, parsed.usage)
+        closed: ClosedAttempt | None = ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.failure)
         if parsed.rejection is None:
             answer = Answer(line.id, parsed.text, parsed.value, parsed.finish_reason, None, None)
             self.scratch.put(request.digest(), answer)

@@ -37,7 +37,7 @@ class PendingLines:
             msg = f"a request of {request.permit.workload} is none of {self.workload}"
             raise ResidencyError(msg)
         schema = schema_text(request.output)
-        bound = upper_bound_nano(charged.price, request.messages, schema, request.max_tokens)
+        bound = upper_bound_nano(charged.price, request.messages, schema, request.token_limit)
         return pending_line(attempt, self.keys, charged, reason=request.reason, upper_bound=bound)
 
     def left(self, session: Session) -> int | None:

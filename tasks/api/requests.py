@@ -11,10 +11,14 @@ from models.workloads.base import Workload
 
 @dataclass(slots=True)
 class ApiRequests:
-    """Renders the requests of a workload that has permission to send its records."""
+    """Renders the requests of a workload that has permission to send its records.
+
+    `reasoning_room`: tokens that the model may reason with, beside those of the answer.
+    """
 
     workload: Workload
     permit: ApiPermit
+    reasoning_room: int
 
     def render(self, escalated: Escalated, attempt_id: UUID | None = None) -> ApiRequest:
         """Render the next attempt of a record; `attempt_id` names one that was made already."""
@@ -28,4 +32,5 @@ class ApiRequests:
             escalated.attempts + 1,
             permit=self.permit,
             reason=escalated.reason,
+            reasoning_room=self.reasoning_room,
         )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from models.engines.api.chat_format import MORE_ROOM
 from models.records import QUARANTINE
 from models.run import RunResult
 from tasks.display.run_rows import describe_counts
@@ -17,6 +18,8 @@ def quarantine_lines(results: Iterable[RunResult]) -> list[str]:
         where = "their rows are written when the partition is published"
         if result.output is not None and result.state == "completed":
             where = f"field and rule of each are in {Path(result.output).with_name(QUARANTINE)}"
+        if "reasoning_limit" in result.reasons:
+            where = f"{where}; reasoning used up the tokens of some: {MORE_ROOM}"
         count = sum(result.reasons.values())
         lines.append(
             f"{result.workload} {result.partition}: {count} record{'s' * (count != 1)} set aside"

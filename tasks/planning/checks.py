@@ -181,4 +181,6 @@ def fingerprint_of(checked: Checked) -> str:
         # that an evaluation chooses is told already
         policy = checked.policy.model_dump_json(exclude={"engine_fails", "not_viable"})
         facts = (*facts, settings.api_model, policy)
+        if checked.api.options.reasoning_effort is not None:
+            facts = (*facts, checked.api.options.reasoning_effort)
     return blake2b(repr(facts).encode(), digest_size=8).hexdigest()

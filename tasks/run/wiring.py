@@ -94,7 +94,7 @@ def make_api_parts(
     """Make the way to the API: one that asks at once, or one that gathers batches."""
     settings, name, in_batch = run.settings, run.workload.name, _known(run.keys.api_batch)
     budget = Budget(name, settings.workload(name).budget, settings.budget)
-    requests = ApiRequests(run.workload, api.permit)
+    requests = ApiRequests(run.workload, api.permit, api.options.reasoning_room)
     journal = LedgerJournal(run.version.ledger, PendingLines(name, run.keys, _known(run.keys.api), budget))
     submitter = Submitter(
         run.version, api.options, in_batch.price, settings.batch_enqueued_tokens, scratch.waiting, stop

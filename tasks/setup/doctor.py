@@ -216,6 +216,8 @@ def check_api(settings: Settings) -> SetupCheck:
         )
     try:
         options = ApiOptions.from_settings(settings)
+        for name in settings.workloads:
+            ApiOptions.from_settings(settings.for_workload(name))
     except UsageError as error:
         return SetupCheck("API", "fail", f"{settings.api_mode}, not set up", str(error))
     try:
@@ -232,4 +234,7 @@ def check_api(settings: Settings) -> SetupCheck:
         return SetupCheck("API", "fail", f"{options.host}: HTTP {reply.status_code}", "set BREAKEVEN_API_KEY")
     if reply.is_error:  # not every endpoint lists its models
         return SetupCheck("API", "warn", f"{options.host}: HTTP {reply.status_code} for its list of models")
-    return SetupCheck("API", "ok", f"{settings.api_mode}, {options.host}, {options.model}")
+    found = f"{settings.api_mode}, {options.host}, {options.model}"
+    if options.reasoning_effort is not None:
+        found += f", reasoning effort {options.reasoning_effort}"
+    return SetupCheck("API", "ok", found)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
+from models.engines.api.chat_format import MORE_ROOM
 from models.engines.api.permit import ApiRequest
 from models.ledger.accounting import Finished, LinePrices
 from models.ledger.line import Closing
@@ -31,6 +32,10 @@ REJECTED: dict[RejectionReason, tuple[QuarantineReason, str]] = {
     "empty": ("missing_text", "must not be empty"),
     "too_long": ("too_long", "prompt and answer must fit what the model takes"),
     "refused": ("refused", "must not be refused by the engine"),
+    "reasoning_limit": (
+        "reasoning_limit",
+        f"must be answered before reasoning used up the tokens: {MORE_ROOM}",
+    ),
 }
 """What a rejection is in the quarantine, and the rule that the record's text broke."""
 REFUSALS = {

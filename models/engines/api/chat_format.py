@@ -26,6 +26,7 @@ from models.requests import (
 
 __all__ = ["Parsed", "chat_body", "error_code", "parse_answer", "request_body", "schema_text"]
 
+MORE_ROOM = "raise BREAKEVEN_API_REASONING_TOKENS, or lower BREAKEVEN_API_REASONING_EFFORT"
 _CODE = re.compile(r"[A-Za-z0-9_.\-\[\]]{1,64}")
 _FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*)\n[ \t]*```", re.DOTALL)
 
@@ -36,7 +37,8 @@ class Parsed:
 
     `value` is the label itself or the JSON object, None where the text is neither; it is not checked
     against the schema, which is the workload's work. `usage` is None where the reply reports none, or
-    numbers that cannot be. `rejection` and `detail`: the provider would not answer. `malformed` is a
+    numbers that cannot be. `rejection` and `detail`: the provider would not answer, or the model used up its
+    tokens before it did. `malformed` is a
     short code for a reply that is no chat completion at all, which says nothing about the request.
     """
 
@@ -47,6 +49,11 @@ class Parsed:
     rejection: RejectionReason | None = None
     detail: str | None = None
     malformed: str | None = None
+
+    @property
+    def failure(self) -> str | None:
+        """Code for the ledger line of an attempt that was answered with nothing for a cause that settings can mend."""
+        return self.rejection if self.rejection == "reasoning_limit" else None
 
 
 class ChatOptions(Protocol):
@@ -64,6 +71,14 @@ class ChatOptions(Protocol):
     def seed(self) -> int:
         """Seed of the sampling."""
 
+    @property
+    def sampling(self) -> bool:
+        """Whether `temperature` and `seed` are sent."""
+
+    @property
+    def reasoning_effort(self) -> str | None:
+        """How much the model reasons; None: it is not told."""
+
 
 def request_body(
     request: ApiRequest, options: ApiOptions, structured: StructuredOutput, without: Collection[str] = ()
@@ -79,7 +94,7 @@ def chat_body(
 
     `structured` is what the endpoint can do at present; without a schema of its own it is told the
     schema in the system message. `without` names optional fields that the model is known to refuse
-    (`temperature`, `seed`); a refused limit field is replaced by the other one, never left out.
+    (`temperature`, `seed`, `reasoning_effort`); a refused limit field is replaced by the other one, never left out.
     """
     limit = options.limit_field
     if limit in without:
@@ -87,11 +102,13 @@ def chat_body(
     body: dict[str, JsonValue] = {
         "model": options.model,
         "messages": _messages(request, structured),
-        "temperature": 0,
-        "seed": options.seed,
     }
+    if options.sampling:
+        body |= {"temperature": 0, "seed": options.seed}
+    if options.reasoning_effort is not None:
+        body["reasoning_effort"] = options.reasoning_effort
     body = {name: value for name, value in body.items() if name not in without}
-    body[limit] = request.max_tokens
+    body[limit] = request.token_limit
     if structured != "none" and not isinstance(request.output, FreeText):
         body["response_format"] = _response_format(request.output, structured)
     return body
@@ -115,8 +132,17 @@ def parse_answer(request: Request, body: object) -> Parsed:
     if finish_reason == "content_filter" or message.get("refusal"):
         detail = "content_filter" if finish_reason == "content_filter" else "refusal"
         return Parsed(usage=usage, finish_reason=finish_reason, rejection="refused", detail=detail)
+    if isinstance(request, ApiRequest) and finish_reason == "length" and not (content or "").strip():
+        said = f"no answer within {request.token_limit:,} tokens, {_reasoned(usage)} of them reasoning: {MORE_ROOM}"
+        return Parsed(usage=usage, finish_reason=finish_reason, rejection="reasoning_limit", detail=said)
     text, value = _value(request.output, content or "")
     return Parsed(_encodable(text), value, usage, finish_reason)
+
+
+def _reasoned(usage: Usage | None) -> str:
+    return (
+        f"{usage.reasoning_tokens:,}" if usage is not None and usage.reasoning_tokens else "an unknown number"
+    )
 
 
 def error_code(value: object) -> str | None:

@@ -6,6 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
+from models.engines.api.families import choose_effort, find_family, room_of
 from models.errors import UsageError
 from models.settings import Settings
 
@@ -21,6 +22,7 @@ NO_KEY = SecretStr("no-key-is-set")
 class ApiOptions:
     """All that decides how an API is asked. Made by `from_settings`; times are seconds.
 
+    `reasoning_effort` is what requests name, None: nothing; `reasoning_room` are tokens beside those of the answer.
     Neither key nor address is part of the repr: an address can hold a password.
     """
 
@@ -37,14 +39,20 @@ class ApiOptions:
     breaker_failures: int = 10
     breaker_seconds: float = 30.0
     seed: int = 0
+    reasoning_effort: str | None = None
+    reasoning_room: int = 0
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "ApiOptions":
         """Take what is set; an address without a key is an endpoint that wants none.
 
-        Raises `UsageError` where neither is set, where the address is no http(s) URL, and for a key
-        that cannot stand in an HTTP header. Its text holds neither.
+        Raises `UsageError` where neither is set, where the address is no http(s) URL, for a key that cannot
+        stand in an HTTP header, and for a reasoning effort that the model does not take. Its text holds neither.
         """
+        effort, room = (
+            choose_effort(settings.api_model, settings.api_reasoning_effort),
+            settings.api_reasoning_tokens,
+        )
         return cls(
             base_url=_checked_url(settings),
             key=checked_key(settings.api_key, "BREAKEVEN_API_KEY"),
@@ -59,6 +67,8 @@ class ApiOptions:
             breaker_failures=settings.api_breaker_failures,
             breaker_seconds=settings.api_breaker_seconds,
             seed=settings.seed,
+            reasoning_effort=effort,
+            reasoning_room=room_of(settings.api_model, effort) if room is None else room,
         )
 
     @property
@@ -76,12 +86,18 @@ class ApiOptions:
     def limit_field(self) -> LimitField:
         """The request's field that bounds the answer.
 
-        OpenAI's newer models refuse `max_tokens`. Servers that speak OpenAI's protocol all know it, and
-        some pass over `max_completion_tokens` without a word (Ollama, older llama.cpp and TGI): the
-        answer would be unbounded, and so would be its cost.
+        OpenAI's reasoning models refuse `max_tokens`, whoever hands the request on to them. Servers that speak
+        OpenAI's protocol all know it, and some pass over `max_completion_tokens` without a word (Ollama, older
+        llama.cpp and TGI): the answer would be unbounded, and so would be its cost.
         """
         own = (urlsplit(self.base_url).hostname or "").endswith((".openai.com", ".azure.com"))
-        return "max_completion_tokens" if own else "max_tokens"
+        return "max_completion_tokens" if own or not self.sampling else "max_tokens"
+
+    @property
+    def sampling(self) -> bool:
+        """Whether `temperature` and `seed` are sent: reasoning models refuse them."""
+        family = find_family(self.model)
+        return family is None or not family.reasons
 
 
 def _checked_url(settings: Settings) -> str:

@@ -81,12 +81,21 @@ class ApiPermit:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRequest(Request):
-    """One record's request to an API: a `Request` with permission to be sent, and why it is sent."""
+    """One record's request to an API: a `Request` with permission to be sent, and why it is sent.
+
+    `reasoning_room` are tokens that the model may reason with beside the `max_tokens` of its answer.
+    """
 
     DOMAIN: ClassVar[str] = "api:"
 
     permit: ApiPermit
     reason: EscalationReason = "complex"
+    reasoning_room: int = 0
+
+    @property
+    def token_limit(self) -> int:
+        """Tokens that the model may make at most, in reasoning and answer."""
+        return self.max_tokens + self.reasoning_room
 
     def __post_init__(self) -> None:
         """Refuse a request without a permit, whatever the type checker was told."""

@@ -99,8 +99,18 @@ CONTENT_CODES = frozenset(
     {"content_filter", "content_policy_violation", "content_policy", "invalid_prompt", "moderation_blocked"}
 )
 OPTIONAL_FIELDS = frozenset(
-    {"temperature", "seed", "max_tokens", "max_completion_tokens", "logprobs", "top_logprobs"}
+    {
+        "temperature",
+        "seed",
+        "max_tokens",
+        "max_completion_tokens",
+        "logprobs",
+        "top_logprobs",
+        "reasoning_effort",
+    }
 )
+DISPENSABLE = frozenset({"temperature", "seed", "reasoning_effort"})
+"""Fields that are left out whatever is said against them; a limit may be wrong for one record alone."""
 FIELD_CODES = frozenset({"unsupported_parameter", "unsupported_value"})
 
 
@@ -161,7 +171,7 @@ def _of_the_request(reply: Reply, named: set[str | None], failure: str) -> Reply
         return ReplyVerdict(
             Meaning.OTHER_FORMAT, failure=failure, rejection="refused", detail=describe_error(reply)
         )
-    if param in OPTIONAL_FIELDS and named & FIELD_CODES:
+    if param in DISPENSABLE or (param in OPTIONAL_FIELDS and named & FIELD_CODES):
         return ReplyVerdict(
             Meaning.OTHER_FIELDS,
             failure=failure,

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -190,7 +190,7 @@ class RequestSender:
             verdict = verdict if parsed.malformed is None else malformed_reply(parsed.malformed)
         self._tell_breaker(verdict, probe=sent.probe)
         asked = self._limits.apply_headers(reply.headers)
-        state.close(verdict, parsed.usage)
+        state.close(replace(verdict, failure=verdict.failure or parsed.failure), parsed.usage)
         match verdict.meaning:
             case Meaning.ANSWERED:
                 endpoint.probation.answered()
@@ -261,7 +261,7 @@ class RequestSender:
     def _estimate(self, request: ApiRequest) -> float:
         if not self._limits.counts_tokens:
             return 0.0
-        most = upper_bound_tokens(request.messages, schema_text(request.output), request.max_tokens)
+        most = upper_bound_tokens(request.messages, schema_text(request.output), request.token_limit)
         return most.input_tokens / BYTES_A_TOKEN + most.output_tokens
 
     def _correct(self, state: RequestState, parsed: Parsed) -> None:

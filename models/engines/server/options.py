@@ -89,6 +89,15 @@ class ServerOptions:
         return NO_KEY if self.key is None else self.key
 
     @property
+    def sampling(self) -> bool:
+        """Whether `temperature` and `seed` are sent: every server of one's own knows them."""
+        return True
+
+    @property
+    def reasoning_effort(self) -> None:
+        """Nothing is sent: `chat_template_kwargs` says how much a model of one's own reasons."""
+
+    @property
     def limit_field(self) -> LimitField:
         """The field that bounds the answer: every server of one's own knows this one."""
         return "max_tokens"

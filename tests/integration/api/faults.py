@@ -147,6 +147,14 @@ FAULTS = (
         IN_QUARANTINE,
         usage=True,
     ),
+    Fault(
+        "reasoning that used up the tokens: no text, finish reason length",
+        ("eaten",),
+        "quarantined:reasoning_limit",
+        ("ok:reasoning_limit",),
+        "the record in quarantine.parquet, and in one line the settings to change: api_reasoning_tokens, api_reasoning_effort",
+        usage=True,
+    ),
     # Refusals of one record
     Fault(
         "content filter, as a 400",
