@@ -15,6 +15,7 @@ NAMES = (
     "quote",
     "tokens",
     "evaluation",
+    "looks",
     "speculation",
 )
 

@@ -22,6 +22,7 @@ def evaluate(
     seed: int = 0,
     rerun: bool = False,
     judge: bool = False,
+    second_labels: str | None = None,
     sample: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     input: str | None = None,
     from_: Annotated[date | None, Parameter(name="--from")] = None,
@@ -52,6 +53,8 @@ def evaluate(
         Ask again what was answered in this month already.
     judge
         Let the API model say which of the two models' answers is better, each pair in both orders; it costs what it asks.
+    second_labels
+        Column of a second labeller's labels, of some records or all: how far the two agree, and whether the verdict stands it.
     sample
         Draw so many records to label, of every kind its share, and write them to a file; evaluate nothing.
     input
@@ -71,8 +74,8 @@ def evaluate(
     from commands.quiet_libraries import keep_prefect_here
     from flows.streams import guard_streams
 
-    if sample is not None and (labels is not None or adapter is not None or rerun or judge):
-        msg = "--sample draws records to label and evaluates nothing: leave out --labels, --adapter, --rerun and --judge"
+    if sample is not None and (labels or adapter or rerun or judge or second_labels):
+        msg = "--sample draws records to label and evaluates nothing: leave out --labels, --adapter, --rerun, --judge and --second-labels"
         raise UsageError(msg)
     guard_streams()
     keep_prefect_here()
@@ -88,7 +91,9 @@ def evaluate(
     from commands.evaluate_now import evaluate_and_print
     from tasks.evaluation.run import EvaluationRequest
 
-    ask = EvaluationRequest(workload, labels, label_column, limit, adapter, keep, seed, rerun, judge)
+    ask = EvaluationRequest(
+        workload, labels, label_column, limit, adapter, keep, seed, rerun, judge, second_labels
+    )
     return evaluate_and_print(ask, out=out, output_format=format)
 
 

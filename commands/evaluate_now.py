@@ -30,6 +30,7 @@ def evaluate_and_print(ask: EvaluationRequest, *, out: Path | None, output_forma
             ask.rerun,
             None if out is None else str(out),
             ask.judge,
+            ask.second_labels,
         )
     for one in check_result(done, list):
         show(one, output_format)

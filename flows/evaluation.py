@@ -102,6 +102,7 @@ def build(evaluate_one: Evaluate = evaluate) -> EvaluationFlow:
         rerun: bool = False,
         out: str | None = None,
         judge: bool = False,
+        second_labels: str | None = None,
     ) -> list[Evaluated] | State[BreakevenError]:
         """Evaluate workloads on labelled records: small model against API model, with a verdict for each.
 
@@ -116,12 +117,15 @@ def build(evaluate_one: Evaluate = evaluate) -> EvaluationFlow:
             rerun: Ask again what was answered in this month already.
             out: Folder for page, JSON and Markdown. Default: evaluations/WORKLOAD in the output folder.
             judge: Let the API model say which of two answers is better, for texts and objects.
+            second_labels: The column of a second labeller's labels.
         """
         where = None if adapter is None else Path(adapter)
         try:
             settings = read_settings()
             asks = [
-                EvaluationRequest(name, labels, label_column, limit, where, keep, seed, rerun, judge)
+                EvaluationRequest(
+                    name, labels, label_column, limit, where, keep, seed, rerun, judge, second_labels
+                )
                 for name in choose_workloads(settings, workloads, labels)
             ]
             return evaluate_each(asks, settings, out, evaluate_one)

@@ -9,6 +9,7 @@ from math import sqrt
 from models.evaluation.figures import (
     Arm,
     ArmName,
+    BalancedComparison,
     Bin,
     Calibration,
     Comparison,
@@ -20,8 +21,10 @@ from models.evaluation.figures import (
 )
 from models.evaluation.scores import (
     AnsweringScores,
+    ConstantAnswer,
     FieldScore,
     Interval,
+    LabelAgreement,
     LabelScore,
     LabelSetScores,
     ObjectScores,
@@ -144,6 +147,30 @@ def undecided() -> Evaluation:
     compared = replace(COMPARED, ratio=0.93, interval=Interval(0.86, 1.006), viability="undecided", more=120)
     curve = replace(threshold(), chosen=None)
     return replace(usual(), comparisons=(compared,), threshold=curve)
+
+
+def imbalanced() -> Evaluation:
+    """Return one of records that mostly have one label, twice labelled, which more of the rare label would decide."""
+    balanced = BalancedComparison(0.87, 0.9, 0.9667, Interval(0.81, 1.09), "undecided", 3, "neutral", 12)
+    compared = replace(
+        COMPARED,
+        interval=Interval(0.93, 0.99),
+        always=Interval(0.912, 1.004),
+        viability="undecided",
+        more=640,
+        more_half=210,
+        balanced=balanced,
+    )
+    labellers = LabelAgreement("second", share(46, 50), ScoreEstimate(0.84, 50, Interval(0.71, 0.94)), 0.0417)
+    constant = ConstantAnswer("positive", share(255, 300), 1 / 3, reaches=True)
+    return replace(usual(), comparisons=(compared,), constant=constant, labellers=labellers)
+
+
+def noisy_labels() -> Evaluation:
+    """Return one whose verdict would not stand the disagreement of two labellers."""
+    compared = replace(COMPARED, always=Interval(0.905, 1.02), noise=0.021)
+    constant = ConstantAnswer("positive", share(120, 300), 1 / 3, reaches=False)
+    return replace(imbalanced(), comparisons=(compared,), constant=constant)
 
 
 def not_viable() -> Evaluation:
@@ -385,6 +412,8 @@ EVERY: Mapping[str, Callable[[], Evaluation]] = {
     for one in (
         usual,
         undecided,
+        imbalanced,
+        noisy_labels,
         not_viable,
         no_api,
         enrichment,

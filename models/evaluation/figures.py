@@ -10,7 +10,9 @@ from typing import Literal
 from models.economics.month import Viability
 from models.evaluation.scores import (
     AnsweringScores,
+    ConstantAnswer,
     Interval,
+    LabelAgreement,
     LabelSetScores,
     ObjectScores,
     QualityCheck,
@@ -91,13 +93,32 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
+class BalancedComparison:
+    """The balanced accuracies of two arms: each class of right answers counts the same, however many records it has.
+
+    `interval` of the ratio holds however often one looks. `rarest`: the class with the fewest records, `rarest_records`.
+    """
+
+    first: float
+    second: float
+    ratio: float | None
+    interval: Interval | None
+    viability: Viability
+    classes: int
+    rarest: str
+    rarest_records: int
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """One arm against another on the same records.
 
     The four counts say how many records both answered right, only one of them, or neither. `ratio` of the
     accuracies, first to second, with the paired score interval of Tang, Tang and Chan; None where the second
-    got nothing right. `viability` by the 90 % rule; `more`: about how many further labels would decide it, at
-    the shares seen so far; None where it is decided, or no reasonable number would.
+    got nothing right. `always`: the wider interval that holds however often one looks. `viability` by the 90 % rule
+    on it and on that of the balanced accuracies. `more`: about how many further labels decide it in four of five cases, and
+    `more_half` in half of them; None where it is decided, or no reasonable number would. `noise`: the share of wrong labels
+    up to which a verdict of viable stands.
     """
 
     first: ArmName
@@ -110,14 +131,18 @@ class Comparison:
     interval: Interval | None
     viability: Viability
     more: int | None
+    always: Interval | None = None
+    more_half: int | None = None
+    balanced: BalancedComparison | None = None
+    noise: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MeanComparison:
     """One arm against another on the same records, by the means of their scores.
 
-    `ratio` of the means, first to second, with its paired bootstrap interval; None where the second's is 0. `viability` and `more`
-    as those of a `Comparison`.
+    `ratio` of the means, first to second, with its paired bootstrap interval; None where the second's is 0. `viability`, `always`, `more`
+    and `more_half` as those of a `Comparison`.
     """
 
     first: ArmName
@@ -129,6 +154,8 @@ class MeanComparison:
     interval: Interval | None
     viability: Viability
     more: int | None
+    always: Interval | None = None
+    more_half: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +242,8 @@ class Evaluation:
     `labels_path` as it was given, `labels_digest` of the records and labels in it. `records` were evaluated,
     `duplicates` more were left out because their text and label were there before; `seed` chose them if there was a limit.
     `comparisons`: small against API first, if there is an API; then the adapter against small and API. `agreement`: how far the
-    small model's answers agree with the API's where there are no references; `judgement`: what the API model said of the two. `missing` says in sentences what could not be said and why. `keep`: the part of the API model's
+    small model's answers agree with the API's where there are no references; `judgement`: what the API model said of the two. `constant`: what one answer to all
+    records would score; `labellers`: how far two of them agree. `missing` says in sentences what could not be said and why. `keep`: the part of the API model's
     accuracy (`measure`) that was asked for; the verdicts stand on it.
     """
 
@@ -240,6 +268,8 @@ class Evaluation:
     measure: Measure = "accuracy"
     mean_comparisons: tuple[MeanComparison, ...] = ()
     judgement: Judgement | None = None
+    constant: ConstantAnswer | None = None
+    labellers: LabelAgreement | None = None
 
     def arm(self, name: ArmName) -> Arm | None:
         """Return an arm by its name, None where it did not run."""

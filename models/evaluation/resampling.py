@@ -5,7 +5,7 @@ at its worst. Without these, records that are all alike never differ in a resamp
 quantity were known (`models.evaluation.intervals` says so of shares). With them it narrows by about 3/n, as Wilson's does
 where all are right; the value itself is of the real records alone, and always within.
 
-How far it holds: over 400 samples each of 20, 50 and 100 records and four kinds of scores at a true ratio of 0.9, the interval of the ratio
+A verdict does not stand on it (`models.evaluation.sequential`). How far it holds: over 400 samples each of 20, 50 and 100 records and four kinds of scores at a true ratio of 0.9, the interval of the ratio
 of means lies wholly above 0.9 in at most 6 of 100 samples, and wholly below it in at most 7, where low scores vary much (2.5 are meant): a percentile bootstrap is
 a little too sure. On 20 records it is hardly ever sure at all.
 """

@@ -128,3 +128,31 @@ class QualityCheck:
 
     name: str
     share: Share
+
+
+@dataclass(frozen=True, slots=True)
+class ConstantAnswer:
+    """What one and the same answer to all records would score: the right answer that most records have.
+
+    `balanced`: its balanced accuracy, None where there is none. `reaches`: it reaches the wished part of the API model's
+    accuracy, so that accuracy alone cannot tell a model from it.
+    """
+
+    answer: str
+    right: Share
+    balanced: float | None
+    reaches: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LabelAgreement:
+    """How far two labellers agree on `same.of` records, of which both gave a label.
+
+    `kappa`: Cohen's, None where both always gave the same one. `error`: how often each labels wrongly if both err as often,
+    independently, and between two labels.
+    """
+
+    column: str
+    same: Share
+    kappa: ScoreEstimate
+    error: float

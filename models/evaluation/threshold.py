@@ -7,8 +7,12 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from math import isnan
 
+import numpy as np
+
+from models.evaluation.balance import ClassHits
 from models.evaluation.figures import KEEP, Point, Threshold
 from models.evaluation.intervals import paired_ratio, share
+from models.evaluation.sequential import SURE, PairedScores, is_above_when_replaced
 
 _MOST_POINTS = 200
 _NO_ANSWER = -1.0
@@ -22,6 +26,7 @@ def choose_threshold(
     small_nano_per_record: Fraction | None,
     api_nano_per_record: Fraction | None,
     keep: float = KEEP,
+    hits: tuple[ClassHits, ClassHits] | None = None,
 ) -> Threshold:
     """Try every threshold on records that both models answered, all in the same order.
 
@@ -34,20 +39,44 @@ def choose_threshold(
     a confidence of 1 never goes, as in production. Each record costs the small model, and the API as well if
     it goes; cost is None where a price that it needs is unknown. The curve holds at most 200 points, evenly taken.
 
-    `chosen` is the first, and so the cheapest, of all points whose interval of the ratio to the API's accuracy
-    is wholly at `keep` or above. The ratio itself being there would not do: the threshold is chosen on the very
-    records that it is judged by, and the best of many points looks better than it is.
+    `chosen` is the first, and so the cheapest, of all points that a verdict would call viable (`models.evaluation.verdict`): whose accuracy,
+    and with `hits` whose balanced accuracy, surely keeps `keep` of the API's. The ratio itself being there would not do: the threshold is
+    chosen on the very records that it is judged by, and the best of many points looks better than it is.
     """
-    records = sorted(zip(map(_sureness, confidences), right_small, right_api, strict=True))
+    every = list(zip(map(_sureness, confidences), right_small, right_api, strict=True))
+    order = sorted(range(len(every)), key=lambda at: every[at][0])
+    records = [every[at] for at in order]
     sureness = [sure for sure, _, _ in records]
     outcomes = _Outcomes.of([(small, api) for _, small, api in records])
-    points = []
+    keeps = _surely_keeps(records, order, hits, keep)
+    points, chosen = [], None
     for at in _thresholds(sureness):
         escalated = bisect_left(sureness, at)
         cost = _nano_per_thousand(escalated, len(records), small_nano_per_record, api_nano_per_record)
         points.append(outcomes.point(at, escalated, cost))
-    chosen = next((one for one in points if one.interval is not None and one.interval.low >= keep), None)
+        chosen = points[-1] if chosen is None and keeps[escalated] else chosen
     return Threshold(keep, _thin(points, chosen), chosen)
+
+
+def _surely_keeps(
+    records: Sequence[tuple[float, bool, bool]],
+    order: Sequence[int],
+    hits: tuple[ClassHits, ClassHits] | None,
+    keep: float,
+) -> Sequence[bool]:
+    """Say of each number of first records that go to the API whether what is then answered surely keeps enough."""
+    if not records:
+        return [False]
+    tests = [([float(one) for _, one, _ in records], [float(one) for _, _, one in records], 1.0)]
+    if hits is not None and any(hits[0].truths):
+        mine, other = ([scores[at] for at in order] for scores in (hits[0].scores(), hits[1].scores()))
+        tests.append((mine, other, max(hits[0].highest())))
+    none = np.zeros(len(records))
+    sure = [
+        is_above_when_replaced(PairedScores(np.asarray(mine), np.asarray(other), none, most), keep) >= SURE
+        for mine, other, most in tests
+    ]
+    return [bool(one) for one in np.all(sure, axis=0)]
 
 
 @dataclass(frozen=True, slots=True)

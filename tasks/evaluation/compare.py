@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
 
+from models.evaluation.agreement import measure_agreement
+from models.evaluation.balance import ClassHits
 from models.evaluation.calibration import calibrate
 from models.evaluation.figures import (
     Arm,
@@ -18,7 +20,7 @@ from models.evaluation.figures import (
 )
 from models.evaluation.intervals import share
 from models.evaluation.object_checks import Counts, check_object, compare_objects
-from models.evaluation.scores import QualityCheck
+from models.evaluation.scores import LabelAgreement, QualityCheck
 from models.evaluation.threshold import choose_threshold
 from models.evaluation.verdict import compare, compare_means
 from models.evaluation.wording import normalise_value
@@ -26,6 +28,7 @@ from models.gpu_time import NS_PER_SECOND, GpuTime
 from models.workloads.answer_kind import answers_labels, known_labels
 from models.workloads.base import Workload
 from tasks.evaluation.arms import Answers, ArmAnswer
+from tasks.evaluation.constant_answer import score_constant_answer
 from tasks.evaluation.measures import Measurement, answers_in_order, measure_answers, measure_of
 from tasks.labelling.choose_references import field_schemas
 from tasks.labelling.labelled_file import LabelledFile
@@ -71,11 +74,13 @@ def assemble_evaluation(
         comparisons=compared,
         agreement=_agreement(workload, file, by_name),
         calibration=_calibration(file, by_name, right),
-        threshold=_threshold(file, by_name, right, arms, asked.keep),
+        threshold=_threshold(file, by_name, measured, arms, asked.keep),
         missing=(*asked.missing, *_missing(workload, file, (*compared, *means))),
         keep=asked.keep,
         measure=measure_of(workload, file),
         mean_comparisons=means,
+        constant=score_constant_answer(workload, file, compared, asked.keep),
+        labellers=_labellers(file),
     )
 
 
@@ -85,7 +90,7 @@ def _compare(
     """Compare any two engines by the records that they have right, or by their scores where no record is right or wrong."""
     means = {name: one.means for name, one in measured.items() if one.means is not None}
     return tuple(
-        compare(first, second, right[first], right[second], keep=keep)
+        compare(first, second, right[first], right[second], keep, _hits(measured[first], measured[second]))
         for first, second in COMPARED
         if first in right and second in right
     ), tuple(
@@ -93,6 +98,21 @@ def _compare(
         for first, second in COMPARED
         if first in means and second in means
     )
+
+
+def _labellers(file: LabelledFile) -> LabelAgreement | None:
+    """Say how far two labellers agree on the records that both labelled; None without a second one."""
+    twice = [record for record in file.records if record.second is not None]
+    if file.second_column is None or not twice:
+        return None
+    first, second = (
+        [str(one) for one in labels] for labels in zip(*((r.label, r.second) for r in twice), strict=True)
+    )
+    return measure_agreement(file.second_column, first, second)
+
+
+def _hits(first: Measurement, second: Measurement) -> tuple[ClassHits, ClassHits] | None:
+    return None if first.hits is None or second.hits is None else (first.hits, second.hits)
 
 
 def _arm(workload: Workload, file: LabelledFile, one: Answers, measured: Measurement) -> Arm:
@@ -181,10 +201,11 @@ def _calibration(
 def _threshold(
     file: LabelledFile,
     by_name: Mapping[ArmName, Answers],
-    right: Mapping[ArmName, Sequence[bool]],
+    measured: Mapping[ArmName, Measurement],
     arms: Sequence[Arm],
     keep: float,
 ) -> Threshold | None:
+    right = {name: one.right for name, one in measured.items() if one.right is not None}
     if "api" not in right:
         return None
     answers = by_name["small"].by_key
@@ -193,7 +214,8 @@ def _threshold(
         answers[record.key].confidence or 0.0 if record.key in answers else None for record in file.records
     ]
     small, api = (next(arm for arm in arms if arm.name == name) for name in ("small", "api"))
-    return choose_threshold(confidences, right["small"], right["api"], _each(small), _each(api), keep=keep)
+    hits = _hits(measured["small"], measured["api"])
+    return choose_threshold(confidences, right["small"], right["api"], _each(small), _each(api), keep, hits)
 
 
 def _each(arm: Arm) -> Fraction | None:

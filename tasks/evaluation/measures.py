@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from models.errors import UsageError
-from models.evaluation.answering import NOT_IN_CONTEXT, compute_answering_scores, is_right
+from models.evaluation.answering import NOT_IN_CONTEXT, abstains, compute_answering_scores, is_right
+from models.evaluation.balance import ClassHits
 from models.evaluation.figures import Measure
 from models.evaluation.label_sets import compute_set_scores
 from models.evaluation.metrics import compute_scores
@@ -24,6 +25,8 @@ from tasks.labelling.choose_references import field_schemas, first_name
 from tasks.labelling.labelled_file import LabelledFile
 
 _ANSWERS: Mapping[Kind, str] = {"label": "a label", "labels": "labels", "object": "an object", "text": "text"}
+NO_LABEL = frozenset({"no label"})
+"""The class of records of which no label is right."""
 Given = Sequence[ArmAnswer | None]
 """An engine's answer to each record; None: no valid one."""
 
@@ -43,12 +46,13 @@ class Measurement:
     """How one engine's answers compare with the right ones.
 
     `right` says it of each record, where a record is right or wrong; `means` is each one's score where it is not. Both None:
-    there are no right answers.
+    there are no right answers. `hits`: what of each class of right answers was found, where there are classes.
     """
 
     right: Sequence[bool] | None
     means: Sequence[float] | None
     scores: ArmScores
+    hits: ClassHits | None = None
 
 
 def measure_of(workload: Workload, file: LabelledFile) -> Measure:
@@ -108,7 +112,8 @@ def _labels(workload: Workload, file: LabelledFile, given: Given) -> Measurement
     truths = [record.label or "" for record in file.records]
     answers = [None if one is None else str(one.value) for one in given]
     right = [truth == answer for truth, answer in zip(truths, answers, strict=True)]
-    return Measurement(right, None, {"scores": compute_scores(known_labels(workload), truths, answers)})
+    hits = _hits([frozenset({truth}) for truth in truths], right)
+    return Measurement(right, None, {"scores": compute_scores(known_labels(workload), truths, answers)}, hits)
 
 
 def _label_sets(workload: Workload, file: LabelledFile, given: Given) -> Measurement:
@@ -116,7 +121,14 @@ def _label_sets(workload: Workload, file: LabelledFile, given: Given) -> Measure
     answers = [None if one is None else frozenset(map(str, _list(one.value))) for one in given]
     right = [truth == answer for truth, answer in zip(truths, answers, strict=True)]
     found = compute_set_scores(known_labels(workload), truths, answers)
-    return Measurement(right, None, {"scores": None, "label_sets": found})
+    hits = ClassHits(
+        [truth or NO_LABEL for truth in truths],
+        [
+            frozenset() if answer is None else (truth or NO_LABEL) & (answer or NO_LABEL)
+            for truth, answer in zip(truths, answers, strict=True)
+        ],
+    )
+    return Measurement(right, None, {"scores": None, "label_sets": found}, hits)
 
 
 def _objects(workload: Workload, file: LabelledFile, given: Given) -> Measurement:
@@ -136,8 +148,19 @@ def _answering(workload: Workload, file: LabelledFile, given: Given) -> Measurem
     truths = [_several(_part(one, path)) for one in _references(file)]
     answers = [None if one is None else _text(_part(one.value, path)) for one in given]
     right = [is_right(answer, truth) for truth, answer in zip(truths, answers, strict=True)]
-    found = compute_answering_scores(truths, answers, workload.settings.no_answer or NOT_IN_CONTEXT)
-    return Measurement(right, None, {"scores": None, "answering": found})
+    no_answer = workload.settings.no_answer or NOT_IN_CONTEXT
+    found = compute_answering_scores(truths, answers, no_answer)
+    classes = [
+        frozenset({no_answer if any(abstains(one, no_answer) for one in truth) else "in the context"})
+        for truth in truths
+    ]
+    hits = _hits(classes, right) if len(set(classes)) > 1 else None
+    return Measurement(right, None, {"scores": None, "answering": found}, hits)
+
+
+def _hits(truths: Sequence[frozenset[str]], right: Sequence[bool]) -> ClassHits:
+    """Return what was found where each record has one class."""
+    return ClassHits(truths, [truth if ok else frozenset() for truth, ok in zip(truths, right, strict=True)])
 
 
 def _part(value: JsonValue, path: str) -> JsonValue:

@@ -32,7 +32,7 @@ class EvaluationRequest:
 
     `labels` None: the file that the workload's settings name. `limit` draws so many records by `seed`. `keep`: the wished part of the API
     model's accuracy. `rerun` asks again what this month's evaluation has answered. `judge`: the API model says which of two
-    answers is better.
+    answers is better. `second_labels`: the column of a second labeller.
     """
 
     workload: str
@@ -44,6 +44,7 @@ class EvaluationRequest:
     seed: int = 0
     rerun: bool = False
     judge: bool = False
+    second_labels: str | None = None
 
 
 def evaluate(
@@ -68,6 +69,7 @@ def evaluate(
         label_column=ask.label_column,
         limit=ask.limit,
         seed=ask.seed,
+        second_column=ask.second_labels,
     )
     check_measure(workload, file)
     names, missing = choose_arms(settings, ask.workload, ask.adapter)

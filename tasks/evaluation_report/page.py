@@ -8,6 +8,7 @@ from tasks.documents.amounts import plural, unit_usd
 from tasks.documents.page import Colour, Fact, Page, Section
 from tasks.evaluation_report import (
     judgement_section,
+    labels_section,
     methodology,
     quality_sections,
     sections,
@@ -16,7 +17,7 @@ from tasks.evaluation_report import (
 )
 
 COLOURS: Mapping[Viability, Colour] = {"viable": "good", "not_viable": "bad", "undecided": "neutral"}
-SHORT = frozenset({"accuracy", "judgement", "costs", "threshold", "checks", "agreement", "missing"})
+SHORT = frozenset({"accuracy", "worth", "judgement", "costs", "threshold", "checks", "agreement", "missing"})
 """Sections of the short form."""
 MOST_WITH_COST = 2
 """Models beside which there is room for what each costs."""
@@ -24,7 +25,13 @@ MOST_WITH_COST = 2
 
 def page(evaluation: Evaluation) -> Page:
     """Put an evaluation into words."""
-    more = (sentences.rights(evaluation), sentences.adapter(evaluation), sentences.against_api(evaluation))
+    more = (
+        sentences.rights(evaluation),
+        sentences.adapter(evaluation),
+        sentences.against_api(evaluation),
+        labels_section.warn_of_constant(evaluation),
+        labels_section.warn_of_labellers(evaluation),
+    )
     return Page(
         title=sentences.title(evaluation),
         heading=f"Evaluation of {evaluation.workload}",
@@ -64,6 +71,7 @@ def short(evaluation: Evaluation) -> Page:
 def _sections(evaluation: Evaluation) -> Iterator[Section]:
     every = (
         quality_sections.quality(evaluation),
+        labels_section.worth_of_labels(evaluation),
         judgement_section.judgement(evaluation),
         sections.costs(evaluation),
         sections.checks(evaluation),

@@ -1,10 +1,11 @@
 """How good each engine's answers are, in words and tables, by what the records have right answers of."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import starmap
 
-from models.evaluation.figures import Arm, Comparison, Evaluation, MeanComparison, Measure
+from models.evaluation.figures import Arm, BalancedComparison, Comparison, Evaluation, MeanComparison, Measure
 from models.evaluation.scores import FieldScore, ScoreEstimate
-from tasks.documents.amounts import count
+from tasks.documents.amounts import count, plural
 from tasks.documents.page import Section, Table
 from tasks.evaluation_report import sentences
 
@@ -45,9 +46,12 @@ def quality(evaluation: Evaluation) -> Section | None:
 def _rule(evaluation: Evaluation) -> str:
     word = sentences.measured(evaluation)
     wrong = "scores 0" if evaluation.measure == "chrf" else "counts as wrong"
+    balanced = any(one.balanced is not None for one in evaluation.comparisons)
+    both = ", and of its balanced accuracy, in which each right answer counts the same" if balanced else ""
     return (
         f"An answer that is not valid {wrong}. A model is good enough if it surely reaches"
-        f" {sentences.percentage(evaluation.keep)} of the API model's {word}: if the whole interval of the ratio lies there or above."
+        f" {sentences.percentage(evaluation.keep)} of the API model's {word}{both}: if the whole interval of the ratio lies there or above."
+        " That interval is wider than the usual one, so that it holds however often one evaluates while labelling."
     )
 
 
@@ -113,12 +117,18 @@ def _texts(scored: list[Arm]) -> Table:
 
 def _compared(evaluation: Evaluation) -> Iterator[Table]:
     caption = "How the models compare, record by record"
+    intervals = ("Ratio", "However often evaluated", "95%, evaluated once")
     if evaluation.comparisons:
-        columns = ("On the same records", "Both right", "Only the first", "Only the second", "Neither", "Ratio", "95% interval")  # fmt: skip
+        columns = ("On the same records", "Both right", "Only the first", "Only the second", "Neither", *intervals)  # fmt: skip
         yield Table(caption, columns, tuple(map(_comparison_row, evaluation.comparisons)))
     if evaluation.mean_comparisons:
-        means = ("On the same records", "Records", "Mean of the first", "Of the second", "Ratio", "95% interval")  # fmt: skip
+        means = ("On the same records", "Records", "Mean of the first", "Of the second", *intervals)
         yield Table(caption, means, tuple(map(_mean_row, evaluation.mean_comparisons)))
+    balanced = [(one, one.balanced) for one in evaluation.comparisons if one.balanced is not None]
+    if balanced:
+        each = ("On the same records", "Balanced accuracy of the first", "Of the second", "Ratio", "However often evaluated", "Rarest right answer")  # fmt: skip
+        rows = tuple(starmap(_balanced_row, balanced))
+        yield Table("How they compare where each right answer counts the same", each, rows)
 
 
 def _pair(one: Comparison | MeanComparison) -> str:
@@ -129,8 +139,26 @@ def _comparison_row(one: Comparison) -> tuple[str, ...]:
     return (
         _pair(one),
         *map(count, (one.both, one.only_first, one.only_second, one.neither)),
+        *_ratio_cells(one),
+    )
+
+
+def _ratio_cells(one: Comparison | MeanComparison) -> tuple[str, str, str]:
+    return (
         sentences.ratio(one.ratio),
+        sentences.ratio_between(one.always),
         sentences.ratio_between(one.interval),
+    )
+
+
+def _balanced_row(one: Comparison, found: BalancedComparison) -> tuple[str, ...]:
+    return (
+        _pair(one),
+        sentences.percentage(found.first),
+        sentences.percentage(found.second),
+        sentences.ratio(found.ratio),
+        sentences.ratio_between(found.interval),
+        f"{found.rarest}, {plural(found.rarest_records, 'record')} of {found.classes} kinds",
     )
 
 
@@ -139,8 +167,7 @@ def _mean_row(one: MeanComparison) -> tuple[str, ...]:
         _pair(one),
         count(one.records),
         *map(sentences.decimal, (one.first_mean, one.second_mean)),
-        sentences.ratio(one.ratio),
-        sentences.ratio_between(one.interval),
+        *_ratio_cells(one),
     )
 
 

@@ -68,21 +68,41 @@ def _compared(compared: Comparison | MeanComparison, evaluation: Evaluation) -> 
             "It cannot be said whether the small model is good enough: the API model, which it is measured"
             f" against, {what}."
         )
-    reaches = f"it reaches {ratio(compared.ratio)} of the API model's {measured(evaluation)}"
-    asked = f"{percentage(evaluation.keep)} is asked for"
+    reaches = (
+        f"it reaches {ratio(compared.ratio)} of the API model's {measured(evaluation)}{_surely(compared)}"
+        f"{_balanced(compared)}, and {percentage(evaluation.keep)} is asked for"
+    )
     if compared.viability == "undecided":
-        return (
-            f"It is not decided whether the small model is good enough: {reaches}{_surely(compared.interval)},"
-            f" and {asked}; {_more(compared.more)}."
-        )
+        return f"It is not decided whether the small model is good enough: {reaches}; {_more(compared)}."
     good = "good" if compared.viability == "viable" else "not good"
-    return f"The small model is {good} enough: {reaches}{_surely(compared.interval)}, and {asked}."
+    return f"The small model is {good} enough: {reaches}."
 
 
-def _more(more: int | None) -> str:
-    if more is None:
+def _balanced(compared: Comparison | MeanComparison) -> str:
+    """Say what part of the API model's balanced accuracy it reaches, where the rule stands on that too."""
+    found = compared.balanced if isinstance(compared, Comparison) else None
+    if found is None or found.ratio is None:
+        return ""
+    return f" and {ratio(found.ratio)} of its balanced accuracy ({ratio_between(found.interval)})"
+
+
+def _more(compared: Comparison | MeanComparison) -> str:
+    """Say how many more labels decide it in half of the cases and in four of five, and which."""
+    found = compared.balanced if isinstance(compared, Comparison) else None
+    if found is not None and found.classes < 2:  # noqa: PLR2004
+        return "all records have the same right answer, which tells nothing of others: label records that have another"
+    if compared.more is None:
         return "that is so close that no reasonable number of labels would decide it"
-    return f"label about {plural(more, 'more record', 'more records')} to decide it"
+    rare = ""
+    if found is not None and found.viability == "undecided":
+        have = plural(found.rarest_records, "record has", "records have")
+        rare = f", most of all such as \N{LEFT DOUBLE QUOTATION MARK}{found.rarest}\N{RIGHT DOUBLE QUOTATION MARK}, which {have}"
+    if compared.more_half is None or compared.more_half == compared.more:
+        return f"label about {plural(compared.more, 'more record', 'more records')} to decide it{rare}"
+    return (
+        f"label about {count(compared.more_half)} to {count(compared.more)} more records{rare}: the lower number decides about"
+        " half of such cases, the higher four of five"
+    )
 
 
 def rights(evaluation: Evaluation) -> str | None:
@@ -101,8 +121,10 @@ def adapter(evaluation: Evaluation) -> str | None:
         return None
     if compared.ratio is None:
         return "Without the adapter the small model got nothing right."
-    reaches = f"{ratio(compared.ratio)} of its {measured(evaluation)} without it{_surely(compared.interval)}"
-    return f"With the adapter the small model reaches {reaches}: {_worth(compared.interval)}."
+    reaches = f"{ratio(compared.ratio)} of its {measured(evaluation)} without it{_surely(compared)}"
+    return (
+        f"With the adapter the small model reaches {reaches}: {_worth(compared.always or compared.interval)}."
+    )
 
 
 def _worth(interval: Interval | None) -> str:
@@ -118,8 +140,8 @@ def against_api(evaluation: Evaluation) -> str | None:
     compared = evaluation.compared("adapter", "api")
     if compared is None or compared.ratio is None:
         return None
-    reaches = f"{ratio(compared.ratio)} of the API model's {measured(evaluation)}{_surely(compared.interval)}"
-    more = f"; {_more(compared.more)}" if compared.viability == "undecided" else ""
+    reaches = f"{ratio(compared.ratio)} of the API model's {measured(evaluation)}{_surely(compared)}{_balanced(compared)}"
+    more = f"; {_more(compared)}" if compared.viability == "undecided" else ""
     return f"That is {reaches}: {ANSWERS[compared.viability].lower()}{more}."
 
 
@@ -195,8 +217,11 @@ def _valid(small: Arm) -> str:
     return f"it gave a valid answer to {count(small.answered)} of {plural(small.records, 'record')}"
 
 
-def _surely(interval: Interval | None) -> str:
-    return "" if interval is None else f" (95% interval {ratio_between(interval)})"
+def _surely(compared: Comparison | MeanComparison) -> str:
+    """Render the interval that decides: the one that holds however often one evaluates."""
+    if compared.always is not None:
+        return f" (surely {ratio_between(compared.always)}, however often it is evaluated)"
+    return "" if compared.interval is None else f" (95% interval {ratio_between(compared.interval)})"
 
 
 def _interval(interval: Interval | None) -> str:

@@ -56,6 +56,23 @@ def choose_references(
             return ReferenceTexts(name)
 
 
+def choose_second(
+    path: str, workload: Workload, column: str, existing: Sequence[str], first: References | None
+) -> References:
+    """Return what reads a second labeller's labels from a column.
+
+    Raises `InputError` for a column that is missing, `UsageError` for the first labeller's.
+    """
+    if column not in existing:
+        msg = f"{path} has no column {column} of second labels; {existing_columns([column], existing)}. Name it with --second-labels"
+        raise InputError(msg)
+    if first is not None and column in first.columns:
+        msg = f"--second-labels {column} names the first labeller's column: name the other one's"
+        raise UsageError(msg)
+    known = known_labels(workload)
+    return OneLabel(column, known) if workload.kind == "label" else LabelSets(column, known)
+
+
 def columns_to_fill(workload: Workload, taken: Collection[str]) -> tuple[str, ...]:
     """Return the columns that a person fills in: one for the right answer, of an object one a field.
 

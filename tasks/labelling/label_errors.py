@@ -91,6 +91,16 @@ def check_enough(path: str, rows: LabelRows, limit: int | None) -> None:
     raise InputError(msg)
 
 
+def check_second(path: str, rows: LabelRows) -> None:
+    """See that a second labeller labelled one of the records that were drawn. Raises `InputError`."""
+    if rows.second is not None and not rows.second_labels.keys() & rows.texts().keys():
+        msg = (
+            f"no labelled record of {path} has a second label in {rows.second.where}: have some labelled by a second person, "
+            "or leave out --second-labels"
+        )
+        raise InputError(msg)
+
+
 def _right(references: References) -> str:
     return references.noun.removeprefix("right ")
 

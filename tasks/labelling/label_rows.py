@@ -29,7 +29,7 @@ class Conflict:
 
 @dataclass(slots=True)
 class LabelRows:
-    """All rows so far. `references` None: no right answers are looked at.
+    """All rows so far. `references` None: no right answers are looked at. `second` reads those of a second labeller.
 
     Texts are held for those that are drawn only, for all others key and label.
     """
@@ -44,6 +44,8 @@ class LabelRows:
     unknown: dict[str, Unknown] = field(default_factory=dict)
     conflicts: list[Conflict] = field(default_factory=list)
     seen: dict[str, tuple[str | None, RowPlace]] = field(default_factory=dict)
+    second: References | None = None
+    second_labels: dict[str, str] = field(default_factory=dict)
 
     def take(self, row: RowPlace, record: Record | None, values: Sequence[object]) -> None:
         """Take one more row: its record (None: it has no text) and what the columns of its right answer hold."""
@@ -53,7 +55,7 @@ class LabelRows:
             return
         label = None
         if self.references is not None:
-            found = self.references.read(values, row)
+            found = self.references.read(values[: len(self.references.columns)], row)
             if found.text is None:
                 self.unlabelled += 1
                 return
@@ -61,6 +63,7 @@ class LabelRows:
                 self._note_unknown(found.unknown, row)
                 return
             label = found.text
+            self._take_second(record, values[len(self.references.columns) :], row)
         self._keep(row, record, label)
 
     def texts(self) -> dict[str, str]:
@@ -70,6 +73,16 @@ class LabelRows:
     def labels(self) -> Mapping[str, str | None]:
         """Return the label of each key that was drawn."""
         return {key: self.seen[key][0] for key in self.texts()}
+
+    def _take_second(self, record: Record, values: Sequence[object], row: RowPlace) -> None:
+        """Keep what a second labeller gave this text; of several rows of it the first."""
+        if self.second is None:
+            return
+        found = self.second.read(values, row)
+        if found.unknown:
+            self._note_unknown(found.unknown, row)
+        elif found.text is not None:
+            self.second_labels.setdefault(text_key(record), found.text)
 
     def _note_unknown(self, labels: Sequence[str], row: RowPlace) -> None:
         for label in labels:

@@ -13,8 +13,16 @@ from models.records import Record
 from models.workloads.answer_kind import answers_labels
 from models.workloads.base import Workload
 from tasks.labelling.cells import RowPlace
-from tasks.labelling.choose_references import choose_references
-from tasks.labelling.label_errors import ENOUGH, LEAST, check_columns, check_enough, check_labels, check_rows
+from tasks.labelling.choose_references import choose_references, choose_second
+from tasks.labelling.label_errors import (
+    ENOUGH,
+    LEAST,
+    check_columns,
+    check_enough,
+    check_labels,
+    check_rows,
+    check_second,
+)
 from tasks.labelling.label_rows import LabelRows, text_key
 from tasks.labelling.references import References
 from tasks.reading.row_template import RowTemplate, text_source
@@ -29,12 +37,13 @@ class Labelled:
     """A distinct text and its right answer: the label, JSON of what else a workload answers, None where it has none.
 
     `key`: 16 hex digits that are made of the text, so that it has the same in every file. Of several labels the JSON is a
-    sorted list, of an object its fields, of a text the list of the texts that are right.
+    sorted list, of an object its fields, of a text the list of the texts that are right. `second`: what a second labeller gave.
     """
 
     key: str
     text: str = field(repr=False)
     label: str | None
+    second: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,7 @@ class LabelledFile:
 
     `records` were drawn from `distinct` texts. The other rows of the file are `duplicates` (the text and the label
     of a row before), `unlabelled`, and `quarantined` (without text, or not to be taken apart). `columns`: those that hold
-    the right answers, none where there are none.
+    the right answers, none where there are none; `second_column` those of a second labeller.
     """
 
     path: str
@@ -54,6 +63,7 @@ class LabelledFile:
     duplicates: int
     unlabelled: int
     quarantined: int
+    second_column: str | None = None
 
     @property
     def has_references(self) -> bool:
@@ -76,37 +86,51 @@ def read_labelled(
     label_column: str | None,
     limit: int | None,
     seed: int,
+    second_column: str | None = None,
 ) -> LabelledFile:
     """Read a file of labelled records for a workload: Parquet, CSV or JSON lines, or whatever an input can be.
 
     Texts are made of the workload's text columns as in a run. Labels are compared exactly, but for white space around
     them; numbers and booleans are taken as text. Rows without a right answer are left out; where no row of an object or a text has
-    one, all are taken, and none is. `limit` draws so many by seed and key, so that what a smaller limit draws is part of
+    one, all are taken, and none is. `second_column`: where a second labeller's labels are, of some records or all. `limit` draws so many by seed and key, so that what a smaller limit draws is part of
     what a larger one does.
 
-    Raises `InputError` for a file that cannot be used (`tasks.labelling.label_errors`), `UsageError` for a limit below two.
+    Raises `InputError` for a file that cannot be used (`tasks.labelling.label_errors`), `UsageError` for a limit below two, and for second
+    labels of a workload that answers none.
     """
     if limit is not None and limit < LEAST:
         msg = f"--limit {limit} is too small: an evaluation needs at least {LEAST} records, {ENOUGH}"
         raise UsageError(msg)
+    if second_column is not None and not answers_labels(workload):
+        msg = f"--second-labels is for workloads that answer labels; {workload.name} answers {workload.kind}: leave it out"
+        raise UsageError(msg)
     file = _File.open(str(path), workload)
     references = choose_references(file.path, workload, label_column, file.existing, file.texts)
-    rows = file.take(references, limit, seed)
+    second = (
+        None
+        if second_column is None
+        else choose_second(file.path, workload, second_column, file.existing, references)
+    )
+    rows = file.take(references, limit, seed, second)
     if not rows.seen and rows.unlabelled and not answers_labels(workload):
-        rows = file.take(None, limit, seed)
+        rows = file.take(None, limit, seed, None)
     check_rows(file.path, rows, file.texts)
     check_labels(file.path, rows, workload)
     check_enough(file.path, rows, limit)
+    check_second(file.path, rows)
     texts = rows.texts()
     return LabelledFile(
         path=file.path,
         columns=() if rows.references is None else rows.references.columns,
-        records=tuple(Labelled(key, texts[key], rows.seen[key][0]) for key in sorted(texts)),
+        records=tuple(
+            Labelled(key, texts[key], rows.seen[key][0], rows.second_labels.get(key)) for key in sorted(texts)
+        ),
         distinct=len(rows.seen),
         rows=rows.rows,
         duplicates=rows.duplicates,
         unlabelled=rows.unlabelled,
         quarantined=rows.quarantined,
+        second_column=second_column,
     )
 
 
@@ -158,10 +182,13 @@ class _File:
         named = own.id_column if own.id_column in existing else None
         return cls(path, tuple(existing), texts, named, template)
 
-    def take(self, references: References | None, limit: int | None, seed: int) -> LabelRows:
+    def take(
+        self, references: References | None, limit: int | None, seed: int, second: References | None
+    ) -> LabelRows:
         """Take all rows in, with their right answers if they are to be read."""
-        rows = LabelRows(references, BottomSample(limit), seed)
-        for row, record, values in self.rows(() if references is None else references.columns):
+        rows = LabelRows(references, BottomSample(limit), seed, second=second)
+        columns = [name for one in (references, second) if one is not None for name in one.columns]
+        for row, record, values in self.rows(columns):
             rows.take(row, record, values)
         return rows
 

@@ -99,7 +99,10 @@ def scores_of(kind: str, records: int, random: np.random.Generator) -> tuple[lis
     if kind == "noise":
         return np.clip(0.9 * second + random.normal(0, 0.05, records), 0, 1).tolist(), second.tolist()
     if kind == "skewed":
-        return (0.9 * second * random.lognormal(-0.125, 0.5, records)).tolist(), second.tolist()
+        varied = 1 + random.uniform(-1, 1, records) * np.minimum(
+            1, 1 / (0.9 * second) - 1
+        )  # never above 1 in all
+        return (0.9 * second * varied).tolist(), second.tolist()
     return np.where(random.random(records) < 0.1, 0.0, second).tolist(), second.tolist()
 
 
@@ -107,13 +110,12 @@ def scores_of(kind: str, records: int, random: np.random.Generator) -> tuple[lis
 @pytest.mark.parametrize("records", [20, 50, 100])
 @pytest.mark.parametrize("kind", ["noise", "fails", "binary", "skewed"])
 def test_how_often_the_rule_errs_on_means(kind: str, records: int) -> None:
-    """Over 400 samples at a true ratio of 0.9: surely above it in at most 6 of 100, surely below it in at most 7."""
+    """Over 400 samples at a true ratio of 0.9: called viable, and called not viable, in at most 2.5 of 100."""
     random = np.random.default_rng(1)
-    found = [ratio_of_means(*scores_of(kind, records, random))[1] for _ in range(400)]
-    above = sum(one is not None and one.low >= 0.9 for one in found)
-    below = sum(one is not None and one.high < 0.9 for one in found)
-    assert above <= 24
-    assert below <= 28
+    samples = [scores_of(kind, records, random) for _ in range(400)]
+    found = [compare_means("small", "api", *one, predict=False).viability for one in samples]
+    assert found.count("viable") <= 10
+    assert found.count("not_viable") <= 10
 
 
 def test_nothing_to_measure_against() -> None:
@@ -157,9 +159,7 @@ def test_the_more_records_that_are_told_decide() -> None:
     assert again.viability != "undecided"
 
 
-def test_as_close_as_that_no_number_decides() -> None:
-    """At the rule itself nobody is sent to write references; without any score there is nothing to say."""
-    found = compare_means("small", "api", [0.9, 0.45] * 20, [1.0, 0.5] * 20)
-    assert (found.viability, found.more) == ("undecided", None)
+def test_without_any_score_there_is_nothing_to_say() -> None:
+    """Where the second scores nothing, no number of references is asked for."""
     none = compare_means("small", "api", [0.5], [0.0])
     assert (none.ratio, none.viability, none.more) == (None, "undecided", None)

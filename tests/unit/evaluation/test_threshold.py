@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.evaluation.balance import ClassHits
 from models.evaluation.figures import Threshold
 from models.evaluation.intervals import share
 from models.evaluation.threshold import choose_threshold
@@ -68,7 +69,7 @@ def test_each_point_sends_what_production_sends(rows: list[Row]) -> None:
         published = [api if go else small for go, (_, small, api) in zip(sent, rows, strict=True)]
         assert point.escalated == share(sum(sent), len(rows))
         assert point.accuracy == share(sum(published), len(rows))
-        against = compare("small", "api", published, [api for _, _, api in rows])
+        against = compare("small", "api", published, [api for _, _, api in rows], predict=False)
         assert (point.ratio, point.interval) == (against.ratio, against.interval)
 
 
@@ -101,15 +102,22 @@ def test_sending_all_gives_the_apis_accuracy(rows: list[Row]) -> None:
 
 @given(ROWS, st.sampled_from([0.5, 0.8, 0.9]))
 def test_the_chosen_is_the_cheapest_that_surely_keeps_it(rows: list[Row], keep: float) -> None:
-    """Its lower limit is at the wished share or above, and that of every point that sends fewer is below."""
+    """What is then answered would be called viable, and no point that sends fewer would."""
     found = tried(rows, keep)
-    enough = [point for point in found.curve if point.interval is not None and point.interval.low >= keep]
+    enough = [point for point in found.curve if is_viable(rows, point.threshold, keep)]
     assert found.chosen == (min(enough, key=lambda point: point.escalated.count) if enough else None)
 
 
+def is_viable(rows: Sequence[Row], at: float, keep: float) -> bool:
+    """Whether the verdict on what is answered at a threshold would be viable."""
+    published = [api if goes(at, confidence) else small for confidence, small, api in rows]
+    found = compare("small", "api", published, [api for _, _, api in rows], keep, predict=False)
+    return found.viability == "viable"
+
+
 def test_a_ratio_that_only_seems_enough_is_not_chosen() -> None:
-    """39 of the API's 40 right at threshold 0 is 98 %, but may be 87 %: the unsure one is sent."""
-    rows: Sequence[Row] = [(0.9, True, True)] * 39 + [(0.3, False, True)]
+    """49 of the API's 50 right at threshold 0 is 98 %, but may be less than 90 %: the unsure one is sent."""
+    rows: Sequence[Row] = [(0.9, True, True)] * 49 + [(0.3, False, True)]
     first, second, _ = tried(rows).curve
     assert first.ratio is not None
     assert first.interval is not None
@@ -154,8 +162,8 @@ def test_no_records_and_none_with_an_answer() -> None:
     found = tried([])
     assert (found.chosen, len(found.curve), found.curve[0].accuracy.value) == (None, 1, None)
     assert found.curve[0].nano_per_thousand is None
-    unanswered = tried([(None, False, True)] * 40)
-    assert [point.escalated.count for point in unanswered.curve] == [40]
+    unanswered = tried([(None, False, True)] * 50)
+    assert [point.escalated.count for point in unanswered.curve] == [50]
     assert unanswered.chosen == unanswered.curve[0]
 
 
@@ -168,13 +176,21 @@ def test_a_long_curve_is_thinned_but_the_choice_is_from_all(records: int, wrong:
     assert [found.curve[0].escalated.count, found.curve[-1].escalated.count] == [0, records]
     assert found.chosen in found.curve
     assert found.chosen is not None
-    assert all(
-        point.interval is not None and point.interval.low < 0.9
-        for point in found.curve
-        if point.escalated.count < found.chosen.escalated.count
-    )
     one_less = max(0, found.chosen.escalated.count - 1)
     published = [api if at < one_less else small for at, (_, small, api) in enumerate(rows)]
-    before = compare("small", "api", published, [True] * records).interval
-    assert before is not None
-    assert one_less == found.chosen.escalated.count or before.low < 0.9
+    before = compare("small", "api", published, [True] * records, predict=False)
+    assert one_less == found.chosen.escalated.count or before.viability != "viable"
+
+
+def test_a_constant_answer_is_no_reason_to_send_nothing() -> None:
+    """950 of 1,000 records have one label, which the small model always gives: accuracy alone would send nothing on."""
+    truths = [frozenset({"usual"})] * 950 + [frozenset({"rare"})] * 50
+    right = [True] * 950 + [False] * 50
+    found = [truth if ok else frozenset() for truth, ok in zip(truths, right, strict=True)]
+    hits = (ClassHits(truths, found), ClassHits(truths, truths))
+    confidences = [0.9] * 950 + [0.4] * 50
+    alone = choose_threshold(confidences, right, [True] * 1000, SMALL, API)
+    balanced = choose_threshold(confidences, right, [True] * 1000, SMALL, API, hits=hits)
+    assert alone.chosen is not None
+    assert alone.chosen.escalated.count == 0
+    assert balanced.chosen is None or balanced.chosen.escalated.count >= 50

@@ -56,6 +56,7 @@ def test_sections_follow_what_was_found() -> None:
     keys = {name: [one.key for one in contents.page(found.EVERY[name]()).sections] for name in found.EVERY}
     assert keys["usual"] == [
         "accuracy",
+        "worth",
         "costs",
         "threshold",
         "calibration",
@@ -67,7 +68,7 @@ def test_sections_follow_what_was_found() -> None:
     assert keys["no_api"] == ["accuracy", "costs", "calibration", "labels_small", "missing", "how"]
     assert keys["enrichment"] == ["costs", "checks", "agreement", "missing", "how"]
     assert keys["label_sets"] == keys["usual"]
-    assert keys["objects"] == ["accuracy", "costs", "threshold", "calibration", "how"]
+    assert keys["objects"] == ["accuracy", "worth", "costs", "threshold", "calibration", "how"]
     assert keys["texts"] == ["accuracy", "costs", "missing", "how"]
     assert keys["judged"] == ["judgement", "costs", "checks", "agreement", "missing", "how"]
     assert keys["no_records"] == ["costs", "how"]
@@ -155,12 +156,12 @@ def test_texts_have_means_and_no_accuracy() -> None:
     table, compared = _section(page, "accuracy").tables
     assert table.rows[0] == ("Small model", "0.412", "0.382 to 0.437", "0.312", "0.282 to 0.337", "2")
     assert compared.rows == (
-        ("Small model against API model", "300", "0.412", "0.437", "94.2%", "90.4% to 98.1%"),
+        ("Small model against API model", "300", "0.412", "0.437", "94.2%", "unknown", "90.4% to 98.1%"),
     )
     assert page.facts[0].label == "Small model, chrF"
     assert "accura" not in " ".join(told(page)).lower()
     items = {item.mark: item.text for item in _section(page, "how").items}
-    assert "bootstrap" in items["Interval of a ratio"]
+    assert "bootstrap" in items["Interval of a ratio, evaluated once"]
 
 
 def test_a_judge_has_no_accuracy() -> None:
@@ -187,7 +188,7 @@ def test_how_it_was_made() -> None:
     assert items["Prompt"].startswith("version 2, fingerprint ab54d286a9c1d0f7.")
     assert items["API model"] == "gpt-4.1-mini, 288 records asked for."
     assert "Wilson" in items["Interval of a share"]
-    assert "Tang, Tang and Chan" in items["Interval of a ratio"]
+    assert "Tang, Tang and Chan" in items["Interval of a ratio, evaluated once"]
     assert items["Calibrated confidence"].startswith("Platt")
 
 

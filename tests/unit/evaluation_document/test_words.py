@@ -6,7 +6,7 @@ import pytest
 
 from models.evaluation.figures import Evaluation
 from models.evaluation.scores import Interval, Share
-from tasks.evaluation_report import sentences, threshold_section
+from tasks.evaluation_report import labels_section, sentences, threshold_section
 from tests import evaluations as found
 
 VERDICTS = {
@@ -14,6 +14,12 @@ VERDICTS = {
     " and 90% is asked for.",
     "undecided": "It is not decided whether the small model is good enough: it reaches 93.0% of the API model's accuracy"
     " (95% interval 86.0% to 100.6%), and 90% is asked for; label about 120 more records to decide it.",
+    "imbalanced": "It is not decided whether the small model is good enough: it reaches 95.9% of the API model's accuracy"
+    " (surely 91.2% to 100.4%, however often it is evaluated) and 96.6% of its balanced accuracy (81.0% to 109.0%), and 90% is"
+    " asked for; label about 210 to 640 more records, most of all such as “neutral”, which 12 records have: the lower number"
+    " decides about half of such cases, the higher four of five.",
+    "noisy_labels": "The small model is good enough: it reaches 95.9% of the API model's accuracy (surely 90.5% to 102.0%,"
+    " however often it is evaluated), and 90% is asked for.",
     "not_viable": "The small model is not good enough: it reaches 71.0% of the API model's accuracy (95% interval 65.0% to"
     " 78.0%), and 90% is asked for.",
     "no_api": "Without an API model to compare with it is not decided whether the small model is good enough: it answered"
@@ -50,6 +56,40 @@ def test_no_number_of_labels_would_decide() -> None:
     assert told.endswith("; that is so close that no reasonable number of labels would decide it.")
     one = sentences.verdict(replace(undecided, comparisons=(replace(compared, more=1),)))
     assert one.endswith("; label about 1 more record to decide it.")
+
+
+def test_what_labels_are_worth() -> None:
+    """A constant answer that would reach the rule is warned of, as are labels that two people give differently."""
+    imbalanced, noisy = found.imbalanced(), found.noisy_labels()
+    assert labels_section.warn_of_constant(imbalanced) == (
+        "Accuracy alone says little here: always answering positive would get 255 of 300 records right, 85% (balanced 33%), which"
+        " reaches 90% of the API model's accuracy."
+    )
+    assert labels_section.warn_of_constant(noisy) is None
+    agreed = (
+        "A second labeller (column second) agrees on 46 of 50 records (92% (81% to 97%)), Cohen's kappa 0.840 (0.710 to 0.940): if both"
+        " err alike, 4.2% of the labels are wrong"
+    )
+    assert labels_section.warn_of_labellers(imbalanced) is None
+    assert labels_section.warn_of_labellers(noisy) is not None
+    section = labels_section.worth_of_labels(noisy)
+    assert section is not None
+    constant, wrong, second = section.sentences
+    assert constant == "Always answering positive would get 120 of 300 records right, 40% (balanced 33%)."
+    assert wrong.endswith(
+        " This verdict would be open if more than 2.1% of the labels were wrong, between two labels at random."
+    )
+    assert second == f"{agreed}. With so many the verdict would be open."
+
+
+def test_more_wrong_labels_than_wrong_answers_there_cannot_be() -> None:
+    """A verdict that stands every share of wrong labels that the accuracies leave room for says so."""
+    compared = replace(found.COMPARED, noise=0.3)
+    section = labels_section.worth_of_labels(replace(found.usual(), comparisons=(compared,)))
+    assert section is not None
+    assert section.sentences[0].endswith(
+        " As many wrong labels as there can be would not change this verdict."
+    )
 
 
 def test_what_was_asked_for_is_told() -> None:
