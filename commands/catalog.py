@@ -13,6 +13,7 @@ def catalog(
     model: Annotated[list[str] | None, Parameter(negative=())] = None,
     bits: Annotated[list[Literal[16, 8, 4]] | None, Parameter(negative=())] = None,
     context: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 2048,
+    prices: Annotated[bool, Parameter(negative=())] = False,
     format: TableFormat = "table",
 ) -> None:
     """Say which small model fits which GPU, at which precision, how fast it is there and what a token costs.
@@ -26,13 +27,18 @@ def catalog(
     bits
         Bits of a weight: 16, 8 or 4; can be given several times; default: all three.
     context
-        Tokens of a sequence, input and output together.
+        Tokens of a sequence, input and output together, half of them each.
+    prices
+        List every price of a machine instead, those that are not used too, each with its date and source.
     format
         A table for people, or every figure for programs.
     """
     from flows.environment import read_settings
-    from tasks.setup.catalog import show_catalog
+    from tasks.setup.catalog import show_catalog, show_prices
 
+    if prices:
+        show_prices(format)
+        return
     show_catalog(
         read_settings(),
         gpus=gpu or (),

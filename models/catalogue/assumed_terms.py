@@ -1,6 +1,7 @@
 """What stands in for terms that were never entered, each marked as assumed; and rates to compare with."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date
 from itertools import groupby
 
@@ -84,7 +85,7 @@ def references(
     """Return rates to compare with, the best first: what was entered at any time, the settings', the catalogue's."""
     rates = [*_entered_rates(entries), *_settings_rate(settings)]
     for kind in sorted(set(kinds)):
-        rates += _catalogue_rates(kind)
+        rates += _catalogue_rates(kind, settings.tensor_parallel_size)
     return rates
 
 
@@ -106,14 +107,23 @@ def _settings_rate(settings: Settings) -> Iterator[ReferenceRate]:
         yield ReferenceRate(settings.billing_mode, rate, OWN_RATE, settings.billing_increment_seconds, kind)
 
 
-def _catalogue_rates(kind: str) -> Iterator[ReferenceRate]:
-    """Yield the catalogue's rates. Without a reserved one, a machine that is always on costs its rate on demand."""
-    known = reference_rates(kind)
+def _catalogue_rates(kind: str, gpus: int) -> Iterator[ReferenceRate]:
+    """Yield the catalogue's rates of a machine of so many GPUs.
+
+    Without a reserved one, a machine that is always on costs its rate on demand.
+    """
+    known = [one if gpus == 1 else _times(one, gpus) for one in reference_rates(kind)]
     yield from known
     if not any(one.mode == "reserved" for one in known):
         for one in known:
             source = f"no reserved price is known; around the clock at: {one.source}"
             yield ReferenceRate("reserved", one.rate, source, kind=one.kind)
+
+
+def _times(one: ReferenceRate, gpus: int) -> ReferenceRate:
+    hour, month = one.rate.nano_per_hour, one.rate.nano_per_month
+    rate = Rate(None if hour is None else hour * gpus, None if month is None else month * gpus)
+    return replace(one, rate=rate, source=f"{gpus} x {one.source}")
 
 
 def _labour(entry: Labour, *, assumed: bool = False) -> LabourTerms:

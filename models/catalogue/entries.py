@@ -24,7 +24,11 @@ _PATTERN = 6
 
 @dataclass(frozen=True, slots=True)
 class GpuEntry:
-    """One GPU. `kind` is that of the machine that prices it; `memory_mib` as the driver reports it."""
+    """One GPU. `kind` is that of the machine that prices it; `memory_mib` as the driver reports it.
+
+    `tflops` and `fp8_tflops`: dense tensor throughput at 16 bits and in FP8 (None: it has no FP8). `disputed`: what
+    another source says, in words; empty: nothing is.
+    """
 
     kind: str
     memory_mib: int
@@ -32,11 +36,14 @@ class GpuEntry:
     tflops: float
     date: date
     source: str
+    fp8_tflops: float | None = None
+    disputed: str = ""
 
     @property
     def figures(self) -> Gpu:
         """What the formulas need."""
-        return Gpu(self.memory_mib * MIB, self.bandwidth_gb_s * 1e9, self.tflops * 1e12)
+        fp8 = None if self.fp8_tflops is None else self.fp8_tflops * 1e12
+        return Gpu(self.memory_mib * MIB, self.bandwidth_gb_s * 1e9, self.tflops * 1e12, fp8)
 
 
 @dataclass(frozen=True, slots=True)

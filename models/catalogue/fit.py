@@ -12,14 +12,16 @@ keeps the window only.
 
 Speed. Roofline (Williams et al. 2009): a step lasts at least as long as the memory takes to hand out what it reads,
 and as long as the tensor cores take to compute it. A token costs 2 operations a parameter, and 4 x heads x head size
-a layer and token that it attends to (Kaplan et al. 2020, table 1). A step of generation reads all weights and
-every sequence's KV cache; the prompt's tokens go by the thousand, so that reading weights hardly counts.
+a layer and token that it attends to (Kaplan et al. 2020, table 1). Matrices of 8 bits are multiplied at the FP8 peak
+where the GPU has one; attention and the output embedding stay at 16 bits. A step of generation reads all weights and
+every sequence's KV cache; the prompt's tokens go by the thousand, so that reading weights hardly counts. While an
+answer is written, its sequence holds the prompt and, on the mean, half of the answer.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
+from math import ceil, floor
 from typing import Literal
 
 Bits = Literal[4, 8, 16, 32]
@@ -36,7 +38,7 @@ SEQUENCES = 256
 UTILIZATION = 0.9
 """Part of the memory that the engine takes: vLLM's default (`gpu_memory_utilization`)."""
 ACHIEVED = 0.5
-"""Part of the roofline that a real engine is taken to reach. Published runs reach 0.41 to 0.75 (docs/catalog.md)."""
+"""Part of the roofline that a real engine is taken to reach; docs/catalog.md has the error that published runs show."""
 STEP_NS = 2e6
 """What a step takes beside, for scheduling and launching, as assumed: it counts where the model is tiny."""
 NS = 1e9
@@ -90,11 +92,46 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """What counts of a GPU: bytes of memory, bytes a second from it, 16-bit operations a second."""
+    """What counts of a GPU: bytes of memory, bytes a second from it, dense 16-bit and FP8 operations a second.
+
+    `fp8_flops` None: it does not compute in FP8, and 8-bit weights are computed at 16 bits.
+    """
 
     memory: int
     bandwidth: float
     flops: float
+    fp8_flops: float | None = None
+
+    def joined(self, count: int) -> "Gpu":
+        """Return so many of them that share a model, each with its part of every matrix, as if they were one."""
+        fp8 = None if self.fp8_flops is None else self.fp8_flops * count
+        return Gpu(self.memory * count, self.bandwidth * count, self.flops * count, fp8)
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """Bits of a weight, and of a value in the KV cache."""
+
+    bits: Bits
+    kv_bits: Bits = 16
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTokens:
+    """Tokens of a request and of its answer, on the mean."""
+
+    input: float
+    output: float
+
+    @property
+    def whole(self) -> int:
+        """Tokens of both, which the sequence has at its end."""
+        return max(1, ceil(self.input + self.output))
+
+    @property
+    def generating(self) -> int:
+        """Tokens of the sequence while the answer is written, on the mean: the prompt and half of the answer."""
+        return max(1, ceil(self.input + self.output / 2))
 
 
 def weight_bytes(shape: Shape, bits: Bits) -> int:
@@ -149,11 +186,34 @@ def fit(
     bits: Bits,
     context: int,
     utilization: float = UTILIZATION,
+    kv_bits: Bits = 16,
 ) -> Fit:
     """Say what a model takes of so much memory, at so many bits, with sequences of `context` tokens."""
-    weights, working, sequence = weight_bytes(shape, bits), working_bytes(shape), kv_bytes(shape, context)
+    weights, working, sequence = (
+        weight_bytes(shape, bits),
+        working_bytes(shape),
+        kv_bytes(shape, context, kv_bits),
+    )
     room = floor(memory * utilization) - weights - working
     return Fit(weights, working, sequence, room, max(0, room // sequence))
+
+
+def sequences_at_once(
+    shape: Shape,
+    memory: int,
+    precision: Precision,
+    tokens: RequestTokens,
+    most: int = SEQUENCES,
+    utilization: float = UTILIZATION,
+) -> int:
+    """Return how many sequences run at once, `most` at most: as many as the cache holds while answers are written.
+
+    0: not even one whole sequence fits.
+    """
+    whole = fit(shape, memory, precision.bits, tokens.whole, utilization, precision.kv_bits)
+    if not whole.fits:
+        return 0
+    return min(most, whole.room // kv_bytes(shape, tokens.generating, precision.kv_bits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,33 +224,23 @@ class Speed:
     output_ns: float
 
 
-def roofline(
-    shape: Shape,
-    gpu: Gpu,
-    bits: Bits,
-    sequences: int,
-    context: int,
-    kv_bits: Bits = 16,
-) -> Speed:
-    """Return the time of a token at best, with `sequences` at once, each `context` tokens long on average.
-
-    Quantized weights are taken to be computed at 16 bits: where a GPU computes at 8, it can be faster.
-    """
+def roofline(shape: Shape, gpu: Gpu, precision: Precision, sequences: int, tokens: RequestTokens) -> Speed:
+    """Return the time of a token at best, with `sequences` at once."""
     attention = 4 * shape.heads * shape.head_size
-    prompt = 2 * shape.linear + attention * shape.attended(context) / 2
-    read = weight_bytes(shape, bits) - (0 if shape.tied else 2 * shape.head) - 2 * shape.vision
-    inputs = max(prompt / gpu.flops, read / STEP_TOKENS / gpu.bandwidth)
-    token = 2 * (shape.linear + shape.head) + attention * shape.attended(context)
-    step = max(
-        sequences * token / gpu.flops,
-        (read + sequences * kv_bytes(shape, context, kv_bits)) / gpu.bandwidth,
-    )
+    matrices = gpu.fp8_flops if precision.bits == 8 and gpu.fp8_flops else gpu.flops  # noqa: PLR2004  8-bit weights
+    linear = 2 * shape.linear / matrices
+    read = weight_bytes(shape, precision.bits) - (0 if shape.tied else 2 * shape.head) - 2 * shape.vision
+    prompt = linear + attention * shape.attended(max(1, ceil(tokens.input))) / 2 / gpu.flops
+    inputs = max(prompt, read / STEP_TOKENS / gpu.bandwidth)
+    token = linear + (2 * shape.head + attention * shape.attended(tokens.generating)) / gpu.flops
+    caches = sequences * kv_bytes(shape, tokens.generating, precision.kv_bits)
+    step = max(sequences * token, (read + caches) / gpu.bandwidth)
     return Speed(inputs * NS, step / sequences * NS)
 
 
-def estimate(shape: Shape, gpu: Gpu, bits: Bits, sequences: int, context: int) -> Speed:
+def estimate(shape: Shape, gpu: Gpu, precision: Precision, sequences: int, tokens: RequestTokens) -> Speed:
     """Return the time of a token as it is to be expected: `ACHIEVED` of the roofline, and `STEP_NS` a step."""
-    best = roofline(shape, gpu, bits, sequences, context)
+    best = roofline(shape, gpu, precision, sequences, tokens)
     return Speed(
         best.input_ns / ACHIEVED + STEP_NS / STEP_TOKENS, best.output_ns / ACHIEVED + STEP_NS / sequences
     )

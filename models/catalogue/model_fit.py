@@ -49,7 +49,7 @@ def _model(settings: Settings) -> ModelEntry | None:
 def _on_gpu(settings: Settings, model: ModelEntry, context: int, memory: int) -> SetupCheck:
     bits = bits_of(settings)
     share = settings.gpu_memory_utilization
-    found = fit(model.shape, memory, bits, context, share)
+    found = fit(model.shape, memory, bits, context, share, kv_bits_of(settings))
     weights = f"{model.name} at {bits} bits: {_gb(found.weights)} GB of weights"
     if found.fits:
         many = f"{found.sequences:,} sequence{'s' * (found.sequences > 1)} of {context:,} tokens at once"
@@ -89,6 +89,11 @@ def bits_of(settings: Settings) -> Bits:
     if re.search(r"fp8|int8|8.?bit|w8", name):
         return 8
     return 32 if settings.dtype in {"float32", "float"} else 16
+
+
+def kv_bits_of(settings: Settings) -> Bits:
+    """Return the bits of a value in the KV cache that the engine's arguments ask for."""
+    return 8 if str(settings.engine.arguments.get("kv_cache_dtype", "")).startswith("fp8") else 16
 
 
 def _gb(count: int) -> str:

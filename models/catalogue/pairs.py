@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from models.catalogue.entries import GpuEntry, ModelEntry
-from models.catalogue.fit import SEQUENCES, Bits, Fit, Speed, estimate, fit, mtok_nano
+from models.catalogue.fit import (
+    Bits,
+    Fit,
+    Precision,
+    RequestTokens,
+    Speed,
+    estimate,
+    fit,
+    mtok_nano,
+    sequences_at_once,
+)
 from models.economics.pricing import Price, nano_to_usd
 
 CHOICES: tuple[Bits, ...] = (16, 8, 4)
@@ -22,7 +32,10 @@ class HourlyRate:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A model at so many bits on one GPU, with sequences of `context` tokens. `rate` None: no price is known."""
+    """A model at so many bits on one GPU, with sequences of `context` tokens, half of them the answer.
+
+    `rate` None: no price is known.
+    """
 
     model: ModelEntry
     gpu: GpuEntry
@@ -45,8 +58,10 @@ class Pair:
         """Expected time of an input and an output token; None where it does not fit."""
         if not self.sequences:
             return None
-        running = min(self.sequences, SEQUENCES)
-        return estimate(self.model.shape, self.gpu.figures, self.bits, running, self.context)
+        shape, gpu, precision = self.model.shape, self.gpu.figures, Precision(self.bits)
+        tokens = RequestTokens(self.context / 2, self.context / 2)
+        running = sequences_at_once(shape, gpu.memory, precision, tokens)
+        return estimate(shape, gpu, precision, running, tokens)
 
     def row(self, api: Price) -> dict[str, object]:
         """Return the pair as a row of a table: gigabytes are 10^9 bytes; None is unknown or does not exist."""
@@ -73,7 +88,7 @@ class Pair:
             "licence": self.model.licence,
             "note": self.note,
             "model_source": f"{self.model.hub}: {self.model.source}, {self.model.date}",
-            "gpu_source": f"{self.gpu.source}, {self.gpu.date}",
+            "gpu_source": "; ".join(filter(None, (f"{self.gpu.source}, {self.gpu.date}", self.gpu.disputed))),
             "price_source": None if self.rate is None else self.rate.source,
         }
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -97,6 +97,47 @@ def reference_rates(kind: str) -> list[ReferenceRate]:
             ReferenceRate("reserved", Rate(nano_per_month=usd_to_nano(Decimal(month))), source, kind=kind)
         )
     return rates
+
+
+def list_offers() -> list[dict[str, object]]:
+    """Return every price of the catalogue as a row, with its date and source; `used`: it is in sums."""
+    return [row for machine in machines() for row in _offers(machine)]
+
+
+def _offers(machine: Mapping[str, Any]) -> Iterator[dict[str, object]]:
+    hour = machine.get("usd_per_hour") or machine["usd_per_core_hour"]
+    offer = "on demand" if "usd_per_hour" in machine else "on demand, each core"
+    kind = str(machine["kind"])
+    yield _offer(kind, offer, machine, per_hour=[hour], used=True)
+    if (month := machine.get("reserved_usd_per_month")) is not None:
+        reserved = {"date": machine["reserved_date"], "source": machine["reserved_source"]}
+        yield _offer(kind, "reserved", reserved, per_month=[month], used=True)
+    for one in machine.get("others", ()):
+        per_hour, per_month = one.get("usd_per_hour", ()), one.get("usd_per_month", ())
+        yield _offer(kind, str(one["offer"]), one, per_hour, per_month)
+
+
+def _offer(
+    kind: str,
+    offer: str,
+    said: Mapping[str, Any],
+    per_hour: Sequence[str] = (),
+    per_month: Sequence[str] = (),
+    *,
+    used: bool = False,
+) -> dict[str, object]:
+    return {
+        "machine": kind,
+        "offer": offer,
+        "usd_per_hour": " to ".join(per_hour) or None,
+        "usd_per_month": " to ".join(per_month) or None,
+        "used": "yes" if used else "no",
+        "date": said["date"],
+        "source": said["source"],
+    }
+
+
+OFFER_COLUMNS = ("machine", "offer", "usd_per_hour", "usd_per_month", "used", "date", "source")
 
 
 def _usd_per_hour(entry: Mapping[str, Any], kind: str) -> Decimal | None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from db import throughput as ledger
 from models.catalogue.assumed_terms import references
 from models.catalogue.entries import GpuEntry, ModelEntry, find_gpus, find_models, gpu_called, model_called
-from models.catalogue.fit import SEQUENCES, Bits, estimate, fit, most_bits
+from models.catalogue.fit import Bits, Precision, RequestTokens, estimate, fit, most_bits, sequences_at_once
 from models.catalogue.model_fit import bits_of
 from models.catalogue.rates import infrastructure, kind_of
 from models.default_model import model_name
@@ -194,7 +194,8 @@ def _estimated(machine: Machine, model: OwnModel, lengths: Lengths, daily: int) 
         at = "at 16, 8 or 4 bits" if bits is None else f"at {bits} bits"
         msg = f"{model.name} does not fit {machine.kind} {at}; choose others with --local-model and --gpu (breakeven catalog)"
         raise UsageError(msg)
-    running = min(sequences, SEQUENCES, daily)
-    found = estimate(shape, gpu, bits, running, context)
+    tokens, precision = RequestTokens(float(lengths.input), float(lengths.output)), Precision(bits)
+    running = min(sequences_at_once(shape, gpu.memory, precision, tokens), daily)
+    found = estimate(shape, gpu, precision, running, tokens)
     basis = f"estimated: {bits} bits, {running} sequence{'s' * (running > 1)} at once"
     return Throughput(found.input_ns, found.output_ns, 0.0, 0.0, 0), basis

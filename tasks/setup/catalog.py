@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from models.catalogue.entries import GpuEntry, find_gpus, find_models
 from models.catalogue.fit import Bits
 from models.catalogue.pairs import CHOICES, COLUMNS, SPARE, TABLE, HourlyRate, Pair, overview
-from models.catalogue.rates import kind_of, reference_rates
+from models.catalogue.rates import OFFER_COLUMNS, kind_of, list_offers, reference_rates
 from models.economics.pricing import price_on, prices_of, usd_to_nano
 from models.errors import UsageError
 from models.machine import gpu_name
@@ -61,6 +61,12 @@ def show_catalog(
         )
     else:
         write_rows([pair.row(api) for pair in pairs], COLUMNS, output_format)
+
+
+def show_prices(output_format: TableFormat = "table") -> None:
+    """Print every hourly and monthly price that the catalogue knows, with date and source."""
+    write_rows(list_offers(), OFFER_COLUMNS, output_format, spare=("date",))
+    print_message("used: in sums; the others are for comparison. Your own: breakeven infrastructure set")
 
 
 def rate_of(settings: Settings, gpu: GpuEntry) -> HourlyRate | None:

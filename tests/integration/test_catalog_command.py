@@ -105,3 +105,21 @@ def test_a_mistake_is_one_clear_line(
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert words in captured.err
+
+
+def test_every_price_with_its_source(capsys: pytest.CaptureFixture[str]) -> None:
+    """Prices that are used and those that are not, each with who says so; a range is one of two prices."""
+    found = rows(capsys, "--prices")
+    a10g = [row for row in found if row["machine"] == "A10G"]
+    assert [(row["offer"], row["used"]) for row in a10g] == [
+        ("on demand", "yes"),
+        ("reserved", "yes"),
+        ("reserved, cheaper", "no"),
+        ("on demand, marketplaces", "no"),
+    ]
+    assert [row["usd_per_month"] for row in a10g] == [None, "463", "220 to 320", None]
+    assert all(row["source"] and row["date"] for row in found)
+    assert run("--prices") == 0
+    shown = capsys.readouterr()
+    assert "capacity block" in shown.out
+    assert "the others are for comparison" in shown.err

@@ -284,7 +284,7 @@ def test_a_large_volume_pays(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     path = prompts(tmp_path / "p.parquet", [1200] * 2)
     found = made(capsys, "--input", path, "--daily", 50_000, "--output-tokens", 100, "--model", "gpt-4o")
     assert found["api"]["model"] == "gpt-4o"
-    assert found["cheapest"] == "reserved"
+    assert found["cheapest"] == "on_demand"
     assert found["break_even"][0]["first_month"] == found["break_even"][0]["paid_back"] == "2027-01"
 
 

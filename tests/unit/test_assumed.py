@@ -108,11 +108,21 @@ def test_rates_to_compare_with_come_best_first() -> None:
         ("reserved", 250 * 10**9),
         ("on_demand", 450_000_000),
         ("on_demand", 1_006_000_000),
-        ("reserved", 270 * 10**9),
+        ("reserved", 463 * 10**9),
     ]
     assert {one.kind for one in found} == {"A10G"}
     assert found[2] == ReferenceRate("on_demand", Rate(450_000_000), assumed_terms.OWN_RATE, 60, "A10G")
     assert "g5.xlarge" in found[3].source
+
+
+def test_a_machine_of_two_gpus_costs_twice() -> None:
+    """Where two GPUs share the model, the catalogue's rates are both GPUs'; your own rate is the machine's already."""
+    settings = Settings(gpu_usd_per_hour=Decimal("0.45"), gpu_kind="A10G", tensor_parallel_size=2)
+    own, on_demand, reserved = assumed_terms.references([], settings, ["A10G"])
+    assert own.rate.nano_per_hour == 450_000_000
+    assert on_demand.rate.nano_per_hour == 2 * 1_006_000_000
+    assert reserved.rate.nano_per_month == 2 * 463 * 10**9
+    assert on_demand.source.startswith("2 x AWS g5.xlarge")
 
 
 def test_without_a_reserved_price_a_machine_that_is_always_on_is_compared() -> None:

@@ -17,7 +17,7 @@ from models.catalogue.entries import (
     models,
     shape_of,
 )
-from models.catalogue.rates import infrastructure, kind_of, reference_rates
+from models.catalogue.rates import infrastructure, kind_of, list_offers, reference_rates
 from models.errors import UsageError
 from models.settings import Settings
 
@@ -62,6 +62,45 @@ def test_every_machine_price_has_a_source_and_a_date() -> None:
         assert isinstance(machine["date"], date)
     assert reference_rates("RTX 4060 Ti") == []
     assert all(rate.source for gpu in gpus() for rate in reference_rates(gpu.kind))
+    offers = list_offers()
+    assert all(offer["source"] and isinstance(offer["date"], date) for offer in offers)
+    assert all((offer["usd_per_hour"] is None) != (offer["usd_per_month"] is None) for offer in offers)
+
+
+def test_both_reserved_prices_of_an_a10g_are_kept() -> None:
+    """AWS's own is used, about $463 a month; the article's $220 to $320 is named beside it, and marketplaces."""
+    own = {str(offer["offer"]): offer for offer in list_offers() if offer["machine"] == "A10G"}
+    assert (own["reserved"]["usd_per_month"], own["reserved"]["used"]) == ("463", "yes")
+    assert "January 2026" in str(own["reserved"]["source"])
+    assert (own["reserved, cheaper"]["usd_per_month"], own["reserved, cheaper"]["used"]) == (
+        "220 to 320",
+        "no",
+    )
+    assert own["on demand, marketplaces"]["usd_per_hour"] == "0.20 to 0.35"
+    (reserved,) = [rate for rate in reference_rates("A10G") if rate.mode == "reserved"]
+    assert reserved.rate.nano_per_month == 463 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("kind", "on_demand", "block"),
+    [("A100", "2.7447", "1.844"), ("H100", "6.88", "4.916"), ("H200", "4.59", "5.408")],
+)
+def test_a_capacity_block_is_no_price_on_demand(kind: str, on_demand: str, block: str) -> None:
+    """It is paid ahead for days: it stands beside the price on demand, marked, and in no sum."""
+    own = {str(offer["offer"]): offer for offer in list_offers() if offer["machine"] == kind}
+    assert (own["on demand"]["usd_per_hour"], own["on demand"]["used"]) == (on_demand, "yes")
+    assert (own["capacity block"]["usd_per_hour"], own["capacity block"]["used"]) == (block, "no")
+    (rate,) = reference_rates(kind)
+    assert rate.mode == "on_demand"
+    assert rate.rate.nano_per_hour == round(float(on_demand) * 10**9)
+
+
+def test_what_is_disputed_is_said() -> None:
+    """The A10G's tensor peak has two sources, and the rows for programs name both."""
+    a10g = gpu_called("A10G")
+    assert a10g is not None
+    assert a10g.tflops == 70
+    assert "62.5" in a10g.disputed
 
 
 @pytest.mark.parametrize(

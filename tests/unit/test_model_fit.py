@@ -6,6 +6,7 @@ import pytest
 
 from models.catalogue.model_fit import bits_of, check_fit
 from models.settings import Settings
+from models.settings.engine import EngineSettings
 
 GIB = 2**30
 LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
@@ -41,6 +42,13 @@ def test_quantized_models_are_smaller() -> None:
     found = check_fit(Settings(model=LLAMA, quantization="awq"), "NVIDIA Something 9000", 12 * GIB, GIB)
     assert found.state == "ok"
     assert "at 4 bits: 5.7 GB" in found.found
+
+
+def test_a_cache_of_eight_bits_holds_twice_as_many() -> None:
+    """`kv_cache_dtype` of the table [engine] counts."""
+    settings = Settings(model=LLAMA, engine=EngineSettings(kv_cache_dtype="fp8"))
+    found = check_fit(settings, "NVIDIA A10G", 23028 * 2**20, GIB)
+    assert "32 sequences" in found.found
 
 
 @pytest.mark.parametrize(
