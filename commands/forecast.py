@@ -1,4 +1,4 @@
-"""`breakeven forecast`: twelve months of real prompts, on the API and on a machine of one's own."""
+"""`breakeven forecast`: twelve months of real prompts or bare numbers, on the API and on a machine of one's own."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,8 @@ from cyclopts import Parameter, validators
 from tasks.display.formats import TableFormat
 
 PER_WORKLOAD = (
-    "--input, --daily, --growth, --column, --where, --output-column, --output-tokens, --workload, --name"
+    "--input, --daily, --growth, --column, --where, --output-column, --input-tokens, --output-tokens, --shared-prefix, "
+    "--workload, --name"
 )
 
 
@@ -20,7 +21,10 @@ def forecast(
     model: str | None = None,
     local_model: str | None = None,
     gpu: str | None = None,
+    input_tokens: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     output_tokens: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
+    shared_prefix: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
+    at_once: Annotated[bool, Parameter(negative=())] = False,
     output_column: str | None = None,
     column: Annotated[list[str] | None, Parameter(negative=(), consume_multiple=True)] = None,
     where: str | None = None,
@@ -33,7 +37,9 @@ def forecast(
     format: TableFormat = "table",
     out: Path | None = None,
 ) -> None:
-    """Count the tokens of real prompts and project twelve months: API at once and in batches, own GPU reserved and on demand.
+    """Say which is the cheapest way of twelve months: API at once or in batches, own GPU reserved or on demand, or both.
+
+    The tokens of real prompts are counted (--input FILE), or given (--input-tokens 1200 --output-tokens 300).
 
     Parameters
     ----------
@@ -47,8 +53,15 @@ def forecast(
         Model on a machine of your own, as `breakeven catalog` names it; default: the setting, else Llama 3.1 8B.
     gpu
         Machine of your own, as `breakeven catalog` names it; default: this machine's GPU, else an A10G.
+    input_tokens
+        Tokens of a request, instead of a file of prompts.
     output_tokens
         Tokens of an answer; default: as earlier runs of the workload had them, else assumed.
+    shared_prefix
+        Tokens at the beginning of a request that all share, beside --input-tokens: the own engine caches them, the
+        API from 1,024 on.
+    at_once
+        Answers cannot wait a day: compare with the API at once, without batches.
     output_column
         Column that holds answers, whose tokens are counted instead.
     column
@@ -80,11 +93,20 @@ def forecast(
         "column": column,
         "where": where,
         "output_column": output_column,
+        "input_tokens": input_tokens,
         "output_tokens": output_tokens,
+        "shared_prefix": shared_prefix,
         "workload": workload,
         "name": name,
     }
-    whole = {"model": model, "local_model": local_model, "gpu": gpu, "start": from_, "sample": sample}
+    whole = {
+        "model": model,
+        "local_model": local_model,
+        "gpu": gpu,
+        "start": from_,
+        "sample": sample,
+        "at_once": at_once or None,
+    }
     _forecast(_given(one), _given(whole), config, format, out)
 
 
@@ -112,7 +134,10 @@ def _forecast(
             raise UsageError(msg)
         ask = check_ask(read_ask(config).model_dump(exclude_unset=True) | whole)
     elif "daily" not in one:
-        msg = "give --input FILE and --daily N (records a day), or --config FILE for several workloads"
+        msg = (
+            "give --daily N (records a day) with --input FILE, or with --input-tokens and --output-tokens; or --config "
+            "FILE for several workloads"
+        )
         raise UsageError(msg)
     else:
         ask = check_ask({"sample": settings.quote_texts, **whole, "workloads": [one]})

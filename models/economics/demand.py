@@ -1,7 +1,7 @@
 """What is going to be asked: so many prompts a day, of such lengths, growing each month.
 
 Lengths are means over prompts that were counted, which are taken to be a random sample of those to come: so the
-mean itself is uncertain, by s²/n. Everything else (a rate of growth, a price) is taken as it is given.
+mean itself is uncertain, by s²/n. Everything else (a length, a rate of growth, a price) is taken as it is given.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 from itertools import groupby
+from typing import Literal
 
 from models.economics.month import PriceUse, WorkloadUsage
 from models.economics.pricing import MTOK, Price, cost_nano, half_up, price_on
@@ -27,14 +28,31 @@ class LengthSpread:
     both: Fraction
 
 
+CACHED_FROM = 1024
+"""Tokens of a prefix from which on OpenAI caches it; it is taken to stay cached through a day's records."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Mean tokens of a request and of its answer, over `counted` prompts; `spread` None: one shows none."""
+    """Mean tokens of a request and of its answer, over `counted` prompts; `spread` None: one shows none.
+
+    `prefix`: tokens at the beginning of each request that are the same in all.
+    """
 
     counted: int
     input: Fraction
     output: Fraction
     spread: LengthSpread | None
+    prefix: int = 0
+
+    @classmethod
+    def given(cls, inputs: int, outputs: int, prefix: int = 0) -> "Lengths":
+        """Take lengths that are known: nothing was counted, and nothing is uncertain. Raises `ValueError`."""
+        if not 0 <= prefix <= inputs:
+            msg = f"no prefix of {prefix} tokens in a request of {inputs}"
+            raise ValueError(msg)
+        exact = LengthSpread(Fraction(0), Fraction(0), Fraction(0))
+        return cls(0, Fraction(inputs), Fraction(outputs), exact, prefix)
 
     @classmethod
     def of(cls, inputs: Sequence[int], outputs: Sequence[int] | OutputLength) -> "Lengths":
@@ -80,12 +98,19 @@ def _covariance(left: Sequence[int], right: Sequence[int]) -> Fraction | None:
     return Fraction(products * count - sum(left) * sum(right), count * count * (count - 1))
 
 
+SpeedCase = Literal["estimated", "fast", "slow"]
+"""A machine as fast as is estimated, as fast as it can be, or as slow."""
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
     """One workload to come: `daily` records on each day of the first month, `growth` more each month (1/20: 5 %).
 
     `prices` are the API model's, dated; `speed` is that of the local model on its machine. The local model is
-    taken to see the tokens that the API counts. Raises `ValueError` for volumes that cannot be.
+    taken to see the tokens that the API counts. `batches`: whether its records can wait for a batch's answer.
+    `may_leave`: whether its records may go to an API.
+    `times`: the least and the most by which its GPU time is to be multiplied, as an estimated speed can be off.
+    Raises `ValueError` for volumes that cannot be.
     """
 
     name: str
@@ -94,6 +119,19 @@ class Demand:
     lengths: Lengths
     prices: tuple[Price, ...]
     speed: Throughput
+    batches: bool = True
+    may_leave: bool = True
+    times: tuple[Fraction, Fraction] = (Fraction(1), Fraction(1))
+
+    def time_factor(self, speed: SpeedCase) -> Fraction:
+        """Return by what its GPU time is multiplied with a machine that is so fast."""
+        fast, slow = self.times
+        return {"estimated": Fraction(1), "fast": fast, "slow": slow}[speed]
+
+    @property
+    def measured(self) -> bool:
+        """Whether its speed was measured, so that no error of an estimate is in it."""
+        return self.times == (Fraction(1), Fraction(1))
 
     def __post_init__(self) -> None:
         if self.daily < 1 or self.growth <= -1:
@@ -106,6 +144,8 @@ class Demand:
             self.name,
             records=self._records(place, days_in(month)),
             counterfactual=tuple(self._at(*span, place) for span in self._spans(month)),
+            batch_acceptable=self.batches,
+            may_leave=self.may_leave,
         )
 
     def time(self, month: date, place: int) -> GpuTime:
@@ -140,6 +180,9 @@ class Demand:
     def _at(self, price: Price, first: date, days: int, place: int) -> PriceUse:
         records = self._records(place, days)
         inputs, outputs = half_up(records * self.lengths.input), half_up(records * self.lengths.output)
+        prefix = self.lengths.prefix if self.lengths.prefix >= CACHED_FROM else 0
+        written = min(days, records) * prefix  # the first request of a day finds nothing in the cache
+        usage = Usage(inputs, records * prefix - written, outputs, cache_write_tokens=written)
         return PriceUse(
             price.provider,
             price.model,
@@ -152,5 +195,5 @@ class Demand:
             first + timedelta(days=days - 1),
             inputs,
             outputs,
-            cost_nano(price, Usage(inputs, 0, outputs)),
+            cost_nano(price, usage),
         )

@@ -7,6 +7,9 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 MOST_DAILY = 10**12
+MOST_TOKENS = 10**8
+OF_AN_INPUT = ("input", "column", "output_column", "workload", "where")
+"""What speaks of prompts that are read."""
 HUNDRED = 100
 
 
@@ -24,7 +27,7 @@ WrittenShare = Annotated[Decimal, BeforeValidator(as_share)]
 
 
 class WorkloadAsk(BaseModel):
-    """Prompts of one kind, and how many of them a day.
+    """Prompts of one kind, and how many of them a day: counted in an input, or their lengths as bare numbers.
 
     `workload`: render the prompts as this one of the project's workloads does; else each is a request as it is.
     """
@@ -37,17 +40,39 @@ class WorkloadAsk(BaseModel):
     growth: WrittenShare = Field(Decimal(0), gt=-1, le=1, description="more each month: 0.05 or 5%")
     column: tuple[str, ...] = Field((), description="columns of the prompt; default: found by name")
     output_column: str | None = Field(None, description="column of the answers, whose tokens are counted")
-    output_tokens: int | None = Field(None, ge=0, description="tokens of an answer, where they are known")
+    input_tokens: int | None = Field(
+        None, ge=1, le=MOST_TOKENS, description="tokens of a request, without an input"
+    )
+    output_tokens: int | None = Field(
+        None, ge=0, le=MOST_TOKENS, description="tokens of an answer, where they are known"
+    )
+    shared_prefix: int = Field(0, ge=0, description="tokens at the beginning that all requests share")
     workload: str | None = None
     where: str | None = Field(None, description="SQL condition on the input's columns")
 
     @model_validator(mode="after")
     def _one_of_each(self) -> "WorkloadAsk":
+        if self.input_tokens is not None:
+            return self._checked_numbers(self.input_tokens)
         if self.input is None and self.workload is None:
-            msg = "give an input, or a workload that has one"
+            msg = "give an input, or a workload that has one; or bare numbers: input_tokens and output_tokens"
             raise ValueError(msg)
         if self.output_column is not None and self.output_tokens is not None:
             msg = "give output_column or output_tokens, not both"
+            raise ValueError(msg)
+        return self
+
+    def _checked_numbers(self, tokens: int) -> "WorkloadAsk":
+        """Refuse what has no meaning beside bare numbers."""
+        given = [name for name in OF_AN_INPUT if getattr(self, name)]
+        if given:
+            msg = f"input_tokens says all of the prompts; leave out {', '.join(given)}"
+            raise ValueError(msg)
+        if self.output_tokens is None:
+            msg = "give output_tokens beside input_tokens"
+            raise ValueError(msg)
+        if self.shared_prefix > tokens:
+            msg = f"a shared_prefix of {self.shared_prefix:,} tokens does not fit a request of {tokens:,}"
             raise ValueError(msg)
         return self
 
@@ -66,5 +91,6 @@ class ForecastAsk(BaseModel):
     local_model: str | None = Field(None, description="model of your own machine, by a name of the catalogue")
     gpu: str | None = Field(None, description="your own machine, by a name of the catalogue")
     start: str | None = Field(None, description="first month, YYYY-MM; default: the next one")
+    at_once: bool = Field(default=False, description="answers cannot wait a day: no batches")
     sample: int = Field(10_000, ge=0, description="prompts of each input that are counted; 0: all")
     workloads: tuple[WorkloadAsk, ...] = Field(min_length=1)

@@ -2,10 +2,13 @@
 
 from itertools import accumulate
 
-from models.economics.forecast import WAYS, Forecast
+from models.economics.figures_recommendation import ScenarioName
+from models.economics.forecast import Forecast
 from tasks.documents.plotting import dollar_axis, figure, plot_costs, png
 
 HEIGHT_IN = 5.6
+WAYS: tuple[ScenarioName, ...] = ("api_sync", "api_batch", "reserved", "on_demand")
+"""The ways in which one serves alone; the ways between would hide them."""
 MONTHS_A_LABEL = 3
 MARKER_SIZE = 3.5
 

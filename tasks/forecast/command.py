@@ -18,9 +18,10 @@ from tasks.display.table_layout import print_table, tell, write_prose
 from tasks.display.tables import plain, write_rows
 from tasks.display.working import show_working
 from tasks.forecast.ask import ForecastAsk, WorkloadAsk
-from tasks.forecast.document import COLUMNS, make_document, month_rows
+from tasks.forecast.basis import list_basis
+from tasks.forecast.document import columns_of, make_document, month_rows
 from tasks.forecast.make import Made, make_forecast
-from tasks.forecast.text import list_basis, list_sentences, make_table
+from tasks.forecast.text import columns_shown, list_sentences, tell_answer
 from tasks.runtime.atomic_files import put_files
 
 
@@ -55,7 +56,7 @@ def _fault(fault: ErrorDetails) -> str:
 def show_forecast(
     ask: ForecastAsk, settings: Settings, *, output_format: TableFormat = "table", out: Path | None = None
 ) -> None:
-    """Make a forecast and print it: a table with sentences, or rows a month, or everything as JSON.
+    """Make a forecast and print it: what to do, with tables and sentences, or rows a month, or everything as JSON.
 
     `out`: folder for `forecast.json` and `forecast.png`. Raises `OutputUnusable` for one that cannot be made or
     written, and what `make_forecast` raises.
@@ -69,7 +70,7 @@ def show_forecast(
     elif output_format == "table":
         _print(made)
     else:
-        write_rows(month_rows(made.figures.months), COLUMNS, output_format)
+        write_rows(month_rows(made), columns_of(made), output_format)
     if out is not None:
         from tasks.forecast.chart import draw_chart  # noqa: PLC0415  matplotlib takes its time
 
@@ -87,8 +88,11 @@ def as_json(made: Made) -> str:
 
 
 def _print(made: Made) -> None:
-    print_table(make_table(made), more=" or --format csv")
-    write_prose(list_sentences(made))
+    write_prose([tell_answer(made)])
+    for table in columns_shown(made):
+        write_prose([""])
+        print_table(table, more=" or --format csv")
+    write_prose(["", *list_sentences(made)])
     for line in list_basis(made):
         tell(line)
 

@@ -1,9 +1,9 @@
 """From what is asked to figures: prompts counted, prices and speeds looked up, twelve months summed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from fractions import Fraction
 
 import tiktoken
 from sqlalchemy.orm import Session
@@ -11,31 +11,30 @@ from sqlalchemy.orm import Session
 from db import infrastructure
 from db import throughput as ledger
 from models.catalogue.assumed_terms import labour_terms
+from models.catalogue.entries import ModelEntry, model_called
+from models.catalogue.model_ends import find_end
 from models.default_model import model_name
+from models.economics.candidates import Candidate, candidates_of
 from models.economics.demand import Demand, Lengths
-from models.economics.forecast import Forecast, Serving, forecast
+from models.economics.forecast import Forecast, forecast
+from models.economics.forecast_answer import ForecastAnswer, find_answer
+from models.economics.forecast_break_even import BreakEvens, find_break_evens
+from models.economics.forecast_candidates import CandidateCosts, cost_candidates
 from models.economics.owning import EnteredTerms, Labour
 from models.economics.pricing import Price, price_on, prices_of
+from models.economics.projection import Serving
 from models.economics.throughput import OutputLength, measure_api_output
 from models.errors import UsageError
 from models.months import next_month, parse_month
 from models.settings import Settings
 from models.tokens import ChatTokenCounter, load_encoding
-from models.workloads import Workload, build
 from models.workloads.answer_length import assume_plain_output, assumed_api_output
 from tasks.forecast.ask import ForecastAsk, WorkloadAsk
-from tasks.forecast.own_machine import (
-    Machine,
-    OwnModel,
-    ServingSpeed,
-    choose_machine,
-    choose_model,
-    rates_of,
-    speed_of,
-)
-from tasks.forecast.prompts import CountedPrompts, RequestCounter, count_prompts, prompt_source, render_as_is
-from tasks.forecast.token_counts import TextCounter
-from tasks.reading.source import Source
+from tasks.forecast.inputs import OpenedInput, count_inputs, open_inputs, runs_like
+from tasks.forecast.own_machine import Machine, OwnModel, choose_machine, choose_model, rates_of
+from tasks.forecast.prompts import CountedPrompts
+from tasks.forecast.serving_speed import EngineLimits, ServingSpeed, find_speed
+from tasks.forecast.uncounted import list_uncounted
 from tasks.runtime.ledger_access import ledger_if_any
 
 
@@ -43,38 +42,56 @@ from tasks.runtime.ledger_access import ledger_if_any
 class ForecastPart:
     """One workload as it was asked for: its input, what was counted of it, and how fast it is served.
 
-    `output`: the length of an answer where answers were not counted.
+    `counted` None: its lengths are bare numbers. `output`: the length of an answer where answers were not
+    counted.
     """
 
-    name: str
-    ask: WorkloadAsk
-    source: str
-    counted: CountedPrompts
+    opened: OpenedInput
+    counted: CountedPrompts | None
     output: OutputLength | None
     lengths: Lengths
     speed: ServingSpeed
 
+    @property
+    def name(self) -> str:
+        """Name in the output."""
+        return self.opened.name
+
+    @property
+    def ask(self) -> WorkloadAsk:
+        """What was asked for."""
+        return self.opened.ask
+
+    @property
+    def source(self) -> str | None:
+        """Name of its input."""
+        return None if self.opened.source is None else self.opened.source.name
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A forecast and all that it stands on. `price`: the API model's on the first day."""
+    """A forecast and all that it stands on. `price`: the API model's on the first day.
+
+    `warnings`: what will not hold for all months. `uncounted`: settings that do not count, each with its reason.
+    """
 
     figures: Forecast
+    answer: ForecastAnswer
+    break_evens: BreakEvens
+    candidates: tuple[CandidateCosts, ...]
     parts: tuple[ForecastPart, ...]
     price: Price
     serving: Serving
     machine: Machine
     model: OwnModel
+    warnings: tuple[str, ...]
+    uncounted: tuple[str, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """One workload with its input opened, before anything is counted."""
-
-    name: str
-    ask: WorkloadAsk
-    workload: Workload | None
-    source: Source
+    @property
+    def hosted(self) -> tuple[CandidateCosts, ...]:
+        """The candidates that are the own model, hosted by someone else."""
+        own = self.model.entry
+        return tuple(one for one in self.candidates if own is not None and _is_model(one.candidate, own))
 
 
 def make_forecast(ask: ForecastAsk, settings: Settings) -> Made:
@@ -83,38 +100,80 @@ def make_forecast(ask: ForecastAsk, settings: Settings) -> Made:
     Raises `UsageError` and its kinds: an input without prompts or without the column, an unknown model, GPU or
     workload, a month that is none, a price that nobody knows. `DatabaseUnavailable` for a ledger that is away.
     """
+    given = settings
     settings, tokenizer = _for_api_model(settings, ask.model)
     start = next_month(datetime.now(UTC).date()) if ask.start is None else parse_month(ask.start)
     prices = tuple(prices_of(settings))
     price = price_on(prices, start)
-    asked = _asked(ask.workloads, settings)
+    asked = open_inputs(ask.workloads, settings)
     model = choose_model(_for_own_model(settings, asked, ask.local_model), ask.local_model)
-    likes = [_like(one, model, settings) for one in asked]
+    likes = [runs_like(one, model, settings) for one in asked]
     with ledger_if_any(settings) as session:
         machine = choose_machine(settings, ask.gpu, session, [like for like in likes if like.workload])
         terms, labour = _entered(session)
     rates = rates_of(settings, machine, terms)
-    counted = _count(asked, ask.sample or None, settings, tokenizer)
+    limits = EngineLimits.of(settings)
+    counted = count_inputs(asked, ask.sample or None, settings, tokenizer)
     with ledger_if_any(settings) as session:
         parts = tuple(
-            _part(one, found, replace(like, machine=machine.kind), session, machine, model, tokenizer)
+            _part(one, found, replace(like, machine=machine.kind), session, machine, model, limits, tokenizer)
             for one, found, like in zip(asked, counted, likes, strict=True)
         )
-    load_ns = max(part.speed.load_ns for part in parts)
     people = tuple(labour_terms(labour, settings))
+    load_ns = max(part.speed.load_ns for part in parts)
     serving = Serving(machine.kind, load_ns, rates, people, settings.batch_discount)
-    demands = [
-        Demand(
-            part.name,
-            part.ask.daily,
-            part.ask.rate_of_growth,
-            part.lengths,
-            prices,
-            part.speed.throughput,
+    figures = forecast(start, [_demand(part, prices, at_once=ask.at_once) for part in parts], serving)
+    return Made(
+        figures,
+        find_answer(figures),
+        find_break_evens(figures),
+        cost_candidates(figures, candidates_of(settings, start)),
+        parts,
+        price,
+        serving,
+        machine,
+        model,
+        tuple(_warn_of_end(price.model, figures)),
+        tuple(_uncounted(_for_own_model(given, asked, ask.local_model), ask, machine, model, parts)),
+    )
+
+
+def _demand(part: ForecastPart, prices: tuple[Price, ...], *, at_once: bool) -> Demand:
+    error = part.speed.error
+    fast, slow = (1.0, 1.0) if error is None else (1 / error.fastest, 1 / error.slowest)
+    return Demand(
+        name=part.name,
+        daily=part.ask.daily,
+        growth=part.ask.rate_of_growth,
+        lengths=part.lengths,
+        prices=prices,
+        speed=part.speed.throughput,
+        batches=part.opened.batches and not at_once,
+        may_leave=part.opened.may_leave,
+        times=(Fraction(fast), Fraction(slow)),
+    )
+
+
+def _is_model(candidate: Candidate, own: ModelEntry) -> bool:
+    """Whether a candidate is this model: by the last part of the name that people give it."""
+    return model_called(candidate.name.rpartition("/")[2]) == own
+
+
+def _warn_of_end(model: str, figures: Forecast) -> Iterator[str]:
+    """Say that the API's model ends before the last month is over."""
+    end = find_end(model)
+    if end is not None and end.ends_on < next_month(figures.months[-1].month):
+        successor = (
+            "" if end.successor is None else f"; its successor: {end.successor} (--model {end.successor})"
         )
-        for part in parts
-    ]
-    return Made(forecast(start, demands, serving), parts, price, serving, machine, model)
+        yield f"{model} leaves its API on {end.ends_on}, before these months are over{successor} ({end.source})"
+
+
+def _uncounted(
+    settings: Settings, ask: ForecastAsk, machine: Machine, model: OwnModel, parts: Sequence[ForecastPart]
+) -> Iterator[str]:
+    estimated = any(part.speed.error is not None for part in parts)
+    return list_uncounted(settings, ask.model, machine, model, estimated=estimated)
 
 
 def _for_api_model(settings: Settings, model: str | None) -> tuple[Settings, tiktoken.Encoding]:
@@ -132,7 +191,7 @@ def _for_api_model(settings: Settings, model: str | None) -> tuple[Settings, tik
         return settings, load_encoding(settings.api_tokenizer, settings.cache_dir)
 
 
-def _for_own_model(settings: Settings, asked: Sequence[_Asked], named: str | None) -> Settings:
+def _for_own_model(settings: Settings, asked: Sequence[OpenedInput], named: str | None) -> Settings:
     """Return the settings of the model that serves all that is asked for. Raises `UsageError` where there are several."""
     every = {
         model_name(one): one
@@ -149,77 +208,32 @@ def _for_own_model(settings: Settings, asked: Sequence[_Asked], named: str | Non
     return next(iter(every.values())) if len(every) == 1 else settings
 
 
-def _asked(asks: Sequence[WorkloadAsk], settings: Settings) -> list[_Asked]:
-    """Open every input. Raises `UsageError` where two workloads have one name."""
-    found = [_opened(ask, settings) for ask in asks]
-    names = [one.name for one in found]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        msg = f"two workloads are called {twice}; give each a name of its own"
-        raise UsageError(msg)
-    return found
-
-
-def _opened(ask: WorkloadAsk, settings: Settings) -> _Asked:
-    if ask.workload is None:
-        location = ask.input or ""
-        source = prompt_source(location, ask.column, ask.where, ask.output_column)
-        return _Asked(ask.name or Path(location).name, ask, None, source)
-    workload = build(ask.workload, settings)
-    if workload.settings.query and ask.input is None:
-        msg = f"{workload.name} reads a query, date by date; give a file of its prompts with --input"
-        raise UsageError(msg)
-    source = Source.of(
-        workload.settings, workload.text_columns, workload=workload.name, location=ask.input, where=ask.where
-    )
-    if ask.column:
-        source = replace(source, text_columns=ask.column, template=None)
-    plain = prompt_source(source.location or "", source.text_columns, source.where, ask.output_column)
-    return _Asked(ask.name or workload.name, ask, workload, replace(plain, template=source.template))
-
-
-def _like(one: _Asked, model: OwnModel, settings: Settings) -> ledger.HistoryFilter:
-    """Say which runs tell of a workload: those with its prompt, or of a plain prompt those with any."""
-    if one.workload is None:
-        return ledger.HistoryFilter(None, None, model.in_ledger, "", settings.api_model)
-    own = one.workload
-    return ledger.HistoryFilter(own.name, own.fingerprint, model.in_ledger, "", settings.api_model)
-
-
-def _count(
-    asked: Sequence[_Asked], sample: int | None, settings: Settings, tokenizer: tiktoken.Encoding
-) -> list[CountedPrompts]:
-    with TextCounter(tokenizer) as texts:
-        return [
-            count_prompts(
-                one.source,
-                RequestCounter(
-                    tokenizer, texts, render_as_is if one.workload is None else one.workload.messages
-                ),
-                answer_column=one.ask.output_column,
-                sample=sample,
-                seed=settings.seed,
-            )
-            for one in asked
-        ]
-
-
 def _part(
-    one: _Asked,
-    counted: CountedPrompts,
+    one: OpenedInput,
+    counted: CountedPrompts | None,
     like: ledger.HistoryFilter,
     session: Session | None,
     machine: Machine,
     model: OwnModel,
+    limits: EngineLimits,
     tokenizer: tiktoken.Encoding,
 ) -> ForecastPart:
-    output = None if counted.outputs is not None else _output(one, like, session, tokenizer)
-    lengths = Lengths.of(counted.inputs, output or counted.outputs or ())
-    speed = speed_of(machine, model, lengths, one.ask.daily, like, session)
-    return ForecastPart(one.name, one.ask, one.source.name, counted, output, lengths, speed)
+    output = None
+    if counted is None:
+        lengths = Lengths.given(one.ask.input_tokens or 0, one.ask.output_tokens or 0, one.ask.shared_prefix)
+    else:
+        output = None if counted.outputs is not None else _output(one, like, session, tokenizer)
+        lengths = Lengths.of(counted.inputs, output or counted.outputs or ())
+        if one.ask.shared_prefix > min(counted.inputs):
+            msg = f"a shared_prefix of {one.ask.shared_prefix:,} tokens does not fit the shortest of {one.name}: {min(counted.inputs):,}"
+            raise UsageError(msg)
+        lengths = replace(lengths, prefix=one.ask.shared_prefix)
+    speed = find_speed(machine, model, limits, lengths, one.ask.daily, like, session)
+    return ForecastPart(one, counted, output, lengths, speed)
 
 
 def _output(
-    one: _Asked, like: ledger.HistoryFilter, session: Session | None, tokenizer: tiktoken.Encoding
+    one: OpenedInput, like: ledger.HistoryFilter, session: Session | None, tokenizer: tiktoken.Encoding
 ) -> OutputLength:
     """Return the length of an answer: as given, else as earlier runs had it, else assumed."""
     if one.ask.output_tokens is not None:

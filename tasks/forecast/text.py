@@ -1,30 +1,17 @@
-"""A forecast for people: a table of months and the sentences below it; and what it stands on."""
+"""A forecast for people: what to do, tables of months, ways and candidates, and the sentences below them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from models.economics.figures_outlook import ApiWay
-from models.economics.forecast import WAYS, OwnWay, Way
-from models.economics.month import ReferenceRate
+from models.economics.forecast_break_even import MonthlyBreakEven, list_changes
+from models.economics.ways import API_WAYS, OWN_WAYS, PURE, OwnWay
 from models.months import days_in
 from tasks.display.table_layout import Column
-from tasks.documents.amounts import UNKNOWN, decimal, hours, percent, plural, rate, usd
-from tasks.forecast.document import half_width, list_rates, records_a_day
-from tasks.forecast.make import ForecastPart, Made
+from tasks.documents.amounts import plural, usd
+from tasks.forecast.make import Made
+from tasks.forecast.words import APIS, COLUMNS, OWN, label_way, name_way
 
-IN_WORDS: dict[Way, str] = {
-    "api_sync": "the API at once",
-    "api_batch": "the API in batches",
-    "reserved": "your own machine, reserved",
-    "on_demand": "your own machine, on demand",
-}
-COLUMNS: dict[Way, str] = {
-    "api_sync": "API, at once",
-    "api_batch": "API, in batches",
-    "reserved": "Own, reserved",
-    "on_demand": "Own, on demand",
-}
-APIS: tuple[ApiWay, ...] = ("api_sync", "api_batch")
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
 
@@ -34,6 +21,7 @@ def make_table(made: Made) -> list[Column]:
     months = figures.months
     records = sum(month.records for month in months)
     tokens = sum(month.tokens.total for month in months)
+    shown = [way.name for way in PURE if months[0].nano(way.name) is not None or way.own is not None]
     return [
         Column("month", tuple(f"{month.month:%Y-%m}" for month in months), f"{len(months)} months"),
         Column("records", tuple(f"{month.records:,}" for month in months), f"{records:,}", right=True),
@@ -47,116 +35,209 @@ def make_table(made: Made) -> list[Column]:
                 usd(figures.totals[way]),
                 right=True,
             )
-            for way in WAYS
+            for way in shown
         ),
         Column("GPUs", tuple(str(month.gpus) for month in months), right=True, spare=0),
     ]
 
 
+def make_ways_table(made: Made) -> list[Column]:
+    """Return every way over all months with its set-up, the cheapest first, and what the error leaves open."""
+    ways = made.answer.ways
+    least = ways[0].nano
+    return [
+        Column("way", tuple(label_way(one.way) for one in ways)),
+        Column(f"{len(made.figures.months)} months", tuple(usd(one.nano) for one in ways), right=True),
+        Column("low", tuple(usd(one.low_nano) for one in ways), right=True, spare=2),
+        Column("high", tuple(usd(one.high_nano) for one in ways), right=True, spare=3),
+        Column("more than the cheapest", tuple(usd(one.nano - least) for one in ways), right=True, spare=1),
+        Column("GPUs", tuple(str(one.gpus) if one.gpus else "-" for one in ways), right=True, spare=0),
+    ]
+
+
+def make_candidates_table(made: Made) -> list[Column]:
+    """Return a column for each candidate at once, and the next one in batches where its seller has them."""
+    months = made.figures.months
+    columns = [Column("month", tuple(f"{month.month:%Y-%m}" for month in months), f"{len(months)} months")]
+    for place, one in enumerate(made.candidates):
+        at_once = tuple(usd(nano) for nano in one.api_sync_nano)
+        total, spare = usd(one.total_sync_nano), len(made.candidates) - place
+        columns.append(Column(one.candidate.name, at_once, total, right=True, spare=spare))
+        if any(nano is not None for nano in one.api_batch_nano):
+            batch = tuple(usd(nano) for nano in one.api_batch_nano)
+            columns.append(Column("in batches", batch, usd(one.total_batch_nano), right=True, spare=spare))
+    return columns
+
+
 def list_sentences(made: Made) -> Iterator[str]:
-    """Yield what the figures say."""
+    """Yield what the figures say, below the tables."""
     figures, first = made.figures, made.figures.months[0]
     day = Fraction(first.api_sync_nano, days_in(first.month))
-    interval = "unknown from one prompt" if figures.margin_nano is None else usd(figures.margin_nano)
     yield (
         f"The API at once costs {usd(round(day))} a day in the first month, and {usd(figures.totals['api_sync'])} in "
-        f"{len(figures.months)} months ({PLUS_MINUS} {interval}, 95% interval of the mean length)."
+        f"{len(figures.months)} months ({_margin(made)})."
     )
-    for own in ("reserved", "on_demand"):
+    for own in OWN_WAYS:
         yield " ".join(_own(made, own))
-    setup = f", the set-up of {usd(figures.setup_nano)} included" if figures.setup_nano else ""
-    yield f"Cheapest in {len(figures.months)} months{setup}: {IN_WORDS[figures.cheapest]}."
+    yield from _candidates(made)
+
+
+def _margin(made: Made) -> str:
+    margin = made.figures.margin_nano
+    if margin is None:
+        return f"{PLUS_MINUS} unknown from one prompt, 95% interval of the mean length"
+    if all(part.counted is None for part in made.parts):
+        return "exact for these lengths"
+    return f"{PLUS_MINUS} {usd(margin)}, 95% interval of the mean length"
 
 
 def _own(made: Made, own: OwnWay) -> Iterator[str]:
     """Yield sentences on one way of one's own: where it begins to pay, and when the set-up is paid back."""
     figures = made.figures
-    against_sync = figures.break_evens[own, "api_sync"]
-    name = IN_WORDS[own]
-    if against_sync.fixed_nano is None:
+    name = f"your own machine, {OWN[own]}"
+    fixed = made.break_evens[own, "api_sync"][0].found.fixed_nano
+    if fixed is None:
         yield f"{name.capitalize()}: its rate is not known."
         return
-    yield f"{name.capitalize()}, costs {usd(against_sync.fixed_nano)} a month before the first record."
-    for api in APIS:
+    yield f"{name.capitalize()}, costs {usd(fixed)} a month before the first record."
+    apis = sorted((api for api in API_WAYS if (own, api) in made.break_evens), reverse=True, key=_is_batch)
+    for api in apis:
         yield _begins(made, own, api)
-    cheaper = [(api, figures.first_month(own, api)) for api in APIS]
-    if begins := [f"{IN_WORDS[api]} in {month:%Y-%m}" for api, month in cheaper if month is not None]:
+    cheaper = [(api, figures.first_month(own, api)) for api in apis]
+    if begins := [f"{APIS[api]} in {month:%Y-%m}" for api, month in cheaper if month is not None]:
         yield f"As asked, it first costs less than {' and than '.join(begins)}."
-    paid = [(api, figures.paid_back(own, api)) for api in APIS]
-    against = [f"against {IN_WORDS[api]} in {month:%Y-%m}" for api, month in paid if month is not None]
+    paid = [(api, figures.paid_back(own, api)) for api in apis]
+    against = [f"against {APIS[api]} in {month:%Y-%m}" for api, month in paid if month is not None]
     if against and figures.setup_nano:
         yield f"The set-up of {usd(figures.setup_nano)} is paid back {' and '.join(against)}."
 
 
+def _is_batch(api: ApiWay) -> bool:
+    return api == "api_batch"
+
+
 def _begins(made: Made, own: OwnWay, api: ApiWay) -> str:
-    found = made.figures.break_evens[own, api]
-    daily = records_a_day(made, found)
-    if daily is None or found.gpus is None:
-        return f"It never pays against {IN_WORDS[api]}: a record costs less there, however many there are."
-    machines = "" if found.gpus == 1 else f", with {plural(found.gpus, 'GPU')}"
+    """Say from which volume on it pays, at the prices of the first month and at every later one."""
+    months = made.break_evens[own, api]
+    changes = [months[place] for place in list_changes(made.figures.months)]
+    first, *later = changes
+    said = [f"{_where(made, first, api)}"]
+    said += [
+        f"at the prices of {one.month:%Y-%m} {_where(made, one, None)}"
+        for one in later
+        if one.daily(one.found.factor) != first.daily(first.found.factor)
+    ]
+    return f"{'; '.join(said)}."
+
+
+def _where(made: Made, one: MonthlyBreakEven, api: ApiWay | None) -> str:
+    """Say where one month's break-even lies; `api` None: against the one that was named before."""
+    against = "" if api is None else f" against {APIS[api]}"
+    it = "It pays" if api is not None else "it pays"
+    daily = one.daily(one.found.factor)
+    if one.uncertain:
+        return f"{'Too' if api is not None else 'too'} close to call{against}: {_uncertain(one)}"
+    if daily is None:
+        fast = " even if it is as fast as published runs allow," if _is_estimated(made) else ""
+        return f"{it}{against} at no volume,{fast} {_cause(one)}"
+    machines = "" if one.found.gpus in (None, 1) else f", with {plural(one.found.gpus or 0, 'GPU')}"
+    spread = _spread(one)
     return (
-        f"It pays against {IN_WORDS[api]} from {plural(daily, 'record')} a day "
-        f"({usd(found.spend_nano)} a month there{machines})."
+        f"{it}{against} from {plural(daily, 'record')} a day "
+        f"({usd(one.found.spend_nano)} a month there{machines}{spread})"
     )
 
 
-def list_basis(made: Made) -> Iterator[str]:
-    """Yield what the figures stand on, what is assumed among it."""
-    for part in made.parts:
-        yield _prompts(part)
-    price = made.price
-    discount = percent(Fraction(made.serving.batch_discount))
-    yield (
-        f"API: {price.model}, {rate(price.input_nano_per_mtok)} in and {rate(price.output_nano_per_mtok)} out for a "
-        f"million tokens ({price.source}); {discount} less in batches"
+def _spread(one: MonthlyBreakEven) -> str:
+    low, high = one.daily(one.fast), one.daily(one.slow)
+    if low == high or low is None or high is None:
+        return ""
+    return f"; {min(low, high):,} to {max(low, high):,} by the error of the speed"
+
+
+def _uncertain(one: MonthlyBreakEven) -> str:
+    daily, fast = one.daily(one.found.factor), one.daily(one.fast)
+    at_estimate = (
+        f"from {plural(daily, 'record')} a day at the estimated speed"
+        if daily is not None
+        else "at no volume at the estimated speed"
     )
-    yield f"model: {made.model.name} ({made.model.how}), taken to see the tokens that the API counts"
-    yield f"machine: {made.machine.kind} ({made.machine.how}); {'; '.join(map(_rate, list_rates(made)))}"
-    for part in made.parts:
-        yield f"speed: {_named(made, part)}{_speed(part)}"
-    load = made.serving.load_ns
-    yield f"load: once a day, {hours(load)} ({made.parts[0].speed.load_basis})"
-    labour = made.serving.labour[-1]
-    assumed = ", assumed" if labour.assumed else ""
-    yield (
-        f"people: {_hours(labour.maintenance_minutes)} a month and {_hours(labour.setup_minutes)} for the set-up at "
-        f"{usd(labour.engineer_nano_per_hour)} an hour{assumed}"
-    )
+    return f"it pays {at_estimate}, from {plural(fast or 0, 'record')} a day at the fastest that published runs allow, and at no volume at the slowest"
 
 
-def _named(made: Made, part: ForecastPart) -> str:
-    return f"{part.name}: " if len(made.parts) > 1 else ""
+def _is_estimated(made: Made) -> bool:
+    return any(part.speed.error is not None for part in made.parts)
 
 
-def _prompts(part: ForecastPart) -> str:
-    lengths, counted = part.lengths, part.counted
-    many = f"{lengths.counted:,} of {counted.prompts:,}" if lengths.counted < counted.prompts else "all"
-    margin = UNKNOWN if lengths.spread is None else f"{half_width(lengths.spread.input):,.1f}"
-    answers = "counted" if part.output is None else part.output.basis
-    left = f"; {plural(counted.left_out, 'row')} without text left out" if counted.left_out else ""
-    growth = f", {percent(part.ask.rate_of_growth)} more each month" if part.ask.growth else ""
-    which = f"{many} {plural(counted.prompts, 'prompt')}" if many == "all" else f"{many} prompts"
-    return (
-        f"{part.name}: {which} counted: {decimal(lengths.input, 1)} tokens ({PLUS_MINUS} {margin}); "
-        f"answers {decimal(lengths.output, 1)} ({answers}){left}; {plural(part.ask.daily, 'record')} a day{growth}"
-    )
+def _cause(one: MonthlyBreakEven) -> str:
+    if one.found.never == "full_machine":
+        return f"since the records of a machine that is full all month cost {usd(one.full_nano)} there, less than the machine"
+    return f"since a thousand further records cost {usd(one.own_nano)} of GPU time, and {usd(one.asked_nano)} there"
 
 
-def _speed(part: ForecastPart) -> str:
-    speed = part.speed.throughput
-    return (
-        f"{decimal(Fraction(10**9) / Fraction(speed.input_ns), 0) if speed.input_ns else 'unlimited'} input and "
-        f"{decimal(Fraction(10**9) / Fraction(speed.output_ns), 0) if speed.output_ns else 'unlimited'} output tokens "
-        f"a second, {part.speed.basis}"
-    )
+def _candidates(made: Made) -> Iterator[str]:
+    """Yield which candidate costs less than the answer, and who sells the own model."""
+    total = made.answer.total_nano
+    known = [(one.least_nano, one) for one in made.candidates if one.least_nano is not None]
+    cheaper = sorted((pair for pair in known if pair[0] < total), key=lambda pair: pair[0])
+    if cheaper:
+        named = ", ".join(
+            f"{one.candidate.name}{'' if one.total_batch_nano != nano else ' in batches'} {usd(nano)}"
+            for nano, one in cheaper
+        )
+        yield f"Cheaper still, each if it is good enough: {named}."
+    for one in made.hosted:
+        at_once = usd(one.total_sync_nano)
+        yield (
+            f"{one.candidate.name} is {made.model.name} hosted by someone else, the nearest rival of a machine of your "
+            f"own: {at_once} in {len(made.figures.months)} months at once, without a machine or a set-up."
+        )
 
 
-def _rate(one: ReferenceRate) -> str:
-    mode = "on demand" if one.mode == "on_demand" else "reserved"
-    if one.rate.nano_per_month is not None:
-        return f"{mode} {rate(one.rate.nano_per_month)} a month ({one.source})"
-    return f"{mode} {rate(one.rate.nano_per_hour)} an hour ({one.source})"
+def tell_answer(made: Made) -> str:
+    """Say in one sentence what to do, and in others what it saves and on what condition."""
+    return " ".join(_answer(made))
 
 
-def _hours(minutes: int) -> str:
-    return f"{decimal(Fraction(minutes, 60), 1)} h"
+def _answer(made: Made) -> Iterator[str]:
+    answer, figures = made.answer, made.figures
+    months = f"in {len(figures.months)} months"
+    total = usd(answer.total_nano)
+    setup = f", the set-up of {usd(figures.setup_nano)} included" if figures.setup_nano else ""
+    other = answer.against
+    if answer.close and other is not None:
+        own, api = (answer.way, other) if answer.way.own is not None else (other, answer.way)
+        cost = {one.way: usd(one.nano) for one in answer.ways}
+        sign = 1 if answer.way.own is not None else -1
+        more, less = sorted((sign * answer.low_nano, sign * answer.high_nano))
+        yield (
+            f"Too close to call: begin with {name_way(made, api)} ({cost[api]} {months}), and measure the own model "
+            f"before you pay for a machine."
+        )
+        yield (
+            f"With a machine it would be {cost[own]}{setup} ({name_way(made, own)}), and by the error of the estimate "
+            f"between {usd(less)} less and {usd(-more)} more than {name_way(made, api)}."
+        )
+        return
+    if answer.way.own is None:
+        yield f"Send everything to {name_way(made, answer.way)}: {total} {months}."
+    else:
+        yield (f"Run {name_way(made, answer.way)}, if it is good enough: {total} {months}{setup}.")
+    if other is not None:
+        of = setup if other.own is not None else ""
+        yield (f"That is {usd(answer.saving_nano)} less than {name_way(made, other)}{of}{_range(made)}.")
+    if answer.way.own is not None:
+        yield f"Whether {made.model.name} is good enough is not in a forecast: breakeven evaluate measures it."
+
+
+def _range(made: Made) -> str:
+    answer = made.answer
+    if answer.low_nano == answer.high_nano:
+        return ""
+    return f" ({usd(answer.low_nano)} to {usd(answer.high_nano)} by the error of the estimate)"
+
+
+def columns_shown(made: Made) -> Sequence[list[Column]]:
+    """Return the tables that are printed, one after the other."""
+    tables = [make_table(made), make_ways_table(made)]
+    return [*tables, make_candidates_table(made)] if made.candidates else tables

@@ -24,7 +24,8 @@ from models.settings import Settings
 from models.tokens import ChatTokenCounter, counter_of
 from models.workloads.base import Workload
 from tasks.backfill.quote import assume_output, known_model
-from tasks.forecast.own_machine import Machine, OwnModel, ServingSpeed, speed_of
+from tasks.forecast.own_machine import Machine, OwnModel
+from tasks.forecast.serving_speed import EngineLimits, ServingSpeed, find_speed
 
 DAILY = 10_000
 """Records a day for which the catalogue's estimate is made: enough to fill the engine."""
@@ -114,7 +115,7 @@ class RecordCosts:
         like, other = self._like, ""
         if self._session is not None and not list_earlier_runs(self._session, like, limit=1):
             like, other = replace(like, workload=None, prompt_fingerprint=None), " of other prompts"
-        found = speed_of(machine, model, lengths, DAILY, like, self._session)
+        found = find_speed(machine, model, EngineLimits.of(settings), lengths, DAILY, like, self._session)
         measured = found.throughput.runs > 0
         return replace(found, basis=f"{found.basis}{other}") if measured else found
 

@@ -3,7 +3,9 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,15 @@ import polars as pl
 import pytest
 
 import cli
+from models.catalogue.published import speed_error
+from models.economics.pricing import Price
 from models.settings import Settings
 from models.tokens import counter_of, load_encoding
 from models.workloads import build
-from tasks.forecast import own_machine
+from tasks.forecast import make, own_machine
 from tasks.forecast.document import COLUMNS
 
+OWN, APIS = ("reserved", "on_demand"), ("api_sync", "api_batch")
 AROUND = 7
 """Tokens around one message of the user's: 3 for the message, its role, 3 that prime the reply."""
 
@@ -255,7 +260,8 @@ def test_rows_for_programs_and_files(capsys: pytest.CaptureFixture[str], tmp_pat
     path, out = prompts(tmp_path / "p.parquet", [90, 110]), tmp_path / "new" / "out"
     assert run("--input", path, "--daily", 5, "--growth", "5%", "--format", "csv", "--out", out) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == ",".join(COLUMNS)
+    assert lines[0].startswith(",".join(COLUMNS))
+    assert "gpt-6-luna_sync_usd,gpt-6-luna_batch_usd" in lines[0]
     assert len(lines) == 1 + 12
     written = json.loads((out / "forecast.json").read_text(encoding="utf-8"))
     assert [month["month"] for month in written["months"]] == [line.split(",")[0] for line in lines[1:]]
@@ -271,7 +277,8 @@ def test_the_cheapest_and_the_machine_that_is_assumed(
     path = prompts(tmp_path / "p.parquet", [90, 110])
     assert run("--input", path, "--daily", 5) == 0
     shown = capsys.readouterr()
-    assert "Cheapest in 12 months, the set-up of $1,200.00 included: the API in batches." in shown.out
+    assert shown.out.startswith("Send everything to gpt-4o-mini in batches: $0.07 in 12 months. That is ")
+    assert ", the set-up of $1,200.00 included" in shown.out.splitlines()[0]
     assert "A10G (assumed; --gpu names another)" in shown.err
     assert "Llama 3.1 8B (assumed; --local-model names another)" in shown.err
     assert "answers 100 (assumed 100)" in shown.err
@@ -279,12 +286,280 @@ def test_the_cheapest_and_the_machine_that_is_assumed(
     assert "an hour, assumed" in shown.err
 
 
+BARE = ("--input-tokens", 1200, "--output-tokens", 300, "--daily", 500, "--model", "gpt-4o-mini")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "day", "month", "year"),
+    [
+        (BARE, "$0.18", "5.580000000", "65.700000000"),
+        (
+            ("--input-tokens", 400, "--output-tokens", 0, "--daily", 5000, "--model", "gpt-4o-mini"),
+            "$0.30",
+            "9.300000000",
+            "109.500000000",
+        ),
+    ],
+)
+def test_bare_numbers(
+    capsys: pytest.CaptureFixture[str], numbers: tuple[object, ...], day: str, month: str, year: str
+) -> None:
+    """The worked examples without a file: $0.18 a day is $65.70 a year, $0.30 is $109.50, exactly; half in batches."""
+    found = made(capsys, *numbers)
+    assert found["totals"]["api_sync_usd"] == year
+    assert found["totals"]["api_sync_margin_usd"] == "0.000000000"
+    assert found["months"][0]["api_sync_usd"] == month
+    assert Decimal(found["totals"]["api_batch_usd"]) == Decimal(year) / 2
+    assert found["answer"]["way"] == found["cheapest"] == "api_batch"
+    assert run(*numbers, "--from", "2027-01") == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("Send everything to gpt-4o-mini in batches: ")
+    assert f"{day} a day in the first month" in shown.out
+    assert "(exact for these lengths)" in shown.out
+
+
+def test_bare_numbers_from_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A workload of the TOML file has numbers too, beside one whose prompts are counted."""
+    prompts(tmp_path / "b.parquet", [400] * 2)
+    config = tmp_path / "forecast.toml"
+    config.write_text(
+        'model = "gpt-4o-mini"\nat_once = true\n'
+        '[[workloads]]\ninput_tokens = 1200\noutput_tokens = 300\ndaily = 500\nname = "numbers"\n'
+        '[[workloads]]\ninput = "b.parquet"\ndaily = 5000\noutput_tokens = 0\n',
+        encoding="utf-8",
+    )
+    found = made(capsys, "--config", config)
+    assert [one["name"] for one in found["workloads"]] == ["numbers", "b.parquet"]
+    assert found["totals"]["api_sync_usd"] == "175.200000000"
+    assert found["totals"]["api_batch_usd"] is None
+    assert found["answer"]["way"] == "api_sync"
+
+
+def test_a_shared_prefix(capsys: pytest.CaptureFixture[str]) -> None:
+    """The own engine caches it at any length, the API from 1,024 tokens on, and the lines say so."""
+    long = ("--input-tokens", 1200, "--output-tokens", 300, "--daily", 500, "--model", "gpt-4o-mini")
+    plain, cached, short = (
+        made(capsys, *long, *more) for more in ((), ("--shared-prefix", 1100), ("--shared-prefix", 1000))
+    )
+    saved = (500 - 1) * 365 * 1100 * Decimal("0.075") / 10**6
+    assert Decimal(cached["totals"]["api_sync_usd"]) == Decimal("65.70") - saved
+    assert short["totals"]["api_sync_usd"] == plain["totals"]["api_sync_usd"] == "65.700000000"
+    hours = [one["workloads"][0]["gpu_hours"] for one in (cached, short, plain)]
+    assert hours[0] < hours[1] < hours[2]
+    assert run(*long, "--shared-prefix", 1000) == 0
+    shown = capsys.readouterr().err
+    assert (
+        "1,000 tokens of each request are a shared prefix, cached by the own engine; not by the API" in shown
+    )
+    assert run(*long, "--shared-prefix", 1100) == 0
+    assert "by the API at $0.075 a million" in capsys.readouterr().err
+
+
+def test_hybrids_beside_the_pure_ways(capsys: pytest.CaptureFixture[str]) -> None:
+    """60, 80 and 95 % kept, at once and in batches, in the table, the rows and the document."""
+    found = made(capsys, *BARE)
+    assert {one["way"] for one in found["ways"]} == {
+        *("api_sync", "api_batch", "reserved", "on_demand"),
+        *(f"{own}_{kept}_{api}" for own in OWN for kept in (60, 80, 95) for api in APIS),
+    }
+    totals = {one["way"]: Decimal(one["total_usd"]) for one in found["ways"]}
+    assert list(totals.values()) == sorted(totals.values())
+    months = [Decimal(month["reserved_80_api_sync_usd"]) for month in found["months"]]
+    assert totals["reserved_80_api_sync"] == sum(months) + Decimal(found["setup_usd"])
+    assert totals["reserved_80_api_sync"] - totals["reserved"] == Decimal("65.70") / 5
+    assert run(*BARE) == 0
+    assert "Own, reserved, 80% kept; rest in batches" in capsys.readouterr().out
+
+
+def test_answers_that_cannot_wait_a_day(capsys: pytest.CaptureFixture[str]) -> None:
+    """With --at-once no batches are compared, named or shown."""
+    found = made(capsys, *BARE, "--at-once")
+    assert found["answer"]["way"] == "api_sync"
+    assert {one["against"] for one in found["break_even"]} == {"api_sync"}
+    assert run(*BARE, "--at-once") == 0
+    out = capsys.readouterr().out
+    assert "Send everything to gpt-4o-mini at once: $65.70 in 12 months." in out
+    assert "API, in batches" not in out
+
+
+def test_a_workload_whose_answers_cannot_wait(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`batch_acceptable = false` of the workload counts, and the lines say so."""
+    monkeypatch.setenv("BREAKEVEN_WORKLOADS__SENTIMENT__BATCH_ACCEPTABLE", "false")
+    path = prompts(tmp_path / "p.csv", [90, 110], column="text", id=[1, 2])
+    arguments = ("--input", path, "--workload", "sentiment", "--daily", 100)
+    assert made(capsys, *arguments)["answer"]["way"] == "api_sync"
+    assert run(*arguments) == 0
+    assert "sentiment: its answers cannot wait (batch_acceptable = false)" in capsys.readouterr().err
+
+
+def test_candidates_beside_the_api(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A column for each at once and in batches; the own model hosted by someone else is named as such."""
+    monkeypatch.setenv("BREAKEVEN_API_CANDIDATES", '["gpt-6-luna", "deepinfra/llama-3.1-8b"]')
+    found = made(capsys, *BARE)
+    luna, hosted = found["candidates"]
+    # 182,500 records of 1,200 + 300 tokens at $0.10 and $0.50, and at $0.02 and $0.04
+    assert (luna["sync_usd"], luna["batch_usd"]) == ("49.275000000", "24.637500000")
+    assert (hosted["sync_usd"], hosted["batch_usd"]) == ("6.570000000", None)
+    assert (luna["same_as_own"], hosted["same_as_own"]) == (False, True)
+    assert sum(Decimal(month["gpt-6-luna_batch_usd"]) for month in found["months"]) == Decimal("24.6375")
+    assert run(*BARE) == 0
+    out = capsys.readouterr().out
+    assert "deepinfra/llama-3.1-8b is Llama 3.1 8B hosted by someone else" in out
+    assert (
+        "Cheaper still, each if it is good enough: deepinfra/llama-3.1-8b $6.57, gpt-6-luna in batches $24.64"
+        in out
+    )
+    assert run(*BARE, "--format", "csv") == 0
+    assert "deepinfra/llama-3.1-8b_sync_usd" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_an_estimated_speed_names_its_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """The factor is that of published runs, and the ways on demand have a range."""
+    found = made(capsys, *BARE)
+    assert found["workloads"][0]["speed_error"] == round(speed_error().factor, 2)
+    own = next(one for one in found["ways"] if one["way"] == "on_demand")
+    assert Decimal(own["low_usd"]) < Decimal(own["total_usd"]) < Decimal(own["high_usd"])
+    assert run(*BARE) == 0
+    assert f"published runs differ by up to {speed_error().factor:.2f} x" in capsys.readouterr().err
+
+
+def test_what_the_error_decides_is_too_close_to_call(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the slowest published engine would make the API cheaper, and the fastest the machine, neither is recommended."""
+    numbers = ("--input-tokens", 1200, "--output-tokens", 300, "--daily", 80_000, "--model", "gpt-4o-mini")
+    found = made(capsys, *numbers, "--at-once")["answer"]
+    assert found["too_close_to_call"]
+    assert Decimal(found["saving_low_usd"]) < 0 < Decimal(found["saving_high_usd"])
+    assert run(*numbers, "--at-once", "--from", "2027-01") == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("Too close to call: begin with gpt-4o-mini at once ($10,512.00 in 12 months)")
+    assert " less and " in first
+    assert "never" not in first
+
+
+def test_a_price_that_changes_is_in_the_break_even(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From July on at double the price: each month has its own break-even, and the sentence names both."""
+    old = Price(
+        "settings", "gpt-4o-mini", date(1970, 1, 1), date(2027, 7, 1), 150_000_000, None, 600_000_000, "test"
+    )
+    new = replace(old, effective_from=date(2027, 7, 1), effective_to=None, input_nano_per_mtok=300_000_000)
+    new = replace(new, output_nano_per_mtok=1_200_000_000)
+    monkeypatch.setattr(make, "prices_of", lambda _: [old, new])
+    monkeypatch.setenv("BREAKEVEN_API_CANDIDATES", "[]")
+    found = made(capsys, *BARE)["break_even"]
+    months = next(one for one in found if (one["own"], one["against"]) == ("reserved", "api_sync"))[
+        "by_month"
+    ]
+    daily = {one["month"]: one["records_a_day"] for one in months}
+    assert daily["2027-05"] == -(-66300 * 500 // 558)
+    assert daily["2027-07"] == -(-66300 * 500 // 1116)
+    assert run(*BARE, "--from", "2027-01") == 0
+    out = capsys.readouterr().out
+    assert "against the API at once from 59,409 records a day" in out
+    assert "at the prices of 2027-07 it pays from 29,705 records a day" in out
+
+
+def test_the_end_of_the_api_model_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """gpt-4o-mini leaves OpenAI's API on 2027-01-14, before the twelve months are over."""
+    (warning,) = made(capsys, *BARE)["api"]["warnings"]
+    assert warning.startswith("gpt-4o-mini leaves its API on 2027-01-14")
+
+
+def test_a_quantization_without_a_model_counts(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BREAKEVEN_QUANTIZATION decides the bits of the model that is assumed, and of one that is named."""
+    plain = made(capsys, *BARE)
+    monkeypatch.setenv("BREAKEVEN_QUANTIZATION", "awq")
+    four = made(capsys, *BARE)
+    assert plain["workloads"][0]["speed_basis"].startswith("estimated: 16 bits")
+    assert four["workloads"][0]["speed_basis"].startswith("estimated: 4 bits")
+    assert made(capsys, *BARE, "--local-model", "Qwen3 8B")["workloads"][0]["speed_basis"].startswith(
+        "estimated: 4 bits"
+    )
+    assert four["not_counted"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "basis"),
+    [
+        ("TENSOR_PARALLEL_SIZE", "2", "2 GPUs that share the model"),
+        ("MAX_NUM_SEQS", "8", "8 sequences at once"),
+        ("GPU_MEMORY_UTILIZATION", "0.8", "estimated: 16 bits, 10 sequences at once"),
+        ("ENGINE", '{"kv_cache_dtype": "fp8"}', "a cache of 8 bits"),
+    ],
+)
+def test_settings_of_the_engine_count(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    value: str,
+    basis: str,
+) -> None:
+    """What the settings say of the engine is in the estimate, and the line says so."""
+    monkeypatch.setenv(f"BREAKEVEN_{name}", value)
+    found = made(capsys, *BARE)
+    assert basis in found["workloads"][0]["speed_basis"]
+    if name == "TENSOR_PARALLEL_SIZE":
+        assert [one["usd_per_hour"] for one in found["own"]["rates"]] == ["2.012000000", None]
+
+
+def test_a_length_that_the_settings_forbid(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BREAKEVEN_MAX_MODEL_LEN below a prompt with its answer is one line."""
+    monkeypatch.setenv("BREAKEVEN_MAX_MODEL_LEN", "1499")
+    said = failure(capsys, *BARE)
+    assert "these prompts and answers have 1,500 tokens, and BREAKEVEN_MAX_MODEL_LEN allows 1,499" in said
+
+
+def test_settings_that_do_not_count_are_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line each, with the reason: an adapter, a revision of no model, another machine's rate, another model's price."""
+    monkeypatch.setenv("BREAKEVEN_LORA_ADAPTER", "adapters/mine")
+    monkeypatch.setenv("BREAKEVEN_MODEL_REVISION", "abc")
+    monkeypatch.setenv("BREAKEVEN_GPU_KIND", "L4")
+    monkeypatch.setenv("BREAKEVEN_GPU_USD_PER_HOUR", "0.30")
+    monkeypatch.setenv("BREAKEVEN_API_MODEL", "gpt-4o")
+    monkeypatch.setenv("BREAKEVEN_API_INPUT_USD_PER_MTOK", "1")
+    monkeypatch.setenv("BREAKEVEN_API_OUTPUT_USD_PER_MTOK", "2")
+    monkeypatch.setenv("BREAKEVEN_ENGINE", '{"block_size": 32}')
+    found = made(capsys, *BARE, "--gpu", "A10G")["not_counted"]
+    for name in (
+        *("BREAKEVEN_LORA_ADAPTER", "BREAKEVEN_MODEL_REVISION", "BREAKEVEN_GPU_USD_PER_HOUR: the rate of L4"),
+        *("BREAKEVEN_API_INPUT_USD_PER_MTOK: the price of gpt-4o", "block_size of the table [engine]"),
+    ):
+        assert any(line.startswith(name) for line in found), name
+    assert run(*BARE, "--gpu", "A10G") == 0
+    assert "not counted: BREAKEVEN_LORA_ADAPTER: " in capsys.readouterr().err
+
+
+def test_what_belongs_to_another_model_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The quantization of the settings' own model is not that of the one asked for."""
+    monkeypatch.setenv("BREAKEVEN_MODEL", "Qwen/Qwen3-8B")
+    monkeypatch.setenv("BREAKEVEN_QUANTIZATION", "awq")
+    found = made(capsys, *BARE, "--local-model", "Llama 3.1 8B")
+    assert found["workloads"][0]["speed_basis"].startswith("estimated: 16 bits")
+    assert found["not_counted"] == [
+        "BREAKEVEN_QUANTIZATION (awq): it belongs to Qwen/Qwen3-8B, not to Llama 3.1 8B"
+    ]
+
+
 def test_a_large_volume_pays(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Against a dear API model a machine pays at once, and is paid back in the first month."""
     path = prompts(tmp_path / "p.parquet", [1200] * 2)
     found = made(capsys, "--input", path, "--daily", 50_000, "--output-tokens", 100, "--model", "gpt-4o")
     assert found["api"]["model"] == "gpt-4o"
-    assert found["cheapest"] == "on_demand"
+    assert found["cheapest"] == found["answer"]["way"] == "on_demand"
+    assert found["answer"]["conditional_on"] == ["Llama 3.1 8B"]
     assert found["break_even"][0]["first_month"] == found["break_even"][0]["paid_back"] == "2027-01"
 
 
@@ -310,6 +585,11 @@ def test_a_large_volume_pays(capsys: pytest.CaptureFixture[str], tmp_path: Path)
         (("--daily", 5, "--workload", "nope"), "unknown workload 'nope'"),
         (("--daily", 5, "--output-tokens", 3, "--output-column", "prompt"), "not both"),
         ((), "--daily"),
+        (
+            ("--daily", 5, "--input-tokens", 100, "--output-tokens", 5),
+            "input_tokens says all .* leave out input",
+        ),
+        (("--daily", 5, "--shared-prefix", 91), "shared_prefix of 91 tokens does not fit the shortest"),
         (("--config", "x.toml", "--daily", 5), "--config names the workloads itself"),
     ],
 )

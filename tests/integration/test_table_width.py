@@ -70,13 +70,15 @@ def test_tables_fit(
 def test_a_forecast_fits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its table of twelve months fits 80 characters, sums and all; sentences of a pipe are not broken."""
+    """Its tables of months, ways and candidates fit 80 characters, sums and all; sentences of a pipe are not broken."""
     monkeypatch.setenv("COLUMNS", "80")
     path = tmp_path / "p.csv"
     path.write_text("prompt\nhello\n", encoding="utf-8")
     out, _ = printed(capsys, ["forecast", "--input", str(path), "--daily", "5000000", "--from", "2027-01"])
-    table, sentences = out.split("The API at once", 1)
+    first, rest = out.split("\n", 1)
+    table, sentences = rest.split("The API at once", 1)
+    assert len(first) > 80
     assert max(map(len, table.splitlines())) <= 80
-    assert sum(line.startswith("20") for line in table.splitlines()) == 12
+    assert sum(line.startswith("20") for line in table.splitlines()) == 2 * 12
     assert all(word.startswith("$") for word in table.split() if "$" in word)
     assert max(map(len, sentences.splitlines())) > 80

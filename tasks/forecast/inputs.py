@@ -1,0 +1,99 @@
+"""The inputs of a forecast: opened, held against each other, and counted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import tiktoken
+
+from db import throughput as ledger
+from models.errors import UsageError
+from models.settings import Settings
+from models.workloads import Workload, build
+from tasks.forecast.ask import WorkloadAsk
+from tasks.forecast.own_machine import OwnModel
+from tasks.forecast.prompts import CountedPrompts, RequestCounter, count_prompts, prompt_source, render_as_is
+from tasks.forecast.token_counts import TextCounter
+from tasks.reading.source import Source
+
+NUMBERS = "records"
+"""Name of a workload that has bare numbers and none of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedInput:
+    """One workload with its input opened, before anything is counted; `source` None: it has none, but bare numbers."""
+
+    name: str
+    ask: WorkloadAsk
+    workload: Workload | None
+    source: Source | None
+
+    @property
+    def batches(self) -> bool:
+        """Whether its answers may take a day."""
+        return self.workload is None or self.workload.settings.batch_acceptable is not False
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether its records may go to an API."""
+        return self.workload is None or self.workload.residency != "local"
+
+
+def open_inputs(asks: Sequence[WorkloadAsk], settings: Settings) -> list[OpenedInput]:
+    """Open every input. Raises `UsageError` where two workloads have one name."""
+    found = [_opened(ask, settings) for ask in asks]
+    names = [one.name for one in found]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        msg = f"two workloads are called {twice}; give each a name of its own"
+        raise UsageError(msg)
+    return found
+
+
+def _opened(ask: WorkloadAsk, settings: Settings) -> OpenedInput:
+    if ask.input_tokens is not None:
+        return OpenedInput(ask.name or NUMBERS, ask, None, None)
+    if ask.workload is None:
+        location = ask.input or ""
+        source = prompt_source(location, ask.column, ask.where, ask.output_column)
+        return OpenedInput(ask.name or Path(location).name, ask, None, source)
+    workload = build(ask.workload, settings)
+    if workload.settings.query and ask.input is None:
+        msg = f"{workload.name} reads a query, date by date; give a file of its prompts with --input"
+        raise UsageError(msg)
+    source = Source.of(
+        workload.settings, workload.text_columns, workload=workload.name, location=ask.input, where=ask.where
+    )
+    if ask.column:
+        source = replace(source, text_columns=ask.column, template=None)
+    plain = prompt_source(source.location or "", source.text_columns, source.where, ask.output_column)
+    return OpenedInput(ask.name or workload.name, ask, workload, replace(plain, template=source.template))
+
+
+def runs_like(one: OpenedInput, model: OwnModel, settings: Settings) -> ledger.HistoryFilter:
+    """Say which runs tell of a workload: those with its prompt, or of a plain prompt those with any."""
+    if one.workload is None:
+        return ledger.HistoryFilter(None, None, model.in_ledger, "", settings.api_model)
+    own = one.workload
+    return ledger.HistoryFilter(own.name, own.fingerprint, model.in_ledger, "", settings.api_model)
+
+
+def count_inputs(
+    asked: Sequence[OpenedInput], sample: int | None, settings: Settings, tokenizer: tiktoken.Encoding
+) -> list[CountedPrompts | None]:
+    """Count the prompts of each input, or of `sample` of them; None for bare numbers."""
+    with TextCounter(tokenizer) as texts:
+        return [
+            None
+            if one.source is None
+            else count_prompts(
+                one.source,
+                RequestCounter(
+                    tokenizer, texts, render_as_is if one.workload is None else one.workload.messages
+                ),
+                answer_column=one.ask.output_column,
+                sample=sample,
+                seed=settings.seed,
+            )
+            for one in asked
+        ]
