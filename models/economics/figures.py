@@ -169,6 +169,8 @@ NoteCode = Literal[
     "not_evaluated",
     "undecided",
     "not_viable",
+    "not_viable_routed",
+    "bound",
     "quarantined",
     "quarantined_answered",
     "evaluations",

@@ -36,6 +36,7 @@ def list_notes(
             _of_prices(prices),
             _of_machines(inputs, bill, capacity),
             _of_workloads(used),
+            _of_bound(period),
             _of_evaluations(inputs),
         )
     )
@@ -127,6 +128,11 @@ def _of_machines(inputs: MonthInputs, bill: MonthBill, capacity: Capacity) -> It
         yield Note("more_gpus_needed", count=capacity.gpus_needed)
 
 
+def _of_bound(period: Period) -> Iterator[Note]:
+    for workload in period.bound:
+        yield Note("bound", text=workload)
+
+
 def _of_evaluations(inputs: MonthInputs) -> Iterator[Note]:
     if inputs.evaluations_nano:
         yield Note("evaluations", nano=inputs.evaluations_nano)
@@ -134,6 +140,8 @@ def _of_evaluations(inputs: MonthInputs) -> Iterator[Note]:
 
 def _of_workloads(used: Sequence[WorkloadUsage]) -> Iterator[Note]:
     for usage in used:
-        if (code := _OF_VIABILITY.get(usage.viability)) is not None:
+        if usage.viability == "not_viable" and usage.replaceable:
+            yield Note("not_viable_routed", count=usage.routed, text=usage.workload)
+        elif (code := _OF_VIABILITY.get(usage.viability)) is not None:
             nano = usage.api_sync_nano if code == "not_viable" else None
             yield Note(code, nano=nano, text=usage.workload)

@@ -78,14 +78,11 @@ class Options:
     def recommend(self) -> Recommendation:
         """Choose the cheapest way that is feasible, and say what it saves."""
         order = list(ACTIONS)
-        feasible = sorted(
-            (one for one in self.scenarios if one.feasible), key=lambda one: order.index(one.name)
-        )
-        best = min(feasible or [self._ran], key=_total)
-        against = self._ran
+        others = [one for one in self.scenarios if one.feasible and one.name != self._period.mode]
+        others.sort(key=lambda one: order.index(one.name))  # the mode in force is what ran, and no switch
+        best, against = min(others or [self._ran], key=_total), self._ran
         if best.name == "hybrid":
-            others = [one for one in feasible if one.name not in {"hybrid", self._period.mode}]
-            against = min(others, key=_total, default=best)
+            against = min((one for one in others if one is not best), key=_total, default=best)
         saving = _total(against) - _total(best)
         low, high = self._bounds(best, against, saving)
         idle = not _total(self._sync) and best.name not in OWN

@@ -28,7 +28,7 @@ WEIGHTS: Mapping[NoteCode, Weight] = {
     "not_evaluated": "Assumed",
     "undecided": "Assumed",
 }
-LISTED: frozenset[NoteCode] = frozenset({"not_evaluated", "undecided"})
+LISTED: frozenset[NoteCode] = frozenset({"not_evaluated", "undecided", "bound"})
 ORDER: tuple[Weight, ...] = ("Incomplete", "Estimated", "Assumed", "Good to know")
 
 
@@ -128,8 +128,15 @@ def _more_gpus_needed(note: Note, figures: MonthFigures) -> str:
 
 
 def _not_viable(note: Note, _: MonthFigures) -> str:
-    left_out = f"its {usd(note.nano)} on the API are left out of what self-hosting can replace"
-    return f"The small model is not good enough for {note.text}; {left_out}."
+    there = f"its work ({usd(note.nano)} there at once) counts on the API in every way that serves the month"
+    return (
+        f"The small model is not good enough for {note.text}, and nothing sends on what it may miss; {there}."
+    )
+
+
+def _not_viable_routed(note: Note, _: MonthFigures) -> str:
+    sent = f"its policy sent {plural(note.count or 0, 'record')} to the API, and it counts as it ran"
+    return f"The small model alone is not good enough for {note.text}; {sent}."
 
 
 def _quarantined(note: Note, _: MonthFigures) -> str:
@@ -191,6 +198,10 @@ _SENTENCES: Mapping[NoteCode, Callable[[Note, MonthFigures], str]] = {
         "The evaluation of {} is undecided, which counts as replaceable: more labels are needed."
     ),
     "not_viable": _not_viable,
+    "not_viable_routed": _not_viable_routed,
+    "bound": _fixed(
+        "The records of {} may not leave, so no way of the API is open; its costs there are shown to compare."
+    ),
     "quarantined": _quarantined,
     "quarantined_answered": _quarantined_answered,
     "evaluations": lambda note, figures: (

@@ -153,7 +153,7 @@ def test_reserved_days_follow_the_terms_of_each_day(
 ) -> None:
     """On each day, of the terms of one kind those count that were entered last."""
     found = bill(inputs(terms=terms)).whole
-    assert (found.reserved, found.on_demand) == (Fraction(usd(expected)), Fraction(0))
+    assert (found.reserved, found.on_demand.nano_at()) == (Fraction(usd(expected)), Fraction(0))
 
 
 def test_a_run_on_demand_is_billed_by_the_terms_of_its_day() -> None:
@@ -165,7 +165,7 @@ def test_a_run_on_demand_is_billed_by_the_terms_of_its_day() -> None:
     )
     runs = (run(10, hours=0.5), run(11, hours=0.5), run(25, hours=0.5), run(25, kind="cpu x8", rate="0.34"))
     found = bill(inputs(terms=terms, gpu_runs=runs))
-    assert found.whole.on_demand == usd("0.50") + usd("2.00") + usd("0.34")
+    assert found.whole.on_demand.nano_at() == usd("0.50") + usd("2.00") + usd("0.34")
     assert found.whole.reserved == usd(100)
     assert found.gpu.sessions == 3
     assert found.gpu.billed_ns == HOUR // 2 + HOUR + HOUR + 10 * NS_PER_DAY
@@ -203,18 +203,24 @@ def test_what_reserved_machines_would_have_cost() -> None:
     assert bill(inputs()).whole.as_reserved is None
 
 
+def as_on_demand(month: MonthInputs) -> Fraction | None:
+    """Return what the sessions of a month would have cost on demand."""
+    found = bill(month).as_on_demand
+    return None if found is None else found.nano_at()
+
+
 def test_what_sessions_would_have_cost_on_demand() -> None:
     """At the terms, else the reference, else the run's own rate if that is one on demand; unknown without."""
     one = run(hours=2)
     own_reserved = GpuRun("sentiment", "A10G", one.started_at, one.time, usd(1), billing_mode="reserved")
     there = (reserved("250"),)
     at = (reference("on_demand", "3.00"),)
-    assert bill(inputs(terms=(on_demand("5.00"),), gpu_runs=(one,))).as_on_demand == usd(10)
-    assert bill(inputs(terms=there, references=at, gpu_runs=(one,))).as_on_demand == usd(6)
-    assert bill(inputs(terms=there, gpu_runs=(one,))).as_on_demand == usd(2)
-    assert bill(inputs(terms=there, gpu_runs=(own_reserved,))).as_on_demand is None
-    assert bill(inputs(gpu_runs=(own_reserved,))).as_on_demand == usd(2)  # no terms: billed as its row says
-    assert bill(inputs()).as_on_demand == 0
+    assert as_on_demand(inputs(terms=(on_demand("5.00"),), gpu_runs=(one,))) == usd(10)
+    assert as_on_demand(inputs(terms=there, references=at, gpu_runs=(one,))) == usd(6)
+    assert as_on_demand(inputs(terms=there, gpu_runs=(one,))) == usd(2)
+    assert as_on_demand(inputs(terms=there, gpu_runs=(own_reserved,))) is None
+    assert as_on_demand(inputs(gpu_runs=(own_reserved,))) == usd(2)  # no terms: billed as its row says
+    assert as_on_demand(inputs()) == 0
 
 
 def test_labour_that_changes_counts_by_the_day() -> None:

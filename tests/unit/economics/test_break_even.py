@@ -50,11 +50,14 @@ def test_worked_example_of_the_break_even() -> None:
         month_figures(inputs(usage(sync=sync), gpu_runs=(run(),), terms=(reserved("250"),)))
         for sync in ("450.00", "450.01")
     )
-    assert below.break_evens[0].spend_nano == above.break_evens[0].spend_nano == usd(450)
-    assert (below.verdict.answer, below.verdict.reasons) == ("does_not_pay", ("even",))
-    assert (above.verdict.answer, above.verdict.saving_nano) == ("pays", usd("0.01"))
-    assert below.payback.months is None
-    assert above.payback.months == Fraction(usd(1200), usd("0.01"))
+    reserved_ones = (one.at_once.break_even("reserved").spend_nano for one in (below, above))
+    assert set(reserved_ones) == {usd(450)}
+    even, more = below.at_once, above.at_once
+    assert (even.verdict.answer, even.verdict.reasons) == ("does_not_pay", ("even",))
+    assert (more.verdict.answer, more.verdict.saving_nano) == ("pays", usd("0.01"))
+    assert even.payback.months is None
+    assert more.payback.months == Fraction(usd(1200), usd("0.01"))
+    assert {one.alternative.break_even("reserved").spend_nano for one in (below, above)} == {usd(450)}
 
 
 def test_all_scenarios_of_a_month_worked_by_hand() -> None:
@@ -69,8 +72,8 @@ def test_all_scenarios_of_a_month_worked_by_hand() -> None:
     assert totals(figures) == {
         "api_sync": 600,
         "api_batch": 300,
-        "reserved": Decimal("0.50") * 24 * 31 + 200,
-        "on_demand": 2 * 2 * 4 + 200,
+        "reserved": Decimal("0.50") * 24 * 31 + 200 + 36,
+        "on_demand": 2 * 2 * 4 + 200 + 36,
         "hybrid": 2 * 2 * 4 + 200 + 36,
     }
     hybrid = figures.scenario("hybrid")
@@ -78,7 +81,8 @@ def test_all_scenarios_of_a_month_worked_by_hand() -> None:
     assert hybrid.saving_batch_nano == usd(48)
     assert figures.mode == "on_demand"
     assert figures.verdict.reasons == ("saves",)
-    assert figures.payback.months == Fraction(1200, 348)
+    assert figures.at_once.payback.months == Fraction(1200, 348)
+    assert figures.alternative.payback.months == Fraction(1200, 48)
     assert figures.gpu.utilization == Fraction(3, 4)
     # of $4 an hour, three hours were used for 1,000 records of 110 tokens
     assert figures.unit_costs.marginal_per_1000_records == usd(12)
@@ -120,14 +124,15 @@ def test_two_machines_on_demand_at_once_need_two_reserved_ones() -> None:
         (replace(usage(sync=500), unknown_api_cost=1), "cannot_be_said", ("unknown_api_cost",)),
         (replace(usage(sync=400), unknown_api_cost=1), "does_not_pay", ("costs_more",)),
         (usage(), "does_not_pay", ("no_usage",)),
-        (replace(usage(sync=900), viability="not_viable"), "does_not_pay", ("no_usage",)),
+        (replace(usage(sync=900), viability="not_viable"), "does_not_pay", ("not_viable",)),
+        (replace(usage(sync=900), viability="not_viable", routed=1), "pays", ("saves",)),
     ],
 )
 def test_what_is_not_known_counts_only_where_it_matters(
     own: WorkloadUsage, answer: str, reasons: tuple[str, ...]
 ) -> None:
     """Against $450 of self-hosting: the answer is given where nothing that is unknown could turn it."""
-    verdict = month_figures(inputs(own, gpu_runs=(run(),), terms=(reserved("250"),))).verdict
+    verdict = month_figures(inputs(own, gpu_runs=(run(),), terms=(reserved("250"),))).at_once.verdict
     assert (verdict.answer, verdict.reasons) == (answer, reasons)
 
 
@@ -144,9 +149,11 @@ def test_history_ends_with_this_month_and_the_trend_finds_the_crossing() -> None
     assert [one.records for one in figures.history] == [100, 200, 300]
     assert figures.history[-1] == past_month(month)
     assert figures.history[-1].hybrid_nano == usd(450)
-    assert figures.trend.state == "crosses"
-    assert figures.trend.crossing == date(2026, 12, 1)
-    assert (figures.trend.months, figures.trend.records_per_month) == (3, Fraction(100))
+    trend = figures.at_once.trend
+    assert trend.state == "crosses"
+    assert trend.crossing == date(2026, 12, 1)
+    assert (trend.months, trend.records_per_month) == (3, Fraction(100))
+    assert figures.alternative.trend.crossing == date(2027, 5, 1)  # against batches it takes 900
 
 
 def test_an_incomplete_month_says_so_later() -> None:

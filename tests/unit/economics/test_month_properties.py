@@ -48,7 +48,9 @@ def test_parts_of_workloads_sum_to_what_was_really_paid(month: MonthInputs) -> N
         assert ran.total_nano == sum(one.total_nano for one in figures.workloads)
     assert ran.api_nano == sum(one.api_nano for one in figures.workloads)
     for name in ("api_sync", "api_batch"):
-        assert figures.scenario(name).total_nano == sum(getattr(one, f"{name}_nano") for one in figures.workloads)
+        assert figures.scenario(name).total_nano == sum(
+            getattr(one, f"{name}_nano") for one in figures.workloads
+        )
 
 
 @given(MONTHS, st.sampled_from([None, "viable", "undecided", "not_viable"]))
@@ -142,7 +144,9 @@ def test_a_verdict_holds_whatever_the_unknown_turns_out_to_be(
 def _known(own: WorkloadUsage, unknown: int, part: Fraction) -> WorkloadUsage:
     """Let attempts that are still out be answered, at the same part of what they can cost and would have cost at once."""
     out = sum(one.nano for one in own.pending)
-    less = int(part * (own.api_upper_bound_nano - out)) + sum(one.nano - int((1 - part) * one.nano) for one in own.pending)
+    less = int(part * (own.api_upper_bound_nano - out)) + sum(
+        one.nano - int((1 - part) * one.nano) for one in own.pending
+    )
     served = tuple(price_use(int((1 - part) * one.sync_nano)) for one in own.pending)
     counted = (price_use(unknown),) if own.unknown_counterfactual else ()
     return replace(

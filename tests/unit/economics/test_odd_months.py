@@ -35,27 +35,28 @@ def test_no_usage_at_all() -> None:
         "hybrid": 450,
     }
     assert figures.verdict.reasons == ("no_usage",)
-    assert figures.break_evens[0].spend_nano == usd(450)
+    assert figures.at_once.break_evens[0].spend_nano == usd(450)
     assert figures.gpu.utilization == 0
     assert figures.capacity.records_per_gpu is None
     assert figures.unit_costs.loaded_per_1000_records is None
-    assert figures.trend.state == "too_few_months"
+    assert figures.at_once.trend.state == "too_few_months"
     assert {"no_usage", "bill_not_entered"} <= codes(figures)
     assert not figures.workloads
 
 
 def test_a_month_without_machines() -> None:
     """Everything went to the API: nobody maintains what is not there, and there is nothing to judge."""
-    figures = month_figures(inputs(usage(sync=60, api=30), references=(reference("reserved", "0.50"),)))
+    own = replace(usage(sync=60, api=30), chosen_nano=usd(30))
+    figures = month_figures(inputs(own, references=(reference("reserved", "0.50"),)))
     assert figures.mode == "none"
     assert totals(figures)["hybrid"] == 30
     assert totals(figures)["reserved"] == 372 + 200
     assert totals(figures)["on_demand"] is None  # nothing says how long a machine would have taken
     assert (figures.verdict.answer, figures.verdict.reasons) == ("cannot_be_said", ("no_gpu",))
-    assert figures.break_evens[2].fixed_nano is None
-    assert figures.trend.state == "no_gpu"
-    assert figures.payback.months is None
-    assert all(one.threshold is None for one in figures.levers)
+    assert figures.at_once.break_evens[2].fixed_nano is None
+    assert figures.at_once.trend.state == "no_gpu"
+    assert figures.at_once.payback.months is None
+    assert all(one.threshold is None for one in figures.at_once.levers)
     assert "no_gpu" in codes(figures)
 
 
@@ -70,13 +71,13 @@ def test_a_free_server_still_needs_people() -> None:
     """A rate of 0 is a rate: the bill is 0, not unknown, and is said to be."""
     figures = month_figures(inputs(usage(sync=300), gpu_runs=(run(rate="0"),), terms=(reserved("0"),)))
     assert totals(figures)["hybrid"] == 200
-    assert figures.verdict.saving_nano == usd(100)
+    assert figures.at_once.verdict.saving_nano == usd(100)
     assert figures.unit_costs.marginal_per_1000_records == 0
     assert "free_gpu" in codes(figures)
     free = month_figures(inputs(usage(sync=300), gpu_runs=(run(rate="0"),), labour=(labour(0, 0, setup=0),)))
-    assert free.break_evens[1].factor == 0
-    assert free.payback.months == 0
-    assert next(one for one in free.levers if one.name == "gpu_rate").threshold is None
+    assert free.at_once.break_evens[1].factor == 0
+    assert free.at_once.payback.months == 0
+    assert next(one for one in free.at_once.levers if one.name == "gpu_rate").threshold is None
 
 
 def test_a_free_api_is_never_beaten() -> None:
@@ -125,7 +126,7 @@ def test_a_month_that_is_not_over() -> None:
     assert to_date["hybrid"] == usd(100) + usd(10) + round(usd(200) * Fraction(10, 31))
     assert totals(figures)["api_sync"] == 310
     assert totals(figures)["hybrid"] == 310 + 31 + 200
-    assert totals(figures)["on_demand"] == Decimal("12.4") + 200
+    assert totals(figures)["on_demand"] == Decimal("12.4") + 200 + 31
     assert figures.partial
     assert figures.gpu.billed_ns == 240 * 3600 * NANO
     assert figures.workloads[0].records == 1000
@@ -184,7 +185,7 @@ def test_a_bill_that_nothing_explains() -> None:
     """No terms and no runs, but it was paid: it counts as fixed."""
     figures = month_figures(inputs(usage(sync=600), bill_nano=usd(300), days=31))
     assert totals(figures)["hybrid"] == 500
-    assert figures.break_evens[2].fixed_nano == usd(500)
+    assert figures.at_once.break_evens[2].fixed_nano == usd(500)
     half = month_figures(inputs(usage(sync=600), bill_nano=usd(310), days=10))
     assert half.to_date[-1].gpu_nano == usd(100)
 

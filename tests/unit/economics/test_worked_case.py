@@ -51,6 +51,11 @@ FIGURES = month_figures(
 )
 
 
+BATCHES, AT_ONCE = (
+    {one.name: one for one in outlook.break_evens} for outlook in (FIGURES.alternative, FIGURES.at_once)
+)
+
+
 def dollars(nano: int | None, places: int = 2) -> str:
     """Return an amount as the page writes it; nothing for 0."""
     return f"${nano_to_usd(nano):,.{places}f}" if nano else ""
@@ -59,11 +64,11 @@ def dollars(nano: int | None, places: int = 2) -> str:
 @pytest.mark.parametrize(
     ("name", "label"),
     [
-        ("api_sync", "API, sync"),
-        ("api_batch", "API, batch"),
-        ("reserved", "self-hosted, reserved"),
-        ("on_demand", "self-hosted, on demand"),
-        ("hybrid", "hybrid, as it really ran"),
+        ("api_sync", "API, at once"),
+        ("api_batch", "API, in batches"),
+        ("reserved", "own model, machine reserved"),
+        ("on_demand", "own model, machine on demand"),
+        ("hybrid", "as it really ran"),
     ],
 )
 def test_the_page_shows_each_scenario(name: str, label: str) -> None:
@@ -77,16 +82,30 @@ def test_the_page_shows_each_scenario(name: str, label: str) -> None:
 @pytest.mark.parametrize(
     "shown",
     [
-        f"needs {dollars(FIGURES.break_evens[2].spend_nano)}",
-        f"needs {dollars(FIGURES.break_evens[1].spend_nano)}",
-        f"**{dollars(FIGURES.break_evens[0].spend_nano)}** a month",
-        f"{float(FIGURES.break_evens[2].factor or 0):.3f} times the volume",
+        f"they would have saved {dollars(FIGURES.recommendation.saving_nano)}",
+        f"what ran saved {dollars(FIGURES.at_once.verdict.saving_nano)}",
+        f"the same nights would have cost {dollars(FIGURES.scenario('on_demand').total_nano)}",
+        f"needs {dollars(AT_ONCE['hybrid'].spend_nano)} against the API at once",
+        f"{dollars(BATCHES['hybrid'].spend_nano)} against batches, {float(BATCHES['hybrid'].factor or 0):.3f} times",
+        f"needs {dollars(AT_ONCE['on_demand'].spend_nano)} at once and {dollars(BATCHES['on_demand'].spend_nano)} in",
+        f"**{dollars(BATCHES['reserved'].fixed_nano)}** a month",
+        f"{float(AT_ONCE['hybrid'].factor or 0):.3f} times the volume",
         f"{float(FIGURES.capacity.factor_per_gpu or 0):.2f} times this month's",
         f"({FIGURES.capacity.records_per_gpu:,} records a month)",
-        f"= {float(FIGURES.payback.months or 0):.1f} months",
+        f"= {float(FIGURES.at_once.payback.months or 0):.1f} months",
         f"busy for {100 * float(FIGURES.gpu.utilization or 0):.1f} % of the month",
-        f"saves {dollars(FIGURES.workloads[1].saving_nano)}",
-        f"{dollars(FIGURES.workloads[0].total_nano)} for what costs {dollars(FIGURES.workloads[0].api_sync_nano)}",
+        f"its own $12.00, {dollars(FIGURES.workloads[1].total_nano)}",
+        (
+            f"bears {dollars(FIGURES.workloads[0].total_nano)}, though it would cost"
+            f" {dollars(FIGURES.workloads[0].api_sync_nano)}"
+        ),
+        f"and {dollars(FIGURES.workloads[0].advice.api_nano)} would be paid in batches",
+        (
+            f"{dollars(FIGURES.kept[0].total_nano)}, {dollars(FIGURES.kept[1].total_nano)} and"
+            f" {dollars(FIGURES.kept[2].total_nano)}"
+        ),
+        f"{FIGURES.gpu.idle_ns / HOUR:.2f} h, {dollars(FIGURES.gpu.idle_nano)}",
+        f"own model: {100 * float(FIGURES.own_share or 0):.1f} %",
         f"busy time x bill / billed time | {dollars(FIGURES.unit_costs.marginal_per_1000_records, 4)} |",
         f"bill + maintenance | {dollars(FIGURES.unit_costs.loaded_per_1000_records, 4)} |",
         f"S | {dollars(FIGURES.unit_costs.api_per_1000_records, 4)} |",
@@ -98,17 +117,25 @@ def test_the_page_shows_each_figure(shown: str) -> None:
 
 
 def test_the_page_shows_where_each_lever_flips() -> None:
-    """The last column of the levers' table."""
-    at = {lever.name: lever.threshold or Fraction(0) for lever in FIGURES.levers}
-    for label, value in (
-        ("price of the API", f"{float(at['price']):.3f}"),
-        ("volume", f"{float(at['volume']):.3f}"),
-        ("utilization, reserved", f"{100 * float(at['utilization']):.1f} %"),
-        ("rate of the machine", f"{float(at['gpu_rate']):.3f}"),
-        ("maintenance hours", f"{float(at['hours']):.2f} h"),
+    """The last two columns of the levers' table."""
+    batches, at_once = (
+        {lever.name: lever.threshold for lever in outlook.levers}
+        for outlook in (FIGURES.alternative, FIGURES.at_once)
+    )
+
+    def written(value: Fraction | None, form: str) -> str:
+        return "none" if value is None else form.format(float(value))
+
+    for label, name, form in (
+        ("price of the API", "price", "{:.3f}"),
+        ("volume", "volume", "{:.3f}"),
+        ("utilization, reserved", "utilization", "{:.1%}"),
+        ("rate of the machine", "gpu_rate", "{:.3f}"),
+        ("maintenance hours", "hours", "{:.2f} h"),
     ):
         row = next(line for line in PAGE.splitlines() if line.startswith(f"| {label} |"))
-        assert row.endswith(f"| {value} |")
+        shown = (written(values[name], form).replace("%", " %") for values in (batches, at_once))
+        assert row.endswith(f"| {' | '.join(shown)} |")
 
 
 def test_the_page_adds_up_the_hours() -> None:
