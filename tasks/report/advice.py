@@ -7,7 +7,7 @@ from models.economics.figures import MonthFigures, Reason
 from models.economics.figures_outlook import Lever, LeverName
 from models.economics.figures_recommendation import Action, ScenarioName
 from tasks.documents.amounts import join_words, plural, usd
-from tasks.report import sentences_outlook
+from tasks.report import sentences, sentences_outlook
 from tasks.report.sentences import (
     API_WAYS,
     at_least,
@@ -45,6 +45,8 @@ OTHERS: Mapping[ScenarioName, str] = {
 }
 FLIPS: tuple[LeverName, ...] = ("price", "volume", "gpu_rate", "hours")
 MOST_FLIPS = 2
+LEAST_CHANGE, MOST_CHANGE = Fraction(-9, 10), Fraction(9)
+"""What would have to move farther than that is not what could happen next month."""
 
 
 def answer(figures: MonthFigures) -> str:
@@ -56,9 +58,11 @@ def answer(figures: MonthFigures) -> str:
 
 def title(figures: MonthFigures) -> str:
     """Return the report's title, also the subject of the mail that carries it: what to do, and what that saves."""
-    told, saving = answer(figures), figures.recommendation.saving_nano
-    amount = f", {usd(saving)} less" if saving else ""
-    return f"Break-even report, {month_name(figures.month)}: {told[0].lower()}{told[1:]}{amount}"
+    told, advice = answer(figures), figures.recommendation
+    amount = usd(advice.saving_nano)
+    saved = f", it saves {amount}" if advice.way == "hybrid" else f", {amount} less"
+    more = saved if advice.saving_nano else ""
+    return f"Break-even report, {month_name(figures.month)}: {told[0].lower()}{told[1:]}{more}"
 
 
 def verdict(figures: MonthFigures) -> str:
@@ -95,8 +99,11 @@ def explain(figures: MonthFigures) -> Iterator[str]:
         )
     if not advice.certain and not is_idle(figures):
         yield _doubt(figures)
-    if (flips := _flips(figures)) is not None:
-        yield flips
+    known = {advice.way, advice.against} == {"hybrid", figures.alternative.against}
+    told = [_flips(figures), None if known else sentences.compare(figures, figures.alternative)]
+    if figures.at_once.against != figures.alternative.against:
+        told.append(sentences.compare(figures, figures.at_once))
+    yield from filter(None, (*told, sentences.since(figures)))
 
 
 def _named(text: str, figures: MonthFigures) -> str:
@@ -146,16 +153,19 @@ def _flips(figures: MonthFigures) -> str | None:
     """Say what would turn the answer between what ran and the API's cheapest way: the nearest of what can be moved."""
     if not is_comparable(figures) or figures.verdict.answer == "cannot_be_said":
         return None
-    near = sorted(
-        (one for one in figures.alternative.levers if one.name in FLIPS and one.change is not None),
-        key=_distance,
-    )
+    near = sorted((one for one in figures.alternative.levers if _is_near(one)), key=_distance)
     pays = figures.verdict.answer == "pays"
-    what = f"What ran {'stops to pay' if pays else 'pays'} against {API_WAYS[figures.alternative.against]}"
+    what = (
+        f"What ran would {'no longer pay' if pays else 'pay'} against {API_WAYS[figures.alternative.against]}"
+    )
     if not near:
-        return f"{what} by no change of price, volume, rate or maintenance alone."
+        return f"{what} by no change of price, volume, rate or maintenance alone that is near."
     records = next((point.records for point in figures.curve if point.factor == 1), None)
     return f"{what} with {' or '.join(_flip(one, records) for one in near[:MOST_FLIPS])}."
+
+
+def _is_near(one: Lever) -> bool:
+    return one.name in FLIPS and one.change is not None and LEAST_CHANGE <= one.change <= MOST_CHANGE
 
 
 def _distance(one: Lever) -> Fraction:

@@ -9,7 +9,7 @@ from pathlib import Path
 from models.settings import Settings
 from tasks.documents import html, markdown
 from tasks.documents.letter import Letter
-from tasks.report import advice, charts, sentences
+from tasks.report import advice, charts
 from tasks.report import page as contents
 from tasks.report.json_document import make_document
 from tasks.report.month_report import MonthReport
@@ -54,11 +54,10 @@ def render_report(report: MonthReport) -> Rendered:
 
 
 def summarize(report: MonthReport) -> str:
-    """Return the few lines that fit into a chat: the advice, what it hangs on, since when, and which version says so."""
+    """Return the few lines that fit into a chat: the advice, what it hangs on, and which version says so."""
     figures = report.figures
-    more = (*advice.explain(figures), sentences.compare(figures, figures.at_once), sentences.since(figures))
     made = f"Version {report.version}, made {report.created_at:%Y-%m-%d %H:%M} UTC."
-    return "\n".join(filter(None, (advice.verdict(figures), *more, made)))
+    return "\n".join((advice.verdict(figures), *advice.explain(figures), made))
 
 
 def folder_of(settings: Settings, month: date) -> Path:

@@ -33,10 +33,8 @@ def make_page(report: MonthReport) -> Page:
 
 def _list_sentences(figures: MonthFigures) -> Iterator[str]:
     yield from advice.explain(figures)
-    at_once = sentences.compare(figures, figures.at_once)
-    for sentence in (at_once, sentences.since(figures), _warning(figures)):
-        if sentence is not None:
-            yield sentence
+    if (incomplete := _warning(figures)) is not None:
+        yield incomplete
 
 
 def _sections(report: MonthReport) -> Iterator[Section]:

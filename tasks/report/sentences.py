@@ -22,7 +22,7 @@ SCENARIOS: Mapping[ScenarioName, str] = {
 
 API_WAYS: Mapping[ApiWay, str] = {"api_sync": "the API at once", "api_batch": "the API's batches"}
 SHORT_ANSWERS = {"pays": "It pays", "does_not_pay": "It does not pay", "cannot_be_said": "It cannot be said"}
-NOTHING_TO_COMPARE: frozenset[Reason] = frozenset({"no_usage", "no_gpu"})
+NOTHING_TO_COMPARE: frozenset[Reason] = frozenset({"no_usage", "no_gpu", "not_viable"})
 
 
 def month_name(month: date) -> str:
@@ -75,7 +75,13 @@ def compare(figures: MonthFigures, outlook: Outlook) -> str | None:
     verdict = outlook.verdict
     if verdict.saving_nano is None or NOTHING_TO_COMPARE & set(verdict.reasons):
         return None
-    against = f"Against {API_WAYS[outlook.against]} ({at_least(figures.scenario(outlook.against))})"
+    whole = all(one.replaceable for one in figures.workloads)
+    of = (
+        f" ({at_least(figures.scenario(outlook.against))})"
+        if whole
+        else ", over the workloads it can replace"
+    )
+    against = f"Against {API_WAYS[outlook.against]}{of}"
     if verdict.answer == "cannot_be_said":
         return f"{against}, whether what ran pays cannot be said{_bounds(verdict)}."
     if not verdict.saving_nano:

@@ -7,7 +7,8 @@ import pytest
 
 from db.repricing import read_priced_usage
 from db.summary import sum_usage
-from models.economics.pricing import Price, api_prices, batch_prices, cost_nano
+from models.economics.pricing import Price, batch_prices, cost_nano
+from models.economics.published_prices import api_prices
 from models.engines.api.usage import usage_of
 from models.requests import Usage
 from models.settings import Settings

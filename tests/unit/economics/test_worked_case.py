@@ -8,6 +8,7 @@ import pytest
 
 from models.economics.break_even import month_figures
 from models.economics.figures import NoteCode
+from models.economics.figures_outlook import LeverName
 from models.economics.month import GpuRun, Tokens, WorkloadUsage
 from models.economics.pricing import nano_to_usd
 from tests.month_inputs import HOUR, inputs, priced, reference, reserved, run, usd
@@ -126,13 +127,14 @@ def test_the_page_shows_where_each_lever_flips() -> None:
     def written(value: Fraction | None, form: str) -> str:
         return "none" if value is None else form.format(float(value))
 
-    for label, name, form in (
+    rows: tuple[tuple[str, LeverName, str], ...] = (
         ("price of the API", "price", "{:.3f}"),
         ("volume", "volume", "{:.3f}"),
         ("utilization, reserved", "utilization", "{:.1%}"),
         ("rate of the machine", "gpu_rate", "{:.3f}"),
         ("maintenance hours", "hours", "{:.2f} h"),
-    ):
+    )
+    for label, name, form in rows:
         row = next(line for line in PAGE.splitlines() if line.startswith(f"| {label} |"))
         shown = (written(values[name], form).replace("%", " %") for values in (batches, at_once))
         assert row.endswith(f"| {' | '.join(shown)} |")

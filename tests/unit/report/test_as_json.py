@@ -18,13 +18,13 @@ from tests import month_figures as months
 
 TOP = [
     "schema_version", "month", "version", "created_at", "software", "fingerprint", "changes", "answer", "verdict",
-    "notes", "figures", "terms",
+    "recommendation", "notes", "figures", "terms",
 ]  # fmt: skip
 SCENARIO = [
     "name", "api_usd", "gpu_usd", "labour_usd", "total_usd", "missing", "upper_bound_usd", "saving_sync_usd",
-    "saving_batch_usd",
+    "saving_batch_usd", "feasible", "workloads",
 ]  # fmt: skip
-GPU = ["time", "unused_s", "billed_s", "usd", "entered", "sessions", "utilization"]
+GPU = ["time", "unused_s", "billed_s", "usd", "entered", "sessions", "utilization", "idle_s", "idle_usd"]
 
 
 def whole(name: str | None = None) -> dict[str, Any]:
@@ -40,12 +40,16 @@ def whole(name: str | None = None) -> dict[str, Any]:
 def test_keys_are_stable() -> None:
     """Whoever renames a key, or takes one away, must raise `SCHEMA_VERSION` and this list."""
     document = whole()
-    assert json_document.SCHEMA_VERSION == 1
+    assert json_document.SCHEMA_VERSION == 2
     assert list(document) == TOP
     assert list(document["figures"]) == [field.name for field in fields(MonthFigures)]
     assert list(document["figures"]["scenarios"][0]) == SCENARIO
     assert list(document["figures"]["gpu"]) == GPU
     assert list(document["figures"]["gpu"]["time"]) == ["load_s", "busy_s", "idle_s"]
+    advice = document["recommendation"]
+    assert list(advice)[:4] == ["action", "way", "against", "saving_usd"]
+    assert {advice["way"], advice["against"]} <= {one["name"] for one in document["figures"]["scenarios"]}
+    assert set(advice["per_workload"][0]) == {"workload", "avoidable_usd", "api_usd", "answer"}
     assert "loaded_per_1000_records_usd" in document["figures"]["unit_costs"]
     assert "input_usd_per_mtok" in document["figures"]["prices"][0]
 

@@ -28,8 +28,8 @@ def test_any_two_versions_can_be_compared(before: MonthInputs, now: MonthInputs)
     assert 1 <= len(found) <= MOST + 1
     assert all("\n" not in one for one in found)
     assert list_changes(old, old) == (NO_FIGURE,)
-    if old.verdict.answer != new.verdict.answer:
-        assert found[0].startswith("Verdict: ")
+    if old.recommendation.action != new.recommendation.action:
+        assert found[0].startswith("Advice: ")
 
 
 @given(MONTHS)

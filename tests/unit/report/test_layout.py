@@ -147,10 +147,10 @@ def test_terms_of_the_month() -> None:
 
 
 def test_without_a_rate_the_break_even_is_unknown() -> None:
-    """A way of paying without a rate may pay or not: that is not `never`."""
-    table = markdown.render_text(contents.make_page(report_of("tiny"))).split(
-        "From where on each way of self-hosting pays:"
-    )[1]
+    """A way of paying without a rate may pay or not: that is not `at no volume`."""
+    table = markdown.render_text(contents.make_page(report_of("tiny"))).split("\nAgainst the API's batches:")[
+        1
+    ]
     row = next(line for line in table.splitlines() if line.startswith("| Own model, machine reserved"))
     assert [cell.strip() for cell in row.split("|")[2:4]] == ["unknown", "unknown"]
 

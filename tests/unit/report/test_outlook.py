@@ -6,7 +6,17 @@ from fractions import Fraction
 
 import pytest
 
-from models.economics.figures_outlook import BreakEven, Capacity, Crossing, Lever, Payback, Trend, TrendState
+from models.economics.figures import Outlook
+from models.economics.figures_outlook import (
+    BreakEven,
+    Capacity,
+    Crossing,
+    Lever,
+    Never,
+    Payback,
+    Trend,
+    TrendState,
+)
 from tasks.report import sentences_outlook
 from tests import month_figures as months
 
@@ -14,41 +24,59 @@ FIGURES = months.report().figures
 X = "\N{MULTIPLICATION SIGN}"
 
 
-def point(factor: Fraction | None, *crossings: Crossing, gpus: int = 1) -> BreakEven:
-    """Return where the hybrid meets the API."""
+def against_batches(
+    factor: Fraction | None, *crossings: Crossing, gpus: int = 1, never: Never | None = None
+) -> Outlook:
+    """Return a comparison with the API's batches in which what ran meets them somewhere."""
     spend = None if factor is None else months.dollars("450")
-    return BreakEven("hybrid", months.dollars("450"), spend, factor, 1_000_000, gpus, crossings, factor)
+    point = BreakEven(
+        "hybrid", months.dollars("450"), spend, factor, 1_000_000, gpus, crossings, factor, never
+    )
+    return replace(FIGURES.alternative, break_evens=(point,))
 
 
 def test_break_even() -> None:
     """The volume is a multiple of this month's, and stands with the API spend at it."""
-    assert sentences_outlook.break_even(FIGURES, point(Fraction(241, 100))) == (
-        f"As it really ran, it pays from 2.41{X} this month's volume on, where the API at once would cost $450.00 a month."
+    assert sentences_outlook.break_even(FIGURES, against_batches(Fraction(241, 100))) == (
+        f"As it really ran, against the API's batches: it pays from 2.41{X} this month's volume on, where it would cost"
+        " $450.00 a month there."
     )
 
 
-def test_break_even_that_is_nowhere_or_everywhere() -> None:
-    """No volume, every volume, and a cost that is not known are told apart."""
-    assert sentences_outlook.break_even(FIGURES, point(None)) == (
-        "As it really ran, no volume pays: each further record costs no less than on the API."
-    )
+@pytest.mark.parametrize(
+    ("never", "why"),
+    [
+        ("each_record", "each further record costs no less than there"),
+        ("full_machine", "even a machine that is full all month costs more than it saves there"),
+    ],
+)
+def test_why_no_volume_pays(never: Never, why: str) -> None:
+    """Each cause has its own words."""
+    told = sentences_outlook.break_even(FIGURES, against_batches(None, never=never))
+    assert told == f"As it really ran, against the API's batches: no volume pays; {why}."
+
+
+def test_break_even_that_is_everywhere_or_unknown() -> None:
+    """Every volume, and a cost that is not known, are told apart."""
+    everywhere = against_batches(Fraction(0))
     assert (
-        sentences_outlook.break_even(FIGURES, point(Fraction(0)))
-        == "As it really ran, it pays at every volume."
+        sentences_outlook.break_even(FIGURES, everywhere)
+        == "As it really ran, against the API's batches: it pays at every volume."
     )
-    assert sentences_outlook.break_even(FIGURES, replace(point(None), fixed_nano=None)) is None
+    unknown = replace(everywhere.break_evens[0], fixed_nano=None)
+    assert sentences_outlook.break_even(FIGURES, replace(everywhere, break_evens=(unknown,))) is None
 
 
 def test_break_even_with_steps() -> None:
     """Where another machine is needed, it may stop paying for a while."""
     crossings = (
-        Crossing(Fraction(2), pays_above=True, gpus=1),
-        Crossing(Fraction(3), pays_above=False, gpus=2),
-        Crossing(Fraction(7, 2), pays_above=True, gpus=2),
+        Crossing(Fraction(2), pays_above=True, gpus=2),
+        Crossing(Fraction(3), pays_above=False, gpus=3),
+        Crossing(Fraction(7, 2), pays_above=True, gpus=3),
     )
-    told = sentences_outlook.break_even(
-        FIGURES, replace(point(Fraction(2), *crossings, gpus=2), for_good=Fraction(7, 2))
-    )
+    outlook = against_batches(Fraction(2), *crossings, gpus=2)
+    last = replace(outlook.break_evens[0], for_good=Fraction(7, 2))
+    told = sentences_outlook.break_even(FIGURES, replace(outlook, break_evens=(last,)))
     assert told is not None
     assert "volume on, with 2 machines, where" in told
     assert (
