@@ -5,7 +5,7 @@ up. So at the prices that the lines were written at it differs from the written 
 nano-dollar for each line.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -81,6 +81,21 @@ def reprice(usage: Iterable[PricedUsage], book: RepricingPrices) -> Repriced:
     for one in usage:
         sums.add(one, book)
     return sums.rounded()
+
+
+def cost_at(usage: Iterable[PricedUsage], prices: Sequence[Price]) -> int | None:
+    """Return what the records of some usage cost at the dated prices of one model, nano-dollars, rounded once.
+
+    It stands on the counterfactual tokens, those that the API's own model would have counted. None where they are
+    not known, or a day has no price.
+    """
+    total = 0
+    for one in usage:
+        price = next((price for price in prices if price.holds_on(one.day)), None)
+        if one.unknown_counterfactual or (price is None and one.counterfactual_tokens.input_tokens):
+            return None
+        total += 0 if price is None else cost_of_mtok(price, one.counterfactual_tokens)
+    return half_up(Fraction(total, MTOK))
 
 
 class _Sums:

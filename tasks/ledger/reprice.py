@@ -4,14 +4,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Unpack
 
 from db import reference
 from db.line_filters import SummaryFilters
 from db.repricing import list_prices, read_priced_usage
 from db.rows import to_dollars, to_readable
+from models.economics.candidates import Candidate, candidates_of
 from models.economics.pricing import Price
-from models.economics.repricing import Repriced, reprice
+from models.economics.repricing import PricedUsage, Repriced, cost_at, reprice
 from models.economics.repricing_prices import RepricingPrices, parse_supposed_price
 from models.errors import UsageError
 from models.settings import Settings
@@ -28,7 +30,11 @@ REPRICED = (
 )
 SPARE = (
     *("upper_bound_usd", "estimated", "unknown", "attempts", "counterfactual_difference_usd"),
-    *("repriced_counterfactual_usd", "counterfactual_usd"),
+    *("repriced_counterfactual_usd", "counterfactual_usd", "difference_usd", "repriced_usd"),
+)
+TOKENS_NOTE = (
+    "note: candidates are priced on the tokens of the API's own model; another vendor's tokenizer, cache and reasoning "
+    "count otherwise"
 )
 PRICES = (
     *("provider", "model", "effective_from", "effective_to", "version", "newest"),
@@ -50,7 +56,7 @@ def show_repriced(
 
     `prices` are as `parse_supposed_price` reads them; for every other model, and without any, the newest version
     of each dated price counts. `save_from` enters them into the ledger as prices that hold from that
-    day on. Raises `UsageError` for a price or a column that cannot be.
+    day on. Each candidate of the settings has a column for the same records, at once and in batches. Raises `UsageError` for a price or a column that cannot be.
     """
     supposed = [parse_supposed_price(text) for text in prices]
     if save_from is not None and not supposed:
@@ -64,9 +70,13 @@ def show_repriced(
     if save_from is not None:
         enter(settings, book.entered(save_from, f"{reference.ENTERED}{datetime.now(UTC).date()}"))
     repriced = {key: reprice(groups[key], book) for key in sorted(groups)}
-    rows = [dict(zip(by, key, strict=True)) | _amounts(one) for key, one in repriced.items()]
-    write_rows(rows, [*by, *REPRICED], output_format, spare=SPARE)
-    for note in notes(list(repriced.values())):
+    candidates = candidates_of(settings, datetime.now(UTC).date())
+    rows = [
+        dict(zip(by, key, strict=True)) | _amounts(one) | _at_candidates(groups[key], candidates)
+        for key, one in repriced.items()
+    ]
+    write_rows(rows, [*by, *REPRICED, *candidate_columns(candidates)], output_format, spare=SPARE)
+    for note in [*notes(list(repriced.values())), *([TOKENS_NOTE] if rows and candidates else [])]:
         sys.stderr.write(f"{note}\n")
 
 
@@ -102,6 +112,28 @@ def notes(repriced: Sequence[Repriced]) -> list[str]:
         f"attempts that cannot be repriced, so that sums are unknown: {unknown}": unknown,
     }
     return [f"note: {note}" for note, count in found.items() if count]
+
+
+def candidate_columns(candidates: Sequence[Candidate]) -> list[str]:
+    """Name the columns of the candidates: at once, and in batches where they have them."""
+    return [
+        column
+        for one in candidates
+        for column in (f"{one.name}_usd", *([] if one.batch_prices is None else [f"{one.name}_batch_usd"]))
+    ]
+
+
+def _at_candidates(
+    usage: Sequence[PricedUsage], candidates: Sequence[Candidate]
+) -> dict[str, Decimal | None]:
+    """Price the same records at each candidate, in dollars."""
+    found = {f"{one.name}_usd": to_dollars(cost_at(usage, one.prices)) for one in candidates}
+    batched = {
+        f"{one.name}_batch_usd": to_dollars(cost_at(usage, one.batch_prices))
+        for one in candidates
+        if one.batch_prices is not None
+    }
+    return found | batched
 
 
 def _amounts(repriced: Repriced) -> dict[str, object]:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.economics.pricing import ALWAYS, Price, cost_nano
-from models.economics.repricing import PricedUsage, find_largest_rise, reprice
+from models.economics.repricing import PricedUsage, cost_at, find_largest_rise, reprice
 from models.economics.repricing_prices import RepricingPrices, parse_supposed_price
 from models.errors import UsageError
 from models.requests import Usage
@@ -309,3 +309,22 @@ def test_what_is_no_price_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_supposed_price(text)
     assert "\n" not in str(caught.value)
+
+
+@given(st.lists(TOKENS, max_size=10), PRICES)
+def test_a_candidate_costs_what_the_same_tokens_cost_at_its_price(used: list[Usage], price: Price) -> None:
+    """Over any usage: exact over all tokens, rounded once, and the repriced counterfactual where the price is its own."""
+    lines = [usage(counterfactual_tokens=one) for one in used]
+    at_candidate = cost_at(lines, [price])
+    assert at_candidate == cost_nano(price, total(used))
+    book = RepricingPrices([replace(price, provider="openai", model="mini")])
+    assert at_candidate == reprice(lines, book).repriced_counterfactual_nano
+
+
+def test_a_candidate_is_unknown_where_tokens_or_a_price_are() -> None:
+    """Records whose tokens nobody knows, and a day before the first price, make the sum unknown, not cheaper."""
+    used = Usage(1_000, 0, 10)
+    late = replace(MINI, effective_from=date(2026, 12, 1))
+    assert cost_at([usage(counterfactual_tokens=used)], [late]) is None
+    assert cost_at([usage(counterfactual_tokens=used, unknown_counterfactual=1)], [MINI]) is None
+    assert cost_at([usage()], [late]) == 0

@@ -27,6 +27,8 @@ COLUMNS = [
     "upper_bound_usd",
     "estimated",
     "unknown",
+    *("gpt-6-luna_usd", "gpt-6-luna_batch_usd", "claude-haiku-5-5_usd", "claude-haiku-5-5_batch_usd"),
+    *("gemini-3.5-flash-lite_usd", "gemini-3.5-flash-lite_batch_usd", "deepinfra/llama-3.1-8b_usd"),
 ]
 
 
@@ -79,6 +81,25 @@ def test_repricing_is_printed_in_every_format(capsysbinary: pytest.CaptureFixtur
     assert capsysbinary.readouterr().out.decode().splitlines()[0] == ",".join(["workload", *COLUMNS])
     assert run(*ask, "table") == 0
     assert capsysbinary.readouterr().out.decode().count("unknown") > 1
+
+
+@pytest.mark.usefixtures("settings")
+def test_each_candidate_has_a_column(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same records at each candidate: 90 tokens in and 4 out of one local line, at once and in batches."""
+    monkeypatch.setenv("BREAKEVEN_API_CANDIDATES", '["gpt-6-luna", "bedrock/llama-3.1-8b", "mine=1/10"]')
+    assert run("reprice", "--by", "workload", "--workload", "enrichment", "--format", "json") == 0
+    shown = capsys.readouterr()
+    (row,) = json.loads(shown.out)
+    found = {name: Decimal(row[f"{name}_usd"]) * 10**9 for name in ("gpt-6-luna", "gpt-6-luna_batch", "mine")}
+    assert found == {"gpt-6-luna": 90 * 100 + 4 * 500, "gpt-6-luna_batch": 5_500, "mine": 90_000 + 40_000}
+    assert Decimal(row["bedrock/llama-3.1-8b_batch_usd"]) * 10**9 == 94 * 110
+    assert "mine_batch_usd" not in row
+    assert "another vendor's tokenizer" in shown.err
+    monkeypatch.setenv("BREAKEVEN_API_CANDIDATES", '["nobody/knows"]')
+    assert run("reprice") == 2
+    assert "nobody/knows=IN/OUT" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("settings")
