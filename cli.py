@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError, Parameter, validators
 from commands.catalog import catalog
 from commands.evaluate import evaluate
 from commands.forecast import forecast
-from commands.history import archive, prices, reprice
+from commands.history import archive, calibration, prices, reprice
 from commands.infrastructure import infrastructure
 from commands.ledger import ledger
 from commands.prices import prices as published_prices
@@ -33,7 +33,7 @@ app = App(
     version=lambda: version("breakeven"),
 )
 app.command(ledger)
-for command in (reprice, prices, archive):
+for command in (reprice, prices, calibration, archive):
     ledger.command(command)
 app.command(infrastructure)
 app.command(published_prices)

@@ -1,4 +1,4 @@
-"""`breakeven ledger reprice`, `prices` and `archive`: what was written, at other prices and in other places."""
+"""`breakeven ledger reprice`, `prices`, `calibration` and `archive`: what was written, at other prices and in other places."""
 
 from datetime import date
 from pathlib import Path
@@ -79,6 +79,24 @@ def prices(*, model: str | None = None, format: TableFormat = "table") -> None:
     from tasks.ledger.reprice import show_prices
 
     show_prices(read_settings(), model=model, output_format=format)
+
+
+def calibration(*, workload: str | None = None, format: TableFormat = "table") -> None:
+    """Show how far estimated tokens are from those that the API reported, by workload and model.
+
+    From thirty attempts on, the estimates of later runs are corrected by them.
+
+    Parameters
+    ----------
+    workload
+        Only this workload.
+    format
+        How rows are written to standard output.
+    """
+    from flows.environment import read_settings
+    from tasks.ledger.calibration import show_calibrations
+
+    show_calibrations(read_settings(), workload=workload, output_format=format)
 
 
 def archive(

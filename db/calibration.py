@@ -2,20 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Table, func, select
+from sqlalchemy import ColumnElement, Row, Table, case, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db.dialects import is_postgresql
+from db.tables import DailyUsageRow as Usage
 from db.tables import ModelRow, PromptRow, RunRow
 from db.tables import TokenCalibrationRow as Days
-from models.economics.calibration import CALIBRATION_SUMS, Calibration
+from models.economics.calibration import CALIBRATION_SUMS, Calibration, CounterfactualBasis
 from models.ledger.line import Closing
 from models.ledger.rollup import CountedLine
+from models.run import PRODUCTION
 
 _SUMS = ("lines", *CALIBRATION_SUMS)
 _DAYS: Table = Days.metadata.tables[Days.__tablename__]
@@ -70,6 +73,47 @@ def list_calibrations(
     if model is not None:
         conditions.append(ModelRow.name == model)
     return _read(session, *conditions)
+
+
+def read_bases(session: Session, first: date, end: date) -> list[CounterfactualBasis]:
+    """Return what counterfactual tokens of the UTC days `first <= day < end` stand on, by workload; production alone."""
+    reported, corrected = Usage.engine == "openai", RunRow.calibration.is_not(None)
+    served = func.sum(case((Usage.counterfactual_input_tokens > 0, Usage.attempts), else_=0))
+    cached = func.sum(Usage.counterfactual_cached_tokens)
+    way = case((reported, 0), (corrected, 1), else_=2)
+    rows = session.execute(
+        select(RunRow.workload, way, served, cached)
+        .join(RunRow, RunRow.id == Usage.run_id)
+        .where(Usage.day >= first, Usage.day < end, Usage.engine != "reuse", RunRow.purpose == PRODUCTION)
+        .group_by(RunRow.workload, way)
+        .order_by(RunRow.workload)
+    ).all()
+    found: dict[str, CounterfactualBasis] = {}
+    for workload, place, attempts, of_cache in rows:
+        basis = found.get(workload, CounterfactualBasis(workload, 0, 0, 0, 0, None))
+        count = int(attempts or 0)
+        match place:
+            case 0:
+                basis = replace(basis, reported=count)
+            case 1:
+                newest = _newest(session, workload, first, end)
+                basis = replace(basis, corrected=count, calibration=newest)
+            case _:
+                basis = replace(basis, estimated=count, cached_tokens=int(of_cache or 0))
+        found[workload] = basis
+    return list(found.values())
+
+
+def _newest(session: Session, workload: str, first: date, end: date) -> Calibration | None:
+    """Return what the newest run with attempts in these days was corrected by."""
+    in_days = exists().where(Usage.run_id == RunRow.id, Usage.day >= first, Usage.day < end)
+    text = session.execute(
+        select(RunRow.calibration)
+        .where(RunRow.workload == workload, RunRow.calibration.is_not(None), in_days)
+        .order_by(RunRow.started_at.desc(), RunRow.id.desc())
+        .limit(1)
+    ).scalar()
+    return None if text is None else Calibration.from_json(text)
 
 
 def _read(session: Session, *conditions: ColumnElement[bool]) -> list[Calibration]:

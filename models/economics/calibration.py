@@ -105,5 +105,46 @@ class Calibration:
         return cls(**{one.name: values[one.name] for one in fields(cls)})
 
 
+@dataclass(frozen=True, slots=True)
+class CounterfactualBasis:
+    """What the counterfactual tokens of one workload in some days stand on, in attempts that served a record.
+
+    `reported`: the API answered and said what it used. `corrected`: estimated, and corrected by what the API had
+    reported of others. `estimated`: estimated alone. `cached_tokens` is the part of the estimated ones' input that is
+    taken to be cached. `calibration` is the newest that a run of these days was corrected by.
+    """
+
+    workload: str
+    reported: int
+    corrected: int
+    estimated: int
+    cached_tokens: int
+    calibration: Calibration | None
+
+    def describe(self, *, reasons: bool) -> str:
+        """Say in one sentence what the figure stands on and in which direction it errs.
+
+        `reasons`: the API's model reasons before it answers.
+        """
+        if self.calibration is not None and not self.estimated:
+            known = self.calibration
+            return (
+                f"{self.workload}: estimated tokens are corrected by {known.lines:,} attempts that {known.model} reported "
+                f"from {known.since} to {known.until} (input x {float(known.input_ratio):.3f}, output x "
+                f"{float(known.output_ratio):.3f}, {float(known.cached_share):.0%} of the input cached, "
+                f"{float(known.reasoning_per_line):.0f} reasoning tokens each)"
+            )
+        if not self.estimated:
+            return f"{self.workload}: every figure is what the API reported"
+        wrong = ["too low by the reasoning tokens, which nothing tells yet"] if reasons else []
+        if self.cached_tokens:
+            wrong.append("too low where the API does not find the prompt in its cache")
+        errs = " and ".join(wrong) or "a few tokens of a request either way"
+        return (
+            f"{self.workload}: {self.estimated:,} of {self.reported + self.corrected + self.estimated:,} attempts are "
+            f"estimated and not corrected; the API's cost is {errs} ({FEWEST_LINES} attempts on the API correct it)"
+        )
+
+
 def _scale(count: int, ratio: Fraction) -> int:
     return (2 * count * ratio.numerator + ratio.denominator) // (2 * ratio.denominator)
