@@ -242,6 +242,8 @@ def _sum_price_use(price: Price, rows: Sequence[Row[Any]]) -> PriceUse:
         input_tokens=_total(rows, "counterfactual_input_tokens"),
         output_tokens=_total(rows, "counterfactual_output_tokens"),
         nano=_total(rows, "counterfactual_nano"),
+        cached_tokens=_total(rows, "counterfactual_cached_tokens"),
+        cache_write_tokens=_total(rows, "counterfactual_cache_write_tokens"),
     )
 
 

@@ -5,6 +5,7 @@ from fractions import Fraction
 from math import ceil, floor
 
 from models.economics.billing import MonthBill, bill_month
+from models.economics.candidate_costs import CandidateCost, cost_candidates
 from models.economics.cost_over_volume import find_break_even, project_costs
 from models.economics.curve import draw_curve
 from models.economics.figures import MonthFigures, Outlook, Scenario, WorkloadFigures
@@ -22,6 +23,7 @@ from models.economics.unit_costs import merge_prices, unit_costs_of
 from models.economics.workload_parts import WorkloadPart, divide_period
 from models.gpu_time import split_exactly
 from models.months import days_in
+from models.requests import Usage
 
 KEPT = (Fraction(60, 100), Fraction(80, 100), Fraction(95, 100))
 """Shares of the records that the own model could keep: what the month would cost with each is shown."""
@@ -53,6 +55,7 @@ def month_figures(inputs: MonthInputs) -> MonthFigures:
         capacity=capacity,
         kept=_keep_shares(period),
         own_share=Fraction(period.local, period.answered) if period.answered else None,
+        candidates=_cost_candidates(inputs, used, period),
         gpu=bill.gpu,
         unit_costs=units,
         workloads=_describe_workloads(
@@ -106,6 +109,25 @@ def _keep_shares(period: Period) -> tuple[KeptShare, ...]:
         )
         for share in KEPT
     )
+
+
+def _cost_candidates(
+    inputs: MonthInputs, used: Sequence[WorkloadUsage], period: Period
+) -> tuple[CandidateCost, ...]:
+    work = (
+        (
+            Usage(
+                one.input_tokens,
+                one.cached_tokens,
+                one.output_tokens,
+                cache_write_tokens=one.cache_write_tokens,
+            ),
+            usage.batch_acceptable,
+        )
+        for usage in used
+        for one in usage.counterfactual
+    )
+    return cost_candidates(work, inputs.candidates, period.pace)
 
 
 def _describe_workloads(

@@ -10,6 +10,7 @@ from datetime import date
 from fractions import Fraction
 from typing import Literal
 
+from models.economics.candidate_costs import CandidateCost
 from models.economics.figures_outlook import ApiWay, BreakEven, Capacity, CurvePoint, Lever, Payback, Trend
 from models.economics.figures_recommendation import (
     KeptShare,
@@ -171,6 +172,9 @@ NoteCode = Literal[
     "not_viable",
     "not_viable_routed",
     "bound",
+    "counterfactual_basis",
+    "model_ends",
+    "price_moved",
     "quarantined",
     "quarantined_answered",
     "evaluations",
@@ -215,7 +219,7 @@ class MonthFigures:
     for all of its days). Everything that is a month's figure stands on `scenarios`; `gpu`, counts and
     tokens on the days that are covered. `alternative`: against the API's cheapest way that meets the need, `at_once`:
     against the API at once. `own_share`: of the published answers, those of the own model. `kept`: what if it kept
-    more or fewer. `history`: earlier months and, last, this one.
+    more or fewer. `candidates`: the same work on other models. `history`: earlier months and, last, this one.
     """
 
     month: date
@@ -231,6 +235,7 @@ class MonthFigures:
     capacity: Capacity
     kept: tuple[KeptShare, ...]
     own_share: Fraction | None
+    candidates: tuple[CandidateCost, ...]
     gpu: GpuBill
     unit_costs: UnitCosts
     workloads: tuple[WorkloadFigures, ...]

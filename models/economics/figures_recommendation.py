@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from models.economics.figures_outlook import ApiWay
-
 ScenarioName = Literal[
     "api_sync", "api_batch", "reserved", "on_demand", "hybrid", "fewer_machines", "move_workload"
 ]
@@ -71,13 +69,3 @@ class KeptShare:
 
     share: Fraction
     total_nano: int
-
-
-@dataclass(frozen=True, slots=True)
-class CandidateCost:
-    """What the month's work costs on another seller's model, at once and in batches (None: it has none)."""
-
-    name: str
-    api: ApiWay
-    sync_nano: int
-    batch_nano: int | None

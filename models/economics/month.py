@@ -9,7 +9,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
+from models.catalogue.model_ends import ModelEnd
+from models.economics.candidate_costs import CandidatePrices
 from models.economics.past_month import PastMonth
+from models.economics.price_changes import PriceChange
 from models.gpu_time import GpuTime
 from models.months import days_in
 
@@ -56,6 +59,8 @@ class PriceUse:
     input_tokens: int
     output_tokens: int
     nano: int
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +239,9 @@ class MonthInputs:
     `bill_nano`: the real bill of the whole month, which wins over rates. `references`: the first that fits counts.
     `labour`: of those that hold on a day the one that began last wins, and of equals the last in the sequence;
     one must hold on every day of the month. `batch_discount`: 0.5 is 50 %.
-    `evaluations_nano`: what evaluations and trials cost in these days, which is in no scenario.
+    `evaluations_nano`: what evaluations and trials cost in these days, which is in no scenario. `candidates`: other
+    models at their prices of the last of these days. `bases`: a sentence a workload on what its counterfactual tokens stand on.
+    `ends`: models of the API or of candidates that leave it soon. `price_changes`: since the month before.
     `earlier`: months before this one, oldest first, without gaps (a month without usage has 0 records).
 
     Raises `ValueError` for a `month` that is no first day, or `days` outside of it.
@@ -251,6 +258,15 @@ class MonthInputs:
     references: tuple[ReferenceRate, ...] = ()
     earlier: tuple[PastMonth, ...] = ()
     evaluations_nano: int = 0
+    candidates: tuple[CandidatePrices, ...] = ()
+    bases: tuple[str, ...] = ()
+    ends: tuple[ModelEnd, ...] = ()
+    price_changes: tuple[PriceChange, ...] = ()
+
+    @property
+    def last_day(self) -> date:
+        """The last of the days that are covered."""
+        return self.month.replace(day=self.days)
 
     def __post_init__(self) -> None:
         if self.month.day != 1 or not 1 <= self.days <= days_in(self.month):

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+from models.catalogue.model_ends import describe_end
 from models.economics.billing import MonthBill
 from models.economics.figures import Note, NoteCode, Scenario
 from models.economics.figures_outlook import Capacity
 from models.economics.month import GpuRun, MonthInputs, PriceUse, Viability, WorkloadUsage
+from models.economics.price_changes import describe_change
 from models.economics.scenarios import Period
 from models.gpu_time import NS_PER_SECOND
 from models.months import days_in
@@ -38,6 +40,7 @@ def list_notes(
             _of_workloads(used),
             _of_bound(period),
             _of_evaluations(inputs),
+            _of_the_market(inputs),
         )
     )
 
@@ -136,6 +139,15 @@ def _of_bound(period: Period) -> Iterator[Note]:
 def _of_evaluations(inputs: MonthInputs) -> Iterator[Note]:
     if inputs.evaluations_nano:
         yield Note("evaluations", nano=inputs.evaluations_nano)
+
+
+def _of_the_market(inputs: MonthInputs) -> Iterator[Note]:
+    for sentence in inputs.bases:
+        yield Note("counterfactual_basis", text=sentence)
+    for end in inputs.ends:
+        yield Note("model_ends", text=describe_end(end, inputs.last_day))
+    for change in inputs.price_changes:
+        yield Note("price_moved", text=describe_change(change))
 
 
 def _of_workloads(used: Sequence[WorkloadUsage]) -> Iterator[Note]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import date
 
-from models.economics.pricing import Price
+from models.economics.pricing import Price, nano_to_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +48,16 @@ def find_price_changes(before: Iterable[Price], now: Iterable[Price]) -> list[Pr
 
 def _asked(price: Price) -> tuple[object, ...]:
     return tuple(getattr(price, one.name) for one in fields(price) if one.name.endswith("_per_mtok"))
+
+
+def describe_change(change: PriceChange) -> str:
+    """Say in one sentence what a price was and what it is now."""
+    return f"the price of {change.provider}/{change.model} was {_words(change.before)} and is {_words(change.now)}"
+
+
+def _words(price: Price) -> str:
+    asked, given = (
+        f"${nano_to_usd(nano).normalize():f}"
+        for nano in (price.input_nano_per_mtok, price.output_nano_per_mtok)
+    )
+    return f"{asked} in and {given} out for a million tokens"

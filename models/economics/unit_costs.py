@@ -53,5 +53,7 @@ def _merge(one: PriceUse, other: PriceUse) -> PriceUse:
         last_day=max(one.last_day, other.last_day),
         input_tokens=one.input_tokens + other.input_tokens,
         output_tokens=one.output_tokens + other.output_tokens,
+        cached_tokens=one.cached_tokens + other.cached_tokens,
+        cache_write_tokens=one.cache_write_tokens + other.cache_write_tokens,
         nano=one.nano + other.nano,
     )

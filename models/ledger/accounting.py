@@ -130,7 +130,8 @@ class _Figures(NamedTuple):
 
 
 NOTHING = Usage(0, 0, 0)
-NOT_SERVED = ("escalated", "triage")
+NOT_SERVED = ("escalated", "triage", "invalid_output")
+"""Outcomes of attempts that an API pipeline would not have made, or whose record nobody knows that it would have served."""
 REUSED = _Figures("reuse", "identical", NOTHING, 0, 0, NOTHING, 0)
 
 
@@ -138,7 +139,7 @@ def _inferred(
     item: Finished, keys: LineKeys, counter: CounterfactualTokens, gpu_ns: int, cost: int
 ) -> _Figures:
     completion = item.completion
-    served = item.outcome not in NOT_SERVED  # an API pipeline would not have made the other attempts
+    served = item.outcome not in NOT_SERVED
     estimated = completion.usage is None  # a server of one's own need not report it
     usage = completion.usage or counter.of_local(completion)
     counterfactual = counter.of(completion) if served else NOTHING
@@ -272,6 +273,7 @@ def closings(finished: Sequence[Finished], keys: LineKeys, counter: Counterfactu
 def _closing(item: Finished, closed: ClosedAttempt, keys: LineKeys, counter: CounterfactualTokens) -> Closing:
     prices = item.prices or _at_once(keys)
     usage = closed.usage or counter.of_unreported(item.completion)
+    counterfactual = NOTHING if item.outcome in NOT_SERVED else usage
     return Closing(
         id=closed.id,
         outcome=item.outcome,
@@ -280,9 +282,9 @@ def _closing(item: Finished, closed: ClosedAttempt, keys: LineKeys, counter: Cou
         output_tokens=usage.output_tokens,
         estimated=closed.usage is None,
         cost_nano=cost_nano(prices.own, usage),
-        counterfactual_input_tokens=usage.input_tokens,
-        counterfactual_output_tokens=usage.output_tokens,
-        counterfactual_nano=cost_nano(prices.counterfactual, usage),
+        counterfactual_input_tokens=counterfactual.input_tokens,
+        counterfactual_output_tokens=counterfactual.output_tokens,
+        counterfactual_nano=cost_nano(prices.counterfactual, counterfactual),
         answer_hash=answer_hash(item.completion.text),
         failure=closed.failure,
         reasoning_tokens=usage.reasoning_tokens,

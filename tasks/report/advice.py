@@ -97,6 +97,9 @@ def explain(figures: MonthFigures) -> Iterator[str]:
             f"That holds if the small model is good enough for {some}, which no evaluation has decided:"
             f" breakeven evaluate {advice.conditional_on[0]} --labels FILE."
         )
+    for note in figures.notes:
+        if note.code in {"model_ends", "price_moved"} and note.text:
+            yield f"{note.text[0].upper()}{note.text[1:]}."
     if not advice.certain and not is_idle(figures):
         yield _doubt(figures)
     known = {advice.way, advice.against} == {"hybrid", figures.alternative.against}

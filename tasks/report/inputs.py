@@ -17,6 +17,7 @@ from models.errors import UsageError
 from models.months import days_in, month_of, months_later, next_month
 from models.settings import Settings
 from models.workloads import build
+from tasks.report.market import add_market
 
 MOST_MONTHS = 36
 """Earlier months that are looked at, the nearest ones."""
@@ -58,7 +59,7 @@ def read_month_inputs(
         first = next_month(first)
     days = min((today - this).days + 1, days_in(this))
     inputs = _inputs(books, settings, this, days, viability)
-    return replace(inputs, earlier=tuple(earlier))
+    return add_market(replace(inputs, earlier=tuple(earlier)), session, settings)
 
 
 def read_books(session: Session, first: date, end: date) -> Books:

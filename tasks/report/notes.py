@@ -21,6 +21,7 @@ WEIGHTS: Mapping[NoteCode, Weight] = {
     "estimated_usage": "Estimated",
     "more_gpus_needed": "Estimated",
     "gpu_time_over_bill": "Estimated",
+    "counterfactual_basis": "Estimated",
     "assumed_rate": "Assumed",
     "assumed_labour": "Assumed",
     "reference_rate": "Assumed",
@@ -202,6 +203,9 @@ _SENTENCES: Mapping[NoteCode, Callable[[Note, MonthFigures], str]] = {
     "bound": _fixed(
         "The records of {} may not leave, so no way of the API is open; its costs there are shown to compare."
     ),
+    "counterfactual_basis": _fixed("{}."),
+    "model_ends": _fixed("{}."),
+    "price_moved": lambda note, _: f"Since the month before, {note.text}.",
     "quarantined": _quarantined,
     "quarantined_answered": _quarantined_answered,
     "evaluations": lambda note, figures: (

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
+from models.economics.candidate_costs import CandidateCost
 from models.economics.figures import MonthFigures, Outlook, Scenario
 from models.economics.figures_outlook import BreakEven, Lever
 from models.economics.past_month import PastMonth, UnitCosts
@@ -17,6 +18,11 @@ PARTS = (
     "Reserved: the machine is paid for around the clock; on demand: by use. In the ways of your own model, what its policy"
     " sent to the API goes there, too. As it really ran: all that was really paid."
 )
+CANDIDATES = (
+    "The tokens that the API's own model counts, at each model's price of the month's last day. Whether it answers well"
+    " enough, nobody has measured: breakeven evaluate with BREAKEVEN_API_MODEL set to it does."
+)
+NO_BATCHES = "none"
 SHORT = "not good enough"
 BOUND = "not allowed"
 MOST_UNIT_MONTHS = 6
@@ -28,6 +34,7 @@ def list_sections(figures: MonthFigures) -> list[Section]:
         _costs(figures),
         _levers(figures),
         _break_even(figures),
+        _candidates(figures),
         make_workloads_section(figures),
         _machine(figures),
     )
@@ -97,6 +104,33 @@ def make_parts_section(figures: MonthFigures) -> Section:
         columns = ("Kept by your own model", "The month costs", "Saves against what ran")
         tables.append(Table("What if it kept so much, the rest on the API's cheapest way", columns, rows))
     return Section("parts", "What the ways are made of", (PARTS,), tables=tuple(tables))
+
+
+def _candidates(figures: MonthFigures) -> Section | None:
+    """Show what the same work costs on other models; None where settings name none, or nothing was run."""
+    if not figures.candidates or not figures.scenario("api_sync").api_nano:
+        return None
+    ran = figures.scenario("hybrid").total_nano or 0
+    rows = tuple(
+        (
+            one.name,
+            usd(one.sync_nano),
+            NO_BATCHES if one.batch_nano is None else usd(one.batch_nano),
+            usd(ran - _cheaper(one)),
+        )
+        for one in sorted(figures.candidates, key=_cheaper)
+    )
+    columns = ("Model", "At once", "In batches", "Saves against what ran")
+    return Section(
+        "candidates",
+        "On other models",
+        (CANDIDATES,),
+        tables=(Table("The same work, the cheapest first", columns, rows),),
+    )
+
+
+def _cheaper(one: CandidateCost) -> int:
+    return one.sync_nano if one.batch_nano is None else min(one.sync_nano, one.batch_nano)
 
 
 def _break_even(figures: MonthFigures) -> Section | None:
