@@ -88,7 +88,8 @@ class WorkloadUsage:
     `chosen_nano`: the part of it for which a run was asked to use the API, whatever the small model can do.
     `unknown_api_cost` lines do not know their cost. `estimated`: lines that hold an estimate of their own
     usage (counterfactual tokens always are estimates). `viability` None: not evaluated. `routed`: records that
-    its policy sent to the API, since the small model is or may be not good enough for them.
+    its policy sent to the API, since the small model is or may be not good enough for them; `routes`: its policy
+    would, though it may have found none in this month.
     `batch_acceptable`: its answers may take a day. `may_leave`: its records may go to an API.
     """
 
@@ -115,6 +116,7 @@ class WorkloadUsage:
     pending: tuple[PendingBound, ...] = ()
     chosen_nano: int = 0
     routed: int = 0
+    routes: bool = False
     batch_acceptable: bool = True
     may_leave: bool = True
 
@@ -126,7 +128,7 @@ class WorkloadUsage:
     @property
     def replaceable(self) -> bool:
         """Whether its pipeline can serve it: the small model is not known to fall short, or what it may miss is sent on."""
-        return self.viability != "not_viable" or self.routed > 0
+        return self.viability != "not_viable" or self.routes or self.routed > 0
 
     @property
     def served(self) -> int:

@@ -15,6 +15,7 @@ from models.economics.owning import Bill, EnteredTerms, Labour
 from models.economics.past_month import PastMonth
 from models.errors import UsageError
 from models.months import days_in, month_of, months_later, next_month
+from models.routing.policy import Policy
 from models.settings import Settings
 from models.workloads import build
 from tasks.report.market import add_market
@@ -77,11 +78,15 @@ def _inputs(
 ) -> MonthInputs:
     used = books.used.get(of, MonthUsage())
     before = [run for other, usage in books.used.items() if other < of for run in usage.gpu_runs]
+    last = books.used.get(months_later(of, -1), MonthUsage())
+    routed = {usage.workload: usage.routed for usage in last.workloads}
     kinds = {run.kind for run in (*before, *used.gpu_runs)} | {entry.kind for entry in books.terms}
     return MonthInputs(
         month=of,
         days=days,
-        workloads=tuple(_with(usage, viability, settings) for usage in used.workloads),
+        workloads=tuple(
+            _with(usage, viability, settings, routed.get(usage.workload, 0)) for usage in used.workloads
+        ),
         gpu_runs=used.gpu_runs,
         terms=(
             *assumed_terms.reserved_by_runs(used.gpu_runs, before, of),
@@ -95,15 +100,29 @@ def _inputs(
     )
 
 
-def _with(usage: WorkloadUsage, viability: Mapping[str, Viability], settings: Settings) -> WorkloadUsage:
-    """Add what the ledger does not hold of a workload; of one that is no longer set up, nothing is known."""
+def _with(
+    usage: WorkloadUsage, viability: Mapping[str, Viability], settings: Settings, before: int
+) -> WorkloadUsage:
+    """Add what a month's lines do not hold of a workload; `before`: records that its policy routed in the month before.
+
+    Of a workload that is no longer set up, nothing else is known.
+    """
     try:
         workload = build(usage.workload, settings)
     except UsageError:
-        return replace(usage, viability=viability.get(usage.workload))
+        return replace(usage, viability=viability.get(usage.workload), routes=before > 0)
     return replace(
         usage,
         viability=viability.get(usage.workload),
         batch_acceptable=workload.settings.batch_acceptable is not False,
         may_leave=workload.residency != "local",
+        routes=before > 0 or (settings.api_mode != "off" and _routes(workload.routing)),
     )
+
+
+def _routes(policy: Policy) -> bool:
+    """Whether a policy sends on what the small model may miss."""
+    by_confidence = policy.min_confidence is not None and "low_confidence" in policy.escalate
+    complex_ones = (policy.complex_over_chars, policy.complex_where, policy.simple_languages)
+    by_text = policy.triage or any(one is not None for one in complex_ones)
+    return by_confidence or (by_text and "complex" in policy.escalate) or policy.not_viable == "api"
