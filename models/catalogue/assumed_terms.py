@@ -85,7 +85,7 @@ def references(
     """Return rates to compare with, the best first: what was entered at any time, the settings', the catalogue's."""
     rates = [*_entered_rates(entries), *_settings_rate(settings)]
     for kind in sorted(set(kinds)):
-        rates += _catalogue_rates(kind, settings.tensor_parallel_size)
+        rates += _catalogue_rates(kind, settings)
     return rates
 
 
@@ -107,12 +107,16 @@ def _settings_rate(settings: Settings) -> Iterator[ReferenceRate]:
         yield ReferenceRate(settings.billing_mode, rate, OWN_RATE, settings.billing_increment_seconds, kind)
 
 
-def _catalogue_rates(kind: str, gpus: int) -> Iterator[ReferenceRate]:
-    """Yield the catalogue's rates of a machine of so many GPUs.
+def _catalogue_rates(kind: str, settings: Settings) -> Iterator[ReferenceRate]:
+    """Yield the catalogue's rates of a machine with as many GPUs, and billed by as many seconds, as the settings say.
 
     Without a reserved one, a machine that is always on costs its rate on demand.
     """
-    known = [one if gpus == 1 else _times(one, gpus) for one in reference_rates(kind)]
+    gpus, increment = settings.tensor_parallel_size, settings.billing_increment_seconds
+    known = [
+        replace(one if gpus == 1 else _times(one, gpus), increment_seconds=increment)
+        for one in reference_rates(kind)
+    ]
     yield from known
     if not any(one.mode == "reserved" for one in known):
         for one in known:

@@ -145,6 +145,11 @@ def model_called(name: str) -> ModelEntry | None:
     return some[0] if len(some) == 1 else None
 
 
+def names_entry(name: str, entry: ModelEntry) -> bool:
+    """Whether a name is that of a model of the catalogue: its own, its id, or the id without owner or suffix."""
+    return _joined(name) in (_joined(entry.name), *_ids(entry))
+
+
 def _called(name: str) -> list[ModelEntry]:
     wanted = _joined(name)
     return _exactly(name) or [one for one in models() if wanted and wanted in _joined(one.name)]
@@ -153,8 +158,7 @@ def _called(name: str) -> list[ModelEntry]:
 def _exactly(name: str) -> list[ModelEntry]:
     if name and Path(name).is_dir():
         return [local(Path(name))]
-    wanted = _joined(name)
-    return [one for one in models() if wanted in (_joined(one.name), *_ids(one))]
+    return [one for one in models() if names_entry(name, one)]
 
 
 def _ids(model: ModelEntry) -> tuple[str, str, str]:

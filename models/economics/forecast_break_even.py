@@ -54,6 +54,18 @@ def find_break_evens(figures: Forecast) -> BreakEvens:
     return {pair: [month[pair] for month in months] for pair in pairs}
 
 
+def find_against(figures: Forecast, nano: int) -> int | None:
+    """Return the records a day from which a reserved machine costs less than an API that asks this much in the first month.
+
+    None: at no volume, or its rate is not known.
+    """
+    month = figures.months[0]
+    cost = project_costs(month.period, nano)["reserved"]
+    if cost is None or cost.first is None:
+        return None
+    return ceil(Fraction(ceil(cost.first * month.records), days_in(month.month)))
+
+
 def list_changes(months: Sequence[ForecastMonth]) -> Iterator[int]:
     """Yield the places of the months in which the API's prices are others than in the month before, the first one's too."""
     for place, month in enumerate(months):

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from models.economics.break_even import KEPT
 from models.economics.figures_outlook import ApiWay
 
 OwnWay = Literal["reserved", "on_demand"]
 OWN_WAYS: tuple[OwnWay, ...] = ("reserved", "on_demand")
 API_WAYS: tuple[ApiWay, ...] = ("api_sync", "api_batch")
-KEPT = (Fraction(60, 100), Fraction(80, 100), Fraction(95, 100))
-"""Shares of the records that the own model keeps in the ways between."""
 
 
 @dataclass(frozen=True, slots=True)

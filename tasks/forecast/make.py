@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from db import infrastructure
 from db import throughput as ledger
 from models.catalogue.assumed_terms import labour_terms
-from models.catalogue.entries import ModelEntry, model_called
+from models.catalogue.entries import ModelEntry, names_entry
 from models.catalogue.model_ends import find_end
 from models.default_model import model_name
 from models.economics.candidates import Candidate, candidates_of
@@ -102,7 +102,8 @@ def make_forecast(ask: ForecastAsk, settings: Settings) -> Made:
     """
     given = settings
     settings, tokenizer = _for_api_model(settings, ask.model)
-    start = next_month(datetime.now(UTC).date()) if ask.start is None else parse_month(ask.start)
+    today = datetime.now(UTC).date()
+    start = next_month(today) if ask.start is None else parse_month(ask.start)
     prices = tuple(prices_of(settings))
     price = price_on(prices, start)
     asked = open_inputs(ask.workloads, settings)
@@ -127,7 +128,7 @@ def make_forecast(ask: ForecastAsk, settings: Settings) -> Made:
         figures,
         find_answer(figures),
         find_break_evens(figures),
-        cost_candidates(figures, candidates_of(settings, start)),
+        cost_candidates(figures, candidates_of(settings, today)),
         parts,
         price,
         serving,
@@ -155,8 +156,8 @@ def _demand(part: ForecastPart, prices: tuple[Price, ...], *, at_once: bool) -> 
 
 
 def _is_model(candidate: Candidate, own: ModelEntry) -> bool:
-    """Whether a candidate is this model: by the last part of the name that people give it."""
-    return model_called(candidate.name.rpartition("/")[2]) == own
+    """Whether a candidate is this model, by the last part of the name that people give it or of its seller's."""
+    return any(names_entry(name.rpartition("/")[2], own) for name in (candidate.name, candidate.model))
 
 
 def _warn_of_end(model: str, figures: Forecast) -> Iterator[str]:
@@ -173,7 +174,10 @@ def _uncounted(
     settings: Settings, ask: ForecastAsk, machine: Machine, model: OwnModel, parts: Sequence[ForecastPart]
 ) -> Iterator[str]:
     estimated = any(part.speed.error is not None for part in parts)
-    return list_uncounted(settings, ask.model, machine, model, estimated=estimated)
+    yield from list_uncounted(settings, ask.model, machine, model, estimated=estimated)
+    for part in parts:
+        if part.opened.workload is not None and part.opened.workload.settings.policy is not None:
+            yield f"the policy of {part.name}: what it sends to the API shows in runs; the ways with 60 to 95% kept are beside"
 
 
 def _for_api_model(settings: Settings, model: str | None) -> tuple[Settings, tiktoken.Encoding]:

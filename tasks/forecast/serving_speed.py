@@ -18,6 +18,7 @@ from models.catalogue.fit import (
 )
 from models.catalogue.model_fit import kv_bits_of
 from models.catalogue.published import SpeedError, speed_error
+from models.default_model import uses_server
 from models.economics.demand import Lengths
 from models.economics.throughput import Throughput, fit_throughput
 from models.errors import UsageError
@@ -47,7 +48,7 @@ class EngineLimits:
     def of(cls, settings: Settings) -> "EngineLimits":
         """Read them from the settings."""
         return cls(
-            settings.max_num_seqs or SEQUENCES,
+            settings.server_concurrency if uses_server(settings) else settings.max_num_seqs or SEQUENCES,
             settings.gpu_memory_utilization,
             kv_bits_of(settings),
             settings.tensor_parallel_size,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from models.economics.figures_outlook import ApiWay
-from models.economics.forecast_break_even import MonthlyBreakEven, list_changes
+from models.economics.forecast_break_even import MonthlyBreakEven, find_against, list_changes
 from models.economics.ways import API_WAYS, OWN_WAYS, PURE, OwnWay
 from models.months import days_in
 from tasks.display.table_layout import Column
@@ -187,11 +187,21 @@ def _candidates(made: Made) -> Iterator[str]:
         )
         yield f"Cheaper still, each if it is good enough: {named}."
     for one in made.hosted:
-        at_once = usd(one.total_sync_nano)
         yield (
             f"{one.candidate.name} is {made.model.name} hosted by someone else, the nearest rival of a machine of your "
-            f"own: {at_once} in {len(made.figures.months)} months at once, without a machine or a set-up."
+            f"own: {usd(one.total_sync_nano)} in {len(made.figures.months)} months at once, without a machine or a set-up"
+            f"{_rival(made, one.api_sync_nano[0])}."
         )
+
+
+def _rival(made: Made, nano: int | None) -> str:
+    """Say from which volume on a reserved machine costs less than the own model hosted by someone else."""
+    if nano is None or made.figures.months[0].nano("reserved") is None:
+        return ""
+    daily = find_against(made.figures, nano)
+    if daily is None:
+        return "; a reserved machine costs more at every volume"
+    return f"; a reserved machine costs less from {plural(daily, 'record')} a day"
 
 
 def tell_answer(made: Made) -> str:

@@ -30,6 +30,8 @@ def list_uncounted(
     if settings.gpu_usd_per_hour is not None and own != machine.kind:
         yield f"BREAKEVEN_GPU_USD_PER_HOUR: the rate of {own}, not of {machine.kind}"
     if asked_model not in (None, settings.api_model):
+        if settings.api_tokenizer is not None:
+            yield f"BREAKEVEN_API_TOKENIZER: that of {settings.api_model}; {asked_model} has its own, if it is known"
         for name in OF_A_PRICE:
             if getattr(settings, name) is not None:
                 yield f"{_variable(name)}: the price of {settings.api_model}, not of {asked_model}"

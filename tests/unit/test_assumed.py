@@ -125,6 +125,12 @@ def test_a_machine_of_two_gpus_costs_twice() -> None:
     assert on_demand.source.startswith("2 x AWS g5.xlarge")
 
 
+def test_the_catalogues_rate_is_billed_by_the_increment_of_the_settings() -> None:
+    """An hour that has begun counts where the settings say so, whoever named the rate."""
+    on_demand, _ = assumed_terms.references([], Settings(billing_increment_seconds=3600), ["A10G"])
+    assert on_demand.increment_seconds == 3600
+
+
 def test_without_a_reserved_price_a_machine_that_is_always_on_is_compared() -> None:
     """Its rate on demand around the clock, and the source says so; nothing is known of an unknown kind."""
     on_demand, reserved = assumed_terms.references([], Settings(), ["H100"])

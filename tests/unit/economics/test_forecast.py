@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.economics.break_even import month_figures
 from models.economics.demand import Demand, Lengths
 from models.economics.figures_outlook import ApiWay, BreakEven
 from models.economics.forecast import Forecast, forecast
@@ -86,6 +87,41 @@ def test_the_break_even_of_the_worked_example() -> None:
     assert first.found.records == -(-15_500 * 45000 // 558)
     assert first.daily(first.found.factor) == -(-first.found.records // 31)
     assert found["reserved", "api_batch"][0].found.factor == 2 * Fraction(45000, 558)
+
+
+@pytest.mark.parametrize(
+    ("cents", "batch", "records"),
+    [
+        ((15, 60), False, 1_250_000),  # gpt-4o-mini
+        ((10, 50), False, 1_666_667),  # gpt-6-luna
+        ((10, 50), True, 3_333_334),  # in batches
+        ((2, 4), False, 12_500_000),  # Llama 3.1 8B, hosted
+    ],
+)
+def test_the_break_even_of_known_rivals(cents: tuple[int, int], batch: bool, records: int) -> None:
+    """At 1,200 + 300 tokens and $450 a month a machine that is fast enough pays from so many records a month on."""
+    asked, given = (cent * NANO // 100 for cent in cents)
+    price = replace(GPT_4O_MINI, input_nano_per_mtok=asked, output_nano_per_mtok=given)
+    found = year(demand(price=price, speed=Throughput(0, 1.0, 0, 0, 0)))
+    assert even(found, "reserved", "api_batch" if batch else "api_sync").records == records
+
+
+def test_the_report_meets_the_api_where_the_forecast_does() -> None:
+    """The months put through the report's own figures: the same costs, and the same break-even, against both ways."""
+    for increment, load_ns in ((1, 0), (3600, HOUR_NS)):
+        at = serving(load_ns=load_ns, increment=increment)
+        some = [demand(20_000, growth="1/20", name="a"), demand(name="b")]
+        found = year(*some, at=at)
+        evens = find_break_evens(found)
+        for place, month in enumerate(found.months):
+            reported = month_figures(project_inputs(month.month, place, some, at))
+            costs = {one.name: one.total_nano for one in reported.scenarios}
+            for way in ("api_sync", "api_batch", "reserved", "on_demand"):
+                assert month.nano(way) == costs[way]
+            assert (reported.at_once.against, reported.alternative.against) == ("api_sync", "api_batch")
+            for outlook in (reported.at_once, reported.alternative):
+                for own in OWN_WAYS:
+                    assert evens[own, outlook.against][place].found == outlook.break_even(own)
 
 
 def test_a_machine_of_ones_own() -> None:
