@@ -24,6 +24,7 @@ from models.economics.owning import EnteredTerms, Labour
 from models.economics.pricing import Price, price_on, prices_of
 from models.economics.projection import Serving
 from models.economics.throughput import OutputLength, measure_api_output
+from models.engines.api.families import choose_effort, find_family
 from models.errors import UsageError
 from models.months import next_month, parse_month
 from models.settings import Settings
@@ -175,6 +176,10 @@ def _uncounted(
 ) -> Iterator[str]:
     estimated = any(part.speed.error is not None for part in parts)
     yield from list_uncounted(settings, ask.model, machine, model, estimated=estimated)
+    asked = ask.model or settings.api_model
+    family, effort = find_family(asked), choose_effort(asked, settings.api_reasoning_effort)
+    if family is not None and family.reasons and effort != "none":
+        yield f"reasoning of {asked} (effort {effort or 'its own'}): it is billed as output, and known from runs only"
     for part in parts:
         if part.opened.workload is not None and part.opened.workload.settings.policy is not None:
             yield f"the policy of {part.name}: what it sends to the API shows in runs; the ways with 60 to 95% kept are beside"
@@ -232,7 +237,7 @@ def _part(
             msg = f"a shared_prefix of {one.ask.shared_prefix:,} tokens does not fit the shortest of {one.name}: {min(counted.inputs):,}"
             raise UsageError(msg)
         lengths = replace(lengths, prefix=one.ask.shared_prefix)
-    speed = find_speed(machine, model, limits, lengths, one.ask.daily, like, session)
+    speed = find_speed(machine, model, limits, lengths, like, session)
     return ForecastPart(one, counted, output, lengths, speed)
 
 

@@ -75,11 +75,10 @@ def find_speed(
     model: OwnModel,
     limits: EngineLimits,
     lengths: Lengths,
-    daily: int,
     like: ledger.HistoryFilter,
     session: Session | None,
 ) -> ServingSpeed:
-    """Say how fast a model is on a machine with these prompts, `daily` of them a day.
+    """Say how fast a model is on a machine with these prompts.
 
     `like`: which earlier runs tell. Runs with other prompts are taken without their prefix cache. Raises
     `UsageError` where neither a run nor the catalogue tells, and for a model that does not fit.
@@ -95,7 +94,7 @@ def find_speed(
             if like.workload is None:
                 speed = replace(speed, cached_per_request=float(lengths.prefix))
             return ServingSpeed(speed, load_ns, _runs(speed.runs), load_basis)
-    estimated, basis = _estimate(machine, model, limits, lengths, daily)
+    estimated, basis = _estimate(machine, model, limits, lengths)
     return ServingSpeed(estimated, load_ns, basis, load_basis, speed_error())
 
 
@@ -104,9 +103,12 @@ def _runs(count: int) -> str:
 
 
 def _estimate(
-    machine: Machine, model: OwnModel, limits: EngineLimits, lengths: Lengths, daily: int
+    machine: Machine, model: OwnModel, limits: EngineLimits, lengths: Lengths
 ) -> tuple[Throughput, str]:
-    """Estimate by the architecture and the GPU's figures, with as many sequences as fit, and as there are records."""
+    """Estimate by the architecture and the GPU's figures, with as many sequences as fit.
+
+    Fewer records a day than that take longer each, and seconds together; a break-even lies at more.
+    """
     if model.entry is None or machine.gpu is None:
         lacking = machine.kind if machine.gpu is None else model.name
         msg = (
@@ -124,8 +126,7 @@ def _estimate(
         at = "at 16, 8 or 4 bits" if bits is None else f"at {bits} bits"
         msg = f"{model.name} does not fit {machine.kind} {at}; choose others with --local-model and --gpu (breakeven catalog)"
         raise UsageError(msg)
-    most = min(limits.most, daily)
-    running = sequences_at_once(shape, gpu.memory, precision, tokens, most, limits.utilization)
+    running = sequences_at_once(shape, gpu.memory, precision, tokens, limits.most, limits.utilization)
     found = estimate(shape, gpu, precision, running, tokens)
     return (
         Throughput(found.input_ns, found.output_ns, float(lengths.prefix), 0.0, 0),

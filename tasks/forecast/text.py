@@ -138,8 +138,8 @@ def _where(made: Made, one: MonthlyBreakEven, api: ApiWay | None) -> str:
     if one.uncertain:
         return f"{'Too' if api is not None else 'too'} close to call{against}: {_uncertain(one)}"
     if daily is None:
-        fast = " even if it is as fast as published runs allow," if _is_estimated(made) else ""
-        return f"{it}{against} at no volume,{fast} {_cause(one)}"
+        fast = ", even at the fastest that published runs allow" if _is_estimated(made) else ""
+        return f"{it}{against} at no volume{fast}: {_cause(one)}"
     machines = "" if one.found.gpus in (None, 1) else f", with {plural(one.found.gpus or 0, 'GPU')}"
     spread = _spread(one)
     return (
@@ -171,8 +171,8 @@ def _is_estimated(made: Made) -> bool:
 
 def _cause(one: MonthlyBreakEven) -> str:
     if one.found.never == "full_machine":
-        return f"since the records of a machine that is full all month cost {usd(one.full_nano)} there, less than the machine"
-    return f"since a thousand further records cost {usd(one.own_nano)} of GPU time, and {usd(one.asked_nano)} there"
+        return f"the records of a machine that is full all month cost {usd(one.full_nano)} there, less than the machine"
+    return f"a thousand further records cost {usd(one.own_nano)} of GPU time, and {usd(one.asked_nano)} there"
 
 
 def _candidates(made: Made) -> Iterator[str]:

@@ -27,9 +27,6 @@ from tasks.backfill.quote import assume_output, known_model
 from tasks.forecast.own_machine import Machine, OwnModel
 from tasks.forecast.serving_speed import EngineLimits, ServingSpeed, find_speed
 
-DAILY = 10_000
-"""Records a day for which the catalogue's estimate is made: enough to fill the engine."""
-
 
 @dataclass(frozen=True, slots=True)
 class PromptTokens:
@@ -115,7 +112,7 @@ class RecordCosts:
         like, other = self._like, ""
         if self._session is not None and not list_earlier_runs(self._session, like, limit=1):
             like, other = replace(like, workload=None, prompt_fingerprint=None), " of other prompts"
-        found = find_speed(machine, model, EngineLimits.of(settings), lengths, DAILY, like, self._session)
+        found = find_speed(machine, model, EngineLimits.of(settings), lengths, like, self._session)
         measured = found.throughput.runs > 0
         return replace(found, basis=f"{found.basis}{other}") if measured else found
 

@@ -540,6 +540,26 @@ def test_settings_that_do_not_count_are_named(
     assert "not counted: BREAKEVEN_LORA_ADAPTER: " in capsys.readouterr().err
 
 
+def test_reasoning_that_nobody_can_count_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At its least effort gpt-6-luna does not reason; at another one it does, and the line says that it is not counted."""
+    numbers = (*BARE[:-1], "gpt-6-luna")
+    assert made(capsys, *numbers)["not_counted"] == []
+    monkeypatch.setenv("BREAKEVEN_API_REASONING_EFFORT", "high")
+    (line,) = made(capsys, *numbers)["not_counted"]
+    assert line.startswith("reasoning of gpt-6-luna (effort high)")
+
+
+def test_the_break_even_does_not_depend_on_the_volume_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    """Five records a day do not make the engine slower at the volume at which it pays."""
+    numbers = ("--input-tokens", 1200, "--output-tokens", 300, "--model", "gpt-4o-mini", "--at-once")
+    little, much = (made(capsys, *numbers, "--daily", daily)["break_even"] for daily in (5, 5000))
+    for one, other in zip(little, much, strict=True):
+        assert one["spend_usd"] == other["spend_usd"]
+        assert one["records_a_day"] == other["records_a_day"]
+
+
 def test_what_belongs_to_another_model_is_named(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
