@@ -20,6 +20,7 @@ from models.economics.forecast import Forecast, forecast
 from models.economics.forecast_answer import ForecastAnswer, find_answer
 from models.economics.forecast_break_even import BreakEvens, find_break_evens
 from models.economics.forecast_candidates import CandidateCosts, cost_candidates
+from models.economics.month import ReferenceRate
 from models.economics.owning import EnteredTerms, Labour
 from models.economics.pricing import Price, price_on, prices_of
 from models.economics.projection import Serving
@@ -106,7 +107,7 @@ def make_forecast(ask: ForecastAsk, settings: Settings) -> Made:
     today = datetime.now(UTC).date()
     start = next_month(today) if ask.start is None else parse_month(ask.start)
     prices = tuple(prices_of(settings))
-    price = price_on(prices, start)
+    price_on(prices, start)  # what has no price is found before anything is counted
     asked = open_inputs(ask.workloads, settings)
     model = choose_model(_for_own_model(settings, asked, ask.local_model), ask.local_model)
     likes = [runs_like(one, model, settings) for one in asked]
@@ -114,30 +115,56 @@ def make_forecast(ask: ForecastAsk, settings: Settings) -> Made:
         machine = choose_machine(settings, ask.gpu, session, [like for like in likes if like.workload])
         terms, labour = _entered(session)
     rates = rates_of(settings, machine, terms)
-    limits = EngineLimits.of(settings)
     counted = count_inputs(asked, ask.sample or None, settings, tokenizer)
-    with ledger_if_any(settings) as session:
-        parts = tuple(
-            _part(one, found, replace(like, machine=machine.kind), session, machine, model, limits, tokenizer)
-            for one, found, like in zip(asked, counted, likes, strict=True)
-        )
-    people = tuple(labour_terms(labour, settings))
-    load_ns = max(part.speed.load_ns for part in parts)
-    serving = Serving(machine.kind, load_ns, rates, people, settings.batch_discount)
+    parts = _serve(asked, counted, likes, machine, model, settings, tokenizer)
+    serving = _serving(machine, rates, labour, parts, settings)
     figures = forecast(start, [_demand(part, prices, at_once=ask.at_once) for part in parts], serving)
+    uncounted = _uncounted(_for_own_model(given, asked, ask.local_model), ask, machine, model, parts)
     return Made(
-        figures,
-        find_answer(figures),
-        find_break_evens(figures),
-        cost_candidates(figures, candidates_of(settings, today)),
-        parts,
-        price,
-        serving,
-        machine,
-        model,
-        tuple(_warn_of_end(price.model, figures)),
-        tuple(_uncounted(_for_own_model(given, asked, ask.local_model), ask, machine, model, parts)),
+        figures=figures,
+        answer=find_answer(figures),
+        break_evens=find_break_evens(figures),
+        candidates=cost_candidates(figures, candidates_of(settings, today)),
+        parts=parts,
+        price=price_on(prices, start),
+        serving=serving,
+        machine=machine,
+        model=model,
+        warnings=tuple(_warn_of_end(settings.api_model, figures)),
+        uncounted=tuple(uncounted),
     )
+
+
+def _serve(
+    asked: Sequence[OpenedInput],
+    counted: Sequence[CountedPrompts | None],
+    likes: Sequence[ledger.HistoryFilter],
+    machine: Machine,
+    model: OwnModel,
+    settings: Settings,
+    tokenizer: tiktoken.Encoding,
+) -> tuple[ForecastPart, ...]:
+    """Say how long the answers of each workload are, and how fast the model serves it on the machine."""
+    limits = EngineLimits.of(settings)
+    on_machine = [replace(like, machine=machine.kind) for like in likes]
+    with ledger_if_any(settings) as session:
+        return tuple(
+            _part(one, found, like, session, machine, model, limits, tokenizer)
+            for one, found, like in zip(asked, counted, on_machine, strict=True)
+        )
+
+
+def _serving(
+    machine: Machine,
+    rates: tuple[ReferenceRate, ...],
+    labour: Sequence[Labour],
+    parts: Sequence[ForecastPart],
+    settings: Settings,
+) -> Serving:
+    """Say what serves all of them: one machine, whose load is the longest of theirs."""
+    load_ns = max(part.speed.load_ns for part in parts)
+    people = tuple(labour_terms(labour, settings))
+    return Serving(machine.kind, load_ns, rates, people, settings.batch_discount)
 
 
 def _demand(part: ForecastPart, prices: tuple[Price, ...], *, at_once: bool) -> Demand:
