@@ -48,7 +48,7 @@ def forecast(
     daily
         Records a day in the first month.
     model
-        API model, such as gpt-4o-mini; default: the setting.
+        API model, such as gpt-6-luna; default: the setting.
     local_model
         Model on a machine of your own, as `breakeven catalog` names it; default: the setting, else Llama 3.1 8B.
     gpu

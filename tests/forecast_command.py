@@ -19,6 +19,7 @@ BARE = ("--input-tokens", 1200, "--output-tokens", 300, "--daily", 500, "--model
 
 def leave_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a forecast see neither a ledger nor a GPU."""
+    monkeypatch.setenv("BREAKEVEN_API_MODEL", "gpt-4o-mini")  # the worked examples stand on its price
     monkeypatch.setenv("BREAKEVEN_DATABASE_URL", f"sqlite:///{tmp_path / 'ledger.db'}")
     monkeypatch.setattr(own_machine, "gpu_name", lambda: None)
 

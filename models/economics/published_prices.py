@@ -206,6 +206,6 @@ def _nano(prices: ModelPrice, name: str, above: int) -> int | None:
 def _unknown(model: str) -> PriceUnknown:
     return PriceUnknown(
         f"no API price is known for {model!r}; set BREAKEVEN_API_MODEL to a model that genai-prices knows, "
-        "such as gpt-4o-mini, or give your price: BREAKEVEN_API_INPUT_USD_PER_MTOK and "
+        "such as gpt-6-luna, or give your price: BREAKEVEN_API_INPUT_USD_PER_MTOK and "
         "BREAKEVEN_API_OUTPUT_USD_PER_MTOK"
     )

@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     )
     api_base_url: str | None = Field(None, description="OpenAI-compatible endpoint; default: OpenAI's own")
     api_key: SecretStr | None = Field(None, description="key of the API")
-    api_model: str = Field("gpt-4o-mini", description="the API's model, also of the counterfactual cost")
+    api_model: str = Field("gpt-6-luna", description="the API's model, also of the counterfactual cost")
     api_tokenizer: str | None = Field(
         None, description="model whose tiktoken tokenizer estimates tokens; default: api_model"
     )

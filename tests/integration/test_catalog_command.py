@@ -40,7 +40,7 @@ def test_one_pair(capsys: pytest.CaptureFixture[str]) -> None:
     hour, speed = Decimal(str(row["hour_usd"])), int(str(row["output_tokens_per_s"]))
     expected = hour / (speed * 3600) * 1_000_000
     assert abs(Decimal(str(row["output_mtok_usd"])) - expected) / expected < Decimal("0.001")
-    assert (row["api_model"], row["api_output_mtok_usd"]) == ("gpt-4o-mini", "0.600000000")
+    assert (row["api_model"], row["api_output_mtok_usd"]) == ("gpt-6-luna", "0.500000000")
 
 
 def test_unknown_prices_are_unknown(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,9 @@ SUMS = [
     "records",
     "input_tokens",
     "cached_tokens",
+    "cache_write_tokens",
     "output_tokens",
+    "reasoning_tokens",
     "cost_usd",
     "counterfactual_usd",
 ]

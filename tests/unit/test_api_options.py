@@ -20,7 +20,7 @@ def test_options_come_from_the_settings() -> None:
     assert options.base_url == OPENAI_URL
     assert options.host == "api.openai.com"
     assert options.sent_key.get_secret_value() == "sk-1"
-    assert (options.requests_per_minute, options.seed, options.model) == (5, 3, "gpt-4o-mini")
+    assert (options.requests_per_minute, options.seed, options.model) == (5, 3, "gpt-6-luna")
     assert "sk-1" not in repr(options)
 
 

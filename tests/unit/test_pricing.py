@@ -47,13 +47,20 @@ def test_worked_example_of_5000_records_a_day() -> None:
     assert nano_to_usd(365 * daily) == Decimal("109.50")
 
 
-def test_package_knows_the_default_model() -> None:
-    """gpt-4o-mini is read from genai-prices with its cached price and its provider."""
-    (price,) = api_prices("gpt-4o-mini")
+@pytest.mark.parametrize(
+    ("model", "rates"),
+    [
+        (Settings().api_model, (100_000_000, 10_000_000, 125_000_000, 500_000_000)),
+        ("gpt-4o-mini", (150_000_000, 75_000_000, None, 600_000_000)),
+    ],
+)
+def test_package_knows_the_default_model(model: str, rates: tuple[int | None, ...]) -> None:
+    """The default, and the one before it, are read from genai-prices with every price and the provider."""
+    (price,) = api_prices(model)
     assert price.source.startswith("genai-prices ")
-    assert (price.provider, price.model, price.effective_to) == ("openai", "gpt-4o-mini", None)
-    assert (price.input_nano_per_mtok, price.output_nano_per_mtok) == (150_000_000, 600_000_000)
-    assert price.cached_input_nano_per_mtok == 75_000_000
+    assert (price.provider, price.model, price.effective_to) == ("openai", model, None)
+    cache = price.cached_input_nano_per_mtok, price.cache_write_nano_per_mtok
+    assert (price.input_nano_per_mtok, *cache, price.output_nano_per_mtok) == rates
 
 
 def test_dated_prices_follow_each_other_without_a_gap() -> None:
