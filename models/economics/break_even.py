@@ -10,12 +10,12 @@ from models.economics.cost_over_volume import find_break_even, project_costs
 from models.economics.curve import draw_curve
 from models.economics.figures import MonthFigures, Outlook, Scenario, WorkloadFigures
 from models.economics.figures_outlook import ApiWay, Capacity, Payback
-from models.economics.figures_recommendation import KeptShare, WorkloadAdvice
+from models.economics.figures_recommendation import Flip, KeptShare, WorkloadAdvice
 from models.economics.month import MonthInputs, Tokens, WorkloadUsage
 from models.economics.notes import list_notes
 from models.economics.past_month import PastMonth, UnitCosts
 from models.economics.pricing import half_up
-from models.economics.recommendation import Options
+from models.economics.recommendation import OWN, Options
 from models.economics.scenarios import Period, compare_scenarios, judge, sum_period
 from models.economics.sensitivity import find_levers, no_levers
 from models.economics.trend import find_trend
@@ -41,6 +41,7 @@ def month_figures(inputs: MonthInputs) -> MonthFigures:
     capacity = _measure_capacity(bill.machines, period)
     prices = merge_prices(used)
     recommendation = options.recommend()
+    outlook = _look_ahead(inputs, bill, period, alternative)
     return MonthFigures(
         month=inputs.month,
         days=inputs.days,
@@ -49,7 +50,8 @@ def month_figures(inputs: MonthInputs) -> MonthFigures:
         to_date=compare_scenarios(so_far),
         scenarios=options.scenarios,
         recommendation=recommendation,
-        alternative=_look_ahead(inputs, bill, period, alternative),
+        flip=None if period.mode == "none" else _find_flip(options.scenarios, outlook),
+        alternative=outlook,
         at_once=_look_ahead(inputs, bill, period, "api_sync"),
         curve=draw_curve(period, project_costs(period, period.api_way_nano(alternative))),
         capacity=capacity,
@@ -91,6 +93,27 @@ def _look_ahead(inputs: MonthInputs, bill: MonthBill, period: Period, against: A
         payback=_pay_back(bill.setup_nano, period, verdict.saving_nano),
         trend=find_trend(inputs.month, records, hybrid),
         levers=no_levers() if hybrid is None else find_levers(period, against, flip),
+    )
+
+
+def _find_flip(scenarios: Sequence[Scenario], outlook: Outlook) -> Flip | None:
+    """Say where the cheapest way of one's own and the API's meet; None where one of them is not open, or nothing was run."""
+    own = sorted(
+        (one for one in scenarios if one.name in OWN and one.feasible), key=lambda one: OWN.index(one.name)
+    )
+    api = next(one for one in scenarios if one.name == outlook.against)
+    best = min(own, key=lambda one: one.total_nano or 0, default=None)
+    if best is None or not api.feasible or not api.api_nano:
+        return None
+    replaced = api.api_nano - best.api_nano
+    fixed = (best.gpu_nano or 0) + best.labour_nano
+    met = next((one for one in outlook.break_evens if one.name == best.name), None)
+    return Flip(
+        own=best.name,
+        api=api.name,
+        volume=None if met is None else met.factor,
+        records=None if met is None else met.records,
+        price=Fraction(fixed, replaced) if replaced > 0 else None,
     )
 
 

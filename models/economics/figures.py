@@ -13,6 +13,7 @@ from typing import Literal
 from models.economics.candidate_costs import CandidateCost
 from models.economics.figures_outlook import ApiWay, BreakEven, Capacity, CurvePoint, Lever, Payback, Trend
 from models.economics.figures_recommendation import (
+    Flip,
     KeptShare,
     Recommendation,
     ScenarioName,
@@ -229,6 +230,7 @@ class MonthFigures:
     to_date: tuple[Scenario, ...]
     scenarios: tuple[Scenario, ...]
     recommendation: Recommendation
+    flip: Flip | None
     alternative: Outlook
     at_once: Outlook
     curve: tuple[CurvePoint, ...]

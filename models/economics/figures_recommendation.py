@@ -64,6 +64,22 @@ class Recommendation:
 
 
 @dataclass(frozen=True, slots=True)
+class Flip:
+    """Where the advice turns between one's own model and the API, all else as it is.
+
+    `own`: the cheapest way of one's own, `api`: of the API. `volume` and `price` (of the API) are multiples of
+    this month's, `records` that volume a month: above them the own way is cheaper, at or below them the API's.
+    None: no such volume or price, or not known.
+    """
+
+    own: ScenarioName
+    api: ScenarioName
+    volume: Fraction | None
+    records: int | None
+    price: Fraction | None
+
+
+@dataclass(frozen=True, slots=True)
 class KeptShare:
     """What the month costs if the own model keeps a share of the records, and the rest goes to the API's cheapest way."""
 

@@ -29,9 +29,7 @@ ACTIONS: Mapping[ScenarioName, Action] = {
     "api_sync": "move_to_api",
 }
 """What each way asks for, in the order in which they are preferred at equal cost."""
-OWN: frozenset[ScenarioName] = frozenset(
-    {"hybrid", "fewer_machines", "on_demand", "reserved", "move_workload"}
-)
+OWN: Sequence[ScenarioName] = ("hybrid", "fewer_machines", "on_demand", "reserved", "move_workload")
 MOST_TRIED = 8
 """Of so many workloads every set is tried as one that leaves; of more, those that leave are found one by one."""
 

@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from tasks.documents.page import Charts, Page, Section, Table
@@ -19,6 +19,7 @@ def render(page: Page, charts: Charts | None = None) -> str:
         escape(page.covers),
         f"**{escape(page.answer)}.** {escape(page.verdict)}",
         *map(escape, page.sentences),
+        *([] if page.first is None else _tables((page.first,))),
         *chain.from_iterable(_section(section, charts) for section in page.sections),
         "---",
         *map(escape, _footer(page)),
@@ -28,10 +29,11 @@ def render(page: Page, charts: Charts | None = None) -> str:
 
 def render_text(page: Page) -> str:
     """Return a document as plain text: the same words and tables without marks and pictures."""
-    sentences = (page.covers, page.verdict, *page.sentences)
+    sentences = (page.covers, f"{page.answer}.", page.verdict, *page.sentences)
     parts = (
         _underline(page.heading, "="),
         *map(_wrap, sentences),
+        *([] if page.first is None else _plain_tables((page.first,))),
         *chain.from_iterable(map(_plain_section, page.sections)),
         "-" * _TEXT_WIDTH,
         *_footer(page),
@@ -49,9 +51,7 @@ def _section(section: Section, charts: Charts) -> Iterator[str]:
     yield from map(escape, section.sentences)
     if section.chart is not None and section.chart in charts:
         yield f"![{escape(charts[section.chart].alternative)}]({section.chart}.png)"
-    for table in section.tables:
-        yield f"{escape(table.caption)}:"
-        yield _table([tuple(map(escape, row)) for row in (table.columns, *table.rows)], table)
+    yield from _tables(section.tables)
     if section.items:
         marks = (f"**{item.mark}:** " if item.mark else "" for item in section.items)
         yield "\n".join(
@@ -59,15 +59,25 @@ def _section(section: Section, charts: Charts) -> Iterator[str]:
         )
 
 
+def _tables(tables: Iterable[Table]) -> Iterator[str]:
+    for table in tables:
+        yield f"{escape(table.caption)}:"
+        yield _table([tuple(map(escape, row)) for row in (table.columns, *table.rows)], table)
+
+
 def _plain_section(section: Section) -> Iterator[str]:
     yield _underline(section.title, "-")
     yield from map(_wrap, section.sentences)
-    for table in section.tables:
-        rows = [tuple(" ".join(cell.split()) for cell in row) for row in (table.columns, *table.rows)]
-        yield f"{table.caption}:\n{_table(rows, table)}"
+    yield from _plain_tables(section.tables)
     if section.items:
         told = (f"{item.mark}: {item.text}" if item.mark else item.text for item in section.items)
         yield "\n".join(_wrap(line, "- ") for line in told)
+
+
+def _plain_tables(tables: Iterable[Table]) -> Iterator[str]:
+    for table in tables:
+        rows = [tuple(" ".join(cell.split()) for cell in row) for row in (table.columns, *table.rows)]
+        yield f"{table.caption}:\n{_table(rows, table)}"
 
 
 def _table(rows: list[tuple[str, ...]], table: Table) -> str:

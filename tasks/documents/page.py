@@ -54,7 +54,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The whole report in words.
+    """The whole report in words. `first`: a small table that belongs to the first screen, right below the verdict.
 
     `documentation`: address of the page that explains every figure, if there is one; else it stands `explained_in`
     files of the project.
@@ -71,6 +71,7 @@ class Page:
     sections: tuple[Section, ...]
     made: tuple[str, ...]
     documentation: str | None = None
+    first: Table | None = None
     explained_in: str = "docs/report.md and docs/break_even.md of breakeven"
 
 

@@ -4,14 +4,11 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 from models.economics.figures import MonthFigures, Reason
-from models.economics.figures_outlook import Lever, LeverName
 from models.economics.figures_recommendation import Action, ScenarioName
-from tasks.documents.amounts import join_words, plural, usd
-from tasks.report import sentences, sentences_outlook
+from tasks.documents.amounts import count, join_words, plural, times, usd
+from tasks.report import sentences
 from tasks.report.sentences import (
-    API_WAYS,
     at_least,
-    is_comparable,
     is_idle,
     month_name,
     name_covered_days,
@@ -40,12 +37,11 @@ OTHERS: Mapping[ScenarioName, str] = {
     "api_batch": "the API's batches",
     "reserved": "your own model on a reserved machine",
     "on_demand": "your own model on a machine on demand",
+    "hybrid": "your own model as it ran",
     "fewer_machines": "the same without idle machines",
     "move_workload": "the same with some workloads on the API",
 }
-FLIPS: tuple[LeverName, ...] = ("price", "volume", "gpu_rate", "hours")
-MOST_FLIPS = 2
-LEAST_CHANGE, MOST_CHANGE = Fraction(-9, 10), Fraction(9)
+LEAST_FLIP, MOST_FLIP = Fraction(1, 10), Fraction(10)
 """What would have to move farther than that is not what could happen next month."""
 
 
@@ -58,11 +54,8 @@ def answer(figures: MonthFigures) -> str:
 
 def title(figures: MonthFigures) -> str:
     """Return the report's title, also the subject of the mail that carries it: what to do, and what that saves."""
-    told, advice = answer(figures), figures.recommendation
-    amount = usd(advice.saving_nano)
-    saved = f", it saves {amount}" if advice.way == "hybrid" else f", {amount} less"
-    more = saved if advice.saving_nano else ""
-    return f"Break-even report, {month_name(figures.month)}: {told[0].lower()}{told[1:]}{more}"
+    told = headline(figures).replace(": ", ", ", 1)
+    return f"Break-even report, {month_name(figures.month)}: {told[0].lower()}{told[1:]}"
 
 
 def verdict(figures: MonthFigures) -> str:
@@ -88,25 +81,62 @@ def verdict(figures: MonthFigures) -> str:
     )
 
 
-def explain(figures: MonthFigures) -> Iterator[str]:
-    """Yield what the advice hangs on: quality that nobody measured, costs that are not known, what would flip it."""
+def headline(figures: MonthFigures) -> str:
+    """Say in a few words what to do, and what that saves."""
     advice = figures.recommendation
-    if advice.conditional_on and not is_idle(figures):
-        some = join_words(list(advice.conditional_on))
-        yield (
-            f"That holds if the small model is good enough for {some}, which no evaluation has decided:"
-            f" breakeven evaluate {advice.conditional_on[0]} --labels FILE."
-        )
-    for note in figures.notes:
-        if note.code in {"model_ends", "price_moved"} and note.text:
-            yield f"{note.text[0].upper()}{note.text[1:]}."
-    if not advice.certain and not is_idle(figures):
+    if not advice.saving_nano:
+        return answer(figures)
+    amount = usd(advice.saving_nano)
+    return f"{answer(figures)}: {f'it saves {amount}' if advice.way == 'hybrid' else f'{amount} less'}"
+
+
+def explain(figures: MonthFigures) -> Iterator[str]:
+    """Yield what the advice hangs on: what would flip it, quality that nobody measured, costs that are not known."""
+    if is_idle(figures):
+        return
+    if not figures.recommendation.certain:
         yield _doubt(figures)
-    known = {advice.way, advice.against} == {"hybrid", figures.alternative.against}
-    told = [_flips(figures), None if known else sentences.compare(figures, figures.alternative)]
+    if (flip := _describe_flip(figures)) is not None:
+        yield flip
+    if some := figures.recommendation.conditional_on:
+        yield (
+            f"That holds if the small model is good enough for {join_words(list(some))}, which nobody has measured:"
+            f" breakeven evaluate {some[0]} --labels FILE."
+        )
+
+
+def look_around(figures: MonthFigures) -> Iterator[str]:
+    """Yield what else matters to who decides: what ran against the API, since when, and how the market moves."""
+    outlooks = [figures.alternative]
     if figures.at_once.against != figures.alternative.against:
-        told.append(sentences.compare(figures, figures.at_once))
+        outlooks.append(figures.at_once)
+    told = [sentences.compare(figures, one) for one in outlooks]
     yield from filter(None, (*told, sentences.since(figures)))
+    for note in figures.notes:
+        if note.code == "model_ends" and note.text:
+            yield f"Attention: {note.text}."
+        if note.code == "price_moved" and note.text:
+            yield f"Since the month before, {note.text}."
+
+
+def _describe_flip(figures: MonthFigures) -> str | None:
+    """Say at which volume or price the advice turns between one's own model and the API."""
+    flip = figures.flip
+    if flip is None or flip.own == flip.api:
+        return None
+    to_api = figures.recommendation.way == flip.own
+    if not to_api and figures.recommendation.way != flip.api:
+        return None
+    other = OTHERS[flip.api if to_api else flip.own]
+    where = "at or below" if to_api else "above"
+    ways = []
+    if flip.volume is not None and LEAST_FLIP <= flip.volume <= MOST_FLIP:
+        ways.append(f"{times(flip.volume)} this volume ({count(flip.records)} records)")
+    if flip.price is not None and LEAST_FLIP <= flip.price <= MOST_FLIP:
+        ways.append(f"{times(flip.price)} the API's price")
+    if not ways:
+        return f"No volume or price that is near would make {other} cheaper."
+    return f"It flips to {other} {where} {' or '.join(ways)}."
 
 
 def _named(text: str, figures: MonthFigures) -> str:
@@ -150,37 +180,3 @@ def _reason(reason: Reason, figures: MonthFigures) -> str:
     if reason == "unknown_api_cost":
         return f"what {plural(hybrid.missing, 'attempt')} really cost on the API is not known"
     return ""
-
-
-def _flips(figures: MonthFigures) -> str | None:
-    """Say what would turn the answer between what ran and the API's cheapest way: the nearest of what can be moved."""
-    if not is_comparable(figures) or figures.verdict.answer == "cannot_be_said":
-        return None
-    near = sorted((one for one in figures.alternative.levers if _is_near(one)), key=_distance)
-    pays = figures.verdict.answer == "pays"
-    what = (
-        f"What ran would {'no longer pay' if pays else 'pay'} against {API_WAYS[figures.alternative.against]}"
-    )
-    if not near:
-        return f"{what} by no change of price, volume, rate or maintenance alone that is near."
-    records = next((point.records for point in figures.curve if point.factor == 1), None)
-    return f"{what} with {' or '.join(_flip(one, records) for one in near[:MOST_FLIPS])}."
-
-
-def _is_near(one: Lever) -> bool:
-    return one.name in FLIPS and one.change is not None and LEAST_CHANGE <= one.change <= MOST_CHANGE
-
-
-def _distance(one: Lever) -> Fraction:
-    return Fraction(0) if one.change is None else abs(one.change)
-
-
-def _flip(one: Lever, records: int | None) -> str:
-    what = {
-        "price": "a price of the API of",
-        "volume": "a volume of",
-        "gpu_rate": "a rate of the machine of",
-        "hours": "maintenance of",
-    }[one.name]
-    far = f" ({sentences_outlook.lever_change(one)})" if one.name in {"volume", "hours"} else ""
-    return f"{what} {sentences_outlook.lever_flips(one, records)}{far}"

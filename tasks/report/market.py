@@ -12,7 +12,7 @@ from models.economics.candidate_costs import CandidatePrices
 from models.economics.candidates import Candidate, candidates_of
 from models.economics.month import MonthInputs
 from models.economics.price_changes import PriceChange
-from models.economics.pricing import Price
+from models.economics.pricing import BATCH_SUFFIX, Price
 from models.engines.api.families import find_family
 from models.errors import BreakevenError
 from models.months import next_month
@@ -71,7 +71,10 @@ def _list_ends(settings: Settings, candidates: list[Candidate], day: date) -> It
 
 
 def _list_changes(session: Session, settings: Settings, month: date, day: date) -> tuple[PriceChange, ...]:
+    """Return what changed since the month before; a model's batches are not named beside it."""
     try:
-        return tuple(list_price_changes(session, settings, month - timedelta(days=1), day))
+        found = list_price_changes(session, settings, month - timedelta(days=1), day)
     except BreakevenError:
         return ()
+    models = {one.model for one in found}
+    return tuple(one for one in found if one.model.removesuffix(BATCH_SUFFIX) not in models - {one.model})

@@ -1,16 +1,11 @@
 """One month's report, put into words and tables in one order: what `html` and `markdown` lay out."""
 
 from collections.abc import Iterator
-from fractions import Fraction
 
 from models.economics.figures import MonthFigures
-from tasks.documents.amounts import percent, usd
-from tasks.documents.page import Colour, Fact, Page, Section
+from tasks.documents.page import Colour, Page, Section
 from tasks.report import advice, methodology, notes, sections, sentences
 from tasks.report.month_report import MonthReport
-
-MOST_TO_TELL = 10
-"""Times what really ran: a saving beyond it says nothing as a share."""
 
 
 def make_page(report: MonthReport) -> Page:
@@ -21,10 +16,11 @@ def make_page(report: MonthReport) -> Page:
         heading=f"Break-even report, {sentences.month_name(figures.month)}",
         covers=_covers(figures),
         colour=_colour(figures),
-        answer=advice.answer(figures),
+        answer=advice.headline(figures),
         verdict=advice.verdict(figures),
         sentences=tuple(_list_sentences(figures)),
-        facts=_facts(figures),
+        facts=(),
+        first=sections.make_ways_table(figures),
         sections=tuple(_sections(report)),
         made=methodology.describe_version(report),
         documentation=report.documentation,
@@ -38,10 +34,8 @@ def _list_sentences(figures: MonthFigures) -> Iterator[str]:
 
 
 def _sections(report: MonthReport) -> Iterator[Section]:
-    first, *others = sections.list_sections(report.figures)
-    yield first
-    yield sections.make_parts_section(report.figures)
-    yield from others
+    yield sections.make_costs_section(report.figures)
+    yield from sections.list_sections(report.figures)
     yield methodology.make_notes_section(report.figures)
     changed = methodology.make_changes_section(report)
     if changed is not None:
@@ -68,26 +62,3 @@ def _warning(figures: MonthFigures) -> str | None:
     if not incomplete:
         return None
     return "These figures are incomplete; what is missing stands below, in what to know about them."
-
-
-def _facts(figures: MonthFigures) -> tuple[Fact, ...]:
-    recommendation = figures.recommendation
-    whole = "projected" if figures.partial else ""
-    ran = Fact("What really ran", sentences.at_least(figures.scenario("hybrid")), whole)
-    if recommendation.way == recommendation.against:
-        return (ran,)
-    other = recommendation.against if recommendation.way == "hybrid" else recommendation.way
-    label = "Cheapest other way" if recommendation.way == "hybrid" else "Cheapest way"
-    cheapest = Fact(
-        f"{label}: {sentences.SCENARIOS[other]}", sentences.at_least(figures.scenario(other)), whole
-    )
-    return (ran, cheapest, _saving(figures))
-
-
-def _saving(figures: MonthFigures) -> Fact:
-    recommendation = figures.recommendation
-    saving, base = recommendation.saving_nano, figures.scenario(recommendation.against).total_nano
-    share = Fraction(saving, base) if base else None
-    told = "" if share is None or share > MOST_TO_TELL else percent(share)
-    label = "Saved" if recommendation.action == "stay" else "To be saved"
-    return Fact(label if recommendation.certain else f"{label}, as far as it is known", usd(saving), told)

@@ -11,9 +11,9 @@ from tasks.documents.amounts import UNKNOWN, count, hours, percent, times, unit_
 from tasks.documents.page import Section, Table
 from tasks.report import sentences as words
 from tasks.report import sentences_outlook
+from tasks.report.advice import look_around
 from tasks.report.workload_section import make_workloads_section
 
-COSTS = "What the month's work costs in each way that was looked at, the cheapest first."
 PARTS = (
     "Reserved: the machine is paid for around the clock; on demand: by use. In the ways of your own model, what its policy"
     " sent to the API goes there, too. As it really ran: all that was really paid."
@@ -31,7 +31,7 @@ MOST_UNIT_MONTHS = 6
 def list_sections(figures: MonthFigures) -> list[Section]:
     """Return the sections that stand on the figures alone, without those that have nothing to show."""
     every = (
-        _costs(figures),
+        make_parts_section(figures),
         _levers(figures),
         _break_even(figures),
         _candidates(figures),
@@ -41,18 +41,16 @@ def list_sections(figures: MonthFigures) -> list[Section]:
     return [one for one in every if one is not None]
 
 
-def _costs(figures: MonthFigures) -> Section:
-    tables = [_ways_table(figures)]
-    sentences = [COSTS]
+def make_costs_section(figures: MonthFigures) -> Section:
+    """Return the first section: how what ran compares, how the market moves, and what each way cost by month."""
+    told = list(look_around(figures))
     if figures.partial:
-        sentences.append(
-            f"The month is not over: costs are projected from {words.name_covered_days(figures)}."
-        )
-    return Section("costs", "What each way costs", tuple(sentences), "cost_by_month", tuple(tables))
+        told.append(f"The month is not over: costs are projected from {words.name_covered_days(figures)}.")
+    return Section("costs", "This month and those before", tuple(told), "cost_by_month")
 
 
-def _ways_table(figures: MonthFigures) -> Table:
-    """List the ways from the cheapest on; a saving is positive."""
+def make_ways_table(figures: MonthFigures) -> Table:
+    """List the ways from the cheapest on, each with what it saves against what ran; a saving is positive."""
     ran = figures.scenario("hybrid").total_nano
     known = [one for one in figures.scenarios if one.total_nano is not None]
     shown = sorted(known, key=lambda one: (one.total_nano or 0, list(words.SCENARIOS).index(one.name)))
@@ -65,7 +63,7 @@ def _ways_table(figures: MonthFigures) -> Table:
         for one in shown
     )
     strong = frozenset(index for index, one in enumerate(shown) if one.name == figures.recommendation.way)
-    return Table("What the month costs in each way", ("Way", "Total", "Saves against what ran"), rows, strong)
+    return Table("What the month costs in each way", ("Way", "Costs", "Saves"), rows, strong)
 
 
 def _name(one: Scenario) -> str:

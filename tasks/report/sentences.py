@@ -12,11 +12,11 @@ from tasks.documents.amounts import usd
 SCENARIOS: Mapping[ScenarioName, str] = {
     "api_sync": "API, at once",
     "api_batch": "API, in batches",
-    "reserved": "Own model, machine reserved",
-    "on_demand": "Own model, machine on demand",
+    "reserved": "Own model, reserved",
+    "on_demand": "Own model, on demand",
     "hybrid": "As it really ran",
-    "fewer_machines": "As it ran, without idle machines",
-    "move_workload": "As it ran, some workloads on the API",
+    "fewer_machines": "No idle machines",
+    "move_workload": "Some on the API",
 }
 """What the ways of serving a month are called, in the order in which they are shown."""
 

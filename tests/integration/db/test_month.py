@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db import attempts, ledger, month, reference, runs
 from db.tables import RunRow
-from models.economics.month import GpuRun, Tokens, WorkloadUsage
+from models.economics.month import GpuRun, PendingBound, Tokens, WorkloadUsage
 from models.economics.pricing import ALWAYS, Price
 from models.gpu_time import GpuTime
 from tests.integration.db.ledger_lines import MACHINE, Keys, closing, line, pending, seed
@@ -92,6 +92,9 @@ def test_every_kind_of_attempt_is_counted_once(session: Session, keys: Keys) -> 
         api_upper_bound_nano=2000,
         api_upper_bound=2,
         estimated=2,
+        pending=(PendingBound(1000, 1000),),
+        chosen_nano=300,
+        routed=4,
     )
     assert price.nano == 15_900 + 250 + 250
     assert (price.provider, price.model, price.input_nano_per_mtok) == ("openai", "gpt-4o-mini", 150_000_000)

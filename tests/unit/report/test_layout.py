@@ -151,7 +151,7 @@ def test_without_a_rate_the_break_even_is_unknown() -> None:
     table = markdown.render_text(contents.make_page(report_of("tiny"))).split("\nAgainst the API's batches:")[
         1
     ]
-    row = next(line for line in table.splitlines() if line.startswith("| Own model, machine reserved"))
+    row = next(line for line in table.splitlines() if line.startswith("| Own model, reserved"))
     assert [cell.strip() for cell in row.split("|")[2:4]] == ["unknown", "unknown"]
 
 

@@ -46,7 +46,7 @@ def test_every_code_has_words(code: NoteCode) -> None:
         ),
         (
             Note("rate_unknown", text="reserved"),
-            "Own model, machine reserved: there is no rate for it, so what it would cost is not known.",
+            "Own model, reserved: there is no rate for it, so what it would cost is not known.",
         ),
         (
             Note("gpu_time_over_bill", count=7200),

@@ -30,10 +30,10 @@ def test_batches_would_have_been_cheaper() -> None:
         " really paid."
     )
     assert list(advice.explain(figures)) == [
-        (
-            f"What ran would pay against the API's batches with a price of the API of more than 1.43{X} or a volume of more"
-            " than 2,649,359 records (43% more)."
-        ),
+        f"It flips to your own model as it ran above 1.43{X} this volume (2,649,360 records) or 1.43{X} the API's price."
+    ]
+    assert list(advice.look_around(figures)) == [
+        "Against the API's batches ($329.81), what ran cost $136.26 more.",
         "Against the API at once ($659.62), what ran saved $193.55.",
         "Against the API's cheapest way, it has not paid in any of the 12 months that are known.",
     ]
@@ -47,15 +47,17 @@ def test_to_stay() -> None:
         "In October 2026, your own model as it ran saved $9.51: it cost $466.07, and the cheapest other way, your own model"
         " on a machine on demand, would have cost $475.58."
     )
-    assert "Against the API at once ($659.62), what ran saved $193.55." in list(advice.explain(figures))
+    assert list(advice.explain(figures)) == [
+        f"It flips to the API at once at or below 0.7{X} this volume (1,294,495 records) or 0.7{X} the API's price."
+    ]
 
 
 def test_quality_that_nobody_measured() -> None:
     """An advice that rests on the small model names what was not evaluated, and the command; batches need no such thing."""
     told = list(advice.explain(figures_of(batch_acceptable=False, viability=None)))
-    assert told[0] == (
-        "That holds if the small model is good enough for enrichment, sentiment and classification, which no evaluation has"
-        " decided: breakeven evaluate enrichment --labels FILE."
+    assert told[-1] == (
+        "That holds if the small model is good enough for enrichment, sentiment and classification, which nobody has"
+        " measured: breakeven evaluate enrichment --labels FILE."
     )
     assert not any("good enough" in one for one in advice.explain(figures_of(viability=None)))
 
