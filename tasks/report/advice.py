@@ -1,6 +1,7 @@
 """What to do, in words: the headline, its sentence, what it is conditional on, and what would flip it."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from models.economics.figures import MonthFigures, Reason
@@ -41,6 +42,7 @@ OTHERS: Mapping[ScenarioName, str] = {
     "fewer_machines": "the same without idle machines",
     "move_workload": "the same with some workloads on the API",
 }
+_MARKUP = re.compile(r"[^\w .\-]")
 LEAST_FLIP, MOST_FLIP = Fraction(1, 10), Fraction(10)
 """What would have to move farther than that is not what could happen next month."""
 
@@ -100,8 +102,8 @@ def explain(figures: MonthFigures) -> Iterator[str]:
         yield flip
     if some := figures.recommendation.conditional_on:
         yield (
-            f"That holds if the small model is good enough for {join_words(list(some))}, which nobody has measured:"
-            f" breakeven evaluate {some[0]} --labels FILE."
+            f"That holds if the small model is good enough for {_join_names(some)}, which nobody has measured:"
+            f" breakeven evaluate {_join_names(some[:1])} --labels FILE."
         )
 
 
@@ -140,7 +142,12 @@ def _describe_flip(figures: MonthFigures) -> str | None:
 
 
 def _named(text: str, figures: MonthFigures) -> str:
-    return text.format(workloads=join_words(list(figures.recommendation.workloads) or ["one workload"]))
+    return text.format(workloads=_join_names(figures.recommendation.workloads or ("one workload",)))
+
+
+def _join_names(workloads: Sequence[str]) -> str:
+    """Join names as a chat may show them: what a chat would read as markup is replaced."""
+    return join_words([_MARKUP.sub("?", name) for name in workloads])
 
 
 def _lead(figures: MonthFigures) -> str:

@@ -87,7 +87,6 @@ def test_every_kind_of_attempt_is_counted_once(session: Session, keys: Keys) -> 
         local_tokens=Tokens(500, 320, 25),
         api_tokens=Tokens(200, 80, 14),
         counterfactual=(price,),
-        unknown_counterfactual=1,
         api_nano=300 + 1000 + 1000 + 300,
         api_upper_bound_nano=2000,
         api_upper_bound=2,
