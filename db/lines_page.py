@@ -36,6 +36,7 @@ _LINE_FIELDS = (
     "input_tokens",
     "cached_tokens",
     "output_tokens",
+    "reasoning_tokens",
     "estimated",
     "cost_nano",
     "counterfactual_nano",

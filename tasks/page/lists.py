@@ -34,6 +34,7 @@ LINE_COLUMNS = (
     PageColumn("input_tokens", "input tokens", "amount", "wide"),
     PageColumn("cached_tokens", "cached tokens", "amount", "wide"),
     PageColumn("output_tokens", "output tokens", "amount", "wide"),
+    PageColumn("reasoning_tokens", "of them reasoning", "amount", "wide"),
     PageColumn("cost_usd", "cost", "amount"),
     PageColumn("counterfactual_usd", "on the API", "amount", "desktop"),
     PageColumn("run", "run", "nowrap", "tablet"),
@@ -198,6 +199,7 @@ def _entry(row: Mapping[str, object]) -> dict[str, str]:
 
 def _line(row: Mapping[str, object]) -> dict[str, str]:
     cells = _cells(row) | {name: tokens(row, name) for name in TOKENS}
+    cells["reasoning_tokens"] = "-" if row["reasoning_tokens"] is None else f"{row['reasoning_tokens']:,}"
     if row["outcome"] in IN_DOUBT:
         cells["cost_usd"] = f"≤ {cells['cost_usd']}"
     elif row["estimated"]:

@@ -40,6 +40,7 @@ SUMS = (
     PageColumn("input_tokens", "input tokens", "amount", "desktop"),
     PageColumn("cached_tokens", "of them cached", "amount", "desktop"),
     PageColumn("output_tokens", "output tokens", "amount", "desktop"),
+    PageColumn("reasoning_tokens", "of them reasoning", "amount", "wide"),
     PageColumn("cost_usd", "cost", "amount"),
     PageColumn("counterfactual_usd", "on the API", "amount", "tablet"),
 )
@@ -123,7 +124,8 @@ def _figures(overview: Overview) -> None:
         figure("records", number(_whole(total, "records")), f"{number(_whole(total, 'attempts'))} attempts")
         read, cached = _whole(total, "input_tokens"), _whole(total, "cached_tokens")
         figure("input tokens", number(read), f"{share(cached, read)} from the cache")
-        figure("output tokens", number(_whole(total, "output_tokens")))
+        made, reasoned = _whole(total, "output_tokens"), _whole(total, "reasoning_tokens")
+        figure("output tokens", number(made), f"{share(reasoned, made)} in reasoning" if reasoned else "")
         records = _whole(total, "records")
         each = None if cost is None or not records else cost * 1000 / records
         figure("cost of 1,000 records", dollars(each))
@@ -191,7 +193,7 @@ def _table(name: str, overview: Overview, rows: Rows, keys: Sequence[str], link:
     shown = (
         {key: str(row[key]) for key in keys}
         | {column: number(_whole(row, column)) for column in ("attempts", "records")}
-        | {column: tokens(row, column) for column in TOKENS}
+        | {column: tokens(row, column) for column in (*TOKENS, "reasoning_tokens")}
         | {column: dollars(_money(row, column)) for column in ("cost_usd", "counterfactual_usd")}
         | {"share": share(_whole(row, "attempts"), whole)}
         | {"href": address("/lines", narrow_filters(overview.filters, {key: str(row[key]) for key in keys}))}
