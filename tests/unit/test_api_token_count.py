@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.engines.api.chat_format import chat_body
-from models.engines.api.options import StructuredOutput
+from models.engines.api.options import ApiOptions, StructuredOutput
 from models.engines.api.token_count import CACHED_FROM, CACHED_STEP, ApiTokenCounter
 from models.ids import new_id
 from models.requests import Choice, FreeText, JsonObject, JsonValue, Message, OutputFormat, Request
@@ -80,12 +80,9 @@ def test_without_a_schema_of_its_own_the_paragraph_counts(
     structured: StructuredOutput, output: OutputFormat
 ) -> None:
     """What stands in for the schema is counted as it goes over the wire, to the character."""
-
-    class Options:
-        model, limit_field, seed = "m", "max_tokens", 0
-
+    options = ApiOptions("http://127.0.0.1:9/v1", None, "m")
     one = request(output, "system prompt", "record")
-    body = chat_body(one, Options(), structured)  # type: ignore[arg-type]
+    body = chat_body(one, options, structured)
     sent = sum(len(message["content"]) for message in body["messages"])  # type: ignore[union-attr,index,call-overload,arg-type,misc]
     assert ApiTokenCounter(Characters(), structured).count(one, "", None).input_tokens == sent + 3
 
