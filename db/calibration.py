@@ -50,7 +50,7 @@ def add(session: Session, closed: Sequence[tuple[CountedLine, Closing]]) -> None
 
 
 def find(
-    session: Session, workload: str, prompt_id: int, model: str, counted_with: str
+    session: Session, workload: str, prompt_id: int | None, model: str, counted_with: str
 ) -> Calibration | None:
     """Return what corrects estimates of a workload on an API model now; None where too few attempts tell.
 

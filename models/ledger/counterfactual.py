@@ -4,11 +4,8 @@ from dataclasses import replace
 
 from models.economics.calibration import Calibration, TokenEstimate
 from models.economics.pricing import Price
-from models.engines.api.token_count import ApiTokenCounter
+from models.engines.api.token_count import ApiTokenCounter, is_cached_by_itself
 from models.requests import Completion, Message, OutputFormat, Usage
-
-CACHING = frozenset({"openai", "settings"})
-"""Providers whose cache is taken to be used by itself; that of others is known only from what they report."""
 
 
 class CounterfactualTokens:
@@ -23,9 +20,7 @@ class CounterfactualTokens:
     ) -> None:
         self._counter = counter
         self._calibration = calibration
-        self._caches = (
-            price is not None and price.provider in CACHING and price.cached_input_nano_per_mtok is not None
-        )
+        self._caches = price is not None and is_cached_by_itself(price)
         self._written: set[tuple[tuple[Message, ...], OutputFormat]] = set()
 
     def of(self, completion: Completion) -> Usage:

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from statistics import median
 
 from sqlalchemy.orm import Session
 
+from db import calibration
 from db import throughput as ledger
 from models.default_model import is_default, model_name, uses_server
 from models.default_model import prepare as prepare_default_model
+from models.economics.calibration import Calibration
 from models.economics.pricing import batch_prices, cost_nano, price_on
 from models.economics.quote import Estimate, PartitionQuote, Sent, empty_quote, estimate_total
 from models.economics.throughput import (
@@ -21,6 +23,8 @@ from models.economics.throughput import (
     measure_api_output,
     measure_output,
 )
+from models.engines.api.answer_length import assumed_api_output
+from models.engines.api.token_count import ApiTokenCounter, is_cached_by_itself
 from models.engines.server.token_estimate import EstimatedModel, EstimatedTokenizer
 from models.engines.vllm.options import VllmOptions
 from models.engines.vllm.tokenizer import LocalModel, load_local_model
@@ -32,7 +36,6 @@ from models.routing import rules
 from models.run import RunResult
 from models.settings import Settings
 from models.tokens import ChatTokenCounter
-from models.workloads.answer_length import assumed_api_output
 from models.workloads.base import Workload
 from tasks.backfill.already_done import Begun, open_begun
 from tasks.backfill.distinct_sample import TextSample
@@ -53,7 +56,7 @@ class QuoteBasis:
     """What is known before a partition is read: the local model, and what earlier runs tell.
 
     `local` is None where nothing goes to the local engine; `throughput` and `load_ns` (the usual time of a
-    load and the warm-up after it, nanoseconds) where no earlier run tells.
+    load and the warm-up after it, nanoseconds) where no earlier run tells. `calibration` corrects the API's tokens.
     """
 
     local: LocalModel | EstimatedModel | None
@@ -61,6 +64,7 @@ class QuoteBasis:
     api_output: OutputLength
     throughput: Throughput | None
     load_ns: int | None
+    calibration: Calibration | None = None
 
 
 def quote_partition(request: RunRequest, settings: Settings) -> PartitionQuote:
@@ -104,7 +108,8 @@ def quote_checked(checked: Checked, known: QuoteBasis, begun: Begun) -> Partitio
     rejected = _total(samples, lambda times, one: times * one.rejected)
     api_tokens = _total(samples, lambda _, one: one.api_input_tokens)
     output, api_output = known.output.total(requests.value), known.api_output.total(texts)
-    at_once, in_batches = _api_nano(checked, Usage(api_tokens.value, 0, api_output))
+    cached = _total(samples, lambda _, one: one.api_cached_tokens).value
+    at_once, in_batches = _api_nano(checked, known, Usage(api_tokens.value, cached, api_output), texts)
     return PartitionQuote(
         checked.request.partition,
         records,
@@ -147,9 +152,11 @@ def basis(known: QuoteBasis, tokens: Estimate, counted: int, texts: int) -> str:
 def look_up(checked: Checked, session: Session | None) -> QuoteBasis:
     """Load the tokenizer and ask the ledger, if there is one: the same for all partitions of one workload."""
     local = None if checked.engine == "openai" else known_model(checked.settings, checked.counter)
-    output, api_output = assume_output(checked.workload, checked.counter, local)
+    counter = ApiTokenCounter(checked.counter, checked.settings.api_structured_output)
+    output, api_output = assume_output(checked.workload, counter, local)
     if session is None:
         return QuoteBasis(local, output, api_output, None, None)
+    name, model = checked.workload.name, checked.settings.api_model
     like = history_filter(checked)
     anywhere = ledger.list_earlier_runs(session, like, any_machine=True)
     loads = ledger.list_load_times(session, like.model, like.machine)
@@ -161,6 +168,7 @@ def look_up(checked: Checked, session: Session | None) -> QuoteBasis:
         measure_api_output(anywhere) or api_output,
         speed,
         round(median(loads)) + warm_up if loads else None,
+        calibration.find(session, name, None, model, counter.name),
     )
 
 
@@ -177,7 +185,7 @@ def history_filter(checked: Checked) -> ledger.HistoryFilter:
 
 
 def assume_output(
-    workload: Workload, counter: ChatTokenCounter, local: LocalModel | EstimatedModel | None
+    workload: Workload, counter: ApiTokenCounter, local: LocalModel | EstimatedModel | None
 ) -> tuple[OutputLength, OutputLength]:
     """Return the length of an answer of which nothing is known, for the local engine and for the API.
 
@@ -242,7 +250,8 @@ def _sent(checked: Checked, known: QuoteBasis, samples: Samples) -> Sent:
     requests = _total(samples, lambda _, one: int(one.sent))
     tokens = _total(samples, lambda _, one: one.api_input_tokens * one.sent)
     output = known.api_output.total(requests.value)
-    at_once, in_batches = _api_nano(checked, Usage(tokens.value, 0, output))
+    cached = _total(samples, lambda _, one: one.api_cached_tokens * one.sent).value
+    at_once, in_batches = _api_nano(checked, known, Usage(tokens.value, cached, output), requests.value)
     batched = checked.api is not None and checked.api.mode == "batch"
     return Sent(requests, tokens, output, in_batches if batched else at_once)
 
@@ -255,8 +264,21 @@ def _time(known: QuoteBasis, requests: Estimate, tokens: Estimate, output: int) 
     return known.throughput.time(requests.value, tokens.value, output)
 
 
-def _api_nano(checked: Checked, usage: Usage) -> tuple[int, int]:
-    """Price tokens at what the API asks today, at once and in batches."""
+def _api_nano(checked: Checked, known: QuoteBasis, usage: Usage, requests: int) -> tuple[int, int]:
+    """Price estimated tokens of some requests at what the API asks today, at once and in batches.
+
+    They are corrected as a run's are; an output that earlier runs measured is so already.
+    """
     today = datetime.now(UTC).date()
+    if known.calibration is not None:
+        corrected = known.calibration.apply(usage, requests)
+        measured = not known.api_output.basis.startswith("assumed")
+        usage = (
+            replace(corrected, output_tokens=usage.output_tokens, reasoning_tokens=0)
+            if measured
+            else corrected
+        )
+    elif not is_cached_by_itself(price_on(checked.prices, today)):
+        usage = replace(usage, cached_tokens=0)
     discounted = batch_prices(checked.prices, checked.settings.batch_discount)
     return cost_nano(price_on(checked.prices, today), usage), cost_nano(price_on(discounted, today), usage)

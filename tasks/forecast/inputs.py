@@ -7,8 +7,10 @@ from pathlib import Path
 import tiktoken
 
 from db import throughput as ledger
+from models.engines.api.token_count import ApiTokenCounter
 from models.errors import UsageError
 from models.settings import Settings
+from models.tokens import ChatTokenCounter
 from models.workloads import Workload, build
 from tasks.forecast.ask import WorkloadAsk
 from tasks.forecast.own_machine import OwnModel
@@ -78,6 +80,16 @@ def runs_like(one: OpenedInput, model: OwnModel, settings: Settings) -> ledger.H
     return ledger.HistoryFilter(own.name, own.fingerprint, model.in_ledger, "", settings.api_model)
 
 
+def _counter(
+    one: OpenedInput, tokenizer: tiktoken.Encoding, texts: TextCounter, settings: Settings
+) -> RequestCounter:
+    """Make what counts an input's requests, as they go over the wire to the API."""
+    on_wire = ApiTokenCounter(ChatTokenCounter(lambda: tokenizer), settings.api_structured_output)
+    if one.workload is None:
+        return RequestCounter(on_wire, texts, render_as_is)
+    return RequestCounter(on_wire, texts, one.workload.messages, one.workload.output_format)
+
+
 def count_inputs(
     asked: Sequence[OpenedInput], sample: int | None, settings: Settings, tokenizer: tiktoken.Encoding
 ) -> list[CountedPrompts | None]:
@@ -88,9 +100,7 @@ def count_inputs(
             if one.source is None
             else count_prompts(
                 one.source,
-                RequestCounter(
-                    tokenizer, texts, render_as_is if one.workload is None else one.workload.messages
-                ),
+                _counter(one, tokenizer, texts, settings),
                 answer_column=one.ask.output_column,
                 sample=sample,
                 seed=settings.seed,

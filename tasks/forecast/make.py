@@ -25,12 +25,13 @@ from models.economics.owning import EnteredTerms, Labour
 from models.economics.pricing import Price, price_on, prices_of
 from models.economics.projection import Serving
 from models.economics.throughput import OutputLength, measure_api_output
+from models.engines.api.answer_length import assume_plain_output, assumed_api_output
 from models.engines.api.families import choose_effort, find_family
+from models.engines.api.token_count import ApiTokenCounter
 from models.errors import UsageError
 from models.months import next_month, parse_month
 from models.settings import Settings
 from models.tokens import ChatTokenCounter, load_encoding
-from models.workloads.answer_length import assume_plain_output, assumed_api_output
 from tasks.forecast.ask import ForecastAsk, WorkloadAsk
 from tasks.forecast.inputs import OpenedInput, count_inputs, open_inputs, runs_like
 from tasks.forecast.own_machine import Machine, OwnModel, choose_machine, choose_model, rates_of
@@ -115,8 +116,9 @@ def make_forecast(ask: ForecastAsk, settings: Settings) -> Made:
         machine = choose_machine(settings, ask.gpu, session, [like for like in likes if like.workload])
         terms, labour = _entered(session)
     rates = rates_of(settings, machine, terms)
+    counter = ApiTokenCounter(ChatTokenCounter(lambda: tokenizer), settings.api_structured_output)
     counted = count_inputs(asked, ask.sample or None, settings, tokenizer)
-    parts = _serve(asked, counted, likes, machine, model, settings, tokenizer)
+    parts = _serve(asked, counted, likes, machine, model, settings, counter)
     serving = _serving(machine, rates, labour, parts, settings)
     figures = forecast(start, [_demand(part, prices, at_once=ask.at_once) for part in parts], serving)
     uncounted = _uncounted(_for_own_model(given, asked, ask.local_model), ask, machine, model, parts)
@@ -142,14 +144,14 @@ def _serve(
     machine: Machine,
     model: OwnModel,
     settings: Settings,
-    tokenizer: tiktoken.Encoding,
+    counter: ApiTokenCounter,
 ) -> tuple[ForecastPart, ...]:
     """Say how long the answers of each workload are, and how fast the model serves it on the machine."""
     limits = EngineLimits.of(settings)
     on_machine = [replace(like, machine=machine.kind) for like in likes]
     with ledger_if_any(settings) as session:
         return tuple(
-            _part(one, found, like, session, machine, model, limits, tokenizer)
+            _part(one, found, like, session, machine, model, limits, counter)
             for one, found, like in zip(asked, counted, on_machine, strict=True)
         )
 
@@ -252,24 +254,31 @@ def _part(
     machine: Machine,
     model: OwnModel,
     limits: EngineLimits,
-    tokenizer: tiktoken.Encoding,
+    counter: ApiTokenCounter,
 ) -> ForecastPart:
     output = None
     if counted is None:
         lengths = Lengths.given(one.ask.input_tokens or 0, one.ask.output_tokens or 0, one.ask.shared_prefix)
     else:
-        output = None if counted.outputs is not None else _output(one, like, session, tokenizer)
+        output = None if counted.outputs is not None else _output(one, like, session, counter)
         lengths = Lengths.of(counted.inputs, output or counted.outputs or ())
         if one.ask.shared_prefix > min(counted.inputs):
             msg = f"a shared_prefix of {one.ask.shared_prefix:,} tokens does not fit the shortest of {one.name}: {min(counted.inputs):,}"
             raise UsageError(msg)
-        lengths = replace(lengths, prefix=one.ask.shared_prefix)
+        lengths = replace(lengths, prefix=one.ask.shared_prefix or _cached(one, counter))
     speed = find_speed(machine, model, limits, lengths, like, session)
     return ForecastPart(one, counted, output, lengths, speed)
 
 
+def _cached(one: OpenedInput, counter: ApiTokenCounter) -> int:
+    """Return how many tokens of a workload's prompt the API has in its cache; those of plain prompts are not known."""
+    if one.workload is None:
+        return 0
+    return counter.cached_tokens(one.workload.messages(""), one.workload.output_format)
+
+
 def _output(
-    one: OpenedInput, like: ledger.HistoryFilter, session: Session | None, tokenizer: tiktoken.Encoding
+    one: OpenedInput, like: ledger.HistoryFilter, session: Session | None, counter: ApiTokenCounter
 ) -> OutputLength:
     """Return the length of an answer: as given, else as earlier runs had it, else assumed."""
     if one.ask.output_tokens is not None:
@@ -277,9 +286,7 @@ def _output(
     if one.workload is None:
         return assume_plain_output()
     earlier = [] if session is None else ledger.list_earlier_runs(session, like, any_machine=True)
-    return measure_api_output(earlier) or assumed_api_output(
-        one.workload, ChatTokenCounter(lambda: tokenizer)
-    )
+    return measure_api_output(earlier) or assumed_api_output(one.workload, counter)
 
 
 def _entered(session: Session | None) -> tuple[list[EnteredTerms], list[Labour]]:

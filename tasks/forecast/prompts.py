@@ -3,12 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import tiktoken
-
 from models.economics.quote import Estimate, estimate_total
+from models.engines.api.token_count import ApiTokenCounter
 from models.errors import InputError
-from models.requests import Message
-from models.tokens import ChatTokenCounter
+from models.requests import FreeText, Message, OutputFormat
 from tasks.forecast.reservoir import Reservoir
 from tasks.forecast.token_counts import TextCounter
 from tasks.reading.columns import no_column, split_names
@@ -19,6 +17,9 @@ from tasks.reading.whole import columns_of, open_all, records_of
 
 PROMPT_NAMES = ("prompt", "text", "content", "message", "question", "input")
 """Columns looked for, in this order, where none is named."""
+PLAIN = FreeText()
+"""What is answered to a plain prompt."""
+
 Render = Callable[[str], tuple[Message, ...]]
 
 
@@ -63,10 +64,17 @@ class CountedPrompts:
 
 
 class RequestCounter:
-    """Counts the tokens of requests and answers, as `ChatTokenCounter` does, many at a time."""
+    """Counts the tokens of requests and answers, as `ApiTokenCounter` does, many at a time."""
 
-    def __init__(self, tokenizer: tiktoken.Encoding, texts: TextCounter, render: Render) -> None:
-        self._chat = ChatTokenCounter(lambda: tokenizer)
+    def __init__(
+        self,
+        counter: ApiTokenCounter,
+        texts: TextCounter,
+        render: Render,
+        output: OutputFormat = PLAIN,
+    ) -> None:
+        self._counter = counter
+        self._output = output
         self._texts = texts
         self._render = render
         self._constant: tuple[list[Message], str] | None = None
@@ -77,7 +85,7 @@ class RequestCounter:
         rendered = [self._render(prompt.text) for prompt in prompts]
         around = [self._around(messages) for messages in rendered]
         texts = self._texts.count([messages[-1].content for messages in rendered])
-        answers = self._texts.count([prompt.answer or "" for prompt in prompts])
+        answers = self._texts.count([self._written(prompt.answer) for prompt in prompts])
         return [
             (outside + text, answer) for outside, text, answer in zip(around, texts, answers, strict=True)
         ]
@@ -87,8 +95,12 @@ class RequestCounter:
         *rest, last = messages
         if (rest, last.role) != self._constant:
             self._constant = rest, last.role
-            self._constant_tokens = self._chat.input_tokens((*rest, replace(last, content="")))
+            around = (*rest, replace(last, content=""))
+            self._constant_tokens = self._counter.input_tokens(around, self._output)
         return self._constant_tokens
+
+    def _written(self, answer: str | None) -> str:
+        return "" if answer is None else self._counter.written(self._output, answer, None)
 
 
 def count_prompts(

@@ -14,6 +14,7 @@ from models.default_model import model_name
 from models.economics.demand import Lengths
 from models.economics.pricing import batch_prices, cost_nano, price_on, prices_of
 from models.economics.throughput import OutputLength, measure_api_output, measure_output
+from models.engines.api.token_count import ApiTokenCounter
 from models.engines.server.token_estimate import EstimatedModel
 from models.engines.vllm.tokenizer import LocalModel
 from models.errors import UsageError
@@ -56,6 +57,7 @@ class RecordCosts:
         self.counter: ChatTokenCounter = counter_of(
             settings.api_tokenizer or settings.api_model, settings.cache_dir
         )
+        self._on_wire = ApiTokenCounter(self.counter, settings.api_structured_output)
         self.local, self._why_not = _load(settings, self.counter)
         self._like = HistoryFilter(
             workload.name,
@@ -74,7 +76,8 @@ class RecordCosts:
 
     def there(self, messages: tuple[Message, ...]) -> PromptTokens:
         """Count a prompt as the API's tokenizer would."""
-        return PromptTokens(self.counter.input_tokens(messages), self._answers[1])
+        given = self._on_wire.input_tokens(messages, self._workload.output_format)
+        return PromptTokens(given, self._answers[1])
 
     def own(self, requests: int, input_tokens: int, output_tokens: int) -> OwnCost:
         """Price requests with so many tokens on this machine, without the load of the engine."""
@@ -95,7 +98,7 @@ class RecordCosts:
         return cost_nano(price_on(prices, today), usage), cost_nano(price_on(discounted, today), usage)
 
     def _measure(self) -> tuple[OutputLength, OutputLength]:
-        own, api = assume_output(self._workload, self.counter, self.local)
+        own, api = assume_output(self._workload, self._on_wire, self.local)
         if self._session is None:
             return own, api
         runs = list_earlier_runs(self._session, self._like, any_machine=True)

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 import cli
+from models.engines.api.token_count import ApiTokenCounter
 from models.settings import Settings
 from models.tokens import counter_of, load_encoding
 from models.workloads import build
@@ -85,14 +86,15 @@ def test_counts_are_those_of_the_api_tokenizer(capsys: pytest.CaptureFixture[str
 
 
 def test_a_workload_renders_its_own_prompts(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """System prompt and examples are in every request; a label is as long as labels are."""
+    """System prompt, examples and the schema are in every request; a label is as long as labels are."""
     texts = ["It is broken.", "Thank you, it works again!"]
     path = tmp_path / "t.csv"
     pl.DataFrame({"id": [1, 2], "text": texts, "timestamp": ["2026-01-01", "2026-05-05"]}).write_csv(path)
     found = made(capsys, "--input", path, "--workload", "sentiment", "--daily", 100)["workloads"][0]
     workload = build("sentiment", Settings())
-    counter = counter_of("gpt-4o-mini", Path(".cache"))
-    expected = [counter.input_tokens(workload.messages(text)) for text in texts]
+    counter = ApiTokenCounter(counter_of("gpt-4o-mini", Path(".cache")))
+    shape = workload.output_format
+    expected = [counter.input_tokens(workload.messages(text), shape) for text in texts]
     assert found["name"] == "sentiment"
     assert found["counted"] == 2
     assert found["input_tokens_mean"] == sum(expected) / 2

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import cast
 
+from models.economics.pricing import Price
 from models.engines.api.options import StructuredOutput
 from models.engines.api.schema import LABEL, instruction, wire_schema
 from models.requests import Choice, FreeText, JsonObject, JsonValue, Message, OutputFormat, Request, Usage
@@ -12,6 +13,15 @@ from models.workloads.json_schema import write_compact
 
 CACHED_FROM, CACHED_STEP = 1024, 128
 """Prompts from so many tokens on have their prefix cached, in steps (OpenAI's guide to prompt caching, 2026-11)."""
+
+
+CACHING = frozenset({"openai", "settings"})
+"""Providers whose cache is taken to be used by itself; that of others is known only from what they report."""
+
+
+def is_cached_by_itself(price: Price) -> bool:
+    """Whether repeated prompts are taken to cost less at a price, without being asked for."""
+    return price.provider in CACHING and price.cached_input_nano_per_mtok is not None
 
 
 class ApiTokenCounter:
@@ -28,7 +38,8 @@ class ApiTokenCounter:
         self._structured = structured
         self.name = f"{chat.name}/{structured}"
         """Names the way of counting: what was counted otherwise cannot be compared."""
-        self._shape = lru_cache(maxsize=64)(self._count_shape)
+        self.shape_tokens = lru_cache(maxsize=64)(self._count_shape)
+        """Tokens of what says the answer's shape."""
 
     def count(self, request: Request, text: str, value: JsonValue) -> Usage:
         """Estimate a request and its answer; cached are the tokens of the prefix that its like has as well.
@@ -41,7 +52,7 @@ class ApiTokenCounter:
 
     def input_tokens(self, messages: tuple[Message, ...], output: OutputFormat) -> int:
         """Estimate the input tokens of a request, the answer's shape among them."""
-        return self.chat.input_tokens(messages) + self._shape(output)
+        return self.chat.input_tokens(messages) + self.shape_tokens(output)
 
     def output_tokens(self, output: OutputFormat, text: str, value: JsonValue) -> int:
         """Estimate the output tokens of an answer, as the API would write it."""
@@ -63,7 +74,7 @@ class ApiTokenCounter:
 
         All but the last message are taken to be constant, and the answer's shape stands before them.
         """
-        prefix = self._shape(output)
+        prefix = self.shape_tokens(output)
         if len(messages) > 1:
             prefix += self.chat.input_tokens(messages[:-1]) - TOKENS_PER_REPLY
         return prefix // CACHED_STEP * CACHED_STEP if prefix >= CACHED_FROM else 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from models.economics.pricing import nano_to_usd
+from models.engines.api.token_count import ApiTokenCounter
 from models.settings import Settings
 from models.tokens import ChatTokenCounter, load_encoding
 from models.workloads.registry import build
@@ -21,6 +22,7 @@ from tests.integration.pipeline.books import table
 from tests.integration.pipeline.harness import CACHE, settings_for
 
 INPUT, OUTPUT = 150, 600
+ANSWER = 5  # tokens of {"label":"positive"}, and of the other two
 """Prices of the test's model, nano-dollars a token."""
 LONG = "a long story " * 20
 
@@ -68,10 +70,11 @@ class User:
         return said, errors
 
     def tokens(self, texts: list[str]) -> int:
-        """Count the input tokens of some texts as the API's tokenizer does."""
-        counter = ChatTokenCounter(lambda: load_encoding("gpt-4o-mini", CACHE))
+        """Count the input tokens of some texts as the API's tokenizer does, with the schema of a label."""
+        counter = ApiTokenCounter(ChatTokenCounter(lambda: load_encoding("gpt-4o-mini", CACHE)))
         workload = build("sentiment", self.settings)
-        return sum(counter.input_tokens(workload.messages(text)) for text in texts)
+        shape = workload.output_format
+        return sum(counter.input_tokens(workload.messages(text), shape) for text in texts)
 
 
 @pytest.fixture
@@ -91,7 +94,7 @@ def test_all_on_the_api(tmp_path: Path, commands: Commands, api: FaultyApi) -> N
     user = User(tmp_path, commands, api)
     texts = [text for texts in user.texts for text in texts]
     tokens = user.tokens(texts)
-    quoted = tokens * INPUT + len(texts) * OUTPUT  # a label is one token
+    quoted = tokens * INPUT + len(texts) * ANSWER * OUTPUT
     said, errors = user.backfill("--engine", "openai", "--yes")
     total = next(line for line in said.splitlines() if "total" in line)
     assert f"{len(texts)}" in total
@@ -101,7 +104,7 @@ def test_all_on_the_api(tmp_path: Path, commands: Commands, api: FaultyApi) -> N
     given, made = (sum(one[name] for one in used) for name in ("prompt_tokens", "completion_tokens"))
     counts, cost = errors.strip().splitlines()[-2:]
     assert counts == (
-        f"requests 12 (quoted 12), input tokens {given} (quoted {tokens}), output tokens {made} (quoted 12)"
+        f"requests 12 (quoted 12), input tokens {given} (quoted {tokens}), output tokens {made} (quoted {12 * ANSWER})"
     )
     spent = sum(line.cost_nano for line in table(user.settings, "ledger_lines"))
     assert spent > 0
@@ -115,7 +118,7 @@ def test_in_batches_at_the_discount(tmp_path: Path, commands: Commands, api: Fau
     """In batch mode the quote is half of the price."""
     user = User(tmp_path, commands, api)
     texts = [text for texts in user.texts for text in texts]
-    quoted = (user.tokens(texts) * INPUT + len(texts) * OUTPUT) // 2
+    quoted = (user.tokens(texts) * INPUT + len(texts) * ANSWER * OUTPUT) // 2
     _, errors = user.backfill("--engine", "openai", "--quote", BREAKEVEN_API_MODE="batch")
     amount = re.search(r"quoted ([\d.]+) USD", errors)
     assert amount is not None, errors
@@ -127,7 +130,7 @@ def test_what_a_rule_sends(tmp_path: Path, commands: Commands, api: FaultyApi) -
     user = User(tmp_path, commands, api)
     policy = {"BREAKEVEN_WORKLOADS__SENTIMENT__POLICY__COMPLEX_OVER_CHARS": "100"}
     long = [text for texts in user.texts for text in texts if text.startswith(LONG)]
-    quoted = user.tokens(long) * INPUT + len(long) * OUTPUT
+    quoted = user.tokens(long) * INPUT + len(long) * ANSWER * OUTPUT
     _, errors = user.backfill("--yes", **policy)
     line = f"quoted unknown USD: GPU unknown, API at least {dollars(quoted)} for 4 requests; what the policy sends on"
     assert line in errors

@@ -1,6 +1,7 @@
 """What the API reports in one run corrects what the next run estimates; both can be recomputed from the ledger."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from models.economics.calibration import Calibration
 from models.economics.pricing import cost_nano, price_on, prices_of
 from models.requests import Usage
 from models.settings import Settings
+from tasks.backfill.quote import quote_partition
 from tasks.ledger.calibration import show_calibrations
+from tasks.planning.request import RunRequest
 from tests.fakes import ScriptedEngine, unsure
 from tests.faulty_api import FaultyApi
 from tests.integration.hybrid.harness import api_lines, hybrid_settings
@@ -79,6 +82,10 @@ def test_what_the_api_reports_corrects_the_next_run(
                 line.counterfactual_output_tokens,
             )
             assert line.counterfactual_nano == cost_nano(price, usage)
+    quoted = quote_partition(RunRequest(WORKLOAD, DAY, str(few), rerun=True), settings)
+    as_counted = Usage(quoted.api_input_tokens.value, 0, 0)
+    usage = replace(known.apply(as_counted, 20), output_tokens=quoted.api_output_tokens, reasoning_tokens=0)
+    assert quoted.api_nano == cost_nano(price, usage)
     check_books(settings)
     show_calibrations(settings, output_format="json")
     (shown,) = json.loads(capsys.readouterr().out)

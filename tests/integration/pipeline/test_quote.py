@@ -89,10 +89,10 @@ def test_the_first_quote_knows_no_time(settings_without_ledger: Settings, tmp_pa
     quote = quoted(settings_without_ledger, write_records(tmp_path / "in.jsonl", good_rows(50)))
     assert (quote.time, quote.gpu_nano, quote.load_ns) == (None, None, None)
     assert quote.output_tokens == 100  # a label is one token, and one ends the answer
-    assert quote.api_output_tokens == 50
+    assert quote.api_output_tokens == 50 * 5  # {"label":"positive"}, as the API writes it
     assert quote.basis == "input: counted; output: assumed mean label; time: unknown, no run here so far"
     tokens = quote.api_input_tokens.value
-    assert quote.api_nano == tokens * 150 + 50 * 600
+    assert quote.api_nano == tokens * 150 + 50 * 5 * 600
     assert quote.batch_nano * 2 == quote.api_nano
     row = Quote.of([quote]).total()
     assert row["gpu_usd"] is row["gpu_hours"] is None

@@ -1,8 +1,8 @@
 """How long an answer is taken to be while nothing is known of it."""
 
 from models.economics.throughput import OutputLength
+from models.engines.api.token_count import ApiTokenCounter
 from models.requests import Choice
-from models.tokens import ChatTokenCounter
 from models.workloads.base import Workload
 
 ASSUMED_PART = 2
@@ -13,13 +13,14 @@ PLAIN_TOKENS = 100
 """Tokens of an answer to a plain prompt of which nobody says anything: a short paragraph."""
 
 
-def assumed_api_output(workload: Workload, counter: ChatTokenCounter) -> OutputLength:
+def assumed_api_output(workload: Workload, counter: ApiTokenCounter) -> OutputLength:
     """Return the length of an answer of the API: a label is as long as the labels on average, an object half of its limit."""
     if not isinstance(workload.output_format, Choice):
         basis = f"assumed 1/{ASSUMED_PART} of {workload.max_tokens}"
         return OutputLength(workload.max_tokens, ASSUMED_PART, basis)
-    labels = workload.output_format.labels
-    return OutputLength(sum(map(counter.output_tokens, labels)), len(labels), "assumed mean label")
+    output = workload.output_format
+    tokens = sum(counter.output_tokens(output, label, label) for label in output.labels)
+    return OutputLength(tokens, len(output.labels), "assumed mean label")
 
 
 def assume_plain_output() -> OutputLength:
