@@ -82,7 +82,7 @@ def test_what_the_api_reports_corrects_the_next_run(
                 line.counterfactual_output_tokens,
             )
             assert line.counterfactual_nano == cost_nano(price, usage)
-    quoted = quote_partition(RunRequest(WORKLOAD, DAY, str(few), rerun=True), settings)
+    quoted = quote_partition(RunRequest(WORKLOAD, DAY, str(few), rerun=True, engine="openai"), settings)
     as_counted = Usage(quoted.api_input_tokens.value, 0, 0)
     usage = replace(known.apply(as_counted, 20), output_tokens=quoted.api_output_tokens, reasoning_tokens=0)
     assert quoted.api_nano == cost_nano(price, usage)
