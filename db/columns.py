@@ -1,11 +1,14 @@
 """Column types that behave the same on SQLite and PostgreSQL."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary, SmallInteger, Uuid
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary, SmallInteger, String, Uuid
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from models.economics.pricing import LongPromptPrice
 
 # An INTEGER PRIMARY KEY is what numbers itself on SQLite; two bytes a ledger line elsewhere.
 SmallKey = SmallInteger().with_variant(Integer(), "sqlite")
@@ -29,6 +32,21 @@ class Key(TypeDecorator[UUID]):
     def process_result_value(self, value: Any, dialect: Dialect) -> UUID | None:  # noqa: ANN401, ARG002 - as upstream
         """Turn what is stored into a UUID."""
         return UUID(bytes=value) if isinstance(value, bytes) else value
+
+
+class LongPrompts(TypeDecorator[tuple[LongPromptPrice, ...]]):
+    """Prices of long prompts, as a JSON list; NULL where there are none."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[LongPromptPrice, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - as upstream
+        """Write them down."""
+        return json.dumps(value, separators=(",", ":")) if value else None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[LongPromptPrice, ...]:  # noqa: ARG002 - as upstream
+        """Read them back."""
+        return () if value is None else tuple(LongPromptPrice(*one) for one in json.loads(value))
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -148,6 +148,7 @@ def _terms(price: Price) -> tuple[object, ...]:
         price.cached_input_nano_per_mtok,
         price.output_nano_per_mtok,
         price.cache_write_nano_per_mtok,
+        price.long_prompts,
     )
 
 

@@ -6,7 +6,8 @@ from sqlalchemy import BigInteger, CheckConstraint, SmallInteger, UniqueConstrai
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, not_negative
-from db.columns import SmallKey
+from db.columns import LongPrompts, SmallKey
+from models.economics.pricing import LongPromptPrice
 
 
 class PromptRow(Base):
@@ -58,6 +59,7 @@ class PriceRow(Base):
     output_nano_per_mtok: Mapped[int] = mapped_column(BigInteger)
     source: Mapped[str]
     cache_write_nano_per_mtok: Mapped[int | None] = mapped_column(BigInteger)
+    long_prompts: Mapped[tuple[LongPromptPrice, ...]] = mapped_column(LongPrompts, nullable=True)
     added_on: Mapped[date | None]
 
 

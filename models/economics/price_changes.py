@@ -47,7 +47,8 @@ def find_price_changes(before: Iterable[Price], now: Iterable[Price]) -> list[Pr
 
 
 def _asked(price: Price) -> tuple[object, ...]:
-    return tuple(getattr(price, one.name) for one in fields(price) if one.name.endswith("_per_mtok"))
+    amounts = (getattr(price, one.name) for one in fields(price) if one.name.endswith("_per_mtok"))
+    return (*amounts, price.long_prompts)
 
 
 def describe_change(change: PriceChange) -> str:

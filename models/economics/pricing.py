@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
+from typing import NamedTuple
 
 from models.errors import PriceUnknown, UsageError
 from models.requests import Usage
@@ -22,13 +23,24 @@ BATCH_SUFFIX = ":batch"
 """Ends the model's name in the price of the same model through the Batch API."""
 
 
+class LongPromptPrice(NamedTuple):
+    """What every token of a request costs whose input has more than `above_tokens`, nano-dollars per million tokens."""
+
+    above_tokens: int
+    input_nano_per_mtok: int
+    cached_input_nano_per_mtok: int | None
+    output_nano_per_mtok: int
+    cache_write_nano_per_mtok: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """What one provider asks for one model in the days `effective_from <= day < effective_to`.
 
     The prices are nano-dollars per million tokens. `cached_input_nano_per_mtok` is None where the provider
     gives no discount for cached input, `cache_write_nano_per_mtok` None where it charges input that is
-    written to a cache as any other; `effective_to` is None while the price holds.
+    written to a cache as any other; `effective_to` is None while the price holds. `long_prompts` are the prices of
+    longer requests, by rising length; sums over many requests stand at the price below them.
     """
 
     provider: str
@@ -40,6 +52,15 @@ class Price:
     output_nano_per_mtok: int
     source: str
     cache_write_nano_per_mtok: int | None = None
+    long_prompts: tuple[LongPromptPrice, ...] = ()
+
+    def of_request(self, input_tokens: int) -> "Price":
+        """Return the price of one request with so many input tokens."""
+        tier = next((one for one in reversed(self.long_prompts) if input_tokens > one.above_tokens), None)
+        if tier is None:
+            return self
+        amounts = {name: value for name, value in tier._asdict().items() if name != "above_tokens"}
+        return replace(self, **amounts, long_prompts=())
 
     def holds_on(self, day: date) -> bool:
         """Whether this price is the one asked on `day`."""
@@ -69,8 +90,13 @@ def usd_to_nano(usd: Decimal) -> int:
     return nano
 
 
+def request_cost_nano(price: Price, usage: Usage) -> int:
+    """Cost of one attempt in nano-dollars, at the price for a prompt of its length; else as `cost_nano`."""
+    return cost_nano(price.of_request(usage.input_tokens) if price.long_prompts else price, usage)
+
+
 def cost_nano(price: Price, usage: Usage) -> int:
-    """Cost of one attempt in nano-dollars: exact, rounded half up once, on the total.
+    """Cost of tokens in nano-dollars: exact, rounded half up once, on the total.
 
     Cached tokens, and those that were written to a cache, are parts of the input tokens and are charged at
     their own prices (at the input price where there is none). Raises `ValueError` for counts that cannot be.
@@ -162,9 +188,15 @@ def batch_prices(prices: Sequence[Price], discount: Decimal) -> list[Price]:
             cache_write_nano_per_mtok=None
             if price.cache_write_nano_per_mtok is None
             else _less(price.cache_write_nano_per_mtok, discount),
+            long_prompts=tuple(_less_long(tier, discount) for tier in price.long_prompts),
         )
         for price in prices
     ]
+
+
+def _less_long(tier: LongPromptPrice, discount: Decimal) -> LongPromptPrice:
+    above, *amounts = tier
+    return LongPromptPrice(above, *(None if one is None else _less(one, discount) for one in amounts))  # type: ignore[arg-type]  # None stays where it may be
 
 
 def _less(nano: int, discount: Decimal) -> int:

@@ -21,7 +21,7 @@ from genai_prices.types import (
 )
 
 from models.catalogue.published_prices import PublishedPrices, read_published
-from models.economics.pricing import ALWAYS, BATCH_SUFFIX, NANO, Price, half_up, price_on
+from models.economics.pricing import ALWAYS, BATCH_SUFFIX, NANO, LongPromptPrice, Price, half_up, price_on
 from models.errors import PriceUnknown
 
 BATCH = {"processing": "batch"}
@@ -31,8 +31,8 @@ def api_prices(model: str, provider: str | None = None, cache_dir: Path | None =
     """Return the dated published prices of an API model, oldest first.
 
     They are those of the package `genai-prices`, or newer data of it in the folder `cache_dir`. `provider` is the
-    package's name of who sells the model; None: its own. The prices are those of the standard tier, below any
-    surcharge on long prompts.
+    package's name of who sells the model; None: its own. The prices are those of the standard tier, with
+    those for long prompts.
 
     Raises `PriceUnknown` for a model that is not in the package or has no token price.
     """
@@ -145,6 +145,7 @@ def _in_proportion(price: Price, batch: Price, at_once: Price) -> Price:
         ),
         source=batch.source,
         cache_write_nano_per_mtok=None if written is None else scaled(written, *share),
+        long_prompts=batch.long_prompts,
     )
 
 
@@ -189,7 +190,14 @@ def _price(
         output_nano_per_mtok=given,
         source=source,
         cache_write_nano_per_mtok=_nano(standard, "cache_write_mtok", above),
+        long_prompts=() if above else tuple(_long(standard, start) for start in _starts(standard)),
     )
+
+
+def _long(standard: ModelPrice, start: int) -> LongPromptPrice:
+    names = ("input_mtok", "cache_read_mtok", "output_mtok", "cache_write_mtok")
+    asked, cached, given, written = (_nano(standard, name, start) for name in names)
+    return LongPromptPrice(start, asked or 0, cached, given or 0, written)
 
 
 def _nano(prices: ModelPrice, name: str, above: int) -> int | None:

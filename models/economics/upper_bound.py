@@ -31,4 +31,8 @@ def upper_bound_nano(price: Price, messages: Sequence[Message], schema: str | No
     usage = upper_bound_tokens(messages, schema, max_tokens)
     cached = replace(usage, cached_tokens=usage.input_tokens)
     written = replace(usage, cache_write_tokens=usage.input_tokens)
-    return max(cost_nano(price, one) for one in (usage, cached, written))
+    prices = (
+        price,
+        price.of_request(usage.input_tokens),
+    )  # a shorter prompt than the bound has the lower one
+    return max(cost_nano(one, count) for one in prices for count in (usage, cached, written))

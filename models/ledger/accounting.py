@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from models.economics.calibration import Calibration
-from models.economics.pricing import Price, cost_nano
+from models.economics.pricing import Price, request_cost_nano
 from models.engines.api.permit import ApiRequest, OpenAttempt
 from models.gpu_time import GpuTime, gpu_cost_nano, split_exactly
 from models.ledger.counterfactual import CounterfactualTokens
@@ -143,7 +143,7 @@ def _inferred(
     estimated = completion.usage is None  # a server of one's own need not report it
     usage = completion.usage or counter.of_local(completion)
     counterfactual = counter.of(completion) if served else NOTHING
-    nano = cost_nano(keys.counterfactual_price, counterfactual)
+    nano = request_cost_nano(keys.counterfactual_price, counterfactual)
     return _Figures(
         "vllm", None if served else item.reason, usage, gpu_ns, cost, counterfactual, nano, estimated
     )
@@ -235,7 +235,7 @@ def closing_unserved(closed: ClosedAttempt, price: Price, upper_bound: int) -> C
     if closed.outcome == "failed":
         usage, cost = NOTHING, 0
     elif closed.usage is not None:
-        usage, cost = closed.usage, cost_nano(price, closed.usage)
+        usage, cost = closed.usage, request_cost_nano(price, closed.usage)
     else:
         usage, cost = None, upper_bound
     return Closing(
@@ -281,10 +281,10 @@ def _closing(item: Finished, closed: ClosedAttempt, keys: LineKeys, counter: Cou
         cached_tokens=usage.cached_tokens,
         output_tokens=usage.output_tokens,
         estimated=closed.usage is None,
-        cost_nano=cost_nano(prices.own, usage),
+        cost_nano=request_cost_nano(prices.own, usage),
         counterfactual_input_tokens=counterfactual.input_tokens,
         counterfactual_output_tokens=counterfactual.output_tokens,
-        counterfactual_nano=cost_nano(prices.counterfactual, counterfactual),
+        counterfactual_nano=request_cost_nano(prices.counterfactual, counterfactual),
         answer_hash=answer_hash(item.completion.text),
         failure=closed.failure,
         reasoning_tokens=usage.reasoning_tokens,

@@ -5,6 +5,8 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from genai_prices import Usage as GenaiUsage
+from genai_prices import calc_price
 from genai_prices.data_snapshot import get_snapshot
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,11 +20,13 @@ from models.economics.pricing import (
     nano_to_usd,
     price_on,
     prices_of,
+    request_cost_nano,
     usd_to_nano,
 )
 from models.economics.published_prices import api_prices
+from models.economics.upper_bound import upper_bound_nano
 from models.errors import PriceUnknown, UsageError
-from models.requests import Usage
+from models.requests import Message, Usage
 from models.settings import Settings
 
 MINI = Price("openai", "gpt-4o-mini", ALWAYS, None, 150_000_000, 75_000_000, 600_000_000, "test")
@@ -254,3 +258,33 @@ def test_a_discount_that_cannot_be_raises(discount: Decimal) -> None:
     """A discount of all would make requests free, one below 0 dearer."""
     with pytest.raises(ValueError, match="0 <= discount < 1"):
         batch_prices([MINI], discount)
+
+
+@given(
+    st.sampled_from(["gpt-6-luna", "claude-haiku-5-5"]),
+    st.one_of(st.integers(0, 600_000), st.sampled_from([100_000, 100_001, 272_000, 272_001])),
+    st.integers(0, 100),
+    st.integers(0, 50_000),
+)
+def test_a_long_prompt_costs_what_the_package_itself_works_out(
+    model: str, asked: int, cached_percent: int, given_: int
+) -> None:
+    """Below, at and above the length from which every token costs more, against the package's own calculation."""
+    cached = asked * cached_percent // 100
+    counted = GenaiUsage(input_tokens=asked, cache_read_tokens=cached, output_tokens=given_)
+    expected = calc_price(counted, model).total_price
+    (price,) = api_prices(model)
+    found = request_cost_nano(price, Usage(asked, cached, given_))
+    assert abs(nano_to_usd(found) - expected) <= Decimal("0.5e-9")
+
+
+def test_a_long_prompt_is_bounded_at_its_own_price() -> None:
+    """A bound above the threshold costs at least what the dearer price makes of it; batches have it less the discount."""
+    (price,) = api_prices("gpt-6-luna")
+    (batch,) = batch_prices([price], Decimal("0.5"))
+    text = "x" * 300_000
+    most = upper_bound_nano(price, [Message("user", text)], None, 1_000)
+    assert most >= request_cost_nano(price, Usage(300_000, 0, 1_000)) == 300_000 * 200 + 1_000 * 750
+    assert request_cost_nano(batch, Usage(300_000, 0, 1_000)) == 300_000 * 100 + 1_000 * 375
+    assert request_cost_nano(price, Usage(272_000, 0, 1_000)) == 272_000 * 100 + 1_000 * 500
+    assert cost_nano(price, Usage(300_000_000, 0, 0)) == 300_000_000 * 100  # a sum knows no single request

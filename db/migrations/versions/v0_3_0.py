@@ -35,6 +35,7 @@ def upgrade() -> None:
     for name in (*TOKENS, "counterfactual_cache_write_tokens"):
         _add("daily_usage", name, "BIGINT DEFAULT '0' NOT NULL", f"{name} >= 0")
     _add("prices", CACHE_WRITE, "BIGINT", f"{CACHE_WRITE} >= 0")
+    op.add_column("prices", sa.Column("long_prompts", sa.String(), nullable=True))
     op.add_column("prices", sa.Column("added_on", sa.Date(), nullable=True))
     op.add_column("runs", sa.Column("calibration", sa.String(), nullable=True))
     _create_calibration()

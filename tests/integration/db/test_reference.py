@@ -97,3 +97,16 @@ def test_a_time_is_priced_by_its_day(make_session: Sessions) -> None:
         reference.sync_prices(session, [replace(MINI, effective_from=DAY)])
         at = datetime(DAY.year, DAY.month, DAY.day, 23, 59)  # noqa: DTZ001 - only its day is used
         assert reference.find_price(session, "openai", "gpt-4o-mini", at.date())[0]
+
+
+def test_prices_of_long_prompts_come_back(make_session: sessionmaker[Session]) -> None:
+    """The price above a prompt's length is kept with the price, and a change of it alone is a new version."""
+    (price,) = api_prices("gpt-6-luna")
+    assert price.long_prompts
+    with make_session.begin() as session:
+        assert reference.sync_prices(session, [price]) == 1
+        assert reference.sync_prices(session, [price]) == 0
+        _, found = reference.find_price(session, "openai", "gpt-6-luna", date(2026, 11, 30))
+        assert found.long_prompts == price.long_prompts
+        dearer = (price.long_prompts[0]._replace(input_nano_per_mtok=300_000_000),)
+        assert reference.sync_prices(session, [replace(price, long_prompts=dearer)]) == 1
