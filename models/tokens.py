@@ -155,10 +155,14 @@ class ChatTokenCounter:
         """
         if not messages:
             return TOKENS_PER_REPLY
+        return self.constant_tokens(messages) + self._message(messages[-1]) + TOKENS_PER_REPLY
+
+    def constant_tokens(self, messages: tuple[Message, ...]) -> int:
+        """Estimate the tokens of all messages but the last."""
         constant = messages[:-1]
         if constant != self._constant:
             self._constant, self._constant_tokens = constant, sum(map(self._message, constant))
-        return self._constant_tokens + self._message(messages[-1]) + TOKENS_PER_REPLY
+        return self._constant_tokens
 
     def output_tokens(self, text: str) -> int:
         """Estimate the output tokens of an answer."""

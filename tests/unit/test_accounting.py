@@ -37,6 +37,10 @@ class OneTokenACharacter(ChatTokenCounter):
         """Count the characters of all messages."""
         return sum(len(message.content) for message in messages)
 
+    def constant_tokens(self, messages: tuple[Message, ...]) -> int:
+        """Count the characters of all messages but the last."""
+        return sum(len(message.content) for message in messages[:-1])
+
     def output_tokens(self, text: str) -> int:
         """Count the characters of a text."""
         return len(text)

@@ -1,6 +1,7 @@
 """A request and its answer are counted as they go over the wire: the schema, the label's object, the cached prefix."""
 
 import json
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -43,6 +44,10 @@ class Characters(ChatTokenCounter):
         """Count all contents, and 3 for the reply."""
         return 3 + sum(len(message.content) for message in messages)
 
+    def constant_tokens(self, messages: tuple[Message, ...]) -> int:
+        """Count the characters of all messages but the last."""
+        return sum(len(message.content) for message in messages[:-1])
+
     def output_tokens(self, text: str) -> int:
         """Count a text."""
         return len(text)
@@ -80,10 +85,9 @@ def test_without_a_schema_of_its_own_the_paragraph_counts(
     structured: StructuredOutput, output: OutputFormat
 ) -> None:
     """What stands in for the schema is counted as it goes over the wire, to the character."""
-    options = ApiOptions("http://127.0.0.1:9/v1", None, "m")
     one = request(output, "system prompt", "record")
-    body = chat_body(one, options, structured)
-    sent = sum(len(message["content"]) for message in body["messages"])  # type: ignore[union-attr,index,call-overload,arg-type,misc]
+    body = chat_body(one, ApiOptions("http://127.0.0.1/v1", None, "m"), structured)
+    sent = sum(len(message["content"]) for message in cast("list[dict[str, str]]", body["messages"]))
     assert ApiTokenCounter(Characters(), structured).count(one, "", None).input_tokens == sent + 3
 
 

@@ -8,7 +8,7 @@ from models.economics.pricing import Price
 from models.engines.api.options import StructuredOutput
 from models.engines.api.schema import LABEL, instruction, wire_schema
 from models.requests import Choice, FreeText, JsonObject, JsonValue, Message, OutputFormat, Request, Usage
-from models.tokens import TOKENS_PER_REPLY, ChatTokenCounter
+from models.tokens import ChatTokenCounter
 from models.workloads.json_schema import write_compact
 
 CACHED_FROM, CACHED_STEP = 1024, 128
@@ -74,9 +74,7 @@ class ApiTokenCounter:
 
         All but the last message are taken to be constant, and the answer's shape stands before them.
         """
-        prefix = self.shape_tokens(output)
-        if len(messages) > 1:
-            prefix += self.chat.input_tokens(messages[:-1]) - TOKENS_PER_REPLY
+        prefix = self.shape_tokens(output) + self.chat.constant_tokens(messages)
         return prefix // CACHED_STEP * CACHED_STEP if prefix >= CACHED_FROM else 0
 
     def _count_shape(self, output: OutputFormat) -> int:

@@ -15,6 +15,8 @@ from db.tables import DailyUsageRow, PriceRow
 from models.economics.calibration import FEWEST_LINES, Calibration, TokenEstimate
 from models.economics.price_changes import find_price_changes, prices_in_force
 from models.ledger.line import Closing, LedgerLine
+from models.settings import Settings
+from tasks.ledger.price_changes import list_price_changes
 from tests.integration.db.ledger_lines import AT, DAY, MINI, Keys, closing, line, pending, seed
 
 pytestmark = pytest.mark.both_databases
@@ -179,3 +181,19 @@ def test_another_workload_is_summed_apart(make_session: Sessions, keys: Keys) ->
         ("enrichment", 2),
         ("sentiment", 1),
     ]
+
+
+def test_a_price_that_changed_since_a_day_is_named(make_session: Sessions, keys: Keys) -> None:
+    """What the ledger knew at the end of that day against what is asked today; what it never knew has not changed."""
+    assert keys.price
+    today = datetime.now(UTC).date()
+    settings = Settings(api_model="gpt-4o-mini", api_candidates=("gpt-4o-mini", "gpt-6-luna"))
+    with make_session.begin() as session:
+        session.execute(
+            update(PriceRow).values(added_on=today - timedelta(30), input_nano_per_mtok=120_000_000)
+        )
+    with make_session() as session:
+        assert list_price_changes(session, settings, today - timedelta(days=31), today) == []
+        (change,) = list_price_changes(session, settings, today - timedelta(days=1), today)
+    assert (change.provider, change.model) == ("openai", "gpt-4o-mini")
+    assert (change.before.input_nano_per_mtok, change.now.input_nano_per_mtok) == (120_000_000, 150_000_000)
