@@ -136,7 +136,7 @@ def check_prices(settings: Settings) -> None:
             continue
         usage = Usage(line.input_tokens, line.cached_tokens, line.output_tokens)
         assert line.cost_nano == cost_nano(_price(own), usage)
-        served = line.answer_hash is not None
+        served = line.outcome == "ok"
         assert line.counterfactual_nano == (cost_nano(_price(at_once), usage) if served else 0)
 
 
