@@ -13,13 +13,20 @@ class CounterfactualTokens:
 
     With a calibration an estimate is corrected by it. Without one, the first request with a prompt long enough is
     taken to write the prompt to the cache and the others to read it there, where the `price` knows cached input.
+    `calibrates`: whether its attempts on the API tell of others; a judge's question is another than the workload's.
     """
 
     def __init__(
-        self, counter: ApiTokenCounter, calibration: Calibration | None = None, price: Price | None = None
+        self,
+        counter: ApiTokenCounter,
+        calibration: Calibration | None = None,
+        price: Price | None = None,
+        *,
+        calibrates: bool = True,
     ) -> None:
         self._counter = counter
         self._calibration = calibration
+        self._calibrates = calibrates
         self._caches = price is not None and is_cached_by_itself(price)
         self._written: set[tuple[tuple[Message, ...], OutputFormat]] = set()
 
@@ -47,8 +54,10 @@ class CounterfactualTokens:
         chat = self._counter.chat
         return Usage(chat.input_tokens(completion.request.messages), 0, chat.output_tokens(completion.text))
 
-    def estimate(self, completion: Completion) -> TokenEstimate:
-        """Return the plain estimate of an attempt, to be held against what the API reports of it."""
+    def estimate(self, completion: Completion) -> TokenEstimate | None:
+        """Return the plain estimate of an attempt, to be held against what the API reports of it; None where it tells nothing."""
+        if not self._calibrates:
+            return None
         usage = self._count(completion)
         return TokenEstimate(usage.input_tokens, usage.output_tokens, self._counter.name)
 

@@ -53,7 +53,12 @@ def make_committer(run: OpenRun, lap: Callable[[], GpuTime]) -> Committer:
         run.version,
         run.workload.output,
         keys,
-        CounterfactualTokens(counter, keys.calibration, keys.counterfactual_price),
+        CounterfactualTokens(
+            counter,
+            keys.calibration,
+            keys.counterfactual_price,
+            calibrates=run.version.purpose != "evaluation_judge",
+        ),
         lap=lap,
         records=settings.commit_records,
         seconds=settings.commit_seconds,
