@@ -98,9 +98,21 @@ def _row(one: Candidate, service: str, above: int, price: Price) -> dict[str, ob
 
 
 def _amounts(price: Price) -> str:
-    def usd(nano: int) -> str:
-        return f"${nano_to_usd(nano).normalize():f}"
+    """Write what a price asks, with the parts that not every price has."""
+    cached, written = price.cached_input_nano_per_mtok, price.cache_write_nano_per_mtok
+    parts = [
+        f"{word} {_usd(nano)}"
+        for word, nano in (("cached", cached), ("written", written))
+        if nano is not None
+    ]
+    more = f" ({', '.join(parts)})" if parts else ""
+    longer = [
+        f"; above {one.above_tokens:,} tokens {_usd(one.input_nano_per_mtok)} in, {_usd(one.output_nano_per_mtok)} out"
+        for one in price.long_prompts
+    ]
+    asked, given = _usd(price.input_nano_per_mtok), _usd(price.output_nano_per_mtok)
+    return f"{asked} in{more}, {given} out{''.join(longer)}"
 
-    cached = price.cached_input_nano_per_mtok
-    more = "" if cached is None else f" (cached {usd(cached)})"
-    return f"{usd(price.input_nano_per_mtok)} in{more}, {usd(price.output_nano_per_mtok)} out"
+
+def _usd(nano: int) -> str:
+    return f"${nano_to_usd(nano).normalize():f}"

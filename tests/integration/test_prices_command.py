@@ -26,6 +26,11 @@ def entry(model: str, asked: object = 0.1, given: object = 0.5, **more: object) 
     return {"id": model, "match": {"equals": model}, "prices": prices}
 
 
+def tiered(base: float, longer: float) -> dict[str, object]:
+    """Return a price with another one for long prompts, as genai-prices writes it."""
+    return {"base": base, "tiers": [{"start": 272_000, "price": longer}]}
+
+
 def provider(name: str, *models: object) -> dict[str, object]:
     """Return a provider as genai-prices writes it; a model is found by its name alone."""
     match = {"or": [{"equals": one["id"]} for one in models if isinstance(one, dict)]}
@@ -70,8 +75,8 @@ def test_newer_prices_of_an_address_are_used_from_then_on(
         assert run("prices", "update", "--from", f"{address}?key=hidden") == 0
     said = capsys.readouterr().err
     assert (
-        f"openai/{MODEL}: $0.1 in (cached $0.01), $0.5 out before, $0.08 in (cached $0.008), $0.5 out now"
-        in said
+        f"openai/{MODEL}: $0.1 in (cached $0.01, written $0.125), $0.5 out; above 272,000 tokens $0.2 in, $0.75 out before, "
+        "$0.08 in (cached $0.008), $0.5 out now" in said
     )
     assert f"openai/{MODEL}:batch: $0.05 in" in said
     assert asked_today() == Decimal("0.08")
@@ -89,7 +94,14 @@ def test_newer_prices_of_an_address_are_used_from_then_on(
 def test_a_file_stands_in_for_a_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A copy from elsewhere is taken the same way; where it changes nothing, that is said."""
     copy = tmp_path / "copy.json"
-    copy.write_text(json.dumps(data(cache_read_mtok=0.01, cache_write_mtok=0.125)))
+    same = entry(
+        MODEL,
+        tiered(0.1, 0.2),
+        tiered(0.5, 0.75),
+        cache_read_mtok=tiered(0.01, 0.02),
+        cache_write_mtok=tiered(0.125, 0.25),
+    )
+    copy.write_text(json.dumps([provider("openai", same)]))
     assert run("prices", "update", "--from", str(copy)) == 0
     assert "has changed" in capsys.readouterr().err
     assert read_published(tmp_path / "cache").fetched_on == TODAY
