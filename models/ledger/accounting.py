@@ -151,7 +151,6 @@ def _inferred(
 
 def _line(item: Finished, keys: LineKeys, figures: _Figures) -> LedgerLine:
     completion, usage = item.completion, figures.usage
-    of_api = isinstance(completion.request, ApiRequest) and keys.api is not None
     return LedgerLine(
         id=completion.request.id,
         run_id=keys.run_id,
@@ -163,7 +162,9 @@ def _line(item: Finished, keys: LineKeys, figures: _Figures) -> LedgerLine:
         reason=figures.reason,
         outcome=item.outcome,
         prompt_id=keys.prompt_id,
-        model_id=keys.api.model_id if of_api and keys.api else keys.model_id,
+        model_id=keys.api.model_id
+        if keys.api and isinstance(completion.request, ApiRequest)
+        else keys.model_id,
         input_tokens=usage.input_tokens if usage else None,
         cached_tokens=usage.cached_tokens if usage else None,
         output_tokens=usage.output_tokens if usage else None,
@@ -231,13 +232,8 @@ def closing_unserved(closed: ClosedAttempt, price: Price, upper_bound: int) -> C
     An answer without a reported usage keeps the upper bound as its cost; see `closings` for those that
     served a record.
     """
-    usage: Usage | None
-    if closed.outcome == "failed":
-        usage, cost = NOTHING, 0
-    elif closed.usage is not None:
-        usage, cost = closed.usage, request_cost_nano(price, closed.usage)
-    else:
-        usage, cost = None, upper_bound
+    usage = NOTHING if closed.outcome == "failed" else closed.usage
+    cost = upper_bound if usage is None else request_cost_nano(price, usage)
     return Closing(
         id=closed.id,
         outcome="invalid_output" if closed.outcome == "ok" else closed.outcome,
@@ -260,14 +256,10 @@ def closings(finished: Sequence[Finished], keys: LineKeys, counter: Counterfactu
     """Close the lines of the attempts on an API that answered these requests.
 
     Without a reported usage its tokens are estimated, and the line says so (I4). Its counterfactual is
-    what the same answer costs when it is asked for at once. With one, the plain estimate goes along, which
-    calibrates others.
+    what the same answer costs when it is asked for at once. With one, the plain estimate goes along.
     """
-    return [
-        _closing(item, item.completion.attempt, keys, counter)
-        for item in finished
-        if item.completion.attempt is not None
-    ]
+    answered = [(item, item.completion.attempt) for item in finished]
+    return [_closing(item, closed, keys, counter) for item, closed in answered if closed is not None]
 
 
 def _closing(item: Finished, closed: ClosedAttempt, keys: LineKeys, counter: CounterfactualTokens) -> Closing:
