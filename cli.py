@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter, validators
 
+from commands.alerts import alerts
 from commands.catalog import catalog
 from commands.evaluate import evaluate
 from commands.forecast import forecast
@@ -40,6 +41,7 @@ app.command(published_prices)
 app.command(catalog)
 app.command(forecast)
 app.command(report)
+app.command(alerts)
 app.command(evaluate)
 app.command(workload)
 

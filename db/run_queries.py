@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, and_, cast, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.answered import REUSE, AnsweredBy, answered_with, find_answered_by
@@ -15,6 +15,7 @@ from db.runs import RunRowState
 from db.tables import DailyUsageRow as Usage
 from db.tables import (
     InfrastructureRow,
+    LeaseRow,
     ModelRow,
     PartitionVersionRow,
     PromptRow,
@@ -109,6 +110,50 @@ def count_requests(session: Session, run_id: UUID) -> int:
 def count_waiting(session: Session, run_id: UUID) -> dict[str, int]:
     """Return how many records waited when a run ended, by what for."""
     return _counts(session, WaitingCountRow, run_id)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRun:
+    """The newest run of a partition, which failed, or whose process is gone without having ended it."""
+
+    workload: str
+    partition: date
+    state: RunRowState
+    started_at: datetime
+    error: str | None
+
+
+def list_broken(session: Session, *, since: datetime, now: datetime) -> list[BrokenRun]:
+    """Return the partitions whose newest run in production failed, or is `running` without a lease that holds.
+
+    Of runs that began since then; the oldest first.
+    """
+    place = func.row_number().over(
+        partition_by=(Row.workload, Row.partition), order_by=(Row.started_at.desc(), Row.id.desc())
+    )
+    newest = (
+        select(*(getattr(Row, name) for name in BrokenRun.__slots__), place.label("place"))
+        .where(Row.purpose == PRODUCTION, Row.started_at >= since)
+        .subquery()
+    )
+    held = exists().where(
+        LeaseRow.workload == newest.c.workload,
+        LeaseRow.partition == newest.c.partition,
+        LeaseRow.owner.is_not(None),
+        LeaseRow.expires_at > now,
+    )
+    broken = or_(newest.c.state == "failed", and_(newest.c.state == "running", ~held))
+    rows = session.execute(
+        select(*(newest.c[name] for name in BrokenRun.__slots__))
+        .where(newest.c.place == 1, broken)
+        .order_by(newest.c.started_at)
+    )
+    return [BrokenRun(*row) for row in rows]
+
+
+def find_first_start(session: Session, version_id: UUID) -> datetime | None:
+    """Return when the first run of a version began; None without one."""
+    return session.execute(select(func.min(Row.started_at)).where(Row.version_id == version_id)).scalar_one()
 
 
 def list_runs(

@@ -1,5 +1,6 @@
 """The tables of the cost ledger. Money is BIGINT nano-dollars, durations are nanoseconds, times are UTC."""
 
+from db.tables.alerts import AlertDeliveryRow, AlertRow
 from db.tables.decisions import (
     BillRow,
     DeliveryRow,
@@ -22,6 +23,8 @@ from db.tables.runs import (
 )
 
 __all__ = [
+    "AlertDeliveryRow",
+    "AlertRow",
     "ApiSpendRow",
     "ArchiveRow",
     "BatchRow",

@@ -15,6 +15,7 @@ from pydantic_settings import (
 )
 
 from models.errors import UsageError
+from models.settings.alerts import AlertSettings
 from models.settings.delivery import ChatSettings, MailSettings, chat_names
 from models.settings.engine import EngineSettings, EngineTable
 from models.settings.inherit import Lineage, lineage, merge_lineage, read_workload_file
@@ -206,6 +207,9 @@ class Settings(BaseSettings):
     delivery_retry_seconds: tuple[Annotated[float, Field(ge=0)], ...] = Field(
         (60.0, 600.0, 3600.0), description="pauses after which the flow tries a failed delivery again"
     )
+
+    # alerts, to those who get the report
+    alerts: AlertSettings = Field(AlertSettings(), description="what is alerted of, and from where on")
 
     workloads: dict[str, WorkloadSettings] = Field(default_factory=dict, description="by workload")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import SecretStr
 from sqlalchemy.orm import Session, sessionmaker
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from db import deliveries
 from db.deliveries import Delivery, DeliveryMessage
 from db.dialects import clock
-from models.errors import BreakevenError, DeliveryError, DeliveryFailed, DeliveryUnknown, UsageError
+from models.errors import BreakevenError, DeliveryError, DeliveryUnknown, UsageError
 from models.ids import new_id
 from models.settings import Settings
 from models.settings.delivery import MailSettings, Recipient, mailbox, recipients
@@ -27,7 +27,7 @@ from tasks.runtime.lease import is_dead, this_process
 from tasks.runtime.ledger_access import with_patience, writing_ledger
 
 _Result = TypeVar("_Result")
-Write = Callable[[Session], None]
+Outcome = Literal["sent", "failed", "unknown"]
 SendEach = Callable[[Sequence[DeliveryMessage]], Mapping[DeliveryMessage, BreakevenError | None]]
 """Sends messages, each whatever became of the others; returns what went wrong, None where nothing did."""
 
@@ -74,29 +74,38 @@ def deliver(message: DeliveryMessage, letter: Letter, settings: Settings) -> Non
     )  # before it is written down: a bad setting sends nothing
     owner = owner_of(this_process(), new_id().hex[-12:])
     with writing_ledger(settings, create=False) as make_session:
-        write = partial(_write, make_session, settings.database_patience_seconds)
+        write = partial(write_patiently, make_session, settings.database_patience_seconds)
+
+        def note(state: Outcome, error: str | None) -> None:
+            if state == "unknown":
+                write(lambda session: deliveries.set_error(session, message, error or state))
+            else:
+                write(lambda session: deliveries.close(session, message, state, error))
+
         if write(lambda session: deliveries.claim(session, message, owner)):
-            _send_and_write(send, message, write)
+            send_and_note(send, note)
         else:
             write(lambda session: _sent_by_another(session, message))
 
 
-def _send_and_write(
-    send: Callable[[], None], message: DeliveryMessage, write: Callable[[Write], None]
-) -> None:
+def send_and_note(send: Callable[[], None], note: Callable[[Outcome, str | None], None]) -> None:
+    """Send what was written down as being sent, and note what became of it, whatever that was.
+
+    Raises `DeliveryFailed` if it was surely not taken, `DeliveryUnknown` if nobody knows.
+    """
     try:
         send()
-    except DeliveryFailed as error:
-        write(partial(deliveries.close, message=message, state="failed", error=str(error)))
-        raise
     except DeliveryUnknown as error:
-        write(partial(deliveries.set_error, message=message, error=str(error)))
+        note("unknown", str(error))
+        raise
+    except BreakevenError as error:  # refused, not reached, or settings that cannot send
+        note("failed", str(error))
         raise
     except Exception as error:  # noqa: BLE001  whatever it was, the message may have gone out
         msg = f"{type(error).__name__}, a defect of the program or of a library"
-        write(partial(deliveries.set_error, message=message, error=msg))
+        note("unknown", msg)
         raise DeliveryUnknown(msg) from None  # its text may quote a secret
-    write(partial(deliveries.close, message=message, state="sent"))
+    note("sent", None)
 
 
 def _sent_by_another(session: Session, message: DeliveryMessage) -> None:
@@ -112,13 +121,17 @@ def prepare_message(message: DeliveryMessage, letter: Letter, settings: Settings
 
     Raises `UsageError` for settings that cannot send, `DeliveryFailed` if Prefect has a secret and does not answer.
     """
-    recipient = message.recipient
+    return prepare_letter(message.recipient, letter, settings, _name(message))
+
+
+def prepare_letter(recipient: Recipient, letter: Letter, settings: Settings, name: str) -> Callable[[], None]:
+    """Return what sends a letter to a recipient; `name` identifies the message in the world. Raises as `prepare_message` does."""
     if recipient.channel == "chat":
         return partial(make_chat_sender(recipient.target, settings.chat[recipient.target]), letter)
     server = settings.smtp
     sender, to = mailbox(server.sender or ""), server.mailbox_of(recipient)
     password = password_of(server)
-    written = mail.compose(letter, sender, to, _name(message), datetime.now(UTC))
+    written = mail.compose(letter, sender, to, name, datetime.now(UTC))
     return partial(mail.send, written, sender, to, server, password)
 
 
@@ -163,9 +176,11 @@ def _name(message: DeliveryMessage) -> str:
     return f"{message.report_id.hex}.{message.number}.{recipient}"
 
 
-def _write(
+def write_patiently(
     make_session: sessionmaker[Session], patience: float, change: Callable[[Session], _Result]
 ) -> _Result:
+    """Make a change in one transaction, again while the database is away. Raises `DatabaseUnavailable`."""
+
     def write() -> _Result:
         with make_session.begin() as session:
             return change(session)

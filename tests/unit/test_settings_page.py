@@ -12,6 +12,7 @@ from flows.environment import read_settings
 from models import workloads
 from models.routing.policy import Policy
 from models.settings import Caps, EngineSettings, Settings, WorkloadSettings
+from models.settings.alerts import AlertSettings
 from models.settings.delivery import ChatSettings, MailSettings
 from tasks.forecast.command import read_ask
 
@@ -25,6 +26,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[workloads.NAME.policy]": Policy,
     "[smtp]": MailSettings,
     "[chat.NAME]": ChatSettings,
+    "[alerts]": AlertSettings,
 }
 
 

@@ -7,7 +7,9 @@ behind the others, so that PostgreSQL replaces them in their place, with others'
 import sqlalchemy as sa
 from alembic import op
 
+from db.columns import Key, UtcDateTime
 from db.migrations.v0_1_0 import views
+from db.migrations.v0_1_0.rules import not_negative, refers
 
 revision = "0.3.0"
 down_revision = "0.2.0"
@@ -39,7 +41,42 @@ def upgrade() -> None:
     op.add_column("prices", sa.Column("added_on", sa.Date(), nullable=True))
     op.add_column("runs", sa.Column("calibration", sa.String(), nullable=True))
     _create_calibration()
+    _create_alerts()
     _replace_views()
+
+
+def _create_alerts() -> None:
+    """Make what was alerted of, and to whom it went."""
+    op.create_table(
+        "alerts",
+        sa.Column("id", Key(), nullable=False),
+        *(sa.Column(name, sa.String(), nullable=False) for name in ("kind", "crossing")),
+        sa.Column("number", sa.SmallInteger(), nullable=False),
+        sa.Column("what", sa.String(), nullable=False),
+        sa.Column("began_at", UtcDateTime(), nullable=False),
+        sa.Column("ended_at", UtcDateTime(), nullable=True),
+        sa.CheckConstraint("number >= 1", name=op.f("ck_alerts_number")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alerts")),
+        sa.UniqueConstraint("kind", "crossing", "number", name=op.f("uq_alerts_kind_crossing_number")),
+    )
+    op.create_table(
+        "alert_deliveries",
+        sa.Column("id", Key(), nullable=False),
+        sa.Column("alert_id", Key(), nullable=False),
+        *(sa.Column(name, sa.String(), nullable=False) for name in ("channel", "target", "state")),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("owner", sa.String(), nullable=False),
+        *(sa.Column(name, UtcDateTime(), nullable=False) for name in ("first_at", "last_at")),
+        sa.Column("error", sa.String(), nullable=True),
+        sa.CheckConstraint("channel IN ('mail', 'chat')", name=op.f("ck_alert_deliveries_channel")),
+        sa.CheckConstraint("state IN ('sending', 'sent', 'failed')", name=op.f("ck_alert_deliveries_state")),
+        *not_negative("alert_deliveries", "attempts"),
+        *refers("alert_deliveries", alert_id="alerts"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alert_deliveries")),
+        sa.UniqueConstraint(
+            "alert_id", "channel", "target", name=op.f("uq_alert_deliveries_alert_id_channel_target")
+        ),
+    )
 
 
 def _create_calibration() -> None:

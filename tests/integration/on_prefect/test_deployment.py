@@ -75,6 +75,7 @@ def test_what_prefect_yaml_says_stands(api: SyncPrefectClient) -> None:
         "classification": [False],
         "collect_batches": [True],
         "break-even": [True],
+        "alerts": [True],
         "evaluation": [False],
         "backfill": [],
         "backfill-spread": [],
@@ -84,7 +85,7 @@ def test_what_prefect_yaml_says_stands(api: SyncPrefectClient) -> None:
         assert schedule.schedule.timezone == "UTC"
     for one in api.read_deployments():
         assert one.work_pool_name == (
-            API_POOL if one.name in {"collect_batches", "break-even", "backfill-spread"} else POOL
+            API_POOL if one.name in {"collect_batches", "break-even", "alerts", "backfill-spread"} else POOL
         )
         assert int(one.job_variables["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) >= 30
         assert str(PROJECT) not in one.model_dump_json()
