@@ -1,42 +1,45 @@
 """Prices that have changed, and models that leave their API."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 from sqlalchemy.orm import Session
 
-from db import reference
 from models.catalogue.model_ends import describe_end, find_end
-from models.economics.candidates import candidates_of
 from models.economics.price_changes import PriceChange, find_price_changes, prices_in_force
-from models.economics.pricing import Price, prices_of
+from models.economics.pricing import ALWAYS, BATCH_SUFFIX, Price
 from models.settings import Settings
 from tasks.alerts.alert import Alert
 from tasks.documents.amounts import rate
+from tasks.ledger.price_changes import list_price_changes
+from tasks.setup.update_prices import prices_in_use
 
 
-def find_price_alerts(session: Session | None, settings: Settings, today: date) -> Iterator[Alert]:
+def find_price_alerts(session: Session, settings: Settings, today: date) -> Iterator[Alert]:
     """Yield an alert for each model in use whose price is another one than some time ago, or will be.
 
     The earlier price is the one that held then by today's data, else the one that the ledger knew then. Models in use: the API's own, and the
     candidates. Raises `PriceUnknown` and `UsageError` as their prices do.
     """
-    used, span = _prices_in_use(settings, today), timedelta(days=settings.alerts.price_days)
-    now = prices_in_force(used, today)
-    known = [] if session is None else reference.read_prices_known(session, today - span)
-    changed = {
-        (one.provider, one.model): one
-        for earlier in (known, used)
-        for one in find_price_changes(prices_in_force(earlier, today - span), now)
-    }
-    for one in changed.values():
-        yield _price_alert(one, f"has changed (it holds since {one.now.effective_from})")
-    for one in find_price_changes(now, prices_in_force(used, today + span)):
+    span = timedelta(days=settings.alerts.price_days)
+    used = prices_in_use(settings)
+    then, now, later = (prices_in_force(used, day) for day in (today - span, today, today + span))
+    known = list_price_changes(session, settings, today - span, today)
+    for one in _each_model([*known, *find_price_changes(then, now)]):
+        since = one.now.effective_from
+        yield _price_alert(one, "has changed" if since == ALWAYS else f"has changed (it holds since {since})")
+    for one in _each_model(find_price_changes(now, later)):
         yield _price_alert(one, f"changes on {one.now.effective_from}")
 
 
-def _prices_in_use(settings: Settings, today: date) -> Sequence[Price]:
-    return [*prices_of(settings), *(price for one in candidates_of(settings, today) for price in one.prices)]
+def _each_model(changes: Iterable[PriceChange]) -> Iterable[PriceChange]:
+    """Return one change for each model, the last; that of its batches only where it changed by itself."""
+    found = {(one.provider, one.model): one for one in changes}
+    return [
+        one
+        for (provider, model), one in found.items()
+        if not model.endswith(BATCH_SUFFIX) or (provider, model.removesuffix(BATCH_SUFFIX)) not in found
+    ]
 
 
 def _price_alert(change: PriceChange, how: str) -> Alert:

@@ -158,7 +158,7 @@ def _balanced_row(one: Comparison, found: BalancedComparison) -> tuple[str, ...]
         sentences.percentage(found.second),
         sentences.ratio(found.ratio),
         sentences.ratio_between(found.interval),
-        f"{found.rarest}, {plural(found.rarest_records, 'record')} of {found.classes} kinds",
+        f"{found.rarest} ({plural(found.rarest_records, 'record')})",
     )
 
 

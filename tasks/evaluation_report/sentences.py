@@ -220,7 +220,7 @@ def _valid(small: Arm) -> str:
 def _surely(compared: Comparison | MeanComparison) -> str:
     """Render the interval that decides: the one that holds however often one evaluates."""
     if compared.always is not None:
-        return f" (surely {ratio_between(compared.always)}, however often it is evaluated)"
+        return f" ({ratio_between(compared.always)} with 95% confidence, however often it is evaluated)"
     return "" if compared.interval is None else f" (95% interval {ratio_between(compared.interval)})"
 
 

@@ -29,7 +29,7 @@ def threshold(evaluation: Evaluation) -> Section | None:
     table = Table("What a threshold comes to", columns, tuple(map(_point_row, points)), strong)
     goes = (
         "What the small model answers with a confidence below the threshold goes to the API, as does a record to which"
-        " it gives no valid answer. Both are paid."
+        " it gives no valid answer. Both are paid. What keeps enough is decided as the verdict is; the intervals here are those of one look."
     )
     return Section("threshold", "When to ask the API", (goes, describe_choice(found)), "threshold", (table,))
 

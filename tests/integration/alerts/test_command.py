@@ -1,6 +1,10 @@
 """`breakeven alerts`, as a person meets it: what stands, one mail, a test, one line for each mistake."""
 
 import json
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +17,7 @@ from db.session import make_engine, migrate, sessions
 from tests.integration.report.harness import DOLLAR
 from tests.post_office import PostOffice, opened
 
+PROJECT = Path(cli.__file__).parent
 CFO = "cfo@example.org"
 
 
@@ -61,6 +66,22 @@ def test_it_shows_what_stands_and_sends_it_once(
     (row,) = json.loads(capsys.readouterr().out)
     assert row["told"] == CFO
     assert row["since"] is not None
+    assert len(office.to(CFO)) == 1
+
+
+def test_two_processes_at_once_send_one(office: PostOffice) -> None:
+    """Both look while the server takes its time: one mail, and both end well or say that the other is at it."""
+    office.hold = threading.Event()
+    command = (sys.executable, "-m", "cli", "alerts", "--send", "--format", "csv")
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    looking = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    assert office.arrived.wait(60)
+    office.hold.set()
+    ended = [one.communicate(timeout=60) for one in looking]
+    assert [one.returncode for one in looking] == [0, 0], ended
     assert len(office.to(CFO)) == 1
 
 

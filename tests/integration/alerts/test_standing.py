@@ -1,5 +1,6 @@
 """What stands, kind by kind: from where on, until when, and what is to be done about it."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,11 +14,12 @@ from db.leases import acquire
 from db.tables import PartitionVersionRow, PriceRow, RunRow
 from models.catalogue.model_ends import find_end
 from models.economics.break_even import month_figures
+from models.economics.pricing import prices_of
 from models.gpu_time import GpuTime
 from tasks.alerts.standing import highest
 from tasks.report.versions import keep_report
 from tests.integration.alerts.harness import NOW, TODAY, Watch
-from tests.integration.db.ledger_lines import MINI, line, seed
+from tests.integration.db.ledger_lines import line, seed
 from tests.integration.report.harness import DOLLAR, inputs
 
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -141,21 +143,15 @@ def test_a_price_that_changed(watch: Watch) -> None:
     }
     assert watch.kinds(alerts=off, **settings) == []
     with watch.sessions.begin() as session:
-        reference.sync_prices(session, [MINI])
-        session.execute(update(PriceRow).values(added_on=date(2026, 10, 1), provider="settings"))
-    found = watch.standing(alerts=off, **settings)
-    if not found:  # the settings' own price names another provider
-        with watch.sessions.begin() as session:
-            session.execute(update(PriceRow).values(provider="openai"))
-        found = watch.standing(alerts=off, **settings)
-    (alert,) = found
+        (own,) = prices_of(watch.settings(**settings))
+        reference.sync_prices(session, [replace(own, input_nano_per_mtok=150_000_000)])
+        session.execute(update(PriceRow).values(added_on=date(2026, 10, 1)))
+    (alert,) = watch.standing(alerts=off, **settings)
     assert alert.kind == "price"
     assert "input $0.15 → $0.25" in alert.what
     assert "`breakeven ledger reprice`" in alert.advice
     with watch.sessions.begin() as session:
-        session.execute(
-            update(PriceRow).values(input_nano_per_mtok=250_000_000, cached_input_nano_per_mtok=None)
-        )
+        session.execute(update(PriceRow).values(input_nano_per_mtok=250_000_000))
     assert watch.kinds(alerts=off, **settings) == []
 
 

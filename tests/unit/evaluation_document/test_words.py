@@ -15,11 +15,11 @@ VERDICTS = {
     "undecided": "It is not decided whether the small model is good enough: it reaches 93.0% of the API model's accuracy"
     " (95% interval 86.0% to 100.6%), and 90% is asked for; label about 120 more records to decide it.",
     "imbalanced": "It is not decided whether the small model is good enough: it reaches 95.9% of the API model's accuracy"
-    " (surely 91.2% to 100.4%, however often it is evaluated) and 96.6% of its balanced accuracy (81.0% to 109.0%), and 90% is"
+    " (91.2% to 100.4% with 95% confidence, however often it is evaluated) and 96.6% of its balanced accuracy (81.0% to 109.0%), and 90% is"
     " asked for; label about 210 to 640 more records, most of all such as “neutral”, which 12 records have: the lower number"
     " decides about half of such cases, the higher four of five.",
-    "noisy_labels": "The small model is good enough: it reaches 95.9% of the API model's accuracy (surely 90.5% to 102.0%,"
-    " however often it is evaluated), and 90% is asked for.",
+    "noisy_labels": "The small model is good enough: it reaches 95.9% of the API model's accuracy (90.5% to 102.0% with 95%"
+    " confidence, however often it is evaluated), and 90% is asked for.",
     "not_viable": "The small model is not good enough: it reaches 71.0% of the API model's accuracy (95% interval 65.0% to"
     " 78.0%), and 90% is asked for.",
     "no_api": "Without an API model to compare with it is not decided whether the small model is good enough: it answered"
