@@ -6,7 +6,7 @@ of 1, how often the labels that are asked for decide it, and what a model comes 
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,8 @@ LOOKS = tuple(range(20, 1001, 10))
 Shares = tuple[float, float, float, float]
 """Of records that both have right, only the first, only the second, neither."""
 _CELLS = ((1.0, 1.0), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0))
+ANY: Shares = (8.0, 0.8, 1.0, 1.0)
+"""Weights of a Dirichlet distribution of shares as models have them."""
 AT_NINE_TENTHS: Sequence[Shares] = (
     (0.9, 0.0, 0.1, 0.0),
     (0.8, 0.01, 0.1, 0.09),
@@ -45,6 +47,7 @@ NOTES = [
     "case: shares that both, only the first, only the second, neither has right; or the share of the majority label.",
     "ever: at looks after every tenth label from 20 to 1,000 (balanced: every fiftieth from 50).",
     "share: by the rule. score_interval: by the 95 % interval for one look, the rule until 0.2; at ratio 1 evaluated once.",
+    "any ratio: averaged over shares that are drawn anew for each sample, of a Dirichlet distribution with the weights in `case`.",
     "asked for: share decided by so many further labels, of samples open after `labels`; `asked` is the median of the numbers.",
 ]
 
@@ -125,6 +128,15 @@ def asked_decides(random: np.random.Generator, shares: Shares, labels: int, samp
     return Asked(len(open_), decided, most_, by_half, half_)
 
 
+def asked_on_average(random: np.random.Generator, labels: int, samples: int) -> Asked:
+    """Return the same, averaged over what the shares may really be, which are drawn anew for each sample."""
+    found = [asked_decides(random, tuple(random.dirichlet(ANY)), labels, 1) for _ in range(samples)]
+    every = [one for one in found if one.most]
+    decided, by_half = np.mean([(one.decided, one.decided_by_half) for one in every], axis=0)
+    most, half = np.median([(one.most, one.half) for one in every], axis=0)
+    return Asked(len(every), float(decided), int(most), float(by_half), int(half))
+
+
 def _is_decided(table: Numbers) -> bool:
     return max(float(bet(paired(), KEEP, table)[0]) for bet in (is_above, is_below)) >= SURE
 
@@ -178,40 +190,59 @@ def _row(what: str, case: Shares | float, labels: int, now: float, once: float |
     return {"what": what, "case": str(case), "labels": labels, "share": now, "score_interval": once}
 
 
-def main() -> None:
-    """Simulate and publish."""
-    samples = int(sys.argv[1]) if len(sys.argv) > 1 else SAMPLES
-    few = max(20, samples // 50)
-    random = np.random.default_rng(SEED)
-    rows: list[Row] = []
+def _error_rows(random: np.random.Generator, samples: int) -> Iterator[Row]:
     for shares in AT_NINE_TENTHS:
         tables = draw(random, shares, samples, LOOKS)
         for what, now, once in zip(
             ("viable", "not viable"), ever(tables), one_look_ever(tables), strict=True
         ):
-            rows.append(_row(f"ratio 0.9, ever {what}", shares, LOOKS[-1], now, once))
+            yield _row(f"ratio 0.9, ever {what}", shares, LOOKS[-1], now, once)
+
+
+def _power_rows(random: np.random.Generator, samples: int) -> Iterator[Row]:
     for shares in AT_ONE:
         tables = draw(random, shares, samples, LOOKS)
         for at in (50, 100, 200, 400, 1000):
             once = float((score(draw(random, shares, samples, (at,))) >= Z).mean())
-            rows.append(_row("ratio 1, viable by then", shares, at, decided_by(tables, LOOKS, at), once))
+            yield _row("ratio 1, viable by then", shares, at, decided_by(tables, LOOKS, at), once)
+
+
+def _asked_rows(random: np.random.Generator, samples: int) -> Iterator[Row]:
     for shares in ASKED:
+        ratio = (shares[0] + shares[1]) / (shares[0] + shares[2])
         for labels in (50, 100, 200):
-            found = asked_decides(random, shares, labels, few)
-            ratio = (shares[0] + shares[1]) / (shares[0] + shares[2])
-            for what, number, now in (
-                ("half", found.half, found.decided_by_half),
-                ("4 of 5", found.most, found.decided),
-            ):
-                rows.append(
-                    {**_row(f"ratio {ratio:.2f}, asked for {what}", shares, labels, now), "asked": number}
-                )
+            found = asked_decides(random, shares, labels, samples)
+            yield from _asked(f"ratio {ratio:.2f}", shares, labels, found)
+    yield from _asked("any ratio", ANY, 60, asked_on_average(random, 60, 3 * samples))
+
+
+def _asked(what: str, shares: Shares, labels: int, found: Asked) -> Iterator[Row]:
+    half = _row(f"{what}, asked for half", shares, labels, found.decided_by_half)
+    yield {**half, "asked": found.half, "open": found.open}
+    most = _row(f"{what}, asked for 4 of 5", shares, labels, found.decided)
+    yield {**most, "asked": found.most, "open": found.open}
+
+
+def _imbalance_rows(random: np.random.Generator, samples: int) -> Iterator[Row]:
     for majority in (0.8, 0.9, 0.95, 0.98):
         for labels in (50, 100, 300, 1000):
-            shown = constant_is_viable(random, majority, labels, few)
-            rows.append(_row("always the majority label, viable", majority, labels, *shown))
-        errs = balanced_errs(random, majority, few)
-        rows.append(_row("balanced accuracy 0.9, ever viable", majority, 1000, errs))
+            shown = constant_is_viable(random, majority, labels, samples)
+            yield _row("always the majority label, viable", majority, labels, *shown)
+        errs = balanced_errs(random, majority, samples)
+        yield _row("balanced accuracy 0.9, ever viable", majority, 1000, errs)
+
+
+def main() -> None:
+    """Simulate and publish."""
+    samples = int(sys.argv[1]) if len(sys.argv) > 1 else SAMPLES
+    few = max(20, samples // 50)
+    random = np.random.default_rng(SEED)
+    rows = [
+        *_error_rows(random, samples),
+        *_power_rows(random, samples),
+        *_asked_rows(random, few),
+        *_imbalance_rows(random, few),
+    ]
     used = {"samples": samples, "samples_by_compare": few, "seed": SEED, "looks": [LOOKS[0], LOOKS[-1], 10]}
     publish(Finding("looks", "How often the verdict errs, and how many labels it takes", rows, used, NOTES))
 

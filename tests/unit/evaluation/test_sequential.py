@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.looks import AT_NINE_TENTHS, LOOKS, asked_decides, draw, ever, one_look_ever, paired, score
+from bench.looks import AT_NINE_TENTHS, LOOKS, asked_on_average, draw, ever, one_look_ever, paired, score
 from models.evaluation.intervals import paired_ratio
 from models.evaluation.more_labels import PairedRecords, predict_labels
 from models.evaluation.sequential import (
@@ -99,13 +99,10 @@ def test_the_score_that_it_is_compared_with() -> None:
 
 def test_the_labels_that_are_asked_for_decide_it() -> None:
     """Averaged over what the accuracies may really be, four of five cases are decided by the higher number, half by the lower one."""
-    random = np.random.default_rng(7)
-    found = [asked_decides(random, tuple(random.dirichlet((8, 0.8, 1, 1))), 60, 1) for _ in range(120)]
-    asked = [(one.decided, one.decided_by_half) for one in found if one.most]
-    four, half = np.mean(asked, axis=0)
-    assert len(asked) > 60
-    assert four == pytest.approx(0.8, abs=0.1)
-    assert half == pytest.approx(0.5, abs=0.15)
+    found = asked_on_average(np.random.default_rng(7), 60, 120)
+    assert found.open > 60
+    assert found.decided == pytest.approx(0.8, abs=0.1)
+    assert found.decided_by_half == pytest.approx(0.5, abs=0.15)
 
 
 def test_the_prediction_is_the_same_every_time() -> None:
