@@ -30,8 +30,9 @@ def alert_and_print(*, send: bool, test: bool, output_format: TableFormat) -> in
     console = message_console()
     for problem in problems:
         console.print(problem, markup=False)
-    write_rows(rows, COLUMNS, output_format, spare=SPARE)
-    if not rows and output_format == "table":
+    if rows or output_format != "table":
+        write_rows(rows, COLUMNS, output_format, spare=SPARE)
+    elif not problems:
         console.print("nothing stands that is alerted of")
     if done is not None:
         for recipient, count in done.sent.items():

@@ -27,14 +27,16 @@ def find_waiting_alerts(session: Session, settings: Settings, now: datetime) -> 
             continue
         counts = run_queries.count_waiting(session, one.run_id)
         reasons = [f"{count:,} for {_FOR.get(reason, reason)}" for reason, count in counts.items()]
-        how_many = plural(sum(counts.values()), "record") if counts else "Records"
+        waiting = sum(counts.values())
+        how_many = plural(waiting, "record") if waiting else "Records"
+        verb = "waits" if waiting == 1 else "wait"
         told = f" ({', '.join(reasons)})" if reasons else ""
         budget = "; what a budget holds back goes when it is raised or its period is over"
         yield Alert(
             kind="waiting",
             crossing=f"{one.workload} {one.partition}",
             what=(
-                f"{how_many} of {one.workload}, {one.partition}, wait since {since:%Y-%m-%d %H:%M} UTC{told}."
+                f"{how_many} of {one.workload}, {one.partition}, {verb} since {since:%Y-%m-%d %H:%M} UTC{told}."
             ),
             advice=(
                 "`breakeven collect` takes up what is ready (the deployment collect_batches does so by itself)"
