@@ -19,7 +19,7 @@ class Report:
 
     `month`: its first day. `fingerprint`: a hash over `inputs`, which is JSON like `figures`. `changes`: what
     differs from the version before, a JSON list of sentences; None for the first. `complete`: the month was
-    over when it was made, by the version `software` of this program.
+    over when it was made, by the version `software` of this program. `advice`: what to do, a sentence a line.
     """
 
     id: UUID
@@ -32,6 +32,7 @@ class Report:
     inputs: str
     figures: str
     changes: str | None
+    advice: str | None = None
 
 
 def add(session: Session, report: Report) -> bool:
@@ -44,6 +45,13 @@ def latest(session: Session, month: date) -> Report | None:
     newest = select(*_columns()).where(Row.month == month).order_by(Row.version.desc()).limit(1)
     found = session.execute(newest).one_or_none()
     return None if found is None else Report(*found)
+
+
+def newest_advice(session: Session) -> tuple[date, str] | None:
+    """Return the last month that has a report, and what its newest version says is to be done; None: there is none."""
+    order = (Row.month.desc(), Row.version.desc())
+    found = session.execute(select(Row.month, Row.advice).order_by(*order).limit(1)).one_or_none()
+    return None if found is None or found.advice is None else (found.month, found.advice)
 
 
 def get(session: Session, report_id: UUID) -> Report:

@@ -73,7 +73,8 @@ class ReportRow(Base):
 
     `fingerprint` is a hash over `inputs`, which is JSON like `figures`. `changes` says what differs from the
     version before, as a JSON list of sentences. `complete`: the month was over when it was made, by the
-    version `software` of this program.
+    version `software` of this program. `advice`: its sentences that say what to do, a line each; NULL in
+    versions that an older program made.
     """
 
     __tablename__ = "reports"
@@ -88,6 +89,7 @@ class ReportRow(Base):
     inputs: Mapped[str]
     figures: Mapped[str]
     changes: Mapped[str | None]
+    advice: Mapped[str | None]
 
 
 class DeliveryRow(Base):

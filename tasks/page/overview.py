@@ -61,6 +61,7 @@ def show(overview: Overview) -> None:
                 ui.label("The ledger has no line here. Choose other days, or run a workload first.")
             _evaluations(overview)
             return
+        _advice(overview)
         _figures(overview)
         _notes(overview)
         with sheet("Cost"):
@@ -112,6 +113,18 @@ def _evaluations(overview: Overview) -> None:
         ).classes("soft")
         rows, keys = overview.evaluations, ["purpose", "workload", "model"]
         _table("Evaluations and trials", overview, rows, keys, "purpose")
+
+
+def _advice(overview: Overview) -> None:
+    """Show what the last monthly report says is to be done."""
+    if overview.advice is None:
+        return
+    month, told = overview.advice
+    headline, *sentences = told.splitlines()
+    with sheet(f"{headline} ({month:%B %Y})"):
+        for sentence in sentences:
+            ui.label(sentence).classes("wrapped")
+        ui.label(f"From the monthly report: breakeven report --month {month:%Y-%m}.").classes("soft")
 
 
 def _figures(overview: Overview) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 
 from sqlalchemy.orm import Session
 
-from db import browse, lines_page
+from db import browse, lines_page, reports
 from db.browse import Choices, Doubts, Matching
 from db.browse_filters import Filters
 from db.lines_page import LinesPage
@@ -30,6 +30,7 @@ class Overview:
 
     `total` is None where no line matches. Rows are those of `db.summary.sum_usage`. `evaluations` are sums of the same
     days by purpose, workload and model, of evaluations and trials, where these are not among the other sums (else empty).
+    `advice`: the last month that has a report, and what it says is to be done, a sentence a line; None: there is no report.
     """
 
     choices: Choices
@@ -41,6 +42,7 @@ class Overview:
     models: Rows
     doubts: Doubts
     evaluations: Rows
+    advice: tuple[date, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class Ledger:
                 evaluations=[
                     row for other in apart for row in _sums(session, ["purpose", "workload", "model"], other)
                 ],
+                advice=reports.newest_advice(session),
             )
 
     def lines(self, asked: PageQuery) -> Lines:

@@ -13,7 +13,7 @@ from models.economics.candidates import Candidate, candidates_of
 from models.economics.month import MonthInputs
 from models.economics.price_changes import PriceChange
 from models.economics.pricing import BATCH_SUFFIX, Price
-from models.engines.api.families import find_family
+from models.engines.api.families import choose_effort, room_of
 from models.errors import BreakevenError
 from models.months import next_month
 from models.settings import Settings
@@ -54,8 +54,11 @@ def _prices_on(candidate: Candidate, day: date) -> tuple[Price, Price | None]:
 
 
 def _describe_bases(session: Session, settings: Settings, month: date) -> tuple[str, ...]:
-    family = find_family(settings.api_model)
-    reasons = family is not None and family.reasons
+    try:
+        effort = choose_effort(settings.api_model, settings.api_reasoning_effort)
+    except BreakevenError:
+        effort = None
+    reasons = room_of(settings.api_model, effort) > 0
     return tuple(
         one.describe(reasons=reasons)
         for one in calibration.read_bases(session, month, next_month(month))

@@ -21,6 +21,7 @@ from models.errors import UsageError
 from models.ids import new_id
 from models.months import month_of, months_later
 from models.settings import Settings
+from tasks.report.advice import explain, headline, verdict
 from tasks.report.changes import ANOTHER_PROGRAM, list_changes
 from tasks.report.inputs import read_month_inputs
 from tasks.report.month_report import MonthReport
@@ -141,6 +142,7 @@ def _next_version(
         inputs=text,
         figures=write_figures(figures),
         changes=_json(_changes(last, figures, complete=complete)),
+        advice="\n".join((headline(figures), verdict(figures), *explain(figures))),
     )
 
 

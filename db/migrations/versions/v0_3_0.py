@@ -39,6 +39,7 @@ def upgrade() -> None:
     _add("prices", CACHE_WRITE, "BIGINT", f"{CACHE_WRITE} >= 0")
     op.add_column("prices", sa.Column("long_prompts", sa.String(), nullable=True))
     op.add_column("prices", sa.Column("added_on", sa.Date(), nullable=True))
+    op.add_column("reports", sa.Column("advice", sa.String(), nullable=True))
     op.add_column("runs", sa.Column("calibration", sa.String(), nullable=True))
     _create_calibration()
     _create_alerts()

@@ -4,7 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from pydantic import SecretStr
 
+from models.settings import Settings
+from tasks.report import advice
+from tasks.report.versions import find_newest_month, make_report
 from tests.integration.page.books import EVALUATED, fill
 from tests.integration.page.harness import Served, Visitor, serving, table, visiting
 
@@ -113,3 +117,14 @@ def test_a_period_by_the_keyboard(visitor: Visitor) -> None:
         "until=2026-11-22",
     }
     assert {row["day"] for row in table(page, "Steps")} == {"2026-11-21"}
+
+
+def test_the_overview_says_what_the_last_report_advises(visitor: Visitor, served: Served) -> None:
+    """What to do and what it saves stand first, as the report has them; before there is a report, nothing does."""
+    assert "From the monthly report" not in visitor.goes("/").inner_text("body")
+    month = find_newest_month(settings := Settings(database_url=SecretStr(served.database_url)))
+    report = make_report(month, settings).report
+    told = visitor.goes("/").inner_text("body")
+    assert advice.headline(report.figures) in told
+    assert advice.verdict(report.figures) in told
+    assert f"breakeven report --month {month:%Y-%m}" in told
