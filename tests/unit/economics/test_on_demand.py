@@ -102,3 +102,9 @@ def test_a_month_uses_its_sessions() -> None:
     assert shapes.next_step(Fraction(1)) == Fraction(9, 4)
     assert shapes.slope == Fraction(2 * usd("4.00") * 4 * HOUR // 10, NS_PER_HOUR)
     assert figures.at_once.break_even("on_demand").factor == Fraction(208, 300)
+    more = month_figures(
+        inputs(usage(sync="94.54"), gpu_runs=runs, terms=(on_demand("4.00", increment=3600),))
+    )
+    assert more.at_once.break_even("on_demand").factor == Fraction(
+        usd(208), usd("94.54")
+    )  # 0.1 h + 2.2 x 0.4 h
