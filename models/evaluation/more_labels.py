@@ -17,7 +17,8 @@ from models.evaluation.sequential import SURE, Numbers, PairedScores, is_above, 
 
 MOST_LABELS = 100_000
 """Beyond so many further labels nobody would label."""
-HALF, FOUR_OF_FIVE = 0.5, 0.8
+HALF, FOUR_OF_FIVE = 0.5, 0.82
+"""Four of five is aimed at a little high, since models are not spread as the prior is: in simulations it is then what comes of it."""
 CASES = 400
 SEED = 20_030
 
