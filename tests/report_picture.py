@@ -9,7 +9,7 @@ from tests import month_figures as months
 from tests.browser import chromium_running, open_page
 
 PICTURE = Path(__file__).parent.parent / "docs" / "report.png"
-WIDTH, END_OF = 780, "section.costs table"
+WIDTH, END_OF = 780, "section.costs img"
 MARGIN = 16
 
 

@@ -32,8 +32,8 @@ def costs(draw: st.DrawFn) -> CostOverVolume:
         )
     )
     load = draw(st.fractions(0, 1, max_denominator=6))
-    amounts = [draw(st.integers(0, 60)) for _ in range(4)]
-    return CostOverVolume(*amounts, 1, load, OnDemandCost(tuple(shapes)))
+    api, slope, bill, fixed = draw(st.tuples(*[st.integers(0, 60)] * 4))
+    return CostOverVolume(api, slope, bill, fixed, 1, load, OnDemandCost(tuple(shapes)))
 
 
 def pays(cost: CostOverVolume, factor: Fraction) -> bool:
