@@ -6,8 +6,10 @@ from fractions import Fraction
 
 from models.economics.figures import MonthFigures, Reason
 from models.economics.figures_recommendation import Action, ScenarioName
+from models.economics.recommendation import OWN
 from tasks.documents.amounts import count, join_words, plural, times, usd
 from tasks.report import sentences
+from tasks.report.notes import describe_note
 from tasks.report.sentences import (
     at_least,
     is_idle,
@@ -104,6 +106,10 @@ def explain(figures: MonthFigures) -> Iterator[str]:
         yield (
             f"That holds if the small model is good enough for {_join_names(some)}, which nobody has measured:"
             f" breakeven evaluate {_join_names(some[:1])} --labels FILE."
+        )
+    if figures.recommendation.way in OWN:
+        yield from (
+            describe_note(note, figures) for note in figures.notes if note.code == "not_viable_routed"
         )
 
 

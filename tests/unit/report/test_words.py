@@ -62,6 +62,16 @@ def test_quality_that_nobody_measured() -> None:
     assert not any("good enough" in one for one in advice.explain(figures_of(viability=None)))
 
 
+def test_a_model_that_falls_short_and_is_routed() -> None:
+    """Where an own way is advised, it is said that the small model alone is not good enough, and what its policy sends on."""
+    figures = figures_of(batch_acceptable=False, viability="not_viable", routed=9)
+    assert figures.recommendation.action == "stay"
+    assert list(advice.explain(figures))[-1] == (
+        "The small model alone is not good enough for classification; its policy sent 9 records to the API, and it counts as"
+        " it ran."
+    )
+
+
 @pytest.mark.parametrize(
     ("days", "lead"),
     [
