@@ -11,12 +11,13 @@ from models.economics.curve import draw_curve
 from models.economics.figures import MonthFigures, Outlook, Scenario, WorkloadFigures
 from models.economics.figures_outlook import ApiWay, Capacity, Payback
 from models.economics.figures_recommendation import Flip, KeptShare, WorkloadAdvice
+from models.economics.judging import judge
 from models.economics.month import MonthInputs, Tokens, WorkloadUsage
 from models.economics.notes import list_notes
 from models.economics.past_month import PastMonth, UnitCosts
 from models.economics.pricing import half_up
 from models.economics.recommendation import OWN, Options
-from models.economics.scenarios import Period, compare_scenarios, judge, sum_period
+from models.economics.scenarios import Period, compare_scenarios, sum_period
 from models.economics.sensitivity import find_levers, no_levers
 from models.economics.trend import find_trend
 from models.economics.unit_costs import merge_prices, unit_costs_of

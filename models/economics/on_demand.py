@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Self
 
@@ -50,11 +50,12 @@ class SessionShape:
 class OnDemandCost:
     """The sessions of a month, and by what their cost is multiplied: days to come, a bill that was entered.
 
-    Everything is in nano-dollars at a multiple (`factor`) of the month's volume.
+    `beside`: what was billed though no session explains it; it grows with nothing. Everything is in nano-dollars at a multiple (`factor`) of the month's volume.
     """
 
     shapes: tuple[SessionShape, ...] = ()
     scale: Fraction = Fraction(1)
+    beside: Fraction = Fraction(0)
 
     @classmethod
     def of(cls, sessions: Iterable[Session]) -> Self:
@@ -72,15 +73,17 @@ class OnDemandCost:
 
     def times(self, scale: Fraction) -> "OnDemandCost":
         """Return the same sessions, at so many times the cost."""
-        return OnDemandCost(self.shapes, self.scale * scale)
+        return replace(self, scale=self.scale * scale, beside=self.beside * scale)
 
     def nano_at(self, factor: Fraction = Fraction(1)) -> Fraction:
         """Return the cost at a multiple of the volume."""
-        return self._nano(sum(one.nano_per_unit * one.units_at(factor) for one in self.shapes))
+        return self.beside + self._nano(sum(one.nano_per_unit * one.units_at(factor) for one in self.shapes))
 
     def nano_above(self, factor: Fraction) -> Fraction:
         """Return the cost just above a multiple of the volume."""
-        return self._nano(sum(one.nano_per_unit * one.units_above(factor) for one in self.shapes))
+        return self.beside + self._nano(
+            sum(one.nano_per_unit * one.units_above(factor) for one in self.shapes)
+        )
 
     @property
     def slope(self) -> Fraction:
@@ -90,7 +93,8 @@ class OnDemandCost:
     @property
     def least(self) -> Fraction:
         """What loads and pauses cost without rounding: at no multiple is the cost below `least` + multiple x `slope`."""
-        return self._nano(sum(one.count * one.nano_per_hour * one.fixed_ns for one in self.shapes))
+        held = sum(one.count * one.nano_per_hour * one.fixed_ns for one in self.shapes)
+        return self.beside + self._nano(held)
 
     @property
     def rounding(self) -> Fraction:

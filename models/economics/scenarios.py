@@ -1,12 +1,12 @@
 """The month's sums, and what each way of serving its work costs."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 
 from models.economics.billing import MonthBill, SpanBill
-from models.economics.figures import Mode, Reason, Scenario, Verdict
+from models.economics.figures import Mode, Scenario
 from models.economics.figures_outlook import ApiWay
 from models.economics.figures_recommendation import ScenarioName
 from models.economics.month import MonthInputs, WorkloadUsage
@@ -14,6 +14,13 @@ from models.economics.on_demand import OnDemandCost
 from models.economics.past_month import PastMonth
 from models.economics.pricing import half_up
 from models.gpu_time import NS_PER_DAY, GpuTime
+
+SUMMED: Mapping[str, str] = {
+    "api_nano": "api_nano",
+    "chosen_nano": "chosen_nano",
+    "upper_bound_nano": "api_upper_bound_nano",
+}
+"""Sums of a period that are sums over its workloads, by the names that these have there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +129,12 @@ def sum_period(inputs: MonthInputs, used: Sequence[WorkloadUsage], bill: MonthBi
     time = sum((bill.times[usage.workload] for usage in own), GpuTime())
     pace = Fraction(span.days, inputs.days)
     records = half_up(pace * sum(usage.records for usage in own))
-    load = Fraction(time.busy_ns + time.idle_ns, inputs.days * NS_PER_DAY) or _find_load(
-        inputs.earlier, records
-    )
+    load = Fraction(time.busy_ns + time.idle_ns, inputs.days * NS_PER_DAY)
+    load = load or _find_load(inputs.earlier, records)
     gpus = max(bill.machines, ceil(load))  # what needs two machines on demand would need two reserved ones
-    sync = sum(usage.api_sync_nano for usage in own)
-    measured = time.total_ns or not sync  # else nothing says how long machines would have taken
-    in_force = half_up(span.reserved + span.on_demand.nano_at())
-    billed_in = None if inputs.bill_nano is None else span.mode  # an entered bill is what its mode costs
-    as_reserved = (
-        None if span.as_reserved is None else half_up(span.as_reserved * Fraction(gpus, bill.machines))
-    )
-    as_on_demand = bill.as_on_demand.times(pace) if measured and bill.as_on_demand is not None else None
+    sync = pace * sum(usage.api_sync_nano for usage in own)
+    measured = bool(time.total_ns) or not sync  # else nothing says how long machines would have taken
+    as_reserved, as_on_demand = _bill_in_each_mode(inputs, bill, span, gpus, measured=measured)
     return Period(
         pace=pace,
         batch_discount=Fraction(inputs.batch_discount),
@@ -141,19 +142,17 @@ def sum_period(inputs: MonthInputs, used: Sequence[WorkloadUsage], bill: MonthBi
         records=records,
         local=sum(usage.local for usage in own),
         answered=sum(usage.local + usage.api for usage in own),
-        api_sync_nano=half_up(pace * sync),
+        api_sync_nano=half_up(sync),
         api_batch_nano=half_up(pace * batch_nano(inputs, own)),
-        api_nano=half_up(pace * sum(usage.api_nano for usage in own)),
-        chosen_nano=half_up(pace * sum(usage.chosen_nano for usage in own)),
-        upper_bound_nano=half_up(pace * sum(usage.api_upper_bound_nano for usage in own)),
+        **{name: half_up(pace * sum(getattr(usage, of) for usage in own)) for name, of in SUMMED.items()},
         gain_sync_nano=half_up(pace * _gain(own, Fraction(1))),
         gain_batch_nano=half_up(pace * _gain(own, 1 - Fraction(inputs.batch_discount))),
         unknown_counterfactual=sum(usage.unknown_counterfactual for usage in own),
         unknown_api_cost=sum(usage.unknown_api_cost for usage in own),
         reserved_nano=half_up(span.reserved),
         on_demand=span.on_demand,
-        as_reserved_nano=in_force if billed_in == "reserved" else as_reserved,
-        as_on_demand=span.on_demand if billed_in == "on_demand" else as_on_demand,
+        as_reserved_nano=as_reserved,
+        as_on_demand=as_on_demand,
         labour_nano=half_up(span.labour),
         labour_hours=span.labour_hours,
         engineer_nano_per_hour=span.engineer_nano_per_hour,
@@ -163,6 +162,22 @@ def sum_period(inputs: MonthInputs, used: Sequence[WorkloadUsage], bill: MonthBi
         outside=_sum_outside(inputs, used, span, pace),
         bound=tuple(usage.workload for usage in used if not usage.may_leave and usage.records),
     )
+
+
+def _bill_in_each_mode(
+    inputs: MonthInputs, bill: MonthBill, span: SpanBill, gpus: int, *, measured: bool
+) -> tuple[int | None, OnDemandCost | None]:
+    """Return the bill of `gpus` reserved machines, and of sessions on demand; an entered bill is what its mode costs."""
+    billed_in = None if inputs.bill_nano is None else span.mode
+    reserved = None if span.as_reserved is None else span.as_reserved * Fraction(gpus, bill.machines)
+    if billed_in == "reserved":
+        reserved = span.reserved + span.on_demand.nano_at()
+    on_demand = bill.as_on_demand if measured else None
+    if on_demand is not None:
+        on_demand = on_demand.times(Fraction(span.days, inputs.days))
+    if billed_in == "on_demand":
+        on_demand = replace(span.on_demand, beside=span.reserved)
+    return None if reserved is None else half_up(reserved), on_demand
 
 
 def _gain(used: Sequence[WorkloadUsage], price: Fraction) -> Fraction:
@@ -211,49 +226,50 @@ def compare_scenarios(period: Period) -> tuple[Scenario, ...]:
     In the ways of one's own, what the policy sent to the API goes there as it did, and what self-hosting cannot do
     well enough goes there by the API's cheapest way.
     """
-    outside = period.outside
+    outside, own = period.outside, period.labour_nano
     lacking = period.unknown_counterfactual + outside.unknown_counterfactual
     sync = period.api_sync_nano + outside.api_sync_nano
     batch = period.api_batch_nano + outside.api_batch_nano
-    bounds = period.upper_bound_nano
-
-    def one(
-        name: ScenarioName, api: int, gpu: int | None, labour: int, missing: int = 0, bound: int = 0
-    ) -> Scenario:
-        total = None if gpu is None else api + gpu + labour
-        return Scenario(
-            name=name,
-            api_nano=api,
-            gpu_nano=gpu,
-            labour_nano=labour,
-            total_nano=total,
-            missing=missing,
-            upper_bound_nano=bound,
-            saving_sync_nano=None if total is None else sync - total,
-            saving_batch_nano=None if total is None else batch - total,
-            feasible=total is not None and _is_feasible(name, period),
-        )
-
     sent = period.sent_nano + outside.api_batch_nano
-    unknown = period.unknown_api_cost + outside.unknown_counterfactual
+    unknown, bounds = period.unknown_api_cost + outside.unknown_counterfactual, period.upper_bound_nano
     demanded = None if period.as_on_demand is None else half_up(period.as_on_demand.nano_at())
-    paid, paid_missing = (
-        period.api_nano + outside.paid_api_nano,
-        period.unknown_api_cost + outside.unknown_api_cost,
+    paid = period.api_nano + outside.paid_api_nano
+    ran = period.gpu_nano + outside.paid_gpu_nano
+    paid_missing = period.unknown_api_cost + outside.unknown_api_cost
+    costs: tuple[tuple[ScenarioName, int, int | None, int, int, int], ...] = (
+        ("api_sync", sync, 0, 0, lacking, 0),
+        ("api_batch", batch, 0, 0, lacking, 0),
+        ("reserved", sent, period.as_reserved_nano, own, unknown, bounds),
+        ("on_demand", sent, demanded, own, unknown, bounds),
+        ("hybrid", paid, ran, period.hybrid_labour_nano, paid_missing, bounds + outside.upper_bound_nano),
     )
-    return (
-        one("api_sync", sync, 0, 0, lacking),
-        one("api_batch", batch, 0, 0, lacking),
-        one("reserved", sent, period.as_reserved_nano, period.labour_nano, unknown, bounds),
-        one("on_demand", sent, demanded, period.labour_nano, unknown, bounds),
-        one(
-            "hybrid",
-            paid,
-            period.gpu_nano + outside.paid_gpu_nano,
-            period.hybrid_labour_nano,
-            paid_missing,
-            bounds + outside.upper_bound_nano,
-        ),
+    return tuple(_compare(period, sync, batch, *cost) for cost in costs)
+
+
+def _compare(  # noqa: PLR0913, PLR0917  one for each figure of a way
+    period: Period,
+    sync: int,
+    batch: int,
+    name: ScenarioName,
+    api: int,
+    gpu: int | None,
+    labour: int,
+    missing: int,
+    bound: int,
+) -> Scenario:
+    """Put a way's costs together, against the API at once (`sync`) and in batches."""
+    total = None if gpu is None else api + gpu + labour
+    return Scenario(
+        name=name,
+        api_nano=api,
+        gpu_nano=gpu,
+        labour_nano=labour,
+        total_nano=total,
+        missing=missing,
+        upper_bound_nano=bound,
+        saving_sync_nano=None if total is None else sync - total,
+        saving_batch_nano=None if total is None else batch - total,
+        feasible=total is not None and _is_feasible(name, period),
     )
 
 
@@ -267,37 +283,3 @@ def _is_feasible(name: ScenarioName, period: Period) -> bool:
     if name == "hybrid":
         return not period.outside.workloads
     return name != "reserved" or bool(period.load) or not period.records
-
-
-def judge(period: Period, against: ApiWay) -> Verdict:
-    """Say whether what ran costs less than a way of the API, whatever it is that is not known.
-
-    Unknown counterfactual costs could make the API dearer, unknown API costs the hybrid. Attempts of unknown outcome
-    could have cost nothing; those that are still out could do so too, or serve what the API would have charged for.
-    """
-    if period.mode == "none":
-        saving = period.api_way_nano(against) - period.api_nano
-        return Verdict("cannot_be_said", ("no_gpu",), saving, None, None)
-    own = period.api_nano + period.gpu_nano + period.labour_nano
-    saving = period.api_way_nano(against) - own
-    gain = period.gain_sync_nano if against == "api_sync" else period.gain_batch_nano
-    low = None if period.unknown_api_cost else saving
-    high = None if period.unknown_counterfactual else saving + period.upper_bound_nano + gain
-    if low is not None and low > 0:
-        return Verdict("pays", ("saves",), saving, low, high)
-    if high is not None and high <= 0:
-        reason: Reason = "costs_more" if high < 0 else "even"
-        return Verdict("does_not_pay", (_nothing(period) or reason,), saving, low, high)
-    doubts: list[tuple[Reason, int]] = [
-        ("unknown_counterfactual", period.unknown_counterfactual),
-        ("upper_bounds", period.upper_bound_nano),
-        ("unknown_api_cost", period.unknown_api_cost),
-    ]
-    return Verdict("cannot_be_said", tuple(name for name, size in doubts if size), saving, low, high)
-
-
-def _nothing(period: Period) -> Reason | None:
-    """Say why there is nothing to compare, if so: nothing was run, or nothing that self-hosting can do well enough."""
-    if period.api_sync_nano:
-        return None
-    return "not_viable" if period.outside.api_sync_nano else "no_usage"
