@@ -75,26 +75,34 @@ class Options:
 
     def recommend(self) -> Recommendation:
         """Choose the cheapest way that is feasible, and say what it saves."""
-        order = list(ACTIONS)
-        others = [one for one in self.scenarios if one.feasible and one.name != self._period.mode]
+        order, in_force = list(ACTIONS), self._period.mode if self._ran.feasible else "none"
+        others = [one for one in self.scenarios if one.feasible and one.name != in_force]
         others.sort(key=lambda one: order.index(one.name))  # the mode in force is what ran, and no switch
         best, against = min(others or [self._ran], key=_total), self._ran
         if best.name == "hybrid":
             against = min((one for one in others if one is not best), key=_total, default=best)
         saving = _total(against) - _total(best)
         low, high = self._bounds(best, against, saving)
-        idle = not _total(self._sync) and best.name not in OWN
         return Recommendation(
-            action="drop_machine" if idle else ACTIONS[best.name],
+            action=self._name_action(best),
             way=best.name,
             against=against.name,
             saving_nano=saving,
             low_nano=low,
             high_nano=high,
             conditional_on=self._list_unproven(best) if best.name in OWN else (),
-            workloads=best.workloads,
+            workloads=self._list_moved(best),
             per_workload=self.advise(),
         )
+
+    def _name_action(self, best: Scenario) -> Action:
+        """Name what a way asks for; without usage, machines go; in the mode in force, what falls short moves."""
+        if not _total(self._sync) and best.name not in OWN:
+            return "drop_machine"
+        return "move_workload" if best.name == self._period.mode else ACTIONS[best.name]
+
+    def _list_moved(self, best: Scenario) -> tuple[str, ...]:
+        return self._period.outside.workloads if best.name == self._period.mode else best.workloads
 
     def _list_unproven(self, way: Scenario) -> tuple[str, ...]:
         """Return the workloads that the own model goes on answering in a way, and whose quality nobody has decided."""
