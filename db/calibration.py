@@ -15,7 +15,7 @@ from db.dialects import is_postgresql
 from db.tables import DailyUsageRow as Usage
 from db.tables import ModelRow, PromptRow, RunRow
 from db.tables import TokenCalibrationRow as Days
-from models.economics.calibration import CALIBRATION_SUMS, Calibration, CounterfactualBasis
+from models.economics.calibration import CALIBRATION_SUMS, CounterfactualBasis, TokenCalibration
 from models.ledger.line import Closing
 from models.ledger.rollup import CountedLine
 from models.run import PRODUCTION
@@ -51,7 +51,7 @@ def add(session: Session, closed: Sequence[tuple[CountedLine, Closing]]) -> None
 
 def find(
     session: Session, workload: str, prompt_id: int | None, model: str, counted_with: str
-) -> Calibration | None:
+) -> TokenCalibration | None:
     """Return what corrects estimates of a workload on an API model now; None where too few attempts tell.
 
     Those of the same prompt count alone where they are enough, else those of all prompts of the workload.
@@ -65,7 +65,7 @@ def find(
 
 def list_calibrations(
     session: Session, *, workload: str | None = None, model: str | None = None
-) -> list[Calibration]:
+) -> list[TokenCalibration]:
     """Return the sums by workload, model and way of counting, also where they are too few to correct anything."""
     conditions: list[ColumnElement[bool]] = []
     if workload is not None:
@@ -104,7 +104,7 @@ def read_bases(session: Session, first: date, end: date) -> list[CounterfactualB
     return list(found.values())
 
 
-def _newest(session: Session, workload: str, first: date, end: date) -> Calibration | None:
+def _newest(session: Session, workload: str, first: date, end: date) -> TokenCalibration | None:
     """Return what the newest run with attempts in these days was corrected by."""
     in_days = exists().where(Usage.run_id == RunRow.id, Usage.day >= first, Usage.day < end)
     text = session.execute(
@@ -113,10 +113,10 @@ def _newest(session: Session, workload: str, first: date, end: date) -> Calibrat
         .order_by(RunRow.started_at.desc(), RunRow.id.desc())
         .limit(1)
     ).scalar()
-    return None if text is None else Calibration.from_json(text)
+    return None if text is None else TokenCalibration.from_json(text)
 
 
-def _read(session: Session, *conditions: ColumnElement[bool]) -> list[Calibration]:
+def _read(session: Session, *conditions: ColumnElement[bool]) -> list[TokenCalibration]:
     names = (PromptRow.workload, ModelRow.name, Days.counted_with)
     statement = (
         select(
@@ -134,13 +134,13 @@ def _read(session: Session, *conditions: ColumnElement[bool]) -> list[Calibratio
     return [_calibration(row) for row in session.execute(statement)]
 
 
-def _calibration(row: Row[Any]) -> Calibration:
+def _calibration(row: Row[Any]) -> TokenCalibration:
     workload, model, counted_with, since, until = row[:5]
     sums = {name: int(getattr(row, name)) for name in _SUMS}  # PostgreSQL sums BIGINT to NUMERIC
-    return Calibration(workload, model, counted_with, since=since, until=until, **sums)
+    return TokenCalibration(workload, model, counted_with, since=since, until=until, **sums)
 
 
-def of_run(session: Session, run_id: UUID) -> Calibration | None:
+def of_run(session: Session, run_id: UUID) -> TokenCalibration | None:
     """Return what a run's estimates of counterfactual tokens were corrected by; None: they were not."""
     text = session.execute(select(RunRow.calibration).where(RunRow.id == run_id)).scalar()
-    return None if text is None else Calibration.from_json(text)
+    return None if text is None else TokenCalibration.from_json(text)

@@ -31,7 +31,7 @@ class TokenEstimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class TokenCalibration:
     """Sums over the attempts of one workload on one API model in the UTC days `since` to `until`.
 
     `estimated_*` are sums of estimates that were `counted_with` the same vocabulary and form, the others of what
@@ -97,7 +97,7 @@ class Calibration:
         return json.dumps(asdict(self), default=str, separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str) -> "Calibration":
+    def from_json(cls, text: str) -> "TokenCalibration":
         """Read what `to_json` wrote."""
         values = json.loads(text)
         for name in ("since", "until"):
@@ -119,7 +119,7 @@ class CounterfactualBasis:
     corrected: int
     estimated: int
     cached_tokens: int
-    calibration: Calibration | None
+    calibration: TokenCalibration | None
 
     def describe(self, *, reasons: bool) -> str:
         """Say in one sentence what the figure stands on and in which direction it errs.

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from models.economics.calibration import Calibration
+from models.economics.calibration import TokenCalibration
 from models.economics.pricing import Price, request_cost_nano
 from models.engines.api.permit import ApiRequest, OpenAttempt
 from models.gpu_time import GpuTime, gpu_cost_nano, split_exactly
@@ -45,7 +45,7 @@ class LineKeys:
     counterfactual_price: Price
     api: ApiKeys | None = None
     api_batch: ApiKeys | None = None
-    calibration: Calibration | None = None
+    calibration: TokenCalibration | None = None
 
 
 @dataclass(frozen=True, slots=True)

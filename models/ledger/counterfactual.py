@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from models.economics.calibration import Calibration, TokenEstimate
+from models.economics.calibration import TokenCalibration, TokenEstimate
 from models.economics.pricing import Price
 from models.engines.api.token_count import ApiTokenCounter, is_cached_by_itself
 from models.requests import Completion, Message, OutputFormat, Usage
@@ -19,7 +19,7 @@ class CounterfactualTokens:
     def __init__(
         self,
         counter: ApiTokenCounter,
-        calibration: Calibration | None = None,
+        calibration: TokenCalibration | None = None,
         price: Price | None = None,
         *,
         calibrates: bool = True,

@@ -13,7 +13,7 @@ from db import calibration
 from db import throughput as ledger
 from models.default_model import is_default, model_name, uses_server
 from models.default_model import prepare as prepare_default_model
-from models.economics.calibration import Calibration
+from models.economics.calibration import TokenCalibration
 from models.economics.pricing import batch_prices, cost_nano, price_on
 from models.economics.quote import Estimate, PartitionQuote, Sent, empty_quote, estimate_total
 from models.economics.throughput import (
@@ -64,7 +64,7 @@ class QuoteBasis:
     api_output: OutputLength
     throughput: Throughput | None
     load_ns: int | None
-    calibration: Calibration | None = None
+    calibration: TokenCalibration | None = None
 
 
 def quote_partition(request: RunRequest, settings: Settings) -> PartitionQuote:

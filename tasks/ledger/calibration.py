@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from db.calibration import list_calibrations
-from models.economics.calibration import FEWEST_LINES, Calibration
+from models.economics.calibration import FEWEST_LINES, TokenCalibration
 from models.settings import Settings
 from tasks.display.formats import TableFormat
 from tasks.display.messages import message_console
@@ -32,7 +32,7 @@ def show_calibrations(
         )
 
 
-def _row(one: Calibration) -> dict[str, object]:
+def _row(one: TokenCalibration) -> dict[str, object]:
     return {
         "workload": one.workload,
         "model": one.model,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.economics.calibration import Calibration, TokenEstimate
+from models.economics.calibration import TokenCalibration, TokenEstimate
 from models.economics.pricing import Price, cost_nano
 from models.engines.api.token_count import ApiTokenCounter
 from models.ids import new_id
@@ -52,7 +52,7 @@ SCHEMA = len(
 ANSWER = len('{"label":"x"}')
 
 
-def counter(calibration: Calibration | None = None, price: Price | None = None) -> CounterfactualTokens:
+def counter(calibration: TokenCalibration | None = None, price: Price | None = None) -> CounterfactualTokens:
     """Make what estimates the counterfactual, by characters."""
     return CounterfactualTokens(ApiTokenCounter(OneTokenACharacter()), calibration, price)
 
@@ -155,7 +155,7 @@ def test_a_line_holds_no_text(reused: bool) -> None:
     assert "SECRET" not in repr(line)
 
 
-def calibration(lines: int = 40, **sums: int) -> Calibration:
+def calibration(lines: int = 40, **sums: int) -> TokenCalibration:
     """Make what the API reported of attempts with 100 tokens in and 10 out each, as was estimated."""
     usual = {
         "estimated_input_tokens": 100 * lines,
@@ -166,7 +166,7 @@ def calibration(lines: int = 40, **sums: int) -> Calibration:
         "output_tokens": 10 * lines,
         "reasoning_tokens": 0,
     }
-    return Calibration(
+    return TokenCalibration(
         "w",
         "gpt-4o-mini",
         "characters",
@@ -264,7 +264,7 @@ def test_a_corrected_estimate_can_be_priced(
     usage = known.apply(Usage(asked, 0, given_))
     assert cost_nano(PRICE, usage) >= 0
     assert 0 <= usage.reasoning_tokens <= usage.output_tokens
-    assert Calibration.from_json(known.to_json()) == known
+    assert TokenCalibration.from_json(known.to_json()) == known
 
 
 @given(

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from db import attempts, calibration, ledger, reference, runs
 from db.recount import rebuild
 from db.tables import DailyUsageRow, PriceRow
-from models.economics.calibration import FEWEST_LINES, Calibration, TokenEstimate
+from models.economics.calibration import FEWEST_LINES, TokenCalibration, TokenEstimate
 from models.economics.price_changes import find_price_changes, prices_in_force
 from models.ledger.line import Closing, LedgerLine
 from models.settings import Settings
@@ -40,7 +40,7 @@ def answer(
     return list(zip(opened, closed, strict=True))
 
 
-def listed(make_session: Sessions) -> list[Calibration]:
+def listed(make_session: Sessions) -> list[TokenCalibration]:
     """Return all that was summed."""
     with make_session() as session:
         return calibration.list_calibrations(session)
@@ -85,7 +85,9 @@ def test_what_reported_nothing_calibrates_nothing(make_session: Sessions, keys: 
 def test_too_few_attempts_correct_nothing(make_session: Sessions, keys: Keys) -> None:
     """From thirty attempts on there is a calibration; of another way of counting, workload or model there is none."""
 
-    def find(workload: str = "sentiment", model: str = "gpt-4o-mini", way: str = WAY) -> Calibration | None:
+    def find(
+        workload: str = "sentiment", model: str = "gpt-4o-mini", way: str = WAY
+    ) -> TokenCalibration | None:
         with make_session() as session:
             return calibration.find(session, workload, keys.prompt, model, way)
 

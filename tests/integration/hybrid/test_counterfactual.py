@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from db import calibration
-from models.economics.calibration import Calibration
+from models.economics.calibration import TokenCalibration
 from models.economics.pricing import cost_nano, price_on, prices_of
 from models.requests import Usage
 from models.settings import Settings
@@ -24,7 +24,7 @@ from tests.integration.pipeline.harness import DAY, WORKLOAD, good_rows, run, wr
 TODAY = datetime.now(UTC).date()
 
 
-def sums(settings: Settings) -> list[Calibration]:
+def sums(settings: Settings) -> list[TokenCalibration]:
     """Return all that calibrates."""
     with ledger(settings) as session:
         return calibration.list_calibrations(session)
@@ -64,7 +64,7 @@ def test_what_the_api_reports_corrects_the_next_run(
     assert (known.since, known.until) == (TODAY, TODAY)
     first, second, third, fourth = table(settings, "runs")
     assert first.calibration is second.calibration is None
-    assert Calibration.from_json(third.calibration) == known
+    assert TokenCalibration.from_json(third.calibration) == known
     assert third.calibration == fourth.calibration
     plain = local_usage(settings, first.id)
     assert {one.cached_tokens for one in plain} == {0}
