@@ -142,11 +142,16 @@ def lever_change(one: Lever) -> str:
     return f"{percent(abs(one.change))} {'more' if one.change > 0 else 'less'}"
 
 
+def _share(value: Fraction) -> str:
+    """Write a share that is a threshold: in digits also where it lacks little of all."""
+    return f"{decimal(100 * value, 2)}%" if 1 - LEAST_SHARE < value < 1 else percent(value)
+
+
 def _value(name: LeverName, value: Fraction, records: int | None) -> str:
     if name == "volume" and records:
         return f"{decimal(value * records, 0)} records"
     if name == "utilization":
-        return percent(value) if value >= LEAST_SHARE or not value else f"{number(100 * value)}%"
+        return f"{number(100 * value)}%" if 0 < value < LEAST_SHARE else _share(value)
     if name == "hours":
         return f"{number(value)} h" if value >= LEAST_HOURS or not value else hours(int(value * NS_PER_HOUR))
     return times(value)
