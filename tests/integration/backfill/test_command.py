@@ -109,8 +109,9 @@ def test_each_mistake_is_one_line_and_changes_nothing(commands: Commands, tmp_pa
         assert last.startswith("error: "), (name, errors)
         assert words[name] in last, (name, errors)
         assert "Traceback" not in errors, name
+        said = [line for line in errors.splitlines() if not line.startswith("tiktoken does not know")]
         if name != "nobody to ask":  # which shows the quote before it asks
-            assert len(errors.splitlines()) == 1, (name, errors)
+            assert len(said) == 1, (name, errors)
     assert not (user.folder / "breakeven.db").exists()
     assert not [path for path in user.settings.output_dir.rglob("*") if path.is_file()]
     assert user.asked() == []
