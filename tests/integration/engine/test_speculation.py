@@ -21,7 +21,7 @@ from tests.integration.pipeline.books import check_books, findings, table
 from tests.integration.pipeline.harness import DAY, published, settings_for, write_records
 from tests.ledgers import new_sqlite
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.long]
 
 TEXTS = (
     "Red cotton shirt, size M, machine washable, made of red cotton, 20 dollars.",

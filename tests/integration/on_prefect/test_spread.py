@@ -162,6 +162,7 @@ def test_a_killed_worker_costs_only_what_was_in_flight(
     check_published(settings, source, days)
 
 
+@pytest.mark.long
 def test_a_restarted_server_delays_and_harms_nothing(
     site: Site, api: SyncPrefectClient, settings: Settings, tmp_path: Path
 ) -> None:
@@ -180,6 +181,7 @@ def test_a_restarted_server_delays_and_harms_nothing(
     check_published(settings, source, days)
 
 
+@pytest.mark.long
 def test_a_cancelled_run_keeps_what_had_finished_and_a_paused_pool_waits(
     site: Site, api: SyncPrefectClient, settings: Settings, tmp_path: Path
 ) -> None:

@@ -92,7 +92,7 @@ def test_the_first_quote_knows_no_time(settings_without_ledger: Settings, tmp_pa
     assert quote.api_output_tokens == 50 * 5  # {"label":"positive"}, as the API writes it
     assert quote.basis == "input: counted; output: assumed mean label; time: unknown, no run here so far"
     tokens = quote.api_input_tokens.value
-    assert quote.api_nano == tokens * 150 + 50 * 5 * 600
+    assert quote.api_nano == tokens * 100 + 50 * 5 * 500  # of the default model
     assert quote.batch_nano * 2 == quote.api_nano
     row = Quote.of([quote]).total()
     assert row["gpu_usd"] is row["gpu_hours"] is None

@@ -31,7 +31,7 @@ WRITING = (
     "infrastructure bill --month 2026-01 --usd 3",
     "infrastructure set --kind A10G --billing reserved --from 2026-01-01",
     "infrastructure labour --from 2026-01-01 --maintenance-hours 1 --setup-hours 1 --engineer-usd-per-hour 1",
-    "ledger reprice --price gpt-4o-mini=0.3/1.2 --save-from 2026-11-01",
+    "ledger reprice --price gpt-6-luna=0.3/1.2 --save-from 2026-11-01",
     "report --month 2026-01",
 )
 
