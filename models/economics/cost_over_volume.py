@@ -101,6 +101,8 @@ class CostOverVolume:
             return None
         if not self.pays_at(Fraction(1)):
             return self._climb(Fraction(1)), False
+        if self._steps_above(Fraction(1)) > self._gain:
+            return Fraction(1), False
         down, up = self._fall(Fraction(1)), self._find_stop(Fraction(1), good)
         if up is not None and up - 1 < 1 - down:
             return up, False

@@ -4,7 +4,7 @@ from fractions import Fraction
 from itertools import islice, pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.economics.cost_over_volume import CostOverVolume, find_break_even
@@ -67,6 +67,7 @@ def test_first_and_for_good(cost: CostOverVolume) -> None:
         assert all(pays(cost, cost.for_good + ahead * ahead + TINY) for ahead in range(20))
 
 
+@example(CostOverVolume(3, 0, 2, 0, 1, ONE))  # a machine that is just full
 @given(costs())
 def test_the_nearest_flip_turns_the_answer_and_nothing_nearer_does(cost: CostOverVolume) -> None:
     """Applied, the answer is another; anywhere nearer to today's volume it is the same."""
