@@ -4,7 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import date
 
-from models.economics.pricing import Price, nano_to_usd
+from models.economics.pricing import BATCH_SUFFIX, Price, nano_to_usd
+
+PARTS = {
+    "input_nano_per_mtok": "input",
+    "cached_input_nano_per_mtok": "cached input",
+    "cache_write_nano_per_mtok": "cache writes",
+    "output_nano_per_mtok": "output",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +58,26 @@ def _asked(price: Price) -> tuple[object, ...]:
     return (*amounts, price.long_prompts)
 
 
+def change_of_each_model(changes: Iterable[PriceChange]) -> list[PriceChange]:
+    """Return one change for each provider's model, the last; that of its batches only where it changed by itself."""
+    found = {(one.provider, one.model): one for one in changes}
+    return [
+        one
+        for (provider, model), one in found.items()
+        if not model.endswith(BATCH_SUFFIX) or (provider, model.removesuffix(BATCH_SUFFIX)) not in found
+    ]
+
+
 def describe_change(change: PriceChange) -> str:
-    """Say in one sentence what a price was and what it is now."""
-    return f"the price of {change.provider}/{change.model} was {_words(change.before)} and is {_words(change.now)}"
+    """Say in one sentence what changed of a price, each part of it that did."""
+    parts = [
+        f"{what} from {_words(getattr(change.before, name))} to {_words(getattr(change.now, name))}"
+        for name, what in PARTS.items()
+        if getattr(change.before, name) != getattr(change.now, name)
+    ]
+    told = ", ".join(parts) or "that of long prompts"
+    return f"the price of {change.provider}/{change.model} changed, for a million tokens: {told}"
 
 
-def _words(price: Price) -> str:
-    asked, given = (
-        f"${nano_to_usd(nano).normalize():f}"
-        for nano in (price.input_nano_per_mtok, price.output_nano_per_mtok)
-    )
-    return f"{asked} in and {given} out for a million tokens"
+def _words(nano: int | None) -> str:
+    return "none of its own" if nano is None else f"${nano_to_usd(nano).normalize():f}"

@@ -1,13 +1,18 @@
 """Prices that have changed, and models that leave their API."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 
 from sqlalchemy.orm import Session
 
 from models.catalogue.model_ends import describe_end, find_end
-from models.economics.price_changes import PriceChange, find_price_changes, prices_in_force
-from models.economics.pricing import ALWAYS, BATCH_SUFFIX, Price
+from models.economics.price_changes import (
+    PriceChange,
+    change_of_each_model,
+    find_price_changes,
+    prices_in_force,
+)
+from models.economics.pricing import ALWAYS, Price
 from models.settings import Settings
 from tasks.alerts.alert import Alert
 from tasks.documents.amounts import rate
@@ -25,21 +30,11 @@ def find_price_alerts(session: Session, settings: Settings, today: date) -> Iter
     used = prices_in_use(settings)
     then, now, later = (prices_in_force(used, day) for day in (today - span, today, today + span))
     known = list_price_changes(session, settings, today - span, today)
-    for one in _each_model([*known, *find_price_changes(then, now)]):
+    for one in change_of_each_model([*known, *find_price_changes(then, now)]):
         since = one.now.effective_from
         yield _price_alert(one, "has changed" if since == ALWAYS else f"has changed (it holds since {since})")
-    for one in _each_model(find_price_changes(now, later)):
+    for one in change_of_each_model(find_price_changes(now, later)):
         yield _price_alert(one, f"changes on {one.now.effective_from}")
-
-
-def _each_model(changes: Iterable[PriceChange]) -> Iterable[PriceChange]:
-    """Return one change for each model, the last; that of its batches only where it changed by itself."""
-    found = {(one.provider, one.model): one for one in changes}
-    return [
-        one
-        for (provider, model), one in found.items()
-        if not model.endswith(BATCH_SUFFIX) or (provider, model.removesuffix(BATCH_SUFFIX)) not in found
-    ]
 
 
 def _price_alert(change: PriceChange, how: str) -> Alert:

@@ -11,8 +11,8 @@ from models.catalogue.model_ends import ModelEnd, find_end
 from models.economics.candidate_costs import CandidatePrices
 from models.economics.candidates import Candidate, candidates_of
 from models.economics.month import MonthInputs
-from models.economics.price_changes import PriceChange
-from models.economics.pricing import BATCH_SUFFIX, Price
+from models.economics.price_changes import PriceChange, change_of_each_model
+from models.economics.pricing import Price
 from models.engines.api.families import choose_effort, room_of
 from models.errors import BreakevenError
 from models.months import next_month
@@ -79,5 +79,4 @@ def _list_changes(session: Session, settings: Settings, month: date, day: date) 
         found = list_price_changes(session, settings, month - timedelta(days=1), day)
     except BreakevenError:
         return ()
-    models = {one.model for one in found}
-    return tuple(one for one in found if one.model.removesuffix(BATCH_SUFFIX) not in models - {one.model})
+    return tuple(change_of_each_model(found))

@@ -6,7 +6,13 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.economics.price_changes import find_price_changes, prices_in_force
+from models.economics.price_changes import (
+    PriceChange,
+    change_of_each_model,
+    describe_change,
+    find_price_changes,
+    prices_in_force,
+)
 from models.economics.pricing import ALWAYS, Price
 
 OLD = Price("openai", "m", ALWAYS, None, 100, 10, 500, "a")
@@ -50,3 +56,15 @@ def test_a_change_is_named_exactly_where_an_amount_differs(
         OLD, input_nano_per_mtok=asked, output_nano_per_mtok=given_, cached_input_nano_per_mtok=cached
     )
     assert bool(find_price_changes([OLD], [now])) == ((asked, cached, given_) != (100, 10, 500))
+
+
+def test_what_changed_is_said_and_batches_only_where_they_changed_alone() -> None:
+    """Cached input alone is named, and nothing else; another seller's model of the same name is another model."""
+    before = Price("a", "m", date(2026, 1, 1), None, 150_000_000, 75_000_000, 600_000_000, "test")
+    now = replace(before, cached_input_nano_per_mtok=10_000_000)
+    change = PriceChange("a", "m", before, now)
+    assert describe_change(change) == (
+        "the price of a/m changed, for a million tokens: cached input from $0.075 to $0.01"
+    )
+    batches = [PriceChange(seller, "m:batch", before, now) for seller in ("a", "b")]
+    assert change_of_each_model([change, *batches]) == [change, batches[1]]
