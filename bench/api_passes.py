@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from bench.api_server import INPUT_TOKENS, OUTPUT_TOKENS
 from bench.passes import DAY, cpu_seconds
 from db.tables import LedgerLineRow as Line
+from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.chat_format import request_body
 from models.engines.base import LocalEngine
 from models.records import Escalated, Record
@@ -149,7 +150,7 @@ def bodies_of(source: Path, endpoint: Endpoint) -> list[Body]:
     requests = [
         rendered.render(Escalated(item, "complex", 0)) for item in records if isinstance(item, Record)
     ]
-    return [request_body(request, api.options, "json_schema") for request in requests]
+    return [request_body(request, api.options, EndpointCapabilities()) for request in requests]
 
 
 def bare_pass(bodies: Sequence[Body], endpoint: Endpoint, ask: Ask) -> Pass:

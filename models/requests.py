@@ -117,13 +117,25 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """What a provider says of how it served an attempt; None: it says nothing of it.
+
+    `model` is the one that it used, `tier` its tier of service, `cost_nano` what it charges, nano-dollars.
+    """
+
+    model: str | None = None
+    tier: str | None = None
+    cost_nano: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ClosedAttempt:
     """How one attempt on an API ended, for the ledger line that was written before it was sent.
 
     `ok`: answered. `failed`: the provider refused it or was never reached, so nothing is billed.
     `unknown_outcome`: sent, but whether and what it used is not known; its line keeps the upper-bound
     cost. `usage` is what the provider reported, None where it reported none. `failure` is a short code
-    (`http_429`, `timeout`, …) and never holds text of a prompt or an answer.
+    (`http_429`, `timeout`, …), or of an answer how it was read (`from_prose`, …), and never holds text of a prompt or an answer.
     """
 
     id: UUID
@@ -131,6 +143,7 @@ class ClosedAttempt:
     at: datetime
     usage: Usage | None = None
     failure: str | None = None
+    served: Served | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.chat_format import request_body
 from models.engines.api.options import ApiOptions
 from models.engines.api.permit import ApiPermit, ApiRequest
@@ -36,7 +37,7 @@ def api_options(url: str = "http://127.0.0.1:9/v1", timeout_seconds: float = 5.0
 
 def wire_body(request: ApiRequest) -> dict[str, JsonValue]:
     """Render a request as the product does."""
-    return request_body(request, api_options(), "json_schema")
+    return request_body(request, api_options(), EndpointCapabilities())
 
 
 def words(request: ApiRequest) -> int:

@@ -10,7 +10,7 @@ from db.tables.decisions import (
     ReportRow,
 )
 from db.tables.lines import ApiSpendRow, DailyUsageRow, LedgerLineRow, TokenCalibrationRow
-from db.tables.reference import InfrastructureRow, ModelRow, PriceRow, PromptRow
+from db.tables.reference import EndpointRow, InfrastructureRow, ModelRow, PriceRow, PromptRow
 from db.tables.runs import (
     ArchiveRow,
     BatchRow,
@@ -31,6 +31,7 @@ __all__ = [
     "BillRow",
     "DailyUsageRow",
     "DeliveryRow",
+    "EndpointRow",
     "EvaluationRow",
     "InfrastructureRow",
     "InfrastructureTermsRow",

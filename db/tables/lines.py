@@ -52,7 +52,7 @@ class LedgerLineRow(Base):
             "cache_write_tokens >= 0 AND cached_tokens + cache_write_tokens <= input_tokens",
             name="cache_write_tokens",
         ),
-        *not_negative("counterfactual_cached_tokens", "counterfactual_cache_write_tokens"),
+        *not_negative("counterfactual_cached_tokens", "counterfactual_cache_write_tokens", "provider_nano"),
         # nothing is free, or charged, by accident: a cost stands on a dated rate
         CheckConstraint(
             "cost_nano IS NULL OR engine = 'reuse' OR price_id IS NOT NULL OR infrastructure_id IS NOT NULL",
@@ -98,6 +98,9 @@ class LedgerLineRow(Base):
     cache_write_tokens: Mapped[int | None]
     counterfactual_cached_tokens: Mapped[int | None]
     counterfactual_cache_write_tokens: Mapped[int | None]
+    provider_nano: Mapped[int | None] = mapped_column(BigInteger)
+    served_model: Mapped[str | None]
+    service_tier: Mapped[str | None]
 
 
 class DailyUsageRow(Base):

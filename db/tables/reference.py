@@ -1,6 +1,6 @@
 """What runs and lines refer to: prompts, models, prices, machines."""
 
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import BigInteger, CheckConstraint, SmallInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -61,6 +61,17 @@ class PriceRow(Base):
     cache_write_nano_per_mtok: Mapped[int | None] = mapped_column(BigInteger)
     long_prompts: Mapped[tuple[LongPromptPrice, ...]] = mapped_column(LongPrompts, nullable=True)
     added_on: Mapped[date | None]
+    hours: Mapped[str | None]
+
+
+class EndpointRow(Base):
+    """What was learnt of a model at an endpoint: `learnt` is JSON, `endpoint` name and port without a path's secrets."""
+
+    __tablename__ = "endpoints"
+    endpoint: Mapped[str] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(primary_key=True)
+    learnt: Mapped[str]
+    learnt_at: Mapped[datetime]
 
 
 class InfrastructureRow(Base):

@@ -98,6 +98,7 @@ class RunRow(Base):
     `purpose`: what it was run for; an evaluation's cost is a cost, but its records are no usage.
     `engine_arguments`: further arguments of vLLM that it was started with, JSON; NULL: none, or it was started elsewhere.
     `calibration`: what its estimates of counterfactual tokens were corrected by, JSON; NULL: they were not.
+    `caps`: the caps on spending that it began with, JSON; NULL: none, or it was before release 0.4.0.
     """
 
     __tablename__ = "runs"
@@ -139,6 +140,7 @@ class RunRow(Base):
     purpose: Mapped[str] = mapped_column(default=PRODUCTION, server_default=PRODUCTION)
     engine_arguments: Mapped[str | None]
     calibration: Mapped[str | None]
+    caps: Mapped[str | None]
 
 
 class PartRow(Base):

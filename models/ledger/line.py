@@ -29,7 +29,8 @@ class LedgerLine:
     `infrastructure_id` and `counterfactual_price_id` are keys of the dated rows that were used.
     `reasoning_tokens` are part of the output, `cache_write_tokens` of the input; both are None where the engine
     reported none. `counterfactual_cached_tokens` and `counterfactual_cache_write_tokens` are None where there are none,
-    and for an attempt on the API, whose own they are. `gpu_ns` is this attempt's share of the run's GPU time. `estimated` says that a token count or
+    and for an attempt on the API, whose own they are. `gpu_ns` is this attempt's share of the run's GPU time. `provider_nano` is what the provider itself says that it charges, `served_model` the model that it says it
+    used where that is another, `service_tier` the tier that it says it used where that is not the standard one. `estimated` says that a token count or
     cost of the attempt itself is an estimate (counterfactual figures always are).
     """
 
@@ -65,6 +66,9 @@ class LedgerLine:
     cache_write_tokens: int | None = None
     counterfactual_cached_tokens: int | None = None
     counterfactual_cache_write_tokens: int | None = None
+    provider_nano: int | None = None
+    served_model: str | None = None
+    service_tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +94,7 @@ class Closing:
     failure: str | None
     reasoning_tokens: int | None = None
     cache_write_tokens: int | None = None
+    provider_nano: int | None = None
+    served_model: str | None = None
+    service_tier: str | None = None
     estimate: TokenEstimate | None = None

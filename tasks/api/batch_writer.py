@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from db import batches
+from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.chat_format import request_body
 from models.engines.api.options import ApiOptions
 from models.engines.api.permit import ApiRequest, OpenAttempt
@@ -65,7 +66,9 @@ class BatchWriter:
             self._requests_to_make(),
             self.version.folder,
             terms.limits,
-            body=lambda request: request_body(request, options, options.structured_output),
+            body=lambda request: request_body(
+                request, options, EndpointCapabilities(options.structured_output)
+            ),
             tokens=lambda request: terms.counter.input_tokens(request.messages),
         ):
             if isinstance(made, Completion):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.chat_format import chat_body
 from models.engines.api.options import ApiOptions, StructuredOutput
 from models.engines.api.token_count import CACHED_FROM, CACHED_STEP, ApiTokenCounter
@@ -86,7 +87,7 @@ def test_without_a_schema_of_its_own_the_paragraph_counts(
 ) -> None:
     """What stands in for the schema is counted as it goes over the wire, to the character."""
     one = request(output, "system prompt", "record")
-    body = chat_body(one, ApiOptions("http://127.0.0.1/v1", None, "m"), structured)
+    body = chat_body(one, ApiOptions("http://127.0.0.1/v1", None, "m"), EndpointCapabilities(structured))
     sent = sum(len(message["content"]) for message in cast("list[dict[str, str]]", body["messages"]))
     assert ApiTokenCounter(Characters(), structured).count(one, "", None).input_tokens == sent + 3
 

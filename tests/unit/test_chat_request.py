@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from models.economics.upper_bound import TOKENS_A_REQUEST, upper_bound_tokens
+from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.chat_format import parse_answer, request_body, schema_text
 from models.engines.api.options import OPENAI_URL, ApiOptions, StructuredOutput
 from models.engines.api.permit import ApiPermit, ApiRequest
@@ -33,7 +34,7 @@ def request(output: OutputFormat = CHOICE, messages: tuple[Message, ...] = SYSTE
 
 def test_a_choice_is_asked_for_as_an_object_with_one_label() -> None:
     """In the schema mode the labels are an enum of a closed object, and the prompt is left as it is."""
-    body = request_body(request(), OPENAI, "json_schema")
+    body = request_body(request(), OPENAI, EndpointCapabilities())
     assert body == {
         "model": "gpt-4o-mini",
         "messages": [
@@ -71,13 +72,15 @@ def test_a_choice_is_asked_for_as_an_object_with_one_label() -> None:
 )
 def test_the_answer_is_bounded_by_the_field_that_the_server_knows(url: str, field: str) -> None:
     """OpenAI's newer models refuse max_tokens; other servers may silently ignore max_completion_tokens."""
-    body = request_body(request(), ApiOptions(url, None, "m"), "none")
+    body = request_body(request(), ApiOptions(url, None, "m"), EndpointCapabilities("none"))
     assert {name for name in body if name.startswith("max")} == {field}
 
 
 def test_refused_fields_are_left_out_but_never_the_bound() -> None:
     """A model that takes no temperature gets none; one that refuses a bound gets the other, not none."""
-    body = request_body(request(), OWN, "json_schema", {"temperature", "max_tokens"})
+    body = request_body(
+        request(), OWN, EndpointCapabilities(without=frozenset({"temperature", "max_tokens"}))
+    )
     assert "temperature" not in body
     assert "max_tokens" not in body
     assert body["max_completion_tokens"] == 16
@@ -90,7 +93,7 @@ def test_without_a_schema_mode_the_system_message_says_it(
     structured: StructuredOutput, output: OutputFormat
 ) -> None:
     """The instruction ends the system message, holds the schema or the labels, and names JSON."""
-    body = request_body(request(output), OWN, structured)
+    body = request_body(request(output), OWN, EndpointCapabilities(structured))
     messages = body["messages"]
     assert isinstance(messages, list)
     system, user = messages
@@ -104,7 +107,7 @@ def test_without_a_schema_mode_the_system_message_says_it(
 
 def test_a_system_message_is_made_where_there_is_none() -> None:
     """A prompt without a system message gets one in front."""
-    body = request_body(request(messages=(Message("user", "hi"),)), OWN, "none")
+    body = request_body(request(messages=(Message("user", "hi"),)), OWN, EndpointCapabilities("none"))
     messages = body["messages"]
     assert isinstance(messages, list)
     assert [message["role"] for message in messages if isinstance(message, dict)] == ["system", "user"]
@@ -112,7 +115,7 @@ def test_a_system_message_is_made_where_there_is_none() -> None:
 
 def test_half_a_surrogate_pair_does_not_stop_a_request() -> None:
     """A text that no UTF-8 can carry is sent with a replacement; others are sent as they are."""
-    body = request_body(request(messages=(Message("user", "a\ud83d é"),)), OWN, "json_schema")
+    body = request_body(request(messages=(Message("user", "a\ud83d é"),)), OWN, EndpointCapabilities())
     assert body["messages"] == [{"role": "user", "content": "a? é"}]
 
 
@@ -164,7 +167,7 @@ def test_a_schema_that_strict_mode_cannot_say_is_sent_as_it_is() -> None:
     schema, strict = wire_schema(_format(Loose))
     assert not strict
     assert schema == Loose.model_json_schema()
-    body = request_body(request(_format(Loose)), OPENAI, "json_schema")
+    body = request_body(request(_format(Loose)), OPENAI, EndpointCapabilities())
     assert body["response_format"] == {
         "type": "json_schema",
         "json_schema": {"name": "answer", "strict": False, "schema": schema},
@@ -190,7 +193,7 @@ def test_defaults_become_required() -> None:
 @pytest.mark.parametrize("structured", ["json_schema", "json_object", "none"])
 def test_the_upper_bound_covers_what_is_sent(output: OutputFormat, structured: StructuredOutput) -> None:
     """The text for upper bounds is no shorter than what any mode adds to the messages."""
-    body = request_body(request(output), OWN, structured)
+    body = request_body(request(output), OWN, EndpointCapabilities(structured))
     sent = len(json.dumps([body["messages"], body.get("response_format")], ensure_ascii=False).encode())
     bound = upper_bound_tokens(SYSTEM, schema_text(output), 16)
     assert sent <= bound.input_tokens + TOKENS_A_REQUEST
@@ -201,9 +204,9 @@ def test_the_upper_bound_covers_what_is_sent(output: OutputFormat, structured: S
 def test_free_text_is_asked_for_as_it_is(structured: StructuredOutput) -> None:
     """No schema, no format and no instruction goes with it, whatever the endpoint can do; the answer is its value."""
     asked = request(FreeText())
-    body = request_body(asked, OPENAI, structured)
+    body = request_body(asked, OPENAI, EndpointCapabilities(structured))
     assert "response_format" not in body
-    assert body["messages"] == request_body(request(), OPENAI, "json_schema")["messages"]
+    assert body["messages"] == request_body(request(), OPENAI, EndpointCapabilities())["messages"]
     assert schema_text(FreeText()) == ""
     reply = {"choices": [{"message": {"content": ' {"a": 1} '}, "finish_reason": "stop"}]}
     assert parse_answer(asked, reply).value == '{"a": 1}'

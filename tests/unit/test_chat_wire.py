@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.engines.api.chat_format import Parsed, error_code, parse_answer
+from models.engines.api.chat_format import Parsed, parse_answer
+from models.engines.api.error_codes import error_code
 from models.engines.api.permit import ApiPermit, ApiRequest
 from models.engines.api.usage import usage_of
 from models.ids import new_id

@@ -2,6 +2,7 @@
 
 import pytest
 
+from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.chat_format import request_body
 from models.engines.api.families import FAMILIES, ROOM, UNTOLD, choose_effort, find_family
 from models.engines.api.options import ApiOptions
@@ -32,7 +33,7 @@ def body(made: ApiOptions) -> dict[str, JsonValue]:
         permit=permit,
         reasoning_room=made.reasoning_room,
     )
-    return request_body(request, made, "json_schema")
+    return request_body(request, made, EndpointCapabilities())
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
+from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.chat_format import request_body
 from models.engines.api.options import ApiOptions
 from models.engines.api.permit import ApiPermit, ApiRequest
@@ -224,7 +225,7 @@ if TYPE_CHECKING:
 
     def _house_on_the_wire(request: Request, options: ApiOptions) -> None:
         """Write a request of the house for the API."""
-        request_body(request, options, "none")  # type: ignore[arg-type]
+        request_body(request, options, EndpointCapabilities("none"))  # type: ignore[arg-type]
 
     def _perhaps_no_permit(workload: Workload) -> ApiRequest:
         """Use a permit that may be None."""

@@ -20,10 +20,16 @@ _STEP_DOWN: dict[StructuredOutput, StructuredOutput] = {"json_schema": "json_obj
 
 @dataclass(frozen=True, slots=True)
 class EndpointCapabilities:
-    """What requests may use: how the answer's shape is asked for, and the fields that are left out."""
+    """What requests may use: how the answer's shape is asked for, and the fields that are left out.
 
-    structured: StructuredOutput
+    `tells_schema`: the prompt says the schema as well, since the endpoint passes over `response_format`.
+    `folds_system`: the system message stands before the first user message, since the endpoint takes no such role.
+    """
+
+    structured: StructuredOutput = "json_schema"
     without: frozenset[str] = frozenset()
+    tells_schema: bool = False
+    folds_system: bool = False
 
     def step_down(self, verdict: ReplyVerdict) -> "EndpointCapabilities | None":
         """Return the capabilities to assume after this verdict; None if nothing is left to give up."""

@@ -1,13 +1,14 @@
 """Chat completions on the wire: the body of a request, and what a reply says; sync and batch share it."""
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
 import orjson
 
+from models.engines.api.capabilities import EndpointCapabilities
+from models.engines.api.error_codes import error_code
 from models.engines.api.options import ApiOptions, LimitField, StructuredOutput
 from models.engines.api.permit import ApiRequest
 from models.engines.api.schema import LABEL, instruction, schema_text, wire_schema
@@ -21,13 +22,13 @@ from models.requests import (
     OutputFormat,
     RejectionReason,
     Request,
+    Served,
     Usage,
 )
 
-__all__ = ["Parsed", "chat_body", "error_code", "parse_answer", "request_body", "schema_text"]
+__all__ = ["Parsed", "chat_body", "parse_answer", "request_body", "schema_text"]
 
 MORE_ROOM = "raise BREAKEVEN_API_REASONING_TOKENS, or lower BREAKEVEN_API_REASONING_EFFORT"
-_CODE = re.compile(r"[A-Za-z0-9_.\-\[\]]{1,64}")
 _FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*)\n[ \t]*```", re.DOTALL)
 
 
@@ -39,7 +40,8 @@ class Parsed:
     against the schema, which is the workload's work. `usage` is None where the reply reports none, or
     numbers that cannot be. `rejection` and `detail`: the provider would not answer, or the model used up its
     tokens before it did. `malformed` is a
-    short code for a reply that is no chat completion at all, which says nothing about the request.
+    short code for a reply that is no chat completion at all, which says nothing about the request. `note` is a
+    short code of how an answer was read that did not stand alone. `served` is what the provider says of the attempt.
     """
 
     text: str = field(default="", repr=False)
@@ -49,11 +51,13 @@ class Parsed:
     rejection: RejectionReason | None = None
     detail: str | None = None
     malformed: str | None = None
+    note: str | None = None
+    served: Served | None = None
 
     @property
     def failure(self) -> str | None:
-        """Code for the ledger line of an attempt that was answered with nothing for a cause that settings can mend."""
-        return self.rejection if self.rejection == "reasoning_limit" else None
+        """Code for the ledger line: why settings that can be mended left it without an answer, or how the answer was read."""
+        return self.rejection if self.rejection == "reasoning_limit" else self.note
 
 
 class ChatOptions(Protocol):
@@ -81,21 +85,19 @@ class ChatOptions(Protocol):
 
 
 def request_body(
-    request: ApiRequest, options: ApiOptions, structured: StructuredOutput, without: Collection[str] = ()
+    request: ApiRequest, options: ApiOptions, able: EndpointCapabilities
 ) -> dict[str, JsonValue]:
     """Return the body of `POST /chat/completions` to an API (and of a line of a batch file); see `chat_body`."""
-    return chat_body(request, options, structured, without)
+    return chat_body(request, options, able)
 
 
-def chat_body(
-    request: Request, options: ChatOptions, structured: StructuredOutput, without: Collection[str] = ()
-) -> dict[str, JsonValue]:
+def chat_body(request: Request, options: ChatOptions, able: EndpointCapabilities) -> dict[str, JsonValue]:
     """Return the body of `POST /chat/completions` for a request that may go to the endpoint of these options.
 
-    `structured` is what the endpoint can do at present; without a schema of its own it is told the
-    schema in the system message. `without` names optional fields that the model is known to refuse
-    (`temperature`, `seed`, `reasoning_effort`); a refused limit field is replaced by the other one, never left out.
+    `able` is what the endpoint can do at present; without a schema of its own it is told the
+    schema in the system message. A refused limit field is replaced by the other one, never left out.
     """
+    structured, without = able.structured, able.without
     limit = options.limit_field
     if limit in without:
         limit = "max_tokens" if limit == "max_completion_tokens" else "max_completion_tokens"
@@ -143,11 +145,6 @@ def _reasoned(usage: Usage | None) -> str:
     return (
         f"{usage.reasoning_tokens:,}" if usage is not None and usage.reasoning_tokens else "an unknown number"
     )
-
-
-def error_code(value: object) -> str | None:
-    """Return a short code that a provider sent; None for anything that could be text of a record."""
-    return value if isinstance(value, str) and _CODE.fullmatch(value) else None
 
 
 def _first_choice(body: object) -> dict[str, object] | str:

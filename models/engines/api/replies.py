@@ -7,7 +7,7 @@ from enum import Enum, auto
 from http import HTTPStatus
 
 from models.catalogue.model_ends import end_note
-from models.engines.api.chat_format import error_code
+from models.engines.api.error_codes import error_code
 from models.requests import AttemptOutcome, RejectionReason
 
 

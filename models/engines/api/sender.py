@@ -172,7 +172,7 @@ class RequestSender:
                 state.close(NOT_SENT)
                 return state.deferred("stopped")
             capabilities = self._endpoint.capabilities
-            body = request_body(state.request, self._options, capabilities.structured, capabilities.without)
+            body = request_body(state.request, self._options, capabilities)
             reply = await self._endpoint.ask(body, attempt.id)
             return _Sent(reply, capabilities, probe)
         finally:

@@ -17,7 +17,7 @@ from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, 
 from openai import BaseModel as ReplyModel
 
 from models.catalogue.model_ends import end_note
-from models.engines.api.chat_format import error_code
+from models.engines.api.error_codes import error_code
 from models.engines.api.options import ApiOptions
 from models.engines.api.rate_limits import retry_after
 from models.engines.api.replies import NO_ACCESS_CODES, RETRY_STATUSES

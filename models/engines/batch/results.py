@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, cast
 from uuid import UUID
 
-from models.engines.api.chat_format import error_code
+from models.engines.api.error_codes import error_code
 from models.engines.api.replies import CONTENT_CODES, NO_ACCESS_CODES, TOO_LONG_CODES, Meaning, Reply, judge
 from models.requests import RejectionReason
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
-from models.engines.api.chat_format import error_code
+from models.engines.api.error_codes import error_code
 from models.engines.api.replies import NO_ACCESS_CODES
 from models.errors import BreakevenError
 from models.requests import Usage

@@ -121,7 +121,7 @@ class ServerSender:
 
     def _body(self, one: _Try) -> dict[str, JsonValue]:
         without = one.capabilities.without
-        body = chat_body(one.request, self._options, one.capabilities.structured, without)
+        body = chat_body(one.request, self._options, one.capabilities)
         if self._options.chat_template_kwargs:
             body["chat_template_kwargs"] = self._options.chat_template_kwargs
         if LOGPROBS not in without:

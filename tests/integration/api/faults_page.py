@@ -1,8 +1,10 @@
 """Writes docs/faults.md from the table of faults: `python -m tests.integration.api.faults_page`."""
 
+from itertools import chain
 from pathlib import Path
 
 from tests.integration.api.faults import FAULTS, RUN_FAILS, Fault
+from tests.integration.api.kinds import Kind, batches, outcomes, prices, replies, sending
 
 PAGE = Path(__file__).parents[3] / "docs" / "faults.md"
 
@@ -50,9 +52,24 @@ A run that is stopped sends nothing more. What is under way has the grace that t
 """
 
 
+KINDS: tuple[Kind, ...] = tuple(
+    chain(replies.KINDS, sending.KINDS, prices.KINDS, batches.KINDS, outcomes.KINDS)
+)
+KINDS_HEAD = """
+## What one reply does not show
+
+| what happens | what becomes of it | setting | shown by |
+| --- | --- | --- | --- |
+"""
+
+
 def page() -> str:
     """Return the whole page."""
-    return HEAD + "".join(map(_row, FAULTS)) + TAIL
+    return HEAD + "".join(map(_row, FAULTS)) + KINDS_HEAD + "".join(map(_kind_row, KINDS)) + TAIL
+
+
+def _kind_row(kind: Kind) -> str:
+    return f"| {kind.what} | {kind.right} | {f'`{kind.setting}`' if kind.setting else ''} | `{kind.test}` |\n"
 
 
 def _row(fault: Fault) -> str:

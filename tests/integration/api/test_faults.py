@@ -7,7 +7,7 @@ from models.errors import ApiAccessError
 from models.requests import Completion
 from tests.faulty_api import FaultyApi, Rule
 from tests.integration.api.faults import ATTEMPTS, FAULTS, REFUSED, RUN_FAILS, Fault
-from tests.integration.api.faults_page import PAGE, page
+from tests.integration.api.faults_page import KINDS, PAGE, page
 from tests.integration.api.harness import (
     KEY,
     Book,
@@ -19,6 +19,7 @@ from tests.integration.api.harness import (
     options,
     request,
 )
+from tests.integration.api.kinds import Kind
 
 RECORD = "the record in question"
 
@@ -64,3 +65,10 @@ def test_fault(fault: Fault) -> None:
 def test_the_page_is_up_to_date() -> None:
     """docs/faults.md says what the table says."""
     assert PAGE.read_text("utf-8") == page(), "run: python -m tests.integration.api.faults_page"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.what)
+def test_a_kind_names_a_test_that_is_there(kind: Kind) -> None:
+    """The table of kinds names tests that exist."""
+    file, _, name = kind.test.partition("::")
+    assert f"def {name}(" in (PAGE.parents[1] / file).read_text("utf-8")

@@ -28,7 +28,7 @@ RELEASED = "0.1.0"
 VERSIONS = Path(session.__file__).parent / "migrations" / "versions"
 SUMS = released.FOLDER / "sums.json"
 SUMMED = (("workload", "route"), ("day", "engine", "model"), ("version", "version_state", "purpose"))
-NEW_TABLES = {"alert_deliveries", "alerts", "token_calibration"}
+NEW_TABLES = {"alert_deliveries", "alerts", "endpoints", "token_calibration"}
 """Tables that a later release brought."""
 SINCE_0_3_0 = ("cache_write_tokens", "reasoning_tokens")
 LEFT_TO_THE_ROLLUP = ("run", "prompt", "model", "price", "infrastructure", "counterfactual_price")
@@ -40,7 +40,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "next"
-down_revision = "0.3.0"
+down_revision = "0.4.0"
 branch_labels = None
 depends_on = None
 
@@ -271,7 +271,7 @@ def test_an_empty_database_holds_no_ledger(place: Engine) -> None:
     ("revision", "message"),
     [
         ("9999", "was made by a newer version of breakeven; update the program"),
-        ("0.4.0", "was made by a newer version of breakeven; update the program"),
+        ("9.0.0", "was made by a newer version of breakeven; update the program"),
         ("0001", "before release 0.1.0 and cannot be updated; set BREAKEVEN_DATABASE_URL"),
         ("0005", "before release 0.1.0 and cannot be updated; set BREAKEVEN_DATABASE_URL"),
         ("0008", "before release 0.1.0 and cannot be updated; set BREAKEVEN_DATABASE_URL"),

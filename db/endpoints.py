@@ -1,0 +1,23 @@
+"""What was learnt of a model at an endpoint, so that the next run and the next batch begin with it."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.dialects import insert_new
+from db.tables import EndpointRow as Row
+
+
+def read_learnt(session: Session, endpoint: str, model: str) -> str | None:
+    """Return what was learnt, as it was written down; None where nothing was."""
+    return session.execute(select(Row.learnt).filter_by(endpoint=endpoint, model=model)).scalar()
+
+
+def keep_learnt(session: Session, endpoint: str, model: str, learnt: str) -> None:
+    """Write down what was learnt, in the place of what was known before."""
+    now = datetime.now(UTC)
+    values = {"endpoint": endpoint, "model": model, "learnt": learnt, "learnt_at": now}
+    if not insert_new(session, Row, values, key=("endpoint", "model")):
+        row = session.get_one(Row, (endpoint, model))
+        row.learnt, row.learnt_at = learnt, now

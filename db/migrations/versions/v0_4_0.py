@@ -1,0 +1,31 @@
+"""What providers say of an attempt, what was learnt of an endpoint, and the caps that a run began with.
+
+Lines, runs and prices that are there keep what they say: NULL, nothing is known. Views get the new columns behind
+the others, as in release 0.3.0.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from db.columns import UtcDateTime
+
+revision = "0.4.0"
+down_revision = "0.3.0"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    # a column with its rule in one statement: SQLite adds a rule to a table in no other way
+    rule = "CONSTRAINT ck_ledger_lines_provider_nano CHECK (provider_nano >= 0)"
+    op.execute(f"ALTER TABLE ledger_lines ADD COLUMN provider_nano BIGINT {rule}")
+    for name in ("served_model", "service_tier"):
+        op.add_column("ledger_lines", sa.Column(name, sa.String(), nullable=True))
+    op.add_column("runs", sa.Column("caps", sa.String(), nullable=True))
+    op.add_column("prices", sa.Column("hours", sa.String(), nullable=True))
+    op.create_table(
+        "endpoints",
+        *(sa.Column(name, sa.String(), primary_key=True) for name in ("endpoint", "model")),
+        sa.Column("learnt", sa.String(), nullable=False),
+        sa.Column("learnt_at", UtcDateTime(), nullable=False),
+    )

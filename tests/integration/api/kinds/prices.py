@@ -1,0 +1,5 @@
+"""Kinds of fault: prices."""
+
+from tests.integration.api.kinds import Kind
+
+KINDS: tuple[Kind, ...] = ()
