@@ -1,17 +1,17 @@
 """The results of a batch that has ended: each closes its attempt; what no line answers is asked for again."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from db import attempts, batches, reference
 from models.economics.pricing import Price
 from models.engines.api.chat_format import parse_answer
+from models.engines.api.served import served_of
 from models.engines.api.usage import usage_of
 from models.engines.batch.results import BatchResult, ResultReader
 from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable, ProviderBatch
@@ -19,7 +19,7 @@ from models.errors import ApiAccessError
 from models.ledger.accounting import LinePrices, closing_unserved
 from models.ledger.line import Closing
 from models.records import Escalated
-from models.requests import Answer, ClosedAttempt, Completion
+from models.requests import Answer, ClosedAttempt, Completion, Served
 from tasks.api.batch_submit import Submitter
 from tasks.api.requests import ApiRequests
 from tasks.storage.committer import Committer
@@ -74,7 +74,7 @@ class BatchResults:
         lines = {one.id: one for one in self.submitter.lines(batch)}
         reader = ResultReader(lines)
         for result in _read(client, provider, reader):
-            self._accept(result, lines[result.id])
+            self._accept(result, lines[result.id], served_of(result.body, {}, batch.model))
             self.committer.tick()
             if self.stop():
                 return
@@ -118,26 +118,32 @@ class BatchResults:
             except (BatchApiUnavailable, BatchApiRefused, ApiAccessError) as error:
                 log.warning("a file of batch %s was not deleted: %s", provider.id, error)
 
-    def _accept(self, result: BatchResult, line: attempts.InBatch) -> None:
+    def _accept(self, result: BatchResult, line: attempts.InBatch, served: Served | None) -> None:
         prices = self._prices_of(line)
         escalated = self.scratch.waiting.get(line.record_key)
         if result.kind == "answered" and escalated is None:
-            self._charge(_unneeded(line.id, result.body), prices)
+            usage = usage_of(result.body)
+            self._charge(ClosedAttempt(line.id, "ok", datetime.now(UTC), usage, "not_needed", served), prices)
         elif result.kind == "answered" and escalated is not None:
-            self._accept_answer(result, line, escalated, prices)
+            self._accept_answer(result, line, escalated, prices, served)
         else:
             self._accept_failure(result, line, escalated, prices)
 
     def _accept_answer(
-        self, result: BatchResult, line: attempts.InBatch, escalated: Escalated, prices: LinePrices
+        self,
+        result: BatchResult,
+        line: attempts.InBatch,
+        escalated: Escalated,
+        prices: LinePrices,
+        served: Served | None,
     ) -> None:
         request = self.requests.render(escalated, line.id)
         parsed, now = parse_answer(request, result.body), datetime.now(UTC)
         if parsed.malformed is not None:  # billed, and of no use
-            self._charge(ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.malformed), prices)
+            self._charge(ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.malformed, served), prices)
             self.scratch.waiting.requeue_after(line.record_key, line.attempt)
             return
-        closed: ClosedAttempt | None = ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.failure)
+        closed: ClosedAttempt | None = ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.failure, served)
         if parsed.rejection is None:
             answer = Answer(line.id, parsed.text, parsed.value, parsed.finish_reason, None, None)
             self.scratch.put(request.digest(), answer)
@@ -190,8 +196,3 @@ def _read(client: "BatchClient", provider: ProviderBatch, reader: ResultReader) 
     for file_id in (provider.output_file_id, provider.error_file_id):
         if file_id is not None:
             yield from reader.read(client.download(file_id))
-
-
-def _unneeded(line_id: UUID, body: Mapping[str, object]) -> ClosedAttempt:
-    """Close an answered attempt whose record another one has served, with the usage that is billed."""
-    return ClosedAttempt(line_id, "ok", datetime.now(UTC), usage_of(body), "not_needed")

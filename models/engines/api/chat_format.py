@@ -22,7 +22,6 @@ from models.requests import (
     OutputFormat,
     RejectionReason,
     Request,
-    Served,
     Usage,
 )
 
@@ -41,7 +40,7 @@ class Parsed:
     numbers that cannot be. `rejection` and `detail`: the provider would not answer, or the model used up its
     tokens before it did. `malformed` is a
     short code for a reply that is no chat completion at all, which says nothing about the request. `note` is a
-    short code of how an answer was read that did not stand alone. `served` is what the provider says of the attempt.
+    short code of how an answer was read that did not stand alone.
     """
 
     text: str = field(default="", repr=False)
@@ -52,7 +51,6 @@ class Parsed:
     detail: str | None = None
     malformed: str | None = None
     note: str | None = None
-    served: Served | None = None
 
     @property
     def failure(self) -> str | None:

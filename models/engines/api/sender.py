@@ -27,6 +27,7 @@ from models.engines.api.replies import (
     no_access,
 )
 from models.engines.api.request_state import RequestState
+from models.engines.api.served import served_of
 from models.errors import ApiAccessError
 from models.requests import Completion, JsonValue
 
@@ -188,9 +189,10 @@ class RequestSender:
         if verdict.meaning is Meaning.ANSWERED:
             parsed = parse_answer(state.request, reply.body)
             verdict = verdict if parsed.malformed is None else malformed_reply(parsed.malformed)
+        served = served_of(reply.body, reply.headers, self._options.model)
         self._tell_breaker(verdict, probe=sent.probe)
         asked = self._limits.apply_headers(reply.headers)
-        state.close(replace(verdict, failure=verdict.failure or parsed.failure), parsed.usage)
+        state.close(replace(verdict, failure=verdict.failure or parsed.failure), parsed.usage, served)
         match verdict.meaning:
             case Meaning.ANSWERED:
                 endpoint.probation.answered()
