@@ -243,3 +243,66 @@ def test_what_may_be_missing_may_be_null_in_strict_mode() -> None:
         "b": {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]},
         "c": {"type": "integer"},
     }
+
+
+@pytest.mark.parametrize("output", [CHOICE, OBJECT])
+def test_an_endpoint_that_passes_over_the_format_is_told_the_schema_as_well(output: OutputFormat) -> None:
+    """The format is sent as before, and the system message says the schema; free text is left as it is."""
+    able = EndpointCapabilities(tells_schema=True)
+    body = request_body(request(output), OWN, able)
+    messages = body["messages"]
+    assert isinstance(messages, list)
+    assert messages[0] == {"role": "system", "content": f"Classify.\n\n{instruction(output)}"}
+    assert (
+        body["response_format"]
+        == request_body(request(output), OWN, EndpointCapabilities())["response_format"]
+    )
+    assert request_body(request(FreeText()), OWN, able) == request_body(
+        request(FreeText()), OWN, EndpointCapabilities()
+    )
+
+
+def test_where_no_system_role_is_taken_its_text_begins_the_first_user_message() -> None:
+    """No system role is sent; what the schema's paragraph says goes along, and the later messages stay as they are."""
+    able = EndpointCapabilities("none", folds_system=True)
+    shots = (*SYSTEM, Message("assistant", "negative"), Message("user", "so good"))
+    told = instruction(CHOICE, bare_label=True)
+    assert request_body(request(messages=shots), OWN, able)["messages"] == [
+        {"role": "user", "content": f"Classify.\n\n{told}\n\nlate again"},
+        {"role": "assistant", "content": "negative"},
+        {"role": "user", "content": "so good"},
+    ]
+    bare = EndpointCapabilities(folds_system=True)
+    alone = request_body(request(messages=(Message("user", "hi"),)), OWN, bare)["messages"]
+    assert alone == [{"role": "user", "content": "hi"}]
+    only_system = request_body(request(messages=(Message("system", "Say hi."),)), OWN, bare)["messages"]
+    assert only_system == [{"role": "user", "content": "Say hi."}]
+
+
+@pytest.mark.parametrize(
+    "able",
+    [
+        EndpointCapabilities(),
+        EndpointCapabilities("json_object", frozenset({"seed", "temperature"})),
+        EndpointCapabilities("none", frozenset(), tells_schema=True, folds_system=True),
+    ],
+)
+def test_what_was_learnt_is_read_as_it_was_written(able: EndpointCapabilities) -> None:
+    """What is kept of an endpoint comes back the same."""
+    assert EndpointCapabilities.from_json(able.to_json()) == able
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "[]",
+        "no JSON",
+        '{"later": 1}',
+        '{"structured": "xml", "without": "seed", "folds_system": 1}',
+    ],
+)
+def test_what_another_release_learnt_is_read_as_far_as_it_is_known(text: str | None) -> None:
+    """Unknown, missing and broken members count as not said."""
+    assert EndpointCapabilities.from_json(text) == EndpointCapabilities()

@@ -1,10 +1,11 @@
 """What an endpoint is capable of, learnt from what it refuses, and whether it answers any request at all."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from models.engines.api.options import StructuredOutput
 from models.engines.api.replies import Meaning, ReplyVerdict
@@ -30,6 +31,36 @@ class EndpointCapabilities:
     without: frozenset[str] = frozenset()
     tells_schema: bool = False
     folds_system: bool = False
+
+    def to_json(self) -> str:
+        """Return it as it is kept: one JSON object, the same text for the same capabilities."""
+        kept = {
+            "structured": self.structured,
+            "without": sorted(self.without),
+            "tells_schema": self.tells_schema,
+            "folds_system": self.folds_system,
+        }
+        return json.dumps(kept, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | None) -> "EndpointCapabilities":
+        """Read what `to_json` wrote, in this release or another: what it does not know, or lacks, counts as not said."""
+        try:
+            kept = json.loads(text or "{}")
+        except ValueError:
+            kept = {}
+        said = kept if isinstance(kept, dict) else {}
+        without = said.get("without")
+        return cls(
+            structured=next(
+                (one for one in get_args(StructuredOutput) if one == said.get("structured")), "json_schema"
+            ),
+            without=frozenset(
+                name for name in (without if isinstance(without, list) else ()) if isinstance(name, str)
+            ),
+            tells_schema=said.get("tells_schema") is True,
+            folds_system=said.get("folds_system") is True,
+        )
 
     def step_down(self, verdict: ReplyVerdict) -> "EndpointCapabilities | None":
         """Return the capabilities to assume after this verdict; None if nothing is left to give up."""

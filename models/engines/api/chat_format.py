@@ -92,8 +92,9 @@ def request_body(
 def chat_body(request: Request, options: ChatOptions, able: EndpointCapabilities) -> dict[str, JsonValue]:
     """Return the body of `POST /chat/completions` for a request that may go to the endpoint of these options.
 
-    `able` is what the endpoint can do at present; without a schema of its own it is told the
-    schema in the system message. A refused limit field is replaced by the other one, never left out.
+    `able` is what the endpoint can do at present; without a schema of its own, or where it passes over the
+    one that it gets, it is told the schema in the system message, which stands at the head of the first user message where no
+    such role is taken. A refused limit field is replaced by the other one, never left out.
     """
     structured, without = able.structured, able.without
     limit = options.limit_field
@@ -101,7 +102,7 @@ def chat_body(request: Request, options: ChatOptions, able: EndpointCapabilities
         limit = "max_tokens" if limit == "max_completion_tokens" else "max_completion_tokens"
     body: dict[str, JsonValue] = {
         "model": options.model,
-        "messages": _messages(request, structured),
+        "messages": _messages(request, able),
     }
     if options.sampling:
         body |= {"temperature": 0, "seed": options.seed}
@@ -173,11 +174,13 @@ def _value(output: OutputFormat, content: str) -> tuple[str, JsonValue]:
     return (label, label) if isinstance(label, str) and label in output.labels else (content, None)
 
 
-def _messages(request: Request, structured: StructuredOutput) -> list[JsonValue]:
+def _messages(request: Request, able: EndpointCapabilities) -> list[JsonValue]:
     messages = request.messages
-    if structured != "json_schema" and not isinstance(request.output, FreeText):
-        told = instruction(request.output, bare_label=structured == "none")
+    if (able.structured != "json_schema" or able.tells_schema) and not isinstance(request.output, FreeText):
+        told = instruction(request.output, bare_label=able.structured == "none")
         messages = _with_system_text(messages, told)
+    if able.folds_system:
+        messages = _without_system(messages)
     return [{"role": message.role, "content": _encodable(message.content)} for message in messages]
 
 
@@ -186,6 +189,19 @@ def _with_system_text(messages: tuple[Message, ...], text: str) -> tuple[Message
     if messages and messages[0].role == "system":
         return (Message("system", f"{messages[0].content}\n\n{text}"), *messages[1:])
     return (Message("system", text), *messages)
+
+
+def _without_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Put the system text at the head of the first user message; it becomes one where there is none."""
+    told = "\n\n".join(message.content for message in messages if message.role == "system")
+    others = [message for message in messages if message.role != "system"]
+    if not told:
+        return tuple(others)
+    first = next((at for at, message in enumerate(others) if message.role == "user"), None)
+    if first is None:
+        return (Message("user", told), *others)
+    others[first] = Message("user", f"{told}\n\n{others[first].content}")
+    return tuple(others)
 
 
 def _encodable(text: str) -> str:
