@@ -38,7 +38,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from socket import SO_LINGER, SOL_SOCKET
@@ -79,6 +79,8 @@ class Seen:
     at: float
     authorization: str
     body: Json
+    path: str = ""
+    headers: Json = field(default_factory=dict)
 
     def line(self) -> str:
         """Return what the log holds: no text of a record and no key."""
@@ -176,6 +178,8 @@ class FaultyApi:
                 at=time.monotonic(),
                 authorization=headers.get("authorization", ""),
                 body=body,
+                path=headers.pop(":path"),
+                headers=headers,
             )
         )
         await asyncio.sleep(self.latency + (float(argument) if kind == "late" else 0))
@@ -203,8 +207,9 @@ async def _read(reader: asyncio.StreamReader) -> tuple[dict[str, str], Json] | N
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
         return None
-    lines = head.decode("latin-1").split("\r\n")[1:]
+    first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    headers[":path"] = first.split(" ")[1]
     if "content-length" not in headers:
         return headers, {}  # a GET
     return headers, json.loads(await reader.readexactly(int(headers["content-length"])))

@@ -8,11 +8,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @contextmanager
-def serving(replies: Mapping[str, object]) -> Iterator[str]:
-    """Answer each path with its reply, JSON unless it is bytes, and any other with 404; give the address of /v1."""
+def serving(
+    replies: Mapping[str, object], seen: list[tuple[str, dict[str, str]]] | None = None
+) -> Iterator[str]:
+    """Answer each path with its reply, JSON unless it is bytes, and any other with 404; give the address of /v1.
+
+    `seen` gets path, query and headers (names in small letters) of each request.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if seen is not None:
+                seen.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
             path = self.path.partition("?")[0]
             reply = replies.get(path)
             body = reply if isinstance(reply, bytes) else json.dumps(reply).encode()

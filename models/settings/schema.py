@@ -144,6 +144,17 @@ class Settings(BaseSettings):
     api_structured_output: Literal["json_schema", "json_object", "none"] = Field(
         "json_schema", description="what the endpoint can do; without it the schema is put into the prompt"
     )
+    api_omit_fields: tuple[str, ...] = Field(
+        (), description="fields that requests never carry, such as seed, where an endpoint refuses them"
+    )
+    api_extra_body: dict[str, Any] = Field(
+        default_factory=dict, description="fields that every request carries besides, such as top_p = 0.9"
+    )
+    api_headers: dict[str, SecretStr] = Field(
+        default_factory=dict, description="headers that every request carries besides; never shown"
+    )
+    api_organization: str | None = Field(None, description="organisation that OpenAI bills; sent only if set")
+    api_project: str | None = Field(None, description="project that OpenAI bills; sent only if set")
     api_concurrency: int = Field(64, ge=1, description="API requests in flight")
     api_requests_per_minute: int | None = Field(None, ge=1, description="limit; default: none")
     api_tokens_per_minute: int | None = Field(None, ge=1, description="limit; default: none")

@@ -11,7 +11,8 @@ from models.catalogue.model_ends import ModelEnd, describe_end, find_end
 from models.doctor import SetupCheck
 from models.economics.candidates import candidates_of
 from models.economics.pricing import NANO, price_on
-from models.engines.api.options import ApiOptions
+from models.engines.api.endpoint_address import address_below
+from models.engines.api.options import ApiOptions, headers_for
 from models.errors import BreakevenError, UsageError
 from models.settings import Settings
 
@@ -76,8 +77,8 @@ def check_candidates(settings: Settings) -> SetupCheck:
 def _ask(options: ApiOptions, path: str) -> object:
     try:
         reply = httpx.get(
-            f"{options.base_url.rstrip('/')}/{path}",
-            headers={"Authorization": f"Bearer {options.sent_key.get_secret_value()}"},
+            address_below(options.base_url, path),
+            headers=headers_for(options),
             timeout=SECONDS_FOR_A_MODEL,
         )
         return None if reply.is_error else reply.json()

@@ -15,7 +15,8 @@ from models.catalogue.rates import engine_machine
 from models.default_model import is_prepared, model_name, uses_server
 from models.doctor import SetupCheck
 from models.economics.pricing import NANO, price_on, prices_of
-from models.engines.api.options import ApiOptions
+from models.engines.api.endpoint_address import address_below
+from models.engines.api.options import ApiOptions, headers_for
 from models.engines.server.listing import check_server
 from models.engines.server.options import ServerOptions
 from models.engines.vllm.options import check_adapter
@@ -221,10 +222,9 @@ def check_api(settings: Settings) -> SetupCheck:
     except UsageError as error:
         return SetupCheck("API", "fail", f"{settings.api_mode}, not set up", str(error))
     try:
-        key = options.sent_key.get_secret_value()
         reply = httpx.get(
-            f"{options.base_url.rstrip('/')}/models",
-            headers={"Authorization": f"Bearer {key}"},
+            address_below(options.base_url, "models"),
+            headers=headers_for(options),
             timeout=SECONDS_FOR_THE_API,
         )
     except httpx.HTTPError as error:

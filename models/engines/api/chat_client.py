@@ -4,14 +4,17 @@ import asyncio
 import json
 import logging
 import ssl
+from collections.abc import Mapping
 from typing import Protocol
 from uuid import UUID
 
 import httpx2
-from openai import APIConnectionError, APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient
+from openai import APIConnectionError, APIStatusError, DefaultAsyncHttpxClient
 from pydantic import SecretStr
 
+from models.engines.api.endpoint_address import COMPLETIONS, split_address
 from models.engines.api.no_reply import no_reply
+from models.engines.api.own_client import AsyncOwnClient
 from models.engines.api.replies import Reply
 from models.engines.api.stale_reply import refuse_stale_reply
 from models.requests import JsonValue
@@ -29,11 +32,19 @@ class ClientOptions(Protocol):
 
     @property
     def base_url(self) -> str:
-        """Address below which `/chat/completions` lies."""
+        """Address below which `/chat/completions` lies, or which is it; a query goes with every request."""
 
     @property
     def sent_key(self) -> SecretStr:
         """The key that goes into the header: a placeholder where none is set."""
+
+    @property
+    def sends_key(self) -> bool:
+        """Whether `sent_key` goes along as a bearer token."""
+
+    @property
+    def headers(self) -> Mapping[str, SecretStr]:
+        """What else goes with every request, by name."""
 
     @property
     def timeout_seconds(self) -> float:
@@ -57,12 +68,15 @@ class ChatClient:
         ) in CHATTY_LOGGERS:  # at DEBUG some versions write down whole requests, at INFO a line for each
             logging.getLogger(name).setLevel(logging.WARNING)
         self._seconds = options.timeout_seconds
-        self._client = AsyncOpenAI(
+        base_url, query = split_address(options.base_url)
+        self._client = AsyncOwnClient(
             api_key=options.sent_key.get_secret_value(),
-            base_url=options.base_url,
+            base_url=base_url,
+            default_query=query,
             max_retries=0,
             http_client=_http_client(options, in_house=in_house),
         )
+        self._client.own_headers, self._client.bearer = options.headers, options.sends_key
 
     async def ask(self, body: dict[str, JsonValue], attempt: UUID) -> Reply:
         """Send one request, within its deadline. Raises nothing but its own cancellation."""
@@ -79,7 +93,7 @@ class ChatClient:
         """Send one request. Errors of the client hold bodies and end here."""
         try:
             response = await self._client.post(
-                "/chat/completions",
+                COMPLETIONS,
                 body=body,
                 cast_to=httpx2.Response,
                 options={"headers": {ATTEMPT_HEADER: str(attempt)}},

@@ -1,7 +1,8 @@
 """Chat completions on the wire: the body of a request, and what a reply says; sync and batch share it."""
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Protocol
 
@@ -81,6 +82,14 @@ class ChatOptions(Protocol):
     def reasoning_effort(self) -> str | None:
         """How much the model reasons; None: it is not told."""
 
+    @property
+    def extra_body(self) -> Mapping[str, JsonValue]:
+        """Fields that every request carries besides."""
+
+    @property
+    def omit_fields(self) -> frozenset[str]:
+        """Fields that no request carries, whatever the endpoint takes."""
+
 
 def request_body(
     request: ApiRequest, options: ApiOptions, able: EndpointCapabilities
@@ -96,7 +105,9 @@ def chat_body(request: Request, options: ChatOptions, able: EndpointCapabilities
     one that it gets, it is told the schema in the system message, which stands at the head of the first user message where no
     such role is taken. A refused limit field is replaced by the other one, never left out.
     """
-    structured, without = able.structured, able.without
+    if "response_format" in options.omit_fields:
+        able = replace(able, structured="none")
+    structured, without = able.structured, able.without | options.omit_fields
     limit = options.limit_field
     if limit in without:
         limit = "max_tokens" if limit == "max_completion_tokens" else "max_completion_tokens"
@@ -112,7 +123,7 @@ def chat_body(request: Request, options: ChatOptions, able: EndpointCapabilities
     body[limit] = request.token_limit
     if structured != "none" and not isinstance(request.output, FreeText):
         body["response_format"] = _response_format(request.output, structured)
-    return body
+    return {**body, **options.extra_body}
 
 
 def parse_answer(request: Request, body: object) -> Parsed:

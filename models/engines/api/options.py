@@ -1,19 +1,26 @@
 """From settings to what an API client is told; imports no client."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
+from models.engines.api.extras import checked_extra_body, checked_headers, checked_omissions
 from models.engines.api.families import choose_effort, find_family, room_of
 from models.errors import UsageError
+from models.requests import JsonValue
 from models.settings import Settings
 
 StructuredOutput = Literal["json_schema", "json_object", "none"]
 LimitField = Literal["max_tokens", "max_completion_tokens"]
 
 OPENAI_URL = "https://api.openai.com/v1"
+AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
+"""Azure takes a key as the header `api-key`; as a bearer token it expects one of Microsoft Entra
+(learn.microsoft.com/azure/ai-services/openai/reference, read 2026-11-30)."""
 NO_KEY = SecretStr("no-key-is-set")
 """Sent to an endpoint of the user's own that wants none; the client refuses to send nothing."""
 
@@ -23,7 +30,9 @@ class ApiOptions:
     """All that decides how an API is asked. Made by `from_settings`; times are seconds.
 
     `reasoning_effort` is what requests name, None: nothing; `reasoning_room` are tokens beside those of the answer.
-    Neither key nor address is part of the repr: an address can hold a password.
+    `omit_fields` are never sent, `extra_body` and `extra_headers` always. `patience_seconds`: how long an endpoint may
+    answer every request with 429 until it is given up. Neither key, headers nor address is part of the repr: an
+    address can hold a password.
     """
 
     base_url: str = field(repr=False)
@@ -41,13 +50,18 @@ class ApiOptions:
     seed: int = 0
     reasoning_effort: str | None = None
     reasoning_room: int = 0
+    omit_fields: frozenset[str] = frozenset()
+    extra_body: Mapping[str, JsonValue] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    extra_headers: Mapping[str, SecretStr] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    patience_seconds: float = 300.0
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "ApiOptions":
         """Take what is set; an address without a key is an endpoint that wants none.
 
-        Raises `UsageError` where neither is set, where the address is no http(s) URL, for a key that cannot
-        stand in an HTTP header, and for a reasoning effort that the model does not take. Its text holds neither.
+        Raises `UsageError` where neither is set, where the address is no http(s) URL, for a key or header that cannot
+        stand in an HTTP request, for fields that may not be left out or added, and for a reasoning effort that the
+        model does not take. Its text holds neither key nor address.
         """
         effort, room = (
             choose_effort(settings.api_model, settings.api_reasoning_effort),
@@ -69,12 +83,31 @@ class ApiOptions:
             seed=settings.seed,
             reasoning_effort=effort,
             reasoning_room=room_of(settings.api_model, effort) if room is None else room,
+            omit_fields=checked_omissions(settings.api_omit_fields),
+            extra_body=checked_extra_body(settings.api_extra_body),
+            extra_headers=checked_headers(settings),
         )
 
     @property
     def sent_key(self) -> SecretStr:
         """The key that goes into the header: a placeholder where none is set."""
         return NO_KEY if self.key is None else self.key
+
+    @property
+    def headers(self) -> Mapping[str, SecretStr]:
+        """What goes with every request beside a bearer token, by name."""
+        if self.key is not None and self._is_azure and "api-key" not in map(str.lower, self.extra_headers):
+            return {**self.extra_headers, "api-key": self.key}
+        return self.extra_headers
+
+    @property
+    def sends_key(self) -> bool:
+        """Whether a bearer token goes along: not to Azure, and no placeholder where headers of one's own stand for it."""
+        return not (self._is_azure or (self.key is None and self.extra_headers))
+
+    @property
+    def _is_azure(self) -> bool:
+        return (urlsplit(self.base_url).hostname or "").endswith(AZURE_HOSTS)
 
     @property
     def host(self) -> str:
@@ -90,7 +123,7 @@ class ApiOptions:
         OpenAI's protocol all know it, and some pass over `max_completion_tokens` without a word (Ollama, older
         llama.cpp and TGI): the answer would be unbounded, and so would be its cost.
         """
-        own = (urlsplit(self.base_url).hostname or "").endswith((".openai.com", ".azure.com"))
+        own = self._is_azure or (urlsplit(self.base_url).hostname or "").endswith(".openai.com")
         return "max_completion_tokens" if own or not self.sampling else "max_tokens"
 
     @property
@@ -98,6 +131,14 @@ class ApiOptions:
         """Whether `temperature` and `seed` are sent: reasoning models refuse them."""
         family = find_family(self.model)
         return family is None or not family.reasons
+
+
+def headers_for(options: ApiOptions) -> dict[str, str]:
+    """Return the headers of a request that is sent without the official client. They hold the key: show them nowhere."""
+    sent = {name: value.get_secret_value() for name, value in options.headers.items()}
+    if options.sends_key and "authorization" not in map(str.lower, sent):
+        sent["Authorization"] = f"Bearer {options.sent_key.get_secret_value()}"
+    return sent
 
 
 def _checked_url(settings: Settings) -> str:

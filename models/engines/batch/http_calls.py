@@ -13,12 +13,14 @@ from typing import TypeVar
 
 import httpx2
 import stamina
-from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, OpenAIError
+from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError
 from openai import BaseModel as ReplyModel
 
 from models.catalogue.model_ends import end_note
+from models.engines.api.endpoint_address import split_address
 from models.engines.api.error_codes import error_code
 from models.engines.api.options import ApiOptions
+from models.engines.api.own_client import OwnClient
 from models.engines.api.rate_limits import retry_after
 from models.engines.api.replies import NO_ACCESS_CODES, RETRY_STATUSES
 from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable
@@ -65,12 +67,15 @@ class Caller:
             logging.getLogger(name).setLevel(logging.WARNING)
         logging.getLogger("stamina").addFilter(_is_of_others)
         self._options = options
-        self.client = OpenAI(
-            base_url=options.base_url,
+        base_url, query = split_address(options.base_url)
+        self.client = OwnClient(
+            base_url=base_url,
+            default_query=query,
             api_key=options.sent_key.get_secret_value(),
             timeout=options.timeout_seconds,
             max_retries=0,
         )
+        self.client.own_headers, self.client.bearer = options.headers, options.sends_key
 
     @property
     def host(self) -> str:

@@ -89,6 +89,26 @@ class ServerOptions:
         return NO_KEY if self.key is None else self.key
 
     @property
+    def sends_key(self) -> bool:
+        """A key is always sent: a server that wants none passes over the placeholder."""
+        return True
+
+    @property
+    def headers(self) -> dict[str, SecretStr]:
+        """Nothing else is sent."""
+        return {}
+
+    @property
+    def extra_body(self) -> dict[str, JsonValue]:
+        """Nothing else is sent."""
+        return {}
+
+    @property
+    def omit_fields(self) -> frozenset[str]:
+        """Nothing is left out but what the server refuses."""
+        return frozenset()
+
+    @property
     def sampling(self) -> bool:
         """Whether `temperature` and `seed` are sent: every server of one's own knows them."""
         return True

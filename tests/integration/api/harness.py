@@ -29,7 +29,7 @@ SOON = Backoff(first=0.01, longest=0.05)
 def options(url: str, **more: Any) -> ApiOptions:  # noqa: ANN401 - fields of ApiOptions
     """Make options for a test's server; small waits."""
     fields: dict[str, Any] = {"timeout_seconds": 5.0, "concurrency": 8, "breaker_seconds": 0.2} | more
-    return ApiOptions(url, SecretStr(KEY), "test-model", **fields)
+    return ApiOptions(url, fields.pop("key", SecretStr(KEY)), "test-model", **fields)
 
 
 def limits(asked: ApiOptions, backoff: Backoff = SOON) -> Limits:

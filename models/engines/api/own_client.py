@@ -1,0 +1,59 @@
+"""The official clients, told everything by our own settings: nothing of the environment's reaches an endpoint.
+
+The client reads OPENAI_API_KEY, OPENAI_ADMIN_KEY, OPENAI_ORG_ID, OPENAI_PROJECT_ID, OPENAI_BASE_URL and
+OPENAI_CUSTOM_HEADERS (openai 3.54), and would send what belongs to one's account at OpenAI to any other
+endpoint. Proxies of the environment (HTTPS_PROXY) are no part of that: the HTTP client still uses them.
+"""
+
+from collections.abc import Mapping
+
+from openai import AsyncOpenAI, OpenAI, omit
+from openai import Omit as Omitted
+from pydantic import SecretStr
+
+AUTHORIZATION = "authorization"
+
+Headers = dict[str, str | Omitted]
+
+
+def headers_of(headers: Mapping[str, SecretStr], *, bearer: bool, user_agent: str) -> Headers:
+    """Return what every request carries. Without `bearer`, or with an Authorization of one's own, no key goes with it."""
+    own = {name: value.get_secret_value() for name, value in headers.items()}
+    kept: Headers = {
+        "Accept": "application/json",
+        "Content-Type": "application/json",
+        "User-Agent": user_agent,
+    }
+    if not bearer and AUTHORIZATION not in {name.lower() for name in own}:
+        kept["Authorization"] = omit
+    return {**kept, **own}
+
+
+class AsyncOwnClient(AsyncOpenAI):
+    """The asynchronous client; `own_headers` is what it sends beside the key, `bearer` whether it sends the key."""
+
+    own_headers: Mapping[str, SecretStr] = {}
+    bearer = True
+
+    @property
+    def default_headers(self) -> Headers:
+        """What every request carries."""
+        return headers_of(self.own_headers, bearer=self.bearer, user_agent=self.user_agent)
+
+    def _validate_headers(self, headers: object, custom_headers: object) -> None:
+        """Take any headers: an endpoint of one's own may want no key."""
+
+
+class OwnClient(OpenAI):
+    """The synchronous client, likewise."""
+
+    own_headers: Mapping[str, SecretStr] = {}
+    bearer = True
+
+    @property
+    def default_headers(self) -> Headers:
+        """What every request carries."""
+        return headers_of(self.own_headers, bearer=self.bearer, user_agent=self.user_agent)
+
+    def _validate_headers(self, headers: object, custom_headers: object) -> None:
+        """Take any headers: an endpoint of one's own may want no key."""
