@@ -3,7 +3,7 @@
 import pytest
 
 from models.engines.api.capabilities import EndpointCapabilities
-from models.engines.api.replies import Meaning, Reply, judge, malformed_reply, no_access
+from models.engines.api.replies import Meaning, Reply, error_reply, judge, malformed_reply, no_access
 
 
 def refused(status: int, code: str | None = None, param: str | None = None, kind: str | None = None) -> Reply:
@@ -21,7 +21,19 @@ def refused(status: int, code: str | None = None, param: str | None = None, kind
         (refused(529), Meaning.RETRY, "failed", "http_529", True),
         (refused(429), Meaning.RETRY, "failed", "http_429", False),
         (refused(429, "rate_limit_exceeded"), Meaning.RETRY, "failed", "http_429", False),
-        (refused(408), Meaning.RETRY, "failed", "http_408", False),
+        (refused(408), Meaning.RETRY, "unknown_outcome", "http_408", True),
+        (refused(409), Meaning.RETRY, "failed", "http_409", False),
+        (refused(425), Meaning.RETRY, "failed", "http_425", False),
+        (refused(499), Meaning.RETRY, "unknown_outcome", "http_499", True),
+        (refused(502), Meaning.RETRY, "unknown_outcome", "http_502", True),
+        (refused(503), Meaning.RETRY, "failed", "http_503", True),
+        (refused(504), Meaning.RETRY, "unknown_outcome", "http_504", True),
+        (refused(520), Meaning.RETRY, "unknown_outcome", "http_520", True),
+        (refused(521), Meaning.RETRY, "failed", "http_521", True),
+        (refused(522), Meaning.RETRY, "unknown_outcome", "http_522", True),
+        (refused(523), Meaning.RETRY, "failed", "http_523", True),
+        (refused(524), Meaning.RETRY, "unknown_outcome", "http_524", True),
+        (refused(598), Meaning.RETRY, "unknown_outcome", "http_598", True),
         (refused(429, "insufficient_quota"), Meaning.NO_ACCESS, "failed", "http_429", False),
         (refused(400, "billing_hard_limit_reached"), Meaning.NO_ACCESS, "failed", "http_400", False),
         (refused(302), Meaning.NO_ACCESS, "failed", "http_302", False),
@@ -118,3 +130,54 @@ def test_a_model_that_is_gone_is_told_with_its_successor() -> None:
     assert "left OpenAI's API on 2026-10-23" in gone
     assert "BREAKEVEN_API_MODEL=gpt-5.6-luna" in gone
     assert "OpenAI's API" not in no_access(refused(404), "api.openai.com", "gpt-6-luna")
+
+
+def worded(status: int, message: str) -> Reply:
+    """Make an error reply that says it in words alone."""
+    return error_reply(status, {"error": {"message": message, "type": "error", "param": None, "code": None}})
+
+
+@pytest.mark.parametrize(
+    ("reply", "meaning", "fields"),
+    [
+        (worded(400, "Unrecognized request argument supplied: seed"), Meaning.OTHER_FIELDS, ("seed",)),
+        (worded(500, "ollama does not support parameters: {'seed': 1}"), Meaning.OTHER_FIELDS, ("seed",)),
+        (
+            error_reply(422, {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "no"}]}),
+            Meaning.OTHER_FIELDS,
+            ("seed",),
+        ),
+        (worded(400, "System role not supported"), Meaning.OTHER_ROLES, ()),
+        (worded(500, "Conversation roles must alternate user/assistant"), Meaning.OTHER_ROLES, ()),
+        (worded(400, "This model does not support response format `json_schema`."), Meaning.OTHER_FORMAT, ()),
+        (worded(503, "seed is not supported"), Meaning.RETRY, ()),
+        (worded(429, "Limit 30. Please try again in 2s"), Meaning.RETRY, ()),
+        (worded(429, "Request too large for gpt-x on tokens per min"), Meaning.REJECTED, ()),
+        (worded(403, "Content violates usage guidelines."), Meaning.REJECTED, ()),
+        (worded(400, "Your input was flagged"), Meaning.REJECTED, ()),
+        (worded(403, "You have no right to this model"), Meaning.NO_ACCESS, ()),
+        (
+            error_reply(
+                400, {"error": {"code": "x", "innererror": {"code": "ResponsibleAIPolicyViolation"}}}
+            ),
+            Meaning.REJECTED,
+            (),
+        ),
+        (error_reply(429, [{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}]), Meaning.RETRY, ()),
+    ],
+)
+def test_meaning_of_words(reply: Reply, meaning: Meaning, fields: tuple[str, ...]) -> None:
+    """Where neither code nor parameter says it, fixed words do; none of the text is kept."""
+    verdict = judge(reply)
+    assert (verdict.meaning, verdict.fields) == (meaning, fields)
+    assert " " not in f"{verdict.failure}{verdict.detail or ''}".replace(
+        "longer than the API's model takes", ""
+    )
+
+
+def test_a_refused_system_role_is_stepped_down_once() -> None:
+    """The system text is folded; if that is refused too, nothing is left to give up."""
+    verdict = judge(worded(400, "System role not supported"))
+    folded = EndpointCapabilities().step_down(verdict)
+    assert folded == EndpointCapabilities(folds_system=True)
+    assert folded.step_down(verdict) is None

@@ -66,8 +66,10 @@ class EndpointCapabilities:
         """Return the capabilities to assume after this verdict; None if nothing is left to give up."""
         if verdict.meaning is Meaning.OTHER_FORMAT and self.structured in _STEP_DOWN:
             return replace(self, structured=_STEP_DOWN[self.structured])
-        field = verdict.field
-        if verdict.meaning is Meaning.OTHER_FIELDS and field is not None and field not in self.without:
+        if verdict.meaning is Meaning.OTHER_ROLES and not self.folds_system:
+            return replace(self, folds_system=True)
+        field = next((name for name in verdict.fields if name not in self.without), None)
+        if verdict.meaning is Meaning.OTHER_FIELDS and field is not None:
             return replace(self, without=self.without | {field})
         return None
 

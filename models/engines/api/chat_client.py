@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from models.engines.api.endpoint_address import COMPLETIONS, split_address
 from models.engines.api.no_reply import no_reply
 from models.engines.api.own_client import AsyncOwnClient
-from models.engines.api.replies import Reply
+from models.engines.api.replies import Reply, error_reply
 from models.engines.api.stale_reply import refuse_stale_reply
 from models.requests import JsonValue
 
@@ -24,6 +24,8 @@ CONNECT_SECONDS = 10.0
 KEEPALIVE_SECONDS = 2.0
 """Idle connections are dropped before servers do it (uvicorn: after 5 s): a request sent on a connection that
 is being closed is lost, and nobody knows whether it was billed."""
+LONGEST_TEXT = 20_000
+"""Bytes of an error that is no JSON in which its reason is looked for."""
 CHATTY_LOGGERS = ("openai", "httpx2", "httpcore2")
 
 
@@ -152,15 +154,9 @@ def _reply(response: httpx2.Response) -> Reply:
 
 
 def _refusal(error: APIStatusError) -> Reply:
-    return Reply(
-        error.status_code,
-        headers=dict(error.response.headers),
-        code=_text(error.code),
-        param=_text(error.param),
-        kind=_text(error.type),
-    )
-
-
-def _text(value: object) -> str | None:
-    """Return a field of an error body, which need not have the type the client declares."""
-    return value if isinstance(value, str) else None
+    content = error.response.content
+    try:
+        body: object = json.loads(content)
+    except (ValueError, RecursionError):
+        body = content[:LONGEST_TEXT].decode("utf-8", "replace")
+    return error_reply(error.status_code, body, dict(error.response.headers))

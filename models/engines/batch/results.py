@@ -7,7 +7,15 @@ from typing import Literal, cast
 from uuid import UUID
 
 from models.engines.api.error_codes import error_code
-from models.engines.api.replies import CONTENT_CODES, NO_ACCESS_CODES, TOO_LONG_CODES, Meaning, Reply, judge
+from models.engines.api.replies import (
+    CONTENT_CODES,
+    NO_ACCESS_CODES,
+    TOO_LONG_CODES,
+    Meaning,
+    Reply,
+    error_reply,
+    judge,
+)
 from models.requests import RejectionReason
 
 ResultKind = Literal["answered", "retry", "rejected", "fatal"]
@@ -112,10 +120,7 @@ def _classified(attempt_id: UUID, entry: Mapping[str, object]) -> BatchResult:
         if error and "choices" not in body:
             return _unanswered(attempt_id, error)
         status = 200
-    words = {name: error_code(error.get(name)) for name in ("code", "param", "type")}
-    return _judged(
-        attempt_id, body, Reply(status, code=words["code"], param=words["param"], kind=words["type"])
-    )
+    return _judged(attempt_id, body, error_reply(status, body))
 
 
 def _judged(attempt_id: UUID, body: Mapping[str, object], reply: Reply) -> BatchResult:

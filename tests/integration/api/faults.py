@@ -86,7 +86,7 @@ FAULTS = (
         AGAIN,
         usage=True,
     ),
-    _retried("409 or 408", "409", "failed:http_409", AGAIN),
+    _retried("409 or 425", "409", "failed:http_409", AGAIN),
     _retried("connection closed without an answer", "close", "unknown_outcome:cut_off", PERHAPS_BILLED),
     _retried("connection closed in mid-body", "cut", "unknown_outcome:cut_off", PERHAPS_BILLED),
     _retried("connection reset in mid-body", "reset", "unknown_outcome:reset", PERHAPS_BILLED),
