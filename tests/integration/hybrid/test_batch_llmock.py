@@ -38,11 +38,11 @@ LABELS = ("Mock response from test-model.", "Mock response from test-model")
 
 
 @contextmanager
-def llmock(port: int) -> Iterator[None]:
-    """Run llmock on a port; it says the same to everybody."""
+def llmock(port: int, *more: str) -> Iterator[None]:
+    """Run llmock on a port, with `more` options; it says the same to everybody."""
     start = "from llmock.cli import app; app()"
     serve = ["serve", "--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]
-    with process("-c", start, *serve, "--response-style", "static") as child:
+    with process("-c", start, *serve, "--response-style", "static", *more) as child:
         for _ in range(600):
             try:
                 httpx2.get(f"http://127.0.0.1:{port}/health").raise_for_status()
