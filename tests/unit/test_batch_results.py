@@ -1,6 +1,7 @@
 """Result files of the Batch API, and the state of a batch: read in any order, however damaged."""
 
 import json
+from datetime import UTC, datetime
 import random
 from typing import Any
 from uuid import UUID
@@ -174,13 +175,22 @@ def test_a_batch_object_is_read_whole() -> None:
         ("finalizing", 5, None, False),
         ("cancelling", 5, None, False),
         ("completed", 5, "file-1", True),
-        ("completed", 0, None, True),
+        ("completed", 0, None, False),  # it names a file of answers or of errors, if only a moment later
         ("completed", 5, None, False),
         ("expired", 5, None, False),
         ("expired", 5, "file-1", True),
         ("cancelled", 0, None, True),
         ("failed", 0, None, True),
         ("a word of tomorrow", 0, None, False),
+        ("COMPLETED", 5, "file-1", True),
+        ("ended", 5, "file-1", True),
+        ("SUCCESS", 5, None, False),
+        ("TIMEOUT_EXCEEDED", 0, None, True),
+        ("CANCELLATION_REQUESTED", 0, None, False),
+        ("canceling", 5, "file-1", False),
+        ("canceled", 5, "file-1", True),
+        ("expiring", 5, "file-1", False),
+        ("JOB_STATE_SUCCEEDED", 5, "file-1", True),
     ],
 )
 def test_a_batch_has_ended_when_its_files_can_be_read(
@@ -189,6 +199,41 @@ def test_a_batch_has_ended_when_its_files_can_be_read(
     """Answers without a file that holds them yet are waited for: they are paid."""
     batch = _batch(status=status, request_counts={"completed": completed}, output_file_id=output)
     assert batch.ended is ended
+
+
+@pytest.mark.parametrize(
+    ("fields", "counts"),
+    [
+        ({"request_counts": {"total": 9, "completed": 5, "failed": 4}}, (9, 5, 4)),
+        ({"request_counts": {"processing": 0, "succeeded": 5, "errored": 2, "expired": 2}}, (9, 5, 4)),
+        (
+            {"total_requests": 9, "succeeded_requests": 5, "completed_requests": 9, "failed_requests": 4},
+            (9, 5, 4),
+        ),
+        ({"request_counts": None}, (0, None, 0)),
+        ({"request_counts": {"total": 9, "completed": 0, "failed": 0}}, (9, None, 0)),  # and yet completed
+        ({"request_counts": {"total": 0, "completed": 0, "failed": 0}}, (0, None, 0)),
+        ({"status": "expired", "request_counts": {"total": 9, "completed": 0, "failed": 0}}, (9, 0, 0)),
+        ({"status": "cancelled", "request_counts": {"total": 0, "completed": 0, "failed": 0}}, (0, 0, 0)),
+        (
+            {"status": "expired", "in_progress_at": 1_700_000_001, "request_counts": {"completed": 0}},
+            (0, None, 0),
+        ),
+    ],
+)
+def test_counts_by_any_name_as_far_as_they_can_be(
+    fields: dict[str, object], counts: tuple[int, int | None, int]
+) -> None:
+    """OpenAI's, Anthropic's and Mistral's; none that contradict the batch's own state."""
+    batch = _batch(**fields)
+    assert (batch.total, batch.completed, batch.failed) == counts
+
+
+def test_files_and_times_by_other_names() -> None:
+    """Mistral says `output_file`; some write times as text."""
+    batch = _batch(output_file="out", error_file="err", created_at="2026-11-30T01:00:00Z")
+    assert (batch.output_file_id, batch.error_file_id) == ("out", "err")
+    assert batch.created_at == datetime(2026, 11, 30, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +250,11 @@ def test_a_batch_has_ended_when_its_files_can_be_read(
             BatchFailure("account", ("model_not_found", "invalid_url"), (1,)),
         ),
         ([{"code": PROSE}], BatchFailure("never", ("unknown",))),
+        ([{"code": "FILE_TOO_LARGE"}], BatchFailure("never", ("FILE_TOO_LARGE",))),
+        (
+            [{"code": "unsupported_value", "line": 1, "param": "body.temperature"}],
+            BatchFailure("never", ("unsupported_value",), (1,), ("temperature",)),
+        ),
     ],
 )
 def test_a_refused_batch_says_whether_to_try_again(

@@ -2,12 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from models.engines.api.error_codes import error_code
-from models.engines.api.replies import NO_ACCESS_CODES
+from models.engines.api.replies import DISPENSABLE, NO_ACCESS_CODES
+from models.engines.batch.provider_words import (
+    OVER_LIMIT_CODES,
+    BatchStanding,
+    counts_of,
+    fault_code,
+    fault_entries,
+    standing_of,
+)
 from models.errors import BreakevenError
 from models.requests import Usage
 
@@ -16,8 +23,10 @@ METADATA_KEY = "breakeven_batch"
 SETTLE_SECONDS = 20.0
 """How long the provider's list is watched for a batch whose creation may be under way."""
 
-_FINAL = frozenset({"completed", "failed", "expired", "cancelled"})
-_LATER = frozenset({"token_limit_exceeded", "rate_limit_exceeded", "server_error", "internal_error"})
+NAMES_LATE = timedelta(hours=2)
+"""How long after its deadline a batch may still end, and name its files, before it is given up as lost."""
+
+_LATER = OVER_LIMIT_CODES | {"rate_limit_exceeded", "server_error", "internal_error", "internal_server_error"}
 _ACCOUNT = NO_ACCESS_CODES | {"invalid_api_key", "model_not_found"}
 
 
@@ -50,21 +59,24 @@ class BatchApiRefused(BreakevenError):
 class BatchFailure:
     """Why a provider refused a whole batch when it checked the file; nothing was answered or billed.
 
-    `retry`: `later`: the same file passes once other batches have ended (`token_limit_exceeded`);
+    `retry`: `later`: the same file passes once other batches have ended (`token_limit_exceeded`),;
     `account`: not before the user has seen to quota, key or model; `never`: the file itself is refused,
-    because of `lines` (numbers, from 1) if any are named. `codes` are the provider's, each once.
+    because of `lines` (numbers, from 1) if any are named. `codes` are the provider's, each once. `fields` are those of
+    the requests that it does not take and that can be left out.
     """
 
     retry: Literal["later", "account", "never"]
     codes: tuple[str, ...] = ()
     lines: tuple[int, ...] = ()
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderBatch:
     """How a batch stands. `id` and the file ids are the provider's, `batch_id` is ours, from its metadata.
 
-    `status` is the provider's word. The counts are of requests: `completed` were answered, and billed.
+    `status` is the provider's word. The counts are of requests: `completed` were answered, and billed; None where that
+    is not said, or where what is said cannot be. `model` is what it runs on, where that is said.
     `usage` is the sum over the answers, where the provider reports it once the batch has ended. `failure`
     is set for a batch that was refused whole, and has no files to read; there are servers that call one
     `failed` of which every request failed by itself.
@@ -78,25 +90,37 @@ class ProviderBatch:
     output_file_id: str | None = None
     error_file_id: str | None = None
     total: int = 0
-    completed: int = 0
+    completed: int | None = None
     failed: int = 0
     expires_at: datetime | None = None
     usage: Usage | None = None
     failure: BatchFailure | None = None
+    model: str | None = None
+
+    @property
+    def standing(self) -> BatchStanding:
+        """How it stands, in our words."""
+        return standing_of(self.status)
 
     @property
     def final(self) -> bool:
         """Whether the provider says that it is done with it."""
-        return self.status in _FINAL
+        return self.standing not in {"open", "unknown"}
 
     @property
     def ended(self) -> bool:
         """Whether nothing more will come, so that its files, which are both optional, can be read.
 
-        A batch that counts answers but does not name their file yet has not ended: to ask again for what
-        it holds would be to pay twice.
+        A batch that may have answers but does not name their file yet has not ended: to ask again for what
+        it holds would be to pay twice. One that is `completed` names a file in any case.
         """
-        return self.final and (self.completed == 0 or self.output_file_id is not None)
+        if not self.final:
+            return False
+        if self.completed is None:
+            return self.output_file_id is not None or self.error_file_id is not None
+        if self.completed == 0:
+            return self.standing != "completed" or bool(self.output_file_id or self.error_file_id)
+        return self.output_file_id is not None
 
 
 def provider_batch(reply: Mapping[str, object]) -> ProviderBatch:
@@ -105,34 +129,50 @@ def provider_batch(reply: Mapping[str, object]) -> ProviderBatch:
     if not isinstance(provider_id, str) or not isinstance(status, str) or created_at is None:
         msg = "this is no batch object"
         raise ValueError(msg)
-    counts = _mapping(reply.get("request_counts"))
-    whole = status == "failed" and not (reply.get("output_file_id") or reply.get("error_file_id"))
+    standing = standing_of(status)
+    total, completed, failed = counts_of(reply)
+    begun = reply.get("in_progress_at") is not None or standing == "completed"
+    if completed is not None and (
+        (total == 0 and begun) or (standing == "completed" and completed + failed < total)
+    ):
+        completed = None  # a gateway that fills in no counts (BerriAI/litellm #38744)
+    output, error = _file(reply, "output_file"), _file(reply, "error_file")
+    whole = standing == "failed" and not (output or error or completed)
     return ProviderBatch(
         id=provider_id,
         status=status,
         created_at=created_at,
         batch_id=_our_id(_mapping(reply.get("metadata")).get(METADATA_KEY)),
-        input_file_id=_text(reply.get("input_file_id")),
-        output_file_id=_text(reply.get("output_file_id")),
-        error_file_id=_text(reply.get("error_file_id")),
-        total=_count(counts.get("total")),
-        completed=_count(counts.get("completed")),
-        failed=_count(counts.get("failed")),
+        input_file_id=_file(reply, "input_file"),
+        output_file_id=output,
+        error_file_id=error,
+        total=total,
+        completed=completed,
+        failed=failed,
         expires_at=_time(reply.get("expires_at")),
         usage=_usage(_mapping(reply.get("usage"))),
-        failure=_failure(_mapping(reply.get("errors")).get("data")) if whole else None,
+        failure=_failure(fault_entries(reply)) if whole else None,
+        model=_text(reply.get("model")),
     )
 
 
-def _failure(errors: object) -> BatchFailure:
-    entries = [entry for entry in errors if isinstance(entry, dict)] if isinstance(errors, list) else []
-    codes = tuple(dict.fromkeys(error_code(entry.get("code")) or "unknown" for entry in entries))
-    numbers = {entry["line"] for entry in entries if isinstance(entry.get("line"), int)}
-    return BatchFailure(_retry(codes), codes, tuple(sorted(numbers)))
+def _failure(entries: Iterable[Mapping[str, object]]) -> BatchFailure:
+    entries = list(entries)
+    codes = tuple(dict.fromkeys(fault_code(entry) for entry in entries))
+    numbers = {line for entry in entries if isinstance(line := entry.get("line"), int)}
+    fields = dict.fromkeys(field for entry in entries if (field := _refused_field(entry.get("param"))))
+    return BatchFailure(_retry(codes), codes, tuple(sorted(numbers)), tuple(fields))
+
+
+def _refused_field(param: object) -> str | None:
+    """Return the field of a request that a fault is about, if requests can do without it."""
+    name = param.removeprefix("body.") if isinstance(param, str) else ""
+    name = "response_format" if name.startswith("response_format") else name
+    return name if name in DISPENSABLE | {"response_format"} else None
 
 
 def _retry(codes: Iterable[str]) -> Literal["later", "account", "never"]:
-    said = set(codes)
+    said = {code.lower() for code in codes}
     if said & _ACCOUNT:
         return "account"
     return "later" if said <= _LATER else "never"
@@ -161,7 +201,11 @@ def _our_id(value: object) -> UUID | None:
 
 
 def _time(value: object) -> datetime | None:
+    """Read Unix seconds, or a date and time of ISO 8601."""
     try:
+        if isinstance(value, str):
+            read = datetime.fromisoformat(value)
+            return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
         return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else None
     except (OverflowError, OSError, ValueError):
         return None
@@ -169,6 +213,11 @@ def _time(value: object) -> datetime | None:
 
 def _count(value: object) -> int:
     return value if isinstance(value, int) else 0
+
+
+def _file(reply: Mapping[str, object], name: str) -> str | None:
+    """Return the id of a file of a batch: `output_file_id`, in Mistral's words `output_file`."""
+    return _text(reply.get(f"{name}_id")) or _text(reply.get(name))
 
 
 def _text(value: object) -> str | None:
