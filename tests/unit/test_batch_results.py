@@ -1,8 +1,8 @@
 """Result files of the Batch API, and the state of a batch: read in any order, however damaged."""
 
 import json
-from datetime import UTC, datetime
 import random
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 

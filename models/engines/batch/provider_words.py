@@ -16,16 +16,47 @@ BatchStanding = Literal["open", "completed", "failed", "expired", "cancelled", "
 
 _STANDINGS: dict[BatchStanding, frozenset[str]] = {
     "open": frozenset(
-        "validating validated pending queued created submitted scheduled starting running active processing in_progress "
-        "finalizing finalising expiring cancelling canceling cancellation_requested cancel_requested paused".split()
+        [
+            "validating",
+            "validated",
+            "pending",
+            "queued",
+            "created",
+            "submitted",
+            "scheduled",
+            "starting",
+            "running",
+            "active",
+            "processing",
+            "in_progress",
+            "finalizing",
+            "finalising",
+            "expiring",
+            "cancelling",
+            "canceling",
+            "cancellation_requested",
+            "cancel_requested",
+            "paused",
+        ]
     ),
     "completed": frozenset(
-        "completed complete ended success succeeded successful done finished partially_succeeded "
-        "completed_with_errors succeeded_with_errors".split()
+        [
+            "completed",
+            "complete",
+            "ended",
+            "success",
+            "succeeded",
+            "successful",
+            "done",
+            "finished",
+            "partially_succeeded",
+            "completed_with_errors",
+            "succeeded_with_errors",
+        ]
     ),
-    "failed": frozenset("failed failure error errored invalid rejected".split()),
-    "expired": frozenset("expired timeout timed_out timeout_exceeded".split()),
-    "cancelled": frozenset("cancelled canceled aborted stopped terminated".split()),
+    "failed": frozenset(["failed", "failure", "error", "errored", "invalid", "rejected"]),
+    "expired": frozenset(["expired", "timeout", "timed_out", "timeout_exceeded"]),
+    "cancelled": frozenset(["cancelled", "canceled", "aborted", "stopped", "terminated"]),
 }
 _PREFIXES = ("job_state_", "batch_state_", "batch_status_", "state_")
 
