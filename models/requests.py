@@ -14,8 +14,10 @@ JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "Jso
 Role = Literal["system", "user", "assistant"]
 
 
-RejectionReason = Literal["empty", "too_long", "refused", "reasoning_limit"]
-"""Why a record has no answer. `reasoning_limit`: the model used up its tokens in reasoning, which is billed."""
+RejectionReason = Literal["empty", "too_long", "refused", "reasoning_limit", "invalid_output"]
+"""Why a record has no answer. `reasoning_limit`: the model used up its tokens in reasoning, which is billed.
+
+`invalid_output`: the endpoint itself found, each time, that what the model wrote is not what was asked for."""
 
 
 DeferralReason = Literal["budget", "api_unavailable", "deadline", "stopped"]
@@ -129,12 +131,27 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """What went over the wire in an attempt that reported no usage, for the estimate of its tokens; no ledger holds it.
+
+    `messages` as they were sent, `shape` the schema beside them (empty where it was none), `reasoning` and `answer` what
+    the model wrote for itself, as far as it is shown, and for us.
+    """
+
+    messages: tuple[Message, ...]
+    shape: str = field(repr=False)
+    answer: str = field(repr=False)
+    reasoning: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ClosedAttempt:
     """How one attempt on an API ended, for the ledger line that was written before it was sent.
 
     `ok`: answered. `failed`: the provider refused it or was never reached, so nothing is billed.
     `unknown_outcome`: sent, but whether and what it used is not known; its line keeps the upper-bound
-    cost. `usage` is what the provider reported, None where it reported none. `failure` is a short code
+    cost. `usage` is what the provider reported, None where it reported none; of an answer `exchange` is estimated then.
+    `failure` is a short code
     (`http_429`, `timeout`, …), or of an answer how it was read (`from_prose`, …), and never holds text of a prompt or an answer.
     """
 
@@ -144,6 +161,7 @@ class ClosedAttempt:
     usage: Usage | None = None
     failure: str | None = None
     served: Served | None = None
+    exchange: Exchange | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

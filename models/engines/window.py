@@ -1,7 +1,7 @@
 """The sliding window: which request goes to the engine next, and which wait for an identical one."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from models.requests import Answer, AnswerIndex, Completion, Request
@@ -28,10 +28,20 @@ class Window(Generic[Asked]):
     hit. A request identical to one in flight waits for it, one identical to an answered one is
     answered at once; both count towards `size`, so a million identical records hold no more memory
     than `size` of them.
+
+    `is_usable` says whether an identical request may take an answer. One that it may not is not remembered; one of those
+    that waited for it is then to be asked for itself, and the others wait for that one: an API may answer it the next
+    time, and each failure is paid once. Without it all answers are shared: a local engine would fail again.
     """
 
     def __init__(
-        self, requests: Iterable[Asked | None], size: int, lookahead: int, answers: AnswerIndex | None = None
+        self,
+        requests: Iterable[Asked | None],
+        size: int,
+        lookahead: int,
+        answers: AnswerIndex | None = None,
+        *,
+        is_usable: Callable[[Completion], bool] | None = None,
     ) -> None:
         self._source = iter(requests)
         self._size = size
@@ -40,6 +50,8 @@ class Window(Generic[Asked]):
         self._block: deque[Asked] = deque()
         self._in_flight: dict[bytes, list[Asked]] = {}
         self._waiting = 0
+        self._is_usable = is_usable
+        self._promoted: deque[Asked] = deque()
         self._reused: deque[Completion] = deque()
         self._ended = False
 
@@ -104,6 +116,10 @@ class Window(Generic[Asked]):
                     attempts=0,
                 )
             return
+        yield completion
+        if self._is_usable is not None and not self._is_usable(completion):
+            self._promote(digest, twins)
+            return
         answer = Answer(
             completion.answered_by,
             completion.text,
@@ -113,9 +129,20 @@ class Window(Generic[Asked]):
             completion.label_probabilities,
         )
         self._answers.put(digest, answer)
-        yield completion
         for twin in twins:
             yield reuse(twin, answer)
+
+    def _promote(self, digest: bytes, twins: list[Asked]) -> None:
+        """Let the first of those that waited be asked for itself, and the others wait for it."""
+        if twins:
+            self._in_flight[digest] = twins[1:]
+            self._waiting += len(twins) - 1
+            self._promoted.append(twins[0])
+
+    def promoted(self) -> Iterator[Asked]:
+        """Yield the requests that waited for an answer which is of no use, and that the engine is to start now."""
+        while self._promoted:
+            yield self._promoted.popleft()
 
     def _next(self) -> Asked | None:
         """Return the next request, or None where there is none (now, or, once `_ended`, any more)."""
@@ -149,3 +176,8 @@ def reuse(request: Request, answer: Answer) -> Completion:
         label_probabilities=answer.label_probabilities,
         reuses=answer.attempt_id,
     )
+
+
+def is_parsed(completion: Completion) -> bool:
+    """Whether an answer was parsed, and did not end at the token limit."""
+    return completion.value is not None and completion.finish_reason != "length"

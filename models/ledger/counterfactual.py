@@ -44,8 +44,12 @@ class CounterfactualTokens:
         return replace(usage, cached_tokens=0, cache_write_tokens=usage.cached_tokens)
 
     def of_unreported(self, completion: Completion) -> Usage:
-        """Return what an attempt on the API used that reported no usage: nothing of it counts as cached."""
-        usage = self._count(completion)
+        """Return what an attempt on the API used that reported no usage: nothing of it counts as cached.
+
+        It is counted as it was sent and received, where that is known: a schema may have been told in the prompt.
+        """
+        exchange = None if completion.attempt is None else completion.attempt.exchange
+        usage = self._count(completion) if exchange is None else self._counter.count_exchange(exchange)
         corrected = usage if self._calibration is None else self._calibration.apply(usage)
         return replace(corrected, cached_tokens=0, cache_write_tokens=0)
 

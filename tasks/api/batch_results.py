@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,16 +10,19 @@ from sqlalchemy.orm import Session
 
 from db import attempts, batches, reference
 from models.economics.pricing import Price
-from models.engines.api.chat_format import parse_answer
+from models.engines.api.capabilities import EndpointCapabilities
+from models.engines.api.chat_format import parse_answer, read_exchange, request_body
+from models.engines.api.permit import ApiRequest
 from models.engines.api.served import served_of
 from models.engines.api.usage import usage_of
 from models.engines.batch.results import BatchResult, ResultReader
 from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable, ProviderBatch
+from models.engines.window import is_parsed
 from models.errors import ApiAccessError
 from models.ledger.accounting import LinePrices, closing_unserved
 from models.ledger.line import Closing
 from models.records import Escalated
-from models.requests import Answer, ClosedAttempt, Completion, Served
+from models.requests import Answer, ClosedAttempt, Completion, Exchange, Served
 from tasks.api.batch_submit import Submitter
 from tasks.api.requests import ApiRequests
 from tasks.storage.committer import Committer
@@ -127,7 +130,7 @@ class BatchResults:
         elif result.kind == "answered" and escalated is not None:
             self._accept_answer(result, line, escalated, prices, served)
         else:
-            self._accept_failure(result, line, escalated, prices)
+            self._accept_failure(result, line, escalated, prices, served)
 
     def _accept_answer(
         self,
@@ -143,10 +146,10 @@ class BatchResults:
             self._charge(ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.malformed, served), prices)
             self.scratch.waiting.requeue_after(line.record_key, line.attempt)
             return
-        closed: ClosedAttempt | None = ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.failure, served)
-        if parsed.rejection is None:
-            answer = Answer(line.id, parsed.text, parsed.value, parsed.finish_reason, None, None)
-            self.scratch.put(request.digest(), answer)
+        closed: ClosedAttempt | None
+        closed = answered = ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.failure, served)
+        if parsed.usage is None and parsed.rejection is None:
+            closed = replace(answered, exchange=self._exchange(request, result))
         elif parsed.usage is None:
             closed = None  # its line is closed with the batch, at its upper bound
         completion = Completion(
@@ -159,15 +162,36 @@ class BatchResults:
             detail=parsed.detail,
             attempt=closed,
         )
+        if (
+            parsed.rejection is None
+            and is_parsed(completion)
+            and self.outcomes.fits(escalated.record, completion)
+        ):
+            answer = Answer(line.id, parsed.text, parsed.value, parsed.finish_reason, None, None)
+            self.scratch.put(request.digest(), answer)
         self.outcomes.accept_api(escalated, completion, BatchAttemptBook(prices.own), prices)
 
+    def _exchange(self, request: ApiRequest, result: BatchResult) -> Exchange:
+        """Return what was sent in a batch, as requests are rendered now, and received."""
+        options = self.submitter.options
+        able = EndpointCapabilities(options.structured_output)
+        return read_exchange(request_body(request, options, able), result.body)
+
     def _accept_failure(
-        self, result: BatchResult, line: attempts.InBatch, escalated: Escalated | None, prices: LinePrices
+        self,
+        result: BatchResult,
+        line: attempts.InBatch,
+        escalated: Escalated | None,
+        prices: LinePrices,
+        served: Served | None,
     ) -> None:
         failed = ClosedAttempt(line.id, "failed", datetime.now(UTC), failure=result.failure)
+        if result.billed:
+            failed = replace(failed, outcome="unknown_outcome", usage=usage_of(result.body), served=served)
         if result.rejection is not None and escalated is not None:
             request = self.requests.render(escalated, line.id)
-            rejected = Completion(request, rejection=result.rejection, detail=result.detail, attempt=failed)
+            closed = None if failed.usage is None and result.billed else failed
+            rejected = Completion(request, rejection=result.rejection, detail=result.detail, attempt=closed)
             self.outcomes.accept_api(escalated, rejected, BatchAttemptBook(prices.own))
             return
         self._charge(failed, prices)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from models.engines.api.options import ApiOptions
 from models.engines.api.rate_limits import Limits
 from models.engines.api.stream import ApiStream
+from models.engines.window import is_parsed
 from models.records import Escalated
 from models.requests import Completion
 from tasks.api.attempt_journal import LedgerJournal
@@ -131,8 +132,12 @@ class SyncLane:
             from models.engines.api.engine import OpenAIEngine  # noqa: PLC0415  a second, and few runs need it
 
             self._engine = OpenAIEngine(self.options, self.journal, self.limits)
-            self._stream = self._engine.open(answers=self.scratch, stop=self.stop)
+            self._stream = self._engine.open(self.scratch, self.stop, self._is_usable)
         return self._stream
+
+    def _is_usable(self, completion: Completion) -> bool:
+        flying = self._flying[completion.request.record_key]
+        return is_parsed(completion) and self.outcomes.fits(flying.record, completion)
 
     def _accept(self, completion: Completion) -> None:
         escalated = self._flying.pop(completion.request.record_key)

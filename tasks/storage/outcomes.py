@@ -36,6 +36,7 @@ REJECTED: dict[RejectionReason, tuple[QuarantineReason, str]] = {
         "reasoning_limit",
         f"must be answered before reasoning used up the tokens: {MORE_ROOM}",
     ),
+    "invalid_output": ("invalid_output", "must be answered in the shape that was asked for"),
 }
 """What a rejection is in the quarantine, and the rule that the record's text broke."""
 REFUSALS = {
@@ -145,6 +146,10 @@ class Outcomes:
             finished = Finished(completion, now, "ok", escalated.reason, prices)
             confidence = self.workload.confidence(completion)
             self._publish(record, completion, answer, confidence, finished)
+
+    def fits(self, record: Record, completion: Completion) -> bool:
+        """Whether an answer to a record is one of the workload's."""
+        return self._parsed(record, completion)[0] is not None
 
     def reject(self, completion: Completion) -> None:
         """Set aside a record that waited and that no request to the API can hold."""

@@ -8,7 +8,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.engines.window import Window
+from models.engines.window import Window, is_parsed
 from models.ids import new_id
 from models.requests import Answer, Choice, Completion, Message, Request, Usage
 
@@ -127,6 +127,43 @@ def test_twins_of_a_rejected_request_are_rejected_too() -> None:
         ("1", "refused", None),
         ("2", "refused", None),
     ]
+
+
+def answered(request: Request, value: str | None, finish_reason: str = "stop") -> Completion:
+    """Complete a request with an answer, or with a text that is none."""
+    return Completion(request, text=value or "?", value=value, finish_reason=finish_reason)
+
+
+def test_an_answer_of_no_use_is_not_shared() -> None:
+    """Those that waited for it are asked for themselves, one after the other, until one is answered; later ones too."""
+    index = Remembering()
+    window = Window([request("x", str(n)) for n in range(4)], 8, 8, index, is_usable=is_parsed)
+    (first,) = window.take()
+    ended = list(window.finish(answered(first, None)))
+    (second,) = window.promoted()
+    ended += window.finish(answered(second, "a", "length"))
+    assert not index.answers
+    assert (window.in_flight, window.free) == (1, 6)
+    (third,) = window.promoted()
+    ended += window.finish(answered(third, "b"))
+    assert not list(window.promoted())
+    assert [(c.request.record_key, c.value, c.reuses) for c in ended] == [
+        ("0", None, None),
+        ("1", "a", None),
+        ("2", "b", None),
+        ("3", "b", third.id),
+    ]
+    assert (window.in_flight, window.free) == (0, 8)
+    assert len(index.answers) == 1
+
+
+def test_an_answer_of_no_use_is_shared_where_it_would_be_the_same_again() -> None:
+    """Without a rule of what may be shared, as for a local engine, nobody is asked for twice."""
+    window = Window([request("x", "1"), request("x", "2")], 4, 4)
+    (first,) = window.take()
+    ended = list(window.finish(answered(first, None)))
+    assert [(c.request.record_key, c.reuses) for c in ended] == [("1", None), ("2", first.id)]
+    assert not list(window.promoted())
 
 
 def test_digest_tells_requests_apart() -> None:

@@ -1,35 +1,41 @@
 """Chat completions on the wire: the body of a request, and what a reply says; sync and batch share it."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, cast
 
-import orjson
-
+from models.engines.api.answer_reading import is_all_reasoning, read_answer
 from models.engines.api.capabilities import EndpointCapabilities
-from models.engines.api.error_codes import error_code
 from models.engines.api.options import ApiOptions, LimitField, StructuredOutput
 from models.engines.api.permit import ApiRequest
-from models.engines.api.schema import LABEL, instruction, schema_text, wire_schema
+from models.engines.api.reply_body import (
+    LENGTH,
+    REFUSAL_REASONS,
+    ReplyMessage,
+    first_choice,
+    mapping,
+    read_message,
+)
+from models.engines.api.schema import instruction, schema_text, wire_schema
 from models.engines.api.usage import usage_of
 from models.requests import (
     Choice,
+    Exchange,
     FreeText,
     JsonObject,
     JsonValue,
     Message,
-    OutputFormat,
     RejectionReason,
     Request,
+    Role,
     Usage,
 )
+from models.workloads.json_schema import write_compact
 
-__all__ = ["Parsed", "chat_body", "parse_answer", "request_body", "schema_text"]
+__all__ = ["Parsed", "chat_body", "parse_answer", "read_exchange", "request_body", "schema_text"]
 
 MORE_ROOM = "raise BREAKEVEN_API_REASONING_TOKENS, or lower BREAKEVEN_API_REASONING_EFFORT"
-_FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*)\n[ \t]*```", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,62 +133,50 @@ def chat_body(request: Request, options: ChatOptions, able: EndpointCapabilities
 
 
 def parse_answer(request: Request, body: object) -> Parsed:
-    """Read the body of a reply with status 200. Never raises and never repairs.
+    """Read the body of a reply with status 200. Never raises; see `read_answer` for what is taken for an answer.
 
-    Besides plain JSON it takes JSON in a Markdown fence, and a label that stands alone. A text that no
-    UTF-8 can carry has no value, and is kept with a question mark for each half of a surrogate pair.
+    What the model wrote for itself is never an answer. A text that no UTF-8 can carry has no value, and is kept with
+    a question mark for each half of a surrogate pair.
     """
-    usage = usage_of(body)
-    choice = _first_choice(body)
+    usage = usage_of(body, request.messages)
+    choice = first_choice(body)
     if isinstance(choice, str):
         return Parsed(usage=usage, malformed=choice)
-    message = choice.get("message")
-    content = message.get("content") if isinstance(message, dict) else 0
-    if not isinstance(message, dict) or not isinstance(content, str | None):
+    message = read_message(choice)
+    if message is None:
         return Parsed(usage=usage, malformed="wrong_schema")
-    finish_reason = error_code(choice.get("finish_reason"))
-    if finish_reason == "content_filter" or message.get("refusal"):
-        detail = "content_filter" if finish_reason == "content_filter" else "refusal"
-        return Parsed(usage=usage, finish_reason=finish_reason, rejection="refused", detail=detail)
-    if isinstance(request, ApiRequest) and finish_reason == "length" and not (content or "").strip():
+    ended = message.finish_reason
+    if ended in REFUSAL_REASONS or message.refused:
+        detail = "content_filter" if ended in REFUSAL_REASONS else "refusal"
+        return Parsed(usage=usage, finish_reason=ended, rejection="refused", detail=detail)
+    cut = ended == LENGTH
+    if isinstance(request, ApiRequest) and cut and is_all_reasoning(request.output, message.content):
         said = f"no answer within {request.token_limit:,} tokens, {_reasoned(usage)} of them reasoning: {MORE_ROOM}"
-        return Parsed(usage=usage, finish_reason=finish_reason, rejection="reasoning_limit", detail=said)
-    text, value = _value(request.output, content or "")
-    return Parsed(_encodable(text), value, usage, finish_reason)
+        return Parsed(usage=usage, finish_reason=ended, rejection="reasoning_limit", detail=said)
+    read = read_answer(request.output, message.content, cut=cut)
+    note = read.note or ("from_parts" if message.in_parts and read.value is not None else None)
+    return Parsed(_encodable(read.text), read.value, usage, ended, note=note)
+
+
+def read_exchange(sent: Mapping[str, object], body: object) -> Exchange:
+    """Return what went over the wire: the body of a request, and the body of the reply to it."""
+    messages = sent["messages"]
+    told = [mapping(one) for one in messages] if isinstance(messages, list) else []
+    form = mapping(mapping(sent.get("response_format")).get("json_schema"))
+    choice = first_choice(body)
+    said = (None if isinstance(choice, str) else read_message(choice)) or ReplyMessage()
+    return Exchange(
+        tuple(Message(cast("Role", one["role"]), str(one["content"])) for one in told),
+        write_compact(cast("JsonValue", form["schema"])) if form else "",
+        _encodable(said.content),
+        _encodable(said.reasoning),
+    )
 
 
 def _reasoned(usage: Usage | None) -> str:
     return (
         f"{usage.reasoning_tokens:,}" if usage is not None and usage.reasoning_tokens else "an unknown number"
     )
-
-
-def _first_choice(body: object) -> dict[str, object] | str:
-    """Return the first choice, or the code of what is wrong with the body."""
-    choices = body.get("choices") if isinstance(body, dict) else None
-    if not isinstance(choices, list):
-        return "wrong_schema"
-    if not choices:
-        return "empty_choices"
-    return choices[0] if isinstance(choices[0], dict) else "wrong_schema"
-
-
-def _value(output: OutputFormat, content: str) -> tuple[str, JsonValue]:
-    """Return the answer's text and value. The value of a choice is the label, which is its text too."""
-    bare = content.strip()
-    if isinstance(output, FreeText) or (isinstance(output, Choice) and bare in output.labels):
-        return bare, bare
-    if fenced := _FENCED.fullmatch(bare):
-        bare = fenced[1].strip()
-    try:
-        # Stricter than the standard library: no NaN, no endless nesting, no half a surrogate pair.
-        value: JsonValue = orjson.loads(bare)
-    except orjson.JSONDecodeError:
-        return content, None
-    if not isinstance(output, Choice):
-        return bare, value
-    label = value.get(LABEL) if isinstance(value, dict) and len(value) == 1 else None
-    return (label, label) if isinstance(label, str) and label in output.labels else (content, None)
 
 
 def _messages(request: Request, able: EndpointCapabilities) -> list[JsonValue]:

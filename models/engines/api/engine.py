@@ -15,6 +15,7 @@ from models.engines.api.permit import ApiRequest, Journal
 from models.engines.api.rate_limits import Limits
 from models.engines.api.sender import Endpoint, RequestSender
 from models.engines.api.stream import WINDOW_FACTOR, ApiStream, stream_requests
+from models.engines.window import is_parsed
 from models.errors import UsageError
 from models.gpu_time import GpuTime
 from models.requests import AnswerIndex, Completion
@@ -49,8 +50,16 @@ class OpenAIEngine:
         self._thread = threading.Thread(target=self._loop.run_forever, name="api-engine", daemon=True)
         self._thread.start()
 
-    def open(self, answers: AnswerIndex | None = None, stop: Callable[[], bool] = lambda: False) -> ApiStream:
-        """Begin a stream. The run's deadline (`run_seconds`) counts from here. Raises `RuntimeError` once closed."""
+    def open(
+        self,
+        answers: AnswerIndex | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        is_usable: Callable[[Completion], bool] = is_parsed,
+    ) -> ApiStream:
+        """Begin a stream. The run's deadline (`run_seconds`) counts from here. Raises `RuntimeError` once closed.
+
+        `is_usable` says which answers identical requests may take.
+        """
         if self._loop is None:
             msg = "the API engine is closed"
             raise RuntimeError(msg)
@@ -61,6 +70,7 @@ class OpenAIEngine:
             size=WINDOW_FACTOR * self.options.concurrency,
             answers=answers,
             stop=stop,
+            is_usable=is_usable,
         )
         self._streams.add(flow)
         return flow

@@ -137,6 +137,8 @@ CONTENT_CODES = frozenset(
         "sensitive_content",
     }
 )
+UNUSABLE = "json_validate_failed"
+"""Groq's code for an answer that is not the JSON it was asked for: the model's failure, no setting's, and perhaps billed."""
 OPTIONAL_FIELDS = frozenset(
     {
         "temperature",
@@ -220,6 +222,8 @@ def _refusal(reply: Reply, failure: str) -> ReplyVerdict:
             detail=describe_error(reply),
             denied=denied and not named & NO_ACCESS_CODES,
         )
+    if UNUSABLE in named:
+        return ReplyVerdict(Meaning.RETRY, "unknown_outcome", UNUSABLE, "invalid_output", UNUSABLE)
     if status == HTTPStatus.TOO_MANY_REQUESTS and not reply.hints.too_long:
         return ReplyVerdict(Meaning.RETRY, failure=failure, limited=True)
     if status in RETRY_STATUSES and status != HTTPStatus.TOO_MANY_REQUESTS:

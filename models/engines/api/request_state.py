@@ -7,7 +7,7 @@ from models.engines.api.chat_format import Parsed
 from models.engines.api.permit import ApiRequest, OpenAttempt
 from models.engines.api.replies import CANCELLED, ReplyVerdict
 from models.ids import new_id
-from models.requests import ClosedAttempt, Completion, DeferralReason, Served, Usage
+from models.requests import ClosedAttempt, Completion, DeferralReason, Exchange, Served, Usage
 
 
 class RequestState:
@@ -35,14 +35,18 @@ class RequestState:
         self._since_ns = time.monotonic_ns()
 
     def close(
-        self, verdict: ReplyVerdict, usage: Usage | None = None, served: Served | None = None
+        self,
+        verdict: ReplyVerdict,
+        usage: Usage | None = None,
+        served: Served | None = None,
+        exchange: Exchange | None = None,
     ) -> ClosedAttempt:
         """Note how the open attempt ended."""
         if self._open is None:
             msg = "no attempt is open"
             raise RuntimeError(msg)
         self._closed = ClosedAttempt(
-            self._open.id, verdict.outcome, datetime.now(UTC), usage, verdict.failure, served
+            self._open.id, verdict.outcome, datetime.now(UTC), usage, verdict.failure, served, exchange
         )
         self._open = None
         return self._closed

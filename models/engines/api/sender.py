@@ -10,8 +10,9 @@ from uuid import UUID
 
 from models.economics.upper_bound import upper_bound_tokens
 from models.engines.api.capabilities import EndpointCapabilities, Probation
-from models.engines.api.chat_format import Parsed, parse_answer, request_body, schema_text
+from models.engines.api.chat_format import Parsed, parse_answer, read_exchange, request_body, schema_text
 from models.engines.api.deferral import Deferral, StreamLife
+from models.engines.api.inner_error import judge_body
 from models.engines.api.journal_batcher import JournalBatcher
 from models.engines.api.options import ApiOptions
 from models.engines.api.permit import ApiRequest, Journal
@@ -23,7 +24,6 @@ from models.engines.api.replies import (
     ReplyVerdict,
     describe_error,
     judge,
-    malformed_reply,
     no_access,
 )
 from models.engines.api.request_state import RequestState
@@ -60,9 +60,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A reply, what the request looked like, and whether it was the breaker's probe."""
+    """A reply, the request's body and what it was made for, and whether it was the breaker's probe."""
 
     reply: Reply
+    body: dict[str, JsonValue]
     capabilities: EndpointCapabilities
     probe: bool
 
@@ -175,7 +176,7 @@ class RequestSender:
             capabilities = self._endpoint.capabilities
             body = request_body(state.request, self._options, capabilities)
             reply = await self._endpoint.ask(body, attempt.id)
-            return _Sent(reply, capabilities, probe)
+            return _Sent(reply, body, capabilities, probe)
         finally:
             if reply is None:
                 self._limits.give_back(state.tokens, requests=1)
@@ -188,11 +189,16 @@ class RequestSender:
         verdict, parsed = judge(reply), Parsed()
         if verdict.meaning is Meaning.ANSWERED:
             parsed = parse_answer(state.request, reply.body)
-            verdict = verdict if parsed.malformed is None else malformed_reply(parsed.malformed)
+            verdict = judge_body(reply.body, parsed.malformed) or verdict
         served = served_of(reply.body, reply.headers, self._options.model)
+        exchange = (
+            read_exchange(sent.body, reply.body) if parsed.usage is None and verdict.outcome == "ok" else None
+        )
         self._tell_breaker(verdict, probe=sent.probe)
         asked = self._limits.apply_headers(reply.headers)
-        state.close(replace(verdict, failure=verdict.failure or parsed.failure), parsed.usage, served)
+        state.close(
+            replace(verdict, failure=verdict.failure or parsed.failure), parsed.usage, served, exchange
+        )
         match verdict.meaning:
             case Meaning.ANSWERED:
                 endpoint.probation.answered()
@@ -213,6 +219,8 @@ class RequestSender:
         """Return when to try again, or give the request back."""
         state.failures += 1
         if state.failures >= self._options.max_attempts:
+            if verdict.rejection is not None:
+                return state.rejected(verdict)
             return state.deferred("api_unavailable", verdict.failure)
         delay = self._limits.retry_delay(state.failures, asked)
         if (deferral := self._life.deferral() or self._life.deferral_after(delay)) is not None:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from models.engines.api.journal_batcher import JournalFailed
 from models.engines.api.permit import ApiRequest
 from models.engines.api.sender import RequestSender
-from models.engines.window import Window
+from models.engines.window import Window, is_parsed
 from models.errors import BreakevenError, ResidencyError
 from models.requests import AnswerIndex, ClosedAttempt, Completion
 
@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 class ApiStream:
     """Requests on their way through an API. All methods are called from the thread that opened it.
 
-    `close_attempts` takes attempts that no completion carries.
+    `close_attempts` takes attempts that no completion carries. `is_usable`: see `Window`.
     """
 
     def __init__(
@@ -41,12 +41,13 @@ class ApiStream:
         size: int,
         answers: AnswerIndex | None,
         stop: Callable[[], bool],
+        is_usable: Callable[[Completion], bool] = is_parsed,
     ) -> None:
         self._loop = loop
         self._courier = sender
         self._close_attempts = close_attempts
         self._size = size
-        self._window: Window[ApiRequest] = Window((), size, 1, answers)
+        self._window: Window[ApiRequest] = Window((), size, 1, answers, is_usable=is_usable)
         self._stop = stop
         self._stopped = False
         self._over = False
@@ -146,7 +147,13 @@ class ApiStream:
         if ended is None:
             self._over = True
             return []
-        return list(self._window.finish(ended))
+        done = list(self._window.finish(ended))
+        for request in self._window.promoted():
+            if self._over:
+                done += self._window.finish(Completion(request, deferral="stopped", attempts=0))
+            else:
+                self._loop.call_soon_threadsafe(self._start, request)
+        return done
 
     def _check_stop(self) -> None:
         if not self._stopped and self._stop():
@@ -159,6 +166,9 @@ class ApiStream:
     # From here on: on the event loop.
 
     def _start(self, request: ApiRequest) -> None:
+        if self._winding_up is not None:
+            self._ended.put(Completion(request, deferral="stopped", attempts=0))
+            return
         task = self._loop.create_task(self._courier.answer(request))
         self._tasks.add(task)
         task.add_done_callback(partial(self._end, request))

@@ -7,7 +7,17 @@ from typing import cast
 from models.economics.pricing import Price
 from models.engines.api.options import StructuredOutput
 from models.engines.api.schema import LABEL, instruction, wire_schema
-from models.requests import Choice, FreeText, JsonObject, JsonValue, Message, OutputFormat, Request, Usage
+from models.requests import (
+    Choice,
+    Exchange,
+    FreeText,
+    JsonObject,
+    JsonValue,
+    Message,
+    OutputFormat,
+    Request,
+    Usage,
+)
 from models.tokens import ChatTokenCounter
 from models.workloads.json_schema import write_compact
 
@@ -49,6 +59,12 @@ class ApiTokenCounter:
         messages, output = request.messages, request.output
         given = self.input_tokens(messages, output)
         return Usage(given, self.cached_tokens(messages, output), self.output_tokens(output, text, value))
+
+    def count_exchange(self, exchange: Exchange) -> Usage:
+        """Estimate an attempt by what was sent and received, however it was asked."""
+        given = self.chat.input_tokens(exchange.messages) + self.chat.output_tokens(exchange.shape)
+        reasoned = self.chat.output_tokens(exchange.reasoning)
+        return Usage(given, 0, self.chat.output_tokens(exchange.answer) + reasoned, reasoned)
 
     def input_tokens(self, messages: tuple[Message, ...], output: OutputFormat) -> int:
         """Estimate the input tokens of a request, the answer's shape among them."""

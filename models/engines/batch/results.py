@@ -3,14 +3,17 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Literal, cast
 from uuid import UUID
 
 from models.engines.api.error_codes import error_code
+from models.engines.api.inner_error import judge_inner_error
 from models.engines.api.replies import (
     CONTENT_CODES,
     NO_ACCESS_CODES,
     TOO_LONG_CODES,
+    UNUSABLE,
     Meaning,
     Reply,
     error_reply,
@@ -27,7 +30,7 @@ _NO_ACCESS = frozenset({"model_not_found", "invalid_api_key"})
 class BatchResult:
     """How one request of a batch ended.
 
-    `answered`: `body` is the reply, for `parse_answer`; only this kind is billed. `retry`: it may pass
+    `answered`: `body` is the reply, for `parse_answer`. No other kind is billed, unless it is `billed`: then nobody knows. `retry`: it may pass
     another time (overload, expiry, cancellation). `rejected`: the provider takes no such record, for
     `rejection`. `fatal`: no request of the account or model can pass. `failure` is a short code for the
     ledger line (`http_429`, `batch_expired`), `detail` says more of it; `parameter` names the field of
@@ -41,6 +44,7 @@ class BatchResult:
     rejection: RejectionReason | None = None
     detail: str | None = None
     parameter: str | None = None
+    billed: bool = False
 
 
 @dataclass(slots=True)
@@ -126,23 +130,30 @@ def _classified(attempt_id: UUID, entry: Mapping[str, object]) -> BatchResult:
 def _judged(attempt_id: UUID, body: Mapping[str, object], reply: Reply) -> BatchResult:
     """Take a reply with a status for what the synchronous engine takes it for."""
     verdict = judge(reply)
+    if verdict.meaning is Meaning.ANSWERED:
+        verdict = judge_inner_error(body) or verdict
+    billed = verdict.outcome == "unknown_outcome" and (
+        reply.status == HTTPStatus.OK or verdict.failure == UNUSABLE
+    )
     match verdict.meaning:
         case Meaning.ANSWERED:
             return BatchResult(attempt_id, "answered", body)
         case Meaning.NO_ACCESS:
-            return BatchResult(attempt_id, "fatal", failure=verdict.failure, detail=verdict.detail)
+            return BatchResult(attempt_id, "fatal", body, verdict.failure, detail=verdict.detail)
         case Meaning.REJECTED | Meaning.REFUSED:
             return BatchResult(
                 attempt_id,
                 "rejected",
-                failure=verdict.failure,
-                rejection=verdict.rejection,
-                detail=verdict.detail,
+                body,
+                verdict.failure,
+                verdict.rejection,
+                verdict.detail,
+                billed=billed,
             )
         case _:
             field = "response_format" if verdict.meaning is Meaning.OTHER_FORMAT else verdict.field
             return BatchResult(
-                attempt_id, "retry", failure=verdict.failure, detail=verdict.detail, parameter=field
+                attempt_id, "retry", body, verdict.failure, None, verdict.detail, field, billed=billed
             )
 
 

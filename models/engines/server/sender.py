@@ -9,9 +9,11 @@ from random import Random
 
 from models.engines.api.capabilities import EndpointCapabilities, Fault, Probation
 from models.engines.api.chat_client import ChatClient
-from models.engines.api.chat_format import Parsed, chat_body, parse_answer
+from models.engines.api.chat_format import chat_body, parse_answer
+from models.engines.api.inner_error import BROKEN, judge_inner_error
 from models.engines.api.rate_limits import Backoff, retry_after
-from models.engines.api.replies import Meaning, Reply, ReplyVerdict, describe_error, judge
+from models.engines.api.replies import UNUSABLE, Meaning, Reply, ReplyVerdict, describe_error, judge
+from models.engines.api.usage import read_usage
 from models.engines.server.confidence import ALTERNATIVES, confidence_of
 from models.engines.server.flight_clock import FlightClock
 from models.engines.server.listing import no_service
@@ -24,8 +26,8 @@ log = logging.getLogger(__name__)
 
 BUSY = frozenset({"http_429", "http_503"})
 """Of a server at its limit: a request is asked again until, for as long as one may take, it answers nobody."""
-MALFORMED = frozenset({"invalid_json", "wrong_schema", "empty_choices"})
-"""Of a reply with status 200 that is no chat completion: the record's answer is invalid."""
+MALFORMED = frozenset({"invalid_json", "wrong_schema", "empty_choices", BROKEN, UNUSABLE})
+"""Of a reply that is no chat completion, or none that fits: the record's answer is invalid."""
 LOGPROBS, TOP_LOGPROBS = "logprobs", "top_logprobs"
 PAUSES = Backoff()
 LONG_PROMPT, MOST_CHARACTERS_A_TOKEN = 4000, 8
@@ -98,6 +100,8 @@ class ServerSender:
             with self._probation.under_way():
                 reply = await self._send(one)
         verdict = judge(reply)
+        if verdict.meaning is Meaning.ANSWERED:
+            verdict = judge_inner_error(reply.body) or verdict
         match verdict.meaning:
             case Meaning.ANSWERED:
                 return await self._read(one, reply)
@@ -139,7 +143,7 @@ class ServerSender:
         if not self._probation.passed:
             self._adopt(one.capabilities)
             self._probation.answered()
-        self._warn_if_cut(one, parsed)
+        self._warn_if_cut(one, reply.body)
         confidence, probabilities = confidence_of(request.output, parsed, reply.body)
         return Completion(
             request,
@@ -153,18 +157,19 @@ class ServerSender:
             detail=parsed.detail,
         )
 
-    def _warn_if_cut(self, one: _Try, parsed: Parsed) -> None:
+    def _warn_if_cut(self, one: _Try, body: object) -> None:
         """Warn, once, of a server that takes fewer tokens than a prompt can have: it left out a part of it, and says nothing."""
         characters = sum(len(message.content) for message in one.request.messages)
-        if parsed.usage is None or self._warned or characters < LONG_PROMPT:
+        usage = read_usage(body)
+        if usage is None or self._warned or characters < LONG_PROMPT:
             return
-        if characters > MOST_CHARACTERS_A_TOKEN * parsed.usage.input_tokens:
+        if characters > MOST_CHARACTERS_A_TOKEN * usage.input_tokens:
             self._warned = True
             log.warning(
                 "the server %s reports %s tokens for a prompt of %s characters: it cuts long prompts, or does not count "
                 "what it had cached; see to its context length",
                 self._options.host,
-                f"{parsed.usage.input_tokens:,}",
+                f"{usage.input_tokens:,}",
                 f"{characters:,}",
             )
 
