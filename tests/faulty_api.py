@@ -21,6 +21,9 @@ A fault is a word, some with an argument after a colon:
     content_filter, too_long, too_long_vllm, bad_key, no_model, quota
                          the error bodies that providers send for these
     two_choices, twice   two choices in one answer; the whole HTTP response sent twice
+    zero_usage, beside:named, think, prose, hiccup:502, ended:SAFETY, …
+                         status 200 in the manner of one provider or another (`tests.faulty_answers`)
+    json_validate_failed   Groq's 400 for an answer that is not the JSON that was asked for
     no_format:json_schema  400 for a request with this response_format, else ok
     reasoning:40           a model that reasons so many tokens before it answers (`tests.reasoning_model`)
     no_field:temperature   400 for a request with this field, else ok

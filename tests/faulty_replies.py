@@ -12,6 +12,7 @@ from time import time
 from typing import Any
 
 from tests import reasoning_model
+from tests.faulty_answers import ODD
 
 Json = dict[str, Any]
 
@@ -38,10 +39,9 @@ def record_text(body: Json) -> str:
 
 def reply_to(body: Json, kind: str, argument: str) -> Spoilt:
     """Make the reply for a fault. The words are listed in `tests.faulty_api`."""
-    if kind.isdigit():
-        return _status(int(kind), argument)
-    if (made := _ERRORS.get(kind)) is not None:
-        return _error(*made)
+    made = _ERRORS.get(kind)
+    if made is not None or kind.isdigit():
+        return _status(int(kind), argument) if made is None else _error(*made)
     if (refused := _refusal(body, kind, argument)) is not None:
         return refused
     chat = completion(body)
@@ -49,6 +49,9 @@ def reply_to(body: Json, kind: str, argument: str) -> Spoilt:
         status, chat = reasoning_model.think(body, chat, int(argument))
         if status != HTTPStatus.OK:
             return Spoilt(status, json.dumps(chat).encode())
+    if (odd := ODD.get(kind)) is not None:
+        billed = odd(chat, argument)
+        return Spoilt(200, json.dumps(chat).encode(), billed)
     usage: Json = chat["usage"]
     if kind in {"hang", "close"}:
         return Spoilt(None, usage=usage)
@@ -164,6 +167,7 @@ _ERRORS: dict[str, tuple[int, str | int | None, str | None, str]] = {
     "content_filter": (400, "content_filter", "prompt", "invalid_request_error"),
     "too_long": (400, "context_length_exceeded", "messages", "invalid_request_error"),
     "too_long_vllm": (400, 400, "input_tokens", "BadRequestError"),
+    "json_validate_failed": (400, "json_validate_failed", None, "invalid_request_error"),
     "bad_key": (401, "invalid_api_key", None, "invalid_request_error"),
     "no_model": (404, "model_not_found", None, "invalid_request_error"),
     "quota": (429, "insufficient_quota", None, "insufficient_quota"),

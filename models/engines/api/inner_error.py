@@ -11,7 +11,7 @@ from dataclasses import replace
 from http import HTTPStatus
 
 from models.engines.api.error_codes import error_code
-from models.engines.api.replies import Meaning, Reply, ReplyVerdict, judge, malformed_reply
+from models.engines.api.replies import Meaning, Reply, ReplyVerdict, error_reply, judge, malformed_reply
 from models.engines.api.reply_body import ERROR_REASONS, first_choice, mapping, read_message
 from models.engines.api.usage import usage_of
 
@@ -63,10 +63,9 @@ def judge_inner_error(body: object) -> ReplyVerdict | None:
     A status that refuses the request says that nothing was done, unless a usage came along. After any other the model
     may have worked: nobody knows then whether it was billed.
     """
-    error = _error(body)
-    if error is None:
+    if _error(body) is None:
         return None
-    reply = _reply(error)
+    reply = inner_reply(body)
     if reply is None:
         return ReplyVerdict(Meaning.RETRY, "unknown_outcome", BROKEN, down=True)
     verdict, status = judge(reply), reply.status or 0
@@ -74,6 +73,22 @@ def judge_inner_error(body: object) -> ReplyVerdict | None:
     if usage_of(body) is not None or not (refused or status in _NOTHING_DONE):
         return replace(verdict, outcome="unknown_outcome")
     return verdict
+
+
+def inner_reply(body: object) -> Reply | None:
+    """Return the refusal that an error inside a reply would have been by itself; None where there is none that names a status."""
+    error = _error(body)
+    if error is None:
+        return None
+    metadata = mapping(error.get("metadata"))
+    named = [error.get("code"), error.get("type"), error.get("status"), metadata.get("error_type")]
+    words = [word.lower() for one in named if (word := error_code(one)) is not None]
+    status = _status(error) or next((_STATUSES[word] for word in words if word in _STATUSES), None)
+    if status is None:
+        return None
+    reply = error_reply(status, {"error": error})
+    moderated = isinstance(metadata.get("reasons"), list)  # OpenRouter's moderation
+    return replace(reply, code="content_filter") if moderated else reply
 
 
 def _error(body: object) -> Mapping[str, object] | None:
@@ -100,20 +115,6 @@ def _error(body: object) -> Mapping[str, object] | None:
 def _as_mapping(error: object) -> Mapping[str, object]:
     """Return an error as an object; of a text nothing is kept but a code."""
     return mapping(error) or {"code": error_code(error)}
-
-
-def _reply(error: Mapping[str, object]) -> Reply | None:
-    """Return the refusal that an error would have been by itself; None where it names no status."""
-    words = {name: error_code(error.get(name)) for name in ("code", "param", "type", "status")}
-    metadata = mapping(error.get("metadata"))
-    code = words["code"]
-    if isinstance(metadata.get("reasons"), list):  # OpenRouter's moderation
-        code = "content_filter"
-    named = [code, words["type"], words["status"], error_code(metadata.get("error_type"))]
-    status = _status(error) or next(
-        (_STATUSES[word.lower()] for word in named if word and word.lower() in _STATUSES), None
-    )
-    return None if status is None else Reply(status, code=code, param=words["param"], kind=words["type"])
 
 
 def _status(error: Mapping[str, object]) -> int | None:

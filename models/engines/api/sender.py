@@ -12,7 +12,7 @@ from models.economics.upper_bound import upper_bound_tokens
 from models.engines.api.capabilities import EndpointCapabilities, Probation
 from models.engines.api.chat_format import Parsed, parse_answer, read_exchange, request_body, schema_text
 from models.engines.api.deferral import Deferral, StreamLife
-from models.engines.api.inner_error import judge_body
+from models.engines.api.inner_error import inner_reply, judge_body
 from models.engines.api.journal_batcher import JournalBatcher
 from models.engines.api.options import ApiOptions
 from models.engines.api.permit import ApiRequest, Journal
@@ -207,11 +207,14 @@ class RequestSender:
             case Meaning.REJECTED:
                 return state.rejected(verdict)
             case Meaning.NO_ACCESS:
-                raise ApiAccessError(no_access(reply, self._options.host, self._options.model))
+                raise ApiAccessError(
+                    no_access(inner_reply(reply.body) or reply, self._options.host, self._options.model)
+                )
             case Meaning.RETRY:
                 return self._retry_or_defer(state, verdict, asked)
             case _:
-                return await self._handle_refusal(state, verdict, sent)
+                refused = replace(sent, reply=inner_reply(reply.body) or reply)
+                return await self._handle_refusal(state, verdict, refused)
 
     def _retry_or_defer(
         self, state: RequestState, verdict: ReplyVerdict, asked: float | None

@@ -1,56 +1,28 @@
 """What an API can do to a record, and what becomes of it: the table behind the tests and docs/faults.md."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
 
-RUN_FAILS = "run fails"
-ATTEMPTS = 3
-"""`api_max_attempts` of the table."""
-REFUSED = "connection refused"
+from tests.integration.api.fault import (
+    AGAIN,
+    ATTEMPTS,
+    IN_QUARANTINE,
+    LATER,
+    PERHAPS_BILLED,
+    REFUSED,
+    RUN_FAILS,
+    Fault,
+    retried,
+)
+from tests.integration.api.faults_replies import REPLIES
 
-
-@dataclass(frozen=True)
-class Fault:
-    """One row. The faults are those of `tests.faulty_api`, for the record in question or for everybody.
-
-    With `REFUSED` nobody listens at the address at all. What happens to everybody is everybody's fate.
-    `fate` is `published`, `quarantined:REASON`, `deferred:REASON` or `run fails`. `attempts`: how the
-    record's ledger lines end, `OUTCOME` or `OUTCOME:FAILURE`. `options`: settings other than the
-    table's. `usage`: whether the last line holds what the provider reported. `user` is what one reads in
-    log, report or quarantine; for a failing run a part of its one line.
-    """
-
-    name: str
-    faults: tuple[str, ...]
-    fate: str
-    attempts: tuple[str, ...]
-    user: str
-    forever: bool = False
-    everybody: bool = False
-    usage: bool = False
-    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-
-
-def _retried(name: str, fault: str, ended: str, user: str, **options: object) -> Fault:
-    """Make the row of a fault that passes: the record is asked for again, and answered."""
-    return Fault(
-        name, (fault,), "published", (ended, "ok"), user, usage=True, options=MappingProxyType(options)
-    )
-
-
-AGAIN = "nothing: it is asked for again"
-PERHAPS_BILLED = "the first attempt's upper-bound cost, shown as unknown"
-IN_QUARANTINE = "the record in quarantine.parquet with the reason"
-LATER = "the record is not in the output; the next run asks for it again"
+__all__ = ["ATTEMPTS", "FAULTS", "REFUSED", "RUN_FAILS", "Fault"]
 
 FAULTS = (
     Fault("none", ("ok",), "published", ("ok",), "nothing", usage=True),
     # Rate limits
-    _retried("429 with Retry-After in seconds", "429:0.2", "failed:http_429", AGAIN + ", after that time"),
-    _retried("429 with Retry-After as a date", "429:date", "failed:http_429", AGAIN + ", after that time"),
-    _retried("429 without Retry-After", "429", "failed:http_429", AGAIN + ", after backing off"),
+    retried("429 with Retry-After in seconds", "429:0.2", "failed:http_429", AGAIN + ", after that time"),
+    retried("429 with Retry-After as a date", "429:date", "failed:http_429", AGAIN + ", after that time"),
+    retried("429 without Retry-After", "429", "failed:http_429", AGAIN + ", after backing off"),
     Fault(
         "429 without end",
         ("429",),
@@ -86,12 +58,12 @@ FAULTS = (
         AGAIN,
         usage=True,
     ),
-    _retried("409 or 425", "409", "failed:http_409", AGAIN),
-    _retried("connection closed without an answer", "close", "unknown_outcome:cut_off", PERHAPS_BILLED),
-    _retried("connection closed in mid-body", "cut", "unknown_outcome:cut_off", PERHAPS_BILLED),
-    _retried("connection reset in mid-body", "reset", "unknown_outcome:reset", PERHAPS_BILLED),
-    _retried("no answer at all", "hang", "unknown_outcome:timeout", PERHAPS_BILLED, timeout_seconds=1.0),
-    _retried(
+    retried("409 or 425", "409", "failed:http_409", AGAIN),
+    retried("connection closed without an answer", "close", "unknown_outcome:cut_off", PERHAPS_BILLED),
+    retried("connection closed in mid-body", "cut", "unknown_outcome:cut_off", PERHAPS_BILLED),
+    retried("connection reset in mid-body", "reset", "unknown_outcome:reset", PERHAPS_BILLED),
+    retried("no answer at all", "hang", "unknown_outcome:timeout", PERHAPS_BILLED, timeout_seconds=1.0),
+    retried(
         "an answer that drips in byte by byte",
         "drip",
         "unknown_outcome:timeout",
@@ -99,10 +71,10 @@ FAULTS = (
         timeout_seconds=1.0,
     ),
     # Broken answers
-    _retried("a body that is not JSON", "invalid_json", "unknown_outcome:invalid_json", PERHAPS_BILLED),
-    _retried("a body cut off in its JSON", "truncated_json", "unknown_outcome:invalid_json", PERHAPS_BILLED),
-    _retried("JSON that is no chat completion", "not_chat", "unknown_outcome:wrong_schema", PERHAPS_BILLED),
-    _retried("no choices", "empty_choices", "unknown_outcome:empty_choices", PERHAPS_BILLED),
+    retried("a body that is not JSON", "invalid_json", "unknown_outcome:invalid_json", PERHAPS_BILLED),
+    retried("a body cut off in its JSON", "truncated_json", "unknown_outcome:invalid_json", PERHAPS_BILLED),
+    retried("JSON that is no chat completion", "not_chat", "unknown_outcome:wrong_schema", PERHAPS_BILLED),
+    retried("no choices", "empty_choices", "unknown_outcome:empty_choices", PERHAPS_BILLED),
     Fault(
         "bodies that are not JSON, without end",
         ("invalid_json",),
@@ -242,4 +214,5 @@ FAULTS = (
         forever=True,
         everybody=True,
     ),
+    *REPLIES,
 )
