@@ -16,7 +16,9 @@ QuarantineReason = Literal[
     "refused",
     "invalid_output",
     "reasoning_limit",
+    "unanswered",
 ]
+"""Why a row is set aside. `unanswered`: the API gave no usable answer in all the attempts that a record has."""
 
 TEXT_HASH_BYTES = 8
 WHOLE_LINE = "(whole line)"
@@ -82,11 +84,15 @@ EscalationReason = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Escalated:
-    """One record on its way to the API, and how many attempts it has had so far."""
+    """One record on its way to the API, and how many attempts it has had so far.
+
+    `failures` of these gave nothing usable on the record's own account, over all runs and batches of its version.
+    """
 
     record: Record
     reason: EscalationReason
     attempts: int
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,11 @@ class Settings(BaseSettings):
     api_concurrency: int = Field(64, ge=1, description="API requests in flight")
     api_requests_per_minute: int | None = Field(None, ge=1, description="limit; default: none")
     api_tokens_per_minute: int | None = Field(None, ge=1, description="limit; default: none")
-    api_max_attempts: int = Field(5, ge=1, description="attempts of one record on the API in one run")
+    api_max_attempts: int = Field(
+        5,
+        ge=1,
+        description="attempts of one record on the API, over all runs and batches of its partition; then it is set aside as `unanswered` if others were answered",
+    )
     api_timeout_seconds: float = Field(60.0, gt=0, description="deadline of one request, whole")
     api_run_seconds: float | None = Field(
         None, gt=0, description="deadline of a run on the API; what is left is deferred"

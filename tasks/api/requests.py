@@ -33,4 +33,5 @@ class ApiRequests:
             permit=self.permit,
             reason=escalated.reason,
             reasoning_room=self.reasoning_room,
+            failures=escalated.failures,
         )

@@ -21,6 +21,7 @@ from tasks.api.batch_results import BatchResults
 from tasks.planning.checks import ApiPlan
 from tasks.planning.open_run import OpenRun
 from tasks.run.infer import Inferred
+from tasks.run.used_up import UsedUp
 from tasks.run.wiring import make_api_parts, make_committer, make_outcomes
 from tasks.runtime.ledger_access import reading_ledger
 from tasks.runtime.stop_signals import StopRequest, stop_on_signals
@@ -85,6 +86,7 @@ class Collector:
         self._no_access: str | None = None
         self.committer = make_committer(run, GpuTime)
         self._outcomes = make_outcomes(run, self.committer, scratch)
+        self._used_up = UsedUp(run.version, scratch.waiting, self._outcomes, api)
         limits = Limits.from_options(api.options)
         parts = make_api_parts(run, api, scratch, self.committer, self._outcomes, limits, self._must_stop)
         self._requests, self._submitter, self._lane = parts.requests, parts.submitter, parts.lane
@@ -195,4 +197,7 @@ class Collector:
         if self._mode == "sync":
             self._submitter.submit()
             self._waiting.requeue(AT_ONCE)
+        self._used_up.before_asking()
         self._lane.drain()
+        if not self._must_stop():
+            self._used_up.set_aside()

@@ -113,6 +113,7 @@ class RunStream:
                 self._run_local()
                 self._drain()
             if not self.must_stop():  # a later run need not read and try them again
+                self.parts.used_up.set_aside()
                 self.parts.committer.keep(self.scratch.waiting)
         except StopNow:
             log.info("stopped while the engine was loading")
@@ -126,6 +127,7 @@ class RunStream:
         """Let the API answer what is left for it."""
         if self.scratch.waiting.queued():
             self.progress.note_computing("waiting for the API's answers")
+        self.parts.used_up.before_asking()
         self.parts.lane.drain(self.progress.report)
 
     def _run_local(self) -> None:

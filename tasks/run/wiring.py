@@ -22,6 +22,7 @@ from tasks.api.requests import ApiRequests
 from tasks.api.sync_lane import Lane, NoLane, SyncLane
 from tasks.planning.checks import ApiPlan
 from tasks.planning.open_run import OpenRun
+from tasks.run.used_up import UsedUp
 from tasks.storage.committer import Committer
 from tasks.storage.outcomes import Outcomes
 from tasks.storage.scratch_db import Scratch
@@ -34,6 +35,7 @@ class RunParts:
     committer: Committer
     outcomes: Outcomes
     lane: Lane
+    used_up: UsedUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,11 @@ def make_parts(
     """Make the parts of a run that infers; without an API, no record ever waits."""
     committer = make_committer(run, lap)
     outcomes = make_outcomes(run, committer, scratch)
+    used_up = UsedUp(run.version, scratch.waiting, outcomes, run.api)
     if run.api is None:
-        return RunParts(committer, outcomes, NoLane())
+        return RunParts(committer, outcomes, NoLane(), used_up)
     way = make_api_parts(run, run.api, scratch, committer, outcomes, limits(run.api.options), stop)
-    return RunParts(committer, outcomes, way.lane)
+    return RunParts(committer, outcomes, way.lane, used_up)
 
 
 def make_api_parts(

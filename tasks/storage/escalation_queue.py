@@ -9,7 +9,8 @@ from models.records import Escalated, EscalationReason, Record
 SCHEMA = """
 CREATE TABLE waiting (
     key TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, id TEXT NOT NULL, text TEXT NOT NULL,
-    reason TEXT NOT NULL, attempts INTEGER NOT NULL, durable INTEGER NOT NULL, state TEXT NOT NULL
+    reason TEXT NOT NULL, attempts INTEGER NOT NULL, durable INTEGER NOT NULL, state TEXT NOT NULL,
+    failures INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX waiting_state ON waiting (state);
 CREATE TABLE asked (digest BLOB PRIMARY KEY) WITHOUT ROWID;
@@ -18,8 +19,9 @@ QUEUED = "queued"
 TAKEN = "taken"
 IN_BATCH = "batch"
 AT_ONCE = "at_once"
+UNAVAILABLE = "api_unavailable"
 _LOOKUP = 900  # bound parameters of one look-up
-_COLUMNS = "key, ordinal, id, text, reason, attempts"
+_COLUMNS = "key, ordinal, id, text, reason, attempts, failures"
 
 
 class EscalationQueue:
@@ -37,7 +39,7 @@ class EscalationQueue:
         """Add a record, or say anew how many attempts it had. `durable`: a registered part holds it."""
         record = escalated.record
         self._db.execute(
-            "INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
+            "INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
             "attempts = max(attempts, excluded.attempts), durable = max(durable, excluded.durable), "
             "reason = excluded.reason, state = excluded.state",
             (
@@ -49,6 +51,7 @@ class EscalationQueue:
                 escalated.attempts,
                 durable,
                 state,
+                escalated.failures,
             ),
         )
 
@@ -83,6 +86,26 @@ class EscalationQueue:
     def note_attempts(self, key: str, attempts: int) -> None:
         """Note that a record has had so many attempts, so that the next one gets a number of its own."""
         self._db.execute("UPDATE waiting SET attempts = max(attempts, ?) WHERE key = ?", (attempts, key))
+
+    def note_failures(self, key: str, failures: int) -> None:
+        """Note how many attempts of a record gave nothing usable on its own account."""
+        self._db.execute("UPDATE waiting SET failures = ? WHERE key = ?", (failures, key))
+
+    def used_up(self, limit: int) -> list[str]:
+        """Return the records that may be asked for, or were in vain, and have had so many failures.
+
+        None while another one was given back unanswered without a failure of its own: then the endpoint is at fault.
+        """
+        untried = self._db.execute(
+            "SELECT 1 FROM waiting WHERE state = ? AND failures = 0 LIMIT 1", (UNAVAILABLE,)
+        ).fetchone()
+        if untried is not None:
+            return []
+        rows = self._db.execute(
+            "SELECT key FROM waiting WHERE failures >= ? AND state IN (?, ?, ?)",
+            (limit, QUEUED, AT_ONCE, UNAVAILABLE),
+        )
+        return [key for (key,) in rows]
 
     def requeue(self, *states: str) -> None:
         """Queue the records in these states (none given: all) again."""
@@ -151,6 +174,6 @@ class EscalationQueue:
         return Counter(dict(self._db.execute("SELECT state, count(*) FROM waiting GROUP BY state")))
 
 
-def _escalated(row: tuple[str, int, str, str, EscalationReason, int]) -> Escalated:
-    key, ordinal, id_, text, reason, attempts = row
-    return Escalated(Record(key, id_, ordinal, text), reason, attempts)
+def _escalated(row: tuple[str, int, str, str, EscalationReason, int, int]) -> Escalated:
+    key, ordinal, id_, text, reason, attempts, failures = row
+    return Escalated(Record(key, id_, ordinal, text), reason, attempts, failures)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pydantic import BaseModel
 
@@ -44,6 +44,10 @@ REFUSALS = {
     "refusal": "must be a text that the model is willing to answer",
 }
 """Rules of refusals whose detail says more than that the engine did not take the record."""
+
+
+_Engine = Literal["vllm", "openai"]
+UNANSWERED = "must be answered in a usable way within api_max_attempts attempts"
 
 
 NO_FAULT = Fault("invalid_output", "", "", "")
@@ -159,6 +163,18 @@ class Outcomes:
             self.waiting.finish(key)
             self._reject(escalated.record, completion, completion.rejection)
 
+    def give_up(self, key: str, failure: str | None) -> None:
+        """Set aside a record that waited and that the API left without a usable answer in all its attempts.
+
+        `failure` is the code of the last one.
+        """
+        escalated = self.waiting.get(key)
+        if escalated is not None:
+            self.waiting.finish(key)
+            fault = Fault("unanswered", failure or "", ", ".join(self.workload.text_columns), UNANSWERED)
+            self.done += 1
+            self.committer.add_quarantined(_set_aside(escalated.record, fault, "openai", None))
+
     def quarantine(self, quarantined: Quarantined) -> None:
         """Quarantine a row that never was a request."""
         self.done += 1
@@ -204,17 +220,21 @@ class Outcomes:
 
     def _quarantine(self, record: Record, fault: Fault, completion: Completion, *made: Finished) -> None:
         self.done += 1
-        kept = self.keep_answers and completion.text
-        quarantined = Quarantined(
-            record.key,
-            record.id,
-            record.ordinal,
-            fault.reason,
-            fault.detail,
-            record.text_hash,
-            engine="openai" if isinstance(completion.request, ApiRequest) else "vllm",
-            answer=completion.text if kept else None,
-            field=fault.field,
-            rule=fault.rule,
-        )
-        self.committer.add_quarantined(quarantined, *made)
+        engine: _Engine = "openai" if isinstance(completion.request, ApiRequest) else "vllm"
+        answer = completion.text if self.keep_answers and completion.text else None
+        self.committer.add_quarantined(_set_aside(record, fault, engine, answer), *made)
+
+
+def _set_aside(record: Record, fault: Fault, engine: _Engine, answer: str | None) -> Quarantined:
+    return Quarantined(
+        record.key,
+        record.id,
+        record.ordinal,
+        fault.reason,
+        fault.detail,
+        record.text_hash,
+        engine=engine,
+        answer=answer,
+        field=fault.field,
+        rule=fault.rule,
+    )

@@ -83,7 +83,8 @@ class ApiPermit:
 class ApiRequest(Request):
     """One record's request to an API: a `Request` with permission to be sent, and why it is sent.
 
-    `reasoning_room` are tokens that the model may reason with beside the `max_tokens` of its answer.
+    `reasoning_room` are tokens that the model may reason with beside the `max_tokens` of its answer. `failures` of
+    its record's attempts gave nothing usable before: they count against the attempts that it has.
     """
 
     DOMAIN: ClassVar[str] = "api:"
@@ -91,6 +92,7 @@ class ApiRequest(Request):
     permit: ApiPermit
     reason: EscalationReason = "complex"
     reasoning_room: int = 0
+    failures: int = 0
 
     @property
     def token_limit(self) -> int:

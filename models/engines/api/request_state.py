@@ -17,7 +17,7 @@ class RequestState:
         self.request = request
         self.tokens = tokens
         self.made = 0
-        self.failures = 0
+        self.failures = request.failures
         self._open: OpenAttempt | None = None
         self._closed: ClosedAttempt | None = None
         self._since_ns = 0

@@ -18,7 +18,8 @@ class Fault:
     With `REFUSED` nobody listens at the address at all. What happens to everybody is everybody's fate.
     `fate` is `published`, `quarantined:REASON`, `deferred:REASON` or `run fails`. `attempts`: how the
     record's ledger lines end, `OUTCOME` or `OUTCOME:FAILURE`. `options`: settings other than the
-    table's. `usage`: whether the last line holds what the provider reported. `user` is what one reads in
+    table's. `run_fate`: what becomes of it at the end of a whole run, where that is something else than what the
+    engine made of it. `usage`: whether the last line holds what the provider reported. `user` is what one reads in
     log, report or quarantine; for a failing run a part of its one line.
     """
 
@@ -30,6 +31,7 @@ class Fault:
     forever: bool = False
     everybody: bool = False
     usage: bool = False
+    run_fate: str = ""
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 

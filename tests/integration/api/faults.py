@@ -80,8 +80,9 @@ FAULTS = (
         ("invalid_json",),
         "deferred:api_unavailable",
         ("unknown_outcome:invalid_json",) * ATTEMPTS,
-        LATER + "; " + "the upper-bound cost of each attempt",
+        IN_QUARANTINE + "; " + "the upper-bound cost of each attempt",
         forever=True,
+        run_fate="quarantined:unanswered",
     ),
     Fault("two choices", ("two_choices",), "published", ("ok",), "nothing: the first counts", usage=True),
     Fault(

@@ -23,7 +23,10 @@ Every attempt has a ledger line that was written before it was sent. How it ends
   with the reply all the same, and every report shows it.
 
 A deferred record is in nobody's output: its partition stays unfinished, and the next run asks again. An attempt counts against
-`api_max_attempts` unless it only showed how the endpoint wants to be asked.
+`api_max_attempts` unless it only showed how the endpoint wants to be asked. A record that has used them up, over all runs and batches
+of its partition, while others were answered, is set aside as `unanswered` with the code of its last failure, and the rest is published.
+Not counted are rate limits, connections that never came about, our own stops, batches that expired, and what befell
+everybody: an endpoint that is down sets nobody aside.
 
 | what the API does | what becomes of the record | its attempts | what you see |
 | --- | --- | --- | --- |
@@ -75,7 +78,7 @@ def _kind_row(kind: Kind) -> str:
 def _row(fault: Fault) -> str:
     attempts = ", ".join(f"`{attempt}`" for attempt in fault.attempts)
     seen = f"the run's one line: “… {fault.user} …”" if fault.fate == RUN_FAILS else fault.user
-    fate = fault.fate if fault.fate == RUN_FAILS else f"`{fault.fate}`"
+    fate = fault.fate if fault.fate == RUN_FAILS else f"`{fault.run_fate or fault.fate}`"
     return f"| {fault.name} | {fate} | {attempts} | {seen} |\n"
 
 
