@@ -87,13 +87,26 @@ def print_error(message: str, code: int) -> int:
 
 
 @app.command
-def doctor() -> int:
-    """Check GPU, vLLM, model, database, Prefect API, API key and prices; say what to do about each."""
+def doctor(*, api: Annotated[bool, Parameter(negative="")] = False) -> int:
+    """Check GPU, vLLM, model, database, Prefect API, API key and prices; say what to do about each.
+
+    Parameters
+    ----------
+    api
+        Send one small request to the API, and one in a batch: what the endpoint can do, and what 1,000 records cost. Both are on the ledger, as trials.
+    """
     from flows.environment import read_settings
     from tasks.display.tables import write_rows
+    from tasks.display.working import show_working
     from tasks.setup.doctor import check_setup
 
-    checks = check_setup(read_settings())
+    settings = read_settings()
+    checks = check_setup(settings)
+    if api:
+        from tasks.setup.api_doctor import probe_api
+
+        with show_working("asking the API"):
+            checks += probe_api(settings)
     rows = [{"check": c.name, "state": c.state, "found": c.found, "what to do": c.advice} for c in checks]
     write_rows(rows, ["check", "state", "found", "what to do"], "table")
     return int(any(c.state == "fail" for c in checks))

@@ -182,8 +182,8 @@ def set_input_read(session: Session, version_id: UUID) -> None:
     )
 
 
-def list_waiting(session: Session) -> list[WaitingPartition]:
-    """Return the open versions to collect for, the longest waiting first; not those of evaluations.
+def list_waiting(session: Session, purpose: Purpose = PRODUCTION) -> list[WaitingPartition]:
+    """Return the open versions to collect for, the longest waiting first; by default not those of evaluations and trials.
 
     These are the versions whose newest run is `list_waiting`, and those with a live batch, or whose input is
     read, whose newest run ended otherwise or is `running`: only the partition's lease tells a run at work
@@ -203,7 +203,7 @@ def list_waiting(session: Session) -> list[WaitingPartition]:
             newest.label("place"),
         )
         .join(Row, Row.id == RunRow.version_id)
-        .where(Row.state == "open", Row.purpose == PRODUCTION)
+        .where(Row.state == "open", Row.purpose == purpose)
         .subquery()
     )
     in_batches = exists().where(BatchRow.version_id == each.c.version_id, is_live())

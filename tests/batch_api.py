@@ -61,14 +61,20 @@ class BatchApi:
     """The server. Use it in a `with` block; `url` is the base URL for a client.
 
     `log` has one entry for each request: step, path, idempotency key, our batch's id, the uploaded file's
-    name, how many bytes, and the fault it met. With `key` set, others are answered with 401.
+    name, how many bytes, and the fault it met. With `key` set, others are answered with 401. `root`: the path of the base URL.
     """
 
     def __init__(
-        self, rules: Rules | None = None, *, key: str | None = None, log: Path | None = None
+        self,
+        rules: Rules | None = None,
+        *,
+        key: str | None = None,
+        log: Path | None = None,
+        root: str = "/v1",
     ) -> None:
         self.book = BatchState(rules or Rules())
         self.key = key
+        self.root = root
         self.log: list[Json] = []
         self.held = threading.Event()
         self._released = threading.Event()
@@ -96,7 +102,7 @@ class BatchApi:
     @property
     def url(self) -> str:
         """The base URL for a client."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"http://127.0.0.1:{self.port}{self.root}"
 
     def fault(self, step: str, kind: str, **more: Any) -> None:  # noqa: ANN401  the fields of `Fault`
         """Let the next requests of a step go wrong; faults of one step follow each other."""
@@ -238,8 +244,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.api.key is not None and self.headers.get("Authorization") != f"Bearer {self.api.key}":
             self.send(401, json.dumps(error_body("invalid_api_key")).encode())
             return
+        path = f"/v1{url.path.removeprefix(self.api.root)}" if url.path.startswith(self.api.root) else ""
         for step, method, pattern in STEPS:
-            if method == self.command and (found := re.fullmatch(pattern, url.path)):
+            if method == self.command and (found := re.fullmatch(pattern, path)):
                 self.play(step, found[1] if found.groups() else "", self.api.take_fault(step))
                 return
         self.send(404, json.dumps(error_body(None, "Invalid URL")).encode())

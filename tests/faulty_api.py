@@ -29,7 +29,7 @@ A fault is a word, some with an argument after a colon:
     no_field:temperature   400 for a request with this field, else ok
     vague:logprobs         400 that names nothing for a request with this field, else ok
 
-`GET /v1/models` lists `models`, and is neither noted nor spoilt.
+`GET /v1/models` lists `models`, and is neither noted nor spoilt; any other GET gets a 404.
 """
 
 import argparse
@@ -166,15 +166,14 @@ class FaultyApi:
     async def _answer(self, writer: asyncio.StreamWriter, headers: dict[str, str], body: Json) -> bool:
         """Answer one request; return whether the connection can take another."""
         if not body:
-            return await _write(writer, "ok", listing(self.models))
-        text = record_text(body)
-        fault = self._fault(text)
+            asks_models = "/models" in headers[":path"]
+            return await _write(writer, "ok", listing(self.models if asks_models else HTTPStatus.NOT_FOUND))
+        fault, reply = self._reply(headers, body)
         kind, _, argument = fault.partition(":")
-        reply = reply_to(body, kind, argument)
         self._note(
             Seen(
                 attempt=headers.get("x-client-request-id", ""),
-                text_hash=text_hash(text),
+                text_hash=text_hash(record_text(body)),
                 fault=fault,
                 status=reply.status,
                 usage=reply.usage,
@@ -187,6 +186,12 @@ class FaultyApi:
         )
         await asyncio.sleep(self.latency + (float(argument) if kind == "late" else 0))
         return await _write(writer, kind, reply)
+
+    def _reply(self, headers: dict[str, str], body: Json) -> tuple[str, Spoilt]:  # noqa: ARG002  for those that look at them
+        """Choose the fault for a request and make the reply."""
+        fault = self._fault(record_text(body))
+        kind, _, argument = fault.partition(":")
+        return fault, reply_to(body, kind, argument)
 
     def _fault(self, text: str) -> str:
         for rule in self.rules:
@@ -205,7 +210,7 @@ class FaultyApi:
 
 
 async def _read(reader: asyncio.StreamReader) -> tuple[dict[str, str], Json] | None:
-    """Read one request; None at the end of the connection."""
+    """Read one request, its path and query as the header `:path`; None at the end of the connection."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:

@@ -11,9 +11,11 @@ from models import workloads
 from models.economics.pricing import prices_of
 from models.errors import UsageError
 from models.ledger.accounting import LineKeys
+from models.run import PRODUCTION, Purpose, lease_name
 from models.settings import Settings
 from models.tokens import counter_of
 from models.workloads.base import Workload
+from models.workloads.observed import observe_answers
 from tasks.planning.checks import ApiPlan, api_plan
 from tasks.planning.open_run import OpenRun, clear_leftovers, open_ledger, own_partition
 from tasks.planning.price_keys import add_api_keys, find_price_today
@@ -25,7 +27,9 @@ from tasks.storage.output_folders import parts_folder
 
 
 @stoppable("what had come in is committed, the next collecting does the rest")
-def resume_run(name: str, partition: date, settings: Settings) -> OpenRun | None:
+def resume_run(
+    name: str, partition: date, settings: Settings, purpose: Purpose = PRODUCTION
+) -> OpenRun | None:
     """Take the partition's lease and go on with the newest run of its open version.
 
     Returns None where nothing waits any more. Raises `UsageError` where the API is off or the prompt has
@@ -33,31 +37,38 @@ def resume_run(name: str, partition: date, settings: Settings) -> OpenRun | None
     """
     settings = settings.for_workload(name)
     workload = workloads.build(name, settings)
+    if purpose != PRODUCTION:
+        workload = observe_answers(workload)
     api = api_plan(workload, settings)
     if api is None:
         msg = f"records of {name} {partition} wait for the API, which is off: set BREAKEVEN_API_MODE"
         raise UsageError(msg)
     check_writable(settings.output_dir)
     with database_errors(), ExitStack() as undo:
-        run = _open(undo, workload, partition, settings, api)
+        run = _open(undo, workload, partition, settings, api, purpose)
         if run is not None:
             undo.pop_all()  # whoever runs it closes it
         return run
 
 
 def _open(
-    undo: ExitStack, workload: Workload, partition: date, settings: Settings, api: ApiPlan
+    undo: ExitStack,
+    workload: Workload,
+    partition: date,
+    settings: Settings,
+    api: ApiPlan,
+    purpose: Purpose,
 ) -> OpenRun | None:
     """Take the lease and, in one transaction, the run; clear up what a killed one left on disk."""
     make_session = open_ledger(undo, settings)
     counter = counter_of(settings.api_tokenizer or settings.api_model, settings.cache_dir)
-    ledger = own_partition(undo, make_session, settings, workload.name, partition)
+    ledger = own_partition(undo, make_session, settings, lease_name(workload.name, purpose), partition)
     with make_session.begin() as session:
-        found = _waiting(session, workload.name, partition)
+        found = _waiting(session, workload.name, partition, purpose)
         if found is None:
             return None
-        folder = parts_folder(settings.output_dir, workload.name, partition) / str(found.version_id)
-        version = OpenVersion(ledger, found.version_id, folder, workload.name, partition)
+        folder = parts_folder(settings.output_dir, workload.name, partition, purpose) / str(found.version_id)
+        version = OpenVersion(ledger, found.version_id, folder, workload.name, partition, purpose)
         _check_model(batches.list_live(session, found.version_id), settings)
         clear_leftovers(session, version)
         keys = _keys(session, found, workload, settings, api)
@@ -67,8 +78,10 @@ def _open(
     )
 
 
-def _waiting(session: Session, workload: str, partition: date) -> partitions.WaitingPartition | None:
-    every = partitions.list_waiting(session)
+def _waiting(
+    session: Session, workload: str, partition: date, purpose: Purpose
+) -> partitions.WaitingPartition | None:
+    every = partitions.list_waiting(session, purpose)
     return next((one for one in every if (one.workload, one.partition) == (workload, partition)), None)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from db import runs
 from models.errors import BreakevenError, EngineError, Interrupted, LeaseLost
-from models.run import RunResult
+from models.run import PRODUCTION, Purpose, RunResult
 from models.settings import Settings
 from tasks.planning.open_run import OpenRun
 from tasks.planning.request import RunRequest
@@ -57,13 +57,15 @@ def _run(request: RunRequest, settings: Settings) -> RunResult:
         return publish_or_wait(run, inferred)
 
 
-def collect_partition(workload: str, partition: date, *, settings: Settings) -> RunResult:
+def collect_partition(
+    workload: str, partition: date, *, settings: Settings, purpose: Purpose = PRODUCTION
+) -> RunResult:
     """Take up what waits of one partition; publish it if nothing waits any more.
 
     Raises the errors of `models.errors`; what was collected by then is committed.
     """
     with defer_stop(workload, partition):
-        run = as_task(resume_run)(workload, partition, settings)
+        run = as_task(resume_run)(workload, partition, settings, purpose)
         if run is None:
             return RunResult(workload, partition, "skipped")
         with close_on_failure(run):

@@ -91,6 +91,8 @@ class Limits:
         self._requests = None if requests_per_minute is None else Bucket(requests_per_minute, clock())
         self._tokens = None if tokens_per_minute is None else Bucket(tokens_per_minute, clock())
         self._closed_until = -math.inf
+        self.named: dict[str, str] = {}
+        """Limits as the newest reply's headers named them."""
 
     @classmethod
     def from_options(cls, options: ApiOptions, backoff: Backoff = Backoff()) -> Self:
@@ -129,6 +131,7 @@ class Limits:
 
     def apply_headers(self, headers: Mapping[str, str]) -> float | None:
         """Close the gate as a reply's headers ask; return the seconds of its Retry-After, if it has one."""
+        self.named = {name: value for name, value in headers.items() if "ratelimit" in name} or self.named
         binding = retry_after(headers, time.time())
         hints = [
             min(reset, HINT_SECONDS)
