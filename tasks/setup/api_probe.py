@@ -36,6 +36,8 @@ PROBE_DAYS: Mapping[ApiMode, date] = {"sync": date(1970, 1, 1), "batch": date(19
 """The partitions of what is sent, which no trial of a user has: a batch that is left waiting is taken up from its own."""
 TEXT = "The parcel came a day early, and everything in it works."
 AT_ONCE = "API at once"
+USUAL = "sentiment"
+"""The workload whose prompt is sent where none is configured: a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,11 @@ class Probe:
 
 
 def choose_workload(settings: Settings) -> str:
-    """Return the workload whose prompt is sent: the first that is configured, else the first there is, and may leave the house.
+    """Return the workload whose prompt is sent: the first that is configured, else the usual one, whose records may leave the house.
 
     Raises `UsageError` where none may.
     """
-    for name in [*settings.workloads, *workloads.names(settings)]:
+    for name in [*settings.workloads, USUAL]:
         try:
             if ApiPermit.of(workloads.build(name, settings)) is not None:
                 return name
@@ -149,7 +151,7 @@ def _answer(name: str, settings: Settings, probe: Probe, line: AttemptLine) -> S
     options = ApiOptions.from_settings(settings.for_workload(name))
     tried = len(probe.attempts)
     said = (
-        f"{options.model} at {options.host} answered {name} in {probe.seconds:.1f} s, {tried} "
+        f"{options.model} at {options.host} answered {name}: {probe.seconds:.1f} s in all, {tried} "
         f"{'request' if tried == 1 else 'requests'}, ${nano_to_usd(probe.cost_nano):f} (on the ledger, a trial)"
     )
     if probe.result.published:

@@ -133,11 +133,15 @@ def test_a_slow_batch_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_nothing_is_sent_where_the_api_is_off_or_records_must_stay(tmp_path: Path) -> None:
-    """One row says why."""
+    """One row says why; no thousand records are priced that would never go there."""
+    stays = {"sentiment": {"data_residency": "local"}}
     with FaultyApi() as api:
-        off = found(settings_at(tmp_path, api.url, api_mode="off"))
-        assert off["API at once"].advice.startswith("set BREAKEVEN_API_MODE")
+        settings = settings_at(tmp_path, api.url, workloads=stays)
+        off, local = found(settings.model_copy(update={"api_mode": "off"})), found(settings)
         assert api.seen == []
+    assert off["API at once"].advice.startswith("set BREAKEVEN_API_MODE")
+    assert list(local) == ["API at once"]
+    assert "data_residency" in local["API at once"].advice
 
 
 def test_the_thousand_are_like_the_newest_records(tmp_path: Path) -> None:
