@@ -2,7 +2,7 @@
 
 A prompt asks for a failure with a mark: `[[status 500]]`, `[[status 400 context_length_exceeded]]`,
 `[[error request_timeout]]` (a line with an error and no response), `[[missing]]` (no line at all),
-`[[garbled]]` (half a line), `[[twice]]`, `[[stranger]]` (a line of an unknown custom_id beside it). With
+`[[odd hiccup 502]]` (a 200 of `tests.faulty_answers`), `[[garbled]]` (half a line), `[[twice]]`, `[[stranger]]` (a line of an unknown custom_id beside it). With
 `[[once …]]` it fails the first time the prompt is seen and is answered after that.
 """
 
@@ -15,11 +15,14 @@ from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
+from tests.faulty_answers import ODD
 from tests.reasoning_model import think
 
 Json = dict[str, Any]
 
-_MARK = re.compile(r"\[\[(once )?(status|error|missing|garbled|twice|stranger)(?: (\w+))?(?: (\w+))?\]\]")
+_MARK = re.compile(
+    r"\[\[(once )?(status|error|odd|missing|garbled|twice|stranger)(?: (\w+))?(?: ([\w.,\-]+))?\]\]"
+)
 
 
 @dataclass
@@ -61,6 +64,11 @@ class Answers:
             return [], [response_line(custom_id, int(argument), error_body(code or None))], False
         if kind == "error":
             return [], [error_line(custom_id, argument)], False
+        if kind == "odd":
+            chat = completion(body)
+            billed = ODD[argument](chat, code)
+            self.usages[custom_id] = billed or {}
+            return [response_line(custom_id, 200, chat)], [], billed is not None
         status, chat = self.answer(body)
         line = response_line(custom_id, status, chat)
         if status != HTTPStatus.OK:
