@@ -142,13 +142,15 @@ def finish(
     run_id: UUID,
     state: Literal["completed", "failed", "interrupted"],
     error: str | None = None,
+    stopped_with: str | None = None,
 ) -> None:
-    """End a run. `error` is cut to one line and must hold no text of a record.
+    """End a run. `error` is cut to one line and must hold no text of a record; `stopped_with` as in its row.
 
     Nothing waits for a run that is completed, nor for an earlier one of its version; one that is not keeps
     what it was last known to wait for.
     """
-    _set(session, run_id, state=state, error=cut_to_line(error), ended_at=datetime.now(UTC))
+    ended = datetime.now(UTC)
+    _set(session, run_id, state=state, error=cut_to_line(error), ended_at=ended, stopped_with=stopped_with)
     if state == "completed":
         for waited in (run_id, *_complete_waiting(session, run_id)):
             _forget_waiting(session, waited)
@@ -171,6 +173,13 @@ def resume(session: Session, run_id: UUID) -> None:
         msg = f"the run {run_id} is completed: nothing of it is left to do"
         raise UsageError(msg)
     _set(session, run_id, state="running", error=None, ended_at=None)
+
+
+def find_stop(session: Session, run_id: UUID, stopped_with: str) -> str | None:
+    """Return the one line of a run that failed since no answer could be used with these very settings, if it did."""
+    failed = (Row.id == run_id, Row.state == "failed", Row.stopped_with == stopped_with)
+    line: str | None = session.execute(select(Row.error).where(*failed)).scalar()
+    return line
 
 
 def run_keys(session: Session, run_id: UUID) -> RunKeys:

@@ -17,8 +17,8 @@ from db.tables import LedgerLineRow as Line
 
 OURS = ("cancelled", "interrupted", "stale_reply")
 """Failures of attempts of unknown outcome that the run caused itself, or that another attempt's reply did."""
-HELD = "unfit"
-"""Failure of an answer that did not fit and was held back, because none had fitted so far."""
+SETTING = "reasoning_limit"
+"""Failure of an answer that the settings left no room for."""
 _OWN = (
     "http_408",
     "http_409",
@@ -58,6 +58,12 @@ def list_used_up(session: Session, version_id: UUID, limit: int) -> Iterator[str
     yield from (key for key, failures in count_failures(session, version_id) if failures >= limit)
 
 
+def was_answered(session: Session, run_id: UUID) -> bool:
+    """Whether the API gave a run an answer that fits."""
+    own = (Line.run_id == run_id, Line.engine == "openai", Line.outcome == "ok")
+    return bool(session.execute(select(exists().where(*own))).scalar())
+
+
 def find_last_failure(session: Session, version_id: UUID, record_key: str) -> str | None:
     """Return the code of how a record's last attempt on the API ended that served nobody, if one did."""
     statement = _lines(version_id, Line.record_key == record_key, Line.outcome.not_in(("ok", "pending")))
@@ -84,7 +90,7 @@ def _tally(version_id: UUID) -> Select[tuple[str, int, int, int]]:
             func.coalesce(Line.failure, "").not_in(OURS),
             or_(Line.batch_id.is_(None), BatchRow.state == "collected"),
         ),
-        and_(Line.outcome == "invalid_output", func.coalesce(Line.failure, "") != HELD),
+        and_(Line.outcome == "invalid_output", func.coalesce(Line.failure, SETTING) != SETTING),
     )
     failed = and_(
         Line.outcome == "failed",

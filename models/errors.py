@@ -10,6 +10,7 @@ BreakevenError                 one clear line; the command exits with `exit_code
 │   ├── EngineStartError       the engine could not be loaded
 │   └── EngineDied             the engine stopped answering; what had finished is kept
 ├── ApiAccessError             the API refuses the key, the account or the model: no request can succeed
+├── NoAnswerFits               none of the API's first answers can be used: a setting is at fault, not the records
 ├── BatchApiUnavailable        the Batch API did not do what it was asked; the same call may succeed later
 ├── BatchApiRefused            the Batch API refuses what it was asked, and would again
 ├── PartitionLocked            another run owns the partition
@@ -69,6 +70,10 @@ class EngineDied(EngineError):
 
 class ApiAccessError(BreakevenError):
     """The API refuses the key, the account or the model, so that no request of the run can succeed."""
+
+
+class NoAnswerFits(BreakevenError):
+    """None of the first answers of the API can be used: a setting is at fault, and no record is set aside for it."""
 
 
 class PartitionLocked(BreakevenError):

@@ -191,6 +191,7 @@ _BODIES: dict[str, Callable[[Json], object]] = {
         chat, "length", content=chat["choices"][0]["message"]["content"][:-3]
     ),
     "eaten": reasoning_model.eat,
+    "blank": lambda chat: _set_message(chat, "stop", content=""),
     "not_chat": lambda chat: chat.update(choices="none"),
     "empty_choices": lambda chat: chat.update(choices=[]),
     "two_choices": lambda chat: chat["choices"].append(chat["choices"][0] | {"index": 1}),

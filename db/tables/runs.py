@@ -98,6 +98,7 @@ class RunRow(Base):
     `purpose`: what it was run for; an evaluation's cost is a cost, but its records are no usage.
     `engine_arguments`: further arguments of vLLM that it was started with, JSON; NULL: none, or it was started elsewhere.
     `calibration`: what its estimates of counterfactual tokens were corrected by, JSON; NULL: they were not.
+    `stopped_with`: a hash over the settings with which none of the API's first answers could be used, if it was stopped for that.
     `caps`: the caps on spending that it began with, JSON; NULL: none, or it was before release 0.4.0.
     """
 
@@ -141,6 +142,7 @@ class RunRow(Base):
     engine_arguments: Mapped[str | None]
     calibration: Mapped[str | None]
     caps: Mapped[str | None]
+    stopped_with: Mapped[str | None]
 
 
 class PartRow(Base):

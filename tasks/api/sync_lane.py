@@ -89,6 +89,7 @@ class SyncLane:
             self._accept(completion)
         self.committer.add_closings(self.journal.take_ended())
         self.committer.tick()
+        self.outcomes.first.check(self.options.model)
 
     def drain(self, report: Callable[[], None] = do_nothing) -> None:
         """Send and accept answers until nothing waits that the API would answer now.

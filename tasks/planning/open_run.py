@@ -45,7 +45,8 @@ class OpenRun:
     """A run that is open in the ledger and owns its partition.
 
     `settings` are those of its workload. `input` is None for a run that only collects what waits; `api` is None where nothing may be sent.
-    `input_read`: this run, or one before it, reads the input to its end, so that it may publish.
+    `input_read`: this run, or one before it, reads the input to its end, so that it may publish. `stopped`: what it said when it was
+    stopped, since no answer could be used with the settings that are still in force.
     """
 
     settings: Settings
@@ -57,6 +58,7 @@ class OpenRun:
     api: ApiPlan | None = None
     input: RunInput | None = None
     input_read: bool = True
+    stopped: str | None = None
 
     def given(self) -> RunInput:
         """Return the input, which a run that infers has."""

@@ -1,5 +1,6 @@
 """Resuming a run to collect its pending records: no input is read, no model is loaded."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import date
@@ -16,6 +17,7 @@ from models.settings import Settings
 from models.tokens import counter_of
 from models.workloads.base import Workload
 from models.workloads.observed import observe_answers
+from tasks.planning.asked_with import hash_settings
 from tasks.planning.checks import ApiPlan, api_plan
 from tasks.planning.open_run import OpenRun, clear_leftovers, open_ledger, own_partition
 from tasks.planning.price_keys import add_api_keys, find_price_today
@@ -25,6 +27,8 @@ from tasks.runtime.stop_signals import stoppable
 from tasks.storage.open_version import OpenVersion
 from tasks.storage.output_folders import parts_folder
 
+log = logging.getLogger(__name__)
+
 
 @stoppable("what had come in is committed, the next collecting does the rest")
 def resume_run(
@@ -32,7 +36,7 @@ def resume_run(
 ) -> OpenRun | None:
     """Take the partition's lease and go on with the newest run of its open version.
 
-    Returns None where nothing waits any more. Raises `UsageError` where the API is off or the prompt has
+    Returns None where nothing waits any more, and where no answer could be used and the settings are the same. Raises `UsageError` where the API is off or the prompt has
     changed since, `PartitionLocked`, `DatabaseUnavailable`.
     """
     settings = settings.for_workload(name)
@@ -67,6 +71,10 @@ def _open(
         found = _waiting(session, workload.name, partition, purpose)
         if found is None:
             return None
+        stopped = runs.find_stop(session, found.run_id, hash_settings(workload, api.options))
+        if stopped is not None and not batches.list_live(session, found.version_id):
+            log.warning("%s %s is not asked for again as it is set: %s", workload.name, partition, stopped)
+            return None
         folder = parts_folder(settings.output_dir, workload.name, partition, purpose) / str(found.version_id)
         version = OpenVersion(ledger, found.version_id, folder, workload.name, partition, purpose)
         _check_model(batches.list_live(session, found.version_id), settings)
@@ -74,7 +82,15 @@ def _open(
         keys = _keys(session, found, workload, settings, api)
         runs.resume(session, found.run_id)
     return OpenRun(
-        settings, workload, workload.routing, version, keys, counter, api, input_read=found.input_read
+        settings,
+        workload,
+        workload.routing,
+        version,
+        keys,
+        counter,
+        api,
+        input_read=found.input_read,
+        stopped=stopped,
     )
 
 

@@ -13,7 +13,7 @@ from models.catalogue.model_ends import end_note
 from models.engines.api.rate_limits import Limits
 from models.engines.batch.files import file_ids
 from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable, BatchFailure, ProviderBatch
-from models.errors import ApiAccessError, LeaseLost
+from models.errors import ApiAccessError, LeaseLost, NoAnswerFits
 from models.gpu_time import GpuTime
 from models.requests import Completion
 from models.settings import Settings
@@ -84,6 +84,7 @@ class Collector:
         self._stop = stop
         self._lost = lost
         self._no_access: str | None = None
+        self._stopped = run.stopped
         self.committer = make_committer(run, GpuTime)
         self._outcomes = make_outcomes(run, self.committer, scratch)
         self._used_up = UsedUp(run.version, scratch.waiting, self._outcomes, api)
@@ -105,6 +106,8 @@ class Collector:
         try:
             self._count_attempts()
             self._look_at_all()
+            if self._stopped is not None and not self._outcomes.first.fitted:
+                raise NoAnswerFits(self._stopped)
             if not self._must_stop():
                 self._ask_again()
         finally:
@@ -134,6 +137,7 @@ class Collector:
                 if self._must_stop():
                     return
                 self._look_at(client, batch)
+        self._outcomes.first.check(self._submitter.options.model)
         if said := self._no_access or self._results.fatal:
             note = end_note(self._submitter.options.model, datetime.now(UTC).date())
             msg = f"the API takes no request in a batch ({said}); see to the account's quota, key and model{note}"
@@ -200,4 +204,5 @@ class Collector:
         self._used_up.before_asking()
         self._lane.drain()
         if not self._must_stop():
+            self._outcomes.release_held()
             self._used_up.set_aside()

@@ -113,6 +113,7 @@ class RunStream:
                 self._run_local()
                 self._drain()
             if not self.must_stop():  # a later run need not read and try them again
+                self.parts.outcomes.release_held()
                 self.parts.used_up.set_aside()
                 self.parts.committer.keep(self.scratch.waiting)
         except StopNow:

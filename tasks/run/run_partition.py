@@ -10,9 +10,10 @@ from typing import Literal
 from sqlalchemy.exc import DBAPIError
 
 from db import runs
-from models.errors import BreakevenError, EngineError, Interrupted, LeaseLost
+from models.errors import BreakevenError, EngineError, Interrupted, LeaseLost, NoAnswerFits
 from models.run import PRODUCTION, Purpose, RunResult
 from models.settings import Settings
+from tasks.planning.asked_with import hash_settings
 from tasks.planning.open_run import OpenRun
 from tasks.planning.request import RunRequest
 from tasks.planning.resume_run import resume_run
@@ -112,6 +113,10 @@ def close_on_failure(run: OpenRun) -> Iterator[None]:
     except Interrupted as error:
         _close(run, "interrupted", str(error))
         raise
+    except NoAnswerFits as error:
+        stopped_with = None if run.api is None else hash_settings(run.workload, run.api.options)
+        _close(run, "failed", str(error), stopped_with)
+        raise
     except BreakevenError as error:
         _close(run, "failed", str(error))
         raise
@@ -123,12 +128,14 @@ def close_on_failure(run: OpenRun) -> Iterator[None]:
         run.version.ledger.close()
 
 
-def _close(run: OpenRun, state: Literal["failed", "interrupted"], error: str) -> None:
+def _close(
+    run: OpenRun, state: Literal["failed", "interrupted"], error: str, stopped_with: str | None = None
+) -> None:
     ledger = run.version.ledger
     patience = min(CLOSING_SECONDS, ledger.patience_seconds)
     try:
         replace(ledger, patience_seconds=patience).write(
-            lambda session: runs.finish(session, run.keys.run_id, state, error=error), release=True
+            lambda session: runs.finish(session, run.keys.run_id, state, error, stopped_with), release=True
         )
     except (DBAPIError, BreakevenError) as failure:
         # The lease expires by itself, and the next run closes this row.

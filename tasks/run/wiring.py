@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from db import used_up
 from models.economics.budget import Budget
 from models.engines.api.options import ApiOptions
 from models.engines.api.rate_limits import Limits
@@ -24,6 +25,7 @@ from tasks.planning.checks import ApiPlan
 from tasks.planning.open_run import OpenRun
 from tasks.run.used_up import UsedUp
 from tasks.storage.committer import Committer
+from tasks.storage.first_answers import FirstAnswers
 from tasks.storage.outcomes import Outcomes
 from tasks.storage.scratch_db import Scratch
 
@@ -69,8 +71,9 @@ def make_committer(run: OpenRun, lap: Callable[[], GpuTime]) -> Committer:
 
 def make_outcomes(run: OpenRun, committer: Committer, scratch: Scratch) -> Outcomes:
     """Make what decides the outcome of each completion, by the run's workload and policy."""
-    keep_answers = run.settings.quarantine_answers
-    return Outcomes(run.workload, run.policy, committer, scratch.waiting, keep_answers=keep_answers)
+    keep_answers, version, run_id = run.settings.quarantine_answers, run.version, run.keys.run_id
+    first = FirstAnswers(version.ledger.read(lambda session: used_up.was_answered(session, run_id)))
+    return Outcomes(run.workload, run.policy, committer, scratch.waiting, keep_answers, first)
 
 
 def make_parts(
@@ -83,11 +86,11 @@ def make_parts(
     """Make the parts of a run that infers; without an API, no record ever waits."""
     committer = make_committer(run, lap)
     outcomes = make_outcomes(run, committer, scratch)
-    used_up = UsedUp(run.version, scratch.waiting, outcomes, run.api)
+    bound = UsedUp(run.version, scratch.waiting, outcomes, run.api)
     if run.api is None:
-        return RunParts(committer, outcomes, NoLane(), used_up)
+        return RunParts(committer, outcomes, NoLane(), bound)
     way = make_api_parts(run, run.api, scratch, committer, outcomes, limits(run.api.options), stop)
-    return RunParts(committer, outcomes, way.lane, used_up)
+    return RunParts(committer, outcomes, way.lane, bound)
 
 
 def make_api_parts(

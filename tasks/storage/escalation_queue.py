@@ -20,6 +20,7 @@ TAKEN = "taken"
 IN_BATCH = "batch"
 AT_ONCE = "at_once"
 UNAVAILABLE = "api_unavailable"
+HELD = "held"
 _LOOKUP = 900  # bound parameters of one look-up
 _COLUMNS = "key, ordinal, id, text, reason, attempts, failures"
 
@@ -28,7 +29,7 @@ class EscalationQueue:
     """The escalated records of one run that are not done, each in one state.
 
     `queued`: the API may be asked. `taken`: it is being asked. `at_once`: it may be asked, but not in a
-    batch any more. Any other state is the reason why the record stays for a later run (`budget`, `batch`,
+    batch any more. `held`: its answer does not fit, and no other does so far. Any other state is the reason why the record stays for a later run (`budget`, `batch`,
     …). Lives in the run's scratch file; for one thread at a time.
     """
 

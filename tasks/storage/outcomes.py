@@ -1,7 +1,7 @@
 """Outcomes of completions: published, quarantined with a reason, or escalated to the API."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
@@ -25,7 +25,8 @@ from models.routing import rules
 from models.routing.policy import Policy
 from models.workloads.base import InvalidOutput, Workload
 from tasks.storage.committer import Committer
-from tasks.storage.escalation_queue import EscalationQueue
+from tasks.storage.escalation_queue import HELD, EscalationQueue
+from tasks.storage.first_answers import FirstAnswers, HeldAnswer, is_answer
 from tasks.storage.part_files import AnsweredRow
 
 REJECTED: dict[RejectionReason, tuple[QuarantineReason, str]] = {
@@ -73,6 +74,7 @@ class Outcomes:
     committer: Committer
     waiting: EscalationQueue
     keep_answers: bool
+    first: FirstAnswers
     done: int = field(default=0, init=False)
 
     def accept_local(self, record: Record, completion: Completion, held: Sequence[Finished] = ()) -> bool:
@@ -127,10 +129,13 @@ class Outcomes:
             self.waiting.put(again, durable=False, state=completion.deferral)
             return
         if completion.rejection is not None:
-            self.waiting.finish(record.key)
             if closed is not None:
                 self.committer.add_closings([book.unserved(closed)])
-            self._reject(record, completion, completion.rejection)
+            if is_answer(completion) and not self.first.fitted:
+                self._hold(escalated, completion)
+            else:
+                self.waiting.finish(record.key)
+                self._reject(record, completion, completion.rejection)
             return
         if closed is not None:
             book.served(closed)
@@ -141,15 +146,37 @@ class Outcomes:
     ) -> None:
         """Take an answer of the API, or one that is reused, to a record that waited for it."""
         record, now = escalated.record, datetime.now(UTC)
-        self.waiting.finish(record.key)
         answer, fault = self._parsed(record, completion)
         if answer is None:
             finished = Finished(completion, now, "invalid_output", escalated.reason, prices)
+            if not self.first.fitted:
+                self._hold(escalated, completion, finished)
+                return
+            self.waiting.finish(record.key)
             self._quarantine(record, fault, completion, finished)
         else:
+            self.waiting.finish(record.key)
             finished = Finished(completion, now, "ok", escalated.reason, prices)
             confidence = self.workload.confidence(completion)
             self._publish(record, completion, answer, confidence, finished)
+            self.release_held()
+
+    def release_held(self) -> None:
+        """Set aside the records of the answers that were held: another one fits, or the run has no more to come."""
+        for held in self.first.release():
+            record, completion = held.escalated.record, held.completion
+            self.waiting.finish(record.key)
+            if completion.rejection is not None:
+                self._reject(record, completion, completion.rejection)
+            else:
+                self._quarantine(record, self._parsed(record, completion)[1], completion)
+
+    def _hold(self, escalated: Escalated, completion: Completion, *finished: Finished) -> None:
+        """Let a record wait until it is known whether the settings are at fault that its answer does not fit."""
+        again = replace(escalated, attempts=escalated.attempts + completion.attempts)
+        self.waiting.put(again, durable=True, state=HELD)
+        self.committer.add_escalated(again, *finished)
+        self.first.hold(HeldAnswer(again, completion))
 
     def fits(self, record: Record, completion: Completion) -> bool:
         """Whether an answer to a record is one of the workload's."""

@@ -1,4 +1,4 @@
-"""What providers say of an attempt, what was learnt of an endpoint, and the caps that a run began with.
+"""What providers say of an attempt, what was learnt of an endpoint, the caps that a run began with, and what stopped it.
 
 Lines, runs and prices that are there keep what they say: NULL, nothing is known. Views get the new columns behind
 the others, as in release 0.3.0.
@@ -21,7 +21,8 @@ def upgrade() -> None:
     op.execute(f"ALTER TABLE ledger_lines ADD COLUMN provider_nano BIGINT {rule}")
     for name in ("served_model", "service_tier"):
         op.add_column("ledger_lines", sa.Column(name, sa.String(), nullable=True))
-    op.add_column("runs", sa.Column("caps", sa.String(), nullable=True))
+    for name in ("caps", "stopped_with"):
+        op.add_column("runs", sa.Column(name, sa.String(), nullable=True))
     op.add_column("prices", sa.Column("hours", sa.String(), nullable=True))
     op.create_table(
         "endpoints",

@@ -47,6 +47,12 @@ any request shows that it was the record's own: it is quarantined as `refused`. 
 one line, and no record is quarantined. Where fewer than three records went to the API, each is quarantined
 as `refused` after 2 seconds.
 
+While no answer of the API fits in a run, those that do not are held back: each is billed, and its record waits. The first
+that fits shows that they were the records' own fault. Where none of the first 8 does, the run stops with one line that
+names the setting by what was seen, no record is set aside, and nothing is published. A collect does not ask, and pay, again before a
+setting has changed; `breakeven run` does. Texts that are too long, and content filters, say nothing of the settings. Fewer answers than
+that are set aside one by one.
+
 ## A stop
 
 A run that is stopped sends nothing more. What is under way has the grace that the run gives; then it is cancelled:

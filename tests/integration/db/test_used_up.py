@@ -65,7 +65,8 @@ def test_what_may_be_billed_counts_over_runs(
         {"outcome": "failed", "failure": "http_400"},
         {"outcome": "unknown_outcome", "failure": "cancelled"},
         {"outcome": "unknown_outcome", "failure": "interrupted"},
-        {"outcome": "invalid_output", "failure": used_up.HELD},
+        {"outcome": "invalid_output", "failure": None},
+        {"outcome": "invalid_output", "failure": "reasoning_limit"},
     ],
     ids=lambda ended: str(ended["failure"]),
 )

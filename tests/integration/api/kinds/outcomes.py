@@ -3,6 +3,7 @@
 from tests.integration.api.kinds import Kind
 
 POISON = "tests/integration/hybrid/test_poison.py"
+FIRST = "tests/integration/hybrid/test_first_answers.py"
 ATTEMPTS = "api_max_attempts"
 
 KINDS: tuple[Kind, ...] = (
@@ -28,5 +29,34 @@ KINDS: tuple[Kind, ...] = (
         "an endpoint that is down for all, over several runs and collects",
         "nobody is set aside; the first run that finds it up answers all",
         f"{POISON}::test_an_endpoint_that_is_down_for_all_sets_nobody_aside",
+    ),
+    Kind(
+        "none of the first 8 answers fits: reasoning ate them",
+        "the run fails with one line, no record is set aside",
+        f"{FIRST}::test_the_run_stops",
+        "api_reasoning_tokens",
+    ),
+    Kind(
+        "none of the first 8 answers fits: prose, another schema, or empty",
+        "the run fails with one line, no record is set aside",
+        f"{FIRST}::test_the_run_stops",
+        "api_structured_output",
+    ),
+    Kind(
+        "none of the first 8 answers fits: the model refuses all",
+        "the run fails with one line, no record is set aside",
+        f"{FIRST}::test_the_run_stops",
+        "api_model",
+    ),
+    Kind(
+        "the same in batches",
+        "the collect fails, and later ones do not pay again until a setting has changed",
+        f"{FIRST}::test_batches_stop_as_well",
+        "api_reasoning_tokens",
+    ),
+    Kind(
+        "7 answers do not fit, the eighth does",
+        "the seven are set aside as `invalid_output`, and the rest is published",
+        f"{FIRST}::test_one_that_fits_shows_whose_fault_it_is",
     ),
 )
