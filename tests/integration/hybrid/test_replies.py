@@ -103,7 +103,7 @@ IMPOSSIBLE = ("zero_usage", "zero_prompt", "zero_completion", "tiny_prompt", "sm
 def test_what_is_billed_is_in_the_line(tmp_path: Path, database_url: str, mode: str) -> None:
     """Reasoning beside the completion, a cache beside the input, more than was asked for: each token, and its price."""
     asked = ask(tmp_path, database_url, mode, *BILLED)
-    found = Counter()
+    found: Counter[tuple[int, int, int]] = Counter()
     for fault, reasoned in BILLED.items():
         (line,) = asked.lines(fault)
         usage = usage_in(line)
