@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.orm import Session
 
 from db import attempts, batches, reference
+from db.endpoints import read_learnt
 from models.economics.pricing import Price
 from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.chat_format import parse_answer, read_exchange, request_body
@@ -172,9 +173,11 @@ class BatchResults:
         self.outcomes.accept_api(escalated, completion, BatchAttemptBook(prices.own), prices)
 
     def _exchange(self, request: ApiRequest, result: BatchResult) -> Exchange:
-        """Return what was sent in a batch, as requests are rendered now, and received."""
+        """Return what was sent in a batch, as requests are rendered by what is learnt now, and received."""
         options = self.submitter.options
-        able = EndpointCapabilities(options.structured_output)
+        learnt = self.version.ledger.read(lambda session: read_learnt(session, options.host, options.model))
+        given = EndpointCapabilities(options.structured_output)
+        able = given if learnt is None else EndpointCapabilities.from_json(learnt)
         return read_exchange(request_body(request, options, able), result.body)
 
     def _accept_failure(

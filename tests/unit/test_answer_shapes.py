@@ -120,3 +120,59 @@ def test_parts_that_differ_are_no_answer() -> None:
     body = reply("")
     body["choices"][0]["message"]["reasoning_content"] = "neutral"
     assert parse_answer(request(), body).value is None
+
+
+@pytest.mark.parametrize(
+    ("message", "value"),
+    [
+        (
+            {
+                "content": None,
+                "tool_calls": [{"function": {"name": "json", "arguments": '{"label": "neutral"}'}}],
+            },
+            "neutral",
+        ),
+        ({"content": "", "function_call": {"name": "json", "arguments": '{"label": "neutral"}'}}, "neutral"),
+        (
+            {"tool_calls": [{"function": {"arguments": "neutral"}}, {"function": {"arguments": "positive"}}]},
+            None,
+        ),
+        ({"tool_calls": [{"function": {"arguments": {"label": "neutral"}}}, 7]}, None),
+    ],
+)
+def test_an_answer_as_the_call_of_a_function(message: dict[str, Any], value: str | None) -> None:
+    """Some gateways ask for JSON so; one call without a content is the answer, two are none."""
+    body = {"choices": [{"message": message, "finish_reason": "tool_calls"}]}
+    assert parse_answer(request(), body).value == value
+
+
+@pytest.mark.parametrize(
+    ("body", "rejection"),
+    [
+        ({"choices": [{"finish_reason": "length", "index": 0}]}, "reasoning_limit"),
+        ({"choices": [{"finish_reason": "SAFETY", "message": None}]}, "refused"),
+        ({"choices": [], "promptFeedback": {"blockReason": "SAFETY"}}, "refused"),
+        ({"prompt_feedback": {"block_reason": "OTHER"}}, "refused"),
+    ],
+)
+def test_replies_without_a_message(body: dict[str, Any], rejection: str) -> None:
+    """Gemini leaves the message out where nothing is left of it, and the choices where it held the prompt back."""
+    parsed = parse_answer(request(), body)
+    assert (parsed.rejection, parsed.malformed) == (rejection, None)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<think>" * 20_000,
+        "<a>" + " " * 50_000,
+        "is " + " " * 50_000 + "x",
+        "[[" * 50_000,
+        "neutral, " * 5_000,
+        "```\n" * 20_000,
+    ],
+)
+def test_a_text_that_is_made_to_take_long(content: str) -> None:
+    """The time of the reading grows with the text, not with its square: a limit of the test would show it."""
+    for output in (request().output, OBJECT, FreeText()):
+        read_answer(output, content, cut=False)

@@ -14,6 +14,7 @@ from models.engines.api.reply_body import (
     REFUSAL_REASONS,
     ReplyMessage,
     first_choice,
+    is_blocked,
     mapping,
     read_message,
 )
@@ -140,6 +141,8 @@ def parse_answer(request: Request, body: object) -> Parsed:
     """
     usage = usage_of(body, request.messages)
     choice = first_choice(body)
+    if isinstance(choice, str) and is_blocked(body):
+        return Parsed(usage=usage, rejection="refused", detail="content_filter")
     if isinstance(choice, str):
         return Parsed(usage=usage, malformed=choice)
     message = read_message(choice)

@@ -13,16 +13,20 @@ from unicodedata import normalize
 LONGEST_PROSE = 20_000
 """Characters; in a longer text no label is looked for."""
 
+LONGEST_LABEL = 200
+"""Characters that a label may have more than any of the set and still be one of them, dressed up."""
 _PAIRS = (
     ('"', '"'), ("'", "'"), ("`", "`"), ("“", "”"), ("„", "“"), ("‘", "’"), ("«", "»"), ("「", "」"), ("**", "**"),
     ("__", "__"), ("*", "*"), ("_", "_"), ("(", ")"), ("[", "]"), ("$", "$"), ("\\boxed{", "}"), ("\\text{", "}"),
 )  # fmt: skip
-_TAGGED = re.compile(r"<(\w+)>\s*(.*?)\s*</\1>", re.DOTALL)
+_TAGGED = re.compile(r"<(\w+)>(.*)</\1>", re.DOTALL)
+_EMOJI = re.compile("[\u2600-\u27bf\ufe0f\U0001f300-\U0001faff]+")
+_BLANKS = re.compile(r"[ \t\r\f\v]{2,}")
 _LIST_MARK = re.compile(r"(?:#{1,6}|[-*•>]|\d{1,2}[.)])\s+")
 _ENDS = ".!,;:…。！，；："
 _SEPARATORS = re.compile(r"[\s_\-]+")
 _NAMED = re.compile(r"[^\n:：=]{1,60}?[*_\s]*(?:[:：=]|->|→|⇒)[*_\s]*(\S.*)", re.DOTALL)
-_LEADS = re.compile(r"([^\n]{1,200}?)\s*(?:\s[-–—]+\s|:\s)\s*(\S.*)", re.DOTALL)
+_LEADS = re.compile(r"([^\n]{1,200}?)\s*(?:\s[-–—]+\s|[:,]\s)\s*(\S.*)", re.DOTALL)
 _SENTENCE_ENDS = re.compile(r"\n+|(?<=[.!?;。！？；])\s+|(?<=[。！？；])")
 _DENIES = re.compile(
     r"\b(?:not|no|never|neither|nor|none|cannot|without|hardly|barely|nobody|nothing|rather|but|unless|if|whether|either"
@@ -57,6 +61,8 @@ def find_spelling(labels: tuple[str, ...], text: str) -> str | None:
 
     Each way of spelling is tried, the nearest first; one under which two labels are the same tells nothing.
     """
+    if len(text) > LONGEST_LABEL + max(map(len, labels)):
+        return None
     for normal, known in _spellings(labels):
         found = known.get(normal(text), ())
         if found:
@@ -69,13 +75,14 @@ def find_label(labels: tuple[str, ...], text: str, *, cut: bool) -> str | None:
 
     `cut`: the text ended at the token limit, so that its last sentence may not be whole.
     """
-    if len(text) > LONGEST_PROSE or _TAKES_BACK.search(text):
+    text = _BLANKS.sub(" ", text[: LONGEST_PROSE + 1]).strip()
+    if not text or len(text) > LONGEST_PROSE or _TAKES_BACK.search(text):
         return None
     mentioned = _mentions(labels, text)
     if len(mentioned) != 1:
         return None
     (label,) = mentioned
-    return label if _is_meant(labels, label, text.strip(), cut=cut) else None
+    return label if _is_meant(labels, label, text, cut=cut) else None
 
 
 def names_another(labels: tuple[str, ...], label: str, text: str) -> bool:
@@ -184,11 +191,11 @@ def _group(labels: Iterable[str], normal: Callable[[str], str]) -> dict[str, tup
 
 def _undressed(text: str) -> str:
     """Take off quotes, brackets, marks of Markdown and a tag that stand around a text."""
-    bare = text.strip()
+    bare = _EMOJI.sub("", text).strip() or text.strip()
     while True:
         inner = _LIST_MARK.sub("", bare, count=1) if _LIST_MARK.match(bare) else bare
         if tagged := _TAGGED.fullmatch(inner):
-            inner = tagged[2]
+            inner = tagged[2].strip()
         for opens, closes in _PAIRS:
             if len(inner) > len(opens) + len(closes) and inner.startswith(opens) and inner.endswith(closes):
                 inner = inner[len(opens) : -len(closes)].strip()

@@ -75,10 +75,12 @@ def _before_answer(bare: str) -> str:
 
 def _anywhere(bare: str) -> str:
     """Take off all pairs, what stands before a closing mark without an opening one, and what an opening mark leaves open."""
-    for pair in _WHOLE:
-        bare = pair.sub("\n", bare)
     closings = list(_CLOSES.finditer(bare))
     if closings:
-        bare = bare[closings[-1].end() :]
+        closed, rest = bare[: closings[-1].end()], bare[closings[-1].end() :]
+        for pair in _WHOLE:
+            closed = pair.sub("\n", closed)
+        left = list(_CLOSES.finditer(closed))
+        bare = (closed[left[-1].end() :] if left else closed) + rest
     opened = _OPENS.search(bare)
     return _LEFT_OVER.sub("", bare if opened is None else bare[: opened.start()]).strip()

@@ -56,11 +56,17 @@ def first_choice(body: object) -> dict[str, object] | str:
 
 
 def read_message(choice: Mapping[str, object]) -> ReplyMessage | None:
-    """Return what the message of a choice says; None where it is none."""
+    """Return what the message of a choice says; None where it is none.
+
+    Gemini leaves the message out where a limit or a filter left nothing of it. A content that came as the arguments of
+    one call of a function, which nobody offered, is one as well: so some gateways ask Anthropic's models for JSON.
+    """
     message = choice.get("message")
+    if message is None and _finish_reason(choice, "") in {LENGTH, *REFUSAL_REASONS, *ERROR_REASONS}:
+        message = {}
     if not isinstance(message, dict):
         return None
-    content = message.get("content")
+    content = message.get("content") or _called(message)
     parts = [content] if isinstance(content, dict) else content
     if isinstance(parts, list):
         texts, refused = _texts(parts)
@@ -73,6 +79,20 @@ def read_message(choice: Mapping[str, object]) -> ReplyMessage | None:
         return None
     refused = refused or bool(message.get("refusal"))
     return ReplyMessage(text, _reasoning(message), _finish_reason(choice, text), refused, in_parts)
+
+
+def is_blocked(body: object) -> bool:
+    """Whether a reply without choices says that its prompt was held back (Gemini)."""
+    feedback = mapping(mapping(body).get("promptFeedback") or mapping(body).get("prompt_feedback"))
+    return bool(feedback.get("blockReason") or feedback.get("block_reason"))
+
+
+def _called(message: Mapping[str, object]) -> object:
+    """Return the arguments of the one call that a message without content makes, else its content."""
+    calls = message.get("tool_calls")
+    only = mapping(calls[0]).get("function") if isinstance(calls, list) and len(calls) == 1 else None
+    given = mapping(only or message.get("function_call")).get("arguments")
+    return given if isinstance(given, str) else message.get("content")
 
 
 def _texts(parts: list[object]) -> tuple[list[str] | None, bool]:
