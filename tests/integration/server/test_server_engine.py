@@ -90,6 +90,13 @@ def test_no_more_are_in_flight_than_set(make_engine: MakeServerEngine) -> None:
         ("cut_short", "invalid"),
         ("fenced", "answered"),
         ("no_usage", "answered"),
+        ("zero_usage", "answered"),
+        ("think", "answered"),
+        ("prose", "answered"),
+        ("hiccup:502", "answered"),
+        ("hiccup", "answered"),
+        ("json_validate_failed", "answered"),
+        ("ended:SAFETY", "refused:content_filter"),
     ],
 )
 def test_a_fault_once_harms_one_record_at_most(

@@ -80,9 +80,10 @@ def test_a_partition_is_published_and_paid_by_machine_time(tmp_path: Path, sourc
     assert {(row.provider, row.name) for row in table(settings, "models")} == {("server", MODEL)}
 
 
-def test_a_server_that_reports_no_usage(tmp_path: Path, source: Path) -> None:
-    """Tokens are estimated, and each such line says so (I4); the others hold what was reported."""
-    with FaultyApi([Rule(("no_usage",), match="message number 7", forever=True)]) as api:
+@pytest.mark.parametrize("fault", ["no_usage", "zero_usage"])
+def test_a_server_that_reports_no_usage(tmp_path: Path, source: Path, fault: str) -> None:
+    """Or none that can be: tokens are estimated, and each such line says so (I4); the others hold what was reported."""
+    with FaultyApi([Rule((fault,), match="message number 7", forever=True)]) as api:
         settings = server_settings(tmp_path, api.url)
         run_there(settings, source)
     check_books(settings)
