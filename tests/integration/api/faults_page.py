@@ -17,7 +17,8 @@ records went through, and those were answered every time unless the run fails.
 
 Every attempt has a ledger line that was written before it was sent. How it ends:
 
-- `ok`: answered, with the usage that the API reported.
+- `ok`: answered, with the usage that the API reported, or one that is estimated and marked so. A code behind it says how an
+  answer was read that did not stand alone.
 - `failed`: the API refused it, or was never reached; it costs nothing.
 - `unknown_outcome`: sent, and nobody knows whether it was billed. The line keeps the most it can have cost, unless a usage came
   with the reply all the same, and every report shows it.

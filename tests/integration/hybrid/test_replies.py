@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Row
 
+from models.engines.api.replies import UNUSABLE
 from models.engines.api.token_count import ApiTokenCounter
 from models.requests import Message, Usage
 from models.settings import Settings
@@ -62,6 +63,8 @@ class Asked:
 
 def text_of(fault: str) -> str:
     """Return the text of a record that meets a fault: in a batch its mark is the order."""
+    if fault == UNUSABLE:
+        return f"unsure about [[once status 400 {fault}]]"
     return f"unsure about [[once odd {fault.replace(':', ' ')}]]"
 
 
@@ -165,6 +168,17 @@ def test_a_hiccup_that_may_be_billed_keeps_its_upper_bound(
     assert (unknown.input_tokens, free.cost_nano, billed.output_tokens) == (None, 0, 0)
     assert billed.cost_nano == cost(Usage(billed.input_tokens, 0, 0), mode) < unknown.cost_nano
     assert published(asked.settings).height == len(hiccups)
+    check_books(asked.settings)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_answer_that_the_endpoint_found_unusable(tmp_path: Path, database_url: str, mode: str) -> None:
+    """Groq's json_validate_failed: asked again; nobody knows whether the first was billed, and no setting is at fault."""
+    asked = ask(tmp_path, database_url, mode, UNUSABLE)
+    first, second = asked.lines(UNUSABLE)
+    assert (first.outcome, first.input_tokens, second.outcome) == ("unknown_outcome", None, "ok")
+    assert first.cost_nano > second.cost_nano > 0
+    assert published(asked.settings).height == 1
     check_books(asked.settings)
 
 

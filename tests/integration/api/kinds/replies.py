@@ -27,6 +27,11 @@ KINDS: tuple[Kind, ...] = (
         f"{_RUNS}::test_a_hiccup_that_may_be_billed_keeps_its_upper_bound",
     ),
     Kind(
+        "an answer that the endpoint itself finds unusable (Groq's json_validate_failed), at once and in a batch",
+        "asked again within its attempts, at its upper bound; no setting is blamed",
+        f"{_RUNS}::test_an_answer_that_the_endpoint_found_unusable",
+    ),
+    Kind(
         "identical records, the first of which gets an answer of no use",
         "the others are asked for themselves, one after the other, until an answer can be shared",
         f"{_RUNS}::test_identical_records_never_reuse_an_answer_that_did_not_parse",
