@@ -42,7 +42,7 @@ _NO_COUNTERFACTUAL = {
 
 @dataclass(frozen=True, slots=True)
 class InBatch:
-    """A pending line whose batch is live; the prices are those that it was opened at."""
+    """A pending line whose batch is live; the prices are those that it was opened at, the cost is its upper bound."""
 
     id: UUID
     run_id: UUID
@@ -52,6 +52,7 @@ class InBatch:
     request_hash: bytes
     price_id: int
     counterfactual_price_id: int
+    cost_nano: int
 
 
 def open_attempts(session: Session, workload: str, lines: Sequence[LedgerLine]) -> None:
@@ -150,14 +151,18 @@ def list_pending_in_batches(
         yield InBatch(*row)
 
 
-def move_to_batch(session: Session, run_id: UUID, old: UUID, new: UUID) -> None:
-    """Let the pending lines of a batch wait for another one. Repeating it changes nothing."""
-    session.execute(
-        update(Line)
-        .where(ledger.PENDING, Line.run_id == run_id, Line.batch_id == old)
-        .values(batch_id=new)
-        .execution_options(synchronize_session=False)
+def move_to_batch(
+    session: Session, run_id: UUID, old: UUID, new: UUID, ids: Sequence[UUID] | None = None
+) -> None:
+    """Let the pending lines of a batch, or those with these ids, wait for another one. Repeating it changes nothing."""
+    own = (ledger.PENDING, Line.run_id == run_id, Line.batch_id == old)
+    chunks = (
+        [own] if ids is None else [(*own, Line.id.in_(ids[n : n + CHUNK])) for n in range(0, len(ids), CHUNK)]
     )
+    for conditions in chunks:
+        session.execute(
+            update(Line).where(*conditions).values(batch_id=new).execution_options(synchronize_session=False)
+        )
 
 
 def list_past_deadline(session: Session, version_id: UUID, at: datetime) -> Iterator[str]:

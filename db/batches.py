@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.dialects import execute_change, insert_new
@@ -112,6 +112,17 @@ def list_live(session: Session, version_id: UUID | None = None) -> list[Batch]:
     if version_id is not None:
         statement = statement.where(Row.version_id == version_id)
     return [Batch(*row) for row in session.execute(statement)]
+
+
+def extend(session: Session, batch_id: UUID, deadline: datetime) -> None:
+    """Give a batch a later deadline. Raises `UsageError` for a batch that is not live."""
+    _set_live(session, batch_id, deadline=deadline)
+
+
+def is_enqueued(session: Session, model: str, besides: UUID) -> bool:
+    """Whether any other submitted batch of a model may be enqueued at the provider."""
+    others = exists().where(Row.state == "submitted", Row.model == model, Row.id != besides)
+    return bool(session.execute(select(others)).scalar())
 
 
 def sum_enqueued_tokens(session: Session, model: str) -> int:

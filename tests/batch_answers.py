@@ -29,11 +29,13 @@ _MARK = re.compile(
 class Answers:
     """Answers requests. `asked` counts how often each prompt (its last message) was answered.
 
-    `usages`: what each answered request of a batch used, by its custom_id. `reasoning`: tokens with which a model reasons before it answers (`tests.reasoning_model`); None: it does not.
+    `usages`: what each answered request of a batch used, by its custom_id. `reasoning`: tokens with which a model reasons before it answers (`tests.reasoning_model`); None: it does not. `refuses`: fields of requests
+    that the model does not take: each request that has one is refused with a 400 that names it.
     """
 
     asked: Counter[str] = field(default_factory=Counter)
     reasoning: int | None = None
+    refuses: list[str] = field(default_factory=list)
     usages: dict[str, Json] = field(default_factory=dict)
 
     def mark(self, body: Json) -> tuple[str, str, str]:
@@ -54,6 +56,8 @@ class Answers:
 
     def answer(self, body: Json) -> tuple[int, Json]:
         """Answer a request whose prompt asks for no failure: HTTP status and body."""
+        if refused := next((name for name in self.refuses if name in body), None):
+            return 400, error_body("unsupported_parameter", param=refused)
         chat = completion(body)
         return (200, chat) if self.reasoning is None else think(body, chat, self.reasoning)
 

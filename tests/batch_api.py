@@ -170,7 +170,9 @@ class BatchApi:
             try:
                 reply = getattr(self, f"_{step}")(found, request)
             except Refused as refused:
-                return refused.status, json.dumps(error_body(None, str(refused), refused.param)).encode()
+                return refused.status, json.dumps(
+                    error_body(refused.code, str(refused), refused.param)
+                ).encode()
         if isinstance(reply, tuple):
             return reply[0], json.dumps(reply[1]).encode()
         return 200, reply if isinstance(reply, bytes) else json.dumps(reply).encode()
@@ -205,7 +207,7 @@ class BatchApi:
         self.book.advance(0)
         if self.book.rules.auto:
             self.book.step(batch_id)
-        return self.book.batch(batch_id).fields
+        return self.book.polled(batch_id)
 
     def _cancel_batch(self, batch_id: str, _: "_Handler") -> Json:
         return self.book.cancel(batch_id).fields

@@ -10,12 +10,11 @@ Error codes that the reference does not list are the ones users report (`token_l
 import json
 import random
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import uuid4
 
 from tests.batch_answers import Answers, Json, error_line, input_tokens, prompt
+from tests.batch_problems import problem, problems_of_file
 
 FINAL = frozenset({"completed", "failed", "expired", "cancelled"})
 
@@ -25,7 +24,10 @@ class Rules:
     """Limits of the account, and how the server behaves.
 
     `hidden_lists`: so many lists leave a new batch out, as eventually consistent ones do. `auto`: each
-    poll moves a batch one step on, so that it completes without anybody's help.
+    poll moves a batch one step on, so that it completes without anybody's help. `limit_at_creation`: a batch above the
+    enqueued tokens is refused when it is created, not when its file is checked. `nameless_polls`: so many polls of an
+    ended batch do not name its files yet. `words` are what it calls states, `counts` what it calls counts of requests
+    (None: it leaves that one out).
     """
 
     max_requests: int = 50_000
@@ -37,6 +39,10 @@ class Rules:
     hidden_lists: int = 0
     auto: bool = False
     seed: int = 0
+    limit_at_creation: bool = False
+    nameless_polls: int = 0
+    words: dict[str, str] = field(default_factory=dict)
+    counts: dict[str, str | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -73,6 +79,7 @@ class StoredBatch:
     model: str = ""
     tokens: int = 0
     hidden: int = 0
+    nameless: int = 0
 
     @property
     def status(self) -> str:
@@ -83,10 +90,11 @@ class StoredBatch:
 class Refused(Exception):
     """The request is answered with an HTTP error."""
 
-    def __init__(self, status: int, message: str, param: str | None = None) -> None:
+    def __init__(self, status: int, message: str, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.param = param
+        self.code = code
 
 
 class BatchState:
@@ -140,11 +148,43 @@ class BatchState:
         if body.get("completion_window") != "24h":
             msg = "completion_window must be 24h"
             raise Refused(400, msg, "completion_window")
+        if self.rules.limit_at_creation:
+            self._refuse_above_limit(self.files[body["input_file_id"]].content)
         batch = StoredBatch(self._fields(body), hidden=self.rules.hidden_lists)
         self.batches[batch.fields["id"]] = batch
         if key is not None:
             self._keys[key] = batch.fields["id"]
         return batch
+
+    def polled(self, batch_id: str) -> Json:
+        """Return a batch object as a poll sees it."""
+        batch = self.batch(batch_id)
+        shown = self._shown(batch.fields)
+        if batch.status in FINAL and batch.nameless < self.rules.nameless_polls:
+            batch.nameless += 1
+            shown |= {"output_file_id": None, "error_file_id": None}
+        return shown
+
+    def _shown(self, fields: Json) -> Json:
+        """Return a batch object in this provider's words."""
+        rules, counts = self.rules, fields["request_counts"]
+        renamed = {rules.counts.get(name, name): count for name, count in counts.items()}
+        renamed.pop(None, None)
+        status = rules.words.get(fields["status"], fields["status"])
+        return fields | {"status": status, "request_counts": renamed or None}
+
+    def _refuse_above_limit(self, content: bytes) -> None:
+        """Refuse to create a batch whose requests do not fit beside what is enqueued."""
+        bodies = [json.loads(line)["body"] for line in content.splitlines()]
+        files = [
+            self.files.get(batch.fields["input_file_id"])
+            for batch in self.batches.values()
+            if batch.status not in FINAL
+        ]
+        others = [json.loads(line)["body"] for file in files if file for line in file.content.splitlines()]
+        if sum(map(input_tokens, bodies + others)) > (self.rules.enqueued_tokens or 0):
+            msg = "Enqueued token limit reached"
+            raise Refused(400, msg, code="token_limit_exceeded")
 
     def listed(self, after: str | None, limit: int) -> Json:
         """Return one page of batches, the newest first."""
@@ -153,7 +193,7 @@ class BatchState:
             if batch.hidden > 0:
                 batch.hidden -= 1
             else:
-                seen.append(batch.fields)
+                seen.append(self._shown(batch.fields))
         ids = [fields["id"] for fields in seen]
         rest = seen[ids.index(after) + 1 :] if after in ids else seen
         page = rest[: max(1, min(limit, 100))]
@@ -231,12 +271,12 @@ class BatchState:
 
     def _validate(self, batch: StoredBatch) -> None:
         content = self.files[batch.fields["input_file_id"]].content
-        problems = list(_problems(content, batch, self.rules))
+        problems = list(problems_of_file(content, batch, self.rules))
         if not problems and self.rules.enqueued_tokens is not None:
             others = (b.tokens for b in self.batches.values() if b.model == batch.model and b is not batch)
             if sum(others) + batch.tokens > self.rules.enqueued_tokens:
                 text = f"Enqueued token limit reached for {batch.model}. Limit: {self.rules.enqueued_tokens}"
-                problems = [_problem("token_limit_exceeded", None, text)]
+                problems = [problem("token_limit_exceeded", None, text)]
         if problems:
             batch.fields["errors"] = {"object": "list", "data": problems}
             batch.waiting, batch.tokens = [], 0
@@ -257,42 +297,3 @@ class BatchState:
                 filename = f"{batch.fields['id']}_{name}.jsonl"
                 batch.fields[f"{name}_file_id"] = self.store(filename, "batch_output", content).id
         self._enter(batch, status)
-
-
-def _problems(content: bytes, batch: StoredBatch, rules: Rules) -> Iterator[Json]:
-    """Check a request file and fill the batch; yield what is wrong with it."""
-    lines = content.splitlines()
-    if not lines:
-        yield _problem("empty_file", None, "The file is empty")
-    if len(content) > rules.max_bytes:
-        yield _problem("file_too_large", None, "The file is too large")
-    if len(lines) > rules.max_requests:
-        yield _problem("too_many_tasks", None, "The file holds too many requests")
-    seen: set[Any] = set()
-    for number, line in enumerate(lines, 1):
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            yield _problem("invalid_json_line", number, "This line is not parseable as valid JSON.")
-            continue
-        yield from _problems_of(entry, number, batch, rules)
-        if entry.get("custom_id") in seen:
-            yield _problem("duplicate_custom_id", number, "The custom_id is not unique", "custom_id")
-        seen.add(entry.get("custom_id"))
-        batch.waiting.append(entry)
-        batch.tokens += input_tokens(entry["body"])
-
-
-def _problems_of(entry: Json, number: int, batch: StoredBatch, rules: Rules) -> Iterator[Json]:
-    if entry.get("method") != "POST" or entry.get("url") != batch.fields["endpoint"]:
-        yield _problem("invalid_url", number, "method and url must be those of the batch", "url")
-    model = entry["body"]["model"]
-    batch.model = batch.model or model
-    if model != batch.model:
-        yield _problem("mismatched_model", number, "all requests must be for one model", "body.model")
-    if rules.models and model not in rules.models:
-        yield _problem("model_not_found", number, f"The model `{model}` does not exist", "body.model")
-
-
-def _problem(code: str, line: int | None, message: str, param: str | None = None) -> Json:
-    return {"code": code, "line": line, "message": message, "param": param}

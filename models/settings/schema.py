@@ -184,7 +184,10 @@ class Settings(BaseSettings):
         None, ge=1, description="input tokens that may wait in batches of the model at one time"
     )
     batch_deadline_hours: float = Field(
-        26.0, gt=0, description="after this a batch's unanswered records are asked for synchronously"
+        26.0, gt=0, description="after this a batch is cancelled, and what it did not answer is asked again"
+    )
+    batch_fallback: Literal["wait", "sync"] = Field(
+        "wait", description="what no batch takes or answers in time: waits, or sync: at once at full price"
     )
     batch_discount: Decimal = Field(Decimal("0.5"), ge=0, lt=1, description="of the API price, in a batch")
 

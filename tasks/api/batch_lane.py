@@ -1,5 +1,6 @@
 """The way to the API in batches: what was escalated goes into request files, whose answers come later."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,8 +12,10 @@ from tasks.api.batch_submit import Submitter
 from tasks.api.batch_writer import BatchWriter
 from tasks.api.sync_lane import Lane, do_nothing
 from tasks.storage.committer import Committer
-from tasks.storage.escalation_queue import AT_ONCE, IN_BATCH, EscalationQueue
+from tasks.storage.escalation_queue import AT_ONCE, IN_BATCH, QUEUED, EscalationQueue
 from tasks.storage.open_version import OpenVersion
+
+log = logging.getLogger(__name__)
 
 
 def leave_out_batched(version: OpenVersion, waiting: EscalationQueue) -> None:
@@ -34,7 +37,7 @@ class BatchLane:
     Each step is written down before the next one is made: the records' texts lie in a registered part,
     then the request file on disk, then the batch and its pending lines in one transaction, then it is
     uploaded. A run that is killed anywhere leaves a batch that the next run, or the collecting flow,
-    submits or finds again. What may not wait for a batch any more is asked for at once.
+    submits or finds again. What may not wait for a batch any more is asked for at once, where the settings say so.
     """
 
     version: OpenVersion
@@ -64,7 +67,9 @@ class BatchLane:
         self.submitter.submit()
         self.waiting.defer_queued("api_unavailable")
         self.waiting.requeue(AT_ONCE)
-        if self.waiting.queued():
+        if count := self.waiting.queued():
+            said = self.submitter.fallback.compare(self.waiting.keys(QUEUED))
+            log.warning("%s records are asked at once instead of in a batch: %s", f"{count:,}", said)
             self.at_once.drain(report)
 
     def close(self) -> None:
@@ -72,7 +77,9 @@ class BatchLane:
         self.at_once.close()
 
     def _take_out_late(self) -> None:
-        """Let no new batch have the records that one had until its deadline."""
+        """Let no new batch have the records that one had until its deadline, where they may be asked at once."""
+        if not self.submitter.fallback.at_once:
+            return
 
         def mark(session: Session) -> None:
             for key in attempts.list_past_deadline(session, self.version.id, datetime.now(UTC)):

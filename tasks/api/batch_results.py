@@ -1,21 +1,22 @@
 """The results of a batch that has ended: each closes its attempt; what no line answers is asked for again."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from db import attempts, batches, reference
-from db.endpoints import read_learnt
+from db import attempts, batch_lines, batches, reference
 from models.economics.pricing import Price
 from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.chat_format import parse_answer, read_exchange, request_body
 from models.engines.api.permit import ApiRequest
 from models.engines.api.served import served_of
 from models.engines.api.usage import usage_of
+from models.engines.batch.files import rendered_body
 from models.engines.batch.results import BatchResult, ResultReader
 from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable, ProviderBatch
 from models.engines.window import is_parsed
@@ -23,11 +24,12 @@ from models.errors import ApiAccessError
 from models.ledger.accounting import LinePrices, closing_unserved
 from models.ledger.line import Closing
 from models.records import Escalated
-from models.requests import Answer, ClosedAttempt, Completion, Exchange, Served
-from tasks.api.batch_submit import Submitter
+from models.requests import Answer, ClosedAttempt, Completion, Exchange, JsonValue, Served
+from tasks.api.batch_judgement import DENIALS, BatchJudgement
+from tasks.api.batch_ledger import BatchLedger
+from tasks.api.learnt import LearntCapabilities
 from tasks.api.requests import ApiRequests
 from tasks.storage.committer import Committer
-from tasks.storage.escalation_queue import AT_ONCE, QUEUED
 from tasks.storage.open_version import OpenVersion
 from tasks.storage.outcomes import Outcomes
 from tasks.storage.scratch_db import Scratch
@@ -43,10 +45,11 @@ class BatchAttemptBook:
     """Closes attempts of batches that served no record: what was answered is charged at the line's price."""
 
     price: Price
+    upper_bound: int = 0
 
     def unserved(self, attempt: ClosedAttempt) -> Closing:
-        """Close an attempt that served no record. One of unknown outcome is not closed here, but with its batch."""
-        return closing_unserved(attempt, self.price, 0)
+        """Close an attempt that served no record."""
+        return closing_unserved(attempt, self.price, self.upper_bound)
 
     def served(self, attempt: ClosedAttempt) -> int:
         """Nothing is held in memory for an attempt of a batch."""
@@ -63,29 +66,36 @@ class BatchResults:
     scratch: Scratch
     committer: Committer
     outcomes: Outcomes
-    submitter: Submitter
+    ledger: BatchLedger
+    learnt: LearntCapabilities
     stop: Callable[[], bool]
     _prices: dict[int, Price] = field(default_factory=dict, init=False)
+    _able: EndpointCapabilities = field(default_factory=EndpointCapabilities, init=False)
     fatal: str | None = field(default=None, init=False)
-    """Code of a refusal that no request can pass, if a result told of one."""
+    """Code of a refusal that no request can pass, if a batch told of one."""
 
     def take(self, client: "BatchClient", batch: batches.Batch, provider: ProviderBatch) -> None:
         """Accept the results of a batch, commit them, and close it; if told to stop, as far as it got.
 
-        A line that is not answered keeps its upper bound, its outcome unknown, and its record is asked
-        for again.
+        What a line says that could be the account's fault, or the settings', is judged when all lines are read. A
+        line that is not answered costs nothing if the provider's counts say so, else it keeps its upper bound, its
+        outcome unknown; its record is asked for again.
         """
-        lines = {one.id: one for one in self.submitter.lines(batch)}
-        reader = ResultReader(lines)
+        lines = {one.id: one for one in self.ledger.lines(batch)}
+        reader, judgement = ResultReader(lines), BatchJudgement(provider)
+        body, self._able = self.rendered(batch), self.learnt.read()
         for result in _read(client, provider, reader):
-            self._accept(result, lines[result.id], served_of(result.body, {}, batch.model))
+            if not self._accept(result, lines[result.id], body, judgement):
+                judgement.hold(result)
             self.committer.tick()
             if self.stop():
                 return
         self.committer.flush()
-        self.close(batch, "collected")
-        for line_id in reader.missing:
-            self.scratch.waiting.requeue_after(lines[line_id].record_key, lines[line_id].attempt)
+        for result in self._judged(batch, reader, judgement, lines):
+            self._close_judged(result, lines[result.id])
+        self.fatal = judgement.fatal or self.fatal
+        self.committer.flush()
+        self.ledger.close(batch, "collected")
         log.info(
             "batch %s is collected: %s requests, %s of them without a result, %s damaged lines",
             provider.id,
@@ -94,24 +104,6 @@ class BatchResults:
             reader.tally.undecodable,
         )
         self.forget_texts(client, provider)
-
-    def lose(self, batch: batches.Batch, failure: str) -> None:
-        """Give up a batch whose answers cannot be had any more, though they may be billed."""
-        lines = self.submitter.lines(batch)
-        self.close(batch, "abandoned", failure)
-        for one in lines:
-            self.scratch.waiting.requeue_after(one.record_key, one.attempt)
-
-    def close(self, batch: batches.Batch, state: batches.Ending, error: str | None = None) -> None:
-        """Close a batch; lines that it leaves open are of unknown outcome from then on."""
-        version = self.version
-
-        def write(session: Session) -> None:
-            batches.close(session, batch.id, state, error)
-            attempts.resolve_unknown(session, version.workload, version.partition, failure="no_answer")
-
-        version.ledger.write(write)
-        self.submitter.remove_file(batch)
 
     def forget_texts(self, client: "BatchClient", provider: ProviderBatch) -> None:
         """Delete the provider's files, which hold texts; one that stays does no other harm."""
@@ -122,31 +114,66 @@ class BatchResults:
             except (BatchApiUnavailable, BatchApiRefused, ApiAccessError) as error:
                 log.warning("a file of batch %s was not deleted: %s", provider.id, error)
 
-    def _accept(self, result: BatchResult, line: attempts.InBatch, served: Served | None) -> None:
-        prices = self._prices_of(line)
-        escalated = self.scratch.waiting.get(line.record_key)
-        if result.kind == "answered" and escalated is None:
-            usage = usage_of(result.body)
-            self._charge(ClosedAttempt(line.id, "ok", datetime.now(UTC), usage, "not_needed", served), prices)
-        elif result.kind == "answered" and escalated is not None:
-            self._accept_answer(result, line, escalated, prices, served)
-        else:
-            self._accept_failure(result, line, escalated, prices, served)
+    def rendered(self, batch: batches.Batch) -> Mapping[str, JsonValue]:
+        """Return how the batch's requests were rendered; as they would be now where the file is gone."""
+        path = self.version.folder / batch.file_name
+        return rendered_body(path) if path.exists() else {}
 
-    def _accept_answer(
+    def _judged(
+        self,
+        batch: batches.Batch,
+        reader: ResultReader,
+        judgement: BatchJudgement,
+        lines: Mapping[UUID, attempts.InBatch],
+    ) -> list[BatchResult]:
+        """Judge what was held, by what the ledger has of the batch and of earlier attempts. The answers are committed."""
+        denied = {lines[id_].record_key for id_ in judgement.denied()}
+        version = self.version
+
+        def look(session: Session) -> tuple[int, set[str]]:
+            again = batch_lines.list_denied(session, version.id, denied, DENIALS)
+            return batch_lines.count_answered(session, batch.id), again
+
+        answered, again = version.ledger.read(look)
+        before = {id_ for id_ in judgement.denied() if lines[id_].record_key in again}
+        return list(judgement.judge(reader.missing, answered=answered, denied_before=before))
+
+    def _accept(
         self,
         result: BatchResult,
         line: attempts.InBatch,
-        escalated: Escalated,
-        prices: LinePrices,
-        served: Served | None,
-    ) -> None:
-        request = self.requests.render(escalated, line.id)
+        body: Mapping[str, JsonValue],
+        judgement: BatchJudgement,
+    ) -> bool:
+        """Do what a result says, if it can be told from the line alone."""
+        prices = self._prices_of(line)
+        escalated = self.scratch.waiting.get(line.record_key)
+        if result.kind == "answered":
+            if escalated is None:
+                closed = self._charge(_unneeded(line.id, result.body, self._served(result)), prices)
+            else:
+                closed = self._accept_answer(result, line, escalated, prices)
+            judgement.answered(closed=closed)
+            return True
+        if result.kind == "rejected":
+            self._reject(result, line, escalated, prices)
+            return True
+        if result.kind != "retry" or (result.verdict and not self.learnt.refuse(result.verdict, body)):
+            return False
+        self._close(line, result)
+        self.scratch.waiting.requeue_after(line.record_key, line.attempt)
+        return True
+
+    def _accept_answer(
+        self, result: BatchResult, line: attempts.InBatch, escalated: Escalated, prices: LinePrices
+    ) -> bool:
+        """Take an answer; return whether its line is closed."""
+        request, served = self.requests.render(escalated, line.id), self._served(result)
         parsed, now = parse_answer(request, result.body), datetime.now(UTC)
         if parsed.malformed is not None:  # billed, and of no use
-            self._charge(ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.malformed, served), prices)
             self.scratch.waiting.requeue_after(line.record_key, line.attempt)
-            return
+            useless = ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.malformed, served)
+            return self._charge(useless, prices)
         closed: ClosedAttempt | None
         closed = answered = ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.failure, served)
         if parsed.usage is None and parsed.rejection is None:
@@ -171,43 +198,56 @@ class BatchResults:
             answer = Answer(line.id, parsed.text, parsed.value, parsed.finish_reason, None, None)
             self.scratch.put(request.digest(), answer)
         self.outcomes.accept_api(escalated, completion, BatchAttemptBook(prices.own), prices)
+        return closed is not None
 
     def _exchange(self, request: ApiRequest, result: BatchResult) -> Exchange:
-        """Return what was sent in a batch, as requests are rendered by what is learnt now, and received."""
-        options = self.submitter.options
-        learnt = self.version.ledger.read(lambda session: read_learnt(session, options.host, options.model))
-        given = EndpointCapabilities(options.structured_output)
-        able = given if learnt is None else EndpointCapabilities.from_json(learnt)
-        return read_exchange(request_body(request, options, able), result.body)
+        """Return what was sent in a batch, as requests are rendered now, and received."""
+        return read_exchange(request_body(request, self.learnt.options, self._able), result.body)
 
-    def _accept_failure(
-        self,
-        result: BatchResult,
-        line: attempts.InBatch,
-        escalated: Escalated | None,
-        prices: LinePrices,
-        served: Served | None,
-    ) -> None:
-        failed = ClosedAttempt(line.id, "failed", datetime.now(UTC), failure=result.failure)
-        if result.billed:
-            failed = replace(failed, outcome="unknown_outcome", usage=usage_of(result.body), served=served)
-        if result.rejection is not None and escalated is not None:
-            request = self.requests.render(escalated, line.id)
-            closed = None if failed.usage is None and result.billed else failed
-            rejected = Completion(request, rejection=result.rejection, detail=result.detail, attempt=closed)
-            self.outcomes.accept_api(escalated, rejected, BatchAttemptBook(prices.own))
+    def _close_judged(self, result: BatchResult, line: attempts.InBatch) -> None:
+        """Close a line on which the whole batch had to be heard; its record is set aside, or asked for again."""
+        if result.kind == "rejected":
+            escalated = self.scratch.waiting.get(line.record_key)
+            self._reject(result, line, escalated, self._prices_of(line))
             return
-        self._charge(failed, prices)
-        # the engine that asks at once finds out what the model does not take, and leaves it out
-        state = QUEUED if result.parameter is None else AT_ONCE
-        self.scratch.waiting.requeue_after(line.record_key, line.attempt, state)
-        if result.kind == "fatal":
-            self.fatal = result.failure
+        self._close(line, result)
+        self.scratch.waiting.requeue_after(line.record_key, line.attempt)
 
-    def _charge(self, closed: ClosedAttempt, prices: LinePrices) -> None:
-        """Close an attempt that served no record, unless it was billed for who knows what: see `close`."""
-        if closed.outcome == "failed" or closed.usage is not None:
+    def _reject(
+        self, result: BatchResult, line: attempts.InBatch, escalated: Escalated | None, prices: LinePrices
+    ) -> None:
+        """Set aside the record of a request that the provider will not have."""
+        if escalated is None:
+            self._close(line, result)
+            return
+        request = self.requests.render(escalated, line.id)
+        closed = self._closed(line, result)
+        rejected = Completion(request, rejection=result.rejection, detail=result.detail, attempt=closed)
+        self.outcomes.accept_api(escalated, rejected, BatchAttemptBook(prices.own, line.cost_nano))
+
+    def _close(self, line: attempts.InBatch, result: BatchResult) -> None:
+        book = BatchAttemptBook(self._prices_of(line).own, line.cost_nano)
+        self.committer.add_closings([book.unserved(self._closed(line, result))])
+
+    def _closed(self, line: attempts.InBatch, result: BatchResult) -> ClosedAttempt:
+        """Return how the attempt of a line ends that was not answered; of unknown outcome it keeps its upper bound.
+
+        One that reports a usage all the same has that.
+        """
+        now = datetime.now(UTC)
+        if result.kind != "unsure" and not result.billed:
+            return ClosedAttempt(line.id, "failed", now, failure=result.failure)
+        usage, served = usage_of(result.body), self._served(result)
+        return ClosedAttempt(line.id, "unknown_outcome", now, usage, result.failure, served)
+
+    def _charge(self, closed: ClosedAttempt, prices: LinePrices) -> bool:
+        """Close an answered attempt that served no record, unless nobody knows its usage: see `BatchLedger.close`."""
+        if closed.usage is not None:
             self.committer.add_closings([BatchAttemptBook(prices.own).unserved(closed)])
+        return closed.usage is not None
+
+    def _served(self, result: BatchResult) -> Served | None:
+        return served_of(result.body, {}, self.learnt.options.model)
 
     def _prices_of(self, line: attempts.InBatch) -> LinePrices:
         return LinePrices(self._price(line.price_id), self._price(line.counterfactual_price_id))
@@ -223,3 +263,8 @@ def _read(client: "BatchClient", provider: ProviderBatch, reader: ResultReader) 
     for file_id in (provider.output_file_id, provider.error_file_id):
         if file_id is not None:
             yield from reader.read(client.download(file_id))
+
+
+def _unneeded(line_id: UUID, body: Mapping[str, object], served: Served | None) -> ClosedAttempt:
+    """Close an answered attempt whose record another one has served, with the usage that is billed."""
+    return ClosedAttempt(line_id, "ok", datetime.now(UTC), usage_of(body), "not_needed", served)

@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from db import batches
-from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.chat_format import request_body
 from models.engines.api.options import ApiOptions
 from models.engines.api.permit import ApiRequest, OpenAttempt
@@ -18,6 +17,7 @@ from models.ledger.line import LedgerLine
 from models.records import Escalated
 from models.requests import Completion
 from models.tokens import ChatTokenCounter
+from tasks.api.learnt import LearntCapabilities
 from tasks.api.pending_lines import PendingLines, find_written
 from tasks.api.requests import ApiRequests
 from tasks.storage.escalation_queue import IN_BATCH
@@ -53,6 +53,7 @@ class BatchWriter:
     pending: PendingLines
     scratch: Scratch
     outcomes: Outcomes
+    learnt: LearntCapabilities
     stop: Callable[[], bool]
     _lines: dict[UUID, LedgerLine] = field(default_factory=dict, init=False)
 
@@ -61,14 +62,12 @@ class BatchWriter:
 
         A record for which the budget has no room becomes `budget`, the others `batch`.
         """
-        terms, options = self.terms, self.terms.options
+        terms, options, able = self.terms, self.terms.options, self.learnt.read()
         for made in write_batches(
             self._requests_to_make(),
             self.version.folder,
             terms.limits,
-            body=lambda request: request_body(
-                request, options, EndpointCapabilities(options.structured_output)
-            ),
+            body=lambda request: request_body(request, options, able),
             tokens=lambda request: terms.counter.input_tokens(request.messages),
         ):
             if isinstance(made, Completion):

@@ -10,13 +10,24 @@ from sqlalchemy.orm import Session
 
 from db import attempts, batches, partitions
 from models.catalogue.model_ends import end_note
+from models.engines.api.capabilities import REFUSALS
+from models.engines.api.error_codes import error_code
 from models.engines.api.rate_limits import Limits
+from models.engines.api.replies import Meaning, ReplyVerdict
 from models.engines.batch.files import file_ids
-from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable, BatchFailure, ProviderBatch
+from models.engines.batch.provider_words import over_limit
+from models.engines.batch.status import (
+    NAMES_LATE,
+    BatchApiRefused,
+    BatchApiUnavailable,
+    BatchFailure,
+    ProviderBatch,
+)
 from models.errors import ApiAccessError, LeaseLost, NoAnswerFits
 from models.gpu_time import GpuTime
 from models.requests import Completion
 from models.settings import Settings
+from tasks.api.batch_judgement import SEE_TO_IT
 from tasks.api.batch_results import BatchResults
 from tasks.planning.checks import ApiPlan
 from tasks.planning.open_run import OpenRun
@@ -91,15 +102,18 @@ class Collector:
         limits = Limits.from_options(api.options)
         parts = make_api_parts(run, api, scratch, self.committer, self._outcomes, limits, self._must_stop)
         self._requests, self._submitter, self._lane = parts.requests, parts.submitter, parts.lane
+        self._batches, self._learnt = parts.submitter.ledger, parts.learnt
         self._results = BatchResults(
             run.version,
             parts.requests,
             scratch,
             self.committer,
             self._outcomes,
-            parts.submitter,
+            self._batches,
+            self._learnt,
             self._must_stop,
         )
+        self._strange_words: set[str] = set()
 
     def run(self) -> None:
         """Collect what has ended, then ask again for what is left: in a new batch, or at once past the deadline."""
@@ -129,7 +143,7 @@ class Collector:
 
     def _look_at_all(self) -> None:
         """Look at every batch. Raises `ApiAccessError` at the end if one told that no request can succeed."""
-        submitted = [batch for batch in self._submitter.live() if batch.state == "submitted"]
+        submitted = [batch for batch in self._batches.live() if batch.state == "submitted"]
         if not submitted:
             return
         with self._submitter.open_client() as client:
@@ -139,9 +153,7 @@ class Collector:
                 self._look_at(client, batch)
         self._outcomes.first.check(self._submitter.options.model)
         if said := self._no_access or self._results.fatal:
-            note = end_note(self._submitter.options.model, datetime.now(UTC).date())
-            msg = f"the API takes no request in a batch ({said}); see to the account's quota, key and model{note}"
-            raise ApiAccessError(msg)
+            raise ApiAccessError(said + end_note(self._submitter.options.model, datetime.now(UTC).date()))
 
     def _look_at(self, client: "BatchClient", batch: batches.Batch) -> None:
         """Look at a batch; one that cannot be asked for now does not keep the others waiting."""
@@ -149,49 +161,83 @@ class Collector:
         try:
             provider = client.poll(batch.provider_batch_id or "")
             if late and not provider.final:
-                log.warning("batch %s is past its deadline and is cancelled", provider.id)
+                self._submitter.tell_late(provider.id, batch)
                 provider = client.cancel(provider.id)
-            if provider.failure is not None:
-                self._refused(batch, provider, provider.failure)
-                self._results.forget_texts(client, provider)
-            elif provider.ended or (late and provider.final):
-                self._results.take(client, batch, provider)
+            self._judge(client, batch, provider)
         except BatchApiUnavailable as error:
             log.warning("batch %s is looked at again later: %s", batch.provider_batch_id, error)
         except BatchApiRefused as error:
             if late:
                 log.warning("batch %s is given up: %s", batch.provider_batch_id, error)
                 self.committer.flush()
-                self._results.lose(batch, error.failure)
+                self._batches.lose(batch, error.failure)
             else:
                 log.warning(
                     "batch %s is looked at again until its deadline: %s", batch.provider_batch_id, error
                 )
 
-    def _refused(self, batch: batches.Batch, provider: ProviderBatch, failure: BatchFailure) -> None:
+    def _judge(self, client: "BatchClient", batch: batches.Batch, provider: ProviderBatch) -> None:
+        """Do what the state of a batch asks for; wait for one that has not ended, or does not name its files yet.
+
+        Past its deadline that is for a while only: then what it says is taken as it is.
+        """
+        over = batch.deadline + NAMES_LATE <= datetime.now(UTC)
+        if provider.failure is not None:
+            self._refused(client, batch, provider, provider.failure)
+            self._results.forget_texts(client, provider)
+        elif provider.ended or (over and provider.final):
+            self._results.take(client, batch, provider)
+        elif over:
+            log.warning("batch %s has not ended (%s) and is given up", provider.id, self._word(provider))
+            self._batches.lose(batch, "never_ended")
+        elif provider.final:
+            log.info("batch %s has ended (%s), its files are waited for", provider.id, self._word(provider))
+        elif provider.standing == "unknown" and provider.status not in self._strange_words:
+            self._strange_words.add(provider.status)
+            log.warning(
+                "batch %s is in a state that nobody knows (%s): it is waited for until its deadline",
+                provider.id,
+                self._word(provider),
+            )
+
+    def _word(self, provider: ProviderBatch) -> str:
+        """Return the provider's word for a batch's state, unless it could be a text."""
+        return error_code(provider.status) or "no word"
+
+    def _refused(
+        self, client: "BatchClient", batch: batches.Batch, provider: ProviderBatch, failure: BatchFailure
+    ) -> None:
         """Take back a batch that the provider refused when it checked the file; nothing of it is billed."""
         codes = ", ".join(failure.codes) or "failed"
         log.warning("batch %s was refused (%s)", provider.id, codes)
-        if failure.retry != "never":
-            self._submitter.reissue(batch, codes)
-            if failure.retry == "account":
-                self._no_access = codes
+        body = self._results.rendered(batch)
+        if failure.retry == "account":
+            self._submitter.put_off(batch, codes)
+            self._no_access = f"the API takes no request in a batch ({codes}); {SEE_TO_IT}"
+        elif failure.retry == "later" and not over_limit(failure.codes):
+            self._submitter.put_off(batch, codes)
+        elif failure.fields and self._learnt.refuse(_verdict_on(failure.fields), body):
+            self._batches.give_up(batch, codes)
         elif bad := self._named(batch, failure):
             self._set_aside(batch, bad, codes)
-            self._submitter.give_up(batch, codes)
+            self._batches.give_up(batch, codes)
         else:
-            self._submitter.give_up(batch, codes, AT_ONCE)
+            self._submitter.refused(client, batch, failure.codes, f"the provider refuses its file ({codes})")
 
     def _named(self, batch: batches.Batch, failure: BatchFailure) -> set[UUID]:
-        """Return the attempts whose lines, numbered from 1, the provider found fault with."""
+        """Return the attempts whose lines, numbered from 1, the provider found fault with.
+
+        None where it is all of several: then it is no fault of theirs.
+        """
         numbers, path = set(failure.lines), self._version.folder / batch.file_name
         if not numbers or not path.exists():
             return set()
-        return {id_ for number, id_ in enumerate(file_ids(path), 1) if number in numbers}
+        bad = {id_ for number, id_ in enumerate(file_ids(path), 1) if number in numbers}
+        return set() if len(bad) == batch.requests >= REFUSALS else bad
 
     def _set_aside(self, batch: batches.Batch, bad: set[UUID], codes: str) -> None:
         """Quarantine the records of whose requests the provider says that they are wrong."""
-        for line in self._submitter.lines(batch):
+        for line in self._batches.lines(batch):
             escalated = self._waiting.get(line.record_key) if line.id in bad else None
             if escalated is not None:
                 request = self._requests.render(escalated, line.id)
@@ -206,3 +252,10 @@ class Collector:
         if not self._must_stop():
             self._outcomes.release_held()
             self._used_up.set_aside()
+
+
+def _verdict_on(fields: tuple[str, ...]) -> ReplyVerdict:
+    """Return the verdict on requests of which these fields are refused."""
+    if "response_format" in fields:
+        return ReplyVerdict(Meaning.OTHER_FORMAT)
+    return ReplyVerdict(Meaning.OTHER_FIELDS, fields=fields)

@@ -15,9 +15,12 @@ from models.gpu_time import GpuTime
 from models.ledger.accounting import ApiKeys
 from models.ledger.counterfactual import CounterfactualTokens
 from tasks.api.attempt_journal import LedgerJournal
+from tasks.api.batch_fallback import BatchFallback
 from tasks.api.batch_lane import BatchLane
+from tasks.api.batch_ledger import BatchLedger
 from tasks.api.batch_submit import Submitter
 from tasks.api.batch_writer import BatchTerms, BatchWriter
+from tasks.api.learnt import LearntCapabilities
 from tasks.api.pending_lines import PendingLines
 from tasks.api.requests import ApiRequests
 from tasks.api.sync_lane import Lane, NoLane, SyncLane
@@ -46,6 +49,7 @@ class ApiParts:
 
     requests: ApiRequests
     submitter: Submitter
+    learnt: LearntCapabilities
     lane: Lane
 
 
@@ -107,16 +111,29 @@ def make_api_parts(
     budget = Budget(name, settings.workload(name).budget, settings.budget)
     requests = ApiRequests(run.workload, api.permit, api.options.reasoning_room)
     journal = LedgerJournal(run.version.ledger, PendingLines(name, run.keys, _known(run.keys.api), budget))
+    learnt = LearntCapabilities(run.version.ledger, api.options)
+    deadline = timedelta(hours=settings.batch_deadline_hours)
+    fallback = BatchFallback(
+        api.mode == "sync" or settings.batch_fallback == "sync",
+        _known(run.keys.api).price,
+        in_batch.price,
+        requests,
+        scratch.waiting,
+    )
     submitter = Submitter(
-        run.version, api.options, in_batch.price, settings.batch_enqueued_tokens, scratch.waiting, stop
+        BatchLedger(run.version, in_batch.price, scratch.waiting),
+        api.options,
+        fallback,
+        settings.batch_enqueued_tokens,
+        deadline,
+        stop,
     )
     at_once = SyncLane(api.options, requests, scratch, committer, outcomes, journal, limits=limits, stop=stop)
     if api.mode == "sync":
-        return ApiParts(requests, submitter, at_once)
+        return ApiParts(requests, submitter, learnt, at_once)
     limits_of_files = BatchLimits(
         settings.batch_max_requests, settings.batch_max_bytes, settings.batch_enqueued_tokens
     )
-    deadline = timedelta(hours=settings.batch_deadline_hours)
     writer = BatchWriter(
         run.version,
         BatchTerms(limits_of_files, deadline, api.options, run.counter),
@@ -124,6 +141,7 @@ def make_api_parts(
         PendingLines(name, run.keys, in_batch, budget),
         scratch,
         outcomes,
+        learnt,
         stop,
     )
     lane = BatchLane(
@@ -136,7 +154,7 @@ def make_api_parts(
         stop,
         input_read=run.input_read,
     )
-    return ApiParts(requests, submitter, lane)
+    return ApiParts(requests, submitter, learnt, lane)
 
 
 def _known(keys: ApiKeys | None) -> ApiKeys:

@@ -160,9 +160,11 @@ class EscalationQueue:
             found.update(key for (key,) in self._db.execute(query, some))
         return found
 
-    def keys(self) -> Iterator[str]:
-        """Yield the keys of all records that wait."""
-        for (key,) in self._db.execute("SELECT key FROM waiting"):
+    def keys(self, state: str | None = None) -> Iterator[str]:
+        """Yield the keys of all records that wait, or of those in one state."""
+        for (key,) in self._db.execute(
+            "SELECT key FROM waiting WHERE state = ? OR ? IS NULL", (state, state)
+        ):
             yield key
 
     def queued(self) -> int:

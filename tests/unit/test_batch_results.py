@@ -64,11 +64,15 @@ def test_each_attempt_gets_one_result_or_stays_missing(fates: list[str], strange
         (429, "rate_limit_exceeded", "retry", None, "http_429"),
         (500, None, "retry", None, "http_500"),
         (503, "server_error", "retry", None, "http_503"),
-        (408, None, "retry", None, "http_408"),
+        (408, None, "unsure", None, "http_408"),
+        (502, None, "unsure", None, "http_502"),
+        (504, None, "unsure", None, "http_504"),
+        (524, None, "unsure", None, "http_524"),
+        (503, None, "retry", None, "http_503"),
         (400, "context_length_exceeded", "rejected", "too_long", "http_400"),
         (413, None, "rejected", "too_long", "http_413"),
         (400, "content_filter", "rejected", "refused", "http_400"),
-        (422, PROSE, "rejected", "refused", "http_422"),
+        (422, PROSE, "refused", "refused", "http_422"),
         (401, "invalid_api_key", "fatal", None, "http_401"),
         (404, "model_not_found", "fatal", None, "http_404"),
         (429, "insufficient_quota", "fatal", None, "http_429"),
@@ -98,7 +102,8 @@ def test_a_field_that_the_model_does_not_take_is_named() -> None:
     one = new_id()
     body = error_body("unsupported_value", param="temperature")
     result = _only(response_line(one.hex, 400, body), one)
-    assert (result.kind, result.parameter) == ("retry", "temperature")
+    assert result.verdict is not None
+    assert (result.kind, result.verdict.fields) == ("retry", ("temperature",))
 
 
 @pytest.mark.parametrize("entry", [{}, {"response": None, "error": None}, {"response": 7, "error": "x"}])

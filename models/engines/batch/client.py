@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Self
@@ -19,14 +19,18 @@ from models.engines.batch.status import (
     SETTLE_SECONDS,
     BatchApiRefused,
     BatchApiUnavailable,
+    NoBatchApi,
     ProviderBatch,
     provider_batch,
 )
-from models.errors import ApiAccessError, OutputError
+from models.errors import OutputError
 
 UPLOAD_SECONDS = 600.0
 CLOCK_SKEW = timedelta(minutes=15)
 """How far the provider's clock may be behind ours when we stop looking for a batch."""
+
+LONGEST_WINDOW = timedelta(hours=48)
+"""No batch is under way for longer: its window is a day."""
 
 _PAGE = 100
 _NO_SUCH = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
@@ -109,6 +113,21 @@ class BatchClient:
                     return batch
             if not more or page[0].created_at > page[-1].created_at < horizon:
                 return None
+            after = page[-1].id
+
+    def is_enqueued(self, model: str, besides: str | None) -> bool:
+        """Whether the provider's list has a batch of this model, beside one, that has not ended, or may not have.
+
+        A batch of which nothing says what model it is for counts. Looks back as far as a batch can be under way.
+        """
+        horizon = datetime.now(UTC) - LONGEST_WINDOW
+        after: str | None = None
+        while True:
+            page, more = self._page(after)
+            if any(batch.id != besides and not batch.final and _is_of(batch, model) for batch in page):
+                return True
+            if not more or page[-1].created_at < horizon:
+                return False
             after = page[-1].id
 
     def find_file(self, path: Path, since: datetime) -> str | None:
@@ -248,8 +267,13 @@ class BatchClient:
         except BatchApiRefused as refusal:
             if refusal.status not in _NO_SUCH:
                 raise
-            msg = f"{self._caller.host} has no Batch API ({refusal.failure}); set BREAKEVEN_API_MODE=sync"
-            raise ApiAccessError(msg) from None
+            raise NoBatchApi(self._caller.host, refusal.failure) from None
+
+
+def _is_of(batch: ProviderBatch, model: str) -> bool:
+    """Whether a batch is for a model, as far as is said: its dated name begins with the other."""
+    said = batch.model
+    return said is None or said.startswith(model) or model.startswith(said)
 
 
 def _size(path: Path) -> int:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -100,6 +100,37 @@ def file_ids(path: Path) -> Iterator[UUID]:
     with _output_errors(path), path.open("rb") as file:
         for line in file:
             yield UUID(orjson.loads(line)["custom_id"])
+
+
+def halve_file(path: Path, folder: Path, tokens: int) -> tuple[BatchFile, BatchFile] | None:
+    """Write the first half of a file's lines, and the rest, to files of their own; None for fewer than two lines.
+
+    The file itself stays. `tokens`, those of the whole, are shared by bytes. Raises `OutputError`.
+    """
+    ids = list(file_ids(path))
+    halves = ids[: len(ids) // 2], ids[len(ids) // 2 :]
+    if not halves[0]:
+        return None
+    made: list[BatchFile] = []
+    with _output_errors(path), path.open("rb") as lines:
+        for half in halves:
+            writer = _Writer(folder)
+            try:
+                for id_ in half:
+                    writer.add(id_, next(lines), 0)
+                made.append(writer.finish())
+            finally:
+                writer.discard()
+    first, second = made
+    share = tokens * first.bytes // (first.bytes + second.bytes)
+    return replace(first, tokens=share), replace(second, tokens=tokens - share)
+
+
+def rendered_body(path: Path) -> Mapping[str, JsonValue]:
+    """Return the body of a file's first request: how its requests were rendered. Raises `OutputError`."""
+    with _output_errors(path), path.open("rb") as file:
+        body: Mapping[str, JsonValue] = orjson.loads(file.readline())["body"]
+    return body
 
 
 def remove_unregistered(folder: Path, registered: Iterable[UUID]) -> list[str]:

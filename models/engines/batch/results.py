@@ -16,12 +16,13 @@ from models.engines.api.replies import (
     UNUSABLE,
     Meaning,
     Reply,
+    ReplyVerdict,
     error_reply,
     judge,
 )
 from models.requests import RejectionReason
 
-ResultKind = Literal["answered", "retry", "rejected", "fatal"]
+ResultKind = Literal["answered", "retry", "unsure", "rejected", "refused", "fatal"]
 
 _NO_ACCESS = frozenset({"model_not_found", "invalid_api_key"})
 
@@ -30,11 +31,13 @@ _NO_ACCESS = frozenset({"model_not_found", "invalid_api_key"})
 class BatchResult:
     """How one request of a batch ended.
 
-    `answered`: `body` is the reply, for `parse_answer`. No other kind is billed, unless it is `billed`: then nobody knows. `retry`: it may pass
-    another time (overload, expiry, cancellation). `rejected`: the provider takes no such record, for
-    `rejection`. `fatal`: no request of the account or model can pass. `failure` is a short code for the
-    ledger line (`http_429`, `batch_expired`), `detail` says more of it; `parameter` names the field of
-    the request that the model does not take, which is to be left out when it is tried again.
+    `answered`: `body` is the reply, for `parse_answer`. No other kind is billed, unless it is `billed`: then nobody
+    knows. `retry`: it may pass another time (overload, expiry, cancellation). `unsure`: as `retry`, and it may have been
+    billed. `rejected`: the provider takes no such record, for `rejection`. `refused`: it will not have the request, and
+    that could be any request's fault; `fatal`: it sounds as if no request of the account or model could pass. Whether
+    the other lines of its batch were answered tells. `failure` is a short code for the ledger line (`http_429`,
+    `batch_expired`), `detail` says more of it; `verdict` is that on a reply which denies access, or says how the
+    endpoint wants to be asked instead.
     """
 
     id: UUID
@@ -43,7 +46,7 @@ class BatchResult:
     failure: str | None = None
     rejection: RejectionReason | None = None
     detail: str | None = None
-    parameter: str | None = None
+    verdict: ReplyVerdict | None = None
     billed: bool = False
 
 
@@ -135,26 +138,28 @@ def _judged(attempt_id: UUID, body: Mapping[str, object], reply: Reply) -> Batch
     billed = verdict.outcome == "unknown_outcome" and (
         reply.status == HTTPStatus.OK or verdict.failure == UNUSABLE
     )
+    if verdict.meaning is Meaning.ANSWERED:
+        return BatchResult(attempt_id, "answered", body)
+    kind, kept = _kind_of(verdict)
+    rejection = None if kind == "fatal" else verdict.rejection
+    return BatchResult(
+        attempt_id, kind, body, verdict.failure, rejection, verdict.detail, kept, billed=billed
+    )
+
+
+def _kind_of(verdict: ReplyVerdict) -> tuple[ResultKind, ReplyVerdict | None]:
+    """Return what kind of result a verdict makes, and the verdict where more of it is needed."""
     match verdict.meaning:
-        case Meaning.ANSWERED:
-            return BatchResult(attempt_id, "answered", body)
+        case Meaning.RETRY:
+            return ("unsure" if verdict.outcome == "unknown_outcome" else "retry"), None
         case Meaning.NO_ACCESS:
-            return BatchResult(attempt_id, "fatal", body, verdict.failure, detail=verdict.detail)
-        case Meaning.REJECTED | Meaning.REFUSED:
-            return BatchResult(
-                attempt_id,
-                "rejected",
-                body,
-                verdict.failure,
-                verdict.rejection,
-                verdict.detail,
-                billed=billed,
-            )
+            return "fatal", verdict
+        case Meaning.REJECTED:
+            return "rejected", None
+        case Meaning.REFUSED:
+            return "refused", None
         case _:
-            field = "response_format" if verdict.meaning is Meaning.OTHER_FORMAT else verdict.field
-            return BatchResult(
-                attempt_id, "retry", body, verdict.failure, None, verdict.detail, field, billed=billed
-            )
+            return "retry", verdict
 
 
 def _unanswered(attempt_id: UUID, error: Mapping[str, object]) -> BatchResult:

@@ -15,7 +15,7 @@ from models.engines.batch.provider_words import (
     fault_entries,
     standing_of,
 )
-from models.errors import BreakevenError
+from models.errors import ApiAccessError, BreakevenError
 from models.requests import Usage
 
 METADATA_KEY = "breakeven_batch"
@@ -53,6 +53,15 @@ class BatchApiRefused(BreakevenError):
         super().__init__(f"cannot {what}: {host} refuses it ({failure})")
         self.failure = failure
         self.status = status
+
+
+class NoBatchApi(ApiAccessError):
+    """The endpoint knows no batches. `host` is its name, `failure` a short code of what it said."""
+
+    def __init__(self, host: str, failure: str) -> None:
+        super().__init__(f"{host} has no Batch API ({failure}); set BREAKEVEN_API_MODE=sync")
+        self.host = host
+        self.failure = failure
 
 
 @dataclass(frozen=True, slots=True)

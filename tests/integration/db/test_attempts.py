@@ -253,6 +253,7 @@ def test_lines_that_wait_for_a_batch_are_found(make_session: Sessions, keys: Key
             first.request_hash,
             first.price_id,
             first.counterfactual_price_id,
+            first.cost_nano or 0,
         )
 
 

@@ -9,19 +9,15 @@ from tests.batch_api import BatchApi
 from tests.batch_state import Rules
 from tests.integration.hybrid.batch_harness import (
     UNSURE,
-    batch_lines,
     batch_settings,
     batch_states,
     check_server,
     check_waiting,
     collect_until_done,
-    engine,
     outcomes,
-    pass_deadlines,
     start,
     steps,
     texts_of,
-    write_texts,
 )
 from tests.integration.hybrid.harness import KEY, api_lines, collect, routes
 from tests.integration.pipeline.books import check_books, check_sums, table
@@ -143,61 +139,6 @@ def test_an_expired_batch_keeps_what_it_has_answered(tmp_path: Path, database_ur
     assert api.steps("chat") == 0
     check_books(settings)
     check_server(settings, api)
-
-
-def test_past_the_deadline_the_rest_is_asked_for_at_once(tmp_path: Path, database_url: str) -> None:
-    """The batch is cancelled, its answers are kept; the rest is priced as what it is, asked for at once."""
-    with BatchApi(Rules(), key=KEY) as api:
-        settings = batch_settings(tmp_path, database_url, api.url)
-        start(settings, texts_of(10))
-        steps(api, 1)
-        api.work(next(iter(api.book.batches)), 4)
-        pass_deadlines(settings)
-        cancelling = collect(settings)
-        assert (cancelling.state, cancelling.waiting) == ("waiting", {"batch": 10})
-        assert api.steps("cancel_batch") == 1
-        steps(api, 1)
-        result = collect(settings)
-        assert (result.state, result.escalated) == ("completed", 10)
-        assert api.steps("chat") == 6
-    assert outcomes(batch_lines(settings)) == {"ok": 4, "failed:batch_cancelled": 6}
-    at_once = [line for line in api_lines(settings) if line.batch_id is None]
-    assert outcomes(at_once) == {"ok": 6}
-    assert all(line.cost_nano == line.counterfactual_nano > 0 for line in at_once)
-    check_books(settings)
-    check_server(settings, api)
-
-
-def test_a_batch_that_cannot_be_submitted_in_time(tmp_path: Path, database_url: str) -> None:
-    """Its deadline is over before it was uploaded: the run itself asks at once, and publishes."""
-    with BatchApi(Rules(), key=KEY) as api:
-        settings = batch_settings(tmp_path, database_url, api.url, batch_deadline_hours=1e-9)
-        result = run(settings, write_texts(tmp_path, texts_of(10, 5)), engine())
-        assert (api.steps("upload_file"), api.steps("chat")) == (0, 10)
-    assert (result.state, result.published) == ("completed", 15)
-    assert outcomes(batch_lines(settings)) == {"failed:deadline": 10}
-    check_books(settings)
-    check_server(settings, api)
-
-
-def test_what_waited_for_a_budget_is_not_late(tmp_path: Path, database_url: str) -> None:
-    """Only records that a batch had until its deadline go at once; others get their batch, at half price."""
-    with BatchApi(Rules(), key=KEY) as api:
-        free = batch_settings(tmp_path, database_url, api.url)
-        capped = batch_settings(tmp_path, database_url, api.url, budget={"day_usd": "0.0008"})
-        first = start(capped, ["unsure [[once status 500]]", *texts_of(20)])
-        assert first.waiting["budget"] > 0
-        assert first.waiting["batch"] > 0
-        steps(api)
-        pass_deadlines(free)
-        last = collect(free)
-        assert last.state == "waiting"
-        assert last.waiting == {"batch": first.waiting["budget"]}
-        assert collect_until_done(free, api).state == "completed"
-        assert api.steps("chat") == 1
-    assert outcomes(api_lines(free)) == {"ok": 21, "failed:http_500": 1}
-    check_books(free)
-    check_server(free, api)
 
 
 def test_identical_records_are_asked_for_once(tmp_path: Path, database_url: str) -> None:

@@ -10,6 +10,7 @@ import tenacity
 
 from models.engines.batch import client
 from models.engines.batch.client import BatchClient
+from models.engines.batch.status import NAMES_LATE
 from models.errors import ApiAccessError
 from tasks.api import batch_submit
 from tests.batch_api import BatchApi
@@ -93,36 +94,41 @@ def test_lines_that_the_provider_names_are_set_aside(tmp_path: Path, database_ur
 
 
 @POSTGRESQL
-def test_a_file_refused_for_no_line_of_it_goes_at_once(tmp_path: Path, database_url: str) -> None:
-    """The same requests in another file would be refused again; asked one by one they are answered."""
+def test_a_file_that_holds_too_many_is_halved(
+    tmp_path: Path, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same requests in two files pass, at half price; one line names the settings."""
     with BatchApi(Rules(max_requests=5), key=KEY) as api:
         settings = batch_settings(tmp_path, database_url, api.url)
         start(settings, texts_of(10))
         steps(api, 1)
-        result = collect(settings)
-        assert (result.state, result.escalated, api.steps("chat")) == ("completed", 10, 10)
-    assert outcomes(batch_lines(settings)) == {"failed:too_many_tasks": 10}
+        assert collect(settings).waiting == {"batch": 10}
+        assert batch_states(settings) == {"failed": 1, "submitted": 2}
+        check_waiting(settings, api)
+        assert collect_until_done(settings, api).state == "completed"
+        assert api.steps("chat") == 0
+    assert caplog.text.count("BREAKEVEN_BATCH_MAX_REQUESTS") == 1
+    assert outcomes(batch_lines(settings)) == {"ok": 10}
     check_books(settings)
     check_server(settings, api)
+    assert leftovers(settings) == []
 
 
 @SQLITE
-@pytest.mark.parametrize(
-    ("step", "status"), [("upload_file", 413), ("create_batch", 400), ("create_batch", 422)]
-)
-def test_a_batch_refused_at_submission_goes_at_once(
-    tmp_path: Path, database_url: str, step: str, status: int
-) -> None:
-    """The run does not wait for what would be refused again; the other batch is submitted."""
+def test_a_file_that_cannot_be_uploaded_whole_is_halved(tmp_path: Path, database_url: str) -> None:
+    """A 413 says nothing of the requests: half of them pass."""
     with BatchApi(Rules(), key=KEY) as api:
         settings = batch_settings(tmp_path, database_url, api.url)
-        api.fault(step, "refuse", status=status, code="odd_request")
-        result = run(settings, write_texts(tmp_path, texts_of(15, 5)), engine())
-        assert (result.state, result.waiting, result.escalated) == ("waiting", {"batch": 5}, 10)
+        api.fault("upload_file", "refuse", status=413)
+        assert start(settings, texts_of(10)).waiting == {"batch": 10}
+        assert [batch.requests for batch in table(settings, "batches") if batch.state == "submitted"] == [
+            5,
+            5,
+        ]
         check_waiting(settings, api)
         assert collect_until_done(settings, api).state == "completed"
-        assert api.steps("chat") == 10
-    assert outcomes(batch_lines(settings)) == {"failed:odd_request": 10, "ok": 5}
+        assert api.steps("chat") == 0
+    assert outcomes(api_lines(settings)) == {"ok": 10}
     check_books(settings)
     check_server(settings, api)
 
@@ -198,36 +204,22 @@ def test_an_endpoint_that_is_down_when_it_is_asked(tmp_path: Path, database_url:
     check_server(settings, api)
 
 
-def test_a_batch_that_the_provider_does_not_know_any_more(tmp_path: Path, database_url: str) -> None:
-    """It is waited for until its deadline; then its lines are of unknown outcome, and the records go at once."""
-    with BatchApi(Rules(), key=KEY) as api:
-        settings = batch_settings(tmp_path, database_url, api.url)
-        start(settings, texts_of(10))
-        steps(api, 2)
-        hidden = dict(api.book.batches)
-        api.book.batches.clear()
-        assert collect(settings).waiting == {"batch": 10}
-        pass_deadlines(settings)
-        assert collect(settings).state == "completed"
-        api.book.batches |= hidden
-    assert outcomes(batch_lines(settings)) == {"unknown_outcome:no_answer": 10}
-    assert (batch_states(settings), api.steps("chat")) == ({"abandoned": 1}, 10)
-    check_books(settings)
-    check_server(settings, api, unread=10)
-
-
 @POSTGRESQL
 def test_answers_that_are_counted_but_never_named(tmp_path: Path, database_url: str) -> None:
-    """A batch that has ended, with an answer but no file of answers: asked again only when its deadline is over."""
+    """A batch that has ended, with an answer but no file of answers: asked again only a while after its deadline."""
     with BatchApi(Rules(), key=KEY) as api:
         settings = batch_settings(tmp_path, database_url, api.url)
         start(settings, ["unsure [[once missing]]"])
         steps(api)
         assert collect(settings).waiting == {"batch": 1}
         pass_deadlines(settings)
-        assert collect(settings).state == "completed"
-        assert (api.steps("cancel_batch"), api.steps("chat")) == (0, 1)
-    assert outcomes(batch_lines(settings)) == {"unknown_outcome:no_answer": 1}
+        assert collect(settings).waiting == {"batch": 1}
+        assert (len(api.book.batches), outcomes(batch_lines(settings))) == (1, {"pending": 1})
+        pass_deadlines(settings, by=NAMES_LATE)
+        assert collect(settings).waiting == {"batch": 1}
+        assert outcomes(batch_lines(settings)) == {"unknown_outcome:no_answer": 1, "pending": 1}
+        assert collect_until_done(settings, api).state == "completed"
+        assert (api.steps("cancel_batch"), api.steps("chat")) == (0, 0)
     check_books(settings)
     check_server(settings, api, unread=1)
 
@@ -248,41 +240,5 @@ def test_a_request_file_that_is_gone(tmp_path: Path, database_url: str, created:
         file.unlink()
         assert collect_until_done(settings, api).state == "completed"
     assert outcomes(api_lines(settings)) == {"ok": 10} | ({} if created else {"failed:no_file": 10})
-    check_books(settings)
-    check_server(settings, api)
-
-
-def test_rows_that_tell_of_the_account_end_the_round(tmp_path: Path, database_url: str) -> None:
-    """All results are read first: answers are kept, and the round ends with one clear line."""
-    texts = [*texts_of(6), *(f"unsure [[once status 401]] {n}" for n in range(4))]
-    with BatchApi(Rules(), key=KEY) as api:
-        settings = batch_settings(tmp_path, database_url, api.url)
-        start(settings, texts)
-        steps(api)
-        with pytest.raises(ApiAccessError, match="http_401"):
-            collect(settings)
-        assert outcomes(api_lines(settings)) == {"ok": 6, "failed:http_401": 4}
-        assert batch_states(settings) == {"collected": 1}
-        check_waiting(settings, api)
-        again = run(settings, tmp_path / "in.jsonl", engine())
-        assert again.waiting == {"batch": 4}
-        assert collect_until_done(settings, api).state == "completed"
-    check_books(settings)
-    check_server(settings, api)
-
-
-@POSTGRESQL
-def test_a_field_that_the_model_does_not_take(tmp_path: Path, database_url: str) -> None:
-    """Every row of another batch would fail as well: the engine that asks at once finds out, and leaves it out."""
-    with BatchApi(Rules(), key=KEY) as api:
-        settings = batch_settings(tmp_path, database_url, api.url)
-        start(settings, [f"unsure {n} [[once status 400 unsupported_parameter]]" for n in range(3)])
-        steps(api)
-        (batch,) = api.book.batches.values()
-        file = api.book.files[batch.fields["error_file_id"]]
-        file.content = file.content.replace(b'"param": null', b'"param": "temperature"')
-        assert collect(settings).state == "completed"
-        assert api.steps("chat") == 3
-    assert outcomes(api_lines(settings)) == {"failed:http_400": 3, "ok": 3}
     check_books(settings)
     check_server(settings, api)

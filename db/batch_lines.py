@@ -1,0 +1,39 @@
+"""What the closed lines of batches tell of the batch, and of a record that it failed."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session, aliased
+
+from db import ledger
+from db.attempts import CHUNK
+from db.tables import LedgerLineRow as Line
+from db.tables import RunRow
+
+
+def count_answered(session: Session, batch_id: UUID) -> int:
+    """Count the lines of a batch that are closed and were answered, and so billed."""
+    answered = (
+        Line.batch_id == batch_id,
+        ~ledger.PENDING,
+        Line.outcome.not_in(("failed", "unknown_outcome")),
+    )
+    return int(session.execute(select(func.count()).where(*answered)).scalar_one())
+
+
+def list_denied(
+    session: Session, version_id: UUID, keys: Collection[str], failures: Sequence[str]
+) -> set[str]:
+    """Return those records that an earlier batch of a version failed for one of these reasons, beside others that it answered."""
+    answered = aliased(Line)
+    beside = exists().where(answered.batch_id == Line.batch_id, answered.outcome == "ok")
+    own_runs = select(RunRow.id).where(RunRow.version_id == version_id)
+    statement = select(Line.record_key).where(
+        Line.run_id.in_(own_runs), Line.outcome == "failed", Line.failure.in_(failures), beside
+    )
+    some, found = sorted(keys), set[str]()
+    for first in range(0, len(some), CHUNK):
+        own = Line.record_key.in_(some[first : first + CHUNK])
+        found.update(session.execute(statement.where(own)).scalars())
+    return found

@@ -1,0 +1,68 @@
+"""What requests to an endpoint may use, as the ledger remembers it, and what a batch's refusals add to that."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from db import endpoints
+from models.engines.api.capabilities import EndpointCapabilities
+from models.engines.api.options import ApiOptions
+from models.engines.api.replies import Meaning, ReplyVerdict
+from models.requests import JsonValue
+from tasks.runtime.leased_ledger import LeasedLedger
+
+log = logging.getLogger(__name__)
+
+RESPONSE_FORMAT = "response_format"
+_LOOSER = ("json_schema", "json_object", "none")
+
+
+@dataclass(slots=True)
+class LearntCapabilities:
+    """The capabilities of the model at the endpoint of these options, kept in the ledger."""
+
+    ledger: LeasedLedger
+    options: ApiOptions
+
+    def read(self) -> EndpointCapabilities:
+        """Return what requests may use: what the settings say, less what was refused before."""
+        options = self.options
+        kept = self.ledger.read(lambda session: endpoints.read_learnt(session, options.host, options.model))
+        if kept is None:
+            return EndpointCapabilities(options.structured_output)
+        able = EndpointCapabilities.from_json(kept)
+        looser = max(able.structured, options.structured_output, key=_LOOSER.index)
+        return EndpointCapabilities(looser, able.without, able.tells_schema, able.folds_system)
+
+    def keep(self, able: EndpointCapabilities) -> None:
+        """Write down what requests may use from now on."""
+        options, text = self.options, able.to_json()
+        self.ledger.write(lambda session: endpoints.keep_learnt(session, options.host, options.model, text))
+
+    def refuse(self, verdict: ReplyVerdict, body: Mapping[str, JsonValue]) -> bool:
+        """Learn from the refusal of a request that was rendered as `body` was: how the endpoint wants to be asked instead.
+
+        Returns whether requests are rendered otherwise from now on; False where they cannot do with less.
+        """
+        able = self.read()
+        match verdict.meaning:
+            case Meaning.OTHER_FORMAT:
+                asked = body.get(RESPONSE_FORMAT)
+                used = asked.get("type") if isinstance(asked, dict) else "none"
+                what, known = RESPONSE_FORMAT, used in _LOOSER[: _LOOSER.index(able.structured)]
+                less = able.step_down(verdict) if used == able.structured else None
+            case Meaning.OTHER_ROLES:
+                what, known = "the system role", able.folds_system
+                less = able.step_down(verdict)
+            case _:
+                fields = [name for name in verdict.fields if name in body]
+                new = able.without | set(fields)
+                what, known = f"the field {', '.join(fields)}", bool(fields) and new == able.without
+                less = replace(able, without=new) if fields else None
+        if known or less is None:
+            return known
+        self.keep(less)
+        log.warning(
+            "the API at %s refuses %s in batches: the next batch does without it", self.options.host, what
+        )
+        return True
