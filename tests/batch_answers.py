@@ -30,12 +30,14 @@ class Answers:
     """Answers requests. `asked` counts how often each prompt (its last message) was answered.
 
     `usages`: what each answered request of a batch used, by its custom_id. `reasoning`: tokens with which a model reasons before it answers (`tests.reasoning_model`); None: it does not. `refuses`: fields of requests
-    that the model does not take: each request that has one is refused with a 400 that names it.
+    that the model does not take: each request that has one is refused with a 400 that names it. `plain` answers
+    requests that ask for no schema.
     """
 
     asked: Counter[str] = field(default_factory=Counter)
     reasoning: int | None = None
     refuses: list[str] = field(default_factory=list)
+    plain: str = "ok"
     usages: dict[str, Json] = field(default_factory=dict)
 
     def mark(self, body: Json) -> tuple[str, str, str]:
@@ -58,7 +60,7 @@ class Answers:
         """Answer a request whose prompt asks for no failure: HTTP status and body."""
         if refused := next((name for name in self.refuses if name in body), None):
             return 400, error_body("unsupported_parameter", param=refused)
-        chat = completion(body)
+        chat = completion(body, self.plain)
         return (200, chat) if self.reasoning is None else think(body, chat, self.reasoning)
 
     def lines(self, custom_id: str, body: Json) -> tuple[list[bytes], list[bytes], bool]:
@@ -97,11 +99,11 @@ def input_tokens(body: Json) -> int:
     return sum(4 + len(str(message["content"]).split()) for message in body["messages"])
 
 
-def completion(body: Json) -> Json:
-    """Answer with what the schema of the request asks for, chosen by the prompt; `ok` without a schema."""
+def completion(body: Json, plain: str = "ok") -> Json:
+    """Answer with what the schema of the request asks for, chosen by the prompt; `plain` without a schema."""
     number = zlib.crc32(prompt(body).encode())
     schema = body.get("response_format", {}).get("json_schema", {}).get("schema")
-    text = "ok" if schema is None else json.dumps(instance(schema, number, schema.get("$defs", {})))
+    text = plain if schema is None else json.dumps(instance(schema, number, schema.get("$defs", {})))
     given, made = input_tokens(body), max(len(text.split()), 1)
     return {
         "id": f"chatcmpl-{uuid4().hex}",
