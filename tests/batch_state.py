@@ -167,7 +167,7 @@ class BatchState:
 
     def _shown(self, fields: Json) -> Json:
         """Return a batch object in this provider's words."""
-        rules, counts = self.rules, fields["request_counts"]
+        rules, counts = self.rules, fields["request_counts"] or {}
         renamed = {rules.counts.get(name, name): count for name, count in counts.items()}
         renamed.pop(None, None)
         status = rules.words.get(fields["status"], fields["status"])
