@@ -124,6 +124,11 @@ def run(
     engine: Literal["vllm", "openai"] = "vllm",
     rerun: bool = False,
     refresh: bool = False,
+    retry_quarantined: bool = False,
+    reason: Annotated[
+        list[Literal["too_long", "refused", "invalid_output", "reasoning_limit", "unanswered"]] | None,
+        Parameter(consume_multiple=True, negative=()),
+    ] = None,
 ) -> int:
     """Run one workload over one partition, here and now.
 
@@ -145,13 +150,28 @@ def run(
         Replace what is published for this partition.
     refresh
         Infer only records that are new or changed since the partition was published.
+    retry_quarantined
+        Ask again for the records of a published partition that were set aside, where that can help; what is published stays.
+    reason
+        With --retry-quarantined: ask for the records that were set aside for these reasons.
     """
     guard_streams()  # the run goes on where nobody reads what it prints
     from commands.terminal import run_and_print
     from flows.dates import choose_partition
     from tasks.planning.request import RunRequest
 
-    request = RunRequest(workload, choose_partition(date), input, where, limit, rerun, engine, refresh)
+    request = RunRequest(
+        workload,
+        choose_partition(date),
+        input,
+        where,
+        limit,
+        rerun,
+        engine,
+        refresh,
+        retry_quarantined=retry_quarantined,
+        reasons=reason or (),
+    )
     return run_and_print(request)
 
 

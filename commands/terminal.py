@@ -35,7 +35,7 @@ def run_and_print(request: RunRequest) -> int:
     workloads.build(request.workload, read_settings())  # an unknown name is an error before anything starts
     with progress_bar(), raise_on_sigterm():
         result = run_one(request)
-    return print_result(result, refresh=request.refresh)
+    return print_result(result, request)
 
 
 def backfill_and_print(ask: BackfillRequest, *, parallel: int | None, quote_only: bool, yes: bool) -> int:
@@ -141,14 +141,13 @@ def collect_and_print() -> int:
     return 0
 
 
-def print_result(result: RunResult, *, refresh: bool = False) -> int:
+def print_result(result: RunResult, request: RunRequest | None = None) -> int:
     """Print the end of a run on standard error and where its output lies on standard output."""
     console = message_console()
     match result.state:
         case "skipped":
-            more = "its input is unchanged" if refresh else "--refresh adds what is new, --rerun replaces it"
             console.print(
-                f"{result.workload} {result.partition} is published already; nothing was done ({more})"
+                f"{result.workload} {result.partition} is published already; nothing was done ({_why_skipped(request)})"
             )
         case "empty":
             console.print(f"{result.workload} {result.partition}: the input has no record for this day")
@@ -165,3 +164,11 @@ def print_result(result: RunResult, *, refresh: bool = False) -> int:
             console.print(f"output: {result.output}")
         sys.stdout.write(f"{result.output}\n")
     return 0
+
+
+def _why_skipped(request: RunRequest | None) -> str:
+    if request is not None and request.refresh:
+        return "its input is unchanged"
+    if request is not None and request.retry_quarantined:
+        return "no record of it is set aside for a reason that asking again can mend, or that was named"
+    return "--refresh adds what is new, --rerun replaces it"

@@ -99,6 +99,7 @@ def open_version(
     rerun: bool,
     input_digest: bytes | None = None,
     purpose: Purpose = PRODUCTION,
+    retry: bool = False,
 ) -> PartitionVersion:
     """Return the version that a run writes to, or the published one if nothing is left to do.
 
@@ -108,7 +109,8 @@ def open_version(
     `input_digest` asks for a refresh: it stands for the input as it is now. A published version of
     another digest, or of none, gets one based on it, which is continued for this very input only; for
     another input it is abandoned. But an open version of which only waiting records are left is
-    returned as it is, with another digest: it has to be published first.
+    returned as it is, with another digest: it has to be published first. `retry` asks for one that is based on the
+    published version of this very digest: what was set aside of it is asked for again.
 
     `purpose`: versions of an evaluation stand beside those of production, and need no `rerun` for other settings.
     """
@@ -121,7 +123,7 @@ def open_version(
                 "--rerun replaces it"
             )
             raise UsageError(msg)
-        if input_digest in (None, published.input_digest):
+        if input_digest is None or (input_digest == published.input_digest and not retry):
             return published
         return _open_refresh(session, published, input_digest)
     unfinished = _find(session, workload, partition, "open", purpose)

@@ -9,10 +9,10 @@ them also failed where others were answered later on.
 from collections.abc import Iterator
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, exists, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from db.tables import BatchRow, RunRow
+from db.tables import BatchRow, PartitionVersionRow, RunRow
 from db.tables import LedgerLineRow as Line
 
 OURS = ("cancelled", "interrupted", "stale_reply")
@@ -34,14 +34,15 @@ _OWN = (
 
 def count_failures(session: Session, version_id: UUID) -> Iterator[tuple[str, int]]:
     """Yield the records of a version that no answer served, each with the attempts that count against it."""
-    if not session.execute(select(exists(_lines(version_id, Line.outcome == "ok")))).scalar():
+    retries = _retries(session, version_id)
+    if not retries and not session.execute(select(exists(_lines(version_id, Line.outcome == "ok")))).scalar():
         return
     tally = _tally(version_id).subquery()
     proven = func.count().filter(tally.c.proven > 0)
     unproven = func.count().filter(tally.c.proven == 0, tally.c.failed > 0)
     of_all = select(proven.label("proven"), unproven.label("unproven")).select_from(tally).subquery()
     # where most of those that fail did so while others were answered, the endpoint is not what is wrong
-    counts = and_(of_all.c.proven > 0, of_all.c.proven >= of_all.c.unproven)
+    counts = or_(literal(retries), and_(of_all.c.proven > 0, of_all.c.proven >= of_all.c.unproven))
     failures = (tally.c.billed + case((counts, tally.c.failed), else_=0)).label("failures")
     rows = session.execute(
         select(tally.c.record_key, failures).select_from(tally.join(of_all, of_all.c.proven >= 0)),
@@ -71,6 +72,15 @@ def find_last_failure(session: Session, version_id: UUID, record_key: str) -> st
         statement.with_only_columns(Line.failure).order_by(Line.at.desc(), Line.attempt.desc()).limit(1)
     ).scalar()
     return last
+
+
+def _retries(session: Session, version_id: UUID) -> bool:
+    """Whether a version asks again for what was set aside of the one before: there such a record can go back to at any time."""
+    before = aliased(PartitionVersionRow)
+    own = PartitionVersionRow
+    same = select(own.id).join(before, before.id == own.based_on)
+    same = same.where(own.id == version_id, own.input_digest == before.input_digest)
+    return session.execute(same).first() is not None
 
 
 def _lines(version_id: UUID, *conditions: ColumnElement[bool]) -> Select[tuple[UUID]]:

@@ -15,6 +15,7 @@ from flows.environment import read_settings
 from flows.final_state import final_state
 from models import workloads
 from models.errors import BreakevenError
+from models.records import EngineReason
 from models.run import RunResult
 from models.settings import Settings
 from tasks.display.prefect_artifacts import artifact_key, progress_artifact, publish_cost_table
@@ -55,7 +56,7 @@ def build(workload: str, run: RunPartition = run_request) -> WorkloadFlow:
         flow_run_name=name_of_run,
         description=f"{describe(workload)} One run answers one partition and publishes it.",
     )
-    def run_workload(
+    def run_workload(  # noqa: PLR0913, PLR0917  what a user can ask for, by name
         partition: date | None = None,
         input: str | None = None,  # noqa: A002  the word that users know it by
         where: str | None = None,
@@ -64,6 +65,8 @@ def build(workload: str, run: RunPartition = run_request) -> WorkloadFlow:
         engine: EngineChoice = "vllm",
         refresh: bool = False,
         expected: str | None = None,
+        retry_quarantined: bool = False,
+        reasons: list[EngineReason] | None = None,
     ) -> RunResult | State[BreakevenError]:
         """Run a workload over one partition.
 
@@ -76,11 +79,23 @@ def build(workload: str, run: RunPartition = run_request) -> WorkloadFlow:
             engine: vllm: the local model, and the API where the policy says so. openai: the API answers every record.
             refresh: Of a published partition, infer only the records that are new or changed since.
             expected: The fingerprint that a backfill was quoted for; where it is another by now, the run is refused.
+            retry_quarantined: Of a published partition, ask again for the records that were set aside, where that can help.
+            reasons: With retry_quarantined, ask for the records that were set aside for these reasons.
         """
         try:
             day = choose_partition(partition)
             request = RunRequest(
-                workload, day, input, where, limit, rerun, engine, refresh, expected=expected
+                workload,
+                day,
+                input,
+                where,
+                limit,
+                rerun,
+                engine,
+                refresh,
+                expected=expected,
+                retry_quarantined=retry_quarantined,
+                reasons=reasons or (),
             )
             return run_and_show(request, run)
         except BreakevenError as error:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 QuarantineReason = Literal[
     "missing_text",
@@ -19,6 +19,12 @@ QuarantineReason = Literal[
     "unanswered",
 ]
 """Why a row is set aside. `unanswered`: the API gave no usable answer in all the attempts that a record has."""
+
+EngineReason = Literal["too_long", "refused", "invalid_output", "reasoning_limit", "unanswered"]
+"""Why an engine, or its answer, failed a record; any other reason is one of reading the row."""
+ENGINE_REASONS: tuple[EngineReason, ...] = get_args(EngineReason)
+AGAIN: frozenset[EngineReason] = frozenset({"invalid_output", "reasoning_limit", "unanswered"})
+"""Reasons that pass by themselves or with other settings, so that asking again can help; a `refused` may be one as well."""
 
 TEXT_HASH_BYTES = 8
 WHOLE_LINE = "(whole line)"
@@ -87,12 +93,14 @@ class Escalated:
     """One record on its way to the API, and how many attempts it has had so far.
 
     `failures` of these gave nothing usable on the record's own account, over all runs and batches of its version.
+    `correction` is what the model is told of an answer that broke a limit: field and rule.
     """
 
     record: Record
     reason: EscalationReason
     attempts: int
     failures: int = 0
+    correction: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 A prompt asks for a failure with a mark: `[[status 500]]`, `[[status 400 context_length_exceeded]]`,
 `[[error request_timeout]]` (a line with an error and no response), `[[missing]]` (no line at all),
-`[[odd hiccup 502]]` (a 200 of `tests.faulty_answers`), `[[garbled]]` (half a line), `[[twice]]`, `[[stranger]]` (a line of an unknown custom_id beside it). With
+`[[odd hiccup 502]]` (a 200 of `tests.faulty_answers`), `[[garbled]]` (half a line), `[[twice]]`, `[[stranger]]` (a line of an unknown custom_id beside it),
+`[[long]]` (each text of an object has ten characters, until it is said what was wrong, or `[[long ever]]` for ever). With
 `[[once …]]` it fails the first time the prompt is seen and is answered after that.
 """
 
@@ -16,12 +17,13 @@ from typing import Any
 from uuid import uuid4
 
 from tests.faulty_answers import ODD
+from tests.faulty_replies import lengthen
 from tests.reasoning_model import think
 
 Json = dict[str, Any]
 
 _MARK = re.compile(
-    r"\[\[(once )?(status|error|odd|missing|garbled|twice|stranger)(?: (\w+))?(?: ([\w.,\-]+))?\]\]"
+    r"\[\[(once )?(status|error|odd|missing|garbled|twice|stranger|long)(?: (\w+))?(?: ([\w.,\-]+))?\]\]"
 )
 
 
@@ -76,6 +78,8 @@ class Answers:
             self.usages[custom_id] = billed or {}
             return [response_line(custom_id, 200, chat)], [], billed is not None
         status, chat = self.answer(body)
+        if kind == "long" and (argument or "broke one rule" not in prompt(body)):
+            lengthen(chat)
         line = response_line(custom_id, status, chat)
         if status != HTTPStatus.OK:
             return [], [line], False

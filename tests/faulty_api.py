@@ -15,7 +15,7 @@ A fault is a word, some with an argument after a colon:
     invalid_json, truncated_json, not_chat, empty_choices, wrong_schema, no_usage, bad_usage
                          a reply with status 200 that is broken in this way
     fenced, nonsense     an answer in a Markdown fence; an answer that is neither JSON nor a label
-    blank                an answer without a character
+    blank, long          an answer without a character; each text of an object ten characters long
     filtered, refusal, cut_short, eaten
                          status 200, stopped by the content filter; refused; stopped at the token limit, the
                          last one before a word of the answer: all its tokens went into reasoning

@@ -107,6 +107,15 @@ def completion(body: Json) -> Json:
     }
 
 
+def lengthen(chat: Json) -> None:
+    """Make every text of an answer one character longer than the longest that `example` makes, nine."""
+    message = chat["choices"][0]["message"]
+    made = json.loads(message["content"])
+    message["content"] = json.dumps(
+        {name: value.ljust(10, "x") if isinstance(value, str) else value for name, value in made.items()}
+    )
+
+
 def pieces(text: str) -> list[str]:
     """Cut an answer into what stands for its tokens."""
     return [text[begin : begin + 3] for begin in range(0, len(text), 3)]
@@ -191,6 +200,7 @@ _BODIES: dict[str, Callable[[Json], object]] = {
         chat, "length", content=chat["choices"][0]["message"]["content"][:-3]
     ),
     "eaten": reasoning_model.eat,
+    "long": lengthen,
     "blank": lambda chat: _set_message(chat, "stop", content=""),
     "not_chat": lambda chat: chat.update(choices="none"),
     "empty_choices": lambda chat: chat.update(choices=[]),

@@ -6,7 +6,9 @@ from uuid import UUID
 from models.engines.api.permit import ApiPermit, ApiRequest
 from models.ids import new_id
 from models.records import Escalated
+from models.requests import Message
 from models.workloads.base import Workload
+from models.workloads.limits import told
 
 
 @dataclass(slots=True)
@@ -26,7 +28,7 @@ class ApiRequests:
         return ApiRequest(
             attempt_id or new_id(),
             escalated.record.key,
-            workload.messages(escalated.record.text),
+            _corrected(workload.messages(escalated.record.text), escalated.correction),
             workload.output_format,
             workload.max_tokens,
             escalated.attempts + 1,
@@ -35,3 +37,11 @@ class ApiRequests:
             reasoning_room=self.reasoning_room,
             failures=escalated.failures,
         )
+
+
+def _corrected(messages: tuple[Message, ...], correction: str | None) -> tuple[Message, ...]:
+    """Tell the model, behind the record, which rule its answer broke; another request, so no answer of the first is reused."""
+    if correction is None:
+        return messages
+    *before, last = messages
+    return (*before, Message(last.role, told(last.content, correction)))

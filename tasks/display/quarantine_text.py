@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from models.engines.api.chat_format import MORE_ROOM
-from models.records import QUARANTINE
+from models.records import AGAIN, QUARANTINE
 from models.run import RunResult
 from tasks.display.run_rows import describe_counts
 
@@ -20,6 +20,10 @@ def quarantine_lines(results: Iterable[RunResult]) -> list[str]:
             where = f"field and rule of each are in {Path(result.output).with_name(QUARANTINE)}"
         if "reasoning_limit" in result.reasons:
             where = f"{where}; reasoning used up the tokens of some: {MORE_ROOM}"
+        again = sum(count for reason, count in result.reasons.items() if reason in AGAIN)
+        if again and result.state == "completed":
+            command = f"breakeven run {result.workload} --date {result.partition} --retry-quarantined"
+            where = f"{where}; `{command}` asks again for {again} of them"
         count = sum(result.reasons.values())
         lines.append(
             f"{result.workload} {result.partition}: {count} record{'s' * (count != 1)} set aside"

@@ -28,6 +28,7 @@ from models.settings import Settings, WorkloadSettings
 from models.workloads.base import Workload
 from models.workloads.observed import ANSWER
 from tasks.display.run_rows import describe_counts
+from tasks.evaluation.answered import check_answered
 from tasks.planning.checks import api_plan
 from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
@@ -146,7 +147,10 @@ def answer_records(
     if result.state == "waiting":
         raise _waits(result)
     model = settings.api_model if name == "api" else model_name(settings)
-    answers = read_answers(Path(result.output or ""), workloads.build(workload, settings))
+    path = Path(result.output or "")
+    answers = read_answers(path, workloads.build(workload, settings))
+    if name == "api":
+        check_answered(workload, model, path, len(answers))
     return Answers(name, model, answers, _spent(settings, workload, asking.month, purpose))
 
 

@@ -76,6 +76,12 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
     if request.rerun and request.refresh:
         msg = "rerun infers everything again, refresh only what is new or changed: ask for one of them"
         raise UsageError(msg)
+    if request.retry_quarantined and (request.rerun or request.refresh):
+        msg = "retry-quarantined asks for what was set aside alone: leave out rerun and refresh"
+        raise UsageError(msg)
+    if request.reasons and not request.retry_quarantined:
+        msg = "reasons choose among what was set aside: add retry-quarantined"
+        raise UsageError(msg)
     settings = settings.for_workload(request.workload)
     workload = workloads.build(request.workload, settings)
     api = api_plan(workload, settings)

@@ -1,5 +1,6 @@
 """An open run: what was asked and found, its version of the partition and its keys in the ledger."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from db import attempts, batches, parts
 from models.engines.batch.files import remove_unregistered as remove_request_files
 from models.ledger.accounting import LineKeys
-from models.records import EscalationReason
+from models.records import EngineReason, EscalationReason
 from models.routing.policy import Policy
 from models.settings import Settings
 from models.tokens import ChatTokenCounter
@@ -30,7 +31,8 @@ class RunInput:
     """What a run infers: its records (`total`: how many, if that is known), and where they are first sent.
 
     `sent_because` is why they go to the API where `engine` sends them all there. `carry_from` is the published file
-    whose rows are taken over where the text is unchanged.
+    whose rows are taken over where the text is unchanged; `retries` are the reasons for which records beside it are asked for
+    again (none given: all that this can mend), None where what was set aside is not looked at.
     """
 
     reader: PartitionReader
@@ -38,6 +40,7 @@ class RunInput:
     engine: EngineChoice
     sent_because: EscalationReason
     carry_from: Path | None = None
+    retries: Sequence[EngineReason] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """What a caller asks for: one partition of one workload."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from models.records import EngineReason
 from models.run import PRODUCTION, Purpose
 
 EngineChoice = Literal["vllm", "openai"]
@@ -14,7 +16,8 @@ EngineChoice = Literal["vllm", "openai"]
 class RunRequest:
     """What a caller asks for: one partition of one workload, and how to read it.
 
-    `rerun` infers a published partition again, `refresh` only what is new or changed in its input. What an
+    `rerun` infers a published partition again, `refresh` only what is new or changed in its input,
+    `retry_quarantined` only what was set aside for one of `reasons` (none: for any that asking again can mend). What an
     evaluation or a trial runs (`purpose`) lies beside production and never becomes what readers see. `expected` is the
     fingerprint that was quoted: where it is another by now, the run is refused. `as_texts`: the input is a file of
     ready texts, with the columns `id` and `text`.
@@ -31,8 +34,11 @@ class RunRequest:
     purpose: Purpose = PRODUCTION
     expected: str | None = None
     as_texts: bool = False
+    retry_quarantined: bool = False
+    reasons: Sequence[EngineReason] = ()
 
     def flow_parameters(self) -> dict[str, object]:
         """Return the parameters of the workload's flow that does what is asked for."""
         names = ("partition", "input", "where", "limit", "rerun", "refresh", "engine", "expected")
-        return {name: getattr(self, name) for name in names}
+        given: dict[str, object] = {name: getattr(self, name) for name in names}
+        return {**given, "retry_quarantined": self.retry_quarantined, "reasons": list(self.reasons)}

@@ -21,6 +21,7 @@ from tasks.planning.model_end import warn_of_model_end
 from tasks.planning.open_run import OpenRun, RunInput, clear_leftovers, open_ledger, own_partition
 from tasks.planning.price_keys import add_api_keys, find_price_today
 from tasks.planning.request import RunRequest
+from tasks.planning.retry import digest_to_retry
 from tasks.runtime.flow_run import flow_run_id
 from tasks.runtime.ledger_access import database_errors
 from tasks.runtime.stop_signals import stoppable
@@ -66,6 +67,10 @@ def _open(undo: ExitStack, checked: Checked) -> OpenRun | RunResult:
     folders = parts_folder(settings.output_dir, workload.name, partition, purpose)
     make_session = open_ledger(undo, settings)
     digest = digest_to_refresh(checked, fingerprint, make_session) if request.refresh else None
+    if request.retry_quarantined:
+        digest = digest_to_retry(checked, fingerprint, make_session)
+        if digest is None:
+            return RunResult(workload.name, partition, "skipped")
     ledger = own_partition(undo, make_session, settings, lease_name(workload.name, purpose), partition)
     with make_session.begin() as session:
         found = partitions.open_version(
@@ -76,6 +81,7 @@ def _open(undo: ExitStack, checked: Checked) -> OpenRun | RunResult:
             rerun=request.rerun,
             input_digest=digest,
             purpose=purpose,
+            retry=request.retry_quarantined,
         )
         version = OpenVersion(ledger, found.id, folders / str(found.id), workload.name, partition, purpose)
         if found.state == "published" or digest not in (None, found.input_digest):
@@ -92,7 +98,8 @@ def _open(undo: ExitStack, checked: Checked) -> OpenRun | RunResult:
         return left_alone
     remove_folders(other for other in folders.iterdir() if other != version.folder)
     because: EscalationReason = "chosen" if request.engine == "openai" else "not_viable"
-    given = RunInput(checked.reader, checked.total, checked.engine, because, carry_from)
+    retries = request.reasons if request.retry_quarantined else None
+    given = RunInput(checked.reader, checked.total, checked.engine, because, carry_from, retries)
     return OpenRun(settings, workload, checked.policy, version, keys, checked.counter, checked.api, given)
 
 

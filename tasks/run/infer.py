@@ -189,18 +189,18 @@ class RunStream:
             done = self.scratch.done(keys)
             self._done_before += len(done)
             passed = done | waiting.among(keys)
-            unchanged = self.scratch.unchanged_rows.unchanged(batch)
+            kept = self.scratch.unchanged_rows.kept(batch)
             for item in batch:
                 while self._again:
                     yield self._again.popleft()
                 if item.key in passed:
                     continue
-                if isinstance(item, Quarantined):
-                    self.parts.outcomes.quarantine(item)
-                elif item.key in unchanged:
-                    self.parts.outcomes.keep_unchanged(unchanged[item.key])
-                elif (request := self._route(item)) is not None:
-                    yield request
+                found = item if isinstance(item, Quarantined) else kept.get(item.key, item)
+                if isinstance(found, Record):
+                    if (request := self._route(found)) is not None:
+                        yield request
+                else:
+                    self.parts.outcomes.keep(found)
             self.progress.report()
         while self._again or len(self.requests):
             yield self._again.popleft() if self._again else None

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from tasks.api.batch_lane import leave_out_batched
 from tasks.planning.late_data import load_published
 from tasks.planning.open_run import OpenRun
+from tasks.planning.retry import load_set_aside
 from tasks.run.used_up import note_failures
 from tasks.storage.part_files import load_done
 from tasks.storage.scratch_db import Scratch
@@ -24,4 +25,6 @@ def open_scratch(run: OpenRun) -> Iterator[Scratch]:
         note_failures(version, scratch.waiting)
         if run.input is not None and run.input.carry_from is not None:
             load_published(run.input.carry_from, run.workload.output, scratch.unchanged_rows)
+            if run.input.retries is not None:
+                load_set_aside(run.input.carry_from, run.input.retries, scratch.unchanged_rows)
         yield scratch

@@ -76,8 +76,9 @@ def make_committer(run: OpenRun, lap: Callable[[], GpuTime]) -> Committer:
 def make_outcomes(run: OpenRun, committer: Committer, scratch: Scratch) -> Outcomes:
     """Make what decides the outcome of each completion, by the run's workload and policy."""
     keep_answers, version, run_id = run.settings.quarantine_answers, run.version, run.keys.run_id
+    most = 1 if run.api is None else run.api.options.max_attempts
     first = FirstAnswers(version.ledger.read(lambda session: used_up.was_answered(session, run_id)))
-    return Outcomes(run.workload, run.policy, committer, scratch.waiting, keep_answers, first)
+    return Outcomes(run.workload, run.policy, committer, scratch.waiting, keep_answers, first, most)
 
 
 def make_parts(

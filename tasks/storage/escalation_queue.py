@@ -10,7 +10,7 @@ SCHEMA = """
 CREATE TABLE waiting (
     key TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, id TEXT NOT NULL, text TEXT NOT NULL,
     reason TEXT NOT NULL, attempts INTEGER NOT NULL, durable INTEGER NOT NULL, state TEXT NOT NULL,
-    failures INTEGER NOT NULL
+    failures INTEGER NOT NULL, correction TEXT
 ) WITHOUT ROWID;
 CREATE INDEX waiting_state ON waiting (state);
 CREATE TABLE asked (digest BLOB PRIMARY KEY) WITHOUT ROWID;
@@ -22,7 +22,7 @@ AT_ONCE = "at_once"
 UNAVAILABLE = "api_unavailable"
 HELD = "held"
 _LOOKUP = 900  # bound parameters of one look-up
-_COLUMNS = "key, ordinal, id, text, reason, attempts, failures"
+_COLUMNS = "key, ordinal, id, text, reason, attempts, failures, correction"
 
 
 class EscalationQueue:
@@ -40,9 +40,10 @@ class EscalationQueue:
         """Add a record, or say anew how many attempts it had. `durable`: a registered part holds it."""
         record = escalated.record
         self._db.execute(
-            "INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
+            "INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
             "attempts = max(attempts, excluded.attempts), durable = max(durable, excluded.durable), "
-            "reason = excluded.reason, state = excluded.state",
+            "reason = excluded.reason, state = excluded.state, failures = max(failures, excluded.failures), "
+            "correction = coalesce(excluded.correction, correction)",
             (
                 record.key,
                 record.ordinal,
@@ -53,6 +54,7 @@ class EscalationQueue:
                 durable,
                 state,
                 escalated.failures,
+                escalated.correction,
             ),
         )
 
@@ -177,6 +179,6 @@ class EscalationQueue:
         return Counter(dict(self._db.execute("SELECT state, count(*) FROM waiting GROUP BY state")))
 
 
-def _escalated(row: tuple[str, int, str, str, EscalationReason, int, int]) -> Escalated:
-    key, ordinal, id_, text, reason, attempts, failures = row
-    return Escalated(Record(key, id_, ordinal, text), reason, attempts, failures)
+def _escalated(row: tuple[str, int, str, str, EscalationReason, int, int, str | None]) -> Escalated:
+    key, ordinal, id_, text, reason, attempts, failures, correction = row
+    return Escalated(Record(key, id_, ordinal, text), reason, attempts, failures, correction)

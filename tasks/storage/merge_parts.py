@@ -14,6 +14,7 @@ from tasks.storage.input_digest import InputDigest
 from tasks.storage.parquet_schema import output_schema
 from tasks.storage.parquet_stream import sink, stream_frames
 from tasks.storage.part_files import OUTPUT, with_all_columns
+from tasks.storage.worth_retrying import RETRY, worth_retrying
 
 RECORDS = "records.parquet"
 ANSWER = "answer"
@@ -137,7 +138,7 @@ def _quarantine(parts: Sequence[_Part]) -> pl.LazyFrame:
     schema: dict[str, pl.DataType] = dict.fromkeys(names, pl.String()) | {"ordinal": pl.Int64()}
     merged = _merge(parts, names)
     aside = (frame.filter(pl.col("reason").is_not_null()) for frame in merged)
-    return stream_frames(aside, schema).rename({"text": ANSWER})
+    return stream_frames(aside, schema).rename({"text": ANSWER}).with_columns(worth_retrying().alias(RETRY))
 
 
 def _merge(parts: Sequence[_Part], columns: list[str]) -> Iterator[pl.DataFrame]:

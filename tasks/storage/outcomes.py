@@ -24,6 +24,7 @@ from models.requests import ClosedAttempt, Completion, RejectionReason
 from models.routing import rules
 from models.routing.policy import Policy
 from models.workloads.base import InvalidOutput, Workload
+from models.workloads.limits import correction_of
 from tasks.storage.committer import Committer
 from tasks.storage.escalation_queue import HELD, EscalationQueue
 from tasks.storage.first_answers import FirstAnswers, HeldAnswer, is_answer
@@ -48,6 +49,8 @@ REFUSALS = {
 
 
 _Engine = Literal["vllm", "openai"]
+OVER_LIMIT = "over_limit"
+"""Failure of an answer that broke a limit, and was asked for once more."""
 UNANSWERED = "must be answered in a usable way within api_max_attempts attempts"
 
 
@@ -75,6 +78,7 @@ class Outcomes:
     waiting: EscalationQueue
     keep_answers: bool
     first: FirstAnswers
+    most_attempts: int
     done: int = field(default=0, init=False)
 
     def accept_local(self, record: Record, completion: Completion, held: Sequence[Finished] = ()) -> bool:
@@ -132,7 +136,7 @@ class Outcomes:
             if closed is not None:
                 self.committer.add_closings([book.unserved(closed)])
             if is_answer(completion) and not self.first.fitted:
-                self._hold(escalated, completion)
+                self._hold(_after(escalated, completion, prices), completion)
             else:
                 self.waiting.finish(record.key)
                 self._reject(record, completion, completion.rejection)
@@ -149,8 +153,11 @@ class Outcomes:
         answer, fault = self._parsed(record, completion)
         if answer is None:
             finished = Finished(completion, now, "invalid_output", escalated.reason, prices)
+            again = _after(escalated, completion, prices)
+            if self._ask_once_more(again, fault, finished):
+                return
             if not self.first.fitted:
-                self._hold(escalated, completion, finished)
+                self._hold(again, completion, finished)
                 return
             self.waiting.finish(record.key)
             self._quarantine(record, fault, completion, finished)
@@ -171,12 +178,25 @@ class Outcomes:
             else:
                 self._quarantine(record, self._parsed(record, completion)[1], completion)
 
+    def _ask_once_more(self, escalated: Escalated, fault: Fault, finished: Finished) -> bool:
+        """Let an answer that broke a limit be asked for once more, within the record's attempts; False where it is not."""
+        completion, correction = finished.completion, correction_of(fault.field, fault.rule)
+        failures = escalated.failures + completion.attempts
+        if correction is None or escalated.correction is not None or failures >= self.most_attempts:
+            return False
+        again = replace(escalated, failures=failures, correction=correction)
+        if completion.attempt is not None:
+            closed = replace(completion.attempt, failure=OVER_LIMIT)
+            finished = replace(finished, completion=replace(completion, attempt=closed))
+        self.waiting.put(again, durable=True)
+        self.committer.add_escalated(again, finished)
+        return True
+
     def _hold(self, escalated: Escalated, completion: Completion, *finished: Finished) -> None:
         """Let a record wait until it is known whether the settings are at fault that its answer does not fit."""
-        again = replace(escalated, attempts=escalated.attempts + completion.attempts)
-        self.waiting.put(again, durable=True, state=HELD)
-        self.committer.add_escalated(again, *finished)
-        self.first.hold(HeldAnswer(again, completion))
+        self.waiting.put(escalated, durable=True, state=HELD)
+        self.committer.add_escalated(escalated, *finished)
+        self.first.hold(HeldAnswer(escalated, completion))
 
     def fits(self, record: Record, completion: Completion) -> bool:
         """Whether an answer to a record is one of the workload's."""
@@ -207,10 +227,13 @@ class Outcomes:
         self.done += 1
         self.committer.add_quarantined(quarantined)
 
-    def keep_unchanged(self, carried: Carried) -> None:
-        """Take over what is published of a record."""
+    def keep(self, known: Carried | Quarantined) -> None:
+        """Take over what is published of a record, or set a row aside, without asking anybody."""
+        if isinstance(known, Quarantined):
+            self.quarantine(known)
+            return
         self.done += 1
-        self.committer.add_carried(carried)
+        self.committer.add_carried(known)
 
     def _reason_to_escalate(
         self, rejection: RejectionReason | None, *, valid: bool, confidence: float | None
@@ -250,6 +273,12 @@ class Outcomes:
         engine: _Engine = "openai" if isinstance(completion.request, ApiRequest) else "vllm"
         answer = completion.text if self.keep_answers and completion.text else None
         self.committer.add_quarantined(_set_aside(record, fault, engine, answer), *made)
+
+
+def _after(escalated: Escalated, completion: Completion, prices: LinePrices | None) -> Escalated:
+    """Return a record with the attempts of a completion; those in a batch, which has prices of its own, are counted already."""
+    made = completion.attempts if prices is None else 0
+    return replace(escalated, attempts=escalated.attempts + made)
 
 
 def _set_aside(record: Record, fault: Fault, engine: _Engine, answer: str | None) -> Quarantined:

@@ -40,6 +40,7 @@ _INTERNAL: dict[str, pl.DataType] = {
     "escalation": pl.String(),
     "attempts": pl.Int64(),
     "record_text": pl.String(),
+    "correction": pl.String(),
 }
 
 
@@ -131,7 +132,8 @@ def load_done(paths: Iterable[Path], scratch: Scratch) -> None:
         scratch.add_done(ended.get_column("record_key"))
         for row in waits.iter_rows(named=True):
             record = Record(row["record_key"], row["id"], row["ordinal"], row["record_text"])
-            scratch.waiting.put(Escalated(record, row["escalation"], row["attempts"]), durable=True)
+            escalated = Escalated(record, row["escalation"], row["attempts"], correction=row["correction"])
+            scratch.waiting.put(escalated, durable=True)
         for row in ended.filter(pl.col("digest").is_not_null()).iter_rows(named=True):
             scratch.put(row["digest"], _answer(row))
     scratch.waiting.finish_done()
@@ -255,6 +257,7 @@ def _escalated(escalated: Sequence[Escalated]) -> dict[str, Sequence[object]]:
         "escalation": [item.reason for item in escalated],
         "attempts": [item.attempts for item in escalated],
         "record_text": [item.record.text for item in escalated],
+        "correction": [item.correction for item in escalated],
     }
 
 

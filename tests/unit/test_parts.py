@@ -64,7 +64,7 @@ def test_published_columns_and_order(tmp_path: Path) -> None:
     assert done.quarantine is not None
     quarantine = pl.read_parquet(done.quarantine)
     assert quarantine.rows() == [
-        (None, "k2", 2, "missing_text", "text is null", "text", "must not be empty", None, None)
+        (None, "k2", 2, "missing_text", "text is null", "text", "must not be empty", None, None, False)
     ]
     assert (done.records, done.quarantined) == (5, 1)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [

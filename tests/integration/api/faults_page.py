@@ -54,6 +54,12 @@ names the setting by what was seen, no record is set aside, and nothing is publi
 setting has changed; `breakeven run` does. Texts that are too long, and content filters, say nothing of the settings. Fewer answers than
 that are set aside one by one.
 
+## A limit that an answer broke by a little
+
+Strict mode is never sent the lengths of texts. An answer that breaks a length, or another limit of its schema, is asked for once more, within
+`api_max_attempts`: behind the record the model is told field and rule, and no word of the answer. In batches that request goes into
+the next batch. The first attempt is billed and ends as `over_limit`; a second answer that breaks a rule is set aside as ever.
+
 ## A stop
 
 A run that is stopped sends nothing more. What is under way has the grace that the run gives; then it is cancelled:

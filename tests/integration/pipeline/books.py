@@ -78,8 +78,8 @@ def check_served(runs: Rows, lines: Rows, counts: Rows) -> None:
     assert sum(run.published for run in runs) == served + sum(run.carried for run in runs)
     stopped = {run.id for run in runs if run.stopped_with is not None}  # its records were kept
     refused = [line for line in own if line.outcome == "invalid_output" and line.answer_hash is not None]
-    refused = [line for line in refused if line.run_id not in stopped]
-    aside = [row._mapping["count"] for row in counts if row.run_id in ids and row.reason == "invalid_output"]
+    refused = [line for line in refused if line.run_id not in stopped and line.failure != "over_limit"]
+    aside = [row.answered for row in counts if row.run_id in ids and row.reason == "invalid_output"]
     newest = {line.record_key: line for line in sorted(own, key=lambda line: line.attempt)}
     kept = [
         line for line in newest.values() if line.failure == UNUSABLE

@@ -4,6 +4,9 @@ from tests.integration.api.kinds import Kind
 
 POISON = "tests/integration/hybrid/test_poison.py"
 FIRST = "tests/integration/hybrid/test_first_answers.py"
+RETRY = "tests/integration/hybrid/test_retry.py"
+CORRECTION = "tests/integration/hybrid/test_correction.py"
+EVALUATION = "tests/integration/evaluation/test_unheard.py"
 ATTEMPTS = "api_max_attempts"
 
 KINDS: tuple[Kind, ...] = (
@@ -58,5 +61,25 @@ KINDS: tuple[Kind, ...] = (
         "7 answers do not fit, the eighth does",
         "the seven are set aside as `invalid_output`, and the rest is published",
         f"{FIRST}::test_one_that_fits_shows_whose_fault_it_is",
+    ),
+    Kind(
+        "an evaluation whose API answers never came, or never fitted",
+        "one line instead of a verdict, nothing is stored",
+        f"{EVALUATION}::test_no_verdict_over_answers_that_never_came",
+    ),
+    Kind(
+        "records were set aside that could be answered now",
+        "`run --retry-quarantined` asks for those alone, and takes over what is published",
+        f"{RETRY}::test_only_what_can_be_mended_is_asked_for",
+    ),
+    Kind(
+        "a title of one character too many",
+        "asked for once more, told field and rule; then set aside as `invalid_output`",
+        f"{CORRECTION}::test_it_is_told_and_keeps_the_limit",
+    ),
+    Kind(
+        "the same in batches",
+        "it goes into the next batch",
+        f"{CORRECTION}::test_in_batches",
     ),
 )
