@@ -108,6 +108,7 @@ def _tally(version_id: UUID) -> Select[tuple[str, int, int, int]]:
     )
     proof = and_(failed, or_(last.c.at > Line.at, answered.c.batch_id.is_not(None)))
     own_runs = select(RunRow.id).where(RunRow.version_id == version_id)
+    stopped = select(RunRow.id).where(RunRow.version_id == version_id, RunRow.stopped_with.is_not(None))
     return (
         _lines(version_id, Line.outcome.in_(("unknown_outcome", "invalid_output", "failed")))
         .with_only_columns(
@@ -120,12 +121,13 @@ def _tally(version_id: UUID) -> Select[tuple[str, int, int, int]]:
         .outerjoin(last, and_(last.c.run_id == Line.run_id, Line.batch_id.is_(None)))
         .outerjoin(answered, answered.c.batch_id == Line.batch_id)
         .where(
+            Line.run_id.not_in(stopped),  # a setting was at fault there
             ~exists().where(
                 served.run_id.in_(own_runs),
                 served.record_key == Line.record_key,
                 served.engine == "openai",
                 served.outcome == "ok",
-            )
+            ),
         )
         .group_by(Line.record_key)
     )

@@ -52,10 +52,9 @@ def is_answer(completion: Completion) -> bool:
 
     A text that is too long, a content filter and an error say nothing.
     """
-    return (
-        completion.rejection is None
-        or completion.rejection == "reasoning_limit"
-        or (completion.rejection == "refused" and completion.detail == "refusal")
+    rejection = completion.rejection
+    return rejection in {None, "reasoning_limit", "invalid_output"} or (
+        rejection == "refused" and completion.detail == "refusal"
     )
 
 
@@ -102,7 +101,8 @@ class FirstAnswers:
 
 def _why(completion: Completion) -> _Why:
     if completion.rejection is not None:
-        return "reasoning" if completion.rejection == "reasoning_limit" else "refusal"
+        by_rejection: dict[str, _Why] = {"reasoning_limit": "reasoning", "invalid_output": "prose"}
+        return by_rejection.get(completion.rejection, "refusal")
     if completion.finish_reason == "length":
         return "length"
     if not completion.text.strip():

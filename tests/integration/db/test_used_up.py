@@ -80,6 +80,18 @@ def test_what_is_not_the_records_own(make_session: Sessions, keys: Keys, ended: 
         assert book.used_up() == []
 
 
+def test_a_run_that_a_setting_stopped_counts_for_nobody(make_session: Sessions, keys: Keys) -> None:
+    """Whatever failed in it, the records were not at fault."""
+    with make_session.begin() as session:
+        book = Ledger(session, keys)
+        for _ in range(3):
+            book.attempt("r", UNKNOWN)
+        book.attempt("fine", {})
+        assert book.used_up() == ["r"]
+        runs.finish(session, keys.run, "failed", "none of the first 8 answers can be used", "a hash")
+        assert book.used_up() == []
+
+
 def test_failures_that_are_not_billed_need_an_answer_after_them(make_session: Sessions, keys: Keys) -> None:
     """A 5xx is the record's own where others were answered later. Where most fail that never did so before, the endpoint is down."""
     with make_session.begin() as session:

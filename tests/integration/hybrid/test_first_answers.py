@@ -65,13 +65,17 @@ def check_billed(settings: Settings, api: FaultyApi) -> None:
         ("nonsense", "8 not in the form that was asked for): set BREAKEVEN_API_STRUCTURED_OUTPUT"),
         ("wrong_schema", "BREAKEVEN_API_STRUCTURED_OUTPUT"),
         ("refusal", "8 refused by the model): change the workload's prompt, or another BREAKEVEN_API_MODEL"),
+        (
+            "json_validate_failed",
+            "8 not in the form that was asked for): set BREAKEVEN_API_STRUCTURED_OUTPUT",
+        ),
         ("blank", "8 empty): set BREAKEVEN_API_STRUCTURED_OUTPUT"),
     ],
 )
 def test_the_run_stops(tmp_path: Path, database_url: str, fault: str, said: str) -> None:
     """What was seen names the setting; what was answered is billed; with other settings the same command answers all."""
     with FaultyApi([Rule((fault,), forever=True)]) as api:
-        settings = hybrid_settings(tmp_path, database_url, api.url, api_concurrency=1)
+        settings = hybrid_settings(tmp_path, database_url, api.url, api_concurrency=1, api_max_attempts=1)
         source = write_texts(tmp_path, texts_of(30, 5))
         with pytest.raises(NoAnswerFits) as caught:
             run(settings, source, engine())

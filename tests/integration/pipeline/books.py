@@ -82,7 +82,7 @@ def check_served(runs: Rows, lines: Rows, counts: Rows) -> None:
     aside = [row.answered for row in counts if row.run_id in ids and row.reason == "invalid_output"]
     newest = {line.record_key: line for line in sorted(own, key=lambda line: line.attempt)}
     kept = [
-        line for line in newest.values() if line.failure == UNUSABLE
+        line for line in newest.values() if line.failure == UNUSABLE and line.run_id not in stopped
     ]  # its answers never left the endpoint
     assert sum(aside) == len(refused) + len(kept)
 
