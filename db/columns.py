@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary, SmallInteger, String, Uuid
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from models.economics.pricing import LongPromptPrice
+from models.economics.pricing import HourPrice, LongPromptPrice
 
 # An INTEGER PRIMARY KEY is what numbers itself on SQLite; two bytes a ledger line elsewhere.
 SmallKey = SmallInteger().with_variant(Integer(), "sqlite")
@@ -47,6 +47,26 @@ class LongPrompts(TypeDecorator[tuple[LongPromptPrice, ...]]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[LongPromptPrice, ...]:  # noqa: ARG002 - as upstream
         """Read them back."""
         return () if value is None else tuple(LongPromptPrice(*one) for one in json.loads(value))
+
+
+class HourPrices(TypeDecorator[tuple[HourPrice, ...]]):
+    """Prices of single hours, as a JSON list; NULL where all hours cost the same."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[HourPrice, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - as upstream
+        """Write them down."""
+        return json.dumps(value, separators=(",", ":")) if value else None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[HourPrice, ...]:  # noqa: ARG002 - as upstream
+        """Read them back."""
+        return () if value is None else tuple(_read_hour(one) for one in json.loads(value))
+
+
+def _read_hour(values: list[Any]) -> HourPrice:
+    hour = HourPrice(*values)
+    return hour._replace(long_prompts=tuple(LongPromptPrice(*one) for one in hour.long_prompts))
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -149,6 +149,7 @@ def _terms(price: Price) -> tuple[object, ...]:
         price.output_nano_per_mtok,
         price.cache_write_nano_per_mtok,
         price.long_prompts,
+        price.hours,
     )
 
 

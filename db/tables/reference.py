@@ -6,8 +6,8 @@ from sqlalchemy import BigInteger, CheckConstraint, SmallInteger, UniqueConstrai
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, not_negative
-from db.columns import LongPrompts, SmallKey
-from models.economics.pricing import LongPromptPrice
+from db.columns import HourPrices, LongPrompts, SmallKey
+from models.economics.pricing import HourPrice, LongPromptPrice
 
 
 class PromptRow(Base):
@@ -61,17 +61,21 @@ class PriceRow(Base):
     cache_write_nano_per_mtok: Mapped[int | None] = mapped_column(BigInteger)
     long_prompts: Mapped[tuple[LongPromptPrice, ...]] = mapped_column(LongPrompts, nullable=True)
     added_on: Mapped[date | None]
-    hours: Mapped[str | None]
+    hours: Mapped[tuple[HourPrice, ...]] = mapped_column(HourPrices, nullable=True)
 
 
 class EndpointRow(Base):
-    """What was learnt of a model at an endpoint: `learnt` is JSON, `endpoint` name and port without a path's secrets."""
+    """What was learnt of a model at an endpoint: `learnt` is JSON, `endpoint` name and port without a path's secrets.
+
+    `bound_permille`: by what upper bounds of its attempts are raised; NULL: no answer cost more than its request allows.
+    """
 
     __tablename__ = "endpoints"
     endpoint: Mapped[str] = mapped_column(primary_key=True)
     model: Mapped[str] = mapped_column(primary_key=True)
     learnt: Mapped[str]
     learnt_at: Mapped[datetime]
+    bound_permille: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class InfrastructureRow(Base):

@@ -55,7 +55,7 @@ def find_price_changes(before: Iterable[Price], now: Iterable[Price]) -> list[Pr
 
 def _asked(price: Price) -> tuple[object, ...]:
     amounts = (getattr(price, one.name) for one in fields(price) if one.name.endswith("_per_mtok"))
-    return (*amounts, price.long_prompts)
+    return (*amounts, price.long_prompts, price.hours)
 
 
 def change_of_each_model(changes: Iterable[PriceChange]) -> list[PriceChange]:
@@ -75,7 +75,7 @@ def describe_change(change: PriceChange) -> str:
         for name, what in PARTS.items()
         if getattr(change.before, name) != getattr(change.now, name)
     ]
-    told = ", ".join(parts) or "that of long prompts"
+    told = ", ".join(parts) or "that of long prompts or of single hours"
     return f"the price of {change.provider}/{change.model} changed, for a million tokens: {told}"
 
 

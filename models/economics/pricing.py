@@ -4,13 +4,13 @@ One nano-dollar is 1e-9 US dollars. A price of $0.15 per million tokens is 150,0
 per million tokens, so that no price in use needs a fraction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from models.errors import PriceUnknown, UsageError
 from models.requests import Usage
@@ -33,6 +33,27 @@ class LongPromptPrice(NamedTuple):
     cache_write_nano_per_mtok: int | None
 
 
+class HourPrice(NamedTuple):
+    """What is asked in some hours of each UTC day, nano-dollars per million tokens.
+
+    They are given in seconds since midnight, `start <= second < end`; across midnight where `end` is not above `start`.
+    """
+
+    start: int
+    end: int
+    input_nano_per_mtok: int
+    cached_input_nano_per_mtok: int | None
+    output_nano_per_mtok: int
+    cache_write_nano_per_mtok: int | None
+    long_prompts: tuple[LongPromptPrice, ...] = ()
+
+    def holds_at(self, second: int) -> bool:
+        """Whether this is what is asked at a second of the UTC day."""
+        if self.start < self.end:
+            return self.start <= second < self.end
+        return second >= self.start or second < self.end
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """What one provider asks for one model in the days `effective_from <= day < effective_to`.
@@ -40,7 +61,9 @@ class Price:
     The prices are nano-dollars per million tokens. `cached_input_nano_per_mtok` is None where the provider
     gives no discount for cached input, `cache_write_nano_per_mtok` None where it charges input that is
     written to a cache as any other; `effective_to` is None while the price holds. `long_prompts` are the prices of
-    longer requests, by rising length; sums over many requests stand at the price below them.
+    longer requests, by rising length; sums over many requests stand at the price below them. `hours` are the prices of
+    hours in which other amounts are asked; the price's own amounts are then the highest of the day, at which stands
+    whatever does not know the hour: upper bounds, budgets, and sums over many requests.
     """
 
     provider: str
@@ -53,6 +76,19 @@ class Price:
     source: str
     cache_write_nano_per_mtok: int | None = None
     long_prompts: tuple[LongPromptPrice, ...] = ()
+    hours: tuple[HourPrice, ...] = ()
+
+    def at(self, moment: datetime) -> "Price":
+        """Return the price of an attempt that was opened at a moment."""
+        if not self.hours:
+            return self
+        utc = moment.astimezone(UTC)
+        second = 3600 * utc.hour + 60 * utc.minute + utc.second
+        found = next((one for one in self.hours if one.holds_at(second)), None)
+        if found is None:
+            return replace(self, hours=())
+        amounts = {name: value for name, value in found._asdict().items() if name not in {"start", "end"}}
+        return replace(self, **amounts, hours=())
 
     def of_request(self, input_tokens: int) -> "Price":
         """Return the price of one request with so many input tokens."""
@@ -90,8 +126,12 @@ def usd_to_nano(usd: Decimal) -> int:
     return nano
 
 
-def request_cost_nano(price: Price, usage: Usage) -> int:
-    """Cost of one attempt in nano-dollars, at the price for a prompt of its length; else as `cost_nano`."""
+def request_cost_nano(price: Price, usage: Usage, at: datetime | None = None) -> int:
+    """Cost of one attempt in nano-dollars, at the price for a prompt of its length; else as `cost_nano`.
+
+    `at` is when its line was opened, which decides where a price differs by the hour; None: the highest of the day.
+    """
+    price = price if at is None else price.at(at)
     return cost_nano(price.of_request(usage.input_tokens) if price.long_prompts else price, usage)
 
 
@@ -136,15 +176,18 @@ def price_on(prices: Sequence[Price], day: date) -> Price:
 def prices_of(settings: Settings) -> list[Price]:
     """Return the prices of the API model: the settings' own where they give one, else the package's.
 
-    A price of 0 stands only where the settings say 0 (a server of your own): nothing is free by accident.
-    Raises `UsageError` for a price that is given in part, `PriceUnknown` where there is none.
+    Who sells it is told by `api_provider`, else by the address that is asked (`models.economics.sellers`). A price of 0
+    stands only where the settings say 0 (a server of your own): nothing is free by accident. Raises `UsageError` for
+    a price that is given in part, `PriceUnknown` where there is none.
     """
     asked, given = settings.api_input_usd_per_mtok, settings.api_output_usd_per_mtok
     cached, written = settings.api_cached_input_usd_per_mtok, settings.api_cache_write_usd_per_mtok
     if asked is None and given is None and cached is None and written is None:
         from models.economics.published_prices import api_prices  # noqa: PLC0415  reads all that is published
 
-        return api_prices(settings.api_model, cache_dir=settings.cache_dir)
+        return api_prices(
+            settings.api_model, settings.api_provider, settings.cache_dir, url=settings.api_base_url
+        )
     if asked is None or given is None:
         msg = (
             "a price of your own needs both BREAKEVEN_API_INPUT_USD_PER_MTOK and BREAKEVEN_API_OUTPUT_USD_PER_MTOK "
@@ -165,6 +208,19 @@ def prices_of(settings: Settings) -> list[Price]:
     return [price]
 
 
+def prices_of_tier(settings: Settings, tier: str) -> list[Price]:
+    """Return the published prices of the API's model in a tier of service, none where there are none.
+
+    A price that the settings give is that of every tier.
+    """
+    if settings.api_input_usd_per_mtok is not None:
+        return []
+    from models.economics.published_prices import tier_prices  # noqa: PLC0415  reads all that is published
+
+    url = settings.api_base_url
+    return tier_prices(settings.api_model, tier, settings.api_provider, settings.cache_dir, url=url)
+
+
 def batch_prices(prices: Sequence[Price], discount: Decimal) -> list[Price]:
     """Return the same prices less the Batch API's discount (0.5 is 50 %), for the model `NAME:batch`.
 
@@ -177,26 +233,35 @@ def batch_prices(prices: Sequence[Price], discount: Decimal) -> list[Price]:
     note = f"less {(100 * discount).normalize():f} % (batch)"
     return [
         replace(
-            price,
+            map_amounts(price, lambda nano: _less(nano, discount)),
             model=price.model + BATCH_SUFFIX,
-            input_nano_per_mtok=_less(price.input_nano_per_mtok, discount),
-            cached_input_nano_per_mtok=None
-            if price.cached_input_nano_per_mtok is None
-            else _less(price.cached_input_nano_per_mtok, discount),
-            output_nano_per_mtok=_less(price.output_nano_per_mtok, discount),
             source=f"{price.source}, {note}",
-            cache_write_nano_per_mtok=None
-            if price.cache_write_nano_per_mtok is None
-            else _less(price.cache_write_nano_per_mtok, discount),
-            long_prompts=tuple(_less_long(tier, discount) for tier in price.long_prompts),
         )
         for price in prices
     ]
 
 
-def _less_long(tier: LongPromptPrice, discount: Decimal) -> LongPromptPrice:
-    above, *amounts = tier
-    return LongPromptPrice(above, *(None if one is None else _less(one, discount) for one in amounts))  # type: ignore[arg-type]  # None stays where it may be
+AMOUNTS = (
+    *("input_nano_per_mtok", "cached_input_nano_per_mtok"),
+    *("output_nano_per_mtok", "cache_write_nano_per_mtok"),
+)
+"""What a price asks, of whichever hour and length of prompt."""
+
+
+def map_amounts(price: Price, change: Callable[[int], int]) -> Price:
+    """Return a price with each of its amounts changed, those of long prompts and of single hours as well."""
+
+    def changed(one: Price | HourPrice | LongPromptPrice) -> dict[str, Any]:
+        values = {name: getattr(one, name) for name in AMOUNTS}
+        return {name: None if nano is None else change(nano) for name, nano in values.items()}
+
+    def longer(tiers: Sequence[LongPromptPrice]) -> tuple[LongPromptPrice, ...]:
+        return tuple(tier._replace(**changed(tier)) for tier in tiers)
+
+    hours = tuple(
+        hour._replace(**changed(hour), long_prompts=longer(hour.long_prompts)) for hour in price.hours
+    )
+    return replace(price, **changed(price), long_prompts=longer(price.long_prompts), hours=hours)
 
 
 def _less(nano: int, discount: Decimal) -> int:

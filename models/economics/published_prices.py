@@ -1,48 +1,73 @@
 """Published prices of API models as `Price` values: dated, at once, in batches, and in every other tier.
 
-Left out, since no record of a batch job meets them: prices by time of day, audio and image tokens, web searches.
+Left out, since no record meets them: audio and image tokens, web searches, routes of a gateway (`route`), and what a
+request must ask for by itself (`speed`, `search_type`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
-from genai_prices.types import (
-    ConditionalPrice,
-    ModelInfo,
-    ModelPrice,
-    PriceVariant,
-    Provider,
-    StartDateConstraint,
-    TieredPrices,
-)
+from genai_prices.types import ModelPrice, PriceVariant, StartDateConstraint
 
-from models.catalogue.published_prices import PublishedPrices, read_published
-from models.economics.pricing import ALWAYS, BATCH_SUFFIX, NANO, LongPromptPrice, Price, half_up, price_on
-from models.errors import PriceUnknown
+from models.catalogue.published_prices import read_published
+from models.economics.day_parts import (
+    DayPart,
+    dated_parts,
+    highest_amounts,
+    highest_long_prompts,
+    list_hours,
+    list_starts,
+    with_variant,
+)
+from models.economics.pricing import ALWAYS, BATCH_SUFFIX, Price, half_up, price_on
+from models.economics.sellers import Offer, find_offer, unknown
 
 BATCH = {"processing": "batch"}
 
 
-def api_prices(model: str, provider: str | None = None, cache_dir: Path | None = None) -> list[Price]:
+def api_prices(
+    model: str, provider: str | None = None, cache_dir: Path | None = None, *, url: str | None = None
+) -> list[Price]:
     """Return the dated published prices of an API model, oldest first.
 
     They are those of the package `genai-prices`, or newer data of it in the folder `cache_dir`. `provider` is the
-    package's name of who sells the model; None: its own. The prices are those of the standard tier, with
-    those for long prompts.
+    package's name of who sells the model, `url` the address that is asked; see `find_offer` for what they decide. The
+    prices are those of the standard tier, with those for long prompts and by the hour.
 
-    Raises `PriceUnknown` for a model that is not in the package or has no token price.
+    Raises `PriceUnknown` for a model that is not in the package or has no token price, or whose seller nothing tells.
     """
     published = read_published(cache_dir)
-    seller, info = _find(published, model, provider)
-    source = published.source
-    prices = [_price(seller.id, info.id, since, standard, source) for since, standard in _dated(info.prices)]
+    offer = find_offer(published, model, provider, url)
+    prices = [_price(offer, since, parts, published.source) for since, parts in dated_parts(offer.model)]
     if not prices:
-        raise _unknown(model)
+        raise unknown(model)
     return _in_turn(prices)
+
+
+def tier_prices(
+    model: str,
+    tier: str,
+    provider: str | None = None,
+    cache_dir: Path | None = None,
+    *,
+    url: str | None = None,
+) -> list[Price]:
+    """Return the dated published prices of a model in a tier of service (`priority`, `flex`); none where there are none.
+
+    The package dates them by the day on which they were verified; they are taken to have held all the time that the
+    standard price of that day did. Raises `PriceUnknown` as `api_prices` does.
+    """
+    published = read_published(cache_dir)
+    offer = find_offer(published, model, provider, url)
+    variant = next((one for one in _variants(offer) if one.when == {"service_tier": tier}), None)
+    if variant is None:
+        return []
+    days = _from(dated_parts(offer.model), _verified(variant), variant.prices)
+    source = f"{published.source}, {tier}"
+    return _in_turn([_price(offer, since, parts, source, suffix=f":{tier}") for since, parts in days])
 
 
 def published_batch_prices(
@@ -55,21 +80,13 @@ def published_batch_prices(
     share of the price at once. Raises `PriceUnknown` as `api_prices` does.
     """
     published = read_published(cache_dir)
-    seller, info = _find(published, model, provider)
-    variants = [one for one in info.price_variants or () if one.when == BATCH]
-    if not variants:
+    offer = find_offer(published, model, provider)
+    variant = next((one for one in _variants(offer) if one.when == BATCH), None)
+    if variant is None:
         return None
-    variant, verified = variants[0], _verified(variants[0])
+    days = _from(dated_parts(offer.model), _verified(variant), variant.prices)
     source = f"{published.source}, batch"
-    standards = _dated(info.prices)
-    batched = [
-        (since, _with_variant(standard, variant.prices))
-        for (since, standard), end in zip(standards, [*(day for day, _ in standards[1:]), None], strict=True)
-        if end is None or verified < end
-    ]
-    prices = [
-        _price(seller.id, info.id + BATCH_SUFFIX, since, standard, source) for since, standard in batched
-    ]
+    prices = [_price(offer, since, parts, source, suffix=BATCH_SUFFIX) for since, parts in days]
     at_all_times = api_prices(model, provider, cache_dir)
     earlier = [one for one in at_all_times if one.effective_from < prices[0].effective_from]
     at_once = price_on(at_all_times, prices[0].effective_from)
@@ -93,38 +110,41 @@ def published_tiers(
     Raises `PriceUnknown` as `api_prices` does.
     """
     published = read_published(cache_dir)
-    seller, info = _find(published, model, provider)
-    standard = [prices for since, prices in _dated(info.prices) if since <= today]
+    offer = find_offer(published, model, provider)
+    standard = [parts for since, parts in dated_parts(offer.model) if since <= today]
     if not standard:
-        raise _unknown(model)
+        raise unknown(model)
     services = {"standard": standard[-1]}
-    for variant in info.price_variants or ():
-        if _verified(variant) <= today and vars(variant.prices):
-            services.setdefault(" ".join(variant.when.values()), _with_variant(standard[-1], variant.prices))
+    for variant in _variants(offer):
+        if _verified(variant) <= today:
+            services.setdefault(" ".join(variant.when.values()), with_variant(standard[-1], variant.prices))
     return [
-        PublishedTier(
-            service, above, _price(seller.id, info.id, ALWAYS, prices, published.source, above=above)
-        )
-        for service, prices in services.items()
-        for above in (0, *_starts(prices))
+        PublishedTier(service, above, _price(offer, ALWAYS, parts, published.source, above=above))
+        for service, parts in services.items()
+        for above in (0, *list_starts(parts))
     ]
 
 
-def _starts(prices: ModelPrice) -> list[int]:
-    """Return the numbers of input tokens above which a request costs more for each token."""
-    tiered = [price for price in vars(prices).values() if isinstance(price, TieredPrices)]
-    return sorted({tier.start for price in tiered for tier in price.tiers})
+def _variants(offer: Offer) -> list[PriceVariant]:
+    """Return what the model costs when it is asked for otherwise; one that changes no price is none."""
+    return [one for one in offer.model.price_variants or () if vars(one.prices)]
+
+
+def _from(
+    dated: Sequence[tuple[date, Sequence[DayPart]]], verified: date, variant: ModelPrice
+) -> list[tuple[date, Sequence[DayPart]]]:
+    """Return the days on which a variant is known to hold: those of the price of its day, and later ones."""
+    ends = [*(day for day, _ in dated[1:]), None]
+    return [
+        (since, with_variant(parts, variant))
+        for (since, parts), end in zip(dated, ends, strict=True)
+        if end is None or verified < end
+    ]
 
 
 def _verified(variant: PriceVariant) -> date:
     constraint = variant.constraint
     return constraint.start_date if isinstance(constraint, StartDateConstraint) else ALWAYS
-
-
-def _with_variant(standard: ModelPrice, variant: ModelPrice) -> ModelPrice:
-    """Return a model's prices with those that a variant names in the place of its own."""
-    given = {name: price for name, price in vars(variant).items() if price is not None}
-    return ModelPrice(**(vars(standard) | given))
 
 
 def _in_proportion(price: Price, batch: Price, at_once: Price) -> Price:
@@ -146,6 +166,7 @@ def _in_proportion(price: Price, batch: Price, at_once: Price) -> Price:
         source=batch.source,
         cache_write_nano_per_mtok=None if written is None else scaled(written, *share),
         long_prompts=batch.long_prompts,
+        hours=(),
     )
 
 
@@ -155,65 +176,25 @@ def _in_turn(prices: Sequence[Price]) -> list[Price]:
     return [replace(price, effective_to=end) for price, end in zip(prices, [*ends, None], strict=True)]
 
 
-def _find(published: PublishedPrices, model: str, provider: str | None) -> tuple[Provider, ModelInfo]:
-    try:
-        return published.snapshot.find_provider_model(model, None, provider, None)
-    except LookupError:
-        raise _unknown(model) from None
-
-
-def _dated(prices: ModelPrice | list[ConditionalPrice]) -> list[tuple[date, ModelPrice]]:
-    if isinstance(prices, ModelPrice):
-        return [(ALWAYS, prices)]
-    dated: dict[date, ModelPrice] = {}
-    for price in prices:  # of two for the same day, the later one wins in the package as well
-        if price.constraint is None:
-            dated[ALWAYS] = price.prices
-        elif isinstance(price.constraint, StartDateConstraint):
-            dated[price.constraint.start_date] = price.prices
-    return sorted(dated.items(), key=lambda item: item[0])
-
-
 def _price(
-    provider: str, model: str, since: date, standard: ModelPrice, source: str, *, above: int = 0
+    offer: Offer, since: date, parts: Sequence[DayPart], source: str, *, above: int = 0, suffix: str = ""
 ) -> Price:
-    asked, given = _nano(standard, "input_mtok", above), _nano(standard, "output_mtok", above)
-    if asked is None or given is None:
-        raise _unknown(model)
+    """Make the price of a day: the highest of its hours, and each hour in which less is asked."""
+    amounts = highest_amounts(parts, above)
+    if amounts is None:
+        raise unknown(offer.model.id)
+    asked, cached, given, written = amounts
+    longer = () if above else highest_long_prompts(parts)
     return Price(
-        provider=provider,
-        model=model,
+        provider=offer.seller.id,
+        model=offer.model.id + suffix,
         effective_from=since,
         effective_to=None,
         input_nano_per_mtok=asked,
-        cached_input_nano_per_mtok=_nano(standard, "cache_read_mtok", above),
+        cached_input_nano_per_mtok=cached,
         output_nano_per_mtok=given,
         source=source,
-        cache_write_nano_per_mtok=_nano(standard, "cache_write_mtok", above),
-        long_prompts=() if above else tuple(_long(standard, start) for start in _starts(standard)),
-    )
-
-
-def _long(standard: ModelPrice, start: int) -> LongPromptPrice:
-    names = ("input_mtok", "cache_read_mtok", "output_mtok", "cache_write_mtok")
-    asked, cached, given, written = (_nano(standard, name, start) for name in names)
-    return LongPromptPrice(start, asked or 0, cached, given or 0, written)
-
-
-def _nano(prices: ModelPrice, name: str, above: int) -> int | None:
-    """Return a price in nano-dollars per million tokens, rounded half up; None where there is none.
-
-    `above`: that of requests with more input tokens, as far as there is one.
-    """
-    price: Decimal | TieredPrices | None = getattr(prices, name, None)
-    if isinstance(price, TieredPrices):
-        price = next((tier.price for tier in reversed(price.tiers) if tier.start <= above), price.base)
-    return None if price is None else half_up(Fraction(price) * NANO)
-
-
-def _unknown(model: str) -> PriceUnknown:
-    return PriceUnknown(
-        f"no API price is known for {model!r}; set BREAKEVEN_API_MODEL to a model that genai-prices knows, "
-        "such as gpt-6-luna, or give your price: BREAKEVEN_API_INPUT_USD_PER_MTOK and "
-        "BREAKEVEN_API_OUTPUT_USD_PER_MTOK"
+        cache_write_nano_per_mtok=written,
+        long_prompts=longer,
+        hours=() if above else list_hours(parts),
     )

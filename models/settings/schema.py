@@ -130,6 +130,7 @@ class Settings(BaseSettings):
         "off", description="off: nothing is sent; sync: answered at once; batch: Batch API, half price"
     )
     api_base_url: str | None = Field(None, description="OpenAI-compatible endpoint; default: OpenAI's own")
+    api_provider: str | None = Field(None, description="seller of the model, as genai-prices calls it")
     api_key: SecretStr | None = Field(None, description="key of the API")
     api_model: str = Field("gpt-6-luna", description="the API's model, also of the counterfactual cost")
     api_tokenizer: str | None = Field(

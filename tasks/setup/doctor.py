@@ -166,9 +166,10 @@ def check_api_price(settings: Settings) -> SetupCheck:
         return SetupCheck("API price", "fail", "unknown", str(error))
     found = (
         f"{settings.api_model}: ${price.input_nano_per_mtok / NANO:g} in, "
-        f"${price.output_nano_per_mtok / NANO:g} out per million tokens"
+        f"${price.output_nano_per_mtok / NANO:g} out per million tokens{', in the dearest hours' if price.hours else ''}"
     )
-    return SetupCheck("API price", "ok", f"{found} ({price.source})")
+    sold_by = "" if price.provider == price.source else f"{price.provider}, by "
+    return SetupCheck("API price", "ok", f"{found} ({sold_by}{price.source})")
 
 
 def check_tokenizer(settings: Settings) -> SetupCheck:

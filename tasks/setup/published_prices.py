@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from db.rows import to_dollars
@@ -9,7 +10,7 @@ from models.catalogue.hosted_models import find_hosted
 from models.catalogue.published_prices import read_published
 from models.economics.candidates import Candidate, candidates_of
 from models.economics.price_changes import PriceChange
-from models.economics.pricing import Price, nano_to_usd, price_on
+from models.economics.pricing import AMOUNTS, Price, nano_to_usd, price_on
 from models.economics.published_prices import published_tiers
 from models.errors import PriceUnknown
 from models.settings import Settings
@@ -68,9 +69,9 @@ def show_published(
 
 def _rows(one: Candidate, settings: Settings, today: date) -> Iterator[dict[str, object]]:
     """Yield what a candidate is compared at, then the tiers of service that are published and never taken."""
-    yield _row(one, "at once", 0, price_on(one.prices, today))
+    yield from _by_hour(one, "at once", price_on(one.prices, today))
     if one.batch_prices is not None:
-        yield _row(one, "batch", 0, price_on(one.batch_prices, today))
+        yield from _by_hour(one, "batch", price_on(one.batch_prices, today))
     if find_hosted(one.name) is not None or one.prices[0].source.startswith("settings"):
         return
     try:
@@ -81,6 +82,15 @@ def _rows(one: Candidate, settings: Settings, today: date) -> Iterator[dict[str,
         if tier.above or tier.service not in {"standard", "batch"}:
             service = "at once" if tier.service == "standard" else tier.service
             yield _row(one, service, tier.above, tier.price)
+
+
+def _by_hour(one: Candidate, service: str, price: Price) -> Iterator[dict[str, object]]:
+    """Yield the price, the highest of the day, then those of the hours in which another one is asked."""
+    yield _row(one, service, 0, price)
+    for hour in price.hours:
+        begins, ends = (f"{second // 3600:02}:{second // 60 % 60:02}" for second in (hour.start, hour.end))
+        amounts = {name: getattr(hour, name) for name in AMOUNTS}
+        yield _row(one, f"{service}, {begins}-{ends} UTC", 0, replace(price, **amounts, hours=()))
 
 
 def _row(one: Candidate, service: str, above: int, price: Price) -> dict[str, object]:

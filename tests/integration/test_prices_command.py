@@ -205,6 +205,27 @@ def test_every_tier_that_is_published_is_listed(home: Path, capsys: pytest.Captu
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_prices_of_single_hours_are_listed(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind the highest of the day, at once and in batches, of the seller that the settings name."""
+    assert home.is_dir()
+    monkeypatch.setenv("BREAKEVEN_API_MODEL", "deepseek-v4-pro")
+    monkeypatch.setenv("BREAKEVEN_API_PROVIDER", "deepseek")
+    monkeypatch.setenv("BREAKEVEN_API_CANDIDATES", "[]")
+    assert run("prices", "list", "--format", "json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["provider"] for row in rows} == {"deepseek"}
+    assert [(row["service"], Decimal(row["output_usd_per_mtok"])) for row in rows] == [
+        ("at once", Decimal("3.96")),
+        ("at once, 04:00-06:00 UTC", Decimal("1.98")),
+        ("at once, 10:00-01:00 UTC", Decimal("1.98")),
+        ("batch", Decimal("1.98")),
+        ("batch, 04:00-06:00 UTC", Decimal("0.99")),
+        ("batch, 10:00-01:00 UTC", Decimal("0.99")),
+    ]
+
+
 def test_the_package_is_what_it_was() -> None:
     """Fetched data never replace the package's own in the process."""
     assert read_published().snapshot is get_snapshot()

@@ -106,24 +106,39 @@ def _replace_views() -> None:
     sums = {name: f"CAST(sum({{0}}{name}) AS BIGINT)" for name in TOKENS}
     known = "CASE WHEN sum({0}known_tokens) > 0 THEN "
     tokens = {name: f"{known}{total} END" for name, total in sums.items()}
-    rate = f"p.{CACHE_WRITE}"
-    prices = {CACHE_WRITE: rate, "cache_write_usd_per_mtok": views.usd(rate)}
     new = {
-        "usage_daily": _extend(
+        "usage_daily": extend(
             views.usage_daily(), "daily_usage AS u", {name: of.format("u.") for name, of in tokens.items()}
         ),
-        "usage_monthly": _extend(
+        "usage_monthly": extend(
             views.usage_monthly(postgresql=postgresql),
             "usage_daily",
             {name: of.format("") for name, of in tokens.items()},
         ),
-        "line_details": _extend(
-            views.line_details(postgresql=postgresql),
-            "ledger_lines AS l",
-            {name: f"l.{name}" for name in (*TOKENS, *COUNTERFACTUAL)},
-        ),
-        "price_versions": _extend(views.price_versions(), "prices AS p", prices),
+        "line_details": line_details(postgresql=postgresql),
+        "price_versions": price_versions(),
     }
+    replace_views(new, postgresql=postgresql)
+
+
+def line_details(*, postgresql: bool) -> str:
+    """Return the view as this release has it."""
+    return extend(
+        views.line_details(postgresql=postgresql),
+        "ledger_lines AS l",
+        {name: f"l.{name}" for name in (*TOKENS, *COUNTERFACTUAL)},
+    )
+
+
+def price_versions() -> str:
+    """Return the view as this release has it."""
+    rate = f"p.{CACHE_WRITE}"
+    prices = {CACHE_WRITE: rate, "cache_write_usd_per_mtok": views.usd(rate)}
+    return extend(views.price_versions(), "prices AS p", prices)
+
+
+def replace_views(new: dict[str, str], *, postgresql: bool) -> None:
+    """Put views in the place of those of the same names, in which none of them reads one behind it."""
     if not postgresql:
         for name in reversed(new):
             op.execute(f"DROP VIEW {name}")
@@ -131,7 +146,7 @@ def _replace_views() -> None:
         op.execute(view.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1) if postgresql else view)
 
 
-def _extend(view: str, table: str, columns: dict[str, str]) -> str:
+def extend(view: str, table: str, columns: dict[str, str]) -> str:
     """Put columns behind those of a view, before the last FROM, that of the table."""
     head, source, tail = view.rpartition(f" FROM {table} ")
     if not source and view.endswith(f" FROM {table}"):

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 
 from db.columns import UtcDateTime
+from db.migrations.v0_1_0.views import usd
+from db.migrations.versions.v0_3_0 import extend, line_details, price_versions, replace_views
 
 revision = "0.4.0"
 down_revision = "0.3.0"
@@ -29,4 +31,15 @@ def upgrade() -> None:
         *(sa.Column(name, sa.String(), primary_key=True) for name in ("endpoint", "model")),
         sa.Column("learnt", sa.String(), nullable=False),
         sa.Column("learnt_at", UtcDateTime(), nullable=False),
+        sa.Column("bound_permille", sa.BigInteger(), nullable=True),
     )
+    _replace_views()
+
+
+def _replace_views() -> None:
+    postgresql = op.get_bind().dialect.name == "postgresql"
+    told = {"provider_nano": "l.provider_nano", "provider_usd": usd("l.provider_nano")}
+    told |= {name: f"l.{name}" for name in ("served_model", "service_tier")}
+    lines = extend(line_details(postgresql=postgresql), "ledger_lines AS l", told)
+    prices = extend(price_versions(), "prices AS p", {"hours": "p.hours"})
+    replace_views({"line_details": lines, "price_versions": prices}, postgresql=postgresql)
