@@ -140,6 +140,33 @@ def test_labels_that_differ_by_case_alone(content: str, label: str | None) -> No
     assert read_answer(Choice(("a", "A", "B")), content, cut=False).value == label
 
 
+@pytest.mark.parametrize(
+    ("labels", "content", "label"),
+    [
+        (("ok", "not ok"), "Ok, let me see what the customer wants.", None),
+        (("ok", "not ok"), "OK.", "ok"),
+        (("ok", "not ok"), "The label is ok.", "ok"),
+        (("question", "complaint"), "Question: where is my parcel?", None),
+        (("question", "complaint"), "Complaint: the parcel came late.", "complaint"),
+        (("1", "2", "3"), '{"label": 2}', "2"),
+        (("1", "2", "3"), '{"label": 2.5}', None),
+        (("1", "2", "3"), "2.", "2"),
+        (("1", "-1"), "-1.", "-1"),
+        (("true", "false"), '{"label": true}', "true"),
+        (("C", "C++", "C#"), "c++.", "C++"),
+        (("C", "C++", "C#"), "The label is C#.", "C#"),
+        (("yes", "no"), "Yes, this is spam.", "yes"),
+        (("yes", "no"), "No, it is not.", None),
+        (("card arrival", "card lost"), "card_arrival", "card arrival"),
+        (("正面", "负面"), "答案\uff1a负面。", "负面"),
+        (("正面", "负面"), "不是负面", None),
+    ],
+)
+def test_labels_of_many_kinds(labels: tuple[str, ...], content: str, label: str | None) -> None:
+    """Words that open an answer or head a line, numbers, truth values, signs, and labels of another script."""
+    assert read_answer(Choice(labels), content, cut=False).value == label
+
+
 def test_a_label_that_was_cut_off() -> None:
     """At the token limit the end may be missing: of a longer label, or of what takes the answer back."""
     labels = Choice(("card", "card arrival", "refund"))

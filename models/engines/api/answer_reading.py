@@ -110,6 +110,11 @@ def _label_of(output: Choice, value: JsonValue, note: str | None, bare: str, cut
         value, note = value[0], note or FROM_LIST
     if isinstance(value, dict):
         ((name, label),) = value.items() if len(value) == 1 else (("", None),)
+        if isinstance(
+            label, bool | int | float
+        ):  # written as a number or a truth value, as the label spells it
+            label = _written(label)
+            label, note = (label, note or OTHER_SPELLING) if label in output.labels else (None, note)
         value = label if name.casefold() == LABEL and isinstance(label, str) else None
     elif isinstance(value, str):
         inner = _read(output, value.strip(), cut=cut) if value.lstrip().startswith("{") else None

@@ -52,6 +52,25 @@ _GOES_ON = re.compile(
     r"\s*(?:$|[.,;:!)]|(?:because|since|due to|given|as|for|sentiment|label|category|class|in)\b)",
     re.IGNORECASE,
 )
+_OPENINGS = frozenset({"ok", "okay", "sure", "right", "well", "alright", "certainly"})
+"""Words that an answer may begin with and mean nothing by."""
+_HEADINGS = frozenset(
+    {
+        "question",
+        "answer",
+        "text",
+        "review",
+        "message",
+        "input",
+        "output",
+        "label",
+        "request",
+        "response",
+        "comment",
+    }
+    | {"summary", "note", "example", "title", "email", "feedback", "record", "task", "result"}
+)
+"""Words that may stand before a colon and be no answer."""
 _REASONS = re.compile(r"\b(?:because|since|due to|given that)\b", re.IGNORECASE)
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 
@@ -93,7 +112,11 @@ def names_another(labels: tuple[str, ...], label: str, text: str) -> bool:
 def _is_meant(labels: tuple[str, ...], label: str, text: str, *, cut: bool) -> bool:
     """Whether a text, which names this label alone, means it."""
     sentences = [one.strip() for one in _SENTENCE_ENDS.split(text) if one and one.strip()]
-    if (not cut and _means(labels, label, text)) or _leads(labels, label, sentences[0]):
+    if not cut and _means(labels, label, text):
+        return True
+    if _spaced(label) in _OPENINGS and _pattern(labels).match(sentences[0]):
+        return False
+    if _leads(labels, label, sentences[0]):
         return True
     if any(_denied(labels, one) for one in sentences if _mentions(labels, one)):
         return False
@@ -115,7 +138,7 @@ def _means(labels: tuple[str, ...], label: str, sentence: str) -> bool:
 def _leads(labels: tuple[str, ...], label: str, sentence: str) -> bool:
     """Whether a sentence is the label, a dash or a colon, and then words about it that do not begin with its denial."""
     led = _LEADS.fullmatch(sentence)
-    if led is None or find_spelling(labels, led[1]) != label:
+    if led is None or find_spelling(labels, led[1]) != label or _spaced(label) in _HEADINGS:
         return False
     return led[2][0].isalpha() and not _DENIES.search(" ".join(led[2].split()[:4]))
 
