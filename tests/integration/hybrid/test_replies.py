@@ -173,11 +173,11 @@ def test_a_hiccup_that_may_be_billed_keeps_its_upper_bound(
 
 @pytest.mark.parametrize("mode", MODES)
 def test_an_answer_that_the_endpoint_found_unusable(tmp_path: Path, database_url: str, mode: str) -> None:
-    """Groq's json_validate_failed: asked again; nobody knows whether the first was billed, and no setting is at fault."""
+    """Groq's json_validate_failed: asked again, and no setting is at fault. Nobody knows whether the first was billed, unless a batch counts it as not answered."""
     asked = ask(tmp_path, database_url, mode, UNUSABLE)
     first, second = asked.lines(UNUSABLE)
-    assert (first.outcome, first.input_tokens, second.outcome) == ("unknown_outcome", None, "ok")
-    assert first.cost_nano > second.cost_nano > 0
+    assert (first.outcome, second.outcome) == ("unknown_outcome" if mode == "sync" else "failed", "ok")
+    assert (first.cost_nano > second.cost_nano) if mode == "sync" else (first.cost_nano == 0)
     assert published(asked.settings).height == 1
     check_books(asked.settings)
 

@@ -28,7 +28,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "an answer that the endpoint itself finds unusable (Groq's json_validate_failed), at once and in a batch",
-        "asked again within its attempts, at its upper bound; no setting is blamed",
+        "asked again within its attempts, each at its upper bound unless a batch counts it as not answered; no setting is blamed",
         f"{_RUNS}::test_an_answer_that_the_endpoint_found_unusable",
     ),
     Kind(
