@@ -1,18 +1,19 @@
 """A request and its answer are counted as they go over the wire: the schema, the label's object, the cached prefix."""
 
 import json
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from models.engines.api.capabilities import EndpointCapabilities
-from models.engines.api.chat_format import chat_body
+from models.engines.api.chat_format import chat_body, read_exchange
 from models.engines.api.options import ApiOptions, StructuredOutput
 from models.engines.api.token_count import CACHED_FROM, CACHED_STEP, ApiTokenCounter
 from models.ids import new_id
-from models.requests import Choice, FreeText, JsonObject, JsonValue, Message, OutputFormat, Request
+from models.requests import Choice, FreeText, JsonObject, JsonValue, Message, OutputFormat, Request, Usage
 from models.tokens import ChatTokenCounter
 
 LABELS = Choice(("positive", "neutral", "negative"))
@@ -139,3 +140,21 @@ def test_any_value_can_be_written(value: JsonValue) -> None:
         )
     else:
         assert written == "text"
+
+
+@pytest.mark.parametrize("structured", ["json_schema", "json_object", "none"])
+def test_what_went_over_the_wire_is_counted_as_it_was(structured: StructuredOutput) -> None:
+    """The messages with the schema that they tell, or the schema beside them; reasoning that is shown, and the answer with it."""
+    options = ApiOptions("http://127.0.0.1/v1", SecretStr("k"), "test-model")
+    sent = chat_body(request(LABELS, "told", "text"), options, EndpointCapabilities(structured))
+    message = {"content": "<think>so</think>neutral", "reasoning_content": "perhaps"}
+    exchange = read_exchange(sent, {"choices": [{"message": message}]})
+    messages: Any = sent["messages"]
+    shape = len(exchange.shape)
+    assert (shape > 0) == (structured == "json_schema")
+    given = 3 + sum(len(one["content"]) for one in messages) + shape
+    made = len("perhaps") + len("<think>so</think>neutral")
+    counter = ApiTokenCounter(Characters())
+    assert counter.count_exchange(exchange) == Usage(given, 0, made, len("perhaps"))
+    assert "neutral" not in repr(exchange)
+    assert "told" not in repr(exchange)

@@ -31,6 +31,8 @@ def served(headers: dict[str, str] | None = None, **body: Any) -> Served | None:
         ("command-r", "command-r-08-2024"),
         ("gpt-4o-2024-08-06", "gpt-4o"),
         ("claude-3-5-haiku@20241022", "claude-3-5-haiku-20241022"),
+        ("claude-3-5-haiku", "us.anthropic.claude-3-5-haiku-20241022-v1:0"),
+        ("llama-3-8b", "/models/llama-3-8b.gguf"),
         ("2024-05", "2024-05"),
     ],
 )

@@ -26,7 +26,10 @@ MOST_NANO = 10**15
 """A million dollars: no single answer costs more."""
 _NAME = re.compile(r"[A-Za-z0-9_.\-/:@+]{1,200}")
 _TIER = re.compile(r"[a-z0-9_\-]{1,32}")
-_ROUTE = re.compile(r"(?::latest|:nitro|:floor|:online|-v\d+:\d+)$")
+_ROUTE = re.compile(r"(?::latest|:nitro|:floor|:online|-v\d+:\d+|\.gguf)$")
+_SELLER = re.compile(
+    r"^(?:(?:us|eu|apac|global)\.)?(?:anthropic|meta|amazon|mistral|cohere|deepseek|openai|qwen|google)\."
+)
 _SNAPSHOT = re.compile(r"[-@](\d{4}-\d{2}-\d{2}|\d{8}|\d{6}|\d{4}|\d{2}-\d{4}|\d{2}-\d{2}|00\d|latest)$")
 
 
@@ -53,7 +56,7 @@ def is_same_model(asked: str, named: str) -> bool:
 
 def _parts(name: str) -> tuple[str, str]:
     """Return a model's name without prefix, and its snapshot, empty where the name has none."""
-    bare = _ROUTE.sub("", name.rpartition("/")[2].lower())
+    bare = _ROUTE.sub("", _SELLER.sub("", name.rpartition("/")[2].lower()))
     snapshot = _SNAPSHOT.search(bare)
     if snapshot is None or not snapshot.start():
         return bare, ""
