@@ -32,13 +32,15 @@ class Answers:
     """Answers requests. `asked` counts how often each prompt (its last message) was answered.
 
     `usages`: what each answered request of a batch used, by its custom_id. `reasoning`: tokens with which a model reasons before it answers (`tests.reasoning_model`); None: it does not. `refuses`: fields of requests
-    that the model does not take: each request that has one is refused with a 400 that names it. `plain` answers
+    that the model does not take: each request that has one is refused with a 400 that names it, unless they
+    are `nameless`; `system` is the role. `plain` answers
     requests that ask for no schema.
     """
 
     asked: Counter[str] = field(default_factory=Counter)
     reasoning: int | None = None
     refuses: list[str] = field(default_factory=list)
+    nameless: bool = False
     plain: str = "ok"
     usages: dict[str, Json] = field(default_factory=dict)
 
@@ -61,7 +63,10 @@ class Answers:
     def answer(self, body: Json) -> tuple[int, Json]:
         """Answer a request whose prompt asks for no failure: HTTP status and body."""
         if refused := next((name for name in self.refuses if name in body), None):
-            return 400, error_body("unsupported_parameter", param=refused)
+            named = {} if self.nameless else {"param": refused}
+            return 400, error_body("odd_value" if self.nameless else "unsupported_parameter", **named)
+        if "system" in self.refuses and any(one["role"] == "system" for one in body["messages"]):
+            return 400, error_body(None, "System role not supported")
         chat = completion(body, self.plain)
         return (200, chat) if self.reasoning is None else think(body, chat, self.reasoning)
 

@@ -43,14 +43,25 @@ class BatchJudgement:
         """Return the attempts whose results deny access."""
         return [id_ for id_, result in self._held.items() if result.kind == "fatal"]
 
+    def refused_alike(self, answered: int) -> bool:
+        """Whether several requests were refused for no named reason and none was answered, as for `judge`."""
+        alike = sum(one.kind in {"refused", "retry"} for one in self._held.values())
+        return answered + self._left_open == 0 and alike >= REFUSALS
+
     def judge(
-        self, missing: Iterable[UUID], *, answered: int, denied_before: Collection[UUID] = ()
+        self,
+        missing: Iterable[UUID],
+        *,
+        answered: int,
+        denied_before: Collection[UUID] = (),
+        asks_less: bool = False,
     ) -> Iterator[BatchResult]:
         """Yield each result that was held, and one for each line that is missing: `rejected`, `retry` or `unsure`.
 
         `answered` are the batch's ledger lines that are closed as answered. `denied_before`: attempts whose record was
-        denied access once before, beside others that were answered.
+        denied access once before, beside others that were answered. `asks_less`: the next batch is rendered otherwise.
         """
+        alike = self.refused_alike(answered)
         answered += self._left_open
         failure = _NOT_RUN.get(self.provider.standing, "no_answer")
         for result in (
@@ -63,7 +74,7 @@ class BatchJudgement:
                 case "fatal":
                     yield self._denied(result, answered, again=result.id in denied_before)
                 case _:
-                    yield self._refused(result, answered)
+                    yield self._refused(result, alike=alike, asks_less=asks_less)
 
     def _unsure(self, result: BatchResult, answered: int) -> BatchResult:
         """Believe the counts: where as many were answered as there are answers, nothing else is billed, or says a usage."""
@@ -84,12 +95,12 @@ class BatchJudgement:
             return replace(result, kind="retry")
         return replace(result, kind="rejected", rejection=result.rejection or "refused")
 
-    def _refused(self, result: BatchResult, answered: int) -> BatchResult:
-        alike = sum(one.kind in {"refused", "retry"} for one in self._held.values())
-        if answered or alike < REFUSALS:
+    def _refused(self, result: BatchResult, *, alike: bool, asks_less: bool) -> BatchResult:
+        if not alike:
             return replace(result, kind="rejected", rejection=result.rejection or "refused")
-        self.fatal = (
-            f"the API refuses every request of a batch ({result.detail or result.failure}): "
-            "check BREAKEVEN_API_MODEL, BREAKEVEN_API_BASE_URL and BREAKEVEN_API_STRUCTURED_OUTPUT"
-        )
+        if not asks_less:
+            self.fatal = (
+                f"the API refuses every request of a batch ({result.detail or result.failure}): "
+                "check BREAKEVEN_API_MODEL, BREAKEVEN_API_BASE_URL and BREAKEVEN_API_STRUCTURED_OUTPUT"
+            )
         return replace(result, kind="retry")

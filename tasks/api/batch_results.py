@@ -136,7 +136,8 @@ class BatchResults:
 
         answered, again = version.ledger.read(look)
         before = {id_ for id_ in judgement.denied() if lines[id_].record_key in again}
-        return list(judgement.judge(reader.missing, answered=answered, denied_before=before))
+        less = judgement.refused_alike(answered) and self.learnt.ask_less(self.rendered(batch))
+        return list(judgement.judge(reader.missing, answered=answered, denied_before=before, asks_less=less))
 
     def _accept(
         self,

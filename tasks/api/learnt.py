@@ -14,6 +14,8 @@ from tasks.runtime.leased_ledger import LeasedLedger
 log = logging.getLogger(__name__)
 
 RESPONSE_FORMAT = "response_format"
+GUESSES = ("seed", "temperature")
+"""Fields that are left out, in this order, where everything is refused and nothing is named."""
 _LOOSER = ("json_schema", "json_object", "none")
 
 
@@ -52,7 +54,8 @@ class LearntCapabilities:
                 what, known = RESPONSE_FORMAT, used in _LOOSER[: _LOOSER.index(able.structured)]
                 less = able.step_down(verdict) if used == able.structured else None
             case Meaning.OTHER_ROLES:
-                what, known = "the system role", able.folds_system
+                used_system = any(role == "system" for role in _roles(body))
+                what, known = "the system role", used_system and able.folds_system
                 less = able.step_down(verdict)
             case _:
                 fields = [name for name in verdict.fields if name in body]
@@ -66,3 +69,31 @@ class LearntCapabilities:
             "the API at %s refuses %s in batches: the next batch does without it", self.options.host, what
         )
         return True
+
+    def ask_less(self, body: Mapping[str, JsonValue]) -> bool:
+        """Leave out one more field where all requests rendered as `body` were refused, and no refusal names anything.
+
+        Returns whether requests are rendered otherwise from now on. False where that was tried in vain: then what was
+        left out on a guess is sent again.
+        """
+        able = self.read()
+        field = next((name for name in GUESSES if name in body), None)
+        if field is None:
+            if able.without.intersection(GUESSES):
+                self.keep(replace(able, without=able.without - set(GUESSES)))
+            return False
+        if field not in able.without:
+            self.keep(replace(able, without=able.without | {field}))
+            log.warning(
+                "the API at %s refuses every request of a batch: the next batch does without the field %s",
+                self.options.host,
+                field,
+            )
+        return True
+
+
+def _roles(body: Mapping[str, JsonValue]) -> list[JsonValue]:
+    messages = body.get("messages")
+    return (
+        [one.get("role") for one in messages if isinstance(one, dict)] if isinstance(messages, list) else []
+    )

@@ -115,16 +115,56 @@ def test_a_file_whose_lines_are_all_refused(tmp_path: Path, database_url: str) -
 
 
 def test_every_request_refused_is_the_settings_fault(tmp_path: Path, database_url: str) -> None:
-    """No line of the batch is answered: the round fails with one line, no record is set aside, nothing is charged."""
+    """No line is answered, nor without seed, nor without temperature: one line, no record set aside, nothing charged."""
     with BatchApi(Rules(), key=KEY) as api:
+        api.book.answers.refuses, api.book.answers.nameless = ["model"], True
         settings = batch_settings(tmp_path, database_url, api.url)
-        start(settings, [f"unsure [[once status 400 odd_value]] {n}" for n in range(4)])
+        start(settings, texts_of(4))
+        for left in ({"seed", "temperature"}, {"temperature"}):
+            assert left == {"seed", "temperature"} & bodies(api)[0].keys()
+            steps(api)
+            assert collect(settings).waiting == {"batch": 4}
+        assert not {"seed", "temperature"} & bodies(api)[0].keys()
         steps(api)
         with pytest.raises(ApiAccessError, match=r"refuses every request of a batch \(http_400 odd_value\)"):
             collect(settings)
-        assert outcomes(api_lines(settings)) == {"failed:http_400": 4}
+        assert outcomes(api_lines(settings)) == {"failed:http_400": 12}
+        api.book.answers.refuses = []
+        collect(settings)
+        assert bodies(api)[0].keys() >= {"seed", "temperature"}  # it was no fault of theirs
         result = collect_until_done(settings, api)
         assert (result.state, result.published, result.quarantined) == ("completed", 4, 0)
+    check_books(settings)
+    check_server(settings, api)
+
+
+@SQLITE
+@pytest.mark.parametrize("field", ["seed", "temperature"])
+def test_a_field_that_no_refusal_names(tmp_path: Path, database_url: str, field: str) -> None:
+    """Nothing was answered: the next batch is tried without the seed, then without the temperature."""
+    with BatchApi(Rules(), key=KEY) as api:
+        api.book.answers.refuses, api.book.answers.nameless = [field], True
+        settings = batch_settings(tmp_path, database_url, api.url)
+        start(settings, texts_of(4))
+        result = collect_until_done(settings, api)
+    assert (result.state, result.published) == ("completed", 4)
+    assert len(table(settings, "batches")) == (2 if field == "seed" else 3)
+    check_books(settings)
+    check_server(settings, api)
+
+
+@SQLITE
+def test_a_refused_system_role(tmp_path: Path, database_url: str) -> None:
+    """The next batch says the same in the first user message."""
+    with BatchApi(Rules(), key=KEY) as api:
+        api.book.answers.refuses = ["system"]
+        settings = batch_settings(tmp_path, database_url, api.url)
+        start(settings, texts_of(4))
+        steps(api)
+        assert collect(settings).waiting == {"batch": 4}
+        assert not any(one["role"] == "system" for body in bodies(api) for one in body["messages"])
+        assert collect_until_done(settings, api).state == "completed"
+    assert outcomes(api_lines(settings)) == {"ok": 4, "failed:http_400": 4}
     check_books(settings)
     check_server(settings, api)
 

@@ -121,7 +121,18 @@ KINDS: tuple[Kind, ...] = (
         f"{LINES}::test_lines_that_tell_of_the_account_end_the_round",
     ),
     Kind(
-        "the same 400 in every line of a batch",
+        "lines of a batch refused with a 400 because of the system role",
+        "a new batch that says the same in the first user message",
+        f"{LINES}::test_a_refused_system_role",
+    ),
+    Kind(
+        "every line of a batch refused, and no refusal names `seed` or `temperature`, which it is",
+        "the next batch is tried without `seed`, then without `temperature`",
+        f"{LINES}::test_a_field_that_no_refusal_names",
+        "api_omit_fields",
+    ),
+    Kind(
+        "the same 400 in every line of a batch, whatever is left out",
         "the collecting ends with one line, no record is set aside",
         f"{LINES}::test_every_request_refused_is_the_settings_fault",
         "api_model, api_structured_output",
