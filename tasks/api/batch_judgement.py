@@ -14,6 +14,7 @@ SEE_TO_IT = "see to the account's quota, key and model"
 DENIALS = tuple(f"http_{status.value}" for status in sorted(NO_ACCESS_STATUSES))
 """Failures of ledger lines whose request was denied access."""
 _PASSING = frozenset(f"http_{status.value}" for status in PASSING)
+_LOST = "no_answer"
 _NOT_RUN = {"expired": "batch_expired", "cancelled": "batch_cancelled"}
 
 
@@ -63,7 +64,7 @@ class BatchJudgement:
         """
         alike = self.refused_alike(answered)
         answered += self._left_open
-        failure = _NOT_RUN.get(self.provider.standing, "no_answer")
+        failure = _NOT_RUN.get(self.provider.standing, _LOST)
         for result in (
             *self._held.values(),
             *(BatchResult(id_, "unsure", failure=failure) for id_ in missing),
@@ -77,10 +78,14 @@ class BatchJudgement:
                     yield self._refused(result, alike=alike, asks_less=asks_less)
 
     def _unsure(self, result: BatchResult, answered: int) -> BatchResult:
-        """Believe the counts: where as many were answered as there are answers, nothing else is billed, or says a usage."""
-        if self.provider.completed == answered and usage_of(result.body) is None:
+        """Believe the counts: where as many were answered as there are answers, nothing else is billed, or says a usage.
+
+        A line that is missing from a batch that was not cut short is a damage that no count explains.
+        """
+        lost = result.failure == _LOST
+        if self.provider.completed == answered and not lost and usage_of(result.body) is None:
             return replace(result, kind="retry", billed=False)
-        failure = "no_answer" if result.failure in _NOT_RUN.values() else result.failure
+        failure = _LOST if result.failure in _NOT_RUN.values() else result.failure
         return replace(result, failure=failure)
 
     def _denied(self, result: BatchResult, answered: int, *, again: bool) -> BatchResult:

@@ -23,7 +23,7 @@ MARKS = [
     "[[once garbled]]",
     "[[status 400 content_filter]]",
     "[[once missing]]",
-    "[[once status 401]]",
+    "[[once status 429 insufficient_quota]]",
 ]
 
 
