@@ -2,13 +2,14 @@
 
 import signal
 import time
+from collections import Counter
 from pathlib import Path
 from random import Random
 
 from models.settings import Settings
 from tests.faulty_api import FaultyApi, Rule
 from tests.integration.hybrid.harness import KEY, api_lines, check_seen, hybrid_settings
-from tests.integration.pipeline.books import check_books, check_sums
+from tests.integration.pipeline.books import check_books, check_sums, findings, table
 from tests.integration.pipeline.harness import good_rows, published, write_records
 from tests.integration.pipeline.runner import Child, Job, Runner
 
@@ -61,6 +62,29 @@ def test_killed_during_api_calls(tmp_path: Path, database_url: str, runner: Runn
     unknown = [line for line in api_lines(settings) if line.outcome == "unknown_outcome"]
     assert unknown, "a kill left no request in flight: nothing was tried"
     assert all(line.cost_nano > 0 and line.estimated and line.input_tokens is None for line in unknown)
+
+
+def test_killed_while_answers_are_held_back(tmp_path: Path, database_url: str, runner: Runner) -> None:
+    """Five that do not fit wait for one that does: they are paid for on the ledger, set aside by nobody, and asked again."""
+    source = write_records(tmp_path / "in.jsonl", good_rows(12, "unsure number {}".format))
+    with FaultyApi([Rule((*("nonsense",) * 5, "hang"))]) as api:
+        settings = hybrid_settings(
+            tmp_path, database_url, api.url, commit_seconds=0.1, api_concurrency=1, api_timeout_seconds=60.0
+        )
+        child = runner.start(job_of(settings, source))
+        kill_when_seen(api, 6, 1.0, child)
+        child.kill()
+        assert child.wait() == KILLED
+        assert runner.start(job_of(settings, source)).wait() == 0
+        check_seen(settings, api.seen)
+    assert published(settings).height == 12
+    assert Counter(line.outcome for line in api_lines(settings)) == {
+        "invalid_output": 5,
+        "unknown_outcome": 1,
+        "ok": 12,
+    }
+    assert table(settings, "quarantined_counts") == []
+    assert findings(settings) == []
 
 
 def test_sigterm_commits_what_was_answered(tmp_path: Path, database_url: str, runner: Runner) -> None:
