@@ -187,6 +187,11 @@ def backfill(
     limit: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     engine: Literal["vllm", "openai"] = "vllm",
     rerun: bool = False,
+    retry_quarantined: bool = False,
+    reason: Annotated[
+        list[Literal["too_long", "refused", "invalid_output", "reasoning_limit", "unanswered"]] | None,
+        Parameter(consume_multiple=True, negative=()),
+    ] = None,
     parallel: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     quote: bool = False,
     yes: bool = False,
@@ -211,6 +216,10 @@ def backfill(
         openai: every record is sent to the API, instead of those that the policy names.
     rerun
         Replace what is published, also where nothing has changed.
+    retry_quarantined
+        Ask again for the records of published partitions that were set aside, where that can help; what is published stays.
+    reason
+        With --retry-quarantined: ask for the records that were set aside for these reasons.
     parallel
         Let the workers of the Prefect pool do it, so many partitions at a time, each as a run of its own.
     quote
@@ -223,7 +232,8 @@ def backfill(
     from models.backfill import Range
     from tasks.backfill.request import BackfillRequest
 
-    ask = BackfillRequest(workload, Range(from_, to), input, where, limit, rerun, engine)
+    days = Range(from_, to)
+    ask = BackfillRequest(workload, days, input, where, limit, rerun, engine, retry_quarantined, reason or ())
     return backfill_and_print(ask, parallel=parallel, quote_only=quote, yes=yes)
 
 

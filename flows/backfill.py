@@ -16,6 +16,7 @@ from flows.workloads import WorkloadFlow, workload_flow
 from models.backfill import BACKFILL, PartitionOutcome, Range, Step, select_failed, to_do
 from models.economics.quote import Quote
 from models.errors import BreakevenError, Interrupted, UsageError
+from models.records import EngineReason
 from models.run import RunResult
 from models.settings import Settings
 from tasks.backfill.against_quote import compare_with_quote
@@ -144,6 +145,8 @@ def build(steps: BackfillSteps = BackfillSteps()) -> BackfillFlow:
         engine: EngineChoice = "vllm",
         rerun: bool = False,
         parallel: int | None = None,
+        retry_quarantined: bool = False,
+        reasons: list[EngineReason] | None = None,
     ) -> list[PartitionOutcome] | State[BreakevenError]:
         """Run every partition from `from_date` to `to_date` that is not published as it would be now.
 
@@ -158,6 +161,8 @@ def build(steps: BackfillSteps = BackfillSteps()) -> BackfillFlow:
             rerun: Replace what is published, also where nothing has changed.
             parallel: So many partitions at a time, each as a run of the workload's own deployment, on all workers
                 of the pool. Default: one after the other in this run, under one engine load.
+            retry_quarantined: Of published partitions, ask again for the records that were set aside, where that can help.
+            reasons: With retry_quarantined, ask for the records that were set aside for these reasons.
         """
         try:
             settings = read_settings()
@@ -165,7 +170,9 @@ def build(steps: BackfillSteps = BackfillSteps()) -> BackfillFlow:
             if parallel is not None and parallel < 1:
                 msg = f"parallel must be at least 1, not {parallel}"
                 raise UsageError(msg)
-            ask = BackfillRequest(workload, days, input, where, limit, rerun, engine)
+            ask = BackfillRequest(
+                workload, days, input, where, limit, rerun, engine, retry_quarantined, reasons or ()
+            )
             return steps.run(ask, settings, parallel)
         except BreakevenError as error:
             return final_state(error)

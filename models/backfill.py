@@ -9,11 +9,12 @@ from models.economics.pricing import nano_to_usd
 from models.errors import UsageError
 from models.run import Progress, RunResult
 
-Action = Literal["run", "refresh", "replace", "nothing"]
+Action = Literal["run", "refresh", "replace", "retry", "nothing"]
 """What is to be done for a partition.
 
 `run`: it is not published, or only begun. `refresh`: published, but its input has changed since. `replace`:
-published with other settings (model, prompt, policy, input), or a rerun was asked for. `nothing`: published as it
+published with other settings (model, prompt, policy, input), or a rerun was asked for. `retry`: published, and records of it
+were set aside that were asked for again. `nothing`: published as it
 would be again.
 """
 OutcomeState = Literal["done", "skipped", "waiting", "failed"]

@@ -14,6 +14,7 @@ from models.errors import OutputError
 from models.records import Quarantined, Record
 from tasks.planning.checks import Checked, fingerprint_of
 from tasks.planning.late_data import digest_of, load_published
+from tasks.planning.retry import load_set_aside
 from tasks.storage.output_folders import parts_folder
 from tasks.storage.part_files import load_done
 from tasks.storage.scratch_db import Scratch
@@ -30,7 +31,7 @@ class Begun:
     def passed_over(self, items: Sequence[Record | Quarantined]) -> Collection[str]:
         """Return those that cost nothing any more: done, taken over as they are, or paid for in a live batch."""
         done = self.scratch.done([item.key for item in items])
-        return done | self.scratch.unchanged_rows.unchanged(items).keys()
+        return done | self.scratch.unchanged_rows.kept(items).keys()
 
     def waiting(self, items: Sequence[Record | Quarantined]) -> Collection[str]:
         """Return those that were escalated and still wait: they go to the API without being asked here again."""
@@ -62,12 +63,15 @@ def _fill(checked: Checked, session: Session, scratch: Scratch) -> None:
         registered = parts.list_registered(session, begun.id)
         load_done((folder / part.file_name for part in registered), scratch)
         scratch.add_done(one.record_key for one in attempts.list_pending_in_batches(session, begun.id))
-    if checked.request.refresh and published is not None:
-        load_published(Path(published.output_path or ""), workload.output, scratch.unchanged_rows)
+    if published is not None and (checked.request.refresh or checked.request.retry_quarantined):
+        path = Path(published.output_path or "")
+        load_published(path, workload.output, scratch.unchanged_rows)
+        if checked.request.retry_quarantined:
+            load_set_aside(path, checked.request.reasons, scratch.unchanged_rows)
 
 
 def _continues(checked: Checked, begun: PartitionVersion, published: PartitionVersion | None) -> bool:
     """Whether a run would go on with the begun version, as `db.partitions.open_version` decides."""
-    if checked.request.refresh and published is not None:
+    if published is not None and (checked.request.refresh or checked.request.retry_quarantined):
         return begun.based_on == published.id and begun.input_digest == digest_of(checked.reader)
     return begun.based_on is None and begun.fingerprint == fingerprint_of(checked)

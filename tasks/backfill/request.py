@@ -1,15 +1,20 @@
 """What a caller asks for: a range of partitions of one workload."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from models.backfill import Range, Step
+from models.records import EngineReason
 from tasks.planning.request import EngineChoice, RunRequest
 
 
 @dataclass(frozen=True, slots=True)
 class BackfillRequest:
-    """What a caller asks for: a range of partitions of one workload, and how to read and answer them."""
+    """What a caller asks for: a range of partitions of one workload, and how to read and answer them.
+
+    `retry_quarantined` and `reasons` as in `RunRequest`: then only what was set aside is asked for again.
+    """
 
     workload: str
     range: Range
@@ -18,11 +23,21 @@ class BackfillRequest:
     limit: int | None = None
     rerun: bool = False
     engine: EngineChoice = "vllm"
+    retry_quarantined: bool = False
+    reasons: Sequence[EngineReason] = ()
 
     def of_partition(self, partition: date) -> RunRequest:
         """Return the request for one partition."""
         return RunRequest(
-            self.workload, partition, self.input, self.where, self.limit, rerun=self.rerun, engine=self.engine
+            self.workload,
+            partition,
+            self.input,
+            self.where,
+            self.limit,
+            rerun=self.rerun,
+            engine=self.engine,
+            retry_quarantined=self.retry_quarantined,
+            reasons=self.reasons,
         )
 
     def of_step(self, step: Step) -> RunRequest:
@@ -32,14 +47,16 @@ class BackfillRequest:
             request,
             rerun=step.action == "replace",
             refresh=step.action == "refresh",
+            retry_quarantined=step.action == "retry",
             expected=step.fingerprint,
         )
 
     def flow_parameters(self) -> dict[str, object]:
         """Return the parameters of the backfill flow that does what is asked for."""
-        names = ("workload", "input", "where", "limit", "engine", "rerun")
+        names = ("workload", "input", "where", "limit", "engine", "rerun", "retry_quarantined")
         return {
             "from_date": self.range.first,
             "to_date": self.range.last,
             **{name: getattr(self, name) for name in names},
+            "reasons": list(self.reasons),
         }

@@ -24,6 +24,7 @@ from tasks.planning.checks import Checked, check, fingerprint_of
 from tasks.planning.late_data import is_unchanged
 from tasks.planning.model_end import warn_of_model_end
 from tasks.planning.request import RunRequest
+from tasks.planning.retry import any_to_retry
 from tasks.reading import Source
 from tasks.reading.dates import partitions_between
 from tasks.runtime.ledger_access import ledger_if_any, with_patience
@@ -105,6 +106,10 @@ def _step(request: RunRequest, settings: Settings, session: Session | None) -> S
 
 
 def _action(checked: Checked, version: PartitionVersion | None) -> Action:
+    if checked.request.retry_quarantined:
+        same = version is not None and version.fingerprint == fingerprint_of(checked)
+        found = version is not None and same and any_to_retry(version, checked.request.reasons)
+        return "retry" if found else "nothing"
     if version is None:
         return "run"
     if checked.request.rerun or version.fingerprint != fingerprint_of(checked):

@@ -33,7 +33,7 @@ def digest_to_retry(checked: Checked, fingerprint: str, make_session: sessionmak
     if published.fingerprint != fingerprint:
         msg = f"{name} {partition} is published with other settings (model, prompt or input); --rerun replaces it"
         raise UsageError(msg)
-    if not _any_to_retry(published, checked.request.reasons):
+    if not any_to_retry(published, checked.request.reasons):
         return None
     digest = digest_of(checked.reader)
     if digest is None or digest != published.input_digest:
@@ -49,7 +49,8 @@ def load_set_aside(published: Path, reasons: Sequence[EngineReason], rows: Publi
         rows.add_aside(batch.iter_rows())
 
 
-def _any_to_retry(published: PartitionVersion, reasons: Sequence[EngineReason]) -> bool:
+def any_to_retry(published: PartitionVersion, reasons: Sequence[EngineReason]) -> bool:
+    """Whether a record of a published version was set aside for one of these reasons (none given: for any that asking again can mend)."""
     path = Path(published.output_path or "")
     if not path.with_name(QUARANTINE).exists():
         return False
