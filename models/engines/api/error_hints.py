@@ -37,7 +37,7 @@ _REFUSED = re.compile(
     r"(?:supported|permitted|allowed|recogni[sz]ed|accepted|available|enabled|known|implemented|compatible)\b"
     r"|\b(?:not|n't|cannot|can't)\s+(?:be\s+)?(?:support|accept|allow|use)|does(?:n't| not) (?:support|accept|allow)"
     r"|\bunsupported|\bunrecogni[sz]ed|\b(?:unknown|unexpected)\s+(?:keyword|name|field|param|argument|key|property|request)|\bunavailable|\benabled only|\bextra\s+(?:inputs?|fields?|parameters?)|\bforbidden"
-    r"|\bdeprecated|\bincompatible|\bdisallowed|\binvalid\s+(?:parameter|argument|field|name|key|schema)|\bcannot\s+find\s+field",
+    r"|\bmissing\s+field|\bdeprecated|\bincompatible|\bdisallowed|\binvalid\s+(?:parameter|argument|field|name|key|schema)|\bcannot\s+find\s+field",
     re.IGNORECASE,
 )
 _OUT_OF_RANGE = re.compile(

@@ -116,7 +116,7 @@ def test_a_cap_stands_against_it(tmp_path: Path) -> None:
 
 
 def test_a_slow_batch_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was taken, which is what the row is about; it is cancelled, and the next probe closes its line."""
+    """It was taken, which is what the row is about; it is cancelled, and the next probe closes its line, at no cost."""
     monkeypatch.setattr(batch_probe, "BATCH_SECONDS", 0.2)
     with BatchApi(key=KEY) as api:
         settings = settings_at(tmp_path, api.url)
@@ -129,6 +129,8 @@ def test_a_slow_batch_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert row.state == "ok"
     assert "cancelled" in row.found
     assert "answered in" in again.found
+    (first, *_) = batch_lines(settings)
+    assert (first.outcome, first.cost_nano) == ("failed", 0)
     assert not [line for line in api_lines(settings) if line.outcome == "pending"]
 
 
