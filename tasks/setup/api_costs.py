@@ -21,15 +21,20 @@ from tasks.setup.api_probe import probe_request
 THOUSAND = 1_000
 
 
-def cost_thousands(name: str, settings: Settings) -> list[SetupCheck]:
-    """Price a thousand records of each configured workload that may use the API; of `name` where none is configured. No record is sent."""
+def cost_thousands(name: str, settings: Settings, *, batches: bool) -> list[SetupCheck]:
+    """Price a thousand records of each configured workload that may use the API; of `name` where none is configured.
+
+    No record is sent. `batches`: the endpoint has them.
+    """
     own = settings.model_copy(update={"api_mode": "sync"})
     return [
-        check for one in [*settings.workloads] or [name] if (check := cost_thousand(one, own)) is not None
+        check
+        for one in [*settings.workloads] or [name]
+        if (check := cost_thousand(one, own, batches=batches)) is not None
     ]
 
 
-def cost_thousand(name: str, settings: Settings) -> SetupCheck | None:
+def cost_thousand(name: str, settings: Settings, *, batches: bool) -> SetupCheck | None:
     """Price a thousand records like the newest of a workload's input, or like the probe's where it has none; None where they stay."""
     title = f"1,000 of {name}"
     try:
@@ -51,8 +56,8 @@ def cost_thousand(name: str, settings: Settings) -> SetupCheck | None:
     at_once, in_batches = (
         half_up(Fraction(nano * THOUSAND, quote.records)) for nano in (quote.api_nano, quote.batch_nano)
     )
-    found = f"${nano_to_usd(at_once):.6f} at once, ${nano_to_usd(in_batches):.6f} in batches, like {like}"
-    return SetupCheck(title, "ok", found)
+    or_less = f", ${nano_to_usd(in_batches):.6f} in batches" if batches else ""
+    return SetupCheck(title, "ok", f"${nano_to_usd(at_once):.6f} at once{or_less}, like {like}")
 
 
 def _quote_input(name: str, settings: Settings) -> tuple[PartitionQuote, str]:

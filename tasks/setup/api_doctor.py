@@ -5,7 +5,7 @@ from models.errors import UsageError
 from models.settings import Settings
 from tasks.setup.api_costs import cost_thousands
 from tasks.setup.api_probe import AT_ONCE, choose_workload, probe_at_once
-from tasks.setup.batch_probe import probe_batches
+from tasks.setup.batch_probe import NO_BATCHES, probe_batches
 
 
 def probe_api(settings: Settings) -> list[SetupCheck]:
@@ -22,4 +22,6 @@ def probe_api(settings: Settings) -> list[SetupCheck]:
     asked = probe_at_once(name, settings)
     if asked[0].state == "fail":
         return asked
-    return [*asked, probe_batches(name, settings), *cost_thousands(name, settings)]
+    in_batches = probe_batches(name, settings)
+    has_batches = in_batches.found != NO_BATCHES
+    return [*asked, in_batches, *cost_thousands(name, settings, batches=has_batches)]

@@ -50,9 +50,11 @@ class Probe:
     limits: dict[str, str]
 
     @property
-    def cost_nano(self) -> int:
-        """What it cost, or can have cost at most."""
-        return sum(one.cost_nano or 0 for one in self.attempts)
+    def cost(self) -> str:
+        """What it cost, in dollars; or the most that it can have cost, where nobody knows whether an attempt was billed."""
+        nano = sum(one.cost_nano or 0 for one in self.attempts)
+        unknown = any(one.outcome in {"pending", "unknown_outcome"} for one in self.attempts)
+        return f"{'at most ' if unknown else ''}${nano_to_usd(nano):f} (on the ledger, a trial)"
 
 
 def choose_workload(settings: Settings) -> str:
@@ -152,7 +154,7 @@ def _answer(name: str, settings: Settings, probe: Probe, line: AttemptLine) -> S
     tried = len(probe.attempts)
     said = (
         f"{options.model} at {options.host} answered {name}: {probe.seconds:.1f} s in all, {tried} "
-        f"{'request' if tried == 1 else 'requests'}, ${nano_to_usd(probe.cost_nano):f} (on the ledger, a trial)"
+        f"{'request' if tried == 1 else 'requests'}, {probe.cost}"
     )
     if probe.result.published:
         return SetupCheck(AT_ONCE, "ok", said)

@@ -21,7 +21,7 @@ from tasks.runtime.ledger_access import reading_ledger
 from tasks.setup.api_probe import PROBE_DAYS, ask_once, read_attempts
 
 DAY = PROBE_DAYS["batch"]
-IN_BATCHES = "API in batches"
+IN_BATCHES, NO_BATCHES = "API in batches", "no Batch API"
 BATCH_SECONDS = 30.0
 """How long a batch of one request is waited for; then it is cancelled."""
 CANCEL_SECONDS = 5.0
@@ -38,7 +38,7 @@ def probe_batches(name: str, settings: Settings) -> SetupCheck:
     try:
         if refusal := _find_refusal(name, own):
             state = "fail" if settings.api_mode == "batch" else "ok"
-            return SetupCheck(IN_BATCHES, state, "no Batch API", refusal if state == "fail" else "")  # type: ignore[arg-type]  # one of its two words
+            return SetupCheck(IN_BATCHES, state, NO_BATCHES, refusal if state == "fail" else "")  # type: ignore[arg-type]  # one of its two words
         collect_partition(name, DAY, settings=own, purpose=TRIAL)
         probe = ask_once(name, own, "batch")
         begun = time.monotonic()
@@ -61,7 +61,7 @@ def _find_refusal(name: str, settings: Settings) -> str | None:
         try:
             client.find(new_id(), datetime.now(UTC))
         except ApiAccessError as error:
-            if "no Batch API" not in str(error):
+            if NO_BATCHES not in str(error):
                 raise
             return str(error)
     return None

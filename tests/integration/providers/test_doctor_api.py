@@ -66,6 +66,7 @@ def test_a_refused_field_and_no_batches(tmp_path: Path) -> None:
         rows = found(settings)
         assert "2 requests" in rows["API at once"].found
         assert rows["API in batches"] == SetupCheck("API in batches", "ok", "no Batch API")
+        assert "in batches" not in rows["1,000 of sentiment"].found
         in_batches = found(settings.model_copy(update={"api_mode": "batch"}))["API in batches"]
     assert in_batches.state == "fail"
     assert "BREAKEVEN_API_MODE=sync" in in_batches.advice
