@@ -28,6 +28,8 @@ A fault is a word, some with an argument after a colon:
     no_format:json_schema  400 for a request with this response_format, else ok
     reasoning:40           a model that reasons so many tokens before it answers (`tests.reasoning_model`)
     no_field:temperature   400 for a request with this field, else ok
+    says:mistral_seed      an error as it was reported (`tests.reported_errors`), while it applies, else ok
+    ignores_format         an answer that heeds what the prompt says of its shape, and not response_format
     vague:logprobs         400 that names nothing for a request with this field, else ok
 
 `GET /v1/models` lists `models`, and is neither noted nor spoilt; any other GET gets a 404.
@@ -111,13 +113,16 @@ class FaultyApi:
         port: int = 0,
         look: Callable[[Seen], None] | None = None,
         models: Sequence[str] | int = ("test-model",),
+        quota: tuple[int, float] | None = None,
     ) -> None:
-        """`latency` in seconds. `models` are those that it lists, or the status of its refusal to. `look` gets each request before it is answered, in the server's thread."""
+        """`latency` in seconds. `quota`: requests that are answered in each window of so many seconds, others get 429. `models` are those that it lists, or the status of its refusal to. `look` gets each request before it is answered, in the server's thread."""
         self.rules = list(rules)
         self.latency = latency
         self.models = models
         self.seen: list[Seen] = []
         self.most_at_once = 0
+        self._quota = quota
+        self._window, self._in_window = -1, 0
         self._used: dict[Rule, int] = {}
         self._at_once = 0
         self._log = log
@@ -195,6 +200,13 @@ class FaultyApi:
         return fault, reply_to(body, kind, argument)
 
     def _fault(self, text: str) -> str:
+        if self._quota is not None:
+            most, seconds = self._quota
+            window = int(time.monotonic() / seconds)
+            self._in_window = self._in_window + 1 if window == self._window else 1
+            self._window = window
+            if self._in_window > most:
+                return "429"
         for rule in self.rules:
             if rule.match in text:
                 self._used[rule] = self._used.get(rule, 0) + 1

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests import reasoning_model
 from tests.faulty_answers import ODD
+from tests.reported_errors import REPORTED
 
 Json = dict[str, Any]
 
@@ -45,6 +46,8 @@ def reply_to(body: Json, kind: str, argument: str) -> Spoilt:
     if (refused := _refusal(body, kind, argument)) is not None:
         return refused
     chat = completion(body)
+    if kind == "ignores_format":
+        chat = completion({name: value for name, value in body.items() if name != "response_format"})
     if kind == "reasoning":
         status, chat = reasoning_model.think(body, chat, int(argument))
         if status != HTTPStatus.OK:
@@ -69,6 +72,9 @@ def _refusal(body: Json, kind: str, argument: str) -> Spoilt | None:
         return _error(400, None, "response_format", "BadRequestError")
     if kind == "no_field" and argument in body:
         return _error(400, "unsupported_value", argument)
+    if kind == "says":
+        error = REPORTED[argument]
+        return Spoilt(error.status, json.dumps(error.body).encode()) if error.applies(body) else None
     return _error(400, None) if kind == "vague" and argument in body else None
 
 

@@ -1,20 +1,11 @@
-"""What an endpoint is capable of, learnt from what it refuses, and whether it answers any request at all."""
+"""What an endpoint is capable of, learnt from what it refuses."""
 
-import asyncio
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import get_args
 
 from models.engines.api.options import StructuredOutput
 from models.engines.api.replies import Meaning, ReplyVerdict
-
-REFUSALS = 3
-"""This many refused requests without a single answer are the fault of the settings, not of the requests."""
-HOLD_SECONDS = 2.0
-
-Fault = Literal["request", "settings", "nobody_knows"]
 
 _STEP_DOWN: dict[StructuredOutput, StructuredOutput] = {"json_schema": "json_object", "json_object": "none"}
 
@@ -81,81 +72,3 @@ class EndpointCapabilities:
         return (
             None if following is None else replace(self, structured=following, without=self.without - {field})
         )
-
-
-class Probation:
-    """Holds refusals back while the endpoint has not answered a single request.
-
-    A wrong setting makes the API refuse every request with the same 4xx that one bad record gets. Until
-    the first answer nobody can tell, so a refused request waits. An answer clears them all: each was
-    that request's own fault. `REFUSALS` of them without an answer are the settings' fault: then no
-    further request is sent, and as soon as none is under way, the waiting ones are told. Lives on one
-    event loop.
-    """
-
-    def __init__(self) -> None:
-        self.passed = False
-        self._refused = 0
-        self._under_way = 0
-        self._changed = asyncio.Event()
-        self.held = 0
-
-    @property
-    def undecided(self) -> bool:
-        """Whether nothing more may be sent until those under way are back."""
-        return not self.passed and self._refused >= REFUSALS
-
-    @contextmanager
-    def under_way(self) -> Iterator[None]:
-        """Count a request as under way."""
-        self._under_way += 1
-        try:
-            yield
-        finally:
-            self._under_way -= 1
-            self.wake()
-
-    async def settle(self) -> None:
-        """Wait until more may be sent."""
-        while self.undecided:
-            await self._changed.wait()
-
-    def answered(self) -> None:
-        """Note that a request was answered."""
-        if not self.passed:
-            self.passed = True
-            self.wake()
-
-    def wake(self) -> None:
-        """Let those that wait look again."""
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    async def fault(self, *, alone: Callable[[], bool], over: Callable[[], bool]) -> Fault:
-        """Wait until it is clear what causes a refusal; `nobody_knows` where `over` ends the waiting.
-
-        `alone` says that nothing else is going on that could tell; then the request is given the blame
-        after `HOLD_SECONDS`.
-        """
-        if self.passed:
-            return "request"
-        self._refused += 1
-        self.held += 1
-        try:
-            while not self.passed:
-                if self.undecided and not self._under_way:
-                    return "settings"
-                if over():
-                    return "nobody_knows"
-                if await self._nothing_changes() and alone():
-                    break
-        finally:
-            self.held -= 1
-        return "request"
-
-    async def _nothing_changes(self) -> bool:
-        try:
-            await asyncio.wait_for(self._changed.wait(), HOLD_SECONDS)
-        except TimeoutError:
-            return True
-        return False

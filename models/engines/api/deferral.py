@@ -31,7 +31,9 @@ class StreamLife:
         self._limits = limits
         run_seconds = options.run_seconds
         self._deadline = None if run_seconds is None else limits.clock() + run_seconds
+        self._begun = limits.clock()
         self._given_up = limits.breaker.given_up
+        self._starves = False
         self._reported = False
         self.stopped = False
         self._ended = asyncio.Event()
@@ -46,7 +48,10 @@ class StreamLife:
         if self.stopped:
             return Deferral("stopped")
         if self._limits.breaker.given_up != self._given_up:
-            return self._give_up()
+            return self._give_up(self._limits.breaker.last_failure, "it failed again after a pause")
+        self._starves = self._starves or self._limits.starved(self._begun) >= self._options.patience_seconds
+        if self._starves:
+            return self._give_up("http_429", "it refuses every request")
         if self._deadline is not None and self._limits.clock() >= self._deadline:
             return Deferral("deadline")
         return None
@@ -62,14 +67,9 @@ class StreamLife:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._ended.wait(), seconds)
 
-    def _give_up(self) -> Deferral:
-        failure = self._limits.breaker.last_failure
+    def _give_up(self, failure: str | None, why: str) -> Deferral:
         if not self._reported:
             self._reported = True
             self._ended.set()
-            log.warning(
-                "the API at %s is given up for this run: it failed again after a pause (%s)",
-                self._options.host,
-                failure,
-            )
+            log.warning("the API at %s is given up for this run: %s (%s)", self._options.host, why, failure)
         return Deferral("api_unavailable", failure)

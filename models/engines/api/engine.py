@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 
+from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.chat_client import ChatClient
+from models.engines.api.endpoint import Endpoint
 from models.engines.api.journal_batcher import JournalBatcher
 from models.engines.api.options import ApiOptions
 from models.engines.api.permit import ApiRequest, Journal
 from models.engines.api.rate_limits import Limits
-from models.engines.api.sender import Endpoint, RequestSender
+from models.engines.api.sender import RequestSender
 from models.engines.api.stream import WINDOW_FACTOR, ApiStream, stream_requests
 from models.engines.window import is_parsed
 from models.errors import UsageError
@@ -25,13 +27,19 @@ class OpenAIEngine:
     """Asks an endpoint through the official client, on an event loop in a thread of its own.
 
     The client's own retries are off: attempts are made, counted and written down here. `limits` may be
-    shared by engines that ask the same endpoint. Raises `UsageError` for an address that the client does
-    not take.
+    shared by engines that ask the same endpoint; `capabilities` is what was learnt of it before. Raises `UsageError`
+    for an address that the client does not take.
     """
 
     name = "openai"
 
-    def __init__(self, options: ApiOptions, journal: Journal, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        options: ApiOptions,
+        journal: Journal,
+        limits: Limits | None = None,
+        capabilities: EndpointCapabilities | None = None,
+    ) -> None:
         self.options = options
         self.model = options.model
         self._journal = journal
@@ -44,11 +52,17 @@ class OpenAIEngine:
             JournalBatcher(journal, self._executor),
             limits or Limits.from_options(options),
             self._client.ask,
+            capabilities,
         )
         self._streams: weakref.WeakSet[ApiStream] = weakref.WeakSet()
         self._loop: asyncio.AbstractEventLoop | None = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="api-engine", daemon=True)
         self._thread.start()
+
+    @property
+    def learnt(self) -> EndpointCapabilities:
+        """What the endpoint is taken to be capable of at present."""
+        return self._endpoint.capabilities
 
     def open(
         self,

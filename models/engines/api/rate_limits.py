@@ -1,30 +1,27 @@
-"""How fast an API is asked: buckets for requests and tokens, the gate that 429s close, back-off. No I/O.
+"""How fast an API is asked: buckets for requests and tokens, the gate that 429s close, the number in flight. No I/O.
 
 Times are seconds of a monotonic clock. Nothing here waits: callers are told how long, and sleep
 themselves, so that engines with event loops of their own can share one set of limits.
 """
 
 import math
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from random import Random
 from typing import Self
 
+from models.engines.api.backoff import Backoff
 from models.engines.api.circuit_breaker import Breaker
+from models.engines.api.delay_headers import HINT_SECONDS, reset_seconds, retry_after, used_up
 from models.engines.api.options import ApiOptions
+from models.engines.api.pace import Pace
+
+__all__ = ["HINT_SECONDS", "Backoff", "Bucket", "Limits", "reset_seconds", "retry_after"]
 
 BURST = 10
 """A bucket holds a tenth of a minute's amount, the largest burst."""
-HINT_SECONDS = 60.0
-"""`x-ratelimit-reset` says when a limit is whole again, which can be hours away; some is free much sooner."""
-
-_RESET_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+PAUSES = Backoff()
 
 
 class Bucket:
@@ -58,20 +55,8 @@ class Bucket:
         self._at = max(self._at, now)
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Waiting times between the attempts of one request: full jitter, doubling from `first` up to `longest`."""
-
-    first: float = 0.5
-    longest: float = 30.0
-
-    def delay(self, failures: int, draw: float) -> float:
-        """Return the seconds to wait after `failures` failures (from 1); `draw` lies in 0..1."""
-        return draw * min(self.longest, self.first * 2.0 ** min(failures - 1, 60))
-
-
 class Limits:
-    """What all requests to one endpoint share, in any thread: buckets, gate and breaker."""
+    """What all requests to one endpoint share, in any thread: buckets, gate, number in flight and breaker."""
 
     def __init__(
         self,
@@ -79,7 +64,7 @@ class Limits:
         *,
         requests_per_minute: int | None = None,
         tokens_per_minute: int | None = None,
-        backoff: Backoff = Backoff(),
+        backoff: Backoff = PAUSES,
         clock: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] | None = None,
     ) -> None:
@@ -93,9 +78,10 @@ class Limits:
         self._closed_until = -math.inf
         self.named: dict[str, str] = {}
         """Limits as the newest reply's headers named them."""
+        self._pace = Pace(backoff)
 
     @classmethod
-    def from_options(cls, options: ApiOptions, backoff: Backoff = Backoff()) -> Self:
+    def from_options(cls, options: ApiOptions, backoff: Backoff = PAUSES) -> Self:
         """Make the limits of one endpoint."""
         return cls(
             Breaker(options.breaker_failures, options.breaker_seconds),
@@ -129,60 +115,49 @@ class Limits:
         """Return the seconds for which the provider wants no request; 0 for none."""
         return max(0.0, self._closed_until - self.clock())
 
-    def apply_headers(self, headers: Mapping[str, str]) -> float | None:
-        """Close the gate as a reply's headers ask; return the seconds of its Retry-After, if it has one."""
-        self.named = {name: value for name, value in headers.items() if "ratelimit" in name} or self.named
-        binding = retry_after(headers, time.time())
-        hints = [
-            min(reset, HINT_SECONDS)
-            for what in ("requests", "tokens")
-            if headers.get(f"x-ratelimit-remaining-{what}", "").strip() == "0"
-            and (reset := reset_seconds(headers.get(f"x-ratelimit-reset-{what}", ""))) is not None
-        ]
+    def enter(self) -> int | None:
+        """Take a place in flight and return its turn, for `leave`; None where the endpoint wants no more at one time."""
         with self._lock:
-            wait = max([binding or 0.0, *hints])
-            self._closed_until = max(self._closed_until, self.clock() + wait)
-        return binding
+            return self._pace.enter()
+
+    def leave(self, turn: int) -> None:
+        """Give a place in flight back, before `answered` or `refused`."""
+        with self._lock:
+            self._pace.leave(turn)
+
+    def answered(self, turn: int) -> None:
+        """Note that the endpoint dealt with a request of a turn."""
+        with self._lock:
+            self._pace.answered(turn)
+
+    def refused(self, turn: int, named: float | None) -> None:
+        """Note a 429, and close the gate for the delay that it names, or for one of our own."""
+        with self._lock:
+            now = self.clock()
+            pause = self._pace.refused(turn, now, named, self._draw())
+            self._closed_until = max(self._closed_until, now + pause)
+
+    def starved(self, since: float) -> float:
+        """Return for how long, since a moment, the endpoint has answered nobody and refused all with 429, by its last refusal."""
+        with self._lock:
+            first = self._pace.first_refusal
+            return 0.0 if first is None else self._pace.last_refusal - max(first, since)
+
+    def apply_headers(
+        self, headers: Mapping[str, str], named: float | None = None, *, refused: bool = False
+    ) -> float | None:
+        """Close the gate as a reply asks; return the seconds of its Retry-After, or those that its body names.
+
+        `refused`: it is a 429.
+        """
+        self.named = {name: value for name, value in headers.items() if "ratelimit" in name} or self.named
+        asked = retry_after(headers, time.time())
+        binding = named if asked is None else asked
+        hint = used_up(headers, refused=refused and not binding)
+        with self._lock:
+            self._closed_until = max(self._closed_until, self.clock() + max(binding or 0.0, hint))
+        return hint if refused and hint and not binding else binding
 
     def retry_delay(self, failures: int, asked: float | None) -> float:
         """Return how long to wait after `failures` failures; never less than the provider `asked` for."""
         return self._backoff.delay(failures, self._draw()) + (asked or 0.0)
-
-
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Read Retry-After (seconds or an HTTP date) or retry-after-ms; None where it says nothing usable.
-
-    `now` is seconds since 1970; a date in the past means 0.
-    """
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        text = headers.get(name, "").strip()
-        if (number := _number(text)) is not None:
-            return number * unit
-        if text and unit == 1.0 and (date := _date(text)) is not None:
-            return max(0.0, date.timestamp() - now)
-    return None
-
-
-def reset_seconds(text: str) -> float | None:
-    """Read a duration such as `1s`, `6m0s`, `120ms` or a bare number of seconds; None for anything else."""
-    if (number := _number(text.strip())) is not None:
-        return number
-    parts = _RESET_PART.findall(text)
-    if not parts or "".join(map("".join, parts)) != text.strip():
-        return None
-    return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        return parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None

@@ -1,6 +1,7 @@
 """One request's way through the API: its attempts, one after the other, and the completion it ends in."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from models.engines.api.chat_format import Parsed
@@ -11,13 +12,19 @@ from models.requests import ClosedAttempt, Completion, DeferralReason, Exchange,
 
 
 class RequestState:
-    """What is known of one request while it is answered. `tokens` is the estimate that limits count."""
+    """What is known of one request while it is answered.
+
+    `tokens` is the estimate that limits count, `failures` the attempts that failed, `limited` those that were refused with
+    429, `told_schema` whether it was asked again with the schema in its prompt.
+    """
 
     def __init__(self, request: ApiRequest, tokens: float) -> None:
         self.request = request
         self.tokens = tokens
         self.made = 0
         self.failures = request.failures
+        self.limited = 0
+        self.told_schema = False
         self._open: OpenAttempt | None = None
         self._closed: ClosedAttempt | None = None
         self._since_ns = 0
@@ -50,6 +57,11 @@ class RequestState:
         )
         self._open = None
         return self._closed
+
+    def rename(self, failure: str) -> None:
+        """Give the attempt that ended last another failure code: only what came after showed it."""
+        if self._closed is not None:
+            self._closed = replace(self._closed, failure=failure)
 
     def take_closed(self) -> list[ClosedAttempt]:
         """Return what no completion has carried yet, for the journal; it is not returned again.

@@ -18,9 +18,9 @@ def make_engine() -> Iterator[MakeEngine]:
     made: list[OpenAIEngine] = []
 
     def make(api: FaultyApi | str, book: Book, **more: Any) -> OpenAIEngine:  # noqa: ANN401 - see options
-        shared = more.pop("limits", None)
+        shared, able = more.pop("limits", None), more.pop("capabilities", None)
         asked = options(api if isinstance(api, str) else api.url, **more)
-        made.append(OpenAIEngine(asked, book, shared or limits(asked)))
+        made.append(OpenAIEngine(asked, book, shared or limits(asked), able))
         return made[-1]
 
     yield make

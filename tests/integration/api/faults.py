@@ -24,14 +24,6 @@ FAULTS = (
     retried("429 with Retry-After as a date", "429:date", "failed:http_429", AGAIN + ", after that time"),
     retried("429 without Retry-After", "429", "failed:http_429", AGAIN + ", after backing off"),
     Fault(
-        "429 without end",
-        ("429",),
-        "deferred:api_unavailable",
-        ("failed:http_429",) * ATTEMPTS,
-        LATER,
-        forever=True,
-    ),
-    Fault(
         "429 with a Retry-After beyond the run's deadline",
         ("429:600",),
         "deferred:deadline",
@@ -190,17 +182,31 @@ FAULTS = (
     ),
     # No request can succeed
     Fault(
-        "wrong key (401)",
+        "wrong key (401), from the first request on",
         ("bad_key",),
         RUN_FAILS,
         ("failed:http_401",),
         "set BREAKEVEN_API_KEY",
+        forever=True,
+        everybody=True,
     ),
     Fault(
-        "no right to the model (403)", ("403",), RUN_FAILS, ("failed:http_403",), "set BREAKEVEN_API_KEY or"
+        "no right to the model (403), from the first request on",
+        ("403",),
+        RUN_FAILS,
+        ("failed:http_403",),
+        "set BREAKEVEN_API_KEY or",
+        forever=True,
+        everybody=True,
     ),
     Fault(
-        "unknown model (404)", ("no_model",), RUN_FAILS, ("failed:http_404",), "set BREAKEVEN_API_MODEL or"
+        "unknown model (404), from the first request on",
+        ("no_model",),
+        RUN_FAILS,
+        ("failed:http_404",),
+        "set BREAKEVEN_API_MODEL or",
+        forever=True,
+        everybody=True,
     ),
     Fault(
         "quota used up (429 insufficient_quota)", ("quota",), RUN_FAILS, ("failed:http_429",), "add credit"

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from models.engines.api import capabilities
+from models.engines.api import probation
 from models.engines.api.rate_limits import Backoff
 from models.errors import ApiAccessError
 from models.requests import Completion
@@ -225,7 +225,7 @@ def test_a_single_refused_record_is_not_held_for_ever(
     make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where nothing else is sent that could tell, the record gets the blame after a while."""
-    monkeypatch.setattr(capabilities, "HOLD_SECONDS", 0.2)
+    monkeypatch.setattr(probation, "HOLD_SECONDS", 0.2)
     book = Book()
     with FaultyApi([Rule(("400:odd_value",), forever=True)]) as api:
         started = time.monotonic()

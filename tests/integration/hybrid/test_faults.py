@@ -22,7 +22,6 @@ RECORD = "unsure: the record in question"
 OTHERS = 4
 SHORT = {
     "429 without Retry-After",
-    "429 without end",
     "connection refused, or a name that does not resolve",
     "connection closed in mid-body",
     "no usage",
@@ -30,7 +29,7 @@ SHORT = {
     "content filter, as a 400",
     "context length exceeded (OpenAI)",
     "response_format json_schema refused",
-    "wrong key (401)",
+    "wrong key (401), from the first request on",
     "every request refused with a 400",
 }
 """One fault for each fate, and for each kind of line in the ledger; the whole table meets the API's engine in every run."""
