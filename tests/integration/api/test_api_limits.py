@@ -141,7 +141,11 @@ def test_the_next_stream_tries_again(make_engine: MakeEngine) -> None:
     """What one run gave up, the next one asks for again, with a single request first."""
     book = Book()
     with FaultyApi([Rule(("503",) * 3)], latency=0.05) as api:
-        engine = make_engine(api, book, breaker_failures=2, breaker_seconds=0.1, concurrency=2)
+        fields = {"breaker_failures": 2, "breaker_seconds": 0.1, "concurrency": 2}
+        shared = limits(
+            options(api.url, **fields), Backoff(first=0.4, longest=0.4)
+        )  # both fail before either retries
+        engine = make_engine(api, book, limits=shared, **fields)
         first = list(engine.stream([request("a", "a"), request("b", "b")]))
         assert fates(first) == {"deferred:api_unavailable"}
         before = len(api.seen)
