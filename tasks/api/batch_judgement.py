@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from models.engines.api.capabilities import REFUSALS
+from models.engines.api.probation import REFUSALS
 from models.engines.api.replies import NO_ACCESS_STATUSES, PASSING
 from models.engines.api.usage import usage_of
 from models.engines.batch.results import BatchResult

@@ -1,5 +1,6 @@
 """What requests to an endpoint may use, as the ledger remembers it, and what a batch's refusals add to that."""
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 RESPONSE_FORMAT = "response_format"
 GUESSES = ("seed", "temperature")
 """Fields that are left out, in this order, where everything is refused and nothing is named."""
+ASKED, STRUCTURED, EFFORT = "asked", "structured_output", "reasoning_effort"
+"""Names of what is kept of the settings under which something was learnt."""
 _LOOSER = ("json_schema", "json_object", "none")
 
 
@@ -27,18 +30,26 @@ class LearntCapabilities:
     options: ApiOptions
 
     def read(self) -> EndpointCapabilities:
-        """Return what requests may use: what the settings say, less what was refused before."""
+        """Return what requests may use: what the settings say, less what was refused before.
+
+        What was learnt of a setting that says something else by now is forgotten.
+        """
         options = self.options
         kept = self.ledger.read(lambda session: endpoints.read_learnt(session, options.host, options.model))
-        if kept is None:
-            return EndpointCapabilities(options.structured_output)
-        able = EndpointCapabilities.from_json(kept)
-        looser = max(able.structured, options.structured_output, key=_LOOSER.index)
-        return EndpointCapabilities(looser, able.without, able.tells_schema, able.folds_system)
+        able, asked = EndpointCapabilities.from_json(kept), _settings_then(kept)
+        structured, tells_schema, without = able.structured, able.tells_schema, able.without
+        if asked.get(STRUCTURED, options.structured_output) != options.structured_output or kept is None:
+            structured, tells_schema = options.structured_output, False
+        if asked.get(EFFORT, options.reasoning_effort) != options.reasoning_effort:
+            without -= {"reasoning_effort"}
+        looser = max(structured, options.structured_output, key=_LOOSER.index)
+        return EndpointCapabilities(looser, without, tells_schema, able.folds_system)
 
     def keep(self, able: EndpointCapabilities) -> None:
-        """Write down what requests may use from now on."""
-        options, text = self.options, able.to_json()
+        """Write down what requests may use from now on, and what the settings said: where they change, it is found out anew."""
+        options = self.options
+        asked = {STRUCTURED: options.structured_output, EFFORT: options.reasoning_effort}
+        text = json.dumps({**json.loads(able.to_json()), ASKED: asked}, sort_keys=True)
         self.ledger.write(lambda session: endpoints.keep_learnt(session, options.host, options.model, text))
 
     def refuse(self, verdict: ReplyVerdict, body: Mapping[str, JsonValue]) -> bool:
@@ -97,3 +108,13 @@ def _roles(body: Mapping[str, JsonValue]) -> list[JsonValue]:
     return (
         [one.get("role") for one in messages if isinstance(one, dict)] if isinstance(messages, list) else []
     )
+
+
+def _settings_then(kept: str | None) -> Mapping[str, JsonValue]:
+    """Return what the settings said when something was learnt; empty where that was not kept."""
+    try:
+        said = json.loads(kept or "{}")
+    except ValueError:
+        return {}
+    asked = said.get(ASKED) if isinstance(said, dict) else None
+    return asked if isinstance(asked, dict) else {}

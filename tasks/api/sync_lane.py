@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.options import ApiOptions
 from models.engines.api.rate_limits import Limits
 from models.engines.api.stream import ApiStream
@@ -12,6 +13,7 @@ from models.engines.window import is_parsed
 from models.records import Escalated
 from models.requests import Completion
 from tasks.api.attempt_journal import LedgerJournal
+from tasks.api.learnt import LearntCapabilities
 from tasks.api.requests import ApiRequests
 from tasks.storage.committer import Committer
 from tasks.storage.outcomes import Outcomes
@@ -72,7 +74,10 @@ class SyncLane:
     outcomes: Outcomes
     journal: LedgerJournal
     limits: Limits
+    learnt: LearntCapabilities
     stop: Callable[[], bool]
+    _known: EndpointCapabilities | None = field(default=None, init=False)
+    _warned: bool = field(default=False, init=False)
     _engine: "OpenAIEngine | None" = field(default=None, init=False)
     _stream: ApiStream | None = field(default=None, init=False)
     _flying: dict[str, Escalated] = field(default_factory=dict, init=False)
@@ -89,6 +94,7 @@ class SyncLane:
             self._accept(completion)
         self.committer.add_closings(self.journal.take_ended())
         self.committer.tick()
+        self._keep_learnt()
         self.outcomes.first.check(self.options.model)
 
     def drain(self, report: Callable[[], None] = do_nothing) -> None:
@@ -116,6 +122,7 @@ class SyncLane:
             for completion in self._stream.finish(GRACE_SECONDS):
                 self._accept(completion)
             self.committer.add_closings(self.journal.take_ended())
+            self._keep_learnt()
         if self._engine is not None:
             self._engine.close()
             self._engine = self._stream = None
@@ -132,9 +139,16 @@ class SyncLane:
         if self._stream is None:
             from models.engines.api.engine import OpenAIEngine  # noqa: PLC0415  a second, and few runs need it
 
-            self._engine = OpenAIEngine(self.options, self.journal, self.limits)
+            self._known = self.learnt.read()
+            self._engine = OpenAIEngine(self.options, self.journal, self.limits, self._known)
             self._stream = self._engine.open(self.scratch, self.stop, self._is_usable)
         return self._stream
+
+    def _keep_learnt(self) -> None:
+        """Write down what the endpoint has taught the engine, for the next run and the next batch."""
+        if self._engine is not None and self._engine.learnt != self._known:
+            self._known = self._engine.learnt
+            self.learnt.keep(self._known)
 
     def _is_usable(self, completion: Completion) -> bool:
         flying = self._flying[completion.request.record_key]
@@ -143,9 +157,9 @@ class SyncLane:
     def _accept(self, completion: Completion) -> None:
         escalated = self._flying.pop(completion.request.record_key)
         if completion.deferral == "budget":
-            if not self._held:
+            if not self._warned:
                 log.warning("the API is not asked any more: %s is reached", completion.detail)
-            self._held = True
+            self._held = self._warned = True
         elif completion.attempt is not None:
             self._moved = True
         self.outcomes.accept_api(escalated, completion, self.journal)

@@ -129,7 +129,7 @@ def make_api_parts(
         deadline,
         stop,
     )
-    at_once = SyncLane(api.options, requests, scratch, committer, outcomes, journal, limits=limits, stop=stop)
+    at_once = SyncLane(api.options, requests, scratch, committer, outcomes, journal, limits, learnt, stop)
     if api.mode == "sync":
         return ApiParts(requests, submitter, learnt, at_once)
     limits_of_files = BatchLimits(
