@@ -272,7 +272,8 @@ def _head(reply: Spoilt) -> bytes:
         "Content-Length": str(len(reply.payload)),
         **reply.headers,
     }
-    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{k}: {v}" for k, v in headers.items())]
+    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Of A Gateway"
+    lines = [f"HTTP/1.1 {status} {phrase}", *(f"{k}: {v}" for k, v in headers.items())]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 

@@ -14,6 +14,7 @@ from tests.integration.api.fault import (
     retried,
 )
 from tests.integration.api.faults_replies import REPLIES
+from tests.integration.api.faults_sending import SENDING
 
 __all__ = ["ATTEMPTS", "FAULTS", "REFUSED", "RUN_FAILS", "Fault"]
 
@@ -222,4 +223,5 @@ FAULTS = (
         everybody=True,
     ),
     *REPLIES,
+    *SENDING,
 )

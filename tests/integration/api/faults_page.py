@@ -41,24 +41,23 @@ Failures in a row, of any record (no connection, no answer, a broken answer, a 5
 what is left is deferred as `api_unavailable`, and one warning names the host and the failure. The next run
 begins with one request.
 
+## A limit
+
+Any 429 closes the gate for every request of the endpoint: for the delay that it names (in a header, in a member of its body, or in its
+words), else for a pause that doubles from one refusal to the next, up to 30 s. Then one request goes first; the others follow when it
+is answered, and the number in flight grows again by one for each round of answers, up to `api_concurrency`. A 429 is no attempt of
+its record. Where every request is refused for five minutes, what is left is deferred as `api_unavailable`.
+
 ## A wrong setting
 
 While the API has not answered a single request, a 4xx that could be anybody's fault is held back. An answer to
-any request shows that it was the record's own: it is quarantined as `refused`. At the third without an answer the run fails with
+any request shows that it was the record's own: it is quarantined as `refused`. At the third without an answer one request is tried
+without `seed`, then without `temperature` and `reasoning_effort`; if that does not help either, the run fails with
 one line, and no record is quarantined. Where fewer than three records went to the API, each is quarantined
-as `refused` after 2 seconds.
+as `refused` after 2 seconds and those tries.
 
-While no answer of the API fits in a run, those that do not are held back: each is billed, and its record waits. The first
-that fits shows that they were the records' own fault. Where none of the first 8 does, the run stops with one line that
-names the setting by what was seen, no record is set aside, and nothing is published. A collect does not ask, and pay, again before a
-setting has changed; `breakeven run` does. Texts that are too long, and content filters, say nothing of the settings. Fewer answers than
-that are set aside one by one.
-
-## A limit that an answer broke by a little
-
-Strict mode is never sent the lengths of texts. An answer that breaks a length, or another limit of its schema, is asked for once more, within
-`api_max_attempts`: behind the record the model is told field and rule, and no word of the answer. In batches that request goes into
-the next batch. The first attempt is billed and ends as `over_limit`; a second answer that breaks a rule is set aside as ever.
+Once others were answered, a 401, 402, 404 or 405 is an attempt like any other, and a 403 the record's own. Denials of three records in a
+row without an answer between end the run with the line that names the setting. Codes of the account (`insufficient_quota`) end it at once.
 
 ## A stop
 

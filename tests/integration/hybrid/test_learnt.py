@@ -25,11 +25,11 @@ COUNT = 6
 
 
 def asked(folder: Path, name: str, database_url: str, url: str, **more: object) -> Settings:
-    """Run a partition of its own folder, in which every record goes to the API, into the same ledger."""
+    """Run the partition anew with other texts, every one of which goes to the API."""
     own = folder / name
     own.mkdir()
-    settings = hybrid_settings(own, database_url, url, api_concurrency=1, **more)
-    run(settings, write_texts(own, [f"unsure {name} {n}" for n in range(COUNT)]), engine())
+    settings = hybrid_settings(folder, database_url, url, api_concurrency=1, **more)
+    run(settings, write_texts(own, [f"unsure {name} {n}" for n in range(COUNT)]), engine(), rerun=True)
     assert published(settings).height == COUNT
     return settings
 
@@ -51,12 +51,12 @@ def test_the_next_run_begins_with_what_was_learnt(tmp_path: Path, database_url: 
         (row,) = table(settings, "endpoints")
         assert (row.endpoint, row.model) == (f"127.0.0.1:{api.port}", "test-model")
         assert json.loads(row.learnt)["without"] == ["seed"]
-        asked(tmp_path, "second", database_url, api.url, output_dir=tmp_path / "second" / "o")
+        asked(tmp_path, "second", database_url, api.url)
         assert ends(settings) == {"failed:http_422": 1, "ok": 2 * COUNT}
         with ledger(settings) as session:
             session.execute(update(EndpointRow).values(learnt_at=datetime.now(UTC) - timedelta(days=31)))
             session.commit()
-        asked(tmp_path, "third", database_url, api.url, output_dir=tmp_path / "third" / "o")
+        asked(tmp_path, "third", database_url, api.url)
         assert ends(settings) == {"failed:http_422": 2, "ok": 3 * COUNT}
         check_seen(settings, api.seen)
 
