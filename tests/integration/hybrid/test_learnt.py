@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -24,7 +25,7 @@ INPUT, CACHED, OUTPUT = 150, 75, 600
 COUNT = 6
 
 
-def asked(folder: Path, name: str, database_url: str, url: str, **more: object) -> Settings:
+def asked(folder: Path, name: str, database_url: str, url: str, **more: Any) -> Settings:  # noqa: ANN401  fields of Settings
     """Run the partition anew with other texts, every one of which goes to the API."""
     own = folder / name
     own.mkdir()
