@@ -13,7 +13,8 @@ from models.engines.api.permit import OpenAttempt
 from models.engines.api.token_count import ApiTokenCounter
 from models.gpu_time import GpuTime
 from models.ids import new_id
-from models.ledger.accounting import Finished, LineKeys, LinePrices, closing_unserved, closings, ledger_lines
+from models.ledger.accounting import Finished, LineKeys, LinePrices, ledger_lines
+from models.ledger.api_accounting import closing_unserved, closings
 from models.ledger.counterfactual import CounterfactualTokens
 from models.ledger.line import Closing, LedgerLine
 from models.requests import Choice, ClosedAttempt, Completion, JsonValue, Message, Request, Usage
@@ -130,7 +131,7 @@ def ends(sent: Sequence[Sent], keys: LineKeys, prices: LinePrices) -> list[Closi
     finished = [Finished(_completion(one), one.attempt.at, "ok", prices=prices) for one in served]
     return [
         *closings(finished, keys, COUNTER),
-        *(closing_unserved(_refused(one), prices.own, one.bound) for one in failed),
+        *(closing_unserved(_refused(one), prices, one.bound) for one in failed),
     ]
 
 

@@ -32,7 +32,8 @@ from models.economics.upper_bound import upper_bound_nano
 from models.engines.api.permit import ApiPermit, ApiRequest, OpenAttempt
 from models.gpu_time import GpuTime
 from models.ids import new_id
-from models.ledger.accounting import ApiKeys, GpuMeter, LineKeys, LinePrices, pending_line
+from models.ledger.accounting import ApiKeys, GpuMeter, LineKeys, LinePrices
+from models.ledger.api_accounting import pending_line
 from models.ledger.line import Closing, LedgerLine
 from models.records import EscalationReason
 

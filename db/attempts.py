@@ -9,10 +9,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from fractions import Fraction
+from math import ceil
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, bindparam, exists, func, select, update
+from sqlalchemy import ColumnElement, Integer, Table, bindparam, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from db import calibration, daily_usage, ledger, runs, spend
@@ -26,12 +28,14 @@ from models.run import PRODUCTION, Purpose
 
 CHUNK = 500  # 999 bound values are what any SQLite takes
 _LINES: Table = Line.metadata.tables[Line.__tablename__]
-_COLUMNS = tuple(name for name in Closing.__slots__ if name not in {"id", "estimate"})
+_COLUMNS = tuple(name for name in Closing.__slots__ if name not in {"id", "estimate", "price_id"})
+_PRICED = {"price_id": func.coalesce(bindparam("new_price_id", type_=Integer), _LINES.c.price_id)}
 _CLOSE = (
     update(_LINES)
     .where(_LINES.c.id == bindparam("line"))
-    .values({name: bindparam(f"new_{name}") for name in _COLUMNS})
+    .values({name: bindparam(f"new_{name}") for name in _COLUMNS} | _PRICED)
 )
+_RAISE = update(_LINES).where(_LINES.c.id == bindparam("line")).values(cost_nano=bindparam("bound"))
 _CLOSED = tuple(name for name in _COLUMNS if name in CountedLine.__slots__)
 _NO_COUNTERFACTUAL = {
     "counterfactual_input_tokens": 0,
@@ -42,7 +46,7 @@ _NO_COUNTERFACTUAL = {
 
 @dataclass(frozen=True, slots=True)
 class InBatch:
-    """A pending line whose batch is live; the prices are those that it was opened at, the cost is its upper bound."""
+    """A pending line whose batch is live: its prices, its upper bound and when it was opened."""
 
     id: UUID
     run_id: UUID
@@ -53,6 +57,7 @@ class InBatch:
     price_id: int
     counterfactual_price_id: int
     cost_nano: int
+    at: datetime
 
 
 def open_attempts(session: Session, workload: str, lines: Sequence[LedgerLine]) -> None:
@@ -99,6 +104,24 @@ def close_attempts(session: Session, closings: Sequence[Closing]) -> list[UUID]:
         _add_to_runs(session, _by_run(found))
         calibration.add(session, [(one.line, closing) for one, closing in found])
     return [one.line.id for one, _ in found]
+
+
+def raise_bounds(session: Session, run_id: UUID, factor: Fraction) -> dict[UUID, int]:
+    """Raise the upper bounds of a run's pending lines, rounded up; return the new ones, nano-dollars.
+
+    They count as spent from now on, on the lines' own UTC days.
+    """
+    found = _open(session, ledger.PENDING, Line.run_id == run_id)
+    raised = [(one, replace(one.line, cost_nano=ceil((one.line.cost_nano or 0) * factor))) for one in found]
+    if not raised:
+        return {}
+    session.connection().execute(_RAISE, [{"line": line.id, "bound": line.cost_nano} for _, line in raised])
+    _roll_up(session, raised)
+    amounts: defaultdict[tuple[date, str], int] = defaultdict(int)
+    for one, line in raised:
+        amounts[line.at.date(), one.workload] += (line.cost_nano or 0) - (one.line.cost_nano or 0)
+    spend.add(session, amounts)
+    return {line.id: line.cost_nano or 0 for _, line in raised}
 
 
 def resolve_unknown(
@@ -233,7 +256,8 @@ def _roll_up(session: Session, changed: Sequence[tuple[_Open, CountedLine]]) -> 
 
 
 def _closed(line: CountedLine, closing: Closing) -> CountedLine:
-    return replace(line, **{name: getattr(closing, name) for name in _CLOSED})
+    price_id = line.price_id if closing.price_id is None else closing.price_id
+    return replace(line, price_id=price_id, **{name: getattr(closing, name) for name in _CLOSED})
 
 
 def _in_live_batch() -> ColumnElement[bool]:
@@ -242,7 +266,7 @@ def _in_live_batch() -> ColumnElement[bool]:
 
 def _parameters(closing: Closing) -> dict[str, object]:
     values: dict[str, object] = {f"new_{name}": getattr(closing, name) for name in _COLUMNS}
-    return {"line": closing.id, **values}
+    return {"line": closing.id, "new_price_id": closing.price_id, **values}
 
 
 def _given_back(found: Sequence[tuple[_Open, Closing]]) -> Mapping[tuple[date, str], int]:

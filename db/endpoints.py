@@ -15,9 +15,8 @@ LEARNT_FOR = timedelta(days=30)
 def read_learnt(session: Session, endpoint: str, model: str) -> str | None:
     """Return what was learnt within `LEARNT_FOR`, as it was written down; None where nothing was."""
     lately = Row.learnt_at >= datetime.now(UTC) - LEARNT_FOR
-    return session.execute(
-        select(Row.learnt).filter_by(endpoint=endpoint, model=model).where(lately)
-    ).scalar()
+    found = select(Row.learnt).filter_by(endpoint=endpoint, model=model).where(lately)
+    return session.execute(found).scalar() or None
 
 
 def keep_learnt(session: Session, endpoint: str, model: str, learnt: str) -> None:
@@ -27,3 +26,17 @@ def keep_learnt(session: Session, endpoint: str, model: str, learnt: str) -> Non
     if not insert_new(session, Row, values, key=("endpoint", "model")):
         row = session.get_one(Row, (endpoint, model))
         row.learnt, row.learnt_at = learnt, now
+
+
+def read_bound(session: Session, endpoint: str, model: str) -> int | None:
+    """Return by what upper bounds are raised, in thousandths; None where no answer cost more than its request allows."""
+    return session.execute(select(Row.bound_permille).filter_by(endpoint=endpoint, model=model)).scalar()
+
+
+def keep_bound(session: Session, endpoint: str, model: str, permille: int) -> None:
+    """Write down by what upper bounds are raised, in the place of what was known before."""
+    now = datetime.now(UTC)
+    values = {"endpoint": endpoint, "model": model, "learnt": "", "learnt_at": now}
+    if not insert_new(session, Row, values | {"bound_permille": permille}, key=("endpoint", "model")):
+        row = session.get_one(Row, (endpoint, model))
+        row.bound_permille = permille

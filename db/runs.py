@@ -16,6 +16,7 @@ from db.tables import (
     WaitingCountRow,
 )
 from db.tables import RunRow as Row
+from models.economics.budget import loosest_caps
 from models.errors import UsageError
 from models.gpu_time import GpuTime
 from models.ids import new_id
@@ -41,6 +42,7 @@ class NewRun:
     purpose: Purpose = PRODUCTION
     engine_arguments: str | None = None
     calibration: str | None = None
+    caps: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +166,18 @@ def wait(session: Session, run_id: UUID, counts: Mapping[str, int]) -> None:
         session.execute(insert(WaitingCountRow), rows)
 
 
-def resume(session: Session, run_id: UUID) -> None:
+def resume(session: Session, run_id: UUID, caps: str | None = None) -> None:
     """Take a run up again that waits, or that ended before it was done. The caller holds the lease.
+
+    `caps` are those that hold now: where they differ from those that it began with, the higher ones stand.
 
     Raises `UsageError` for an unknown run and for one that is completed.
     """
     if run_keys(session, run_id).state == "completed":
         msg = f"the run {run_id} is completed: nothing of it is left to do"
         raise UsageError(msg)
-    _set(session, run_id, state="running", error=None, ended_at=None)
+    begun = session.execute(select(Row.caps).where(Row.id == run_id)).scalar()
+    _set(session, run_id, state="running", error=None, ended_at=None, caps=loosest_caps(begun, caps))
 
 
 def find_stop(session: Session, run_id: UUID, stopped_with: str) -> str | None:

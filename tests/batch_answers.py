@@ -17,7 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.faulty_answers import ODD
-from tests.faulty_replies import lengthen
+from tests.faulty_replies import lengthen, say
 from tests.reasoning_model import think
 
 Json = dict[str, Any]
@@ -35,6 +35,7 @@ class Answers:
     that the model does not take: each request that has one is refused with a 400 that names it, unless they
     are `nameless`; `system` is the role. `plain` answers
     requests that ask for no schema.
+    `says`: members of every answer beside its own (`tests.faulty_replies.say`).
     """
 
     asked: Counter[str] = field(default_factory=Counter)
@@ -43,6 +44,7 @@ class Answers:
     nameless: bool = False
     plain: str = "ok"
     usages: dict[str, Json] = field(default_factory=dict)
+    says: Json = field(default_factory=dict)
 
     def mark(self, body: Json) -> tuple[str, str, str]:
         """Count a prompt; return what its mark asks for (kind, argument, argument), else empty texts."""
@@ -68,6 +70,7 @@ class Answers:
         if "system" in self.refuses and any(one["role"] == "system" for one in body["messages"]):
             return 400, error_body(None, "System role not supported")
         chat = completion(body, self.plain)
+        say(chat, self.says)
         return (200, chat) if self.reasoning is None else think(body, chat, self.reasoning)
 
     def lines(self, custom_id: str, body: Json) -> tuple[list[bytes], list[bytes], bool]:

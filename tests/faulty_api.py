@@ -21,6 +21,7 @@ A fault is a word, some with an argument after a colon:
                          last one before a word of the answer: all its tokens went into reasoning
     content_filter, too_long, too_long_vllm, bad_key, no_model, quota
                          the error bodies that providers send for these
+    adds:{"model":"x"}   a valid answer with these members of the reply, and of its usage, beside its own (`say`)
     two_choices, twice   two choices in one answer; the whole HTTP response sent twice
     zero_usage, beside:named, think, prose, hiccup:502, ended:SAFETY, …
                          status 200 in the manner of one provider or another (`tests.faulty_answers`)

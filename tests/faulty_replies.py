@@ -58,12 +58,19 @@ def reply_to(body: Json, kind: str, argument: str) -> Spoilt:
     usage: Json = chat["usage"]
     if kind in {"hang", "close"}:
         return Spoilt(None, usage=usage)
-    if (spoil := _BODIES.get(kind)) is not None:
-        spoil(chat)
+    _spoil(chat, kind, argument)
     payload = json.dumps(chat).encode()
     if (broken := _BYTES.get(kind)) is not None:
         payload = broken(payload)
     return Spoilt(200, payload, usage)
+
+
+def _spoil(chat: Json, kind: str, argument: str) -> None:
+    """Change a completion as the fault says; one of another kind stays as it is."""
+    if (spoil := _BODIES.get(kind)) is not None:
+        spoil(chat)
+    if kind == "adds":
+        say(chat, json.loads(argument))
 
 
 def _refusal(body: Json, kind: str, argument: str) -> Spoilt | None:
@@ -120,6 +127,17 @@ def lengthen(chat: Json) -> None:
     message["content"] = json.dumps(
         {name: value.ljust(10, "x") if isinstance(value, str) else value for name, value in made.items()}
     )
+
+
+def say(chat: Json, more: Json) -> None:
+    """Put members into a reply, those of `usage` beside its own (None: no usage); `pad` times `with` stand behind the answer."""
+    usage = chat["usage"]
+    usage.update(more.get("usage") or {})
+    usage["total_tokens"] = usage["prompt_tokens"] + usage["completion_tokens"]
+    chat.update({name: value for name, value in more.items() if name not in {"usage", "pad", "with"}})
+    chat["choices"][0]["message"]["content"] += more.get("with", " ") * more.get("pad", 0)
+    if more.get("usage", usage) is None:
+        del chat["usage"]
 
 
 def pieces(text: str) -> list[str]:

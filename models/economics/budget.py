@@ -5,6 +5,7 @@ them must hold. What was spent counts closed attempts at their cost, and attempt
 unknown outcome at their upper bound: a cap is never exceeded, only at times not used up.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -90,7 +91,29 @@ class Budget:
             for cap in self._limits
         ]
 
+    def to_json(self) -> str | None:
+        """Write the caps down as they stand in the ledger; None where there are none."""
+        return write_caps(self._limits)
+
     admit = staticmethod(admit)
+
+
+def write_caps(caps: Sequence[Cap]) -> str | None:
+    """Write caps down for the run that begins with them, as a JSON list of scope, workload and nano-dollars."""
+    found = [[cap.scope, cap.workload, cap.limit_nano] for cap in caps]
+    return json.dumps(found, separators=(",", ":")) if found else None
+
+
+def read_caps(text: str | None) -> list[Cap]:
+    """Read what `write_caps` has written."""
+    return [Cap(*one) for one in json.loads(text)] if text else []
+
+
+def loosest_caps(begun: str | None, resumed: str | None) -> str | None:
+    """Return the caps of a run that is taken up under others: of each the higher one, and none that has gone."""
+    before = {(cap.scope, cap.workload): cap for cap in read_caps(begun)}
+    now = [(cap, before.get((cap.scope, cap.workload))) for cap in read_caps(resumed)]
+    return write_caps([max(cap, was, key=lambda one: one.limit_nano) for cap, was in now if was is not None])
 
 
 def _limits(workload: str | None, caps: Caps) -> list[Cap]:

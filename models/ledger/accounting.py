@@ -9,11 +9,11 @@ from uuid import UUID
 
 from models.economics.calibration import TokenCalibration
 from models.economics.pricing import Price, request_cost_nano
-from models.engines.api.permit import ApiRequest, OpenAttempt
+from models.engines.api.permit import ApiRequest
 from models.gpu_time import GpuTime, gpu_cost_nano, split_exactly
 from models.ledger.counterfactual import CounterfactualTokens
-from models.ledger.line import Closing, EngineName, LedgerLine
-from models.requests import ClosedAttempt, Completion, Usage
+from models.ledger.line import EngineName, LedgerLine
+from models.requests import Completion, Usage
 
 ANSWER_HASH_BYTES = 8
 """Enough to compare answers of one record; short, because every line carries it."""
@@ -48,12 +48,34 @@ class LineKeys:
     calibration: TokenCalibration | None = None
 
 
+class TierPrice(NamedTuple):
+    """The price of a tier of service, and its key."""
+
+    price_id: int
+    price: Price
+
+
 @dataclass(frozen=True, slots=True)
 class LinePrices:
-    """The prices that a line of an API's attempt refers to: its own, and that of the same answer at once."""
+    """The prices that a line of an API's attempt refers to: its own, and that of the same answer at once.
+
+    `opened_at` is when the line was opened: its hour decides where a price differs by the hour; None: the highest of
+    the day. `tier` is the price of the tier that the attempt was served in, where that is not the line's own.
+    """
 
     own: Price
     counterfactual: Price
+    opened_at: datetime | None = None
+    tier: TierPrice | None = None
+
+    def cost_nano(self, usage: Usage) -> int:
+        """Return what the attempt cost, nano-dollars."""
+        price = self.own if self.tier is None else self.tier.price
+        return request_cost_nano(price, usage, self.opened_at)
+
+    def counterfactual_nano(self, usage: Usage) -> int:
+        """Return what the same answer costs at once, nano-dollars."""
+        return request_cost_nano(self.counterfactual, usage, self.opened_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +119,7 @@ def ledger_lines(
 ) -> list[LedgerLine]:
     """Account for the requests of one commit that the local engine answered, and for all that were reused.
 
-    The lines of an API's attempts are there already; `closings` says how they end. The lap's GPU time
+    The lines of an API's attempts are there already; `api_accounting.closings` says how they end. The lap's GPU time
     and cost are split over the attempts of the local engine in proportion to the time each spent in it,
     to the nanosecond and the nano-dollar; a reuse costs nothing (I10, I11). Without a reported usage the
     tokens are estimated, and the line says so (I4).
@@ -143,7 +165,7 @@ def _inferred(
     estimated = completion.usage is None  # a server of one's own need not report it
     usage = completion.usage or counter.of_local(completion)
     counterfactual = counter.of(completion) if served else NOTHING
-    nano = request_cost_nano(keys.counterfactual_price, counterfactual)
+    nano = request_cost_nano(keys.counterfactual_price, counterfactual, item.at)
     return _Figures(
         "vllm", None if served else item.reason, usage, gpu_ns, cost, counterfactual, nano, estimated
     )
@@ -185,111 +207,6 @@ def _line(item: Finished, keys: LineKeys, figures: _Figures) -> LedgerLine:
         counterfactual_cached_tokens=figures.counterfactual.cached_tokens or None,
         counterfactual_cache_write_tokens=figures.counterfactual.cache_write_tokens or None,
     )
-
-
-def pending_line(
-    attempt: OpenAttempt,
-    keys: LineKeys,
-    api: ApiKeys,
-    *,
-    reason: str,
-    upper_bound: int,
-) -> LedgerLine:
-    """Make the line that is written before an attempt is sent: no tokens yet, the most it can cost."""
-    return LedgerLine(
-        id=attempt.id,
-        run_id=keys.run_id,
-        record_key=attempt.request.record_key,
-        attempt=attempt.number,
-        at=attempt.at,
-        requested="vllm",
-        engine="openai",
-        reason=reason,
-        outcome="pending",
-        prompt_id=keys.prompt_id,
-        model_id=api.model_id,
-        input_tokens=None,
-        cached_tokens=None,
-        output_tokens=None,
-        estimated=True,
-        gpu_ns=0,
-        cost_nano=upper_bound,
-        price_id=api.price_id,
-        infrastructure_id=None,
-        counterfactual_input_tokens=0,
-        counterfactual_output_tokens=0,
-        counterfactual_nano=0,
-        counterfactual_price_id=keys.counterfactual_price_id,
-        request_hash=attempt.request.digest(),
-        answer_hash=None,
-        reuses=None,
-    )
-
-
-def closing_unserved(closed: ClosedAttempt, price: Price, upper_bound: int) -> Closing:
-    """Close an attempt that served no record: it failed, was answered with nothing usable, or nobody knows.
-
-    An answer without a reported usage keeps the upper bound as its cost; see `closings` for those that
-    served a record.
-    """
-    usage = NOTHING if closed.outcome == "failed" else closed.usage
-    cost = upper_bound if usage is None else request_cost_nano(price, usage)
-    return Closing(
-        id=closed.id,
-        outcome="invalid_output" if closed.outcome == "ok" else closed.outcome,
-        input_tokens=usage.input_tokens if usage else None,
-        cached_tokens=usage.cached_tokens if usage else None,
-        output_tokens=usage.output_tokens if usage else None,
-        estimated=usage is None,
-        cost_nano=cost,
-        counterfactual_input_tokens=0,
-        counterfactual_output_tokens=0,
-        counterfactual_nano=0,
-        answer_hash=None,
-        failure=closed.failure,
-        reasoning_tokens=usage.reasoning_tokens if usage else None,
-        cache_write_tokens=usage.cache_write_tokens if usage else None,
-    )
-
-
-def closings(finished: Sequence[Finished], keys: LineKeys, counter: CounterfactualTokens) -> list[Closing]:
-    """Close the lines of the attempts on an API that answered these requests.
-
-    Without a reported usage its tokens are estimated, and the line says so (I4). Its counterfactual is
-    what the same answer costs when it is asked for at once. With one, the plain estimate goes along.
-    """
-    answered = [(item, item.completion.attempt) for item in finished]
-    return [_closing(item, closed, keys, counter) for item, closed in answered if closed is not None]
-
-
-def _closing(item: Finished, closed: ClosedAttempt, keys: LineKeys, counter: CounterfactualTokens) -> Closing:
-    prices = item.prices or _at_once(keys)
-    usage = closed.usage or counter.of_unreported(item.completion)
-    counterfactual = NOTHING if item.outcome in NOT_SERVED else usage
-    return Closing(
-        id=closed.id,
-        outcome=item.outcome,
-        input_tokens=usage.input_tokens,
-        cached_tokens=usage.cached_tokens,
-        output_tokens=usage.output_tokens,
-        estimated=closed.usage is None,
-        cost_nano=request_cost_nano(prices.own, usage),
-        counterfactual_input_tokens=counterfactual.input_tokens,
-        counterfactual_output_tokens=counterfactual.output_tokens,
-        counterfactual_nano=request_cost_nano(prices.counterfactual, counterfactual),
-        answer_hash=answer_hash(item.completion.text),
-        failure=closed.failure,
-        reasoning_tokens=usage.reasoning_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-        estimate=None if closed.usage is None else counter.estimate(item.completion),
-    )
-
-
-def _at_once(keys: LineKeys) -> LinePrices:
-    if keys.api is None:
-        msg = "a run without an API has no API attempts"
-        raise ValueError(msg)
-    return LinePrices(keys.api.price, keys.counterfactual_price)
 
 
 def answer_hash(text: str) -> bytes:

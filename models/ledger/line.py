@@ -76,7 +76,8 @@ class Closing:
     """How to close the pending line of one API attempt. Token counts None: not known.
 
     `cost_nano` is what it cost, or, for an `unknown_outcome`, the upper bound that the line holds
-    already. `estimated` says that tokens or cost are not what the provider reported. `estimate` is what was
+    already. `price_id` is the key of another price than the line was opened at (another tier of service); None: it
+    stays. `estimated` says that tokens or cost are not what the provider reported. `estimate` is what was
     estimated of an attempt whose usage was reported: no column of the line, but of what calibrates estimates.
     """
 
@@ -97,4 +98,5 @@ class Closing:
     provider_nano: int | None = None
     served_model: str | None = None
     service_tier: str | None = None
+    price_id: int | None = None
     estimate: TokenEstimate | None = None

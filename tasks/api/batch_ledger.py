@@ -10,7 +10,8 @@ from db import attempts, batches
 from models.economics.pricing import Price
 from models.engines.batch.files import BatchFile, batch_path, halve_file
 from models.ids import new_id
-from models.ledger.accounting import closing_unserved
+from models.ledger.accounting import LinePrices
+from models.ledger.api_accounting import closing_unserved
 from models.requests import ClosedAttempt
 from tasks.storage.escalation_queue import QUEUED, EscalationQueue
 from tasks.storage.open_version import OpenVersion
@@ -65,7 +66,9 @@ class BatchLedger:
         lines = self.lines(batch)
         closings = [
             closing_unserved(
-                ClosedAttempt(one.id, "failed", batch.created_at, failure=failure), self.price, 0
+                ClosedAttempt(one.id, "failed", batch.created_at, failure=failure),
+                LinePrices(self.price, self.price),
+                0,
             )
             for one in lines
         ]

@@ -21,14 +21,18 @@ from models.engines.batch.results import BatchResult, ResultReader
 from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable, ProviderBatch
 from models.engines.window import is_parsed
 from models.errors import ApiAccessError
-from models.ledger.accounting import LinePrices, closing_unserved
+from models.ledger.accounting import LinePrices
+from models.ledger.api_accounting import closing_unserved
 from models.ledger.line import Closing
 from models.records import Escalated
 from models.requests import Answer, ClosedAttempt, Completion, Exchange, JsonValue, Served
+from tasks.api.answer_bounds import AnswerBounds
 from tasks.api.batch_judgement import DENIALS, BatchJudgement
 from tasks.api.batch_ledger import BatchLedger
 from tasks.api.learnt import LearntCapabilities
+from tasks.api.pending_lines import allowed_nano
 from tasks.api.requests import ApiRequests
+from tasks.api.served_prices import ServedPrices
 from tasks.storage.committer import Committer
 from tasks.storage.open_version import OpenVersion
 from tasks.storage.outcomes import Outcomes
@@ -42,14 +46,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BatchAttemptBook:
-    """Closes attempts of batches that served no record: what was answered is charged at the line's price."""
+    """Closes attempts of batches that served no record: what was answered is charged at the line's prices."""
 
-    price: Price
+    prices: LinePrices
     upper_bound: int = 0
 
     def unserved(self, attempt: ClosedAttempt) -> Closing:
         """Close an attempt that served no record."""
-        return closing_unserved(attempt, self.price, self.upper_bound)
+        return closing_unserved(attempt, self.prices, self.upper_bound)
 
     def served(self, attempt: ClosedAttempt) -> int:
         """Nothing is held in memory for an attempt of a batch."""
@@ -68,6 +72,8 @@ class BatchResults:
     outcomes: Outcomes
     ledger: BatchLedger
     learnt: LearntCapabilities
+    served: ServedPrices
+    bounds: AnswerBounds
     stop: Callable[[], bool]
     _prices: dict[int, Price] = field(default_factory=dict, init=False)
     _able: EndpointCapabilities = field(default_factory=EndpointCapabilities, init=False)
@@ -103,6 +109,7 @@ class BatchResults:
             len(reader.missing),
             reader.tally.undecodable,
         )
+        self.bounds.keep()
         self.forget_texts(client, provider)
 
     def forget_texts(self, client: "BatchClient", provider: ProviderBatch) -> None:
@@ -147,17 +154,16 @@ class BatchResults:
         judgement: BatchJudgement,
     ) -> bool:
         """Do what a result says, if it can be told from the line alone."""
-        prices = self._prices_of(line)
         escalated = self.scratch.waiting.get(line.record_key)
         if result.kind == "answered":
             if escalated is None:
-                closed = self._charge(_unneeded(line.id, result.body, self._served(result)), prices)
+                closed = self._charge(_unneeded(line.id, result.body, self._served(result)), line)
             else:
-                closed = self._accept_answer(result, line, escalated, prices)
+                closed = self._accept_answer(result, line, escalated)
             judgement.answered(closed=closed)
             return True
         if result.kind == "rejected":
-            self._reject(result, line, escalated, prices)
+            self._reject(result, line, escalated)
             return True
         if result.kind != "retry" or (result.verdict and not self.learnt.refuse(result.verdict, body)):
             return False
@@ -165,16 +171,14 @@ class BatchResults:
         self.scratch.waiting.requeue_after(line.record_key, line.attempt)
         return True
 
-    def _accept_answer(
-        self, result: BatchResult, line: attempts.InBatch, escalated: Escalated, prices: LinePrices
-    ) -> bool:
+    def _accept_answer(self, result: BatchResult, line: attempts.InBatch, escalated: Escalated) -> bool:
         """Take an answer; return whether its line is closed."""
         request, served = self.requests.render(escalated, line.id), self._served(result)
         parsed, now = parse_answer(request, result.body), datetime.now(UTC)
         if parsed.malformed is not None:  # billed, and of no use
             self.scratch.waiting.requeue_after(line.record_key, line.attempt)
             useless = ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.malformed, served)
-            return self._charge(useless, prices)
+            return self._charge(useless, line)
         closed: ClosedAttempt | None
         closed = answered = ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.failure, served)
         if parsed.usage is None and parsed.rejection is None:
@@ -198,8 +202,18 @@ class BatchResults:
         ):
             answer = Answer(line.id, parsed.text, parsed.value, parsed.finish_reason, None, None)
             self.scratch.put(request.digest(), answer)
-        self.outcomes.accept_api(escalated, completion, BatchAttemptBook(prices.own), prices)
+        prices = self._prices_of(line, closed)
+        self._hear(completion, prices)
+        self.outcomes.accept_api(escalated, completion, BatchAttemptBook(prices), prices)
         return closed is not None
+
+    def _hear(self, completion: Completion, prices: LinePrices) -> None:
+        """Learn from an answer whether the endpoint keeps to the limit that its request sets."""
+        request, usage = completion.request, completion.usage
+        if usage is None and completion.rejection is None:
+            usage = self.committer.estimate(completion)
+        if usage is not None and isinstance(request, ApiRequest):
+            self.bounds.hear(prices.cost_nano(usage), allowed_nano(prices.own, request))
 
     def _exchange(self, request: ApiRequest, result: BatchResult) -> Exchange:
         """Return what was sent in a batch, as requests are rendered now, and received."""
@@ -209,14 +223,12 @@ class BatchResults:
         """Close a line on which the whole batch had to be heard; its record is set aside, or asked for again."""
         if result.kind == "rejected":
             escalated = self.scratch.waiting.get(line.record_key)
-            self._reject(result, line, escalated, self._prices_of(line))
+            self._reject(result, line, escalated)
             return
         self._close(line, result)
         self.scratch.waiting.requeue_after(line.record_key, line.attempt)
 
-    def _reject(
-        self, result: BatchResult, line: attempts.InBatch, escalated: Escalated | None, prices: LinePrices
-    ) -> None:
+    def _reject(self, result: BatchResult, line: attempts.InBatch, escalated: Escalated | None) -> None:
         """Set aside the record of a request that the provider will not have."""
         if escalated is None:
             self._close(line, result)
@@ -224,11 +236,13 @@ class BatchResults:
         request = self.requests.render(escalated, line.id)
         closed = self._closed(line, result)
         rejected = Completion(request, rejection=result.rejection, detail=result.detail, attempt=closed)
-        self.outcomes.accept_api(escalated, rejected, BatchAttemptBook(prices.own, line.cost_nano))
+        book = BatchAttemptBook(self._prices_of(line, closed), line.cost_nano)
+        self.outcomes.accept_api(escalated, rejected, book)
 
     def _close(self, line: attempts.InBatch, result: BatchResult) -> None:
-        book = BatchAttemptBook(self._prices_of(line).own, line.cost_nano)
-        self.committer.add_closings([book.unserved(self._closed(line, result))])
+        closed = self._closed(line, result)
+        book = BatchAttemptBook(self._prices_of(line, closed), line.cost_nano)
+        self.committer.add_closings([book.unserved(closed)])
 
     def _closed(self, line: attempts.InBatch, result: BatchResult) -> ClosedAttempt:
         """Return how the attempt of a line ends that was not answered; of unknown outcome it keeps its upper bound.
@@ -241,17 +255,21 @@ class BatchResults:
         usage, served = usage_of(result.body), self._served(result)
         return ClosedAttempt(line.id, "unknown_outcome", now, usage, result.failure, served)
 
-    def _charge(self, closed: ClosedAttempt, prices: LinePrices) -> bool:
+    def _charge(self, closed: ClosedAttempt, line: attempts.InBatch) -> bool:
         """Close an answered attempt that served no record, unless nobody knows its usage: see `BatchLedger.close`."""
         if closed.usage is not None:
-            self.committer.add_closings([BatchAttemptBook(prices.own).unserved(closed)])
+            book = BatchAttemptBook(self._prices_of(line, closed))
+            self.committer.add_closings([book.unserved(closed)])
         return closed.usage is not None
 
     def _served(self, result: BatchResult) -> Served | None:
         return served_of(result.body, {}, self.learnt.options.model)
 
-    def _prices_of(self, line: attempts.InBatch) -> LinePrices:
-        return LinePrices(self._price(line.price_id), self._price(line.counterfactual_price_id))
+    def _prices_of(self, line: attempts.InBatch, closed: ClosedAttempt | None) -> LinePrices:
+        own, counterfactual = self._price(line.price_id), self._price(line.counterfactual_price_id)
+        if closed is None:
+            return LinePrices(own, counterfactual, line.at)
+        return self.served.in_batch(closed, own, counterfactual, line.at)
 
     def _price(self, price_id: int) -> Price:
         if price_id not in self._prices:

@@ -132,13 +132,18 @@ class BatchWriter:
             now + self.terms.deadline,
         )
 
+        factor = self.pending.bounds.factor
+
         def write(session: Session) -> bool:
+            self.pending.raise_in_flight(session, factor)
             if self.pending.admit(session, [sum(line.cost_nano or 0 for line in lines)]) != [None]:
                 return False
             batches.record_intent(session, batch)
             self.pending.open(session, lines)
             return True
 
-        return self.version.ledger.write(
+        written = self.version.ledger.write(
             write, lambda session: bool(find_written(session, lines[:1])) or None
         )
+        self.pending.bounds.applied(factor)
+        return written

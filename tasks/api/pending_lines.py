@@ -9,12 +9,15 @@ from sqlalchemy.orm import Session
 
 from db import attempts, spend
 from models.economics.budget import Budget, Cap
+from models.economics.pricing import Price
 from models.economics.upper_bound import upper_bound_nano
 from models.engines.api.chat_format import schema_text
-from models.engines.api.permit import OpenAttempt
+from models.engines.api.permit import ApiRequest, OpenAttempt
 from models.errors import ResidencyError
-from models.ledger.accounting import ApiKeys, LineKeys, pending_line
+from models.ledger.accounting import ApiKeys, LineKeys
+from models.ledger.api_accounting import pending_line
 from models.ledger.line import LedgerLine
+from tasks.api.answer_bounds import AnswerBounds, raised
 
 
 @dataclass(slots=True)
@@ -29,15 +32,18 @@ class PendingLines:
     keys: LineKeys
     charged: ApiKeys
     budget: Budget
+    bounds: AnswerBounds
 
-    def line(self, attempt: OpenAttempt) -> LedgerLine:
-        """Return the line of an attempt, at its upper bound. Raises `ResidencyError` for another workload's."""
+    def line(self, attempt: OpenAttempt, factor: int | None = None) -> LedgerLine:
+        """Return the line of an attempt, at its upper bound. Raises `ResidencyError` for another workload's.
+
+        `factor`: what the bound is raised by, thousandths; None: what is known of the endpoint now.
+        """
         request, charged = attempt.request, self.charged
         if request.permit.workload != self.workload:
             msg = f"a request of {request.permit.workload} is none of {self.workload}"
             raise ResidencyError(msg)
-        schema = schema_text(request.output)
-        bound = upper_bound_nano(charged.price, request.messages, schema, request.token_limit)
+        bound = raised(allowed_nano(charged.price, request), factor or self.bounds.factor)
         return pending_line(attempt, self.keys, charged, reason=request.reason, upper_bound=bound)
 
     def left(self, session: Session) -> int | None:
@@ -45,6 +51,15 @@ class PendingLines:
         if not self.budget.capped:
             return None
         return max(0, min(cap.limit_nano - cap.spent_nano for cap in self._caps(session)))
+
+    def raise_in_flight(self, session: Session, factor: int) -> dict[UUID, int]:
+        """Raise what is in flight to a factor that was learnt since; return the new bounds, nano-dollars.
+
+        Nobody else's amounts are admitted until the transaction ends.
+        """
+        if self.budget.capped:
+            spend.lock(session)
+        return self.bounds.apply(session, self.keys.run_id, factor)
 
     def admit(self, session: Session, amounts: Sequence[int]) -> Sequence[str | None]:
         """Return for each amount (nano-dollars) the cap that stands against it, None if it is admitted.
@@ -63,6 +78,11 @@ class PendingLines:
     def _caps(self, session: Session) -> list[Cap]:
         spent = spend.read_spend(session, self.workload, datetime.now(UTC).date())
         return self.budget.caps(spent, spend.read_run_spend(session, self.keys.run_id))
+
+
+def allowed_nano(price: Price, request: ApiRequest) -> int:
+    """Return the most that an answer can cost if it keeps to its request, nano-dollars."""
+    return upper_bound_nano(price, request.messages, schema_text(request.output), request.token_limit)
 
 
 def find_written(session: Session, lines: Sequence[LedgerLine]) -> set[UUID]:

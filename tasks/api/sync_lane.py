@@ -11,7 +11,7 @@ from models.engines.api.rate_limits import Limits
 from models.engines.api.stream import ApiStream
 from models.engines.window import is_parsed
 from models.records import Escalated
-from models.requests import Completion
+from models.requests import Completion, Usage
 from tasks.api.attempt_journal import LedgerJournal
 from tasks.api.learnt import LearntCapabilities
 from tasks.api.requests import ApiRequests
@@ -126,6 +126,8 @@ class SyncLane:
         if self._engine is not None:
             self._engine.close()
             self._engine = self._stream = None
+            if not self.committer.failed:
+                self.journal.pending.bounds.keep()
 
     def _send(self) -> None:
         if self._stream is not None and self._stream.free <= 0:
@@ -162,4 +164,12 @@ class SyncLane:
             self._held = self._warned = True
         elif completion.attempt is not None:
             self._moved = True
-        self.outcomes.accept_api(escalated, completion, self.journal)
+        attempt = completion.attempt
+        prices = None if attempt is None else self.journal.prices_of(attempt, self._estimated(completion))
+        self.outcomes.accept_api(escalated, completion, self.journal, prices)
+
+    def _estimated(self, completion: Completion) -> Usage | None:
+        """Estimate the tokens of an answer whose usage was not reported."""
+        attempt = completion.attempt
+        silent = attempt is not None and attempt.outcome == "ok" and attempt.usage is None
+        return self.committer.estimate(completion) if silent and completion.rejection is None else None

@@ -51,7 +51,7 @@ _WHOLE: dict[str, pl.DataType] = {
     **dict.fromkeys(("reasoning_tokens", "cache_write_tokens"), pl.Int32()),
     **dict.fromkeys(("counterfactual_input_tokens", "counterfactual_output_tokens"), pl.Int32()),
     **dict.fromkeys(("counterfactual_cached_tokens", "counterfactual_cache_write_tokens"), pl.Int32()),
-    **dict.fromkeys(("gpu_ns", "cost_nano", "counterfactual_nano"), pl.Int64()),
+    **dict.fromkeys(("gpu_ns", "cost_nano", "counterfactual_nano", "provider_nano"), pl.Int64()),
 }
 _OTHER = {
     "at": pl.Datetime("us", "UTC"),

@@ -148,11 +148,14 @@ def api_plan(workload: Workload, settings: Settings) -> ApiPlan | None:
     if permit is None:
         return None
     options = ApiOptions.from_settings(settings)
-    Budget(
-        workload.name, settings.workload(workload.name).budget, settings.budget
-    )  # finer than a nano-dollar?
+    budget_of(workload.name, settings)  # finer than a nano-dollar?
     discounted = batch_prices(prices_of(settings), settings.batch_discount)
     return ApiPlan(permit, options, settings.api_mode, discounted)
+
+
+def budget_of(workload: str, settings: Settings) -> Budget:
+    """Return the caps that hold for the runs of a workload. Raises `UsageError` for an amount finer than a nano-dollar."""
+    return Budget(workload, settings.workload(workload).budget, settings.budget)
 
 
 def template_facts(settings: Settings) -> tuple[object, ...]:

@@ -18,7 +18,7 @@ from models.tokens import counter_of
 from models.workloads.base import Workload
 from models.workloads.observed import observe_answers
 from tasks.planning.asked_with import hash_settings
-from tasks.planning.checks import ApiPlan, api_plan
+from tasks.planning.checks import ApiPlan, api_plan, budget_of
 from tasks.planning.open_run import OpenRun, clear_leftovers, open_ledger, own_partition
 from tasks.planning.price_keys import add_api_keys, find_price_today
 from tasks.runtime.atomic_files import check_writable
@@ -80,7 +80,7 @@ def _open(
         _check_model(batches.list_live(session, found.version_id), settings)
         clear_leftovers(session, version)
         keys = _keys(session, found, workload, settings, api)
-        runs.resume(session, found.run_id)
+        runs.resume(session, found.run_id, budget_of(workload.name, settings).to_json())
     return OpenRun(
         settings,
         workload,

@@ -15,7 +15,7 @@ from models.ledger.accounting import LineKeys
 from models.records import EscalationReason
 from models.run import RunResult, lease_name
 from models.settings import Settings
-from tasks.planning.checks import Checked, check, fingerprint_of
+from tasks.planning.checks import Checked, budget_of, check, fingerprint_of
 from tasks.planning.late_data import digest_to_refresh, published_file, result_without_run
 from tasks.planning.model_end import warn_of_model_end
 from tasks.planning.open_run import OpenRun, RunInput, clear_leftovers, open_ledger, own_partition
@@ -142,6 +142,7 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
             checked.purpose,
             _engine_arguments(checked),
             None if corrected_by is None else corrected_by.to_json(),
+            None if checked.api is None else budget_of(workload.name, settings).to_json(),
         ),
     )
     rate = checked.machine.nano_usd_per_hour

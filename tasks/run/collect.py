@@ -111,6 +111,8 @@ class Collector:
             self._outcomes,
             self._batches,
             self._learnt,
+            parts.served,
+            parts.bounds,
             self._must_stop,
         )
         self._strange_words: set[str] = set()

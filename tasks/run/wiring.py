@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from db import used_up
-from models.economics.budget import Budget
 from models.engines.api.options import ApiOptions
 from models.engines.api.rate_limits import Limits
 from models.engines.api.token_count import ApiTokenCounter
@@ -14,6 +13,7 @@ from models.errors import UsageError
 from models.gpu_time import GpuTime
 from models.ledger.accounting import ApiKeys
 from models.ledger.counterfactual import CounterfactualTokens
+from tasks.api.answer_bounds import AnswerBounds
 from tasks.api.attempt_journal import LedgerJournal
 from tasks.api.batch_fallback import BatchFallback
 from tasks.api.batch_lane import BatchLane
@@ -23,8 +23,9 @@ from tasks.api.batch_writer import BatchTerms, BatchWriter
 from tasks.api.learnt import LearntCapabilities
 from tasks.api.pending_lines import PendingLines
 from tasks.api.requests import ApiRequests
+from tasks.api.served_prices import ServedPrices
 from tasks.api.sync_lane import Lane, NoLane, SyncLane
-from tasks.planning.checks import ApiPlan
+from tasks.planning.checks import ApiPlan, budget_of
 from tasks.planning.open_run import OpenRun
 from tasks.run.used_up import UsedUp
 from tasks.storage.committer import Committer
@@ -51,6 +52,8 @@ class ApiParts:
     submitter: Submitter
     learnt: LearntCapabilities
     lane: Lane
+    served: ServedPrices
+    bounds: AnswerBounds
 
 
 def make_committer(run: OpenRun, lap: Callable[[], GpuTime]) -> Committer:
@@ -109,10 +112,14 @@ def make_api_parts(
 ) -> ApiParts:
     """Make the way to the API: one that asks at once, or one that gathers batches."""
     settings, name, in_batch = run.settings, run.workload.name, _known(run.keys.api_batch)
-    budget = Budget(name, settings.workload(name).budget, settings.budget)
+    budget = budget_of(name, settings)
     requests = ApiRequests(run.workload, api.permit, api.options.reasoning_room)
-    journal = LedgerJournal(run.version.ledger, PendingLines(name, run.keys, _known(run.keys.api), budget))
-    learnt = LearntCapabilities(run.version.ledger, api.options)
+    ledger = run.version.ledger
+    served = ServedPrices(ledger, settings, api.options.host)
+    bounds = AnswerBounds.of(ledger, api.options)
+    pending = PendingLines(name, run.keys, _known(run.keys.api), budget, bounds)
+    journal = LedgerJournal(ledger, pending, served)
+    learnt = LearntCapabilities(ledger, api.options)
     deadline = timedelta(hours=settings.batch_deadline_hours)
     fallback = BatchFallback(
         api.mode == "sync" or settings.batch_fallback == "sync",
@@ -131,7 +138,7 @@ def make_api_parts(
     )
     at_once = SyncLane(api.options, requests, scratch, committer, outcomes, journal, limits, learnt, stop)
     if api.mode == "sync":
-        return ApiParts(requests, submitter, learnt, at_once)
+        return ApiParts(requests, submitter, learnt, at_once, served, bounds)
     limits_of_files = BatchLimits(
         settings.batch_max_requests, settings.batch_max_bytes, settings.batch_enqueued_tokens
     )
@@ -139,7 +146,7 @@ def make_api_parts(
         run.version,
         BatchTerms(limits_of_files, deadline, api.options, run.counter),
         requests,
-        PendingLines(name, run.keys, in_batch, budget),
+        PendingLines(name, run.keys, in_batch, budget, bounds),
         scratch,
         outcomes,
         learnt,
@@ -155,7 +162,7 @@ def make_api_parts(
         stop,
         input_read=run.input_read,
     )
-    return ApiParts(requests, submitter, learnt, lane)
+    return ApiParts(requests, submitter, learnt, lane, served, bounds)
 
 
 def _known(keys: ApiKeys | None) -> ApiKeys:

@@ -11,10 +11,12 @@ from db import attempts, ledger, parts, runs
 from db.quarantine import set_aside
 from models.gpu_time import GpuTime
 from models.ids import new_id
-from models.ledger.accounting import Finished, GpuMeter, LineKeys, closings, ledger_lines
+from models.ledger.accounting import Finished, GpuMeter, LineKeys, ledger_lines
+from models.ledger.api_accounting import closings
 from models.ledger.counterfactual import CounterfactualTokens
 from models.ledger.line import Closing, LedgerLine
 from models.records import Carried, Escalated, Quarantined
+from models.requests import Completion, Usage
 from tasks.storage.commit_batch import CommitBatch, CommittedTotals, increments
 from tasks.storage.escalation_queue import EscalationQueue
 from tasks.storage.open_version import OpenVersion
@@ -91,6 +93,10 @@ class Committer:
         self._batch.escalated.append(escalated)
         self._batch.finished += finished
         self._count_added()
+
+    def estimate(self, completion: Completion) -> Usage:
+        """Estimate the tokens of an answer of the API whose usage was not reported, as its line will have them."""
+        return self._counter.of_unreported(completion)
 
     def add_closings(self, closings: Sequence[Closing]) -> None:
         """Add attempts on the API that served no record."""

@@ -12,14 +12,8 @@ from models.economics.calibration import TokenCalibration, TokenEstimate
 from models.economics.pricing import Price, cost_nano
 from models.engines.api.token_count import ApiTokenCounter
 from models.ids import new_id
-from models.ledger.accounting import (
-    Finished,
-    LineKeys,
-    LinePrices,
-    closing_unserved,
-    closings,
-    ledger_lines,
-)
+from models.ledger.accounting import Finished, LineKeys, LinePrices, ledger_lines
+from models.ledger.api_accounting import closing_unserved, closings
 from models.ledger.counterfactual import CounterfactualTokens
 from models.requests import Choice, ClosedAttempt, Completion, Message, Request, Usage
 from models.tokens import ChatTokenCounter
@@ -121,7 +115,7 @@ def test_reasoning_and_cache_writes_are_on_the_line() -> None:
         replace(thought.completion, attempt=closed), thought.at, "ok", prices=LinePrices(price, PRICE)
     )
     (served,) = closings([item], keys(), counter())
-    unserved = closing_unserved(closed, price, upper_bound=10**9)
+    unserved = closing_unserved(closed, LinePrices(price, PRICE), upper_bound=10**9)
     for closing in (served, unserved):
         assert (closing.reasoning_tokens, closing.cache_write_tokens) == (5, 3)
         assert closing.cost_nano == (2 * 150 + 4 * 75 + 3 * 187.5 + 7 * 600 + 0.5) // 1

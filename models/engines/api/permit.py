@@ -136,6 +136,9 @@ class Journal(Protocol):
         `DatabaseUnavailable` and `LeaseLost`: then none may be sent.
         """
 
+    def answered(self, attempt: ClosedAttempt) -> None:
+        """Hear of an attempt that was answered, before another one is opened. Returns at once; a completion carries it."""
+
     def close(self, closed: Sequence[ClosedAttempt]) -> None:
         """Note how attempts ended that no completion carries (a failed one that is tried again).
 

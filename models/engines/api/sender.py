@@ -143,12 +143,14 @@ class RequestSender:
         """Note how an attempt ended, and what its reply says of the limits; return the seconds that it asks to wait."""
         asked, body = self._tell_limits(verdict, sent), sent.reply.body
         unreported = parsed.usage is None and verdict.outcome == "ok"
-        state.close(
+        closed = state.close(
             replace(verdict, failure=verdict.failure or parsed.failure),
             parsed.usage,
             served_of(body, sent.reply.headers, self._options.model),
             read_exchange(sent.body, body) if unreported else None,
         )
+        if closed.outcome == "ok":
+            self._endpoint.journal.answered(closed)
         return asked
 
     def _retry_or_defer(

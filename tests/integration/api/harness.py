@@ -86,6 +86,12 @@ class Book:
                     refused[attempt.id] = cap
             return refused
 
+    def answered(self, attempt: ClosedAttempt) -> None:
+        """Hear of an answer: it is to an attempt that is open."""
+        with self._lock:
+            assert attempt.id in self.lines, "answered without having been opened"
+            assert attempt.id not in self.closed, "answered when it was closed"
+
     def close(self, closed: Sequence[ClosedAttempt]) -> None:
         """Close lines."""
         with self._lock:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from models.engines.api.permit import OpenAttempt
 from models.engines.api.request_state import RequestState
+from models.requests import ClosedAttempt
 from tests.faulty_api import FaultyApi
 from tests.integration.api.conftest import MakeEngine
 from tests.integration.api.harness import (
@@ -21,6 +22,9 @@ class Forgetting(Book):
         """Forget the attempts."""
         del attempts
         return {}
+
+    def answered(self, attempt: ClosedAttempt) -> None:
+        """Forget the answer."""
 
 
 def _trips() -> int:

@@ -22,7 +22,7 @@ from tests.integration.db.ledger_lines import AT, DAY, Keys, batch, closing, lin
 from tests.ledger_lines import read_lines
 
 Sessions = sessionmaker[Session]
-CLOSED = tuple(name for name in Closing.__slots__ if name != "estimate")
+CLOSED = tuple(name for name in Closing.__slots__ if name not in {"estimate", "price_id"})
 """What a closing says of its line."""
 RUN_SUMS = ("input_tokens", "cached_tokens", "output_tokens", "counterfactual_nano")
 
@@ -254,6 +254,7 @@ def test_lines_that_wait_for_a_batch_are_found(make_session: Sessions, keys: Key
             first.price_id,
             first.counterfactual_price_id,
             first.cost_nano or 0,
+            first.at,
         )
 
 
