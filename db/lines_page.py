@@ -40,6 +40,9 @@ _LINE_FIELDS = (
     "estimated",
     "cost_nano",
     "counterfactual_nano",
+    "provider_nano",
+    "served_model",
+    "service_tier",
 )
 
 

@@ -30,6 +30,8 @@ from db.tables import RunRow
 from models.ledger.rollup import FIRST, SUMS, CountedLine, UsageKey
 
 _ROWS: Table = Row.metadata.tables[Row.__tablename__]
+ASKED_BESIDE = ("served_model", "provider_nano")
+"""Columns of lines that only the check looks at."""
 _LINES: Table = Line.metadata.tables[Line.__tablename__]
 
 
@@ -83,7 +85,7 @@ def _numbered(session: Session, run_ids: Sequence[UUID]) -> FromClause:
         "first": or_(c.attempt == FIRST, ~earlier),
         "first_on_engine": or_(c.attempt == FIRST, ~earlier.where(other.engine == c.engine)),
     }
-    names = {*CountedLine.__slots__, *worked_out}
+    names = {*CountedLine.__slots__, *ASKED_BESIDE, *worked_out}
     return (
         select(*((worked_out[name] if name in worked_out else c[name]).label(name) for name in sorted(names)))
         .where(c.run_id.in_(run_ids))

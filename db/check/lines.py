@@ -21,10 +21,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
+from db.check.api_lines import ApiSuspicions, api_doubt_columns, list_api_suspicions
+from db.check.rates import RatesInForce, read_rates
 from db.recount import select_recount
 from db.tables import DailyUsageRow as Usage
-from db.tables import InfrastructureRow, PriceRow, RunRow
 from db.tables import LedgerLineRow as Line
+from db.tables import RunRow
 from models.economics.pricing import MTOK
 from models.gpu_time import NS_PER_HOUR
 from models.ledger.findings import Flaw
@@ -38,13 +40,6 @@ WRONG_SUMS = "rollup"
 
 CountProgress = Callable[[int, int], None]
 """Is told how many lines were looked at, and how many there are."""
-
-
-class RatesInForce(NamedTuple):
-    """Nano-dollars by price: of a million tokens of plain, cached and written input and of output; an hour of each machine."""
-
-    prices: Mapping[int, tuple[int, int, int, int]]
-    machines: Mapping[int, int]
 
 
 class Suspicions(NamedTuple):
@@ -77,7 +72,7 @@ def find_line_flaws(session: Session, note: CountProgress) -> Iterator[Flaw]:
         yield Flaw("orphan", "lines of a run that the ledger does not have", str(run_id))
     archived = set(session.execute(select(RunRow.id).where(RunRow.archive_id.is_not(None))).scalars())
     portions = list(_split_into_portions(session, known & there, archived))
-    total, done, rates = sum(portion.lines for portion in portions), 0, _read_rates(session)
+    total, done, rates = sum(portion.lines for portion in portions), 0, read_rates(session)
     for portion in portions:
         note(done, total)
         yield from _check_portion(session, portion.run_ids, rates)
@@ -117,22 +112,23 @@ def _check_portion(session: Session, run_ids: Sequence[UUID], rates: RatesInForc
     reused: set[UUID] = set()
     size = len(UsageKey._fields)
     for row in session.execute(select_recount(session, run_ids, _doubt_columns)):
-        way, doubts = (
-            UsageKey(*row[:size]),
-            Suspicions(*(int(value or 0) for value in row[size + len(SUMS) :])),
-        )
+        way, found = UsageKey(*row[:size]), [int(value or 0) for value in row[size + len(SUMS) :]]
+        doubts = Suspicions(*found[: len(Suspicions._fields)])
+        of_api = ApiSuspicions(*found[len(Suspicions._fields) :])
         counted[way] = tuple(int(value) for value in row[size : size + len(SUMS)])
         if way.engine == "reuse":
             reused.add(way.run_id)
         for condition, what in _list_suspicions(way, doubts, rates):
-            yield from _lines_of(session, way, condition, what)
+            yield from _lines_of(session, way, "silent_zero", condition, what)
+        for check, condition, what in list_api_suspicions(way, of_api, rates.prices):
+            yield from _lines_of(session, way, check, condition, what)
     yield from _compare_sums(counted, _read_rollup(session, run_ids))
     if reused:
         yield from _check_reuses(session, sorted(reused))
 
 
 def _doubt_columns(lines: FromClause) -> list[ColumnElement[Any]]:
-    """Return the columns of `Suspicions`, in its order."""
+    """Return the columns of `Suspicions`, in its order, and those of `ApiSuspicions`."""
     c = lines.c
     tokens = func.coalesce(c.input_tokens, 0) + func.coalesce(c.output_tokens, 0)
     counterfactual = func.coalesce(c.counterfactual_input_tokens, 0) + func.coalesce(
@@ -146,6 +142,7 @@ def _doubt_columns(lines: FromClause) -> list[ColumnElement[Any]]:
         func.max(case((c.counterfactual_nano == 0, counterfactual))),
         func.count(case((no_cost, 1))),
         func.count(case((no_counterfactual, 1))),
+        *api_doubt_columns(lines),
     ]
 
 
@@ -198,7 +195,9 @@ def _costs(price: tuple[int, int, int, int], *tokens: Any) -> ColumnElement[bool
     return cost * 2 >= MTOK
 
 
-def _lines_of(session: Session, way: UsageKey, condition: ColumnElement[bool], what: str) -> Iterator[Flaw]:
+def _lines_of(
+    session: Session, way: UsageKey, check: str, condition: ColumnElement[bool], what: str
+) -> Iterator[Flaw]:
     own = (
         Line.run_id == way.run_id,
         Line.engine == way.engine,
@@ -208,7 +207,7 @@ def _lines_of(session: Session, way: UsageKey, condition: ColumnElement[bool], w
         Line.counterfactual_price_id.is_not_distinct_from(way.counterfactual_price_id),
     )
     rows = session.execute(select(Line.id).where(*own, condition).order_by(Line.id))
-    yield from (Flaw("silent_zero", what, str(line)) for line in rows.scalars())
+    yield from (Flaw(check, what, str(line)) for line in rows.scalars())
 
 
 def _read_rollup(session: Session, run_ids: Sequence[UUID]) -> dict[UsageKey, tuple[int, ...]]:
@@ -261,19 +260,3 @@ def _check_reuses(session: Session, run_ids: Sequence[UUID]) -> Iterator[Flaw]:
             else "a reuse names an attempt with another request or answer"
         )
         yield Flaw("reuse", what, str(line))
-
-
-def _read_rates(session: Session) -> RatesInForce:
-    prices = session.execute(
-        select(
-            PriceRow.id,
-            PriceRow.input_nano_per_mtok,
-            func.coalesce(PriceRow.cached_input_nano_per_mtok, PriceRow.input_nano_per_mtok),
-            func.coalesce(PriceRow.cache_write_nano_per_mtok, PriceRow.input_nano_per_mtok),
-            PriceRow.output_nano_per_mtok,
-        )
-    )
-    machines = session.execute(select(InfrastructureRow.id, InfrastructureRow.nano_usd_per_hour))
-    return RatesInForce(
-        {row[0]: (row[1], row[2], row[3], row[4]) for row in prices}, {row[0]: row[1] for row in machines}
-    )

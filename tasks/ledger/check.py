@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from sqlalchemy.orm import Session
 
 from db import partitions
-from db.check import lines, links, sums
+from db.check import caps, lines, links, sums
 from db.partitions import PartitionVersion
 from db.recount import rebuild
 from models.ledger.findings import Finding, Flaw, gather
@@ -73,6 +73,7 @@ def check(settings: Settings, reader: LedgerReader, note: TellProgress) -> Check
             lines.find_line_flaws(session, of_lines),
             sums.find_sum_flaws(session),
             links.find_link_flaws(session),
+            caps.find_cap_flaws(session),
             _of_archives(session, settings),
         )
         checked.findings = gather(_remembered(found, checked))

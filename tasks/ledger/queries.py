@@ -22,6 +22,8 @@ from tasks.display.tables import write_rows
 from tasks.display.working import show_working
 from tasks.runtime.ledger_access import reading_ledger
 
+SERVED = ("provider_usd", "served_model", "service_tier")
+"""What a provider says of how it served an attempt: seldom anything."""
 RUN_COLUMNS = (
     *("id", "workload", "partition", "state", "started_at", "ended_at", "engine", "model"),
     *("prompt_version", "infrastructure", "records", "published", "quarantined", "reused", "carried"),
@@ -34,7 +36,7 @@ LINE_COLUMNS = (
     *("model", "prompt_version", "input_tokens", "cached_tokens", "cache_write_tokens"),
     *("output_tokens", "reasoning_tokens", "estimated"),
     *("gpu_ns", "cost_usd", "counterfactual_usd", "reuses", "batch_id", "failure", "request_hash"),
-    *("answer_hash",),
+    *("answer_hash", "provider_usd", "served_model", "service_tier"),
 )
 
 RUN_TABLE = (
@@ -45,7 +47,7 @@ RUN_TABLE = (
 LINE_TABLE = (
     *("workload", "record_key", "attempt", "at", "route", "outcome", "failure", "input_tokens"),
     *("cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_usd"),
-    *("counterfactual_usd",),
+    *("counterfactual_usd", *SERVED),
 )
 EVALUATION_TABLE = (
     *("at", "workload", "model", "api_model", "records", "accuracy", "api_accuracy", "ratio", "ratio_low"),
@@ -57,6 +59,7 @@ RUN_SPARE = (
     *("waiting", "output_tokens", "quarantined", "published", "model", "error"),
 )
 LINE_SPARE = (
+    *SERVED,
     "cache_write_tokens",
     "attempt",
     "reasoning_tokens",
@@ -122,7 +125,8 @@ def _without_empty(
     rows: Sequence[Mapping[str, object]], columns: Sequence[str], output_format: TableFormat
 ) -> list[str]:
     """Leave out of a table what is seldom there and is not here; programs get every column."""
-    empty = [name for name in SELDOM if output_format == "table" and not any(row[name] for row in rows)]
+    seldom = (*SELDOM, *SERVED) if output_format == "table" else ()
+    empty = [name for name in seldom if not any(row.get(name) for row in rows)]
     return [name for name in columns if name not in empty]
 
 

@@ -41,6 +41,9 @@ LINE_COLUMNS = (
     PageColumn("purpose", "purpose", "text", NEVER),
     PageColumn("prompt_version", "prompt version", "text", NEVER),
     PageColumn("run_id", "run id", "text", NEVER),
+    PageColumn("provider_usd", "by the provider", "amount", NEVER),
+    PageColumn("served_model", "served as", "text", NEVER),
+    PageColumn("service_tier", "tier of service", "text", NEVER),
 )
 RUN_COLUMNS = (
     PageColumn("state", "state", "nowrap"),
@@ -200,6 +203,8 @@ def _entry(row: Mapping[str, object]) -> dict[str, str]:
 def _line(row: Mapping[str, object]) -> dict[str, str]:
     cells = _cells(row) | {name: tokens(row, name) for name in TOKENS}
     cells["reasoning_tokens"] = "-" if row["reasoning_tokens"] is None else f"{row['reasoning_tokens']:,}"
+    if row["provider_usd"] is None:  # it does not say it: nothing is unknown
+        cells["provider_usd"] = "-"
     if row["outcome"] in IN_DOUBT:
         cells["cost_usd"] = f"≤ {cells['cost_usd']}"
     elif row["estimated"]:

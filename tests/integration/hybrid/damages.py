@@ -13,6 +13,7 @@ T = Base.metadata.tables
 LINES, RUNS, USAGE = T["ledger_lines"], T["runs"], T["daily_usage"]
 VERSIONS, PARTS = T["partition_versions"], T["parts"]
 API = LINES.c.engine == "openai"
+SERVED = API & (LINES.c.outcome == "ok")
 OWN = (LINES.c.engine == "vllm") & (LINES.c.outcome == "ok")
 REUSE = LINES.c.engine == "reuse"
 
@@ -55,6 +56,16 @@ def of_row(table: Table, **by: int) -> Callable[[Session], str]:
         return change(session, table, row.id, **{name: table.c[name] + n for name, n in by.items()})
 
     return damage
+
+
+def of_row_values(session: Session, table: Table, **values: object) -> str:
+    """Damage: the only row of a table has other values."""
+    return change(session, table, pick(session, table).id, **values)
+
+
+def day_of(session: Session, _: str) -> str:
+    """Return the day on which something was spent."""
+    return str(session.execute(select(T["api_spend"].c.day)).scalar_one())
 
 
 def lost_line(session: Session) -> str:
@@ -168,6 +179,13 @@ DAMAGES: list[tuple[str, str, Callable[[Session], str]]] = [
     ("published", "quarantined records of a version", of_row(VERSIONS, quarantined=1)),
     ("published", "not those of its parts", lambda s: _version_of(s, of_row(PARTS, records=1))),
     ("api_spend", "spent on APIs", api_spend),
+    ("no_tokens", "no input or no output", of_line(SERVED, input_tokens=0, cached_tokens=0)),
+    ("no_tokens", "no input or no output", of_line(SERVED, output_tokens=0)),
+    ("served", "another model", of_line(SERVED, served_model="other")),
+    ("served", "another amount", of_line(SERVED, provider_nano=10**9)),
+    ("caps", "a run cap", lambda s: of_row_values(s, RUNS, caps='[["run",null,1]]')),
+    ("caps", "a day cap", lambda s: day_of(s, of_row_values(s, RUNS, caps='[["day","sentiment",1]]'))),
+    ("caps", "a month cap", lambda s: day_of(s, of_row_values(s, RUNS, caps='[["month",null,1]]'))[:7]),
     ("silent_zero", "tokens at a price cost nothing", of_line(API & (LINES.c.outcome == "ok"), cost_nano=0)),
     ("silent_zero", "GPU time at a rate cost nothing", of_line(OWN, **FREE_GPU)),
     ("silent_zero", "counterfactual cost of nothing", of_line(OWN, counterfactual_nano=0)),

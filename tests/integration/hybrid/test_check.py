@@ -11,7 +11,7 @@ from sqlalchemy import Engine, delete, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from db.base import Base
-from db.check import lines, links, sums
+from db.check import caps, lines, links, sums
 from db.session import make_engine, sessions
 from models.ids import new_id
 from models.ledger.findings import SHOWN, Finding, Flaw, gather
@@ -74,6 +74,7 @@ def found(session: Session) -> list[Finding]:
         lines.find_line_flaws(session, lambda done, total: seen.append((done, total))),
         sums.find_sum_flaws(session),
         links.find_link_flaws(session),
+        caps.find_cap_flaws(session),
     )
     result = gather(flaws)
     assert seen[-1][0] == seen[-1][1]
