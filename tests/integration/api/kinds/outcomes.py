@@ -59,7 +59,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "7 answers do not fit, the eighth does",
-        "the seven are set aside as `invalid_output`, and the rest is published",
+        "the seven are set aside with their reason, and the rest is published",
         f"{FIRST}::test_one_that_fits_shows_whose_fault_it_is",
     ),
     Kind(
