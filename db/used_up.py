@@ -1,18 +1,21 @@
 """Records that have used up their attempts on an API over all runs and batches of a version, and got no usable answer.
 
 An attempt counts that reached the provider and gave nothing usable, so that it may have been billed, or that
-failed on the record's own account. What befell everybody says nothing about a record: where nothing of the version
-was answered nobody is on the list, and failures that were not billed count only while most of the records that have
+failed on the record's own account. What befell everybody says nothing about a record: nobody is on the list before
+something of the version was answered, or the same model on a later day (a record may be the only one of its
+partition that goes to the API), and failures that were not billed count only while most of the records that have
 them also failed where others were answered later on.
 """
 
 from collections.abc import Iterator
+from datetime import UTC
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Subquery, and_, case, exists, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from db.tables import BatchRow, PartitionVersionRow, RunRow
+from db.tables import DailyUsageRow as Usage
 from db.tables import LedgerLineRow as Line
 
 OURS = ("cancelled", "interrupted", "stale_reply")
@@ -35,7 +38,7 @@ _OWN = (
 def count_failures(session: Session, version_id: UUID) -> Iterator[tuple[str, int]]:
     """Yield the records of a version that no answer served, each with the attempts that count against it."""
     retries = _retries(session, version_id)
-    if not retries and not session.execute(select(exists(_lines(version_id, Line.outcome == "ok")))).scalar():
+    if not retries and not _is_answered(session, version_id):
         return
     tally = _tally(version_id).subquery()
     proven = func.count().filter(tally.c.proven > 0)
@@ -72,6 +75,26 @@ def find_last_failure(session: Session, version_id: UUID, record_key: str) -> st
         statement.with_only_columns(Line.failure).order_by(Line.at.desc(), Line.attempt.desc()).limit(1)
     ).scalar()
     return last
+
+
+def _is_answered(session: Session, version_id: UUID) -> bool:
+    """Whether something of a version was answered, or something else by the same model, a day or more after it first failed here."""
+    if session.execute(select(exists(_lines(version_id, Line.outcome == "ok")))).scalar():
+        return True
+    first = _lines(version_id).with_only_columns(Line.model_id, func.min(Line.at)).group_by(Line.model_id)
+    return any(
+        session.execute(
+            select(
+                exists().where(
+                    Usage.engine == "openai",
+                    Usage.outcome == "ok",
+                    Usage.model_id == model_id,
+                    Usage.day > at.astimezone(UTC).date(),
+                )
+            )
+        ).scalar()
+        for model_id, at in session.execute(first).all()
+    )
 
 
 def _retries(session: Session, version_id: UUID) -> bool:

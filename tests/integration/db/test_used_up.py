@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db import attempts, batches, runs, used_up
 from models.ids import new_id
-from tests.integration.db.ledger_lines import AT, DAY, Keys, batch, closing, pending
+from tests.integration.db.ledger_lines import AT, DAY, Keys, batch, closing, pending, seed
 
 Sessions = sessionmaker[Session]
 UNKNOWN = {"outcome": "unknown_outcome", "failure": "invalid_json"}
@@ -53,6 +53,20 @@ def test_what_may_be_billed_counts_over_runs(
         assert book.used_up() == ["poison"]
         assert book.used_up(limit=3) == []
         assert used_up.find_last_failure(session, keys.version, "poison") == ended["failure"]
+
+
+def test_the_only_record_of_its_partition_that_goes_to_the_api(make_session: Sessions, keys: Keys) -> None:
+    """What may be billed counts once another partition was answered, a day or more after the record first failed."""
+    with make_session.begin() as session:
+        book, later = Ledger(session, keys), Ledger(session, seed(session, partition=DAY + timedelta(1)))
+        for _ in range(2):
+            book.attempt("poison", UNKNOWN)
+        later.attempt("fine", {})
+        assert book.used_up() == []
+        later.seconds = 24 * 3600
+        later.attempt("another", {})
+        assert book.used_up() == ["poison"]
+        assert later.used_up() == []
 
 
 @pytest.mark.parametrize(
