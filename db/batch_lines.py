@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session, aliased
 
 from db import ledger
 from db.attempts import CHUNK
+from db.tables import BatchRow, RunRow
 from db.tables import LedgerLineRow as Line
-from db.tables import RunRow
 
 
 def count_answered(session: Session, batch_id: UUID) -> int:
@@ -37,3 +37,16 @@ def list_denied(
         own = Line.record_key.in_(some[first : first + CHUNK])
         found.update(session.execute(statement.where(own)).scalars())
     return found
+
+
+def list_lost(session: Session, version_id: UUID, limit: int) -> list[str]:
+    """Return the records that were in so many batches of a version which never gave their answers, and may be billed."""
+    own_runs = select(RunRow.id).where(RunRow.version_id == version_id)
+    statement = (
+        select(Line.record_key)
+        .join(BatchRow, BatchRow.id == Line.batch_id)
+        .where(Line.run_id.in_(own_runs), Line.outcome == "unknown_outcome", BatchRow.state == "abandoned")
+        .group_by(Line.record_key)
+        .having(func.count() >= limit)
+    )
+    return list(session.execute(statement).scalars())

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from db import attempts, partitions
+from db import attempts, batch_lines, partitions
 from tasks.api.batch_submit import Submitter
 from tasks.api.batch_writer import BatchWriter
 from tasks.api.sync_lane import Lane, do_nothing
@@ -63,6 +63,7 @@ class BatchLane:
             version.ledger.write(lambda session: partitions.set_input_read(session, version.id))
         leave_out_batched(version, self.waiting)
         self._take_out_late()
+        self._take_out_lost()
         self.writer.write()
         self.submitter.submit()
         self.waiting.defer_queued("api_unavailable")
@@ -86,3 +87,22 @@ class BatchLane:
                 self.waiting.defer_queued(AT_ONCE, key)
 
         self.version.ledger.read(mark)
+
+    def _take_out_lost(self) -> None:
+        """Let no new batch have the records that were in `api_max_attempts` batches which never gave their answers.
+
+        Each may have been billed: what a provider loses again and again is paid for no more.
+        """
+        version, submitter = self.version, self.submitter
+        most = submitter.options.max_attempts
+        keys = version.ledger.read(lambda session: batch_lines.list_lost(session, version.id, most))
+        waiting = self.waiting.among(keys)
+        for key in waiting:
+            self.waiting.defer_queued(AT_ONCE if submitter.fallback.at_once else "api_unavailable", key)
+        if waiting and not submitter.fallback.at_once:
+            log.warning(
+                "%s records were in %s batches that never gave their answers, and are asked in none any more; %s",
+                len(waiting),
+                most,
+                submitter.fallback.offer(waiting),
+            )

@@ -186,6 +186,31 @@ def test_a_word_that_nobody_knows_is_waited_for(
     check_server(settings, api)
 
 
+@SQLITE
+@pytest.mark.parametrize("fallback", ["wait", "sync"])
+def test_batches_that_are_lost_again_and_again(
+    tmp_path: Path, database_url: str, fallback: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each may have been billed: after `api_max_attempts` of them no other is made, and one line says what helps."""
+    with BatchApi(Rules(words={"in_progress": "PONDERING", "cancelling": "PONDERING"}), key=KEY) as api:
+        settings = batch_settings(tmp_path, database_url, api.url, api_max_attempts=2)
+        start(settings, texts_of(3))
+        for _ in range(2):
+            steps(api, 1)
+            pass_deadlines(settings, by=NAMES_LATE)
+            result = collect(settings)
+        assert result.waiting == {"api_unavailable": 3}
+        assert "BREAKEVEN_BATCH_FALLBACK=sync" in caplog.messages[-1]
+        assert (collect(settings).waiting, len(api.book.batches)) == ({"api_unavailable": 3}, 2)
+        check_sums(settings)
+        api.book.rules.words.clear()
+        mode = {"batch_fallback": "sync"} if fallback == "sync" else {"api_mode": "sync"}
+        allowed = batch_settings(tmp_path, database_url, api.url, api_max_attempts=2, **mode)
+        assert (collect(allowed).state, api.steps("chat")) == ("completed", 3)
+    assert outcomes(batch_lines(settings)) == {"unknown_outcome:no_answer": 6}
+    check_books(settings)
+
+
 @pytest.mark.parametrize("billed", [False, True])
 @pytest.mark.parametrize("status", [502, 504, 524, 408])
 def test_a_gateways_status_in_a_line(tmp_path: Path, database_url: str, status: int, billed: bool) -> None:

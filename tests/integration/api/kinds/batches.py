@@ -101,6 +101,12 @@ KINDS: tuple[Kind, ...] = (
         "batch_deadline_hours",
     ),
     Kind(
+        "batches of the same records that never end, each as the one before",
+        "after `api_max_attempts` of them no other is made; the records wait, and one line says what helps",
+        f"{ENDED}::test_batches_that_are_lost_again_and_again",
+        "batch_fallback",
+    ),
+    Kind(
         "502, 504, 524 or 408 in a line of a batch",
         "`unknown_outcome` at its upper bound; `failed`, $0 where the counts say that nothing more was answered",
         f"{ENDED}::test_a_gateways_status_in_a_line",
