@@ -120,7 +120,9 @@ class Submitter:
                 if not self._tried(client, batch):
                     return
             except (BatchApiUnavailable, BatchApiRefused) as error:
-                if isinstance(error, BatchApiUnavailable) and not over_limit((error.failure,)):
+                if isinstance(error, BatchApiUnavailable) and (
+                    error.sent or not over_limit((error.failure,))
+                ):
                     log.warning("a batch is submitted later: %s", error)
                     return
                 too_much = (

@@ -81,6 +81,21 @@ def test_a_batch_above_the_limit_is_halved(
 
 
 @SQLITE
+@pytest.mark.parametrize(("status", "requests"), [(429, [5, 5]), (503, [])])
+def test_a_creation_refused_with_another_status(
+    tmp_path: Path, database_url: str, status: int, requests: list[int]
+) -> None:
+    """A 429 says that nothing was created, and the batch is halved; after a 503 it may exist, and is looked for first."""
+    with BatchApi(Rules(), key=KEY) as api:
+        settings = batch_settings(tmp_path, database_url, api.url)
+        api.fault("create_batch", "refuse", status=status, code="token_limit_exceeded")
+        start(settings, texts_of(10))
+        assert [row.requests for row in table(settings, "batches") if row.state == "submitted"] == requests
+        assert collect_until_done(settings, api).state == "completed"
+    check_halved(settings, api, 10)
+
+
+@SQLITE
 @pytest.mark.parametrize("at_creation", [False, True])
 def test_it_waits_while_another_batch_is_under_way(
     tmp_path: Path, database_url: str, at_creation: bool
