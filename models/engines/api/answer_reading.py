@@ -72,12 +72,12 @@ def _find(output: OutputFormat, bare: str, *, cut: bool) -> ReadAnswer | None:
     """Find the one answer that a text means."""
     if isinstance(output, FreeText):
         return None
+    text, note = unfence(bare), None
     try:
-        text, note = unfence(bare), None
         value = decode(text)
     except NoJson:
         if not has_block(bare):
-            return _label_of_text(output, bare, cut=cut) if isinstance(output, Choice) else None
+            return _label_of_text(output, text, cut=cut) if isinstance(output, Choice) else None
         try:
             text, note = find_block(bare), FROM_PROSE
             value = decode(text)

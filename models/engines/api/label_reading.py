@@ -20,7 +20,8 @@ _PAIRS = (
     ("__", "__"), ("*", "*"), ("_", "_"), ("(", ")"), ("[", "]"), ("$", "$"), ("\\boxed{", "}"), ("\\text{", "}"),
 )  # fmt: skip
 _TAGGED = re.compile(r"<(\w+)>(.*)</\1>", re.DOTALL)
-_EMOJI = re.compile("[\u2600-\u27bf\ufe0f\U0001f300-\U0001faff]+")
+_EMOJI = re.compile("[\u200b-\u200f\u2060\ufeff\u2600-\u27bf\ufe0f\U0001f300-\U0001faff]+")
+_FENCE = re.compile(r"^[ \t]*```\w*[ \t]*$", re.MULTILINE)
 _BLANKS = re.compile(r"[ \t\r\f\v]{2,}")
 _LIST_MARK = re.compile(r"(?:#{1,6}|[-*•>]|\d{1,2}[.)])\s+")
 _ENDS = ".!,;:…。！，；："
@@ -94,7 +95,7 @@ def find_label(labels: tuple[str, ...], text: str, *, cut: bool) -> str | None:
 
     `cut`: the text ended at the token limit, so that its last sentence may not be whole.
     """
-    text = _BLANKS.sub(" ", text[: LONGEST_PROSE + 1]).strip()
+    text = _BLANKS.sub(" ", _FENCE.sub("", text[: LONGEST_PROSE + 1])).strip()
     if not text or len(text) > LONGEST_PROSE or _TAKES_BACK.search(text):
         return None
     mentioned = _mentions(labels, text)
