@@ -9,17 +9,21 @@ TEXT = "the same for all"
 
 
 def test_each_is_asked_for_until_an_answer_can_be_shared() -> None:
-    """Three that fail are paid for each by itself; the fourth is answered, and its answer serves all after it."""
+    """Three that fail are paid for each by itself; the fourth is answered, and its answer serves all after it.
+
+    One before them is answered, which shows that the endpoint takes the schema.
+    """
     book = Book()
-    with FaultyApi([Rule(("nonsense", "two_answers", "cut_short"))]) as api:
+    with FaultyApi([Rule(("nonsense", "two_answers", "cut_short"), match=TEXT)]) as api:
         asked = options(api.url)
         engine = OpenAIEngine(asked, book, limits(asked))
+        book.settle(engine.stream([request("another", "first")]))
         done = list(engine.stream([request(TEXT, str(number)) for number in range(7)]))
         book.settle(done)
         engine.close()
     fates = sorted(fate(one) for one in done)
     assert fates == ["published"] * 4 + ["quarantined:invalid_output"] * 3
-    assert len(api.seen) == 4
+    assert len(api.seen) == 1 + 4
     assert sum(one.reuses is not None for one in done) == 3
     check_books(book, api)
 
