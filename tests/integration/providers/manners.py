@@ -282,7 +282,7 @@ MANNERS = (
         refused=1,
         learnt=("seed",),
     ),
-    Manner("vLLM", CHAT, key_header=None, refuses=no_system_role, refused=1, learnt=("refuses",)),
+    Manner("vLLM", CHAT, key_header=None, refuses=no_system_role, refused=1, learnt=("system",)),
     Manner("Ollama", CHAT, key_header=None, adds=ollama_adds),
     Manner("llama.cpp", CHAT, key_header=None, usage=llama_cpp_usage, adds=llama_cpp_adds),
     Manner(

@@ -58,8 +58,8 @@ def test_a_good_endpoint_with_batches(tmp_path: Path) -> None:
     assert "short text" in rows["1,000 of sentiment"].found
 
 
-def test_a_refused_field_and_no_batches(tmp_path: Path) -> None:
-    """A refused field and no batches: two requests, and no batch is missed where none is asked for."""
+def test_what_it_learns_is_said_and_kept(tmp_path: Path) -> None:
+    """A refused field and no batches: the row says so, and the next probe begins with what was learnt."""
     rule = Rule(("no_field:temperature",), forever=True)
     with FaultyApi([rule]) as api:
         settings = settings_at(tmp_path, api.url)
@@ -67,10 +67,12 @@ def test_a_refused_field_and_no_batches(tmp_path: Path) -> None:
         assert "2 requests" in rows["API at once"].found
         assert rows["API in batches"] == SetupCheck("API in batches", "ok", "no Batch API")
         assert "in batches" not in rows["1,000 of sentiment"].found
+        assert rows["API request form"].found == "json_schema; without temperature; system role"
+        assert "1 request," in found(settings)["API at once"].found
         in_batches = found(settings.model_copy(update={"api_mode": "batch"}))["API in batches"]
     assert in_batches.state == "fail"
     assert "BREAKEVEN_API_MODE=sync" in in_batches.advice
-    assert outcomes(api_lines(settings))["failed:http_400"] >= 1
+    assert outcomes(api_lines(settings)) == {"failed:http_400": 1, "ok": 3}
 
 
 def test_usage_that_is_not_reported_is_a_warning(tmp_path: Path) -> None:
