@@ -5,6 +5,8 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from sqlalchemy.orm import Session
+
 from db import endpoints
 from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.options import ApiOptions
@@ -22,6 +24,22 @@ ASKED, STRUCTURED, EFFORT = "asked", "structured_output", "reasoning_effort"
 _LOOSER = ("json_schema", "json_object", "none")
 
 
+def read_capabilities(session: Session, options: ApiOptions) -> EndpointCapabilities:
+    """Return what requests may use: what the settings say, less what was refused before.
+
+    What was learnt of a setting that says something else by now is forgotten.
+    """
+    kept = endpoints.read_learnt(session, options.host, options.model)
+    able, asked = EndpointCapabilities.from_json(kept), _settings_then(kept)
+    structured, tells_schema, without = able.structured, able.tells_schema, able.without
+    if asked.get(STRUCTURED, options.structured_output) != options.structured_output or kept is None:
+        structured, tells_schema = options.structured_output, False
+    if asked.get(EFFORT, options.reasoning_effort) != options.reasoning_effort:
+        without -= {"reasoning_effort"}
+    looser = max(structured, options.structured_output, key=_LOOSER.index)
+    return EndpointCapabilities(looser, without, tells_schema, able.folds_system)
+
+
 @dataclass(slots=True)
 class LearntCapabilities:
     """The capabilities of the model at the endpoint of these options, kept in the ledger."""
@@ -30,20 +48,8 @@ class LearntCapabilities:
     options: ApiOptions
 
     def read(self) -> EndpointCapabilities:
-        """Return what requests may use: what the settings say, less what was refused before.
-
-        What was learnt of a setting that says something else by now is forgotten.
-        """
-        options = self.options
-        kept = self.ledger.read(lambda session: endpoints.read_learnt(session, options.host, options.model))
-        able, asked = EndpointCapabilities.from_json(kept), _settings_then(kept)
-        structured, tells_schema, without = able.structured, able.tells_schema, able.without
-        if asked.get(STRUCTURED, options.structured_output) != options.structured_output or kept is None:
-            structured, tells_schema = options.structured_output, False
-        if asked.get(EFFORT, options.reasoning_effort) != options.reasoning_effort:
-            without -= {"reasoning_effort"}
-        looser = max(structured, options.structured_output, key=_LOOSER.index)
-        return EndpointCapabilities(looser, without, tells_schema, able.folds_system)
+        """Return what requests may use; see `read_capabilities`."""
+        return self.ledger.read(lambda session: read_capabilities(session, self.options))
 
     def keep(self, able: EndpointCapabilities) -> None:
         """Write down what requests may use from now on, and what the settings said: where they change, it is found out anew."""

@@ -9,13 +9,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
 from db.attempt_lines import AttemptLine, list_attempt_lines
-from db.endpoints import read_learnt
 from models import workloads
 from models.doctor import SetupCheck
 from models.economics.pricing import nano_to_usd
@@ -25,6 +24,7 @@ from models.engines.api.permit import ApiPermit
 from models.errors import BreakevenError, UsageError
 from models.run import TRIAL, RunResult
 from models.settings import Settings
+from tasks.api.learnt import read_capabilities
 from tasks.display.run_rows import describe_counts
 from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
@@ -129,14 +129,11 @@ def probe_at_once(name: str, settings: Settings) -> list[SetupCheck]:
 
 
 def _learnt(name: str, settings: Settings) -> EndpointCapabilities:
+    """Return how requests are made from now on: by what was learnt, and without what the settings leave out."""
     options = ApiOptions.from_settings(settings.for_workload(name))
     with reading_ledger(settings) as session:
-        kept = read_learnt(session, options.host, options.model)
-    return (
-        EndpointCapabilities(options.structured_output)
-        if kept is None
-        else EndpointCapabilities.from_json(kept)
-    )
+        able = read_capabilities(session, options)
+    return replace(able, without=able.without | options.omit_fields)
 
 
 def _not_answered(probe: Probe) -> SetupCheck:
