@@ -3,7 +3,10 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
+from models.economics.pricing import NANO, price_on, request_cost_nano
+from models.economics.published_prices import api_prices
 from models.requests import Usage
 from tests.faulty_api import FaultyApi
 from tests.faulty_replies import Json, Spoilt, completion
@@ -38,7 +41,7 @@ class Manner:
 
     `recipe` is the heading in docs/providers.md. `key_header` names the header that holds the key alone, empty where
     it is a bearer token, None where nobody asks for one. `refuses` looks at a body. `usage` gets the tokens that were
-    read and written. `adds` changes a reply; it also gets the request's number, from 0. `provider` is who sells the
+    read and written. `adds` changes a reply; it also gets the request's number, from 0. `cost_header` names the cost in dollars. `provider` is who sells the
     model, in the words of genai-prices, empty for a price in the recipe. `refused` counts the requests that
     come to nothing, `unknown` those of them that may have been billed, `learnt` has words of each warning, in the order of their coming.
     """
@@ -50,6 +53,7 @@ class Manner:
     usage: Callable[[int, int], Billed] = plain_usage
     adds: Callable[[Json, Json, int], object] = adds_nothing
     headers: Mapping[str, str] = field(default_factory=dict)
+    cost_header: str = ""
     provider: str = ""
     refused: int = 0
     unknown: int = 0
@@ -96,5 +100,8 @@ class ProviderServer(FaultyApi):
         chat["usage"] = reported
         self.manner.adds(chat, body, len(self.billed))
         self.billed[headers["x-client-request-id"]] = billed
-        payload = json.dumps(chat).encode()
-        return Spoilt(200, payload, reported, dict(self.manner.headers))
+        headers_back = dict(self.manner.headers)
+        if self.manner.cost_header:
+            price = price_on(api_prices(body["model"], self.manner.provider), datetime.now(UTC).date())
+            headers_back[self.manner.cost_header] = str(request_cost_nano(price, billed) / NANO)
+        return Spoilt(200, json.dumps(chat).encode(), reported, headers_back)

@@ -119,6 +119,8 @@ def test_recipe(
         assert not line.estimated
         assert usage_of_line(line) == billed
         assert line.cost_nano == request_cost_nano(price, billed)
+        says_cost = manner.cost_header or manner.recipe == "OpenRouter"
+        assert line.provider_nano == (line.cost_nano if says_cost else None)
     unanswered = [line for line in lines.values() if line.outcome != "ok"]
     assert [line.cost_nano > 0 for line in unanswered].count(True) == manner.unknown
     assert [line.outcome for line in unanswered].count("unknown_outcome") == manner.unknown
