@@ -98,7 +98,7 @@ def test_over_three_runs(tmp_path: Path, database_url: str) -> None:
     check_set_aside(settings, "cut_off")
 
 
-@pytest.mark.parametrize("fault", ["500", "close", "429"])
+@pytest.mark.parametrize("fault", ["500", "close", "429:700"])
 def test_an_endpoint_that_is_down_for_all_sets_nobody_aside(
     tmp_path: Path, database_url: str, fault: str
 ) -> None:
