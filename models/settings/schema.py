@@ -145,9 +145,7 @@ class Settings(BaseSettings):
     api_structured_output: Literal["json_schema", "json_object", "none"] = Field(
         "json_schema", description="what the endpoint can do; without it the schema is put into the prompt"
     )
-    api_omit_fields: tuple[str, ...] = Field(
-        (), description="fields that requests never carry, such as seed, where an endpoint refuses them"
-    )
+    api_omit_fields: tuple[str, ...] = Field((), description="fields that requests never carry, such as seed")
     api_extra_body: dict[str, Any] = Field(
         default_factory=dict, description="fields that every request carries besides, such as top_p = 0.9"
     )
@@ -166,14 +164,12 @@ class Settings(BaseSettings):
     )
     api_timeout_seconds: float = Field(60.0, gt=0, description="deadline of one request, whole")
     api_run_seconds: float | None = Field(
-        None, gt=0, description="deadline of a run on the API; what is left is deferred"
+        None, gt=0, description="deadline of a run on the API; then it defers"
     )
     api_breaker_failures: int = Field(
         10, ge=1, description="failures in a row (no answer, 5xx) after which the endpoint is left alone"
     )
-    api_breaker_seconds: float = Field(
-        30.0, gt=0, description="pause before the one request that tries again"
-    )
+    api_breaker_seconds: float = Field(30.0, gt=0, description="pause before one request tries again")
     engine_patience_seconds: float = Field(
         600.0, ge=0, description="policy `wait`: how long an engine that fails is tried again"
     )
