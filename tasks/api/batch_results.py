@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from db import attempts, batch_lines, batches, reference
 from models.economics.pricing import Price
+from models.engines.api.answers.served import served_of
 from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.chat_format import parse_answer, read_exchange, request_body
 from models.engines.api.permit import ApiRequest
-from models.engines.api.served import served_of
 from models.engines.api.usage import usage_of
 from models.engines.batch.files import rendered_body
 from models.engines.batch.results import BatchResult, ResultReader

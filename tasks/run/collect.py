@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from db import attempts, batches, partitions
 from models.catalogue.model_ends import end_note
-from models.engines.api.error_codes import error_code
+from models.engines.api.errors.error_codes import error_code
 from models.engines.api.probation import REFUSALS
 from models.engines.api.rate_limits import Limits
 from models.engines.api.replies import Meaning, ReplyVerdict

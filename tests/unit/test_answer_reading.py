@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.engines.api.answer_reading import read_answer
+from models.engines.api.answers.answer_reading import read_answer
 from models.engines.api.chat_format import parse_answer
 from models.requests import Choice, FreeText, JsonObject, OutputFormat, Usage
 from tests.replies import CHOICE, OBJECT, reply, request

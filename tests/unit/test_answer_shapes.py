@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from models.engines.api.answer_reading import read_answer
+from models.engines.api.answers.answer_reading import read_answer
 from models.engines.api.chat_format import parse_answer
 from models.requests import FreeText
 from tests.replies import OBJECT, reply, request

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.engines.api.chat_format import Parsed, parse_answer
-from models.engines.api.error_codes import error_code
+from models.engines.api.errors.error_codes import error_code
 from models.requests import Usage
 from tests.replies import CHOICE, reply, request
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.engines.api.error_hints import NO_HINTS, read_hints
+from models.engines.api.errors.error_hints import NO_HINTS, read_hints
 
 LOC = {
     "type": "extra_forbidden",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from models.engines.api.chat_format import parse_answer
-from models.engines.api.inner_error import BROKEN, judge_body, judge_inner_error
+from models.engines.api.errors.inner_error import BROKEN, judge_body, judge_inner_error
 from models.engines.api.replies import UNUSABLE, Meaning, Reply, judge
 from tests.replies import reply, request
 

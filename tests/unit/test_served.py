@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.engines.api.served import is_same_model, served_of
+from models.engines.api.answers.served import is_same_model, served_of
 from models.requests import Served
 
 

@@ -13,10 +13,10 @@ from openai import APIConnectionError, APIStatusError, DefaultAsyncHttpxClient
 from pydantic import SecretStr
 
 from models.engines.api.endpoint_address import COMPLETIONS, split_address
-from models.engines.api.no_reply import no_reply
+from models.engines.api.errors.no_reply import no_reply
+from models.engines.api.errors.stale_reply import refuse_stale_reply
 from models.engines.api.own_client import AsyncOwnClient
 from models.engines.api.replies import Reply, error_reply
-from models.engines.api.stale_reply import refuse_stale_reply
 from models.requests import JsonValue
 
 ATTEMPT_HEADER = "X-Client-Request-Id"

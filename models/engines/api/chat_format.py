@@ -5,11 +5,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Protocol, cast
 
-from models.engines.api.answer_reading import is_all_reasoning, read_answer
-from models.engines.api.capabilities import EndpointCapabilities
-from models.engines.api.options import ApiOptions, LimitField, StructuredOutput
-from models.engines.api.permit import ApiRequest
-from models.engines.api.reply_body import (
+from models.engines.api.answers.answer_reading import is_all_reasoning, read_answer
+from models.engines.api.answers.reply_body import (
     LENGTH,
     REFUSAL_REASONS,
     ReplyMessage,
@@ -18,6 +15,9 @@ from models.engines.api.reply_body import (
     mapping,
     read_message,
 )
+from models.engines.api.capabilities import EndpointCapabilities
+from models.engines.api.options import ApiOptions, LimitField, StructuredOutput
+from models.engines.api.permit import ApiRequest
 from models.engines.api.schema import instruction, schema_text, wire_schema
 from models.engines.api.usage import usage_of
 from models.requests import (

@@ -22,7 +22,7 @@ Ask = Callable[[dict[str, JsonValue], UUID], Awaitable[Reply]]
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentAttempt:
     """A reply, the request's body and what it was made for, whether it was the breaker's probe, and its turn in flight."""
 
     reply: Reply

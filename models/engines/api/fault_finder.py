@@ -6,14 +6,14 @@ from dataclasses import replace
 from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.chat_format import Parsed, parse_answer, request_body
 from models.engines.api.deferral import StreamLife
-from models.engines.api.endpoint import Endpoint, Sent
-from models.engines.api.inner_error import judge_inner_error
+from models.engines.api.endpoint import Endpoint, SentAttempt
+from models.engines.api.errors.inner_error import judge_inner_error
 from models.engines.api.replies import PASSING, Meaning, ReplyVerdict, describe_error, judge, no_access
 from models.engines.api.request_state import RequestState
 from models.errors import ApiAccessError
 from models.requests import Completion, FreeText
 
-Step = Completion | float | Sent
+Step = Completion | float | SentAttempt
 """What follows an attempt: the request's completion, the seconds until it is tried again, or another reply to judge."""
 
 TRIED_WITHOUT = ("seed", "temperature", "reasoning_effort")
@@ -30,8 +30,8 @@ class FaultFinder:
         self,
         endpoint: Endpoint,
         life: StreamLife,
-        send_once: Callable[[RequestState, EndpointCapabilities], Awaitable[Sent | Completion]],
-        close: Callable[[RequestState, ReplyVerdict, Sent], object],
+        send_once: Callable[[RequestState, EndpointCapabilities], Awaitable[SentAttempt | Completion]],
+        close: Callable[[RequestState, ReplyVerdict, SentAttempt], object],
         is_alone: Callable[[], bool],
     ) -> None:
         self._endpoint = endpoint
@@ -41,7 +41,7 @@ class FaultFinder:
         self._close = close
         self._is_alone = is_alone
 
-    async def judge_refusal(self, state: RequestState, verdict: ReplyVerdict, sent: Sent) -> Step:
+    async def judge_refusal(self, state: RequestState, verdict: ReplyVerdict, sent: SentAttempt) -> Step:
         """Ask in another way if that can help; else find out whose fault the refusal is.
 
         Raises `ApiAccessError` where it is the settings'.
@@ -71,7 +71,11 @@ class FaultFinder:
         raise ApiAccessError(msg)
 
     async def judge_denial(
-        self, state: RequestState, verdict: ReplyVerdict, sent: Sent, retry: Callable[[], Completion | float]
+        self,
+        state: RequestState,
+        verdict: ReplyVerdict,
+        sent: SentAttempt,
+        retry: Callable[[], Completion | float],
     ) -> Step:
         """Tell a request that is denied access from an endpoint that lets nobody in any more.
 
@@ -94,7 +98,7 @@ class FaultFinder:
             return state.deferred("stopped")
         return retry() if passing else state.rejected(verdict)
 
-    async def judge_answer(self, state: RequestState, parsed: Parsed, sent: Sent) -> Step | None:
+    async def judge_answer(self, state: RequestState, parsed: Parsed, sent: SentAttempt) -> Step | None:
         """Find out whether an answer without a value is the endpoint's way: it may pass over `response_format`.
 
         That is so where none was readable before, for several requests in a row; then the schema goes into the
@@ -117,7 +121,7 @@ class FaultFinder:
         self._close_as_ignored(state)
         return 0.0
 
-    def _may_ignore_format(self, state: RequestState, parsed: Parsed, sent: Sent) -> bool:
+    def _may_ignore_format(self, state: RequestState, parsed: Parsed, sent: SentAttempt) -> bool:
         able = sent.capabilities
         return (
             parsed.value is None
@@ -128,11 +132,11 @@ class FaultFinder:
             and (not self._endpoint.format.passed or self._endpoint.capabilities.tells_schema)
         )
 
-    async def _try_with_schema(self, state: RequestState, sent: Sent) -> Completion | Sent:
+    async def _try_with_schema(self, state: RequestState, sent: SentAttempt) -> Completion | SentAttempt:
         able = replace(sent.capabilities, tells_schema=True)
         self._close_as_ignored(state)
         tried = await self._send_once(state, able)
-        if isinstance(tried, Sent) and _verdict_on(tried).meaning is Meaning.ANSWERED:
+        if isinstance(tried, SentAttempt) and _verdict_on(tried).meaning is Meaning.ANSWERED:
             readable = parse_answer(state.request, tried.reply.body).value is not None
             if readable and not self._endpoint.capabilities.tells_schema:
                 self._endpoint.learn(replace(self._endpoint.capabilities, tells_schema=True))
@@ -143,7 +147,7 @@ class FaultFinder:
         state.rename("format_ignored")
         self._endpoint.journal.close(state.take_closed())
 
-    async def _try_with_less(self, state: RequestState, sent: Sent) -> Step | None:
+    async def _try_with_less(self, state: RequestState, sent: SentAttempt) -> Step | None:
         """Leave out one field after the other until the endpoint answers; None where it never does, or it was tried.
 
         One request does it for all: the others wait for what it finds.
@@ -183,7 +187,7 @@ class FaultFinder:
         return self._life.stopped
 
 
-def _verdict_on(sent: Sent) -> ReplyVerdict:
+def _verdict_on(sent: SentAttempt) -> ReplyVerdict:
     """Judge a reply by its status, or by the error inside it."""
     verdict = judge(sent.reply)
     return (judge_inner_error(sent.reply.body) if verdict.meaning is Meaning.ANSWERED else None) or verdict

@@ -13,7 +13,7 @@ from typing import Self
 
 from models.engines.api.backoff import Backoff
 from models.engines.api.circuit_breaker import Breaker
-from models.engines.api.delay_headers import HINT_SECONDS, reset_seconds, retry_after, used_up
+from models.engines.api.errors.delay_headers import HINT_SECONDS, reset_seconds, retry_after, used_up
 from models.engines.api.options import ApiOptions
 from models.engines.api.pace import Pace
 

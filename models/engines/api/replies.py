@@ -7,8 +7,8 @@ from enum import Enum, auto
 from http import HTTPStatus
 
 from models.catalogue.model_ends import end_note
-from models.engines.api.error_codes import error_code
-from models.engines.api.error_hints import NO_HINTS, ErrorHints, read_hints
+from models.engines.api.errors.error_codes import error_code
+from models.engines.api.errors.error_hints import NO_HINTS, ErrorHints, read_hints
 from models.requests import AttemptOutcome, RejectionReason
 
 

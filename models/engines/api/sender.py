@@ -6,16 +6,16 @@ from dataclasses import replace
 
 from models.economics.upper_bound import upper_bound_tokens
 from models.engines.api.admission import Admission, Permission
+from models.engines.api.answers.served import served_of
 from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.chat_format import Parsed, parse_answer, read_exchange, request_body, schema_text
 from models.engines.api.deferral import Deferral, StreamLife
-from models.engines.api.endpoint import Endpoint, Sent
+from models.engines.api.endpoint import Endpoint, SentAttempt
+from models.engines.api.errors.inner_error import inner_reply, judge_body
 from models.engines.api.fault_finder import FaultFinder, Step
-from models.engines.api.inner_error import inner_reply, judge_body
 from models.engines.api.permit import ApiRequest
 from models.engines.api.replies import NOT_SENT, Meaning, ReplyVerdict, judge
 from models.engines.api.request_state import RequestState
-from models.engines.api.served import served_of
 from models.requests import Completion
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class RequestSender:
         try:
             while True:
                 step = await self._make_attempt(state)
-                while isinstance(step, Sent):
+                while isinstance(step, SentAttempt):
                     step = await self._apply_verdict(state, step)
                 if isinstance(step, Completion):
                     return step
@@ -74,7 +74,7 @@ class RequestSender:
         finally:
             self._endpoint.slots.release()
 
-    async def _try_once(self, state: RequestState, able: EndpointCapabilities) -> Sent | Completion:
+    async def _try_once(self, state: RequestState, able: EndpointCapabilities) -> SentAttempt | Completion:
         """Make one attempt in another way than the endpoint is asked at present, while others wait for what it shows."""
         return await self._send(state, await self._admission.wait(state, trial=True), able)
 
@@ -83,7 +83,7 @@ class RequestSender:
         state: RequestState,
         permission: Permission | Deferral,
         able: EndpointCapabilities | None = None,
-    ) -> Sent | Completion:
+    ) -> SentAttempt | Completion:
         """Write the attempt down, then send it."""
         if isinstance(permission, Deferral):
             return state.deferred(permission.reason, permission.detail)
@@ -102,7 +102,7 @@ class RequestSender:
                 body = request_body(state.request, self._options, able)
                 reply = await self._endpoint.ask(body, attempt.id)
             answered = True
-            return Sent(reply, body, able, permission.probe, permission.turn)
+            return SentAttempt(reply, body, able, permission.probe, permission.turn)
         finally:
             self._limits.leave(permission.turn)
             if not answered:
@@ -110,7 +110,7 @@ class RequestSender:
                 if permission.probe:
                     self._limits.breaker.not_sent()
 
-    async def _apply_verdict(self, state: RequestState, sent: Sent) -> Step:
+    async def _apply_verdict(self, state: RequestState, sent: SentAttempt) -> Step:
         """Do what a reply asks for: complete the request, try again, or raise."""
         endpoint, reply = self._endpoint, sent.reply
         verdict, parsed = judge(reply), UNREAD
@@ -138,7 +138,7 @@ class RequestSender:
                 return await self._faults.judge_refusal(state, verdict, inner)
 
     def _close(
-        self, state: RequestState, verdict: ReplyVerdict, sent: Sent, parsed: Parsed = UNREAD
+        self, state: RequestState, verdict: ReplyVerdict, sent: SentAttempt, parsed: Parsed = UNREAD
     ) -> float | None:
         """Note how an attempt ended, and what its reply says of the limits; return the seconds that it asks to wait."""
         asked, body = self._tell_limits(verdict, sent), sent.reply.body
@@ -173,7 +173,7 @@ class RequestSender:
     def _is_alone(self) -> bool:
         return self._active <= self._endpoint.held
 
-    def _tell_limits(self, verdict: ReplyVerdict, sent: Sent) -> float | None:
+    def _tell_limits(self, verdict: ReplyVerdict, sent: SentAttempt) -> float | None:
         """Note what a reply says of the endpoint's limits and health; return the seconds that it asks to wait."""
         limits, breaker = self._limits, self._limits.breaker
         delay = (inner_reply(sent.reply.body) or sent.reply).hints.delay

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from models.engines.api.reply_body import first_choice, mapping, read_message
+from models.engines.api.answers.reply_body import first_choice, mapping, read_message
 from models.requests import Message, Usage
 
 MOST_TOKENS = 2**31 - 1

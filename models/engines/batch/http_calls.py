@@ -18,7 +18,7 @@ from openai import BaseModel as ReplyModel
 
 from models.catalogue.model_ends import end_note
 from models.engines.api.endpoint_address import split_address
-from models.engines.api.error_codes import error_code
+from models.engines.api.errors.error_codes import error_code
 from models.engines.api.options import ApiOptions
 from models.engines.api.own_client import OwnClient
 from models.engines.api.rate_limits import retry_after

@@ -9,7 +9,7 @@ gateways that hand them on as they are. Read 2026-11-30 in the providers' API re
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from models.engines.api.error_codes import error_code
+from models.engines.api.errors.error_codes import error_code
 
 BatchStanding = Literal["open", "completed", "failed", "expired", "cancelled", "unknown"]
 """How a batch stands, whatever its provider calls it; `unknown`: a word that nobody has heard before."""

@@ -7,8 +7,8 @@ from http import HTTPStatus
 from typing import Literal, cast
 from uuid import UUID
 
-from models.engines.api.error_codes import error_code
-from models.engines.api.inner_error import judge_inner_error
+from models.engines.api.errors.error_codes import error_code
+from models.engines.api.errors.inner_error import judge_inner_error
 from models.engines.api.replies import (
     CONTENT_CODES,
     NO_ACCESS_CODES,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import httpx2
 
-from models.engines.api.no_reply import no_reply
+from models.engines.api.errors.no_reply import no_reply
 from models.engines.server.options import ServerOptions
 from models.errors import EngineStartError
 

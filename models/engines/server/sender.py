@@ -10,7 +10,7 @@ from random import Random
 from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.chat_client import ChatClient
 from models.engines.api.chat_format import chat_body, parse_answer
-from models.engines.api.inner_error import BROKEN, judge_inner_error
+from models.engines.api.errors.inner_error import BROKEN, judge_inner_error
 from models.engines.api.probation import Fault, Probation
 from models.engines.api.rate_limits import Backoff, retry_after
 from models.engines.api.replies import UNUSABLE, Meaning, Reply, ReplyVerdict, describe_error, judge

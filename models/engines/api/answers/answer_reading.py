@@ -4,9 +4,16 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from models.engines.api.json_reading import NoJson, decode, find_block, has_block, unfence, without_blocks
-from models.engines.api.label_reading import find_label, find_spelling, names_another
-from models.engines.api.reasoning_marks import without_reasoning
+from models.engines.api.answers.json_reading import (
+    NoJson,
+    decode,
+    find_block,
+    has_block,
+    unfence,
+    without_blocks,
+)
+from models.engines.api.answers.label_reading import find_label, find_spelling, names_another
+from models.engines.api.answers.reasoning_marks import without_reasoning
 from models.engines.api.schema import LABEL
 from models.requests import Choice, FreeText, JsonValue, OutputFormat
 

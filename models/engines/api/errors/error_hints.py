@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from models.engines.api.named_delay import delay_in
+from models.engines.api.errors.named_delay import delay_in
 
 NAMED_FIELDS = (
     "temperature",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from models.engines.api.error_codes import error_code
+from models.engines.api.errors.error_codes import error_code
 
 LENGTH = "length"
 LENGTH_REASONS = frozenset(

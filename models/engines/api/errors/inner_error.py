@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
 
-from models.engines.api.error_codes import error_code
+from models.engines.api.answers.reply_body import ERROR_REASONS, first_choice, mapping, read_message
+from models.engines.api.errors.error_codes import error_code
 from models.engines.api.replies import Meaning, Reply, ReplyVerdict, error_reply, judge, malformed_reply
-from models.engines.api.reply_body import ERROR_REASONS, first_choice, mapping, read_message
 from models.engines.api.usage import usage_of
 
 BROKEN = "error_in_answer"

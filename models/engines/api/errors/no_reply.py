@@ -2,8 +2,8 @@
 
 import httpx2
 
+from models.engines.api.errors.stale_reply import StaleReply
 from models.engines.api.replies import Reply
-from models.engines.api.stale_reply import StaleReply
 
 _NEVER_SENT = (
     (httpx2.ConnectTimeout, "connect_timeout"),
