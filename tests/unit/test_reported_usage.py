@@ -42,6 +42,8 @@ LONG = (
         {"prompt_tokens": float("inf"), "completion_tokens": 1},
         {"prompt_tokens": 5, "completion_tokens": 1, "cached_tokens": 6},
         {"prompt_tokens": 10**12, "completion_tokens": 1},
+        {"prompt_tokens": 2**31 - 1, "completion_tokens": 1},
+        {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 10**9},
         {"prompt_tokens": 5, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 6}},
         {"prompt_tokens": 5, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": -1}},
     ],
@@ -240,6 +242,20 @@ def test_an_answer_of_too_few_tokens(made: int, believed: bool) -> None:
     assert parsed.usage == (Usage(20, 0, made) if believed else None)
     nothing = reply(None, usage={"prompt_tokens": 20, "completion_tokens": 0})
     assert usage_of(nothing) == Usage(20, 0, 0)
+
+
+@pytest.mark.parametrize(("made", "believed"), [(2, False), (30, False), (150, True), (5000, True)])
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_reasoning_that_is_shown_has_tokens(name: str, made: int, believed: bool) -> None:
+    """A reply that shows 500 words of reasoning was not written with the tokens of its label alone."""
+    usage = {"prompt_tokens": 20, "completion_tokens": made}
+    body = reply("neutral", usage=usage)
+    body["choices"][0]["message"][name] = "It came late. " * 167
+    assert usage_of(body) == (Usage(20, 0, made) if believed else None)
+    beside = usage | {"completion_tokens_details": {"reasoning_tokens": 600}}
+    found = usage_of(body | {"usage": beside})
+    assert found is not None
+    assert found.reasoning_tokens == 600
 
 
 TEXTS = st.text() | st.lists(

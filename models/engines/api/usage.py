@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from models.engines.api.answers.reply_body import first_choice, mapping, read_message
 from models.requests import Message, Usage
 
-MOST_TOKENS = 2**31 - 1
+MOST_TOKENS = 20_000_000
+"""No request has more: the longest context that is sold holds ten million tokens (Llama 4 Scout, 2026-11-30)."""
 NO_NUMBER = -1
 """Stands for a count that is there and is none."""
 MOST_WORDS_A_TOKEN, MOST_CHARACTERS_A_TOKEN, MOST_IDEOGRAPHS_A_TOKEN = 5, 128, 16
@@ -65,15 +66,16 @@ def usage_of(body: object, messages: tuple[Message, ...] = ()) -> Usage | None:
     """Return the usage that a reply reports, None where it reports none or one that cannot be.
 
     It cannot be that a prompt has no token, that more of it was read from a cache than it has, that a total is less
-    than its parts, or that prompt (`messages`, as far as they are known) and answer have more than the tokens
-    reported could spell. A usage above what is expected is none of these: it is billed.
+    than its parts, that a count is beyond every context, or that prompt (`messages`, as far as they are known) and answer,
+    with the reasoning that is shown, have more than the tokens reported could spell. A usage above what is expected is none
+    of these: it is billed.
     """
     usage = read_usage(body)
     if usage is None or not _can_hold(usage.input_tokens, [message.content for message in messages]):
         return None
     choice = first_choice(body)
     message = None if isinstance(choice, str) else read_message(choice)
-    written = [] if message is None else [message.content]
+    written = [] if message is None else [message.content, message.reasoning]
     return usage if _can_hold(usage.output_tokens, written) else None
 
 
