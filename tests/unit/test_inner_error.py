@@ -114,6 +114,12 @@ def test_a_broken_body_without_an_error() -> None:
         "refusal",
         "content-filter",
         "FinishReason.SAFETY",
+        "FINISH_REASON_SAFETY",
+        "ContentFiltered",
+        "MODEL_ARMOR",
+        "LANGUAGE",
+        "content_policy_violation",
+        "guardrails",
     ],
 )
 @pytest.mark.parametrize("field", ["finish_reason", "native_finish_reason"])

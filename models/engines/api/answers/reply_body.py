@@ -4,6 +4,7 @@ The text is a string, or a list of parts, of which those of reasoning are none o
 `thinking` parts, https://docs.mistral.ai/capabilities/reasoning, read 2026-11-30).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
@@ -13,11 +14,14 @@ from models.engines.api.errors.error_codes import error_code
 LENGTH = "length"
 LENGTH_REASONS = frozenset(
     {"length", "max_tokens", "max_output_tokens", "max_completion_tokens", "model_length", "token_limit"}
+    | {"model_context_window_exceeded"}
 )
 """How providers say that an answer reached its token limit: OpenAI, Gemini and Anthropic, Mistral, others."""
 REFUSAL_REASONS = frozenset(
     {"content_filter", "content_filtered", "safety", "recitation", "prohibited_content", "blocklist", "spii"}
     | {"image_safety", "guardrail_intervened", "sensitive", "moderation", "refusal", "blocked", "error_toxic"}
+    | {"model_armor", "language", "guardrail", "guardrails", "policy_violation", "content_policy_violation"}
+    | {"safety_filter", "moderated", "input_moderation", "output_moderation"}
 )
 """How providers say that they hold an answer back: OpenAI, Bedrock, Gemini, Zhipu, Anthropic, Cohere, gateways."""
 ERROR_REASONS = frozenset(
@@ -26,6 +30,7 @@ ERROR_REASONS = frozenset(
 )
 """How providers say that something broke while the model answered: OpenRouter, Zhipu, DeepSeek, vLLM, others."""
 _ANSWER_PARTS = frozenset({"text", "output_text", "markdown"})
+_HUMP, _KIND = re.compile(r"(?<=[a-z])(?=[A-Z])"), re.compile(r"^finish_reason[._]")
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
 
 
@@ -150,8 +155,11 @@ def _finish_reason(choice: Mapping[str, object], text: str) -> str | None:
 
 
 def _word(value: object) -> str | None:
+    """Return a reason in lower case, its words apart, without the name of its kind (`FINISH_REASON_SAFETY`, `ContentFiltered`)."""
     word = error_code(value)
-    return None if word is None else word.lower().replace("-", "_").removeprefix("finishreason.")
+    if word is None:
+        return None
+    return _KIND.sub("", _HUMP.sub("_", word).lower().replace("-", "_"))
 
 
 def mapping(value: object) -> Mapping[str, object]:
