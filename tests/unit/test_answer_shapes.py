@@ -97,6 +97,7 @@ def parts(*given: object) -> Any:  # noqa: ANN401 - a reply
             {"type": "text", "text": '"neutral"}'},
         ),
         reply({"type": "text", "text": "neutral"}),
+        parts({"text": "positive", "thought": True}, {"text": "neutral"}),
     ],
 )
 def test_content_in_parts(body: dict[str, Any]) -> None:
@@ -133,6 +134,7 @@ def test_parts_that_differ_are_no_answer() -> None:
             "neutral",
         ),
         ({"content": "", "function_call": {"name": "json", "arguments": '{"label": "neutral"}'}}, "neutral"),
+        ({"tool_calls": [{"function": {"name": "json", "arguments": {"label": "neutral"}}}]}, "neutral"),
         (
             {"tool_calls": [{"function": {"arguments": "neutral"}}, {"function": {"arguments": "positive"}}]},
             None,
@@ -143,7 +145,19 @@ def test_parts_that_differ_are_no_answer() -> None:
 def test_an_answer_as_the_call_of_a_function(message: dict[str, Any], value: str | None) -> None:
     """Some gateways ask for JSON so; one call without a content is the answer, two are none."""
     body = {"choices": [{"message": message, "finish_reason": "tool_calls"}]}
-    assert parse_answer(request(), body).value == value
+    parsed = parse_answer(request(), body)
+    assert (parsed.value, parsed.note) == (value, None if value is None else "from_call")
+
+
+def test_content_that_is_the_object_itself() -> None:
+    """Some gateways decode the JSON that the model wrote: it is the answer, and the note says so."""
+    label = parse_answer(request(), reply({"label": "neutral"}))
+    assert (label.value, label.note) == ("neutral", "from_object")
+    title = parse_answer(request(OBJECT), reply({"title": "Spät", "tags": []}))
+    assert (title.value, title.text) == ({"title": "Spät", "tags": []}, '{"title":"Spät","tags":[]}')
+    for odd in (float("nan"), "\ud83d"):
+        broken = parse_answer(request(OBJECT), reply({"title": odd}))
+        assert (broken.value, broken.malformed) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def parse_answer(request: Request, body: object) -> Parsed:
         said = f"no answer within {request.token_limit:,} tokens, {_reasoned(usage)} of them reasoning: {MORE_ROOM}"
         return Parsed(usage=usage, finish_reason=ended, rejection="reasoning_limit", detail=said)
     read = read_answer(request.output, message.content, cut=cut)
-    note = read.note or ("from_parts" if message.in_parts and read.value is not None else None)
+    note = read.note or (message.form if read.value is not None else None)
     return Parsed(_encodable(read.text), read.value, usage, ended, note=note)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from models.engines.api.errors.error_codes import error_code
+from models.workloads.json_schema import write_compact
 
 LENGTH = "length"
 LENGTH_REASONS = frozenset(
@@ -29,6 +30,8 @@ ERROR_REASONS = frozenset(
     | {"abort", "aborted", "cancelled", "timeout", "unknown_error"}
 )
 """How providers say that something broke while the model answered: OpenRouter, Zhipu, DeepSeek, vLLM, others."""
+FROM_PARTS, FROM_CALL, FROM_OBJECT = "from_parts", "from_call", "from_object"
+"""How a content came that is no text: in parts, as the arguments of a call, decoded."""
 _ANSWER_PARTS = frozenset({"text", "output_text", "markdown"})
 _HUMP, _KIND = re.compile(r"(?<=[a-z])(?=[A-Z])"), re.compile(r"^finish_reason[._]")
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
@@ -39,15 +42,15 @@ class ReplyMessage:
     """The message of a reply's first choice.
 
     `content` is what the model wrote for us, `reasoning` what it wrote for itself where the reply shows it.
-    `finish_reason` is in lower case, and `length` for a token limit however that is called. `in_parts`: the content
-    came as a list.
+    `finish_reason` is in lower case, and `length` for a token limit however that is called. `form`: a short code of how
+    the content came where it is no text.
     """
 
     content: str = field(default="", repr=False)
     reasoning: str = field(default="", repr=False)
     finish_reason: str | None = None
     refused: bool = False
-    in_parts: bool = False
+    form: str | None = None
 
 
 def first_choice(body: object) -> dict[str, object] | str:
@@ -64,26 +67,29 @@ def read_message(choice: Mapping[str, object]) -> ReplyMessage | None:
     """Return what the message of a choice says; None where it is none.
 
     Gemini leaves the message out where a limit or a filter left nothing of it. A content that came as the arguments of
-    one call of a function, which nobody offered, is one as well: so some gateways ask Anthropic's models for JSON.
+    one call of a function, which nobody offered, is one as well: so some gateways ask Anthropic's models for JSON. So is
+    one that a gateway has decoded.
     """
     message = choice.get("message")
     if message is None and _finish_reason(choice, "") in {LENGTH, *REFUSAL_REASONS, *ERROR_REASONS}:
         message = {}
     if not isinstance(message, dict):
         return None
-    content = message.get("content") or _called(message)
+    called = None if message.get("content") else _called(message)
+    content, form = (message.get("content"), None) if called is None else (called, FROM_CALL)
+    refused = bool(message.get("refusal"))
+    if isinstance(content, dict) and not ("type" in content or isinstance(content.get("text"), str)):
+        content, form = write_compact(content), form or FROM_OBJECT
     parts = [content] if isinstance(content, dict) else content
     if isinstance(parts, list):
-        texts, refused = _texts(parts)
+        texts, held_back = _texts(parts)
         if texts is None:
             return None
-        text, in_parts = "".join(texts), True
-    elif isinstance(content, str | None):
-        text, refused, in_parts = content or "", False, False
-    else:
+        content, refused, form = "".join(texts), refused or held_back, FROM_PARTS
+    if not isinstance(content, str | None):
         return None
-    refused = refused or bool(message.get("refusal"))
-    return ReplyMessage(text, _reasoning(message), _finish_reason(choice, text), refused, in_parts)
+    text = content or ""
+    return ReplyMessage(text, _reasoning(message), _finish_reason(choice, text), refused, form)
 
 
 def is_blocked(body: object) -> bool:
@@ -93,11 +99,11 @@ def is_blocked(body: object) -> bool:
 
 
 def _called(message: Mapping[str, object]) -> object:
-    """Return the arguments of the one call that a message without content makes, else its content."""
+    """Return the arguments of the one call that a message makes; None where it makes none, or several."""
     calls = message.get("tool_calls")
     only = mapping(calls[0]).get("function") if isinstance(calls, list) and len(calls) == 1 else None
     given = mapping(only or message.get("function_call")).get("arguments")
-    return given if isinstance(given, str) else message.get("content")
+    return given if isinstance(given, str | dict) and given else None
 
 
 def _texts(parts: list[object]) -> tuple[list[str] | None, bool]:
@@ -109,7 +115,7 @@ def _texts(parts: list[object]) -> tuple[list[str] | None, bool]:
             texts.append(part)
         elif not isinstance(part, dict):
             return None, False
-        elif part.get("type", "text") in _ANSWER_PARTS:
+        elif part.get("type", "text") in _ANSWER_PARTS and part.get("thought") is not True:
             said = part.get("text")
             said = said.get("value") if isinstance(said, dict) else said
             if not isinstance(said, str):
@@ -130,7 +136,9 @@ def _reasoning(message: Mapping[str, object]) -> str:
 
 
 def _is_reasoning(part: object) -> bool:
-    return isinstance(part, dict) and part.get("type", "text") not in _ANSWER_PARTS
+    return isinstance(part, dict) and (
+        part.get("type", "text") not in _ANSWER_PARTS or part.get("thought") is True
+    )
 
 
 def _strings(value: object) -> Iterator[str]:
