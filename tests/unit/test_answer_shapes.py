@@ -61,6 +61,8 @@ def test_no_object_that_is_clearly_meant(content: str) -> None:
     [
         ("<think>x</think>Late parcel", "Late parcel"),
         ("hm\n</think>\n\nLate parcel", "Late parcel"),
+        ("analysishm.assistantfinalLate parcel", "Late parcel"),
+        ("An analysis of the assistantfinal mark", "An analysis of the assistantfinal mark"),
         (HARMONY.format("Late parcel"), "Late parcel"),
         ("The tag </think> ends it.", "The tag </think> ends it."),
         ("A title, then <think>x</think>", "A title, then <think>x</think>"),

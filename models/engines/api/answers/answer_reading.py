@@ -98,8 +98,8 @@ def _find(output: OutputFormat, bare: str, *, cut: bool) -> ReadAnswer | None:
 
 
 def _object_of(value: JsonValue, text: str, note: str | None) -> ReadAnswer | None:
-    """Return an object, also out of a list of one, or out of a string of JSON."""
-    if isinstance(value, list) and len(value) == 1:
+    """Return an object, also out of a list of one or of the same again, or out of a string of JSON."""
+    if isinstance(value, list) and _is_one(value):
         inner, note = value[0], note or FROM_LIST
     elif isinstance(value, str):
         try:
@@ -113,7 +113,7 @@ def _object_of(value: JsonValue, text: str, note: str | None) -> ReadAnswer | No
 
 def _label_of(output: Choice, value: JsonValue, note: str | None, bare: str, cut: bool) -> ReadAnswer | None:
     """Return the label that a value of JSON is: in its object, whose one name may be in other letters' case, or bare."""
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict | str):
+    if isinstance(value, list) and _is_one(value) and isinstance(value[0], dict | str):
         value, note = value[0], note or FROM_LIST
     if isinstance(value, dict):
         ((name, label),) = value.items() if len(value) == 1 else (("", None),)
@@ -143,6 +143,11 @@ def _label_of_text(output: Choice, bare: str, *, cut: bool) -> ReadAnswer | None
         return ReadAnswer(spelled, spelled, None if spelled == bare else OTHER_SPELLING)
     named = find_label(output.labels, bare, cut=cut)
     return None if named is None else ReadAnswer(named, named, FROM_PROSE)
+
+
+def _is_one(values: list[JsonValue]) -> bool:
+    """Whether a list holds one value, or the same again and again."""
+    return len({_written(value) for value in values}) == 1
 
 
 def _written(value: JsonValue) -> str:

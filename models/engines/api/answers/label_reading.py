@@ -43,7 +43,7 @@ _TAKES_BACK = re.compile(
 )
 _SAYS = re.compile(
     r"\b(?:answer|label|sentiment|class\w*|categor\w*|tone|polarity|verdict|intent|topic|prediction|predicted|result|output"
-    r"|overall|choice|rating|stance|emotion|choose|chose)\b",
+    r"|overall|choice|rating|stance|emotion|choose|chose|text|review|comment|tweet|statement|sentence|passage)\b",
     re.IGNORECASE,
 )
 _IS = re.compile(

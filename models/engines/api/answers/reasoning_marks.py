@@ -31,6 +31,8 @@ _CHANNEL = re.compile(
     r"(?=<\|(?:end|return|call|start|channel)\|>|$)",
     re.DOTALL,
 )
+_ANALYSIS, _FINAL = re.compile(r"analysis(?=[A-Z])"), "assistantfinal"
+"""What is left of harmony's marks where a server takes special tokens out of the text and does not read them."""
 _LEFT_OVER = re.compile(
     r"<\|(?:end|return|call|im_end|eot_id|endoftext|end_of_text|END_RESPONSE|START_RESPONSE|START_TEXT|END_TEXT"
     r"|begin_of_solution|end_of_solution)\|>|</s>|<end_of_turn>"
@@ -49,6 +51,10 @@ def without_reasoning(content: str, *, free: bool) -> str:
     ):
         return _final_channel(content)
     bare = content.strip()
+    if bare.startswith("analysis") and _FINAL in bare:
+        return bare.rpartition(_FINAL)[2]
+    if not free and _ANALYSIS.match(bare):
+        return ""
     if _CLOSES.search(bare) is None and _OPENS.search(bare) is None:
         return content if free else _LEFT_OVER.sub("", content)
     return _before_answer(bare) if free else _anywhere(bare)
