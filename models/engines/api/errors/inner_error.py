@@ -12,12 +12,25 @@ from http import HTTPStatus
 
 from models.engines.api.answers.reply_body import ERROR_REASONS, first_choice, mapping, read_message
 from models.engines.api.errors.error_codes import error_code
-from models.engines.api.replies import Meaning, Reply, ReplyVerdict, error_reply, judge, malformed_reply
+from models.engines.api.replies import (
+    CONTENT_CODES,
+    NO_ACCESS_CODES,
+    TOO_LONG_CODES,
+    UNUSABLE,
+    Meaning,
+    Reply,
+    ReplyVerdict,
+    error_reply,
+    judge,
+    malformed_reply,
+)
 from models.engines.api.usage import usage_of
 
 BROKEN = "error_in_answer"
 """Failure of an answer that says that something broke, and not what."""
 _STATUSES = {
+    **dict.fromkeys(map(str.lower, CONTENT_CODES | TOO_LONG_CODES | {UNUSABLE}), HTTPStatus.BAD_REQUEST),
+    **dict.fromkeys(NO_ACCESS_CODES, HTTPStatus.PAYMENT_REQUIRED),
     "rate_limit_exceeded": HTTPStatus.TOO_MANY_REQUESTS,
     "rate_limit_error": HTTPStatus.TOO_MANY_REQUESTS,
     "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
@@ -36,13 +49,10 @@ _STATUSES = {
     "not_found_error": HTTPStatus.NOT_FOUND,
     "invalid_request_error": HTTPStatus.BAD_REQUEST,
     "invalid_argument": HTTPStatus.BAD_REQUEST,
-    "context_length_exceeded": HTTPStatus.BAD_REQUEST,
-    "content_filter": HTTPStatus.BAD_REQUEST,
-    "content_policy_violation": HTTPStatus.BAD_REQUEST,
     "timeout": HTTPStatus.GATEWAY_TIMEOUT,
     "deadline_exceeded": HTTPStatus.GATEWAY_TIMEOUT,
 }
-"""Codes in words, of OpenAI, Anthropic and Google, and the status that they come with."""
+"""Codes in words, those of refusals and of OpenAI, Anthropic and Google, and the status that they come with."""
 OVERLOADED = 529
 """Anthropic's status for too much work."""
 _ERRORS, _REFUSALS = range(400, 600), range(400, 500)
