@@ -76,6 +76,12 @@ def said(message: str) -> dict[str, Any]:
             ("max_tokens",),
         ),
         (said("reasoning_effort is not supported by this model"), ("reasoning_effort",)),
+        (said("Model grok-4 does not support parameter reasoningEffort."), ("reasoning_effort",)),
+        (said('"gemma3" does not support thinking'), ("reasoning_effort",)),
+        (said('think value "low" is not supported for this model'), ("reasoning_effort",)),
+        (said("Thinking level is not supported for this model."), ("reasoning_effort",)),
+        (said("invalid temperature: only 1 is allowed for this model"), ("temperature",)),
+        ({"error": {"param": "/seed", "message": "Extra inputs are not permitted"}}, ("seed",)),
         (said("max_tokens must be at most 4096"), ()),
         ({"detail": [{"type": "less_than_equal", "loc": ["body", "max_tokens"], "msg": "too large"}]}, ()),
         (said("The seeds of unknown plants grow at any temperature"), ()),
@@ -99,6 +105,15 @@ def test_the_refused_field_is_read_where_it_is_named(body: object, fields: tuple
         "json mode is not supported for this model",
         "At body -> response_format -> type: Input should be 'text'; unsupported",
         "Structured outputs are not supported on this endpoint",
+        "No endpoints found that support structured outputs",
+        "response_format.type: unknown variant `json_schema`, expected `text` or `json_object` at line 1 column 99",
+        "At body -> response_format: Input tag 'json_object' does not match any of the expected tags: 'text'",
+        "response_format: json_schema: Schema invalid",
+        "JSON schema conversion failed: Unrecognized schema",
+        "Failed to parse grammar",
+        "Input validation error: Grammar is not supported",
+        "The specified schema produces a constraint that has too many states for serving.",
+        "output_format.schema: For 'object' type, 'additionalProperties' must be explicitly set to false",
     ],
 )
 def test_a_refused_format_is_read_in_words(message: str) -> None:
@@ -126,6 +141,11 @@ def test_a_format_that_is_only_mentioned_is_not_refused() -> None:
         'messages: Unexpected role "system". The Messages API accepts a top-level `system` parameter',
         "System messages are not allowed",
         "the system prompt is not supported",
+        "Only user and assistant roles are supported!",
+        "messages[0].role: invalid value 'system', expected 'user' or 'assistant'",
+        "messages[0].role: unknown variant `system`, expected `user` or `assistant`",
+        "A conversation must start with a user message. Try again with a conversation that starts with a user message.",
+        "The first message must be from the user role",
     ],
 )
 def test_a_refused_system_role_is_read(message: str) -> None:
@@ -158,6 +178,13 @@ def test_a_refused_system_role_is_read(message: str) -> None:
 def test_the_delay_is_read_in_the_body(body: object, seconds: float | None) -> None:
     """In a member of the error, or in its words; numbers of anything else are no delay."""
     assert read_hints(body).delay == pytest.approx(seconds)
+
+
+def test_a_missing_model_is_no_refused_parameter() -> None:
+    """OpenRouter says of both that it found no endpoints."""
+    assert read_hints(said("No endpoints found that can handle the requested parameters.")).parameters
+    for message in ("No endpoints found for x/y.", "No endpoints found matching your data policy"):
+        assert read_hints(said(message)) == NO_HINTS
 
 
 def test_a_flagged_text_is_told_from_a_missing_right() -> None:

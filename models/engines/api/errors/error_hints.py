@@ -27,9 +27,19 @@ NAMED_FIELDS = (
 LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 MOST_TEXT, MOST_LEVELS, NEAR, FAR = 20_000, 8, 60, 90
 
-_FIELD = re.compile(rf"(?<![A-Za-z0-9_])({'|'.join(NAMED_FIELDS)})(?![A-Za-z0-9_])")
+_SPELT = {name.replace("_", ""): name for name in NAMED_FIELDS}
+_FIELD = re.compile(
+    rf"(?<![A-Za-z0-9_])({'|'.join(name.replace('_', '_?') for name in NAMED_FIELDS)})(?![A-Za-z0-9_])",
+    re.IGNORECASE,  # xAI writes reasoningEffort
+)
+_THINKING = re.compile(
+    r"(?:not|n't) support thinking|\bthink value [^.\n]{0,20}not supported|\bthinking (?:level|budget)s? (?:is|are) not supported",
+    re.IGNORECASE,
+)
+"""What Ollama and Gemini call the effort that they are told as `reasoning_effort`."""
 _FORMAT = re.compile(
-    r"response[_ ]?format|response[_ ]?schema|json[_ ]schema|json[_ ]object|json[ _-]mode|structured[ _-]outputs?|guided[_ ](?:json|decoding)",
+    r"response[_ ]?format|response[_ ]?schema|json[_ ]schema|json[_ ]object|json[ _-]mode|structured[ _-]outputs?|guided[_ ](?:json|decoding)"
+    r"|output_format|\bgrammar\b|specified schema",
     re.IGNORECASE,
 )
 _REFUSED = re.compile(
@@ -41,14 +51,23 @@ _REFUSED = re.compile(
     re.IGNORECASE,
 )
 _OUT_OF_RANGE = re.compile(
-    r"\b(?:must|should|has to|needs to)\s+be\b|\bonly the default|\bout of range|\binvalid value",
+    r"\b(?:must|should|has to|needs to)\s+be\b|\bonly the default|\bout of range|\binvalid value"
+    r"|\bonly\s+\S{1,12}\s+(?:is|are)\s+(?:allowed|supported|accepted|permitted)",
     re.IGNORECASE,
 )
+_UNUSABLE_FORMAT = re.compile(
+    r"\bfailed to parse|\bconversion failed|\btoo many states|\bunknown variant|\bnot match any|\binvalid\b"
+    r"|\bno endpoints found that support",
+    re.IGNORECASE,
+)
+"""Said of a schema that a server cannot compile (llama.cpp, Gemini, Cerebras) or a format that it does not know (DeepSeek, Perplexity)."""
 _SYSTEM = re.compile(
     r"system\s+(?:role|message|prompt|instruction)s?\b[^.\n]{0,40}\b(?:not|n't|un)\s*-?(?:\w+\s+)?(?:support|allow|enabl|permit|accept)"
     r"|(?:not|n't) support(?: the)? [\"'`]?system|roles must alternate|developer instructions? (?:is|are) not enabled"
     r"|roles? are supported, got system|(?:unexpected|unsupported|invalid|unknown)(?: message)? role:? ?[\"'`]?system"
-    r"|role [\"'`]?system[\"'`]? (?:is|was) (?:not|un|in)",
+    r"|role [\"'`]?system[\"'`]? (?:is|was) (?:not|un|in)|\bonly user and (?:assistant|model) roles are (?:supported|allowed)"
+    r"|\brole\b[^.\n]{0,20}\b(?:invalid|unknown|unexpected|unsupported) (?:value|variant)?:? ?[\"'`]system|unknown variant [\"'`]system"
+    r"|conversation must start with a user|first message must be (?:from |of )?(?:a |the )?[\"'`]?user",
     re.IGNORECASE,
 )
 _MODERATED = re.compile(
@@ -61,6 +80,8 @@ _TOO_LONG = re.compile(
     r"|(?:prompt|input) is too long|too many (?:input )?tokens in (?:the )?(?:prompt|input|request)",
     re.IGNORECASE,
 )
+_PARAMETERS = re.compile(r"no endpoints found that can handle the requested parameters", re.IGNORECASE)
+"""OpenRouter's, with `require_parameters`, as a 404 (github.com/danny-avila/LibreChat/discussions/11310, read 2026-11-30)."""
 _PLACES = frozenset({"loc", "path", "field", "param", "parameter", "property", "key"})
 _EXTRA = re.compile(r"extra|forbidden|not permitted|unknown|unexpected", re.IGNORECASE)
 
@@ -69,11 +90,12 @@ _EXTRA = re.compile(r"extra|forbidden|not permitted|unknown|unexpected", re.IGNO
 class ErrorHints:
     """What an error says of the request, by fixed words: fields of ours that it names, and what it is about.
 
-    `format`: the answer's shape; `system`: the system role; `moderated`: the text itself; `too_long`: its length.
+    `parameters`: some field that it does not name; `format`: the answer's shape; `system`: the system role; `moderated`: the text itself; `too_long`: its length.
     `delay`: the seconds after which to ask again.
     """
 
     fields: tuple[str, ...] = ()
+    parameters: bool = False
     format: bool = False
     system: bool = False
     moderated: bool = False
@@ -92,6 +114,7 @@ def read_hints(body: object) -> ErrorHints:
     fields = [*(name for name, _ in placed if name in NAMED_FIELDS), *_fields_in(text)]
     return ErrorHints(
         fields=tuple(dict.fromkeys(fields)),
+        parameters=_PARAMETERS.search(text) is not None,
         format=any(name == "response_format" for name, _ in placed) or _speaks_of_format(text),
         system=any(name == "role" for name, _ in placed) or _SYSTEM.search(text) is not None,
         moderated=_is_flagged(nodes) or _MODERATED.search(text) is not None,
@@ -129,7 +152,7 @@ def _places(node: dict[str, object]) -> Iterator[tuple[str, str]]:
     kind = f"{node.get('type')} {node.get('msg')} {node.get('description')}"
     for name in _PLACES & node.keys():
         value = node[name]
-        parts = value if isinstance(value, list) else re.split(r"[.\[\]]|\s*->\s*", str(value))
+        parts = value if isinstance(value, list) else re.split(r"[./\[\]]|\s*->\s*", str(value))
         for part in parts:
             if isinstance(part, str) and (part not in LIMITS or _EXTRA.search(kind)):
                 yield part, kind
@@ -140,13 +163,16 @@ def _fields_in(text: str) -> Iterator[str]:
     for found in _FIELD.finditer(text):
         near = _around(text, found, NEAR)
         refused = any(_REFUSED.search(part) for part in near)
-        if refused or (found[1] not in LIMITS and any(_OUT_OF_RANGE.search(part) for part in near)):
-            yield found[1]
+        name = _SPELT[found[1].replace("_", "").lower()]
+        if refused or (name not in LIMITS and any(_OUT_OF_RANGE.search(part) for part in near)):
+            yield name
+    if _THINKING.search(text):
+        yield "reasoning_effort"
 
 
 def _speaks_of_format(text: str) -> bool:
     return any(
-        _REFUSED.search(part) or _OUT_OF_RANGE.search(part)
+        _REFUSED.search(part) or _OUT_OF_RANGE.search(part) or _UNUSABLE_FORMAT.search(part)
         for found in _FORMAT.finditer(text)
         for part in _around(text, found, FAR)
     )
