@@ -81,19 +81,27 @@ class FaultFinder:
 
         Gateways answer single requests with 401 or 404 and are right again a moment later, and with 403 for a text. A
         key that was withdrawn denies one request after the other. Raises `ApiAccessError` for that, and where nobody
-        was answered before.
+        is answered at all: a denial that comes before the first answer waits for those under way.
         """
         endpoint, reply = self._endpoint, sent.reply
-        if not (verdict.denied and endpoint.probation.passed):
-            raise ApiAccessError(no_access(reply, self._options.host, self._options.model))
+        no_entry = ApiAccessError(no_access(reply, self._options.host, self._options.model))
+        if not verdict.denied:
+            raise no_entry
         access, who = endpoint.access, state.request.record_key
-        access.doubt(who)
         passing = reply.status in PASSING and state.failures + 1 < self._options.max_attempts
+        if not endpoint.probation.passed:
+            fault = await endpoint.probation.fault(alone=self._is_alone, over=self._is_over, who=who)
+            if endpoint.probation.passed:
+                return retry() if passing else state.rejected(verdict)
+            if fault == "nobody_knows":
+                return state.deferred("stopped")
+            raise no_entry
+        access.doubt(who)
         if passing and not access.undecided:
             return retry()
         fault = await access.fault(alone=self._is_alone, over=self._is_over, who=who)
         if fault == "settings":
-            raise ApiAccessError(no_access(reply, self._options.host, self._options.model))
+            raise no_entry
         if fault == "nobody_knows":
             return state.deferred("stopped")
         return retry() if passing else state.rejected(verdict)

@@ -57,7 +57,8 @@ one line, and no record is quarantined. Where fewer than three records went to t
 as `refused` after 2 seconds and those tries.
 
 Once others were answered, a 401, 402, 404 or 405 is an attempt like any other, and a 403 the record's own. Denials of three records in a
-row without an answer between end the run with the line that names the setting. Codes of the account (`insufficient_quota`) end it at once.
+row without an answer between end the run with the line that names the setting. A denial that comes before the first answer waits for the requests
+under way, which may be answered. Codes of the account (`insufficient_quota`) end the run at once.
 
 ## A stop
 

@@ -139,6 +139,28 @@ def test_a_denial_that_stays_is_the_records_own(
 
 
 @pytest.mark.parametrize(
+    ("fault", "ended"),
+    [
+        ("403", ["failed:http_403"]),
+        ("no_model", ["failed:http_404", "ok"]),
+        ("bad_key", ["failed:http_401", "ok"]),
+    ],
+)
+def test_a_denial_that_comes_before_the_first_answer_waits_for_it(
+    make_engine: MakeEngine, fault: str, ended: list[str]
+) -> None:
+    """A gateway denies faster than a model answers: others under way show that it is the record's own."""
+    book = Book()
+    once = Rule((fault,), match="text 0", forever=fault == "403")
+    with FaultyApi([once, Rule(("late:0.1",), forever=True)]) as api:
+        done = ask(make_engine(api, book, concurrency=4), book, TEXTS)
+        check_books(book, api)
+    assert api.seen[0].fault == fault
+    assert book.of_record("text 0") == ended
+    assert {fate(one) for key, one in done.items() if key != "text 0"} == {"published"}
+
+
+@pytest.mark.parametrize(
     ("fault", "setting"), [("bad_key", "BREAKEVEN_API_KEY"), ("403", "BREAKEVEN_API_MODEL")]
 )
 def test_a_key_that_is_withdrawn_ends_the_run(make_engine: MakeEngine, fault: str, setting: str) -> None:
