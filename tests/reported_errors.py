@@ -7,6 +7,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
+_NO_ENDPOINTS = "No endpoints found that can handle the requested parameters."
 _SEED = {
     "type": "extra_forbidden",
     "loc": ["body", "seed"],
@@ -93,6 +94,11 @@ REPORTED: dict[str, Reported] = {
         400,
         _said("This model does not support response format `json_schema`. See supported models"),
         _has_schema,
+    ),
+    "openrouter_seed": Reported(404, _said(_NO_ENDPOINTS, code=404), _has("seed")),
+    "openrouter_format": Reported(404, _said(_NO_ENDPOINTS, code=404), _has_schema),
+    "openrouter_outputs": Reported(
+        404, _said("No endpoints found that support structured outputs", code=404), _has_schema
     ),
     "openai_wait": Reported(
         429,

@@ -1,6 +1,6 @@
 """Finds out whose fault it is that a request gets no answer: its own, the settings', or the way in which it is asked."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 
 from models.engines.api.capabilities import EndpointCapabilities
@@ -66,7 +66,7 @@ class FaultFinder:
         msg = (
             f"the API at {self._options.host} refuses every request ({describe_error(sent.reply)}): "
             "check BREAKEVEN_API_MODEL, BREAKEVEN_API_BASE_URL and BREAKEVEN_API_STRUCTURED_OUTPUT, and name fields that "
-            "it does not take in BREAKEVEN_API_OMIT_FIELDS"
+            f"it does not take in BREAKEVEN_API_OMIT_FIELDS{self._added()}"
         )
         raise ApiAccessError(msg)
 
@@ -165,11 +165,8 @@ class FaultFinder:
             return self._ask_again(state)
         if endpoint.tried:
             return None
-        endpoint.tried, able = True, sent.capabilities
-        for field in TRIED_WITHOUT:
-            if field not in request_body(state.request, self._options, able):
-                continue
-            able = replace(able, without=able.without | {field})
+        endpoint.tried = True
+        for able in self._ways_with_less(state, sent):
             endpoint.journal.close(state.take_closed())
             tried = await self._send_once(state, able)
             if isinstance(tried, Completion):
@@ -187,9 +184,24 @@ class FaultFinder:
             return tried
         return None
 
+    def _ways_with_less(self, state: RequestState, sent: SentAttempt) -> Iterator[EndpointCapabilities]:
+        """Yield ways to ask, each with less than the one before; in a looser form only where some field is said to be refused."""
+        able: EndpointCapabilities | None = sent.capabilities
+        for field in TRIED_WITHOUT:
+            if able is not None and field in request_body(state.request, self._options, able):
+                able = replace(able, without=able.without | {field})
+                yield able
+        while sent.reply.hints.parameters and able is not None:
+            able = able.step_down(ReplyVerdict(Meaning.OTHER_FORMAT))
+            if able is not None:
+                yield able
+
     def _ask_again(self, state: RequestState) -> float:
         self._endpoint.journal.close(state.take_closed())
         return 0.0
+
+    def _added(self) -> str:
+        return ", or remove them from BREAKEVEN_API_EXTRA_BODY" if self._options.extra_body else ""
 
     def _is_over(self) -> bool:
         return self._life.stopped

@@ -213,7 +213,9 @@ def _refusal(reply: Reply, failure: str) -> ReplyVerdict:
     status, named = reply.status, {reply.code, reply.kind}
     if named & CONTENT_CODES or (status == HTTPStatus.FORBIDDEN and reply.hints.moderated):
         return ReplyVerdict(Meaning.REJECTED, failure=failure, rejection="refused", detail="content_filter")
-    denied = status in NO_ACCESS_STATUSES
+    hints = reply.hints
+    asks_otherwise = bool(hints.fields or hints.format or hints.parameters)  # OpenRouter's 404
+    denied = status in NO_ACCESS_STATUSES and not (status == HTTPStatus.NOT_FOUND and asks_otherwise)
     if named & NO_ACCESS_CODES or denied or (status or 0) < HTTPStatus.BAD_REQUEST:
         return ReplyVerdict(
             Meaning.NO_ACCESS,

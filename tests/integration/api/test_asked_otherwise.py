@@ -48,6 +48,8 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
         ("vague_seed", 400, {"seed"}),
         ("vague_temperature", 400, {"seed", "temperature"}),
         ("groq_format", 400, set()),
+        ("openrouter_seed", 404, {"seed"}),
+        ("openrouter_outputs", 404, set()),
     ],
 )
 def test_a_refused_field_is_left_out(
@@ -67,6 +69,16 @@ def test_a_refused_field_is_left_out(
     assert len(refused) <= 5
     assert len(warnings_of(caplog)) == max(1, len(gone))
     assert QUOTE not in caplog.text
+
+
+def test_parameters_that_are_not_named_may_be_the_format(make_engine: MakeEngine) -> None:
+    """OpenRouter's 404 with `require_parameters`: what helps is found out, and the model's name is not blamed."""
+    book = Book()
+    with FaultyApi([Rule(("says:openrouter_format",), forever=True)]) as api:
+        done = ask(make_engine(api, book, concurrency=2, max_attempts=1), book, TEXTS)
+        check_books(book, api)
+    assert {fate(one) for one in done.values()} == {"published"}
+    assert api.seen[-1].body["response_format"] == {"type": "json_object"}
 
 
 @pytest.mark.parametrize("says", ["system", "template", "developer"])
@@ -100,6 +112,15 @@ def test_vague_refusals_are_the_settings_fault_after_one_try_without_each_field(
     assert 3 <= sent.count((True, True)) <= 4
     assert len(sent) == len(book.lines)
     assert "\n" not in str(caught.value)
+    assert "EXTRA_BODY" not in str(caught.value)
+
+
+def test_a_field_of_ones_own_may_be_what_is_refused(make_engine: MakeEngine) -> None:
+    """Where a setting adds fields, the run's one line names that setting too."""
+    with FaultyApi([Rule(("vague:top_k",), forever=True)]) as api:
+        engine = make_engine(api, Book(), extra_body={"top_k": 1})
+        with pytest.raises(ApiAccessError, match="BREAKEVEN_API_EXTRA_BODY"):
+            list(engine.stream([request(text, text) for text in TEXTS]))
 
 
 @pytest.mark.parametrize(
