@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from db import endpoints
-from models.engines.api.capabilities import EndpointCapabilities
+from models.engines.api.capabilities import TRIED_WITHOUT, EndpointCapabilities
 from models.engines.api.options import ApiOptions
 from models.engines.api.replies import Meaning, ReplyVerdict
 from models.requests import JsonValue
@@ -17,8 +17,6 @@ from tasks.runtime.leased_ledger import LeasedLedger
 log = logging.getLogger(__name__)
 
 RESPONSE_FORMAT = "response_format"
-GUESSES = ("seed", "temperature")
-"""Fields that are left out, in this order, where everything is refused and nothing is named."""
 ASKED, STRUCTURED, EFFORT = "asked", "structured_output", "reasoning_effort"
 """Names of what is kept of the settings under which something was learnt."""
 _LOOSER = ("json_schema", "json_object", "none")
@@ -94,10 +92,10 @@ class LearntCapabilities:
         left out on a guess is sent again.
         """
         able = self.read()
-        field = next((name for name in GUESSES if name in body), None)
+        field = next((name for name in TRIED_WITHOUT if name in body), None)
         if field is None:
-            if able.without.intersection(GUESSES):
-                self.keep(replace(able, without=able.without - set(GUESSES)))
+            if able.without.intersection(TRIED_WITHOUT):
+                self.keep(replace(able, without=able.without - set(TRIED_WITHOUT)))
             return False
         if field not in able.without:
             self.keep(replace(able, without=able.without | {field}))

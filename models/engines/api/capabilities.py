@@ -7,6 +7,9 @@ from typing import get_args
 from models.engines.api.options import StructuredOutput
 from models.engines.api.replies import Meaning, ReplyVerdict
 
+TRIED_WITHOUT = ("seed", "temperature", "reasoning_effort")
+"""Fields that are left out one after the other, where an endpoint refuses every request and names nothing."""
+
 _STEP_DOWN: dict[StructuredOutput, StructuredOutput] = {"json_schema": "json_object", "json_object": "none"}
 
 

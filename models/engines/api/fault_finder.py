@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 
-from models.engines.api.capabilities import EndpointCapabilities
+from models.engines.api.capabilities import TRIED_WITHOUT, EndpointCapabilities
 from models.engines.api.chat_format import Parsed, parse_answer, request_body
 from models.engines.api.deferral import StreamLife
 from models.engines.api.endpoint import Endpoint, SentAttempt
@@ -15,9 +15,6 @@ from models.requests import Completion, FreeText
 
 Step = Completion | float | SentAttempt
 """What follows an attempt: the request's completion, the seconds until it is tried again, or another reply to judge."""
-
-TRIED_WITHOUT = ("seed", "temperature", "reasoning_effort")
-"""Fields that are left out one after the other, where an endpoint refuses every request and names nothing."""
 
 
 class FaultFinder:

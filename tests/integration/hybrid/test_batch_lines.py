@@ -139,16 +139,17 @@ def test_every_request_refused_is_the_settings_fault(tmp_path: Path, database_ur
 
 
 @SQLITE
-@pytest.mark.parametrize("field", ["seed", "temperature"])
-def test_a_field_that_no_refusal_names(tmp_path: Path, database_url: str, field: str) -> None:
-    """Nothing was answered: the next batch is tried without the seed, then without the temperature."""
+@pytest.mark.parametrize(("field", "batches"), [("seed", 2), ("temperature", 3), ("reasoning_effort", 4)])
+def test_a_field_that_no_refusal_names(tmp_path: Path, database_url: str, field: str, batches: int) -> None:
+    """Nothing was answered: the next batch is tried without the seed, then without temperature and effort, as at once."""
     with BatchApi(Rules(), key=KEY) as api:
         api.book.answers.refuses, api.book.answers.nameless = [field], True
-        settings = batch_settings(tmp_path, database_url, api.url)
+        effort = {"api_reasoning_effort": "low"} if field == "reasoning_effort" else {}
+        settings = batch_settings(tmp_path, database_url, api.url, **effort)
         start(settings, texts_of(4))
         result = collect_until_done(settings, api)
     assert (result.state, result.published) == ("completed", 4)
-    assert len(table(settings, "batches")) == (2 if field == "seed" else 3)
+    assert len(table(settings, "batches")) == batches
     check_books(settings)
     check_server(settings, api)
 
