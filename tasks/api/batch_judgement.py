@@ -10,7 +10,7 @@ from models.engines.api.usage import usage_of
 from models.engines.batch.results import BatchResult
 from models.engines.batch.status import ProviderBatch
 
-SEE_TO_IT = "see to the account's quota, key and model"
+SEE_TO_IT = "see to the account's quota, BREAKEVEN_API_KEY and BREAKEVEN_API_MODEL"
 DENIALS = tuple(f"http_{status.value}" for status in sorted(NO_ACCESS_STATUSES))
 """Failures of ledger lines whose request was denied access."""
 _PASSING = frozenset(f"http_{status.value}" for status in PASSING)

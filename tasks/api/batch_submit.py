@@ -226,15 +226,19 @@ class Submitter:
         if failure in self._told:
             return
         self._told.add(failure)
-        what = f"a batch of {batch.requests} requests and {batch.input_tokens:,} input tokens"
-        setting = (
-            f"BREAKEVEN_BATCH_ENQUEUED_TOKENS below {batch.input_tokens}"
+        most, setting = (
+            ("the account may have at a time", f"BREAKEVEN_BATCH_ENQUEUED_TOKENS below {batch.input_tokens}")
             if by_tokens
-            else "BREAKEVEN_BATCH_MAX_REQUESTS or BREAKEVEN_BATCH_MAX_BYTES lower"
+            else (
+                "the provider takes in one",
+                "BREAKEVEN_BATCH_MAX_REQUESTS or BREAKEVEN_BATCH_MAX_BYTES lower",
+            )
         )
         log.warning(
-            "%s is more than the account may have at a time (%s): it is halved; set %s",
-            what,
+            "a batch of %s requests and %s input tokens is more than %s (%s): it is halved; set %s",
+            batch.requests,
+            f"{batch.input_tokens:,}",
+            most,
             failure,
             setting,
         )

@@ -13,7 +13,7 @@ from models.catalogue.model_ends import end_note
 from models.engines.api.errors.error_codes import error_code
 from models.engines.api.probation import REFUSALS
 from models.engines.api.rate_limits import Limits
-from models.engines.api.replies import Meaning, ReplyVerdict
+from models.engines.api.replies import TOO_LONG_CODES
 from models.engines.batch.files import file_ids
 from models.engines.batch.provider_words import over_limit
 from models.engines.batch.status import (
@@ -25,7 +25,7 @@ from models.engines.batch.status import (
 )
 from models.errors import ApiAccessError, LeaseLost, NoAnswerFits
 from models.gpu_time import GpuTime
-from models.requests import Completion
+from models.requests import Completion, RejectionReason
 from models.settings import Settings
 from tasks.api.batch_judgement import SEE_TO_IT
 from tasks.api.batch_results import BatchResults
@@ -115,7 +115,7 @@ class Collector:
             parts.bounds,
             self._must_stop,
         )
-        self._strange_words: set[str] = set()
+        self._told: set[str] = set()
 
     def run(self) -> None:
         """Collect what has ended, then ask again for what is left: in a new batch, or at once past the deadline."""
@@ -167,16 +167,15 @@ class Collector:
                 provider = client.cancel(provider.id)
             self._judge(client, batch, provider)
         except BatchApiUnavailable as error:
-            log.warning("batch %s is looked at again later: %s", batch.provider_batch_id, error)
+            self._tell(str(error), f"batch {batch.provider_batch_id} is looked at again later: {error}")
         except BatchApiRefused as error:
             if late:
                 log.warning("batch %s is given up: %s", batch.provider_batch_id, error)
                 self.committer.flush()
                 self._batches.lose(batch, error.failure)
             else:
-                log.warning(
-                    "batch %s is looked at again until its deadline: %s", batch.provider_batch_id, error
-                )
+                said = f"batch {batch.provider_batch_id} is looked at again until its deadline: {error}"
+                self._tell(str(error), said)
 
     def _judge(self, client: "BatchClient", batch: batches.Batch, provider: ProviderBatch) -> None:
         """Do what the state of a batch asks for; wait for one that has not ended, or does not name its files yet.
@@ -194,13 +193,15 @@ class Collector:
             self._batches.lose(batch, "never_ended")
         elif provider.final:
             log.info("batch %s has ended (%s), its files are waited for", provider.id, self._word(provider))
-        elif provider.standing == "unknown" and provider.status not in self._strange_words:
-            self._strange_words.add(provider.status)
-            log.warning(
-                "batch %s is in a state that nobody knows (%s): it is waited for until its deadline",
-                provider.id,
-                self._word(provider),
-            )
+        elif provider.standing == "unknown":
+            said = f"is in a state that nobody knows ({self._word(provider)}): it is waited for until its deadline"
+            self._tell(provider.status, f"batch {provider.id} {said}")
+
+    def _tell(self, topic: str, said: str) -> None:
+        """Say something once a run, of the first batch that it is true of."""
+        if topic not in self._told:
+            self._told.add(topic)
+            log.warning("%s", said)
 
     def _word(self, provider: ProviderBatch) -> str:
         """Return the provider's word for a batch's state, unless it could be a text."""
@@ -211,14 +212,14 @@ class Collector:
     ) -> None:
         """Take back a batch that the provider refused when it checked the file; nothing of it is billed."""
         codes = ", ".join(failure.codes) or "failed"
-        log.warning("batch %s was refused (%s)", provider.id, codes)
+        self._tell(f"refused: {codes}", f"batch {provider.id} was refused ({codes})")
         body = self._results.rendered(batch)
         if failure.retry == "account":
             self._submitter.put_off(batch, codes)
             self._no_access = f"the API takes no request in a batch ({codes}); {SEE_TO_IT}"
         elif failure.retry == "later" and not over_limit(failure.codes):
             self._submitter.put_off(batch, codes)
-        elif failure.fields and self._learnt.refuse(_verdict_on(failure.fields), body):
+        elif failure.other is not None and self._learnt.refuse(failure.other, body):
             self._batches.give_up(batch, codes)
         elif bad := self._named(batch, failure):
             self._set_aside(batch, bad, codes)
@@ -239,11 +240,13 @@ class Collector:
 
     def _set_aside(self, batch: batches.Batch, bad: set[UUID], codes: str) -> None:
         """Quarantine the records of whose requests the provider says that they are wrong."""
+        too_long = set(codes.split(", ")) <= TOO_LONG_CODES
         for line in self._batches.lines(batch):
             escalated = self._waiting.get(line.record_key) if line.id in bad else None
             if escalated is not None:
                 request = self._requests.render(escalated, line.id)
-                self._outcomes.reject(Completion(request, rejection="refused", detail=codes, attempts=0))
+                reason: RejectionReason = "too_long" if too_long else "refused"
+                self._outcomes.reject(Completion(request, rejection=reason, detail=codes, attempts=0))
 
     def _ask_again(self) -> None:
         if self._mode == "sync":
@@ -254,10 +257,3 @@ class Collector:
         if not self._must_stop():
             self._outcomes.release_held()
             self._used_up.set_aside()
-
-
-def _verdict_on(fields: tuple[str, ...]) -> ReplyVerdict:
-    """Return the verdict on requests of which these fields are refused."""
-    if "response_format" in fields:
-        return ReplyVerdict(Meaning.OTHER_FORMAT)
-    return ReplyVerdict(Meaning.OTHER_FIELDS, fields=fields)

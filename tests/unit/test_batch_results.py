@@ -1,8 +1,7 @@
-"""Result files of the Batch API, and the state of a batch: read in any order, however damaged."""
+"""Result files of the Batch API: read in any order, however damaged."""
 
 import json
 import random
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.engines.batch.results import BatchResult, ResultReader
-from models.engines.batch.status import BatchFailure, provider_batch
 from models.ids import new_id
-from models.requests import Usage
 from tests.batch_answers import error_body, error_line, response_line
 
 PROSE = "the text of a record"
@@ -80,7 +77,8 @@ def test_each_attempt_gets_one_result_or_stays_missing(fates: list[str], strange
         (None, "batch_cancelled", "retry", None, "batch_cancelled"),
         (None, "request_timeout", "retry", None, "request_timeout"),
         (None, "context_length_exceeded", "rejected", "too_long", "context_length_exceeded"),
-        (None, "model_not_found", "fatal", None, "model_not_found"),
+        (None, "model_not_found", "fatal", None, "http_404"),
+        (None, "billing_hard_limit_reached", "fatal", None, "billing_hard_limit_reached"),
         (None, PROSE, "retry", None, "no_answer"),
     ],
 )
@@ -101,6 +99,48 @@ def test_a_field_that_the_model_does_not_take_is_named() -> None:
     """So that it can be left out when the record is tried again."""
     one = new_id()
     body = error_body("unsupported_value", param="temperature")
+    result = _only(response_line(one.hex, 400, body), one)
+    assert result.verdict is not None
+    assert (result.kind, result.verdict.fields) == ("retry", ("temperature",))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "failure", "fields"),
+    [
+        ({"code": "unsupported_parameter", "param": "seed"}, "retry", "unsupported_parameter", ("seed",)),
+        ({"code": None, "message": "temperature is not supported"}, "retry", "no_answer", ("temperature",)),
+        ({"code": 400, "message": 'Unknown name "seed": Cannot find field.'}, "retry", "http_400", ("seed",)),
+        ("seed is not supported", "retry", "no_answer", ("seed",)),
+        ({"code": "bad_request"}, "refused", "bad_request", None),
+        ({"type": "invalid_request_error"}, "refused", "invalid_request_error", None),
+        ({"code": "rate_limit_exceeded"}, "retry", "http_429", None),
+        ({"code": 504}, "unsure", "http_504", None),
+        ({"code": "401"}, "fatal", "http_401", ()),
+        ({"code": 400, "message": "This model's maximum context length is 8"}, "rejected", "http_400", None),
+        ({"message": "The text was flagged"}, "rejected", "no_answer", None),
+    ],
+)
+def test_an_error_without_a_status_is_judged_by_what_it_says(
+    error: object, kind: str, failure: str, fields: tuple[str, ...] | None
+) -> None:
+    """A refusal that comes without a response teaches what one with a 400 does, and is not asked for ever again."""
+    one = new_id()
+    result = _only(json.dumps({"custom_id": one.hex, "response": None, "error": error}), one)
+    named = None if result.verdict is None else result.verdict.fields
+    assert (result.kind, result.failure, named) == (kind, failure, fields)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"error": {"param": "temperature", "code": "unsupported_parameter"}}',
+        "temperature is not supported",
+        [{"error": {"code": 400, "message": 'Unknown name "temperature": Cannot find field.'}}],
+    ],
+)
+def test_a_refusal_in_another_form_is_read(body: Any) -> None:  # noqa: ANN401  any JSON value
+    """A text, JSON within a text, or Google's list."""
+    one = new_id()
     result = _only(response_line(one.hex, 400, body), one)
     assert result.verdict is not None
     assert (result.kind, result.verdict.fields) == ("retry", ("temperature",))
@@ -152,128 +192,3 @@ def test_any_entry_of_a_known_attempt_gives_one_result(entry: dict[str, object])
     """Also where response or error are not what they should be."""
     one = new_id()
     assert _only(json.dumps(entry | {"custom_id": one.hex}), one).id == one
-
-
-def _batch(**fields: object) -> Any:  # noqa: ANN401
-    return provider_batch({"id": "batch_1", "status": "completed", "created_at": 1_700_000_000} | fields)
-
-
-def test_a_batch_object_is_read_whole() -> None:
-    """Ids, counts, times, the provider's usage, and our own id from the metadata."""
-    ours = new_id()
-    batch = _batch(
-        output_file_id="file-1",
-        request_counts={"total": 3, "completed": 2, "failed": 1},
-        metadata={"breakeven_batch": ours.hex},
-        usage={"input_tokens": 9, "output_tokens": 4, "input_tokens_details": {"cached_tokens": 2}},
-    )
-    assert (batch.batch_id, batch.total, batch.completed, batch.failed) == (ours, 3, 2, 1)
-    assert batch.usage == Usage(9, 2, 4)
-    assert batch.ended
-
-
-@pytest.mark.parametrize(
-    ("status", "completed", "output", "ended"),
-    [
-        ("validating", 0, None, False),
-        ("in_progress", 5, None, False),
-        ("finalizing", 5, None, False),
-        ("cancelling", 5, None, False),
-        ("completed", 5, "file-1", True),
-        ("completed", 0, None, False),  # it names a file of answers or of errors, if only a moment later
-        ("completed", 5, None, False),
-        ("expired", 5, None, False),
-        ("expired", 5, "file-1", True),
-        ("cancelled", 0, None, True),
-        ("failed", 0, None, True),
-        ("a word of tomorrow", 0, None, False),
-        ("COMPLETED", 5, "file-1", True),
-        ("ended", 5, "file-1", True),
-        ("SUCCESS", 5, None, False),
-        ("TIMEOUT_EXCEEDED", 0, None, True),
-        ("CANCELLATION_REQUESTED", 0, None, False),
-        ("canceling", 5, "file-1", False),
-        ("canceled", 5, "file-1", True),
-        ("expiring", 5, "file-1", False),
-        ("JOB_STATE_SUCCEEDED", 5, "file-1", True),
-    ],
-)
-def test_a_batch_has_ended_when_its_files_can_be_read(
-    status: str, completed: int, output: str | None, ended: bool
-) -> None:
-    """Answers without a file that holds them yet are waited for: they are paid."""
-    batch = _batch(status=status, request_counts={"completed": completed}, output_file_id=output)
-    assert batch.ended is ended
-
-
-@pytest.mark.parametrize(
-    ("fields", "counts"),
-    [
-        ({"request_counts": {"total": 9, "completed": 5, "failed": 4}}, (9, 5, 4)),
-        ({"request_counts": {"processing": 0, "succeeded": 5, "errored": 2, "expired": 2}}, (9, 5, 4)),
-        (
-            {"total_requests": 9, "succeeded_requests": 5, "completed_requests": 9, "failed_requests": 4},
-            (9, 5, 4),
-        ),
-        ({"request_counts": None}, (0, None, 0)),
-        ({"request_counts": {"total": 9, "completed": 0, "failed": 0}}, (9, None, 0)),  # and yet completed
-        ({"request_counts": {"total": 0, "completed": 0, "failed": 0}}, (0, None, 0)),
-        ({"status": "expired", "request_counts": {"total": 9, "completed": 0, "failed": 0}}, (9, 0, 0)),
-        ({"status": "cancelled", "request_counts": {"total": 0, "completed": 0, "failed": 0}}, (0, 0, 0)),
-        (
-            {"status": "expired", "in_progress_at": 1_700_000_001, "request_counts": {"completed": 0}},
-            (0, None, 0),
-        ),
-    ],
-)
-def test_counts_by_any_name_as_far_as_they_can_be(
-    fields: dict[str, object], counts: tuple[int, int | None, int]
-) -> None:
-    """OpenAI's, Anthropic's and Mistral's; none that contradict the batch's own state."""
-    batch = _batch(**fields)
-    assert (batch.total, batch.completed, batch.failed) == counts
-
-
-def test_files_and_times_by_other_names() -> None:
-    """Mistral says `output_file`; some write times as text."""
-    batch = _batch(output_file="out", error_file="err", created_at="2026-11-30T01:00:00Z")
-    assert (batch.output_file_id, batch.error_file_id) == ("out", "err")
-    assert batch.created_at == datetime(2026, 11, 30, 1, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("errors", "failure"),
-    [
-        ([{"code": "token_limit_exceeded", "line": None}], BatchFailure("later", ("token_limit_exceeded",))),
-        ([], BatchFailure("later")),
-        (
-            [{"code": "invalid_json_line", "line": 7}, {"code": "invalid_json_line", "line": 2}],
-            BatchFailure("never", ("invalid_json_line",), (2, 7)),
-        ),
-        (
-            [{"code": "model_not_found", "line": 1}, {"code": "invalid_url", "line": 1}],
-            BatchFailure("account", ("model_not_found", "invalid_url"), (1,)),
-        ),
-        ([{"code": PROSE}], BatchFailure("never", ("unknown",))),
-        ([{"code": "FILE_TOO_LARGE"}], BatchFailure("never", ("FILE_TOO_LARGE",))),
-        (
-            [{"code": "unsupported_value", "line": 1, "param": "body.temperature"}],
-            BatchFailure("never", ("unsupported_value",), (1,), ("temperature",)),
-        ),
-    ],
-)
-def test_a_refused_batch_says_whether_to_try_again(
-    errors: list[dict[str, object]], failure: BatchFailure
-) -> None:
-    """Enqueued tokens pass later; a bad line never does, and is named; an account needs its user."""
-    assert _batch(status="failed", errors={"object": "list", "data": errors}).failure == failure
-
-
-@given(reply=st.dictionaries(st.sampled_from(["id", "status", "created_at", "metadata", "errors"]), JSON))
-def test_what_is_no_batch_is_a_value_error(reply: dict[str, object]) -> None:
-    """Nothing else is raised, whatever comes."""
-    try:
-        batch = provider_batch(reply)
-    except ValueError:
-        return
-    assert (batch.id, batch.status) == (reply["id"], reply["status"])

@@ -18,11 +18,11 @@ from openai import BaseModel as ReplyModel
 
 from models.catalogue.model_ends import end_note
 from models.engines.api.endpoint_address import split_address
-from models.engines.api.errors.error_codes import error_code
 from models.engines.api.options import ApiOptions
 from models.engines.api.own_client import OwnClient
 from models.engines.api.rate_limits import retry_after
 from models.engines.api.replies import NO_ACCESS_CODES, RETRY_STATUSES
+from models.engines.batch.provider_words import fault_code
 from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable
 from models.errors import ApiAccessError, BreakevenError
 
@@ -125,7 +125,8 @@ class Caller:
 
     def _status_fault(self, what: str, error: APIStatusError) -> BreakevenError:
         host, status = self.host, error.status_code
-        said = error_code(error.code) or f"http_{status}"
+        fault = fault_code({"code": error.code, "message": error.body})
+        said = f"http_{status}" if fault == "unknown" else fault
         wait = retry_after(error.response.headers, time.time())
         if said in NO_ACCESS_CODES or status == HTTPStatus.PAYMENT_REQUIRED:
             return ApiAccessError(f"{host}: the account's quota is used up ({said}); see to its billing")

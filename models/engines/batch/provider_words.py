@@ -6,6 +6,7 @@ The words are those of OpenAI, Azure and Groq (`validating` … `cancelled`); of
 gateways that hand them on as they are. Read 2026-11-30 in the providers' API references.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -92,6 +93,13 @@ TOO_LARGE_CODES = frozenset(
     }
 )
 """The file holds more than the provider takes in one, whatever else is enqueued."""
+_ENQUEUED_WORDS = re.compile(r"enqueued[ _-]?token", re.IGNORECASE)
+_TOO_LARGE_WORDS = re.compile(
+    r"(?:number of|too many|more) (?:requests|lines|tasks) (?:than|in (?:\w+ ){0,2}(?:file|batch|input))"
+    r"|file (?:size )?(?:is )?(?:too large|exceeds)",
+    re.IGNORECASE,
+)
+_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def standing_of(status: str) -> BatchStanding:
@@ -120,14 +128,19 @@ def counts_of(reply: Mapping[str, object]) -> tuple[int, int | None, int]:
 
 def over_limit(codes: Iterable[str]) -> bool:
     """Whether these codes say that a batch is above the limit of enqueued tokens, and nothing else."""
-    said = {code.lower() for code in codes}
+    said = plain_codes(codes)
     return bool(said) and said <= OVER_LIMIT_CODES
 
 
 def too_large(codes: Iterable[str]) -> bool:
     """Whether these codes say that a file holds more than the provider takes in one, and nothing else."""
-    said = {code.lower() for code in codes}
+    said = plain_codes(codes)
     return bool(said) and said <= TOO_LARGE_CODES
+
+
+def plain_codes(codes: Iterable[str]) -> set[str]:
+    """Return codes in small letters, the words of `TokenLimitExceeded` parted as in `token_limit_exceeded`."""
+    return {_CAPITAL.sub("_", code).lower() for code in codes}
 
 
 def fault_entries(reply: Mapping[str, object]) -> list[Mapping[str, object]]:
@@ -136,12 +149,22 @@ def fault_entries(reply: Mapping[str, object]) -> list[Mapping[str, object]]:
     if isinstance(errors, dict) and isinstance(data := errors.get("data"), list):
         errors = data
     entries = errors if isinstance(errors, list) else [errors]
-    return [entry for entry in entries if isinstance(entry, dict)]
+    texts = [{"code": entry, "message": entry} for entry in entries if isinstance(entry, str)]
+    return [*(entry for entry in entries if isinstance(entry, dict)), *texts]
 
 
 def fault_code(entry: Mapping[str, object]) -> str:
-    """Return the code of a fault, `unknown` where there is none."""
-    return error_code(entry.get("code")) or error_code(entry.get("type")) or "unknown"
+    """Return the code of a fault, `unknown` where there is none.
+
+    A limit is known by its words as well: some name it there alone, or under the code of something else, such as
+    `rate_limit_exceeded` (github.com/openai/openai-python/issues/2084 has OpenAI's words, read 2026-11-30).
+    """
+    said = f"{entry.get('message')}"
+    if _ENQUEUED_WORDS.search(said):
+        return "token_limit_exceeded"
+    code = error_code(entry.get("code")) or error_code(entry.get("type")) or "unknown"
+    known = plain_codes([code]) & (OVER_LIMIT_CODES | TOO_LARGE_CODES)
+    return "file_too_large" if _TOO_LARGE_WORDS.search(said) and not known else code
 
 
 def _first(counts: Mapping[str, object], names: Iterable[str]) -> int | None:

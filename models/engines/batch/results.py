@@ -2,17 +2,14 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Literal, cast
 from uuid import UUID
 
 from models.engines.api.errors.error_codes import error_code
-from models.engines.api.errors.inner_error import judge_inner_error
+from models.engines.api.errors.inner_error import inner_reply, judge_inner_error
 from models.engines.api.replies import (
-    CONTENT_CODES,
-    NO_ACCESS_CODES,
-    TOO_LONG_CODES,
     UNUSABLE,
     Meaning,
     Reply,
@@ -24,7 +21,12 @@ from models.requests import RejectionReason
 
 ResultKind = Literal["answered", "retry", "unsure", "rejected", "refused", "fatal"]
 
-_NO_ACCESS = frozenset({"model_not_found", "invalid_api_key"})
+_BAD_REQUESTS = frozenset(
+    {"bad_request", "invalid_request", "invalid_request_error", "invalid_value", "invalid_argument"}
+    | {"invalid_parameter", "invalid_parameter_error", "validation_error", "unprocessable_entity"}
+)
+"""Codes that refuse a request and do not say why, of an error without a status."""
+_NO_ANSWER = "no_answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +121,15 @@ def _attempt_id(custom_id: object) -> UUID | None:
 def _classified(attempt_id: UUID, entry: Mapping[str, object]) -> BatchResult:
     response = entry.get("response")
     if not isinstance(response, dict):
-        return _unanswered(attempt_id, _mapping(entry.get("error")))
-    body = _mapping(response.get("body"))
-    error = _mapping(body.get("error"))
-    status = response.get("status_code")
-    if not isinstance(status, int):
-        if error and "choices" not in body:
-            return _unanswered(attempt_id, error)
-        status = 200
-    return _judged(attempt_id, body, error_reply(status, body))
+        return _unanswered(attempt_id, entry.get("error"))
+    said = _decoded_text(response.get("body"))
+    body = _mapping(said)
+    status = _status(response.get("status_code"))
+    if status is None:
+        if body.get("error") and "choices" not in body:
+            return _unanswered(attempt_id, body["error"])
+        status = HTTPStatus.OK
+    return _judged(attempt_id, body, error_reply(status, said))
 
 
 def _judged(attempt_id: UUID, body: Mapping[str, object], reply: Reply) -> BatchResult:
@@ -162,15 +164,36 @@ def _kind_of(verdict: ReplyVerdict) -> tuple[ResultKind, ReplyVerdict | None]:
             return "retry", verdict
 
 
-def _unanswered(attempt_id: UUID, error: Mapping[str, object]) -> BatchResult:
-    """Judge an error that came without a reply, by its code alone (expiry, cancellation, timeout)."""
-    said = error_code(error.get("code")) or "no_answer"
-    if said in TOO_LONG_CODES:
-        return BatchResult(attempt_id, "rejected", failure=said, rejection="too_long", detail=said)
-    if said in CONTENT_CODES:
-        return BatchResult(attempt_id, "rejected", failure=said, rejection="refused", detail=said)
-    kind: ResultKind = "fatal" if said in NO_ACCESS_CODES | _NO_ACCESS else "retry"
-    return BatchResult(attempt_id, kind, failure=said, detail=said)
+def _unanswered(attempt_id: UUID, said: object) -> BatchResult:
+    """Judge an error that came without a status: by the one that its code stands for, or by what it refuses.
+
+    Anything else (expiry, cancellation, a time-out) says nothing against the request, which is tried again.
+    """
+    error = _mapping(said) or {"message": said}
+    word = error_code(error.get("code")) or error_code(error.get("type"))
+    reply = inner_reply({"error": error})
+    if reply is not None and reply.status != HTTPStatus.BAD_REQUEST:
+        return _judged(attempt_id, {}, reply)
+    refused = _judged(attempt_id, {}, error_reply(HTTPStatus.BAD_REQUEST, {"error": error}))
+    if refused.kind == "refused" and reply is None and word not in _BAD_REQUESTS:
+        return BatchResult(attempt_id, "retry", failure=word or _NO_ANSWER, detail=word or _NO_ANSWER)
+    failure = word or (_NO_ANSWER if reply is None else refused.failure)
+    return replace(refused, failure=failure, detail=refused.detail if refused.kind == "rejected" else failure)
+
+
+def _decoded_text(body: object) -> object:
+    """Return what a body says that comes as a JSON text; any other as it is."""
+    try:
+        return json.loads(body) if isinstance(body, str) else body
+    except (ValueError, RecursionError):
+        return body
+
+
+def _status(value: object) -> int | None:
+    """Return a status, a number or its digits; None for what is none."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value)
+    return value if isinstance(value, int) and value > 0 else None
 
 
 def _mapping(value: object) -> dict[str, object]:

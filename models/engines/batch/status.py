@@ -1,18 +1,21 @@
 """How a batch stands at its provider, as plain values, and the errors of asking for it. No network."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Literal
 from uuid import UUID
 
-from models.engines.api.replies import DISPENSABLE, NO_ACCESS_CODES
+from models.engines.api.replies import NO_ACCESS_CODES, Meaning, ReplyVerdict, error_reply, judge
 from models.engines.batch.provider_words import (
     OVER_LIMIT_CODES,
     BatchStanding,
     counts_of,
     fault_code,
     fault_entries,
+    plain_codes,
     standing_of,
 )
 from models.errors import ApiAccessError, BreakevenError
@@ -27,7 +30,10 @@ NAMES_LATE = timedelta(hours=2)
 """How long after its deadline a batch may still end, and name its files, before it is given up as lost."""
 
 _LATER = OVER_LIMIT_CODES | {"rate_limit_exceeded", "server_error", "internal_error", "internal_server_error"}
-_ACCOUNT = NO_ACCESS_CODES | {"invalid_api_key", "model_not_found"}
+_ACCOUNT = NO_ACCESS_CODES | {"invalid_api_key"}
+_OF_ALL_LINES = re.compile(r"url|endpoint|method|window", re.IGNORECASE)
+"""In codes of what is the same in every line, whichever of them is named."""
+_OTHER_WAYS = frozenset({Meaning.OTHER_FIELDS, Meaning.OTHER_FORMAT, Meaning.OTHER_ROLES})
 
 
 class BatchApiUnavailable(BreakevenError):
@@ -68,16 +74,16 @@ class NoBatchApi(ApiAccessError):
 class BatchFailure:
     """Why a provider refused a whole batch when it checked the file; nothing was answered or billed.
 
-    `retry`: `later`: the same file passes once other batches have ended (`token_limit_exceeded`),;
+    `retry`: `later`: the same file passes once other batches have ended (`token_limit_exceeded`);
     `account`: not before the user has seen to quota, key or model; `never`: the file itself is refused,
-    because of `lines` (numbers, from 1) if any are named. `codes` are the provider's, each once. `fields` are those of
-    the requests that it does not take and that can be left out.
+    because of `lines` (numbers, from 1) if any are named. `codes` are the provider's, each once. `other` says how the
+    requests are to be made instead, where a field, a format or a role is not taken.
     """
 
     retry: Literal["later", "account", "never"]
     codes: tuple[str, ...] = ()
     lines: tuple[int, ...] = ()
-    fields: tuple[str, ...] = ()
+    other: ReplyVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,20 +175,16 @@ def _failure(entries: Iterable[Mapping[str, object]]) -> BatchFailure:
     entries = list(entries)
     codes = tuple(dict.fromkeys(fault_code(entry) for entry in entries))
     numbers = {line for entry in entries if isinstance(line := entry.get("line"), int)}
-    fields = dict.fromkeys(field for entry in entries if (field := _refused_field(entry.get("param"))))
-    return BatchFailure(_retry(codes), codes, tuple(sorted(numbers)), tuple(fields))
-
-
-def _refused_field(param: object) -> str | None:
-    """Return the field of a request that a fault is about, if requests can do without it."""
-    name = param.removeprefix("body.") if isinstance(param, str) else ""
-    name = "response_format" if name.startswith("response_format") else name
-    return name if name in DISPENSABLE | {"response_format"} else None
+    verdicts = (judge(error_reply(HTTPStatus.BAD_REQUEST, {"error": entry})) for entry in entries)
+    other = next((one for one in verdicts if one.meaning in _OTHER_WAYS), None)
+    retry = _retry(codes)
+    whole = retry == "never" and any(_OF_ALL_LINES.search(code) for code in codes)
+    return BatchFailure(retry, codes, () if whole else tuple(sorted(numbers)), other)
 
 
 def _retry(codes: Iterable[str]) -> Literal["later", "account", "never"]:
-    said = {code.lower() for code in codes}
-    if said & _ACCOUNT:
+    said = plain_codes(codes)
+    if said & _ACCOUNT or any("model" in code for code in said):
         return "account"
     return "later" if said <= _LATER else "never"
 

@@ -242,3 +242,25 @@ def test_a_request_file_that_is_gone(tmp_path: Path, database_url: str, created:
     assert outcomes(api_lines(settings)) == {"ok": 10} | ({} if created else {"failed:no_file": 10})
     check_books(settings)
     check_server(settings, api)
+
+
+@SQLITE
+def test_what_is_true_of_many_batches_is_said_once(
+    tmp_path: Path, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In one collecting: an endpoint that does not answer for a while, and files that are all refused alike."""
+    with BatchApi(Rules(), key=KEY) as api:
+        settings = batch_settings(tmp_path, database_url, api.url)
+        start(settings, texts_of(25))
+        api.fault("get_batch", "refuse", status=503, times=12)
+        collect(settings)
+        assert caplog.text.count("is looked at again later") == 1
+        steps(api, 1)
+        for batch in api.book.batches.values():
+            errors = [{"code": "url_mismatch", "line": 1}]
+            batch.fields |= {"status": "failed", "errors": {"data": errors}}
+        result = collect(settings)
+        assert (result.waiting, result.quarantined) == ({"batch": 25}, 0)
+        assert caplog.text.count("was refused (url_mismatch)") == 1
+        assert collect_until_done(settings, api).state == "completed"
+    check_books(settings)

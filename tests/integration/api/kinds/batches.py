@@ -8,12 +8,31 @@ LINES = f"{_HYBRID}/test_batch_lines.py"
 ENQUEUED = f"{_HYBRID}/test_batch_enqueued.py"
 ENDED = f"{_HYBRID}/test_batch_ended.py"
 REFUSED = f"{_HYBRID}/test_batch_refused.py"
+RESULTS = "tests/unit/test_batch_results.py"
+STATUS = "tests/unit/test_batch_status.py"
 
 KINDS: tuple[Kind, ...] = (
     Kind(
         "lines of a batch refused with a 400 for `temperature`, `seed` or `response_format`",
         "a new batch without it in the same collecting, at half price; later batches begin without it",
         f"{LINES}::test_a_refused_field_is_left_out_of_the_next_batch",
+    ),
+    Kind(
+        "a line that is refused in an error alone, without a response; a refusal as text, as JSON within a text, or as a list",
+        "read as what a 400 with these words means; an error that names a status means that",
+        f"{RESULTS}::test_an_error_without_a_status_is_judged_by_what_it_says",
+    ),
+    Kind(
+        "a limit of tokens or requests that the words of a fault alone name, or its code in another spelling",
+        "halved as for the code itself",
+        f"{STATUS}::test_a_refused_batch_says_whether_to_try_again",
+        "batch_enqueued_tokens",
+    ),
+    Kind(
+        "the check of a batch's file finds fault with the model, or with the address, and names one line",
+        "no record is set aside: the collecting ends with one line, or the file is tried again",
+        f"{REFUSED}::test_what_is_true_of_many_batches_is_said_once",
+        "api_model",
     ),
     Kind(
         "the check of a batch's file refuses a field in every line",
