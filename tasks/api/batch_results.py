@@ -173,7 +173,7 @@ class BatchResults:
 
     def _accept_answer(self, result: BatchResult, line: attempts.InBatch, escalated: Escalated) -> bool:
         """Take an answer; return whether its line is closed."""
-        request, served = self.requests.render(escalated, line.id), self._served(result)
+        request, served = self.requests.render(escalated, line.id, line.attempt), self._served(result)
         parsed, now = parse_answer(request, result.body), datetime.now(UTC)
         if parsed.malformed is not None:  # billed, and of no use
             self.scratch.waiting.requeue_after(line.record_key, line.attempt)
@@ -233,7 +233,7 @@ class BatchResults:
         if escalated is None:
             self._close(line, result)
             return
-        request = self.requests.render(escalated, line.id)
+        request = self.requests.render(escalated, line.id, line.attempt)
         closed = self._closed(line, result)
         rejected = Completion(request, rejection=result.rejection, detail=result.detail, attempt=closed)
         book = BatchAttemptBook(self._prices_of(line, closed), line.cost_nano)

@@ -22,8 +22,10 @@ class ApiRequests:
     permit: ApiPermit
     reasoning_room: int
 
-    def render(self, escalated: Escalated, attempt_id: UUID | None = None) -> ApiRequest:
-        """Render the next attempt of a record; `attempt_id` names one that was made already."""
+    def render(
+        self, escalated: Escalated, attempt_id: UUID | None = None, number: int | None = None
+    ) -> ApiRequest:
+        """Render the next attempt of a record; `attempt_id` and `number` name one that was made already."""
         workload = self.workload
         return ApiRequest(
             attempt_id or new_id(),
@@ -31,7 +33,7 @@ class ApiRequests:
             _corrected(workload.messages(escalated.record.text), escalated.correction),
             workload.output_format,
             workload.max_tokens,
-            escalated.attempts + 1,
+            escalated.attempts + 1 if number is None else number,
             permit=self.permit,
             reason=escalated.reason,
             reasoning_room=self.reasoning_room,

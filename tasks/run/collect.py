@@ -244,7 +244,7 @@ class Collector:
         for line in self._batches.lines(batch):
             escalated = self._waiting.get(line.record_key) if line.id in bad else None
             if escalated is not None:
-                request = self._requests.render(escalated, line.id)
+                request = self._requests.render(escalated, line.id, line.attempt)
                 reason: RejectionReason = "too_long" if too_long else "refused"
                 self._outcomes.reject(Completion(request, rejection=reason, detail=codes, attempts=0))
 

@@ -136,7 +136,7 @@ class Outcomes:
             if closed is not None:
                 self.committer.add_closings([book.unserved(closed)])
             if is_answer(completion) and not self.first.fitted:
-                self._hold(_after(escalated, completion, prices), completion)
+                self._hold(_after(escalated, completion), completion)
             else:
                 self.waiting.finish(record.key)
                 self._reject(record, completion, completion.rejection)
@@ -153,7 +153,7 @@ class Outcomes:
         answer, fault = self._parsed(record, completion)
         if answer is None:
             finished = Finished(completion, now, "invalid_output", escalated.reason, prices)
-            again = _after(escalated, completion, prices)
+            again = _after(escalated, completion)
             if self._ask_once_more(again, fault, finished):
                 return
             if not self.first.fitted:
@@ -275,10 +275,10 @@ class Outcomes:
         self.committer.add_quarantined(_set_aside(record, fault, engine, answer), *made)
 
 
-def _after(escalated: Escalated, completion: Completion, prices: LinePrices | None) -> Escalated:
-    """Return a record with the attempts of a completion; those in a batch, which has prices of its own, are counted already."""
-    made = completion.attempts if prices is None else 0
-    return replace(escalated, attempts=escalated.attempts + made)
+def _after(escalated: Escalated, completion: Completion) -> Escalated:
+    """Return a record with the attempts of a completion; those of a batch may be counted already."""
+    last = completion.request.attempt + completion.attempts - 1
+    return replace(escalated, attempts=max(escalated.attempts, last))
 
 
 def _set_aside(record: Record, fault: Fault, engine: _Engine, answer: str | None) -> Quarantined:
