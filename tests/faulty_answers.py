@@ -124,6 +124,14 @@ def _reasoning_alone(chat: Json, _: str) -> Json:
     return dict(chat["usage"])
 
 
+def _shown_reasoning(chat: Json, _: str) -> Json:
+    """Show 500 words of reasoning, bill them, and report the tokens of the answer alone."""
+    billed = dict(chat["usage"])
+    chat["choices"][0]["message"]["reasoning_content"] = "perhaps " * 500
+    chat["usage"].pop("total_tokens")
+    return {**billed, "completion_tokens": billed["completion_tokens"] + 500}
+
+
 def _label(content: str) -> str:
     return str(json.loads(content)["label"])
 
@@ -134,6 +142,8 @@ ODD: dict[str, Callable[[Json, str], Json | None]] = {
     "zero_completion": _with_usage(completion_tokens=0, total_tokens=None),
     "tiny_prompt": _with_usage(prompt_tokens=1, total_tokens=None, prompt_tokens_details=None),
     "small_total": _with_usage(total_tokens=1),
+    "many_tokens": _with_usage(prompt_tokens=2**31 - 1, total_tokens=None),
+    "shown_reasoning": _shown_reasoning,
     "beside": _beside,
     "anthropic": _anthropic,
     "more": _more,
@@ -142,6 +152,8 @@ ODD: dict[str, Callable[[Json, str], Json | None]] = {
     "prose": _with_content(lambda said: f"Here is the answer:\n```json\n{said}\n```\nI hope that helps!"),
     "list": _with_content(lambda said: f"[{said}]"),
     "parts": _with_content(_in_parts),
+    "decoded": _with_content(json.loads),
+    "stripped": _with_content(lambda said: f"analysisIt may be positive.assistantfinal{said}"),
     "full_stop": _with_content(lambda said: f"{_label(said).capitalize()}."),
     "sentence": _with_content(lambda said: f"The sentiment is **{_label(said)}** because of its tone."),
     "two_answers": _with_content(lambda _: '{"label": "negative"} or {"label": "positive"}'),

@@ -22,6 +22,8 @@ REPLIES = (
     _estimated("a real answer of 0 tokens", "zero_completion"),
     _estimated("far fewer tokens than any tokenizer makes of the prompt", "tiny_prompt"),
     _estimated("a total that is less than its parts", "small_total"),
+    _estimated("more tokens than any context holds", "many_tokens"),
+    _estimated("fewer tokens than the reasoning that is shown has", "shown_reasoning"),
     _answered(
         "more tokens than the limit allowed", "more:5000", user="the tokens and the cost that are billed"
     ),
@@ -38,9 +40,11 @@ REPLIES = (
     # Answers that do not stand alone
     _answered("reasoning between marks before the answer", "think", "after_reasoning"),
     _answered("reasoning of which only the closing mark is there", "half_think", "after_reasoning"),
+    _answered("reasoning whose marks the server took away (gpt-oss)", "stripped", "after_reasoning"),
     _answered("prose around one block of JSON", "prose", "from_prose"),
     _answered("the answer's object in a list of one", "list", "from_list"),
     _answered("content as a list of parts", "parts", "from_parts"),
+    _answered("content that a gateway has decoded", "decoded", "from_object"),
     _answered("a label with a full stop and in another case", "full_stop", "other_spelling"),
     _answered("a label in a sentence that names no other", "sentence", "from_prose"),
     Fault(
