@@ -78,7 +78,8 @@ def test_each_attempt_gets_one_result_or_stays_missing(fates: list[str], strange
         (None, "request_timeout", "retry", None, "request_timeout"),
         (None, "context_length_exceeded", "rejected", "too_long", "context_length_exceeded"),
         (None, "model_not_found", "fatal", None, "http_404"),
-        (None, "billing_hard_limit_reached", "fatal", None, "billing_hard_limit_reached"),
+        (None, "billing_hard_limit_reached", "fatal", None, "http_402"),
+        (None, "json_validate_failed", "unsure", "invalid_output", "json_validate_failed"),
         (None, PROSE, "retry", None, "no_answer"),
     ],
 )
