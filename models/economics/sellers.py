@@ -53,7 +53,10 @@ def find_offer(
     address = url.strip() if url and url.strip() else None
     name, colon, host = model.partition(":")
     if colon and address is not None and _host_of(address) == ROUTER:
-        return _named(snapshot, published.source, name, HUGGING_FACE + host)
+        seller = find_provider_by_id(snapshot.providers, HUGGING_FACE + host)
+        if seller is None:  # `:fastest` and `:cheapest` leave it to the router
+            return _undecided(snapshot, name, elsewhere=True)
+        return _sold_by(snapshot, published.source, name, seller, "the name of the model")
     if address is not None and (seller := _at(snapshot, address)) is not None:
         return _sold_by(snapshot, published.source, model, seller, "BREAKEVEN_API_BASE_URL")
     if address is None and (found := _direct(_at(snapshot, OPENAI_URL), model)) is not None:

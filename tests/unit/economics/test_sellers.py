@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from models.economics.pricing import Price, nano_to_usd, price_on, prices_of
+from models.economics.published_prices import api_prices
 from models.errors import PriceUnknown
 from models.settings import Settings
 from tests.unit.economics.test_candidates import TODAY
@@ -113,3 +114,11 @@ def test_what_nothing_decides_is_one_line_that_names_the_setting(
     assert names_price or "there are: " in text
     if "nothing says" in text:
         assert "BREAKEVEN_API_PROVIDER" in text
+
+
+@pytest.mark.parametrize("policy", ["fastest", "cheapest"])
+def test_a_router_that_chooses_the_host_itself_names_none(policy: str) -> None:
+    """Hugging Face's policies are no sellers: the line names the setting to make, and blames none that is not set."""
+    with pytest.raises(PriceUnknown, match="has several sellers, and nothing says which one") as caught:
+        api_prices(f"openai/gpt-oss-120b:{policy}", url="https://router.huggingface.co/v1")
+    assert "knows no seller" not in str(caught.value)
