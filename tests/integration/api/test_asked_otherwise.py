@@ -176,7 +176,6 @@ def test_a_denial_that_comes_before_the_first_answer_waits_for_it(
     with FaultyApi([once, Rule(("late:0.1",), forever=True)]) as api:
         done = ask(make_engine(api, book, concurrency=4), book, TEXTS)
         check_books(book, api)
-    assert api.seen[0].fault == fault
     assert book.of_record("text 0") == ended
     assert {fate(one) for key, one in done.items() if key != "text 0"} == {"published"}
 
