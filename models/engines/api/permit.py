@@ -137,7 +137,7 @@ class Journal(Protocol):
         """
 
     def answered(self, attempt: ClosedAttempt) -> None:
-        """Hear of an attempt that was answered, before another one is opened. Returns at once; a completion carries it."""
+        """Hear of an attempt whose usage came, before another one is opened. Returns at once; it is closed elsewhere."""
 
     def close(self, closed: Sequence[ClosedAttempt]) -> None:
         """Note how attempts ended that no completion carries (a failed one that is tried again).

@@ -149,7 +149,7 @@ class RequestSender:
             served_of(body, sent.reply.headers, self._options.model),
             read_exchange(sent.body, body) if unreported else None,
         )
-        if closed.outcome == "ok":
+        if closed.usage is not None:
             self._endpoint.journal.answered(closed)
         return asked
 

@@ -105,6 +105,21 @@ def test_without_a_reported_usage_a_long_answer_is_seen_as_well(
     assert warnings_of(caplog.records, "the limit of an answer")
 
 
+def test_an_error_inside_an_answer_raises_the_bounds_as_well(tmp_path: Path, database_url: str) -> None:
+    """What broke after the model had written beyond its limit is billed like any other answer: no second wave is sent."""
+    broken = '{"finish_reason":"error","error":{"code":502},"message":{"content":""}}'
+    fault = f'adds:{{"choices":[{broken}],"usage":{{"completion_tokens":5000}}}}'
+    with FaultyApi([Rule((fault,), forever=True)], latency=0.2) as api:
+        free = hybrid_settings(
+            tmp_path, database_url, api.url, api_concurrency=WIDTH, api_breaker_failures=99
+        )
+        settings = capped(free, run_usd=CAP)
+        run(settings, source_of(tmp_path), ScriptedEngine(handler=unsure("unsure")))
+        assert len(api.seen) <= WIDTH
+    assert {(line.outcome, line.output_tokens) for line in api_lines(settings)} == {("unknown_outcome", 5000)}
+    check_sums(settings)
+
+
 def test_answers_of_a_batch_raise_the_bounds_of_later_batches(
     tmp_path: Path, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
