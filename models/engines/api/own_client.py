@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from openai import AsyncOpenAI, OpenAI, omit
 from openai import Omit as Omitted
+from openai._qs import Querystring
 from pydantic import SecretStr
 
 AUTHORIZATION = "authorization"
@@ -40,6 +41,11 @@ class AsyncOwnClient(AsyncOpenAI):
         """What every request carries."""
         return headers_of(self.own_headers, bearer=self.bearer, user_agent=self.user_agent)
 
+    @property
+    def qs(self) -> Querystring:
+        """Writes a repeated name of a query as it was given, not as `name[]`."""
+        return Querystring(array_format="repeat")
+
     def _validate_headers(self, headers: object, custom_headers: object) -> None:
         """Take any headers: an endpoint of one's own may want no key."""
 
@@ -54,6 +60,11 @@ class OwnClient(OpenAI):
     def default_headers(self) -> Headers:
         """What every request carries."""
         return headers_of(self.own_headers, bearer=self.bearer, user_agent=self.user_agent)
+
+    @property
+    def qs(self) -> Querystring:
+        """Writes a repeated name of a query as it was given, not as `name[]`."""
+        return Querystring(array_format="repeat")
 
     def _validate_headers(self, headers: object, custom_headers: object) -> None:
         """Take any headers: an endpoint of one's own may want no key."""
