@@ -168,6 +168,14 @@ def test_retry_after_formats() -> None:
     assert retry_after({"retry-after": in_a_minute}, now.timestamp()) == MINUTE
     assert retry_after({"retry-after": in_a_minute}, now.timestamp() + 3600) == 0
     assert retry_after({"retry-after": "2.5"}, 0) == 2.5
+    assert retry_after({"retry-after": "2s"}, 0) == 2.0
+    assert retry_after(
+        {"retry-after": f"{now.timestamp() + MINUTE:.0f}"}, int(now.timestamp())
+    ) == pytest.approx(MINUTE, abs=1)
+    assert (
+        retry_after({"retry-after": "2026-11-30T06:00:07Z", "date": "Mon, 30 Nov 2026 06:00:00 GMT"}, 0)
+        == 7.0
+    )
     assert retry_after({"retry-after-ms": "250", "retry-after": "9"}, 0) == 0.25
     for rubbish in ("-3", "inf", "tomorrow", "Thu, 99 Foo 2026", ""):
         assert retry_after({"retry-after": rubbish}, 0) is None

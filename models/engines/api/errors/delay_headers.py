@@ -31,8 +31,10 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         text = headers.get(name, "").strip()
-        if (number := _number(text)) is not None:
+        if (number := _number(text)) is not None and number < _A_DATE:
             return number * unit
+        if text and unit == 1.0 and (seconds := _until(text, _said_now(headers, now))) is not None:
+            return seconds  # against the standard, a duration such as `2s`, or a moment as gateways write it
         if text and unit == 1.0 and (date := _date(text)) is not None:
             return max(0.0, date.timestamp() - _said_now(headers, now))
     return None
