@@ -155,6 +155,13 @@ def test_a_line_without_response_and_error_is_tried_again(entry: dict[str, Any])
     assert (result.kind, result.failure) == ("retry", "no_answer")
 
 
+def test_an_answer_that_stands_in_the_place_of_the_response_is_read() -> None:
+    """It is billed, and says all that is needed."""
+    one = new_id()
+    result = _only(json.dumps({"custom_id": one.hex, "response": ANSWER}), one)
+    assert (result.kind, result.body) == ("answered", ANSWER)
+
+
 def test_an_answer_that_is_no_object_is_left_to_the_parser() -> None:
     """It was billed; an empty body is no chat completion, which the parser says."""
     one = new_id()

@@ -122,7 +122,7 @@ def _classified(attempt_id: UUID, entry: Mapping[str, object]) -> BatchResult:
     response = entry.get("response")
     if not isinstance(response, dict):
         return _unanswered(attempt_id, entry.get("error"))
-    said = _decoded_text(response.get("body"))
+    said = _decoded_text(response.get("body", response))
     body = _mapping(said)
     status = _status(response.get("status_code"))
     if status is None:
