@@ -12,9 +12,27 @@ from models.engines.batch.files import BatchFile, batch_path, halve_file
 from models.ids import new_id
 from models.ledger.accounting import LinePrices
 from models.ledger.api_accounting import closing_unserved
+from models.ledger.line import Closing
 from models.requests import ClosedAttempt
 from tasks.storage.escalation_queue import QUEUED, EscalationQueue
 from tasks.storage.open_version import OpenVersion
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAttemptBook:
+    """Closes attempts of batches that served no record: what was answered is charged at the line's prices."""
+
+    prices: LinePrices
+    upper_bound: int = 0
+
+    def unserved(self, attempt: ClosedAttempt) -> Closing:
+        """Close an attempt that served no record."""
+        return closing_unserved(attempt, self.prices, self.upper_bound)
+
+    def served(self, attempt: ClosedAttempt) -> int:
+        """Nothing is held in memory for an attempt of a batch."""
+        del attempt
+        return 0
 
 
 @dataclass(slots=True)

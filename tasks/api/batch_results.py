@@ -13,7 +13,7 @@ from db import attempts, batch_lines, batches, reference
 from models.economics.pricing import Price
 from models.engines.api.answers.served import served_of
 from models.engines.api.capabilities import EndpointCapabilities
-from models.engines.api.chat_format import parse_answer, read_exchange, request_body
+from models.engines.api.chat_format import Parsed, parse_answer, read_exchange, request_body
 from models.engines.api.permit import ApiRequest
 from models.engines.api.usage import usage_of
 from models.engines.batch.files import rendered_body
@@ -22,13 +22,12 @@ from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable, Pr
 from models.engines.window import is_parsed
 from models.errors import ApiAccessError
 from models.ledger.accounting import LinePrices
-from models.ledger.api_accounting import closing_unserved
-from models.ledger.line import Closing
 from models.records import Escalated
-from models.requests import Answer, ClosedAttempt, Completion, Exchange, JsonValue, Served
+from models.requests import Answer, ClosedAttempt, Completion, Exchange, JsonValue, Served, Usage
 from tasks.api.answer_bounds import AnswerBounds
+from tasks.api.batch_format import BatchFormat
 from tasks.api.batch_judgement import DENIALS, BatchJudgement
-from tasks.api.batch_ledger import BatchLedger
+from tasks.api.batch_ledger import BatchAttemptBook, BatchLedger
 from tasks.api.learnt import LearntCapabilities
 from tasks.api.pending_lines import allowed_nano
 from tasks.api.requests import ApiRequests
@@ -42,23 +41,7 @@ if TYPE_CHECKING:
     from models.engines.batch.client import BatchClient
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class BatchAttemptBook:
-    """Closes attempts of batches that served no record: what was answered is charged at the line's prices."""
-
-    prices: LinePrices
-    upper_bound: int = 0
-
-    def unserved(self, attempt: ClosedAttempt) -> Closing:
-        """Close an attempt that served no record."""
-        return closing_unserved(attempt, self.prices, self.upper_bound)
-
-    def served(self, attempt: ClosedAttempt) -> int:
-        """Nothing is held in memory for an attempt of a batch."""
-        del attempt
-        return 0
+Lines = Mapping[UUID, attempts.InBatch]
 
 
 @dataclass(slots=True)
@@ -90,12 +73,14 @@ class BatchResults:
         lines = {one.id: one for one in self.ledger.lines(batch)}
         reader, judgement = ResultReader(lines), BatchJudgement(provider)
         body, self._able = self.rendered(batch), self.learnt.read()
+        form = self._format(lines, body, judgement)
         for result in _read(client, provider, reader):
-            if not self._accept(result, lines[result.id], body, judgement):
+            if not self._accept(result, lines[result.id], body, judgement, form):
                 judgement.hold(result)
             self.committer.tick()
             if self.stop():
                 return
+        form.release()
         self.committer.flush()
         for result in self._judged(batch, reader, judgement, lines):
             self._close_judged(result, lines[result.id])
@@ -131,7 +116,7 @@ class BatchResults:
         batch: batches.Batch,
         reader: ResultReader,
         judgement: BatchJudgement,
-        lines: Mapping[UUID, attempts.InBatch],
+        lines: Lines,
     ) -> list[BatchResult]:
         """Judge what was held, by what the ledger has of the batch and of earlier attempts. The answers are committed."""
         denied = {lines[id_].record_key for id_ in judgement.denied()}
@@ -152,14 +137,21 @@ class BatchResults:
         line: attempts.InBatch,
         body: Mapping[str, JsonValue],
         judgement: BatchJudgement,
+        form: BatchFormat,
     ) -> bool:
         """Do what a result says, if it can be told from the line alone."""
         escalated = self.scratch.waiting.get(line.record_key)
         if result.kind == "answered":
             if escalated is None:
-                closed = self._charge(_unneeded(line.id, result.body, self._served(result)), line)
+                closed = self._charge(
+                    _closed_ok(line.id, usage_of(result.body), "not_needed", self._served(result)), line
+                )
             else:
-                closed = self._accept_answer(result, line, escalated)
+                request = self.requests.render(escalated, line.id, line.attempt)
+                parsed = parse_answer(request, result.body)
+                if form.take(result, request, parsed):
+                    return True
+                closed = self._accept_answer(result, line, escalated, parsed)
             judgement.answered(closed=closed)
             return True
         if result.kind == "rejected":
@@ -171,16 +163,35 @@ class BatchResults:
         self.scratch.waiting.requeue_after(line.record_key, line.attempt)
         return True
 
-    def _accept_answer(self, result: BatchResult, line: attempts.InBatch, escalated: Escalated) -> bool:
+    def _format(self, lines: Lines, body: Mapping[str, JsonValue], judgement: BatchJudgement) -> BatchFormat:
+        """Make what judges whether a batch's answers keep to the form that they were asked for."""
+
+        def accept(result: BatchResult) -> None:
+            line = lines[result.id]
+            escalated = self.scratch.waiting.get(line.record_key)
+            if escalated is not None:
+                parsed = parse_answer(self.requests.render(escalated, line.id, line.attempt), result.body)
+                judgement.answered(closed=self._accept_answer(result, line, escalated, parsed))
+
+        def ask_again(result: BatchResult) -> None:
+            line = lines[result.id]
+            ignored = _closed_ok(line.id, usage_of(result.body), "format_ignored", self._served(result))
+            judgement.answered(closed=self._charge(ignored, line))
+            self.scratch.waiting.requeue_after(line.record_key, line.attempt)
+
+        return BatchFormat(self.learnt, body, accept, ask_again)
+
+    def _accept_answer(
+        self, result: BatchResult, line: attempts.InBatch, escalated: Escalated, parsed: Parsed
+    ) -> bool:
         """Take an answer; return whether its line is closed."""
         request, served = self.requests.render(escalated, line.id, line.attempt), self._served(result)
-        parsed, now = parse_answer(request, result.body), datetime.now(UTC)
         if parsed.malformed is not None:  # billed, and of no use
             self.scratch.waiting.requeue_after(line.record_key, line.attempt)
-            useless = ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.malformed, served)
+            useless = _closed_ok(line.id, parsed.usage, parsed.malformed, served)
             return self._charge(useless, line)
         closed: ClosedAttempt | None
-        closed = answered = ClosedAttempt(line.id, "ok", now, parsed.usage, parsed.failure, served)
+        closed = answered = _closed_ok(line.id, parsed.usage, parsed.failure, served)
         if parsed.usage is None and parsed.rejection is None:
             closed = replace(answered, exchange=self._exchange(request, result))
         elif parsed.usage is None:
@@ -241,8 +252,8 @@ class BatchResults:
 
     def _close(self, line: attempts.InBatch, result: BatchResult) -> None:
         closed = self._closed(line, result)
-        book = BatchAttemptBook(self._prices_of(line, closed), line.cost_nano)
-        self.committer.add_closings([book.unserved(closed)])
+        prices = self._prices_of(line, closed)
+        self.committer.add_closings([BatchAttemptBook(prices, line.cost_nano).unserved(closed)])
 
     def _closed(self, line: attempts.InBatch, result: BatchResult) -> ClosedAttempt:
         """Return how the attempt of a line ends that was not answered; of unknown outcome it keeps its upper bound.
@@ -258,8 +269,7 @@ class BatchResults:
     def _charge(self, closed: ClosedAttempt, line: attempts.InBatch) -> bool:
         """Close an answered attempt that served no record, unless nobody knows its usage: see `BatchLedger.close`."""
         if closed.usage is not None:
-            book = BatchAttemptBook(self._prices_of(line, closed))
-            self.committer.add_closings([book.unserved(closed)])
+            self.committer.add_closings([BatchAttemptBook(self._prices_of(line, closed)).unserved(closed)])
         return closed.usage is not None
 
     def _served(self, result: BatchResult) -> Served | None:
@@ -284,6 +294,6 @@ def _read(client: "BatchClient", provider: ProviderBatch, reader: ResultReader) 
             yield from reader.read(client.download(file_id))
 
 
-def _unneeded(line_id: UUID, body: Mapping[str, object], served: Served | None) -> ClosedAttempt:
-    """Close an answered attempt whose record another one has served, with the usage that is billed."""
-    return ClosedAttempt(line_id, "ok", datetime.now(UTC), usage_of(body), "not_needed", served)
+def _closed_ok(id_: UUID, usage: Usage | None, why: str | None, served: Served | None) -> ClosedAttempt:
+    """Close an answered attempt; `why` it serves no record, or how it was read."""
+    return ClosedAttempt(id_, "ok", datetime.now(UTC), usage, why, served)

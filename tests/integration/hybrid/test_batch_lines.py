@@ -241,3 +241,29 @@ def test_lines_that_tell_of_the_account_end_the_round(tmp_path: Path, database_u
     assert len(batch_lines(settings)) == len(texts) * 2 + len(quota)
     check_books(settings)
     check_server(settings, api)
+
+
+def test_a_format_that_is_passed_over(
+    tmp_path: Path, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No answer has a value: all are billed, and asked for again with the schema in the prompt; then none is set aside."""
+    with BatchApi(Rules(), key=KEY) as api:
+        settings = batch_settings(tmp_path, database_url, api.url)
+        start(settings, texts_of(5))
+        steps(api)
+        (batch,) = api.book.batches.values()
+        file = api.book.files[batch.fields["output_file_id"]]
+        entries = [orjson.loads(line) for line in file.content.splitlines()]
+        for entry in entries:
+            entry["response"]["body"]["choices"][0]["message"]["content"] = "It is hard to tell."
+        file.content = b"".join(orjson.dumps(entry) + b"\n" for entry in entries)
+        result = collect(settings)
+        assert (result.waiting, result.quarantined) == ({"batch": 5}, 0)
+        assert all("JSON" in body["messages"][0]["content"] for body in bodies(api))
+        assert caplog.text.count("passes over response_format in batches") == 1
+        done = collect_until_done(settings, api)
+    assert (done.state, done.published) == ("completed", 5)
+    assert outcomes(api_lines(settings)) == {"invalid_output:format_ignored": 5, "ok": 5}
+    assert all(line.cost_nano > 0 for line in api_lines(settings))
+    check_books(settings)
+    check_server(settings, api)

@@ -35,6 +35,13 @@ KINDS: tuple[Kind, ...] = (
         "api_model",
     ),
     Kind(
+        "`response_format` is passed over in a batch",
+        "when its first three answers have no value, those that have none are billed as `format_ignored` and go into a new batch "
+        "with the schema in the prompt; one warning",
+        f"{LINES}::test_a_format_that_is_passed_over",
+        "api_structured_output",
+    ),
+    Kind(
         "the check of a batch's file refuses a field in every line",
         "a new batch without it; no record is set aside",
         f"{LINES}::test_a_field_that_the_file_check_refuses",
