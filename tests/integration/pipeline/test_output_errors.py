@@ -133,14 +133,14 @@ def test_the_scratch_file_fails_at_the_end(
     source = write_records(tmp_path / "in.jsonl", good_rows(5))
     plan = prepare(RunRequest(WORKLOAD, DAY, str(source)), settings)
     assert isinstance(plan, OpenRun)
-    monkeypatch.setattr(EscalationQueue, "states", fail)
     with (
         shared_engine(settings, lambda _: ScriptedEngine()) as engine,
         hold_lease(plan.version.ledger) as lost,
         open_scratch(plan) as scratch,
-        pytest.raises(OutputError, match="disk is full"),
     ):
-        infer(plan, scratch, engine, lost)
+        monkeypatch.setattr(EscalationQueue, "states", fail)
+        with pytest.raises(OutputError, match="disk is full"):
+            infer(plan, scratch, engine, lost)
     plan.version.ledger.close()
 
 
