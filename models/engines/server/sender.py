@@ -220,6 +220,8 @@ class ServerSender:
             return 0.0
         if await self._find_fault() == "settings":
             raise self._refuses_all(describe_error(reply))
+        if self._probation.passed and one.capabilities != self._capabilities:
+            return 0.0  # others were answered in another form meanwhile; the next attempt has it
         return Completion(one.request, rejection="refused", detail=verdict.detail)
 
     async def _find_fault(self) -> Fault:
