@@ -36,7 +36,10 @@ _OWN = (
 
 
 def count_failures(session: Session, version_id: UUID) -> Iterator[tuple[str, int]]:
-    """Yield the records of a version that no answer served, each with the attempts that count against it."""
+    """Yield the records of a version that no answer served, each with the attempts that count against it.
+
+    A record that is done otherwise, set aside for one, may be among them.
+    """
     retries = _retries(session, version_id)
     if not retries and not _is_answered(session, version_id):
         return
@@ -52,14 +55,6 @@ def count_failures(session: Session, version_id: UUID) -> Iterator[tuple[str, in
         execution_options={"yield_per": 1000},
     )
     yield from ((key, int(count)) for key, count in rows if count)
-
-
-def list_used_up(session: Session, version_id: UUID, limit: int) -> Iterator[str]:
-    """Yield the records of a version that have used up `limit` attempts on the API, none of which gave a usable answer.
-
-    A record that is done otherwise, set aside for one, may be among them.
-    """
-    yield from (key for key, failures in count_failures(session, version_id) if failures >= limit)
 
 
 def was_answered(session: Session, run_id: UUID) -> bool:
