@@ -30,8 +30,10 @@ def headers_of(headers: Mapping[str, SecretStr], *, bearer: bool, user_agent: st
     return {**kept, **own}
 
 
-class AsyncOwnClient(AsyncOpenAI):
-    """The asynchronous client; `own_headers` is what it sends beside the key, `bearer` whether it sends the key."""
+class _OwnRequests:
+    """What both clients do their own way; `own_headers` is what they send beside the key, `bearer` whether they send the key."""
+
+    user_agent: str
 
     own_headers: Mapping[str, SecretStr] = {}
     bearer = True
@@ -50,21 +52,9 @@ class AsyncOwnClient(AsyncOpenAI):
         """Take any headers: an endpoint of one's own may want no key."""
 
 
-class OwnClient(OpenAI):
-    """The synchronous client, likewise."""
+class AsyncOwnClient(_OwnRequests, AsyncOpenAI):
+    """The asynchronous client."""
 
-    own_headers: Mapping[str, SecretStr] = {}
-    bearer = True
 
-    @property
-    def default_headers(self) -> Headers:
-        """What every request carries."""
-        return headers_of(self.own_headers, bearer=self.bearer, user_agent=self.user_agent)
-
-    @property
-    def qs(self) -> Querystring:
-        """Writes a repeated name of a query as it was given, not as `name[]`."""
-        return Querystring(array_format="repeat")
-
-    def _validate_headers(self, headers: object, custom_headers: object) -> None:
-        """Take any headers: an endpoint of one's own may want no key."""
+class OwnClient(_OwnRequests, OpenAI):
+    """The synchronous client."""

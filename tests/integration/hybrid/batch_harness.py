@@ -1,7 +1,9 @@
 """What the tests of batches in the pipeline share: settings, rounds of collecting, checks against the server."""
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ from tests.integration.pipeline.books import check_sums, ledger, table
 from tests.integration.pipeline.harness import run, write_records
 
 UNSURE = "unsure"
+SETTLE_SECONDS = 0.2
+"""How long tests wait for what may be under way at the provider."""
 ANSWER_TOKENS = 2
 """What the server counts for an answer about sentiment: `{"label":` and the label."""
 
@@ -58,6 +62,16 @@ def steps(api: BatchApi, count: int = 3) -> None:
     """Move every batch on, by default from its creation to its end."""
     for _ in range(count):
         api.step()
+
+
+@contextmanager
+def changed_results(api: BatchApi) -> Iterator[list[dict[str, Any]]]:
+    """Yield the lines of the only batch's output file, and write them back as they are then."""
+    (batch,) = api.book.batches.values()
+    file = api.book.files[batch.fields["output_file_id"]]
+    entries = [json.loads(line) for line in file.content.splitlines()]
+    yield entries
+    file.content = b"".join(json.dumps(entry).encode() + b"\n" for entry in entries)
 
 
 def collect_until_done(settings: Settings, api: BatchApi, rounds: int = 8) -> RunResult:

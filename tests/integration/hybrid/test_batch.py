@@ -1,6 +1,5 @@
 """A partition whose escalated records go through the Batch API, from the first run to the published files."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from tests.integration.hybrid.batch_harness import (
     UNSURE,
     batch_settings,
     batch_states,
+    changed_results,
     check_server,
     check_waiting,
     collect_until_done,
@@ -168,12 +168,8 @@ def test_an_answer_that_is_half_a_surrogate_pair(tmp_path: Path, database_url: s
         settings = batch_settings(tmp_path, database_url, api.url)
         start(settings, texts_of(6))
         steps(api)
-        (batch,) = api.book.batches.values()
-        file = api.book.files[batch.fields["output_file_id"]]
-        first, *rest = file.content.splitlines(keepends=True)
-        entry = json.loads(first)
-        entry["response"]["body"]["choices"][0]["message"]["content"] = "cut off \ud83d"
-        file.content = b"".join([json.dumps(entry).encode(), b"\n", *rest])
+        with changed_results(api) as entries:
+            entries[0]["response"]["body"]["choices"][0]["message"]["content"] = "cut off \ud83d"
         result = collect(settings)
     assert (result.state, result.published, result.quarantined) == ("completed", 5, 1)
     assert outcomes(api_lines(settings)) == {"ok": 5, "invalid_output": 1}
@@ -200,13 +196,10 @@ def test_answers_without_usage(tmp_path: Path, database_url: str) -> None:
         settings = batch_settings(tmp_path, database_url, api.url)
         start(settings, texts_of(3))
         steps(api)
-        (batch,) = api.book.batches.values()
-        file = api.book.files[batch.fields["output_file_id"]]
-        entries = [json.loads(line) for line in file.content.splitlines()]
-        for entry in entries[:2]:
-            del entry["response"]["body"]["usage"]
-        entries[1]["response"]["body"]["choices"][0]["finish_reason"] = "content_filter"
-        file.content = b"".join(json.dumps(entry).encode() + b"\n" for entry in entries)
+        with changed_results(api) as entries:
+            for entry in entries[:2]:
+                del entry["response"]["body"]["usage"]
+            entries[1]["response"]["body"]["choices"][0]["finish_reason"] = "content_filter"
         result = collect(settings)
     assert (result.state, result.published, result.quarantined) == ("completed", 2, 1)
     assert outcomes(api_lines(settings)) == {"ok": 2, "unknown_outcome:no_answer": 1}

@@ -1,6 +1,5 @@
 """What changes while batches are out: prompt, model, mode, runs at the same time, signals, the database."""
 
-import json
 import signal
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +28,7 @@ from tests.integration.hybrid.batch_harness import (
     batch_lines,
     batch_settings,
     batch_states,
+    changed_results,
     check_server,
     check_waiting,
     collect_until_done,
@@ -113,14 +113,11 @@ def test_an_answer_that_nobody_needs_any_more(
         settings = batch_settings(tmp_path, database_url, api.url)
         start(settings, texts_of(6))
         steps(api)
-        (batch,) = api.book.batches.values()
-        file = api.book.files[batch.fields["output_file_id"]]
-        entries = [json.loads(line) for line in file.content.splitlines()]
-        (second,) = (line for line in batch_lines(settings) if line.record_key == "r1")
-        for entry in entries:
-            if entry["custom_id"] == second.id.hex:
-                del entry["response"]["body"]["usage"]
-        file.content = b"".join(json.dumps(entry).encode() + b"\n" for entry in entries)
+        with changed_results(api) as entries:
+            (second,) = (line for line in batch_lines(settings) if line.record_key == "r1")
+            for entry in entries:
+                if entry["custom_id"] == second.id.hex:
+                    del entry["response"]["body"]["usage"]
         assert collect(settings).escalated == 4
     assert outcomes(batch_lines(settings)) == {
         "ok": 4,

@@ -1,6 +1,5 @@
 """Batches that end otherwise than completed, or in words of their own: what is billed, what is waited for, and how long."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from tests.integration.hybrid.batch_harness import (
     batch_lines,
     batch_settings,
     batch_states,
+    changed_results,
     check_server,
     check_waiting,
     collect_until_done,
@@ -241,17 +241,15 @@ def test_lines_in_other_forms(tmp_path: Path, database_url: str) -> None:
         start(settings, texts_of(4))
         steps(api)
         (batch,) = api.book.batches.values()
-        file = api.book.files[batch.fields["output_file_id"]]
-        entries = [json.loads(line) for line in file.content.splitlines()]
-        for entry in entries[:2]:
-            entry["response"]["status_code"] = "200"
-        key = entries[1]["custom_id"].upper()
-        entries[1]["custom_id"] = f"{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}"
-        entries[2]["error"] = {"code": None, "message": "a word beside"}
-        failed = entries[3]
-        failed |= {"response": None, "error": {"message": "no code"}}
-        api.book.billed = [one for one in api.book.billed if one["custom_id"] != failed["custom_id"]]
-        file.content = b"".join(json.dumps(entry).encode() + b"\n" for entry in entries)
+        with changed_results(api) as entries:
+            for entry in entries[:2]:
+                entry["response"]["status_code"] = "200"
+            key = entries[1]["custom_id"].upper()
+            entries[1]["custom_id"] = f"{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}"
+            entries[2]["error"] = {"code": None, "message": "a word beside"}
+            failed = entries[3]
+            failed |= {"response": None, "error": {"message": "no code"}}
+            api.book.billed = [one for one in api.book.billed if one["custom_id"] != failed["custom_id"]]
         batch.fields["request_counts"] = {"total": 4, "completed": 3, "failed": 1}
         result = collect(settings)
         assert (result.escalated, result.waiting) == (3, {"batch": 1})

@@ -1,20 +1,15 @@
 """A batch that is above the account's limit of enqueued tokens by itself: it is halved, again and again, until it passes."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-import tenacity
 
-from models.engines.batch import client
-from models.engines.batch.client import BatchClient
 from models.settings import Settings
-from tasks.api import batch_submit
 from tests.batch_api import BatchApi
 from tests.batch_state import Rules
 from tests.integration.hybrid.batch_harness import (
+    SETTLE_SECONDS,
     UNSURE,
     batch_lines,
     batch_settings,
@@ -34,19 +29,11 @@ from tests.integration.pipeline.harness import leftovers, published, run
 from tests.integration.pipeline.runner import Job, Runner
 from tests.sampling import kills_at
 
+pytestmark = pytest.mark.usefixtures("impatient")
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 KILLED = -9
-SETTLE_SECONDS = 0.2
 A_FEW = 300
 """Tokens of two requests as the server counts them, not of three."""
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait less for what may be under way, and not at all before an endpoint is asked again."""
-    monkeypatch.setattr(batch_submit, "settle_seconds", SETTLE_SECONDS)
-    monkeypatch.setattr(client, "BatchClient", partial(BatchClient, sleep=lambda _: None))
-    monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=lambda _: None))  # stamina waits by it
 
 
 def check_halved(settings: Settings, api: BatchApi, count: int) -> None:

@@ -13,6 +13,7 @@ from tests.integration.hybrid.batch_harness import (
     batch_lines,
     batch_settings,
     batch_states,
+    changed_results,
     check_server,
     check_waiting,
     collect_until_done,
@@ -251,12 +252,9 @@ def test_a_format_that_is_passed_over(
         settings = batch_settings(tmp_path, database_url, api.url)
         start(settings, texts_of(5))
         steps(api)
-        (batch,) = api.book.batches.values()
-        file = api.book.files[batch.fields["output_file_id"]]
-        entries = [orjson.loads(line) for line in file.content.splitlines()]
-        for entry in entries:
-            entry["response"]["body"]["choices"][0]["message"]["content"] = "It is hard to tell."
-        file.content = b"".join(orjson.dumps(entry) + b"\n" for entry in entries)
+        with changed_results(api) as entries:
+            for entry in entries:
+                entry["response"]["body"]["choices"][0]["message"]["content"] = "It is hard to tell."
         result = collect(settings)
         assert (result.waiting, result.quarantined) == ({"batch": 5}, 0)
         assert all("JSON" in body["messages"][0]["content"] for body in bodies(api))

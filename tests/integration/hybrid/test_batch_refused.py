@@ -1,18 +1,12 @@
 """Batches that the provider refuses, loses or cannot take just now: who is asked again, when, and at what price."""
 
-from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import tenacity
 
-from models.engines.batch import client
-from models.engines.batch.client import BatchClient
 from models.engines.batch.status import NAMES_LATE
 from models.errors import ApiAccessError
-from tasks.api import batch_submit
 from tests.batch_api import BatchApi
 from tests.batch_state import Rules
 from tests.integration.hybrid.batch_harness import (
@@ -34,16 +28,9 @@ from tests.integration.hybrid.harness import KEY, api_lines, collect
 from tests.integration.pipeline.books import check_books, table
 from tests.integration.pipeline.harness import leftovers, published, quarantined, run
 
+pytestmark = pytest.mark.usefixtures("impatient")
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait less for what may be under way, and not at all before an endpoint is asked again."""
-    monkeypatch.setattr(batch_submit, "settle_seconds", 0.3)
-    monkeypatch.setattr(client, "BatchClient", partial(BatchClient, sleep=lambda _: None))
-    monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=lambda _: None))  # stamina waits by it
 
 
 def test_a_full_queue_is_tried_again_later(tmp_path: Path, database_url: str) -> None:
