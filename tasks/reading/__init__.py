@@ -1,6 +1,6 @@
 """Reading one partition of a workload's input, lazily, with bad rows set aside."""
 
-from tasks.reading.locate import EmptyPartition
+from tasks.reading.files.locate import EmptyPartition
 from tasks.reading.partition import PartitionReader, open_partition
 from tasks.reading.source import Source
 

@@ -7,10 +7,10 @@ import polars as pl
 
 from models.errors import InputError
 from tasks.reading.columns import choose_columns
-from tasks.reading.lines import input_errors
-from tasks.reading.locate import EmptyPartition, dated_folders, folder_date, locate, remote_folders
+from tasks.reading.files.locate import EmptyPartition, dated_folders, folder_date, locate, remote_folders
 from tasks.reading.partition import RawPartition, no_timestamp, open_raw
 from tasks.reading.source import TIMESTAMP_NAMES, Source, is_remote
+from tasks.reading.text.lines import input_errors
 
 _PATH = "breakeven.path"
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from tasks.reading.dates import partitions_between
-from tasks.reading.locate import dated_folders, locate
+from tasks.reading.files.locate import dated_folders, locate
 from tasks.reading.partition import open_partition, open_raw
 from tasks.reading.source import Source, is_remote
 

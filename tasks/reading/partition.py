@@ -9,12 +9,12 @@ from typing import Protocol
 from models.errors import InputError
 from models.records import Quarantined, Record
 from tasks.reading.columns import Columns, choose_columns
-from tasks.reading.locate import EmptyPartition, locate
+from tasks.reading.files.locate import EmptyPartition, locate
 from tasks.reading.parquet import ParquetPartition
 from tasks.reading.query import QueryPartition
 from tasks.reading.rows import Chunk, parse_rows, rebatch
 from tasks.reading.source import Source
-from tasks.reading.text_files import TextPartition, text_columns
+from tasks.reading.text.text_partition import TextPartition, text_columns
 from tasks.storage.scratch_db import Scratch
 
 

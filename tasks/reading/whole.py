@@ -7,14 +7,14 @@ from datetime import date
 import polars as pl
 
 from models.records import Record
-from tasks.reading.lines import input_errors
-from tasks.reading.locate import Files, dated_folders, locate, remote_folders
+from tasks.reading.files.locate import Files, dated_folders, locate, remote_folders
 from tasks.reading.parquet import ParquetPartition
 from tasks.reading.partition import RawPartition, open_raw
 from tasks.reading.row_template import RowTemplate
 from tasks.reading.rows import Chunk, parse_rows
 from tasks.reading.source import Source, is_remote
-from tasks.reading.text_files import text_columns
+from tasks.reading.text.lines import input_errors
+from tasks.reading.text.text_partition import text_columns
 
 ANY_DAY = date(1970, 1, 1)
 """The date of an input without dates: any will do."""

@@ -11,20 +11,18 @@ from models.errors import InputError
 from models.records import Fault
 from tasks.reading.columns import Columns
 from tasks.reading.conditions import Condition, RawCondition, infer_types, scalar
-from tasks.reading.lines import (
+from tasks.reading.files.locate import Files
+from tasks.reading.rows import Chunk
+from tasks.reading.text.lines import (
     Broken,
     RawRow,
-    csv_header,
     csv_rows,
     json_objects,
-    json_rows,
 )
-from tasks.reading.locate import Files
-from tasks.reading.rows import Chunk
+from tasks.reading.text.text_file import SAMPLE, TextFile
 from tasks.reading.timestamps import bounds, date_of, dates_of, seconds_of, unreadable
 
 _CHUNK = 2000
-_SAMPLE = 1000
 _COUNTED = 32 * 2**20  # bytes; larger inputs would be read twice only to know a total
 
 
@@ -90,8 +88,7 @@ class TextPartition:
         return sorted(day for day in found if first <= day <= last)
 
     def _rows(self, path: str, wanted: Sequence[str] | None = None) -> Iterator[RawRow]:
-        read = csv_rows if self._files.format == "csv" else json_rows
-        return read(path, self._wanted if wanted is None else wanted)
+        return TextFile(path, self._files.format).rows(self._wanted if wanted is None else wanted)
 
     def _select(self, rows: Sequence[RawRow]) -> Chunk:
         """Keep the rows of the partition, and those of which that cannot be told, as faults."""
@@ -156,7 +153,7 @@ class TextPartition:
 
 def csv_sample(path: str, names: Sequence[str]) -> pl.DataFrame:
     """Return columns of the first rows of a CSV file with inferred types."""
-    rows = [row for row in islice(csv_rows(path, names), _SAMPLE) if not isinstance(row, Broken)]
+    rows = [row for row in islice(csv_rows(path, names), SAMPLE) if not isinstance(row, Broken)]
     text = pl.DataFrame(
         [pl.Series(name, [scalar(row[n]) or None for row in rows], pl.String) for n, name in enumerate(names)]
     )
@@ -178,7 +175,7 @@ def json_sample(path: str, names: Sequence[str]) -> pl.DataFrame:
 
 
 def _first_objects(path: str) -> list[Mapping[str, object]]:
-    return [found for found in islice(json_objects(path), _SAMPLE) if not isinstance(found, Broken)]
+    return [found for found in islice(json_objects(path), SAMPLE) if not isinstance(found, Broken)]
 
 
 def text_columns(files: Files) -> list[str]:
@@ -186,11 +183,10 @@ def text_columns(files: Files) -> list[str]:
 
     Raises `InputError` where there are none to be seen, or CSV files differ in what they hold.
     """
-    if files.format == "jsonl":
-        found = list(dict.fromkeys(name for some in _first_objects(files.paths[0]) for name in some))
-        if not found:
-            msg = f"{files.paths[0]} holds no JSON object"
-            raise InputError(msg)
-        return found
-    headers = [csv_header(path) for path in files.paths]
-    return [name for name in headers[0] if all(name in header for header in headers)]
+    columns = [TextFile(path, files.format).columns for path in files.paths]
+    if files.format == "csv":
+        return [name for name in columns[0] if all(name in others for others in columns)]
+    if not columns[0]:
+        msg = f"{files.paths[0]} holds no JSON object"
+        raise InputError(msg)
+    return columns[0]
