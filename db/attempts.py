@@ -28,7 +28,7 @@ from models.run import PRODUCTION, Purpose
 
 CHUNK = 500  # 999 bound values are what any SQLite takes
 _LINES: Table = Line.metadata.tables[Line.__tablename__]
-_COLUMNS = tuple(name for name in Closing.__slots__ if name not in {"id", "estimate", "price_id"})
+_COLUMNS = tuple(name for name in Closing.__slots__ if name not in {"id", "estimate", "ended_at", "price_id"})
 _PRICED = {"price_id": func.coalesce(bindparam("new_price_id", type_=Integer), _LINES.c.price_id)}
 _CLOSE = (
     update(_LINES)
@@ -102,6 +102,9 @@ def close_attempts(session: Session, closings: Sequence[Closing]) -> list[UUID]:
         _roll_up(session, [(one, _closed(one.line, closing)) for one, closing in found])
         spend.add(session, _given_back(found))
         _add_to_runs(session, _by_run(found))
+        runs.note_answers(
+            session, ((one.line.run_id, end) for one, end in found if one.line.batch_id is None)
+        )
         calibration.add(session, [(one.line, closing) for one, closing in found])
     return [one.line.id for one, _ in found]
 

@@ -1,8 +1,9 @@
 """Runs: one execution of one partition, its timings, token totals and cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from operator import itemgetter
 from typing import Literal
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from models.economics.budget import loosest_caps
 from models.errors import UsageError
 from models.gpu_time import GpuTime
 from models.ids import new_id
+from models.ledger.line import Closing
 from models.records import SetAside
 from models.run import PRODUCTION, Purpose
 
@@ -114,6 +116,18 @@ def add(session: Session, run_id: UUID, gpu: GpuTime, increments: Increments) ->
     )
     if not execute_change(session, statement):
         raise _no_run(run_id)
+
+
+def note_answers(session: Session, closings: Iterable[tuple[UUID, Closing]]) -> None:
+    """Note when the last answer that fits came to each run; an earlier one than is known changes nothing."""
+    answers = [(run_id, one.ended_at) for run_id, one in closings if one.outcome == "ok" and one.ended_at]
+    for run_id, at in dict(sorted(answers, key=itemgetter(1))).items():
+        session.execute(
+            update(Row)
+            .where(Row.id == run_id, or_(Row.answered_at.is_(None), Row.answered_at < at))
+            .values(answered_at=at)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def gpu_time(session: Session, run_id: UUID) -> GpuTime:

@@ -4,7 +4,7 @@ An attempt counts that reached the provider and gave nothing usable, so that it 
 failed on the record's own account. What befell everybody says nothing about a record: nobody is on the list before
 something of the version was answered, or the same model on a later day (a record may be the only one of its
 partition that goes to the API), and failures that were not billed count only while most of the records that have
-them also failed where others were answered later on.
+them also failed where others were answered since.
 """
 
 from collections.abc import Iterator
@@ -109,9 +109,10 @@ def _lines(version_id: UUID, *conditions: ColumnElement[bool]) -> Select[tuple[U
 def _tally(version_id: UUID) -> Select[tuple[str, int, int, int]]:
     """Count what each record without a usable answer has had: billed attempts, and others that failed.
 
-    `proven`: one of the latter failed where a later request of the same run, or one of the same batch, was answered.
+    `proven`: one of the latter failed, and since it was sent another request of the same run was answered, or one of the
+    same batch.
     """
-    last, answered, served = _last_answers(version_id), _answered_batches(version_id), aliased(Line)
+    answered, served = _answered_batches(version_id), aliased(Line)
     billed = or_(
         and_(
             Line.outcome == "unknown_outcome",
@@ -124,7 +125,8 @@ def _tally(version_id: UUID) -> Select[tuple[str, int, int, int]]:
         Line.outcome == "failed",
         or_(Line.failure.startswith("http_5", autoescape=True), Line.failure.in_(_OWN)),
     )
-    proof = and_(failed, or_(last.c.at > Line.at, answered.c.batch_id.is_not(None)))
+    since = and_(RunRow.answered_at > Line.at, Line.batch_id.is_(None))
+    proof = and_(failed, or_(since, answered.c.batch_id.is_not(None)))
     own_runs = select(RunRow.id).where(RunRow.version_id == version_id)
     stopped = select(RunRow.id).where(RunRow.version_id == version_id, RunRow.stopped_with.is_not(None))
     return (
@@ -136,7 +138,7 @@ def _tally(version_id: UUID) -> Select[tuple[str, int, int, int]]:
             func.max(case((proof, 1), else_=0)).label("proven"),
         )
         .outerjoin(BatchRow, BatchRow.id == Line.batch_id)
-        .outerjoin(last, and_(last.c.run_id == Line.run_id, Line.batch_id.is_(None)))
+        .join(RunRow, RunRow.id == Line.run_id)
         .outerjoin(answered, answered.c.batch_id == Line.batch_id)
         .where(
             Line.run_id.not_in(stopped),  # a setting was at fault there
@@ -148,16 +150,6 @@ def _tally(version_id: UUID) -> Select[tuple[str, int, int, int]]:
             ),
         )
         .group_by(Line.record_key)
-    )
-
-
-def _last_answers(version_id: UUID) -> Subquery:
-    """Return when the last request of each run was sent that was answered at once."""
-    statement = _lines(version_id, Line.outcome == "ok", Line.batch_id.is_(None))
-    return (
-        statement.with_only_columns(Line.run_id, func.max(Line.at).label("at"))
-        .group_by(Line.run_id)
-        .subquery()
     )
 
 

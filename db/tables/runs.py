@@ -99,6 +99,7 @@ class RunRow(Base):
     `engine_arguments`: further arguments of vLLM that it was started with, JSON; NULL: none, or it was started elsewhere.
     `calibration`: what its estimates of counterfactual tokens were corrected by, JSON; NULL: they were not.
     `stopped_with`: a hash over the settings with which none of the API's first answers could be used, if it was stopped for that.
+    `answered_at`: when the last answer of an API came that fits and was asked for at once; NULL: none did, or before release 0.5.0.
     `caps`: the caps on spending that it began with, JSON; NULL: none, or it was before release 0.4.0.
     """
 
@@ -143,6 +144,7 @@ class RunRow(Base):
     calibration: Mapped[str | None]
     caps: Mapped[str | None]
     stopped_with: Mapped[str | None]
+    answered_at: Mapped[datetime | None]
 
 
 class PartRow(Base):

@@ -120,6 +120,7 @@ def _closing(item: Finished, closed: ClosedAttempt, keys: LineKeys, counter: Cou
         reasoning_tokens=usage.reasoning_tokens,
         cache_write_tokens=usage.cache_write_tokens,
         estimate=None if closed.usage is None else counter.estimate(item.completion),
+        ended_at=closed.at,
         price_id=None if prices.tier is None else prices.tier.price_id,
         **_served(closed),
     )

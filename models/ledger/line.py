@@ -78,7 +78,8 @@ class Closing:
     `cost_nano` is what it cost, or, for an `unknown_outcome`, the upper bound that the line holds
     already. `price_id` is the key of another price than the line was opened at (another tier of service); None: it
     stays. `estimated` says that tokens or cost are not what the provider reported. `estimate` is what was
-    estimated of an attempt whose usage was reported: no column of the line, but of what calibrates estimates.
+    estimated of an attempt whose usage was reported, `ended_at` when the attempt ended: no columns of the line, but of
+    what calibrates estimates, and of what tells whose fault a failure was.
     """
 
     id: UUID
@@ -100,3 +101,4 @@ class Closing:
     service_tier: str | None = None
     price_id: int | None = None
     estimate: TokenEstimate | None = None
+    ended_at: datetime | None = None

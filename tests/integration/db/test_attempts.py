@@ -22,7 +22,7 @@ from tests.integration.db.ledger_lines import AT, DAY, Keys, batch, closing, lin
 from tests.ledger_lines import read_lines
 
 Sessions = sessionmaker[Session]
-CLOSED = tuple(name for name in Closing.__slots__ if name not in {"estimate", "price_id"})
+CLOSED = tuple(name for name in Closing.__slots__ if name not in {"estimate", "ended_at", "price_id"})
 """What a closing says of its line."""
 RUN_SUMS = ("input_tokens", "cached_tokens", "output_tokens", "counterfactual_nano")
 

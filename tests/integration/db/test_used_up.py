@@ -30,7 +30,7 @@ class Ledger:
         at = AT + timedelta(seconds=self.seconds)
         one = pending(self.keys, key, attempt=self.numbers[key], at=at, **of)
         attempts.open_attempts(self.session, "sentiment", [one])
-        attempts.close_attempts(self.session, [closing(one.id, **ended)])
+        attempts.close_attempts(self.session, [closing(one.id, **({"ended_at": at} | ended))])
 
     def used_up(self, limit: int = 2) -> list[str]:
         """Return the records whose attempts are used up."""

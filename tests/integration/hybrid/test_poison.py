@@ -1,5 +1,6 @@
 """Records that never get a usable answer: set aside once their attempts are used up, over runs and batches together, and the rest is published."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,9 @@ LIMIT = 5
 """`api_max_attempts` by default."""
 
 
-def texts(mark: str) -> list[str]:
+def texts(mark: str, marked: Sequence[str] = POISON) -> list[str]:
     """Make eleven texts, three of which carry a mark."""
-    return [f"unsure number {n} {mark if f'r{n}' in POISON else ''}" for n in range(11)]
+    return [f"unsure number {n} {mark if f'r{n}' in marked else ''}" for n in range(11)]
 
 
 def poisoned(settings: Settings) -> Rows:
@@ -96,6 +97,22 @@ def test_over_three_runs(tmp_path: Path, database_url: str) -> None:
     assert states[-1] == "completed"
     assert set(outcomes(poisoned(settings))) == {"unknown_outcome:cut_off"}
     check_set_aside(settings, "cut_off")
+
+
+@pytest.mark.parametrize("marked", [("r0", "r1", "r2"), ("r8", "r9", "r10")])
+def test_all_in_flight_at_once(tmp_path: Path, database_url: str, marked: Sequence[str]) -> None:
+    """Whether they are sent before the others or after: those in flight with them were answered, so the fault is theirs."""
+    with FaultyApi([Rule(("500",), "poison", forever=True)]) as api:
+        settings = hybrid_settings(
+            tmp_path, database_url, api.url, api_breaker_seconds=0.2, api_concurrency=64
+        )
+        result = run(settings, write_texts(tmp_path, texts("poison", marked)), engine())
+        for _ in range(6):
+            if result.state == "waiting":
+                result = collect(settings)
+    assert result.state == "completed"
+    assert set(quarantined(settings)["record_key"]) == set(marked)
+    assert published(settings).height == 8
 
 
 @pytest.mark.parametrize("fault", ["500", "close", "429:700"])
