@@ -17,12 +17,3 @@ def freeze_startup_objects() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-def collect_frozen() -> None:
-    """Collect garbage among what was left out as well; a large object that was there before the block is freed by it."""
-    frozen = gc.get_freeze_count() > 0
-    gc.unfreeze()
-    gc.collect()
-    if frozen:
-        gc.freeze()

@@ -14,7 +14,6 @@ from models.gpu_time import GpuTime
 from models.machine import gpu_name
 from models.settings import Settings
 from models.settings.own_model import OF_A_MODEL
-from tasks.runtime.gc_freeze import collect_frozen
 
 EngineFactory = Callable[[Settings], LocalEngine]
 
@@ -100,7 +99,6 @@ class SharedEngine:
         if self._engine is not None:
             self._engine.close()
             self._engine = self._loaded_for = None
-            collect_frozen()
 
     def _find_loaded(self, settings: Settings) -> LocalEngine | None:
         if self._engine is None or self._loaded_for is None:

@@ -76,11 +76,10 @@ class LoadedModel:
 
     def close(self) -> None:
         """Free the model's memory."""
-        if self._llm is None:
-            return
-        self._llm.llm_engine.engine_core.shutdown()
-        self._llm = None
-        gc.collect()  # an engine in this process holds its weights in cycles
+        if self._llm is not None:
+            self._llm.llm_engine.engine_core.shutdown()
+            self._llm = None
+        _collect_frozen()  # an engine in this process holds its weights in cycles
 
     def lora_request(self, adapter: Path | None) -> Any:  # noqa: ANN401  vllm's own type, imported late
         """Return what a request needs to be answered with an adapter of this load, None without one."""
@@ -90,6 +89,15 @@ class LoadedModel:
 
         number = 1 + self.options.lora_adapters.index(adapter)
         return LoRARequest(str(adapter), number, str(adapter))
+
+
+def _collect_frozen() -> None:
+    """Collect garbage also among what a run leaves out of its collections (`tasks.runtime.gc_freeze`), as what was loaded before it is."""
+    frozen = gc.get_freeze_count() > 0
+    gc.unfreeze()
+    gc.collect()
+    if frozen:
+        gc.freeze()
 
 
 def one_line(error: BaseException) -> str:
