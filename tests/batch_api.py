@@ -13,7 +13,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -55,6 +55,13 @@ class Fault:
     seconds: float = 0.0
     code: str | None = None
     retry_after: str | None = None
+    location: str | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What goes with a refusal."""
+        named = {"Retry-After": self.retry_after, "Location": self.location}
+        return {name: value for name, value in named.items() if value is not None}
 
 
 class BatchApi:
@@ -285,7 +292,7 @@ class _Handler(BaseHTTPRequestHandler):
             os.close(self.connection.detach())
         elif fault.kind == refuse:
             error = json.dumps(error_body(fault.code)).encode()
-            self.send(fault.status, error, retry_after=fault.retry_after)
+            self.send(fault.status, error, headers=fault.headers)
         return fault.kind in (reset, refuse)
 
     def entry(self, step: str, fault: str) -> Json:
@@ -325,10 +332,10 @@ class _Handler(BaseHTTPRequestHandler):
         return fields["purpose"][1].decode(), *fields["file"]
 
     def send(
-        self, status: int, body: bytes, *, sent: bytes | None = None, retry_after: str | None = None
+        self, status: int, body: bytes, *, sent: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
         """Write an answer; with `sent`, only that part of the body."""
-        asked = f"Retry-After: {retry_after}\r\n" if retry_after is not None else ""
+        asked = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{asked}Content-Length: {len(body)}\r\n\r\n"
         self.wfile.write(head.encode() + (body if sent is None else sent))
 

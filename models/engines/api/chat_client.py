@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from models.engines.api.endpoint_address import COMPLETIONS, split_address
 from models.engines.api.errors.no_reply import no_reply
 from models.engines.api.errors.stale_reply import refuse_stale_reply
-from models.engines.api.own_client import AsyncOwnClient
+from models.engines.api.own_client import AsyncOwnClient, certificates_for
 from models.engines.api.replies import Reply, error_reply
 from models.requests import JsonValue
 
@@ -129,7 +129,9 @@ async def _let_end(task: asyncio.Future[Reply]) -> None:
 def _http_client(options: ClientOptions, *, in_house: bool) -> httpx2.AsyncClient:
     connect = min(CONNECT_SECONDS, 0.8 * options.timeout_seconds)
     # Without the environment the client would not see SSL_CERT_FILE; this context does, and the machine's own store.
-    verify: ssl.SSLContext | bool = ssl.create_default_context() if in_house else True
+    verify = certificates_for(options.base_url)
+    if in_house and verify is True:
+        verify = ssl.create_default_context()
     return DefaultAsyncHttpxClient(
         timeout=httpx2.Timeout(options.timeout_seconds, connect=connect),
         limits=httpx2.Limits(

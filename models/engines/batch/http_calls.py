@@ -13,13 +13,13 @@ from typing import TypeVar
 
 import httpx2
 import stamina
-from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError
+from openai import APIConnectionError, APIStatusError, APITimeoutError, DefaultHttpxClient, OpenAIError
 from openai import BaseModel as ReplyModel
 
 from models.catalogue.model_ends import end_note
 from models.engines.api.endpoint_address import split_address
 from models.engines.api.options import ApiOptions
-from models.engines.api.own_client import OwnClient
+from models.engines.api.own_client import OwnClient, certificates_for
 from models.engines.api.rate_limits import retry_after
 from models.engines.api.replies import NO_ACCESS_CODES, RETRY_STATUSES
 from models.engines.batch.provider_words import fault_code
@@ -74,6 +74,7 @@ class Caller:
             api_key=options.sent_key.get_secret_value(),
             timeout=options.timeout_seconds,
             max_retries=0,
+            http_client=DefaultHttpxClient(follow_redirects=False, verify=certificates_for(base_url)),
         )
         self.client.own_headers, self.client.bearer = options.headers, options.sends_key
 
@@ -134,8 +135,10 @@ class Caller:
             model = self._options.model
             note = end_note(model, datetime.now(UTC).date())
             return ApiAccessError(f"{host} has no model {model}; set BREAKEVEN_API_MODEL{note}")
-        if status in _NO_ACCESS:
-            return ApiAccessError(f"{host} refuses the key or the account ({said}); set BREAKEVEN_API_KEY")
+        if status < HTTPStatus.BAD_REQUEST or status in _NO_ACCESS:  # the records' texts follow no redirect
+            found = "refuses the key or the account" if status in _NO_ACCESS else "answers with a redirect"
+            setting = "KEY" if status in _NO_ACCESS else "BASE_URL"
+            return ApiAccessError(f"{host} {found} ({said}); set BREAKEVEN_API_{setting}")
         if status == HTTPStatus.TOO_MANY_REQUESTS or _not_there_yet(error):
             return BatchApiUnavailable(what, host, said, sent=False, wait_seconds=wait)
         if status in RETRY_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -269,6 +269,19 @@ def test_no_access_is_one_clear_line(
     assert api.steps("list_batches") == 1
 
 
+@pytest.mark.parametrize("step", ["list_batches", "upload_file", "create_batch"])
+@pytest.mark.parametrize("status", [301, 307, 308])
+def test_no_request_follows_a_redirect(
+    api: BatchApi, client: BatchClient, tmp_path: Path, step: str, status: int
+) -> None:
+    """Records and key go to the endpoint that is set and to no other, whatever it answers."""
+    with BatchApi() as other:
+        api.fault(step, "refuse", status=status, location=f"{other.url}/files")
+        with pytest.raises(ApiAccessError, match="BREAKEVEN_API_BASE_URL"):
+            submitted(client, tmp_path, ["a"])
+        assert other.log == []
+
+
 def test_a_model_that_is_gone_is_told_with_its_successor(api: BatchApi, tmp_path: Path) -> None:
     """A 404 for a model whose end is known says when it left and what takes its place."""
     api.fault("list_batches", "refuse", status=404, code="model_not_found")
