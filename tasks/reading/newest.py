@@ -4,23 +4,22 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from tasks.reading.dates import partitions_between
-from tasks.reading.files.locate import dated_folders, locate
+from tasks.reading.files.locate import dated_folders
 from tasks.reading.partition import open_partition, open_raw
-from tasks.reading.source import Source, is_remote
+from tasks.reading.source import Source
 
-DAYS_OF_A_STORE = 31
 DAYS_OF_A_QUERY = 7
-"""How far back the newest records are looked for where each date is asked for."""
+"""How far back the newest records of a query are looked for: each date is asked for."""
 
 
 def newest_dates(source: Source, yesterday: date) -> Sequence[date] | None:
     """Return dates of which there is a record, the newest last; None where the input has no dates.
 
-    Of an object store and of a query, the last days only. Raises `InputError`.
+    Of a query, the last `DAYS_OF_A_QUERY` only. Raises `InputError`.
     """
     location = source.location or ""
-    if source.query or (is_remote(location) and locate(location, yesterday).dated):
-        return partitions_between(source, yesterday - timedelta(days=days_looked_back(source) - 1), yesterday)
+    if source.query:
+        return partitions_between(source, yesterday - timedelta(days=DAYS_OF_A_QUERY - 1), yesterday)
     if (folders := dated_folders(location)) is not None:
         return folders
     raw = open_raw(source, yesterday)
@@ -31,8 +30,3 @@ def newest_dates(source: Source, yesterday: date) -> Sequence[date] | None:
         open_partition(source, yesterday)  # says that no timestamp can be read
         return []
     return [ends[1]] if raw.is_empty() else sorted({yesterday, max(yesterday, ends[1])})
-
-
-def days_looked_back(source: Source) -> int:
-    """Return how many days `newest_dates` asks for where each is asked for."""
-    return DAYS_OF_A_QUERY if source.query else DAYS_OF_A_STORE

@@ -10,6 +10,7 @@ import polars as pl
 from models.errors import InputError
 from tasks.reading.columns import choose_columns
 from tasks.reading.files.locate import Files
+from tasks.reading.files.scan import scan_parquet
 from tasks.reading.rows import Chunk
 from tasks.reading.source import Source
 from tasks.reading.text.lines import input_errors
@@ -52,7 +53,7 @@ class ParquetPartition:
     def __init__(self, source: Source, files: Files, partition: date, limit: int | None) -> None:
         self._name = source.name
         with input_errors(self._name):
-            self._frame = pl.scan_parquet(list(files.paths), hive_partitioning=False)
+            self._frame = scan_parquet(files)
             self._schema = self._frame.collect_schema()
         self.columns = choose_columns(source, self._schema.names(), dated=files.dated)
         self._check_kinds()

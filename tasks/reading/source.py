@@ -1,5 +1,6 @@
 """What is read: where a workload's input lies and which columns mean what."""
 
+import re
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -109,9 +110,19 @@ class Source:
         return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
 
 
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:/", re.IGNORECASE)
+_USER = re.compile(r"(\w://)[^/@\s]*:[^/@\s]*@")
+_QUERY = re.compile(r"(https?://[^\s?]*)\?\S*")
+
+
 def is_remote(location: str) -> bool:
-    """Whether a location is a URL, which polars reads, rather than a local path."""
-    return "://" in location
+    """Whether a location is a URL, rather than a local path."""
+    return _URL.match(location) is not None
+
+
+def hide_secrets(text: str) -> str:
+    """Return a text without the passwords and signatures of the URLs in it."""
+    return _QUERY.sub(r"\1", _USER.sub(r"\1", text))
 
 
 def _without_secrets(url: str) -> str:

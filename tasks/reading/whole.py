@@ -1,14 +1,16 @@
 """A whole input, whatever its dates: its columns, its rows, and their texts as a run would see them."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 
 import polars as pl
 
 from models.records import Record
-from tasks.reading.files.locate import Files, dated_folders, locate, remote_folders
-from tasks.reading.parquet import ParquetPartition
+from tasks.reading.files.locate import EmptyPartition, Files, dated_folders, locate
+from tasks.reading.files.scan import scan_parquet
 from tasks.reading.partition import RawPartition, open_raw
 from tasks.reading.row_template import RowTemplate
 from tasks.reading.rows import Chunk, parse_rows
@@ -18,6 +20,7 @@ from tasks.reading.text.text_partition import text_columns
 
 ANY_DAY = date(1970, 1, 1)
 """The date of an input without dates: any will do."""
+_AT_ONCE = 8
 _TEXT = (pl.String, pl.Binary, pl.Categorical, pl.Enum, pl.Null)
 
 
@@ -27,18 +30,29 @@ def columns_of(location: str) -> dict[str, bool]:
     if files.format != "parquet":
         return dict.fromkeys(text_columns(files), True)
     with input_errors(location):
-        schema = pl.scan_parquet(list(files.paths), hive_partitioning=False).collect_schema()
+        schema = scan_parquet(files).collect_schema()
     return {name: kind in _TEXT for name, kind in schema.items()}
 
 
 def open_all(source: Source) -> Iterator[RawPartition]:
     """Open everything that a source without timestamps has, one folder of a date after the other."""
-    location = source.location or ""
-    if is_remote(location) and (files := _files(location)).dated:
-        yield ParquetPartition(source, files, ANY_DAY, None)
+    days = dated_folders(source.location or "") or [ANY_DAY]
+    if not is_remote(source.location or ""):
+        yield from filter(None, (_open_day(source, day) for day in days))
         return
-    for day in dated_folders(location) or [ANY_DAY]:
-        yield open_raw(source, day)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # a store answers slowly, but many at a time
+        try:
+            yield from filter(None, pool.map(lambda day: _open_day(source, day), days))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _open_day(source: Source, day: date) -> RawPartition | None:
+    """Open one folder of a date; None where it holds no file."""
+    try:
+        return open_raw(source, day)
+    except EmptyPartition:
+        return None
 
 
 def records_of(
@@ -56,9 +70,9 @@ def records_of(
 
 
 def _files(location: str) -> Files:
-    """Return the files of an input: of folders by date, those of the last date."""
-    if is_remote(location):
-        found = locate(location, ANY_DAY)
-        return Files((remote_folders(location),), "parquet", dated=True) if found.dated else found
-    days = dated_folders(location)
-    return locate(location, days[-1] if days else ANY_DAY)
+    """Return the files of an input: of folders by date, those of the last date that has some."""
+    days = dated_folders(location) or [ANY_DAY]
+    for day in reversed(days[1:]):
+        with suppress(EmptyPartition):
+            return locate(location, day)
+    return locate(location, days[0])

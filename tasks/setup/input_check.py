@@ -11,7 +11,7 @@ from models.errors import BreakevenError
 from models.routing.rules import row_condition
 from models.settings import Settings
 from tasks.reading import EmptyPartition, Source, open_partition
-from tasks.reading.newest import days_looked_back, newest_dates
+from tasks.reading.newest import DAYS_OF_A_QUERY, newest_dates
 from tasks.reading.partition import open_raw
 
 SECONDS = 10.0
@@ -73,7 +73,7 @@ def _newest(name: str, source: Source, yesterday: date) -> SetupCheck:
             _title(name), "ok", f"{source.name}: {', '.join(columns)}; {found}, taken for any day"
         )
     if not dates:
-        looked = f"no record from {yesterday - timedelta(days=days_looked_back(source) - 1)} to {yesterday}"
+        looked = f"no record from {yesterday - timedelta(days=DAYS_OF_A_QUERY - 1)} to {yesterday}"
         return SetupCheck(_title(name), "warn", f"{source.name}: {looked}", "correct it, or wait for records")
     newest = dates[-1]
     columns = open_raw(source, newest).columns.wanted()

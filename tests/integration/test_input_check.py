@@ -120,7 +120,7 @@ def test_a_query(tmp_path: Path) -> None:
             },
             "the query on postgresql://127.0.0.1:1/x failed",
         ),
-        ({"input": "file:///nowhere/at/all.parquet"}, "cannot read"),
+        ({"input": "file:///nowhere/at/all.parquet"}, "does not exist"),
     ],
 )
 def test_what_cannot_be_read(

@@ -1,26 +1,35 @@
 """Which files hold a partition, and in which format."""
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import date
-from glob import glob, has_magic
+from glob import has_magic
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote
 
 from models.errors import InputError
-from tasks.reading.source import is_remote
+from tasks.reading.files.address import is_web, normalize, split_url
+from tasks.reading.files.days import FolderDate
+from tasks.reading.files.folders import (
+    Entry,
+    each_once,
+    exists_below,
+    list_folder,
+    say_skipped,
+    visible,
+    walk,
+)
+from tasks.reading.files.formats import KINDS, Format, find_format, format_of
+from tasks.reading.files.patterns import match_pattern
+from tasks.reading.files.store import FileState, state_of
+from tasks.reading.source import hide_secrets, is_remote
+from tasks.reading.text.lines import input_errors
 
-Format = Literal["parquet", "csv", "jsonl"]
-_FORMATS: dict[str, Format] = {
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".csv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-}
-_COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
-_FOLDER = re.compile(r"date=(\d{4}-\d{2}-\d{2})")
+__all__ = ["HUGGING_FACE", "EmptyPartition", "Files", "Format", "dated_folders", "locate"]
+
+HUGGING_FACE = "hf://"
+"""Its addresses are left to polars, patterns and all."""
 
 
 class EmptyPartition(InputError):
@@ -29,116 +38,170 @@ class EmptyPartition(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The files to read, in order. `dated`: their folder already says the date."""
+    """The files to read, in order, and what each was when it was found. `dated`: their folder already says the date."""
 
     paths: tuple[str, ...]
     format: Format
     dated: bool = False
+    states: tuple[FileState, ...] = ()
+
+
+@dataclass(slots=True)
+class _Tree:
+    """What lies below a folder, as far as it was looked at.
+
+    `wanted`: files of the date that is looked for; `dates`: every date that a folder names; `elsewhere`: some folders hold other
+    dates alone; `loose`: files in no folder of a date; `skipped`: what has a hidden name.
+    """
+
+    wanted: list[Entry] = field(default_factory=list)
+    dates: set[date] = field(default_factory=set)
+    elsewhere: bool = False
+    loose: list[Entry] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
 
 
 def locate(location: str, partition: date) -> Files:
-    """Find the files of a location: one file, a glob, a folder, a folder of `date=…` folders, a URL.
+    """Find the files of a location: one file, a pattern, a folder, a folder of dated folders, here or in an object store.
 
-    Raises `InputError` where nothing is there or the format is unknown, and `EmptyPartition` where
-    only the folder of the date is missing.
+    What exists under the very name is meant literally, also with `*` or `[ ]` in it. Raises `InputError` where nothing is
+    there or the format is unknown, and `EmptyPartition` where only the date's files are missing.
     """
-    if is_remote(location):
-        return _locate_remote(location, partition)
-    path = Path(location)
-    if path.is_dir():
-        return _locate_folder(path, partition)
-    if path.is_file():
-        return Files((location,), _format_of([location]))
-    if has_magic(location):
-        names = glob(location, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-        found = sorted(name for name in names if Path(name).is_file())
-        if found:
-            return Files(tuple(found), _format_of(found))
-    msg = (
-        f"input {location} does not exist (looked from {Path.cwd()})"
-        if not path.is_absolute()
-        else f"input {location} does not exist"
-    )
-    raise InputError(msg)
-
-
-def _locate_remote(url: str, partition: date) -> Files:
-    if _suffix(url) is not None:
-        return Files((url,), _format_of([url]))
-    return Files((f"{url.rstrip('/')}/date={partition}/*.parquet",), "parquet", dated=True)
+    with input_errors(hide_secrets(location)):
+        place = normalize(location)
+        if place.startswith(HUGGING_FACE):
+            return Files((place,), format_of([place]), states=(state_of(place),))
+        kind, place = _resolve(place, location)
+        if kind == "file":
+            return Files((place,), format_of([place]), states=(state_of(place),))
+        return _match(location, place) if kind == "pattern" else _locate_day(location, place, partition)
 
 
 def dated_folders(location: str) -> list[date] | None:
-    """Return the dates of a local folder of `date=…` folders, ascending; None for any other location."""
-    if is_remote(location) or not Path(location).is_dir():
-        return None
-    names = _dated_names(Path(location))
-    return [day for name in names if (day := _date(name)) is not None] if names else None
+    """Return the dates of a folder of dated folders, ascending; None for any other location. Raises `InputError`."""
+    with input_errors(hide_secrets(location)):
+        place = normalize(location)
+        kind, place = ("file", place) if place.startswith(HUGGING_FACE) else _resolve(place, location)
+        return sorted(_look(place, None).dates) or None if kind == "folder" else None
 
 
-def remote_folders(url: str) -> str:
-    """Return the glob of every file below the `date=…` folders of an object store."""
-    return f"{url.rstrip('/')}/date=*/*.parquet"
+def _resolve(place: str, location: str) -> tuple[Literal["file", "folder", "pattern"], str]:
+    """Tell what a place is, and its name as it exists. Raises `InputError` where nothing is there, and `OSError`."""
+    forms = dict.fromkeys((place, unquote(place)) if is_remote(place) and not is_web(place) else (place,))
+    for form in forms:
+        if _is_file(form):
+            return "file", form
+        if _is_folder(form):
+            return "folder", form
+    if has_magic(place) and not is_web(place):
+        return "pattern", place
+    if is_remote(place):
+        msg = f"input {hide_secrets(location)} does not exist"
+    elif Path(place).exists():
+        msg = f"input {location} is no file that can be read more than once: write it to a file first"
+    else:
+        where = "" if Path(place).is_absolute() else f" (looked from {Path.cwd()})"
+        msg = f"input {location} does not exist{where}"
+    raise InputError(msg)
 
 
-def folder_date(path: str) -> date | None:
-    """Return the date that the folder of a file names, None where it names none."""
-    found = _FOLDER.fullmatch(Path(path).parent.name)
-    return None if found is None else _date(found[1])
-
-
-def _date(name: str) -> date | None:
+def _is_file(place: str) -> bool:
+    if not is_remote(place):
+        return Path(place).is_file()
+    if not split_url(place).key:
+        return False
     try:
-        return date.fromisoformat(name)
-    except ValueError:  # looks like a date, but there is no such day
-        return None
+        state_of(place)
+    except FileNotFoundError:
+        return False
+    return True
 
 
-def _dated_names(folder: Path) -> list[str]:
-    return sorted(match[1] for child in folder.iterdir() if (match := _FOLDER.fullmatch(child.name)))
+def _is_folder(place: str) -> bool:
+    return Path(place).is_dir() if not is_remote(place) else not is_web(place) and exists_below(place)
 
 
-def _locate_folder(folder: Path, partition: date) -> Files:
-    dates = _dated_names(folder)
-    if not dates:
-        return Files(*_files_below(folder, deep=False))
-    if str(partition) not in dates:
-        msg = (
-            f"{folder} has no folder date={partition}; it holds {len(dates)} dates, {dates[0]} to {dates[-1]}"
-        )
-        raise EmptyPartition(msg)
-    paths, format_ = _files_below(folder / f"date={partition}", deep=True)
-    return Files(paths, format_, dated=True)
-
-
-def _files_below(folder: Path, *, deep: bool) -> tuple[tuple[str, ...], Format]:
-    files = folder.rglob("*") if deep else folder.glob("*")
-    found = sorted(
-        str(path) for path in files if path.name[0] not in "._" and path.is_file() and _suffix(path.name)
-    )
-    if not found:
-        kinds = ", ".join(_FORMATS)
-        kind = EmptyPartition if deep else InputError
-        msg = f"{folder} holds no file to read ({kinds})"
-        raise kind(msg)
-    return tuple(found), _format_of(found)
-
-
-def _suffix(name: str) -> str | None:
-    for compression in _COMPRESSIONS:
-        name = name.removesuffix(compression)
-    suffix = Path(name).suffix.lower()
-    return suffix if suffix in _FORMATS else None
-
-
-def _format_of(names: Sequence[str]) -> Format:
-    suffixes = [_suffix(name) for name in names]
-    unknown = next((name for name, suffix in zip(names, suffixes, strict=True) if suffix is None), None)
-    if unknown is not None:
-        msg = f"{unknown}: unknown kind of file; give one of {', '.join(_FORMATS)} (text files may be compressed)"
+def _match(location: str, pattern: str) -> Files:
+    """Find the files of a pattern."""
+    skipped: list[str] = []
+    entries = match_pattern(pattern, skipped)
+    say_skipped(pattern.partition("*")[0].rpartition("/")[0], skipped)
+    if not entries:
+        where = "" if is_remote(pattern) or Path(pattern).is_absolute() else f" (looked from {Path.cwd()})"
+        msg = f"input {hide_secrets(location)} does not exist: no file matches it{where}"
         raise InputError(msg)
-    formats = {_FORMATS[suffix] for suffix in suffixes if suffix is not None}
-    if len(formats) > 1:
-        msg = f"the input mixes {' and '.join(sorted(formats))} files; give a glob that selects one kind"
+    return _files(entries)
+
+
+def _locate_day(location: str, folder: str, day: date) -> Files:
+    """Find the files of a folder: those of a date, where its folders say dates."""
+    tree = _look(folder, day)
+    dated = bool(tree.dates or tree.elsewhere)
+    say_skipped(folder, tree.skipped, len(tree.loose) if dated else 0)
+    if not dated and tree.loose:
+        return _files(tree.loose)
+    name = hide_secrets(location)
+    if not dated:
+        msg = f"{name} holds no file to read ({KINDS})"
         raise InputError(msg)
-    return formats.pop()
+    if tree.wanted:
+        return _files(tree.wanted, dated=True)
+    dates = sorted(_look(folder, None).dates)
+    if day in dates:
+        msg = f"{name} holds no file to read ({KINDS}) in its folder of {day}"
+    else:
+        span = f"{len(dates)} dates, {dates[0]} to {dates[-1]}" if dates else "other dates"
+        msg = f"{name} has no folder date={day}; it holds {span}"
+    raise EmptyPartition(msg)
+
+
+def _files(entries: Iterable[Entry], *, dated: bool = False) -> Files:
+    """Return files by path, each real one once; those without a byte are left out where others have some."""
+    once = each_once(entries)
+    full = [entry for entry in once if entry.state is not None and entry.state.size] or once
+    paths = tuple(entry.path for entry in full)
+    states = tuple(entry.state for entry in full if entry.state is not None)
+    return Files(paths, format_of(paths), dated=dated, states=states)
+
+
+def _look(folder: str, day: date | None) -> _Tree:
+    """Look through a folder for the files of a date, and for dates; None: for dates alone."""
+    tree = _Tree()
+    entries = list(visible(list_folder(folder), tree.skipped))
+    files = [entry for entry in entries if entry.state is not None and find_format(entry.name)]
+    named = any(entry.state is None and FolderDate().enter(entry.name).named for entry in entries)
+    if files and not named:  # folders beside files are no part of the input
+        tree.loose = files
+        return tree
+    _look_into(tree, entries, FolderDate(), day, ())
+    return tree
+
+
+def _look_into(
+    tree: _Tree, entries: Iterable[Entry], said: FolderDate, day: date | None, above: tuple[Entry, ...]
+) -> None:
+    """Look through the entries of a folder of which the folders down to it have said a date, or part of one."""
+    for entry in entries:
+        if entry.state is not None:
+            if find_format(entry.name):
+                _take(tree, entry, said, day)
+            continue
+        inner = said.enter(entry.name)
+        if inner.sure and inner.day is not None:
+            tree.dates.add(inner.day)
+            if inner.day == day:
+                below = walk(entry.path, tree.skipped, (*above, entry))
+                tree.wanted += [file for file in below if find_format(file.name)]
+        elif day is not None and not inner.may_hold(day, day):
+            tree.elsewhere = True
+        elif entry.identity not in {one.identity for one in above}:
+            _look_into(tree, visible(list_folder(entry.path), tree.skipped), inner, day, (*above, entry))
+
+
+def _take(tree: _Tree, file: Entry, said: FolderDate, day: date | None) -> None:
+    if said.day is None:
+        tree.loose.append(file)
+        return
+    tree.dates.add(said.day)
+    if said.day == day:
+        tree.wanted.append(file)

@@ -1,23 +1,34 @@
-"""Files by name, in a local folder or an object store: listed, opened, and told apart from what they were before."""
+"""Files by name, in a local folder or an object store: opened, and told apart from what they were before."""
 
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
-from urllib.parse import urlsplit
 
 import obstore
-from obstore.store import from_url
+from obstore.exceptions import BaseError, PermissionDeniedError, PreconditionError, UnauthenticatedError
 
-from tasks.reading.source import is_remote
+from models.errors import InputError
+from tasks.reading.files.address import is_web, split_url
+from tasks.reading.files.connect import open_store
+from tasks.reading.source import hide_secrets, is_remote
 
 if TYPE_CHECKING:
+    from obstore import GetOptions, ObjectMeta
     from obstore.store import ObjectStore
 
-_BUFFER = 2**20
+_PIECE = 8 * 2**20
+"""How many bytes of an object are asked for at a time."""
+_AT_ONCE = 16
+"""How many objects are asked about at a time."""
+
+
+class InputChanged(InputError):
+    """A file was changed while it was read, so that what was read of it may be of neither content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,54 +47,137 @@ def state_of(path: str) -> FileState:
     if not is_remote(path):
         found = Path(path).stat()
         return FileState(found.st_size, f"{found.st_ino} {found.st_mtime_ns}")
-    store, key = _place(path)
-    meta = obstore.head(store, key)
+    if path.startswith("hf://"):  # a revision's files stay what they are
+        return FileState(0, "")
+    root, key = split_url(path)
+    with store_errors():
+        if is_web(path):  # an address may be signed for GET alone
+            return state_from(obstore.get(open_store(root), key).meta)
+        return state_from(obstore.head(open_store(root), key))
+
+
+def state_from(meta: "ObjectMeta") -> FileState:
+    """Return the state that a store tells of an object."""
     return FileState(meta["size"], meta["e_tag"] or str(meta["last_modified"]))
+
+
+def check_unchanged(paths: Sequence[str], states: Sequence[FileState]) -> None:
+    """See that files still are what they were. Raises `InputChanged` that names one that is not."""
+    if any(is_remote(path) for path in paths):
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            now = list(pool.map(_state_or_none, paths))
+    else:
+        now = [_state_or_none(path) for path in paths]
+    for path, before, after in zip(paths, states, now, strict=True):
+        if after != before:
+            raise _changed(path, "is gone" if after is None else "was changed")
+
+
+def _state_or_none(path: str) -> FileState | None:
+    try:
+        return state_of(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        msg = f"cannot read {hide_secrets(path)}: {error.strerror or error}"
+        raise InputError(msg) from error
+
+
+def _changed(path: str, what: str) -> InputChanged:
+    return InputChanged(
+        f"{hide_secrets(path)} {what} while it was read: nothing of the day is published; run again when the file is written"
+    )
 
 
 @contextmanager
 def open_bytes(path: str) -> Iterator[IO[bytes]]:
-    """Open a file for reading its bytes from start to end, as they are stored. Raises `OSError`."""
+    """Open a file for reading its bytes from start to end, as they are stored. Raises `OSError`, and `InputChanged`."""
     if not is_remote(path):
         with Path(path).open("rb") as file:
             yield file
         return
-    store, key = _place(path)
-    with io.BufferedReader(
-        _Stream(obstore.get(store, key).stream(min_chunk_size=_BUFFER)), _BUFFER
-    ) as stream:
-        yield cast("IO[bytes]", stream)
+    root, key = split_url(path)
+    stream = _WebStream(open_store(root), key) if is_web(path) else _Stream(path, open_store(root), key)
+    with io.BufferedReader(stream, 2**16) as buffered:
+        yield cast("IO[bytes]", buffered)
 
 
 class _Stream(io.RawIOBase):
-    """The chunks of an object as one stream."""
+    """An object as one stream, asked for piece by piece, so that its reader may take hours.
 
-    def __init__(self, chunks: "obstore.BytesStream") -> None:
-        self._chunks = iter(chunks)
+    Raises `InputChanged` where a piece is no longer of the object that was opened.
+    """
+
+    def __init__(self, path: str, store: "ObjectStore", key: str) -> None:
+        self._path = path
+        self._store = store
+        self._key = key
+        with store_errors():
+            self._meta = obstore.head(store, key)
+        self._place = 0
         self._left = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: object) -> int:
-        while not self._left:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
-            self._left = memoryview(bytes(chunk))
+        if not self._left:
+            self._left = memoryview(self._next())
         target = memoryview(cast("bytearray", buffer)).cast("B")
         size = min(len(target), len(self._left))
         target[:size], self._left = self._left[:size], self._left[size:]
         return size
 
+    def _next(self) -> bytes:
+        end = min(self._place + _PIECE, self._meta["size"])
+        if self._place >= end:
+            return b""
+        options: GetOptions = {"range": (self._place, end)}
+        if self._meta["e_tag"]:
+            options["if_match"] = self._meta["e_tag"]
+        try:
+            with store_errors():
+                found = obstore.get(self._store, self._key, options=options).bytes()
+        except (PreconditionError, FileNotFoundError) as error:
+            raise _changed(self._path, "was changed") from error
+        self._place = end
+        return bytes(found)
 
-def _place(url: str) -> "tuple[ObjectStore, str]":
-    """Return the store of a URL and the key in it."""
-    parts = urlsplit(url, allow_fragments=False)
-    return _store(f"{parts.scheme}://{parts.netloc}"), parts.path.lstrip("/")
+
+class _WebStream(_Stream):
+    """A web page's bytes, as one answer: not every server gives parts."""
+
+    def __init__(self, store: "ObjectStore", key: str) -> None:
+        self._left = memoryview(b"")
+        with store_errors():
+            self._pieces = iter(obstore.get(store, key).stream(min_chunk_size=2**16))
+
+    def _next(self) -> bytes:
+        with store_errors():
+            return bytes(next(self._pieces, b""))
 
 
-@lru_cache
-def _store(root: str) -> "ObjectStore":
-    """Return a store, set up by the same environment variables that polars reads (`AWS_…`, `GOOGLE_…`, `AZURE_…`)."""
-    return from_url(root)
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn what a store's library raises into an `OSError` of one line without secrets."""
+    try:
+        yield
+    except PreconditionError:
+        raise
+    except FileNotFoundError:
+        raise FileNotFoundError(2, "it does not exist") from None
+    except (PermissionDeniedError, UnauthenticatedError):
+        refused = "access denied: see that the credentials are set, and that they may read and list it"
+        raise PermissionError(13, refused) from None
+    except (BaseError, ValueError) as error:
+        raise OSError(5, _reason(str(error))) from None
+
+
+def _reason(text: str) -> str:
+    """Return what went wrong, in one line, of an error that tells its whole history."""
+    if "NoSuchBucket" in text:
+        return "there is no such bucket"
+    if "status code: 403" in text or "AccessDenied" in text:
+        return "access denied: see that the credentials are set, and that they may read and list it"
+    first = hide_secrets((text.splitlines() or [""])[0])
+    return re.sub(r"\s*<\?xml.*|, after \d+ retries.*", "", first)[:300] or "the store did not answer"

@@ -208,7 +208,7 @@ def test_no_dates_and_no_file(tmp_path: Path, kind: str) -> None:
         tmp_path / "gone.csv": "does not exist",
         tmp_path / "bad.parquet": "cannot read .*bad.parquet",
         tmp_path: "cannot read",
-        f"file://{tmp_path}/none": "cannot read",
+        f"file://{tmp_path}/none": "does not exist",
     }
     for location, message in cases.items():
         with pytest.raises(InputError, match=message) as raised:

@@ -1,0 +1,129 @@
+"""What lies in a folder, local or in an object store, and which of it is no data."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from logging import getLogger
+from pathlib import Path
+
+import obstore
+
+from models.errors import InputError
+from tasks.reading.files.address import is_web, split_url
+from tasks.reading.files.connect import open_store
+from tasks.reading.files.store import FileState, state_from, store_errors
+from tasks.reading.source import hide_secrets, is_remote
+
+log = getLogger(__name__)
+_NAMED = 5
+"""So many skipped names are said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file or folder of a folder. `state` None: a folder.
+
+    `identity` is equal for two names of the same local file or folder. `linked`: the name is a link to it.
+    """
+
+    name: str
+    path: str
+    state: FileState | None
+    identity: tuple[int, int] | str
+    linked: bool = False
+
+
+def list_folder(place: str) -> list[Entry]:
+    """Return what a folder holds, by name; nothing where an object store has no such folder. Raises `OSError`."""
+    found = _list_remote(place) if is_remote(place) else _list_local(place)
+    return sorted(found, key=lambda entry: entry.name)
+
+
+def exists_below(url: str) -> bool:
+    """Whether an object store has anything below an address. Raises `OSError`."""
+    root, key = split_url(url)
+    with store_errors():
+        return any(obstore.list(open_store(root), prefix=key or None, chunk_size=1))
+
+
+def walk(place: str, skipped: list[str], above: Iterable[Entry] = ()) -> Iterator[Entry]:
+    """Yield every file below a folder, but for those in or under hidden names, which are added to `skipped`.
+
+    A folder that is linked into itself is entered once.
+    """
+    for entry in visible(list_folder(place), skipped):
+        if entry.state is not None:
+            yield entry
+        elif entry.identity not in {one.identity for one in above}:
+            yield from walk(entry.path, skipped, (*above, entry))
+
+
+def visible(entries: Iterable[Entry], skipped: list[str]) -> Iterator[Entry]:
+    """Leave out names that begin with `.` or `_`, by which programs mark what is no data; they are added to `skipped`."""
+    for entry in entries:
+        if is_hidden(entry.name):
+            skipped.append(entry.path if entry.state is not None else f"{entry.path}/")
+        else:
+            yield entry
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a name marks what is no data; a column of a Hive folder may begin with `_`."""
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)
+
+
+def each_once(entries: Iterable[Entry]) -> list[Entry]:
+    """Return files by path, each real one once: under its own name rather than that of a link."""
+    found: dict[tuple[int, int] | str, Entry] = {}
+    for entry in sorted(entries, key=lambda entry: (entry.linked, entry.path)):
+        found.setdefault(entry.identity, entry)
+    return sorted(found.values(), key=lambda entry: entry.path)
+
+
+def say_skipped(location: str, skipped: Iterable[str], loose: int = 0) -> None:
+    """Say in one line which names below a location were left out, and how many files that lie in no folder of a date."""
+    start = len(location.rstrip("/")) + 1
+    names = sorted({path[start:] or path for path in skipped})
+    parts = []
+    if names:
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        parts.append(f"{', '.join(names[:_NAMED])}{more} (names that begin with . or _ are no data)")
+    if loose:
+        parts.append(f"{loose} file{'s' if loose > 1 else ''} outside the folders of dates")
+    if parts:
+        _say(f"{hide_secrets(location)}: left out {'; '.join(parts)}")
+
+
+@lru_cache(maxsize=1000)
+def _say(line: str) -> None:
+    """Write a line to the log, once in a process: the same place is looked at many times in a run."""
+    log.warning("%s", line)
+
+
+def _list_local(place: str) -> Iterator[Entry]:
+    with os.scandir(place) as found:
+        for one in found:
+            if not (one.is_dir() or one.is_file()):  # a broken link, a pipe
+                continue
+            stat = one.stat()
+            state = None if one.is_dir() else FileState(stat.st_size, f"{stat.st_ino} {stat.st_mtime_ns}")
+            yield Entry(
+                one.name, str(Path(place) / one.name), state, (stat.st_dev, stat.st_ino), one.is_symlink()
+            )
+
+
+def _list_remote(place: str) -> Iterator[Entry]:
+    if is_web(place):
+        msg = f"{hide_secrets(place)} cannot be listed: give the address of one file"
+        raise InputError(msg)
+    root, key = split_url(place)
+    with store_errors():
+        found = obstore.list_with_delimiter(open_store(root), prefix=key or None)
+    for folder in found["common_prefixes"]:
+        path = f"{root}/{folder}"
+        yield Entry(folder.rpartition("/")[2], path, None, path)
+    for meta in found["objects"]:
+        path = f"{root}/{meta['path']}"
+        if meta["path"] != key:  # the mark of the folder itself
+            yield Entry(meta["path"].rpartition("/")[2], path, state_from(meta), path)
