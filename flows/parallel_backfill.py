@@ -20,7 +20,7 @@ from models.run import Progress
 from models.settings import Settings
 from tasks.backfill.request import BackfillRequest
 from tasks.backfill.survey import KnownRun, newest_run
-from tasks.reading.source import is_remote
+from tasks.reading.files.address import is_remote
 from tasks.runtime.progress import report
 from tasks.runtime.stop_signals import StopRequest, stop_on_signals
 from tasks.setup.prefect_checks import TAG

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from glob import has_magic
 from hashlib import blake2b
 from pathlib import Path
 
@@ -25,9 +24,11 @@ from tasks.labelling.label_errors import (
 )
 from tasks.labelling.label_rows import LabelRows, text_key
 from tasks.labelling.references import References
+from tasks.reading.files.address import hide_secrets
+from tasks.reading.files.locate import InputMissing
 from tasks.reading.row_template import RowTemplate, text_source
 from tasks.reading.sampling import BottomSample
-from tasks.reading.source import Source, is_remote
+from tasks.reading.source import Source
 from tasks.reading.whole import columns_of, open_all, records_of
 from tasks.runtime.atomic_files import replace_file
 
@@ -165,15 +166,16 @@ class _File:
     @classmethod
     def open(cls, path: str, workload: Workload) -> "_File":
         """Find the columns. Raises `InputError` for a file that is not there, or lacks one."""
-        if not (is_remote(path) or has_magic(path) or Path(path).exists()):
-            msg = (
-                f"the labels file {path} does not exist; `breakeven evaluate {workload.name} --sample 100` draws "
-                "records to label"
-            )
-            raise InputError(msg)
         own = workload.settings
         texts, template = text_source(own, workload.text_columns, workload.name)
-        existing = columns_of(path)
+        try:
+            existing = columns_of(path)
+        except InputMissing as error:
+            msg = (
+                f"the labels file {hide_secrets(path)} does not exist; `breakeven evaluate {workload.name} --sample 100` "
+                "draws records to label"
+            )
+            raise InputError(msg) from error
         check_columns(path, list(existing), texts, workload)
         unfit = [name for name in texts if not existing[name]]
         if unfit and template is None:

@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 from models.errors import InputError
+from tasks.reading.files.address import is_remote
 from tasks.reading.files.locate import EmptyPartition, dated_folders
 from tasks.reading.partition import RawPartition, no_timestamp, open_raw
-from tasks.reading.source import TIMESTAMP_NAMES, Source, is_remote
+from tasks.reading.source import TIMESTAMP_NAMES, Source
 
 _AT_ONCE = 8
 

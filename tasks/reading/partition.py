@@ -15,6 +15,7 @@ from tasks.reading.query import QueryPartition
 from tasks.reading.rows import Chunk, parse_rows, rebatch
 from tasks.reading.source import Source
 from tasks.reading.text.text_partition import TextPartition, text_columns
+from tasks.reading.watched import WatchedPartition
 from tasks.storage.scratch_db import Scratch
 
 
@@ -101,9 +102,9 @@ def open_raw(source: Source, partition: date, limit: int | None = None) -> RawPa
         return QueryPartition(source, partition)
     files = locate(source.location or "", partition)
     if files.format == "parquet":
-        return ParquetPartition(source, files, partition, limit)
+        return WatchedPartition(ParquetPartition(source, files, partition, limit), files)
     columns = choose_columns(source, text_columns(files), dated=files.dated)
-    return TextPartition(files, columns, partition)
+    return WatchedPartition(TextPartition(files, columns, partition), files)
 
 
 def _nothing(source: Source, partition: date, raw: RawPartition) -> InputError:

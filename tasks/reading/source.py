@@ -1,6 +1,5 @@
 """What is read: where a workload's input lies and which columns mean what."""
 
-import re
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -11,6 +10,7 @@ from pydantic import SecretStr
 
 from models.errors import InputError
 from models.settings import WorkloadSettings
+from tasks.reading.files.address import is_remote
 from tasks.reading.row_template import RowTemplate, text_source
 
 TIMESTAMP_NAMES = ("timestamp", "created_at", "date", "datetime", "time", "ts")
@@ -108,21 +108,6 @@ class Source:
         if self.template is not None:
             facts = (*facts, *self.template.identity())
         return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
-
-
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:/", re.IGNORECASE)
-_USER = re.compile(r"(\w://)[^/@\s]*:[^/@\s]*@")
-_QUERY = re.compile(r"(https?://[^\s?]*)\?\S*")
-
-
-def is_remote(location: str) -> bool:
-    """Whether a location is a URL, rather than a local path."""
-    return _URL.match(location) is not None
-
-
-def hide_secrets(text: str) -> str:
-    """Return a text without the passwords and signatures of the URLs in it."""
-    return _QUERY.sub(r"\1", _USER.sub(r"\1", text))
 
 
 def _without_secrets(url: str) -> str:

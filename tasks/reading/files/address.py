@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from tasks.reading.source import is_remote
-
 _ALIASES = {"gcs": "gs", "s3n": "s3a"}
 """Schemes that other programs write for the same store."""
 _FILE_URL = re.compile(r"file:(?://(?P<host>[^/]*))?(?P<path>/.*|$)", re.IGNORECASE | re.DOTALL)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:/", re.IGNORECASE)
+_USER = re.compile(r"(\w://)[^/@\s]*:[^/@\s]*@")
+_QUERY = re.compile(r"(https?://[^\s?]*)\?\S*")
 
 
 class Address(NamedTuple):
@@ -59,3 +60,13 @@ def _path_of(host: str, path: str) -> str:
     """Return the path that a `file:` URL means: as it is written where that exists, else decoded."""
     written = path if host in ("", "localhost") else host + path
     return next((form for form in (written, unquote(written)) if os.path.lexists(Path(form))), written)
+
+
+def is_remote(location: str) -> bool:
+    """Whether a location is a URL, rather than a local path."""
+    return _URL.match(location) is not None
+
+
+def hide_secrets(text: str) -> str:
+    """Return a text without the passwords and signatures of the URLs in it."""
+    return _QUERY.sub(r"\1", _USER.sub(r"\1", text))

@@ -10,10 +10,10 @@ from pathlib import Path
 import obstore
 
 from models.errors import InputError
-from tasks.reading.files.address import is_web, split_url
+from tasks.reading.files.address import hide_secrets, is_remote, is_web, split_url
 from tasks.reading.files.connect import open_store
+from tasks.reading.files.formats import find_format
 from tasks.reading.files.store import FileState, state_from, store_errors
-from tasks.reading.source import hide_secrets, is_remote
 
 log = getLogger(__name__)
 _NAMED = 5
@@ -48,7 +48,7 @@ def exists_below(url: str) -> bool:
 
 
 def walk(place: str, skipped: list[str], above: Iterable[Entry] = ()) -> Iterator[Entry]:
-    """Yield every file below a folder, but for those in or under hidden names, which are added to `skipped`.
+    """Yield every file below a folder, but for those in or under hidden names, whose names are added to `skipped`.
 
     A folder that is linked into itself is entered once.
     """
@@ -60,12 +60,20 @@ def walk(place: str, skipped: list[str], above: Iterable[Entry] = ()) -> Iterato
 
 
 def visible(entries: Iterable[Entry], skipped: list[str]) -> Iterator[Entry]:
-    """Leave out names that begin with `.` or `_`, by which programs mark what is no data; they are added to `skipped`."""
+    """Leave out names that begin with `.` or `_`, by which programs mark what is no data; those that may hold data are added to `skipped`."""
     for entry in entries:
         if is_hidden(entry.name):
-            skipped.append(entry.path if entry.state is not None else f"{entry.path}/")
+            add_skipped(entry, skipped)
         else:
             yield entry
+
+
+def add_skipped(entry: Entry, skipped: list[str]) -> None:
+    """Note the name of a hidden entry, if it may hold data."""
+    if entry.state is None:
+        skipped.append(f"{entry.name}/")
+    elif find_format(entry.name):
+        skipped.append(entry.name)
 
 
 def is_hidden(name: str) -> bool:
@@ -83,8 +91,7 @@ def each_once(entries: Iterable[Entry]) -> list[Entry]:
 
 def say_skipped(location: str, skipped: Iterable[str], loose: int = 0) -> None:
     """Say in one line which names below a location were left out, and how many files that lie in no folder of a date."""
-    start = len(location.rstrip("/")) + 1
-    names = sorted({path[start:] or path for path in skipped})
+    names = sorted(set(skipped), key=lambda name: (not name.endswith("/"), name))
     parts = []
     if names:
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""

@@ -5,8 +5,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from models.errors import InputError
-from tasks.reading.files.address import path_part
-from tasks.reading.source import hide_secrets
+from tasks.reading.files.address import hide_secrets, path_part
 
 Format = Literal["parquet", "csv", "jsonl"]
 _FORMATS: dict[str, Format] = {

@@ -9,7 +9,7 @@ from typing import Literal
 from urllib.parse import unquote
 
 from models.errors import InputError
-from tasks.reading.files.address import is_web, normalize, split_url
+from tasks.reading.files.address import hide_secrets, is_remote, is_web, normalize, split_url
 from tasks.reading.files.days import FolderDate
 from tasks.reading.files.folders import (
     Entry,
@@ -23,13 +23,16 @@ from tasks.reading.files.folders import (
 from tasks.reading.files.formats import KINDS, Format, find_format, format_of
 from tasks.reading.files.patterns import match_pattern
 from tasks.reading.files.store import FileState, state_of
-from tasks.reading.source import hide_secrets, is_remote
 from tasks.reading.text.lines import input_errors
 
-__all__ = ["HUGGING_FACE", "EmptyPartition", "Files", "Format", "dated_folders", "locate"]
+__all__ = ["HUGGING_FACE", "EmptyPartition", "Files", "Format", "InputMissing", "dated_folders", "locate"]
 
 HUGGING_FACE = "hf://"
 """Its addresses are left to polars, patterns and all."""
+
+
+class InputMissing(InputError):
+    """Nothing is where the input should be."""
 
 
 class EmptyPartition(InputError):
@@ -95,14 +98,15 @@ def _resolve(place: str, location: str) -> tuple[Literal["file", "folder", "patt
             return "folder", form
     if has_magic(place) and not is_web(place):
         return "pattern", place
-    if is_remote(place):
-        msg = f"input {hide_secrets(location)} does not exist"
-    elif Path(place).exists():
+    if not is_remote(place) and Path(place).exists():
         msg = f"input {location} is no file that can be read more than once: write it to a file first"
-    else:
-        where = "" if Path(place).is_absolute() else f" (looked from {Path.cwd()})"
-        msg = f"input {location} does not exist{where}"
-    raise InputError(msg)
+        raise InputError(msg)
+    msg = f"input {hide_secrets(location)} does not exist{_looked_from(place)}"
+    raise InputMissing(msg)
+
+
+def _looked_from(place: str) -> str:
+    return "" if is_remote(place) or Path(place).is_absolute() else f" (looked from {Path.cwd()})"
 
 
 def _is_file(place: str) -> bool:
@@ -127,9 +131,8 @@ def _match(location: str, pattern: str) -> Files:
     entries = match_pattern(pattern, skipped)
     say_skipped(pattern.partition("*")[0].rpartition("/")[0], skipped)
     if not entries:
-        where = "" if is_remote(pattern) or Path(pattern).is_absolute() else f" (looked from {Path.cwd()})"
-        msg = f"input {hide_secrets(location)} does not exist: no file matches it{where}"
-        raise InputError(msg)
+        msg = f"input {hide_secrets(location)} does not exist: no file matches it{_looked_from(pattern)}"
+        raise InputMissing(msg)
     return _files(entries)
 
 

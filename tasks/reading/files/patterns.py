@@ -5,9 +5,8 @@ from fnmatch import fnmatchcase
 from glob import has_magic
 from pathlib import Path
 
-from tasks.reading.files.address import split_url
-from tasks.reading.files.folders import Entry, is_hidden, list_folder, walk
-from tasks.reading.source import is_remote
+from tasks.reading.files.address import is_remote, split_url
+from tasks.reading.files.folders import Entry, add_skipped, is_hidden, list_folder, walk
 
 
 def match_pattern(pattern: str, skipped: list[str]) -> list[Entry]:
@@ -72,7 +71,7 @@ def _matching(entries: Sequence[Entry], part: str, skipped: list[str]) -> Iterat
         if not fnmatchcase(entry.name, part):
             continue
         if is_hidden(entry.name) and part[0] != entry.name[0]:
-            skipped.append(entry.path if entry.state is not None else f"{entry.path}/")
+            add_skipped(entry, skipped)
         else:
             yield entry
 

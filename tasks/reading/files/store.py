@@ -13,9 +13,8 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, PreconditionError, UnauthenticatedError
 
 from models.errors import InputError
-from tasks.reading.files.address import is_web, split_url
+from tasks.reading.files.address import hide_secrets, is_remote, is_web, split_url
 from tasks.reading.files.connect import open_store
-from tasks.reading.source import hide_secrets, is_remote
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
-from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 import orjson
@@ -18,6 +17,7 @@ import polars as pl
 
 from models.errors import InputError
 from models.records import WHOLE_LINE, Fault
+from tasks.reading.files.store import open_bytes
 
 _MAX_ROW = 16 * 2**20
 """Longest CSV row, in characters: an opening quote that is never closed must not swallow the file."""
@@ -34,12 +34,12 @@ RawRow = tuple[object, ...] | Broken
 
 
 def lines(path: str) -> Iterator[bytes]:
-    """Yield a file's lines with their ends, unpacked. A URL or .zst goes through polars."""
+    """Yield a file's lines with their ends, unpacked. What ends in .zst goes through polars."""
     with input_errors(path):
-        if "://" in path or path.endswith(".zst"):
+        if path.startswith("hf://") or path.endswith(".zst"):
             yield from _lines_by_polars(path)
             return
-        with _open(path) as file:
+        with open_bytes(path) as raw, _unpack(raw, path) as file:
             yield from file
 
 
@@ -178,14 +178,14 @@ class _CsvRows:
         return Broken(Fault("undecodable", f"line {self._number + 1} {what}", WHOLE_LINE, rule))
 
 
-def _open(path: str) -> IO[bytes]:
+def _unpack(file: IO[bytes], path: str) -> IO[bytes]:
     if path.endswith(".gz"):
-        return cast("IO[bytes]", gzip.open(path))
+        return cast("IO[bytes]", gzip.open(file))
     if path.endswith(".bz2"):
-        return cast("IO[bytes]", bz2.open(path))
+        return cast("IO[bytes]", bz2.open(file))
     if path.endswith(".xz"):
-        return cast("IO[bytes]", lzma.open(path))
-    return Path(path).open("rb")
+        return cast("IO[bytes]", lzma.open(file))
+    return file
 
 
 def _lines_by_polars(path: str) -> Iterator[bytes]:

@@ -48,6 +48,29 @@ class Bucket:
         return self.url
 
 
+@dataclass(frozen=True)
+class Folder:
+    """A local folder with the methods of a bucket."""
+
+    path: Path
+
+    @property
+    def url(self) -> str:
+        """Return the folder's path."""
+        return str(self.path)
+
+    def put(self, key: str, content: bytes) -> str:
+        """Write a file. Return its path."""
+        path = self.path / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return str(path)
+
+    def delete(self, key: str) -> None:
+        """Remove a file."""
+        (self.path / key).unlink()
+
+
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """Start one S3 server for the session, on a free port of loopback. Return its URL."""
@@ -74,3 +97,13 @@ def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     found = Bucket(f"bucket-{next(BUCKETS)}")
     httpx.put(f"{s3_endpoint}/{found.name}").raise_for_status()
     return found
+
+
+@pytest.fixture(params=["local", "s3"])
+def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket | Folder:
+    """Return an empty place for files: a local folder, then a bucket."""
+    if request.param == "s3":
+        found: Bucket = request.getfixturevalue("bucket")
+        return found
+    (tmp_path / "shelf").mkdir()
+    return Folder(tmp_path / "shelf")
