@@ -9,7 +9,7 @@ from models.errors import InputError
 from models.requests import FreeText, Message, OutputFormat
 from tasks.forecast.reservoir import Reservoir
 from tasks.forecast.token_counts import TextCounter
-from tasks.reading.columns import no_column, split_names
+from tasks.reading.columns import match_column, match_columns, no_column, split_names
 from tasks.reading.row_template import RowTemplate
 from tasks.reading.rows import Chunk
 from tasks.reading.source import Source
@@ -143,19 +143,23 @@ def prompt_source(location: str, columns: Sequence[str], where: str | None, answ
     """
     existing = columns_of(location)
     columns = split_names(columns, existing)
-    named = [*columns, *([answer] if answer else [])]
-    if missing := [name for name in named if name not in existing]:
+    asked = [*columns, *([answer] if answer else [])]
+    found = match_columns(asked, list(existing), location)
+    if missing := [name for name in asked if name not in found]:
         raise InputError(no_column(location, missing, list(existing)))
+    named = [found[name] for name in asked]
     if unfit := [name for name in named if not existing[name]]:
         msg = f"column {unfit[0]} of {location} holds no text; choose another with --column"
         raise InputError(msg)
-    chosen = columns or _prompt_column(location, existing, answer)
+    taken = found[answer] if answer else None
+    chosen = tuple(found[name] for name in columns) or _prompt_column(location, existing, taken)
     return Source(location, chosen, id_column=chosen[0], timestamp_column="", where=where)
 
 
 def _prompt_column(location: str, existing: dict[str, bool], answer: str | None) -> tuple[str]:
     texts = [name for name, text in existing.items() if text and name != answer]
-    found = next((name for name in PROMPT_NAMES if name in texts), None)
+    alike = (match_column(name, texts, location) for name in PROMPT_NAMES)
+    found = next((name for name in PROMPT_NAMES if name in texts), None) or next(filter(None, alike), None)
     if found is None and len(texts) == 1:
         found = texts[0]
     if found is None:

@@ -1,7 +1,8 @@
 """Which of an input's columns are read, checked before anything is read."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from unicodedata import normalize
 
 from models.errors import InputError
 from models.nearest import nearest
@@ -34,26 +35,75 @@ class Columns:
 
 
 def choose_columns(source: Source, existing: Sequence[str], *, dated: bool) -> Columns:
-    """Map a source onto the columns that exist; `dated` inputs need no timestamp.
+    """Map a source onto the columns that exist, as `match_column` does; `dated` inputs need no timestamp.
 
     Raises `InputError` that names the columns that exist, or says what is wrong with a file of passages.
     """
     where = None if source.where is None else Condition.parse(source.where)
     complex_ = None if source.complex_where is None else Condition.parse(source.complex_where)
-    timestamp = None
-    if not dated and source.timestamp_column is None:
-        timestamp = next((name for name in TIMESTAMP_NAMES if name in existing), None)
-    elif not dated and source.timestamp_column:
-        timestamp = source.timestamp_column
     if source.template is not None:
         source.template.read_passages()
-    columns = Columns(source.id_column, source.text_columns, timestamp, where, complex_)
-    missing = [name for name in columns.wanted() if name not in existing]
-    if missing:
+    asked = Columns(source.id_column, source.text_columns, source.timestamp_column or None, where, complex_)
+    if dated or source.timestamp_column == "":
+        asked = replace(asked, timestamp=None)
+    elif source.timestamp_column is None:
+        asked = replace(asked, timestamp=find_timestamp(existing, source.name))
+    found = match_columns(asked.wanted(), existing, source.name)
+    if missing := [name for name in asked.wanted() if name not in found]:
         said = no_column(source.name, missing, existing)
         of_template = source.template is not None and missing[0] in source.template.columns
         raise InputError(f"{source.template.place}: {said}" if source.template and of_template else said)
-    return columns
+    return Columns(
+        found[asked.id],
+        tuple(found[name] for name in asked.texts),
+        None if asked.timestamp is None else found[asked.timestamp],
+        None if where is None else where.rename(found),
+        None if complex_ is None else complex_.rename(found),
+    )
+
+
+def find_timestamp(existing: Sequence[str], location: str) -> str | None:
+    """Return the column of timestamps where none is set: the first of `TIMESTAMP_NAMES`, None without one.
+
+    A name that is written so comes before one that is written otherwise. Raises `InputError` as `match_column`.
+    """
+    exact = next((name for name in TIMESTAMP_NAMES if name in existing), None)
+    alike = (match_column(name, existing, location) for name in TIMESTAMP_NAMES)
+    return exact or next((name for name in alike if name is not None), None)
+
+
+def match_columns(names: Iterable[str], existing: Sequence[str], location: str) -> dict[str, str]:
+    """Return the columns that are meant by names, by name; those that are missing are left out. Raises as `match_column`."""
+    found = {name: match_column(name, existing, location) for name in names}
+    return {name: column for name, column in found.items() if column is not None}
+
+
+def match_column(name: str, existing: Sequence[str], location: str) -> str | None:
+    """Return the column that is meant by a name, as it exists; None where there is none.
+
+    The one that is written so, else the only one that differs in letter case and in blanks around it, else
+    the only one with the same letters and digits: `created_at` finds `createdAt` and `Created At`.
+    Raises `InputError` where several are meant equally; `location` is for the message.
+    """
+    if name in existing:
+        return name
+    for form in (_fold_case, _keep_letters):
+        wanted = form(name)
+        found = list(dict.fromkeys(one for one in existing if wanted and form(one) == wanted))
+        if len(found) > 1:
+            msg = f"{location} has several columns for {name}: {', '.join(found)}; rename all but one of them, or set the one that is meant as it is written"
+            raise InputError(msg)
+        if found:
+            return found[0]
+    return None
+
+
+def _fold_case(name: str) -> str:
+    return normalize("NFKC", name).strip().strip("\ufeff\u200b").strip().casefold()
+
+
+def _keep_letters(name: str) -> str:
+    return "".join(char for char in _fold_case(name) if char.isalnum())
 
 
 def no_column(location: str, missing: Sequence[str], existing: Sequence[str]) -> str:

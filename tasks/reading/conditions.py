@@ -1,9 +1,11 @@
 """SQL conditions on the input's columns, as the settings give them, worked out by polars."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from io import StringIO
 from typing import Self
 
 import polars as pl
@@ -35,6 +37,13 @@ class Condition:
     def names(self) -> list[str]:
         """Names of the columns that it looks at."""
         return list(dict.fromkeys(self.expr.meta.root_names()))
+
+    def rename(self, found: Mapping[str, str]) -> Self:
+        """Return it with the columns' names as the input has them; `found` has them by the condition's own."""
+        if all(found.get(name, name) == name for name in self.names()):
+            return self
+        tree = _rename(json.loads(self.expr.meta.serialize(format="json")), found)
+        return replace(self, expr=pl.Expr.deserialize(StringIO(json.dumps(tree)), format="json"))
 
     def check(self, kinds: Mapping[str, pl.DataType]) -> None:
         """See that it can be worked out for columns of these types. Raises `InputError`."""
@@ -109,6 +118,18 @@ def scalar(value: object) -> object:
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC).replace(tzinfo=None)
     return value if isinstance(value, (int, float, date, time)) else None
+
+
+def _rename(tree: object, found: Mapping[str, str]) -> object:
+    """Return a serialized expression with its columns renamed."""
+    if isinstance(tree, list):
+        return [_rename(part, found) for part in tree]
+    if not isinstance(tree, dict):
+        return tree
+    return {
+        key: found.get(part, part) if key == "Column" and isinstance(part, str) else _rename(part, found)
+        for key, part in tree.items()
+    }
 
 
 def _true(holds: Sequence[bool | None]) -> frozenset[int]:
