@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import logging
 import os
+import re
 from collections.abc import Callable
 from functools import cache, cached_property, lru_cache, partial
 from importlib.util import find_spec
@@ -23,6 +24,11 @@ _CACHE_VARIABLES = ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR")
 TOKENS_PER_MESSAGE = 3
 TOKENS_PER_REPLY = 3
 _REPEATED_TEXTS = 256
+
+LONGEST_RUN = 100_000
+"""Blanks in a row that tiktoken is given: at a million its regular expression overflows its stack, and that cannot be caught."""
+_RUN = re.compile("[\t\v\f \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+"""White space without line breaks, as the vocabularies' expressions know it."""
 
 
 def load_encoding(model_name: str, cache_dir: Path) -> tiktoken.Encoding:
@@ -89,6 +95,28 @@ def _warn_of_assumed(model_name: str, encoding: str, since: str) -> None:
     )
 
 
+def count_tokens(tokenizer: tiktoken.Encoding, text: str) -> int:
+    """Return the number of tokens of a text, that of `encode_ordinary`, which fails on long runs of blanks.
+
+    Blanks up to a word are one piece without their last one, blanks at the end are one with it, blanks up to a line break do no
+    harm. Pieces of more than `LONGEST_RUN` are counted by themselves. The time is about linear.
+    """
+    if len(text) <= LONGEST_RUN:
+        return len(tokenizer.encode_ordinary(text))
+    count, start = 0, 0
+    for run in _RUN.finditer(text):
+        if run.end() - run.start() <= LONGEST_RUN or text.startswith(("\r", "\n"), run.end()):
+            continue
+        is_last = run.end() == len(text)
+        if is_last and r"\s++$" in tokenizer._pat_str:  # noqa: SLF001  takes blanks at the end without a stack
+            break
+        cut = run.end() if is_last else run.end() - 1
+        count += len(tokenizer.encode_ordinary(text[start : run.start()]))
+        count += len(tokenizer._encode_single_piece(text[run.start() : cut]))  # noqa: SLF001  no public way round the expression
+        start = cut
+    return count + len(tokenizer.encode_ordinary(text[start:]))
+
+
 def _provide_vocabulary(name: str, cache_dir: Path) -> bool:
     """Put a packed vocabulary under the name tiktoken expects; tiktoken itself checks its hash. False if it must be fetched."""
     named = next((os.environ[name] for name in _CACHE_VARIABLES if name in os.environ), None)
@@ -144,8 +172,8 @@ class ChatTokenCounter:
         self._constant_tokens = 0
 
     @cached_property
-    def _encode(self) -> Callable[[str], list[int]]:
-        return self._load().encode_ordinary
+    def _tokenizer(self) -> tiktoken.Encoding:
+        return self._load()
 
     def input_tokens(self, messages: tuple[Message, ...]) -> int:
         """Estimate the input tokens of a request.
@@ -172,4 +200,4 @@ class ChatTokenCounter:
         return TOKENS_PER_MESSAGE + self._repeated(message.role) + self._count(message.content)
 
     def _count(self, text: str) -> int:
-        return len(self._encode(text))
+        return count_tokens(self._tokenizer, text)

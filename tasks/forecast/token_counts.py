@@ -13,6 +13,8 @@ from typing import Self
 
 import tiktoken
 
+from models.tokens import count_tokens
+
 SEPARATOR = "<|endoftext|>"
 CHARS_AT_ONCE = 200_000
 """Characters of the texts that go through one call."""
@@ -51,11 +53,11 @@ class TextCounter:
         return [count for some in found for count in some]
 
     def _one_by_one(self, texts: Sequence[str]) -> list[int]:
-        return list(map(len, map(self._tokenizer.encode_ordinary, texts)))
+        return [count_tokens(self._tokenizer, text) for text in texts]
 
     def _together(self, texts: Sequence[str]) -> list[int]:
         joined = SEPARATOR.join(texts)
-        if not self._joined or joined.count(SEPARATOR) != len(texts) - 1:
+        if len(texts) == 1 or not self._joined or joined.count(SEPARATOR) != len(texts) - 1:
             return self._one_by_one(texts)
         try:
             tokens = self._tokenizer.encode_to_numpy(

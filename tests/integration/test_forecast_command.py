@@ -85,6 +85,17 @@ def test_counts_are_those_of_the_api_tokenizer(capsys: pytest.CaptureFixture[str
     assert found["output_tokens_margin"] > 0
 
 
+@pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl"])
+def test_a_million_blanks_are_counted(capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str) -> None:
+    """Blanks in a row that tiktoken's own expression cannot take are counted, from any kind of file."""
+    path = tmp_path / f"p.{kind}"
+    frame = pl.DataFrame({"prompt": ["a" + " " * 1_000_001 + "word", " hello"]})
+    {"parquet": frame.write_parquet, "csv": frame.write_csv, "jsonl": frame.write_ndjson}[kind](path)
+    found = made(capsys, "--input", path, "--daily", 9, "--output-tokens", 1)["workloads"][0]
+    assert found["counted"] == 2
+    assert found["input_tokens_mean"] == (1 + 7_813 + 1 + 1) / 2 + AROUND
+
+
 def test_a_workload_renders_its_own_prompts(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """System prompt, examples and the schema are in every request; a label is as long as labels are."""
     texts = ["It is broken.", "Thank you, it works again!"]

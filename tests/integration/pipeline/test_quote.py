@@ -84,6 +84,27 @@ def test_counts_are_those_of_the_run(
     assert quoted(settings, source, limit=50).records == 50
 
 
+def test_a_million_blanks_are_quoted_as_they_are_run(
+    settings: Settings, tmp_path: Path, tokenizer: ChatTokenizer
+) -> None:
+    """A text with more blanks in a row than tiktoken's expression can take is counted, in the quote as in the run."""
+    rows: list[object] = [
+        {"id": "long", "text": "a" + " " * 1_000_001 + "word"},
+        {"id": "short", "text": "a word"},
+    ]
+    source = write_records(tmp_path / "in.jsonl", rows)
+    large = changed(settings, max_model_len=20_000)
+    quote = quoted(large, source)
+    noting = Noting()
+    assert run(large, source, ScriptedEngine(noting)).published == 2
+    assert quote.input_tokens == Estimate(sum(tokenizer.count(noting.prompts)))
+    long, short = sorted(
+        (line.counterfactual_input_tokens for line in table(settings, "ledger_lines")), reverse=True
+    )
+    assert long - short == 7_813  # a token has 128 blanks at most, and the last blank is in the word's
+    assert quote.api_input_tokens == Estimate(long + short)
+
+
 def test_the_first_quote_knows_no_time(settings_without_ledger: Settings, tmp_path: Path) -> None:
     """Before any run, GPU time and cost are unknown and not nothing; answers are taken for a mean label."""
     quote = quoted(settings_without_ledger, write_records(tmp_path / "in.jsonl", good_rows(50)))
