@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from models.evaluation.objects import Object, find_value
-from models.evaluation.wording import normalise_text, normalise_value
+from models.evaluation.wording import normalise_value
+from models.grounding.stated import StatedText
 from models.requests import JsonValue
 
 Counts = Mapping[str, tuple[int, int]]
@@ -14,14 +15,14 @@ Counts = Mapping[str, tuple[int, int]]
 def check_object(text: str, answer: Object, fields: Sequence[str], grounded: Sequence[str]) -> Counts:
     """Look at one object that an engine answered to `text`: how many of how many, by what was looked at.
 
-    For each path of `grounded` its values that the text states, letter case and white space apart, and whether it holds none that
+    For each path of `grounded` its values that the text states, as the check of that name decides, and whether it holds none that
     the text does not; for each of `fields` whether it is filled, and of a list that is, whether its members all differ.
     """
-    stated = normalise_text(text)
+    stated = StatedText(text)
     found: dict[str, tuple[int, int]] = {}
     for path in grounded:
-        values = [normalise_text(str(value)) for value in _leaves(find_value(answer, path))]
-        known = sum(1 for value in values if value and value in stated)
+        values = _leaves(find_value(answer, path))
+        known = sum(map(stated.states, values))
         found[f"{path}: values that the text states"] = known, len(values)
         found[f"{path}: records without an invented value"] = int(known == len(values)), 1
     for name in fields:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from models.grounding.stated import StatedText
 from models.workloads.answer_checks import Bounded, normalise
 from models.workloads.answer_paths import (
     EACH,
@@ -54,7 +55,7 @@ class ObjectChecks:
 
     def apply(self, text: str, answer: Any) -> Any:  # noqa: ANN401  an object's JSON values
         """Return the answer without what is not stated in the text and what is there twice. Raises `InvalidOutput`."""
-        stated = normalise(text)
+        stated = StatedText(text)
         for path in self._grounded:
             answer = self._keep_stated(answer, path, stated)
         for path in self._distinct:
@@ -70,12 +71,12 @@ class ObjectChecks:
                 raise broken_rule(path, "must not be empty here")
         return answer
 
-    def _keep_stated(self, answer: Any, path: str, stated: str) -> Any:  # noqa: ANN401
+    def _keep_stated(self, answer: Any, path: str, stated: StatedText) -> Any:  # noqa: ANN401
         """Take out of lists what the text does not state; a member of its own becomes null, where it may."""
         in_list = EACH in path
 
         def keep(value: Any) -> bool:  # noqa: ANN401
-            return is_stated(value, stated) or (not in_list and value in (None, ""))
+            return stated.states(value) or (not in_list and value in (None, ""))
 
         kept = keep_where(answer, steps(path), keep)
         if kept is not GONE:
@@ -122,14 +123,6 @@ class ObjectChecks:
 
 def _unmatched(pattern: re.Pattern[str], value: str) -> str | None:
     return None if pattern.fullmatch(value) else f"must match {pattern.pattern}"
-
-
-def is_stated(value: Any, stated: str) -> bool:  # noqa: ANN401
-    """Whether a text holds a value, in whatever letter case and spacing. `stated` is the text as `normalise` returns it."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return any(form in stated for form in (str(value), f"{value:,}", f"{value:g}"))
-    found = normalise(str(value)) if isinstance(value, str) else ""
-    return bool(found) and found in stated
 
 
 def _same(item: Any) -> object:  # noqa: ANN401

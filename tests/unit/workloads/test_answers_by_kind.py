@@ -230,6 +230,22 @@ def test_what_the_text_does_not_state_goes(of_schema: OfSchema) -> None:
     assert found["parts"] == [{"name": "big  lid", "size": None}]
 
 
+def test_attributes_of_a_text_of_the_web() -> None:
+    """Entities lose no true attribute; a part of a number, and what the text denies, is none."""
+    workload = registry.build("enrichment", Settings())
+    text = "Acme &amp; Sons laptop sleeve 15.6&quot;\nNot waterproof. Weight 1400 g."
+    values = ['15.6"', "Acme & Sons", "waterproof", "40", "1,400 g"]
+    attributes: JsonValue = [{"name": f"n{at}", "value": value} for at, value in enumerate(values)]
+    given_: JsonValue = {
+        "title": "t",
+        "bullet_points": ["a", "b", "c"],
+        "category": "c",
+        "attributes": attributes,
+    }
+    kept = [one["value"] for one in answer(workload, given_, text)["attributes"]]
+    assert kept == ['15.6"', "Acme & Sons", "1,400 g"]
+
+
 def test_what_must_be_stated_and_may_not_be_null(write: Write) -> None:
     """Such an answer is invalid: there is nothing to put in its place."""
     schema = {"type": "object", "properties": {"quote": {"type": "string"}}, "required": ["quote"]}

@@ -1,0 +1,146 @@
+"""Whether what stands beside a value denies it: "not waterproof", "BPA-free", "Waterproof: no"."""
+
+from collections.abc import Sequence
+
+from models.grounding.tokens import Token
+
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+_NOT = _words("""
+not never without neither nor cannot dont doesnt isnt arent wasnt werent wont cant lacks lacking minus except excluding excl
+excludes nicht kein keine keinen keiner keinem keines ohne nie niemals weder pas sans aucun aucune jamais ni sin ningun ningún
+ninguna nunca jamás senza nessun nessuna mai niet geen zonder nooit não nao sem nenhum nenhuma bez nikdy není не без нет ни
+inte utan aldrig ikke uten uden aldri tanpa tidak bukan không δεν χωρίς غير بدون ليس ללא לא בלי बिना नहीं
+""")
+"""Words that deny what follows them."""
+_ANSWERS = _words("no non none nope nein nei nej нет false x ✗ ✘ ❌ ✖ 🚫 ⛔")
+"""Words that answer a question with no; `no` and `non` deny what follows as well."""
+_NOT_BEFORE = _words("x false")
+_SINGLE_BEFORE = frozenset("不没沒无無非未否")
+"""Characters that deny what is written right behind them."""
+_BEHIND = (
+    *("-free", "-frei", "-less"),
+    *(
+        "ではない",
+        "ではあり",
+        "でない",
+        "じゃない",
+        "なし",
+        "無し",
+        "不可",
+        "非対応",
+        "아님",
+        "아닌",
+        "아니",
+        "안됨",
+    ),
+)
+"""What denies the word that it is written to."""
+_FILLERS = _words("""
+a an the any be been is are was were really very quite truly fully completely entirely totally 100 % necessarily yet always at all
+actually longer contain contains containing include includes including come comes with have has feature features support
+supports offer offers provide provides require requires need needs use uses using made of from for in to as suitable compatible
+recommended intended designed meant available considered ein eine einen einer einem der die das den dem für vollständig völlig
+ganz wirklich sehr immer geeignet aus mit enthält un une de d du des la le les l totalement entièrement complètement vraiment
+très à pour en est contient es está una el los las totalmente completamente muy con para è uno il lo per di molto é um uma o os
+com muito het een voor van volledig
+""")
+"""Words that may stand between a denial and what it denies."""
+_MOST_FILLERS = 4
+_OR = _words("or nor oder noch ou ni o eller или ani")
+_WORDS_BEFORE_OR = 2
+_WITH_OR = (["with", "or"], ["mit", "oder"], ["avec", "ou"], ["con", "o"])
+_DONE = _words("""
+included supplied provided required needed supported guaranteed possible recommended available allowed permitted contained
+present enthalten inklusive inbegriffen erforderlich möglich inclus inclue fourni incluido incluida incluidos
+""")
+_IS = _words("is are was were be does do will ist sind est sont es son")
+_ENDS = frozenset(".,;:!?()[]{}|•·…。、।")
+
+
+def is_denied(text: str, tokens: Sequence[Token], start: int, end: int) -> bool:
+    """Whether the words beside `tokens[start:end]` of a plain text say that it is not so."""
+    return _before(text, tokens, start) or _after(text, tokens, end)
+
+
+def _before(text: str, tokens: Sequence[Token], start: int) -> bool:
+    at, fillers = start - 1, 0
+    if at >= 0 and tokens[at].word in _SINGLE_BEFORE and tokens[at].end == tokens[start].start:
+        return True
+    while at >= 0 and fillers <= _MOST_FILLERS and not _ends(text, tokens[at], tokens[at + 1]):
+        if _denies(text, tokens, at, is_number=tokens[start].is_number):
+            return True
+        if tokens[at].word in _OR and _before_or(text, tokens, at):
+            return True
+        if tokens[at].word not in _FILLERS:
+            return False
+        at, fillers = at - 1, fillers + 1
+    return False
+
+
+def _denies(text: str, tokens: Sequence[Token], at: int, *, is_number: bool) -> bool:
+    """Whether a token denies what follows: not `without` of "with or without", not `no` of "no 5"."""
+    word, before = tokens[at].word, [one.word for one in tokens[max(0, at - 2) : at]]
+    if word in ("of", "from") and before[-1:] == ["free"]:
+        return True
+    if word in _ANSWERS:
+        is_answer = "\n" in text[tokens[at].end : tokens[at + 1].start]
+        return word not in _NOT_BEFORE and not is_answer and not (is_number and word in ("no", "non"))
+    return word in _NOT and before not in _WITH_OR
+
+
+def _before_or(text: str, tokens: Sequence[Token], at: int) -> bool:
+    """Whether `or` at this place joins what follows to something that is denied."""
+    for back in range(1, _WORDS_BEFORE_OR + 1):
+        first = at - back
+        if first < 0 or _ends(text, tokens[first], tokens[first + 1]):
+            return False
+        if tokens[first].word not in _FILLERS | _OR and _before(text, tokens, first):
+            return True
+    return False
+
+
+def _after(text: str, tokens: Sequence[Token], end: int) -> bool:
+    """Whether what follows denies: `-free`, `: no`, `not included`, and the endings of languages that put it there."""
+    behind = tokens[end - 1].end
+    if text.startswith(_BEHIND, behind) or text.startswith(" değil", behind):
+        return True
+    words = [one.word for one in tokens[end : end + 3]]
+    if not words:
+        return False
+    gap = text[behind : tokens[end].start]
+    if words[0] == "free" and not gap.strip() and _is_last(text, tokens, end):
+        return True
+    if words[0] in _ANSWERS | {"not", "n"} and _asks(gap) and _is_last(text, tokens, end):
+        return True
+    if gap.strip():
+        return False
+    words = words[1:] if words[0] in _IS else words[:2]
+    return len(words) > 1 and words[0] in _NOT and words[1] in _DONE
+
+
+def _asks(gap: str) -> bool:
+    """Whether an answer stands behind a gap: a colon, a bar, a question mark, a dash on its own."""
+    return "\n\n" not in gap and gap.strip(" \n|\t") in (":", "?", "-", "=", "") and bool(gap.strip())
+
+
+def _is_last(text: str, tokens: Sequence[Token], at: int) -> bool:
+    """Whether a clause ends behind a token."""
+    following = text[tokens[at].end : tokens[at + 1].start if at + 1 < len(tokens) else None]
+    return (
+        at + 1 >= len(tokens)
+        or "\n" in following
+        or bool(_ENDS & set(following))
+        or tokens[at + 1].word == "/"
+    )
+
+
+def _ends(text: str, one: Token, other: Token) -> bool:
+    """Whether a clause ends between two neighbours. A line may break behind a denial, an answer ends with its line."""
+    gap = text[one.end : other.start]
+    if "\n" in gap and (gap.count("\n") > 1 or one.word not in _NOT):
+        return True
+    return bool(_ENDS & set(gap)) or (len(gap) > 1 and gap.strip() == "-")
