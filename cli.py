@@ -22,7 +22,7 @@ from commands.quiet_libraries import quiet_libraries
 from commands.report import report
 from commands.workload import workload
 from flows.streams import NOBODY_READS, find_lost, guard, guard_streams, open_streams
-from models.errors import BreakevenError, UsageError
+from models.errors import BreakevenError, UsageError, one_line
 
 NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE)
 """Errors of a place that output goes to."""
@@ -82,7 +82,7 @@ def report_unwritable(error: OSError) -> int:
 
 def print_error(message: str, code: int) -> int:
     """Print one line on standard error and return the exit code."""
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {one_line(' '.join(message.split()))}", file=sys.stderr)
     return code
 
 

@@ -24,14 +24,20 @@ BreakevenError                 one clear line; the command exits with `exit_code
 └── Interrupted                the run was asked to stop (SIGTERM, SIGINT); what had finished is committed
 """
 
+import re
 import traceback
 from pathlib import Path
 
+_LINE_END = re.compile(r"\s*[\t\r\n]\s*")
+
 
 class BreakevenError(Exception):
-    """Base of all expected failures. Its text is one line that says what to do."""
+    """Base of all expected failures. Its text is one line that says what to do, and shows what no terminal shows."""
 
     exit_code = 1
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(one_line(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class UsageError(BreakevenError):
@@ -124,6 +130,28 @@ class Interrupted(BreakevenError):
     def exit_code(self) -> int:  # type: ignore[override]
         """128 + signal number."""
         return 128 + self.signal_number
+
+
+def one_line(text: str) -> str:
+    """Return a text as one line of visible characters."""
+    return visible(_LINE_END.sub(" ", text.strip()))
+
+
+def visible(text: str) -> str:
+    r"""Return a text in which characters that nobody sees are escaped: \x1b, \u202e; only spaces and line feeds stay.
+
+    A name of a file or a column, or what a server said, may hold control characters, marks that turn the direction
+    of writing, or bytes that are no UTF-8. Every message passes through here, and so do the cells of tables.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one == "\n" else _escaped(one) for one in text)
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte that is no UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
 
 
 def defect(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from models.errors import UsageError
+from models.errors import UsageError, visible
 from tasks.display.formats import TableFormat
 from tasks.display.table_layout import Column, print_table
 
@@ -108,4 +108,4 @@ def cell(column: str, value: object) -> str:
         return value.strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return str(plain(value))
+    return visible(str(plain(value)))
