@@ -4,7 +4,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, SecretStr, Tag
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SecretStr,
+    Tag,
+)
 
 from models.routing.policy import Policy
 
@@ -32,6 +41,13 @@ Labels = Annotated[
     Discriminator(lambda value: AS_TABLE if isinstance(value, dict) else AS_LIST),
 ]
 """Labels: a list, or a table of label and meaning."""
+
+
+def _check_delimiter(value: str) -> str:
+    if value.lower() in {"auto", "tab", "\\t"} or (len(value) == 1 and value not in '"\r\n'):
+        return value
+    msg = "must be one character, tab or auto"
+    raise ValueError(msg)
 
 
 class Caps(BaseModel):
@@ -129,6 +145,10 @@ class WorkloadSettings(BaseModel):
     )
     timestamp_column: str | None = Field(
         None, description="column that decides the partition; default: found by name"
+    )
+    delimiter: Annotated[str, AfterValidator(_check_delimiter)] = Field(
+        "auto",
+        description="what separates the fields of CSV: one character or tab; auto: found from the header",
     )
     context: str | None = Field(
         None, description="column of passages that the answer must rest on; `context` in `text`"

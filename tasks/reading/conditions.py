@@ -12,7 +12,7 @@ import polars as pl
 
 from models.errors import InputError
 from tasks.reading.cells import is_text
-from tasks.reading.text.lines import input_errors
+from tasks.reading.failures import input_errors
 
 _HOLDS = "breakeven.holds"
 _ROW = "breakeven.row"

@@ -9,11 +9,11 @@ import polars as pl
 
 from models.errors import InputError
 from tasks.reading.columns import choose_columns
+from tasks.reading.failures import input_errors
 from tasks.reading.files.locate import Files
 from tasks.reading.files.scan import scan_parquet
 from tasks.reading.rows import Chunk
 from tasks.reading.source import Source
-from tasks.reading.text.lines import input_errors
 from tasks.reading.timestamps import (
     date_of,
     is_readable,

@@ -1,7 +1,7 @@
 """Opening one partition of a source and reading it as records."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Protocol
@@ -100,7 +100,7 @@ def open_raw(source: Source, partition: date, limit: int | None = None) -> RawPa
     """Open one partition's raw rows, of which there may be none. Raises `InputError`."""
     if source.query:
         return QueryPartition(source, partition)
-    files = locate(source.location or "", partition)
+    files = replace(locate(source.location or "", partition), delimiter=source.delimiter)
     if files.format == "parquet":
         return WatchedPartition(ParquetPartition(source, files, partition, limit), files)
     columns = choose_columns(source, text_columns(files), dated=files.dated)
@@ -113,7 +113,10 @@ def _nothing(source: Source, partition: date, raw: RawPartition) -> InputError:
         return EmptyPartition(f"{source.name} holds no record for {partition}")
     dates = raw.dates()
     if dates is None:
-        return no_timestamp(source, column)
+        if any(chunk.ids for chunk in raw.chunks()):
+            return no_timestamp(source, column)
+        where = f" for which where ({source.where}) holds" if source.where else ""
+        return EmptyPartition(f"{source.name} holds no row{where}")
     return EmptyPartition(
         f"{source.name} holds no record of {partition}; its column {column} goes from {dates[0]} to {dates[1]}"
     )

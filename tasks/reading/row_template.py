@@ -14,7 +14,7 @@ from models.settings.places import place_of
 from models.workloads.definition import CONTEXT
 from models.workloads.template import TemplateMistake, TextTemplate, text_template
 from tasks.reading.cells import UTF_8, as_text, is_text
-from tasks.reading.text.lines import input_errors
+from tasks.reading.failures import input_errors
 
 PASSAGE = "text"
 """Column of the passages in a file of them."""

@@ -23,7 +23,7 @@ class Source:
 
     `template` makes the text of the columns; None: they stand one below the other. `timestamp_column` None: the first of `TIMESTAMP_NAMES` that exists; empty: none, so that the input
     is one partition of whatever date is asked for. `complex_where` marks records (`Record.complex`) and selects
-    none.
+    none. `delimiter`: what separates the fields of CSV; auto: found from the header.
     """
 
     location: str | None
@@ -35,6 +35,7 @@ class Source:
     query_url: SecretStr | None = field(default=None, repr=False)
     complex_where: str | None = None
     template: RowTemplate | None = None
+    delimiter: str = "auto"
 
     @classmethod
     def of(
@@ -75,6 +76,7 @@ class Source:
             settings.query_url if query else None,
             complex_where or None,
             template,
+            settings.delimiter,
         )
 
     @classmethod
@@ -107,6 +109,8 @@ class Source:
             facts = (*facts, self.complex_where)
         if self.template is not None:
             facts = (*facts, *self.template.identity())
+        if self.delimiter != "auto":
+            facts = (*facts, "delimiter", self.delimiter)
         return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
 
 

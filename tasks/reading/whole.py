@@ -9,6 +9,7 @@ from datetime import date
 import polars as pl
 
 from models.records import Record
+from tasks.reading.failures import input_errors
 from tasks.reading.files.address import is_remote
 from tasks.reading.files.locate import EmptyPartition, Files, dated_folders, locate
 from tasks.reading.files.scan import scan_parquet
@@ -16,7 +17,6 @@ from tasks.reading.partition import RawPartition, open_raw
 from tasks.reading.row_template import RowTemplate
 from tasks.reading.rows import Chunk, parse_rows
 from tasks.reading.source import Source
-from tasks.reading.text.lines import input_errors
 from tasks.reading.text.text_partition import text_columns
 
 ANY_DAY = date(1970, 1, 1)

@@ -9,6 +9,7 @@ from typing import Literal
 from urllib.parse import unquote
 
 from models.errors import InputError
+from tasks.reading.failures import input_errors
 from tasks.reading.files.address import hide_secrets, is_remote, is_web, normalize, split_url
 from tasks.reading.files.days import FolderDate
 from tasks.reading.files.folders import (
@@ -23,7 +24,6 @@ from tasks.reading.files.folders import (
 from tasks.reading.files.formats import KINDS, Format, find_format, format_of
 from tasks.reading.files.patterns import match_pattern
 from tasks.reading.files.store import FileState, state_of
-from tasks.reading.text.lines import input_errors
 
 __all__ = ["HUGGING_FACE", "EmptyPartition", "Files", "Format", "InputMissing", "dated_folders", "locate"]
 
@@ -41,12 +41,16 @@ class EmptyPartition(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The files to read, in order, and what each was when it was found. `dated`: their folder already says the date."""
+    """The files to read, in order, and what each was when it was found.
+
+    `dated`: their folder already says the date. `delimiter`: what separates the fields of CSV, as it is set.
+    """
 
     paths: tuple[str, ...]
     format: Format
     dated: bool = False
     states: tuple[FileState, ...] = ()
+    delimiter: str = "auto"
 
 
 @dataclass(slots=True)

@@ -4,31 +4,85 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from operator import itemgetter
+from typing import cast
 
+from tasks.reading.failures import input_errors
 from tasks.reading.files.locate import Format
-from tasks.reading.text.lines import Broken, RawRow, csv_header, csv_rows, json_objects, json_rows
+from tasks.reading.text.csv_records import CsvRecords
+from tasks.reading.text.json_records import json_records
+from tasks.reading.text.lines import Broken, RawRow, head_and_rest, split_lines
+from tasks.reading.text.sniff import AUTO, sniff
+from tasks.reading.text.unpack import CHUNK
 
 SAMPLE = 1000
 """So many rows are looked at to tell what a file holds."""
+_NULL = "\\N"
+"""NULL as PostgreSQL, MySQL and Hive write it."""
 
 
 @dataclass(frozen=True)
 class TextFile:
-    """A file of rows as text, whatever its dialect, its compression and the store that it is in."""
+    """A file of rows as text, whatever its dialect, its compression and the store that it is in.
+
+    `delimiter`: what separates the fields of CSV, as the setting says it.
+    """
 
     path: str
     format: Format
+    delimiter: str = AUTO
 
     @cached_property
     def columns(self) -> list[str]:
-        """Names of the columns as they are written; of JSON the keys of the first `SAMPLE` objects. Raises `InputError`."""
+        r"""Names of the columns as they are written; of JSON the keys of the first `SAMPLE` objects.
+
+        None where the file holds neither a header nor an object. Bytes of a name that are no UTF-8 are shown as
+        \xNN. Raises `InputError`.
+        """
         if self.format == "csv":
-            return csv_header(self.path)
-        objects = [
-            found for found in islice(json_objects(self.path), SAMPLE) if not isinstance(found, Broken)
-        ]
-        return list(dict.fromkeys(name for some in objects for name in some))
+            with input_errors(self.path):
+                return _names(self._records()[1])
+        objects = islice(json_records(self.path), SAMPLE)
+        return list(dict.fromkeys(name for some in objects if not isinstance(some, Broken) for name in some))
 
     def rows(self, wanted: Sequence[str]) -> Iterator[RawRow]:
-        """Yield the wanted columns of each row, from the start; a row that cannot be taken apart as `Broken`."""
-        return (csv_rows if self.format == "csv" else json_rows)(self.path, wanted)
+        """Yield the wanted columns of each row, from the start; a row that cannot be taken apart as `Broken`.
+
+        A column that the file lacks is None in each. Raises `InputError`.
+        """
+        if self.format == "csv":
+            return self._csv_rows(wanted)
+        return (
+            row if isinstance(row, Broken) else tuple(row.get(name) for name in wanted)
+            for row in json_records(self.path)
+        )
+
+    def _records(self) -> tuple[CsvRecords, list[str]]:
+        """Open the file. Return its records, and the header, which is read."""
+        head, chunks = head_and_rest(self.path)
+        dialect = sniff(head, whole=len(head) < CHUNK, delimiter=self.delimiter)
+        records = CsvRecords(split_lines(chunks, also_cr=dialect.also_cr), dialect)
+        return records, records.header()
+
+    def _csv_rows(self, wanted: Sequence[str]) -> Iterator[RawRow]:
+        with input_errors(self.path):
+            records, header = self._records()
+            names = _names(header)
+            places = [names.index(name) if name in names else len(names) for name in wanted]
+            lacking = [None] if len(names) in places else []
+            nulls = records.dialect.escape or records.dialect.delimiter != ","
+            pick = itemgetter(*places) if places else lambda _: ()
+            single = len(places) == 1
+            for row in records.rows():
+                if isinstance(row, Broken):
+                    yield row
+                    continue
+                cells: list[str | None] = [*row, *lacking] if lacking else cast("list[str | None]", row)
+                if nulls and _NULL in cells:
+                    cells = [None if cell == _NULL else cell for cell in cells]
+                yield (pick(cells),) if single else cast("tuple[object, ...]", pick(cells))
+
+
+def _names(header: Sequence[str]) -> list[str]:
+    """Return names of columns without lone surrogates, which no other library takes."""
+    return [name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for name in header]

@@ -1,8 +1,8 @@
 """Partitions in CSV and JSON lines files."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import polars as pl
@@ -11,14 +11,9 @@ from models.errors import InputError
 from models.records import Fault
 from tasks.reading.columns import Columns
 from tasks.reading.conditions import Condition, RawCondition, infer_types, scalar
-from tasks.reading.files.locate import Files
+from tasks.reading.files.locate import EmptyPartition, Files
 from tasks.reading.rows import Chunk
-from tasks.reading.text.lines import (
-    Broken,
-    RawRow,
-    csv_rows,
-    json_objects,
-)
+from tasks.reading.text.lines import Broken, RawRow
 from tasks.reading.text.text_file import SAMPLE, TextFile
 from tasks.reading.timestamps import bounds, date_of, dates_of, seconds_of, unreadable
 
@@ -88,7 +83,9 @@ class TextPartition:
         return sorted(day for day in found if first <= day <= last)
 
     def _rows(self, path: str, wanted: Sequence[str] | None = None) -> Iterator[RawRow]:
-        return TextFile(path, self._files.format).rows(self._wanted if wanted is None else wanted)
+        return TextFile(path, self._files.format, self._files.delimiter).rows(
+            self._wanted if wanted is None else wanted
+        )
 
     def _select(self, rows: Sequence[RawRow]) -> Chunk:
         """Keep the rows of the partition, and those of which that cannot be told, as faults."""
@@ -148,12 +145,12 @@ class TextPartition:
         if condition is None:
             return None
         sample, names = csv_sample if self._files.format == "csv" else json_sample, condition.names()
-        return RawCondition(condition, sample(self._files.paths[0], names) if names else pl.DataFrame())
+        return RawCondition(condition, sample(self._files, names) if names else pl.DataFrame())
 
 
-def csv_sample(path: str, names: Sequence[str]) -> pl.DataFrame:
-    """Return columns of the first rows of a CSV file with inferred types."""
-    rows = [row for row in islice(csv_rows(path, names), SAMPLE) if not isinstance(row, Broken)]
+def csv_sample(files: Files, names: Sequence[str]) -> pl.DataFrame:
+    """Return columns of the first rows of CSV files with inferred types."""
+    rows = _first_rows(files, names)
     text = pl.DataFrame(
         [pl.Series(name, [scalar(row[n]) or None for row in rows], pl.String) for n, name in enumerate(names)]
     )
@@ -168,25 +165,35 @@ def _narrowest(column: pl.Series) -> pl.Series:
     return column
 
 
-def json_sample(path: str, names: Sequence[str]) -> pl.DataFrame:
-    """Return keys of the first objects of a JSON lines file with inferred types."""
-    objects = _first_objects(path)
-    return infer_types({name: [found.get(name) for found in objects] for name in names})
+def json_sample(files: Files, names: Sequence[str]) -> pl.DataFrame:
+    """Return keys of the first objects of JSON files with inferred types."""
+    rows = _first_rows(files, names)
+    return infer_types({name: [row[place] for row in rows] for place, name in enumerate(names)})
 
 
-def _first_objects(path: str) -> list[Mapping[str, object]]:
-    return [found for found in islice(json_objects(path), SAMPLE) if not isinstance(found, Broken)]
+def _first_rows(files: Files, names: Sequence[str]) -> list[tuple[object, ...]]:
+    rows = chain.from_iterable(
+        TextFile(path, files.format, files.delimiter).rows(names) for path in files.paths
+    )
+    return [row for row in islice(rows, SAMPLE) if not isinstance(row, Broken)]
 
 
 def text_columns(files: Files) -> list[str]:
     """Return the names of the columns; JSON keys as far as the first objects show them.
 
-    Raises `InputError` where there are none to be seen, or CSV files differ in what they hold.
+    Of several CSV files, those that all of them have; a file without a header or an object is passed over.
+    Raises `InputError` where no file has any: `EmptyPartition` where that can be meant.
     """
-    columns = [TextFile(path, files.format).columns for path in files.paths]
+    texts = [TextFile(path, files.format, files.delimiter) for path in files.paths]
+    found = [text.columns for text in texts if text.columns]
+    if not found:
+        what = "neither a header nor a row" if files.format == "csv" else "no JSON object"
+        more = "" if len(texts) == 1 else f", like all {len(texts)} files,"
+        if any(True for text in texts for _ in islice(text.rows(()), 1)):
+            msg = f"{files.paths[0]}{more} holds {what}"
+            raise InputError(msg)
+        msg = f"{files.paths[0]}{more} is empty: it holds {what}"
+        raise (EmptyPartition if files.dated or files.format == "jsonl" else InputError)(msg)
     if files.format == "csv":
-        return [name for name in columns[0] if all(name in others for others in columns)]
-    if not columns[0]:
-        msg = f"{files.paths[0]} holds no JSON object"
-        raise InputError(msg)
-    return columns[0]
+        return [name for name in found[0] if all(name in others for others in found)]
+    return found[0]

@@ -132,7 +132,7 @@ def test_missing_and_unknown_files(tmp_path: Path) -> None:
     write(tmp_path / "mix" / "a.csv")
     write(tmp_path / "mix" / "b.jsonl")
     for name in ("notes.txt", "empty.csv", "empty.jsonl", "bad.parquet", "bad.csv.gz"):
-        (tmp_path / name).write_bytes(b"no" if name.startswith("bad") else b"")
+        (tmp_path / name).write_bytes(b"\x1f\x8b\x08 no" if name.startswith("bad") else b"")
     (tmp_path / "nothing").mkdir()
     for location, message in {
         "gone.csv": "does not exist",

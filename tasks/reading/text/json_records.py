@@ -1,0 +1,249 @@
+"""JSON objects one after the other: one a line, in an array, or printed over several lines."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NoReturn
+
+import orjson
+
+from models.errors import InputError
+from models.records import WHOLE_LINE, Fault
+from tasks.reading.failures import input_errors
+from tasks.reading.text.lines import Broken, ends_in_cr, head_and_rest, split_lines
+from tasks.reading.text.unpack import CHUNK
+
+_MARK = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]]|"', re.DOTALL)
+"""A string, a bracket, or a string whose end has not come yet."""
+_ARRAY = re.compile(rb"\[\s*[\{\]]")
+_BETWEEN = b" \t\r\n,\x1e"
+"""What may stand between two objects."""
+_GAP = re.compile(rb"[\s,\x1e]*+")
+_PLAIN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s,\[\]{}"]++', re.DOTALL)
+"""An element that is neither object nor array."""
+_LONGEST = 64 * 2**20
+"""Longest object of an array, in bytes: one that is never closed must not fill the memory."""
+
+Found = Mapping[str, object] | Broken
+
+
+def json_records(path: str) -> Iterator[Found]:
+    """Yield the objects of a file. Raises `InputError`, also for an array that is not closed."""
+    with input_errors(path):
+        head, chunks = head_and_rest(path)
+        also_cr = ends_in_cr(head, head)
+        if _is_by_line(head, whole=len(head) < CHUNK, also_cr=also_cr):
+            yield from _by_line(split_lines(chunks, also_cr=also_cr))
+        else:
+            yield from _by_bracket(path, chunks)
+
+
+def _is_by_line(head: bytes, *, whole: bool, also_cr: bool) -> bool:
+    """Whether a file holds a value in each line: its first value ends with its line, or nowhere else."""
+    lines = (line for line in split_lines([head], also_cr=also_cr) if line.strip(_BETWEEN))
+    first = next(lines, b"")
+    start = first.lstrip(_BETWEEN)
+    if start.startswith(b"["):
+        more = any(True for _ in lines)
+        return not _ARRAY.match(head.lstrip(_BETWEEN)) or (more and _is_json(first))
+    if not start.startswith(b"{") or _is_json(start):
+        return True
+    ends = _objects_in(head.lstrip(_BETWEEN))
+    found = next(ends, None)
+    if found is None:
+        return whole or b"\n" in head  # nothing is closed: line by line each costs itself alone
+    return not (len(found) > len(first) and isinstance(_parse(found), dict))
+
+
+def _by_bracket(path: str, chunks: Iterator[bytes]) -> Iterator[Found]:
+    """Yield the elements of an array, or objects that stand one after the other."""
+    for element, number in _Elements(path, chunks).all():
+        yield _row(_parse(element), number)
+
+
+class _Elements:
+    """Cuts a JSON text into the elements of its arrays, and objects outside of any, by brackets and strings alone."""
+
+    def __init__(self, path: str, chunks: Iterator[bytes]) -> None:
+        self._path = path
+        self._chunks = chunks
+        self._text = b""
+        self._at = 0
+        self._line = 1
+
+    def all(self) -> Iterator[tuple[bytes, int]]:
+        """Yield each element and the line that it begins in. Raises `InputError` where brackets do not match."""
+        inside = False
+        while self._skip_gap():
+            kind = self._text[self._at : self._at + 1]
+            if kind == b"[" and not inside:
+                inside = True
+                self._at += 1
+            elif kind == b"]" and inside:
+                inside = False
+                self._at += 1
+            else:
+                end = self._end_of_bracket() if kind in {b"{", b"["} else self._end_of_plain()
+                element, number = self._text[self._at : end], self._line
+                self._line += element.count(b"\n")
+                self._at = end
+                yield element, number
+        if inside:
+            self._refuse("ends before its array is closed")
+
+    def _skip_gap(self) -> bool:
+        """Go to what comes next; whether there is anything."""
+        while True:
+            gap = _GAP.match(self._text, self._at)
+            end = self._at if gap is None else gap.end()
+            self._line += self._text.count(b"\n", self._at, end)
+            self._at = end
+            if self._at < len(self._text):
+                return True
+            if not self._more():
+                return False
+
+    def _more(self) -> bool:
+        """Take more of the text; whether there was any. What was left stands at its beginning."""
+        if len(self._text) - self._at > _LONGEST:
+            self._refuse(f"has an element that is longer than {_LONGEST >> 20} MiB")
+        size = max(
+            0, len(self._text) - self._at
+        )  # as much again, so that a long element is copied a few times only
+        parts = []
+        while (chunk := next(self._chunks, None)) is not None:
+            parts.append(chunk)
+            size -= len(chunk)
+            if size <= 0:
+                break
+        self._text = b"".join([self._text[self._at :], *parts])
+        self._at = 0
+        return bool(parts)
+
+    def _end_of_bracket(self) -> int:
+        """Return where the object or array that begins here ends."""
+        open_, done = bytearray(), 0
+        while True:
+            for mark in _MARK.finditer(self._text, self._at + done):
+                kind = self._text[mark.start()]
+                if kind in b"{[":
+                    open_.append(kind)
+                elif kind in b"}]":
+                    if open_.pop() != kind - 2:  # "[" and "{" stand two before their closing ones
+                        self._refuse("has brackets that do not match")
+                    if not open_:
+                        return mark.end()
+                elif mark.end() - mark.start() == 1:  # the string goes on
+                    done = mark.start() - self._at
+                    break
+                done = mark.end() - self._at
+            if not self._more():
+                self._refuse("ends before a bracket or a quote is closed")
+
+    def _end_of_plain(self) -> int:
+        while True:
+            found = _PLAIN.match(self._text, self._at)
+            if found is not None and found.end() < len(self._text):
+                return found.end()
+            if not self._more():
+                if found is None:
+                    self._refuse("has a bracket or a quote too many")
+                return found.end()
+
+    def _refuse(self, what: str) -> NoReturn:
+        msg = f"{self._path} is not valid JSON: it {what}; look at line {self._line}"
+        raise InputError(msg)
+
+
+def _by_line(lines: Iterable[bytes]) -> Iterator[Found]:
+    for number, line in enumerate(lines, start=1):
+        if line.isspace():
+            continue
+        try:
+            found: object = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            yield from _lenient(line, number)
+        else:
+            yield _row(found, number)
+
+
+def _lenient(line: bytes, number: int) -> Iterator[Found]:
+    """Take apart a line that is no JSON value: bytes that are not UTF-8, NaN, a comma after it, several objects."""
+    found = _row(_parse(line), number)
+    if not isinstance(found, Broken) or found.fault.reason != "undecodable":
+        yield found
+        return
+    several = [_row(_parse(one), number) for one in _objects_in(line, whole=True)]
+    if several and not any(isinstance(one, Broken) for one in several):
+        yield from several
+    else:
+        yield found
+
+
+def _objects_in(text: bytes, *, whole: bool = False) -> Iterator[bytes]:
+    """Yield the objects that stand one after the other; if `whole`, none unless nothing else is there."""
+    found, at = [], 0
+    while at < len(text):
+        at += len(text) - at - len(text[at:].lstrip(_BETWEEN))
+        if at == len(text):
+            break
+        end = _end(text, at) if text[at : at + 1] == b"{" else None
+        if end is None:
+            if whole:
+                return
+            break
+        found.append(text[at:end])
+        at = end
+        if not whole:
+            yield found.pop()
+    yield from found
+
+
+def _end(text: bytes, start: int) -> int | None:
+    """Return where the value that begins with a bracket ends, None where it does not."""
+    depth = 0
+    for mark in _MARK.finditer(text, start):
+        kind = text[mark.start()]
+        if kind in b"{[":
+            depth += 1
+        elif kind in b"}]":
+            depth -= 1
+            if depth == 0:
+                return mark.end()
+    return None
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _parse(text: bytes) -> object:
+    """Parse a value that may hold what orjson refuses."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(text.decode("utf-8", "surrogateescape").strip("\r\n\x1e"))
+    except (ValueError, RecursionError) as error:
+        where = ""
+        if isinstance(error, json.JSONDecodeError):
+            where = f": {error.msg.partition(':')[0].lower()} at column {error.colno}"
+        return Broken(
+            Fault("undecodable", "is not valid JSON", WHOLE_LINE, f"must be one JSON object{where}")
+        )
+
+
+def _row(found: object, number: int) -> Found:
+    """Return what a line or an element of an array holds, as a row."""
+    if isinstance(found, dict):
+        return found
+    if isinstance(found, Broken):
+        return Broken(found.fault._replace(detail=f"line {number} {found.fault.detail}"))
+    return Broken(
+        Fault("wrong_type", f"line {number} is not a JSON object", WHOLE_LINE, "must be a JSON object")
+    )

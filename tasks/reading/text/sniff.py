@@ -1,0 +1,117 @@
+"""How a CSV file is written, told by its header and its first rows."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from tasks.reading.text.csv_records import CsvRecords, Dialect
+from tasks.reading.text.lines import Broken, ends_in_cr, split_lines
+
+AUTO = "auto"
+DELIMITERS = (",", ";", "\t", "|", "\x01")
+"""What is looked for: \\x01 is what Hive writes."""
+_NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+_LOOKED_AT = 256 * 2**10
+_LINES = 500
+_QUOTED = re.compile(rb'"[^"]*"')
+_SEP = re.compile(rb'\s*"?sep=(\\t|.)"?\s*$', re.IGNORECASE)
+_GOOD, _FAIR = 0.9, 0.5
+
+
+def sniff(head: bytes, *, whole: bool, delimiter: str = AUTO) -> Dialect:
+    """Tell the dialect by how a file begins; `whole`: that is all of it. `delimiter`: as it is set."""
+    head, whole = head[:_LOOKED_AT], whole and len(head) <= _LOOKED_AT
+    also_cr = ends_in_cr(head, _QUOTED.sub(b"", head))
+    lines = list(islice(split_lines([head], also_cr=also_cr), _LINES + 1))
+    if not (whole and len(lines) <= _LINES) and len(lines) > 1:
+        del lines[-1]  # may be cut off
+    first = next((line for line in lines if line.strip()), b"")
+    sep = _SEP.match(first)
+    start = Dialect(also_cr=also_cr, has_sep=sep is not None)
+    if delimiter != AUTO:
+        start = replace(start, delimiter=_NAMED.get(delimiter.lower(), delimiter))
+    elif sep is not None:
+        found = sep[1].decode("utf-8", "replace")
+        start = replace(start, delimiter=_NAMED.get(found, found))
+    else:
+        start = replace(start, delimiter=_delimiter(lines, start))
+    return _with_trailing(lines, _with_quotes(lines, start))
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What a dialect makes of the first lines: the width of the header, rows, and those of them that fit."""
+
+    width: int
+    rows: int
+    fit: int
+    last_blank: bool
+    """Whether the last field of a row that fits is blank."""
+
+    @property
+    def share(self) -> float:
+        return self.fit / self.rows if self.rows else 1.0
+
+
+def _try(lines: Sequence[bytes], dialect: Dialect) -> _Trial:
+    records = CsvRecords(lines, dialect, rescue=False)
+    width = len(records.header())
+    rows = list(records.rows())
+    good = [row for row in rows if not isinstance(row, Broken)]
+    return _Trial(width, len(rows), len(good), any(not row[-1] for row in good if row))
+
+
+def _delimiter(lines: Sequence[bytes], dialect: Dialect) -> str:
+    """Return what separates the fields: the comma, unless another one suits header and rows better.
+
+    A header may hold several: the one that comes first in it has the better claim, and it must split the rows
+    as it splits the header.
+    """
+    header = next((line for line in lines if line.strip()), b"").decode("utf-8", "replace")
+    held = "".join(line.decode("utf-8", "replace") for line in lines[:50]) if '"' in header else header
+    found = sorted((one for one in DELIMITERS if one in held), key=held.index)
+    if not found or found == [","]:
+        return ","
+    trials = {one: _try(lines, replace(dialect, delimiter=one, trailing=True)) for one in (*found, ",")}
+    wide = [one for one in found if trials[one].width > 1 and trials[one].share >= _FAIR]
+    if "," in wide and (wide[0] == "," or all(trials[one].width <= trials[","].width for one in wide)):
+        return ","
+    if wide:
+        return max(wide, key=lambda one: (trials[one].share >= _GOOD, trials[one].width, -found.index(one)))
+    some = [one for one in found if trials[one].width > 1 and trials[one].fit]
+    return max(some, key=lambda one: trials[one].share, default=",")
+
+
+def _with_quotes(lines: Sequence[bytes], dialect: Dialect) -> Dialect:
+    """Tell how quotes inside a field are written, and whether quotes are text, as in many tab-separated files."""
+    some = [line for line in lines if b'"' in line]
+    if not some:
+        return dialect
+    doubled = _try(lines, replace(dialect, trailing=True))
+    broken = doubled.rows - doubled.fit
+    if not broken:
+        return dialect
+    if any(b'\\"' in line for line in some):
+        escape = replace(dialect, escape=True)
+        escaped = _try(lines, replace(escape, trailing=True))
+        if escaped.rows - escaped.fit < broken:
+            return escape
+    if dialect.delimiter == "\t" and broken > _FAIR * len(some):
+        plain = replace(dialect, quotes=False)
+        unquoted = _try(lines, replace(plain, trailing=True))
+        if unquoted.rows - unquoted.fit < broken:
+            return plain
+    return dialect
+
+
+def _with_trailing(lines: Sequence[bytes], dialect: Dialect) -> Dialect:
+    """Tell whether rows may end in delimiters that the header has not.
+
+    Such a row can also be one with a delimiter in a text that is not quoted, and nothing in its last column. So it
+    is taken for the former only if no last column is blank elsewhere, or most rows are like it.
+    """
+    exact = _try(lines, dialect)
+    taken = _try(lines, replace(dialect, trailing=True))
+    usual = taken.fit - exact.fit > exact.fit
+    return replace(dialect, trailing=usual or not exact.last_blank)

@@ -1,0 +1,156 @@
+"""A text file's bytes as UTF-8: unpacked and decoded by what they are, whatever the file is called."""
+
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+from collections.abc import Callable, Iterator
+from typing import IO, cast
+
+import polars as pl
+from backports import zstd
+
+from models.errors import InputError
+from tasks.reading.files.store import open_bytes
+from tasks.reading.text.file_kinds import foreign_kind, is_binary
+
+CHUNK = 2**20
+"""Bytes that are taken at once."""
+_HEAD = 8192
+_BEGINNING = 512
+_LAYERS = 3
+_PACKED: tuple[tuple[bytes, Callable[[IO[bytes]], object]], ...] = (
+    (b"\x1f\x8b\x08", gzip.open),
+    *((b"BZh%d1AY&SY" % size, bz2.open) for size in range(1, 10)),
+    *((b"BZh%d\x17rE8P\x90" % size, bz2.open) for size in range(1, 10)),  # of nothing
+    (b"\xfd7zXZ\x00", lzma.open),
+    (b"\x28\xb5\x2f\xfd", zstd.open),
+    *((bytes([0x50 + number]) + b"\x2a\x4d\x18", zstd.open) for number in range(16)),
+)
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+def text_chunks(path: str) -> Iterator[bytes]:
+    """Yield a file's text as UTF-8 without a byte order mark, in pieces, the first one full unless it is the last.
+
+    Bytes that are not UTF-8 stay as they are. Raises `InputError` for a file that is no text, and what the
+    library that unpacks it raises.
+    """
+    if path.startswith("hf://"):
+        yield from _by_polars(path)
+        return
+    with open_bytes(path) as file:
+        stream, head = _unpack(file)
+        if (kind := foreign_kind(head)) is not None:
+            msg = f"{path} is not text; it is {kind}"
+            raise InputError(msg)
+        encoding = _encoding(head)
+        if encoding is not None:
+            yield from _decoded(stream, encoding)
+            return
+        if is_binary(head[:_BEGINNING]):
+            msg = f"{path} is not text: it begins with bytes that no text has"
+            raise InputError(msg)
+        first = _read(stream, CHUNK)
+        yield first.removeprefix(codecs.BOM_UTF8)
+        while chunk := stream.read(CHUNK):
+            yield chunk
+
+
+def _unpack(file: IO[bytes]) -> tuple[IO[bytes], bytes]:
+    """Return the stream of what is inside a file, however often it is packed, and how that begins."""
+    stream, head = _look(file)
+    for _ in range(_LAYERS):
+        unpack = next((unpack for mark, unpack in _PACKED if head.startswith(mark)), None)
+        if unpack is None:
+            break
+        stream, head = _look(cast("IO[bytes]", unpack(stream)))
+    return stream, head
+
+
+def _look(stream: IO[bytes]) -> tuple[IO[bytes], bytes]:
+    """Return a stream from its beginning on, and the first bytes in it."""
+    head = _read(stream, _HEAD)
+    return cast("IO[bytes]", io.BufferedReader(_Again(head, stream), _HEAD)), head
+
+
+def _read(stream: IO[bytes], size: int) -> bytes:
+    """Read so many bytes, fewer only at the end: a stream may give less at a time."""
+    parts = []
+    while size > 0 and (part := stream.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+class _Again(io.RawIOBase):
+    """Bytes that were read already, and then the rest of their stream."""
+
+    def __init__(self, head: bytes, rest: IO[bytes]) -> None:
+        self._head = head
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        target = memoryview(cast("bytearray", buffer)).cast("B")
+        some = self._head[: len(target)] or self._rest.read(len(target))
+        self._head = self._head[len(target) :]
+        target[: len(some)] = some
+        return len(some)
+
+
+def _encoding(head: bytes) -> str | None:
+    """Return the encoding that a byte order mark or the zeros of UTF-16 tell; None for UTF-8 and its kin."""
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            return encoding
+    even, odd = head[:64:2], head[1:64:2]
+    if len(odd) > 1 and odd.count(0) >= 0.9 * len(odd) and not even.count(0):
+        return "utf-16-le"
+    if len(odd) > 1 and even.count(0) >= 0.9 * len(even) and not odd.count(0):
+        return "utf-16-be"
+    return None
+
+
+def _decoded(stream: IO[bytes], encoding: str) -> Iterator[bytes]:
+    """Yield UTF-8 for text of another encoding; what cannot be decoded is no UTF-8 afterwards either."""
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+    mark, done = "\ufeff", False
+    while not done:
+        chunk = _read(stream, CHUNK)
+        done = not chunk
+        try:
+            text, cut = decoder.decode(chunk, done), b""
+        except UnicodeDecodeError:
+            text, cut = "", b"\xff"
+            decoder.reset()
+        yield text.removeprefix(mark).encode("utf-8", "surrogatepass") + cut
+        mark = ""
+
+
+def _by_polars(path: str) -> Iterator[bytes]:
+    """Yield the lines of a file of Hugging Face, which polars alone opens.
+
+    Its sign for bytes that are no UTF-8 stands for them here as well; one that the file really holds cannot be told from it.
+    """
+    frame = pl.scan_csv(
+        path,
+        has_header=False,
+        separator="\x01",
+        quote_char=None,
+        new_columns=["line"],
+        schema={"line": pl.String},
+        encoding="utf8-lossy",
+        truncate_ragged_lines=True,
+    )
+    for batch in frame.collect_batches(chunk_size=2000, lazy=True):
+        lines = [line or "" for line in batch.get_column("line")]
+        yield "".join(f"{line}\n" for line in lines).encode().replace("\ufffd".encode(), b"\xff")
