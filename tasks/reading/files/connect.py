@@ -1,12 +1,14 @@
 """Connections to object stores, set up as polars sets up its own, so that what reads Parquet lists and reads the rest."""
 
 import os
+from base64 import b64encode
 from collections.abc import Mapping
 from configparser import ConfigParser, Error
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import httpx
 from obstore.store import from_url
@@ -28,13 +30,15 @@ _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 def open_store(root: str) -> "ObjectStore":
     """Return the store of `s3://bucket`, `gs://…`, `az://…`, `abfss://…` or a web address.
 
-    Keys come from the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`), those of S3 also from the AWS files.
+    Names and passwords in a web address are sent as such. Keys come from the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`), those of S3 also from the AWS files.
     """
-    options = (
-        _aws_options(root.partition("://")[2].rpartition("@")[2])
-        if root.startswith(("s3://", "s3a://"))
-        else {}
-    )
+    scheme, _, place = root.partition("://")
+    user, _, host = place.rpartition("@")
+    if scheme in ("http", "https") and user:
+        token = b64encode(unquote(user).encode()).decode()
+        client: ClientConfig = {**_CLIENT, "default_headers": {"authorization": f"Basic {token}"}}
+        return from_url(f"{scheme}://{host}", client_options=client, retry_config=_RETRY)
+    options = _aws_options(host) if scheme in ("s3", "s3a") else {}
     return from_url(root, client_options=_CLIENT, retry_config=_RETRY, **options)
 
 

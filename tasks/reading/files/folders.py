@@ -1,8 +1,8 @@
 """What lies in a folder, local or in an object store, and which of it is no data."""
 
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from logging import getLogger
 from pathlib import Path
@@ -13,7 +13,7 @@ from models.errors import InputError
 from tasks.reading.files.address import hide_secrets, is_remote, is_web, split_url
 from tasks.reading.files.connect import open_store
 from tasks.reading.files.formats import find_format
-from tasks.reading.files.store import FileState, state_from, store_errors
+from tasks.reading.files.store import FileState, state_from, state_from_stat, store_errors
 
 log = getLogger(__name__)
 _NAMED = 5
@@ -24,7 +24,7 @@ _NAMED = 5
 class Entry:
     """A file or folder of a folder. `state` None: a folder.
 
-    `identity` is equal for two names of the same local file or folder. `linked`: the name is a link to it.
+    `identity` is equal for two names of the same local file. `linked`: the name leads to it by a link.
     """
 
     name: str
@@ -32,6 +32,10 @@ class Entry:
     state: FileState | None
     identity: tuple[int, int] | str
     linked: bool = False
+
+    def under(self, folders: Sequence["Entry"]) -> "Entry":
+        """Return it as found below folders, of which one may be a link."""
+        return replace(self, linked=True) if any(folder.linked for folder in folders) else self
 
 
 def list_folder(place: str) -> list[Entry]:
@@ -47,16 +51,24 @@ def exists_below(url: str) -> bool:
         return any(obstore.list(open_store(root), prefix=key or None, chunk_size=1))
 
 
-def walk(place: str, skipped: list[str], above: Iterable[Entry] = ()) -> Iterator[Entry]:
+def walk(place: str, skipped: list[str], above: Sequence[Entry] = ()) -> Iterator[Entry]:
     """Yield every file below a folder, but for those in or under hidden names, whose names are added to `skipped`.
 
     A folder that is linked into itself is entered once.
     """
     for entry in visible(list_folder(place), skipped):
         if entry.state is not None:
-            yield entry
-        elif entry.identity not in {one.identity for one in above}:
+            yield entry.under(above)
+        elif not is_entered(entry, above):
             yield from walk(entry.path, skipped, (*above, entry))
+
+
+def is_entered(folder: Entry, above: Sequence[Entry]) -> bool:
+    """Whether a folder is one of those that lead down to it: only a link can bring that about."""
+    if not any(one.linked for one in (*above, folder)):
+        return False
+    real = Path(folder.path).resolve()
+    return any(Path(one.path).resolve() == real for one in above)
 
 
 def visible(entries: Iterable[Entry], skipped: list[str]) -> Iterator[Entry]:
@@ -113,11 +125,13 @@ def _list_local(place: str) -> Iterator[Entry]:
         for one in found:
             if not (one.is_dir() or one.is_file()):  # a broken link, a pipe
                 continue
+            path = str(Path(place) / one.name)
+            if one.is_dir():
+                yield Entry(one.name, path, None, path, one.is_symlink())
+                continue
             stat = one.stat()
-            state = None if one.is_dir() else FileState(stat.st_size, f"{stat.st_ino} {stat.st_mtime_ns}")
-            yield Entry(
-                one.name, str(Path(place) / one.name), state, (stat.st_dev, stat.st_ino), one.is_symlink()
-            )
+            identity = (stat.st_dev, stat.st_ino)
+            yield Entry(one.name, path, state_from_stat(stat), identity, one.is_symlink())
 
 
 def _list_remote(place: str) -> Iterator[Entry]:

@@ -1,11 +1,11 @@
 """Which files hold a partition, and in which format."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from glob import has_magic
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 from models.errors import InputError
@@ -16,6 +16,7 @@ from tasks.reading.files.folders import (
     Entry,
     each_once,
     exists_below,
+    is_entered,
     list_folder,
     say_skipped,
     visible,
@@ -76,32 +77,40 @@ def locate(location: str, partition: date) -> Files:
     """
     with input_errors(hide_secrets(location)):
         place = normalize(location)
-        if place.startswith(HUGGING_FACE):
-            return Files((place,), format_of([place]), states=(state_of(place),))
-        kind, place = _resolve(place, location)
-        if kind == "file":
-            return Files((place,), format_of([place]), states=(state_of(place),))
-        return _match(location, place) if kind == "pattern" else _locate_day(location, place, partition)
+        found = _resolve(place, location)
+        if found.state is not None:
+            return Files((found.path,), format_of([found.path]), states=(found.state,))
+        return (_match if found.kind == "pattern" else _locate_day)(location, found.path, partition)
 
 
 def dated_folders(location: str) -> list[date] | None:
     """Return the dates of a folder of dated folders, ascending; None for any other location. Raises `InputError`."""
     with input_errors(hide_secrets(location)):
-        place = normalize(location)
-        kind, place = ("file", place) if place.startswith(HUGGING_FACE) else _resolve(place, location)
-        return sorted(_look(place, None).dates) or None if kind == "folder" else None
+        found = _resolve(normalize(location), location)
+        return sorted(_look(found.path, None).dates) or None if found.kind == "folder" else None
 
 
-def _resolve(place: str, location: str) -> tuple[Literal["file", "folder", "pattern"], str]:
+class _Found(NamedTuple):
+    """What a location is. `state`: of a file."""
+
+    kind: Literal["file", "folder", "pattern"]
+    path: str
+    state: FileState | None = None
+
+
+def _resolve(place: str, location: str) -> _Found:
     """Tell what a place is, and its name as it exists. Raises `InputError` where nothing is there, and `OSError`."""
-    forms = dict.fromkeys((place, unquote(place)) if is_remote(place) and not is_web(place) else (place,))
-    for form in forms:
-        if _is_file(form):
-            return "file", form
+    if place.startswith(HUGGING_FACE):
+        return _Found("file", place, state_of(place))
+    for form in dict.fromkeys(
+        (place, unquote(place)) if is_remote(place) and not is_web(place) else (place,)
+    ):
+        if (state := _state_of_file(form)) is not None:
+            return _Found("file", form, state)
         if _is_folder(form):
-            return "folder", form
+            return _Found("folder", form)
     if has_magic(place) and not is_web(place):
-        return "pattern", place
+        return _Found("pattern", place)
     if not is_remote(place) and Path(place).exists():
         msg = f"input {location} is no file that can be read more than once: write it to a file first"
         raise InputError(msg)
@@ -113,27 +122,24 @@ def _looked_from(place: str) -> str:
     return "" if is_remote(place) or Path(place).is_absolute() else f" (looked from {Path.cwd()})"
 
 
-def _is_file(place: str) -> bool:
-    if not is_remote(place):
-        return Path(place).is_file()
-    if not split_url(place).key:
-        return False
+def _state_of_file(place: str) -> FileState | None:
+    if not (split_url(place).key if is_remote(place) else Path(place).is_file()):
+        return None
     try:
-        state_of(place)
+        return state_of(place)
     except FileNotFoundError:
-        return False
-    return True
+        return None
 
 
 def _is_folder(place: str) -> bool:
     return Path(place).is_dir() if not is_remote(place) else not is_web(place) and exists_below(place)
 
 
-def _match(location: str, pattern: str) -> Files:
+def _match(location: str, pattern: str, _day: date) -> Files:
     """Find the files of a pattern."""
     skipped: list[str] = []
     entries = match_pattern(pattern, skipped)
-    say_skipped(pattern.partition("*")[0].rpartition("/")[0], skipped)
+    say_skipped(pattern, skipped)
     if not entries:
         msg = f"input {hide_secrets(location)} does not exist: no file matches it{_looked_from(pattern)}"
         raise InputMissing(msg)
@@ -143,16 +149,23 @@ def _match(location: str, pattern: str) -> Files:
 def _locate_day(location: str, folder: str, day: date) -> Files:
     """Find the files of a folder: those of a date, where its folders say dates."""
     tree = _look(folder, day)
+    if tree.elsewhere and not tree.dates:  # folders of months alone may have been passed by
+        whole = _look(folder, None)
+        tree = tree if whole.dates else whole
     dated = bool(tree.dates or tree.elsewhere)
-    say_skipped(folder, tree.skipped, len(tree.loose) if dated else 0)
+    name = hide_secrets(location)
+    beside = sum(not file.linked for file in tree.loose) if dated else 0
+    say_skipped(folder, tree.skipped, beside)
     if not dated and tree.loose:
         return _files(tree.loose)
-    name = hide_secrets(location)
     if not dated:
         msg = f"{name} holds no file to read ({KINDS})"
         raise InputError(msg)
-    if tree.wanted:
+    if any(file.state is not None and file.state.size for file in tree.wanted):
         return _files(tree.wanted, dated=True)
+    if tree.wanted:
+        msg = f"{name} holds only empty files for {day}, such as {hide_secrets(tree.wanted[0].path)}"
+        raise EmptyPartition(msg)
     dates = sorted(_look(folder, None).dates)
     if day in dates:
         msg = f"{name} holds no file to read ({KINDS}) in its folder of {day}"
@@ -185,13 +198,13 @@ def _look(folder: str, day: date | None) -> _Tree:
 
 
 def _look_into(
-    tree: _Tree, entries: Iterable[Entry], said: FolderDate, day: date | None, above: tuple[Entry, ...]
+    tree: _Tree, entries: Iterable[Entry], said: FolderDate, day: date | None, above: Sequence[Entry]
 ) -> None:
     """Look through the entries of a folder of which the folders down to it have said a date, or part of one."""
     for entry in entries:
         if entry.state is not None:
             if find_format(entry.name):
-                _take(tree, entry, said, day)
+                _take(tree, entry.under(above), said, day)
             continue
         inner = said.enter(entry.name)
         if inner.sure and inner.day is not None:
@@ -201,7 +214,7 @@ def _look_into(
                 tree.wanted += [file for file in below if find_format(file.name)]
         elif day is not None and not inner.may_hold(day, day):
             tree.elsewhere = True
-        elif entry.identity not in {one.identity for one in above}:
+        elif not is_entered(entry, above):
             _look_into(tree, visible(list_folder(entry.path), tree.skipped), inner, day, (*above, entry))
 
 

@@ -6,7 +6,7 @@ from glob import has_magic
 from pathlib import Path
 
 from tasks.reading.files.address import is_remote, split_url
-from tasks.reading.files.folders import Entry, add_skipped, is_hidden, list_folder, walk
+from tasks.reading.files.folders import Entry, add_skipped, is_entered, is_hidden, list_folder, walk
 
 
 def match_pattern(pattern: str, skipped: list[str]) -> list[Entry]:
@@ -60,7 +60,7 @@ def _match_deep(
     if rest:
         yield from _match(place, rest, skipped, above)
     for entry in _matching(entries, "*", skipped):
-        if entry.state is None and entry.identity not in {one.identity for one in above}:
+        if entry.state is None and not is_entered(entry, above):
             yield from _match(entry.path, ["**", *rest], skipped, (*above, entry))
         elif entry.state is not None and not rest:
             yield entry

@@ -1,6 +1,7 @@
 """Files by name, in a local folder or an object store: opened, and told apart from what they were before."""
 
 import io
+import os
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,10 @@ _PIECE = 8 * 2**20
 """How many bytes of an object are asked for at a time."""
 _AT_ONCE = 16
 """How many objects are asked about at a time."""
+_REFUSED = "access denied: see that the credentials are set, and that they may read and list it"
+_AWAY = re.compile(
+    r"connection refused|connection reset|dns error|timed out|certificate[^\"\n]{0,60}", re.IGNORECASE
+)
 
 
 class InputChanged(InputError):
@@ -44,15 +49,24 @@ class FileState:
 def state_of(path: str) -> FileState:
     """Return what a file is now. Raises `OSError` where it is not there."""
     if not is_remote(path):
-        found = Path(path).stat()
-        return FileState(found.st_size, f"{found.st_ino} {found.st_mtime_ns}")
+        return state_from_stat(Path(path).stat())
     if path.startswith("hf://"):  # a revision's files stay what they are
         return FileState(0, "")
     root, key = split_url(path)
     with store_errors():
-        if is_web(path):  # an address may be signed for GET alone
-            return state_from(obstore.get(open_store(root), key).meta)
-        return state_from(obstore.head(open_store(root), key))
+        try:
+            return state_from(obstore.head(open_store(root), key))
+        except (BaseError, OSError):
+            if not is_web(path):
+                raise
+            return state_from(
+                obstore.get(open_store(root), key).meta
+            )  # an address may be signed for GET alone
+
+
+def state_from_stat(found: os.stat_result) -> FileState:
+    """Return the state that the file system tells of a file."""
+    return FileState(found.st_size, f"{found.st_ino} {found.st_mtime_ns}")
 
 
 def state_from(meta: "ObjectMeta") -> FileState:
@@ -166,8 +180,7 @@ def store_errors() -> Iterator[None]:
     except FileNotFoundError:
         raise FileNotFoundError(2, "it does not exist") from None
     except (PermissionDeniedError, UnauthenticatedError):
-        refused = "access denied: see that the credentials are set, and that they may read and list it"
-        raise PermissionError(13, refused) from None
+        raise PermissionError(13, _REFUSED) from None
     except (BaseError, ValueError) as error:
         raise OSError(5, _reason(str(error))) from None
 
@@ -177,6 +190,12 @@ def _reason(text: str) -> str:
     if "NoSuchBucket" in text:
         return "there is no such bucket"
     if "status code: 403" in text or "AccessDenied" in text:
-        return "access denied: see that the credentials are set, and that they may read and list it"
+        return _REFUSED
+    if "Unable to recognise URL" in text:
+        return "no kind of address that can be read: give a path, s3://, gs://, az://, abfss://, http:// or https://"
+    if "Account must be specified" in text:
+        return "no account is named: set AZURE_STORAGE_ACCOUNT_NAME"
+    if (found := _AWAY.search(text)) is not None:
+        return f"the store does not answer: {found[0].lower()}"
     first = hide_secrets((text.splitlines() or [""])[0])
-    return re.sub(r"\s*<\?xml.*|, after \d+ retries.*", "", first)[:300] or "the store did not answer"
+    return re.sub(r"^Generic \w+ error: |\s*<\?xml.*|, after \d+ retries.*| in [\d.]+m?s\b", "", first)[:300]
