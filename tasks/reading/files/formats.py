@@ -18,7 +18,8 @@ _FORMATS: dict[str, Format] = {
     ".ndjson": "jsonl",
     ".json": "jsonl",
 }
-_COMPRESSIONS = (".gz", ".gzip", ".bz2", ".xz", ".zst", ".zstd")
+_COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst", ".gzip", ".zstd")
+_MAIN = (".parquet", ".pq", ".csv", ".jsonl", ".ndjson")
 KINDS = ", ".join(_FORMATS)
 """The endings that are known, for messages."""
 
@@ -29,6 +30,11 @@ def find_format(name: str) -> Format | None:
     for compression in _COMPRESSIONS:
         name = name.removesuffix(compression)
     return _FORMATS.get(PurePosixPath(name).suffix)
+
+
+def is_main(name: str) -> bool:
+    """Whether a file is surely data: others, such as a description in JSON or a second form, count in a folder without these."""
+    return find_format(name) is not None and any(ending in name.lower() for ending in _MAIN)
 
 
 def format_of(names: Sequence[str]) -> Format:

@@ -1,7 +1,7 @@
 """Which files hold a partition, and in which format."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from glob import has_magic
 from pathlib import Path
@@ -11,20 +11,17 @@ from urllib.parse import unquote
 from models.errors import InputError
 from tasks.reading.failures import input_errors
 from tasks.reading.files.address import hide_secrets, is_remote, is_web, normalize, split_url
-from tasks.reading.files.days import FolderDate
+from tasks.reading.files.delta import keep_live
 from tasks.reading.files.folders import (
     Entry,
     each_once,
     exists_below,
-    is_entered,
-    list_folder,
     say_skipped,
-    visible,
-    walk,
 )
-from tasks.reading.files.formats import KINDS, Format, find_format, format_of
+from tasks.reading.files.formats import KINDS, Format, find_format, format_of, is_main
 from tasks.reading.files.patterns import match_pattern
 from tasks.reading.files.store import FileState, state_of
+from tasks.reading.files.tree import look_through
 
 __all__ = ["HUGGING_FACE", "EmptyPartition", "Files", "Format", "InputMissing", "dated_folders", "locate"]
 
@@ -54,21 +51,6 @@ class Files:
     delimiter: str = "auto"
 
 
-@dataclass(slots=True)
-class _Tree:
-    """What lies below a folder, as far as it was looked at.
-
-    `wanted`: files of the date that is looked for; `dates`: every date that a folder names; `elsewhere`: some folders hold other
-    dates alone; `loose`: files in no folder of a date; `skipped`: what has a hidden name.
-    """
-
-    wanted: list[Entry] = field(default_factory=list)
-    dates: set[date] = field(default_factory=set)
-    elsewhere: bool = False
-    loose: list[Entry] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-
-
 def locate(location: str, partition: date) -> Files:
     """Find the files of a location: one file, a pattern, a folder, a folder of dated folders, here or in an object store.
 
@@ -87,7 +69,7 @@ def dated_folders(location: str) -> list[date] | None:
     """Return the dates of a folder of dated folders, ascending; None for any other location. Raises `InputError`."""
     with input_errors(hide_secrets(location)):
         found = _resolve(normalize(location), location)
-        return sorted(_look(found.path, None).dates) or None if found.kind == "folder" else None
+        return sorted(look_through(found.path, None).dates) or None if found.kind == "folder" else None
 
 
 class _Found(NamedTuple):
@@ -139,6 +121,8 @@ def _match(location: str, pattern: str, _day: date) -> Files:
     """Find the files of a pattern."""
     skipped: list[str] = []
     entries = match_pattern(pattern, skipped)
+    parquet = [entry.path for entry in entries if find_format(entry.name) == "parquet"]
+    entries = keep_live(entries, (path.rpartition("/")[0] for path in parquet))
     say_skipped(pattern, skipped)
     if not entries:
         msg = f"input {hide_secrets(location)} does not exist: no file matches it{_looked_from(pattern)}"
@@ -148,31 +132,36 @@ def _match(location: str, pattern: str, _day: date) -> Files:
 
 def _locate_day(location: str, folder: str, day: date) -> Files:
     """Find the files of a folder: those of a date, where its folders say dates."""
-    tree = _look(folder, day)
+    tree = look_through(folder, day)
     if tree.elsewhere and not tree.dates:  # folders of months alone may have been passed by
-        whole = _look(folder, None)
+        whole = look_through(folder, None)
         tree = tree if whole.dates else whole
     dated = bool(tree.dates or tree.elsewhere)
     name = hide_secrets(location)
     beside = sum(not file.linked for file in tree.loose) if dated else 0
     say_skipped(folder, tree.skipped, beside)
     if not dated and tree.loose:
-        return _files(tree.loose)
+        return _files(_data(tree.loose))
     if not dated:
         msg = f"{name} holds no file to read ({KINDS})"
         raise InputError(msg)
     if any(file.state is not None and file.state.size for file in tree.wanted):
-        return _files(tree.wanted, dated=True)
+        return _files(_data(tree.wanted), dated=True)
     if tree.wanted:
         msg = f"{name} holds only empty files for {day}, such as {hide_secrets(tree.wanted[0].path)}"
         raise EmptyPartition(msg)
-    dates = sorted(_look(folder, None).dates)
+    dates = sorted(look_through(folder, None).dates)
     if day in dates:
         msg = f"{name} holds no file to read ({KINDS}) in its folder of {day}"
     else:
         span = f"{len(dates)} dates, {dates[0]} to {dates[-1]}" if dates else "other dates"
         msg = f"{name} has no folder date={day}; it holds {span}"
     raise EmptyPartition(msg)
+
+
+def _data(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Return what is surely data, where a folder has some: else everything that can be read."""
+    return [entry for entry in entries if is_main(entry.name)] or entries
 
 
 def _files(entries: Iterable[Entry], *, dated: bool = False) -> Files:
@@ -182,46 +171,3 @@ def _files(entries: Iterable[Entry], *, dated: bool = False) -> Files:
     paths = tuple(entry.path for entry in full)
     states = tuple(entry.state for entry in full if entry.state is not None)
     return Files(paths, format_of(paths), dated=dated, states=states)
-
-
-def _look(folder: str, day: date | None) -> _Tree:
-    """Look through a folder for the files of a date, and for dates; None: for dates alone."""
-    tree = _Tree()
-    entries = list(visible(list_folder(folder), tree.skipped))
-    files = [entry for entry in entries if entry.state is not None and find_format(entry.name)]
-    named = any(entry.state is None and FolderDate().enter(entry.name).named for entry in entries)
-    if files and not named:  # folders beside files are no part of the input
-        tree.loose = files
-        return tree
-    _look_into(tree, entries, FolderDate(), day, ())
-    return tree
-
-
-def _look_into(
-    tree: _Tree, entries: Iterable[Entry], said: FolderDate, day: date | None, above: Sequence[Entry]
-) -> None:
-    """Look through the entries of a folder of which the folders down to it have said a date, or part of one."""
-    for entry in entries:
-        if entry.state is not None:
-            if find_format(entry.name):
-                _take(tree, entry.under(above), said, day)
-            continue
-        inner = said.enter(entry.name)
-        if inner.sure and inner.day is not None:
-            tree.dates.add(inner.day)
-            if inner.day == day:
-                below = walk(entry.path, tree.skipped, (*above, entry))
-                tree.wanted += [file for file in below if find_format(file.name)]
-        elif day is not None and not inner.may_hold(day, day):
-            tree.elsewhere = True
-        elif not is_entered(entry, above):
-            _look_into(tree, visible(list_folder(entry.path), tree.skipped), inner, day, (*above, entry))
-
-
-def _take(tree: _Tree, file: Entry, said: FolderDate, day: date | None) -> None:
-    if said.day is None:
-        tree.loose.append(file)
-        return
-    tree.dates.add(said.day)
-    if said.day == day:
-        tree.wanted.append(file)

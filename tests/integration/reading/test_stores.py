@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from datetime import date
 
+import orjson
 import polars as pl
 import pytest
 
@@ -253,3 +254,43 @@ def test_what_a_store_refuses_is_one_line(bucket: Bucket, monkeypatch: pytest.Mo
     with pytest.raises(InputError, match="cannot read s3://bucket-away/in") as raised:
         texts("s3://bucket-away/in")
     assert "\n" not in str(raised.value)
+
+
+def test_a_delta_table_is_what_its_log_says(shelf: Shelf) -> None:
+    """Files that an update or delete has left behind are not read; a checkpoint stands for the commits before it."""
+
+    def commit(version: int, *actions: dict[str, dict[str, object]]) -> None:
+        lines = b"\n".join(orjson.dumps(action) for action in ({"commitInfo": {}}, *actions))
+        shelf.put(f"table/_delta_log/{version:020}.json", lines)
+
+    for name in ("old", "new", "day=1/a b"):
+        shelf.put(f"table/{name}.parquet", content("parquet", name))
+    commit(0, {"protocol": {}}, {"add": {"path": "old.parquet"}}, {"add": {"path": "day=1/a%20b.parquet"}})
+    assert texts(f"{shelf.url}/table") == ["day=1/a b", "old"]
+    commit(1, {"remove": {"path": "old.parquet"}}, {"add": {"path": "new.parquet"}})
+    for location in ("table", "table/**/*.parquet", "t*/"):
+        assert texts(f"{shelf.url}/{location}") == ["day=1/a b", "new"]
+    assert texts(f"{shelf.url}/table/*.parquet") == ["new"]
+    assert texts(f"{shelf.url}/table/day=1") == ["day=1/a b"]
+    buffer = io.BytesIO()
+    pl.DataFrame(
+        {"add": [{"path": "new.parquet"}, None], "remove": [None, {"path": "old.parquet"}]}
+    ).write_parquet(buffer)
+    shelf.put(f"table/_delta_log/{1:020}.checkpoint.parquet", buffer.getvalue())
+    shelf.delete(f"table/_delta_log/{0:020}.json")
+    assert texts(f"{shelf.url}/table/") == ["new"]
+    commit(3, {"add": {"path": "old.parquet"}})
+    with pytest.raises(InputError, match="log lacks commits"):
+        texts(f"{shelf.url}/table")
+    commit(2, {"add": {"path": "old.parquet", "deletionVector": {"storageType": "u"}}})
+    with pytest.raises(InputError, match="deletion vectors"):
+        texts(f"{shelf.url}/table")
+
+
+def test_descriptions_beside_data(shelf: Shelf) -> None:
+    """A description in JSON, or a second form of the same rows, is no further part of a folder of data."""
+    shelf.put("in/1.csv", content("csv", "yes"))
+    shelf.put("in/datapackage.json", b'{"name": "tickets"}')
+    shelf.put("in/1.tsv", content("csv", "no"))
+    shelf.put("only/1.json", content("jsonl", "yes"))
+    assert texts(f"{shelf.url}/in") == texts(f"{shelf.url}/only") == ["yes"]
