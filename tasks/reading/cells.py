@@ -1,5 +1,9 @@
 """Cells of raw rows: what is text, and what is said of a cell that is none."""
 
+from decimal import Decimal
+from math import isnan
+from uuid import UUID
+
 from models.records import Fault
 
 MAX_ID = 500
@@ -11,6 +15,8 @@ A_TEXT, AN_ID, UTF_8 = (
     "must be valid UTF-8",
 )
 NOT_EMPTY = "must not be empty"
+_EXACT = 2**53
+"""Below it a float shows each whole number."""
 
 
 def as_text(value: object, column: str, place: int, faults: dict[int, Fault]) -> str:
@@ -40,6 +46,25 @@ def is_text(value: str) -> bool:
 def decode(value: bytes) -> str:
     """Return bytes as text, with a lone surrogate for each that is no UTF-8."""
     return value.decode("utf-8", "surrogateescape")
+
+
+def uuid_text(value: bytes) -> str | None:
+    """Return the usual text of a UUID in 16 bytes; None for other bytes, and for 16 that are printable text."""
+    if len(value) != 16:  # noqa: PLR2004 - a UUID's bytes
+        return None
+    text = decode(value)
+    return None if is_text(text) and text.isprintable() else str(UUID(bytes=value))
+
+
+def whole_number(value: float | Decimal) -> float | Decimal | int | None:
+    """Return a whole number as an integer, NaN as None, anything else as it is.
+
+    So is a float from 2**53 on, of which the last digits are lost.
+    """
+    if isnan(value):  # as pandas writes a missing number
+        return None
+    exact = value.is_finite() if isinstance(value, Decimal) else abs(value) < _EXACT
+    return int(value) if exact and value == int(value) else value
 
 
 def kind_of(value: object) -> str:

@@ -4,19 +4,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from math import inf
 
 import polars as pl
 
 from models.errors import InputError
 from tasks.reading.columns import choose_columns
 from tasks.reading.failures import input_errors
-from tasks.reading.files.locate import Files
-from tasks.reading.files.scan import scan_parquet
+from tasks.reading.files.locate import EmptyPartition, Files
+from tasks.reading.parquet_files import TEXT_LIKE, ParquetFiles
 from tasks.reading.rows import Chunk
 from tasks.reading.source import Source
 from tasks.reading.timestamps import (
     date_of,
     is_readable,
+    is_unreadable,
     lies_between,
     on_date,
     unreadable,
@@ -26,7 +28,6 @@ from tasks.reading.timestamps import (
 
 _CHUNK = 2000
 _SECONDS = "breakeven.seconds"
-_TEXT_LIKE = (pl.String, pl.Binary, pl.Categorical, pl.Enum, pl.Null)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,14 @@ class ParquetPartition:
 
     def __init__(self, source: Source, files: Files, partition: date, limit: int | None) -> None:
         self._name = source.name
+        parquet = ParquetFiles(files)
+        if not parquet.kinds:
+            msg = f"{self._name} holds no row: its files are empty"
+            raise EmptyPartition(msg)
+        self.columns = choose_columns(source, list(parquet.kinds), dated=files.dated)
         with input_errors(self._name):
-            self._frame = scan_parquet(files)
+            self._frame = parquet.scan(self.columns)
             self._schema = self._frame.collect_schema()
-        self.columns = choose_columns(source, self._schema.names(), dated=files.dated)
         self._check_kinds()
         if self.columns.complex is not None:
             self.columns.complex.check(self._schema)
@@ -146,7 +151,7 @@ class ParquetPartition:
 
     def _check_kinds(self) -> None:
         kind = self._schema[self.columns.id]
-        if kind not in _TEXT_LIKE and not kind.is_integer():
+        if not isinstance(kind, TEXT_LIKE) and not kind.is_numeric():
             msg = f"column {self.columns.id} of {self._name} is {kind}; an id must be text or an integer"
             raise InputError(msg)
         name = self.columns.timestamp
@@ -162,7 +167,7 @@ class ParquetPartition:
             return where, pl.lit(value=False)
         kind = self._schema[name]
         if kind in (pl.Date, pl.Datetime):  # compared as it is, so that polars can skip by statistics
-            return where & on_date(name, kind, partition), where & pl.col(name).is_null()
+            return where & on_date(name, kind, partition), where & is_unreadable(name, kind)
         return where & on_date(_SECONDS, pl.Int64(), partition), where & pl.col(_SECONDS).is_null()
 
     def _seconds(self) -> list[pl.Expr]:
@@ -173,5 +178,9 @@ class ParquetPartition:
         return [utc_seconds(name, self._schema[name]).alias(_SECONDS)]
 
     def _plain(self, name: str) -> pl.Expr:
-        kind = self._schema[name]
-        return pl.col(name).cast(pl.String) if kind in (pl.Categorical, pl.Enum) else pl.col(name)
+        kind, value = self._schema[name], pl.col(name)
+        if (
+            kind == pl.Float32 and name == self.columns.id
+        ):  # from 2**24 on the last digits are lost: no id then
+            return pl.when(value.abs() < 2**24).then(value).otherwise(value * inf).cast(pl.Float64)
+        return value.cast(pl.String) if kind in (pl.Categorical, pl.Enum) else value

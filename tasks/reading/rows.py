@@ -2,9 +2,21 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from models.records import Fault, Quarantined, Record
-from tasks.reading.cells import AN_ID, MAX_ID, NOT_EMPTY, UTF_8, as_text, decode, is_text, kind_of
+from tasks.reading.cells import (
+    AN_ID,
+    MAX_ID,
+    NOT_EMPTY,
+    UTF_8,
+    as_text,
+    decode,
+    is_text,
+    kind_of,
+    uuid_text,
+    whole_number,
+)
 from tasks.reading.row_template import RowTemplate
 
 
@@ -61,9 +73,11 @@ def parse_rows(
 def _clean_id(value: object, column: str, place: int, faults: dict[int, Fault]) -> str | None:
     """Return the id as text, or None and a fault."""
     if isinstance(value, bytes):
-        value = decode(value)
+        value = uuid_text(value) or decode(value)
+    elif isinstance(value, float | Decimal):
+        value = whole_number(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+        return _digits(value, column, place, faults)
     if isinstance(value, str):
         if _is_clean(value) and value.strip():
             return value
@@ -73,6 +87,13 @@ def _clean_id(value: object, column: str, place: int, faults: dict[int, Fault]) 
     else:
         fault = Fault("wrong_type", f"id is a {kind_of(value)}, not text or an integer", column, AN_ID)
     faults.setdefault(place, fault)
+    return None
+
+
+def _digits(value: int, column: str, place: int, faults: dict[int, Fault]) -> str | None:
+    if abs(value) < 10**MAX_ID:
+        return str(value)
+    faults.setdefault(place, Fault("wrong_type", f"id has more than {MAX_ID} digits", column, AN_ID))
     return None
 
 

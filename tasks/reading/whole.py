@@ -6,13 +6,10 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 
-import polars as pl
-
 from models.records import Record
-from tasks.reading.failures import input_errors
 from tasks.reading.files.address import is_remote
 from tasks.reading.files.locate import EmptyPartition, Files, dated_folders, locate
-from tasks.reading.files.scan import scan_parquet
+from tasks.reading.parquet_files import TEXT_LIKE, ParquetFiles
 from tasks.reading.partition import RawPartition, open_raw
 from tasks.reading.row_template import RowTemplate
 from tasks.reading.rows import Chunk, parse_rows
@@ -22,7 +19,6 @@ from tasks.reading.text.text_partition import text_columns
 ANY_DAY = date(1970, 1, 1)
 """The date of an input without dates: any will do."""
 _AT_ONCE = 8
-_TEXT = (pl.String, pl.Binary, pl.Categorical, pl.Enum, pl.Null)
 
 
 def columns_of(location: str) -> dict[str, bool]:
@@ -30,9 +26,7 @@ def columns_of(location: str) -> dict[str, bool]:
     files = _files(location)
     if files.format != "parquet":
         return dict.fromkeys(text_columns(files), True)
-    with input_errors(location):
-        schema = scan_parquet(files).collect_schema()
-    return {name: kind in _TEXT for name, kind in schema.items()}
+    return {name: isinstance(kind, TEXT_LIKE) for name, kind in ParquetFiles(files).kinds.items()}
 
 
 def open_all(source: Source) -> Iterator[RawPartition]:

@@ -81,7 +81,12 @@ def test_a_day_of_a_file_with_other_names(tmp_path: Path, kind: str) -> None:
         "Kind": ["b2b", "b2b", "b2c"],
     })  # fmt: skip
     path = tmp_path / f"in.{kind}"
-    {"parquet": frame.write_parquet, "csv": frame.write_csv, "jsonl": frame.write_ndjson}[kind](path)
+    if kind == "parquet":
+        frame.write_parquet(path)
+    elif kind == "csv":
+        frame.write_csv(path)
+    else:
+        frame.write_ndjson(path)
     settings = WorkloadSettings(where="kind = 'b2b'")
     source = Source.of(settings, ("ticket_text",), location=str(path), complex_where="id > 1")
     rows = [row for batch in open_partition(source, DAY).batches() for row in batch]

@@ -151,8 +151,8 @@ def test_missing_and_unknown_files(tmp_path: Path) -> None:
 
 
 def test_an_id_column_that_is_no_id(tmp_path: Path) -> None:
-    """Parquet ids of a type that is neither text nor integer are refused at once."""
-    path = write(tmp_path / "in.parquet", FRAME.with_columns(pl.col("id").cast(pl.Float64)))
+    """Parquet ids of a type that is neither text nor a number are refused at once."""
+    path = write(tmp_path / "in.parquet", FRAME.with_columns(pl.col("id").cast(pl.Boolean)))
     with pytest.raises(InputError, match="must be text or an integer"):
         open_partition(source(path), DAY)
 
