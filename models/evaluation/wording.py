@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from decimal import Decimal
 from math import isfinite
 
+from models.grounding.plain_text import without_invisible
 from models.requests import JsonValue
 
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
@@ -19,10 +20,10 @@ _WORDS = re.compile(r"\w+")
 def normalise_text(text: str) -> str:
     """Return a text in one letter case and Unicode form (NFKC), words one space apart, numbers in one way of writing.
 
-    `1,234.50` and `1234.5` are one number, as are `007` and `7`; a comma that does not group thousands (`1,5`) stays, since it
+    What nobody sees does not count. `1,234.50` and `1234.5` are one number, as are `007` and `7`; a comma that does not group thousands (`1,5`) stays, since it
     may be a decimal comma or separate two numbers.
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = unicodedata.normalize("NFKC", without_invisible(text)).casefold()
     return " ".join(map(_number, folded.split()))
 
 

@@ -42,11 +42,16 @@ def plain_text(text: str) -> str:
         text = _unescape(text)
     if "<" in text:
         text = _without_tags(text)
-    text = _GROUPED.sub("", _INVISIBLE.sub("", text))
+    text = _GROUPED.sub("", without_invisible(text))
     text = _POWER.sub("^", _FRACTION.sub(" ", text)).translate(_FORMS)
     text = unicodedata.normalize("NFKC", text).translate(_FORMS)
     text = unicodedata.normalize("NFKC", text.casefold()).replace("''", '"')
     return _CONTRACTED.sub(" not", text)
+
+
+def without_invisible(text: str) -> str:
+    """Return a text without what nobody sees: marks of direction and width, joiners, variants of a character."""
+    return _INVISIBLE.sub("", text)
 
 
 def _unescape(text: str) -> str:

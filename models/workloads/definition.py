@@ -212,7 +212,7 @@ def list_labels(labels: Mapping[str, str]) -> str:
 def read_examples(path: Path) -> tuple[dict[str, Any], ...]:
     """Read examples, one JSON object a line. Raises `UsageError` with the line."""
     found = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", read_text(path)), start=1):
         if not line.strip():
             continue
         try:

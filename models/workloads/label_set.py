@@ -1,11 +1,14 @@
 """The labels of a workload: read from the settings, checked, and shown to the model as words."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from models.text_files import read_text
 from models.workloads.definition import Definition
+from models.workloads.label_spelling import LabelSpellings, is_one_line, spelling_key, without_hidden
 
+_LINE_ENDS = re.compile(r"\r\n|\r|\n")
 LEAST_TOKENS = 16
 """Tokens that any answer may have where nothing else is said."""
 
@@ -16,23 +19,33 @@ def read_label_set(definition: Definition) -> dict[str, str]:
     Raises `UsageError`: fewer than two labels, one that is given twice, or one that cannot be shown.
     """
     key, pairs = _pairs(definition)
-    twice = [label for label, count in Counter(label for label, _ in pairs).items() if count > 1]
+    keys = Counter(spelling_key(label) for label, _ in pairs)
+    twice = [label for label, _ in pairs if keys[spelling_key(label)] > 1]
     if len(pairs) < 2:  # noqa: PLR2004 - one label is no choice
         raise definition.mistake(key=key, what=f"needs at least two labels, has {len(pairs)}")
-    if twice:
-        raise definition.mistake(key=key, what=f"the label {twice[0]!r} is given twice")
-    if any(not label.strip() or not label.isprintable() for label, _ in pairs):
+    if any(not spelling_key(label) or not is_one_line(label) for label, _ in pairs):
         raise definition.mistake(
             key=key, what="a label is empty or holds a line break or another control character"
         )
+    if twice:
+        raise definition.mistake(key=key, what=f"the label {twice[0]!r} is given twice{_as_other(twice)}")
     return dict(pairs)
+
+
+def _as_other(twice: Sequence[str]) -> str:
+    """Say how a label is spelled a second time, where that is not the same."""
+    other = next(
+        (label for label in twice if label != twice[0] and spelling_key(label) == spelling_key(twice[0])),
+        None,
+    )
+    return "" if other is None else f", as {other!a} too"
 
 
 def _pairs(definition: Definition) -> tuple[str, Sequence[tuple[str, str]]]:
     settings = definition.settings
     if (path := settings.labels_file) is not None:
         text = definition.reading("labels_file", lambda: read_text(path))
-        lines = [line.strip().partition("\t") for line in text.splitlines() if line.strip()]
+        lines = [line.strip().partition("\t") for line in _LINE_ENDS.split(text) if spelling_key(line)]
         return "labels_file", [(label.strip(), meaning.strip()) for label, _, meaning in lines]
     if settings.labels is None:
         raise definition.mistake(key="labels", what="has no labels: set labels or labels_file")
@@ -43,7 +56,9 @@ def _pairs(definition: Definition) -> tuple[str, Sequence[tuple[str, str]]]:
 
 def show_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """Return labels as words ("card arrival" for `card_arrival`), or as they are where two would become the same."""
-    words = tuple(" ".join(label.replace("_", " ").lower().rstrip("?!. ").split()) for label in labels)
+    words = tuple(
+        " ".join(without_hidden(label).replace("_", " ").lower().rstrip("?!. ").split()) for label in labels
+    )
     return words if all(words) and len(set(words)) == len(words) else tuple(labels)
 
 
@@ -66,8 +81,8 @@ def show_example(definition: Definition, number: int, answer: object, shown: Map
 
     `shown` gives the words of each label. Raises `UsageError` for a label that is not there.
     """
-    if isinstance(answer, str) and answer in shown:
-        return shown[answer]
+    if isinstance(answer, str) and (label := LabelSpellings(tuple(shown)).find(answer)) is not None:
+        return shown[label]
     if isinstance(answer, str) and not definition.sets("examples", "examples_file"):
         return answer
     key = definition.examples_key

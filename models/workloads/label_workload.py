@@ -8,6 +8,7 @@ from pydantic import BaseModel, create_model
 from models.requests import Choice, Completion, OutputFormat
 from models.workloads.definition import Definition, chat_prefix
 from models.workloads.label_set import read_label_set, show_example, show_labels, token_limit
+from models.workloads.label_spelling import LabelSpellings
 from models.workloads.prior import LabelPrior, divide_out_prior, load_prior
 from models.workloads.settings_workload import SettingsWorkload
 
@@ -33,6 +34,7 @@ class LabelWorkload(SettingsWorkload):
         self.has_meanings = any(meanings.values())
         shown = dict(zip(self._labels, show_labels(self._labels), strict=True))
         self._label_of = {words: label for label, words in shown.items()}
+        self._spellings = LabelSpellings(tuple(self._label_of))
         self.max_tokens = token_limit(definition, max(len(words.encode()) for words in self._label_of))
         told = definition.prompt({shown[label]: meaning for label, meaning in meanings.items()})
         examples = [
@@ -58,9 +60,10 @@ class LabelWorkload(SettingsWorkload):
         """Take the label that is most probable, once the model's prior is divided out where there is one."""
         probabilities = self.probabilities(completion)
         value = max(probabilities, key=probabilities.__getitem__) if probabilities else completion.value
-        if not isinstance(value, str) or value not in self._label_of:
+        words = self._spellings.find(value) if isinstance(value, str) else None
+        if words is None:
             raise self.no_label(completion)
-        return self.output(label=self._label_of[value])
+        return self.output(label=self._label_of[words])
 
     def confidence(self, completion: Completion) -> float | None:
         """Probability of the label that `parse` returns, after the correction."""

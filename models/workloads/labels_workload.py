@@ -9,6 +9,7 @@ from models.workloads.base import broken_rule
 from models.workloads.definition import Definition, chat_prefix
 from models.workloads.json_schema import write_compact
 from models.workloads.label_set import read_label_set, show_example, show_labels, token_limit
+from models.workloads.label_spelling import LabelSpellings
 from models.workloads.settings_workload import SettingsWorkload
 
 FIELD = "labels"
@@ -32,6 +33,7 @@ class LabelsWorkload(SettingsWorkload):
         meanings, settings = read_label_set(definition), definition.settings
         self._labels = tuple(meanings)
         self._shown = dict(zip(self._labels, show_labels(self._labels), strict=True))
+        self._spellings = LabelSpellings(tuple(self._shown.values()))
         self._least = settings.min_labels or 0
         self._most = min(settings.max_labels or len(self._labels), len(self._labels))
         if self._least > self._most:
@@ -67,8 +69,13 @@ class LabelsWorkload(SettingsWorkload):
     def parse(self, text: str, completion: Completion) -> BaseModel:  # noqa: ARG002 - the base's signature
         """Return the labels that the answer names. Raises `InvalidOutput`: another label, too few or too many."""
         value = completion.value
-        given = value.get(FIELD) if isinstance(value, dict) else None
-        if not isinstance(given, list) or any(one not in self._shown.values() for one in given):
+        named = value.get(FIELD) if isinstance(value, dict) else None
+        given = (
+            [self._spellings.find(one) if isinstance(one, str) else None for one in named]
+            if isinstance(named, list)
+            else [None]
+        )
+        if None in given:
             said = f"answer is no list of the {len(self._labels)} labels (finish reason {completion.finish_reason})"
             raise self.unreadable(
                 completion, said, f"must be a list of the {len(self._labels)} labels", FIELD

@@ -1,7 +1,7 @@
 """What a row of a labelled file holds as its right answer, taken out of one cell: text, JSON, several with separators."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite, isnan
@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from models.errors import InputError
 from models.requests import JsonValue
+from models.workloads.label_spelling import LabelSpellings, spelling_key
 
 Kind = TypeVar("Kind")
 SEPARATORS = ("|", ";")
@@ -50,39 +51,44 @@ def label_text(value: object, row: RowPlace) -> str | None:
     if isinstance(value, dict | list | tuple):
         msg = f"the label of {row} is a {type(value).__name__}; a record has one label: text, a number or a boolean"
         raise InputError(msg)
-    return str(value).strip() or None
+    text = str(value).strip()
+    return text if spelling_key(text) else None
 
 
-def label_set(value: object, row: RowPlace, known: Collection[str]) -> list[str] | None:
-    """Return several labels, sorted, each once; None where a row has none, an empty list where it is said that none is right.
+def label_set(value: object, row: RowPlace, known: LabelSpellings) -> list[str] | None:
+    """Return several labels as the workload spells them, sorted, each once; None where a row has none, an empty list where it is said that none is right.
 
     A list, JSON text of one, or text with `|` or `;` between the labels; a text that is a label itself is that one. Raises
     `InputError` for what can be read in two ways: both separators, or a text that is a label and several.
     """
     if isinstance(value, list | tuple):
-        return _distinct(value, row)
+        return _distinct(value, row, known)
     text = label_text(value, row)
     if text is None:
         return None
     if text.startswith("["):
-        return _distinct(_json(text, row, list, 'a JSON list such as ["a", "b"]'), row)
-    parts = split_cell(text, row, known)
-    if text in known and len(parts) > 1:
-        if all(part in known for part in parts):
+        return _distinct(_json(text, row, list, 'a JSON list such as ["a", "b"]'), row, known)
+    whole = known.find(text)
+    parts = split_cell(text, row, is_whole=whole is not None)
+    if whole is not None and len(parts) > 1:
+        if all(known.find(part) for part in parts):
             msg = f"{text[:_SHOWN]!r} of {row} is one label and {len(parts)} labels as well: write it as a JSON list"
             raise InputError(msg)
-        return [text]
-    return sorted(set(parts))
+        return [whole]
+    return sorted({known.find(part) or part for part in parts})
 
 
-def split_cell(text: str, row: RowPlace, whole: Collection[str] = ()) -> list[str]:
-    """Return the parts between separators, without white space and empty ones. Raises `InputError` for both separators."""
+def split_cell(text: str, row: RowPlace, *, is_whole: bool = False) -> list[str]:
+    """Return the parts between separators, without white space and empty ones. Raises `InputError` for both separators.
+
+    `is_whole`: the text is a label itself, which may hold both.
+    """
     used = [separator for separator in SEPARATORS if separator in text]
-    if len(used) > 1 and text not in whole:
+    if len(used) > 1 and not is_whole:
         msg = f"{text[:_SHOWN]!r} of {row} holds both | and ;: separate by one of them, or write a JSON list"
         raise InputError(msg)
     parts = text.split(used[0]) if used else [text]
-    return [part.strip() for part in parts if part.strip()]
+    return [part.strip() for part in parts if spelling_key(part)]
 
 
 def object_cell(value: object, row: RowPlace) -> dict[str, JsonValue] | None:
@@ -165,8 +171,8 @@ def _scalar(text: str, kinds: frozenset[str]) -> JsonValue:
     return int(number) if number.is_integer() else number
 
 
-def _distinct(value: Sequence[object], row: RowPlace) -> list[str]:
-    return sorted({text for one in value if (text := label_text(one, row)) is not None})
+def _distinct(value: Sequence[object], row: RowPlace, known: LabelSpellings) -> list[str]:
+    return sorted({known.find(text) or text for one in value if (text := label_text(one, row)) is not None})
 
 
 def _json(text: str, row: RowPlace, kind: type[Kind], wanted: str) -> Kind:

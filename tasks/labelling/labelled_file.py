@@ -91,8 +91,8 @@ def read_labelled(
 ) -> LabelledFile:
     """Read a file of labelled records for a workload: Parquet, CSV or JSON lines, or whatever an input can be.
 
-    Texts are made of the workload's text columns as in a run. Labels are compared exactly, but for white space around
-    them; numbers and booleans are taken as text. Rows without a right answer are left out; where no row of an object or a text has
+    Texts are made of the workload's text columns as in a run. Labels are compared in their letter case, whatever white space, invisible
+    marks and Unicode form they have; numbers and booleans are taken as text. Rows without a right answer are left out; where no row of an object or a text has
     one, all are taken, and none is. `second_column`: where a second labeller's labels are, of some records or all. `limit` draws so many by seed and key, so that what a smaller limit draws is part of
     what a larger one does.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from models.errors import InputError
 from models.nearest import nearest
 from models.requests import JsonValue
+from models.workloads.label_spelling import LabelSpellings
 from tasks.labelling.cells import RowPlace, field_cell, label_set, label_text, object_cell, texts_cell
 
 
@@ -46,12 +47,13 @@ class OneLabel(References):
     def __init__(self, column: str, labels: Sequence[str]) -> None:
         self.columns = (column,)
         self.labels = tuple(labels)
-        self._known = frozenset(labels)
+        self._spellings = LabelSpellings(self.labels)
 
     def read(self, values: Sequence[object], row: RowPlace) -> Reference:
-        """Take the label as it is, but for white space around it."""
+        """Take the label as the workload spells it, whatever spaces, invisible marks and Unicode form it has in the file."""
         label = label_text(values[0], row)
-        return Reference(label, () if label is None or label in self._known else (label,))
+        known = None if label is None else self._spellings.find(label)
+        return Reference(label, (label,)) if label is not None and known is None else Reference(known)
 
 
 class LabelSets(References):
@@ -64,10 +66,11 @@ class LabelSets(References):
         self.columns = (column,)
         self.labels = tuple(labels)
         self._known = frozenset(labels)
+        self._spellings = LabelSpellings(self.labels)
 
     def read(self, values: Sequence[object], row: RowPlace) -> Reference:
         """Take a list, JSON text of one, or labels with `|` or `;` between them; `[]` says that none is right."""
-        found = label_set(values[0], row, self._known)
+        found = label_set(values[0], row, self._spellings)
         if found is None:
             return Reference(None)
         return Reference(canonical(list(found)), tuple(label for label in found if label not in self._known))

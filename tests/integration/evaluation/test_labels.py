@@ -1,5 +1,7 @@
 """Files of labelled records: what is taken from them, and what a run reads of it."""
 
+# ruff: noqa: RUF001 - letters of many scripts are meant as they stand
+
 from datetime import date
 from hashlib import blake2b
 from pathlib import Path
@@ -55,6 +57,18 @@ def test_rows_that_are_left_out(tmp_path: Path, kind: str) -> None:
     found = read(write_rows(tmp_path / f"l.{kind}", rows))
     assert {one.text: one.label for one in found.records} == {"a": "negative", "b": "positive"}
     assert (found.rows, found.duplicates, found.unlabelled, found.quarantined) == (8, 1, 3, 2)
+
+
+@KINDS
+def test_labels_in_another_spelling(tmp_path: Path, kind: str) -> None:
+    """What a spreadsheet or a keyboard adds to a label does not make another one of it; it is kept as the settings spell it."""
+    labels = ("Größe", "prix\u00a0fixe", "می\u200cخواهم")
+    rows = given(
+        ("a", "Gro\u0308\u00dfe"), ("b", "\ufeffprix fixe\u200b"), ("c", "میخواهم\u200f"), ("a", " Größe\u00a0"), ("d", "\u200b")
+    )  # fmt: skip
+    found = read(write_rows(tmp_path / f"l.{kind}", rows), labels=labels)
+    assert {one.text: one.label for one in found.records} == dict(zip("abc", labels, strict=True))
+    assert (found.duplicates, found.unlabelled) == (1, 1)
 
 
 def test_the_digest_is_of_texts_and_labels(tmp_path: Path) -> None:

@@ -34,10 +34,11 @@ VALUES: st.SearchStrategy[JsonValue] = st.recursive(
         ([{"name": "Color", "value": "Red"}], [{"value": "red", "name": "color"}]),
         ("\N{LATIN SMALL LIGATURE FI}ne", "FINE"),
         ("1e3", "1E3"),
+        ("\ufeffna\u00advy\u200b blue", "navy\u00a0blue\u200f"),
     ],
 )
 def test_the_same(one: JsonValue, other: JsonValue) -> None:
-    """Letter case, white space, Unicode forms, ways of writing a number, order of lists and of members do not count."""
+    """Letter case, white space, invisible marks, Unicode forms, ways of writing a number, order of lists and of members do not count."""
     assert normalise_value(one) == normalise_value(other)
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from unicodedata import normalize
 
+from models.workloads.label_spelling import spelling_key, without_hidden
+
 LONGEST_PROSE = 20_000
 """Characters; in a longer text no label is looked for."""
 
@@ -20,7 +22,9 @@ _PAIRS = (
     ("__", "__"), ("*", "*"), ("_", "_"), ("(", ")"), ("[", "]"), ("$", "$"), ("\\boxed{", "}"), ("\\text{", "}"),
 )  # fmt: skip
 _TAGGED = re.compile(r"<(\w+)>(.*)</\1>", re.DOTALL)
-_EMOJI = re.compile("[\u200b-\u200f\u2060\ufeff\u2600-\u27bf\ufe0f\U0001f300-\U0001faff]+")
+_EMOJI = re.compile(
+    "[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\u2600-\u27bf\ufe0f\U0001f300-\U0001faff]+"
+)
 _FENCE = re.compile(r"^[ \t]*```\w*[ \t]*$", re.MULTILINE)
 _BLANKS = re.compile(r"[ \t\r\f\v]{2,}")
 _LIST_MARK = re.compile(r"(?:#{1,6}|[-*•>]|\d{1,2}[.)])\s+")
@@ -95,7 +99,7 @@ def find_label(labels: tuple[str, ...], text: str, *, cut: bool) -> str | None:
 
     `cut`: the text ended at the token limit, so that its last sentence may not be whole.
     """
-    text = _BLANKS.sub(" ", _FENCE.sub("", text[: LONGEST_PROSE + 1])).strip()
+    text = _BLANKS.sub(" ", _FENCE.sub("", _composed(text[: LONGEST_PROSE + 1]))).strip()
     if not text or len(text) > LONGEST_PROSE or _TAKES_BACK.search(text):
         return None
     mentioned = _mentions(labels, text)
@@ -107,7 +111,7 @@ def find_label(labels: tuple[str, ...], text: str, *, cut: bool) -> str | None:
 
 def names_another(labels: tuple[str, ...], label: str, text: str) -> bool:
     """Whether a text that stands around an answer with this label names another one."""
-    return bool(_mentions(labels, text) - {label})
+    return bool(_mentions(labels, _composed(text)) - {label})
 
 
 def _is_meant(labels: tuple[str, ...], label: str, text: str, *, cut: bool) -> bool:
@@ -176,7 +180,7 @@ def _mentions(labels: tuple[str, ...], text: str) -> set[str]:
 @lru_cache(maxsize=16)
 def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
     """Return the pattern that finds any label as a word, the longest first."""
-    longest_first = sorted(labels, key=len, reverse=True)
+    longest_first = sorted(map(_composed, labels), key=len, reverse=True)
     return re.compile("|".join(map(_word, longest_first)), re.IGNORECASE)
 
 
@@ -196,6 +200,7 @@ def _spellings(
 ) -> Sequence[tuple[Callable[[str], str], dict[str, tuple[str, ...]]]]:
     """Return the ways to spell a label, the nearest first, each with the labels that look so."""
     ways = (
+        spelling_key,
         _undressed,
         _ended,
         lambda text: _folded(_undressed(text)),
@@ -231,6 +236,11 @@ def _undressed(text: str) -> str:
 def _ended(text: str) -> str:
     """Take off what ends a sentence as well, within the marks and behind them."""
     return _undressed(_undressed(_undressed(text).rstrip(_ENDS)).rstrip(_ENDS))
+
+
+def _composed(text: str) -> str:
+    """Return a text in one form of Unicode, without marks that nobody sees."""
+    return normalize("NFC", without_hidden(text))
 
 
 def _folded(text: str) -> str:
