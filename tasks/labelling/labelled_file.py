@@ -13,6 +13,7 @@ from models.workloads.answer_kind import answers_labels
 from models.workloads.base import Workload
 from tasks.labelling.cells import RowPlace
 from tasks.labelling.choose_references import choose_references, choose_second
+from tasks.labelling.formulas import unescape_formula
 from tasks.labelling.label_errors import (
     ENOUGH,
     LEAST,
@@ -29,7 +30,7 @@ from tasks.reading.files.locate import InputMissing
 from tasks.reading.row_template import RowTemplate, text_source
 from tasks.reading.sampling import BottomSample
 from tasks.reading.source import Source
-from tasks.reading.whole import columns_of, open_all, records_of
+from tasks.reading.whole import columns_of, is_csv, open_all, records_of
 from tasks.runtime.atomic_files import replace_file
 
 
@@ -155,13 +156,17 @@ def write_records(texts: Mapping[str, str], path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file of labelled records with its columns found. `id`: the id's, where there is one."""
+    """A file of labelled records with its columns found. `id`: the id's, where there is one.
+
+    `escaped`: its columns by the names that they have without an apostrophe before a formula; None where it is no CSV.
+    """
 
     path: str
     existing: tuple[str, ...]
     texts: tuple[str, ...]
     id: str | None
     template: RowTemplate | None
+    escaped: Mapping[str, str] | None = None
 
     @classmethod
     def open(cls, path: str, workload: Workload) -> "_File":
@@ -169,20 +174,22 @@ class _File:
         own = workload.settings
         texts, template = text_source(own, workload.text_columns, workload.name)
         try:
-            existing = columns_of(path)
+            found = columns_of(path)
         except InputMissing as error:
             msg = (
                 f"the labels file {hide_secrets(path)} does not exist; `breakeven evaluate {workload.name} --sample 100` "
                 "draws records to label"
             )
             raise InputError(msg) from error
+        escaped = {str(unescape_formula(name)): name for name in found} if is_csv(path) else None
+        existing = found if escaped is None else {name: found[escaped[name]] for name in escaped}
         check_columns(path, list(existing), texts, workload)
         unfit = [name for name in texts if not existing[name]]
         if unfit and template is None:
             msg = f"column {unfit[0]} of {path} holds no text, which {workload.name} reads there"
             raise InputError(msg)
         named = own.id_column if own.id_column in existing else None
-        return cls(path, tuple(existing), texts, named, template)
+        return cls(path, tuple(existing), texts, named, template, escaped)
 
     def take(
         self, references: References | None, limit: int | None, seed: int, second: References | None
@@ -197,14 +204,20 @@ class _File:
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[RowPlace, Record | None, Sequence[object]]]:
         """Yield each row: where it is, its record if it has text, and what these columns hold."""
         names = [*self.texts, *columns, *(() if self.id is None else (self.id,))]
-        source = Source(self.path, tuple(names), id_column=self.texts[0], timestamp_column="")
+        if self.escaped is not None:
+            names = [self.escaped.get(name, name) for name in names]
+        source = Source(self.path, tuple(names), id_column=names[0], timestamp_column="")
         first, last = len(self.texts), len(self.texts) + len(columns)
         number = 0
         for raw in open_all(source):
             for chunk in raw.chunks():
-                records = records_of(chunk, chunk.texts[:first], self.texts, self.template)
-                ids = [None] * len(records) if self.id is None else chunk.texts[last]
+                records = records_of(chunk, self._written(chunk.texts[:first]), self.texts, self.template)
+                ids = [None] * len(records) if self.id is None else self._written([chunk.texts[last]])[0]
                 for place, record in enumerate(records):
                     number += 1
                     values = [column[place] for column in chunk.texts[first:last]]
                     yield RowPlace(number, ids[place]), record, values
+
+    def _written(self, columns: Sequence[Sequence[object]]) -> Sequence[Sequence[object]]:
+        """Return columns as they were before they were written to a CSV file to label."""
+        return columns if self.escaped is None else [list(map(unescape_formula, one)) for one in columns]

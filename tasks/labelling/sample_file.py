@@ -12,6 +12,7 @@ from models.errors import UsageError
 from models.workloads.base import Workload
 from tasks.documents.amounts import join_words
 from tasks.labelling.choose_references import columns_to_fill, field_schemas
+from tasks.labelling.formulas import escape_formula
 from tasks.reading.row_template import BETWEEN
 from tasks.reading.source import Source
 from tasks.runtime.atomic_files import output_errors
@@ -81,11 +82,14 @@ def describe_filling(workload: Workload, columns: Sequence[str]) -> str:
 
 
 def _as_csv(columns: Sequence[str], table: Sequence[Sequence[object]]) -> bytes:
-    """Render CSV as spreadsheets expect it: with a mark of its encoding, and CRLF, so that a lone CR is quoted too."""
+    """Render CSV as spreadsheets expect it: with a mark of its encoding, and CRLF, so that a lone CR is quoted too.
+
+    Nothing of an input is a formula there: `read_labelled` takes the apostrophe off that stands before what would be one.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(columns)
-    writer.writerows([[_in_cell(value) for value in row] for row in table])
+    writer.writerow(map(escape_formula, columns))
+    writer.writerows([[escape_formula(_in_cell(value)) for value in row] for row in table])
     return text.getvalue().encode("utf-8-sig", "backslashreplace")
 
 

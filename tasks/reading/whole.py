@@ -29,6 +29,11 @@ def columns_of(location: str) -> dict[str, bool]:
     return {name: isinstance(kind, TEXT_LIKE) for name, kind in ParquetFiles(files).kinds.items()}
 
 
+def is_csv(location: str) -> bool:
+    """Whether an input is CSV. Raises `InputError` where there is none."""
+    return _files(location).format == "csv"
+
+
 def open_all(source: Source) -> Iterator[RawPartition]:
     """Open everything that a source without timestamps has, one folder of a date after the other."""
     days = dated_folders(source.location or "") or [ANY_DAY]

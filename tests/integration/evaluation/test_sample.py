@@ -1,6 +1,10 @@
 """Records drawn to be labelled: which they are, how they are written, and that they come back as they were."""
 
+# ruff: noqa: RUF001 - signs of full width are meant as they stand
+
+import csv
 import json
+import re
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -23,7 +27,9 @@ from tests.integration.evaluation.labelled_files import (
     write_rows,
 )
 
-LETTERS = st.text(st.sampled_from("ab ,;\"'\r\n\t\0\ufeffé漢") | st.characters(codec="utf-8"), max_size=12)
+LETTERS = st.text(
+    st.sampled_from("ab ,;\"'=+-@＝\r\n\t\0\ufeffé漢") | st.characters(codec="utf-8"), max_size=12
+)
 
 
 def fill(path: Path) -> None:
@@ -60,6 +66,59 @@ def test_what_was_drawn_comes_back(
     assert {one.text for one in read.records} <= texts
     assert len(read.records) == read.rows == drawn.written == min(size, len(texts))
     assert sum(one.texts for one in drawn.strata) == len(texts)
+
+
+FORMULAS = [
+    '=HYPERLINK("http://127.0.0.1/?"&A1,"click")',
+    "+1 (555) 0100",
+    "-2+3+cmd|' /C calc'!A0",
+    "@SUM(1,1)",
+    "\t=1+1",
+    "\r=1+1",
+    "\n=1+1",
+    "  =1+1",
+    "\ufeff=1+1",
+    "＝1+1",
+    "'=1+1",
+    "''-1",
+    "- a list",
+]
+"""What spreadsheets compute, and what looks as if it had been escaped already."""
+
+
+def test_no_cell_is_a_formula_and_every_text_comes_back(tmp_path: Path) -> None:
+    """Texts, ids and names of columns that begin as a formula have an apostrophe before them, which `--labels` takes off."""
+    settings = settings_for(tmp_path, sentiment={"id_column": "@id", "text_columns": ("=text",)})
+    rows = [{"@id": f"-{n}", "=text": text} for n, text in enumerate([*FORMULAS, "'tis plain", "5 = 5"])]
+    source = write_rows(tmp_path / "in.jsonl", rows)
+    out = tmp_path / "drawn.csv"
+    draw(tmp_path, source, 99, settings=settings, out=out)
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        header, *table = csv.reader(file)
+    assert header == ["'@id", "'=text", "label"]
+    assert all(re.match(r"['5]", cell) for row in table for cell in row if cell)
+    fill(out)
+    read = read_labelled(out, workload=build("sentiment", settings), label_column=None, limit=None, seed=0)
+    assert {one.text for one in read.records} == {str(row["=text"]) for row in rows}
+    assert keys_in(out, build("sentiment", settings)) == keys_in(source, build("sentiment", settings))
+
+
+def test_a_spreadsheet_that_drops_the_apostrophe_does_no_harm(tmp_path: Path) -> None:
+    """Google Sheets saves such cells without it; a file that is no CSV is read as it is."""
+    settings = settings_for(tmp_path)
+    rows: Rows = [
+        {"id": "1", "text": "=1+1", "label": "positive"},
+        {"id": "2", "text": "x", "label": "negative"},
+    ]
+    escaped: Rows = [{**row, "text": str(row["text"]).replace("=", "'=")} for row in rows]
+    texts = {}
+    for name, written in (("bare.csv", rows), ("escaped.csv", escaped), ("escaped.jsonl", escaped)):
+        path = write_rows(tmp_path / name, written)
+        read = read_labelled(
+            path, workload=build("sentiment", settings), label_column=None, limit=None, seed=0
+        )
+        texts[name] = {one.text for one in read.records}
+    assert texts == {"bare.csv": {"=1+1", "x"}, "escaped.csv": {"=1+1", "x"}, "escaped.jsonl": {"'=1+1", "x"}}
 
 
 def test_the_file_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
