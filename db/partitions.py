@@ -85,6 +85,17 @@ def find_open(
     return _find(session, workload, partition, "open", purpose)
 
 
+def find_same_input(session: Session, workload: str, partition: date, input_digest: bytes) -> date | None:
+    """Return another date of which the same input is published or under way, the newest; None where there is none."""
+    same = (Row.workload == workload, Row.partition != partition, Row.input_digest == input_digest)
+    found: date | None = session.execute(
+        select(func.max(Row.partition)).where(
+            *same, Row.purpose == PRODUCTION, Row.state.in_(("open", "published"))
+        )
+    ).scalar()
+    return found
+
+
 def get(session: Session, version_id: UUID) -> PartitionVersion:
     """Return a version by its key."""
     return PartitionVersion(*session.execute(select(*_columns()).where(Row.id == version_id)).one())
@@ -170,6 +181,16 @@ def publish(
             published_at=datetime.now(UTC),
             input_digest=input_digest,
         )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def set_input_digest(session: Session, version_id: UUID, input_digest: bytes | None) -> None:
+    """Note what stands for the input that an open version was begun with. Repeating it changes nothing."""
+    session.execute(
+        update(Row)
+        .where(Row.id == version_id)
+        .values(input_digest=input_digest)
         .execution_options(synchronize_session=False)
     )
 

@@ -11,6 +11,7 @@ BreakevenError                 one clear line; the command exits with `exit_code
 │   └── EngineDied             the engine stopped answering; what had finished is kept
 ├── ApiAccessError             the API refuses the key, the account or the model: no request can succeed
 ├── NoAnswerFits               none of the API's first answers can be used: a setting is at fault, not the records
+├── TooManyQuarantined     more of a day's records were set aside than may be: nothing is published
 ├── BatchApiUnavailable        the Batch API did not do what it was asked; the same call may succeed later
 ├── BatchApiRefused            the Batch API refuses what it was asked, and would again
 ├── PartitionLocked            another run owns the partition
@@ -80,6 +81,10 @@ class ApiAccessError(BreakevenError):
 
 class NoAnswerFits(BreakevenError):
     """None of the first answers of the API can be used: a setting is at fault, and no record is set aside for it."""
+
+
+class TooManyQuarantined(BreakevenError):
+    """More of a day's records were set aside than `max_quarantined_share` lets pass; what was answered is kept."""
 
 
 class PartitionLocked(BreakevenError):

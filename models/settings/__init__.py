@@ -1,13 +1,8 @@
 """All settings: their schema, their names, and what is said of a mistake in one."""
 
 from models.settings.engine import EngineSettings
-from models.settings.schema import (
-    ENV_DELIMITER,
-    ENV_PREFIX,
-    SETTINGS_FILE,
-    Settings,
-    in_file,
-)
+from models.settings.files import ENV_PREFIX, SETTINGS_FILE, in_file
+from models.settings.schema import ENV_DELIMITER, Settings
 from models.settings.workload import Caps, WorkloadSettings
 
 __all__ = [

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from models.settings.schema import ENV_DELIMITER, ENV_PREFIX, SETTINGS_FILE, in_settings_file, workload_files
+from models.settings.files import ENV_PREFIX, SETTINGS_FILE, in_settings_file, workload_files
+from models.settings.schema import ENV_DELIMITER
 from models.text_files import line_of
 
 

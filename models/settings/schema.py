@@ -1,7 +1,5 @@
 """All settings: environment variables with the prefix `BREAKEVEN_`, then `breakeven.toml`, then defaults."""
 
-import os
-from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -14,17 +12,14 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from models.errors import UsageError
 from models.settings.alerts import AlertSettings
 from models.settings.delivery import ChatSettings, MailSettings, chat_names
 from models.settings.engine import EngineSettings, EngineTable
-from models.settings.inherit import Lineage, lineage, merge_lineage, read_workload_file
+from models.settings.files import ENV_PREFIX, WORKLOADS_DIR, in_file
+from models.settings.inherit import Lineage, lineage, merge_lineage
 from models.settings.own_model import own_model
 from models.settings.workload import Caps, ReasoningEffort, WorkloadSettings
-from models.text_files import line_of, read_toml
 
-SETTINGS_FILE = Path("breakeven.toml")
-ENV_PREFIX = "BREAKEVEN_"
 ENV_DELIMITER = "__"
 
 
@@ -48,7 +43,7 @@ class Settings(BaseSettings):
     quarantine_answers: bool = Field(
         default=False, description="keep answers that were set aside; they can hold personal data"
     )
-    workloads_dir: Path = Field(Path("workloads"), description="folder of files NAME.toml, each a workload")
+    workloads_dir: Path = Field(WORKLOADS_DIR, description="folder of files NAME.toml, each a workload")
     cache_dir: Path = Field(Path(".cache"), description="prepared model, vocabularies")
 
     # the engine
@@ -102,6 +97,14 @@ class Settings(BaseSettings):
     )
     server_timeout_seconds: float = Field(
         300.0, gt=0, description="deadline of one request at the own server, whole"
+    )
+
+    # records that are set aside
+    max_quarantined_share: float = Field(
+        0.2, ge=0, le=1, description="share of a day's records above which it is not published"
+    )
+    min_quarantined: int = Field(
+        10, ge=1, description="records set aside from which on max_quarantined_share holds"
     )
 
     # quotes
@@ -237,16 +240,17 @@ class Settings(BaseSettings):
         return lineage(self.workloads, name)
 
     def for_workload(self, name: str) -> Self:
-        """Return the settings under which a workload is answered: with its own model, adapter, chat template and effort.
+        """Return the settings under which a workload is answered: with its own model, adapter, chat template, effort and share of quarantine.
 
         A workload that names a `model` takes over nothing that belongs to the general one: no revision, quantization,
         adapter or chat template. To do it twice changes nothing more.
         """
         chain = self.lineage(name)
         changes = own_model(chain)
-        effort = next((one.reasoning_effort for _, one in chain if one.reasoning_effort is not None), None)
-        if effort is not None:
-            changes["api_reasoning_effort"] = effort
+        for general, own in (("api_reasoning_effort", "reasoning_effort"), ("max_quarantined_share",) * 2):
+            value = next((found for _, one in chain if (found := getattr(one, own)) is not None), None)
+            if value is not None:
+                changes[general] = value
         return self.model_copy(update=changes) if changes else self
 
     @classmethod
@@ -260,39 +264,3 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment before file before defaults."""
         return init_settings, env_settings, InitSettingsSource(settings_cls, in_file())
-
-
-def in_settings_file() -> dict[str, Any]:
-    """Return what the settings file sets, nothing where there is none. Raises `UsageError` for a broken one."""
-    return read_toml(SETTINGS_FILE) if SETTINGS_FILE.exists() or SETTINGS_FILE.is_symlink() else {}
-
-
-def workload_files(given: Mapping[str, Any]) -> dict[str, Path]:
-    """Return the workloads' own files by name, `NAME.toml` in the folder that the settings name."""
-    variable = f"{ENV_PREFIX}WORKLOADS_DIR"
-    named = next((value for name, value in os.environ.items() if name.upper() == variable), None)
-    folder = Path(str(named or given.get("workloads_dir") or Settings.model_fields["workloads_dir"].default))
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))} if folder.is_dir() else {}
-
-
-def in_file() -> dict[str, Any]:
-    """Return what the settings file and the workloads' own files set together.
-
-    Raises `UsageError` for a broken file, and for a setting of a workload that stands in both.
-    """
-    given = in_settings_file()
-    tables = given.get("workloads", {})
-    files = workload_files(given)
-    if not files or not isinstance(tables, dict):
-        return given
-    merged = dict(tables)
-    for name, path in files.items():
-        own, table = read_workload_file(path), tables.get(name, {})
-        if not isinstance(table, dict):
-            continue
-        if twice := next((key for key in own if key in table), None):
-            line = line_of(SETTINGS_FILE, ("workloads", name, twice))
-            msg = f"{path}, line {line_of(path, (twice,))}: {twice} is set in {SETTINGS_FILE}, line {line}, too: remove one"
-            raise UsageError(msg)
-        merged[name] = {**table, **own}
-    return {**given, "workloads": merged}

@@ -156,6 +156,12 @@ class WorkloadSettings(BaseModel):
     context_file: Path | None = Field(
         None, description="passages by record: a file with the id column and `text`, any number for a record"
     )
+    max_quarantined_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="share of a day's records above which it is not published; default: the general one",
+    )
     schedule: str | None = Field(
         None,
         description="cron in UTC at which its deployment runs, such as 30 2 * * *; default: switched off",

@@ -44,7 +44,7 @@ class ApiPlan:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A request in which nothing is wrong, with what was found on the way. `total` as in `RunInput`.
+    """A request in which nothing is wrong, with what was found on the way.
 
     `settings` are those of the workload: its own model, where it names one.
     """
@@ -56,9 +56,13 @@ class Checked:
     prices: list[Price]
     counter: ChatTokenCounter
     reader: PartitionReader
-    total: int | None
     api: ApiPlan | None
     policy: Policy
+
+    @property
+    def total(self) -> int | None:
+        """The number of records, None where it is not cheap to know."""
+        return self.reader.count()
 
     @property
     def purpose(self) -> Purpose:
@@ -106,7 +110,7 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
     except EmptyPartition:
         return RunResult(workload.name, request.partition, "empty")
     check_writable(settings.output_dir)
-    return Checked(request, settings, workload, machine, prices, counter, reader, reader.count(), api, policy)
+    return Checked(request, settings, workload, machine, prices, counter, reader, api, policy)
 
 
 def check_room(workload: Workload, counter: ChatTokenCounter) -> None:

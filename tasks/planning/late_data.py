@@ -7,9 +7,9 @@ from pathlib import Path
 
 import polars as pl
 from pydantic import BaseModel
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
-from db.partitions import PartitionVersion, find_published, get, list_waiting
+from db.partitions import PartitionVersion, get, list_waiting
 from db.run_queries import count_waiting
 from models.errors import OutputError
 from models.run import RunResult
@@ -38,24 +38,16 @@ def is_unchanged(checked: Checked, version: PartitionVersion) -> bool:
     return version.input_digest is not None and version.input_digest == digest_of(checked.reader)
 
 
-def digest_to_refresh(
-    checked: Checked, fingerprint: str, make_session: sessionmaker[Session]
-) -> bytes | None:
-    """Return the digest of the input, None where nothing is published with these settings.
+def check_published_file(published: PartitionVersion) -> None:
+    """See that rows can be taken over from what is published.
 
-    Reads the whole input; the partition's lease need not be held. Raises `InputError`, and `OutputError`
-    for a published file that is missing, cannot be read, or is another version's.
+    Raises `OutputError` for a published file that is missing, cannot be read, or is another version's.
     """
-    with make_session.begin() as session:
-        published = find_published(session, checked.workload.name, checked.reader.partition, checked.purpose)
-    if published is None or published.fingerprint != fingerprint:
-        return None
-    path = Path(published.output_path or "")
+    path, fingerprint = Path(published.output_path or ""), published.fingerprint
     with _published(path):
         is_ours = pl.read_parquet_metadata(path).get(FINGERPRINT) == fingerprint
         if not is_ours and TEXT_HASH in pl.read_parquet_schema(path):
             raise _cannot_carry(path, "it is not the file that was published with these settings")
-    return digest_of(checked.reader)
 
 
 def result_without_run(session: Session, version: PartitionVersion) -> RunResult:

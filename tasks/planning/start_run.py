@@ -16,7 +16,8 @@ from models.records import EscalationReason
 from models.run import RunResult, lease_name
 from models.settings import Settings
 from tasks.planning.checks import Checked, budget_of, check, fingerprint_of
-from tasks.planning.late_data import digest_to_refresh, published_file, result_without_run
+from tasks.planning.examine import examine_input
+from tasks.planning.late_data import published_file, result_without_run
 from tasks.planning.model_end import warn_of_model_end
 from tasks.planning.open_run import OpenRun, RunInput, clear_leftovers, open_ledger, own_partition
 from tasks.planning.price_keys import add_api_keys, find_price_today
@@ -66,7 +67,8 @@ def _open(undo: ExitStack, checked: Checked) -> OpenRun | RunResult:
     fingerprint = fingerprint_of(checked)
     folders = parts_folder(settings.output_dir, workload.name, partition, purpose)
     make_session = open_ledger(undo, settings)
-    digest = digest_to_refresh(checked, fingerprint, make_session) if request.refresh else None
+    examined = examine_input(checked, fingerprint, make_session)
+    digest = examined.digest if examined.refreshes else None
     if request.retry_quarantined:
         digest = digest_to_retry(checked, fingerprint, make_session)
         if digest is None:
@@ -84,7 +86,7 @@ def _open(undo: ExitStack, checked: Checked) -> OpenRun | RunResult:
             retry=request.retry_quarantined,
         )
         version = OpenVersion(ledger, found.id, folders / str(found.id), workload.name, partition, purpose)
-        if found.state == "published" or digest not in (None, found.input_digest):
+        if found.state == "published" or not _goes_on_with(found, digest):
             left_alone = result_without_run(session, found)
         else:
             left_alone = None
@@ -92,6 +94,8 @@ def _open(undo: ExitStack, checked: Checked) -> OpenRun | RunResult:
             abandon_batches(session, version)
             clear_leftovers(session, version)
             keys = open_run(session, found.id, checked)
+            if found.based_on is None:
+                partitions.set_input_digest(session, found.id, examined.digest)
     if left_alone is not None:
         if found.state == "published":
             remove_folders([version.folder])  # what a run that was killed right after publishing left
@@ -99,8 +103,13 @@ def _open(undo: ExitStack, checked: Checked) -> OpenRun | RunResult:
     remove_folders(other for other in folders.iterdir() if other != version.folder)
     because: EscalationReason = "chosen" if request.engine == "openai" else "not_viable"
     retries = request.reasons if request.retry_quarantined else None
-    given = RunInput(checked.reader, checked.total, checked.engine, because, carry_from, retries)
+    given = RunInput(checked.reader, examined.rows, checked.engine, because, carry_from, retries)
     return OpenRun(settings, workload, checked.policy, version, keys, checked.counter, checked.api, given)
+
+
+def _goes_on_with(found: partitions.PartitionVersion, digest: bytes | None) -> bool:
+    """Whether a run may write to an open version: a refresh only to one that takes over what is published of this input."""
+    return digest is None or (found.based_on is not None and found.input_digest == digest)
 
 
 def abandon_batches(session: Session, version: OpenVersion) -> None:

@@ -55,6 +55,11 @@ class PartitionReader:
     limit: int | None
     _raw: RawPartition
 
+    @property
+    def timestamp_column(self) -> str | None:
+        """The column that decides which rows belong to the partition, None where all do."""
+        return self._raw.columns.timestamp
+
     def count(self) -> int | None:
         """Return the number of rows that `batches` will give, None where it is not cheap to know."""
         return self._count

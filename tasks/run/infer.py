@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from models.default_model import model_name, uses_server
 from models.engines.base import LocalEngine
-from models.errors import EngineError, LeaseLost, PromptTooLong
+from models.errors import EngineError, LeaseLost
 from models.records import EscalationReason, Quarantined, Record
 from models.requests import Completion, Request
 from models.routing import rules
@@ -105,6 +105,7 @@ class RunStream:
     must_stop: Callable[[], bool]
     _again: deque[Request] = field(default_factory=deque, init=False)
     _done_before: int = field(default=0, init=False)
+    _has_answered: bool = field(default=False, init=False)
 
     def run(self) -> None:
         """Stream until the input ends or the run is stopped; commit all that finished."""
@@ -145,11 +146,6 @@ class RunStream:
         while True:
             try:
                 self._stream(self._load(), requests)
-            except PromptTooLong as error:
-                if "too_long" not in self.requests.policy.escalate:
-                    raise
-                log.warning("all records go to the API: %s", error)
-                self._hand_over(requests, "too_long")
             except EngineError as error:
                 fails = self.requests.policy.engine_fails
                 if fails == "api":
@@ -210,12 +206,16 @@ class RunStream:
         if (reason := rules.find_complex_reason(record, self.requests.policy)) is None:
             return self.requests.add(record)
         self.parts.outcomes.escalate(record, reason)
-        self.parts.lane.pump()
+        if (
+            self._has_answered
+        ):  # until then nothing is paid: the prompt may be one that the local model cannot take
+            self.parts.lane.pump()
         return None
 
     def _accept(self, completion: Completion) -> None:
         key = completion.request.record_key
         self.progress.note_answer()
+        self._has_answered = True
         if completion.request.output is not rules.TRIAGE:
             record, held = self.requests.take(key)
             self.parts.outcomes.accept_local(record, completion, held)

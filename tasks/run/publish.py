@@ -1,6 +1,7 @@
 """Publishing: the registered parts become the partition, under the lease, in one rename."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,14 +11,17 @@ from db import partitions, runs
 from db.quarantine import count_by_reason
 from models.default_model import model_name
 from models.errors import OutputError
-from models.run import RunResult, RunState
+from models.run import PRODUCTION, RunResult, RunState
+from tasks.planning.input_facts import is_dateless
 from tasks.planning.open_run import OpenRun
+from tasks.planning.quarantine_share import QuarantineLimit
 from tasks.run.infer import Inferred
 from tasks.runtime.stop_signals import StopNow, StopRequest, stop_on_signals
 from tasks.storage.merge_parts import Published
 from tasks.storage.merge_parts import publish as merge
 from tasks.storage.output_folders import output_folder
 from tasks.storage.part_files import remove_parts
+from tasks.storage.set_aside_rows import count_set_aside
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +47,8 @@ def _publish(run: OpenRun, inferred: Inferred, stop: StopRequest) -> RunResult:
     paths = version.registered_parts()
     target = output_folder(settings.output_dir, version.workload, version.partition, version.purpose)
     models = {"vllm": model_name(settings), "openai": settings.api_model}
+    if version.purpose == PRODUCTION:
+        _check_share(run, paths)
 
     def write(session: Session) -> tuple[Published, dict[str, int]]:
         fingerprint = partitions.get(session, version.id).fingerprint
@@ -68,6 +74,26 @@ def _publish(run: OpenRun, inferred: Inferred, stop: StopRequest) -> RunResult:
         log.warning("parts of a published partition were left behind: %s", error)
     ended = result_of(run, inferred, "completed", done.records, done.quarantined, output=str(done.path))
     return replace(ended, reasons=reasons)
+
+
+def _check_share(run: OpenRun, paths: Sequence[Path]) -> None:
+    """See that few enough records were set aside, by reading or by an engine. Raises `TooManyQuarantined`."""
+    version, found = run.version, count_set_aside(paths)
+    if not found.aside:
+        return
+
+    def published(session: Session) -> tuple[partitions.PartitionVersion | None, bool]:
+        own = partitions.get(session, version.id)
+        before = partitions.find_published(session, version.workload, version.partition, version.purpose)
+        return before, own.based_on is not None
+
+    one_day = run.input is not None and run.input.reader.timestamp_column is None
+    dateless = sum(count for (why, column), count in found.aside.items() if is_dateless(why, column))
+    left_out = 0 if one_day else dateless
+    limit = QuarantineLimit(
+        run.settings, version.workload, str(version.partition), *version.ledger.read(published)
+    )
+    limit.check_answers(found.aside.total() - left_out, found.rows - left_out, found.reasons)
 
 
 def wait(run: OpenRun, inferred: Inferred) -> RunResult:

@@ -39,6 +39,7 @@ def hybrid_settings(
         "api_timeout_seconds": 5.0,
         "api_concurrency": 8,
         "api_breaker_seconds": 0.2,
+        "max_quarantined_share": 1.0,  # as many fail as a test wants: what a share of them means is shown elsewhere
         "workloads": {WORKLOAD: {"policy": {"min_confidence": 0.5} if policy is None else policy}},
     }
     return settings_for(folder, database_url, **(values | more))

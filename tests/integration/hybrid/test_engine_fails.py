@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from models.engines.base import LocalEngine
-from models.errors import EngineDied, EngineStartError
+from models.errors import EngineDied, EngineStartError, PromptTooLong
+from models.requests import Request
 from models.settings import Settings
 from tasks.run import infer
-from tests.fakes import ScriptedEngine
+from tests.fakes import Reply, ScriptedEngine
 from tests.faulty_api import FaultyApi
 from tests.integration.hybrid.harness import api_lines, check_seen, hybrid_settings
 from tests.integration.pipeline.books import check_books, check_sums, table
@@ -106,3 +107,24 @@ def test_by_default_the_run_stops(tmp_path: Path, database_url: str) -> None:
             run(settings, source, ScriptedEngine(dies_after=30))
         assert api.seen == []
     check_sums(settings)
+
+
+def test_a_prompt_that_fills_the_model_sends_nothing_elsewhere(tmp_path: Path, database_url: str) -> None:
+    """Labels or a prompt that alone exceed the local model stop the run at once: no record is paid for, whatever the policy escalates."""
+
+    def too_long(_: Request) -> Reply:
+        msg = "the prompt alone has 9,000 tokens"
+        raise PromptTooLong(msg)
+
+    long: list[object] = [{"id": f"long{number}", "text": "very long indeed " * 20} for number in range(5)]
+    source = write_records(tmp_path / "in.jsonl", [*long, *good_rows(COUNT)])
+    with FaultyApi() as api:
+        policy: dict[str, object] = {"complex_over_chars": 100, "engine_fails": "api"}
+        settings = hybrid_settings(tmp_path, database_url, api.url, policy)
+        with pytest.raises(PromptTooLong, match="9,000 tokens"):
+            run(settings, source, ScriptedEngine(handler=too_long))
+        assert list(api.seen) == list(table(settings, "ledger_lines")) == []
+        assert [row.state for row in table(settings, "runs")] == ["failed"]
+        result = run(settings, source, ScriptedEngine())
+    assert (result.published, result.escalated) == (COUNT + 5, 5)
+    check_books(settings)

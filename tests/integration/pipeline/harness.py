@@ -35,6 +35,11 @@ def settings_for(folder: Path, database_url: str, **more: object) -> Settings:
     return Settings.model_validate(values | more)
 
 
+def any_share(settings: Settings) -> Settings:
+    """Let any share of the records be set aside."""
+    return settings.model_copy(update={"max_quarantined_share": 1.0})
+
+
 def write_records(path: Path, rows: list[object]) -> Path:
     """Write rows as JSON lines; a row that is bytes goes in as it is."""
     lines = [row if isinstance(row, bytes) else json.dumps(row).encode() for row in rows]

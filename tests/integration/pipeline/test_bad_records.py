@@ -7,7 +7,14 @@ from models.requests import Request
 from models.settings import Settings
 from tests.fakes import Reply, ScriptedEngine, plausible, prompt
 from tests.integration.pipeline.books import check_books, table
-from tests.integration.pipeline.harness import good_rows, published, quarantined, run, write_records
+from tests.integration.pipeline.harness import (
+    any_share,
+    good_rows,
+    published,
+    quarantined,
+    run,
+    write_records,
+)
 
 
 def answer(request: Request) -> Reply:
@@ -53,7 +60,7 @@ def test_all_kinds_at_once_with_twins(settings: Settings, tmp_path: Path) -> Non
     """Identical bad requests share their fate, each with a line in the quarantine; the counts are in the ledger."""
     rows = [*good_rows(40), *(row for row, _ in BAD for _ in range(3)), *good_rows(40)]
     engine = ScriptedEngine(handler=answer, size=8)
-    result = run(settings, write_records(tmp_path / "in.jsonl", rows), engine)
+    result = run(any_share(settings), write_records(tmp_path / "in.jsonl", rows), engine)
     assert (result.published, result.quarantined) == (80, 27)
     expected = Counter(reason for _, reason in BAD for _ in range(3))
     assert Counter(quarantined(settings)["reason"]) == expected

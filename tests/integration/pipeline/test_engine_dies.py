@@ -16,6 +16,7 @@ from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import Reply, ScriptedEngine
 from tests.integration.pipeline.books import check_books, table
 from tests.integration.pipeline.harness import (
+    any_share,
     good_rows,
     leftovers,
     mixed_rows,
@@ -96,7 +97,7 @@ def test_a_run_of_rejections_carries_its_load(settings: Settings, tmp_path: Path
         return Reply(rejection="refused", detail="no")
 
     source = write_records(tmp_path / "in.jsonl", good_rows(30))
-    result = run(settings, source, ScriptedEngine(handler=refuse, load_seconds=0.1))
+    result = run(any_share(settings), source, ScriptedEngine(handler=refuse, load_seconds=0.1))
     assert (result.published, result.quarantined) == (0, 30)
     assert published(settings).height == 0
     (row,) = table(settings, "runs")

@@ -16,7 +16,7 @@ from models.requests import Request
 from models.settings import Settings
 from tests.fakes import Reply, ScriptedEngine, plausible
 from tests.integration.pipeline.books import check_books, table
-from tests.integration.pipeline.harness import good_rows, leftovers, no_engine, run, write_records
+from tests.integration.pipeline.harness import any_share, good_rows, leftovers, no_engine, run, write_records
 
 
 class Lines:
@@ -73,7 +73,7 @@ def test_unallocated_time_is_written_once(settings: Settings, tmp_path: Path) ->
 
     engine = ScriptedEngine(handler=refuse, load_seconds=0.05)
     with breaking(OPENED) as lines:
-        run(settings, source, engine)
+        run(any_share(settings), source, engine)
     assert lines.broken >= 2
     (row,) = table(settings, "runs")
     assert row.unallocated_nano > 0

@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 from models.errors import EngineDied, UsageError
 from models.requests import Request
 from models.settings import Settings
-from tasks.planning.late_data import digest_of
+from tasks.planning.input_facts import InputFacts, read_facts
 from tasks.reading import PartitionReader
 from tests.fakes import Reply, ScriptedEngine, plausible, prompt
 from tests.integration.pipeline.books import check_books, table
@@ -101,11 +101,11 @@ def test_the_input_is_compared_before_the_lease_is_taken(
     source = publish(settings, tmp_path, good_rows(20))
     owners: list[set[str | None]] = []
 
-    def digest(reader: PartitionReader) -> bytes | None:
+    def facts(reader: PartitionReader) -> InputFacts:
         owners.append({row.owner for row in table(settings, "leases")})
-        return digest_of(reader)
+        return read_facts(reader)
 
-    monkeypatch.setattr("tasks.planning.late_data.digest_of", digest)
+    monkeypatch.setattr("tasks.planning.examine.read_facts", facts)
     assert refresh(settings, source, [*good_rows(20), *late(1)]).carried == 20
     assert owners == [{None}]
 

@@ -1,0 +1,48 @@
+"""Looks through a partition's input before a run of it is opened: what would be wrong later is said before anything is paid."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from db.partitions import find_published
+from models.run import PRODUCTION
+from tasks.planning.checks import Checked
+from tasks.planning.input_facts import read_facts
+from tasks.planning.late_data import check_published_file
+from tasks.planning.quarantine_share import QuarantineLimit
+from tasks.planning.undated import check_undated
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What is known of the input: its rows, None where they are not, its digest, and whether what is published is brought up to it."""
+
+    rows: int | None
+    digest: bytes | None = None
+    refreshes: bool = False
+
+
+def examine_input(checked: Checked, fingerprint: str, make_session: sessionmaker[Session]) -> Examined:
+    """Read the whole input of a run in production, unless it has nothing to do; the partition's lease need not be held.
+
+    Raises `InputError` where too much of it would be set aside, `UsageError` where it has no dates and another day has the
+    same rows, and `OutputError` where rows cannot be taken over from what is published.
+    """
+    request, workload = checked.request, checked.workload
+    with make_session() as session:
+        published = find_published(session, workload.name, request.partition, checked.purpose)
+    same = published is not None and published.fingerprint == fingerprint
+    refreshes = request.refresh and same
+    if published is not None and refreshes:
+        check_published_file(published)
+    left_alone = published is not None and not (request.rerun or refreshes)
+    if checked.purpose != PRODUCTION or request.retry_quarantined or left_alone:
+        return Examined(checked.total)
+    facts = read_facts(checked.reader)
+    if published is None or not refreshes or published.input_digest != facts.digest:
+        limit = QuarantineLimit(
+            checked.settings, workload.name, str(request.partition), published, continues=refreshes
+        )
+        limit.check_input(checked, facts)
+        check_undated(checked, facts, make_session)
+    return Examined(facts.rows, facts.digest, refreshes)
