@@ -1,6 +1,7 @@
 """Checks a request before anything is changed: workload, input, prices, policy, API."""
 
 import json
+import logging
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
@@ -30,6 +31,8 @@ from tasks.planning.evaluated_policy import apply_evaluation
 from tasks.planning.request import EngineChoice, RunRequest
 from tasks.reading import EmptyPartition, PartitionReader, Source, open_partition
 from tasks.runtime.atomic_files import check_writable, file_digest
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,8 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
     prices = prices_of(settings)
     try:
         reader = open_partition(source, request.partition, request.limit)
-    except EmptyPartition:
+    except EmptyPartition as error:
+        log.warning("%s", error)
         return RunResult(workload.name, request.partition, "empty")
     check_writable(settings.output_dir)
     return Checked(request, settings, workload, machine, prices, counter, reader, api, policy)

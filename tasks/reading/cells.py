@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from math import isnan
+from unicodedata import category
 from uuid import UUID
 
 from models.records import Fault
@@ -18,6 +19,14 @@ NOT_EMPTY = "must not be empty"
 _EXACT = 2**53
 """Below it a float shows each whole number."""
 
+_UNSEEN_KINDS = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+"""Control characters, format characters (zero-width blanks and joiners, soft hyphens, BOM, marks of direction), blanks."""
+_UNSEEN = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\ufffc"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+)
+"""Others that are drawn as nothing: fillers, the blank of braille, selectors of variants, the place of an object."""
+
 
 def as_text(value: object, column: str, place: int, faults: dict[int, Fault]) -> str:
     """Return a value that is text, or "" and a fault."""
@@ -32,6 +41,13 @@ def as_text(value: object, column: str, place: int, faults: dict[int, Fault]) ->
         return value
     faults.setdefault(place, Fault("undecodable", f"{column} is not valid UTF-8", column, UTF_8))
     return ""
+
+
+def shows_nothing(text: str) -> bool:
+    """Whether a text has no visible character: only blanks, control characters, and what is drawn as nothing."""
+    if "!" <= text[:1] <= "~":  # as most begin
+        return False
+    return all(one.isspace() or one in _UNSEEN or category(one) in _UNSEEN_KINDS for one in text)
 
 
 def is_text(value: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 
 from models.errors import InputError
@@ -32,7 +33,7 @@ def partitions_between(source: Source, first: date, last: date) -> list[date]:
     raw = open_raw(source, first)
     if raw.columns.timestamp is None and not source.query:
         raise _undated(source)
-    return raw.dates_between(first, last) or _none(source, raw)
+    return raw.dates_between(first, last) or _none(source, raw, first)
 
 
 def _with_rows(source: Source, days: Sequence[date]) -> list[date]:
@@ -51,10 +52,16 @@ def _has_row(source: Source, day: date) -> bool:
         return False
 
 
-def _none(source: Source, raw: RawPartition) -> list[date]:
-    """Return no date, where timestamps lie outside the range; raise where there are none at all."""
-    if raw.columns.timestamp is not None and raw.dates() is None:
-        raise no_timestamp(source, raw.columns.timestamp)
+def _none(source: Source, raw: RawPartition, first: date) -> list[date]:
+    """Return no date, where timestamps lie outside the range, or there is no row; raise where none of them can be read."""
+    column = raw.columns.timestamp
+    if column is not None and raw.dates() is None:
+        every = replace(source, where=None)
+        if (
+            open_raw(every, first).dates() is None
+            and not open_raw(replace(every, timestamp_column=""), first).is_empty()
+        ):
+            raise no_timestamp(source, column)
     return []
 
 

@@ -113,18 +113,24 @@ def open_raw(source: Source, partition: date, limit: int | None = None) -> RawPa
 
 
 def _nothing(source: Source, partition: date, raw: RawPartition) -> InputError:
+    """Say why there is no row: the date, the condition, an input without rows, or one without a readable timestamp."""
+    if source.where is not None:
+        try:
+            open_partition(replace(source, where=None), partition)
+        except InputError as error:
+            return error
+        return EmptyPartition(f"where ({source.where}) holds for no record of {partition} in {source.name}")
     column = raw.columns.timestamp
     if column is None:
         return EmptyPartition(f"{source.name} holds no record for {partition}")
     dates = raw.dates()
-    if dates is None:
-        if any(chunk.ids for chunk in raw.chunks()):
-            return no_timestamp(source, column)
-        where = f" for which where ({source.where}) holds" if source.where else ""
-        return EmptyPartition(f"{source.name} holds no row{where}")
-    return EmptyPartition(
-        f"{source.name} holds no record of {partition}; its column {column} goes from {dates[0]} to {dates[1]}"
-    )
+    if dates is not None:
+        return EmptyPartition(
+            f"{source.name} holds no record of {partition}; its column {column} goes from {dates[0]} to {dates[1]}"
+        )
+    if open_raw(replace(source, timestamp_column=""), partition).is_empty():
+        return EmptyPartition(f"{source.name} holds no row")
+    return no_timestamp(source, column)
 
 
 def no_timestamp(source: Source, column: str) -> InputError:

@@ -13,7 +13,7 @@ from models.settings import WorkloadSettings
 from models.settings.places import place_of
 from models.workloads.definition import CONTEXT
 from models.workloads.template import TemplateMistake, TextTemplate, text_template
-from tasks.reading.cells import UTF_8, as_text, is_text
+from tasks.reading.cells import UTF_8, as_text, is_text, shows_nothing
 from tasks.reading.failures import input_errors
 
 PASSAGE = "text"
@@ -111,7 +111,7 @@ class RowTemplate:
             return ""
         if not is_text(text):
             faults.setdefault(place, Fault("undecodable", f"{named} make no valid UTF-8", named, UTF_8))
-        if not text.strip():
+        if shows_nothing(text):
             faults.setdefault(
                 place, Fault("missing_text", f"{named} make no text", named, "must make a text")
             )
@@ -162,4 +162,4 @@ def text_source(
 
 
 def _has_text(value: object) -> bool:
-    return value is not None and value != [] and bool(str(value).strip())
+    return value is not None and value != [] and not shows_nothing(str(value))

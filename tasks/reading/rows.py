@@ -14,6 +14,7 @@ from tasks.reading.cells import (
     decode,
     is_text,
     kind_of,
+    shows_nothing,
     uuid_text,
     whole_number,
 )
@@ -125,7 +126,7 @@ def _clean_texts(chunk: Chunk, columns: Sequence[str], faults: dict[int, Fault])
             for column, value in zip(columns, values, strict=True)
             if value is not None and (text := as_text(value, column, place, faults)).strip()
         ]
-        if not found:
+        if all(map(shows_nothing, found)):
             names = ", ".join(columns)
             fault = Fault("missing_text", f"{names} hold no text", names, "one of them must hold text")
             faults.setdefault(place, fault)
@@ -138,7 +139,7 @@ def _clean_text(value: object, column: str, place: int, faults: dict[int, Fault]
         faults.setdefault(place, Fault("missing_text", f"{column} is null", column, NOT_EMPTY))
         return ""
     text = as_text(value, column, place, faults)
-    if not text or text.isspace():
+    if shows_nothing(text):
         faults.setdefault(place, Fault("missing_text", f"{column} is empty", column, NOT_EMPTY))
     return text
 

@@ -10,10 +10,15 @@ from models.doctor import SetupCheck
 from models.errors import BreakevenError
 from models.routing.rules import row_condition
 from models.settings import Settings
+from tasks.planning.input_facts import read_facts
+from tasks.planning.quarantine_share import QuarantineLimit
+from tasks.planning.undated import is_undated
 from tasks.reading import EmptyPartition, Source, open_partition
 from tasks.reading.newest import DAYS_OF_A_QUERY, newest_dates
 from tasks.reading.partition import open_raw
 
+SAMPLE = 2000
+"""So many records of the newest day are looked at for faults."""
 SECONDS = 10.0
 """How long all inputs together may take to answer."""
 
@@ -45,14 +50,14 @@ def check_input(name: str, settings: Settings) -> SetupCheck:
     try:
         workload = workloads.build(name, settings)
         condition = row_condition(workload.routing)
-        return _newest(
-            name,
-            Source.of(workload.settings, workload.text_columns, workload=name, complex_where=condition),
-            yesterday,
-        )
+        source = Source.of(workload.settings, workload.text_columns, workload=name, complex_where=condition)
+        limit = QuarantineLimit(settings.for_workload(name), name, "")
+        return _newest(name, source, yesterday, limit)
+    except EmptyPartition as error:
+        return SetupCheck(_title(name), "warn", str(error), "correct it, or wait for records")
     except BreakevenError as error:
         return SetupCheck(_title(name), "fail", "cannot be read", str(error))
-    except Exception as error:  # noqa: BLE001  whatever a reader meets, the other checks go on
+    except BaseException as error:  # noqa: BLE001  whatever a reader meets (a panic is no Exception), the other checks go on
         return SetupCheck(
             _title(name), "fail", "cannot be read", " ".join(f"{type(error).__name__}: {error}".split())
         )
@@ -63,30 +68,48 @@ def find_yesterday() -> date:
     return datetime.now(UTC).date() - timedelta(days=1)
 
 
-def _newest(name: str, source: Source, yesterday: date) -> SetupCheck:
+def _newest(name: str, source: Source, yesterday: date, limit: QuarantineLimit) -> SetupCheck:
     dates = newest_dates(source, yesterday)
-    if dates is None:
-        raw = open_raw(source, yesterday)
-        columns, reader = raw.columns.wanted(), open_partition(source, yesterday)
-        found = f"{_rows(reader.count())} without a date"
-        return SetupCheck(
-            _title(name), "ok", f"{source.name}: {', '.join(columns)}; {found}, taken for any day"
-        )
-    if not dates:
+    if dates is not None and not dates:
         looked = f"no record from {yesterday - timedelta(days=DAYS_OF_A_QUERY - 1)} to {yesterday}"
         return SetupCheck(_title(name), "warn", f"{source.name}: {looked}", "correct it, or wait for records")
-    newest = dates[-1]
-    columns = open_raw(source, newest).columns.wanted()
+    newest = yesterday if dates is None else dates[-1]
+    raw = open_raw(source, newest)
+    columns = f"{source.name}: {', '.join(raw.columns.wanted())}"
     try:
-        rows = _rows(open_partition(source, newest).count())
+        reader = open_partition(source, newest)
+        rows = _rows(reader.count())
     except EmptyPartition:
-        rows = "no record"
-    found = f"{source.name}: {', '.join(columns)}; newest {newest} with {rows}"
-    if yesterday not in dates:
-        return SetupCheck(
-            _title(name), "warn", found, f"`nightly` takes yesterday, {yesterday}, of which there is nothing"
+        if dates is None:
+            raise
+        reader, rows = None, "no record"
+    found = f"{columns}; " + (
+        f"{rows} without a date, taken for any day" if dates is None else f"newest {newest} with {rows}"
+    )
+    if (advice := _bad_records(source, newest, limit)) is not None:
+        return SetupCheck(_title(name), "warn", found, advice)
+    if dates is None and reader is not None and is_undated(reader):
+        advice = (
+            "set timestamp_column if one has the dates; an empty one says that it is meant so: a run of a second day over the "
+            "same records is refused"
         )
+        return SetupCheck(_title(name), "warn", found, advice)
+    if dates is not None and yesterday not in dates:
+        advice = f"`nightly` takes yesterday, {yesterday}, of which there is nothing"
+        return SetupCheck(_title(name), "warn", found, advice)
     return SetupCheck(_title(name), "ok", found)
+
+
+def _bad_records(source: Source, day: date, limit: QuarantineLimit) -> str | None:
+    """Say whether more of a day's first records would be set aside than may be, and why the first of them; None where not."""
+    try:
+        facts = read_facts(open_partition(source, day, SAMPLE))
+    except EmptyPartition:
+        return None
+    if facts.first is None or not limit.is_exceeded(facts.own_faults, facts.own_rows):
+        return None
+    share = f"{facts.own_faults:,} of the first {facts.own_rows:,} records would be set aside"
+    return f"{share}, more than max_quarantined_share: record {facts.first[0]:,}: {facts.first[1]}"
 
 
 def _rows(count: int | None) -> str:

@@ -72,10 +72,33 @@ def test_folders_of_dates(day: date, state: str, tmp_path: Path) -> None:
 
 
 def test_without_dates(tmp_path: Path) -> None:
-    """A file without timestamps is one partition of any day."""
+    """A file without timestamps is one partition of any day: right where it is meant so, else worth a word."""
     (tmp_path / "in.csv").write_text("id,text\n1,hello\n", encoding="utf-8")
     found = check(tmp_path, input=str(tmp_path / "in.csv"))
+    assert (found.state, "1 record without a date" in found.found) == ("warn", True)
+    assert "set timestamp_column" in found.advice
+    found = check(tmp_path, input=str(tmp_path / "in.csv"), timestamp_column="")
     assert (found.state, "1 record without a date" in found.found) == ("ok", True)
+
+
+def test_an_input_that_a_run_would_refuse(tmp_path: Path) -> None:
+    """Where too many of the newest day's records would be set aside, that is said with the first one's fault."""
+    rows = [
+        {"id": str(n), "text": "hello" if n < 30 else "\u200b", "created_at": str(YESTERDAY)}
+        for n in range(40)
+    ]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    found = check(tmp_path, input=str(tmp_path / "in.jsonl"))
+    assert found.state == "warn"
+    assert "10 of the first 40 records would be set aside" in found.advice
+    assert "record 31: text is empty" in found.advice
+
+
+def test_a_file_without_rows(tmp_path: Path) -> None:
+    """It is read, and holds nothing yet."""
+    (tmp_path / "in.csv").write_text("id,text,created_at\n", encoding="utf-8")
+    found = check(tmp_path, input=str(tmp_path / "in.csv"))
+    assert (found.state, "holds no row" in found.found) == ("warn", True)
 
 
 def test_a_query(tmp_path: Path) -> None:

@@ -158,6 +158,8 @@ def csv_sample(files: Files, names: Sequence[str]) -> pl.DataFrame:
 
 
 def _narrowest(column: pl.Series) -> pl.Series:
+    if column.null_count() == len(column):  # nothing tells what it holds
+        return column.cast(pl.Null)
     for kind in (pl.Int64(), pl.Float64()):
         cast = column.cast(kind, strict=False)
         if cast.null_count() == column.null_count():
