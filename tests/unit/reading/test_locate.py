@@ -188,4 +188,4 @@ def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
     assert locate(f"{tmp_path}/caf*.csv", DAY).paths == (str(path),)
     path.rename(path.with_suffix(".parquet"))
     with pytest.raises(InputError, match="is not UTF-8: rename the file"):
-        scan_parquet(locate(str(path.with_suffix(".parquet")), DAY))
+        scan_parquet(locate(str(path.with_suffix(".parquet")), DAY).paths)
