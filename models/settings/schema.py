@@ -44,7 +44,13 @@ class Settings(BaseSettings):
         default=False, description="keep answers that were set aside; they can hold personal data"
     )
     workloads_dir: Path = Field(WORKLOADS_DIR, description="folder of files NAME.toml, each a workload")
-    cache_dir: Path = Field(Path(".cache"), description="prepared model, vocabularies")
+    cache_dir: Path = Field(Path(".cache"), description="prepared model, vocabularies, rows of inputs")
+    input_cache_gib: float = Field(
+        10.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="rows of CSV and JSON files that are kept below cache_dir, so that each is read once, GiB; 0: none",
+    )
 
     # the engine
     engine: EngineTable = Field(

@@ -27,6 +27,7 @@ from tasks.planning.request import RunRequest
 from tasks.planning.retry import any_to_retry
 from tasks.reading import Source
 from tasks.reading.dates import partitions_between
+from tasks.reading.input_cache import InputCache
 from tasks.runtime.ledger_access import ledger_if_any, with_patience
 
 Found = TypeVar("Found")
@@ -57,6 +58,7 @@ def dates_of(ask: BackfillRequest, settings: Settings) -> list[date]:
         location=ask.input,
         where=ask.where,
         complex_where=row_condition(workload.routing),
+        cache=InputCache.of(settings),
     )
     found = partitions_between(source, ask.range.first, ask.range.last)
     if not found:

@@ -16,6 +16,7 @@ from tasks.labelling.labelled_file import keys_in
 from tasks.labelling.published_labels import published_labels
 from tasks.labelling.sample_file import Sheet
 from tasks.reading.dates import partitions_between
+from tasks.reading.input_cache import InputCache
 from tasks.reading.partition import RawPartition, open_raw
 from tasks.reading.source import Source
 from tasks.reading.whole import open_all, records_of
@@ -75,7 +76,13 @@ def draw_sample(workload: Workload, settings: Settings, asked: SampleRequest) ->
     if asked.size < 1:
         msg = f"--sample {asked.size} is too small: draw at least 1 record, better 50 to 100"
         raise UsageError(msg)
-    source = Source.of(workload.settings, workload.text_columns, workload=workload.name, location=asked.input)
+    source = Source.of(
+        workload.settings,
+        workload.text_columns,
+        workload=workload.name,
+        location=asked.input,
+        cache=InputCache.of(settings),
+    )
     sheet = Sheet.plan(asked.out, workload, source)
     if asked.dates is None and source.query:
         msg = f"{workload.name} reads a query, which is asked by date: say which with --from and --to"

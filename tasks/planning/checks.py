@@ -30,6 +30,7 @@ from models.workloads.observed import observe_answers
 from tasks.planning.evaluated_policy import apply_evaluation
 from tasks.planning.request import EngineChoice, RunRequest
 from tasks.reading import EmptyPartition, PartitionReader, Source, open_partition
+from tasks.reading.input_cache import InputCache
 from tasks.runtime.atomic_files import check_writable, file_digest
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
     if uses_server(settings):
         ServerOptions.from_settings(settings)  # may records go there?
     machine = engine_machine(settings, gpu_name())
-    source = source_of(workload, request, policy)
+    source = source_of(workload, request, policy, InputCache.of(settings))
     counter = counter_of(settings.api_tokenizer or settings.api_model, settings.cache_dir)
     check_room(workload, counter)
     prices = prices_of(settings)
@@ -130,7 +131,9 @@ def check_room(workload: Workload, counter: ChatTokenCounter) -> None:
         raise workload.definition.mistake(key="max_tokens", what=what)
 
 
-def source_of(workload: Workload, request: RunRequest, policy: Policy) -> Source:
+def source_of(
+    workload: Workload, request: RunRequest, policy: Policy, cache: InputCache | None = None
+) -> Source:
     """Say what is read: the workload's input, or a snapshot, whose texts are made already. Raises `InputError` where nothing is set."""
     if request.as_texts or is_evaluation(request.purpose):
         return Source.snapshot(request.input or "")
@@ -141,6 +144,7 @@ def source_of(workload: Workload, request: RunRequest, policy: Policy) -> Source
         location=request.input,
         where=request.where,
         complex_where=row_condition(policy),
+        cache=cache,
     )
 
 

@@ -8,13 +8,14 @@ from typing import Protocol
 
 from models.errors import InputError
 from models.records import Quarantined, Record
-from tasks.reading.columns import Columns, choose_columns
+from tasks.reading.columns import Columns
 from tasks.reading.files.locate import EmptyPartition, locate
 from tasks.reading.parquet import ParquetPartition
 from tasks.reading.query import QueryPartition
 from tasks.reading.rows import Chunk, parse_rows, rebatch
 from tasks.reading.source import Source
-from tasks.reading.text.text_partition import TextPartition, text_columns
+from tasks.reading.text.text_columns import name_columns
+from tasks.reading.text.text_partition import TextPartition
 from tasks.reading.watched import WatchedPartition
 from tasks.storage.scratch_db import Scratch
 
@@ -108,8 +109,9 @@ def open_raw(source: Source, partition: date, limit: int | None = None) -> RawPa
     files = replace(locate(source.location or "", partition), delimiter=source.delimiter)
     if files.format == "parquet":
         return WatchedPartition(ParquetPartition(source, files, partition, limit), files)
-    columns = choose_columns(source, text_columns(files), dated=files.dated)
-    return WatchedPartition(TextPartition(files, columns, partition), files)
+    columns, named = name_columns(source, files)
+    raw = TextPartition(named, columns, partition, source.cache, limited=limit is not None)
+    return WatchedPartition(raw, files)
 
 
 def _nothing(source: Source, partition: date, raw: RawPartition) -> InputError:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from models.errors import InputError
 from models.settings import WorkloadSettings
 from tasks.reading.files.address import is_remote
+from tasks.reading.input_cache import InputCache
 from tasks.reading.row_template import RowTemplate, text_source
 
 TIMESTAMP_NAMES = ("timestamp", "created_at", "date", "datetime", "time", "ts")
@@ -24,6 +25,7 @@ class Source:
     `template` makes the text of the columns; None: they stand one below the other. `timestamp_column` None: the first of `TIMESTAMP_NAMES` that exists; empty: none, so that the input
     is one partition of whatever date is asked for. `complex_where` marks records (`Record.complex`) and selects
     none. `delimiter`: what separates the fields of CSV; auto: found from the header.
+    `cache` is where rows of CSV and JSON files are kept once they were read; None: nowhere.
     """
 
     location: str | None
@@ -36,6 +38,7 @@ class Source:
     complex_where: str | None = None
     template: RowTemplate | None = None
     delimiter: str = "auto"
+    cache: InputCache | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -47,6 +50,7 @@ class Source:
         location: str | None = None,
         where: str | None = None,
         complex_where: str | None = None,
+        cache: InputCache | None = None,
     ) -> Self:
         """Take a workload's settings, its default text columns, and what the command line overrides.
 
@@ -77,6 +81,7 @@ class Source:
             complex_where or None,
             template,
             settings.delimiter,
+            cache,
         )
 
     @classmethod

@@ -14,7 +14,7 @@ from tasks.reading.partition import RawPartition, open_raw
 from tasks.reading.row_template import RowTemplate
 from tasks.reading.rows import Chunk, parse_rows
 from tasks.reading.source import Source
-from tasks.reading.text.text_partition import text_columns
+from tasks.reading.text.text_columns import text_columns
 
 ANY_DAY = date(1970, 1, 1)
 """The date of an input without dates: any will do."""

@@ -15,6 +15,7 @@ from models.settings import Settings
 from tasks.backfill.quote import quote_partition
 from tasks.planning.checks import source_of
 from tasks.planning.request import RunRequest
+from tasks.reading.input_cache import InputCache
 from tasks.reading.newest import newest_dates
 from tasks.setup.api_probe import probe_request
 
@@ -63,7 +64,8 @@ def cost_thousand(name: str, settings: Settings, *, batches: bool) -> SetupCheck
 def _quote_input(name: str, settings: Settings) -> tuple[PartitionQuote, str]:
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     ask = RunRequest(name, yesterday, limit=THOUSAND, rerun=True, engine="openai", purpose=TRIAL)
-    found = newest_dates(source_of(workloads.build(name, settings), ask, Policy()), yesterday)
+    source = source_of(workloads.build(name, settings), ask, Policy(), InputCache.of(settings))
+    found = newest_dates(source, yesterday)
     day = found[-1] if found else yesterday
     quote = quote_partition(
         RunRequest(name, day, limit=THOUSAND, rerun=True, engine="openai", purpose=TRIAL), settings

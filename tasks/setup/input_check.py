@@ -14,6 +14,7 @@ from tasks.planning.input_facts import read_facts
 from tasks.planning.quarantine_share import QuarantineLimit
 from tasks.planning.undated import is_undated
 from tasks.reading import EmptyPartition, Source, open_partition
+from tasks.reading.input_cache import InputCache
 from tasks.reading.newest import DAYS_OF_A_QUERY, newest_dates
 from tasks.reading.partition import open_raw
 
@@ -50,7 +51,13 @@ def check_input(name: str, settings: Settings) -> SetupCheck:
     try:
         workload = workloads.build(name, settings)
         condition = row_condition(workload.routing)
-        source = Source.of(workload.settings, workload.text_columns, workload=name, complex_where=condition)
+        source = Source.of(
+            workload.settings,
+            workload.text_columns,
+            workload=name,
+            complex_where=condition,
+            cache=InputCache.of(settings),
+        )
         limit = QuarantineLimit(settings.for_workload(name), name, "")
         return _newest(name, source, yesterday, limit)
     except EmptyPartition as error:

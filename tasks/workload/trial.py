@@ -24,6 +24,7 @@ from tasks.backfill.quote import quote_partition
 from tasks.display.run_rows import describe_counts
 from tasks.planning.checks import source_of
 from tasks.planning.request import EngineChoice, RunRequest
+from tasks.reading.input_cache import InputCache
 from tasks.reading.newest import newest_dates
 from tasks.reading.partition import open_partition
 from tasks.run.run_partition import run_request
@@ -98,7 +99,7 @@ def plan_trial(ask: TrialRequest, settings: Settings) -> RunRequest:
     if ask.day is not None:
         return request
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
-    found = newest_dates(source_of(workload, request, Policy()), yesterday)
+    found = newest_dates(source_of(workload, request, Policy(), InputCache.of(settings)), yesterday)
     return replace(request, partition=found[-1] if found else yesterday)
 
 

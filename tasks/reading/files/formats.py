@@ -37,6 +37,11 @@ def is_main(name: str) -> bool:
     return find_format(name) is not None and any(ending in name.lower() for ending in _MAIN)
 
 
+def is_packed(name: str) -> bool:
+    """Whether a file's name says that its content is compressed."""
+    return path_part(name).lower().endswith(_COMPRESSIONS)
+
+
 def format_of(names: Sequence[str]) -> Format:
     """Return the one format of all files. Raises `InputError` where a name says none, or they are of several."""
     formats = [find_format(name) for name in names]

@@ -1,6 +1,6 @@
 """One CSV or JSON file: its columns, and its rows one after the other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, KeysView, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -44,6 +44,10 @@ class TextFile:
                 return _names(self._records()[1])
         objects = islice(json_records(self.path), SAMPLE)
         return list(dict.fromkeys(name for some in objects if not isinstance(some, Broken) for name in some))
+
+    def key_sets(self) -> Iterator[KeysView[str]]:
+        """Yield the names of the members of each JSON object, from the start. Raises `InputError`."""
+        return (found.keys() for found in json_records(self.path) if not isinstance(found, Broken))
 
     def rows(self, wanted: Sequence[str]) -> Iterator[RawRow]:
         """Yield the wanted columns of each row, from the start; a row that cannot be taken apart as `Broken`.

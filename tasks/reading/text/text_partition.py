@@ -1,112 +1,140 @@
 """Partitions in CSV and JSON lines files."""
 
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from functools import cached_property
 from itertools import chain, islice
-from pathlib import Path
 
 import polars as pl
 
-from models.errors import InputError
 from models.records import Fault
 from tasks.reading.columns import Columns
 from tasks.reading.conditions import Condition, RawCondition, infer_types, scalar
-from tasks.reading.files.locate import EmptyPartition, Files
+from tasks.reading.files.address import is_remote
+from tasks.reading.files.formats import is_packed
+from tasks.reading.input_cache import InputCache
 from tasks.reading.rows import Chunk
+from tasks.reading.text.file_rows import FileRows, Shelf, chunks_of
+from tasks.reading.text.kept_rows import DatedRows
 from tasks.reading.text.lines import Broken, RawRow
-from tasks.reading.text.text_file import SAMPLE, TextFile
-from tasks.reading.timestamps import bounds, date_of, dates_of, seconds_of, unreadable
+from tasks.reading.text.text_columns import NamedFile
+from tasks.reading.text.text_file import SAMPLE
+from tasks.reading.timestamps import unreadable
 
-_CHUNK = 2000
 _COUNTED = 32 * 2**20  # bytes; larger inputs would be read twice only to know a total
+_SMALL = 2**20
+"""So many bytes are read as fast as they are kept and found again."""
+_PACKED = 8
+"""So much larger than its file is what was compressed, as a rule."""
+_EPOCH = date(1970, 1, 1)
 
 
 class TextPartition:
-    """The rows of one partition in CSV or JSON lines files, filtered row by row."""
+    """The rows of one partition in CSV or JSON lines files, filtered row by row.
 
-    def __init__(self, files: Files, columns: Columns, partition: date) -> None:
+    With a `cache`, files with timestamps that are not small are read once, and their rows are kept by day. A
+    partition of which only the first rows are wanted (`limited`) takes what is kept, and keeps nothing itself.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[NamedFile],
+        columns: Columns,
+        partition: date,
+        cache: InputCache | None = None,
+        *,
+        limited: bool = False,
+    ) -> None:
         self._files = files
         self.columns = columns
-        start, end = bounds(partition)
-        self._range = range(int(start.timestamp()), int(end.timestamp()))
+        self._day = (partition - _EPOCH).days
         self._wanted = columns.wanted()
         self._places = {name: place for place, name in enumerate(self._wanted)}
         self._where = self._raw(columns.where)
         self._complex = self._raw(columns.complex)
+        self._cache, self._keep = cache, not limited
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the partition's rows in input order."""
-        for path in self._files.paths:
-            rows = iter(self._rows(path))
-            while some := list(islice(rows, _CHUNK)):
-                chunk = self._select(some)
-                if chunk.ids:
-                    yield chunk
+        for rows in self._rows():
+            chunk = self._select(rows)
+            if chunk.ids:
+                yield chunk
 
     def count(self) -> int | None:
         """Return the number of rows, None where that would take a second reading of much data."""
-        if any("://" in path for path in self._files.paths):
-            return None
-        if sum(Path(path).stat().st_size for path in self._files.paths) > _COUNTED:
+        if self.columns.timestamp is None:
+            sizes = [None if is_remote(one.file.path) else one.state.size for one in self._files]
+        else:
+            counts = [one.count(self._day) for one in self._dated]
+            if self._where is None and None not in counts:
+                return sum(count or 0 for count in counts)
+            sizes = [one.size(self._day) for one in self._dated]
+        if None in sizes or sum(size or 0 for size in sizes) > _COUNTED:
             return None
         return sum(len(chunk.ids) for chunk in self.chunks())
 
     def is_empty(self) -> bool:
         """Whether no row is sure to belong to the partition."""
-        dated = self.columns.timestamp is None
-        return not any(dated or len(chunk.faults) < len(chunk.ids) for chunk in self.chunks())
+        undated = self.columns.timestamp is None
+        return not any(undated or len(chunk.faults) < len(chunk.ids) for chunk in self.chunks())
 
     def dates(self) -> tuple[date, date] | None:
         """Return the first and last date of the whole input, None where no timestamp can be read."""
-        found: list[int] = []
-        for path in self._files.paths:
-            rows = iter(self._rows(path))
-            while some := list(islice(rows, _CHUNK)):
-                seconds = self._seconds([row for row in some if not isinstance(row, Broken)]).drop_nulls()
-                found = [min([*found, *seconds]), max([*found, *seconds])] if len(seconds) or found else []
-        return (date_of(found[0]), date_of(found[-1])) if found else None
+        if self.columns.timestamp is None:
+            return None
+        days = [day for one in self._dated for day in one.ends() or ()]
+        return (_date(min(days)), _date(max(days))) if days else None
 
     def dates_between(self, first: date, last: date) -> list[date]:
         """Return the dates in the range to which a row surely belongs: one pass over the files."""
-        found: set[date] = set()
-        names = [self.columns.timestamp or "", *(self._where.names if self._where is not None else ())]
-        for path in self._files.paths:
-            rows = iter(self._rows(path, names))
-            while some := list(islice(rows, 10 * _CHUNK)):
-                good = [row for row in some if not isinstance(row, Broken)]
-                seconds = seconds_of([row[0] for row in good])
-                if self._where is not None:
-                    values = {name: [row[place] for row in good] for place, name in enumerate(names)}
-                    holds = self._where.judge(values, len(good))
-                    seconds = seconds.filter(pl.Series([one is True for one in holds], dtype=pl.Boolean))
-                found.update(dates_of(seconds))
-        return sorted(day for day in found if first <= day <= last)
+        if self.columns.timestamp is None:
+            return []
+        ends = (first - _EPOCH).days, (last - _EPOCH).days
+        holds = None if self._where is None else self._holds
+        return sorted(_date(day) for day in set().union(*(one.days(*ends, holds) for one in self._dated)))
 
-    def _rows(self, path: str, wanted: Sequence[str] | None = None) -> Iterator[RawRow]:
-        return TextFile(path, self._files.format, self._files.delimiter).rows(
-            self._wanted if wanted is None else wanted
-        )
+    @cached_property
+    def _dated(self) -> list[FileRows]:
+        """The files by their days."""
+        lasting = all(one.state.version for one in self._files)
+        size = sum(one.state.size * (_PACKED if is_packed(one.file.path) else 1) for one in self._files)
+        shelf = Shelf(self._cache) if lasting and size > _SMALL and self._cache is not None else None
+        place = self._places[self.columns.timestamp or ""]
+        return [FileRows(one.file, one.wanted, place, one.state, shelf) for one in self._files]
 
-    def _select(self, rows: Sequence[RawRow]) -> Chunk:
-        """Keep the rows of the partition, and those of which that cannot be told, as faults."""
-        faults: dict[int, Fault] = {
-            place: row.fault for place, row in enumerate(rows) if isinstance(row, Broken)
-        }
-        good = [place for place in range(len(rows)) if place not in faults]
-        values = [row for row in rows if not isinstance(row, Broken)]
-        kept = set(faults)
-        matches = self._matches(values)
-        seconds = [None] * len(values) if self.columns.timestamp is None else self._seconds(values).to_list()
-        for place, match, second in zip(good, matches, seconds, strict=True):
-            if match is False or (second is not None and second not in self._range):
-                continue
-            kept.add(place)
-            if self.columns.timestamp is not None and second is None:
-                faults[place] = unreadable(self.columns.timestamp)
+    def _rows(self) -> Iterator[DatedRows]:
+        """Yield the rows of the day, and those of which that cannot be told."""
+        if self.columns.timestamp is not None:
+            for one in self._dated:
+                yield from one.of_day(self._day, keep=self._keep)
+            return
+        for file in self._files:
+            for rows in chunks_of(file.file.rows(file.wanted)):
+                broken = (place for place, row in enumerate(rows) if isinstance(row, Broken))
+                yield DatedRows(rows, frozenset(broken))
+
+    def _select(self, found: DatedRows) -> Chunk:
+        """Keep the rows for which `where` holds; those of which it or their day cannot be told become faults."""
+        rows, unsure = found
+        faults = {place: self._fault(rows[place]) for place in unsure}
+        if self._where is None:
+            return self._chunk(rows, faults)
+        judged = [place for place, row in enumerate(rows) if not isinstance(row, Broken)]
+        values = self._by_name([row for row in rows if not isinstance(row, Broken)], self._where.names)
+        left_out = set()
+        for place, match in zip(judged, self._where.judge(values, len(judged)), strict=True):
+            if match is False:
+                left_out.add(place)
             elif match is None:
-                faults[place] = self._not_to_be_judged()
-        order = sorted(kept)
-        return self._chunk([rows[place] for place in order], [faults.get(place) for place in order])
+                faults.setdefault(place, self._not_to_be_judged())
+        order = [place for place in range(len(rows)) if place not in left_out]
+        kept = {number: faults[place] for number, place in enumerate(order) if place in faults}
+        return self._chunk([rows[place] for place in order], kept)
+
+    def _fault(self, row: RawRow) -> Fault:
+        """Return the fault of a row whose day cannot be told."""
+        return row.fault if isinstance(row, Broken) else unreadable(self.columns.timestamp or "")
 
     def _not_to_be_judged(self) -> Fault:
         """Return the fault of a row to whose values `where` cannot be applied."""
@@ -114,45 +142,50 @@ class TextPartition:
         rule = f"where ({text}) must be applicable to it"
         return Fault("wrong_type", f"where ({text}) cannot be applied to its values", ", ".join(names), rule)
 
-    def _chunk(self, rows: Sequence[RawRow], faults: Sequence[Fault | None]) -> Chunk:
+    def _chunk(self, rows: Sequence[RawRow], faults: Mapping[int, Fault]) -> Chunk:
         blank = (None,) * len(self._wanted)
-        table = [blank if isinstance(row, Broken) else row for row in rows]
+        table = [blank if isinstance(row, Broken) else row for row in rows] if faults else rows
         by_name = self._by_name(table, self._wanted)
         complex_ = frozenset() if self._complex is None else self._complex.places(by_name, len(table))
         return Chunk(
             by_name[self.columns.id],
             [by_name[name] for name in self.columns.texts],
-            {place: fault for place, fault in enumerate(faults) if fault is not None},
+            faults,
             complex_,
             self.columns.id,
         )
 
-    def _seconds(self, rows: Sequence[tuple[object, ...]]) -> pl.Series:
-        place = self._wanted.index(self.columns.timestamp or "")
-        return seconds_of([row[place] for row in rows])
-
-    def _matches(self, rows: Sequence[tuple[object, ...]]) -> list[bool | None]:
-        """Whether each row satisfies `where`; None where that cannot be told."""
+    def _holds(self, rows: Sequence[RawRow]) -> bool:
+        """Whether `where` surely holds for one of these rows."""
         if self._where is None:
-            return [True] * len(rows)
-        return self._where.judge(self._by_name(rows, self._where.names), len(rows))
+            return bool(rows)
+        judged = self._where.judge(self._by_name(rows, self._where.names), len(rows))
+        return any(one is True for one in judged)
 
-    def _by_name(self, rows: Sequence[tuple[object, ...]], names: Sequence[str]) -> dict[str, list[object]]:
+    def _by_name(self, rows: Sequence[RawRow], names: Sequence[str]) -> dict[str, list[object]]:
         places = [(name, self._places[name]) for name in names]
         return {name: [row[place] for row in rows] for name, place in places}
 
     def _raw(self, condition: Condition | None) -> RawCondition | None:
+        """Take the types that the condition meets from the first rows."""
         if condition is None:
             return None
-        sample, names = csv_sample if self._files.format == "csv" else json_sample, condition.names()
-        return RawCondition(condition, sample(self._files, names) if names else pl.DataFrame())
+        names = condition.names()
+        if not names:
+            return RawCondition(condition, pl.DataFrame())
+        some = islice(chain.from_iterable(one.file.rows(one.wanted) for one in self._files), SAMPLE)
+        values = self._by_name([row for row in some if not isinstance(row, Broken)], names)
+        as_csv = any(one.file.format == "csv" for one in self._files)
+        return RawCondition(condition, (_csv_types if as_csv else infer_types)(values))
 
 
-def csv_sample(files: Files, names: Sequence[str]) -> pl.DataFrame:
-    """Return columns of the first rows of CSV files with inferred types."""
-    rows = _first_rows(files, names)
+def _csv_types(values: Mapping[str, Sequence[object]]) -> pl.DataFrame:
+    """Return texts of a CSV file as columns of inferred types."""
     text = pl.DataFrame(
-        [pl.Series(name, [scalar(row[n]) or None for row in rows], pl.String) for n, name in enumerate(names)]
+        [
+            pl.Series(name, [scalar(value) or None for value in some], pl.String)
+            for name, some in values.items()
+        ]
     )
     return text.select(_narrowest(column) for column in text)
 
@@ -167,35 +200,5 @@ def _narrowest(column: pl.Series) -> pl.Series:
     return column
 
 
-def json_sample(files: Files, names: Sequence[str]) -> pl.DataFrame:
-    """Return keys of the first objects of JSON files with inferred types."""
-    rows = _first_rows(files, names)
-    return infer_types({name: [row[place] for row in rows] for place, name in enumerate(names)})
-
-
-def _first_rows(files: Files, names: Sequence[str]) -> list[tuple[object, ...]]:
-    rows = chain.from_iterable(
-        TextFile(path, files.format, files.delimiter).rows(names) for path in files.paths
-    )
-    return [row for row in islice(rows, SAMPLE) if not isinstance(row, Broken)]
-
-
-def text_columns(files: Files) -> list[str]:
-    """Return the names of the columns; JSON keys as far as the first objects show them.
-
-    Of several CSV files, those that all of them have; a file without a header or an object is passed over.
-    Raises `InputError` where no file has any: `EmptyPartition` where that can be meant.
-    """
-    texts = [TextFile(path, files.format, files.delimiter) for path in files.paths]
-    found = [text.columns for text in texts if text.columns]
-    if not found:
-        what = "neither a header nor a row" if files.format == "csv" else "no JSON object"
-        more = "" if len(texts) == 1 else f", like all {len(texts)} files,"
-        if any(True for text in texts for _ in islice(text.rows(()), 1)):
-            msg = f"{files.paths[0]}{more} holds {what}"
-            raise InputError(msg)
-        msg = f"{files.paths[0]}{more} is empty: it holds {what}"
-        raise (EmptyPartition if files.dated or files.format == "jsonl" else InputError)(msg)
-    if files.format == "csv":
-        return [name for name in found[0] if all(name in others for others in found)]
-    return found[0]
+def _date(day: int) -> date:
+    return _EPOCH + timedelta(days=day)

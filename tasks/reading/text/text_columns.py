@@ -1,0 +1,186 @@
+"""Which columns CSV and JSON files have, and by which names each of them calls those that are read."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from itertools import islice
+from typing import Self
+
+from models.errors import InputError
+from tasks.reading.columns import (
+    Columns,
+    choose_columns,
+    find_timestamp,
+    match_column,
+    match_columns,
+    no_column,
+)
+from tasks.reading.conditions import Condition
+from tasks.reading.files.address import hide_secrets
+from tasks.reading.files.locate import EmptyPartition, Files, Format
+from tasks.reading.files.store import FileState
+from tasks.reading.source import Source
+from tasks.reading.text.text_file import SAMPLE, TextFile
+
+log = logging.getLogger(__name__)
+_NAMED = 3
+"""So many files are named in a message."""
+
+
+@dataclass(frozen=True)
+class NamedFile:
+    """One file, what it was when it was found, and its own names of the columns that are read, in their order."""
+
+    file: TextFile
+    state: FileState
+    wanted: tuple[str, ...]
+
+
+def text_columns(files: Files) -> list[str]:
+    """Return the names of all columns, each as the first file has it; JSON keys as far as the first objects show them.
+
+    A file without a header or an object is passed over. Raises `InputError` where no file has any:
+    `EmptyPartition` where that can be meant.
+    """
+    return _unite(_texts(files), files)
+
+
+def name_columns(source: Source, files: Files) -> tuple[Columns, list[NamedFile]]:
+    """Map a source onto the columns of its files. Each file may write and order them in its own way.
+
+    A file may lack the column of timestamps: its rows are then set aside, which is said. A column that the first
+    objects of JSON do not have is looked for in all others. Raises `InputError` that names a column that there is not, and
+    the file.
+    """
+    texts = _texts(files)
+    existing = _unite(texts, files)
+    if files.format == "jsonl":
+        existing = _look_on(texts, files.states, existing, _Needed.of(source, dated=files.dated))
+    if source.timestamp_column is None and not files.dated:
+        in_all = [
+            name for name in existing if all(_has(text.columns, name) for text in texts if text.columns)
+        ]
+        found = find_timestamp(in_all, source.name) or find_timestamp(existing, source.name)
+        source = replace(source, timestamp_column=found or "")
+    columns = choose_columns(source, existing, dated=files.dated)
+    named = [
+        NamedFile(text, state, _names(text, columns))
+        for text, state in zip(texts, files.states, strict=True)
+        if text.columns or files.format != "csv"  # of CSV without a header there is no row
+    ]
+    if columns.timestamp is not None:
+        lacking = [text for text in texts if text.columns and not _has(text.columns, columns.timestamp)]
+        _say_undated(tuple(text.path for text in lacking), columns.timestamp, files.format)
+    return columns, named
+
+
+def _texts(files: Files) -> list[TextFile]:
+    return [TextFile(path, files.format, files.delimiter) for path in files.paths]
+
+
+def _unite(texts: Sequence[TextFile], files: Files) -> list[str]:
+    """Return the columns that one of the files has; one that an earlier file writes otherwise is the same."""
+    names = [text.columns for text in texts if text.columns]
+    if not names:
+        raise _no_column_at_all(texts, files)
+    united = list(names[0])
+    for some in names[1:]:
+        united += [name for name in some if not _has(united, name)]
+    return united
+
+
+def _no_column_at_all(texts: Sequence[TextFile], files: Files) -> InputError:
+    what = "neither a header nor a row" if files.format == "csv" else "no JSON object"
+    more = "" if len(texts) == 1 else f", like all {len(texts)} files,"
+    place = hide_secrets(files.paths[0])
+    if any(True for text in texts for _ in islice(text.rows(()), 1)):
+        return InputError(f"{place}{more} holds {what}")
+    kind = EmptyPartition if files.dated or files.format == "jsonl" else InputError
+    return kind(f"{place}{more} is empty: it holds {what}")
+
+
+def _has(existing: Sequence[str], name: str) -> bool:
+    try:
+        return match_column(name, existing, "") is not None
+    except InputError:  # several are meant equally
+        return True
+
+
+def _names(text: TextFile, columns: Columns) -> tuple[str, ...]:
+    """Return a file's own names of the columns that are read. Raises `InputError` where CSV lacks one that it must have."""
+    wanted = columns.wanted()
+    found = match_columns(wanted, text.columns, text.path)
+    missing = [name for name in wanted if name not in found and name != columns.timestamp]
+    if text.format == "csv" and text.columns and missing:
+        raise InputError(no_column(hide_secrets(text.path), missing, text.columns))
+    return tuple(found.get(name, name) for name in wanted)
+
+
+@dataclass(frozen=True)
+class _Needed:
+    """The columns that a source needs of JSON objects; `timestamp`: also one that is called as timestamps are."""
+
+    names: tuple[str, ...]
+    timestamp: bool
+    location: str
+
+    @classmethod
+    def of(cls, source: Source, *, dated: bool) -> Self:
+        conditions = [
+            Condition.parse(text) for text in (source.where, source.complex_where) if text is not None
+        ]
+        names = [
+            source.id_column,
+            *source.text_columns,
+            *(name for one in conditions for name in one.names()),
+        ]
+        if source.timestamp_column and not dated:
+            names.append(source.timestamp_column)
+        return cls(tuple(names), not dated and source.timestamp_column is None, source.name)
+
+    def are_in(self, existing: Sequence[str]) -> bool:
+        found = match_columns(self.names, existing, self.location)
+        if any(name not in found for name in self.names):
+            return False
+        return not self.timestamp or find_timestamp(existing, self.location) is not None
+
+
+def _look_on(
+    texts: Sequence[TextFile], states: Sequence[FileState], existing: Sequence[str], needed: _Needed
+) -> list[str]:
+    """Return the columns with those that later objects have, as far as these have to be read for it."""
+    found = list(existing)
+    for text, state in zip(texts, states, strict=True):
+        if needed.are_in(found):
+            break
+        found += _late_columns(text, state, tuple(found), needed)
+    return found
+
+
+@lru_cache(maxsize=1000)  # a run opens its input several times
+def _late_columns(text: TextFile, _: FileState, known: Sequence[str], needed: _Needed) -> list[str]:
+    """Return the columns beside the known ones that the objects of a file have, up to the one that shows the last that is needed."""
+    late: list[str] = []
+    seen = set(known)
+    for keys in text.key_sets():
+        if keys <= seen:
+            continue
+        late += [name for name in keys if name not in seen and not _has([*known, *late], name)]
+        seen.update(keys)
+        if needed.are_in([*known, *late]):
+            break
+    return late
+
+
+@cache
+def _say_undated(paths: tuple[str, ...], timestamp: str, format_: Format) -> None:
+    """Say once in a process which files have no timestamps where others do."""
+    if not paths:
+        return
+    more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+    named = ", ".join(hide_secrets(path) for path in paths[:_NAMED])
+    where = "" if format_ == "csv" else f" in the first {SAMPLE:,} objects"
+    log.warning(
+        "%s%s: no column %s%s; rows without it are set aside as bad_timestamp", named, more, timestamp, where
+    )
