@@ -11,7 +11,10 @@ from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 
-from models.errors import InputError
+import orjson
+import polars as pl
+
+from models.errors import InputError, one_line
 from tasks.reading.files.address import is_remote
 from tasks.reading.files.store import FileState, check_unchanged
 from tasks.reading.input_cache import InputCache
@@ -152,7 +155,7 @@ class FileRows:
         dialect = [
             (one.name, getattr(self.file, one.name)) for one in fields(self.file) if one.name != "path"
         ]
-        how = (dialect, list(self.wanted), self.place, VERSION, sys.implementation.cache_tag)
+        how = (dialect, list(self.wanted), self.place, _program())
         return "-".join(
             blake2b(repr(one).encode(), digest_size=12).hexdigest() for one in (path, self.state, how)
         )
@@ -171,6 +174,15 @@ def _sure(found: Iterable[DatedRows]) -> Iterator[list[RawRow]]:
 
 
 @once
+def _program() -> tuple[str | None, ...]:
+    """Return what tells this way of reading from that of another version of the program and of its libraries."""
+    folder = Path(__file__).parent
+    sources = [*sorted(folder.glob("*.py")), folder.parent / "timestamps.py"]
+    code = blake2b(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    return code, VERSION, sys.implementation.cache_tag, pl.__version__, orjson.__version__
+
+
+@once
 def _refused() -> set[str]:
     """Return the names of the rows that could not be kept: it is not tried again in this process."""
     return set()
@@ -178,4 +190,5 @@ def _refused() -> set[str]:
 
 @once
 def _say(folder: Path, why: str) -> None:
-    log.warning("what is read is not kept in %s (%s): each day of a range reads the input anew", folder, why)
+    line = f"what is read is not kept in {folder} ({why}): each day of a range reads the input anew"
+    log.warning("%s", one_line(line))

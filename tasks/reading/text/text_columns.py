@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from itertools import islice
 from typing import Self
 
-from models.errors import InputError
+from models.errors import InputError, one_line
 from tasks.reading.columns import (
     Columns,
     choose_columns,
@@ -181,6 +181,5 @@ def _say_undated(paths: tuple[str, ...], timestamp: str, format_: Format) -> Non
     more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
     named = ", ".join(hide_secrets(path) for path in paths[:_NAMED])
     where = "" if format_ == "csv" else f" in the first {SAMPLE:,} objects"
-    log.warning(
-        "%s%s: no column %s%s; rows without it are set aside as bad_timestamp", named, more, timestamp, where
-    )
+    line = f"{named}{more}: no column {timestamp}{where}; rows without it are set aside as bad_timestamp"
+    log.warning("%s", one_line(line))
