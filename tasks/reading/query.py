@@ -1,9 +1,10 @@
 """Partitions that a SQL query selects, streamed by a server-side cursor."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from tasks.reading.columns import Columns, choose_columns
 from tasks.reading.conditions import Condition, RawCondition, infer_types
 from tasks.reading.rows import Chunk
 from tasks.reading.source import Source
+from tasks.reading.statement import Statement
 from tasks.reading.timestamps import bounds
 
 if TYPE_CHECKING:
@@ -29,13 +31,18 @@ class QueryPartition:
 
     def __init__(self, source: Source, partition: date) -> None:
         self._source = source
-        self._query = sa.text(source.query or "")
+        statement = Statement.parse(source.query or "")
+        self._text = statement.text
+        self._query = sa.text(self._text)
         self._engine = _connect(source)
-        names = set(self._query.compile().params)
+        names = set(statement.names)
         if not names & _PARAMETERS or names - _PARAMETERS:
-            msg = "the query must select its date by :partition, or by :start and :end, and bind nothing else"
+            msg = (
+                "the query must select its date by :partition, or by :start and :end, and bind nothing else; "
+                f"it binds {_bound(statement.names)}"
+            )
             raise InputError(msg)
-        if not re.search(r"\border\s+by\b", source.query or "", re.IGNORECASE):
+        if not re.search(r"\border\s+by\b", statement.code, re.IGNORECASE):
             msg = "the query needs an ORDER BY, so that a run that continues sees the rows in the same order"
             raise InputError(msg)
         if source.where:
@@ -58,7 +65,7 @@ class QueryPartition:
 
     def count(self) -> int:
         """Return the number of rows, counted by the database."""
-        counted = sa.text(f"SELECT count(*) FROM ({self._source.query}) AS counted")  # noqa: S608 - the user's own
+        counted = sa.text(f"SELECT count(*) FROM (\n{self._text}\n) AS counted")  # noqa: S608 - the user's own
         with self._reading() as connection:
             return int(connection.execute(counted, self._bound).scalar_one())
 
@@ -105,8 +112,10 @@ class QueryPartition:
 
     def _values(self, partition: date) -> dict[str, object]:
         start, end = (moment.replace(tzinfo=None) for moment in bounds(partition))
-        if self._engine.dialect.name == "sqlite":  # dates are text there: the shortest form sorts first
-            return {"partition": str(partition), "start": str(start), "end": str(end)}
+        if (
+            self._engine.dialect.name == "sqlite"
+        ):  # dates are text there: the shortest form sorts before any time of the day
+            return {"partition": str(partition), "start": str(start.date()), "end": str(end.date())}
         return {"partition": partition, "start": start, "end": end}
 
     def _result(self, connection: sa.Connection) -> sa.CursorResult[Any]:
@@ -120,10 +129,16 @@ class QueryPartition:
                 if self._engine.dialect.name == "postgresql":  # naive bounds and columns then mean UTC
                     connection.execute(sa.text("SET TIME ZONE 'UTC'"))
                 yield connection
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, ValueError, OverflowError) as error:
             reason = str(getattr(error, "orig", None) or error).splitlines()[0]
             msg = f"the query on {self._source.name} failed: {reason}"
             raise InputError(msg) from error
+
+
+def _bound(names: Sequence[str]) -> str:
+    if not names:
+        return "nothing (what stands in quotes or comments is not bound)"
+    return ", ".join(f":{name}" for name in names)
 
 
 def _connect(source: Source) -> sa.Engine:
@@ -141,12 +156,33 @@ def _connect(source: Source) -> sa.Engine:
         raise InputError(msg) from error
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _keep_bad_bytes)
+    if engine.dialect.driver == "psycopg":
+        sa.event.listen(engine, "connect", lambda connection, _: _forgive_dates(connection))
     return engine
 
 
 def _keep_bad_bytes(connection: "DBAPIConnection", _entry: "ConnectionPoolEntry") -> None:
     """Let SQLite hand out text that is not UTF-8, so that one bad row does not fail the query."""
     connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+
+
+def _forgive_dates(connection: "DBAPIConnection") -> None:
+    """Have psycopg hand out NULL for what Python has no date or time for: infinity, the year 10000, 24:00."""
+    types = import_module("psycopg.types.datetime")  # only where there is a PostgreSQL to read
+    for name in ("Date", "Time", "Timetz", "Timestamp", "Timestamptz"):
+        loader = getattr(types, f"{name}Loader")
+        forgiving = type(loader.__name__, (loader,), {"load": _or_none(loader.load, types.DataError)})
+        connection.adapters.register_loader(name.lower(), forgiving)
+
+
+def _or_none(load: Callable[[Any, Any], object], error: type[Exception]) -> Callable[[Any, Any], object]:
+    def wrapped(loader: object, data: object) -> object:
+        try:
+            return load(loader, data)
+        except error:
+            return None
+
+    return wrapped
 
 
 def _columns(

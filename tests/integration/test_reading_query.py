@@ -73,6 +73,79 @@ def test_the_bounds_are_utc(tickets: str) -> None:
     assert [row.key for row in read(source(tickets, MOMENTS))] == ["2", "3", "2#2"]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        TICKETS + ";",
+        TICKETS + " ;\n-- the day's tickets; in order\n",
+        TICKETS + " -- :day is bound",
+        TICKETS + " /* 'never closed */",
+        TICKETS.replace("WHERE", "-- it's :not bound\nWHERE"),
+        TICKETS.replace("WHERE", "WHERE body || '' NOT LIKE '%:foo%' AND"),
+        TICKETS.replace("id, body FROM", "id, body, 'a::b; it''s :x' AS \"c:d\" FROM"),
+        TICKETS.replace("WHERE", "WHERE body <> '10\\:30' AND"),
+        'WITH t AS (SELECT * FROM tickets) SELECT Id AS "ID", body AS "Body" FROM t WHERE day = :partition ORDER BY 1, 2;',
+    ],
+)
+def test_a_query_as_people_write_it(tickets: str, query: str) -> None:
+    """A semicolon or a comment at the end, and colons that bind nothing, are taken; rows and count are the same."""
+    rows = read(source(tickets, query))
+    assert [row.key for row in rows if isinstance(row, Record)] == ["2", "2#2"]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "day = :partition::date",
+        "at >= :start::timestamptz AND at < :end::timestamptz",
+        "at::date = :partition AND 'x:y' = 'x:y'",
+        "day = any(array[:partition::date]) AND (ARRAY[1,2,3])[1:2] = '{1,2}' AND $$a:b$$ <> E'it\\'s :x'",
+    ],
+)
+def test_casts_of_postgresql(tickets: str, condition: str) -> None:
+    """`::` casts, slices and its ways to quote are PostgreSQL's own; SQLite has none of them."""
+    query = TICKETS.replace("day = :partition", condition)
+    if tickets.startswith("sqlite"):
+        with pytest.raises(InputError, match=r"the query on .* failed"):
+            open_partition(source(tickets, query), DAY)
+        return
+    assert [row.key for row in read(source(tickets, query)) if isinstance(row, Record)] == ["2", "2#2"]
+
+
+def test_dates_that_python_has_not(database_url: str) -> None:
+    """`infinity`, BC and 24:00 in a column that nobody wants do not fail the query; where one is looked at, it is NULL."""
+    if database_url.startswith("sqlite"):
+        pytest.skip("dates are text there")
+    query = (
+        "SELECT 17.0 AS id, 'text' AS body, 'infinity'::timestamptz AS a, '-infinity'::date AS b, "
+        "'10000-01-01'::timestamp AS c, '24:00'::time AS d WHERE :partition::date IS NOT NULL ORDER BY 1"
+    )
+    assert read(source(database_url, query)) == [Record("17", "17", 0, "text")]
+    marked = read(conditioned(database_url, query, "a IS NULL AND b IS NULL"))
+    assert marked == [Record("17", "17", 0, "text", complex=True)]
+
+
+@pytest.mark.parametrize(
+    "form", ["{}", "{} 00:00:00", "{}T00:00:00", "{}T00:00:00Z", "{} 00:00:00.000+00:00"]
+)
+def test_bounds_over_dates_and_midnights(database_url: str, form: str) -> None:
+    """A date alone, or a midnight however it is written, lies on its own day, in text as in a column of moments."""
+    engine = sa.create_engine(database_url, poolclass=sa.NullPool)
+    kind = "TEXT" if engine.dialect.name == "sqlite" else "TIMESTAMPTZ"
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"CREATE TABLE tickets (id INTEGER, body TEXT, at {kind})"))
+        for number in range(1, 4):
+            at = form.format(f"2024-01-0{number}")
+            if kind != "TEXT" and "+" not in at and "Z" not in at:
+                at += " UTC"
+            values = {"id": number, "at": at}
+            connection.execute(sa.text("INSERT INTO tickets VALUES (:id, 'text', :at)"), values)
+    rows = source(database_url, MOMENTS)
+    assert [row.key for row in read(rows)] == ["2"]
+    days = [date(2024, 1, number) for number in range(1, 4)]
+    assert partitions_between(rows, date(2023, 12, 1), date(2024, 2, 1)) == days
+
+
 def test_many_rows_are_streamed(database_url: str) -> None:
     """More rows than one fetch come whole and in order."""
     query = (
@@ -156,7 +229,20 @@ def test_marks_over_many_fetches(database_url: str) -> None:
         (TICKETS, {"where": "id = 1"}, "put the condition there"),
         (TICKETS, {"id_column": "key"}, "no column key; it has: id, body"),
         (TICKETS.replace("tickets", "nothing"), {}, "the query on .* failed"),
-        (TICKETS.replace(":partition", ":partition AND id = :who"), {}, "bind nothing else"),
+        (
+            TICKETS.replace(":partition", ":partition AND id = :who"),
+            {},
+            "bind nothing else; it binds :partition, :who",
+        ),
+        (TICKETS.replace(":partition", "':partition'"), {}, "it binds nothing .what stands in quotes"),
+        (TICKETS.replace("ORDER BY id, body", "-- ORDER BY id"), {}, "needs an ORDER BY"),
+        (TICKETS.replace("ORDER BY id, body", "AND body <> 'order by'"), {}, "needs an ORDER BY"),
+        (f"{TICKETS}; SELECT 1", {}, "more than one statement"),
+        (
+            "UPDATE tickets SET body = 'ORDER' WHERE day = :partition /* */ ORDER BY",
+            {},
+            "the query on .* failed",
+        ),
     ],
 )
 def test_a_query_that_cannot_serve(
