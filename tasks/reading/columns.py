@@ -1,8 +1,10 @@
 """Which of an input's columns are read, checked before anything is read."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from unicodedata import normalize
+
+import polars as pl
 
 from models.errors import InputError
 from models.nearest import nearest
@@ -32,6 +34,11 @@ class Columns:
             if condition is not None:
                 names += condition.names()
         return list(dict.fromkeys(names))
+
+    def fit(self, kinds: Mapping[str, pl.DataType]) -> "Columns":
+        """Return them with conditions that compare with columns of these types."""
+        where, marks = (one and one.fit(kinds) for one in (self.where, self.complex))
+        return replace(self, where=where, complex=marks)
 
 
 def choose_columns(source: Source, existing: Sequence[str], *, dated: bool) -> Columns:

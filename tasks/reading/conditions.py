@@ -1,11 +1,9 @@
 """SQL conditions on the input's columns, as the settings give them, worked out by polars."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from io import StringIO
 from typing import Self
 
 import polars as pl
@@ -13,9 +11,13 @@ import polars as pl
 from models.errors import InputError
 from tasks.reading.cells import is_text
 from tasks.reading.failures import input_errors
+from tasks.reading.literals import Sort, fit_moments, from_tree, rename_columns, sorts_of, to_tree
+from tasks.reading.timestamps import seconds_of
 
 _HOLDS = "breakeven.holds"
 _ROW = "breakeven.row"
+_TRUTH = {"true": True, "false": False, "t": True, "f": False, "1": True, "0": False}
+"""How truth values are written in text."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,8 +44,13 @@ class Condition:
         """Return it with the columns' names as the input has them; `found` has them by the condition's own."""
         if all(found.get(name, name) == name for name in self.names()):
             return self
-        tree = _rename(json.loads(self.expr.meta.serialize(format="json")), found)
-        return replace(self, expr=pl.Expr.deserialize(StringIO(json.dumps(tree)), format="json"))
+        return replace(self, expr=from_tree(rename_columns(to_tree(self.expr), found)))
+
+    def fit(self, kinds: Mapping[str, pl.DataType]) -> Self:
+        """Return it with literals that compare with columns of these types: `day >= '2024-01-02'` over dates."""
+        if not any(kinds[name].is_temporal() for name in self.names()):
+            return self
+        return replace(self, expr=from_tree(fit_moments(to_tree(self.expr), kinds)))
 
     def check(self, kinds: Mapping[str, pl.DataType]) -> None:
         """See that it can be worked out for columns of these types. Raises `InputError`."""
@@ -71,16 +78,20 @@ class Condition:
 
 
 class RawCondition:
-    """A condition over raw values. Their columns' types are those of a sample, the input's first rows.
+    """A condition over raw values. A column's type is the one that the literals beside it have, else that of a sample.
 
-    Raises `InputError` for a condition that cannot work with these types.
+    The sample is the input's first rows. A literal's type must fit to one of its values at least. Raises `InputError` for a condition that
+    cannot work with these types.
     """
 
     def __init__(self, condition: Condition, sample: pl.DataFrame) -> None:
         self.text = condition.text
         self.names = condition.names()
         self._condition = condition
-        self._kinds = {name: sample.schema.get(name, pl.String()) for name in self.names}
+        sorts = sorts_of(condition.expr)
+        self._kinds = {
+            name: _kind(sample.get_column(name, default=None), sorts.get(name)) for name in self.names
+        }
         condition.check(self._kinds)
 
     def judge(self, values: Mapping[str, Sequence[object]], rows: int) -> list[bool | None]:
@@ -120,20 +131,49 @@ def scalar(value: object) -> object:
     return value if isinstance(value, (int, float, date, time)) else None
 
 
-def _rename(tree: object, found: Mapping[str, str]) -> object:
-    """Return a serialized expression with its columns renamed."""
-    if isinstance(tree, list):
-        return [_rename(part, found) for part in tree]
-    if not isinstance(tree, dict):
-        return tree
-    return {
-        key: found.get(part, part) if key == "Column" and isinstance(part, str) else _rename(part, found)
-        for key, part in tree.items()
-    }
-
-
 def _true(holds: Sequence[bool | None]) -> frozenset[int]:
     return frozenset(place for place, one in enumerate(holds) if one)
+
+
+def narrow_type(column: pl.Series) -> pl.Series:
+    """Return a column of text as numbers or truth values where all of it are such; with leading zeros it stays text."""
+    if column.null_count() == len(column):  # nothing tells what it holds
+        return column.cast(pl.Null)
+    if column.str.contains(r"^\s*[+-]?0\d").any():
+        return column
+    for kind in (pl.Int64(), pl.Float64(), pl.Boolean()):
+        cast = _read_text(column, kind)
+        if cast.null_count() == column.null_count():
+            return cast
+    return column
+
+
+def _kind(sample: pl.Series | None, sort: Sort | None) -> pl.DataType:
+    """Return the type that a column's values are read as."""
+    found = pl.String() if sample is None else sample.dtype
+    if sort is None or sample is None or _is_of(found, sort):
+        return found
+    if sort == "text":
+        return pl.String()
+    kinds: Mapping[Sort, Sequence[pl.DataType]] = {
+        "number": (pl.Int64(), pl.Float64()),
+        "truth": (pl.Boolean(),),
+        "moment": (pl.Datetime("us"),),
+    }
+    if found not in (pl.String, pl.Null, pl.Int64) or (found == pl.Int64 and sort != "truth"):
+        return found
+    casts = [_read_text(sample.cast(pl.String), kind) for kind in kinds[sort]]
+    best = min(casts, key=lambda cast: cast.null_count())
+    return best.dtype if best.null_count() < len(best) or found == pl.Null else found
+
+
+def _is_of(kind: pl.DataType, sort: Sort) -> bool:
+    return {
+        "text": kind == pl.String,
+        "number": kind.is_numeric(),
+        "truth": kind == pl.Boolean,
+        "moment": kind.is_temporal(),
+    }[sort]
 
 
 def _typed(name: str, values: Sequence[object], kind: pl.DataType) -> pl.Series:
@@ -141,6 +181,28 @@ def _typed(name: str, values: Sequence[object], kind: pl.DataType) -> pl.Series:
     plain = [scalar(value) or None if isinstance(value, str) else scalar(value) for value in values]
     if kind == pl.Null:  # the sample held no value
         return pl.Series(name, plain, strict=False)
-    if all(value is None or isinstance(value, str) for value in plain):
-        return pl.Series(name, plain, pl.String).cast(kind, strict=False)
-    return pl.Series(name, plain, kind, strict=False)
+    if any(value is not None and not isinstance(value, str) for value in plain):
+        typed = pl.Series(name, plain, kind, strict=False)
+        if not any(isinstance(value, str) for value in plain):
+            return typed
+        texts = [value if isinstance(value, str) else None for value in plain]
+        read = _read_text(pl.Series(name, texts, pl.String), kind)
+        return pl.select(pl.coalesce(read.cast(kind), typed).alias(name)).to_series()
+    text = pl.Series(name, plain, pl.String)
+    found = _read_text(text, kind)
+    if kind == pl.Int64 and found.null_count() > text.null_count():  # a fraction after whole numbers
+        other = _read_text(text, pl.Float64())
+        return other if other.null_count() < found.null_count() else found
+    return found
+
+
+def _read_text(text: pl.Series, kind: pl.DataType) -> pl.Series:
+    """Return text as values of a type, null where it is none."""
+    if kind == pl.Boolean:
+        return (
+            text.str.strip_chars().str.to_lowercase().replace_strict(_TRUTH, default=None, return_dtype=kind)
+        )
+    if kind in (pl.Datetime, pl.Date):
+        moments = pl.select(pl.from_epoch(seconds_of(text.to_list()), "s").cast(pl.Datetime("us")))
+        return moments.to_series().cast(kind).alias(text.name)
+    return text if kind == pl.String else text.str.strip_chars().cast(kind, strict=False)

@@ -61,6 +61,7 @@ class ParquetPartition:
         with input_errors(self._name):
             self._frame = parquet.scan(self.columns)
             self._schema = self._frame.collect_schema()
+            self.columns = self.columns.fit(self._schema)
         self._check_kinds()
         if self.columns.complex is not None:
             self.columns.complex.check(self._schema)

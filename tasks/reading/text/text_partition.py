@@ -9,7 +9,7 @@ import polars as pl
 
 from models.records import Fault
 from tasks.reading.columns import Columns
-from tasks.reading.conditions import Condition, RawCondition, infer_types, scalar
+from tasks.reading.conditions import Condition, RawCondition, infer_types, narrow_type, scalar
 from tasks.reading.files.address import is_remote
 from tasks.reading.files.formats import is_packed
 from tasks.reading.input_cache import InputCache
@@ -187,17 +187,7 @@ def _csv_types(values: Mapping[str, Sequence[object]]) -> pl.DataFrame:
             for name, some in values.items()
         ]
     )
-    return text.select(_narrowest(column) for column in text)
-
-
-def _narrowest(column: pl.Series) -> pl.Series:
-    if column.null_count() == len(column):  # nothing tells what it holds
-        return column.cast(pl.Null)
-    for kind in (pl.Int64(), pl.Float64()):
-        cast = column.cast(kind, strict=False)
-        if cast.null_count() == column.null_count():
-            return cast
-    return column
+    return text.select(narrow_type(column) for column in text)
 
 
 def _date(day: int) -> date:
