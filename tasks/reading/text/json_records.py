@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import NoReturn
 
 import orjson
@@ -21,6 +22,8 @@ _BETWEEN = b" \t\r\n,\x1e"
 _GAP = re.compile(rb"[\s,\x1e]*+")
 _PLAIN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s,\[\]{}"]++', re.DOTALL)
 """An element that is neither object nor array."""
+_INTEGERS = 2.0**63
+"""orjson reads whole numbers up to here as they are."""
 _LONGEST = 64 * 2**20
 """Longest object of an array, in bytes: one that is never closed must not fill the memory."""
 
@@ -160,7 +163,7 @@ def _by_line(lines: Iterable[bytes]) -> Iterator[Found]:
         if line.isspace():
             continue
         try:
-            found: object = orjson.loads(line)
+            found = _load(line)
         except orjson.JSONDecodeError:
             yield from _lenient(line, number)
         else:
@@ -221,10 +224,21 @@ def _is_json(text: bytes) -> bool:
     return True
 
 
+def _load(text: bytes) -> object:
+    """Parse a value, whole numbers of more than 64 bits digit by digit: orjson makes floats of them. Raises `JSONDecodeError`."""
+    found = orjson.loads(text)
+    if found.__class__ is dict:
+        for value in found.values():
+            if value.__class__ is float and not -_INTEGERS < value < _INTEGERS:
+                with suppress(ValueError, RecursionError):
+                    return json.loads(text)
+    return found
+
+
 def _parse(text: bytes) -> object:
     """Parse a value that may hold what orjson refuses."""
     try:
-        return orjson.loads(text)
+        return _load(text)
     except orjson.JSONDecodeError:
         pass
     try:

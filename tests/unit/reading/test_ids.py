@@ -96,3 +96,15 @@ def test_a_float_that_shows_its_last_digit_no_more(tmp_path: Path, kind: DataTyp
     pl.DataFrame({"id": ids, "text": "text"}).write_parquet(path)
     reasons = [getattr(row, "reason", row.key) for row in read(path)]
     assert reasons == ["1", str(least - 1), "wrong_type", "missing_id"]
+
+
+@pytest.mark.parametrize("form", ["{}\n", "[{}]", "[\n{},\n{}]"])
+@pytest.mark.parametrize("number", [2**63, 2**64, -(2**63) - 1, 10**30 + 1])
+def test_large_integers_in_json(tmp_path: Path, form: str, number: int) -> None:
+    """Every digit of a large integer is kept, in lines and in an array; a large fraction is no id."""
+    path = tmp_path / "in.json"
+    row = f'{{"id": {number}, "text": "text", "other": 1e300}}'
+    path.write_text(form.replace("{}", row))
+    assert read(path)[0] == Record(str(number), str(number), 0, "text")
+    path.write_text(form.replace("{}", row.replace(str(number), "1e300")))
+    assert getattr(read(path)[0], "reason", None) == "wrong_type"
