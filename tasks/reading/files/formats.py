@@ -11,12 +11,12 @@ Format = Literal["parquet", "csv", "jsonl"]
 _FORMATS: dict[str, Format] = {
     ".parquet": "parquet",
     ".pq": "parquet",
-    ".parq": "parquet",
     ".csv": "csv",
-    ".tsv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "jsonl",
+    ".tsv": "csv",
+    ".parq": "parquet",
 }
 _COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst", ".gzip", ".zstd")
 _MAIN = (".parquet", ".pq", ".csv", ".jsonl", ".ndjson")
