@@ -29,6 +29,9 @@ import re
 import traceback
 from pathlib import Path
 
+_PASSWORD = re.compile(r"(\w://)[^/@\s]*:[^/@\s]*@")
+_SIGNED = re.compile(r"\?[^\s/]*?(?:sig|token|key|secret|credential)[^\s=/]*=[^\s)]*", re.IGNORECASE)
+_QUERY = re.compile(r"(https?://[^\s?]*)\?[^\s)]*")
 _LINE_END = re.compile(r"\s*[\t\r\n]\s*")
 
 
@@ -48,7 +51,10 @@ class UsageError(BreakevenError):
 
 
 class InputError(UsageError):
-    """The input cannot be read as asked (missing, empty, without the named column)."""
+    """The input cannot be read as asked (missing, empty, without the named column). Its text shows no secret of an address."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(hide_secrets(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class PromptTooLong(UsageError):
@@ -135,6 +141,11 @@ class Interrupted(BreakevenError):
     def exit_code(self) -> int:  # type: ignore[override]
         """128 + signal number."""
         return 128 + self.signal_number
+
+
+def hide_secrets(text: str) -> str:
+    """Return a text without the passwords and signatures of the addresses in it."""
+    return _QUERY.sub(r"\1", _SIGNED.sub("", _PASSWORD.sub(r"\1", text)))
 
 
 def one_line(text: str) -> str:

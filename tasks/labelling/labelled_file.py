@@ -25,7 +25,6 @@ from tasks.labelling.label_errors import (
 )
 from tasks.labelling.label_rows import LabelRows, text_key
 from tasks.labelling.references import References
-from tasks.reading.files.address import hide_secrets
 from tasks.reading.files.locate import InputMissing
 from tasks.reading.row_template import RowTemplate, text_source
 from tasks.reading.sampling import BottomSample
@@ -177,7 +176,7 @@ class _File:
             found = columns_of(path)
         except InputMissing as error:
             msg = (
-                f"the labels file {hide_secrets(path)} does not exist; `breakeven evaluate {workload.name} --sample 100` "
+                f"the labels file {path} does not exist; `breakeven evaluate {workload.name} --sample 100` "
                 "draws records to label"
             )
             raise InputError(msg) from error

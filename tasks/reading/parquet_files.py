@@ -10,10 +10,9 @@ from itertools import groupby
 
 import polars as pl
 
-from models.errors import InputError
+from models.errors import InputError, hide_secrets
 from tasks.reading.columns import Columns, match_column, no_column
 from tasks.reading.failures import input_errors
-from tasks.reading.files.address import hide_secrets
 from tasks.reading.files.locate import HUGGING_FACE, Files
 from tasks.reading.files.scan import scan_parquet
 from tasks.reading.timestamps import utc_seconds

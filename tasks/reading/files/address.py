@@ -1,4 +1,4 @@
-"""Addresses of files: local paths and URLs, without their secrets where they are shown."""
+"""Addresses of files: local paths and URLs."""
 
 import os
 import re
@@ -10,8 +10,6 @@ _ALIASES = {"gcs": "gs", "s3n": "s3a"}
 """Schemes that other programs write for the same store."""
 _FILE_URL = re.compile(r"file:(?://(?P<host>[^/]*))?(?P<path>/.*|$)", re.IGNORECASE | re.DOTALL)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:/", re.IGNORECASE)
-_USER = re.compile(r"(\w://)[^/@\s]*:[^/@\s]*@")
-_QUERY = re.compile(r"(https?://[^\s?]*)\?\S*")
 
 
 class Address(NamedTuple):
@@ -65,8 +63,3 @@ def _path_of(host: str, path: str) -> str:
 def is_remote(location: str) -> bool:
     """Whether a location is a URL, rather than a local path."""
     return _URL.match(location) is not None
-
-
-def hide_secrets(text: str) -> str:
-    """Return a text without the passwords and signatures of the URLs in it."""
-    return _QUERY.sub(r"\1", _USER.sub(r"\1", text))

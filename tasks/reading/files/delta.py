@@ -10,7 +10,7 @@ import orjson
 import polars as pl
 
 from models.errors import InputError
-from tasks.reading.files.address import hide_secrets, is_remote
+from tasks.reading.files.address import is_remote
 from tasks.reading.files.folders import Entry, list_folder
 from tasks.reading.files.store import open_bytes
 
@@ -58,13 +58,13 @@ def _read_log(table: str, entries: tuple[Entry, ...]) -> frozenset[str] | None:
         marked |= added.get_column("marked").any()
     commits = {version: found for version, found in _by_version(entries, _COMMIT).items() if version > first}
     if sorted(commits) != list(range(first + 1, first + 1 + len(commits))):
-        msg = f"{hide_secrets(table)} is a Delta table whose log lacks commits: copy it whole"
+        msg = f"{table} is a Delta table whose log lacks commits: copy it whole"
         raise InputError(msg)
     for version in sorted(commits):
         marked |= _apply(commits[version][0].path, files)
     if marked:
         msg = (
-            f"{hide_secrets(table)} is a Delta table with deletion vectors, which mark deleted rows: "
+            f"{table} is a Delta table with deletion vectors, which mark deleted rows: "
             "REORG TABLE … APPLY (PURGE) writes it without them"
         )
         raise InputError(msg)

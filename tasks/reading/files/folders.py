@@ -9,8 +9,8 @@ from pathlib import Path
 
 import obstore
 
-from models.errors import InputError
-from tasks.reading.files.address import hide_secrets, is_remote, is_web, split_url
+from models.errors import InputError, hide_secrets
+from tasks.reading.files.address import is_remote, is_web, split_url
 from tasks.reading.files.connect import open_store
 from tasks.reading.files.formats import find_format
 from tasks.reading.files.store import FileState, state_from, state_from_stat, store_errors
@@ -136,7 +136,7 @@ def _list_local(place: str) -> Iterator[Entry]:
 
 def _list_remote(place: str) -> Iterator[Entry]:
     if is_web(place):
-        msg = f"{hide_secrets(place)} cannot be listed: give the address of one file"
+        msg = f"{place} cannot be listed: give the address of one file"
         raise InputError(msg)
     root, key = split_url(place)
     with store_errors():

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from models.errors import InputError
-from tasks.reading.files.address import hide_secrets, path_part
+from tasks.reading.files.address import path_part
 
 Format = Literal["parquet", "csv", "jsonl"]
 _FORMATS: dict[str, Format] = {
@@ -46,7 +46,7 @@ def format_of(names: Sequence[str]) -> Format:
     """Return the one format of all files. Raises `InputError` where a name says none, or they are of several."""
     formats = [find_format(name) for name in names]
     if None in formats:
-        name = hide_secrets(names[formats.index(None)])
+        name = names[formats.index(None)]
         msg = f"{name}: unknown kind of file; give one of {KINDS} (text files may be compressed)"
         raise InputError(msg)
     found = sorted({one for one in formats if one is not None})

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from models.errors import InputError
 from tasks.reading.failures import input_errors
-from tasks.reading.files.address import hide_secrets, is_remote, is_web, normalize, split_url
+from tasks.reading.files.address import is_remote, is_web, normalize, split_url
 from tasks.reading.files.delta import keep_live
 from tasks.reading.files.folders import (
     Entry,
@@ -57,7 +57,7 @@ def locate(location: str, partition: date) -> Files:
     What exists under the very name is meant literally, also with `*` or `[ ]` in it. Raises `InputError` where nothing is
     there or the format is unknown, and `EmptyPartition` where only the date's files are missing.
     """
-    with input_errors(hide_secrets(location)):
+    with input_errors(location):
         place = normalize(location)
         found = _resolve(place, location)
         if found.state is not None:
@@ -67,7 +67,7 @@ def locate(location: str, partition: date) -> Files:
 
 def dated_folders(location: str) -> list[date] | None:
     """Return the dates of a folder of dated folders, ascending; None for any other location. Raises `InputError`."""
-    with input_errors(hide_secrets(location)):
+    with input_errors(location):
         found = _resolve(normalize(location), location)
         return sorted(look_through(found.path, None).dates) or None if found.kind == "folder" else None
 
@@ -96,7 +96,7 @@ def _resolve(place: str, location: str) -> _Found:
     if not is_remote(place) and Path(place).exists():
         msg = f"input {location} is no file that can be read more than once: write it to a file first"
         raise InputError(msg)
-    msg = f"input {hide_secrets(location)} does not exist{_looked_from(place)}"
+    msg = f"input {location} does not exist{_looked_from(place)}"
     raise InputMissing(msg)
 
 
@@ -125,7 +125,7 @@ def _match(location: str, pattern: str, _day: date) -> Files:
     entries = keep_live(entries, (path.rpartition("/")[0] for path in parquet))
     say_skipped(pattern, skipped)
     if not entries:
-        msg = f"input {hide_secrets(location)} does not exist: no file matches it{_looked_from(pattern)}"
+        msg = f"input {location} does not exist: no file matches it{_looked_from(pattern)}"
         raise InputMissing(msg)
     return _files(entries)
 
@@ -137,7 +137,7 @@ def _locate_day(location: str, folder: str, day: date) -> Files:
         whole = look_through(folder, None)
         tree = tree if whole.dates else whole
     dated = bool(tree.dates or tree.elsewhere)
-    name = hide_secrets(location)
+    name = location
     beside = sum(not file.linked for file in tree.loose) if dated else 0
     say_skipped(folder, tree.skipped, beside)
     if not dated and tree.loose:
@@ -148,7 +148,7 @@ def _locate_day(location: str, folder: str, day: date) -> Files:
     if any(file.state is not None and file.state.size for file in tree.wanted):
         return _files(_data(tree.wanted), dated=True)
     if tree.wanted:
-        msg = f"{name} holds only empty files for {day}, such as {hide_secrets(tree.wanted[0].path)}"
+        msg = f"{name} holds only empty files for {day}, such as {tree.wanted[0].path}"
         raise EmptyPartition(msg)
     dates = sorted(look_through(folder, None).dates)
     if day in dates:

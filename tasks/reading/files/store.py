@@ -13,8 +13,8 @@ from typing import IO, TYPE_CHECKING, cast
 import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, PreconditionError, UnauthenticatedError
 
-from models.errors import InputError
-from tasks.reading.files.address import hide_secrets, is_remote, is_web, split_url
+from models.errors import InputError, hide_secrets
+from tasks.reading.files.address import is_remote, is_web, split_url
 from tasks.reading.files.connect import open_store
 
 if TYPE_CHECKING:
@@ -92,13 +92,13 @@ def _state_or_none(path: str) -> FileState | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        msg = f"cannot read {hide_secrets(path)}: {error.strerror or error}"
+        msg = f"cannot read {path}: {error.strerror or error}"
         raise InputError(msg) from error
 
 
 def _changed(path: str, what: str) -> InputChanged:
     return InputChanged(
-        f"{hide_secrets(path)} {what} while it was read: nothing of the day is published; run again when the file is written"
+        f"{path} {what} while it was read: nothing of the day is published; run again when the file is written"
     )
 
 

@@ -45,6 +45,7 @@ def test_a_password_in_a_web_address(web: str, seen: list[tuple[str, dict[str, s
         f"{private}/none.csv?sig=hush",
         f"{private}/",
         f"{private}/in.docx",
+        f"{private}/no such.csv?X-Amz-Signature=hush",
         "http://me:hush@127.0.0.1:9/a.csv",
     ):
         with pytest.raises(InputError) as raised:
