@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
     from obstore.store import ObjectStore
 
-_PIECE = 8 * 2**20
-"""How many bytes of an object are asked for at a time."""
+_FIRST_PIECE, _PIECE = 2**18, 8 * 2**20
+"""How many bytes of an object are asked for at first, when only its head may be wanted, and at most at a time."""
 _AT_ONCE = 16
 """How many objects are asked about at a time."""
 _REFUSED = "access denied: see that the credentials are set, and that they may read and list it"
@@ -125,9 +125,9 @@ class _Stream(io.RawIOBase):
         self._path = path
         self._store = store
         self._key = key
-        with store_errors():
-            self._meta = obstore.head(store, key)
+        self._state: ObjectMeta | None = None
         self._place = 0
+        self._size = _FIRST_PIECE
         self._left = memoryview(b"")
 
     def readable(self) -> bool:
@@ -142,19 +142,27 @@ class _Stream(io.RawIOBase):
         return size
 
     def _next(self) -> bytes:
-        end = min(self._place + _PIECE, self._meta["size"])
-        if self._place >= end:
+        if self._state is not None and self._place >= self._state["size"]:
             return b""
-        options: GetOptions = {"range": (self._place, end)}
-        if self._meta["e_tag"]:
-            options["if_match"] = self._meta["e_tag"]
+        options: GetOptions = {"range": (self._place, self._place + self._size)}
+        if self._state is not None and self._state["e_tag"]:
+            options["if_match"] = self._state["e_tag"]
         try:
             with store_errors():
-                found = obstore.get(self._store, self._key, options=options).bytes()
-        except (PreconditionError, FileNotFoundError) as error:
+                found = obstore.get(self._store, self._key, options=options)
+                piece = bytes(found.bytes())
+        except PreconditionError as error:
             raise _changed(self._path, "was changed") from error
-        self._place = end
-        return bytes(found)
+        except OSError:
+            if (
+                self._state is None and state_of(self._path).size == 0
+            ):  # nothing can be a part of an empty object
+                return b""
+            raise
+        self._state = found.meta
+        self._place += len(piece)
+        self._size = min(4 * self._size, _PIECE)
+        return piece
 
 
 class _WebStream(_Stream):

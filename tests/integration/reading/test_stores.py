@@ -2,6 +2,7 @@
 
 import io
 import logging
+import random
 from collections.abc import Callable
 from datetime import date
 
@@ -15,7 +16,7 @@ from models.settings import WorkloadSettings
 from tasks.reading import EmptyPartition, Source, open_partition
 from tasks.reading.dates import partitions_between
 from tasks.reading.files.locate import InputMissing, dated_folders
-from tasks.reading.files.store import InputChanged
+from tasks.reading.files.store import InputChanged, open_bytes
 from tasks.reading.newest import newest_dates
 from tasks.reading.whole import columns_of, open_all
 from tests.integration.reading.conftest import Bucket, Folder
@@ -294,3 +295,24 @@ def test_descriptions_beside_data(shelf: Shelf) -> None:
     shelf.put("in/1.tsv", content("csv", "no"))
     shelf.put("only/1.json", content("jsonl", "yes"))
     assert texts(f"{shelf.url}/in") == texts(f"{shelf.url}/only") == ["yes"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 2**18 - 1, 2**18, 2**18 + 1, 5 * 2**18, 3 * 2**20 + 7])
+def test_an_object_is_streamed_whole(bucket: Bucket, size: int) -> None:
+    """Every byte of an object comes once and in order, whatever its size is; the head takes one small request."""
+    whole = random.Random(size).randbytes(size)
+    location = bucket.put("some bytes", whole)
+    with open_bytes(location) as file:
+        assert file.read() == whole
+    with open_bytes(location) as file:
+        assert file.read(10) == whole[:10]
+
+
+def test_an_object_that_changes_between_two_pieces(bucket: Bucket) -> None:
+    """The second piece of another content is never read as the rest of the first."""
+    location = bucket.put("in", b"a" * 2**19)
+    with open_bytes(location) as file:
+        file.read(10)
+        bucket.put("in", b"b" * 2**19)
+        with pytest.raises(InputChanged, match="was changed while it was read"):
+            file.read()
