@@ -133,7 +133,9 @@ class WorkloadSettings(BaseModel):
     )
 
     # where it reads
-    input: str | None = Field(None, description="file, folder with date=YYYY-MM-DD, glob or object-store URL")
+    input: str | None = Field(
+        None, description="file, glob or folder (also of folders of dates), here or in an object store"
+    )
     query: str | None = Field(
         None, description="SQL query with :partition (or :start and :end) bound, in a fixed order"
     )
