@@ -1,5 +1,6 @@
 """The settings of one workload: what it asks, where it reads, what it may spend."""
 
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -47,6 +48,16 @@ def _check_delimiter(value: str) -> str:
     if value.lower() in {"auto", "tab", "\\t"} or (len(value) == 1 and value not in '"\r\n'):
         return value
     msg = "must be one character, tab or auto"
+    raise ValueError(msg)
+
+
+def _check_encoding(value: str) -> str:
+    if value.lower() == "auto":
+        return value
+    with suppress(LookupError, ValueError):  # of a name that is none, and of one that is no encoding of text
+        "a".encode(value)
+        return value
+    msg = "must be an encoding of text, such as cp1252, latin-1, shift_jis or utf-16, or auto"
     raise ValueError(msg)
 
 
@@ -151,6 +162,10 @@ class WorkloadSettings(BaseModel):
     delimiter: Annotated[str, AfterValidator(_check_delimiter)] = Field(
         "auto",
         description="what separates the fields of CSV: one character or tab; auto: found from the header",
+    )
+    encoding: Annotated[str, AfterValidator(_check_encoding)] = Field(
+        "auto",
+        description="encoding of CSV and JSON, such as cp1252; auto: UTF-8, or UTF-16 and UTF-32 where the file shows it",
     )
     context: str | None = Field(
         None, description="column of passages that the answer must rest on; `context` in `text`"

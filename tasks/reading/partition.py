@@ -106,7 +106,8 @@ def open_raw(source: Source, partition: date, limit: int | None = None) -> RawPa
     """Open one partition's raw rows, of which there may be none. Raises `InputError`."""
     if source.query:
         return QueryPartition(source, partition)
-    files = replace(locate(source.location or "", partition), delimiter=source.delimiter)
+    found = locate(source.location or "", partition)
+    files = replace(found, delimiter=source.delimiter, encoding=source.encoding)
     if files.format == "parquet":
         return WatchedPartition(ParquetPartition(source, files, partition, limit), files)
     columns, named = name_columns(source, files)

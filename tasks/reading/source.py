@@ -24,7 +24,7 @@ class Source:
 
     `template` makes the text of the columns; None: they stand one below the other. `timestamp_column` None: the first of `TIMESTAMP_NAMES` that exists; empty: none, so that the input
     is one partition of whatever date is asked for. `complex_where` marks records (`Record.complex`) and selects
-    none. `delimiter`: what separates the fields of CSV; auto: found from the header.
+    none. `delimiter` and `encoding`: of CSV and JSON files; auto: told by what a file holds.
     `cache` is where rows of CSV and JSON files are kept once they were read; None: nowhere.
     """
 
@@ -38,6 +38,7 @@ class Source:
     complex_where: str | None = None
     template: RowTemplate | None = None
     delimiter: str = "auto"
+    encoding: str = "auto"
     cache: InputCache | None = field(default=None, repr=False, compare=False)
 
     @classmethod
@@ -81,6 +82,7 @@ class Source:
             complex_where or None,
             template,
             settings.delimiter,
+            settings.encoding,
             cache,
         )
 
@@ -114,8 +116,9 @@ class Source:
             facts = (*facts, self.complex_where)
         if self.template is not None:
             facts = (*facts, *self.template.identity())
-        if self.delimiter != "auto":
-            facts = (*facts, "delimiter", self.delimiter)
+        for name in ("delimiter", "encoding"):
+            if (value := getattr(self, name)) != "auto":
+                facts = (*facts, name, value)
         return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
 
 

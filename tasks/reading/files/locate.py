@@ -41,7 +41,7 @@ class EmptyPartition(InputError):
 class Files:
     """The files to read, in order, and what each was when it was found.
 
-    `dated`: their folder already says the date. `delimiter`: what separates the fields of CSV, as it is set.
+    `dated`: their folder already says the date. `delimiter` and `encoding`: of CSV and JSON, as they are set.
     """
 
     paths: tuple[str, ...]
@@ -49,6 +49,7 @@ class Files:
     dated: bool = False
     states: tuple[FileState, ...] = ()
     delimiter: str = "auto"
+    encoding: str = "auto"
 
 
 def locate(location: str, partition: date) -> Files:

@@ -11,16 +11,16 @@ import orjson
 from models.errors import InputError
 from models.records import WHOLE_LINE, Fault
 from tasks.reading.failures import input_errors
-from tasks.reading.text.lines import Broken, ends_in_cr, head_and_rest, split_lines
-from tasks.reading.text.unpack import CHUNK
+from tasks.reading.text.lines import AUTO, Broken, ends_in_cr, head_and_rest, split_lines
 
-_MARK = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]]|"', re.DOTALL)
-"""A string, a bracket, or a string whose end has not come yet."""
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_TO_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb")*+[{}\[\]]", re.DOTALL)
+"""Everything up to the next bracket that is in no string, and the bracket."""
 _ARRAY = re.compile(rb"\[\s*[\{\]]")
 _BETWEEN = b" \t\r\n,\x1e"
 """What may stand between two objects."""
 _GAP = re.compile(rb"[\s,\x1e]*+")
-_PLAIN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s,\[\]{}"]++', re.DOTALL)
+_PLAIN = re.compile(_STRING + rb'|[^\s,\[\]{}"]++', re.DOTALL)
 """An element that is neither object nor array."""
 _INTEGERS = 2.0**63
 """orjson reads whole numbers up to here as they are."""
@@ -30,18 +30,18 @@ _LONGEST = 64 * 2**20
 Found = Mapping[str, object] | Broken
 
 
-def json_records(path: str) -> Iterator[Found]:
+def json_records(path: str, encoding: str = AUTO) -> Iterator[Found]:
     """Yield the objects of a file. Raises `InputError`, also for an array that is not closed."""
     with input_errors(path):
-        head, chunks = head_and_rest(path)
+        head, chunks = head_and_rest(path, encoding)
         also_cr = ends_in_cr(head, head)
-        if _is_by_line(head, whole=len(head) < CHUNK, also_cr=also_cr):
+        if _is_by_line(head, also_cr=also_cr):
             yield from _by_line(split_lines(chunks, also_cr=also_cr))
         else:
             yield from _by_bracket(path, chunks)
 
 
-def _is_by_line(head: bytes, *, whole: bool, also_cr: bool) -> bool:
+def _is_by_line(head: bytes, *, also_cr: bool) -> bool:
     """Whether a file holds a value in each line: its first value ends with its line, or nowhere else."""
     lines = (line for line in split_lines([head], also_cr=also_cr) if line.strip(_BETWEEN))
     first = next(lines, b"")
@@ -53,9 +53,8 @@ def _is_by_line(head: bytes, *, whole: bool, also_cr: bool) -> bool:
         return True
     ends = _objects_in(head.lstrip(_BETWEEN))
     found = next(ends, None)
-    if found is None:
-        return whole or b"\n" in head  # nothing is closed: line by line each costs itself alone
-    return not (len(found) > len(first) and isinstance(_parse(found), dict))
+    # Where nothing is closed, each line costs itself alone.
+    return found is None or len(found) <= len(first) or not isinstance(_parse(found), dict)
 
 
 def _by_bracket(path: str, chunks: Iterator[bytes]) -> Iterator[Found]:
@@ -125,21 +124,18 @@ class _Elements:
 
     def _end_of_bracket(self) -> int:
         """Return where the object or array that begins here ends."""
-        open_, done = bytearray(), 0
+        opened, done = bytearray(), 0
         while True:
-            for mark in _MARK.finditer(self._text, self._at + done):
-                kind = self._text[mark.start()]
-                if kind in b"{[":
-                    open_.append(kind)
-                elif kind in b"}]":
-                    if open_.pop() != kind - 2:  # "[" and "{" stand two before their closing ones
-                        self._refuse("has brackets that do not match")
-                    if not open_:
-                        return mark.end()
-                elif mark.end() - mark.start() == 1:  # the string goes on
-                    done = mark.start() - self._at
-                    break
+            while (mark := _TO_BRACKET.match(self._text, self._at + done)) is not None:
                 done = mark.end() - self._at
+                kind = self._text[mark.end() - 1]
+                if kind in b"{[":
+                    opened.append(kind)
+                    continue
+                if opened.pop() != kind - 2:  # "[" and "{" stand two before their closing ones
+                    self._refuse("has brackets that do not match")
+                if not opened:
+                    return mark.end()
             if not self._more():
                 self._refuse("ends before a bracket or a quote is closed")
 
@@ -205,14 +201,11 @@ def _objects_in(text: bytes, *, whole: bool = False) -> Iterator[bytes]:
 def _end(text: bytes, start: int) -> int | None:
     """Return where the value that begins with a bracket ends, None where it does not."""
     depth = 0
-    for mark in _MARK.finditer(text, start):
-        kind = text[mark.start()]
-        if kind in b"{[":
-            depth += 1
-        elif kind in b"}]":
-            depth -= 1
-            if depth == 0:
-                return mark.end()
+    while (mark := _TO_BRACKET.match(text, start)) is not None:
+        start = mark.end()
+        depth += 1 if text[start - 1] in b"{[" else -1
+        if depth == 0:
+            return start
     return None
 
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from models.records import Fault
 from tasks.reading.failures import input_errors
-from tasks.reading.text.unpack import text_chunks
+from tasks.reading.text.unpack import AUTO, text_chunks
 
-__all__ = ["LONGEST_LINE", "Broken", "RawRow", "ends_in_cr", "head_and_rest", "input_errors", "split_lines"]
+__all__ = ["AUTO", "LONGEST_LINE", "Broken", "RawRow", "ends_in_cr", "head_and_rest", "split_lines"]
 
 LONGEST_LINE = 64 * 2**20
 """Bytes of a line that are kept: what is longer is no row, and must not fill the memory."""
@@ -28,16 +28,16 @@ RawRow = tuple[object, ...] | Broken
 """The values of the wanted columns, in their order."""
 
 
-def head_and_rest(path: str) -> tuple[bytes, Iterator[bytes]]:
+def head_and_rest(path: str, encoding: str = AUTO) -> tuple[bytes, Iterator[bytes]]:
     """Return how a file's text begins, and all of it in pieces from the beginning on. Raises `InputError`."""
-    chunks = _chunks(path)
+    chunks = _chunks(path, encoding)
     head = next(chunks, b"")
     return head, chain([head], chunks)
 
 
-def _chunks(path: str) -> Iterator[bytes]:
+def _chunks(path: str, encoding: str) -> Iterator[bytes]:
     with input_errors(path):
-        yield from text_chunks(path)
+        yield from text_chunks(path, encoding)
 
 
 def ends_in_cr(head: bytes, outside: bytes) -> bool:

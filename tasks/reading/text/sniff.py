@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from tasks.reading.text.csv_records import CsvRecords, Dialect
-from tasks.reading.text.lines import Broken, ends_in_cr, split_lines
+from tasks.reading.text.lines import AUTO, Broken, ends_in_cr, split_lines
 
-AUTO = "auto"
 DELIMITERS = (",", ";", "\t", "|", "\x01")
 """What is looked for: \\x01 is what Hive writes."""
 _NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}

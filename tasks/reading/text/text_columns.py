@@ -17,11 +17,10 @@ from tasks.reading.columns import (
     no_column,
 )
 from tasks.reading.conditions import Condition
-from tasks.reading.files.address import hide_secrets
 from tasks.reading.files.locate import EmptyPartition, Files, Format
 from tasks.reading.files.store import FileState
 from tasks.reading.source import Source
-from tasks.reading.text.text_file import SAMPLE, TextFile
+from tasks.reading.text.text_file import SAMPLE, TextFile, text_files
 
 log = logging.getLogger(__name__)
 _NAMED = 3
@@ -43,7 +42,7 @@ def text_columns(files: Files) -> list[str]:
     A file without a header or an object is passed over. Raises `InputError` where no file has any:
     `EmptyPartition` where that can be meant.
     """
-    return _unite(_texts(files), files)
+    return _unite(text_files(files), files)
 
 
 def name_columns(source: Source, files: Files) -> tuple[Columns, list[NamedFile]]:
@@ -53,7 +52,7 @@ def name_columns(source: Source, files: Files) -> tuple[Columns, list[NamedFile]
     objects of JSON do not have is looked for in all others. Raises `InputError` that names a column that there is not, and
     the file.
     """
-    texts = _texts(files)
+    texts = text_files(files)
     existing = _unite(texts, files)
     if files.format == "jsonl":
         existing = _look_on(texts, files.states, existing, _Needed.of(source, dated=files.dated))
@@ -73,10 +72,6 @@ def name_columns(source: Source, files: Files) -> tuple[Columns, list[NamedFile]
         lacking = [text for text in texts if text.columns and not _has(text.columns, columns.timestamp)]
         _say_undated(tuple(text.path for text in lacking), columns.timestamp, files.format)
     return columns, named
-
-
-def _texts(files: Files) -> list[TextFile]:
-    return [TextFile(path, files.format, files.delimiter) for path in files.paths]
 
 
 def _unite(texts: Sequence[TextFile], files: Files) -> list[str]:

@@ -8,11 +8,11 @@ from operator import itemgetter
 from typing import cast
 
 from tasks.reading.failures import input_errors
-from tasks.reading.files.locate import Format
+from tasks.reading.files.locate import Files, Format
 from tasks.reading.text.csv_records import CsvRecords
 from tasks.reading.text.json_records import json_records
-from tasks.reading.text.lines import Broken, RawRow, head_and_rest, split_lines
-from tasks.reading.text.sniff import AUTO, sniff
+from tasks.reading.text.lines import AUTO, Broken, RawRow, head_and_rest, split_lines
+from tasks.reading.text.sniff import sniff
 from tasks.reading.text.unpack import CHUNK
 
 SAMPLE = 1000
@@ -25,12 +25,13 @@ _NULL = "\\N"
 class TextFile:
     """A file of rows as text, whatever its dialect, its compression and the store that it is in.
 
-    `delimiter`: what separates the fields of CSV, as the setting says it.
+    `delimiter` and `encoding`: what separates the fields of CSV and how the text is encoded, as the settings say it.
     """
 
     path: str
     format: Format
     delimiter: str = AUTO
+    encoding: str = AUTO
 
     @cached_property
     def columns(self) -> list[str]:
@@ -42,7 +43,7 @@ class TextFile:
         if self.format == "csv":
             with input_errors(self.path):
                 return _names(self._records()[1])
-        objects = islice(json_records(self.path), SAMPLE)
+        objects = islice(json_records(self.path, self.encoding), SAMPLE)
         return list(dict.fromkeys(name for some in objects if not isinstance(some, Broken) for name in some))
 
     def key_sets(self) -> Iterator[KeysView[str]]:
@@ -58,12 +59,12 @@ class TextFile:
             return self._csv_rows(wanted)
         return (
             row if isinstance(row, Broken) else tuple(row.get(name) for name in wanted)
-            for row in json_records(self.path)
+            for row in json_records(self.path, self.encoding)
         )
 
     def _records(self) -> tuple[CsvRecords, list[str]]:
         """Open the file. Return its records, and the header, which is read."""
-        head, chunks = head_and_rest(self.path)
+        head, chunks = head_and_rest(self.path, self.encoding)
         dialect = sniff(head, whole=len(head) < CHUNK, delimiter=self.delimiter)
         records = CsvRecords(split_lines(chunks, also_cr=dialect.also_cr), dialect)
         return records, records.header()
@@ -85,6 +86,11 @@ class TextFile:
                 if nulls and _NULL in cells:
                     cells = [None if cell == _NULL else cell for cell in cells]
                 yield (pick(cells),) if single else cast("tuple[object, ...]", pick(cells))
+
+
+def text_files(files: Files) -> list[TextFile]:
+    """Return the CSV or JSON files of an input, each to be read as the settings say."""
+    return [TextFile(path, files.format, files.delimiter, files.encoding) for path in files.paths]
 
 
 def _names(header: Sequence[str]) -> list[str]:

@@ -15,8 +15,10 @@ from models.errors import InputError
 from tasks.reading.files.store import open_bytes
 from tasks.reading.text.file_kinds import foreign_kind, is_binary
 
+AUTO = "auto"
 CHUNK = 2**20
 """Bytes that are taken at once."""
+_BAD_BYTES = "breakeven.bad_bytes"
 _HEAD = 8192
 _BEGINNING = 512
 _LAYERS = 3
@@ -36,10 +38,10 @@ _MARKS = (
 )
 
 
-def text_chunks(path: str) -> Iterator[bytes]:
+def text_chunks(path: str, encoding: str = AUTO) -> Iterator[bytes]:
     """Yield a file's text as UTF-8 without a byte order mark, in pieces, the first one full unless it is the last.
 
-    Bytes that are not UTF-8 stay as they are. Raises `InputError` for a file that is no text, and what the
+    `encoding`: as it is set; a mark at the beginning of the file decides all the same. Bytes that are not UTF-8 stay as they are. Raises `InputError` for a file that is no text, and what the
     library that unpacks it raises.
     """
     if path.startswith("hf://"):
@@ -50,9 +52,9 @@ def text_chunks(path: str) -> Iterator[bytes]:
         if (kind := foreign_kind(head)) is not None:
             msg = f"{path} is not text; it is {kind}"
             raise InputError(msg)
-        encoding = _encoding(head)
-        if encoding is not None:
-            yield from _decoded(stream, encoding)
+        found = _encoding(head) or (None if encoding.lower() == AUTO else encoding)
+        if found is not None:
+            yield from _decoded(stream, found)
             return
         if is_binary(head[:_BEGINNING]):
             msg = f"{path} is not text: it begins with bytes that no text has"
@@ -122,18 +124,24 @@ def _encoding(head: bytes) -> str | None:
 
 def _decoded(stream: IO[bytes], encoding: str) -> Iterator[bytes]:
     """Yield UTF-8 for text of another encoding; what cannot be decoded is no UTF-8 afterwards either."""
-    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+    decoder = codecs.getincrementaldecoder(encoding)(_BAD_BYTES)
     mark, done = "\ufeff", False
     while not done:
         chunk = _read(stream, CHUNK)
         done = not chunk
-        try:
-            text, cut = decoder.decode(chunk, done), b""
-        except UnicodeDecodeError:
-            text, cut = "", b"\xff"
-            decoder.reset()
-        yield text.removeprefix(mark).encode("utf-8", "surrogatepass") + cut
+        text = decoder.decode(chunk, done).removeprefix(mark)
+        yield text.encode("utf-8", "surrogateescape")
         mark = ""
+
+
+def _mark_bad_bytes(error: UnicodeError) -> tuple[str, int]:
+    """Put a byte that is no UTF-8 in the place of what cannot be decoded."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "\udcff", error.end
+
+
+codecs.register_error(_BAD_BYTES, _mark_bad_bytes)
 
 
 def _by_polars(path: str) -> Iterator[bytes]:

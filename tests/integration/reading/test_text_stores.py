@@ -94,6 +94,10 @@ def test_a_day_of_empty_files(shelf: Bucket | Folder) -> None:
     shelf.put("days/date=2026-11-23/2.csv", b"")
     with pytest.raises(EmptyPartition, match="only empty files for 2026-11-23"):
         rows_of(f"{shelf.url}/days")
+    shelf.put("days/date=2026-11-23/1.csv", b"\n")
+    shelf.put("days/date=2026-11-23/2.csv", b"\xef\xbb\xbf")
+    with pytest.raises(EmptyPartition, match="like all 2 files, is empty"):
+        rows_of(f"{shelf.url}/days")
 
 
 @pytest.mark.parametrize(

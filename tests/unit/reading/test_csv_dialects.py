@@ -142,6 +142,43 @@ def test_a_header_that_is_not_utf8(tmp_path: Path) -> None:
     assert r"it has: id, text, gr\xf6\xdfe, created_at" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1252", "wörld € 15"),
+        ("latin-1", "wörld"),
+        ("cp1251", "мир"),
+        ("shift_jis", "世界ソ"),
+        ("gb18030", "世界\U0001f600"),
+        ("utf-8", "wörld"),
+    ],
+)
+def test_the_setting_says_the_encoding(tmp_path: Path, encoding: str, text: str) -> None:
+    """A file in the encoding of a country is read as set; what is no character in it costs its row alone."""
+    path, content = tmp_path / "in.csv", f"id;text;created_at\n1;{text};2026-11-23\n".encode(encoding)
+    assert read(path, content, encoding=encoding) == [("1", text)]
+    assert read(path, gzip.compress(content), encoding=encoding) == [("1", text)]
+    marked = f"id;text;created_at\n1;{text};2026-11-23\n".encode("utf-16")
+    assert read(path, marked, encoding=encoding) == [("1", text)], (
+        "a mark at the beginning decides all the same"
+    )
+
+
+def test_bytes_that_the_set_encoding_has_not(tmp_path: Path) -> None:
+    """A byte that is no character is never replaced by a sign that looks like text."""
+    content = b"id,text,created_at\n1,a\x81b,2026-11-23\n2,fine,2026-11-23\n"
+    assert read(tmp_path / "in.csv", content, encoding="cp1252") == [("1", "undecodable"), ("2", "fine")]
+    content = b'{"id":1,"text":"a\x81","created_at":"2026-11-23"}\n{"id":2,"text":"f\xfcr","created_at":"2026-11-23"}\n'
+    assert read(tmp_path / "in.jsonl", content, encoding="cp1252") == [("1", "undecodable"), ("2", "für")]
+
+
+@pytest.mark.parametrize("setting", ["", "utf-9", "base64", "rot13", "hex"])
+def test_an_encoding_that_is_none(setting: str) -> None:
+    """What is no encoding of text is refused."""
+    with pytest.raises(ValueError, match="must be an encoding of text"):
+        WorkloadSettings.model_validate({"encoding": setting})
+
+
 @pytest.mark.parametrize("kind", PACKERS)
 @pytest.mark.parametrize("name", ["in.csv", "in.csv.gz", "in.csv.zst"])
 def test_compression_is_told_by_content(tmp_path: Path, kind: str, name: str) -> None:

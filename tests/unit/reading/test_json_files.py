@@ -66,7 +66,7 @@ def test_pieces_of_a_file(tmp_path: Path, form: str, monkeypatch: pytest.MonkeyP
     whole = list(TextFile(str(path), "jsonl").rows(["id", "text"]))
     assert whole == EXPECTED
     pieces = [content[at : at + 3] for at in range(0, len(content), 3)]
-    monkeypatch.setattr(json_records, "head_and_rest", lambda _: (content, iter(pieces)))
+    monkeypatch.setattr(json_records, "head_and_rest", lambda *_: (content, iter(pieces)))
     assert list(TextFile(str(path), "jsonl").rows(["id", "text"])) == whole
 
 
