@@ -10,7 +10,7 @@ from itertools import groupby
 
 import polars as pl
 
-from models.errors import InputError, hide_secrets
+from models.errors import InputError, hide_secrets, one_line
 from tasks.reading.columns import Columns, match_column, no_column
 from tasks.reading.failures import input_errors
 from tasks.reading.files.locate import HUGGING_FACE, Files
@@ -204,4 +204,4 @@ def _common(one: pl.DataType, other: pl.DataType) -> pl.DataType | None:
 
 @lru_cache(maxsize=1000)
 def _say_once(message: str) -> None:
-    log.warning("%s", message)
+    log.warning("%s", one_line(message))

@@ -1,6 +1,6 @@
 """A record's text made of its row by a template, with passages that belong to the record."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,15 +15,18 @@ from models.workloads.definition import CONTEXT
 from models.workloads.template import TemplateMistake, TextTemplate, text_template
 from tasks.reading.cells import UTF_8, as_text, is_text, shows_nothing
 from tasks.reading.failures import input_errors
+from tasks.reading.files.formats import Format
+from tasks.reading.text.lines import Broken
+from tasks.reading.text.text_file import TextFile
 
 PASSAGE = "text"
 """Column of the passages in a file of them."""
 BETWEEN = "\n\n"
-_READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
-    ".parquet": pl.read_parquet,
-    ".csv": pl.read_csv,
-    ".jsonl": pl.read_ndjson,
-    ".ndjson": pl.read_ndjson,
+_FORMATS: Mapping[str, Format] = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
 }
 
 
@@ -136,18 +139,43 @@ class RowTemplate:
     def _passages(self) -> Mapping[str, str]:
         """Read the passages, in the order of the file, joined by record. Raises `InputError`."""
         path = self.context_file or Path()
-        read = _READERS.get(path.suffix.lower())
-        if read is None:
+        format_ = _FORMATS.get(path.suffix.lower())
+        if format_ is None:
             msg = f"context_file {path} must be Parquet, CSV or JSON lines (.parquet, .csv, .jsonl)"
             raise InputError(msg)
-        with input_errors(str(path)):
-            frame = read(path)
-        if missing := [name for name in (self.id_column, PASSAGE) if name not in frame.columns]:
-            msg = f"context_file {path} has no column {missing[0]}; it has: {', '.join(frame.columns)}"
+        names = (self.id_column, PASSAGE)
+        passages: dict[str, list[str]] = {}
+        for id_, text in (
+            _passages_of_parquet(path, names)
+            if format_ == "parquet"
+            else _passages_of_text(path, format_, names)
+        ):
+            if id_ is not None and text is not None:
+                passages.setdefault(str(id_), []).append(str(text))
+        return {id_: BETWEEN.join(some) for id_, some in passages.items()}
+
+
+def _passages_of_parquet(path: Path, names: Sequence[str]) -> Iterator[tuple[object, ...]]:
+    with input_errors(str(path)):
+        frame = pl.read_parquet(path, glob=False)
+    _check_columns(path, names, frame.columns)
+    return frame.select(pl.col(names).cast(pl.String)).iter_rows()
+
+
+def _passages_of_text(path: Path, format_: Format, names: Sequence[str]) -> Iterator[tuple[object, ...]]:
+    file = TextFile(str(path), format_)
+    _check_columns(path, names, file.columns)
+    for row in file.rows(names):
+        if isinstance(row, Broken):
+            msg = f"context_file {path}: {row.fault.detail}"
             raise InputError(msg)
-        ids, passages = (frame.get_column(name).cast(pl.String) for name in (self.id_column, PASSAGE))
-        grouped = pl.DataFrame({"id": ids, "text": passages}).group_by("id", maintain_order=True)
-        return dict(grouped.agg(pl.col("text").drop_nulls().str.join(BETWEEN)).iter_rows())
+        yield row
+
+
+def _check_columns(path: Path, names: Sequence[str], existing: Sequence[str]) -> None:
+    if missing := [name for name in names if name not in existing]:
+        msg = f"context_file {path} has no column {missing[0]}; it has: {', '.join(existing)}"
+        raise InputError(msg)
 
 
 def text_source(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import obstore
 
-from models.errors import InputError, hide_secrets
+from models.errors import InputError, hide_secrets, one_line
 from tasks.reading.files.address import is_remote, is_web, split_url
 from tasks.reading.files.connect import open_store
 from tasks.reading.files.formats import find_format
@@ -117,7 +117,7 @@ def say_skipped(location: str, skipped: Iterable[str], loose: int = 0) -> None:
 @lru_cache(maxsize=1000)
 def _say(line: str) -> None:
     """Write a line to the log, once in a process: the same place is looked at many times in a run."""
-    log.warning("%s", line)
+    log.warning("%s", one_line(line))
 
 
 def _list_local(place: str) -> Iterator[Entry]:

@@ -30,7 +30,7 @@ class Dialect:
 
     `escape`: a quote inside quotes is written `\"`, else `""`. `quotes`: quotes enclose a field; without, they are
     text. `trailing`: rows may end in delimiters that the header has not. `also_cr`: CR alone ends a line.
-    `has_sep`: the first line is `sep=`, the header comes after it.
+    `spaced`: blanks may stand before a field. `has_sep`: the first line is `sep=`, the header comes after it.
     """
 
     delimiter: str = ","
@@ -38,6 +38,7 @@ class Dialect:
     quotes: bool = True
     trailing: bool = False
     also_cr: bool = False
+    spaced: bool = False
     has_sep: bool = False
 
 
@@ -145,6 +146,7 @@ class CsvRecords:
             delimiter=self.dialect.delimiter,
             quoting=csv.QUOTE_MINIMAL if self.dialect.quotes else csv.QUOTE_NONE,
             escapechar="\\" if escape or self.dialect.escape else None,
+            skipinitialspace=self.dialect.spaced,
             strict=strict,
         )
 

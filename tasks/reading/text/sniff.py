@@ -1,7 +1,7 @@
 """How a CSV file is written, told by its header and its first rows."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -15,6 +15,8 @@ _LOOKED_AT = 256 * 2**10
 _LINES = 500
 _QUOTED = re.compile(rb'"[^"]*"')
 _SEP = re.compile(rb'\s*"?sep=(\\t|.)"?\s*$', re.IGNORECASE)
+_DOUBLED = re.compile(rb'[^\\",;\t|\r\n]""[^",;\t|\r\n]')
+"""A quote inside quotes that is written twice."""
 _GOOD, _FAIR = 0.9, 0.5
 
 
@@ -85,23 +87,30 @@ def _delimiter(lines: Sequence[bytes], dialect: Dialect) -> str:
 def _with_quotes(lines: Sequence[bytes], dialect: Dialect) -> Dialect:
     """Tell how quotes inside a field are written, and whether quotes are text, as in many tab-separated files."""
     some = [line for line in lines if b'"' in line]
-    if not some:
-        return dialect
     doubled = _try(lines, replace(dialect, trailing=True))
     broken = doubled.rows - doubled.fit
-    if not broken:
-        return dialect
-    if any(b'\\"' in line for line in some):
-        escape = replace(dialect, escape=True)
-        escaped = _try(lines, replace(escape, trailing=True))
-        if escaped.rows - escaped.fit < broken:
-            return escape
-    if dialect.delimiter == "\t" and broken > _FAIR * len(some):
-        plain = replace(dialect, quotes=False)
-        unquoted = _try(lines, replace(plain, trailing=True))
-        if unquoted.rows - unquoted.fit < broken:
-            return plain
+    others = _other_quotes(some, lines, dialect) if broken else ()
+    for other in others:
+        found = _try(lines, replace(other, trailing=True))
+        mended = broken - (found.rows - found.fit)
+        least = 1 if other.quotes else _FAIR * len(some)
+        if other.escape:
+            least = max(1, sum(_DOUBLED.search(line) is not None for line in some))
+        if mended >= least:
+            return other
     return dialect
+
+
+def _other_quotes(some: Sequence[bytes], lines: Sequence[bytes], dialect: Dialect) -> Iterator[Dialect]:
+    """Yield the ways of writing quotes that lines with quotes, and the header, speak for."""
+    if any(b'\\"' in line for line in some):
+        yield replace(dialect, escape=True)
+    header = next((line for line in lines if line.strip()), b"").decode("utf-8", "replace")
+    fields = header.split(dialect.delimiter)[1:]
+    if fields and all(field.startswith(" ") for field in fields):
+        yield replace(dialect, spaced=True)
+    if dialect.delimiter == "\t":
+        yield replace(dialect, quotes=False)
 
 
 def _with_trailing(lines: Sequence[bytes], dialect: Dialect) -> Dialect:

@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from itertools import islice
 from typing import Self
 
-from models.errors import InputError, one_line
+from models.errors import InputError, hide_secrets, one_line
 from tasks.reading.columns import (
     Columns,
     choose_columns,

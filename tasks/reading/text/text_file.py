@@ -17,6 +17,7 @@ from tasks.reading.text.unpack import CHUNK
 
 SAMPLE = 1000
 """So many rows are looked at to tell what a file holds."""
+_MARKS = ("", "\ufeff")
 _NULL = "\\N"
 """NULL as PostgreSQL, MySQL and Hive write it."""
 
@@ -78,9 +79,14 @@ class TextFile:
             nulls = records.dialect.escape or records.dialect.delimiter != ","
             pick = itemgetter(*places) if places else lambda _: ()
             single = len(places) == 1
+            again = {f"{mark}{header[0]}" for mark in _MARKS} if len(header) > 1 else set()
             for row in records.rows():
                 if isinstance(row, Broken):
                     yield row
+                    continue
+                if (
+                    row[0] in again and row[1:] == header[1:]
+                ):  # the next file's header, where files were joined
                     continue
                 cells: list[str | None] = [*row, *lacking] if lacking else cast("list[str | None]", row)
                 if nulls and _NULL in cells:

@@ -282,6 +282,20 @@ def test_quotes_of_tab_separated_texts(tmp_path: Path) -> None:
     ]
 
 
+def test_blanks_before_quotes(tmp_path: Path) -> None:
+    """Where quotes come after a blank, the blank is none of the field."""
+    content = b'id, text, created_at\n1, "hello, you", 2026-11-23\n2, b, 2026-11-23\n'
+    assert read(tmp_path / "in.csv", content) == [("1", "hello, you"), ("2", "b")]
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_the_header_of_a_file_that_was_joined(tmp_path: Path, mark: str) -> None:
+    """Where files were joined, the next one's header is no record; a text that is a column's name is one."""
+    content = f"id,text\n1,hello\n{mark}id,text\n2,b\n".encode()
+    assert read(tmp_path / "in.csv", content) == [("1", "hello"), ("2", "b")]
+    assert read(tmp_path / "in.csv", b"text\ntext\n", id_column="text") == [("text", "text")]
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

@@ -140,6 +140,18 @@ def test_passages_of_a_file(suffix: str, tmp_path: Path) -> None:
     assert made == ["A1\n\nA2|q1", "B|q2", "|q3", "|q4"]
 
 
+def test_passages_as_other_programs_write_them(tmp_path: Path) -> None:
+    """Semicolons, UTF-16, leading zeros of an id: a file of passages is read as an input is."""
+    passages = tmp_path / "p.csv"
+    passages.write_bytes('nr;text\r\n01;"A; it says"\r\n'.encode("utf-16"))
+    path = write(tmp_path / "in.parquet", [{"nr": "01", "question": "q"}, {"nr": "1", "question": "q"}])
+    made = texts(path, context_file=passages, id_column="nr", text="{{ context }}|{{ question }}")
+    assert made == ["A; it says|q", "|q"]
+    passages.write_text("nr,text\n1,a,b\n", encoding="utf-8")
+    with pytest.raises(InputError, match="line 2 has 3 fields"):
+        read(path, context_file=passages, id_column="nr", text="{{ context }} {{ question }}")
+
+
 def test_a_question_without_text_is_none(tmp_path: Path) -> None:
     """Passages alone ask nothing."""
     path = write(tmp_path / "in.parquet", [{"id": 1, "question": None, "context": "A."}])
