@@ -43,11 +43,11 @@ def test_no_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("l.txt", b"hello", "unknown kind of file; give one of .parquet, .pq, .csv"),
+        ("l.txt", b"hello", "unknown kind of file; give one of .parquet, .pq, .*.csv"),
         ("l.parquet", b"not parquet", "cannot read .*l.parquet: "),
-        ("l.csv.gz", b"not packed", "cannot read .*l.csv.gz: "),
-        ("l.csv", b"", "l.csv is empty: a CSV file starts with a line of column names"),
-        ("l.jsonl", b"", "l.jsonl holds no JSON object"),
+        ("l.csv.gz", b"not packed", "has no column text, .*has: not packed"),
+        ("l.csv", b"", "l.csv is empty: it holds neither a header nor a row"),
+        ("l.jsonl", b"", "l.jsonl is empty: it holds no JSON object"),
         ("l.jsonl", b"[1]\n", "l.jsonl holds no JSON object"),
         (
             "l.csv",
@@ -56,8 +56,8 @@ def test_no_file(tmp_path: Path) -> None:
         ),
         (
             "l.csv",
-            b"text;label\nx;y\n",
-            "has no column text, .* it has: text;label. Rename the column, or set text_co",
+            b"words;label\nx;y\n",
+            "has no column text, .* it has: words, label. Rename the column, or set text_co",
         ),
     ],
 )
