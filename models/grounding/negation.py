@@ -18,6 +18,7 @@ inte utan aldrig ikke uten uden aldri tanpa tidak bukan không δεν χωρίς
 """Words that deny what follows them."""
 _ANSWERS = _words("no non none nope nein nei nej нет false x ✗ ✘ ❌ ✖ 🚫 ⛔")
 """Words that answer a question with no; `no` and `non` deny what follows as well."""
+_NO = _ANSWERS | {"not", "n"}
 _NOT_BEFORE = _words("x false")
 _SINGLE_BEFORE = frozenset("不没沒无無非未否")
 """Characters that deny what is written right behind them."""
@@ -40,7 +41,7 @@ _BEHIND = (
 )
 """What denies the word that it is written to."""
 _FILLERS = _words("""
-a an the any be been is are was were really very quite truly fully completely entirely totally 100 % necessarily yet always at all
+a an the any it this that they be been is are was were really very quite truly fully completely entirely totally 100 % necessarily yet always at all
 actually longer contain contains containing include includes including come comes with have has feature features support
 supports offer offers provide provides require requires need needs use uses using made of from for in to as suitable compatible
 recommended intended designed meant available considered ein eine einen einer einem der die das den dem für vollständig völlig
@@ -49,6 +50,7 @@ très à pour en est contient es está una el los las totalmente completamente m
 com muito het een voor van volledig
 """)
 """Words that may stand between a denial and what it denies."""
+_FREE, _OF = _words("free frei exempt libre libero"), _words("of from von de d da di")
 _MOST_FILLERS = 4
 _OR = _words("or nor oder noch ou ni o eller или ani")
 _WORDS_BEFORE_OR = 2
@@ -57,6 +59,7 @@ _DONE = _words("""
 included supplied provided required needed supported guaranteed possible recommended available allowed permitted contained
 present enthalten inklusive inbegriffen erforderlich möglich inclus inclue fourni incluido incluida incluidos
 """)
+_OUT = _words("excluded unavailable unsupported")
 _IS = _words("is are was were be does do will ist sind est sont es son")
 _ENDS = frozenset(".,;:!?()[]{}|•·…。、।")
 
@@ -84,7 +87,7 @@ def _before(text: str, tokens: Sequence[Token], start: int) -> bool:
 def _denies(text: str, tokens: Sequence[Token], at: int, *, is_number: bool) -> bool:
     """Whether a token denies what follows: not `without` of "with or without", not `no` of "no 5"."""
     word, before = tokens[at].word, [one.word for one in tokens[max(0, at - 2) : at]]
-    if word in ("of", "from") and before[-1:] == ["free"]:
+    if word in _OF and before[-1:] and before[-1] in _FREE:
         return True
     if word in _ANSWERS:
         is_answer = "\n" in text[tokens[at].end : tokens[at + 1].start]
@@ -108,23 +111,31 @@ def _after(text: str, tokens: Sequence[Token], end: int) -> bool:
     behind = tokens[end - 1].end
     if text.startswith(_BEHIND, behind) or text.startswith(" değil", behind):
         return True
-    words = [one.word for one in tokens[end : end + 3]]
-    if not words:
+    at = end + 1 if end < len(tokens) and tokens[end].word == "=" else end
+    if at >= len(tokens):
         return False
-    gap = text[behind : tokens[end].start]
-    if words[0] == "free" and not gap.strip() and _is_last(text, tokens, end):
-        return True
-    if words[0] in _ANSWERS | {"not", "n"} and _asks(gap) and _is_last(text, tokens, end):
-        return True
-    if gap.strip():
-        return False
+    gap, word = text[behind : tokens[at].start], tokens[at].word
+    if _is_last(text, tokens, at):
+        is_sign = not word.isalpha() and "\n" not in gap
+        return (
+            (word == "free" and not gap.strip())
+            or (word in _NO and (is_sign or _asks(gap)))
+            or (word in _OUT and not gap.strip())
+        )
+    return not gap.strip() and _is_left_out([one.word for one in tokens[end : end + 3]])
+
+
+def _is_left_out(words: Sequence[str]) -> bool:
+    """Whether the words behind a value say that it is not there: `not included`, `is not supplied`, `is unavailable`."""
     words = words[1:] if words[0] in _IS else words[:2]
-    return len(words) > 1 and words[0] in _NOT and words[1] in _DONE
+    return bool(words) and (words[0] in _OUT or (len(words) > 1 and words[0] in _NOT and words[1] in _DONE))
 
 
 def _asks(gap: str) -> bool:
     """Whether an answer stands behind a gap: a colon, a bar, a question mark, a dash on its own."""
-    return "\n\n" not in gap and gap.strip(" \n|\t") in (":", "?", "-", "=", "") and bool(gap.strip())
+    return (
+        "\n\n" not in gap and gap.strip(" \n|\t") in (":", "?", "-", "(", "=", "") and bool(gap.strip(" \n"))
+    )
 
 
 def _is_last(text: str, tokens: Sequence[Token], at: int) -> bool:

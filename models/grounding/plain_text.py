@@ -21,6 +21,7 @@ _GROUPED = re.compile("(?<=\\d)[\u00a0\u2009\u202f](?=\\d{3}(?!\\d))")
 _FRACTION = re.compile("(?<=\\d)(?=[¼-¾⅐-⅞↉])")
 _POWER = re.compile("(?<=\\d)(?=[²³¹⁰⁴-⁹])")
 _CONTRACTED = re.compile(r"n't\b")
+_WITHOUT = re.compile(r"\bw/o\b")
 _FORMS = str.maketrans(
     dict.fromkeys("‘’‚‛ʼʹ`´′‵", "'")
     | dict.fromkeys("“”„‟″‶〝〞«»‹›「」『』", '"')
@@ -45,8 +46,13 @@ def plain_text(text: str) -> str:
     text = _GROUPED.sub("", without_invisible(text))
     text = _POWER.sub("^", _FRACTION.sub(" ", text)).translate(_FORMS)
     text = unicodedata.normalize("NFKC", text).translate(_FORMS)
-    text = unicodedata.normalize("NFKC", text.casefold()).replace("''", '"')
-    return _CONTRACTED.sub(" not", text)
+    text = (
+        unicodedata.normalize("NFKC", text.casefold())
+        .replace("''", '"')
+        .replace("\\'", "'")
+        .replace('\\"', '"')
+    )
+    return _WITHOUT.sub("without", _CONTRACTED.sub(" not", text))
 
 
 def without_invisible(text: str) -> str:

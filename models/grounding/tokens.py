@@ -55,7 +55,7 @@ def _pattern() -> re.Pattern[str]:
         (?P<between>(?<=\d)(?:[ ]?-[ ]?|:)(?=\d))
         | (?P<number>(?:(?<![^\s(\[=:,;~])-(?=[\d.,]+\s*(?:°|degrees?\b|grad\b|[cfkv]\b|m?v\b|db)))?
             (?:\d+(?:[.,]\d+|'\d{{3}}(?!\d))*|(?<![\w.])\.\d+))
-        | (?P<inch>(?<=\d)["'])
+        | (?P<inch>(?<=\d)(?:[ ]?"|'))
         | (?P<single>[{_SINGLE}])
         | (?P<word>{letter}+(?:[+\#]+(?![\w+\#]))?)
         | (?P<sign>[^\s\w])
