@@ -73,6 +73,12 @@ def choose_second(
     return OneLabel(column, known) if workload.kind == "label" else LabelSets(column, known)
 
 
+def label_columns(workload: Workload) -> tuple[str, ...]:
+    """Return the columns that may hold right answers of a workload, where no other is asked for."""
+    own = workload.settings.label_column or DEFAULT_COLUMNS[workload.kind]
+    return (own, *field_schemas(workload)) if workload.kind == "object" else (own,)
+
+
 def columns_to_fill(workload: Workload, taken: Collection[str]) -> tuple[str, ...]:
     """Return the columns that a person fills in: one for the right answer, of an object one a field.
 

@@ -12,7 +12,7 @@ from models.records import Record
 from models.workloads.answer_kind import answers_labels
 from models.workloads.base import Workload
 from tasks.labelling.cells import RowPlace
-from tasks.labelling.choose_references import choose_references, choose_second
+from tasks.labelling.choose_references import choose_references, choose_second, label_columns
 from tasks.labelling.formulas import unescape_formula
 from tasks.labelling.label_errors import (
     ENOUGH,
@@ -25,6 +25,7 @@ from tasks.labelling.label_errors import (
 )
 from tasks.labelling.label_rows import LabelRows, text_key
 from tasks.labelling.references import References
+from tasks.reading.columns import match_columns
 from tasks.reading.files.locate import InputMissing
 from tasks.reading.row_template import RowTemplate, text_source
 from tasks.reading.sampling import BottomSample
@@ -105,7 +106,8 @@ def read_labelled(
     if second_column is not None and not answers_labels(workload):
         msg = f"--second-labels is for workloads that answer labels; {workload.name} answers {workload.kind}: leave it out"
         raise UsageError(msg)
-    file = _File.open(str(path), workload)
+    asked = [name for name in (label_column, second_column) if name is not None]
+    file = _File.open(str(path), workload, asked)
     references = choose_references(file.path, workload, label_column, file.existing, file.texts)
     second = (
         None
@@ -157,7 +159,7 @@ def write_records(texts: Mapping[str, str], path: Path) -> None:
 class _File:
     """A file of labelled records with its columns found. `id`: the id's, where there is one.
 
-    `escaped`: its columns by the names that they have without an apostrophe before a formula; None where it is no CSV.
+    `actual`: the names in the file of columns by those that they are known by. `is_csv`: a formula in it may be escaped.
     """
 
     path: str
@@ -165,11 +167,12 @@ class _File:
     texts: tuple[str, ...]
     id: str | None
     template: RowTemplate | None
-    escaped: Mapping[str, str] | None = None
+    actual: Mapping[str, str]
+    is_csv: bool
 
     @classmethod
-    def open(cls, path: str, workload: Workload) -> "_File":
-        """Find the columns. Raises `InputError` for a file that is not there, or lacks one."""
+    def open(cls, path: str, workload: Workload, asked: Sequence[str] = ()) -> "_File":
+        """Find the columns, `asked` among them, as those of an input are found. Raises `InputError` for a file that is not there, or lacks one."""
         own = workload.settings
         texts, template = text_source(own, workload.text_columns, workload.name)
         try:
@@ -180,15 +183,19 @@ class _File:
                 "draws records to label"
             )
             raise InputError(msg) from error
-        escaped = {str(unescape_formula(name)): name for name in found} if is_csv(path) else None
-        existing = found if escaped is None else {name: found[escaped[name]] for name in escaped}
+        in_csv = is_csv(path)
+        wanted = [*texts, own.id_column, *label_columns(workload), *asked]
+        actual = _name_columns(
+            {str(unescape_formula(name)) if in_csv else name: name for name in found}, wanted, path
+        )
+        existing = {name: found[column] for name, column in actual.items()}
         check_columns(path, list(existing), texts, workload)
         unfit = [name for name in texts if not existing[name]]
         if unfit and template is None:
             msg = f"column {unfit[0]} of {path} holds no text, which {workload.name} reads there"
             raise InputError(msg)
         named = own.id_column if own.id_column in existing else None
-        return cls(path, tuple(existing), texts, named, template, escaped)
+        return cls(path, tuple(existing), texts, named, template, actual, in_csv)
 
     def take(
         self, references: References | None, limit: int | None, seed: int, second: References | None
@@ -202,9 +209,8 @@ class _File:
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[RowPlace, Record | None, Sequence[object]]]:
         """Yield each row: where it is, its record if it has text, and what these columns hold."""
-        names = [*self.texts, *columns, *(() if self.id is None else (self.id,))]
-        if self.escaped is not None:
-            names = [self.escaped.get(name, name) for name in names]
+        every = [*self.texts, *columns, *(() if self.id is None else (self.id,))]
+        names = [self.actual[name] for name in every]
         source = Source(self.path, tuple(names), id_column=names[0], timestamp_column="")
         first, last = len(self.texts), len(self.texts) + len(columns)
         number = 0
@@ -219,4 +225,11 @@ class _File:
 
     def _written(self, columns: Sequence[Sequence[object]]) -> Sequence[Sequence[object]]:
         """Return columns as they were before they were written to a CSV file to label."""
-        return columns if self.escaped is None else [list(map(unescape_formula, one)) for one in columns]
+        return [list(map(unescape_formula, one)) for one in columns] if self.is_csv else columns
+
+
+def _name_columns(columns: Mapping[str, str], wanted: Sequence[str], path: str) -> dict[str, str]:
+    """Return columns by the names by which they are wanted, where they have those in another letter case or with other signs."""
+    matched = match_columns(wanted, list(columns), path)
+    known = {column: name for name, column in reversed(matched.items()) if column not in wanted}
+    return {known.get(name, name): column for name, column in columns.items()}

@@ -71,6 +71,18 @@ def test_labels_in_another_spelling(tmp_path: Path, kind: str) -> None:
     assert (found.duplicates, found.unlabelled) == (1, 1)
 
 
+@KINDS
+def test_columns_are_found_as_those_of_an_input(tmp_path: Path, kind: str) -> None:
+    """In another letter case, with blanks or other signs, as a person or a spreadsheet writes them; the exact name comes first."""
+    rows = [{"ID": row["id"], "Text ": row["text"], "LABEL": row["label"]} for row in GOOD]
+    found = read(write_rows(tmp_path / f"l.{kind}", rows))
+    assert {(one.text, one.label) for one in found.records} == {(row["text"], row["label"]) for row in GOOD}
+    both: Rows = [{**row, "Text": "other"} for row in GOOD]
+    assert {one.text for one in read(write_rows(tmp_path / f"b.{kind}", both)).records} == {
+        row["text"] for row in GOOD
+    }
+
+
 def test_the_digest_is_of_texts_and_labels(tmp_path: Path) -> None:
     """Other files, ids, orders and repeats of the same labels have one digest; another label or text has another."""
     digest = read(write_rows(tmp_path / "a.csv", GOOD)).digest
