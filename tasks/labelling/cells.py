@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from models.errors import InputError
 from models.requests import JsonValue
-from models.workloads.label_spelling import LabelSpellings, spelling_key
+from models.workloads.label_spelling import LabelSpellings, spelling_key, without_hidden
 
 Kind = TypeVar("Kind")
 SEPARATORS = ("|", ";")
@@ -66,8 +66,8 @@ def label_set(value: object, row: RowPlace, known: LabelSpellings) -> list[str] 
     text = label_text(value, row)
     if text is None:
         return None
-    if text.startswith("["):
-        return _distinct(_json(text, row, list, 'a JSON list such as ["a", "b"]'), row, known)
+    if (bare := without_hidden(text).strip()).startswith("["):
+        return _distinct(_json(bare, row, list, 'a JSON list such as ["a", "b"]'), row, known)
     whole = known.find(text)
     parts = split_cell(text, row, is_whole=whole is not None)
     if whole is not None and len(parts) > 1:

@@ -81,6 +81,7 @@ def test_labelled_files_are_compared_normalised(spelled: str, label: str) -> Non
     expected = json.dumps(sorted([label, "Größe"] if label != "Größe" else [label]), ensure_ascii=False)
     assert sets.read([[spelled, "Größe"]], row).text == expected
     assert sets.read([json.dumps([spelled, "Größe"])], row).text == expected
+    assert sets.read(["\ufeff" + json.dumps([spelled, "Größe"]) + "\u200b"], row).text == expected
     if "|" not in label:
         assert sets.read([f"{spelled};Größe"], row).text == expected
 
