@@ -119,7 +119,7 @@ def _after(text: str, tokens: Sequence[Token], end: int) -> bool:
         is_sign = not word.isalpha() and "\n" not in gap
         return (
             (word == "free" and not gap.strip())
-            or (word in _NO and (is_sign or _asks(gap)))
+            or (word in _NO and (is_sign or _asks(gap, word)))
             or (word in _OUT and not gap.strip())
         )
     return not gap.strip() and _is_left_out([one.word for one in tokens[end : end + 3]])
@@ -131,11 +131,10 @@ def _is_left_out(words: Sequence[str]) -> bool:
     return bool(words) and (words[0] in _OUT or (len(words) > 1 and words[0] in _NOT and words[1] in _DONE))
 
 
-def _asks(gap: str) -> bool:
-    """Whether an answer stands behind a gap: a colon, a bar, a question mark, a dash on its own."""
-    return (
-        "\n\n" not in gap and gap.strip(" \n|\t") in (":", "?", "-", "(", "=", "") and bool(gap.strip(" \n"))
-    )
+def _asks(gap: str, word: str) -> bool:
+    """Whether a word answers behind a gap: a colon, a bar, a question mark, a dash on its own; the end of the line, before a whole word."""
+    asked = gap.strip(" \n|\t\"'*") in (":", "?", "-", "(", "=", "")
+    return asked and "\n\n" not in gap and bool(gap.strip(" " if word in _ANSWERS - {"x"} else " \n"))
 
 
 def _is_last(text: str, tokens: Sequence[Token], at: int) -> bool:

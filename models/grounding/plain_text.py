@@ -20,6 +20,7 @@ _INVISIBLE = re.compile(
 _GROUPED = re.compile("(?<=\\d)[\u00a0\u2009\u202f](?=\\d{3}(?!\\d))")
 _FRACTION = re.compile("(?<=\\d)(?=[¼-¾⅐-⅞↉])")
 _POWER = re.compile("(?<=\\d)(?=[²³¹⁰⁴-⁹])")
+_DIGIT = re.compile(r"[^\D0-9]")
 _CONTRACTED = re.compile(r"n't\b")
 _WITHOUT = re.compile(r"\bw/o\b")
 _FORMS = str.maketrans(
@@ -46,6 +47,8 @@ def plain_text(text: str) -> str:
     text = _GROUPED.sub("", without_invisible(text))
     text = _POWER.sub("^", _FRACTION.sub(" ", text)).translate(_FORMS)
     text = unicodedata.normalize("NFKC", text).translate(_FORMS)
+    if not text.isascii():
+        text = _DIGIT.sub(lambda found: str(unicodedata.decimal(found[0])), text)
     text = (
         unicodedata.normalize("NFKC", text.casefold())
         .replace("''", '"')

@@ -59,6 +59,7 @@ def test_a_value_is_found_however_it_is_written(text: str, value: str) -> None:
         ("−20 °C", "-20 °C"),
         ("tel. 555-1234", "555-1234"),
         ("on 2026-11-23", "2026-11-23"),
+        ("الوزن ١٢٣ كجم", 123),
     ],
 )
 def test_a_number_is_found_however_it_is_written(text: str, value: object) -> None:
@@ -131,6 +132,9 @@ def test_scripts_without_spaces_have_no_borders(text: str, value: str) -> None:
         ("Waterproof (no)", "waterproof"),
         ("Waterproof\tNo\nRed\tYes", "waterproof"),
         ("Waterproof ✗", "waterproof"),
+        ("Waterproof\nNo\nColor\nRed", "waterproof"),
+        ('{"waterproof": false, "color": "red"}', "waterproof"),
+        ("**Waterproof:** No", "waterproof"),
         ("Is it waterproof? No, it is not.", "waterproof"),
         ("w/o battery", "battery"),
         ("not water-resistant or waterproof", "waterproof"),
@@ -162,6 +166,8 @@ def test_what_is_denied_is_not_stated(text: str, value: str) -> None:
         ("No assembly required, waterproof", "waterproof"),
         ("Black Finish/ No Tuner/ Waterproof", "waterproof"),
         ("Batteries: no\nWaterproof", "waterproof"),
+        ("Waterproof\nNo cable", "waterproof"),
+        ("Size:\nM\nX\nL", "M"),
         ("The jacket is not waterproof", "jacket"),
         ("Waterproof: no leaks", "waterproof"),
         ("with or without handle", "handle"),
