@@ -85,17 +85,6 @@ def find_open(
     return _find(session, workload, partition, "open", purpose)
 
 
-def find_same_input(session: Session, workload: str, partition: date, input_digest: bytes) -> date | None:
-    """Return another date of which the same input is published or under way, the newest; None where there is none."""
-    same = (Row.workload == workload, Row.partition != partition, Row.input_digest == input_digest)
-    found: date | None = session.execute(
-        select(func.max(Row.partition)).where(
-            *same, Row.purpose == PRODUCTION, Row.state.in_(("open", "published"))
-        )
-    ).scalar()
-    return found
-
-
 def get(session: Session, version_id: UUID) -> PartitionVersion:
     """Return a version by its key."""
     return PartitionVersion(*session.execute(select(*_columns()).where(Row.id == version_id)).one())
@@ -139,7 +128,7 @@ def open_version(
         return _open_refresh(session, published, input_digest)
     unfinished = _find(session, workload, partition, "open", purpose)
     if unfinished is not None:
-        if unfinished.fingerprint == fingerprint and unfinished.based_on is None:
+        if unfinished.fingerprint == fingerprint and not is_refresh(session, unfinished):
             return unfinished
         _set_state(session, unfinished.id, "abandoned")
     return _start(session, workload, partition, fingerprint, purpose)
@@ -185,14 +174,16 @@ def publish(
     )
 
 
-def set_input_digest(session: Session, version_id: UUID, input_digest: bytes | None) -> None:
-    """Note what stands for the input that an open version was begun with. Repeating it changes nothing."""
-    session.execute(
-        update(Row)
-        .where(Row.id == version_id)
-        .values(input_digest=input_digest)
-        .execution_options(synchronize_session=False)
-    )
+def is_refresh(session: Session, version: PartitionVersion) -> bool:
+    """Whether a version takes over rows of one that is published, and not of one that was begun and is outdated."""
+    return version.based_on is not None and get(session, version.based_on).published_at is not None
+
+
+def replace_outdated(session: Session, version_id: UUID) -> None:
+    """Give up an open version whose input has changed for a new one that takes over what is as it was."""
+    begun = get(session, version_id)
+    _set_state(session, begun.id, "abandoned")
+    _start(session, begun.workload, begun.partition, begun.fingerprint, begun.purpose, {"based_on": begun.id})
 
 
 def set_input_read(session: Session, version_id: UUID) -> None:

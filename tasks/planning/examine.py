@@ -1,25 +1,30 @@
 """Looks through a partition's input before a run of it is opened: what would be wrong later is said before anything is paid."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from db.partitions import find_published
+from db.partitions import find_open, find_published
 from models.run import PRODUCTION
 from tasks.planning.checks import Checked
 from tasks.planning.input_facts import read_facts
-from tasks.planning.late_data import check_published_file
+from tasks.planning.late_data import check_published_file, find_outdated
 from tasks.planning.quarantine_share import QuarantineLimit
 from tasks.planning.undated import check_undated
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What is known of the input: its rows, None where they are not, its digest, and whether what is published is brought up to it."""
+    """What is known of the input: its rows, None where they are not, its digest, and whether what is published is brought up to it.
+
+    `outdated`: the version that was begun with another input, of which a part is no longer right.
+    """
 
     rows: int | None
     digest: bytes | None = None
     refreshes: bool = False
+    outdated: UUID | None = None
 
 
 def examine_input(checked: Checked, fingerprint: str, make_session: sessionmaker[Session]) -> Examined:
@@ -31,6 +36,7 @@ def examine_input(checked: Checked, fingerprint: str, make_session: sessionmaker
     request, workload = checked.request, checked.workload
     with make_session() as session:
         published = find_published(session, workload.name, request.partition, checked.purpose)
+        begun = find_open(session, workload.name, request.partition, checked.purpose)
     same = published is not None and published.fingerprint == fingerprint
     refreshes = request.refresh and same
     if published is not None and refreshes:
@@ -45,4 +51,7 @@ def examine_input(checked: Checked, fingerprint: str, make_session: sessionmaker
         )
         limit.check_input(checked, facts)
         check_undated(checked, facts, make_session)
-    return Examined(facts.rows, facts.digest, refreshes)
+    outdated = None
+    if begun is not None and not refreshes and begun.fingerprint == fingerprint:
+        outdated = find_outdated(make_session, begun, facts.digest, checked)
+    return Examined(facts.rows, facts.digest, refreshes, outdated)

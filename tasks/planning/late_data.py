@@ -4,19 +4,24 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import UUID
 
 import polars as pl
 from pydantic import BaseModel
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
+from db.batches import list_live
 from db.partitions import PartitionVersion, get, list_waiting
+from db.parts import list_registered
 from db.run_queries import count_waiting
 from models.errors import OutputError
 from models.run import RunResult
 from tasks.planning.checks import Checked
 from tasks.reading import PartitionReader
+from tasks.storage.begun_rows import is_outdated
 from tasks.storage.input_digest import InputDigest
 from tasks.storage.merge_parts import FINGERPRINT, TEXT_HASH
+from tasks.storage.output_folders import parts_folder
 from tasks.storage.parquet_schema import output_schema
 from tasks.storage.unchanged_rows import PublishedRow, PublishedRows
 
@@ -65,8 +70,43 @@ def result_without_run(session: Session, version: PartitionVersion) -> RunResult
 
 
 def published_file(session: Session, version: PartitionVersion) -> Path | None:
-    """Return the file that a version takes rows over from, if it does."""
-    return None if version.based_on is None else Path(get(session, version.based_on).output_path or "")
+    """Return the published file that a version takes rows over from, if it does."""
+    before = None if version.based_on is None else get(session, version.based_on)
+    return None if before is None or before.output_path is None else Path(before.output_path)
+
+
+def begun_parts(session: Session, version: PartitionVersion, folders: Path) -> list[Path]:
+    """Return the parts of the outdated version that a version takes rows over from; none where there is none."""
+    if version.based_on is None or get(session, version.based_on).output_path is not None:
+        return []
+    folder = folders / str(version.based_on)
+    return [folder / part.file_name for part in list_registered(session, version.based_on)]
+
+
+def find_outdated(
+    make_session: sessionmaker[Session], begun: PartitionVersion, digest: bytes | None, checked: Checked
+) -> UUID | None:
+    """Return a begun version if its input has changed so that what it holds as done is no longer right; else None.
+
+    Its input is read again where its digest is another one. What waits in batches is paid, and makes it stay. Raises `OutputError`.
+    """
+    if digest is None or begun.input_digest in {None, digest}:
+        return None
+    folders = parts_folder(
+        checked.settings.output_dir, checked.workload.name, checked.reader.partition, checked.purpose
+    )
+    with make_session() as session:
+        if list_live(session, begun.id):
+            return None
+        parts = [folders / str(begun.id) / part.file_name for part in list_registered(session, begun.id)]
+    if not is_outdated(parts, checked.reader.batches()):
+        return None
+    log.warning(
+        "%s %s: its input has changed since it was begun: answers to texts that are as they were are taken over, the rest is done anew",
+        checked.workload.name,
+        checked.reader.partition,
+    )
+    return begun.id
 
 
 def load_published(path: Path, output: type[BaseModel], rows: PublishedRows) -> None:

@@ -31,7 +31,7 @@ class RunInput:
     """What a run infers: its records (`total`: how many, if that is known), and where they are first sent.
 
     `sent_because` is why they go to the API where `engine` sends them all there. `carry_from` is the published file
-    whose rows are taken over where the text is unchanged; `retries` are the reasons for which records beside it are asked for
+    whose rows are taken over where the text is unchanged, `begun` the parts of an outdated version of which they are; `retries` are the reasons for which records beside it are asked for
     again (none given: all that this can mend), None where what was set aside is not looked at.
     """
 
@@ -40,6 +40,7 @@ class RunInput:
     engine: EngineChoice
     sent_because: EscalationReason
     carry_from: Path | None = None
+    begun: Sequence[Path] = ()
     retries: Sequence[EngineReason] | None = None
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from db import batches, calibration, partitions, reference, runs
+from db import batches, calibration, partitions, reference, runs, version_input
 from models.default_model import model_name, uses_server
 from models.engines.api.token_count import ApiTokenCounter
 from models.engines.vllm.arguments import write_arguments
@@ -17,7 +17,7 @@ from models.run import RunResult, lease_name
 from models.settings import Settings
 from tasks.planning.checks import Checked, budget_of, check, fingerprint_of
 from tasks.planning.examine import examine_input
-from tasks.planning.late_data import published_file, result_without_run
+from tasks.planning.late_data import begun_parts, published_file, result_without_run
 from tasks.planning.model_end import warn_of_model_end
 from tasks.planning.open_run import OpenRun, RunInput, clear_leftovers, open_ledger, own_partition
 from tasks.planning.price_keys import add_api_keys, find_price_today
@@ -75,6 +75,8 @@ def _open(undo: ExitStack, checked: Checked) -> OpenRun | RunResult:
             return RunResult(workload.name, partition, "skipped")
     ledger = own_partition(undo, make_session, settings, lease_name(workload.name, purpose), partition)
     with make_session.begin() as session:
+        if examined.outdated is not None:
+            partitions.replace_outdated(session, examined.outdated)
         found = partitions.open_version(
             session,
             workload.name,
@@ -90,20 +92,21 @@ def _open(undo: ExitStack, checked: Checked) -> OpenRun | RunResult:
             left_alone = result_without_run(session, found)
         else:
             left_alone = None
-            carry_from = published_file(session, found)
+            carry_from, begun = published_file(session, found), begun_parts(session, found, folders)
             abandon_batches(session, version)
             clear_leftovers(session, version)
             keys = open_run(session, found.id, checked)
-            if found.based_on is None:
-                partitions.set_input_digest(session, found.id, examined.digest)
+            if carry_from is None:
+                version_input.set_input_digest(session, found.id, examined.digest)
     if left_alone is not None:
         if found.state == "published":
             remove_folders([version.folder])  # what a run that was killed right after publishing left
         return left_alone
-    remove_folders(other for other in folders.iterdir() if other != version.folder)
+    needed = {version.folder, *(path.parent for path in begun)}
+    remove_folders(other for other in folders.iterdir() if other not in needed)
     because: EscalationReason = "chosen" if request.engine == "openai" else "not_viable"
     retries = request.reasons if request.retry_quarantined else None
-    given = RunInput(checked.reader, examined.rows, checked.engine, because, carry_from, retries)
+    given = RunInput(checked.reader, examined.rows, checked.engine, because, carry_from, begun, retries)
     return OpenRun(settings, workload, checked.policy, version, keys, checked.counter, checked.api, given)
 
 

@@ -4,7 +4,7 @@ import logging
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from db.partitions import find_same_input
+from db.version_input import find_same_input
 from models.errors import UsageError
 from tasks.planning.checks import Checked
 from tasks.planning.input_facts import InputFacts

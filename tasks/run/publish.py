@@ -69,7 +69,7 @@ def _publish(run: OpenRun, inferred: Inferred, stop: StopRequest) -> RunResult:
 
     done, reasons = version.ledger.write(write, already, release=True)
     try:
-        remove_parts(paths)
+        remove_parts([*paths, *(run.input.begun if run.input is not None else ())])
     except OutputError as error:  # the partition is published; the next run of it removes them
         log.warning("parts of a published partition were left behind: %s", error)
     ended = result_of(run, inferred, "completed", done.records, done.quarantined, output=str(done.path))
@@ -85,7 +85,7 @@ def _check_share(run: OpenRun, paths: Sequence[Path]) -> None:
     def published(session: Session) -> tuple[partitions.PartitionVersion | None, bool]:
         own = partitions.get(session, version.id)
         before = partitions.find_published(session, version.workload, version.partition, version.purpose)
-        return before, own.based_on is not None
+        return before, partitions.is_refresh(session, own)
 
     one_day = run.input is not None and run.input.reader.timestamp_column is None
     dateless = sum(count for (why, column), count in found.aside.items() if is_dateless(why, column))

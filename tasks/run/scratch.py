@@ -8,6 +8,7 @@ from tasks.planning.late_data import load_published
 from tasks.planning.open_run import OpenRun
 from tasks.planning.retry import load_set_aside
 from tasks.run.used_up import note_failures
+from tasks.storage.begun_rows import load_begun
 from tasks.storage.part_files import load_done
 from tasks.storage.scratch_db import Scratch
 
@@ -23,6 +24,8 @@ def open_scratch(run: OpenRun) -> Iterator[Scratch]:
         load_done(version.registered_parts(), scratch)
         leave_out_batched(version, scratch.waiting)
         note_failures(version, scratch.waiting)
+        if run.input is not None:
+            load_begun(run.input.begun, run.workload.output, scratch.unchanged_rows)
         if run.input is not None and run.input.carry_from is not None:
             load_published(run.input.carry_from, run.workload.output, scratch.unchanged_rows)
             if run.input.retries is not None:

@@ -126,7 +126,7 @@ def load_done(paths: Iterable[Path], scratch: Scratch) -> None:
     """
     columns = [name for name in _INTERNAL if name not in ("detail", "field", "rule", "engine")]
     for path in paths:
-        frame = _read(path, columns)
+        frame = read_part(path, columns)
         waits = frame.filter(pl.col("escalation").is_not_null())
         ended = frame.filter(pl.col("escalation").is_null())
         scratch.add_done(ended.get_column("record_key"))
@@ -178,7 +178,8 @@ def remove_parts(paths: Iterable[Path]) -> None:
             folder.rmdir()
 
 
-def _read(path: Path, columns: Sequence[str]) -> pl.DataFrame:
+def read_part(path: Path, columns: Sequence[str]) -> pl.DataFrame:
+    """Read columns of a part; one that a part of an older version lacks is null throughout. Raises `OutputError`."""
     try:
         there = pl.read_parquet_schema(path)
         frame = pl.read_parquet(path, columns=[name for name in columns if name in there])
@@ -191,7 +192,7 @@ def _read(path: Path, columns: Sequence[str]) -> pl.DataFrame:
 def with_all_columns(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     """Choose columns of a part; one that a part of an older version lacks is null throughout."""
     return frame.select(
-        pl.col(name) if name in frame.columns else pl.lit(None, _INTERNAL[name]).alias(name)
+        pl.col(name) if name in frame.columns else pl.lit(None, _INTERNAL.get(name)).alias(name)
         for name in columns
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from models.errors import OutputError
-from tasks.storage.part_files import with_all_columns
+from tasks.storage.part_files import read_part
 
 _COLUMNS = ["reason", "field", "escalation"]
 
@@ -46,8 +46,7 @@ def count_set_aside(parts: Iterable[Path]) -> SetAsideRows:
 
 
 def _add(found: SetAsideRows, path: Path) -> None:
-    there = [name for name in _COLUMNS if name in pl.read_parquet_schema(path)]
-    frame = with_all_columns(pl.read_parquet(path, columns=there, hive_partitioning=False), _COLUMNS)
+    frame = read_part(path, _COLUMNS)
     rows = frame.filter(pl.col("reason").is_not_null() & pl.col("escalation").is_null())
     for reason, column, count in rows.group_by("reason", "field").len().iter_rows():
         found.aside[reason, column] += count

@@ -105,7 +105,7 @@ def test_killed_at_random_moments(settings: Settings, runner: Runner, tmp_path: 
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@kills_at(2, 5, 8)  # lease, records, publish
+@kills_at(1, 4, 7)  # lease, records, publish
 def test_killed_at_each_commit(
     runner: Runner, make_url: Callable[[], str], tmp_path: Path, commits: Sequence[int], *, after: bool
 ) -> None:
@@ -131,4 +131,4 @@ def test_killed_at_each_commit(
         if codes[0] == 0:
             break
         killed += 1
-    assert killed >= min(len(commits), 8)  # looking, lease, opening, four commits, publish
+    assert killed >= min(len(commits), 7)  # lease, opening, four commits, publish

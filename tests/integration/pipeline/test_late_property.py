@@ -84,7 +84,10 @@ FEW = examples(max_examples=(examples.default or examples()).max_examples // 4) 
 def test_any_inputs_on_sqlite(tmp_path_factory: pytest.TempPathFactory, inputs: list[list[object]]) -> None:
     """Duplicates, twins, bad rows, ids like keys, anything in any order."""
     folder = tmp_path_factory.mktemp("late")
-    check_inputs(settings_for(folder, new_sqlite(folder / "ledger.db"), commit_records=3), inputs)
+    check_inputs(
+        settings_for(folder, new_sqlite(folder / "ledger.db"), commit_records=3, max_quarantined_share=1.0),
+        inputs,
+    )
 
 
 @pytest.mark.long
@@ -97,4 +100,6 @@ def test_any_inputs_on_postgresql(
 ) -> None:
     """The same with the other ledger."""
     folder = tmp_path_factory.mktemp(new_id().hex)
-    check_inputs(settings_for(folder, make_postgres_url(), commit_records=3), inputs)
+    check_inputs(
+        settings_for(folder, make_postgres_url(), commit_records=3, max_quarantined_share=1.0), inputs
+    )
