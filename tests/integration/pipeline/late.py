@@ -43,7 +43,9 @@ def check_fresh(settings: Settings, source: Path, handler: Handler = plausible, 
     """See that what is published is what a run would publish that had never seen another input, and the books add up."""
     folder = settings.output_dir.parent / new_id().hex
     folder.mkdir()
-    fresh = settings_for(folder, new_sqlite(folder / "ledger.db"), commit_records=1000)
+    fresh = settings_for(
+        folder, new_sqlite(folder / "ledger.db"), commit_records=1000, max_quarantined_share=1.0
+    )
     run(fresh, source, ScriptedEngine(handler=handler), **options)
     assert_frame_equal(published(settings), published(fresh))
     assert_frame_equal(quarantined(settings), quarantined(fresh))
