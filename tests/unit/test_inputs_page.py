@@ -31,7 +31,9 @@ def messages() -> Iterator[tuple[str, str]]:
             text = None
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "msg":
                 text = node.value
-            elif (isinstance(node, ast.Call) and getattr(node.func, "id", "") in ERRORS and node.args) or (isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "warning" and node.args):
+            elif (isinstance(node, ast.Call) and getattr(node.func, "id", "") in ERRORS and node.args) or (
+                isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "warning" and node.args
+            ):
                 text = node.args[0]
             said = (None if text is None else shorten(text)) or ""
             said = said.replace("`", "'")  # the page has it between such marks
