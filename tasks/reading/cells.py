@@ -64,6 +64,13 @@ def decode(value: bytes) -> str:
     return value.decode("utf-8", "surrogateescape")
 
 
+def plain_id(value: object) -> object:
+    """Return what people know an id by: the text of a UUID in bytes, a whole number of whatever type; anything else as it is."""
+    if isinstance(value, bytes):
+        return uuid_text(value) or decode(value)
+    return whole_number(value) if isinstance(value, float | Decimal) else value
+
+
 def uuid_text(value: bytes) -> str | None:
     """Return the usual text of a UUID in 16 bytes; None for other bytes, and for 16 that are printable text."""
     if len(value) != 16:  # noqa: PLR2004 - a UUID's bytes

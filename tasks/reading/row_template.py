@@ -13,7 +13,7 @@ from models.settings import WorkloadSettings
 from models.settings.places import place_of
 from models.workloads.definition import CONTEXT
 from models.workloads.template import TemplateMistake, TextTemplate, text_template
-from tasks.reading.cells import UTF_8, as_text, is_text, shows_nothing
+from tasks.reading.cells import UTF_8, as_text, is_text, plain_id, shows_nothing
 from tasks.reading.failures import input_errors
 from tasks.reading.files.formats import Format
 from tasks.reading.text.lines import Broken
@@ -91,10 +91,14 @@ class RowTemplate:
         for place, values in enumerate(zip(*texts, strict=True)):
             row = {
                 name: as_text(value, name, place, faults) if isinstance(value, str | bytes) else value
-                for name, value in zip(self.columns, values, strict=True)
+                for name, value in zip(self.columns, map(self._plain, self.columns, values), strict=True)
             }
             made.append(self._text(row, place, faults))
         return made
+
+    def _plain(self, name: str, value: object) -> object:
+        """Return a value as it is, an id by which passages are found as people know it."""
+        return plain_id(value) if self.context_file is not None and name == self.id_column else value
 
     def _text(self, row: Mapping[str, object], place: int, faults: dict[int, Fault]) -> str:
         named = ", ".join(self.columns)
@@ -151,7 +155,7 @@ class RowTemplate:
             else _passages_of_text(path, format_, names)
         ):
             if id_ is not None and text is not None:
-                passages.setdefault(str(id_), []).append(str(text))
+                passages.setdefault(str(plain_id(id_)), []).append(str(text))
         return {id_: BETWEEN.join(some) for id_, some in passages.items()}
 
 
@@ -159,7 +163,7 @@ def _passages_of_parquet(path: Path, names: Sequence[str]) -> Iterator[tuple[obj
     with input_errors(str(path)):
         frame = pl.read_parquet(path, glob=False)
     _check_columns(path, names, frame.columns)
-    return frame.select(pl.col(names).cast(pl.String)).iter_rows()
+    return frame.select(names[0], *(pl.col(name).cast(pl.String) for name in names[1:])).iter_rows()
 
 
 def _passages_of_text(path: Path, format_: Format, names: Sequence[str]) -> Iterator[tuple[object, ...]]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from models.records import Fault, Quarantined, Record
 from tasks.reading.cells import (
@@ -11,12 +10,10 @@ from tasks.reading.cells import (
     NOT_EMPTY,
     UTF_8,
     as_text,
-    decode,
     is_text,
     kind_of,
+    plain_id,
     shows_nothing,
-    uuid_text,
-    whole_number,
 )
 from tasks.reading.row_template import RowTemplate
 
@@ -73,10 +70,7 @@ def parse_rows(
 
 def _clean_id(value: object, column: str, place: int, faults: dict[int, Fault]) -> str | None:
     """Return the id as text, or None and a fault."""
-    if isinstance(value, bytes):
-        value = uuid_text(value) or decode(value)
-    elif isinstance(value, float | Decimal):
-        value = whole_number(value)
+    value = plain_id(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return _digits(value, column, place, faults)
     if isinstance(value, str):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from uuid import UUID
 
 import polars as pl
 import pytest
@@ -150,6 +151,26 @@ def test_passages_as_other_programs_write_them(tmp_path: Path) -> None:
     passages.write_text("nr,text\n1,a,b\n", encoding="utf-8")
     with pytest.raises(InputError, match="line 2 has 3 fields"):
         read(path, context_file=passages, id_column="nr", text="{{ context }} {{ question }}")
+
+
+@pytest.mark.parametrize(
+    ("ids", "written"),
+    [
+        (pl.Series([UUID(int=7).bytes, UUID(int=8).bytes]), [str(UUID(int=8)), str(UUID(int=7))]),
+        (pl.Series([7.0, 8.0]), ["8", "7"]),
+        (pl.Series(["007", "07"]), ["07", "007"]),
+        (pl.Series([7, 8]), ["8", "7"]),
+    ],
+)
+def test_passages_are_found_by_what_an_id_is_known_by(
+    tmp_path: Path, ids: pl.Series, written: list[str]
+) -> None:
+    """A UUID in bytes finds its text, a whole number itself however it is stored, and 007 is not 07."""
+    path, passages = tmp_path / "in.parquet", tmp_path / "p.csv"
+    pl.DataFrame({"id": ids, "question": ["first", "second"]}).write_parquet(path)
+    pl.DataFrame({"id": written, "text": ["of second", "of first"]}).write_csv(passages)
+    made = texts(path, context_file=passages, text="{{ context }}|{{ question }}")
+    assert made == ["of first|first", "of second|second"]
 
 
 def test_a_question_without_text_is_none(tmp_path: Path) -> None:
