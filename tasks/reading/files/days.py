@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from typing import Self
 from urllib.parse import unquote
 
@@ -41,6 +42,7 @@ class FolderDate:
     sure: bool = False
     named: bool = False
 
+    @lru_cache(10_000)  # noqa: B019  values, of which a folder of days has the same for every day that is looked for
     def enter(self, folder: str) -> Self:
         """Return what is said with one more folder."""
         if self.sure:
