@@ -121,7 +121,9 @@ def _say(line: str) -> None:
 
 
 def _list_local(place: str) -> Iterator[Entry]:
-    above = "" if place == "." else str(Path(place) / "_")[:-1]  # a path for each of thousands would take longer
+    above = (
+        "" if place == "." else str(Path(place) / "_")[:-1]
+    )  # a path for each of thousands would take longer
     with os.scandir(place) as found:
         for one in found:
             if not (one.is_dir() or one.is_file()):  # a broken link, a pipe
