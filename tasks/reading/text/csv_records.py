@@ -57,6 +57,8 @@ class CsvRecords:
         self._number = 0  # lines before the first that is held
         self._width = 0
         self._padding = 0
+        self.is_open = False
+        """Whether a row was met whose quotes are not closed before the lines end."""
         csv.field_size_limit(_MAX_ROW)
 
     def header(self) -> list[str]:
@@ -99,6 +101,7 @@ class CsvRecords:
                     if self._can_grow() and self._take(max(_BLOCK_LINES, end - self._at)):
                         continue
                     end = len(self._held) + 1  # no line of it is the last
+                    self.is_open = True
             yield from self._recover(end, wrong)
 
     def _skip_blank(self) -> bool:

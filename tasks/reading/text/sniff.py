@@ -25,8 +25,10 @@ def sniff(head: bytes, *, whole: bool, delimiter: str = AUTO) -> Dialect:
     head, whole = head[:_LOOKED_AT], whole and len(head) <= _LOOKED_AT
     also_cr = ends_in_cr(head, _QUOTED.sub(b"", head))
     lines = list(islice(split_lines([head], also_cr=also_cr), _LINES + 1))
-    if not (whole and len(lines) <= _LINES) and len(lines) > 1:
-        del lines[-1]  # may be cut off
+    is_cut = not (whole and len(lines) <= _LINES)
+    if is_cut and len(lines) > 1:
+        del lines[-1]
+    sample = _Sample(lines, is_cut)
     first = next((line for line in lines if line.strip()), b"")
     sep = _SEP.match(first)
     start = Dialect(also_cr=also_cr, has_sep=sep is not None)
@@ -36,8 +38,8 @@ def sniff(head: bytes, *, whole: bool, delimiter: str = AUTO) -> Dialect:
         found = sep[1].decode("utf-8", "replace")
         start = replace(start, delimiter=_NAMED.get(found, found))
     else:
-        start = replace(start, delimiter=_delimiter(lines, start))
-    return _with_trailing(lines, _with_quotes(lines, start))
+        start = replace(start, delimiter=_delimiter(sample, start))
+    return _with_trailing(sample, _with_quotes(sample, start))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +57,47 @@ class _Trial:
         return self.fit / self.rows if self.rows else 1.0
 
 
-def _try(lines: Sequence[bytes], dialect: Dialect) -> _Trial:
-    records = CsvRecords(lines, dialect, rescue=False)
-    width = len(records.header())
-    rows = list(records.rows())
-    good = [row for row in rows if not isinstance(row, Broken)]
-    return _Trial(width, len(rows), len(good), any(not row[-1] for row in good if row))
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """The first lines of a file. `is_cut`: more come after them, so that the last row may go on."""
+
+    lines: Sequence[bytes]
+    is_cut: bool
+
+    def read(self, dialect: Dialect, *, trailing: bool = False) -> _Trial:
+        """See what a dialect makes of the lines."""
+        records = CsvRecords(self.lines, replace(dialect, trailing=trailing), rescue=False)
+        width, rows, fit, last_blank = len(records.header()), 0, 0, False
+        for row in records.rows():
+            if self.is_cut and records.is_open:
+                break
+            rows += 1
+            if not isinstance(row, Broken):
+                fit += 1
+                last_blank = last_blank or not row[-1]
+        return _Trial(width, rows, fit, last_blank)
+
+    def read_either(self, dialect: Dialect) -> _Trial:
+        """See what a delimiter makes of the lines, however quotes inside quotes are written."""
+        found = self.read(dialect, trailing=True)
+        if found.share == 1 or not any(b'\\"' in line for line in self.lines):
+            return found
+        return max(found, self.read(replace(dialect, escape=True), trailing=True), key=lambda one: one.share)
 
 
-def _delimiter(lines: Sequence[bytes], dialect: Dialect) -> str:
+def _delimiter(sample: _Sample, dialect: Dialect) -> str:
     """Return what separates the fields: the comma, unless another one suits header and rows better.
 
     A header may hold several: the one that comes first in it has the better claim, and it must split the rows
     as it splits the header.
     """
+    lines = sample.lines
     header = next((line for line in lines if line.strip()), b"").decode("utf-8", "replace")
     held = "".join(line.decode("utf-8", "replace") for line in lines[:50]) if '"' in header else header
     found = sorted((one for one in DELIMITERS if one in held), key=held.index)
     if not found or found == [","]:
         return ","
-    trials = {one: _try(lines, replace(dialect, delimiter=one, trailing=True)) for one in (*found, ",")}
+    trials = {one: sample.read_either(replace(dialect, delimiter=one)) for one in (*found, ",")}
     wide = [one for one in found if trials[one].width > 1 and trials[one].share >= _FAIR]
     if "," in wide and (wide[0] == "," or all(trials[one].width <= trials[","].width for one in wide)):
         return ","
@@ -84,14 +107,14 @@ def _delimiter(lines: Sequence[bytes], dialect: Dialect) -> str:
     return max(some, key=lambda one: trials[one].share, default=",")
 
 
-def _with_quotes(lines: Sequence[bytes], dialect: Dialect) -> Dialect:
+def _with_quotes(sample: _Sample, dialect: Dialect) -> Dialect:
     """Tell how quotes inside a field are written, and whether quotes are text, as in many tab-separated files."""
-    some = [line for line in lines if b'"' in line]
-    doubled = _try(lines, replace(dialect, trailing=True))
+    some = [line for line in sample.lines if b'"' in line]
+    doubled = sample.read(dialect, trailing=True)
     broken = doubled.rows - doubled.fit
-    others = _other_quotes(some, lines, dialect) if broken else ()
+    others = _other_quotes(some, sample.lines, dialect) if broken else ()
     for other in others:
-        found = _try(lines, replace(other, trailing=True))
+        found = sample.read(other, trailing=True)
         mended = broken - (found.rows - found.fit)
         least = 1 if other.quotes else _FAIR * len(some)
         if other.escape:
@@ -113,13 +136,13 @@ def _other_quotes(some: Sequence[bytes], lines: Sequence[bytes], dialect: Dialec
         yield replace(dialect, quotes=False)
 
 
-def _with_trailing(lines: Sequence[bytes], dialect: Dialect) -> Dialect:
+def _with_trailing(sample: _Sample, dialect: Dialect) -> Dialect:
     """Tell whether rows may end in delimiters that the header has not.
 
     Such a row can also be one with a delimiter in a text that is not quoted, and nothing in its last column. So it
     is taken for the former only if no last column is blank elsewhere, or most rows are like it.
     """
-    exact = _try(lines, dialect)
-    taken = _try(lines, replace(dialect, trailing=True))
+    exact = sample.read(dialect)
+    taken = sample.read(dialect, trailing=True)
     usual = taken.fit - exact.fit > exact.fit
     return replace(dialect, trailing=usual or not exact.last_blank)

@@ -79,6 +79,14 @@ def test_a_delimiter_that_stands_in_names_and_texts_too(
     assert read(tmp_path / "in.csv", content.encode()) == expected
 
 
+@pytest.mark.parametrize("quote", ['""', '\\"'])
+def test_a_first_text_over_many_lines(tmp_path: Path, quote: str) -> None:
+    """A text that is longer than what is looked at tells nothing against a dialect."""
+    text = f"a line, and {quote}more{quote}\n" * 900
+    content = f'id;text;created_at\n1;"{text}";2026-11-23\n2;"{quote}b{quote}";2026-11-23\n'
+    assert read(tmp_path / "in.csv", content.encode()) == [("1", text.replace(quote, '"')), ("2", '"b"')]
+
+
 def test_one_column_without_a_delimiter(tmp_path: Path) -> None:
     """A file of one column has no delimiter to be found, whatever its texts hold."""
     content = b"text\nhello; you\nwhat | else\n"
