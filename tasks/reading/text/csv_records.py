@@ -57,6 +57,8 @@ class CsvRecords:
         self._number = 0  # lines before the first that is held
         self._width = 0
         self._padding = 0
+        self.trimmed = 0
+        """How many rows ended in delimiters that the header has not."""
         self.is_open = False
         """Whether a row was met whose quotes are not closed before the lines end."""
         csv.field_size_limit(_MAX_ROW)
@@ -214,6 +216,7 @@ class CsvRecords:
         """Return a row as wide as the header, where it differs in blank fields at the end alone."""
         found, width = len(row), self._width
         if self.dialect.trailing and found > width and not any(row[width:]):
+            self.trimmed += 1
             return row[:width]
         if max(1, width - self._padding) <= found < width:
             return [*row, *[""] * (width - found)]

@@ -39,18 +39,23 @@ def sniff(head: bytes, *, whole: bool, delimiter: str = AUTO) -> Dialect:
         start = replace(start, delimiter=_NAMED.get(found, found))
     else:
         start = replace(start, delimiter=_delimiter(sample, start))
-    return _with_trailing(sample, _with_quotes(sample, start))
+    found, trial = _with_quotes(sample, start)
+    return replace(found, trailing=_trails(trial))
 
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """What a dialect makes of the first lines: the width of the header, rows, and those of them that fit."""
+    """What a dialect makes of the first lines.
+
+    `width` of the header; `rows`; those of them that `fit`, and those of these that were `trimmed` of delimiters at their
+    end; `last_blank`: the last field of another one is blank.
+    """
 
     width: int
     rows: int
     fit: int
+    trimmed: int
     last_blank: bool
-    """Whether the last field of a row that fits is blank."""
 
     @property
     def share(self) -> float:
@@ -64,25 +69,26 @@ class _Sample:
     lines: Sequence[bytes]
     is_cut: bool
 
-    def read(self, dialect: Dialect, *, trailing: bool = False) -> _Trial:
+    def read(self, dialect: Dialect) -> _Trial:
         """See what a dialect makes of the lines."""
-        records = CsvRecords(self.lines, replace(dialect, trailing=trailing), rescue=False)
-        width, rows, fit, last_blank = len(records.header()), 0, 0, False
+        records = CsvRecords(self.lines, replace(dialect, trailing=True), rescue=False)
+        width, rows, fit, trimmed, last_blank = len(records.header()), 0, 0, 0, False
         for row in records.rows():
             if self.is_cut and records.is_open:
                 break
             rows += 1
             if not isinstance(row, Broken):
                 fit += 1
-                last_blank = last_blank or not row[-1]
-        return _Trial(width, rows, fit, last_blank)
+                last_blank = last_blank or (not row[-1] and records.trimmed == trimmed)
+            trimmed = records.trimmed
+        return _Trial(width, rows, fit, records.trimmed, last_blank)
 
     def read_either(self, dialect: Dialect) -> _Trial:
         """See what a delimiter makes of the lines, however quotes inside quotes are written."""
-        found = self.read(dialect, trailing=True)
+        found = self.read(dialect)
         if found.share == 1 or not any(b'\\"' in line for line in self.lines):
             return found
-        return max(found, self.read(replace(dialect, escape=True), trailing=True), key=lambda one: one.share)
+        return max(found, self.read(replace(dialect, escape=True)), key=lambda one: one.share)
 
 
 def _delimiter(sample: _Sample, dialect: Dialect) -> str:
@@ -107,21 +113,21 @@ def _delimiter(sample: _Sample, dialect: Dialect) -> str:
     return max(some, key=lambda one: trials[one].share, default=",")
 
 
-def _with_quotes(sample: _Sample, dialect: Dialect) -> Dialect:
+def _with_quotes(sample: _Sample, dialect: Dialect) -> tuple[Dialect, _Trial]:
     """Tell how quotes inside a field are written, and whether quotes are text, as in many tab-separated files."""
     some = [line for line in sample.lines if b'"' in line]
-    doubled = sample.read(dialect, trailing=True)
+    doubled = sample.read(dialect)
     broken = doubled.rows - doubled.fit
     others = _other_quotes(some, sample.lines, dialect) if broken else ()
     for other in others:
-        found = sample.read(other, trailing=True)
+        found = sample.read(other)
         mended = broken - (found.rows - found.fit)
         least = 1 if other.quotes else _FAIR * len(some)
         if other.escape:
             least = max(1, sum(_DOUBLED.search(line) is not None for line in some))
         if mended >= least:
-            return other
-    return dialect
+            return other, found
+    return dialect, doubled
 
 
 def _other_quotes(some: Sequence[bytes], lines: Sequence[bytes], dialect: Dialect) -> Iterator[Dialect]:
@@ -136,13 +142,10 @@ def _other_quotes(some: Sequence[bytes], lines: Sequence[bytes], dialect: Dialec
         yield replace(dialect, quotes=False)
 
 
-def _with_trailing(sample: _Sample, dialect: Dialect) -> Dialect:
-    """Tell whether rows may end in delimiters that the header has not.
+def _trails(trial: _Trial) -> bool:
+    """Whether rows may end in delimiters that the header has not.
 
     Such a row can also be one with a delimiter in a text that is not quoted, and nothing in its last column. So it
     is taken for the former only if no last column is blank elsewhere, or most rows are like it.
     """
-    exact = sample.read(dialect)
-    taken = sample.read(dialect, trailing=True)
-    usual = taken.fit - exact.fit > exact.fit
-    return replace(dialect, trailing=usual or not exact.last_blank)
+    return not trial.last_blank or trial.trimmed > trial.fit - trial.trimmed
