@@ -19,7 +19,7 @@ from models.engines.server.confidence import ALTERNATIVES, confidence_of
 from models.engines.server.flight_clock import FlightClock
 from models.engines.server.listing import no_service
 from models.engines.server.options import ServerOptions
-from models.errors import EngineDied
+from models.errors import EngineDied, PromptTooLong
 from models.ids import new_id
 from models.requests import Choice, Completion, JsonValue, Request
 
@@ -72,10 +72,12 @@ class ServerSender:
         self._probation = Probation()
         self._active = 0
         self._last_answer = -inf
+        self._checking = asyncio.Lock()
+        self._prompt_fits = False
         self._warned = False
 
     async def answer(self, request: Request) -> Completion:
-        """Return the completion of one request. Raises `EngineDied`."""
+        """Return the completion of one request. Raises `EngineDied` and `PromptTooLong`."""
         if not any(message.content.strip() for message in request.messages if message.role == "user"):
             return Completion(request, rejection="empty", detail="the prompt has no user text")
         one = _Try(request, self._capabilities)
@@ -107,6 +109,8 @@ class ServerSender:
             case Meaning.ANSWERED:
                 return await self._read(one, reply)
             case Meaning.REJECTED:
+                if verdict.rejection == "too_long":
+                    await self._check_prompt(one)
                 detail = TOO_LONG if verdict.rejection == "too_long" else verdict.detail
                 return Completion(one.request, rejection=verdict.rejection, detail=detail)
             case Meaning.NO_ACCESS:
@@ -203,6 +207,22 @@ class ServerSender:
         messages: JsonValue = [{"role": "user", "content": "Hello"}]
         body: dict[str, JsonValue] = {"model": self._options.model, "messages": messages, "max_tokens": 1}
         return judge(await self._send(one, body)).meaning is Meaning.ANSWERED
+
+    async def _check_prompt(self, one: _Try) -> None:
+        """See, until a request was answered, that the prompt without its record is not too long. Raises `PromptTooLong`."""
+        async with self._checking:
+            if self._prompt_fits or self._last_answer > -inf:
+                return
+            *constant, last = one.request.messages
+            bare = replace(one.request, messages=(*constant, replace(last, content=".")))
+            verdict = judge(await self._send(one, self._body(replace(one, request=bare))))
+            if verdict.meaning is Meaning.REJECTED and verdict.rejection == "too_long":
+                msg = (
+                    f"the prompt alone is {TOO_LONG} ({self._options.model}): shorten prompt, labels or examples, lower "
+                    "max_tokens, or serve the model with a longer context"
+                )
+                raise PromptTooLong(msg)
+            self._prompt_fits = True
 
     async def _handle_refusal(self, one: _Try, verdict: ReplyVerdict, reply: Reply) -> Completion | float:
         """Ask with fewer capabilities if that can help; else find out whose fault the refusal is.

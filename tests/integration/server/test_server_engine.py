@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from models.errors import EngineDied, EngineStartError
+from models.errors import EngineDied, EngineStartError, PromptTooLong
 from models.ids import new_id
 from models.requests import Completion, FreeText, Message, Request
 from tests.faulty_api import FaultyApi, Rule
@@ -64,6 +64,16 @@ def test_no_more_are_in_flight_than_set(make_engine: MakeServerEngine) -> None:
     with FaultyApi(latency=0.02) as api:
         list(make_engine(api.url, concurrency=3).stream(requests(COUNT)))
     assert api.most_at_once == 3
+
+
+@pytest.mark.parametrize("fault", ["too_long", "too_long_vllm", "413"])
+def test_a_prompt_that_is_too_long_without_its_record(make_engine: MakeServerEngine, fault: str) -> None:
+    """Labels or a prompt that alone exceed the server's model are one line, and not a rejection of each record."""
+    with FaultyApi([Rule((fault,), forever=True)]) as api, pytest.raises(
+        PromptTooLong, match="the prompt alone is longer than the server's model takes"
+    ) as caught:
+        list(make_engine(api.url).stream(requests(COUNT)))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
