@@ -138,11 +138,11 @@ def test_partitions_are_collected_in_order_and_apart(tmp_path: Path, database_ur
     days = [DAY + timedelta(days=number) for number in (3, 1, 2)]
     with BatchApi(Rules(), key=KEY) as api:
         settings = batch_settings(tmp_path, database_url, api.url)
-        for day in days:
+        for more, day in enumerate(days):  # each day has records of its own
             folder = tmp_path / str(day)
             folder.mkdir()
             with shared_engine(settings, lambda _: engine()):
-                run_request(RunRequest(WORKLOAD, day, str(write_texts(folder, texts_of(3)))), settings)
+                run_request(RunRequest(WORKLOAD, day, str(write_texts(folder, texts_of(3 + more)))), settings)
         waiting = waiting_partitions(settings)
         assert waiting == [(WORKLOAD, day) for day in days]
         steps(api)

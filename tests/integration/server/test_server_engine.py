@@ -69,9 +69,12 @@ def test_no_more_are_in_flight_than_set(make_engine: MakeServerEngine) -> None:
 @pytest.mark.parametrize("fault", ["too_long", "too_long_vllm", "413"])
 def test_a_prompt_that_is_too_long_without_its_record(make_engine: MakeServerEngine, fault: str) -> None:
     """Labels or a prompt that alone exceed the server's model are one line, and not a rejection of each record."""
-    with FaultyApi([Rule((fault,), forever=True)]) as api, pytest.raises(
-        PromptTooLong, match="the prompt alone is longer than the server's model takes"
-    ) as caught:
+    with (
+        FaultyApi([Rule((fault,), forever=True)]) as api,
+        pytest.raises(
+            PromptTooLong, match="the prompt alone is longer than the server's model takes"
+        ) as caught,
+    ):
         list(make_engine(api.url).stream(requests(COUNT)))
     assert "\n" not in str(caught.value)
 
