@@ -190,5 +190,5 @@ def _refused() -> set[str]:
 
 @once
 def _say(folder: Path, why: str) -> None:
-    line = f"what is read is not kept in {folder} ({why}): each day of a range reads the input anew"
-    log.warning("%s", one_line(line))
+    msg = f"what is read is not kept in {folder} ({why}): each day of a range reads the input anew"
+    log.warning("%s", one_line(msg))

@@ -56,8 +56,8 @@ def write_rows(path: Path, rows: Iterable[RawRow], place: int, max_bytes: int) -
             db.executemany("INSERT INTO slices VALUES (?, ?, ?, ?, ?)", slices)
             size += sum(len(data) for *_, data in slices)
             if size > max_bytes:
-                msg = "it takes more than input_cache_gib, or than half of the disk's free space"
-                raise NotKeepable(msg)
+                why = "it takes more than input_cache_gib, or than half of the disk's free space"
+                raise NotKeepable(why)
             number += 1
         db.execute(_INDEX)
         db.execute("COMMIT")
@@ -199,6 +199,6 @@ def _slices(rows: Sequence[RawRow], place: int) -> Iterator[tuple[int | None, in
         try:
             data = marshal.dumps((None if len(places) == len(rows) else places, some))
         except ValueError as error:
-            msg = "it holds a value that cannot be written"
-            raise NotKeepable(msg) from error
+            why = "it holds a value that cannot be written"
+            raise NotKeepable(why) from error
         yield day, len(places), zlib.crc32(data), data

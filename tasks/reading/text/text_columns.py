@@ -92,7 +92,8 @@ def _no_column_at_all(texts: Sequence[TextFile], files: Files) -> InputError:
     if any(True for text in texts for _ in islice(text.rows(()), 1)):
         return InputError(f"{place}{more} holds {what}")
     kind = EmptyPartition if files.dated or files.format == "jsonl" else InputError
-    return kind(f"{place}{more} is empty: it holds {what}")
+    msg = f"{place}{more} is empty: it holds {what}"
+    return kind(msg)
 
 
 def _has(existing: Sequence[str], name: str) -> bool:
@@ -176,5 +177,5 @@ def _say_undated(paths: tuple[str, ...], timestamp: str, format_: Format) -> Non
     more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
     named = ", ".join(hide_secrets(path) for path in paths[:_NAMED])
     where = "" if format_ == "csv" else f" in the first {SAMPLE:,} objects"
-    line = f"{named}{more}: no column {timestamp}{where}; rows without it are set aside as bad_timestamp"
-    log.warning("%s", one_line(line))
+    msg = f"{named}{more}: no column {timestamp}{where}; rows without it are set aside as bad_timestamp"
+    log.warning("%s", one_line(msg))
