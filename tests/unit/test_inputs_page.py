@@ -19,7 +19,7 @@ SOURCES = (
     *sorted((ROOT / "tasks" / "reading").rglob("*.py")),
     *(ROOT / "tasks" / "planning" / name for name in ("undated.py", "quarantine_share.py")),
 )
-ERRORS = {"InputError", "InputMissing", "EmptyPartition", "InputChanged", "UsageError"}
+ERRORS = {"InputError", "InputMissing", "EmptyPartition", "InputChanged", "UsageError", "kind"}
 LONG_ENOUGH = 12
 """A shorter text is made of variables alone, such as the words of a library."""
 
