@@ -102,9 +102,7 @@ def close_attempts(session: Session, closings: Sequence[Closing]) -> list[UUID]:
         _roll_up(session, [(one, _closed(one.line, closing)) for one, closing in found])
         spend.add(session, _given_back(found))
         _add_to_runs(session, _by_run(found))
-        runs.note_answers(
-            session, ((one.line.run_id, end) for one, end in found if one.line.batch_id is None)
-        )
+        runs.note_answers(session, [(one.line, closing) for one, closing in found])
         calibration.add(session, [(one.line, closing) for one, closing in found])
     return [one.line.id for one, _ in found]
 

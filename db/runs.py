@@ -22,6 +22,7 @@ from models.errors import UsageError
 from models.gpu_time import GpuTime
 from models.ids import new_id
 from models.ledger.line import Closing
+from models.ledger.rollup import CountedLine
 from models.records import SetAside
 from models.run import PRODUCTION, Purpose
 
@@ -118,9 +119,10 @@ def add(session: Session, run_id: UUID, gpu: GpuTime, increments: Increments) ->
         raise _no_run(run_id)
 
 
-def note_answers(session: Session, closings: Iterable[tuple[UUID, Closing]]) -> None:
-    """Note when the last answer that fits came to each run; an earlier one than is known changes nothing."""
-    answers = [(run_id, one.ended_at) for run_id, one in closings if one.outcome == "ok" and one.ended_at]
+def note_answers(session: Session, closed: Iterable[tuple[CountedLine, Closing]]) -> None:
+    """Note when the last answer that fits and was asked for at once came to each run; an earlier one than is known changes nothing."""
+    fitting = [(line, one.ended_at) for line, one in closed if one.outcome == "ok" and one.ended_at]
+    answers = [(line.run_id, at) for line, at in fitting if line.batch_id is None]
     for run_id, at in dict(sorted(answers, key=itemgetter(1))).items():
         session.execute(
             update(Row)
