@@ -126,9 +126,11 @@ def _list_local(place: str) -> Iterator[Entry]:
     )  # a path for each of thousands would take longer
     with os.scandir(place) as found:
         for one in found:
-            if not (one.is_dir() or one.is_file()):  # a broken link, a pipe
-                continue
             path = above + one.name
+            if one.is_symlink() and not Path(path).exists():  # it leads nowhere, or to itself
+                continue
+            if not (one.is_dir() or one.is_file()):  # a pipe
+                continue
             if one.is_dir():
                 yield Entry(one.name, path, None, path, one.is_symlink())
                 continue

@@ -31,6 +31,7 @@ def test_links_give_each_real_file_once(tmp_path: Path) -> None:
     touch(tmp_path / "b.csv", tmp_path / "deep" / "c.csv")
     (tmp_path / "a.csv").symlink_to("b.csv")
     (tmp_path / "gone.csv").symlink_to("nowhere.csv")
+    (tmp_path / "round.csv").symlink_to("round.csv")
     (tmp_path / "deep" / "up").symlink_to("..")
     (tmp_path / "self").symlink_to(".")
     assert names(tmp_path) == names(f"{tmp_path}/*.csv") == ["b.csv"]
