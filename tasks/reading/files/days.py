@@ -8,7 +8,7 @@ from typing import Self
 from urllib.parse import unquote
 
 _FULL = re.compile(
-    r"(\d{4})(?:([-_.])(\d{1,2})\2(\d{1,2})|(\d{2})(\d{2}))(?:[T _-]?\d{2}(?:\D.*|(?:\d{2}){0,2}))?",
+    r"(\d{4})(?:([-_.])(\d{1,2})\2(\d{1,2})|(\d{2})(\d{2}))(?:[T _-]?\d{2}(?:\D.*|(?:\d{2}){0,2})|Z|\+\d{2}:?\d{2})?",
     re.DOTALL,
 )
 _PLAIN = re.compile(r"(\d{4})(-)(\d{2})-(\d{2})()()")
@@ -22,7 +22,8 @@ _PARTS = {
     "day_of_month": ("day", "dd", "d", "dom"),
 }
 _DATES = re.compile(
-    r"date|^(dt|ds|day|d|pt|ts|time|datetime|timestamp|partition|p)$|_(dt|ds|day|at|ts)$|^(dt|ds|day)_"
+    r"date|^(dt|ds|day|d|pt|ts|time|datetime|timestamp|partition|p|ymd?|yyyymm(dd)?|year_?month)$"
+    r"|_(dt|ds|day|at|ts)$|^(dt|ds|day)_"
 )
 _OTHERS = re.compile(r"load|ingest|snapshot|export|extract|process|run|batch|update|insert|version|archive")
 """Dates of the copy rather than of the records: they count where no other folder says a date."""
