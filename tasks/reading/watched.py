@@ -41,13 +41,21 @@ class WatchedPartition:
         return self._raw.count()
 
     def is_empty(self) -> bool:
-        """Whether no row is sure to belong to the partition."""
-        return self._raw.is_empty()
+        """Whether no row is sure to belong to the partition. Raises `InputChanged` where a change may be why."""
+        empty = self._raw.is_empty()
+        if empty:
+            check_unchanged(self._files.paths, self._files.states)
+        return empty
 
     def dates(self) -> tuple[date, date] | None:
         """Return the first and last date of the whole input, None where it is not known."""
         return self._raw.dates()
 
     def dates_between(self, first: date, last: date) -> list[date]:
-        """Return the dates in the range to which a row surely belongs, ascending; none without timestamps."""
-        return self._raw.dates_between(first, last)
+        """Return the dates in the range to which a row surely belongs, ascending; none without timestamps.
+
+        Raises `InputChanged`.
+        """
+        dates = self._raw.dates_between(first, last)
+        check_unchanged(self._files.paths, self._files.states)
+        return dates

@@ -18,6 +18,7 @@ from tasks.reading.dates import partitions_between
 from tasks.reading.files.locate import InputMissing, dated_folders
 from tasks.reading.files.store import InputChanged, open_bytes
 from tasks.reading.newest import newest_dates
+from tasks.reading.partition import open_raw
 from tasks.reading.whole import columns_of, open_all
 from tests.integration.reading.conftest import Bucket, Folder
 
@@ -227,6 +228,20 @@ def test_a_file_that_changes_while_it_is_read(shelf: Shelf, kind: str) -> None:
         assert "\n" not in str(raised.value)
     shelf.put(f"in/1.{kind}", content(kind, *rows))
     assert len(texts(f"{shelf.url}/in")) == 3001
+
+
+def test_a_day_that_a_change_emptied_is_no_empty_day(shelf: Shelf, kind: str) -> None:
+    """A file that is rewritten between its opening and the look for a row says that it changed, not that the day has no record."""
+    shelf.put(f"in/1.{kind}", content(kind, "1"))
+    raw = open_raw(source(f"{shelf.url}/in"), DAY)
+    shelf.put(f"in/1.{kind}", content(kind))
+    with pytest.raises(InputChanged, match=rf"in/1\.{kind} was changed while it was read"):
+        raw.is_empty()
+    shelf.put(f"in/1.{kind}", content(kind, "1"))
+    raw = open_raw(source(f"{shelf.url}/in"), DAY)
+    shelf.put(f"in/1.{kind}", content(kind))
+    with pytest.raises(InputChanged, match=rf"in/1\.{kind} was changed while it was read"):
+        raw.dates_between(DAY, DAY)
 
 
 def test_files_that_come_while_others_are_read(shelf: Shelf, kind: str) -> None:
