@@ -67,19 +67,24 @@ class KeptRows:
     """The rows that `write_rows` wrote, in the same order and with the same values."""
 
     def __init__(self, path: Path, name: str) -> None:
-        """Open a file; `name` is the input that it was made of.
+        """Open a file, which may then be removed by others; `name` is the input that it was made of.
 
         This and every method raises `InputError` where the file is damaged, and removes it then.
         """
         self._path, self._name = path, name
-        with self._open() as db:
-            db.execute("SELECT 1 FROM slices LIMIT 1").fetchone()
+        # open until nobody reads it: it may be removed meanwhile; no file is ever changed, so no lock is needed
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        try:
+            self._db = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            self._db.execute("SELECT 1 FROM slices LIMIT 1").fetchone()
+        except sqlite3.Error as error:
+            raise self._damaged() from error
 
     def of_day(self, day: int) -> Iterator[DatedRows]:
         """Yield the rows of a day, counted from 1970, and those that may be of any, some thousand at a time."""
         rows: list[RawRow] = []
         unsure: list[int] = []
-        with self._open() as db:
+        with self._reading() as db:
             found = db.execute(_OF_DAY, (day,))
             for _, slices in groupby(found, itemgetter(0)):
                 some, places = _merge([self._load(one) for one in slices])
@@ -101,28 +106,25 @@ class KeptRows:
 
     def days(self, first: int, last: int) -> list[int]:
         """Return the days in a range of which there is a row, ascending."""
-        with self._open() as db:
+        with self._reading() as db:
             query = "SELECT DISTINCT day FROM slices WHERE day BETWEEN ? AND ? ORDER BY day"
             return [day for (day,) in db.execute(query, (first, last))]
 
     def ends(self) -> tuple[int, int] | None:
         """Return the first and the last day of which there is a row, None without any."""
-        with self._open() as db:
+        with self._reading() as db:
             first, last = db.execute("SELECT min(day), max(day) FROM slices").fetchone()
         return None if first is None else (first, last)
 
     def _sum(self, what: str, day: int) -> int:
-        with self._open() as db:
+        with self._reading() as db:
             query = f"SELECT coalesce(sum({what}), 0) FROM slices WHERE day = ? OR day IS NULL"  # noqa: S608 - ours
             return int(db.execute(query, (day,)).fetchone()[0])
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        # a removed file stays readable as long as it is open; no file is ever changed, so no lock is needed
-        uri = f"{self._path.absolute().as_uri()}?mode=ro&immutable=1"
+    def _reading(self) -> Iterator[sqlite3.Connection]:
         try:
-            with closing(sqlite3.connect(uri, uri=True, check_same_thread=False)) as db:
-                yield db
+            yield self._db
         except sqlite3.Error as error:
             raise self._damaged() from error
 

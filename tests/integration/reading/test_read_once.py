@@ -276,6 +276,19 @@ def test_damage_is_noticed(tmp_path: Path, cache: InputCache, damage: str) -> No
     assert read(file, FIRST) == right
 
 
+def test_kept_rows_may_go_while_they_are_read(tmp_path: Path, cache: InputCache) -> None:
+    """Rows that another process removes to make room are read to their end by whoever has found them."""
+    file = source(history(tmp_path / "in.csv"), cache)
+    read(file, FIRST)
+    (path,) = cache.folder.iterdir()
+    day = (FIRST - date(1970, 1, 1)).days
+    found, right = kept_rows.KeptRows(path, "in.csv"), kept_rows.KeptRows(path, "in.csv")
+    rows = list(right.of_day(day))
+    path.unlink()
+    assert found.days(day, day) == [day]
+    assert list(found.of_day(day)) == rows
+
+
 KILLED = """
 import sys
 from pathlib import Path
