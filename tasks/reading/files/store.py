@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -40,10 +40,13 @@ class FileState:
     """What tells that a file is still the one that was opened.
 
     `size` in bytes; `version`: its inode and time of change, or what the store calls this content (ETag).
+    `touched`: when the file system last noted a change of it, in nanoseconds. No program sets that back, but a
+    new name or owner counts too: so it tells no two states apart, only one that is kept from one that is now.
     """
 
     size: int
     version: str
+    touched: int = field(default=0, compare=False)
 
 
 def state_of(path: str) -> FileState:
@@ -66,7 +69,7 @@ def state_of(path: str) -> FileState:
 
 def state_from_stat(found: os.stat_result) -> FileState:
     """Return the state that the file system tells of a file."""
-    return FileState(found.st_size, f"{found.st_ino} {found.st_mtime_ns}")
+    return FileState(found.st_size, f"{found.st_ino} {found.st_mtime_ns}", found.st_ctime_ns)
 
 
 def state_from(meta: "ObjectMeta") -> FileState:

@@ -289,6 +289,17 @@ def test_kept_rows_may_go_while_they_are_read(tmp_path: Path, cache: InputCache)
     assert list(found.of_day(day)) == rows
 
 
+def test_a_file_whose_times_were_set_back_is_read_again(tmp_path: Path, cache: InputCache) -> None:
+    """Another content of the same size, under a time of change that a program copied or set, is no content that was kept."""
+    path = history(tmp_path / "in.csv")
+    before = path.stat()
+    first = read(source(path, cache), FIRST)
+    path.write_bytes(path.read_bytes().replace(b"text of", b"TEXT OF"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert first != read(source(path, cache), FIRST) == read(source(path, None), FIRST)
+
+
 KILLED = """
 import sys
 from pathlib import Path
