@@ -10,21 +10,39 @@ from tasks.reading.cells import is_text
 
 _DAY = 86_400
 _ISO = (
-    r"^\s*(?P<day>\d{4}-\d{2}-\d{2})"
-    r"(?:[T ]\s*(?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
-    r"\s*(?:Z|z|UTC|GMT|(?P<sign>[+-])(?P<off_hour>\d{2}):?(?P<off_minute>\d{2})?)?)?\s*$"
+    r"^\s*(?P<day>\d{4}-\d{1,2}-\d{1,2})"
+    r"(?:(?:T|,?\s)\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
+    r"(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?\s*(?:Z|z|UTC|GMT|(?P<sign>[+-])(?P<off_hour>\d{2}):?(?P<off_minute>\d{2})?)?)?\s*$"
 )
 _NUMBER = r"^\s*(-?\d{8,20})(?:\.\d*)?\s*$"
+_MONTHS = {
+    f"-{name}-": f"-{number}-"
+    for number, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], start=1)
+}
+_DAY_NAME = r"(?i)^\s*(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
+_MONTH_NAME = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _REWRITTEN = (
-    (r"^\s*(\d{4})[/.](\d{2})[/.](\d{2})", "${1}-${2}-${3}"),
+    (r"^\s*(\d{4})\s*[/.年]\s*(\d{1,2})\s*[/.月]\s*(\d{1,2})[.日]?", "${1}-${2}-${3}"),
+    (r"^\s*(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})", "${3}-${2}-${1}"),  # with dots, the day comes first
+    (_DAY_NAME + r"(\d{1,2})(?:st|nd|rd|th)?[\s.-]+" + _MONTH_NAME + r"[\s,-]+(\d{4})", "${3}-${2}-${1}"),
+    (_DAY_NAME + _MONTH_NAME + r"\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})", "${3}-${1}-${2}"),
+    (
+        _DAY_NAME
+        + _MONTH_NAME
+        + r"\s+(\d{1,2})\s+(\d{2}:\d{2}:\d{2}(?:\s(?:[+-]\d{4}|UTC|GMT))?)\s(\d{4})\s*$",
+        "${4}-${1}-${2} ${3}",
+    ),  # as C, Git and Java write
     (r"^\s*(\d{4})(\d{2})(\d{2})[T _-](\d{2})(\d{2})(\d{2})", "${1}-${2}-${3}T${4}:${5}:${6}"),
     (r"^\s*(\d{4})(\d{2})(\d{2})[T _-](\d{2}):?(\d{2})", "${1}-${2}-${3}T${4}:${5}"),
     (
-        r"(?:\[[\w/+-]+\]|([+-]\d{4}) [A-Z]{3,4})\s*$",
+        r"(?:\[[\w/+-]+\]|([+-]\d{4}) \(?[A-Z]{3,4}\)?)\s*$",
         "${1}",
     ),  # a zone's name after its offset, as Java and Go write
 )
-"""Other ways to write the year first, and what makes an ISO 8601 time of them."""
+"""Other ways to write a moment, and what makes an ISO 8601 time of them, months by name.
+
+Not with slashes and the year at the end: 05/11/2026 is two dates.
+"""
 _MILLI, _MICRO, _NANO = 10**11, 10**14, 10**17  # from these magnitudes on an epoch number is in ms, us, ns
 _LEAST = 10**8
 """A smaller number is a count, a year or a serial number, and no time that was measured since 1970."""
@@ -226,6 +244,7 @@ def _text(values: pl.Series) -> pl.Series:
         return seconds
     for pattern, iso in _REWRITTEN:
         values = values.str.replace(pattern, iso)
+    values = values.str.replace_many(_MONTHS, ascii_case_insensitive=True)
     return pl.select(pl.coalesce(seconds, _iso(values))).to_series()
 
 
@@ -234,12 +253,20 @@ def _iso(values: pl.Series) -> pl.Series:
     found = values.str.extract_groups(_ISO).struct.unnest()
     parts = ("hour", "minute", "second", "off_hour", "off_minute")
     found = found.with_columns(pl.col(name).cast(pl.Int64, strict=False).fill_null(0) for name in parts)
+    found = found.with_columns(_of_halves(pl.col("hour"), pl.col("half")))
     hour, minute, second, off_hour, off_minute = (pl.col(name) for name in parts)
     offset = off_hour * 3600 + off_minute * 60
     offset = pl.when(pl.col("sign") == "-").then(-offset).otherwise(offset)
     moment = _day(pl.col("day"), "%Y-%m-%d") + hour * 3600 + minute * 60 + second - offset
     possible = _is_clock(hour, minute, second) & (off_hour <= 23)  # noqa: PLR2004 - no zone is a day away
     return found.select(pl.when(possible).then(moment)).to_series()
+
+
+def _of_halves(hour: pl.Expr, half: pl.Expr) -> pl.Expr:
+    """Return hours of the whole day, from those of a half where AM or PM says so; null where there is no such hour."""
+    after_noon = half.str.to_lowercase() == "p"
+    counted = pl.when(hour.is_between(1, 12)).then(hour % 12 + after_noon.cast(pl.Int64) * 12)
+    return pl.when(half.is_null()).then(hour).otherwise(counted)
 
 
 def _day(text: pl.Expr, form: str) -> pl.Expr:
