@@ -92,13 +92,13 @@ def match_column(name: str, existing: Sequence[str], location: str) -> str | Non
     the only one with the same letters and digits: `created_at` finds `createdAt` and `Created At`.
     Raises `InputError` where several are meant equally; `location` is for the message.
     """
-    if name in existing:
-        return name
-    for form in (_fold_case, _keep_letters):
+    for form in (str, _fold_case, _keep_letters):
         wanted = form(name)
-        found = list(dict.fromkeys(one for one in existing if wanted and form(one) == wanted))
+        found = [one for one in existing if form(one) == wanted and (wanted or form is str)]
         if len(found) > 1:
-            msg = f"{location} has several columns for {name}: {', '.join(found)}; rename all but one of them, or set the one that is meant as it is written"
+            alike = len(set(found)) == 1
+            more = "" if alike else ", or set the one that is meant as it is written"
+            msg = f"{location} has several columns for {name}: {', '.join(found)}; rename all but one of them{more}"
             raise InputError(msg)
         if found:
             return found[0]

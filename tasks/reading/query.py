@@ -94,7 +94,7 @@ class QueryPartition:
 
     def _choose(self) -> Columns:
         with self._reading() as connection, self._result(connection) as result:
-            names = list(result.keys())
+            names = list(dict.fromkeys(result.keys()))  # `SELECT *` of a join has its key twice
         return choose_columns(self._source, names, dated=True)
 
     def _complex_places(self, names: list[str], rows: Sequence[sa.Row[Any]]) -> Collection[int]:

@@ -40,12 +40,44 @@ def test_a_name_finds_its_column(name: str, existing: list[str], found: str | No
     assert match_column(name, existing, "in.csv") == found
 
 
-@pytest.mark.parametrize("existing", [["Text", "TEXT"], ["te-xt", "Te Xt"]])
+@pytest.mark.parametrize(
+    "existing", [["Text", "TEXT"], ["te-xt", "Te Xt"], ["text", "text"], ["Text", "Text"]]
+)
 def test_two_that_could_be_meant_are_named(existing: list[str]) -> None:
     """Which of them is meant is not guessed."""
     with pytest.raises(InputError, match=", ".join(existing)) as raised:
         match_column("text", existing, "in.csv")
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "settings"),
+    [
+        ("id,text,text,created_at", {}),
+        ("id,text,id,created_at", {}),
+        ("id,text,created_at,Created_At", {"timestamp_column": "CREATED_AT"}),
+        ("id,text,date,date", {}),
+        ("id,text,stars,stars", {"where": "stars > 1", "timestamp_column": ""}),
+    ],
+)
+def test_a_name_that_csv_has_twice_is_not_guessed(
+    tmp_path: Path, header: str, settings: dict[str, object]
+) -> None:
+    """A column that is wanted and stands in the header twice is an error that names it."""
+    path = tmp_path / "in.csv"
+    path.write_text(f"{header}\n1,2,2024-01-02,2024-01-02\n")
+    source = Source.of(WorkloadSettings.model_validate(settings), ("text",), location=str(path))
+    with pytest.raises(InputError, match="several columns for .*; rename all but one of them"):
+        open_partition(source, DAY)
+
+
+def test_a_name_that_csv_has_twice_does_no_harm_where_it_is_not_wanted(tmp_path: Path) -> None:
+    """Columns that are not read may be called as they like."""
+    path = tmp_path / "in.csv"
+    path.write_text("id,text,note,note,date\n1,a,,,2024-01-02\n")
+    source = Source.of(WorkloadSettings(), ("text",), location=str(path))
+    rows = [row for batch in open_partition(source, DAY).batches() for row in batch]
+    assert [(row.id, row.text) for row in rows if isinstance(row, Record)] == [("1", "a")]
 
 
 @pytest.mark.parametrize(
