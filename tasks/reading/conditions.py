@@ -11,11 +11,22 @@ import polars as pl
 from models.errors import InputError
 from tasks.reading.cells import is_text
 from tasks.reading.failures import input_errors
-from tasks.reading.literals import Sort, fit_moments, from_tree, rename_columns, sorts_of, to_tree
+from tasks.reading.literals import (
+    Sort,
+    beside_numbers,
+    fit_moments,
+    from_tree,
+    rename_columns,
+    sorts_of,
+    to_tree,
+)
 from tasks.reading.timestamps import seconds_of
 
 _HOLDS = "breakeven.holds"
 _ROW = "breakeven.row"
+_TEXTS = (pl.String, pl.Categorical, pl.Enum)
+_COMMA = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+$"
+"""A number with a comma before its fraction, perhaps with a point after each three digits: 1.234,50."""
 _TRUTH = {"true": True, "false": False, "t": True, "f": False, "1": True, "0": False}
 """How truth values are written in text."""
 
@@ -54,6 +65,10 @@ class Condition:
 
     def check(self, kinds: Mapping[str, pl.DataType]) -> None:
         """See that it can be worked out for columns of these types. Raises `InputError`."""
+        texts = sorted(name for name in beside_numbers(self.expr) if kinds[name] in _TEXTS)
+        if texts:  # polars compares text with whole numbers never, with fractions letter by letter
+            msg = f"cannot read the input with this condition ({self.text}): cannot compare string with numeric; {', '.join(texts)} holds text"
+            raise InputError(msg)
         with input_errors(f"the input with this condition ({self.text})"):
             found = pl.DataFrame(schema=kinds).select(self.expr.alias(_HOLDS)).schema[_HOLDS]
         if found not in (pl.Boolean, pl.Null):
@@ -80,17 +95,19 @@ class Condition:
 class RawCondition:
     """A condition over raw values. A column's type is the one that the literals beside it have, else that of a sample.
 
-    The sample is the input's first rows. A literal's type must fit to one of its values at least. Raises `InputError` for a condition that
+    The sample is the input's first rows; `comma`: fractions may stand after a comma. A literal's type must fit to one of its values at least. Raises `InputError` for a condition that
     cannot work with these types.
     """
 
-    def __init__(self, condition: Condition, sample: pl.DataFrame) -> None:
+    def __init__(self, condition: Condition, sample: pl.DataFrame, *, comma: bool = False) -> None:
         self.text = condition.text
         self.names = condition.names()
         self._condition = condition
+        self._comma = comma
         sorts = sorts_of(condition.expr)
         self._kinds = {
-            name: _kind(sample.get_column(name, default=None), sorts.get(name)) for name in self.names
+            name: _kind(sample.get_column(name, default=None), sorts.get(name), comma=comma)
+            for name in self.names
         }
         condition.check(self._kinds)
 
@@ -99,7 +116,7 @@ class RawCondition:
 
         A value that does not have its column's type cannot be judged; a missing or empty one is NULL.
         """
-        columns = [_typed(name, values[name], kind) for name, kind in self._kinds.items()]
+        columns = [_typed(name, values[name], kind, comma=self._comma) for name, kind in self._kinds.items()]
         numbers = pl.Series(_ROW, range(rows), pl.Int64)  # so that a condition on no column has rows too
         holds = self._condition.judge(pl.DataFrame([numbers, *columns]))
         for column in columns:
@@ -135,20 +152,20 @@ def _true(holds: Sequence[bool | None]) -> frozenset[int]:
     return frozenset(place for place, one in enumerate(holds) if one)
 
 
-def narrow_type(column: pl.Series) -> pl.Series:
+def narrow_type(column: pl.Series, *, comma: bool = False) -> pl.Series:
     """Return a column of text as numbers or truth values where all of it are such; with leading zeros it stays text."""
     if column.null_count() == len(column):  # nothing tells what it holds
         return column.cast(pl.Null)
     if column.str.contains(r"^\s*[+-]?0\d").any():
         return column
     for kind in (pl.Int64(), pl.Float64(), pl.Boolean()):
-        cast = _read_text(column, kind)
+        cast = _read_text(column, kind, comma=comma)
         if cast.null_count() == column.null_count():
             return cast
     return column
 
 
-def _kind(sample: pl.Series | None, sort: Sort | None) -> pl.DataType:
+def _kind(sample: pl.Series | None, sort: Sort | None, *, comma: bool) -> pl.DataType:
     """Return the type that a column's values are read as."""
     found = pl.String() if sample is None else sample.dtype
     if sort is None or sample is None or _is_of(found, sort):
@@ -162,7 +179,7 @@ def _kind(sample: pl.Series | None, sort: Sort | None) -> pl.DataType:
     }
     if found not in (pl.String, pl.Null, pl.Int64) or (found == pl.Int64 and sort != "truth"):
         return found
-    casts = [_read_text(sample.cast(pl.String), kind) for kind in kinds[sort]]
+    casts = [_read_text(sample.cast(pl.String), kind, comma=comma) for kind in kinds[sort]]
     best = min(casts, key=lambda cast: cast.null_count())
     return best.dtype if best.null_count() < len(best) or found == pl.Null else found
 
@@ -176,7 +193,7 @@ def _is_of(kind: pl.DataType, sort: Sort) -> bool:
     }[sort]
 
 
-def _typed(name: str, values: Sequence[object], kind: pl.DataType) -> pl.Series:
+def _typed(name: str, values: Sequence[object], kind: pl.DataType, *, comma: bool) -> pl.Series:
     """Return values as a column of this type, null where a value has another."""
     plain = [scalar(value) or None if isinstance(value, str) else scalar(value) for value in values]
     if kind == pl.Null:  # the sample held no value
@@ -186,18 +203,18 @@ def _typed(name: str, values: Sequence[object], kind: pl.DataType) -> pl.Series:
         if not any(isinstance(value, str) for value in plain):
             return typed
         texts = [value if isinstance(value, str) else None for value in plain]
-        read = _read_text(pl.Series(name, texts, pl.String), kind)
+        read = _read_text(pl.Series(name, texts, pl.String), kind, comma=comma)
         return pl.select(pl.coalesce(read.cast(kind), typed).alias(name)).to_series()
     text = pl.Series(name, plain, pl.String)
-    found = _read_text(text, kind)
+    found = _read_text(text, kind, comma=comma)
     if kind == pl.Int64 and found.null_count() > text.null_count():  # a fraction after whole numbers
-        other = _read_text(text, pl.Float64())
+        other = _read_text(text, pl.Float64(), comma=comma)
         return other if other.null_count() < found.null_count() else found
     return found
 
 
-def _read_text(text: pl.Series, kind: pl.DataType) -> pl.Series:
-    """Return text as values of a type, null where it is none."""
+def _read_text(text: pl.Series, kind: pl.DataType, *, comma: bool) -> pl.Series:
+    """Return text as values of a type, null where it is none; `comma`: fractions may stand after a comma."""
     if kind == pl.Boolean:
         return (
             text.str.strip_chars().str.to_lowercase().replace_strict(_TRUTH, default=None, return_dtype=kind)
@@ -205,4 +222,10 @@ def _read_text(text: pl.Series, kind: pl.DataType) -> pl.Series:
     if kind in (pl.Datetime, pl.Date):
         moments = pl.select(pl.from_epoch(seconds_of(text.to_list()), "s").cast(pl.Datetime("us")))
         return moments.to_series().cast(kind).alias(text.name)
-    return text if kind == pl.String else text.str.strip_chars().cast(kind, strict=False)
+    if kind == pl.String:
+        return text
+    text = text.str.strip_chars()
+    if comma and kind == pl.Float64:
+        plain = text.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+        text = plain.zip_with(text.str.contains(_COMMA).fill_null(value=False), text)
+    return text.cast(kind, strict=False)

@@ -47,6 +47,11 @@ def sorts_of(expr: pl.Expr) -> dict[str, Sort]:
     return {name: next(iter(sorts)) for name, sorts in said.items() if len(sorts) == 1}
 
 
+def beside_numbers(expr: pl.Expr) -> set[str]:
+    """Return the columns that are compared with a number."""
+    return {name for name, sort in _pairs(to_tree(expr)) if sort == "number"}
+
+
 def _pairs(tree: object) -> Iterator[tuple[str, Sort]]:
     if isinstance(tree, list):
         for part in tree:

@@ -63,8 +63,9 @@ class ParquetPartition:
             self._schema = self._frame.collect_schema()
             self.columns = self.columns.fit(self._schema)
         self._check_kinds()
-        if self.columns.complex is not None:
-            self.columns.complex.check(self._schema)
+        for condition in (self.columns.where, self.columns.complex):
+            if condition is not None:
+                condition.check(self._schema)
         self._match, self._unreadable = self._conditions(partition)
         self._limit = limit
 

@@ -9,7 +9,7 @@ from typing import cast
 
 from tasks.reading.failures import input_errors
 from tasks.reading.files.locate import Files, Format
-from tasks.reading.text.csv_records import CsvRecords
+from tasks.reading.text.csv_records import CsvRecords, Dialect
 from tasks.reading.text.json_records import json_records
 from tasks.reading.text.lines import AUTO, Broken, RawRow, head_and_rest, split_lines
 from tasks.reading.text.sniff import sniff
@@ -42,14 +42,20 @@ class TextFile:
         \xNN. Raises `InputError`.
         """
         if self.format == "csv":
-            with input_errors(self.path):
-                return _names(self._records()[1])
+            return _names(self._opened[1])
         objects = islice(json_records(self.path, self.encoding), SAMPLE)
         return list(dict.fromkeys(name for some in objects if not isinstance(some, Broken) for name in some))
 
+    @property
+    def has_decimal_commas(self) -> bool:
+        """Whether numbers may be written `3,50`: in CSV whose fields something else separates. Raises `InputError`."""
+        return self.format == "csv" and self._opened[0].delimiter != ","
+
     def key_sets(self) -> Iterator[KeysView[str]]:
         """Yield the names of the members of each JSON object, from the start. Raises `InputError`."""
-        return (found.keys() for found in json_records(self.path) if not isinstance(found, Broken))
+        return (
+            found.keys() for found in json_records(self.path, self.encoding) if not isinstance(found, Broken)
+        )
 
     def rows(self, wanted: Sequence[str]) -> Iterator[RawRow]:
         """Yield the wanted columns of each row, from the start; a row that cannot be taken apart as `Broken`.
@@ -62,6 +68,13 @@ class TextFile:
             row if isinstance(row, Broken) else tuple(row.get(name) for name in wanted)
             for row in json_records(self.path, self.encoding)
         )
+
+    @cached_property
+    def _opened(self) -> tuple[Dialect, list[str]]:
+        """The dialect, and the header."""
+        with input_errors(self.path):
+            records, header = self._records()
+            return records.dialect, header
 
     def _records(self) -> tuple[CsvRecords, list[str]]:
         """Open the file. Return its records, and the header, which is read."""

@@ -175,11 +175,13 @@ class TextPartition:
             return RawCondition(condition, pl.DataFrame())
         some = islice(chain.from_iterable(one.file.rows(one.wanted) for one in self._files), SAMPLE)
         values = self._by_name([row for row in some if not isinstance(row, Broken)], names)
-        as_csv = any(one.file.format == "csv" for one in self._files)
-        return RawCondition(condition, (_csv_types if as_csv else infer_types)(values))
+        if self._files[0].file.format != "csv":
+            return RawCondition(condition, infer_types(values))
+        comma = all(one.file.has_decimal_commas for one in self._files)
+        return RawCondition(condition, _csv_types(values, comma=comma), comma=comma)
 
 
-def _csv_types(values: Mapping[str, Sequence[object]]) -> pl.DataFrame:
+def _csv_types(values: Mapping[str, Sequence[object]], *, comma: bool) -> pl.DataFrame:
     """Return texts of a CSV file as columns of inferred types."""
     text = pl.DataFrame(
         [
@@ -187,7 +189,7 @@ def _csv_types(values: Mapping[str, Sequence[object]]) -> pl.DataFrame:
             for name, some in values.items()
         ]
     )
-    return text.select(narrow_type(column) for column in text)
+    return text.select(narrow_type(column, comma=comma) for column in text)
 
 
 def _date(day: int) -> date:

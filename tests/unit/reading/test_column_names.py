@@ -67,7 +67,7 @@ def test_a_name_that_csv_has_twice_is_not_guessed(
     path = tmp_path / "in.csv"
     path.write_text(f"{header}\n1,2,2024-01-02,2024-01-02\n")
     source = Source.of(WorkloadSettings.model_validate(settings), ("text",), location=str(path))
-    with pytest.raises(InputError, match="several columns for .*; rename all but one of them"):
+    with pytest.raises(InputError, match=r"several columns for .*; rename all but one of them"):
         open_partition(source, DAY)
 
 
