@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ class Dialect:
 
     `escape`: a quote inside quotes is written `\"`, else `""`. `quotes`: quotes enclose a field; without, they are
     text. `trailing`: rows may end in delimiters that the header has not. `also_cr`: CR alone ends a line.
-    `spaced`: blanks may stand before a field. `has_sep`: the first line is `sep=`, the header comes after it.
+    `spaced`: blanks may stand before a field. `wrapped`: lines may be quoted once more, as one field. `has_sep`: the first line is `sep=`, the header comes after it.
     """
 
     delimiter: str = ","
@@ -39,6 +40,7 @@ class Dialect:
     trailing: bool = False
     also_cr: bool = False
     spaced: bool = False
+    wrapped: bool = False
     has_sep: bool = False
 
 
@@ -71,6 +73,8 @@ class CsvRecords:
         if not self._skip_blank():
             return []
         header, end = self._first_record()
+        if self.dialect.wrapped and len(header) == 1:
+            header = self._inside(header) or header
         self._at = end
         self._width = len(header)
         self._padding = next((n for n, name in enumerate(reversed(header)) if name), len(header))
@@ -213,14 +217,29 @@ class CsvRecords:
         return (row, reader.line_num) if len(row) == self._width else None
 
     def _fit(self, row: list[str]) -> list[str] | None:
-        """Return a row as wide as the header, where it differs in blank fields at the end alone."""
+        """Return a row as wide as the header, where it differs in blank fields at the end alone, or is quoted once more."""
         found, width = len(row), self._width
+        if (
+            self.dialect.wrapped
+            and found == 1
+            and (inside := self._inside(row)) is not None
+            and len(inside) == width
+        ):
+            return inside
         if self.dialect.trailing and found > width and not any(row[width:]):
             self.trimmed += 1
             return row[:width]
         if max(1, width - self._padding) <= found < width:
             return [*row, *[""] * (width - found)]
         return None
+
+    def _inside(self, row: Sequence[str]) -> list[str] | None:
+        """Return the row that is written in the one field of another; None where no single row is."""
+        try:
+            rows = list(self._parse(StringIO(row[0], newline="")))
+        except csv.Error:
+            return None
+        return rows[0] if len(rows) == 1 else None
 
     def _misfit(self, row: list[str]) -> list[str] | Broken:
         """Return a line that is not as wide as the header, as wide as it by escaped quotes; else it is broken."""

@@ -58,7 +58,7 @@ def split_lines(chunks: Iterable[bytes], *, also_cr: bool = False) -> Iterator[b
     """
     parts: list[bytes] = []
     size = 0
-    for chunk in chunks:
+    for chunk in filter(None, chunks):
         cut = chunk.rfind(b"\n") + 1
         if also_cr:
             cut = max(cut, chunk.rfind(b"\r", 0, -1) + 1)

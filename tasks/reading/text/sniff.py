@@ -15,6 +15,8 @@ _LOOKED_AT = 256 * 2**10
 _LINES = 500
 _QUOTED = re.compile(rb'"[^"]*"')
 _SEP = re.compile(rb'\s*"?sep=(\\t|.)"?\s*$', re.IGNORECASE)
+_WRAPPED = re.compile(rb'^"((?:[^"]|"")*)"(\s*)$')
+"""A line that is one quoted field."""
 _DOUBLED = re.compile(rb'[^\\",;\t|\r\n]""[^",;\t|\r\n]')
 """A quote inside quotes that is written twice."""
 _GOOD, _FAIR = 0.9, 0.5
@@ -28,10 +30,13 @@ def sniff(head: bytes, *, whole: bool, delimiter: str = AUTO) -> Dialect:
     is_cut = not (whole and len(lines) <= _LINES)
     if is_cut and len(lines) > 1:
         del lines[-1]
-    sample = _Sample(lines, is_cut)
     first = next((line for line in lines if line.strip()), b"")
     sep = _SEP.match(first)
-    start = Dialect(also_cr=also_cr, has_sep=sep is not None)
+    wrapped = sep is None and any(_is_wrapped(first, one) for one in DELIMITERS)
+    if wrapped:
+        lines = [_WRAPPED.sub(lambda one: one[1].replace(b'""', b'"') + one[2], line) for line in lines]
+    sample = _Sample(lines, is_cut)
+    start = Dialect(also_cr=also_cr, has_sep=sep is not None, wrapped=wrapped)
     if delimiter != AUTO:
         start = replace(start, delimiter=_NAMED.get(delimiter.lower(), delimiter))
     elif sep is not None:
@@ -41,6 +46,11 @@ def sniff(head: bytes, *, whole: bool, delimiter: str = AUTO) -> Dialect:
         start = replace(start, delimiter=_delimiter(sample, start))
     found, trial = _with_quotes(sample, start)
     return replace(found, trailing=_trails(trial))
+
+
+def _is_wrapped(line: bytes, delimiter: str) -> bool:
+    """Whether a line is one quoted field in which fields stand."""
+    return _WRAPPED.match(line) is not None and delimiter.encode() in line
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +96,12 @@ class _Sample:
     def read_either(self, dialect: Dialect) -> _Trial:
         """See what a delimiter makes of the lines, however quotes inside quotes are written."""
         found = self.read(dialect)
-        if found.share == 1 or not any(b'\\"' in line for line in self.lines):
+        if found.share == 1:
             return found
-        return max(found, self.read(replace(dialect, escape=True)), key=lambda one: one.share)
+        others = [replace(dialect, escape=True)] if any(b'\\"' in line for line in self.lines) else []
+        if any(_is_wrapped(line, dialect.delimiter) for line in self.lines):
+            others.append(replace(dialect, wrapped=True))
+        return max([found, *map(self.read, others)], key=lambda one: one.share)
 
 
 def _delimiter(sample: _Sample, dialect: Dialect) -> str:
@@ -125,6 +138,8 @@ def _with_quotes(sample: _Sample, dialect: Dialect) -> tuple[Dialect, _Trial]:
         least = 1 if other.quotes else _FAIR * len(some)
         if other.escape:
             least = max(1, sum(_DOUBLED.search(line) is not None for line in some))
+        if other.wrapped and not dialect.wrapped:
+            least = max(1, _FAIR * sum(_is_wrapped(line, dialect.delimiter) for line in some))
         if mended >= least:
             return other, found
     return dialect, doubled
@@ -132,6 +147,8 @@ def _with_quotes(sample: _Sample, dialect: Dialect) -> tuple[Dialect, _Trial]:
 
 def _other_quotes(some: Sequence[bytes], lines: Sequence[bytes], dialect: Dialect) -> Iterator[Dialect]:
     """Yield the ways of writing quotes that lines with quotes, and the header, speak for."""
+    if any(_is_wrapped(line, dialect.delimiter) for line in some):
+        yield replace(dialect, wrapped=True)
     if any(b'\\"' in line for line in some):
         yield replace(dialect, escape=True)
     header = next((line for line in lines if line.strip()), b"").decode("utf-8", "replace")

@@ -79,6 +79,32 @@ def test_a_delimiter_that_stands_in_names_and_texts_too(
     assert read(tmp_path / "in.csv", content.encode()) == expected
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_lines_that_are_quoted_once_more(tmp_path: Path, delimiter: str, first: int) -> None:
+    """A file whose lines Excel took for one cell each: all lines are one quoted field, or all after the header are."""
+    rows = f'id,text,created_at\n1,hello,2026-11-23\n2,"a, {delimiter} ""b""",2026-11-23\n3,short\n'
+    lines = [line.replace(",", delimiter).replace(f"a{delimiter} ", "a, ") for line in rows.splitlines()]
+    wrapped = ['"' + line.replace('"', '""') + '"' for line in lines]
+    content = "\r\n".join([*lines[:first], *wrapped[first:]]).encode()
+    expected = [("1", "hello"), ("2", f'a, {delimiter} "b"'), ("#2", "undecodable")]
+    assert read(tmp_path / "in.csv", content) == expected
+
+
+def test_a_text_over_two_lines_in_lines_that_are_quoted_once_more(tmp_path: Path) -> None:
+    """Its line break is part of the text, as in any row."""
+    content = b'"id,text,created_at"\n"1,""a\nb"",2026-11-23"\n"2,c,2026-11-23"\n'
+    assert read(tmp_path / "in.csv", content) == [("1", "a\nb"), ("2", "c")]
+
+
+def test_one_column_of_quoted_lines(tmp_path: Path) -> None:
+    """A file of one column is none whose lines are quoted once more, whatever stands in its texts."""
+    path = tmp_path / "in.csv"
+    path.write_bytes(b'"text"\n"a, b"\n"c, d"\n')
+    assert TextFile(str(path), "csv").columns == ["text"]
+    assert list(TextFile(str(path), "csv").rows(["text"])) == [("a, b",), ("c, d",)]
+
+
 @pytest.mark.parametrize("quote", ['""', '\\"'])
 def test_a_first_text_over_many_lines(tmp_path: Path, quote: str) -> None:
     """A text that is longer than what is looked at tells nothing against a dialect."""
