@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from db.partitions import find_open, find_published
+from db.partitions import find_open, find_published, is_refresh
 from models.run import PRODUCTION
 from tasks.planning.checks import Checked
 from tasks.planning.input_facts import read_facts
@@ -37,6 +37,8 @@ def examine_input(checked: Checked, fingerprint: str, make_session: sessionmaker
     with make_session() as session:
         published = find_published(session, workload.name, request.partition, checked.purpose)
         begun = find_open(session, workload.name, request.partition, checked.purpose)
+        if begun is not None and is_refresh(session, begun):  # what it took over, a rerun infers anew
+            begun = None
     same = published is not None and published.fingerprint == fingerprint
     refreshes = request.refresh and same
     if published is not None and refreshes:

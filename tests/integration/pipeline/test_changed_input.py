@@ -150,3 +150,18 @@ def test_texts_reach_the_engine_once(settings: Settings, tmp_path: Path) -> None
     assert result.carried > 0
     assert len(asked) == 60 - result.carried - 19  # one answer serves all of the same text
     assert any("now this" in one for one in asked)
+
+
+def test_a_rerun_takes_nothing_over_from_a_refresh(settings: Settings, tmp_path: Path) -> None:
+    """A refresh that died had taken over what is published; a rerun of an input that changed since infers all of it anew."""
+    source = write(tmp_path / "in.jsonl", good_rows(60))
+    run(settings, source)
+    write(source, changed(good_rows(100), {1: "one", 2: "two"}))
+    with pytest.raises(EngineDied):
+        run(settings, source, ScriptedEngine(dies_after=30), refresh=True)
+    write(source, changed(good_rows(100), {1: "eins", 2: "zwei"}))
+    engine = ScriptedEngine()
+    result = run(settings, source, engine, rerun=True)
+    assert (result.published, result.carried, len(engine.started)) == (100, 0, 100)
+    assert leftovers(settings) == []
+    check_books(settings)
