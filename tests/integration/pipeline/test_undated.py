@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from models.errors import EngineDied, UsageError
+from models.errors import EngineDied, EngineError, UsageError
 from models.run import RunResult
 from models.settings import Settings
 from tasks.planning.request import RunRequest
@@ -69,6 +69,22 @@ def test_a_day_that_is_under_way_has_its_records_too(settings: Settings, tmp_pat
     with pytest.raises(UsageError, match=f"those that {WORKLOAD} {DAY} has already"):
         run_day(settings, source, NEXT)
     assert run_day(settings, source, DAY).published == 60
+
+
+def test_a_day_that_has_no_answer_does_not_have_the_records(settings: Settings, tmp_path: Path) -> None:
+    """Who gave a wrong date to a run whose engine could not be loaded gives the right one, and is not refused."""
+    source = write_records(tmp_path / "in.jsonl", good_rows(5))
+
+    def fail(_settings: Settings) -> ScriptedEngine:
+        msg = "no such model"
+        raise EngineError(msg)
+
+    with pytest.raises(EngineError):
+        run(settings, source, fail)
+    assert run_day(settings, source, NEXT).published == 5
+    with pytest.raises(UsageError, match=f"those that {WORKLOAD} {NEXT} has already"):
+        run_day(settings, source, DAY)
+    check_books(settings)
 
 
 def test_who_says_that_it_is_one_partition_is_not_asked(
