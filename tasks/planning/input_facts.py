@@ -1,7 +1,7 @@
 """What one pass over a partition's input finds, before anything is begun or paid."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from models.records import WHOLE_LINE, Quarantined
@@ -61,8 +61,11 @@ def is_dateless(reason: str, field: str | None) -> bool:
     return reason == "bad_timestamp" or field == WHOLE_LINE
 
 
-def count_all_rows(reader: PartitionReader) -> int:
-    """Return the number of rows of an input with timestamps, whatever their dates: one more pass over it."""
-    raw = open_raw(replace(reader.source, timestamp_column=""), reader.partition)
-    found = raw.count()
-    return sum(len(chunk.ids) for chunk in raw.chunks()) if found is None else found
+def count_all_rows(reader: PartitionReader, is_enough: Callable[[int], bool]) -> int:
+    """Count the rows of an input with timestamps, whatever their dates, until there are enough or no more."""
+    count = 0
+    for chunk in open_raw(replace(reader.source, timestamp_column=""), reader.partition).chunks():
+        count += len(chunk.ids)
+        if is_enough(count):
+            break
+    return count

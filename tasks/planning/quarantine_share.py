@@ -45,7 +45,7 @@ class QuarantineLimit:
             example = "" if facts.first is None else f" Record {facts.first[0]:,}: {facts.first[1]}."
             raise self._bad_input(facts, facts.own_faults, facts.own_rows, "records", example)
         if self.is_exceeded(facts.dateless, facts.rows):
-            every = count_all_rows(checked.reader)
+            every = count_all_rows(checked.reader, lambda rows: not self.is_exceeded(facts.dateless, rows))
             if self.is_exceeded(facts.dateless, every):
                 raise self._bad_input(facts, facts.dateless, every, "rows of the whole input", "")
 

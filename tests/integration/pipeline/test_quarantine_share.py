@@ -1,5 +1,6 @@
 """A day of which too much would be set aside is not published, and what readers have stays."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 from models.errors import InputError, TooManyQuarantined
 from models.requests import Request
 from models.settings import Settings
+from tasks.planning import quarantine_share
+from tasks.planning.input_facts import count_all_rows
+from tasks.reading import PartitionReader
 from tests.fakes import Reply, ScriptedEngine, plausible, prompt
 from tests.integration.pipeline.books import check_books, table
 from tests.integration.pipeline.harness import (
@@ -165,3 +169,24 @@ def test_rows_without_a_date_are_held_against_the_whole_input(settings: Settings
     other = write_records(tmp_path / "other.jsonl", [*good[:20], *lost])
     with pytest.raises(InputError, match="20 of 40 rows of the whole input would be set aside"):
         run(settings, other, no_engine, rerun=True)
+
+
+def test_no_more_rows_are_counted_than_are_needed(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each small day of a long file looks at the others only until there are enough rows, and not at the whole file."""
+    days = [DAY + timedelta(days=number) for number in range(100)]
+    lost: list[object] = [{"id": f"{number}", "text": "x", "created_at": "soon"} for number in range(100)]
+    good = [dated(number, day) for day in days for number in range(100)]
+    source = write_records(tmp_path / "in.jsonl", [*lost, *good])
+    counted: list[int] = []
+
+    def count(reader: PartitionReader, is_enough: Callable[[int], bool]) -> int:
+        counted.append(count_all_rows(reader, is_enough))
+        return counted[-1]
+
+    monkeypatch.setattr(quarantine_share, "count_all_rows", count)
+    result = run(settings, source)
+    assert (result.published, result.quarantined) == (100, 100)
+    assert len(counted) == 1
+    assert 500 <= counted[0] < 5000
