@@ -12,6 +12,7 @@ from models.run import Progress
 from models.settings import Settings
 from tasks.backfill.request import BackfillRequest
 from tasks.backfill.survey import KnownRun, look_again, newest_run
+from tasks.run.each_partition import cause_of
 from tasks.run.run_partition import run_request
 from tasks.runtime.progress import listen, report
 from tasks.runtime.shared_engine import shared_engine
@@ -129,9 +130,9 @@ def run_all(
 def failure_line(outcomes: Sequence[PartitionOutcome]) -> str:
     """Say in one line which partitions failed and why."""
     lost = select_failed(outcomes)
-    by_cause: dict[str | None, list[PartitionOutcome]] = {}
+    by_cause: dict[str, list[PartitionOutcome]] = {}
     for one in lost:
-        by_cause.setdefault(one.error, []).append(one)
+        by_cause.setdefault(cause_of((one.workload, one.partition), one.error or ""), []).append(one)
     causes = "; ".join(
         f"{alike[0].workload} {', '.join(str(one.partition) for one in alike)} ({cause})"
         for cause, alike in by_cause.items()

@@ -62,5 +62,10 @@ def failure_row(job: Job, error: Exception) -> dict[str, str]:
 
 def failure_line(failures: Mapping[Job, Exception], jobs: int) -> str:
     """Say in one line which runs failed and why."""
-    causes = (f"{workload} {partition} ({error})" for (workload, partition), error in failures.items())
+    causes = (f"{job[0]} {job[1]} ({cause_of(job, str(error))})" for job, error in failures.items())
     return f"{len(failures)} of {jobs} runs failed: {'; '.join(causes)}"
+
+
+def cause_of(job: Job, error: str) -> str:
+    """Return what is wrong, without the run that it is said of: that is named once, and alike causes are told together."""
+    return error.removeprefix(f"{job[0]} {job[1]}: ")

@@ -83,5 +83,7 @@ def test_the_failure_names_what_failed_and_why() -> None:
     error = BreakevenError("no such file")
     line = failure_line({("sentiment", DAY): error}, 3)
     assert line == "1 of 3 runs failed: sentiment 2026-11-01 (no such file)"
+    named = BreakevenError("sentiment 2026-11-01: no such file")
+    assert failure_line({("sentiment", DAY): named}, 3) == line
     row = failure_row(("sentiment", DAY), error)
     assert (row["workload"], row["state"], row["output"]) == ("sentiment", "failed", "no such file")

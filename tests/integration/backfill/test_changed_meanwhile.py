@@ -1,5 +1,6 @@
 """A workload whose files change while a backfill of it runs: what is done stays, the rest is not mixed with it."""
 
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from models.settings import Settings, WorkloadSettings
 from tasks.backfill.run_steps import failure_line
 from tasks.backfill.survey import survey
 from tests.integration.backfill.harness import Engines, actions, ask_for, backfill, days_of, do, write_days
-from tests.integration.pipeline.harness import WORKLOAD
+from tests.integration.pipeline.harness import WORKLOAD, write_records
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,15 @@ def test_a_file_that_changes_is_a_clear_line(
     assert len(engines.asked) == 5
     assert actions(ask, settings) == ["replace", "run", "run"]
     assert [one.state for one in backfill(ask, settings)] == ["done"] * 3
+
+
+def test_a_cause_that_days_share_is_told_once(settings: Settings, tmp_path: Path) -> None:
+    """Rows without a date are too many for each day alike: one cause, with the days that it keeps from being published."""
+    days = days_of(5, 5, 5)
+    rows = [*chain.from_iterable(days.values()), *[{"id": f"x{at}", "text": "x"} for at in range(30)]]
+    source = write_records(tmp_path / "in.jsonl", list(rows))
+    outcomes = backfill(ask_for(source, days), settings)
+    assert [one.state for one in outcomes] == ["failed"] * 3
+    line = failure_line(outcomes)
+    assert "sentiment 2026-11-01, 2026-11-02, 2026-11-03 (30 of 45 rows of the whole input would be" in line
+    assert line.count("max_quarantined_share") == 1
