@@ -51,6 +51,11 @@ com muito het een voor van volledig
 """)
 """Words that may stand between a denial and what it denies."""
 _FREE, _OF = _words("free frei exempt libre libero"), _words("of from von de d da di")
+_GIVEN_FREE = _words("""
+shipping ship delivery postage returns return gift gifts trial sample samples download size installation setup support updates
+worldwide of from for with to when on in and or at by as the your a case bag next
+""")
+"""What is free of charge where it follows `free`: "shirt free shipping" does not deny the shirt, "sugar free gum" does the sugar."""
 _MOST_FILLERS = 4
 _OR = _words("or nor oder noch ou ni o eller или ani")
 _WORDS_BEFORE_OR = 2
@@ -115,14 +120,18 @@ def _after(text: str, tokens: Sequence[Token], end: int) -> bool:
     if at >= len(tokens):
         return False
     gap, word = text[behind : tokens[at].start], tokens[at].word
+    if word == "free" and _is_without(text, tokens, at, gap):
+        return True
     if _is_last(text, tokens, at):
         is_sign = not word.isalpha() and "\n" not in gap
-        return (
-            (word == "free" and not gap.strip())
-            or (word in _NO and (is_sign or _asks(gap, word)))
-            or (word in _OUT and not gap.strip())
-        )
+        return (word in _NO and (is_sign or _asks(gap, word))) or (word in _OUT and not gap.strip())
     return not gap.strip() and _is_left_out([one.word for one in tokens[end : end + 3]])
+
+
+def _is_without(text: str, tokens: Sequence[Token], at: int, gap: str) -> bool:
+    """Whether `free` right behind a value says that there is none of it, as in "sugar free gum"."""
+    is_next = not gap.strip() and "\n" not in gap
+    return is_next and (_is_last(text, tokens, at) or tokens[at + 1].word not in _GIVEN_FREE)
 
 
 def _is_left_out(words: Sequence[str]) -> bool:

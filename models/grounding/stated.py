@@ -9,6 +9,7 @@ from models.grounding.plain_text import plain_text
 from models.grounding.tokens import Token, number_reading, readings, split_tokens
 
 Words = Sequence[frozenset[str]]
+_NEGATIVE = re.compile(r"-\d+(?:[.,]\d+)*")
 _GROUP = re.compile(r"(?<=\d)(?=(?:\d{3})+$)")
 
 
@@ -27,7 +28,8 @@ class StatedText:
         if isinstance(value, bool):
             return False
         if isinstance(value, int | float):
-            return self._holds([number_reading(value)])
+            (digits,) = number_reading(value)
+            return any(self._holds([frozenset({part}) for part in one]) for one in _writings([digits]))
         if not isinstance(value, str):
             return False
         plain = plain_text(value)
@@ -35,6 +37,10 @@ class StatedText:
         if not words:
             found = " ".join(plain.split())
             return bool(found) and found in " ".join(self._text.split())
+        if _NEGATIVE.fullmatch(plain) and self._holds(
+            [readings(plain)]
+        ):  # in a text, a unit shows that it is one
+            return True
         return any(self._holds([readings(word) for word in one]) for one in _writings(words))
 
     @cached_property
