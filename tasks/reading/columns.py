@@ -79,6 +79,27 @@ def find_timestamp(existing: Sequence[str], location: str) -> str | None:
     return exact or next((name for name in alike if name is not None), None)
 
 
+def settle_timestamp(source: Source, files: Sequence[Sequence[str]], existing: Sequence[str]) -> Source:
+    """Return a source that says which column of several files has the timestamps, if it does not yet.
+
+    `files`: the columns of each. One that all of them have comes before one that some lack. Raises `InputError` as `match_column`.
+    """
+    if source.timestamp_column is not None:
+        return source
+    alike = [name for name in existing if any(has_column([name], one) for one in TIMESTAMP_NAMES)]
+    in_all = [name for name in alike if all(has_column(names, name) for names in files)]
+    found = find_timestamp(in_all, source.name) or find_timestamp(existing, source.name)
+    return replace(source, timestamp_column=found or "")
+
+
+def has_column(existing: Sequence[str], name: str) -> bool:
+    """Whether a name means one of the columns, or several equally."""
+    try:
+        return match_column(name, existing, "") is not None
+    except InputError:
+        return True
+
+
 def match_columns(names: Iterable[str], existing: Sequence[str], location: str) -> dict[str, str]:
     """Return the columns that are meant by names, by name; those that are missing are left out. Raises as `match_column`."""
     found = {name: match_column(name, existing, location) for name in names}

@@ -9,7 +9,7 @@ from math import inf
 import polars as pl
 
 from models.errors import InputError
-from tasks.reading.columns import choose_columns
+from tasks.reading.columns import choose_columns, settle_timestamp
 from tasks.reading.failures import input_errors
 from tasks.reading.files.locate import EmptyPartition, Files
 from tasks.reading.parquet_files import TEXT_LIKE, ParquetFiles
@@ -57,6 +57,8 @@ class ParquetPartition:
         if not parquet.kinds:
             msg = f"{self._name} holds no row: its files are empty"
             raise EmptyPartition(msg)
+        if not files.dated:
+            source = settle_timestamp(source, parquet.names, list(parquet.kinds))
         self.columns = choose_columns(source, list(parquet.kinds), dated=files.dated)
         with input_errors(self._name):
             self._frame = parquet.scan(self.columns)

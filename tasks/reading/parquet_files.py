@@ -53,6 +53,11 @@ class ParquetFiles:
             found |= {name: kind for name, kind in kinds.items() if match_column(name, known, path) is None}
         return found
 
+    @property
+    def names(self) -> list[list[str]]:
+        """The columns of each file that has some."""
+        return [list(kinds) for kinds in self._kinds.values() if kinds]
+
     def scan(self, columns: Columns) -> pl.LazyFrame:
         """Return the wanted columns of all rows, file after file.
 

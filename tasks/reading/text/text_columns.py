@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import islice
 from typing import Self
@@ -12,9 +12,10 @@ from tasks.reading.columns import (
     Columns,
     choose_columns,
     find_timestamp,
-    match_column,
+    has_column,
     match_columns,
     no_column,
+    settle_timestamp,
 )
 from tasks.reading.conditions import Condition
 from tasks.reading.files.locate import EmptyPartition, Files, Format
@@ -56,12 +57,8 @@ def name_columns(source: Source, files: Files) -> tuple[Columns, list[NamedFile]
     existing = _unite(texts, files)
     if files.format == "jsonl":
         existing = _look_on(texts, files.states, existing, _Needed.of(source, dated=files.dated))
-    if source.timestamp_column is None and not files.dated:
-        in_all = [
-            name for name in existing if all(_has(text.columns, name) for text in texts if text.columns)
-        ]
-        found = find_timestamp(in_all, source.name) or find_timestamp(existing, source.name)
-        source = replace(source, timestamp_column=found or "")
+    if not files.dated:
+        source = settle_timestamp(source, [text.columns for text in texts if text.columns], existing)
     columns = choose_columns(source, existing, dated=files.dated)
     named = [
         NamedFile(text, state, _names(text, columns))
@@ -69,7 +66,7 @@ def name_columns(source: Source, files: Files) -> tuple[Columns, list[NamedFile]
         if text.columns or files.format != "csv"  # of CSV without a header there is no row
     ]
     if columns.timestamp is not None:
-        lacking = [text for text in texts if text.columns and not _has(text.columns, columns.timestamp)]
+        lacking = [text for text in texts if text.columns and not has_column(text.columns, columns.timestamp)]
         _say_undated(tuple(text.path for text in lacking), columns.timestamp, files.format)
     return columns, named
 
@@ -81,7 +78,7 @@ def _unite(texts: Sequence[TextFile], files: Files) -> list[str]:
         raise _no_column_at_all(texts, files)
     united = list(names[0])
     for some in names[1:]:
-        united += [name for name in some if not _has(united, name)]
+        united += [name for name in some if not has_column(united, name)]
     return united
 
 
@@ -94,13 +91,6 @@ def _no_column_at_all(texts: Sequence[TextFile], files: Files) -> InputError:
     kind = EmptyPartition if files.dated or files.format == "jsonl" else InputError
     msg = f"{place}{more} is empty: it holds {what}"
     return kind(msg)
-
-
-def _has(existing: Sequence[str], name: str) -> bool:
-    try:
-        return match_column(name, existing, "") is not None
-    except InputError:  # several are meant equally
-        return True
 
 
 def _names(text: TextFile, columns: Columns) -> tuple[str, ...]:
@@ -162,7 +152,7 @@ def _late_columns(text: TextFile, _: FileState, known: Sequence[str], needed: _N
     for keys in text.key_sets():
         if keys <= seen:
             continue
-        late += [name for name in keys if name not in seen and not _has([*known, *late], name)]
+        late += [name for name in keys if name not in seen and not has_column([*known, *late], name)]
         seen.update(keys)
         if needed.are_in([*known, *late]):
             break

@@ -3,8 +3,10 @@
 import logging
 from collections.abc import Iterator, KeysView, Mapping
 from datetime import date
+from pathlib import Path
 
 import orjson
+import polars as pl
 import pytest
 
 from models.errors import InputError
@@ -130,3 +132,14 @@ def test_the_timestamp_that_all_files_have_comes_first(shelf: Shelf) -> None:
     shelf.put("in/a.csv", b"id,text,created_at,timestamp\n1,t,2024-01-01,2024-01-02\n")
     shelf.put("in/b.csv", b"id,text,created_at\n2,t,2024-01-01\n")
     assert read(f"{shelf.url}/in") == ["1", "2"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson", "parquet"])
+def test_the_timestamps_are_those_that_all_files_have(tmp_path: Path, kind: str) -> None:
+    """A column that newer files gained dates no row of the older ones: the one that all have does, whatever the format."""
+    old = {"id": ["1"], "text": ["a"], "Date": [str(DAY)]}
+    new = {"id": ["2"], "text": ["b"], "date": [str(DAY)], "timestamp": [str(NEXT)]}
+    for name, columns in (("old", old), ("new", new)):
+        getattr(pl.DataFrame(columns), f"write_{kind}")(tmp_path / f"{name}.{kind}")
+    assert sorted(read(str(tmp_path))) == ["1", "2"]
+    assert read(str(tmp_path), NEXT, timestamp_column="timestamp") == ["2", "bad_timestamp"]
