@@ -57,11 +57,10 @@ def _none(source: Source, raw: RawPartition, first: date) -> list[date]:
     column = raw.columns.timestamp
     if column is not None and raw.dates() is None:
         every = replace(source, where=None)
-        if (
-            open_raw(every, first).dates() is None
-            and not open_raw(replace(every, timestamp_column=""), first).is_empty()
-        ):
-            raise no_timestamp(source, column)
+        if open_raw(every, first).dates() is None:
+            error = no_timestamp(every, column, first)
+            if not isinstance(error, EmptyPartition):
+                raise error
     return []
 
 

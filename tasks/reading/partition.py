@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Protocol
 
 from models.errors import InputError
-from models.records import Quarantined, Record
+from models.records import Fault, Quarantined, Record
 from tasks.reading.columns import Columns
 from tasks.reading.files.locate import EmptyPartition, locate
 from tasks.reading.parquet import ParquetPartition
@@ -131,13 +131,20 @@ def _nothing(source: Source, partition: date, raw: RawPartition) -> InputError:
         return EmptyPartition(
             f"{source.name} holds no record of {partition}; its column {column} goes from {dates[0]} to {dates[1]}"
         )
-    if open_raw(replace(source, timestamp_column=""), partition).is_empty():
-        return EmptyPartition(f"{source.name} holds no row")
-    return no_timestamp(source, column)
+    return no_timestamp(source, column, partition)
 
 
-def no_timestamp(source: Source, column: str) -> InputError:
-    """Say that a column that should hold timestamps holds none."""
+def no_timestamp(source: Source, column: str, partition: date) -> InputError:
+    """Say why a column that should hold timestamps holds none: there is no row, or none can be taken apart, or the column holds others."""
+    first: Fault | None = None
+    for chunk in open_raw(replace(source, timestamp_column=""), partition).chunks():
+        first = first or next(iter(chunk.faults.values()), None)
+        if len(chunk.faults) < len(chunk.ids):
+            break
+    else:
+        if first is None:
+            return EmptyPartition(f"{source.name} holds no row")
+        return InputError(f"no row of {source.name} can be taken apart; {first.detail}")
     return InputError(
         f"no value of column {column} of {source.name} can be read as a timestamp: set timestamp_column "
         "(empty: the whole input is one partition)"

@@ -24,7 +24,7 @@ _SIGNATURES = (
     (b"\x89HDF\r\n", "an HDF5 file: convert it to Parquet"),
     (b"\x80\x04\x95", "a Python pickle: convert it to Parquet"),
     (b"\x80\x05\x95", "a Python pickle: convert it to Parquet"),
-    (b"{\\\\rtf", "a rich text document: save it as CSV UTF-8"),
+    (b"{\\rtf", "a rich text document: save it as CSV UTF-8"),
     (b"version https://git-lfs.github.com/", "a Git LFS pointer: fetch the file itself (git lfs pull)"),
     (b"-----BEGIN PGP MESSAGE", "encrypted (PGP): decrypt it"),
 )

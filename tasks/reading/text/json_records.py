@@ -47,8 +47,8 @@ def _is_by_line(head: bytes, *, also_cr: bool) -> bool:
     first = next(lines, b"")
     start = first.lstrip(_BETWEEN)
     if start.startswith(b"["):
-        more = any(True for _ in lines)
-        return not _ARRAY.match(head.lstrip(_BETWEEN)) or (more and _is_json(first))
+        objects = any(line.lstrip(_BETWEEN).startswith(b"{") for line in lines)
+        return not _ARRAY.match(head.lstrip(_BETWEEN)) or (objects and _is_json(first))
     if not start.startswith(b"{") or _is_json(start):
         return True
     ends = _objects_in(head.lstrip(_BETWEEN))

@@ -21,6 +21,7 @@ from tasks.reading.conditions import Condition
 from tasks.reading.files.locate import EmptyPartition, Files, Format
 from tasks.reading.files.store import FileState
 from tasks.reading.source import Source
+from tasks.reading.text.lines import Broken
 from tasks.reading.text.text_file import SAMPLE, TextFile, text_files
 
 log = logging.getLogger(__name__)
@@ -86,8 +87,9 @@ def _no_column_at_all(texts: Sequence[TextFile], files: Files) -> InputError:
     what = "neither a header nor a row" if files.format == "csv" else "no JSON object"
     more = "" if len(texts) == 1 else f", like all {len(texts)} files,"
     place = hide_secrets(files.paths[0])
-    if any(True for text in texts for _ in islice(text.rows(()), 1)):
-        return InputError(f"{place}{more} holds {what}")
+    for row in (row for text in texts for row in islice(text.rows(()), 1)):
+        why = f": {row.fault.detail}" if isinstance(row, Broken) else ""
+        return InputError(f"{place}{more} holds {what}{why}")
     kind = EmptyPartition if files.dated or files.format == "jsonl" else InputError
     msg = f"{place}{more} is empty: it holds {what}"
     return kind(msg)

@@ -1,5 +1,6 @@
 """One CSV or JSON file: its columns, and its rows one after the other."""
 
+import re
 from collections.abc import Iterator, KeysView, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,6 +8,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import cast
 
+from models.errors import InputError, hide_secrets
 from tasks.reading.failures import input_errors
 from tasks.reading.files.locate import Files, Format
 from tasks.reading.text.csv_records import CsvRecords, Dialect
@@ -17,6 +19,7 @@ from tasks.reading.text.unpack import CHUNK
 
 SAMPLE = 1000
 """So many rows are looked at to tell what a file holds."""
+_JSON = re.compile(rb'\s*(\{\s*"|\[\s*\{)')
 _MARKS = ("", "\ufeff")
 _NULL = "\\N"
 """NULL as PostgreSQL, MySQL and Hive write it."""
@@ -79,6 +82,9 @@ class TextFile:
     def _records(self) -> tuple[CsvRecords, list[str]]:
         """Open the file. Return its records, and the header, which is read."""
         head, chunks = head_and_rest(self.path, self.encoding)
+        if _JSON.match(head):
+            msg = f"{hide_secrets(self.path)} is not CSV; it holds JSON: let its name end in .jsonl"
+            raise InputError(msg)
         dialect = sniff(head, whole=len(head) < CHUNK, delimiter=self.delimiter)
         records = CsvRecords(split_lines(chunks, also_cr=dialect.also_cr), dialect)
         return records, records.header()

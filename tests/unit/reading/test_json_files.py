@@ -44,6 +44,7 @@ FORMS: dict[str, Callable[[], str]] = {
     "lines with commas": lambda: ",\n".join(map(json.dumps, ROWS)) + ",\n",
     "two in a line": lambda: "".join(map(json.dumps, ROWS[:2])) + "\n" + json.dumps(ROWS[2]),
     "JSON text sequence": lambda: "".join(f"\x1e{json.dumps(row)}\n" for row in ROWS),
+    "an array a line": lambda: "\n".join(json.dumps([row]) for row in ROWS),
     "two arrays": lambda: json.dumps(ROWS[:1], indent=1) + "\n" + json.dumps(ROWS[1:], indent=1),
 }
 
@@ -128,3 +129,26 @@ def test_a_missing_key_is_none(tmp_path: Path) -> None:
     assert list(TextFile(str(path), "csv").rows(["more", "id", "other"])) == [(None, "1", None)]
     assert list(TextFile(str(path), "csv").rows(["more"])) == [(None,)]
     assert list(TextFile(str(path), "csv").rows([])) == [()]
+
+
+def test_what_follows_an_array_is_set_aside(tmp_path: Path) -> None:
+    """Something after the end takes no row of the array with it."""
+    content = f"{json.dumps(ROWS)}\njunk\n".encode()
+    assert read(tmp_path / "in.json", content) == [*EXPECTED, ("#3", "line 2 is not valid JSON")]
+
+
+def test_json_that_is_called_csv(tmp_path: Path) -> None:
+    """The line says what it is, not which columns it lacks."""
+    for name, content in (("in.csv", FORMS["lines"]()), ("in.txt", FORMS["array printed"]())):
+        with pytest.raises(InputError, match="is not CSV; it holds JSON"):
+            read(tmp_path / name, content.encode())
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [("id,text\n1,a\n", "line 1 is not valid JSON"), ("[1]\n", "line 1 is not a JSON object")],
+)
+def test_why_there_is_no_object(tmp_path: Path, content: str, why: str) -> None:
+    """What is wrong with the first line is said."""
+    with pytest.raises(InputError, match=f"holds no JSON object: {why}"):
+        read(tmp_path / "in.jsonl", content.encode())

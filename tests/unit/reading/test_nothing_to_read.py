@@ -129,3 +129,15 @@ def test_several_columns_and_a_template_that_show_nothing(tmp_path: Path, kind: 
     for own in each:
         (batch,) = open_partition(source(path, **own), DAY).batches()
         assert [isinstance(row, Record) for row in batch] == [False, True]
+
+
+def test_rows_that_cannot_be_taken_apart_are_the_cause(tmp_path: Path) -> None:
+    """Not that their timestamps cannot be read: R writes names of rows that the header has not."""
+    path = tmp_path / "in.csv"
+    path.write_text('"id","text","created_at"\n"1",7,"a","2026-11-01"\n"2",8,"b","2026-11-01"\n')
+    wrong = "can be taken apart; line 2 has 4 fields, the header has 3"
+    for settings in ({}, {"where": "id > 1"}):
+        with pytest.raises(InputError, match=wrong):
+            open_partition(source(path, **settings), DAY)
+        with pytest.raises(InputError, match=wrong):
+            partitions_between(source(path, **settings), DAY, DAY)
