@@ -178,6 +178,8 @@ class CsvRecords:
                 extra = self._open_fields(self._held[at]) + after[at - first] - self._width
                 if extra == 0 or (self.dialect.trailing and 0 < extra <= tail):
                     return
+            if row is None and (plain := self._plain(self._held[at])) is not None:
+                row = plain
             if row is None or row is _OPEN:
                 escaped = self._escaped(at, _ESCAPED_LINES)
                 yield self._unbalanced() if escaped is None else escaped[0]
@@ -193,6 +195,11 @@ class CsvRecords:
             return next(self._parse([line]))
         except csv.Error as error:
             return _OPEN if _is_open(error) else None
+
+    def _plain(self, line: str) -> list[str] | None:
+        """Return a line without quotes in which CR stands in a field, where it is as wide as the header."""
+        row = line.rstrip("\r\n").split(self.dialect.delimiter)
+        return row if '"' not in line and "\r" in line.rstrip("\r\n") and len(row) == self._width else None
 
     def _fields_after(self, end: int) -> list[int]:
         """Return how many fields each line up to `end` is still to get from the lines after it, read inside quotes."""
@@ -249,6 +256,10 @@ class CsvRecords:
         return self._broken(f"has {len(row)} fields, the header has {self._width}", rule)
 
     def _unbalanced(self) -> Broken:
+        line = self._held[self._at].rstrip("\r\n")
+        if '"' not in line and "\r" in line:
+            rule = "a line break in a field must stand in quotes"
+            return self._broken("has a carriage return outside of quotes", rule)
         return self._broken("has an unbalanced quote", "each quote that opens a field must be closed")
 
     def _broken(self, what: str, rule: str) -> Broken:

@@ -387,3 +387,11 @@ def test_text_that_is_named_is_csv(tmp_path: Path, name: str) -> None:
     (tmp_path / "data.json").write_text('{"id": 3, "text": "c", "created_at": "2026-11-23"}')
     folder = Source.of(WorkloadSettings(), ("text",), location=str(tmp_path))
     assert [row.id for batch in open_partition(folder, DAY).batches() for row in batch] == ["3"]
+
+
+def test_cr_in_a_field_without_quotes(tmp_path: Path) -> None:
+    """Where lines end in LF it is part of the text, if the line has as many fields as the header; else the line is broken."""
+    content = "id,text,created_at\n1,a\rb,2026-11-23\n2,b,2026-11-23\r3,c,2026-11-23\n4,d,2026-11-23\n"
+    path = tmp_path / "in.csv"
+    assert read(path, content.encode()) == [("1", "a\rb"), ("#1", "undecodable"), ("4", "d")]
+    assert details(path, content.encode()) == ["line 3 has a carriage return outside of quotes"]
