@@ -18,8 +18,6 @@ _FORMATS: dict[str, Format] = {
     ".tsv": "csv",
     ".parq": "parquet",
 }
-_NAMED: dict[str, Format] = {".txt": "csv", ".tab": "csv"}
-"""Endings of text of any kind: such a file is data where it is named, not where a folder is."""
 _COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst", ".gzip", ".zstd")
 _MAIN = (".parquet", ".pq", ".csv", ".jsonl", ".ndjson")
 KINDS = ", ".join(_FORMATS)
@@ -28,14 +26,10 @@ KINDS = ", ".join(_FORMATS)
 
 def find_format(name: str) -> Format | None:
     """Return the format that a file's name says, None for a name that says none."""
-    return _FORMATS.get(_ending(name))
-
-
-def _ending(name: str) -> str:
     name = path_part(name).lower()
     for compression in _COMPRESSIONS:
         name = name.removesuffix(compression)
-    return PurePosixPath(name).suffix
+    return _FORMATS.get(PurePosixPath(name).suffix)
 
 
 def is_main(name: str) -> bool:
@@ -50,7 +44,7 @@ def is_packed(name: str) -> bool:
 
 def format_of(names: Sequence[str]) -> Format:
     """Return the one format of all files. Raises `InputError` where a name says none, or they are of several."""
-    formats = [find_format(name) or _NAMED.get(_ending(name)) for name in names]
+    formats = [find_format(name) for name in names]
     if None in formats:
         name = names[formats.index(None)]
         msg = f"{name}: unknown kind of file; give one of {KINDS} (text files may be compressed)"

@@ -377,18 +377,6 @@ def test_empty_files_among_good_ones(tmp_path: Path) -> None:
     assert [row.id for batch in open_partition(source, DAY).batches() for row in batch] == ["1", "2"]
 
 
-@pytest.mark.parametrize("name", ["in.txt", "in.tab", "in.TXT.gz"])
-def test_text_that_is_named_is_csv(tmp_path: Path, name: str) -> None:
-    """Excel calls its Unicode text `.txt`; a folder's notes beside its data stay what they are."""
-    content = PLAIN.replace(",", "\t").encode("utf-16")
-    assert read(tmp_path / name, content) == BOTH
-    source = Source.of(WorkloadSettings(), ("text",), location=str(tmp_path / "*.*"))
-    assert sum(map(len, open_partition(source, DAY).batches())) == len(BOTH)
-    (tmp_path / "data.json").write_text('{"id": 3, "text": "c", "created_at": "2026-11-23"}')
-    folder = Source.of(WorkloadSettings(), ("text",), location=str(tmp_path))
-    assert [row.id for batch in open_partition(folder, DAY).batches() for row in batch] == ["3"]
-
-
 def test_cr_in_a_field_without_quotes(tmp_path: Path) -> None:
     """Where lines end in LF it is part of the text, if the line has as many fields as the header; else the line is broken."""
     content = "id,text,created_at\n1,a\rb,2026-11-23\n2,b,2026-11-23\r3,c,2026-11-23\n4,d,2026-11-23\n"
