@@ -139,7 +139,7 @@ def test_what_follows_an_array_is_set_aside(tmp_path: Path) -> None:
 
 def test_json_that_is_called_csv(tmp_path: Path) -> None:
     """The line says what it is, not which columns it lacks."""
-    for name, content in (("in.csv", FORMS["lines"]()), ("in.txt", FORMS["array printed"]())):
+    for name, content in (("in.csv", FORMS["lines"]()), ("in.tsv", FORMS["array printed"]())):
         with pytest.raises(InputError, match="is not CSV; it holds JSON"):
             read(tmp_path / name, content.encode())
 
