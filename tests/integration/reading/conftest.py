@@ -1,18 +1,20 @@
 """A real S3 server on loopback, beside local folders: what is read must not depend on where it lies."""
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import httpx
 import obstore
 import pytest
-from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 from obstore.store import S3Store
 
 BUCKETS = count()
+PROJECT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,12 @@ class Folder:
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """Start one S3 server for the session, on a free port of loopback. Return its URL."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    command = [sys.executable, "-m", "tests.s3_server"]
+    with Popen(command, cwd=PROJECT, stdin=PIPE, stdout=PIPE, text=True) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.stdin.close()
 
 
 @pytest.fixture
