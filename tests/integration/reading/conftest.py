@@ -98,7 +98,7 @@ def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     }.items():
         monkeypatch.setenv(name, value)
     found = Bucket(f"bucket-{next(BUCKETS)}")
-    httpx.put(f"{s3_endpoint}/{found.name}").raise_for_status()
+    httpx.put(f"{s3_endpoint}/{found.name}", timeout=60).raise_for_status()  # the first one loads S3
     return found
 
 
