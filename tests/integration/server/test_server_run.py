@@ -107,7 +107,7 @@ def test_bad_records_are_set_aside(tmp_path: Path) -> None:
     ]
     expected = {"too_long": 11, "refused": 1 + 11, "invalid_output": 11}  # 3 and 30 to 39, and so on
     with FaultyApi(rules) as api:
-        settings = server_settings(tmp_path, api.url, server_max_attempts=2)
+        settings = server_settings(tmp_path, api.url, server_max_attempts=2, max_quarantined_share=1.0)
         run_there(settings, write_records(tmp_path / "in.jsonl", good_rows(70)))
     found = quarantined(settings)["reason"].value_counts()
     assert dict(found.iter_rows()) == expected
