@@ -105,7 +105,12 @@ def test_recipe(
     assert (result.state, result.published, result.quarantined) == ("completed", RECORDS, 0)
     assert [one.status for one in server.seen].count(200) >= RECORDS
     assert len(server.seen) == RECORDS + manner.refused
-    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    said_of_input = "tasks.planning.undated"  # the records have no dates
+    warnings = [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelname == "WARNING" and record.name != said_of_input
+    ]
     assert len(warnings) == len(manner.learnt), warnings
     for said, word in zip(warnings, manner.learnt, strict=True):
         assert word in said
