@@ -32,20 +32,21 @@ def sniff(head: bytes, *, whole: bool, delimiter: str = AUTO) -> Dialect:
         del lines[-1]
     first = next((line for line in lines if line.strip()), b"")
     sep = _SEP.match(first)
-    wrapped = sep is None and any(_is_wrapped(first, one) for one in DELIMITERS)
-    if wrapped:
-        lines = [_WRAPPED.sub(lambda one: one[1].replace(b'""', b'"') + one[2], line) for line in lines]
-    sample = _Sample(lines, is_cut)
-    start = Dialect(also_cr=also_cr, has_sep=sep is not None, wrapped=wrapped)
-    if delimiter != AUTO:
-        start = replace(start, delimiter=_NAMED.get(delimiter.lower(), delimiter))
-    elif sep is not None:
-        found = sep[1].decode("utf-8", "replace")
-        start = replace(start, delimiter=_NAMED.get(found, found))
-    else:
-        start = replace(start, delimiter=_delimiter(sample, start))
-    found, trial = _with_quotes(sample, start)
+    start = Dialect(also_cr=also_cr, has_sep=sep is not None)
+    named = sep[1].decode("utf-8", "replace") if sep is not None and delimiter == AUTO else delimiter
+    found, trial = _tell(_Sample(lines, is_cut), start, named)
+    if sep is None and any(_is_wrapped(first, one) for one in DELIMITERS):
+        inside = [_WRAPPED.sub(lambda one: one[1].replace(b'""', b'"') + one[2], line) for line in lines]
+        other, inner = _tell(_Sample(inside, is_cut), replace(start, wrapped=True), named)
+        if inner.share >= _FAIR:  # else it is one column, with a delimiter in its name
+            found, trial = other, inner
     return replace(found, trailing=_trails(trial))
+
+
+def _tell(sample: "_Sample", start: Dialect, delimiter: str) -> "tuple[Dialect, _Trial]":
+    """Tell what separates the fields, unless it is named, and how quotes are written."""
+    separator = _delimiter(sample, start) if delimiter == AUTO else _NAMED.get(delimiter.lower(), delimiter)
+    return _with_quotes(sample, replace(start, delimiter=separator))
 
 
 def _is_wrapped(line: bytes, delimiter: str) -> bool:

@@ -16,6 +16,7 @@ from tests.faulty_api import FaultyApi, Rule
 from tests.integration.hybrid.harness import hybrid_settings
 from tests.integration.pipeline.books import check_books, ledger, table
 from tests.integration.pipeline.harness import (
+    any_share,
     good_rows,
     quarantined,
     run,
@@ -47,7 +48,7 @@ INPUT: list[tuple[object, str, str]] = [
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Make settings without an API."""
-    return settings_for(tmp_path, new_sqlite(tmp_path / "ledger.db"), model="tests/scripted")
+    return any_share(settings_for(tmp_path, new_sqlite(tmp_path / "ledger.db"), model="tests/scripted"))
 
 
 def answer(request: Request) -> Reply:
