@@ -12,7 +12,7 @@ from models.settings import Settings
 from tasks.display.run_rows import cost_row
 from tests.fakes import Reply, ScriptedEngine, plausible, prompt
 from tests.integration.pipeline.books import table
-from tests.integration.pipeline.harness import WORKLOAD, quarantined, run, target, write_records
+from tests.integration.pipeline.harness import WORKLOAD, any_share, quarantined, run, target, write_records
 
 QUESTION, ANSWER = "QuestionMarkerZebra", "AnswerMarkerGiraffe"
 
@@ -37,6 +37,7 @@ def test_no_text_is_left_where_it_does_not_belong(
 ) -> None:
     """After a failed run and a completed one, with bad rows, rejections and invalid answers in both."""
     caplog.set_level(logging.DEBUG)
+    settings = any_share(settings)
     rows: list[object] = [{"id": f"r{number}", "text": f"{QUESTION} {number}"} for number in range(90)]
     rows += [
         {"id": "bad", "text": [QUESTION]},
