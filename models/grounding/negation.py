@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from models.grounding.tokens import Token
+from models.grounding.tokens import TextToken
 
 
 def _words(listed: str) -> frozenset[str]:
@@ -69,12 +69,12 @@ _IS = _words("is are was were be does do will ist sind est sont es son")
 _ENDS = frozenset(".,;:!?()[]{}|•·…。、।")
 
 
-def is_denied(text: str, tokens: Sequence[Token], start: int, end: int) -> bool:
+def is_denied(text: str, tokens: Sequence[TextToken], start: int, end: int) -> bool:
     """Whether the words beside `tokens[start:end]` of a plain text say that it is not so."""
     return _before(text, tokens, start) or _after(text, tokens, end)
 
 
-def _before(text: str, tokens: Sequence[Token], start: int) -> bool:
+def _before(text: str, tokens: Sequence[TextToken], start: int) -> bool:
     at, fillers = start - 1, 0
     if at >= 0 and tokens[at].word in _SINGLE_BEFORE and tokens[at].end == tokens[start].start:
         return True
@@ -89,7 +89,7 @@ def _before(text: str, tokens: Sequence[Token], start: int) -> bool:
     return False
 
 
-def _denies(text: str, tokens: Sequence[Token], at: int, *, is_number: bool) -> bool:
+def _denies(text: str, tokens: Sequence[TextToken], at: int, *, is_number: bool) -> bool:
     """Whether a token denies what follows: not `without` of "with or without", not `no` of "no 5"."""
     word, before = tokens[at].word, [one.word for one in tokens[max(0, at - 2) : at]]
     if word in _OF and before[-1:] and before[-1] in _FREE:
@@ -100,7 +100,7 @@ def _denies(text: str, tokens: Sequence[Token], at: int, *, is_number: bool) -> 
     return word in _NOT and before not in _WITH_OR
 
 
-def _before_or(text: str, tokens: Sequence[Token], at: int) -> bool:
+def _before_or(text: str, tokens: Sequence[TextToken], at: int) -> bool:
     """Whether `or` at this place joins what follows to something that is denied."""
     for back in range(1, _WORDS_BEFORE_OR + 1):
         first = at - back
@@ -111,7 +111,7 @@ def _before_or(text: str, tokens: Sequence[Token], at: int) -> bool:
     return False
 
 
-def _after(text: str, tokens: Sequence[Token], end: int) -> bool:
+def _after(text: str, tokens: Sequence[TextToken], end: int) -> bool:
     """Whether what follows denies: `-free`, `: no`, `not included`, and the endings of languages that put it there."""
     behind = tokens[end - 1].end
     if text.startswith(_BEHIND, behind) or text.startswith(" değil", behind):
@@ -128,7 +128,7 @@ def _after(text: str, tokens: Sequence[Token], end: int) -> bool:
     return not gap.strip() and _is_left_out([one.word for one in tokens[end : end + 3]])
 
 
-def _is_without(text: str, tokens: Sequence[Token], at: int, gap: str) -> bool:
+def _is_without(text: str, tokens: Sequence[TextToken], at: int, gap: str) -> bool:
     """Whether `free` right behind a value says that there is none of it, as in "sugar free gum"."""
     is_next = not gap.strip() and "\n" not in gap
     return is_next and (_is_last(text, tokens, at) or tokens[at + 1].word not in _GIVEN_FREE)
@@ -146,7 +146,7 @@ def _asks(gap: str, word: str) -> bool:
     return asked and "\n\n" not in gap and bool(gap.strip(" " if word in _ANSWERS - {"x"} else " \n"))
 
 
-def _is_last(text: str, tokens: Sequence[Token], at: int) -> bool:
+def _is_last(text: str, tokens: Sequence[TextToken], at: int) -> bool:
     """Whether a clause ends behind a token."""
     following = text[tokens[at].end : tokens[at + 1].start if at + 1 < len(tokens) else None]
     return (
@@ -157,7 +157,7 @@ def _is_last(text: str, tokens: Sequence[Token], at: int) -> bool:
     )
 
 
-def _ends(text: str, one: Token, other: Token) -> bool:
+def _ends(text: str, one: TextToken, other: TextToken) -> bool:
     """Whether a clause ends between two neighbours. A line may break behind a denial, an answer ends with its line."""
     gap = text[one.end : other.start]
     if "\n" in gap and (gap.count("\n") > 1 or one.word not in _NOT):

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from models.grounding.negation import is_denied
 from models.grounding.plain_text import plain_text
-from models.grounding.tokens import Token, number_reading, readings, split_tokens
+from models.grounding.tokens import TextToken, number_reading, readings, split_tokens
 
 Words = Sequence[frozenset[str]]
 _NEGATIVE = re.compile(r"-\d+(?:[.,]\d+)*")
@@ -48,7 +48,7 @@ class StatedText:
         return plain_text(self._given)
 
     @cached_property
-    def _tokens(self) -> list[Token]:
+    def _tokens(self) -> list[TextToken]:
         return split_tokens(self._text)
 
     @cached_property

@@ -21,7 +21,7 @@ _GROUPS = re.compile(r"\d{1,3}(?:([.,'])\d{3})(?:\1\d{3})*|\d{1,2}(?:,\d{2})*,\d
 _DECIMAL = re.compile(r"(.*?)[.,](\d+)")
 
 
-class Token(NamedTuple):
+class TextToken(NamedTuple):
     """A word, a number or a sign, and where it begins and ends in its text."""
 
     word: str
@@ -34,10 +34,10 @@ class Token(NamedTuple):
         return self.word[-1].isdecimal()
 
 
-def split_tokens(text: str) -> list[Token]:
+def split_tokens(text: str) -> list[TextToken]:
     """Take a plain text apart. A minus before a number belongs to it where a unit of temperature or voltage is behind."""
     return [
-        Token(found[0].strip(), found.start(), found.end())
+        TextToken(found[0].strip(), found.start(), found.end())
         for found in _pattern().finditer(text)
         if found.lastgroup != "sign" or _is_kept(found[0])
     ]

@@ -13,7 +13,8 @@ from db.partitions import PartitionVersion, find_open, find_published
 from models.errors import OutputError
 from models.records import Quarantined, Record
 from tasks.planning.checks import Checked, fingerprint_of
-from tasks.planning.late_data import digest_of, load_published
+from tasks.planning.input_facts import read_facts
+from tasks.planning.late_data import load_published
 from tasks.planning.retry import load_set_aside
 from tasks.storage.output_folders import parts_folder
 from tasks.storage.part_files import load_done
@@ -73,5 +74,5 @@ def _fill(checked: Checked, session: Session, scratch: Scratch) -> None:
 def _continues(checked: Checked, begun: PartitionVersion, published: PartitionVersion | None) -> bool:
     """Whether a run would go on with the begun version, as `db.partitions.open_version` decides."""
     if published is not None and (checked.request.refresh or checked.request.retry_quarantined):
-        return begun.based_on == published.id and begun.input_digest == digest_of(checked.reader)
+        return begun.based_on == published.id and begun.input_digest == read_facts(checked.reader).digest
     return begun.based_on is None and begun.fingerprint == fingerprint_of(checked)

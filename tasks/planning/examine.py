@@ -9,7 +9,7 @@ from db.partitions import find_open, find_published, is_refresh
 from models.run import PRODUCTION
 from tasks.planning.checks import Checked
 from tasks.planning.input_facts import read_facts
-from tasks.planning.late_data import check_published_file, digest_of, find_outdated
+from tasks.planning.late_data import check_published_file, find_outdated
 from tasks.planning.quarantine_share import QuarantineLimit
 from tasks.planning.undated import check_undated
 
@@ -44,7 +44,7 @@ def examine_input(checked: Checked, fingerprint: str, make_session: sessionmaker
     if published is not None and refreshes:
         check_published_file(published)
     if checked.purpose != PRODUCTION:
-        return Examined(checked.total, digest_of(checked.reader) if refreshes else None, refreshes)
+        return Examined(checked.total, read_facts(checked.reader).digest if refreshes else None, refreshes)
     left_alone = published is not None and not (request.rerun or refreshes)
     if request.retry_quarantined or left_alone:
         return Examined(checked.total)

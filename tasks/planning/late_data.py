@@ -17,9 +17,8 @@ from db.run_queries import count_waiting
 from models.errors import OutputError
 from models.run import RunResult
 from tasks.planning.checks import Checked
-from tasks.reading import PartitionReader
+from tasks.planning.input_facts import read_facts
 from tasks.storage.begun_rows import is_outdated
-from tasks.storage.input_digest import InputDigest
 from tasks.storage.merge_parts import FINGERPRINT, TEXT_HASH
 from tasks.storage.output_folders import parts_folder
 from tasks.storage.parquet_schema import output_schema
@@ -30,17 +29,9 @@ log = logging.getLogger(__name__)
 _CHUNK = 2000
 
 
-def digest_of(reader: PartitionReader) -> bytes | None:
-    """Read the whole input and return its digest. Raises `InputError` where it turns out to be damaged."""
-    digest = InputDigest()
-    for batch in reader.batches():
-        digest.add(batch)
-    return digest.digest()
-
-
 def is_unchanged(checked: Checked, version: PartitionVersion) -> bool:
     """Whether a published version stands for the input as it is now. Reads the input, if that can tell."""
-    return version.input_digest is not None and version.input_digest == digest_of(checked.reader)
+    return version.input_digest is not None and version.input_digest == read_facts(checked.reader).digest
 
 
 def check_published_file(published: PartitionVersion) -> None:

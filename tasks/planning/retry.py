@@ -10,7 +10,7 @@ from db.partitions import PartitionVersion, find_published
 from models.errors import OutputError, UsageError
 from models.records import ENGINE_REASONS, QUARANTINE, EngineReason
 from tasks.planning.checks import Checked
-from tasks.planning.late_data import digest_of
+from tasks.planning.input_facts import read_facts
 from tasks.storage.unchanged_rows import PublishedRows
 from tasks.storage.worth_retrying import worth_retrying
 
@@ -35,7 +35,7 @@ def digest_to_retry(checked: Checked, fingerprint: str, make_session: sessionmak
         raise UsageError(msg)
     if not any_to_retry(published, checked.request.reasons):
         return None
-    digest = digest_of(checked.reader)
+    digest = read_facts(checked.reader).digest
     if digest is None or digest != published.input_digest:
         msg = f"the input of {name} {partition} has changed since it was published: --refresh it first"
         raise UsageError(msg)

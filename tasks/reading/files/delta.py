@@ -11,7 +11,7 @@ import polars as pl
 
 from models.errors import InputError
 from tasks.reading.files.address import is_remote
-from tasks.reading.files.folders import Entry, list_folder
+from tasks.reading.files.folders import FolderEntry, list_folder
 from tasks.reading.files.store import open_bytes
 
 _LOG = "_delta_log"
@@ -19,7 +19,7 @@ _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\.\d+\.\d+)?\.parquet")
 
 
-def keep_live(files: list[Entry], folders: Iterable[str]) -> list[Entry]:
+def keep_live(files: list[FolderEntry], folders: Iterable[str]) -> list[FolderEntry]:
     """Leave out files below these folders that are no longer in a Delta table there. Raises as `_live_files`."""
     for table in dict.fromkeys(_table_of(folder) for folder in folders):
         if (live := _live_files(table)) is not None:
@@ -47,7 +47,7 @@ def _live_files(table: str) -> frozenset[str] | None:
 
 
 @lru_cache(8)
-def _read_log(table: str, entries: tuple[Entry, ...]) -> frozenset[str] | None:
+def _read_log(table: str, entries: tuple[FolderEntry, ...]) -> frozenset[str] | None:
     checkpoints = _by_version(entries, _CHECKPOINT)
     first = max(checkpoints, default=-1)
     files = set[str]()
@@ -75,8 +75,8 @@ def _read_log(table: str, entries: tuple[Entry, ...]) -> frozenset[str] | None:
     )
 
 
-def _by_version(entries: Iterable[Entry], form: re.Pattern[str]) -> dict[int, list[Entry]]:
-    found: dict[int, list[Entry]] = {}
+def _by_version(entries: Iterable[FolderEntry], form: re.Pattern[str]) -> dict[int, list[FolderEntry]]:
+    found: dict[int, list[FolderEntry]] = {}
     for entry in entries:
         if (match := form.fullmatch(entry.name)) is not None:
             found.setdefault(int(match[1]), []).append(entry)

@@ -21,7 +21,7 @@ _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FolderEntry:
     """A file or folder of a folder. `state` None: a folder.
 
     `identity` is equal for two names of the same local file. `linked`: the name leads to it by a link.
@@ -33,12 +33,12 @@ class Entry:
     identity: tuple[int, int] | str
     linked: bool = False
 
-    def under(self, folders: Sequence["Entry"]) -> "Entry":
+    def under(self, folders: Sequence["FolderEntry"]) -> "FolderEntry":
         """Return it as found below folders, of which one may be a link."""
         return replace(self, linked=True) if any(folder.linked for folder in folders) else self
 
 
-def list_folder(place: str) -> list[Entry]:
+def list_folder(place: str) -> list[FolderEntry]:
     """Return what a folder holds, by name; nothing where an object store has no such folder. Raises `OSError`."""
     found = _list_remote(place) if is_remote(place) else _list_local(place)
     return sorted(found, key=lambda entry: entry.name)
@@ -51,7 +51,7 @@ def exists_below(url: str) -> bool:
         return any(obstore.list(open_store(root), prefix=key or None, chunk_size=1))
 
 
-def walk(place: str, skipped: list[str], above: Sequence[Entry] = ()) -> Iterator[Entry]:
+def walk(place: str, skipped: list[str], above: Sequence[FolderEntry] = ()) -> Iterator[FolderEntry]:
     """Yield every file below a folder, but for those in or under hidden names, whose names are added to `skipped`.
 
     A folder that is linked into itself is entered once.
@@ -63,7 +63,7 @@ def walk(place: str, skipped: list[str], above: Sequence[Entry] = ()) -> Iterato
             yield from walk(entry.path, skipped, (*above, entry))
 
 
-def is_entered(folder: Entry, above: Sequence[Entry]) -> bool:
+def is_entered(folder: FolderEntry, above: Sequence[FolderEntry]) -> bool:
     """Whether a folder is one of those that lead down to it: only a link can bring that about."""
     if not any(one.linked for one in (*above, folder)):
         return False
@@ -71,7 +71,7 @@ def is_entered(folder: Entry, above: Sequence[Entry]) -> bool:
     return any(Path(one.path).resolve() == real for one in above)
 
 
-def visible(entries: Iterable[Entry], skipped: list[str]) -> Iterator[Entry]:
+def visible(entries: Iterable[FolderEntry], skipped: list[str]) -> Iterator[FolderEntry]:
     """Leave out names that begin with `.` or `_`, by which programs mark what is no data; those that may hold data are added to `skipped`."""
     for entry in entries:
         if is_hidden(entry.name):
@@ -80,7 +80,7 @@ def visible(entries: Iterable[Entry], skipped: list[str]) -> Iterator[Entry]:
             yield entry
 
 
-def add_skipped(entry: Entry, skipped: list[str]) -> None:
+def add_skipped(entry: FolderEntry, skipped: list[str]) -> None:
     """Note the name of a hidden entry, if it may hold data."""
     if entry.state is None:
         skipped.append(f"{entry.name}/")
@@ -93,9 +93,9 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or (name.startswith("_") and "=" not in name)
 
 
-def each_once(entries: Iterable[Entry]) -> list[Entry]:
+def each_once(entries: Iterable[FolderEntry]) -> list[FolderEntry]:
     """Return files by path, each real one once: under its own name rather than that of a link."""
-    found: dict[tuple[int, int] | str, Entry] = {}
+    found: dict[tuple[int, int] | str, FolderEntry] = {}
     for entry in sorted(entries, key=lambda entry: (entry.linked, entry.path)):
         found.setdefault(entry.identity, entry)
     return sorted(found.values(), key=lambda entry: entry.path)
@@ -120,7 +120,7 @@ def _say(line: str) -> None:
     log.warning("%s", one_line(line))
 
 
-def _list_local(place: str) -> Iterator[Entry]:
+def _list_local(place: str) -> Iterator[FolderEntry]:
     above = (
         "" if place == "." else str(Path(place) / "_")[:-1]
     )  # a path for each of thousands would take longer
@@ -132,14 +132,14 @@ def _list_local(place: str) -> Iterator[Entry]:
             if not (one.is_dir() or one.is_file()):  # a pipe
                 continue
             if one.is_dir():
-                yield Entry(one.name, path, None, path, one.is_symlink())
+                yield FolderEntry(one.name, path, None, path, one.is_symlink())
                 continue
             stat = one.stat()
             identity = (stat.st_dev, stat.st_ino)
-            yield Entry(one.name, path, state_from_stat(stat), identity, one.is_symlink())
+            yield FolderEntry(one.name, path, state_from_stat(stat), identity, one.is_symlink())
 
 
-def _list_remote(place: str) -> Iterator[Entry]:
+def _list_remote(place: str) -> Iterator[FolderEntry]:
     if is_web(place):
         msg = f"{place} cannot be listed: give the address of one file"
         raise InputError(msg)
@@ -148,8 +148,8 @@ def _list_remote(place: str) -> Iterator[Entry]:
         found = obstore.list_with_delimiter(open_store(root), prefix=key or None)
     for folder in found["common_prefixes"]:
         path = f"{root}/{folder}"
-        yield Entry(folder.rpartition("/")[2], path, None, path)
+        yield FolderEntry(folder.rpartition("/")[2], path, None, path)
     for meta in found["objects"]:
         path = f"{root}/{meta['path']}"
         if meta["path"] != key:  # the mark of the folder itself
-            yield Entry(meta["path"].rpartition("/")[2], path, state_from(meta), path)
+            yield FolderEntry(meta["path"].rpartition("/")[2], path, state_from(meta), path)

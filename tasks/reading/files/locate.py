@@ -13,7 +13,7 @@ from tasks.reading.failures import input_errors
 from tasks.reading.files.address import is_remote, is_web, normalize, split_url
 from tasks.reading.files.delta import keep_live
 from tasks.reading.files.folders import (
-    Entry,
+    FolderEntry,
     each_once,
     exists_below,
     say_skipped,
@@ -160,12 +160,12 @@ def _locate_day(location: str, folder: str, day: date) -> Files:
     raise EmptyPartition(msg)
 
 
-def _data(entries: Sequence[Entry]) -> Sequence[Entry]:
+def _data(entries: Sequence[FolderEntry]) -> Sequence[FolderEntry]:
     """Return what is surely data, where a folder has some: else everything that can be read."""
     return [entry for entry in entries if is_main(entry.name)] or entries
 
 
-def _files(entries: Iterable[Entry], *, dated: bool = False) -> Files:
+def _files(entries: Iterable[FolderEntry], *, dated: bool = False) -> Files:
     """Return files by path, each real one once; those without a byte are left out where others have some."""
     once = each_once(entries)
     full = [entry for entry in once if entry.state is not None and entry.state.size] or once

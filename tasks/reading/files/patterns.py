@@ -6,10 +6,10 @@ from glob import has_magic
 from pathlib import Path
 
 from tasks.reading.files.address import is_remote, split_url
-from tasks.reading.files.folders import Entry, add_skipped, is_entered, is_hidden, list_folder, walk
+from tasks.reading.files.folders import FolderEntry, add_skipped, is_entered, is_hidden, list_folder, walk
 
 
-def match_pattern(pattern: str, skipped: list[str]) -> list[Entry]:
+def match_pattern(pattern: str, skipped: list[str]) -> list[FolderEntry]:
     """Return the files that a pattern matches; where it matches folders alone, every file below them.
 
     A part of it that exists as it is written is taken literally. Hidden names (`folders.is_hidden`) are matched only by a part
@@ -32,7 +32,9 @@ def _split(pattern: str) -> tuple[str, list[str]]:
     return path.anchor or ".", [part for part in path.parts if part != path.anchor]
 
 
-def _match(place: str, parts: Sequence[str], skipped: list[str], above: tuple[Entry, ...]) -> Iterator[Entry]:
+def _match(
+    place: str, parts: Sequence[str], skipped: list[str], above: tuple[FolderEntry, ...]
+) -> Iterator[FolderEntry]:
     part, rest = parts[0], parts[1:]
     if not has_magic(part):
         inner = _join(place, part)
@@ -54,8 +56,12 @@ def _match(place: str, parts: Sequence[str], skipped: list[str], above: tuple[En
 
 
 def _match_deep(
-    place: str, entries: Sequence[Entry], rest: Sequence[str], skipped: list[str], above: tuple[Entry, ...]
-) -> Iterator[Entry]:
+    place: str,
+    entries: Sequence[FolderEntry],
+    rest: Sequence[str],
+    skipped: list[str],
+    above: tuple[FolderEntry, ...],
+) -> Iterator[FolderEntry]:
     """Match the parts after `**` here and in every folder below; a folder that is linked into itself is entered once."""
     if rest:
         yield from _match(place, rest, skipped, above)
@@ -66,7 +72,7 @@ def _match_deep(
             yield entry
 
 
-def _matching(entries: Sequence[Entry], part: str, skipped: list[str]) -> Iterator[Entry]:
+def _matching(entries: Sequence[FolderEntry], part: str, skipped: list[str]) -> Iterator[FolderEntry]:
     for entry in entries:
         if not fnmatchcase(entry.name, part):
             continue
@@ -76,7 +82,7 @@ def _matching(entries: Sequence[Entry], part: str, skipped: list[str]) -> Iterat
             yield entry
 
 
-def _list(place: str) -> list[Entry]:
+def _list(place: str) -> list[FolderEntry]:
     return list_folder(place) if _is_folder(place) else []
 
 

@@ -6,7 +6,7 @@ from datetime import date
 
 from tasks.reading.files.days import FolderDate
 from tasks.reading.files.delta import keep_live
-from tasks.reading.files.folders import Entry, is_entered, list_folder, visible, walk
+from tasks.reading.files.folders import FolderEntry, is_entered, list_folder, visible, walk
 from tasks.reading.files.formats import find_format, is_main
 
 
@@ -18,10 +18,10 @@ class FolderTree:
     dates alone; `loose`: files in no folder of a date; `skipped`: what has a hidden name.
     """
 
-    wanted: list[Entry] = field(default_factory=list)
+    wanted: list[FolderEntry] = field(default_factory=list)
     dates: set[date] = field(default_factory=set)
     elsewhere: bool = False
-    loose: list[Entry] = field(default_factory=list)
+    loose: list[FolderEntry] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
 
@@ -40,7 +40,11 @@ def look_through(folder: str, day: date | None) -> FolderTree:
 
 
 def _look_into(
-    tree: FolderTree, entries: Iterable[Entry], said: FolderDate, day: date | None, above: Sequence[Entry]
+    tree: FolderTree,
+    entries: Iterable[FolderEntry],
+    said: FolderDate,
+    day: date | None,
+    above: Sequence[FolderEntry],
 ) -> None:
     """Look through the entries of a folder of which the folders down to it have said a date, or part of one."""
     for entry in entries:
@@ -60,7 +64,7 @@ def _look_into(
             _look_into(tree, visible(list_folder(entry.path), tree.skipped), inner, day, (*above, entry))
 
 
-def _take(tree: FolderTree, file: Entry, said: FolderDate, day: date | None) -> None:
+def _take(tree: FolderTree, file: FolderEntry, said: FolderDate, day: date | None) -> None:
     if said.day is None:
         tree.loose.append(file)
         return
