@@ -9,7 +9,6 @@ from models.errors import UsageError
 from tasks.planning.checks import Checked
 from tasks.planning.input_facts import InputFacts
 from tasks.reading import PartitionReader
-from tasks.reading.files.locate import locate
 from tasks.reading.source import TIMESTAMP_NAMES
 
 log = logging.getLogger(__name__)
@@ -17,10 +16,7 @@ log = logging.getLogger(__name__)
 
 def is_undated(reader: PartitionReader) -> bool:
     """Whether nothing says of which day the input is: no column, no folder, no query, and no setting that it is one partition."""
-    source = reader.source
-    if source.query or source.timestamp_column is not None or reader.timestamp_column is not None:
-        return False
-    return not locate(source.location or "", reader.partition).dated
+    return not reader.dated and reader.source.timestamp_column is None and reader.timestamp_column is None
 
 
 def check_undated(checked: Checked, facts: InputFacts, make_session: sessionmaker[Session]) -> None:

@@ -16,7 +16,8 @@ from tasks.reading.source import TIMESTAMP_NAMES, Source
 class Columns:
     """The columns of one input. `timestamp` None: the input is one partition.
 
-    `where` selects rows, `complex` marks the records that the policy's condition holds for.
+    `where` selects rows, `complex` marks the records that the policy's condition holds for. `dated`: what holds the rows
+    says their date, a folder or a query.
     """
 
     id: str
@@ -24,6 +25,7 @@ class Columns:
     timestamp: str | None
     where: Condition | None = None
     complex: Condition | None = None
+    dated: bool = False
 
     def wanted(self) -> list[str]:
         """Names of all columns that are read, each once."""
@@ -66,6 +68,7 @@ def choose_columns(source: Source, existing: Sequence[str], *, dated: bool) -> C
         None if asked.timestamp is None else found[asked.timestamp],
         None if where is None else where.rename(found),
         None if complex_ is None else complex_.rename(found),
+        dated,
     )
 
 

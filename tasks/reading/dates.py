@@ -7,8 +7,8 @@ from datetime import date
 
 from models.errors import InputError
 from tasks.reading.files.address import is_remote
-from tasks.reading.files.locate import EmptyPartition, dated_folders
-from tasks.reading.partition import RawPartition, no_timestamp, open_raw
+from tasks.reading.files.locate import EmptyPartition
+from tasks.reading.partition import RawPartition, days_in_names, no_timestamp, open_raw
 from tasks.reading.source import TIMESTAMP_NAMES, Source
 
 _AT_ONCE = 8
@@ -28,7 +28,7 @@ def partitions_between(source: Source, first: date, last: date) -> list[date]:
     """
     if first > last:
         return []
-    if not source.query and (folders := dated_folders(source.location or "")) is not None:
+    if (folders := days_in_names(source, first)) is not None:
         return _with_rows(source, [day for day in folders if first <= day <= last])
     raw = open_raw(source, first)
     if raw.columns.timestamp is None and not source.query:

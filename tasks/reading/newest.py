@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from tasks.reading.dates import partitions_between
-from tasks.reading.files.locate import dated_folders
-from tasks.reading.partition import open_partition, open_raw
+from tasks.reading.partition import days_in_names, open_partition, open_raw
 from tasks.reading.source import Source
 
 DAYS_OF_A_QUERY = 7
@@ -17,10 +16,9 @@ def newest_dates(source: Source, yesterday: date) -> Sequence[date] | None:
 
     Of a query, the last `DAYS_OF_A_QUERY` only. Raises `InputError`.
     """
-    location = source.location or ""
     if source.query:
         return partitions_between(source, yesterday - timedelta(days=DAYS_OF_A_QUERY - 1), yesterday)
-    if (folders := dated_folders(location)) is not None:
+    if (folders := days_in_names(source, yesterday)) is not None:
         return folders
     raw = open_raw(source, yesterday)
     if raw.columns.timestamp is None:

@@ -9,7 +9,7 @@ from typing import Protocol
 from models.errors import InputError
 from models.records import Fault, Quarantined, Record
 from tasks.reading.columns import Columns
-from tasks.reading.files.locate import EmptyPartition, locate
+from tasks.reading.files.locate import EmptyPartition, Files, dated_folders, locate, take_day
 from tasks.reading.parquet import ParquetPartition
 from tasks.reading.query import QueryPartition
 from tasks.reading.rows import Chunk, parse_rows, rebatch
@@ -61,6 +61,11 @@ class PartitionReader:
         """The column that decides which rows belong to the partition, None where all do."""
         return self._raw.columns.timestamp
 
+    @property
+    def dated(self) -> bool:
+        """Whether folders or a query say of which date the rows are."""
+        return self._raw.columns.dated
+
     def count(self) -> int | None:
         """Return the number of rows that `batches` will give, None where it is not cheap to know."""
         return self._count
@@ -106,8 +111,39 @@ def open_raw(source: Source, partition: date, limit: int | None = None) -> RawPa
     """Open one partition's raw rows, of which there may be none. Raises `InputError`."""
     if source.query:
         return QueryPartition(source, partition)
-    found = locate(source.location or "", partition)
-    files = replace(found, delimiter=source.delimiter, encoding=source.encoding)
+    files = _locate(source, partition)
+    raw = _open_files(source, files, partition, limit)
+    if _says_days(source, files, raw):
+        raw = _open_files(source, take_day(files, partition, source.name), partition, limit)
+    return raw
+
+
+def days_in_names(source: Source, day: date) -> list[date] | None:
+    """Return the dates that folders say of the files of an input, ascending; None where they say none, or timestamps do.
+
+    `day` is any date that is asked for. Raises `InputError`.
+    """
+    if source.query:
+        return None
+    if (folders := dated_folders(source.location or "")) is not None:
+        return folders
+    files = _locate(source, day)
+    if not files.days or not _says_days(source, files, _open_files(source, files, day, None)):
+        return None
+    return sorted(set(files.days))
+
+
+def _locate(source: Source, day: date) -> Files:
+    found = locate(source.location or "", day)
+    return replace(found, delimiter=source.delimiter, encoding=source.encoding)
+
+
+def _says_days(source: Source, files: Files, raw: RawPartition) -> bool:
+    """Whether the folders of a pattern's files say their dates: no column does, and none is said to be missing on purpose."""
+    return bool(files.days) and source.timestamp_column is None and raw.columns.timestamp is None
+
+
+def _open_files(source: Source, files: Files, partition: date, limit: int | None) -> RawPartition:
     if files.format == "parquet":
         return WatchedPartition(ParquetPartition(source, files, partition, limit), files)
     columns, named = name_columns(source, files)

@@ -1,8 +1,9 @@
 """Which files hold a partition, and in which format."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import reduce
 from glob import has_magic
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -11,6 +12,7 @@ from urllib.parse import unquote
 from models.errors import InputError
 from tasks.reading.failures import input_errors
 from tasks.reading.files.address import is_remote, is_web, normalize, split_url
+from tasks.reading.files.days import FolderDate
 from tasks.reading.files.delta import keep_live
 from tasks.reading.files.folders import (
     FolderEntry,
@@ -41,7 +43,8 @@ class EmptyPartition(InputError):
 class Files:
     """The files to read, in order, and what each was when it was found.
 
-    `dated`: their folder already says the date. `delimiter` and `encoding`: of CSV and JSON, as they are set.
+    `dated`: their folder already says the date. `days`: of the files of a pattern, the date that the folders say which it leaves
+    open; none where they do not say one of each. `delimiter` and `encoding`: of CSV and JSON, as they are set.
     """
 
     paths: tuple[str, ...]
@@ -50,6 +53,7 @@ class Files:
     states: tuple[FileState, ...] = ()
     delimiter: str = "auto"
     encoding: str = "auto"
+    days: tuple[date, ...] = ()
 
 
 def locate(location: str, partition: date) -> Files:
@@ -128,7 +132,33 @@ def _match(location: str, pattern: str, _day: date) -> Files:
     if not entries:
         msg = f"input {location} does not exist: no file matches it{_looked_from(pattern)}"
         raise InputMissing(msg)
-    return _files(entries)
+    files = _files(entries)
+    return replace(files, days=_folder_days(pattern, files.paths))
+
+
+def _folder_days(pattern: str, paths: Sequence[str]) -> tuple[date, ...]:
+    """Return the date that the folders of each file say; none if one says none, or if the pattern leaves none of them open."""
+    parts = pattern.split("/")
+    fixed = _said(parts[: next(place for place, part in enumerate(parts) if has_magic(part))])
+    if fixed is not None:
+        return ()
+    found = tuple(day for path in paths if (day := _said(path.split("/")[:-1])) is not None)
+    return found if len(found) == len(paths) else ()
+
+
+def _said(folders: Iterable[str]) -> date | None:
+    """Return the date that folders say, one in the other."""
+    return reduce(lambda said, name: said.enter(name), folders, FolderDate()).day
+
+
+def take_day(files: Files, day: date, name: str) -> Files:
+    """Return the files whose folders say a date; `name` is the input's. Raises `EmptyPartition` where there are none."""
+    places = [place for place, one in enumerate(files.days) if one == day]
+    if not places:
+        raise _no_folder(name, day, sorted(set(files.days)))
+    paths = tuple(files.paths[place] for place in places)
+    states = tuple(files.states[place] for place in places)
+    return replace(files, paths=paths, states=states, dated=True, days=())
 
 
 def _locate_day(location: str, folder: str, day: date) -> Files:
@@ -154,10 +184,13 @@ def _locate_day(location: str, folder: str, day: date) -> Files:
     dates = sorted(look_through(folder, None).dates)
     if day in dates:
         msg = f"{name} holds no file to read ({KINDS}) in its folder of {day}"
-    else:
-        span = f"{len(dates)} dates, {dates[0]} to {dates[-1]}" if dates else "other dates"
-        msg = f"{name} has no folder date={day}; it holds {span}"
-    raise EmptyPartition(msg)
+        raise EmptyPartition(msg)
+    raise _no_folder(name, day, dates)
+
+
+def _no_folder(name: str, day: date, dates: Sequence[date]) -> EmptyPartition:
+    span = f"{len(dates)} dates, {dates[0]} to {dates[-1]}" if dates else "other dates"
+    return EmptyPartition(f"{name} has no folder date={day}; it holds {span}")
 
 
 def _data(entries: Sequence[FolderEntry]) -> Sequence[FolderEntry]:

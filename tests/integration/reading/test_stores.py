@@ -144,6 +144,24 @@ def test_folders_of_dates(shelf: Shelf, form: str) -> None:
         texts(shelf.url, date(2024, 1, 5))
 
 
+def test_a_pattern_over_folders_of_dates(shelf: Shelf, kind: str) -> None:
+    """Where no column says the day, the folders that the pattern leaves open do; a column comes first, and an empty setting says neither."""
+    for day in ("2024-01-01", "2024-01-02", "2024-01-04"):
+        shelf.put(f"bare/dt={day}/a.{kind}", content(kind, day, day=None))
+        shelf.put(f"bare/2024/{day[5:7]}/{day[8:]}/a.{kind}", content(kind, day, day=None))
+        shelf.put(f"told/dt={day}/a.{kind}", content(kind, day))
+    for pattern in ("bare/dt=*", "bare/2024/*/*", "bare/dt=2024-01-0[12]"):
+        location = f"{shelf.url}/{pattern}/*.{kind}"
+        assert texts(location) == ["2024-01-02"]
+        with pytest.raises(EmptyPartition, match="has no folder date=2024-01-03"):
+            texts(location, date(2024, 1, 3))
+    location = f"{shelf.url}/bare/dt=*/*.{kind}"
+    assert partitions_between(source(location), date(2024, 1, 2), date(2024, 1, 9)) == [DAY, date(2024, 1, 4)]
+    assert newest_dates(source(location), DAY) == [date(2024, 1, 1), DAY, date(2024, 1, 4)]
+    assert len(texts(location, timestamp_column="")) == 3
+    assert len(texts(f"{shelf.url}/told/dt=*/*.{kind}")) == 3
+
+
 def test_a_day_of_several_places(shelf: Shelf, kind: str) -> None:
     """A day whose folders lie in several is all of them; folders of no date are left out, and said."""
     shelf.put(f"region=eu/dt=2024-01-02/1.{kind}", content(kind, "eu"))
