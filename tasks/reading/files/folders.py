@@ -101,8 +101,8 @@ def each_once(entries: Iterable[FolderEntry]) -> list[FolderEntry]:
     return sorted(found.values(), key=lambda entry: entry.path)
 
 
-def say_skipped(location: str, skipped: Iterable[str], loose: int = 0) -> None:
-    """Say in one line which names below a location were left out, and how many files that lie in no folder of a date."""
+def say_skipped(location: str, skipped: Iterable[str], loose: int = 0, beside: int = 0) -> None:
+    """Say in one line which names below a location were left out, how many files in no folder of a date, and how many such folders beside files."""
     names = sorted(set(skipped), key=lambda name: (not name.endswith("/"), name))
     parts = []
     if names:
@@ -110,6 +110,8 @@ def say_skipped(location: str, skipped: Iterable[str], loose: int = 0) -> None:
         parts.append(f"{', '.join(names[:_NAMED])}{more} (names that begin with . or _ are no data)")
     if loose:
         parts.append(f"{loose} file{'s' if loose > 1 else ''} outside the folders of dates")
+    if beside:
+        parts.append(f"{beside} folder{'s' if beside > 1 else ''} of dates beside its files")
     if parts:
         _say(f"{hide_secrets(location)}: left out {'; '.join(parts)}")
 

@@ -170,7 +170,7 @@ def _locate_day(location: str, folder: str, day: date) -> Files:
     dated = bool(tree.dates or tree.elsewhere)
     name = location
     beside = sum(not file.linked for file in tree.loose) if dated else 0
-    say_skipped(folder, tree.skipped, beside)
+    say_skipped(folder, tree.skipped, beside, tree.beside)
     if not dated and tree.loose:
         return _files(_data(tree.loose))
     if not dated:

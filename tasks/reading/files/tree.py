@@ -15,13 +15,14 @@ class FolderTree:
     """What lies below a folder, as far as it was looked at.
 
     `wanted`: files of the date that is looked for; `dates`: every date that a folder names; `elsewhere`: some folders hold other
-    dates alone; `loose`: files in no folder of a date; `skipped`: what has a hidden name.
+    dates alone; `loose`: files in no folder of a date; `beside`: folders that begin a date, but lie beside files; `skipped`: what has a hidden name.
     """
 
     wanted: list[FolderEntry] = field(default_factory=list)
     dates: set[date] = field(default_factory=set)
     elsewhere: bool = False
     loose: list[FolderEntry] = field(default_factory=list)
+    beside: int = 0
     skipped: list[str] = field(default_factory=list)
 
 
@@ -31,9 +32,11 @@ def look_through(folder: str, day: date | None) -> FolderTree:
     entries = list(visible(list_folder(folder), tree.skipped))
     named = any(entry.state is None and FolderDate().enter(entry.name).named for entry in entries)
     if not named and any(entry.state is not None and is_main(entry.name) for entry in entries):
-        entries = [
-            entry for entry in entries if entry.state is not None
-        ]  # folders beside files are no part of the input
+        folders = [
+            entry for entry in entries if entry.state is None
+        ]  # beside files they are no part of the input
+        tree.beside = sum(FolderDate().enter(folder.name) != FolderDate() for folder in folders)
+        entries = [entry for entry in entries if entry.state is not None]
     _look_into(tree, entries, FolderDate(), day, ())
     tree.wanted, tree.loose = (keep_live(files, [folder]) for files in (tree.wanted, tree.loose))
     return tree

@@ -158,12 +158,16 @@ def test_months_alone_are_no_days(tmp_path: Path) -> None:
     assert dated_folders(str(tmp_path)) is None
 
 
-def test_folders_of_dates_beside_files(tmp_path: Path) -> None:
-    """Named folders of dates are the input, whatever lies beside them; folders of other names are not, beside files."""
+def test_folders_of_dates_beside_files(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Named folders of dates are the input, whatever lies beside them; folders of other names are not, beside files, and either is said."""
     touch(tmp_path / "hive/dt=2024-01-02/a.csv", tmp_path / "hive/readme.csv")
-    touch(tmp_path / "plain/2024-01-02/a.csv", tmp_path / "plain/all.csv")
+    touch(tmp_path / "plain/2024-01-02/a.csv", tmp_path / "plain/all.csv", tmp_path / "plain/old/b.csv")
     assert names(tmp_path / "hive") == ["a.csv"]
     assert names(tmp_path / "plain") == ["all.csv"]
+    assert [line.partition(": ")[2] for line in caplog.messages] == [
+        "left out 1 file outside the folders of dates",
+        "left out 1 folder of dates beside its files",
+    ]
 
 
 def test_a_day_of_empty_files_is_a_day_without_records(tmp_path: Path) -> None:
