@@ -11,7 +11,7 @@ from db.tables import LedgerLineRow as Line
 
 @dataclass(frozen=True, slots=True)
 class AttemptLine:
-    """One attempt. Tokens are None where it was not answered; money is nano-dollars. `served_model` and `service_tier` are None for what was asked for."""
+    """One attempt. Tokens are None where it was not answered; money is nano-dollars. `served_model` and `service_tier` are None for what was asked for, `doubted_usage` where nothing was in doubt."""
 
     outcome: str
     failure: str | None
@@ -24,6 +24,7 @@ class AttemptLine:
     estimated: bool
     served_model: str | None
     service_tier: str | None
+    doubted_usage: str | None
 
 
 def list_attempt_lines(session: Session, run_id: UUID) -> list[AttemptLine]:

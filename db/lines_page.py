@@ -43,6 +43,7 @@ _LINE_FIELDS = (
     "provider_nano",
     "served_model",
     "service_tier",
+    "doubted_usage",
 )
 
 

@@ -101,6 +101,7 @@ class LedgerLineRow(Base):
     provider_nano: Mapped[int | None] = mapped_column(BigInteger)
     served_model: Mapped[str | None]
     service_tier: Mapped[str | None]
+    doubted_usage: Mapped[str | None]
 
 
 class DailyUsageRow(Base):

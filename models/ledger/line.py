@@ -30,7 +30,8 @@ class LedgerLine:
     `reasoning_tokens` are part of the output, `cache_write_tokens` of the input; both are None where the engine
     reported none. `counterfactual_cached_tokens` and `counterfactual_cache_write_tokens` are None where there are none,
     and for an attempt on the API, whose own they are. `gpu_ns` is this attempt's share of the run's GPU time. `provider_nano` is what the provider itself says that it charges, `served_model` the model that it says it
-    used where that is another, `service_tier` the tier that it says it used where that is not the standard one. `estimated` says that a token count or
+    used where that is another, `service_tier` the tier that it says it used where that is not the standard one. `doubted_usage` is
+    what it reported that cannot be, as JSON: see `models.requests.ClosedAttempt`. `estimated` says that a token count or
     cost of the attempt itself is an estimate (counterfactual figures always are).
     """
 
@@ -69,6 +70,7 @@ class LedgerLine:
     provider_nano: int | None = None
     served_model: str | None = None
     service_tier: str | None = None
+    doubted_usage: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class Closing:
     provider_nano: int | None = None
     served_model: str | None = None
     service_tier: str | None = None
+    doubted_usage: str | None = None
     price_id: int | None = None
     estimate: TokenEstimate | None = None
     ended_at: datetime | None = None

@@ -22,7 +22,7 @@ from tasks.display.tables import write_rows
 from tasks.display.working import show_working
 from tasks.runtime.ledger_access import reading_ledger
 
-SERVED = ("provider_usd", "served_model", "service_tier")
+SERVED = ("provider_usd", "served_model", "service_tier", "doubted_usage")
 """What a provider says of how it served an attempt: seldom anything."""
 RUN_COLUMNS = (
     *("id", "workload", "partition", "state", "started_at", "ended_at", "engine", "model"),
@@ -36,7 +36,7 @@ LINE_COLUMNS = (
     *("model", "prompt_version", "input_tokens", "cached_tokens", "cache_write_tokens"),
     *("output_tokens", "reasoning_tokens", "estimated"),
     *("gpu_ns", "cost_usd", "counterfactual_usd", "reuses", "batch_id", "failure", "request_hash"),
-    *("answer_hash", "provider_usd", "served_model", "service_tier"),
+    *("answer_hash", "provider_usd", "served_model", "service_tier", "doubted_usage"),
 )
 
 RUN_TABLE = (

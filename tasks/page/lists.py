@@ -44,6 +44,7 @@ LINE_COLUMNS = (
     PageColumn("provider_usd", "by the provider", "amount", NEVER),
     PageColumn("served_model", "served as", "text", NEVER),
     PageColumn("service_tier", "tier of service", "text", NEVER),
+    PageColumn("doubted_usage", "reported, in doubt", "text", NEVER),
 )
 RUN_COLUMNS = (
     PageColumn("state", "state", "nowrap"),

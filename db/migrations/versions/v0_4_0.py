@@ -9,7 +9,8 @@ from alembic import op
 
 from db.columns import UtcDateTime
 from db.migrations.v0_1_0.views import usd
-from db.migrations.versions.v0_3_0 import extend, line_details, price_versions, replace_views
+from db.migrations.versions import v0_3_0
+from db.migrations.versions.v0_3_0 import extend, price_versions, replace_views
 
 revision = "0.4.0"
 down_revision = "0.3.0"
@@ -38,8 +39,13 @@ def upgrade() -> None:
 
 def _replace_views() -> None:
     postgresql = op.get_bind().dialect.name == "postgresql"
+    prices = extend(price_versions(), "prices AS p", {"hours": "p.hours"})
+    views = {"line_details": line_details(postgresql=postgresql), "price_versions": prices}
+    replace_views(views, postgresql=postgresql)
+
+
+def line_details(*, postgresql: bool) -> str:
+    """Return the view as this release has it."""
     told = {"provider_nano": "l.provider_nano", "provider_usd": usd("l.provider_nano")}
     told |= {name: f"l.{name}" for name in ("served_model", "service_tier")}
-    lines = extend(line_details(postgresql=postgresql), "ledger_lines AS l", told)
-    prices = extend(price_versions(), "prices AS p", {"hours": "p.hours"})
-    replace_views({"line_details": lines, "price_versions": prices}, postgresql=postgresql)
+    return extend(v0_3_0.line_details(postgresql=postgresql), "ledger_lines AS l", told)

@@ -40,7 +40,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "next"
-down_revision = "0.5.0"
+down_revision = "0.6.0"
 branch_labels = None
 depends_on = None
 
