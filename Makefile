@@ -40,7 +40,7 @@ help: ## List these targets
 
 .PHONY: setup
 setup: $(STAMPS)/model ## Environment, model and vocabulary (the other targets call it)
-	@mkdir -p $(PREFECT_HOME)
+	@umask 077; mkdir -p $(PREFECT_HOME)
 
 $(UV):
 	@echo "set-up: uv $(UV_VERSION)"

@@ -1,4 +1,4 @@
-"""Libraries that behave on a terminal: quiet, and with their files in the working directory.
+"""Libraries that behave on a terminal: quiet, and with their files in the working directory, for this user alone.
 
 Imports nothing heavy: called before Prefect and vLLM load, which read the environment as they do.
 """
@@ -8,6 +8,8 @@ import os
 import sys
 import warnings
 from pathlib import Path
+
+from models.private_files import UMASK, make_folder
 
 QUIET = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
@@ -28,7 +30,8 @@ DATABASE_SETTINGS = tuple(
 
 
 def quiet_libraries() -> None:
-    """Set what makes Prefect, vLLM and torch quiet, except where the user has set it himself."""
+    """Set what makes Prefect, vLLM and torch quiet, except where the user has set it himself; what they write is private."""
+    os.umask(UMASK)
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     # vLLM warns while it is imported, before it sets its own level.
@@ -51,5 +54,5 @@ def keep_prefect_here() -> None:
             embedded = f"sqlite+aiosqlite:///{home.absolute() / EMBEDDED_DATABASE}"
             os.environ["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = embedded
     if folder := os.environ.get("PREFECT_HOME"):
-        Path(folder).mkdir(parents=True, exist_ok=True)  # Prefect does not, and its server fails without
+        make_folder(Path(folder))  # Prefect does not, and its server fails without
         os.environ.setdefault("PREFECT_MEMO_STORE_PATH", str(Path(folder, "memo_store.toml")))

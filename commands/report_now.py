@@ -33,10 +33,10 @@ def report_and_print(
     with show_working(f"making the report of {first:%Y-%m}"):
         monthly = make_report(first, settings)
     folder = out or folder_of(settings, first)
-    check_writable(folder)
+    check_writable(folder, settings.group_access)
     with show_working("drawing the report"):
         rendered = render_report(monthly.report)
-    page = write_files(rendered.files, folder)
+    page = write_files(rendered.files, folder, settings.group_access)
     sys.stdout.write(select_output(rendered, page, output_format))
     sys.stdout.flush()
     if send:

@@ -1,12 +1,15 @@
 """What SQLite needs to be told: durability, foreign keys, and when a transaction begins."""
 
+import os
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event
 
 from models.errors import UsageError
+from models.private_files import create_file, make_folder
 
 BUSY_SECONDS = 10
 READER = "breakeven_reader"
@@ -33,13 +36,20 @@ def has_file(engine: Engine) -> bool:
 
 
 def prepare_file(engine: Engine) -> None:
-    """Create the file's folder and the file, and switch it to WAL. Raises `UsageError`."""
-    path = file_of(engine)
+    """Create the file's folder and the file, for this user alone, and switch it to WAL. Raises `UsageError`.
+
+    A file that is there keeps its mode; what SQLite lays beside it gets the same.
+    """
+    path = Path(
+        os.path.realpath(file_of(engine))
+    )  # the file that a link leads to is made, not one in its place
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     except OSError as error:
         msg = f"cannot create the folder of the ledger, {path.parent}: {error.strerror}"
         raise UsageError(msg) from error
+    with suppress(OSError):  # it is there, or SQLite says why it cannot be
+        create_file(path).close()
     until = time.monotonic() + BUSY_SECONDS
     while not _in_wal(engine, last_try=time.monotonic() > until):
         time.sleep(0.05)

@@ -93,7 +93,7 @@ def build(make: Make = make_report) -> BreakEvenFlow:
             if month is None and not monthly.complete:
                 return final_state(_too_early(monthly.month))
             rendered = render_report(monthly.report)
-            page = write_files(rendered.files, folder_of(settings, monthly.month))
+            page = write_files(rendered.files, folder_of(settings, monthly.month), settings.group_access)
             publish_markdown("break-even", rendered.text, f"Break-even report of {monthly.month:%Y-%m}")
             if should_send(settings, send=send, resend=resend):
                 _deliver(settings, monthly, rendered, resend=resend)

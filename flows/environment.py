@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+from models.private_files import UMASK
 from models.settings import Settings
 from models.settings.check import load
 
@@ -52,7 +53,9 @@ def enter_project() -> dict[str, str]:
 
     A process worker starts flow runs in an empty temporary folder, but `breakeven.toml` and the
     relative paths in the settings count from the project. The folder is that of the installation
-    which the worker runs, so no path is stored in the deployment, and workers may differ in it.
+    which the worker runs, so no path is stored in the deployment, and workers may differ in it. What libraries write
+    from here on is for this user alone.
     """
+    os.umask(UMASK)
     os.chdir(PROJECT)
     return {"directory": str(PROJECT)}

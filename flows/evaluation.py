@@ -138,7 +138,7 @@ def build(evaluate_one: Evaluate = evaluate) -> EvaluationFlow:
 def _shown(found: Evaluation, settings: Settings, out: str | None) -> Evaluated:
     """Write the documents, and show the Markdown and the verdict in Prefect."""
     folder = settings.output_dir / "evaluations" / found.workload if out is None else Path(out)
-    page, *_ = write_documents(found, folder, ("html", "json", "markdown"))
+    page, *_ = write_documents(found, folder, ("html", "json", "markdown"), settings.group_access)
     publish_markdown(
         artifact_key("evaluation", found.workload), markdown(found), f"Evaluation of {found.workload}"
     )

@@ -5,6 +5,7 @@ locked" if another has written in between; SQLite's busy timeout (60 s in Prefec
 transaction that takes the write lock at its begin waits for it. On PostgreSQL nothing is changed.
 """
 
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,8 @@ from contextlib import asynccontextmanager
 from prefect.cli import app
 from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+
+from models.private_files import UMASK
 
 
 def lock_at_begin() -> None:
@@ -39,6 +42,7 @@ def lock_at_begin() -> None:
 def main() -> None:
     """Start the server; the arguments are those of `prefect server start`."""
     lock_at_begin()
+    os.umask(UMASK)  # its database holds the parameters of every run
     sys.argv = ["prefect", "server", "start", *sys.argv[1:]]
     app()
 

@@ -14,6 +14,7 @@ import tiktoken
 
 from models.catalogue.encodings import find_encoding
 from models.errors import UsageError
+from models.private_files import make_folder, renew_file
 from models.requests import Message
 
 log = logging.getLogger(__name__)
@@ -126,13 +127,16 @@ def _provide_vocabulary(name: str, cache_dir: Path) -> bool:
     # The variable is tiktoken's only way of being told.
     os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(folder))
     target = folder / hashlib.sha1(_url(name).encode(), usedforsecurity=False).hexdigest()
-    if target.exists():
-        return True
-    folder.mkdir(parents=True, exist_ok=True)
-    packed = _packed_vocabulary(name).read_bytes()
-    unfinished = target.with_suffix(f".{os.getpid()}.partial")
-    unfinished.write_bytes(gzip.decompress(packed))
-    unfinished.replace(target)
+    try:
+        if not target.exists():
+            make_folder(folder)
+            unfinished = target.with_suffix(f".{os.getpid()}.partial")
+            with renew_file(unfinished) as file:
+                file.write(gzip.decompress(_packed_vocabulary(name).read_bytes()))
+            unfinished.replace(target)
+    except OSError as error:
+        msg = f"cannot use the folder of vocabularies, {folder}: {error.strerror}; set BREAKEVEN_CACHE_DIR to one of your own"
+        raise UsageError(msg) from error
     return True
 
 

@@ -12,6 +12,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from models.private_files import GroupAccess
 from models.settings.alerts import AlertSettings
 from models.settings.delivery import ChatSettings, MailSettings, chat_names
 from models.settings.engine import EngineSettings, EngineTable
@@ -40,6 +41,10 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(SecretStr("sqlite:///breakeven.db"), description="the cost ledger")
     output_dir: Path = Field(Path("out"), description="published partitions, parts and quarantine")
     archive_dir: Path = Field(Path("archive"), description="ledger lines that were moved out of the database")
+    group_access: GroupAccess = Field(
+        "none",
+        description="of the folder's group: read: what is published and reported; write: all below output_dir",
+    )
     quarantine_answers: bool = Field(
         default=False, description="keep answers that were set aside; they can hold personal data"
     )
@@ -236,6 +241,11 @@ class Settings(BaseSettings):
     alerts: AlertSettings = Field(AlertSettings(), description="what is alerted of, and from where on")
 
     workloads: dict[str, WorkloadSettings] = Field(default_factory=dict, description="by workload")
+
+    @property
+    def parts_access(self) -> GroupAccess:
+        """What a group may do with parts and batch files, which hold texts and prompts of records."""
+        return "write" if self.group_access == "write" else "none"
 
     def workload(self, name: str) -> WorkloadSettings:
         """Return the settings of one workload, with those of the workloads that it extends; defaults where nothing is set."""

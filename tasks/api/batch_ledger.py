@@ -128,7 +128,8 @@ class BatchLedger:
         before the ledger names them; a process that is killed before that leaves the batch as it was.
         """
         path = self.version.folder / batch.file_name
-        files = halve_file(path, path.parent, batch.input_tokens) if path.exists() else None
+        group = self.version.group
+        files = halve_file(path, path.parent, batch.input_tokens, group) if path.exists() else None
         if files is None:
             return []
         halves = [_successor(batch, file) for file in files]

@@ -69,6 +69,7 @@ class BatchWriter:
             terms.limits,
             body=lambda request: request_body(request, options, able),
             tokens=lambda request: terms.counter.input_tokens(request.messages),
+            group=self.version.group,
         ):
             if isinstance(made, Completion):
                 self._lines.pop(made.request.id)

@@ -75,7 +75,7 @@ def evaluate(
     names, missing = choose_arms(settings, ask.workload, ask.adapter)
     if ask.judge:
         check_judge(workload, has_api="api" in names)
-    check_writable(settings.output_dir)
+    check_writable(settings.output_dir, settings.group_access)
     asking = Asking(month, ask.rerun, factory)
     every = _ask_each(names, ask, settings, file, say, asking)
     without = () if missing is None else (missing,)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from models.evaluation.figures import Evaluation
+from models.private_files import GroupAccess
 from tasks.documents import html as layout
 from tasks.documents import markdown as marks
 from tasks.evaluation.stored_json import as_json
@@ -17,7 +18,10 @@ SUFFIXES: Mapping[FileFormat, str] = {"html": "html", "json": "json", "markdown"
 
 
 def write_documents(
-    evaluation: Evaluation, folder: Path, formats: Sequence[FileFormat] = ("html", "json", "markdown")
+    evaluation: Evaluation,
+    folder: Path,
+    formats: Sequence[FileFormat] = ("html", "json", "markdown"),
+    group: GroupAccess = "none",
 ) -> list[Path]:
     """Write an evaluation into a folder, each format as a file, and return their paths in the order of `formats`.
 
@@ -29,7 +33,7 @@ def write_documents(
         "markdown": markdown,
     }
     files = {file_name(evaluation, one): made[one](evaluation).encode() for one in formats}
-    put_files(files, folder)
+    put_files(files, folder, group=group)
     return [folder / name for name in files]
 
 

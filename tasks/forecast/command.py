@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from models.errors import OutputError, OutputUnusable, UsageError
 from models.nearest import unknown_name
+from models.private_files import make_folder
 from models.settings import Settings
 from models.text_files import read_toml
 from tasks.display.formats import TableFormat
@@ -99,7 +100,7 @@ def _print(made: Made) -> None:
 
 def _prepare(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         msg = f"cannot write to {folder}: {error.strerror}"
         raise OutputUnusable(msg) from error

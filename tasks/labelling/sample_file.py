@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from models.errors import UsageError
+from models.private_files import create_file, make_folder
 from models.workloads.base import Workload
 from tasks.documents.amounts import join_words
 from tasks.labelling.choose_references import columns_to_fill, field_schemas
@@ -51,9 +52,9 @@ class Sheet:
         render = _as_csv if self.path.suffix.lower() == ".csv" else _as_json
         content = render(self.columns, table)
         with output_errors(self.path, "--out"):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             try:
-                file = self.path.open("xb")
+                file = create_file(self.path)
             except FileExistsError:
                 raise _exists(self.path) from None
             try:

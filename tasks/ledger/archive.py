@@ -26,6 +26,7 @@ from models.errors import BreakevenError, UsageError
 from models.ids import new_id
 from models.ledger.archiving import ArchiveFileLimits, months_before, split_into_files
 from models.months import month_of
+from models.private_files import make_folder, open_lock
 from models.settings import Settings
 from tasks.runtime.atomic_files import TEMPORARY, file_digest, output_errors, replace_file
 from tasks.runtime.ledger_access import (
@@ -273,8 +274,8 @@ def _mark(settings: Settings) -> str:
 def _alone(folder: Path) -> Iterator[None]:
     """Keep other processes from archiving to a folder. Raises `UsageError` if one does."""
     with output_errors(folder, SETTING):
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        make_folder(folder)
+        descriptor = open_lock(folder / ".lock")
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -114,7 +114,7 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
     except EmptyPartition as error:
         log.warning("%s", error)
         return RunResult(workload.name, request.partition, "empty")
-    check_writable(settings.output_dir)
+    check_writable(settings.output_dir, settings.group_access)
     return Checked(request, settings, workload, machine, prices, counter, reader, api, policy)
 
 

@@ -90,6 +90,7 @@ def own_partition(
 
 def clear_leftovers(session: Session, version: OpenVersion) -> None:
     """Make the folder of a version's parts, and clear up what a killed run left in it and in the ledger."""
-    open_folder(version.folder, [part.file_name for part in parts.list_registered(session, version.id)])
+    registered = [part.file_name for part in parts.list_registered(session, version.id)]
+    open_folder(version.folder, registered, version.group)
     attempts.resolve_unknown(session, version.workload, version.partition, purpose=version.purpose)
     remove_request_files(version.folder, [batch.id for batch in batches.list_live(session, version.id)])

@@ -47,7 +47,7 @@ def resume_run(
     if api is None:
         msg = f"records of {name} {partition} wait for the API, which is off: set BREAKEVEN_API_MODE"
         raise UsageError(msg)
-    check_writable(settings.output_dir)
+    check_writable(settings.output_dir, settings.group_access)
     with database_errors(), ExitStack() as undo:
         run = _open(undo, workload, partition, settings, api, purpose)
         if run is not None:
@@ -76,7 +76,9 @@ def _open(
             log.warning("%s %s is not asked for again as it is set: %s", workload.name, partition, stopped)
             return None
         folder = parts_folder(settings.output_dir, workload.name, partition, purpose) / str(found.version_id)
-        version = OpenVersion(ledger, found.version_id, folder, workload.name, partition, purpose)
+        version = OpenVersion(
+            ledger, found.version_id, folder, workload.name, partition, purpose, settings.parts_access
+        )
         _check_model(batches.list_live(session, found.version_id), settings)
         clear_leftovers(session, version)
         keys = _keys(session, found, workload, settings, api)

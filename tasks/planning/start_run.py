@@ -87,7 +87,15 @@ def _open(undo: ExitStack, checked: Checked) -> OpenRun | RunResult:
             purpose=purpose,
             retry=request.retry_quarantined,
         )
-        version = OpenVersion(ledger, found.id, folders / str(found.id), workload.name, partition, purpose)
+        version = OpenVersion(
+            ledger,
+            found.id,
+            folders / str(found.id),
+            workload.name,
+            partition,
+            purpose,
+            settings.parts_access,
+        )
         if found.state == "published" or not _goes_on_with(found, digest):
             left_alone = result_without_run(session, found)
         else:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from models.private_files import make_folder
 from models.settings import Settings
 
 GIB = 2**30
@@ -48,7 +49,7 @@ class InputCache:
 
     def room(self) -> int:
         """Return how many bytes one more file may take: half of what is free on the disk is left to others."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.folder)
         return min(self.max_bytes, shutil.disk_usage(self.folder).free // 2)
 
     @contextmanager

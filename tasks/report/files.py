@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from models.private_files import GroupAccess
 from models.settings import Settings
 from tasks.documents import html, markdown
 from tasks.documents.letter import Letter
@@ -65,10 +66,10 @@ def folder_of(settings: Settings, month: date) -> Path:
     return settings.output_dir / FOLDER / f"{month:%Y-%m}"
 
 
-def write_files(files: Mapping[str, bytes], folder: Path) -> Path:
+def write_files(files: Mapping[str, bytes], folder: Path, group: GroupAccess = "none") -> Path:
     """Write the files of a report into a folder, each at once, and return the path of its page.
 
     What lies there under other names is left alone. Raises `OutputError`.
     """
-    put_files(files, folder)
+    put_files(files, folder, group=group)
     return folder / PAGE

@@ -53,7 +53,15 @@ def _publish(run: OpenRun, inferred: Inferred, stop: StopRequest) -> RunResult:
     def write(session: Session) -> tuple[Published, dict[str, int]]:
         fingerprint = partitions.get(session, version.id).fingerprint
         with stop.at_once():
-            merged = merge(paths, target, workload.output, models, workload.prompt_version, fingerprint)
+            merged = merge(
+                paths,
+                target,
+                workload.output,
+                models,
+                workload.prompt_version,
+                fingerprint,
+                settings.group_access,
+            )
         partitions.publish(
             session, version.id, str(merged.path), merged.records, merged.quarantined, merged.input_digest
         )

@@ -10,20 +10,25 @@ from pathlib import Path
 import polars as pl
 
 from models.errors import OutputError, OutputUnusable
+from models.private_files import GroupAccess, make_folder, renew_file
 
 TEMPORARY = ".tmp"
 
 
 @contextmanager
-def replace_file(path: Path, setting: str = "BREAKEVEN_OUTPUT_DIR") -> Iterator[Path]:
-    """Give a temporary path in the same folder that becomes `path`, synced, if the block succeeds.
+def replace_file(
+    path: Path, setting: str = "BREAKEVEN_OUTPUT_DIR", group: GroupAccess = "none"
+) -> Iterator[Path]:
+    """Give a temporary file in the same folder that becomes `path`, synced, if the block succeeds.
 
-    The folder is made where it is missing; `setting` is what chose it. Raises `OutputError`; the temporary
-    file is then removed.
+    The folder is made where it is missing; `setting` is what chose it. The file is there, empty and for this user
+    and as far as it may for the `group`, before it is written to. Raises `OutputError`; the temporary file is
+    then removed.
     """
     temporary = path.with_name(path.name + TEMPORARY)
     with output_errors(path, setting):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent, group)
+        renew_file(temporary, group).close()
         try:
             yield temporary
             sync(temporary)
@@ -53,13 +58,18 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def put_files(files: Mapping[str, bytes], folder: Path, setting: str = "BREAKEVEN_OUTPUT_DIR") -> None:
+def put_files(
+    files: Mapping[str, bytes],
+    folder: Path,
+    setting: str = "BREAKEVEN_OUTPUT_DIR",
+    group: GroupAccess = "none",
+) -> None:
     """Write files by their names into a folder that is made where it lacks, each at once, in their order.
 
     What lies there under other names is left alone. Raises `OutputError`.
     """
     for name, content in files.items():
-        with replace_file(folder / name, setting) as half:
+        with replace_file(folder / name, setting, group) as half:
             half.write_bytes(content)
 
 
@@ -69,11 +79,11 @@ def file_digest(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(folder: Path, group: GroupAccess = "none") -> None:
     """See that the output folder can be written, before anything else is. Raises `OutputUnusable`."""
     try:
         with output_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder, group)
             tempfile.TemporaryFile(dir=folder).close()
     except OutputError as error:
         raise OutputUnusable(str(error)) from error

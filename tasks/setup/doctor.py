@@ -27,6 +27,7 @@ from models.tokens import load_encoding
 from tasks.delivery.checkup import check_delivery
 from tasks.runtime.ledger_access import reading_ledger
 from tasks.setup.api_model_checks import check_candidates, check_model_end
+from tasks.setup.file_modes import check_file_modes
 from tasks.setup.input_check import check_inputs
 from tasks.setup.prefect_checks import check_prefect_server
 
@@ -34,7 +35,7 @@ SECONDS_FOR_THE_API = 3.0
 
 
 def check_setup(settings: Settings) -> list[SetupCheck]:
-    """Check the local engine, prices, database, workloads, inputs, Prefect server, API with its model, and delivery, in this order."""
+    """Check the local engine, prices, database, modes of files, workloads, inputs, Prefect server, API with its model, and delivery, in this order."""
     return [
         *check_engine(settings),
         check_machine_price(settings),
@@ -42,6 +43,7 @@ def check_setup(settings: Settings) -> list[SetupCheck]:
         check_candidates(settings),
         check_tokenizer(settings),
         check_database(settings),
+        check_file_modes(settings),
         check_workloads(settings),
         *check_inputs(settings),
         *check_prefect_server(settings),

@@ -15,6 +15,7 @@ from models.economics.candidates import candidates_of
 from models.economics.price_changes import PriceChange, find_price_changes, prices_in_force
 from models.economics.pricing import Price, batch_prices, prices_of
 from models.errors import BreakevenError, UsageError
+from models.private_files import create_file, make_folder
 from models.settings import Settings
 from tasks.runtime.atomic_files import output_errors, replace_file
 
@@ -78,11 +79,12 @@ def prices_in_use(settings: Settings) -> list[Price]:
 def _prices_with(packed: bytes, settings: Settings, origin: str) -> list[Price]:
     """Return the prices in use as new data have them: a model in use that they do not price makes them unfit."""
     with output_errors(settings.cache_dir, CACHE_SETTING):
-        settings.cache_dir.mkdir(parents=True, exist_ok=True)
+        make_folder(settings.cache_dir)
         with tempfile.TemporaryDirectory(prefix="prices-", dir=settings.cache_dir) as folder:
             trial = stored_path(Path(folder))
-            trial.parent.mkdir()
-            trial.write_bytes(packed)
+            make_folder(trial.parent)
+            with create_file(trial) as file:
+                file.write(packed)
             try:
                 return prices_in_use(settings.model_copy(update={"cache_dir": Path(folder)}))
             except UsageError as error:

@@ -185,6 +185,7 @@ class Committer:
             batch.quarantined,
             batch.escalated,
             batch.carried,
+            version.group,
         )
         return parts.Part(
             part_id,

@@ -8,6 +8,7 @@ import polars as pl
 from pydantic import BaseModel
 
 from models.errors import OutputError
+from models.private_files import GroupAccess
 from models.records import QUARANTINE
 from tasks.runtime.atomic_files import output_errors, replace_file, sync
 from tasks.storage.input_digest import InputDigest
@@ -55,6 +56,7 @@ def publish(
     models: Mapping[str, str],
     prompt_version: str,
     fingerprint: str = "",
+    group: GroupAccess = "none",
 ) -> Published:
     """Merge registered parts into `folder/records.parquet` (and `quarantine.parquet`), in input order.
 
@@ -72,10 +74,10 @@ def publish(
     records = _records(found, own, models, prompt_version, digest)
     aside = [part for part in found if part.quarantined]
     path, quarantine = folder / RECORDS, folder / QUARANTINE
-    with replace_file(path) as temporary:
+    with replace_file(path, group=group) as temporary:
         sink(records, temporary, {FINGERPRINT: fingerprint})
         sync(temporary)  # a full disk shows here, before anything was replaced
-        _publish_quarantine(aside, quarantine)
+        _publish_quarantine(aside, quarantine, group)
     return Published(
         sum(part.records for part in found),
         sum(part.quarantined for part in found),
@@ -85,9 +87,9 @@ def publish(
     )
 
 
-def _publish_quarantine(parts: Sequence[_Part], path: Path) -> None:
+def _publish_quarantine(parts: Sequence[_Part], path: Path, group: GroupAccess) -> None:
     if parts:
-        with replace_file(path) as temporary:
+        with replace_file(path, group=group) as temporary:
             sink(_quarantine(parts), temporary)
     elif path.exists():
         with output_errors(path):

@@ -6,13 +6,17 @@ from pathlib import Path
 from uuid import UUID
 
 from db import parts
+from models.private_files import GroupAccess
 from models.run import PRODUCTION, Purpose
 from tasks.runtime.leased_ledger import LeasedLedger
 
 
 @dataclass(frozen=True, slots=True)
 class OpenVersion:
-    """A version of a partition under its run's lease: its id in the ledger, and the folder of its parts."""
+    """A version of a partition under its run's lease: its id in the ledger, and the folder of its parts.
+
+    `group`: what the group of the folder may do with the parts, which hold texts of records.
+    """
 
     ledger: LeasedLedger
     id: UUID
@@ -20,6 +24,7 @@ class OpenVersion:
     workload: str
     partition: date
     purpose: Purpose = PRODUCTION
+    group: GroupAccess = "none"
 
     def registered_parts(self) -> list[Path]:
         """Return the paths of the part files that are registered for this version."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
+from models.private_files import GroupAccess, make_folder
 from models.run import PRODUCTION, Purpose
 from tasks.runtime.atomic_files import output_errors
 from tasks.storage.part_files import remove_unregistered
@@ -29,10 +30,10 @@ def output_folder(output_dir: Path, workload: str, partition: date, purpose: Pur
     return evaluations_folder(output_dir, workload) / purpose / f"date={partition}"
 
 
-def open_folder(folder: Path, registered: list[str]) -> None:
+def open_folder(folder: Path, registered: list[str], group: GroupAccess = "none") -> None:
     """Make the folder of a version's parts, without what a killed run left in it. Raises `OutputError`."""
     with output_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder, group)
     remove_unregistered(folder, registered)
     remove_folders(path for path in folder.iterdir() if path.is_dir())  # scratch files
 

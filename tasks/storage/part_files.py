@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from models.engines.api.permit import ApiRequest
 from models.errors import OutputError
+from models.private_files import GroupAccess
 from models.records import Carried, Escalated, Quarantined, Record
 from models.requests import Answer, Completion
 from tasks.runtime.atomic_files import TEMPORARY, output_errors, replace_file
@@ -96,6 +97,7 @@ def write_part(
     quarantined: Sequence[Quarantined] = (),
     escalated: Sequence[Escalated] = (),
     carried: Sequence[Carried] = (),
+    group: GroupAccess = "none",
 ) -> Path:
     """Write one part file durably: it is whole and synced under its name, or not there at all.
 
@@ -112,7 +114,7 @@ def write_part(
         "quarantined": str(len(quarantined)),
     }
     path = folder / f"{part_id}{SUFFIX}"
-    with replace_file(path) as temporary:
+    with replace_file(path, group=group) as temporary:
         frame.write_parquet(
             temporary, compression="zstd", compression_level=1, statistics=False, metadata=about
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 from models import workloads
 from models.errors import UsageError
 from models.nearest import unknown_name
+from models.private_files import create_file, make_folder
 from models.settings import Settings
 from models.settings.check import describe_unusable_name
 from models.settings.inherit import preset, preset_names
@@ -191,9 +192,9 @@ def _check_free(path: Path) -> None:
 def _write(path: Path, text: str) -> None:
     """Write a new file. Raises `UsageError` for one that somebody made meanwhile, and for a folder that cannot be written to."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+        make_folder(path.parent)
+        with create_file(path) as file:
+            file.write(text.encode())
     except OSError as error:
         msg = f"{path} cannot be written: {error.strerror}"
         raise UsageError(msg) from error

@@ -1,6 +1,7 @@
 """Parts: durable part files, reading them back, and publishing them in input order."""
 
 import random
+import resource
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -223,19 +224,21 @@ def test_an_unwritable_folder_is_one_clear_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stage", ["part", "publish"])
 def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, stage: str) -> None:
-    """Writing to a full device gives one clear error, and no file under any name."""
+    """A file that may not grow gives one clear error, and no file under any name."""
     part = write(tmp_path / "parts", [0])
     full = tmp_path / "full"
     full.mkdir()
-    for name in ("records.parquet.tmp", f"{uuid.UUID(int=7)}.parquet.tmp"):
-        (full / name).symlink_to("/dev/full")
     attempts: dict[str, Callable[[], object]] = {
         "part": lambda: write_part(full, uuid.UUID(int=7), Label, [row(0)]),
         "publish": lambda: publish([part], full, Label, MODELS, "p1"),
     }
-    with pytest.raises(OutputError, match="No space left"):
-        attempts[stage]()
-    assert not [path for path in full.iterdir() if path.suffix == ".parquet"]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+    try:
+        with pytest.raises(OutputError, match="File too large"):
+            attempts[stage]()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert list(full.iterdir()) == []
 
 
 def test_the_digest_of_what_is_published_is_that_of_the_input(tmp_path: Path) -> None:

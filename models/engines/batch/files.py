@@ -13,6 +13,7 @@ import orjson
 from models.engines.api.permit import ApiRequest
 from models.errors import OutputError
 from models.ids import new_id
+from models.private_files import GroupAccess, make_folder, renew_file
 from models.requests import Completion, JsonValue
 
 ENDPOINT: Final = "/v1/chat/completions"
@@ -63,6 +64,7 @@ def write_batches(
     *,
     body: Callable[[ApiRequest], Mapping[str, JsonValue]],
     tokens: Callable[[ApiRequest], int],
+    group: GroupAccess = "none",
 ) -> Generator[BatchFile | Completion]:
     """Write requests to files within the limits, in order; yield each file once it is synced.
 
@@ -83,7 +85,7 @@ def write_batches(
                 yield writer.finish()
                 writer = None
             if writer is None:
-                writer = _Writer(folder)
+                writer = _Writer(folder, group)
             writer.add(request.id, line, size)
         if writer is not None:
             yield writer.finish()
@@ -102,7 +104,9 @@ def file_ids(path: Path) -> Iterator[UUID]:
             yield UUID(orjson.loads(line)["custom_id"])
 
 
-def halve_file(path: Path, folder: Path, tokens: int) -> tuple[BatchFile, BatchFile] | None:
+def halve_file(
+    path: Path, folder: Path, tokens: int, group: GroupAccess = "none"
+) -> tuple[BatchFile, BatchFile] | None:
     """Write the first half of a file's lines, and the rest, to files of their own; None for fewer than two lines.
 
     The file itself stays. `tokens`, those of the whole, are shared by bytes. Raises `OutputError`.
@@ -114,7 +118,7 @@ def halve_file(path: Path, folder: Path, tokens: int) -> tuple[BatchFile, BatchF
     made: list[BatchFile] = []
     with _output_errors(path), path.open("rb") as lines:
         for half in halves:
-            writer = _Writer(folder)
+            writer = _Writer(folder, group)
             try:
                 for id_ in half:
                     writer.add(id_, next(lines), 0)
@@ -150,7 +154,7 @@ def remove_unregistered(folder: Path, registered: Iterable[UUID]) -> list[str]:
 class _Writer:
     """One request file while it grows, under a temporary name until it is whole."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, group: GroupAccess) -> None:
         self._batch_id = new_id()
         self._path = batch_path(folder, self._batch_id)
         self._temporary = self._path.with_name(self._path.name + TEMPORARY)
@@ -158,8 +162,8 @@ class _Writer:
         self._bytes = 0
         self._tokens = 0
         with _output_errors(self._path):
-            folder.mkdir(parents=True, exist_ok=True)
-            self._file = self._temporary.open("wb")
+            make_folder(folder)
+            self._file = renew_file(self._temporary, group)
 
     def fits(self, size: int, tokens: int, limits: BatchLimits) -> bool:
         """Whether one more line of `size` bytes keeps the file within the limits."""
