@@ -108,7 +108,7 @@ bench: setup $(STAMPS)/dev ## Benchmarks: tables on the terminal, JSON in bench/
 	@$(BIN)/python -m bench.run
 
 .PHONY: server
-server: setup ## A Prefect server on 127.0.0.1:4200
+server: setup ## A Prefect server on 127.0.0.1:4200, for this user alone
 	@$(BIN)/python -m flows.server --host 127.0.0.1 --port 4200
 
 deploy worker collector: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
@@ -119,11 +119,11 @@ deploy: setup ## Work pools, deployments and automations on the Prefect server (
 
 .PHONY: worker
 worker: setup ## A worker for the pool `gpu`, in this folder; one for each GPU
-	@$(BIN)/prefect worker start --pool gpu --type process --limit 1
+	@$(BIN)/python -m flows.prefect_cli worker start --pool gpu --type process --limit 1
 
 .PHONY: collector
 collector: setup ## A worker for the pool `api`, on the same machine: batches, what waits, the monthly report
-	@$(BIN)/prefect worker start --pool api --type process --limit 4
+	@$(BIN)/python -m flows.prefect_cli worker start --pool api --type process --limit 4
 
 .PHONY: lock
 lock: $(UV) ## Compile the pinned requirements anew

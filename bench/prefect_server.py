@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -24,6 +25,7 @@ import httpx
 ROOT = Path(__file__).resolve().parents[1]
 SERVERS = {"plain": ["prefect", "server", "start"], "ours": ["flows.server"]}
 LOCKED = "database is locked"
+AUTH_STRING = f"bench:{secrets.token_urlsafe(16)}"
 
 
 async def client(runs: int) -> None:
@@ -104,6 +106,8 @@ def _environment(folder: Path, url: str) -> dict[str, str]:
         "PREFECT_HOME": str(folder),
         "PREFECT_MEMO_STORE_PATH": str(folder / "memo_store.toml"),
         "PREFECT_API_URL": url,
+        "PREFECT_SERVER_API_AUTH_STRING": AUTH_STRING,  # both servers ask for it
+        "PREFECT_API_AUTH_STRING": AUTH_STRING,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_LOGGING_LEVEL": "WARNING",
         "PREFECT_WORKER_QUERY_SECONDS": "1",

@@ -5,6 +5,7 @@ Imports nothing heavy: called before Prefect and vLLM load, which read the envir
 
 import logging
 import os
+import secrets
 import sys
 import warnings
 from pathlib import Path
@@ -47,6 +48,9 @@ def keep_prefect_here() -> None:
     a database file of its own, since `make server` uses the same folder, and two servers on one SQLite file lock
     each other out. The memo store is named as well, because Prefect 3.7 looks for it in the home folder wherever
     PREFECT_HOME points.
+
+    The embedded server answers this process alone: it asks for an auth string that no other has. Of servers that
+    somebody has set up, `make server` of this folder is shown its own.
     """
     if "PREFECT_API_URL" not in os.environ:
         home = Path(os.environ.setdefault("PREFECT_HOME", str(Path(".breakeven", "prefect").absolute())))
@@ -56,3 +60,22 @@ def keep_prefect_here() -> None:
     if folder := os.environ.get("PREFECT_HOME"):
         make_folder(Path(folder))  # Prefect does not, and its server fails without
         os.environ.setdefault("PREFECT_MEMO_STORE_PATH", str(Path(folder, "memo_store.toml")))
+    from flows.environment import prefect_api_is_set
+
+    if prefect_api_is_set():
+        from tasks.setup.auth_string import lend_auth_string
+
+        lend_auth_string()
+    else:
+        _close_embedded_server()
+
+
+def _close_embedded_server() -> None:
+    own = os.environ.get("PREFECT_API_AUTH_STRING") or f"breakeven:{secrets.token_urlsafe(32)}"
+    own = os.environ.setdefault("PREFECT_SERVER_API_AUTH_STRING", own)
+    os.environ.setdefault("PREFECT_API_AUTH_STRING", own)
+    os.environ.setdefault("PREFECT_SERVER_CORS_ALLOWED_ORIGINS", "http://127.0.0.1")
+    if "prefect" in sys.modules:  # it has read the environment
+        from prefect.context import refresh_global_settings_context
+
+        refresh_global_settings_context()

@@ -27,6 +27,7 @@ from flows.environment import PROJECT, read_settings
 from flows.workload_deployments import GPU_POOL, read_blocks, with_workloads
 from models.errors import BreakevenError, UsageError
 from models.settings import Settings
+from tasks.setup.auth_string import lend_auth_string
 from tasks.setup.prefect_checks import TAG
 from tasks.setup.workload_deployments import delete_command, gone
 
@@ -245,6 +246,7 @@ def deploy(file: Path = FILE) -> list[str]:
         msg = f"no file {file}: name a copy of prefect.yaml, or nothing for prefect.yaml itself"
         raise UsageError(msg)
     url, settings = api_url(), read_settings()
+    lend_auth_string()
     try:
         with get_client(sync_client=True) as client:
             if (failure := client.api_healthcheck()) is not None:
@@ -257,6 +259,12 @@ def deploy(file: Path = FILE) -> list[str]:
             drop_stale_runs(client)
             return find_gone(client, settings)
     except (httpx.HTTPError, PrefectException) as error:
+        if (
+            isinstance(error, httpx.HTTPStatusError)
+            and error.response.status_code == httpx.codes.UNAUTHORIZED
+        ):
+            msg = f"the Prefect API at {url} wants an auth string: set PREFECT_API_AUTH_STRING (docs/prefect.md)"
+            raise UsageError(msg) from error
         msg = f"the Prefect API at {url} refused: {error}"
         raise BreakevenError(msg) from error
 

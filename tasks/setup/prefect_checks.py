@@ -13,6 +13,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
     PREFECT_API_URL,
     PREFECT_CLIENT_MAX_RETRIES,
     get_current_settings,
@@ -21,7 +22,9 @@ from prefect.settings import (
 from pydantic import ValidationError
 
 from models.doctor import SetupCheck
+from models.errors import UsageError
 from models.settings import Settings
+from tasks.setup.auth_string import find_auth_string
 from tasks.setup.workload_deployments import delete_command, deployable, gone, workload_of
 
 TAG = "breakeven"
@@ -43,15 +46,38 @@ def check_prefect_server(settings: Settings) -> list[SetupCheck]:
         advice = "start it with `make server` or correct PREFECT_API_URL"
         return [SetupCheck("Prefect API", "fail", f"{url}: {type(error).__name__}", advice)]
     try:
-        changed = {PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: 0}
+        changed = {PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: 0} | _auth_for(url)
         with temporary_settings(changed), get_client(sync_client=True) as client:
-            return [SetupCheck("Prefect API", "ok", url), *_deployed(client, settings)]
+            return [_check_open(url), *_deployed(client, settings)]
+    except UsageError as error:
+        return [SetupCheck("Prefect API", "fail", url, str(error))]
     except (httpx.HTTPError, PrefectException, ValidationError, ValueError) as error:
         said = (str(error).splitlines() or [""])[0]
         advice = (
             "correct PREFECT_API_URL (it ends in /api) and PREFECT_API_AUTH_STRING, or see the server's log"
         )
         return [SetupCheck("Prefect API", "fail", f"{url}: {type(error).__name__}: {said}", advice)]
+
+
+def _auth_for(url: str) -> dict[Any, Any]:
+    """Return the setting that shows `make server` its auth string, none where the user has set one himself."""
+    own = get_current_settings().api
+    if own.key is not None or (own.auth_string and own.auth_string.get_secret_value()):
+        return {}
+    found = find_auth_string(url)
+    return {} if found is None else {PREFECT_API_AUTH_STRING: found}
+
+
+def _check_open(url: str) -> SetupCheck:
+    """See whether the server tells anybody who asks: whoever may write to it has the workers run commands."""
+    answer = httpx.get(f"{url}/admin/version", timeout=SECONDS_FOR_THE_API)
+    if not answer.is_success:
+        return SetupCheck("Prefect API", "ok", url)
+    advice = (
+        "every program and every web page that reaches it can have the workers run commands: start it with `make server`, or set "
+        "PREFECT_SERVER_API_AUTH_STRING for it and PREFECT_API_AUTH_STRING for its clients (docs/prefect.md)"
+    )
+    return SetupCheck("Prefect API", "warn", f"{url} asks nobody who he is", advice)
 
 
 def _server_of_make() -> str | None:

@@ -1,25 +1,39 @@
 """Where Prefect's embedded server keeps its files."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prefect.context import refresh_global_settings_context
 
 from commands.quiet_libraries import keep_prefect_here
+from tasks.setup.auth_string import CLIENT, SERVER
 
 URL = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+ORIGINS = "PREFECT_SERVER_CORS_ALLOWED_ORIGINS"
 
 
 @pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Start without any setting of Prefect, in an empty folder."""
     for name in list(os.environ):
         if name.startswith("PREFECT_"):
             monkeypatch.delenv(name)
-    for name in ("PREFECT_HOME", "PREFECT_MEMO_STORE_PATH", URL):  # so that what is set here is undone
+    for name in (
+        "PREFECT_HOME",
+        "PREFECT_MEMO_STORE_PATH",
+        URL,
+        CLIENT,
+        SERVER,
+        ORIGINS,
+    ):  # so that what is set here is undone
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+    yield
+    monkeypatch.undo()
+    refresh_global_settings_context()
 
 
 @pytest.mark.parametrize("home", [None, "own"])
@@ -51,3 +65,23 @@ def test_whoever_has_chosen_keeps_it(monkeypatch: pytest.MonkeyPatch, name: str,
     keep_prefect_here()
     assert os.environ[name] == value
     assert os.environ.get(URL) == (value if name == URL else None)
+
+
+def test_the_embedded_server_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks for a string that only this process and what it starts have; a string of the user's own is taken."""
+    keep_prefect_here()
+    made = os.environ[SERVER]
+    assert len(made) > 40
+    assert (os.environ[CLIENT], os.environ[ORIGINS]) == (made, "http://127.0.0.1")
+    for name, other in ((CLIENT, SERVER), (SERVER, CLIENT)):
+        monkeypatch.setenv(name, "mine:own")
+        monkeypatch.delenv(other)
+        keep_prefect_here()
+        assert (os.environ[name], os.environ[other]) == ("mine:own", "mine:own")
+
+
+def test_a_server_of_somebody_is_given_no_string_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an API is set up, nothing is made up for it."""
+    monkeypatch.setenv("PREFECT_API_URL", "https://prefect.example/api")
+    keep_prefect_here()
+    assert {CLIENT, SERVER, ORIGINS} & set(os.environ) == set()

@@ -9,16 +9,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_URL,
+    PREFECT_LOGGING_TO_API_ENABLED,
+    temporary_settings,
+)
 
 from flows.deploy import POOL, ensure_pool
 from flows.deploy import main as deploy_main
 from models.settings import Settings
+from tasks.setup.auth_string import CLIENT
 from tests.integration.on_prefect.scripted import CALLS
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -134,6 +141,17 @@ class Site:
             lambda: self._healthy() or server.process.poll() is not None, "no Prefect server", START_SECONDS
         )
         assert server.process.poll() is None, self.logs()
+        self.env[CLIENT] = self.auth_string
+
+    @property
+    def auth_string(self) -> str:
+        """The auth string that the server has made when it was started first."""
+        return (self._folder / "home" / "auth_string").read_text(encoding="ascii").strip()
+
+    @property
+    def client_settings(self) -> dict[Any, Any]:
+        """Settings of Prefect for a client in this process."""
+        return {PREFECT_API_URL: self.url, PREFECT_API_AUTH_STRING: self.auth_string}
 
     def _healthy(self) -> bool:
         with suppress(httpx.TransportError):
@@ -179,17 +197,18 @@ class Site:
     def apply(self, *file: Path, settings: Settings | None = None) -> None:
         """Do what `make deploy` does, in this process."""
         env = self.env if settings is None else self.settings_env(settings)
-        with pytest.MonkeyPatch.context() as patch, temporary_settings({PREFECT_API_URL: self.url}):
+        with pytest.MonkeyPatch.context() as patch, temporary_settings(self.client_settings):
             for name, value in env.items():
                 patch.setenv(name, value)
             deploy_main([str(one) for one in file])
 
     def start_worker(self, name: str, settings: Settings, pool: str = POOL, **env: str) -> None:
-        """Start a worker for one flow run at a time."""
+        """Start a worker for one flow run at a time, as `make worker` does: the auth string it finds by itself."""
         self.calls(name).touch()
-        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool]
+        command = [sys.executable, "-m", "flows.prefect_cli", "worker", "start", "--pool", pool]
         command += ["--name", name, "--limit", "1"]
         env = self.settings_env(settings) | {CALLS: str(self.calls(name))} | env
+        env.pop(CLIENT, None)
         self.workers[name] = Program(command, env, self._folder / f"{name}.log")
 
     def kill_workers(self) -> None:
@@ -224,6 +243,6 @@ class Site:
 def api_of(site: Site) -> Iterator[SyncPrefectClient]:
     """Let this process talk to the site's server inside the block."""
     # logs of a flow would outlive the server
-    settings = {PREFECT_API_URL: site.url, PREFECT_LOGGING_TO_API_ENABLED: False}
+    settings = site.client_settings | {PREFECT_LOGGING_TO_API_ENABLED: False}
     with temporary_settings(settings), get_client(sync_client=True) as client:
         yield client

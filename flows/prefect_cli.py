@@ -1,0 +1,43 @@
+"""Prefect's own command, given the auth string of `make server`: what `make worker` and `make collector` start."""
+
+import os
+import sys
+
+import httpx
+from prefect.cli import app
+from prefect.settings import get_current_settings
+
+from models.errors import BreakevenError, UsageError
+from models.private_files import UMASK
+from tasks.setup.auth_string import lend_auth_string
+
+SECONDS_TO_ANSWER = 30.0
+
+
+def require_server() -> None:
+    """Raise `UsageError` where no Prefect API answers: a worker would end with a traceback."""
+    url = get_current_settings().api.url
+    if url is None:
+        return
+    try:
+        httpx.get(f"{url}/health", timeout=SECONDS_TO_ANSWER)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        msg = f"no Prefect API answers at {url} ({type(error).__name__}): start one with `make server`, or correct PREFECT_API_URL"
+        raise UsageError(msg) from error
+
+
+def main() -> None:
+    """Run `prefect` with the arguments of this command."""
+    os.umask(UMASK)
+    try:
+        require_server()
+        lend_auth_string()
+    except BreakevenError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
+    sys.argv = ["prefect", *sys.argv[1:]]
+    app()
+
+
+if __name__ == "__main__":
+    main()
