@@ -1,6 +1,6 @@
 """SQL conditions on the input's columns, as the settings give them, worked out by polars."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -10,6 +10,7 @@ import polars as pl
 
 from models.errors import InputError
 from tasks.reading.cells import is_text
+from tasks.reading.condition_limits import check_size, shown, take_apart, too_deep
 from tasks.reading.failures import input_errors
 from tasks.reading.literals import (
     Sort,
@@ -41,11 +42,18 @@ class Condition:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Understand a condition. Raises `InputError`."""
+        check_size(text)
         try:
-            return cls(text, pl.sql_expr(text))
+            expr = pl.sql_expr(text)
+            tree = to_tree(expr)
+            made = take_apart(text, tree)
+            return cls(text, expr if made is tree else from_tree(made))
         except pl.exceptions.PolarsError as error:
-            msg = f"cannot understand the condition {text!r}: {str(error).splitlines()[0]}"
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            msg = f"cannot understand the condition {shown(text)!r}: {shown(reason)}"
             raise InputError(msg) from error
+        except (TypeError, ValueError, RecursionError) as error:  # orjson writes no deeper
+            raise too_deep(text) from error
 
     def names(self) -> list[str]:
         """Names of the columns that it looks at."""
@@ -55,13 +63,20 @@ class Condition:
         """Return it with the columns' names as the input has them; `found` has them by the condition's own."""
         if all(found.get(name, name) == name for name in self.names()):
             return self
-        return replace(self, expr=from_tree(rename_columns(to_tree(self.expr), found)))
+        return self._changed(lambda tree: rename_columns(tree, found))
 
     def fit(self, kinds: Mapping[str, pl.DataType]) -> Self:
         """Return it with literals that compare with columns of these types: `day >= '2024-01-02'` over dates."""
         if not any(kinds[name].is_temporal() for name in self.names()):
             return self
-        return replace(self, expr=from_tree(fit_moments(to_tree(self.expr), kinds)))
+        return self._changed(lambda tree: fit_moments(tree, kinds))
+
+    def _changed(self, change: Callable[[object], object]) -> Self:
+        """Return it with another tree. Raises `InputError` where it is nested deeper than polars reads."""
+        try:
+            return replace(self, expr=from_tree(change(to_tree(self.expr))))
+        except (pl.exceptions.PolarsError, TypeError, ValueError, RecursionError) as error:
+            raise too_deep(self.text) from error
 
     def check(self, kinds: Mapping[str, pl.DataType]) -> None:
         """See that it can be worked out for columns of these types. Raises `InputError`."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Literal, cast
 
+import orjson
 import polars as pl
 
 from tasks.reading.timestamps import seconds_of
@@ -15,14 +16,14 @@ _SIDE_BY_SIDE = ("Binary", "IsIn")
 
 
 def to_tree(expr: pl.Expr) -> object:
-    """Return an expression as JSON values."""
-    tree: object = json.loads(expr.meta.serialize(format="json"))
+    """Return an expression as JSON values. Raises `ValueError` for one that is nested very deep."""
+    tree: object = orjson.loads(expr.meta.serialize(format="json"))
     return tree
 
 
 def from_tree(tree: object) -> pl.Expr:
     """Return the expression of `to_tree`."""
-    return pl.Expr.deserialize(StringIO(json.dumps(tree)), format="json")
+    return pl.Expr.deserialize(StringIO(orjson.dumps(tree).decode()), format="json")
 
 
 def rename_columns(tree: object, found: Mapping[str, str]) -> object:
@@ -30,6 +31,8 @@ def rename_columns(tree: object, found: Mapping[str, str]) -> object:
     if isinstance(tree, list):
         return [rename_columns(part, found) for part in tree]
     if not isinstance(tree, dict):
+        return tree
+    if "Literal" in tree:
         return tree
     return {
         key: found.get(part, part)
@@ -56,7 +59,7 @@ def _pairs(tree: object) -> Iterator[tuple[str, Sort]]:
     if isinstance(tree, list):
         for part in tree:
             yield from _pairs(part)
-    if not isinstance(tree, dict):
+    if not isinstance(tree, dict) or "Literal" in tree:
         return
     for key, part in tree.items():
         if key == "BinaryExpr":
@@ -86,9 +89,9 @@ def _column(tree: object) -> str | None:
 
 def _sort(tree: object) -> Sort | None:
     """Return what a part is that looks at no column, None for any other."""
-    part = from_tree(tree)
-    if part.meta.root_names():
+    if _looks_at_column(tree):
         return None
+    part = from_tree(tree)
     kind = pl.select(part).dtypes[0]
     if isinstance(kind, pl.List) and isinstance(kind.inner, pl.DataType):
         kind = kind.inner
@@ -97,6 +100,14 @@ def _sort(tree: object) -> Sort | None:
     if kind.is_temporal():
         return "moment"
     return "text" if kind == pl.String else "truth" if kind == pl.Boolean else None
+
+
+def _looks_at_column(tree: object) -> bool:
+    if isinstance(tree, list):
+        return any(map(_looks_at_column, tree))
+    if not isinstance(tree, dict) or "Literal" in tree:
+        return False
+    return "Column" in tree or any(map(_looks_at_column, tree.values()))
 
 
 def fit_moments(tree: object, kinds: Mapping[str, pl.DataType]) -> object:
