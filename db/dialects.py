@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, Table, func, select
@@ -10,6 +11,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from db.base import Base
+from db.sqlite import file_system_time
 
 
 def is_postgresql(session: Session) -> bool:
@@ -36,9 +38,13 @@ def insert_new(session: Session, row: type[Base], values: Mapping[str, Any], key
 
 
 def clock(session: Session) -> datetime:
-    """Return the time that is the same for all who share the database: the server's on PostgreSQL."""
+    """Return the time that is the same for all who share the database.
+
+    On PostgreSQL it is the server's; on SQLite that of the file system on which the ledger lies, which is a server's
+    where several machines use it.
+    """
     if not is_postgresql(session):
-        return datetime.now(UTC)
+        return file_system_time(Path(session.get_bind().engine.url.database or ""))
     now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
     return now.astimezone(UTC)
 

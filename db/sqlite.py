@@ -2,8 +2,10 @@
 
 import os
 import sqlite3
+import tempfile
 import time
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event
@@ -13,6 +15,28 @@ from models.private_files import create_file, make_folder
 
 BUSY_SECONDS = 10
 READER = "breakeven_reader"
+SAME_CLOCK = timedelta(seconds=2)
+
+
+def file_system_time(path: Path) -> datetime:
+    """Return the time of the file system on which a file lies, which a file server has of its own.
+
+    Where a file system sets no time on demand, a new file's is taken; where none can be made, this machine's.
+    """
+    own = datetime.now(UTC)
+    try:
+        os.utime(path)
+        found = _changed_at(path)
+        if abs(found - own) > SAME_CLOCK:
+            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".breakeven-clock-") as fresh:
+                found = _changed_at(Path(fresh.name))
+    except OSError:
+        return own
+    return found
+
+
+def _changed_at(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime_ns // 1000 / 1_000_000, UTC)
 
 
 def listen(engine: Engine) -> None:
