@@ -92,6 +92,7 @@ test: setup check $(STAMPS)/chromium ## All checks, and the tests that every com
 test-long: setup check $(STAMPS)/chromium ## What `make test` samples: second databases, whole kill matrices, more examples, storms
 	@$(PYTEST) -m "long or hypothesis" --hypothesis-profile long --durations 25
 	@$(MAKE) --no-print-directory chaos
+	@$(MAKE) --no-print-directory fuzz SECONDS=$(FUZZ_SECONDS)
 
 .PHONY: test-durations
 test-durations: setup $(STAMPS)/chromium ## Run `make test` and write down how long each file took (tests/durations.json)
@@ -99,9 +100,15 @@ test-durations: setup $(STAMPS)/chromium ## Run `make test` and write down how l
 
 # Which storms: `make chaos SEEDS="1 2 3" SECONDS=60`; a seed that is printed goes through the same faults again.
 SECONDS ?= 30
+# How long `make test-long` fuzzes.
+FUZZ_SECONDS ?= 3600
 .PHONY: chaos
 chaos: setup $(STAMPS)/dev ## Storms over backfills: kills, restarts, full disks, many seeds (SEEDS=…, SECONDS=…)
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seeds $(SEEDS)
+
+.PHONY: fuzz
+fuzz: setup $(STAMPS)/dev ## Damaged inputs, replies, batches, addresses and settings; what goes wrong is made small (SECONDS=3600, SEED=…)
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
 bench: setup $(STAMPS)/dev ## Benchmarks: tables on the terminal, JSON in bench/results

@@ -32,16 +32,18 @@ from pathlib import Path
 _PASSWORD = re.compile(r"(\w://)[^/@\s]*:[^/@\s]*@")
 _SIGNED = re.compile(r"\?[^\s/]*?(?:sig|token|key|secret|credential)[^\s=/]*=[^\s)]*", re.IGNORECASE)
 _QUERY = re.compile(r"(https?://[^\s?]*)\?[^\s)]*")
+LONGEST_MESSAGE = 2_000
+"""Characters of a message: a file may have any number of columns, of names of any length."""
 _LINE_END = re.compile(r"\s*[\t\r\n]\s*")
 
 
 class BreakevenError(Exception):
-    """Base of all expected failures. Its text is one line that says what to do, and shows what no terminal shows."""
+    """Base of all expected failures. Its text is one line that says what to do, not too long, and shows what no terminal shows."""
 
     exit_code = 1
 
     def __init__(self, *args: object) -> None:
-        super().__init__(*(one_line(arg) if isinstance(arg, str) else arg for arg in args))
+        super().__init__(*(shorten(one_line(arg)) if isinstance(arg, str) else arg for arg in args))
 
 
 class UsageError(BreakevenError):
@@ -151,6 +153,14 @@ def hide_secrets(text: str) -> str:
 def one_line(text: str) -> str:
     """Return a text as one line of visible characters."""
     return visible(_LINE_END.sub(" ", text.strip()))
+
+
+def shorten(text: str, longest: int = LONGEST_MESSAGE) -> str:
+    """Return a text that is too long without its middle: its beginning says what is wrong, its end what to do."""
+    if len(text) <= longest:
+        return text
+    end = longest // 3
+    return f"{text[: longest - end - 3]} … {text[-end:]}"
 
 
 def visible(text: str) -> str:

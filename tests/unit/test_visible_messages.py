@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from models.errors import InputError, Interrupted, visible
+from models.errors import LONGEST_MESSAGE, InputError, Interrupted, visible
 from tasks.display.tables import cell
 
 RAW = {
@@ -36,3 +36,13 @@ def test_a_message_is_one_line() -> None:
     assert str(error) == "one two three"
     assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - our own
     assert str(Interrupted("stop\n\x1b", 15)) == r"stop \x1b"
+
+
+def test_a_message_of_any_number_of_names_stays_short() -> None:
+    """A file with ever so many columns, or one of a long name, gets a line with its beginning and its end."""
+    names = ", ".join(f"column{number}" for number in range(100_000))
+    said = str(InputError(f"in.csv has no column text; it has: {names}. Set text_columns"))
+    assert len(said) == LONGEST_MESSAGE
+    assert said.startswith("in.csv has no column text; it has: column0, column1")
+    assert said.endswith(". Set text_columns")
+    assert str(InputError("x" * LONGEST_MESSAGE)) == "x" * LONGEST_MESSAGE
