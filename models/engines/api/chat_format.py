@@ -16,6 +16,7 @@ from models.engines.api.answers.reply_body import (
     read_message,
 )
 from models.engines.api.capabilities import EndpointCapabilities
+from models.engines.api.known_marks import spell_out_marks
 from models.engines.api.options import ApiOptions, LimitField, StructuredOutput
 from models.engines.api.permit import ApiRequest
 from models.engines.api.schema import instruction, schema_text, wire_schema
@@ -110,7 +111,8 @@ def chat_body(request: Request, options: ChatOptions, able: EndpointCapabilities
 
     `able` is what the endpoint can do at present; without a schema of its own, or where it passes over the
     one that it gets, it is told the schema in the system message, which stands at the head of the first user message where no
-    such role is taken. A refused limit field is replaced by the other one, never left out.
+    such role is taken. A refused limit field is replaced by the other one, never left out. What users say has the marks of
+    known model families spelled out, since a server of one's own may parse them.
     """
     if "response_format" in options.omit_fields:
         able = replace(able, structured="none")
@@ -183,7 +185,7 @@ def _reasoned(usage: Usage | None) -> str:
 
 
 def _messages(request: Request, able: EndpointCapabilities) -> list[JsonValue]:
-    messages = request.messages
+    messages = spell_out_marks(request.messages)
     if (able.structured != "json_schema" or able.tells_schema) and not isinstance(request.output, FreeText):
         told = instruction(request.output, bare_label=able.structured == "none")
         messages = _with_system_text(messages, told)

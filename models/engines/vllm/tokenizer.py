@@ -1,14 +1,16 @@
 """The local model's own tokenizer and chat template: what the engine is sent, without the engine."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from models.engines.vllm.chat_template import examine_template
+from models.engines.vllm.guarded_tokens import Guarded
+from models.engines.vllm.message_marks import MessageMarks, choose_tokens
 from models.engines.vllm.options import VllmOptions
+from models.engines.vllm.rendering import Part, PromptRenderer
 from models.errors import UsageError
 from models.requests import Message
 
@@ -20,15 +22,20 @@ HEADS = 8
 """Constant heads that are remembered: a stream has that of its workload and, in between, that of its triage."""
 
 
+CONTEXT = 80
+"""Characters around a message's text that a mark may begin or end in."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """The constant beginning of prompts: text that ends before a special token, and its token ids."""
+    """The constant beginning of prompts: text that ends before an added token, its guards, and its token ids."""
 
     text: str
+    guards: int
     ids: tuple[int, ...]
 
 
-NO_HEAD = _Head("", ())
+NO_HEAD = _Head("", 0, ())
 
 
 class ChatTokenizer:
@@ -46,48 +53,49 @@ class ChatTokenizer:
     ) -> None:
         self._tokenizer = tokenizer
         self._use = examine_template(tokenizer, template, arguments or {})
-        added = tokenizer.added_tokens_decoder.values()
-        self._special = _any_of(str(token) for token in added if token.special)
+        self._renderer = PromptRenderer(tokenizer, self._use)
+        self._tokens = choose_tokens(tokenizer, self._renderer.render((Message("user", "x"),)))
+        self._marks = MessageMarks(tokenizer, self._tokens, self._renderer)
         self._heads: dict[tuple[Message, ...], _Head | None] = {}
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know of the chat template, a line each."""
-        return self._use.notes
+        return (*self._use.notes, *self._marks.notes)
 
     def prompt_token_ids(self, messages: Sequence[Message]) -> list[int]:
         """Apply the model's chat template to messages and return the token ids.
 
-        A record that spells one of the model's special tokens (`<|im_end|>` …) gets it as plain text: a
-        record can end neither its message nor the system's.
+        What a message says yields none of the added tokens of the tokenizer, special or not, whatever it spells
+        (`<|im_end|>`, `</think>` …): a record can end neither its message nor the system's.
 
         The messages before the last one are taken to be constant over records. Their ids are made once,
-        where the prompt can be cut in two: a special token stands at the cut, so that the tokenizer itself
+        where the prompt can be cut in two: an added token stands at the cut, so that the tokenizer itself
         begins anew there, and it does so for `PROBES`.
         """
         head, tail = self._cut(tuple(messages))
-        return [*head.ids, *self._ids([tail])[0]]
+        return [*head.ids, *self._tokens.tokenize([tail])[0]]
 
     def prompt_text(self, messages: Sequence[Message]) -> str:
-        """Return the prompt as the model's chat template renders it."""
-        return self._render(messages)
+        """Return the prompt as the model's chat template renders it, with marks that messages write spelled out."""
+        return "".join(one.text for one in self._parts(messages))
 
     def count(self, conversations: Sequence[tuple[Message, ...]]) -> list[int]:
         """Return the number of tokens of each prompt: `len(prompt_token_ids(…))`, of many at once."""
         cuts = [self._cut(messages) for messages in conversations]
-        tails = self._ids([tail for _, tail in cuts])
+        tails = self._tokens.tokenize([tail for _, tail in cuts])
         return [len(head.ids) + len(ids) for (head, _), ids in zip(cuts, tails, strict=True)]
 
     def text_tokens(self, text: str) -> int:
         """Return the number of tokens of a text that stands by itself, such as an answer."""
-        return len(self._ids([text])[0])
+        return len(self._tokens.encode(text))
 
-    def _cut(self, messages: tuple[Message, ...]) -> tuple[_Head, str]:
-        """Return the constant head of a prompt, which may be empty, and the rest of its text."""
-        head, text = self._head(messages), self._render(messages)
-        if head is None or not text.startswith(head.text):
-            return NO_HEAD, text
-        return head, text[len(head.text) :]
+    def _cut(self, messages: tuple[Message, ...]) -> tuple[_Head, Guarded]:
+        """Return the constant head of a prompt, which may be empty, and the rest of it."""
+        head, prompt = self._head(messages), self._prompt(messages)
+        if head is None or not prompt.text.startswith(head.text):
+            return NO_HEAD, prompt
+        return head, prompt.after(len(head.text), head.guards)
 
     def _head(self, messages: tuple[Message, ...]) -> _Head | None:
         if not messages:
@@ -100,33 +108,25 @@ class ChatTokenizer:
         return self._heads[constant]
 
     def _find_head(self, constant: tuple[Message, ...], last: Message) -> _Head | None:
-        """Return what all prompts begin with, up to a special token; None where a cut changes tokens."""
-        texts = [self._render((*constant, Message(last.role, probe))) for probe in PROBES]
-        starts = [found.start() for found in self._special.finditer(_common(texts))]
+        """Return what all prompts begin with, up to an added token; None where a cut changes tokens."""
+        prompts = [self._prompt((*constant, Message(last.role, probe))) for probe in PROBES]
+        texts = [one.text for one in prompts]
+        starts = [found.start() for found in self._tokens.guard.finditer(_common(texts))]
         if not starts or starts[-1] == 0:
             return None
-        head, cut = texts[0][: starts[-1]], starts[-1]
-        ids = self._ids([head])[0]
-        pieces = self._ids([text[cut:] for text in texts])
-        if [ids + piece for piece in pieces] != self._ids(texts):
+        cut, guards = starts[-1], len(starts) - 1
+        rests = self._tokens.tokenize([one.after(cut, guards) for one in prompts])
+        whole = self._tokens.tokenize(prompts)
+        ids = whole[0][: len(whole[0]) - len(rests[0])]
+        if [ids + rest for rest in rests] != whole:
             return None
-        return _Head(head, tuple(ids))
+        return _Head(texts[0][:cut], guards, tuple(ids))
 
-    def _render(self, messages: Sequence[Message]) -> str:
-        shown = messages if self._use.takes_system else merge_system(messages)
-        conversation = [
-            {"role": m.role, "content": self._special.sub(_spelled_out, m.content)} for m in shown
-        ]
-        text: str = self._tokenizer.apply_chat_template(
-            conversation, **self._use.arguments, tokenize=False, add_generation_prompt=True
-        )
-        return text
+    def _prompt(self, messages: Sequence[Message]) -> Guarded:
+        return self._tokens.guarded(self._parts(messages))
 
-    def _ids(self, texts: list[str]) -> list[list[int]]:
-        if not texts:
-            return []
-        ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
-        return ids
+    def _parts(self, messages: Sequence[Message]) -> tuple[Part, ...]:
+        return self._marks.spell_out(self._renderer.render(messages))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,25 +169,6 @@ def _context(config: Any, tokenizer: Any) -> int | None:  # noqa: ANN401  transf
     return None if found is None else min(int(found), int(tokenizer.model_max_length))
 
 
-def merge_system(messages: Sequence[Message]) -> list[Message]:
-    """Put what the system messages say before the first user message, for a template that takes no system message."""
-    said = [one.content for one in messages if one.role == "system"]
-    others = [one for one in messages if one.role != "system"]
-    place = next((number for number, one in enumerate(others) if one.role == "user"), None)
-    if said and place is not None:
-        others[place] = replace(others[place], content="\n\n".join([*said, others[place].content]))
-    return others
-
-
 def _common(texts: Sequence[str]) -> str:
     """Return what all texts begin with."""
     return "".join(some[0] for some in takewhile(lambda some: len(set(some)) == 1, zip(*texts, strict=False)))
-
-
-def _any_of(words: Iterable[str]) -> re.Pattern[str]:
-    return re.compile("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) or r"(?!)")
-
-
-def _spelled_out(found: re.Match[str]) -> str:
-    """Put a space after the first character, so that the tokenizer sees text."""
-    return f"{found[0][0]} {found[0][1:]}"
