@@ -38,12 +38,17 @@ BEFORE_RELEASES = tuple(f"{number:04}" for number in range(1, 9))  # revisions o
 def make_engine(url: str) -> Engine:
     """Make the engine for a SQLAlchemy URL; nothing is opened or created yet.
 
-    Raises `UsageError` for a URL that is no SQLite file and no PostgreSQL database.
+    Raises `UsageError` for a URL that is no SQLite file and no PostgreSQL database. Where SQLite's file is deleted, replaced
+    or emptied while it is in use, each of its transactions that write raises `LedgerLost`.
     """
+    return _make(url, writes=True)
+
+
+def _make(url: str, *, writes: bool) -> Engine:
     parsed = _parse(url)
     if parsed.drivername == "sqlite":
         engine = create_engine(parsed, hide_parameters=True, connect_args=_options(parsed, SQLITE_OPTIONS))
-        sqlite.listen(engine)
+        sqlite.listen(engine, writes=writes)
         return engine
     options = _options(parsed, POSTGRES_OPTIONS)
     return create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=options)
@@ -54,7 +59,7 @@ def make_reading_engine(url: str) -> Engine:
 
     A transaction sees the ledger as it is at its first statement, whatever others commit meanwhile.
     """
-    engine = make_engine(url)
+    engine = _make(url, writes=False)
     event.listen(engine, "connect", _refuse_writes)
     return engine
 

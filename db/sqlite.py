@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event
 
+from db.ledger_file import LedgerFile
 from models.errors import UsageError
 from models.private_files import create_file, make_folder
 
@@ -39,10 +40,16 @@ def _changed_at(path: Path) -> datetime:
     return datetime.fromtimestamp(path.stat().st_mtime_ns // 1000 / 1_000_000, UTC)
 
 
-def listen(engine: Engine) -> None:
-    """Prepare every new connection and transaction of the engine."""
+def listen(engine: Engine, *, writes: bool) -> None:
+    """Prepare every new connection and transaction of the engine; one that writes keeps an eye on its file."""
     event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
+    if not writes:
+        event.listen(engine, "begin", lambda connection: _begin(connection, None))
+        return
+    file = LedgerFile(file_of(engine))
+    event.listen(engine, "do_connect", lambda *_: file.check())  # SQLite would make a new file
+    event.listen(engine, "connect", lambda *_: file.note())
+    event.listen(engine, "begin", lambda connection: _begin(connection, file))
 
 
 def file_of(engine: Engine) -> Path:
@@ -101,8 +108,14 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute(f"PRAGMA {setting}")
 
 
-def _begin(connection: Connection) -> None:
+def _begin(connection: Connection, file: LedgerFile | None) -> None:
     # A transaction that reads before it writes would fail at once, without waiting, when another
     # writer came in between; so a writer takes the lock at its start.
     reads = connection.get_execution_options().get(READER, False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    if reads or file is None:
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+        return
+    file.check()
+    file.check_beside(connection)
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    file.note_beside(connection)

@@ -16,6 +16,7 @@ BreakevenError                 one clear line; the command exits with `exit_code
 ├── BatchApiRefused            the Batch API refuses what it was asked, and would again
 ├── PartitionLocked            another run owns the partition
 ├── LeaseLost                  this run no longer owns its partition: it may not commit any more
+├── LedgerLost                 the ledger's file was deleted, replaced or damaged while it was in use
 ├── OutputError                the output folder cannot be written, or what lies there is damaged
 │   └── OutputUnusable         the same, found before anything was changed (exit code 2)
 ├── DeliveryError              a report did not reach, or may not have reached, a recipient
@@ -101,6 +102,10 @@ class PartitionLocked(BreakevenError):
 
 class LeaseLost(BreakevenError):
     """The run's lease expired and was taken over; it must not commit or publish any more."""
+
+
+class LedgerLost(BreakevenError):
+    """The ledger's file was deleted, replaced or damaged while it was in use; nothing more is written."""
 
 
 class OutputError(BreakevenError):

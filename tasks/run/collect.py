@@ -23,7 +23,7 @@ from models.engines.batch.status import (
     BatchFailure,
     ProviderBatch,
 )
-from models.errors import ApiAccessError, LeaseLost, NoAnswerFits
+from models.errors import ApiAccessError, LeaseLost, LedgerLost, NoAnswerFits
 from models.gpu_time import GpuTime
 from models.requests import Completion, RejectionReason
 from models.settings import Settings
@@ -54,7 +54,7 @@ def waiting_partitions(settings: Settings) -> list[tuple[str, date]]:
         return [(one.workload, one.partition) for one in partitions.list_waiting(session)]
 
 
-def collect(run: OpenRun, scratch: Scratch, lost: Callable[[], LeaseLost | None]) -> Inferred:
+def collect(run: OpenRun, scratch: Scratch, lost: Callable[[], LeaseLost | LedgerLost | None]) -> Inferred:
     """Collect the batches that have ended, and ask the API for what may be asked now; commit as it comes.
 
     Raises `Interrupted`, `ApiAccessError`, `LeaseLost`, `DatabaseUnavailable`.
@@ -86,7 +86,7 @@ class Collector:
         api: ApiPlan,
         scratch: Scratch,
         stop: StopRequest,
-        lost: Callable[[], LeaseLost | None],
+        lost: Callable[[], LeaseLost | LedgerLost | None],
     ) -> None:
         self._version = run.version
         self._run_id = run.keys.run_id

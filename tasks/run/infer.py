@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from models.default_model import model_name, uses_server
 from models.engines.base import LocalEngine
-from models.errors import EngineError, LeaseLost
+from models.errors import EngineError, LeaseLost, LedgerLost
 from models.records import EscalationReason, Quarantined, Record
 from models.requests import Completion, Request
 from models.routing import rules
@@ -48,7 +48,7 @@ class Inferred:
 
 
 def infer(
-    run: OpenRun, scratch: Scratch, engine: SharedEngine, lost: Callable[[], LeaseLost | None]
+    run: OpenRun, scratch: Scratch, engine: SharedEngine, lost: Callable[[], LeaseLost | LedgerLost | None]
 ) -> Inferred:
     """Answer every record of the partition that no registered part holds, committing as they finish.
 

@@ -32,7 +32,7 @@ def publish(run: OpenRun, inferred: Inferred) -> RunResult:
     The lease is renewed inside the transaction that publishes (it fences: a run that lost it raises
     `LeaseLost` and renames nothing). A crash between the rename and the commit does no harm: the next
     run finds all parts registered and publishes the same files again. Raises `Interrupted` for a stop signal
-    before the rename; a later one is left to the caller.
+    before the rename; a later one is left to the caller. Raises `LedgerLost` where the ledger does not tell what the run wrote.
     """
     with stop_on_signals() as stop:
         try:
@@ -75,7 +75,9 @@ def _publish(run: OpenRun, inferred: Inferred, stop: StopRequest) -> RunResult:
         path, counts = Path(found.output_path or ""), (found.records or 0, found.quarantined or 0)
         return Published(*counts, path, None, found.input_digest), count_by_reason(session, version.id)
 
+    version.ledger.verify(run.keys.run_id, version.id, len(paths))
     done, reasons = version.ledger.write(write, already, release=True)
+    version.ledger.verify(run.keys.run_id, version.id, len(paths), published=True)
     try:
         remove_parts([*paths, *(run.input.begun if run.input is not None else ())])
     except OutputError as error:  # the partition is published; the next run of it removes them

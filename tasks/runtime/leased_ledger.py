@@ -3,17 +3,20 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
+from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import leases
-from models.errors import LeaseLost
-from tasks.runtime.ledger_access import close_ledger, with_patience
+from db.ledger_file import check_small, lost
+from db.own_rows import find_gap
+from models.errors import LeaseLost, LedgerLost, UsageError
+from tasks.runtime.ledger_access import LedgerReader, close_ledger, database_errors, with_patience
 
 Result = TypeVar("Result")
 
@@ -74,24 +77,49 @@ class LeasedLedger:
 
         return with_patience(self.patience_seconds, transaction)
 
+    def verify(self, run_id: UUID, version_id: UUID, parts: int, *, published: bool = False) -> None:
+        """See that the ledger tells what this run wrote, as another process would read it. Raises `LedgerLost`.
+
+        SQLite's file is read by a new connection, since those of the run know what they wrote without reading it.
+        """
+        bind = self.sessions.kw["bind"]
+
+        def look(session: Session) -> str | None:
+            if bind.dialect.name == "sqlite" and not published:
+                check_small(session)
+            return find_gap(session, run_id, version_id, parts, published=published)
+
+        if bind.dialect.name == "sqlite":
+            with database_errors(), self.sessions.begin() as session:
+                session.connection()  # looks whether the file is still the one that this run has open
+            try:
+                with closing(LedgerReader(str(bind.url))) as reader, reader.session() as session:
+                    gap = look(session)
+            except UsageError as error:  # it is none any more, or another one
+                raise lost(str(error)) from error
+        else:
+            gap = self.read(look)
+        if gap is not None:
+            raise lost(gap)
+
     def close(self) -> None:
         """Close the connections to the database."""
         close_ledger(self.sessions)
 
 
 @contextmanager
-def hold_lease(ledger: LeasedLedger) -> Iterator[Callable[[], LeaseLost | None]]:
-    """Renew the lease inside the block, three times within its lifetime; yield a function that tells whether it was lost."""
+def hold_lease(ledger: LeasedLedger) -> Iterator[Callable[[], LeaseLost | LedgerLost | None]]:
+    """Renew the lease inside the block, three times within its lifetime; yield a function that tells whether it, or the ledger, was lost."""
     over = threading.Event()
-    lost: list[LeaseLost] = []
+    ended: list[LeaseLost | LedgerLost] = []
 
     def renew() -> None:
         while not over.wait(ledger.lease_seconds / 3):
             try:
                 with ledger.sessions.begin() as session:
                     leases.renew(session, ledger.lease, ledger.lease_seconds)
-            except LeaseLost as error:
-                lost.append(error)
+            except (LeaseLost, LedgerLost) as error:
+                ended.append(error)
                 return
             except (DBAPIError, PoolTimeout) as error:
                 log.warning("lease not renewed, the database does not answer: %s", type(error).__name__)
@@ -99,7 +127,7 @@ def hold_lease(ledger: LeasedLedger) -> Iterator[Callable[[], LeaseLost | None]]
     thread = threading.Thread(target=renew, name="lease", daemon=True)
     thread.start()
     try:
-        yield lambda: lost[0] if lost else None
+        yield lambda: ended[0] if ended else None
     finally:
         over.set()
         thread.join()

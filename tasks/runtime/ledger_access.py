@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, InternalError, OperationalError, SQLAlche
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
+from db.ledger_file import describe_damage
 from db.session import (
     explain_refusal,
     has_ledger,
@@ -21,7 +22,7 @@ from db.session import (
     require_migrated,
     sessions,
 )
-from models.errors import DatabaseUnavailable, UsageError
+from models.errors import DatabaseUnavailable, LedgerLost, UsageError
 from models.settings import Settings
 
 Result = TypeVar("Result")
@@ -50,7 +51,8 @@ def _may_pass(error: Exception) -> bool:
 def database_errors(how_long: str = "") -> Iterator[None]:
     """Turn a database that does not answer, or cannot write, into one clear line.
 
-    Raises `DatabaseUnavailable`, and `UsageError` where the role that asks has no right to do it.
+    Raises `DatabaseUnavailable`, `LedgerLost` where SQLite's file is damaged, and `UsageError` where the role that asks has
+    no right to do it.
     """
     try:
         yield
@@ -59,6 +61,8 @@ def database_errors(how_long: str = "") -> Iterator[None]:
             if (why := explain_refusal(error)) is not None:
                 msg = f"the ledger's database refuses: {why}; what was committed before is kept"
                 raise UsageError(msg) from error
+            if (damage := describe_damage(error)) is not None:
+                raise LedgerLost(damage) from error
             if isinstance(error, (OperationalError, InternalError)):  # a full disk, a damaged file
                 reason = " ".join(str(error.orig).split())
                 msg = f"the ledger's database failed: {reason}; what was committed before is kept"
