@@ -22,7 +22,8 @@ from commands.quiet_libraries import quiet_libraries
 from commands.report import report
 from commands.workload import workload
 from flows.streams import NOBODY_READS, find_lost, guard, guard_streams, open_streams
-from models.errors import BreakevenError, UsageError, one_line
+from models.errors import BreakevenError, UsageError
+from models.log_records import show_what_is_logged
 
 NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE)
 """Errors of a place that output goes to."""
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: exit code 0, 1 (failed) or 2 (bad usage); one line on standard error, no traceback."""
     open_streams()
     guard(sys.stderr)
+    show_what_is_logged()
     quiet_libraries()
     try:
         code = app(
@@ -82,7 +84,7 @@ def report_unwritable(error: OSError) -> int:
 
 def print_error(message: str, code: int) -> int:
     """Print one line on standard error and return the exit code."""
-    print(f"error: {one_line(' '.join(message.split()))}", file=sys.stderr)
+    print(f"error: {BreakevenError(' '.join(message.split()))}", file=sys.stderr)
     return code
 
 

@@ -40,6 +40,7 @@ def demo() -> int:
     from models.errors import BreakevenError
     from tasks.display.messages import message_console
     from tasks.display.show_progress import progress_bar
+    from tasks.display.table_layout import write_data
     from tasks.ledger.queries import show_summary
 
     console = message_console()
@@ -61,7 +62,7 @@ def demo() -> int:
     show_summary(settings, BY)
     console.print("Outputs, one file a partition:")
     for result in results:
-        sys.stdout.write(f"  {result.output}  ({result.state})\n")
+        write_data(f"  {result.output}  ({result.state})\n")
     try:
         return report(settings, console)
     except BreakevenError as error:

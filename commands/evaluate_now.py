@@ -10,6 +10,7 @@ from flows.evaluation import Evaluated, evaluation
 from models import workloads
 from tasks.display.formats import DocumentFormat
 from tasks.display.show_progress import progress_bar
+from tasks.display.table_layout import write_data
 from tasks.evaluation.run import EvaluationRequest
 from tasks.evaluation.stored_json import as_json
 from tasks.evaluation_report import files, terminal
@@ -42,11 +43,11 @@ def show(one: Evaluated, output_format: DocumentFormat) -> None:
     match output_format:
         case "text":
             terminal.show(one.evaluation)
-            sys.stdout.write(f"{one.path}\n")
+            write_data(f"{one.path}\n")
         case "markdown":
-            sys.stdout.write(files.markdown(one.evaluation))
+            write_data(files.markdown(one.evaluation))
         case "json":
-            sys.stdout.write(as_json(one.evaluation))
+            write_data(as_json(one.evaluation))
         case "html":
-            sys.stdout.write(files.html(one.evaluation))
+            write_data(files.html(one.evaluation))
     sys.stdout.flush()

@@ -1,6 +1,5 @@
 """`breakeven infrastructure`: what it costs to own the machines, entered and listed."""
 
-import sys
 from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Literal
@@ -151,5 +150,7 @@ def list_(*, format: TableFormat = "table") -> None:
 
 def print_messages(lines: Sequence[str]) -> None:
     """Tell on standard error what was done; standard output is for data."""
+    from tasks.display.table_layout import tell
+
     for line in lines:
-        print(line, file=sys.stderr)
+        tell(line)

@@ -12,6 +12,7 @@ from tasks.delivery.deliver import deliver_all, explain_failures, list_recipient
 from tasks.delivery.senders import make_direct_sender
 from tasks.display.formats import DocumentFormat
 from tasks.display.messages import message_console
+from tasks.display.table_layout import write_data
 from tasks.display.working import show_working
 from tasks.report.files import Rendered, folder_of, render_report, write_files
 from tasks.report.versions import Monthly, make_report
@@ -37,7 +38,7 @@ def report_and_print(
     with show_working("drawing the report"):
         rendered = render_report(monthly.report)
     page = write_files(rendered.files, folder, settings.group_access)
-    sys.stdout.write(select_output(rendered, page, output_format))
+    write_data(select_output(rendered, page, output_format))
     sys.stdout.flush()
     if send:
         send_report(settings, monthly, rendered, resend=resend)

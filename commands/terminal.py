@@ -25,6 +25,7 @@ from tasks.display.quarantine_text import quarantine_lines
 from tasks.display.result_text import SPARE, outcome_table, result_lines
 from tasks.display.run_rows import describe_counts
 from tasks.display.show_progress import progress_bar
+from tasks.display.table_layout import write_data
 from tasks.display.tables import write_rows
 from tasks.display.working import show_working
 from tasks.planning.request import RunRequest
@@ -162,7 +163,7 @@ def print_result(result: RunResult, request: RunRequest | None = None) -> int:
     if result.output is not None:
         if not sys.stdout.isatty():  # it stands there too
             console.print(f"output: {result.output}")
-        sys.stdout.write(f"{result.output}\n")
+        write_data(f"{result.output}\n")
     return 0
 
 

@@ -3,9 +3,11 @@
 import sys
 
 from flows.environment import read_settings
+from models.errors import visible
 from models.settings.workload import Kind
 from tasks.display.formats import TableFormat
 from tasks.display.messages import message_console
+from tasks.display.table_layout import write_data
 from tasks.display.tables import write_rows
 from tasks.display.working import show_working
 from tasks.workload.list_all import COLUMNS, SPARE, list_workloads
@@ -20,7 +22,7 @@ def make_and_print(name: str, kind: Kind | None, base: str | None) -> None:
     console.print(f"next: edit {' and '.join(str(path) for path in written)}, then look at it and try it:")
     console.print(f"  breakeven workload show {name} --record 'a text'")
     console.print(f"  breakeven workload try {name} --input FILE --limit 5")
-    sys.stdout.writelines(f"{path}\n" for path in written)
+    write_data("".join(f"{path}\n" for path in written))
 
 
 def print_list(output_format: TableFormat) -> None:
@@ -34,4 +36,4 @@ def print_workload(name: str, record: str | None, columns: str | None) -> None:
     settings = read_settings()
     with show_working("loading the tokenizers"):
         lines = describe_workload(name, settings, record, columns)
-    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.write("".join(f"{visible(line)}\n" for line in lines))

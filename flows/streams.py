@@ -15,6 +15,8 @@ from contextlib import suppress
 from functools import wraps
 from typing import Any, TextIO
 
+from models.log_records import show_what_is_logged
+
 STANDARD_STREAMS = (0, 1, 2)
 GUARDED = "_breakeven_lost"
 NOBODY_READS = (errno.EPIPE, errno.EBADF)
@@ -107,4 +109,5 @@ def __getattr__(name: str) -> TextIO:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
     guard_streams()
+    show_what_is_logged()
     return sys.stderr

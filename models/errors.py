@@ -28,23 +28,72 @@ BreakevenError                 one clear line; the command exits with `exit_code
 
 import re
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 
-_PASSWORD = re.compile(r"(\w://)[^/@\s]*:[^/@\s]*@")
-_SIGNED = re.compile(r"\?[^\s/]*?(?:sig|token|key|secret|credential)[^\s=/]*=[^\s)]*", re.IGNORECASE)
-_QUERY = re.compile(r"(https?://[^\s?]*)\?[^\s)]*")
+HIDDEN = "***"
+"""Stands for a secret."""
+
+_CREDENTIALS = re.compile(
+    r"(?<![\w+.-])((?!abfs|wasb|adl:)[a-z][\w+.-]*:/{1,3})"
+    r"(?:[^\s/?#@:'\"]*:[^\s/?#'\"]*@|[^\s/:?#@'\"]{1,200}:(?!\d{1,5}(?:[/?#\s]|$)|\s)[^@\n'\"<>]{0,200}@)"
+    r"(?:[^\s/?#'\"]*@)?",
+    re.IGNORECASE,
+)
+"""`scheme://user:password@`, also where the password holds a slash, an @ or a space as it stands.
+
+An account of Azure's `abfss://container@account` is none.
+"""
+_NAME = re.compile(r"(https?:/{1,3})[^\s/?#'\"]+@", re.IGNORECASE)
+"""A name before a web address's host, which may be a token."""
+_QUERY = re.compile(r"(https?://[^\s?#]*)[?#][^\s)]*", re.IGNORECASE)
+_OPTIONS = re.compile(r"(\w:/{1,3}[^\s?]*)\?[\w.%-]+=[^\s)'\"]*")
+"""What stands behind the question mark of a web address, and the options of another one, such as a database's."""
+_SIGNED = re.compile(
+    r"\?[^\s/?]*?(?:sig|token|key|secret|credential|pass|pwd|auth)[^\s=/?]{0,40}=[^\s)]*", re.IGNORECASE
+)
+_NAMED = re.compile(
+    r"\b([\w-]{0,40}?(?:passw(?:or)?d|pwd|secret|token|signature|credentials?|(?:api|access|account|secret|server|shared|private)[_-]?key))"
+    r"=(?![\s.…])(?:'[^']*'|\"[^\"]*\"|[^\s&;,)'\"]+)",
+    re.IGNORECASE,
+)
+_SCHEME = re.compile(r"\b(bearer|basic)\s+(?=\S*\d)[\w.~+/=-]{8,}", re.IGNORECASE)
+_KEY = re.compile(
+    r"\b(?:sk-[\w-]{12,}|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|hf_\w{20,}|gh[opsu]_\w{20,}|xox[a-z]-[\w-]{10,}"
+    r"|eyJ[\w-]{8,}\.[\w.-]+)"
+)
+"""`password=…`, `Bearer …`, and keys that are known by their form."""
+_LEAST_SECRET = 6
+"""Characters of a secret that is known by its value; a shorter one is a word that may stand anywhere."""
 LONGEST_MESSAGE = 2_000
 """Characters of a message: a file may have any number of columns, of names of any length."""
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\uffa0]"
+    "|(?:(?<=[\ufe00-\ufe0f\U000e0100-\U000e01ef\\s])|^)[\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)
+"""What counts as printable and shows nothing: fillers, and more than one selector of a variation, which can hide a text."""
+_HIDING = (
+    (_CREDENTIALS, r"\1"),
+    (_NAME, r"\1"),
+    (_SIGNED, ""),
+    (_QUERY, r"\1"),
+    (_OPTIONS, r"\1"),
+    (_NAMED, rf"\1={HIDDEN}"),
+)
 _LINE_END = re.compile(r"\s*[\t\r\n]\s*")
+_known: tuple[str, ...] = ()
 
 
 class BreakevenError(Exception):
-    """Base of all expected failures. Its text is one line that says what to do, not too long, and shows what no terminal shows."""
+    """Base of all expected failures.
+
+    Its text is one line that says what to do, shows what no terminal shows, and holds no secret of an address.
+    """
 
     exit_code = 1
 
     def __init__(self, *args: object) -> None:
-        super().__init__(*(shorten(one_line(arg)) if isinstance(arg, str) else arg for arg in args))
+        super().__init__(*(_told(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class UsageError(BreakevenError):
@@ -54,10 +103,7 @@ class UsageError(BreakevenError):
 
 
 class InputError(UsageError):
-    """The input cannot be read as asked (missing, empty, without the named column). Its text shows no secret of an address."""
-
-    def __init__(self, *args: object) -> None:
-        super().__init__(*(hide_secrets(arg) if isinstance(arg, str) else arg for arg in args))
+    """The input cannot be read as asked (missing, empty, without the named column)."""
 
 
 class PromptTooLong(UsageError):
@@ -150,9 +196,28 @@ class Interrupted(BreakevenError):
         return 128 + self.signal_number
 
 
+def remember_secrets(secrets: Iterable[str]) -> None:
+    """Have `hide_secrets` hide these as well, wherever they stand; what could be any word is not taken up."""
+    global _known  # noqa: PLW0603  what this process was given, once the settings are read
+    _known = tuple(sorted({*_known, *filter(_tells, secrets)}, key=len, reverse=True))
+
+
 def hide_secrets(text: str) -> str:
-    """Return a text without the passwords and signatures of the addresses in it."""
-    return _QUERY.sub(r"\1", _SIGNED.sub("", _PASSWORD.sub(r"\1", text)))
+    """Return a text without passwords, signatures and keys: those of the addresses in it, and those that are known."""
+    for secret in _known:
+        if secret in text:
+            text = text.replace(secret, HIDDEN)
+    if ":" in text or "=" in text or "?" in text:
+        for pattern, instead in _HIDING:
+            text = pattern.sub(instead, text)
+    return _KEY.sub(HIDDEN, _SCHEME.sub(rf"\1 {HIDDEN}", text))
+
+
+def _tells(secret: str) -> bool:
+    """Whether a secret is long and odd enough that it is no word of a message."""
+    return len(secret) >= _LEAST_SECRET and (
+        len(secret) > 2 * _LEAST_SECRET or not (secret.isalpha() or secret.isdecimal())
+    )
 
 
 def one_line(text: str) -> str:
@@ -172,11 +237,23 @@ def visible(text: str) -> str:
     r"""Return a text in which characters that nobody sees are escaped: \x1b, \u202e; only spaces and line feeds stay.
 
     A name of a file or a column, or what a server said, may hold control characters, marks that turn the direction
-    of writing, or bytes that are no UTF-8. Every message passes through here, and so do the cells of tables.
+    of writing, or bytes that are no UTF-8. Every message passes through here, and so do the cells of tables. One
+    variation selector behind a character stays: it chooses how that one looks.
     """
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNSEEN.sub(lambda found: _escaped(found[0]), _shown(text))
+
+
+def _shown(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() or one == "\n" else _escaped(one) for one in text)
+
+
+def _told(message: str) -> str:
+    """Return what an error says: one line of visible characters, without secrets, and no longer than people read."""
+    return shorten(one_line(hide_secrets(shorten(message, 4 * LONGEST_MESSAGE))))
 
 
 def _escaped(character: str) -> str:

@@ -9,11 +9,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
-from models.errors import UsageError
+from models.errors import UsageError, remember_secrets
 from models.nearest import nearest
 from models.settings import ENV_PREFIX, Settings, in_file
 from models.settings import names as setting_names
 from models.settings.places import file_of, place_of, variable_of
+from models.settings.secrets import secrets_in, secrets_of_environment
 from models.settings.workload import FORMS
 from models.text_files import line_of
 
@@ -39,9 +40,11 @@ def load() -> Settings:
     """Read environment and settings file. Raises `UsageError` for an unknown name or a value that cannot be.
 
     No value of a setting is in its message, since it may be a secret at the wrong place, but a word that is
-    close to one of the few that the setting may be.
+    close to one of the few that the setting may be. From here on no error and no log repeats a secret of theirs.
     """
+    remember_secrets(secrets_of_environment())
     given = in_file()
+    remember_secrets(secrets_in(given))
     names = setting_names.tree(given)
     variables = sorted(os.environ.items())
     faults = [fault for one in variables if (fault := setting_names.unknown_variable(names, *one))]
@@ -58,6 +61,7 @@ def load() -> Settings:
     if wrong := [name for name in settings.workloads if name not in names["workloads"]]:
         raise UsageError(_together([setting_names.unknown_key(names, ("workloads", one)) for one in wrong]))
     _check_bases(settings)
+    remember_secrets(secrets_in(settings))
     return settings
 
 

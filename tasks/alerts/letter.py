@@ -1,8 +1,10 @@
 """Alerts as a message: what stands, and what to do about each."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 
+from models.errors import one_line
 from tasks.alerts.alert import Alert
 from tasks.documents.amounts import plural
 from tasks.documents.letter import Letter
@@ -13,6 +15,7 @@ MOST_IN_CHAT = 10
 
 def write_letter(alerts: Sequence[Alert]) -> Letter:
     """Put alerts into a message: all of them into a mail, the first ones into a chat."""
+    alerts = [replace(one, what=one_line(one.what), advice=one_line(one.advice)) for one in alerts]
     first = alerts[0].what
     subject = (
         f"breakeven: {first}" if len(alerts) == 1 else f"breakeven: {plural(len(alerts), 'alert')}: {first}"

@@ -12,6 +12,7 @@ from models.settings.delivery import Recipient
 from tasks.alerts.alert import Alert
 from tasks.alerts.standing import Standing, find_standing, highest
 from tasks.documents.amounts import plural
+from tasks.documents.markdown import escape
 from tasks.runtime.ledger_access import ledger_if_any
 
 COLUMNS = ("kind", "since", "what", "what_to_do", "told")
@@ -72,6 +73,6 @@ def sent_rows(outcome: Mapping[Recipient, str | None]) -> list[dict[str, object]
 def as_markdown(standing: Standing) -> str:
     """Write what stands as Markdown, for a Prefect artifact."""
     shown = highest(standing.alerts)
-    lines = [f"- **{one.what}** {one.advice}" for one in shown]
+    lines = [f"- **{escape(one.what)}** {escape(one.advice)}" for one in shown]
     head = plural(len(shown), "alert stands", "alerts stand") if shown else "Nothing stands."
-    return "\n".join([f"# {head}", "", *lines, *(f"- {one}" for one in standing.problems)]) + "\n"
+    return "\n".join([f"# {head}", "", *lines, *(f"- {escape(one)}" for one in standing.problems)]) + "\n"

@@ -19,13 +19,19 @@ from prefect.blocks.abstract import NotificationBlock, NotificationError
 from prefect.blocks.system import Secret
 from pydantic import SecretStr
 
-from models.errors import DeliveryFailed, UsageError
+from models.errors import DeliveryFailed, UsageError, visible
 from models.settings.delivery import ChatSettings
 from tasks.delivery.prefect_secrets import load_block
 from tasks.documents.letter import Letter
 
 SHORTEST_SECRET = 4
 """Shorter pieces of a URL are words of the service's own."""
+_MARKUP = (
+    (re.compile(r"@(?=\w)"), "\N{FULLWIDTH COMMERCIAL AT}"),
+    (re.compile(r"<(?=[^\s\d])"), "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}"),
+    (re.compile(r"\](?=[(\[])"), "] "),
+)
+"""What calls people or hides where a link leads, and what is written instead."""
 
 Send = Callable[[Letter], None]
 
@@ -58,7 +64,11 @@ def make_url_sender(name: str, url: SecretStr) -> Send:
 
     def send(letter: Letter) -> None:
         with _overheard() as said:
-            taken = service.notify(title=letter.subject, body=letter.summary, body_format=NotifyFormat.TEXT)
+            taken = service.notify(
+                title=plain_for_chat(letter.subject),
+                body=plain_for_chat(letter.summary),
+                body_format=NotifyFormat.TEXT,
+            )
         if not taken:
             raise _failed(name, redact_secrets("; ".join(said), url.get_secret_value()))
 
@@ -72,7 +82,7 @@ def make_block_sender(name: str, block: NotificationBlock) -> Send:
     def send(letter: Letter) -> None:
         try:
             with _overheard() as said, block.raise_on_failure():
-                told = block.notify(letter.summary, letter.subject)
+                told = block.notify(plain_for_chat(letter.summary), plain_for_chat(letter.subject))
                 if iscoroutine(told):  # Prefect's own answer at once outside of an event loop, others may not
                     asyncio.run(told)
         except NotificationError:
@@ -86,6 +96,16 @@ def make_block_sender(name: str, block: NotificationBlock) -> Send:
             raise _failed(name, type(error).__name__) from None
 
     return send
+
+
+def plain_for_chat(text: str) -> str:
+    """Return a text that calls nobody and hides no link, whatever a chat service reads as markup.
+
+    Names of models come from servers: `@everyone`, `<!channel>`, `<https://…|a word>` and `[a word](https://…)`.
+    """
+    for pattern, instead in _MARKUP:
+        text = pattern.sub(instead, text)
+    return visible(text)
 
 
 def redact_secrets(text: str, url: str) -> str:

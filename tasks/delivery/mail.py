@@ -18,7 +18,7 @@ from typing import cast
 from pydantic import SecretStr
 
 from db.rows import cut_to_line
-from models.errors import DeliveryFailed, DeliveryUnknown
+from models.errors import DeliveryFailed, DeliveryUnknown, one_line
 from models.settings.delivery import MailSettings
 from tasks.documents.letter import Letter
 
@@ -37,7 +37,7 @@ def compose(letter: Letter, sender: Address, to: Address, name: str, at: datetim
     message, so that a mail server may see that it has it already.
     """
     mail = EmailMessage(policy=WIRE)
-    mail["Subject"] = " ".join(letter.subject.split())
+    mail["Subject"] = one_line(" ".join(letter.subject.split()))
     mail["From"] = sender
     mail["To"] = to
     mail["Date"] = format_datetime(at)

@@ -17,8 +17,10 @@ from prefect.artifacts import (
 )
 from prefect.exceptions import PrefectException
 
+from models.errors import visible
 from models.run import Progress
 from tasks.display.run_rows import describe_progress, percent
+from tasks.documents.markdown import escape
 from tasks.runtime.progress import listen
 
 SECONDS_BETWEEN_UPDATES = 2.0
@@ -36,7 +38,8 @@ def artifact_key(*words: str) -> str:
 def publish_cost_table(key: str, rows: Sequence[dict[str, str]], description: str) -> None:
     """Show a cost table on the flow run. A failing artifact API is logged and never fails the run."""
     try:
-        create_table_artifact(table=list(rows), key=key, description=description)
+        shown = [{name: visible(cell) for name, cell in row.items()} for row in rows]
+        create_table_artifact(table=shown, key=key, description=description)
     except _API_FAILURES as error:
         get_run_logger().warning("cost table not shown in Prefect: %s", error)
 
@@ -83,7 +86,7 @@ class ProgressSender:
         if progress is None or progress is self._sent:
             return
         try:
-            self._send(percent(progress), describe_progress(progress))
+            self._send(percent(progress), escape(describe_progress(progress)))
         except _API_FAILURES as error:
             get_run_logger().warning("progress not shown in Prefect: %s", error)
         self._sent = progress

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from models.backfill import PartitionOutcome
 from models.economics.pricing import nano_to_usd
+from models.errors import hide_secrets, one_line
 from models.run import Progress, RunResult
 
 UNKNOWN = "unknown"
@@ -67,7 +68,8 @@ def describe_progress(progress: Progress) -> str:
         f"{progress.elapsed_s:.0f} s",
     ]
     more = f"; {progress.note}" if progress.note and begun else ""
-    return f"{progress.workload} {progress.partition}: {', '.join(word for word in words if word)}{more}"
+    said = ", ".join(word for word in words if word)
+    return one_line(hide_secrets(f"{progress.workload} {progress.partition}: {said}{more}"))
 
 
 def percent(progress: Progress) -> float:

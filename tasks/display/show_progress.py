@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.table import Column
 
+from models.errors import one_line
 from models.run import Progress as RunProgress
 from tasks.display.run_rows import describe_progress
 from tasks.display.working import SECONDS_BETWEEN_LINES, show_working
@@ -35,10 +36,12 @@ def progress_bar() -> Iterator[None]:
         return
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}", table_column=Column(no_wrap=False)),  # it breaks, no figure does
+        TextColumn(
+            "{task.description}", table_column=Column(no_wrap=False), markup=False
+        ),  # it breaks, no figure does
         BarColumn(bar_width=16, table_column=Column(no_wrap=True)),
         MofNCompleteColumn(table_column=Column(no_wrap=True)),
-        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[rate]}", markup=False),
         TimeElapsedColumn(table_column=Column(no_wrap=True)),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -51,7 +54,7 @@ def progress_bar() -> Iterator[None]:
             if name not in tasks:
                 tasks[name] = bar.add_task(name, total=progress.total, rate="")
             rate = "" if progress.tokens_per_s is None else f"{progress.tokens_per_s:,.0f} tokens/s"
-            said = f"{name}: {progress.note}" if progress.note else name
+            said = one_line(f"{name}: {progress.note}" if progress.note else name)
             bar.update(
                 tasks[name], completed=progress.done, total=progress.total, rate=rate, description=said
             )

@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from models.errors import one_line, visible
+
 PIPE_WIDTH = 120
 """Characters of a line where standard output is no terminal and COLUMNS is not set."""
 LONGEST_WORD = 37
@@ -43,6 +45,12 @@ class Column:
     footer: str = ""
     right: bool | None = None
     spare: int | None = None
+
+    def __post_init__(self) -> None:
+        """See that each cell is one line of visible characters: a line end in it would begin a row of its own."""
+        object.__setattr__(self, "name", one_line(self.name))
+        object.__setattr__(self, "cells", tuple(map(_one_row, self.cells)))
+        object.__setattr__(self, "footer", _one_row(self.footer))
 
     @property
     def figures(self) -> bool:
@@ -112,9 +120,10 @@ def fit_table(columns: Sequence[Column], width: int, *, strong: frozenset[int] =
     return _blocks(columns, width) if layout is None else _table(layout, strong)
 
 
-def tell(line: str) -> None:
-    """Write a message on standard error; on a terminal it is broken between words."""
+def tell(message: str) -> None:
+    """Write a message on standard error, of visible characters; on a terminal it is broken between words."""
     sys.stdout.flush()
+    line = visible(message)
     wide = Console(stderr=True).width if sys.stderr.isatty() else None
     sys.stderr.write(f"{line if wide is None else _wrapped(line, wide)}\n")
 
@@ -122,8 +131,15 @@ def tell(line: str) -> None:
 def write_prose(lines: Iterable[str]) -> None:
     """Write sentences on standard output; on a terminal they are broken between words, in a pipe each is one line."""
     wide = Console().width if sys.stdout.isatty() else None
-    sys.stdout.writelines(f"{line if wide is None else _wrapped(line, wide)}\n" for line in lines)
+    sys.stdout.writelines(
+        f"{line if wide is None else _wrapped(line, wide)}\n" for line in map(visible, lines)
+    )
     sys.stdout.flush()
+
+
+def write_data(text: str) -> None:
+    """Write data on standard output: exactly to a pipe or a file; on a terminal what nobody sees is escaped."""
+    sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
 
 
 def lay_out(columns: Sequence[Column], width: int) -> Layout | None:
@@ -155,6 +171,10 @@ def fold_text(text: str, width: int) -> str:
             lines.append("")
         lines[-1] += word
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _one_row(cell: str) -> str:
+    return visible(cell).replace("\n", r"\n")
 
 
 def _widths(columns: Sequence[Column], width: int) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -11,13 +12,16 @@ from decimal import Decimal
 import polars as pl
 
 from models.errors import UsageError, visible
+from models.formulas import escape_formula
 from tasks.display.formats import TableFormat
-from tasks.display.table_layout import Column, print_table
+from tasks.display.table_layout import Column, print_table, write_data
 
 TableRow = Mapping[str, object]
 NUMBERS = (int, float, Decimal)
 UNKNOWN = "unknown"
 MONEY_COLUMNS = ("_usd",)
+_NUMBER = re.compile(r"[-+]?[0-9][0-9,]*(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?%?")
+_OTHER = re.compile(r"[^\n -~]")
 
 
 def write_rows(
@@ -36,10 +40,10 @@ def write_rows(
     match output_format:
         case "table":
             _table(rows, columns, spare, more)
-        case "csv":
-            sys.stdout.write(as_csv(rows, columns))
+        case "csv" | "raw-csv":
+            write_data(as_csv(rows, columns, raw=output_format == "raw-csv"))
         case "json":
-            sys.stdout.write(as_json(rows, columns) + "\n")
+            write_data(as_json(rows, columns) + "\n")
         case "parquet":
             if sys.stdout.isatty():
                 msg = "Parquet is binary; redirect it to a file: … --format parquet > rows.parquet"
@@ -60,16 +64,34 @@ def plain(value: object) -> str | int | float | bool | None:
 
 def as_json(rows: Sequence[TableRow], columns: Sequence[str]) -> str:
     """Render rows as a JSON list of objects."""
-    return json.dumps([{c: plain(row[c]) for c in columns} for row in rows], indent=2, ensure_ascii=False)
+    return write_json([{c: plain(row[c]) for c in columns} for row in rows])
 
 
-def as_csv(rows: Sequence[TableRow], columns: Sequence[str]) -> str:
-    """Render rows as CSV with a header; unknown values are empty fields."""
+def write_json(value: object) -> str:
+    """Render a value as JSON; characters that no terminal shows are escaped, which changes nothing for who reads it."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=plain)
+    return _OTHER.sub(
+        lambda found: found[0] if visible(found[0]) == found[0] else json.dumps(found[0])[1:-1], text
+    )
+
+
+def as_csv(rows: Sequence[TableRow], columns: Sequence[str], *, raw: bool = False) -> str:
+    """Render rows as CSV with a header; unknown values are empty fields.
+
+    A text that a spreadsheet would compute has an apostrophe before it, unless it is to be `raw`; numbers stay.
+    """
+    cells: list[Sequence[object]] = [list(columns), *([row[c] for c in columns] for row in rows)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([plain(row[c]) for c in columns] for row in rows)
+    writer.writerows([_csv_cell(one, raw=raw) for one in row] for row in cells)
     return text.getvalue()
+
+
+def _csv_cell(value: object, *, raw: bool) -> object:
+    shown = plain(value)
+    if raw or isinstance(value, NUMBERS) or (isinstance(shown, str) and _NUMBER.fullmatch(shown)):
+        return shown
+    return escape_formula(shown)
 
 
 def as_parquet(rows: Sequence[TableRow], columns: Sequence[str]) -> bytes:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from models.errors import visible
+
 SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -20,16 +22,16 @@ def show_working(what: str) -> Iterator[threading.Event]:
     """
     over = threading.Event()
     if sys.stderr.isatty():
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            bar.add_task(what, total=None)
+            bar.add_task(visible(what), total=None)
             yield over
         return
     since = time.monotonic()
 
     def say() -> None:
         while not over.wait(SECONDS_BETWEEN_LINES):
-            sys.stderr.write(f"{what}, {time.monotonic() - since:.0f} s\n")
+            sys.stderr.write(f"{visible(what)}, {time.monotonic() - since:.0f} s\n")
 
     thread = threading.Thread(target=say, name="working", daemon=True)
     thread.start()

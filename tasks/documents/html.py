@@ -15,7 +15,8 @@ from css_inline import CSSInliner
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from tasks.documents.page import Charts, Page
+from models.errors import visible
+from tasks.documents.page import Charts, Page, visible_page
 
 _INLINER = CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 
@@ -31,7 +32,7 @@ class Image:
 def render_file(page: Page, charts: Charts) -> str:
     """Return a document as one HTML file, its pictures inside."""
     images = {
-        name: Image(f"data:image/png;base64,{b64encode(chart.png).decode()}", chart.alternative)
+        name: Image(f"data:image/png;base64,{b64encode(chart.png).decode()}", visible(chart.alternative))
         for name, chart in charts.items()
     }
     return _render(page, images, alone=True)
@@ -42,14 +43,14 @@ def render_mail(page: Page, charts: Charts, sources: Mapping[str, str]) -> str:
 
     Raises `KeyError` for a picture without a source.
     """
-    images = {name: Image(sources[name], chart.alternative) for name, chart in charts.items()}
+    images = {name: Image(sources[name], visible(chart.alternative)) for name, chart in charts.items()}
     return _render(page, images, alone=False)
 
 
 def _render(page: Page, images: Mapping[str, Image], *, alone: bool) -> str:
     css = Markup((files("tasks.documents") / "templates" / "report.css").read_text("utf-8"))  # noqa: S704  our own
     template = _environment().get_template("report.html")
-    text = template.render(page=page, images=images, css=css, alone=alone)
+    text = template.render(page=visible_page(page), images=images, css=css, alone=alone)
     return _INLINER.inline(text)
 
 

@@ -5,7 +5,8 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from tasks.documents.page import Charts, Page, Section, Table
+from models.errors import visible
+from tasks.documents.page import Charts, Page, Section, Table, visible_page
 
 _SPECIAL = re.compile(r"([\\`*_\[\]#|~!&])")
 _TEXT_WIDTH = 78
@@ -13,7 +14,7 @@ _TEXT_WIDTH = 78
 
 def render(page: Page, charts: Charts | None = None) -> str:
     """Return a document as Markdown. Each picture in `charts` is shown from `NAME.png` beside it."""
-    charts = charts or {}
+    charts, page = charts or {}, visible_page(page)
     parts = (
         f"# {escape(page.heading)}",
         escape(page.covers),
@@ -29,6 +30,7 @@ def render(page: Page, charts: Charts | None = None) -> str:
 
 def render_text(page: Page) -> str:
     """Return a document as plain text: the same words and tables without marks and pictures."""
+    page = visible_page(page)
     sentences = (page.covers, f"{page.answer}.", page.verdict, *page.sentences)
     parts = (
         _underline(page.heading, "="),
@@ -43,7 +45,7 @@ def render_text(page: Page) -> str:
 
 def escape(text: str) -> str:
     """Escape what Markdown, or the HTML inside of it, would read as markup; line breaks become spaces."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(r"\\\1", visible(" ".join(text.split()))).replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _section(section: Section, charts: Charts) -> Iterator[str]:

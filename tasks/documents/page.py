@@ -1,8 +1,10 @@
 """What every form of the report shows, in the same order: sections of sentences, tables and pictures. Plain text."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Literal, TypeVar, cast
+
+from models.errors import visible
 
 Colour = Literal["good", "bad", "neutral"]
 
@@ -81,6 +83,22 @@ class Chart:
 
     png: bytes
     alternative: str
+
+
+_Shown = TypeVar("_Shown")
+
+
+def visible_page(page: _Shown) -> _Shown:
+    """Return a document, or a part of one, all of whose texts show what nobody sees (`models.errors.visible`)."""
+    shown: Any = page
+    if isinstance(page, str):
+        shown = visible(page)
+    elif isinstance(page, tuple):
+        shown = tuple(map(visible_page, page))
+    elif is_dataclass(page) and not isinstance(page, type):
+        parts = ((field.name, getattr(page, field.name)) for field in fields(page))
+        shown = replace(page, **{name: visible_page(part) for name, part in parts})
+    return cast("_Shown", shown)
 
 
 Charts = Mapping[str, Chart]

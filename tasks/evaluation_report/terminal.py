@@ -10,6 +10,7 @@ from rich.text import Text
 from models.evaluation.figures import Evaluation
 from tasks.display.table_layout import Column, fit_table, output_width
 from tasks.documents import page as view
+from tasks.documents.page import visible_page
 from tasks.evaluation_report import page as contents
 
 WIDE = 10_000
@@ -26,7 +27,7 @@ def show(evaluation: Evaluation) -> None:
 
 def render_parts(evaluation: Evaluation, width: int = WIDE) -> Iterator[Text | Table]:
     """Yield what is printed, in order: the verdict first. Tables are as wide as `width` at most."""
-    page = contents.short(evaluation)
+    page = visible_page(contents.short(evaluation))
     yield Text(f"{page.heading}: {page.covers}")
     yield Text(page.verdict, "bold")
     yield from map(Text, page.sentences)

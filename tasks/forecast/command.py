@@ -1,7 +1,5 @@
 """Makes a forecast and prints it; writes its document and its picture where that is asked for."""
 
-import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,8 @@ from models.private_files import make_folder
 from models.settings import Settings
 from models.text_files import read_toml
 from tasks.display.formats import TableFormat
-from tasks.display.table_layout import print_table, tell, write_prose
-from tasks.display.tables import plain, write_rows
+from tasks.display.table_layout import print_table, tell, write_data, write_prose
+from tasks.display.tables import write_json, write_rows
 from tasks.display.working import show_working
 from tasks.forecast.ask import ForecastAsk, WorkloadAsk
 from tasks.forecast.basis import list_basis
@@ -67,7 +65,7 @@ def show_forecast(
     with show_working("counting tokens"):
         made = make_forecast(ask, settings)
     if output_format == "json":
-        sys.stdout.write(as_json(made))
+        write_data(as_json(made))
     elif output_format == "table":
         _print(made)
     else:
@@ -80,12 +78,13 @@ def show_forecast(
             put_files(files, out, "--out")
         except OutputError as error:
             raise OutputUnusable(str(error)) from error
-        sys.stderr.writelines(f"wrote {out / name}\n" for name in files)
+        for name in files:
+            tell(f"wrote {out / name}")
 
 
 def as_json(made: Made) -> str:
     """Return the whole document as JSON: money as decimal strings, unknown as null."""
-    return json.dumps(make_document(made), indent=2, ensure_ascii=False, default=plain) + "\n"
+    return write_json(make_document(made)) + "\n"
 
 
 def _print(made: Made) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 import polars as pl
 
 from models.errors import InputError, UsageError
+from models.formulas import unescape_formula
 from models.records import Record
 from models.workloads.answer_kind import answers_labels
 from models.workloads.base import Workload
 from tasks.labelling.cells import RowPlace
 from tasks.labelling.choose_references import choose_references, choose_second, label_columns
-from tasks.labelling.formulas import unescape_formula
 from tasks.labelling.label_errors import (
     ENOUGH,
     LEAST,

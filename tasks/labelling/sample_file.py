@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Self
 
 from models.errors import UsageError
+from models.formulas import escape_formula
 from models.private_files import create_file, make_folder
 from models.workloads.base import Workload
 from tasks.documents.amounts import join_words
 from tasks.labelling.choose_references import columns_to_fill, field_schemas
-from tasks.labelling.formulas import escape_formula
 from tasks.reading.row_template import BETWEEN
 from tasks.reading.source import Source
 from tasks.runtime.atomic_files import output_errors

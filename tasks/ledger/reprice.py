@@ -1,6 +1,5 @@
 """Asks the ledger what its usage would have cost at other prices, and enters prices; no line is changed."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
@@ -18,6 +17,7 @@ from models.economics.repricing_prices import RepricingPrices, parse_supposed_pr
 from models.errors import UsageError
 from models.settings import Settings
 from tasks.display.formats import TableFormat
+from tasks.display.table_layout import tell
 from tasks.display.tables import write_rows
 from tasks.display.working import show_working
 from tasks.ledger.queries import check_workload
@@ -77,7 +77,7 @@ def show_repriced(
     ]
     write_rows(rows, [*by, *REPRICED, *candidate_columns(candidates)], output_format, spare=SPARE)
     for note in [*notes(list(repriced.values())), *([TOKENS_NOTE] if rows and candidates else [])]:
-        sys.stderr.write(f"{note}\n")
+        tell(note)
 
 
 def enter(settings: Settings, prices: Sequence[Price]) -> None:
@@ -89,7 +89,7 @@ def enter(settings: Settings, prices: Sequence[Price]) -> None:
         added = [reference.enter_price(session, price) for price in prices]
     for price, new in zip(prices, added, strict=True):
         what = "entered" if new else "there already"
-        sys.stderr.write(f"{price.provider}/{price.model} from {price.effective_from}: {what}\n")
+        tell(f"{price.provider}/{price.model} from {price.effective_from}: {what}")
 
 
 def show_prices(

@@ -1,6 +1,5 @@
 """Prints which model fits which GPU, and what it would cost there."""
 
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -13,6 +12,7 @@ from models.errors import UsageError
 from models.machine import gpu_name
 from models.settings import Settings
 from tasks.display.formats import TableFormat
+from tasks.display.table_layout import tell
 from tasks.display.tables import write_rows
 from tasks.documents.plain_json import plain_nano
 
@@ -88,4 +88,4 @@ def _explain(pairs: Sequence[Pair], shown: Sequence[Pair], api: str) -> None:
 
 def print_message(line: str) -> None:
     """Print one line on standard error."""
-    print(line, file=sys.stderr)  # noqa: T201
+    tell(line)

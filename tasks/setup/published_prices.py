@@ -1,6 +1,5 @@
 """Shows what models cost by the prices that hold now: in every tier that is published, with source and date."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -15,6 +14,7 @@ from models.economics.published_prices import published_tiers
 from models.errors import PriceUnknown
 from models.settings import Settings
 from tasks.display.formats import TableFormat
+from tasks.display.table_layout import tell
 from tasks.display.tables import write_rows
 from tasks.display.working import show_working
 from tasks.setup.update_prices import update_prices
@@ -40,7 +40,8 @@ def show_update(settings: Settings, source: str | None) -> None:
     ]
     if not updated.changes:
         lines.append("no price of the API's model or of a candidate has changed")
-    sys.stderr.writelines(f"{line}\n" for line in lines)
+    for line in lines:
+        tell(line)
 
 
 def describe_change(change: PriceChange) -> str:
@@ -62,9 +63,7 @@ def show_published(
     write_rows(rows, COLUMNS, output_format, spare=SPARE)
     published = read_published(settings.cache_dir)
     origin = "" if published.origin is None else f", from {published.origin}"
-    sys.stderr.write(
-        f"published prices: {published.source}{origin}; `breakeven prices update` fetches newer ones\n"
-    )
+    tell(f"published prices: {published.source}{origin}; `breakeven prices update` fetches newer ones")
 
 
 def _rows(one: Candidate, settings: Settings, today: date) -> Iterator[dict[str, object]]:

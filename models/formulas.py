@@ -5,7 +5,7 @@
 import re
 
 _FORMULA = re.compile(
-    "[\\t\\r\\n\\0]|[\\s\\0-\\x20'\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*[=+\\-@＝＋－＠﹢﹣﹦﹫\u2212]"
+    "[\\t\\r\\n\\0]|[\\s\\0-\\x20\\x7f-\\xa0'\"`\u2018-\u201f\u00ab\u00bb\u00ad\u034f\u115f\u1160\u2800\u3164\uffa0\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*[=+\\-@＝＋－＠﹢﹣﹦﹫\u2212]"
 )
 """What begins as a formula does, with or without apostrophes, or with a character that spreadsheets pass over."""
 

@@ -1,0 +1,109 @@
+"""No message repeats a password, a key or a signature, wherever in an address or a setting it stood."""
+
+import logging
+
+import pytest
+
+from models import errors
+from models.errors import BreakevenError, hide_secrets, remember_secrets
+from models.log_records import VisibleRecord
+from models.settings import Settings
+from models.settings.check import load
+from models.settings.secrets import secrets_in
+
+SECRET = "Pl4ntedSecret"  # noqa: S105
+HOLDING = [
+    "https://u:{}@127.0.0.1:1/x.csv",
+    "https://{}@127.0.0.1:1/x.csv",
+    "HTTPS://u:{}@127.0.0.1/x.csv",
+    "https:/u:{}@127.0.0.1/x.csv",
+    "https://u:a/{}@127.0.0.1:1/x.csv",
+    "https://u:a@{}@127.0.0.1:1/x.csv",
+    "https://u:{} x@127.0.0.1:1/x.csv",
+    "https://u%3A{}@127.0.0.1:1/x.csv",
+    "https://127.0.0.1:1/*.csv?sig={}",
+    "https://127.0.0.1/x.csv?a=1&X-Amz-Signature={}&b",
+    "https://127.0.0.1/x.csv#{}",
+    "https://127.0.0.1/x.csv;password={}",
+    "s3://k:{}@b/x.csv",
+    "az://a/b?sv=1&sig={}",
+    "abfss://c@a.dfs.core.windows.net/x?sig={}",
+    "gs://b/x?access_token={}",
+    "postgresql://u@h/x?password={}",
+    "postgresql://u@h/x?sslpassword={}&sslmode=disable",
+    "postgresql+psycopg://u:***@{}@h/x",
+    "postgresql://u@h/x?passfile=/home/{}",
+    "host=h user=u password={}",
+    "host=h password='{} x'",
+    "slack://u:{}@h",
+    "Authorization: Bearer {}123",
+    "Authorization: Basic {}==",
+    "api_key={}",
+    "sk-proj-{}-abc",
+    "AWS_SECRET_ACCESS_KEY={}",
+    "in quotes 'https://u:{}@h/x' and \"http://h?t={}\"",
+]
+HARMLESS = [
+    "http://127.0.0.1:8000/v1/models is no model",
+    "https://example.org/a@2x.png and write to me@example.org",
+    "abfss://container@account.dfs.core.windows.net/x.parquet",
+    "data/file?.csv and data/*.csv",
+    "api_key: set BREAKEVEN_API_KEY, or api_key = … in breakeven.toml",
+    "set BREAKEVEN_SMTP__PASSWORD=… or password_block",
+    "max_tokens=5, tokens=3, tokenizer=o200k_base",
+    "sqlite:///breakeven.db",
+    "basic understanding of a bearer share",
+    "https://example.org: no answer",
+]
+
+
+@pytest.mark.parametrize("holding", HOLDING)
+def test_no_error_and_no_log_repeats_a_secret(holding: str) -> None:
+    """Of an address, a connection string, a header, and a key by its form; what is around it stays."""
+    text = f"cannot read {holding.format(*[SECRET] * 2)}: refused"
+    for shown in (
+        str(BreakevenError(text)),
+        VisibleRecord("httpx", logging.INFO, "a.py", 1, "%s", (text,), None).getMessage(),
+    ):
+        assert SECRET not in shown
+        assert shown.startswith("cannot read ")
+        assert shown.endswith("refused")
+
+
+@pytest.mark.parametrize("harmless", HARMLESS)
+def test_what_is_no_secret_stays(harmless: str) -> None:
+    """Addresses with ports and at-signs, patterns, names of settings and advice are shown as they are."""
+    assert hide_secrets(harmless) == harmless
+
+
+def test_a_known_secret_is_hidden_in_any_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the settings or the environment hold is hidden by its value, unless it could be any word or number."""
+    monkeypatch.setattr(errors, "_known", ())
+    settings = Settings.model_validate(
+        {
+            "database_url": "postgresql://u:breakeven@h/breakeven_books?sslpassword=qq7-ssl-qq",
+            "api_key": "qq1-key-qq",
+            "api_base_url": "https://u:qq2%2Fbase@h/v1",
+            "api_headers": {"X-Team": "analytics", "X-Auth": "Token qq3-header-qq"},
+            "api_extra_body": {"inner": [{"api_key": "qq4-body-qq"}]},
+            "chat": {"a": {"url": "slack://qq5tokena/qq5tokenb/qq5tokenc/#general"}},
+            "workloads": {
+                "sentiment": {
+                    "input": "https://h/x?sig=qq6-sig-qq",
+                    "query": "select 1",
+                    "query_url": "postgresql://u:qq8-sql-qq@h/x",
+                    "examples": [{"text": "t", "signature": "Jane W. Doe", "answer": "positive"}],
+                }
+            },
+        }
+    )
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "qq9-aws-qq")
+    monkeypatch.setenv("HTTPS_PROXY", "http://u:qq0-proxy-qq@h:1")
+    monkeypatch.chdir("/")
+    load()
+    remember_secrets(secrets_in(settings))
+    said = (
+        "qq1-key-qq qq2/base qq3-header-qq qq4-body-qq qq5tokenb qq6-sig-qq qq7-ssl-qq qq8-sql-qq qq9-aws-qq qq0-proxy-qq "
+        "breakeven breakeven_books analytics general Jane W. Doe"
+    )
+    assert hide_secrets(said) == "*** " * 10 + "breakeven breakeven_books analytics general Jane W. Doe"
