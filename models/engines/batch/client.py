@@ -13,7 +13,15 @@ from openai import omit
 
 from models.engines.api.options import ApiOptions
 from models.engines.batch.files import ENDPOINT
-from models.engines.batch.http_calls import FIRST_PAUSE_SECONDS, Caller, attempts, parse_id, parse_reply
+from models.engines.batch.http_calls import (
+    FIRST_PAUSE_SECONDS,
+    Caller,
+    attempts,
+    listed,
+    parse_id,
+    parse_page,
+    parse_reply,
+)
 from models.engines.batch.status import (
     METADATA_KEY,
     SETTLE_SECONDS,
@@ -32,6 +40,7 @@ CLOCK_SKEW = timedelta(minutes=15)
 LONGEST_WINDOW = timedelta(hours=48)
 """No batch is under way for longer: its window is a day."""
 
+MOST_PAGES = 1_000
 _PAGE = 100
 _NO_SUCH = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 
@@ -105,15 +114,13 @@ class BatchClient:
         Stops at those that were created before `since`.
         """
         horizon = since - CLOCK_SKEW
-        after: str | None = None
-        while True:
-            page, more = self._page(after)
+        for page in self._pages():
             for batch in page:
                 if batch.batch_id == batch_id:
                     return batch
-            if not more or page[0].created_at > page[-1].created_at < horizon:
-                return None
-            after = page[-1].id
+            if page and page[0].created_at > page[-1].created_at < horizon:
+                break
+        return None
 
     def is_enqueued(self, model: str, besides: str | None) -> bool:
         """Whether the provider's list has a batch of this model, beside one, that has not ended, or may not have.
@@ -121,14 +128,12 @@ class BatchClient:
         A batch of which nothing says what model it is for counts. Looks back as far as a batch can be under way.
         """
         horizon = datetime.now(UTC) - LONGEST_WINDOW
-        after: str | None = None
-        while True:
-            page, more = self._page(after)
+        for page in self._pages():
             if any(batch.id != besides and not batch.final and _is_of(batch, model) for batch in page):
                 return True
-            if not more or page[-1].created_at < horizon:
-                return False
-            after = page[-1].id
+            if page and page[-1].created_at < horizon:
+                break
+        return False
 
     def find_file(self, path: Path, since: datetime) -> str | None:
         """Return the id of the uploaded file of this name and size, if the endpoint can tell.
@@ -139,8 +144,7 @@ class BatchClient:
         sought = (path.name, _size(path))
 
         def look() -> str | None:
-            for model in self._client.files.list(purpose="batch", order="desc", limit=1000):
-                file = parse_reply(model)
+            for file in listed(lambda: self._client.files.list(purpose="batch", order="desc", limit=1000)):
                 if (file.get("filename"), file.get("bytes")) == sought and file.get("status") != "error":
                     return parse_id(file)
                 if isinstance(created_at := file.get("created_at"), int) and created_at < horizon:
@@ -251,16 +255,24 @@ class BatchClient:
                 return found
         return None
 
+    def _pages(self) -> Iterator[list[ProviderBatch]]:
+        """Yield the provider's batches, newest first, page by page. A list that begins again has ended; one without end is none."""
+        seen: dict[str | None, None] = {None: None}
+        while len(seen) <= MOST_PAGES:
+            page, more = self._page(next(reversed(seen)))
+            yield page
+            if not more or page[-1].id in seen:
+                return
+            seen[page[-1].id] = None
+        what, failure = "list the batches", "garbled_reply"
+        raise BatchApiUnavailable(what, self._caller.host, failure, sent=False)
+
     def _page(self, after: str | None) -> tuple[list[ProviderBatch], bool]:
         """Return one page of the provider's batches and whether there are more."""
 
         def look() -> tuple[list[ProviderBatch], bool]:
-            page = parse_reply(self._client.batches.list(limit=_PAGE, after=after or omit))
-            data = page.get("data")
-            if not isinstance(data, list):  # taken for an empty list, it would make a second batch
-                msg = "this is no list of batches"
-                raise ValueError(msg)  # noqa: TRY004  a fault of the endpoint, not of the program
-            return [provider_batch(item) for item in data], bool(data) and page.get("has_more") is not False
+            data, more = parse_page(lambda: self._client.batches.list(limit=_PAGE, after=after or omit))
+            return [provider_batch(item) for item in data], more
 
         try:
             return self._caller.get("list the batches", look)

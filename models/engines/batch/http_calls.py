@@ -6,7 +6,7 @@ handlers, so that they drag neither along, not even as their context.
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TypeVar
@@ -29,6 +29,8 @@ from models.errors import ApiAccessError, BreakevenError
 T = TypeVar("T")
 
 GET_ATTEMPTS = 4
+MOST_LISTED = 100_000
+"""A list of more is taken for one without end."""
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 
@@ -162,6 +164,42 @@ def parse_reply(model: object) -> Mapping[str, object]:
         msg = "the reply is no JSON object"
         raise ValueError(msg)  # noqa: TRY004  a fault of the endpoint, not of the program
     return model.to_dict(mode="json", warnings=False)
+
+
+def parse_page(ask: Callable[[], object]) -> tuple[list[Mapping[str, object]], bool]:
+    """Return what is on a page of a list, as plain values, and whether there is more. Raises `ValueError` where it is none.
+
+    The client takes any reply for a list. Taken for an empty one, it would make a second batch.
+    """
+    try:
+        page = parse_reply(ask())
+    except (AttributeError, TypeError):
+        page = {}
+    data = page.get("data")
+    if not isinstance(data, list) or not all(isinstance(one, Mapping) for one in data):
+        msg = "this is no list"
+        raise ValueError(msg)
+    return data, bool(data) and page.get("has_more") is not False
+
+
+def listed(ask: Callable[[], Iterable[object]]) -> Iterator[Mapping[str, object]]:
+    """Yield what is in a list, over all its pages, until it begins again. Raises `ValueError` where it is none, or has no end."""
+    seen: set[str] = set()
+    try:
+        for model in ask():
+            found = parse_reply(model)
+            if (name := str(found.get("id"))) in seen:
+                return
+            if len(seen) >= MOST_LISTED:
+                break
+            seen.add(name)
+            yield found
+        else:
+            return
+    except (AttributeError, TypeError):
+        pass
+    msg = "this is no list"
+    raise ValueError(msg)
 
 
 def parse_id(reply: Mapping[str, object]) -> str:
