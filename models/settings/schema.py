@@ -177,6 +177,12 @@ class Settings(BaseSettings):
         description="attempts of one record on the API, over all runs and batches of its partition; then it is set aside as `unanswered` if others were answered",
     )
     api_timeout_seconds: float = Field(60.0, gt=0, description="deadline of one request, whole")
+    max_reply_bytes: int = Field(
+        8_000_000,
+        ge=100_000,
+        le=1_000_000_000,
+        description="bytes of one reply of an API or an own server, unfolded, or of one line of a batch's results; a longer one counts as no answer",
+    )
     api_run_seconds: float | None = Field(
         None, gt=0, description="deadline of a run on the API; then it defers"
     )
@@ -196,6 +202,14 @@ class Settings(BaseSettings):
     )
     batch_deadline_hours: float = Field(
         26.0, gt=0, description="after this a batch is cancelled, and what it did not answer is asked again"
+    )
+    batch_max_result_bytes: int = Field(
+        4_000_000_000,
+        ge=1_000_000,
+        description="bytes of one file of a batch's results; a batch with a longer one has failed",
+    )
+    batch_download_seconds: float = Field(
+        3600.0, gt=0, description="deadline of the download of one file of a batch's results"
     )
     batch_fallback: Literal["wait", "sync"] = Field(
         "wait", description="what no batch takes or answers in time: waits, or sync: at once at full price"

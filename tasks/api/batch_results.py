@@ -18,7 +18,12 @@ from models.engines.api.permit import ApiRequest
 from models.engines.api.usage import usage_of
 from models.engines.batch.files import rendered_body
 from models.engines.batch.results import BatchResult, ResultReader
-from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable, ProviderBatch
+from models.engines.batch.status import (
+    BatchApiRefused,
+    BatchApiUnavailable,
+    BatchResultsTooLarge,
+    ProviderBatch,
+)
 from models.engines.window import is_parsed
 from models.errors import ApiAccessError
 from models.ledger.accounting import LinePrices
@@ -74,12 +79,16 @@ class BatchResults:
         reader, judgement = ResultReader(lines), BatchJudgement(provider)
         body, self._able = self.rendered(batch), self.learnt.read()
         form = self._format(lines, body, judgement)
-        for result in _read(client, provider, reader):
-            if not self._accept(result, lines[result.id], body, judgement, form):
-                judgement.hold(result)
-            self.committer.tick()
-            if self.stop():
-                return
+        try:
+            for result in _read(client, provider, reader):
+                if not self._accept(result, lines[result.id], body, judgement, form):
+                    judgement.hold(result)
+                self.committer.tick()
+                if self.stop():
+                    return
+        except BatchResultsTooLarge as error:
+            self._lose(client, batch, provider, form, error)
+            return
         form.release()
         self.committer.flush()
         for result in self._judged(batch, reader, judgement, lines):
@@ -95,6 +104,25 @@ class BatchResults:
             reader.tally.undecodable,
         )
         self.bounds.keep()
+        self.forget_texts(client, provider)
+
+    def _lose(
+        self,
+        client: "BatchClient",
+        batch: batches.Batch,
+        provider: ProviderBatch,
+        form: BatchFormat,
+        error: BatchResultsTooLarge,
+    ) -> None:
+        """Give up a batch whose results are more than may be read: what was read is kept, the rest is asked for again."""
+        log.warning(
+            "batch %s has failed: %s; what was read of it is kept, its other records are asked again",
+            provider.id,
+            error,
+        )
+        form.release()
+        self.committer.flush()
+        self.ledger.lose(batch, "results_too_large")
         self.forget_texts(client, provider)
 
     def forget_texts(self, client: "BatchClient", provider: ProviderBatch) -> None:

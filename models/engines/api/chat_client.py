@@ -1,7 +1,6 @@
 """Sends one chat completion with the official client, whose errors become plain replies. Only file that imports openai for that."""
 
 import asyncio
-import json
 import logging
 import ssl
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from models.engines.api.errors.no_reply import no_reply
 from models.engines.api.errors.stale_reply import refuse_stale_reply
 from models.engines.api.own_client import AsyncOwnClient, certificates_for
 from models.engines.api.replies import Reply, error_reply
+from models.engines.api.reply_limits import TOO_LARGE, LargeReplies, ReplyTooLarge, limit_replies, parse_json
 from models.requests import JsonValue
 
 ATTEMPT_HEADER = "X-Client-Request-Id"
@@ -56,6 +56,10 @@ class ClientOptions(Protocol):
     def concurrency(self) -> int:
         """Requests in flight at most."""
 
+    @property
+    def max_reply_bytes(self) -> int:
+        """Bytes of a reply's body at most, unfolded."""
+
 
 class ChatClient:
     """One endpoint's client. Its own retries are off, and it follows no redirect.
@@ -70,13 +74,14 @@ class ChatClient:
         ) in CHATTY_LOGGERS:  # at DEBUG some versions write down whole requests, at INFO a line for each
             logging.getLogger(name).setLevel(logging.WARNING)
         self._seconds = options.timeout_seconds
+        self._large = LargeReplies()
         base_url, query = split_address(options.base_url)
         self._client = AsyncOwnClient(
             api_key=options.sent_key.get_secret_value(),
             base_url=base_url,
             default_query=query,
             max_retries=0,
-            http_client=_http_client(options, in_house=in_house),
+            http_client=_http_client(options, self._large, in_house=in_house),
         )
         self._client.own_headers, self._client.bearer = options.headers, options.sends_key
 
@@ -89,6 +94,8 @@ class ChatClient:
             if not sending.done():
                 sending.cancel()
                 await _let_end(sending)
+            # a turn later: by then the reply is judged, and its body is gone
+            asyncio.get_running_loop().call_soon(self._large.leave, sending)
         return Reply(failure="timeout") if sending.cancelled() else sending.result()
 
     async def _post(self, body: dict[str, JsonValue], attempt: UUID) -> Reply:
@@ -126,7 +133,7 @@ async def _let_end(task: asyncio.Future[Reply]) -> None:
         raise cancelled
 
 
-def _http_client(options: ClientOptions, *, in_house: bool) -> httpx2.AsyncClient:
+def _http_client(options: ClientOptions, large: LargeReplies, *, in_house: bool) -> httpx2.AsyncClient:
     connect = min(CONNECT_SECONDS, 0.8 * options.timeout_seconds)
     # Without the environment the client would not see SSL_CERT_FILE; this context does, and the machine's own store.
     verify = certificates_for(options.base_url)
@@ -140,7 +147,10 @@ def _http_client(options: ClientOptions, *, in_house: bool) -> httpx2.AsyncClien
             keepalive_expiry=KEEPALIVE_SECONDS,
         ),
         follow_redirects=False,
-        event_hooks={"request": [refuse_stale_reply]},
+        event_hooks={
+            "request": [refuse_stale_reply],
+            "response": [limit_replies(options.max_reply_bytes, large=large)],
+        },
         trust_env=not in_house,
         verify=verify,
     )
@@ -149,16 +159,20 @@ def _http_client(options: ClientOptions, *, in_house: bool) -> httpx2.AsyncClien
 def _reply(response: httpx2.Response) -> Reply:
     headers = dict(response.headers)
     try:
-        body: object = json.loads(response.content)
-    except (ValueError, RecursionError):
+        body = parse_json(response.content)
+    except ReplyTooLarge:
+        return Reply(failure=TOO_LARGE, headers=headers)
+    except ValueError:
         return Reply(failure="invalid_json", headers=headers)
     return Reply(response.status_code, body, headers)
 
 
 def _refusal(error: APIStatusError) -> Reply:
-    content = error.response.content
+    content, headers = error.response.content, dict(error.response.headers)
     try:
-        body: object = json.loads(content)
-    except (ValueError, RecursionError):
+        body = parse_json(content)
+    except ReplyTooLarge:
+        return Reply(failure=TOO_LARGE, headers=headers)
+    except ValueError:
         body = content[:LONGEST_TEXT].decode("utf-8", "replace")
-    return error_reply(error.status_code, body, dict(error.response.headers))
+    return error_reply(error.status_code, body, headers)

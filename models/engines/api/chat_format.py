@@ -19,6 +19,7 @@ from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.known_marks import spell_out_marks
 from models.engines.api.options import ApiOptions, LimitField, StructuredOutput
 from models.engines.api.permit import ApiRequest
+from models.engines.api.reply_limits import MOST_ANSWER, TOO_LARGE
 from models.engines.api.schema import instruction, schema_text, wire_schema
 from models.engines.api.usage import usage_of
 from models.requests import (
@@ -148,8 +149,8 @@ def parse_answer(request: Request, body: object) -> Parsed:
     if isinstance(choice, str):
         return Parsed(usage=usage, malformed=choice)
     message = read_message(choice)
-    if message is None:
-        return Parsed(usage=usage, malformed="wrong_schema")
+    if message is None or len(message.content) > MOST_ANSWER:
+        return Parsed(usage=usage, malformed="wrong_schema" if message is None else TOO_LARGE)
     ended = message.finish_reason
     if ended in REFUSAL_REASONS or message.refused:
         detail = "content_filter" if ended in REFUSAL_REASONS else "refusal"

@@ -31,7 +31,8 @@ class ApiOptions:
 
     `reasoning_effort` is what requests name, None: nothing; `reasoning_room` are tokens beside those of the answer.
     `omit_fields` are never sent, `extra_body` and `extra_headers` always. `patience_seconds`: how long an endpoint may
-    answer every request with 429 until it is given up. Neither key, headers nor address is part of the repr: an
+    answer every request with 429 until it is given up. `max_reply_bytes`: of a reply's body, or a line of a batch's results;
+    `max_batch_result_bytes` and `batch_download_seconds`: of one file of a batch's results. Neither key, headers nor address is part of the repr: an
     address can hold a password.
     """
 
@@ -54,6 +55,9 @@ class ApiOptions:
     extra_body: Mapping[str, JsonValue] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     extra_headers: Mapping[str, SecretStr] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     patience_seconds: float = 300.0
+    max_reply_bytes: int = 8_000_000
+    max_batch_result_bytes: int = 4_000_000_000
+    batch_download_seconds: float = 3600.0
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "ApiOptions":
@@ -86,6 +90,9 @@ class ApiOptions:
             omit_fields=checked_omissions(settings.api_omit_fields),
             extra_body=checked_extra_body(settings.api_extra_body),
             extra_headers=checked_headers(settings),
+            max_reply_bytes=settings.max_reply_bytes,
+            max_batch_result_bytes=settings.batch_max_result_bytes,
+            batch_download_seconds=settings.batch_download_seconds,
         )
 
     @property

@@ -13,6 +13,8 @@ from openai import Omit as Omitted
 from openai._qs import Querystring
 from pydantic import SecretStr
 
+from models.engines.api.reply_limits import ACCEPTED
+
 AUTHORIZATION = "authorization"
 
 Headers = dict[str, str | Omitted]
@@ -23,6 +25,7 @@ def headers_of(headers: Mapping[str, SecretStr], *, bearer: bool, user_agent: st
     own = {name: value.get_secret_value() for name, value in headers.items()}
     kept: Headers = {
         "Accept": "application/json",
+        "Accept-Encoding": ACCEPTED,
         "Content-Type": "application/json",
         "User-Agent": user_agent,
     }

@@ -40,8 +40,9 @@ CLOCK_SKEW = timedelta(minutes=15)
 LONGEST_WINDOW = timedelta(hours=48)
 """No batch is under way for longer: its window is a day."""
 
-MOST_PAGES = 1_000
 _PAGE = 100
+MOST_PAGES = 1000
+"""Pages of the list of batches that are looked at."""
 _NO_SUCH = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 
 
@@ -73,7 +74,7 @@ class BatchClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._caller.close()
 
     def submit(
         self,

@@ -22,8 +22,10 @@ from models.engines.api.options import ApiOptions
 from models.engines.api.own_client import OwnClient, certificates_for
 from models.engines.api.rate_limits import retry_after
 from models.engines.api.replies import NO_ACCESS_CODES, RETRY_STATUSES
+from models.engines.api.reply_limits import ReplyTooLarge, limit_replies
+from models.engines.batch.deadline_transport import DeadlineTransport
 from models.engines.batch.provider_words import fault_code
-from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable
+from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable, BatchResultsTooLarge
 from models.errors import ApiAccessError, BreakevenError
 
 T = TypeVar("T")
@@ -34,6 +36,10 @@ MOST_LISTED = 100_000
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 
+DOWNLOAD = "download the results"
+MOST_VALUES = 100_000
+"""Of one reply about files or batches: of a thousand files there are some twenty thousand."""
+OVERLONG = b"\0"
 _FAULTS = (OpenAIError, httpx2.HTTPError, ValueError)
 _NO_ACCESS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
@@ -58,6 +64,48 @@ def attempts() -> Iterator[stamina.Attempt]:
     )
 
 
+def split_lines(chunks: Iterable[bytes], longest: int) -> Iterator[bytes]:
+    """Yield lines without their line feeds; one of more than `longest` bytes is not held: `OVERLONG` stands for it."""
+    pieces: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        *whole, rest = chunk.split(b"\n")
+        for end in whole:
+            yield b"".join([*pieces, end]) if size + len(end) <= longest else OVERLONG
+            pieces, size = [], 0
+        size += len(rest)
+        if size <= longest:
+            pieces.append(rest)
+        else:
+            pieces.clear()
+    if size:
+        yield b"".join(pieces) if size <= longest else OVERLONG
+
+
+def _client(options: ApiOptions, most_bytes: int, seconds: float, values: int | None = None) -> OwnClient:
+    """Make a client whose replies have at most so many bytes, and so many seconds to come as a whole."""
+    base_url, query = split_address(options.base_url)
+    sender = httpx2.AsyncClient(
+        follow_redirects=False,
+        verify=certificates_for(base_url),
+        event_hooks={
+            "response": [limit_replies(most_bytes, of_errors=options.max_reply_bytes, values=values)]
+        },
+    )
+    client = OwnClient(
+        base_url=base_url,
+        default_query=query,
+        api_key=options.sent_key.get_secret_value(),
+        timeout=options.timeout_seconds,
+        max_retries=0,
+        http_client=DefaultHttpxClient(
+            transport=DeadlineTransport(sender, seconds), follow_redirects=False, trust_env=False
+        ),
+    )
+    client.own_headers, client.bearer = options.headers, options.sends_key
+    return client
+
+
 class Caller:
     """One endpoint's client, and the one place that retries it.
 
@@ -69,21 +117,18 @@ class Caller:
             logging.getLogger(name).setLevel(logging.WARNING)
         logging.getLogger("stamina").addFilter(_is_of_others)
         self._options = options
-        base_url, query = split_address(options.base_url)
-        self.client = OwnClient(
-            base_url=base_url,
-            default_query=query,
-            api_key=options.sent_key.get_secret_value(),
-            timeout=options.timeout_seconds,
-            max_retries=0,
-            http_client=DefaultHttpxClient(follow_redirects=False, verify=certificates_for(base_url)),
-        )
-        self.client.own_headers, self.client.bearer = options.headers, options.sends_key
+        self.client = _client(options, options.max_reply_bytes, options.timeout_seconds, MOST_VALUES)
+        self._downloads = _client(options, options.max_batch_result_bytes, options.batch_download_seconds)
 
     @property
     def host(self) -> str:
         """The endpoint's name, for messages."""
         return self._options.host
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+        self._downloads.close()
 
     def get(self, what: str, ask: Callable[[], T]) -> T:
         """Ask for something that can be asked for twice: again after a pause, a few times."""
@@ -101,24 +146,24 @@ class Caller:
         raise fault
 
     def lines(self, file_id: str) -> Generator[bytes]:
-        """Stream a file once. Splits at line feeds alone: JSON may hold other line separators."""
+        """Stream a file once, within its deadline. Raises `BatchResultsTooLarge` as well.
+
+        Splits at line feeds alone: JSON may hold other line separators. `OVERLONG` stands for a line that is longer than a reply may be.
+        """
         fault = None
         try:
-            with self.client.files.with_streaming_response.content(file_id) as response:
-                rest = b""
-                for chunk in response.iter_bytes():
-                    *lines, rest = (rest + chunk).split(b"\n")
-                    yield from lines
-                if rest:
-                    yield rest
+            with self._downloads.files.with_streaming_response.content(file_id) as response:
+                yield from split_lines(response.iter_bytes(), self._options.max_reply_bytes)
         except _FAULTS as error:
-            fault = self._fault("download the results", error)
+            fault = self._fault(DOWNLOAD, error)
         if fault is not None:
             raise fault
 
     def _fault(self, what: str, error: Exception) -> BreakevenError:
         if isinstance(error, APIStatusError):
             return self._status_fault(what, error)
+        if isinstance(error.__cause__ or error, ReplyTooLarge) and what == DOWNLOAD:
+            return BatchResultsTooLarge(self.host, self._options.max_batch_result_bytes)
         failure = "garbled_reply"
         if isinstance(error, APITimeoutError | httpx2.TimeoutException):
             failure = "timeout"

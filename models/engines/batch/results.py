@@ -1,6 +1,6 @@
 """Lines of the Batch API's output and error files: which attempt each answers, and how it ended."""
 
-import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -17,6 +17,7 @@ from models.engines.api.replies import (
     error_reply,
     judge,
 )
+from models.engines.api.reply_limits import ReplyTooLarge, parse_json
 from models.requests import RejectionReason
 
 ResultKind = Literal["answered", "retry", "unsure", "rejected", "refused", "fatal"]
@@ -27,6 +28,10 @@ _BAD_REQUESTS = frozenset(
 )
 """Codes that refuse a request and do not say why, of an error without a status."""
 _NO_ANSWER = "no_answer"
+_TOLD = ("usage", "model", "service_tier")
+LONGEST_TOLD = 10_000
+"""Characters of these at most."""
+_STATUS, _STATUSES = re.compile(r"[1-5]\d\d", re.ASCII), range(100, 600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +110,8 @@ class ResultReader:
 def _decoded(line: bytes | str) -> dict[str, object] | None:
     """Decode one line with the standard library, which takes what orjson does not (half surrogates)."""
     try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):
+        entry = parse_json(line.encode() if isinstance(line, str) else line)
+    except (ValueError, ReplyTooLarge):
         return None
     return entry if isinstance(entry, dict) else None
 
@@ -142,11 +147,17 @@ def _judged(attempt_id: UUID, body: Mapping[str, object], reply: Reply) -> Batch
     )
     if verdict.meaning is Meaning.ANSWERED:
         return BatchResult(attempt_id, "answered", body)
-    kind, kept = _kind_of(verdict)
+    body, (kind, kept) = _brief(body), _kind_of(verdict)
     rejection = None if kind == "fatal" else verdict.rejection
     return BatchResult(
         attempt_id, kind, body, verdict.failure, rejection, verdict.detail, kept, billed=billed
     )
+
+
+def _brief(body: Mapping[str, object]) -> dict[str, object]:
+    """Return what is needed of a reply that is no answer: such results are held until the last line was read."""
+    told = {name: body[name] for name in _TOLD if name in body}
+    return told if len(repr(told)) <= LONGEST_TOLD else {}
 
 
 def _kind_of(verdict: ReplyVerdict) -> tuple[ResultKind, ReplyVerdict | None]:
@@ -184,16 +195,18 @@ def _unanswered(attempt_id: UUID, said: object) -> BatchResult:
 def _decoded_text(body: object) -> object:
     """Return what a body says that comes as a JSON text; any other as it is."""
     try:
-        return json.loads(body) if isinstance(body, str) else body
-    except (ValueError, RecursionError):
+        return parse_json(body.encode("utf-8", "replace")) if isinstance(body, str) else body
+    except (ValueError, ReplyTooLarge):
         return body
 
 
 def _status(value: object) -> int | None:
-    """Return a status, a number or its digits; None for what is none."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
+    """Return a status, a number or its three digits; None for what is none, a truth value among them."""
+    if isinstance(value, str) and _STATUS.fullmatch(value):
         value = int(value)
-    return value if isinstance(value, int) and value > 0 else None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value in _STATUSES else None
 
 
 def _mapping(value: object) -> dict[str, object]:

@@ -61,6 +61,15 @@ class BatchApiRefused(BreakevenError):
         self.status = status
 
 
+class BatchResultsTooLarge(BreakevenError):
+    """A file of results is longer than may be read: the batch has failed, whatever it answered."""
+
+    def __init__(self, host: str, most_bytes: int) -> None:
+        super().__init__(
+            f"a file of results of {host} is longer than {most_bytes:,} bytes (BREAKEVEN_BATCH_MAX_RESULT_BYTES)"
+        )
+
+
 class NoBatchApi(ApiAccessError):
     """The endpoint knows no batches. `host` is its name, `failure` a short code of what it said."""
 

@@ -34,6 +34,7 @@ class ServerOptions:
     timeout_seconds: float = 300.0
     chat_template_kwargs: dict[str, JsonValue] | None = None
     seed: int = 0
+    max_reply_bytes: int = 8_000_000
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "ServerOptions":
@@ -71,6 +72,7 @@ class ServerOptions:
             timeout_seconds=settings.server_timeout_seconds,
             chat_template_kwargs=settings.chat_template_kwargs or None,
             seed=settings.seed,
+            max_reply_bytes=settings.max_reply_bytes,
         )
 
     @property

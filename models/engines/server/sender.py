@@ -14,6 +14,7 @@ from models.engines.api.errors.inner_error import BROKEN, judge_inner_error
 from models.engines.api.probation import Fault, Probation
 from models.engines.api.rate_limits import Backoff, retry_after
 from models.engines.api.replies import UNUSABLE, Meaning, Reply, ReplyVerdict, describe_error, judge
+from models.engines.api.reply_limits import TOO_LARGE, UNDECODABLE
 from models.engines.api.usage import read_usage
 from models.engines.server.confidence import ALTERNATIVES, confidence_of
 from models.engines.server.flight_clock import FlightClock
@@ -27,7 +28,9 @@ log = logging.getLogger(__name__)
 
 BUSY = frozenset({"http_429", "http_503"})
 """Of a server at its limit: a request is asked again until, for as long as one may take, it answers nobody."""
-MALFORMED = frozenset({"invalid_json", "wrong_schema", "empty_choices", BROKEN, UNUSABLE})
+MALFORMED = frozenset(
+    {"invalid_json", "wrong_schema", "empty_choices", BROKEN, UNUSABLE, TOO_LARGE, UNDECODABLE}
+)
 """Of a reply that is no chat completion, or none that fits: the record's answer is invalid."""
 LOGPROBS, TOP_LOGPROBS = "logprobs", "top_logprobs"
 PAUSES = Backoff()

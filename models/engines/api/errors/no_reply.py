@@ -4,6 +4,7 @@ import httpx2
 
 from models.engines.api.errors.stale_reply import StaleReply
 from models.engines.api.replies import Reply
+from models.engines.api.reply_limits import TOO_LARGE, UNDECODABLE, ReplyTooLarge
 
 _NEVER_SENT = (
     (httpx2.ConnectTimeout, "connect_timeout"),
@@ -14,6 +15,8 @@ _NEVER_SENT = (
 )
 _PERHAPS_SENT = (
     (StaleReply, "stale_reply"),
+    (ReplyTooLarge, TOO_LARGE),
+    (httpx2.DecodingError, UNDECODABLE),
     (httpx2.TimeoutException, "timeout"),
     (httpx2.NetworkError, "reset"),
     (httpx2.ProtocolError, "cut_off"),
