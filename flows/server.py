@@ -97,11 +97,9 @@ def guard_server(host: str, auth_string: str) -> Callable[[ASGIApp], ASGIApp]:
     if "*" in origins or host in EVERYWHERE:
         names = {"*"}
 
-    def refuse(scope: Scope) -> tuple[int, str] | None:
-        why = refuse_foreign(scope, names, origins)
-        return None if why is None else (403, why)
-
-    return lambda application: Guarded(_Proving(application, auth_string), refuse)
+    return lambda application: Guarded(
+        _Proving(application, auth_string), lambda scope: refuse_foreign(scope, names, origins)
+    )
 
 
 class _Proving:

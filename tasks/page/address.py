@@ -1,7 +1,8 @@
 """What an address of the page asks for, and the address that asks for something: the page keeps no other state."""
 
+import re
 from calendar import monthrange
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TypeVar
@@ -18,6 +19,11 @@ NAMES = ("workload", "engine", "model", "route", "outcome")
 ALL = "all"
 """Stands in an address for every purpose."""
 DEFAULT_DAYS = 30
+MOST_ATTEMPTS = 32767
+"""The highest number of an attempt that a line can have."""
+LONGEST_SHOWN = 60
+"""Characters of a mistaken parameter that are repeated."""
+_ATTEMPT = re.compile(r"[0-9]{1,5}")
 LONG_DAYS = 100
 """Longer periods are drawn by month."""
 
@@ -31,6 +37,17 @@ class PageQuery:
     filters: Filters
     after: Position | None = None
     state: str | None = None
+
+
+def read_parameters(pairs: Iterable[tuple[str, str]]) -> PageQuery:
+    """Read the parameters of an address as they stand there. Raises `UsageError` for one that stands there twice, and as `read`."""
+    given: dict[str, str] = {}
+    for name, value in pairs:
+        if name in given:
+            msg = f"{_cut(name)} stands twice in the address; name it once"
+            raise UsageError(msg)
+        given[name] = value
+    return read(given)
 
 
 def read(given: Mapping[str, str]) -> PageQuery:
@@ -127,7 +144,7 @@ def _read(given: Mapping[str, str], name: str, convert: Callable[[str], Value], 
     try:
         return convert(given[name])
     except ValueError:
-        msg = f"{name}={given[name]!r} is not {what}"
+        msg = f"{name}={_cut(given[name])!r} is not {what}"
         raise UsageError(msg) from None
 
 
@@ -146,4 +163,11 @@ def _position(text: str) -> Position:
     if not within:
         return Position(UUID(run_id))
     attempt, _, record_key = place.partition(".")
+    if not _ATTEMPT.fullmatch(attempt) or int(attempt) > MOST_ATTEMPTS:
+        raise ValueError(text)
     return Position(UUID(run_id), record_key, int(attempt))
+
+
+def _cut(text: str) -> str:
+    """Return what of a text fits a line beside other words."""
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"

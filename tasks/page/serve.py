@@ -1,38 +1,38 @@
 """`breakeven ledger serve`: the pages, on this machine's loopback address alone, until Ctrl-C."""
 
 import asyncio
+import logging
 import os
+import secrets
 import socket
 import sys
+import time
 import webbrowser
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from threading import Thread
 from typing import TypeVar
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from nicegui import app as pages
 from nicegui import ui
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import PlainTextResponse
 
-from models.errors import BreakevenError, UsageError
+from models.errors import BreakevenError, UsageError, defect, one_line
 from models.settings import Settings
 from tasks.page import lists, overview
-from tasks.page.address import PageQuery, read
+from tasks.page.address import PageQuery, read_parameters
+from tasks.page.gate import TOKEN, PageGate
 from tasks.page.layout import show_error
 from tasks.page.queries import Ledger
 
 HOST = "127.0.0.1"
-NAMES = ["127.0.0.1", "localhost"]
 SECONDS_TO_BUILD = 60.0
 SECONDS_TO_STOP = 2
-
-# The browser itself refuses whatever would leave this machine. Vue compiles its templates, hence unsafe-eval.
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; font-src 'self' data:; frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
-)
+SECONDS_TO_OPEN = 60
 
 Answer = TypeVar("Answer")
 
@@ -45,11 +45,13 @@ def serve(settings: Settings, port: int, *, open_browser: bool) -> None:
     ledger = Ledger(settings.database_url.get_secret_value())
     try:
         with _listening(port) as listener:
-            address = f"http://{HOST}:{listener.getsockname()[1]}/"
+            port, token = listener.getsockname()[1], secrets.token_urlsafe(32)
+            address = f"http://{HOST}:{port}/?{TOKEN}={token}"
             config = uvicorn.Config(
-                application(ledger),
+                application(ledger, token, port),
                 log_level="critical",
                 access_log=False,
+                proxy_headers=False,
                 timeout_graceful_shutdown=SECONDS_TO_STOP,
             )
             with suppress(KeyboardInterrupt):  # uvicorn raises it again once everything is closed
@@ -59,11 +61,17 @@ def serve(settings: Settings, port: int, *, open_browser: bool) -> None:
         ledger.close()
 
 
-def application(ledger: Ledger) -> FastAPI:
-    """Return the application: NiceGUI's pages over the ledger, for requests to this machine's own names alone."""
+def application(ledger: Ledger, token: str, port: int) -> FastAPI:
+    """Return the application: NiceGUI's pages over the ledger, for whoever has the token, on a server at a port.
+
+    Nothing of an address or of a failure reaches the terminal as it is.
+    """
     application = FastAPI(openapi_url=None)
-    application.add_middleware(TrustedHostMiddleware, allowed_hosts=NAMES)
-    application.middleware("http")(_with_policy)
+    application.add_middleware(PageGate, token=token, port=port)
+    pages.add_exception_handler(404, _answer_not_found)
+    logging.getLogger("nicegui").addFilter(_show_one_line)
+    for name in ("engineio.server", "socketio.server"):  # they repeat what a client has sent
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     ui.add_css(Path(__file__).with_name("page.css"), shared=True)
     _page(overview.PATH, ledger.overview, lambda _, found: overview.show(found))
     _page("/lines", ledger.lines, lists.show_lines)
@@ -80,22 +88,30 @@ def _page(path: str, ask: Callable[[PageQuery], Answer], show: Callable[[PageQue
 
     async def build(request: Request) -> None:
         try:
-            asked = read(request.query_params)
+            asked = read_parameters(request.query_params.multi_items())
             found = await asyncio.to_thread(ask, asked)
         except BreakevenError as error:
             ui.context.client.status_code = 400 if isinstance(error, UsageError) else 503
             show_error(path, str(error))
+        except Exception as error:  # noqa: BLE001  a defect: NiceGUI would show and log its traceback
+            ui.context.client.status_code = 500
+            show_error(path, f"this page failed: {defect(error)}")
         else:
             show(asked, found)
 
     ui.page(path, response_timeout=SECONDS_TO_BUILD)(build)
 
 
-async def _with_policy(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await answer(request)
-    response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
+def _answer_not_found(_request: Request, _error: Exception) -> Response:
+    return PlainTextResponse("there is no such page; the ledger is at /\n", 404)
+
+
+def _show_one_line(record: logging.LogRecord) -> bool:
+    """Let what NiceGUI logs be one line of visible characters, without a traceback."""
+    error = record.exc_info[1] if record.exc_info else None
+    said = record.getMessage() if error is None else defect(error)
+    record.msg, record.args, record.exc_info, record.exc_text = one_line(said), (), None, None
+    return True
 
 
 def _listening(port: int) -> socket.socket:
@@ -114,7 +130,16 @@ def _listening(port: int) -> socket.socket:
 def _announce(address: str, *, open_browser: bool) -> None:
     print(f"the ledger is at {address} (Ctrl-C ends it)", file=sys.stderr, flush=True)  # noqa: T201
     if open_browser and _has_screen():
-        Thread(target=webbrowser.open, args=[address], daemon=True).start()
+        Thread(target=_open_browser, args=[address], daemon=True).start()
+
+
+def _open_browser(address: str) -> None:
+    """Open a file that leads to the address: everybody on this machine can read a command line, this user alone the file."""
+    with NamedTemporaryFile("w", prefix="breakeven-", suffix=".html") as file:
+        file.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">')
+        file.flush()
+        webbrowser.open(Path(file.name).as_uri())
+        time.sleep(SECONDS_TO_OPEN)
 
 
 def _has_screen() -> bool:

@@ -13,12 +13,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 NAMES = ("127.0.0.1", "localhost", "[::1]")
 OWN_SITES = ("same-origin", "none")
 """What browsers say of a page's request to its own server, and of an address that a person has typed."""
-Refuse = Callable[[Scope], tuple[int, str] | None]
-"""Returns status and one line for a request that is not answered, None for any other."""
+Refusal = tuple[int, str]
+"""Status and one line for a request that is not answered."""
+Refuse = Callable[[Scope], Refusal | None]
+FOREIGN = (403, "a page of another origin may not ask this server")
 
 
-def refuse_foreign(scope: Scope, names: Collection[str] = NAMES, origins: Collection[str] = ()) -> str | None:
-    """Return why a request is not to be answered, None where it may come from an own page or a program.
+def refuse_foreign(
+    scope: Scope, names: Collection[str] = NAMES, origins: Collection[str] = ()
+) -> Refusal | None:
+    """Return how a request is refused, None where it may come from an own page or a program.
 
     `names` are the host names that this server has, without a port; `*` is any. `origins` are those of other servers whose pages may ask.
     A person may follow a link here from anywhere: only what changes nothing, and is shown by itself, is let through so.
@@ -26,17 +30,17 @@ def refuse_foreign(scope: Scope, names: Collection[str] = NAMES, origins: Collec
     headers = Headers(scope=scope)
     hosts = [host.lower() for host in headers.getlist("host")]
     if "*" not in names and (len(hosts) != 1 or _name(hosts[0]) not in names):
-        return "this server has no such name"
+        return 400, "this server has no such name"
     if given := headers.getlist("origin"):
         known = {one.lower() for one in origins}
         foreign = any(
             one.lower() not in known and one.lower().partition("://")[2] not in hosts for one in given
         )
-        return "a page of another origin may not ask this server" if foreign and "*" not in known else None
+        return FOREIGN if foreign and "*" not in known else None
     sites = headers.getlist("sec-fetch-site")
     if all(one in OWN_SITES for one in sites) or _is_visit(scope, headers):
         return None
-    return "a page of another origin may not ask this server"
+    return FOREIGN
 
 
 def _name(host: str) -> str:

@@ -126,7 +126,7 @@ def test_a_stolen_browser_is_of_no_use(site: Site, headers: dict[str, str]) -> N
     right = base64.b64encode(site.auth_string.encode()).decode()
     for path in ("/health", "/admin/version"):
         answer = httpx.get(f"{site.url}{path}", headers=headers | {"Authorization": f"Basic {right}"})
-        assert answer.status_code == 403
+        assert answer.status_code == (400 if "Host" in headers else 403)
         assert answer.text.count("\n") == 1
 
 

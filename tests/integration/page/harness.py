@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import DESKTOP, Heard, open_page
@@ -19,16 +20,26 @@ expect.set_options(timeout=SECONDS * 1000)
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A running server: its process, and the address of its pages without the last slash."""
+    """A running server: its process, the address of its pages without the last slash, and the token they need."""
 
     process: subprocess.Popen[str]
     address: str
+    token: str
     database_url: str
 
     @property
     def host(self) -> str:
         """Host and port, as they stand in an address."""
         return self.address.removeprefix("http://")
+
+    @property
+    def cookie(self) -> dict[str, str]:
+        """What a browser has once the address with the token was opened."""
+        return {f"breakeven_{self.host.partition(':')[2]}": self.token}
+
+    def get(self, path: str = "/", **headers: str) -> httpx.Response:
+        """Ask for an address as whoever has the token."""
+        return httpx.get(f"{self.address}{path}", cookies=self.cookie, headers=headers, timeout=SECONDS)
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str]:
         """Send a signal; return the exit code and what was written on standard error since the start."""
@@ -59,7 +70,8 @@ def serving(database_url: str, folder: Path) -> Iterator[Served]:
     try:
         said = process.stderr.readline()
         assert said.startswith("the ledger is at http://127.0.0.1:"), said
-        yield Served(process, said.split()[4].rstrip("/"), database_url)
+        address, _, token = said.split()[4].partition("/?token=")
+        yield Served(process, address, token, database_url)
     finally:
         if process.poll() is None:
             process.terminate()
@@ -73,6 +85,10 @@ class Visitor:
         self.page = page
         self.heard = heard
         self._address = served.address
+        page.goto(f"{served.address}/?token={served.token}")  # as people do
+        built(page)
+        assert page.url == f"{served.address}/"
+        heard.complaints.clear()  # there may be no ledger yet, which is an answer of its own
 
     def goes(self, path: str) -> Page:
         """Load a page and return it once it is built; the page before asked nobody and complained of nothing."""

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.integration.page.books import fill
@@ -43,8 +42,8 @@ def test_it_listens_on_loopback_alone(served: Served) -> None:
 
 def test_other_names_are_refused(served: Served) -> None:
     """A web site that points a name of its own at this machine reads nothing; the browser is told to stay here."""
-    assert httpx.get(served.address, headers={"Host": "evil.example"}).status_code == 400
-    answer = httpx.get(served.address)
+    assert served.get(Host="evil.example").status_code == 400
+    answer = served.get()
     assert answer.status_code == 200
     assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
 
@@ -60,7 +59,7 @@ def test_other_names_are_refused(served: Served) -> None:
 )
 def test_an_address_that_makes_no_sense(served: Served, path: str, says: str) -> None:
     """Whoever writes an address by hand is told what is wrong with it."""
-    answer = httpx.get(f"{served.address}{path}")
+    answer = served.get(path)
     assert answer.status_code == 400
     assert says in answer.text
 
@@ -89,7 +88,7 @@ def test_a_database_that_is_none(tmp_path: Path) -> None:
 def test_it_ends_cleanly(tmp_path: Path, number: signal.Signals, code: int) -> None:
     """Ctrl-C is how it is meant to end; there is no traceback, and no file is made, not even the ledger."""
     with serving(f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path) as served:
-        assert "run a workload first" in httpx.get(served.address).text
+        assert "run a workload first" in served.get().text
         found, errors = served.stop(number)
     assert found == code
     assert errors == ("stopped\n" if number == signal.SIGINT else "")
