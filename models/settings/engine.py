@@ -17,6 +17,7 @@ OURS: Mapping[str, str] = {
         for name in (
             *("model", "dtype", "quantization", "tensor_parallel_size", "max_model_len"),
             *("gpu_memory_utilization", "max_num_seqs", "enforce_eager", "seed", "chat_template"),
+            "trust_remote_code",
         )
     },
 }

@@ -11,6 +11,7 @@ BELONGS_TO_MODEL: Mapping[str, Any] = {
     "lora_adapter": None,
     "chat_template": None,
     "chat_template_kwargs": {},
+    "trust_remote_code": False,
 }
 """Settings that fit one model, and what they are where nothing is set: another model does not inherit them."""
 OF_A_MODEL = ("model", *BELONGS_TO_MODEL)

@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     chat_template_kwargs: dict[str, Any] = Field(
         default_factory=dict, description="arguments of the chat template, such as enable_thinking = false"
     )
+    trust_remote_code: bool = Field(
+        False,
+        description="run Python code that comes with the model, with all your rights: read it before; else such a model is refused",
+    )
     max_num_seqs: int | None = Field(None, ge=1, description="default: 32 on a CPU, 256 on a GPU")
     window: int | None = Field(None, ge=1, description="requests in flight; default: 2 x max_num_seqs")
     lookahead: int = Field(2048, ge=1, description="requests that may be reordered by prefix")

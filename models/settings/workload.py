@@ -138,6 +138,10 @@ class WorkloadSettings(BaseModel):
     chat_template_kwargs: dict[str, Any] | None = Field(
         None, description="arguments of the chat template, such as enable_thinking = false"
     )
+    trust_remote_code: bool | None = Field(
+        None,
+        description="run Python code that comes with the model, with all your rights; default: the general one",
+    )
 
     reasoning_effort: ReasoningEffort | None = Field(
         None, description="how much the API's model reasons; default: the general api_reasoning_effort"

@@ -192,7 +192,9 @@ def fingerprint_of(checked: Checked) -> str:
         # one that was trained again in its place is another one
         facts = (*facts, file_digest(settings.lora_adapter / LORA_WEIGHTS))
     if checked.purpose != "evaluation_api":
-        facts = (*facts, *template_facts(settings), *facts_of(settings.engine.arguments))
+        trusted = {"trust_remote_code": True} if settings.trust_remote_code else {}
+        arguments = settings.engine.arguments | trusted
+        facts = (*facts, *template_facts(settings), *facts_of(arguments))
     if checked.engine != "vllm":
         facts = (*facts, checked.engine)
     elif uses_server(settings):  # what it calls by the same name need not be the same weights

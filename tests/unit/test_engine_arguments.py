@@ -28,9 +28,20 @@ def test_further_arguments_reach_vllm_and_decide_a_load() -> None:
 
 
 def test_no_code_of_others_is_run_unless_it_is_asked_for() -> None:
-    """`trust_remote_code` is vLLM's default, false, unless the table sets it."""
-    assert "trust_remote_code" not in options_with().arguments()
-    assert options_with(trust_remote_code=True).arguments()["trust_remote_code"] is True
+    """`trust_remote_code` is false unless the setting of that name says so; another model does not inherit it."""
+    assert options_with().arguments()["trust_remote_code"] is False
+    trusting = Settings.model_validate(
+        {
+            "model": "a",
+            "trust_remote_code": True,
+            "workloads": {"sentiment": {"model": "b"}, "enrichment": {}},
+        }
+    )
+    said = [trusting.for_workload(name).trust_remote_code for name in ("sentiment", "enrichment")]
+    assert (VllmOptions.from_settings(trusting, on_cpu=True).arguments()["trust_remote_code"], said) == (
+        True,
+        [False, True],
+    )
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
@@ -59,12 +70,12 @@ def test_what_cannot_be_set_says_why(name: str) -> None:
 def test_numbers_and_tables_of_the_environment_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable is text; vLLM gets a number, a truth or a table where it says one."""
     monkeypatch.setenv("BREAKEVEN_ENGINE__MAX_NUM_BATCHED_TOKENS", "8192")
-    monkeypatch.setenv("BREAKEVEN_ENGINE__TRUST_REMOTE_CODE", "true")
+    monkeypatch.setenv("BREAKEVEN_ENGINE__ASYNC_SCHEDULING", "true")
     monkeypatch.setenv("BREAKEVEN_ENGINE__SPECULATIVE_CONFIG__NUM_SPECULATIVE_TOKENS", "4")
     monkeypatch.setenv("BREAKEVEN_ENGINE__KV_CACHE_DTYPE", "fp8")
     assert read_settings().engine.arguments == {
         "max_num_batched_tokens": 8192,
-        "trust_remote_code": True,
+        "async_scheduling": True,
         "speculative_config": {"num_speculative_tokens": 4},
         "kv_cache_dtype": "fp8",
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from models.engines.vllm.arguments import check_arguments
 from models.engines.vllm.gpu_clock import GpuClock
 from models.engines.vllm.options import VllmOptions
+from models.engines.vllm.remote_code import ask_nobody, refuse_code
 from models.engines.vllm.watchdog import wake_when_dead
 from models.errors import EngineDied, EngineStartError
 
@@ -119,7 +120,7 @@ def hide_llvmlite() -> None:
 
 
 def _load(options: VllmOptions) -> "LLM":
-    """Load the model. Raises `EngineStartError` with one line that says what failed, `UsageError` for an unknown argument."""
+    """Load the model. Raises `EngineStartError` with one line that says what failed, `UsageError` for an unknown argument and for code."""
     os.environ.update(options.environment())
     # Else vLLM configures logging anew, which flushes every handler under logging's own lock: Prefect's then waits
     # for a thread that waits for that lock, and a flow run hangs for good while it loads the model.
@@ -127,11 +128,14 @@ def _load(options: VllmOptions) -> "LLM":
     hide_llvmlite()
     log.info("loading %s", options.base_name)
     check_arguments(options.further_arguments)
+    ask_nobody()
     try:
         from vllm import LLM  # noqa: PLC0415  reads the environment that was just set
 
         return LLM(**options.arguments())
     except Exception as error:
+        if not options.trust_remote_code:
+            refuse_code(options.base_name, options.path, error)
         # vLLM raises anything from OSError to bare RuntimeError here; for the user they are one thing.
         msg = (
             f"vLLM cannot load {options.base_name}: {one_line(error)}; `breakeven doctor` checks the machine"

@@ -60,6 +60,7 @@ class VllmOptions:
     subprocess: bool
     seed: int
     speculation: bool = False
+    trust_remote_code: bool = False
     further: str = "{}"
 
     @classmethod
@@ -89,6 +90,7 @@ class VllmOptions:
             subprocess=not on_cpu if settings.engine_subprocess is None else settings.engine_subprocess,
             seed=settings.seed,
             speculation=_speculates(settings, on_cpu=on_cpu),
+            trust_remote_code=settings.trust_remote_code,
             further=write_arguments(settings.engine.arguments),
         )
 
@@ -145,6 +147,7 @@ class VllmOptions:
             "use_tqdm_on_load": False,
             "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
             "enable_lora": bool(self.lora_adapters),
+            "trust_remote_code": self.trust_remote_code,
         }
         if self.lora_adapters:
             arguments["max_loras"] = len(self.lora_adapters)

@@ -10,6 +10,7 @@ from models.engines.vllm.chat_template import examine_template
 from models.engines.vllm.guarded_tokens import Guarded
 from models.engines.vllm.message_marks import MessageMarks, choose_tokens
 from models.engines.vllm.options import VllmOptions
+from models.engines.vllm.remote_code import ask_nobody, refuse_code
 from models.engines.vllm.rendering import Part, PromptRenderer
 from models.errors import UsageError
 from models.requests import Message
@@ -150,12 +151,15 @@ def load_local_model(options: VllmOptions) -> LocalModel:
     where = {
         "revision": options.revision,
         "local_files_only": Path(options.path).exists(),
-        "trust_remote_code": bool(options.further_arguments.get("trust_remote_code")),
+        "trust_remote_code": options.trust_remote_code,
     }
+    ask_nobody()
     try:
         tokenizer = AutoTokenizer.from_pretrained(options.path, **where)
         config = AutoConfig.from_pretrained(options.path, **where)
     except (OSError, ValueError) as error:
+        if not options.trust_remote_code:
+            refuse_code(options.name, options.path, error)
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         msg = f"cannot load the tokenizer of {options.name}: {reason}"
         raise UsageError(msg) from error
