@@ -1,5 +1,6 @@
 """No message's text yields an added token, whatever the tokenizer; marks in plain text are spelled out."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from models.engines.vllm.guarded_tokens import GuardedTokenizer
 from models.engines.vllm.tokenizer import ChatTokenizer
 from models.errors import UsageError
-from models.requests import Message
+from models.requests import Message, Role
 
 TEMPLATE = (
     "{% for m in messages %}<user>{{ m['content'] }}<end>\n{% endfor %}"
@@ -114,7 +115,7 @@ def of_words(template: str = TEMPLATE) -> Any:  # noqa: ANN401
     return wrap(inner, template, **UNKNOWN)
 
 
-TOKENIZERS = {
+TOKENIZERS: dict[str, Callable[[], Any]] = {
     "special": lambda: of_bytes(special=True),
     "not special": lambda: of_bytes(added("</think>"), added("<end of turn>")),
     "nfkc": lambda: of_bytes(normalizer=normalizers.NFKC(), normalized=True),
@@ -137,13 +138,15 @@ TOKENIZERS = {
     "byte fallback": lambda: of_merges(fallback=True),
     "words": of_words,
 }
-CHATS = {name: (made := make(), ChatTokenizer(made)) for name, make in TOKENIZERS.items()}
+CHATS: dict[str, tuple[Any, ChatTokenizer]] = {
+    name: (made := make(), ChatTokenizer(made)) for name, make in TOKENIZERS.items()
+}
 
 
 def added_ids(name: str, *said: str) -> list[int]:
     """Return the added tokens of a talk, without the one that stands for unknown characters."""
     tokenizer, chat = CHATS[name]
-    roles = ("system", "user", "assistant", "user")[-len(said) :]
+    roles: tuple[Role, ...] = ("system", "user", "assistant", "user")[-len(said) :]
     messages = tuple(Message(role, text) for role, text in zip(roles, said, strict=True))
     ids = chat.prompt_token_ids(messages)
     assert chat.count([messages]) == [len(ids)]

@@ -34,8 +34,8 @@ class OwnConfig(LlamaConfig):
 class OwnTokenizer(PreTrainedTokenizerFast):
     pass
 """
-CONFIG = {"model_type": "own", "auto_map": {"AutoConfig": "own_code.OwnConfig"}}
-TOKENIZER = {
+CONFIG: dict[str, object] = {"model_type": "own", "auto_map": {"AutoConfig": "own_code.OwnConfig"}}
+TOKENIZER: dict[str, object] = {
     "tokenizer_class": "OwnTokenizer",
     "auto_map": {"AutoTokenizer": ["own_code.OwnTokenizer", "own_code.OwnTokenizer"]},
 }
