@@ -146,7 +146,8 @@ CHATS: dict[str, tuple[Any, ChatTokenizer]] = {
 def added_ids(name: str, *said: str) -> list[int]:
     """Return the added tokens of a talk, without the one that stands for unknown characters."""
     tokenizer, chat = CHATS[name]
-    roles: tuple[Role, ...] = ("system", "user", "assistant", "user")[-len(said) :]
+    talk: tuple[Role, ...] = ("system", "user", "assistant", "user")
+    roles = talk[-len(said) :]
     messages = tuple(Message(role, text) for role, text in zip(roles, said, strict=True))
     ids = chat.prompt_token_ids(messages)
     assert chat.count([messages]) == [len(ids)]
