@@ -36,13 +36,14 @@ class LedgerFile:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self._opened: Identity | None = None
+        self._filled = False
 
     def note(self) -> None:
         """Remember the file as it is now, if it is the first time; called right after SQLite opened it."""
         self._opened = self._opened or _identity(self.path)
 
     def check(self) -> None:
-        """See that the file is there, the one that was opened first, and not empty. Raises `LedgerLost`."""
+        """See that the file is there, the one that was opened first, and not emptied since. Raises `LedgerLost`."""
         if self._opened is None:
             return
         now = _identity(self.path)
@@ -50,16 +51,18 @@ class LedgerFile:
             what = "was deleted or moved away"
         elif now != self._opened:
             what = "was replaced by another file"
-        elif not self.path.stat().st_size:
-            what = "was emptied"
         else:
-            return
+            filled = bool(self.path.stat().st_size)
+            self._filled = self._filled or filled
+            if filled or not self._filled:
+                return
+            what = "was emptied"
         msg = f"the ledger {self.path} {what} while it was in use: nothing more is written to it; {_KEPT}"
         raise LedgerLost(msg)
 
     def check_beside(self, connection: Connection) -> None:
-        """See that the files that SQLite keeps beside it are those of the connection's first transaction. Raises `LedgerLost`."""
-        seen: dict[str, Identity | None] = connection.info.get(_SEEN, {})
+        """See that the files that SQLite keeps beside it are those that the connection opened. Raises `LedgerLost`."""
+        seen: dict[str, Identity] = connection.info.get(_SEEN, {})
         changed = [end for end, before in seen.items() if self._beside(end) != before]
         if not changed:
             return
@@ -72,9 +75,11 @@ class LedgerFile:
         raise LedgerLost(msg)
 
     def note_beside(self, connection: Connection) -> None:
-        """Remember the files beside it that a transaction has just opened, if it is the connection's first."""
-        if _SEEN not in connection.info:
-            connection.info[_SEEN] = {end: self._beside(end) for end in BESIDE}
+        """Remember the files beside it that a transaction of the connection has opened; one has them open until it is closed."""
+        seen: dict[str, Identity] = connection.info.setdefault(_SEEN, {})
+        for end in BESIDE:
+            if end not in seen and (found := self._beside(end)) is not None:
+                seen[end] = found
 
     def _beside(self, end: str) -> Identity | None:
         return _identity(Path(f"{self.path}{end}"))
