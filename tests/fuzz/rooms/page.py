@@ -112,7 +112,8 @@ def open_room(folder: Path) -> Iterator[Callable[[Visit], None]]:
         said = process.stderr.readline()
         found = re.search(r"(http://127\.0\.0\.1:\d+)/(?:\?token=([\w\-]+))?", said)
         assert found is not None, said
-        served, token = Served(process, found[1], url), found[2] or ""
+        token = found[2] or ""
+        served = Served(process, found[1], token, url)
         os.set_blocking(process.stderr.fileno(), False)
         begun = _memory(process.pid)
         yield lambda case: _play(case, served, token, begun)
