@@ -151,7 +151,8 @@ class ClosedAttempt:
     `ok`: answered. `failed`: the provider refused it or was never reached, so nothing is billed.
     `unknown_outcome`: sent, but whether and what it used is not known; its line keeps the upper-bound
     cost. `usage` is what the provider reported, None where it reported none; of an answer `exchange` is estimated then.
-    `failure` is a short code
+    `doubted` is what the provider reported that the request cannot have used, as JSON of counts: then there is no `usage`,
+    and the most that the attempt can cost is what it costs. `failure` is a short code
     (`http_429`, `timeout`, …), or of an answer how it was read (`from_prose`, …), and never holds text of a prompt or an answer.
     """
 
@@ -162,6 +163,7 @@ class ClosedAttempt:
     failure: str | None = None
     served: Served | None = None
     exchange: Exchange | None = field(default=None, repr=False)
+    doubted: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,13 +60,15 @@ class LinePrices:
     """The prices that a line of an API's attempt refers to: its own, and that of the same answer at once.
 
     `opened_at` is when the line was opened: its hour decides where a price differs by the hour; None: the highest of
-    the day. `tier` is the price of the tier that the attempt was served in, where that is not the line's own.
+    the day. `tier` is the price of the tier that the attempt was served in, where that is not the line's own. `bound_nano` is the most
+    that the attempt can cost, nano-dollars.
     """
 
     own: Price
     counterfactual: Price
     opened_at: datetime | None = None
     tier: TierPrice | None = None
+    bound_nano: int = 0
 
     def cost_nano(self, usage: Usage) -> int:
         """Return what the attempt cost, nano-dollars."""

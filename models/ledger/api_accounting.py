@@ -1,8 +1,10 @@
 """The ledger lines of attempts on an API: opened at the most that they can cost, closed at what they did."""
 
+import json
 from collections.abc import Sequence
 from typing import TypedDict
 
+from models.economics.pricing import NANO, nano_to_usd
 from models.engines.api.permit import OpenAttempt
 from models.ledger.accounting import (
     NOT_SERVED,
@@ -17,11 +19,15 @@ from models.ledger.counterfactual import CounterfactualTokens
 from models.ledger.line import Closing, LedgerLine
 from models.requests import ClosedAttempt, Served
 
+MOST_PROVIDER_NANO, MOST_TIMES_THE_BOUND = 10 * NANO, 1000
+"""A provider that says that an attempt costs more than ten dollars, and a thousand times its bound, is in doubt."""
+
 
 class _ServedColumns(TypedDict):
     provider_nano: int | None
     served_model: str | None
     service_tier: str | None
+    doubted_usage: str | None
 
 
 def pending_line(
@@ -86,7 +92,7 @@ def closing_unserved(closed: ClosedAttempt, prices: LinePrices, upper_bound: int
         reasoning_tokens=usage.reasoning_tokens if usage else None,
         cache_write_tokens=usage.cache_write_tokens if usage else None,
         price_id=None if prices.tier is None else prices.tier.price_id,
-        **_served(closed),
+        **_served(closed, prices),
     )
 
 
@@ -104,32 +110,48 @@ def _closing(item: Finished, closed: ClosedAttempt, keys: LineKeys, counter: Cou
     prices = item.prices or _at_once(keys)
     usage = closed.usage or counter.of_unreported(item.completion)
     counterfactual = NOTHING if item.outcome in NOT_SERVED else usage
+    used = usage if closed.doubted is None else None
     return Closing(
         id=closed.id,
         outcome=item.outcome,
-        input_tokens=usage.input_tokens,
-        cached_tokens=usage.cached_tokens,
-        output_tokens=usage.output_tokens,
+        input_tokens=used.input_tokens if used else None,
+        cached_tokens=used.cached_tokens if used else None,
+        output_tokens=used.output_tokens if used else None,
         estimated=closed.usage is None,
-        cost_nano=prices.cost_nano(usage),
+        cost_nano=prices.cost_nano(used) if used else prices.bound_nano,
         counterfactual_input_tokens=counterfactual.input_tokens,
         counterfactual_output_tokens=counterfactual.output_tokens,
         counterfactual_nano=prices.counterfactual_nano(counterfactual),
         answer_hash=answer_hash(item.completion.text),
         failure=closed.failure,
-        reasoning_tokens=usage.reasoning_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
+        reasoning_tokens=used.reasoning_tokens if used else None,
+        cache_write_tokens=used.cache_write_tokens if used else None,
         estimate=None if closed.usage is None else counter.estimate(item.completion),
         ended_at=closed.at,
         price_id=None if prices.tier is None else prices.tier.price_id,
-        **_served(closed),
+        **_served(closed, prices),
     )
 
 
-def _served(closed: ClosedAttempt) -> _ServedColumns:
-    """Return what the provider says of how it served an attempt, as columns of its line."""
-    said = closed.served or Served()
-    return {"provider_nano": said.cost_nano, "served_model": said.model, "service_tier": said.tier}
+def _served(closed: ClosedAttempt, prices: LinePrices) -> _ServedColumns:
+    """Return what the provider says of how it served an attempt, as columns of its line.
+
+    A cost of its own that is beyond all prices is in doubt as well, and stands with what is.
+    """
+    said, doubted = closed.served or Served(), closed.doubted
+    cost = said.cost_nano
+    if cost is not None and cost > max(MOST_PROVIDER_NANO, MOST_TIMES_THE_BOUND * prices.bound_nano):
+        doubted = json.dumps(
+            {**json.loads(doubted or "{}"), "cost_usd": f"{nano_to_usd(cost).normalize():f}"},
+            separators=(",", ":"),
+        )
+        cost = None
+    return {
+        "provider_nano": cost,
+        "served_model": said.model,
+        "service_tier": said.tier,
+        "doubted_usage": doubted,
+    }
 
 
 def _at_once(keys: LineKeys) -> LinePrices:

@@ -105,7 +105,8 @@ class LedgerJournal:
             flying = self._flying.get(attempt.id)
         charged, keys = self.pending.charged, self.pending.keys
         opened_at = None if flying is None else flying.at
-        prices = self.prices.at_once(attempt, charged.price, keys.counterfactual_price, opened_at)
+        bound = 0 if flying is None else flying.bound
+        prices = self.prices.at_once(attempt, charged.price, keys.counterfactual_price, opened_at, bound)
         usage = attempt.usage or estimated
         if flying is not None and usage is not None and (attempt.usage is None or prices.tier is not None):
             self.pending.bounds.hear(prices.cost_nano(usage), flying.allowed)

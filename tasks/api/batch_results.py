@@ -1,7 +1,7 @@
 """The results of a batch that has ended: each closes its attempt; what no line answers is asked for again."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -15,21 +15,18 @@ from models.engines.api.answers.served import served_of
 from models.engines.api.capabilities import EndpointCapabilities
 from models.engines.api.chat_format import Parsed, parse_answer, read_exchange, request_body
 from models.engines.api.permit import ApiRequest
-from models.engines.api.usage import usage_of
 from models.engines.batch.files import rendered_body
 from models.engines.batch.results import BatchResult, ResultReader
 from models.engines.batch.status import (
-    BatchApiRefused,
-    BatchApiUnavailable,
     BatchResultsTooLarge,
     ProviderBatch,
 )
 from models.engines.window import is_parsed
-from models.errors import ApiAccessError
 from models.ledger.accounting import LinePrices
 from models.records import Escalated
-from models.requests import Answer, ClosedAttempt, Completion, Exchange, JsonValue, Served, Usage
+from models.requests import Answer, ClosedAttempt, Completion, Exchange, JsonValue, Served
 from tasks.api.answer_bounds import AnswerBounds
+from tasks.api.batch_closing import believe_usage, close_ok, forget_texts, lose_results, read_results
 from tasks.api.batch_format import BatchFormat
 from tasks.api.batch_judgement import DENIALS, BatchJudgement
 from tasks.api.batch_ledger import BatchAttemptBook, BatchLedger
@@ -80,14 +77,16 @@ class BatchResults:
         body, self._able = self.rendered(batch), self.learnt.read()
         form = self._format(lines, body, judgement)
         try:
-            for result in _read(client, provider, reader):
+            for result in read_results(client, provider, reader):
                 if not self._accept(result, lines[result.id], body, judgement, form):
                     judgement.hold(result)
                 self.committer.tick()
                 if self.stop():
                     return
         except BatchResultsTooLarge as error:
-            self._lose(client, batch, provider, form, error)
+            form.release()
+            self.committer.flush()
+            lose_results(self.ledger, client, batch, provider, error)
             return
         form.release()
         self.committer.flush()
@@ -104,35 +103,7 @@ class BatchResults:
             reader.tally.undecodable,
         )
         self.bounds.keep()
-        self.forget_texts(client, provider)
-
-    def _lose(
-        self,
-        client: "BatchClient",
-        batch: batches.Batch,
-        provider: ProviderBatch,
-        form: BatchFormat,
-        error: BatchResultsTooLarge,
-    ) -> None:
-        """Give up a batch whose results are more than may be read: what was read is kept, the rest is asked for again."""
-        log.warning(
-            "batch %s has failed: %s; what was read of it is kept, its other records are asked again",
-            provider.id,
-            error,
-        )
-        form.release()
-        self.committer.flush()
-        self.ledger.lose(batch, "results_too_large")
-        self.forget_texts(client, provider)
-
-    def forget_texts(self, client: "BatchClient", provider: ProviderBatch) -> None:
-        """Delete the provider's files, which hold texts; one that stays does no other harm."""
-        for file_id in (provider.input_file_id, provider.output_file_id, provider.error_file_id):
-            try:
-                if file_id is not None:
-                    client.delete_file(file_id)
-            except (BatchApiUnavailable, BatchApiRefused, ApiAccessError) as error:
-                log.warning("a file of batch %s was not deleted: %s", provider.id, error)
+        forget_texts(client, provider)
 
     def rendered(self, batch: batches.Batch) -> Mapping[str, JsonValue]:
         """Return how the batch's requests were rendered; as they would be now where the file is gone."""
@@ -171,9 +142,7 @@ class BatchResults:
         escalated = self.scratch.waiting.get(line.record_key)
         if result.kind == "answered":
             if escalated is None:
-                closed = self._charge(
-                    _closed_ok(line.id, usage_of(result.body), "not_needed", self._served(result)), line
-                )
+                closed = self._charge(self._unused(result, line, "not_needed"), line)
             else:
                 request = self.requests.render(escalated, line.id, line.attempt)
                 parsed = parse_answer(request, result.body)
@@ -203,7 +172,7 @@ class BatchResults:
 
         def ask_again(result: BatchResult) -> None:
             line = lines[result.id]
-            ignored = _closed_ok(line.id, usage_of(result.body), "format_ignored", self._served(result))
+            ignored = self._unused(result, line, "format_ignored")
             judgement.answered(closed=self._charge(ignored, line))
             self.scratch.waiting.requeue_after(line.record_key, line.attempt)
 
@@ -216,13 +185,13 @@ class BatchResults:
         request, served = self.requests.render(escalated, line.id, line.attempt), self._served(result)
         if parsed.malformed is not None:  # billed, and of no use
             self.scratch.waiting.requeue_after(line.record_key, line.attempt)
-            useless = _closed_ok(line.id, parsed.usage, parsed.malformed, served)
+            useless = close_ok(line.id, parsed.usage, parsed.malformed, served, parsed.doubted)
             return self._charge(useless, line)
         closed: ClosedAttempt | None
-        closed = answered = _closed_ok(line.id, parsed.usage, parsed.failure, served)
+        closed = answered = close_ok(line.id, parsed.usage, parsed.failure, served, parsed.doubted)
         if parsed.usage is None and parsed.rejection is None:
             closed = replace(answered, exchange=self._exchange(request, result))
-        elif parsed.usage is None:
+        elif parsed.usage is None and parsed.doubted is None:
             closed = None  # its line is closed with the batch, at its upper bound
         completion = Completion(
             request,
@@ -243,7 +212,7 @@ class BatchResults:
             self.scratch.put(request.digest(), answer)
         prices = self._prices_of(line, closed)
         self._hear(completion, prices)
-        self.outcomes.accept_api(escalated, completion, BatchAttemptBook(prices), prices)
+        self.outcomes.accept_api(escalated, completion, BatchAttemptBook(prices, line.cost_nano), prices)
         return closed is not None
 
     def _hear(self, completion: Completion, prices: LinePrices) -> None:
@@ -291,14 +260,22 @@ class BatchResults:
         now = datetime.now(UTC)
         if result.kind != "unsure" and not result.billed:
             return ClosedAttempt(line.id, "failed", now, failure=result.failure)
-        usage, served = usage_of(result.body), self._served(result)
-        return ClosedAttempt(line.id, "unknown_outcome", now, usage, result.failure, served)
+        usage, doubted = believe_usage(result.body, line, self._price(line.price_id))
+        served = self._served(result)
+        return ClosedAttempt(line.id, "unknown_outcome", now, usage, result.failure, served, doubted=doubted)
+
+    def _unused(self, result: BatchResult, line: attempts.InBatch, why: str) -> ClosedAttempt:
+        """Close an answer that serves no record; `why` says why."""
+        usage, doubted = believe_usage(result.body, line, self._price(line.price_id))
+        return close_ok(line.id, usage, why, self._served(result), doubted)
 
     def _charge(self, closed: ClosedAttempt, line: attempts.InBatch) -> bool:
         """Close an answered attempt that served no record, unless nobody knows its usage: see `BatchLedger.close`."""
-        if closed.usage is not None:
-            self.committer.add_closings([BatchAttemptBook(self._prices_of(line, closed)).unserved(closed)])
-        return closed.usage is not None
+        known = closed.usage is not None or closed.doubted is not None
+        if known:
+            book = BatchAttemptBook(self._prices_of(line, closed), line.cost_nano)
+            self.committer.add_closings([book.unserved(closed)])
+        return known
 
     def _served(self, result: BatchResult) -> Served | None:
         return served_of(result.body, {}, self.learnt.options.model)
@@ -307,21 +284,10 @@ class BatchResults:
         own, counterfactual = self._price(line.price_id), self._price(line.counterfactual_price_id)
         if closed is None:
             return LinePrices(own, counterfactual, line.at)
-        return self.served.in_batch(closed, own, counterfactual, line.at)
+        return self.served.in_batch(closed, own, counterfactual, line.at, line.cost_nano)
 
     def _price(self, price_id: int) -> Price:
         if price_id not in self._prices:
             ledger = self.version.ledger
             self._prices[price_id] = ledger.read(lambda session: reference.get_price(session, price_id))
         return self._prices[price_id]
-
-
-def _read(client: "BatchClient", provider: ProviderBatch, reader: ResultReader) -> Iterator[BatchResult]:
-    for file_id in (provider.output_file_id, provider.error_file_id):
-        if file_id is not None:
-            yield from reader.read(client.download(file_id))
-
-
-def _closed_ok(id_: UUID, usage: Usage | None, why: str | None, served: Served | None) -> ClosedAttempt:
-    """Close an answered attempt; `why` it serves no record, or how it was read."""
-    return ClosedAttempt(id_, "ok", datetime.now(UTC), usage, why, served)

@@ -34,20 +34,25 @@ class ServedPrices:
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
 
     def at_once(
-        self, closed: ClosedAttempt, own: Price, counterfactual: Price, opened_at: datetime | None
+        self,
+        closed: ClosedAttempt,
+        own: Price,
+        counterfactual: Price,
+        opened_at: datetime | None,
+        bound_nano: int = 0,
     ) -> LinePrices:
         """Return the prices of an attempt that was asked for at once: those of the tier that served it."""
         tier = None if closed.served is None else closed.served.tier
         found = None if tier is None else self._find(tier, opened_at or closed.at)
-        return self._compared(closed, LinePrices(own, counterfactual, opened_at, found))
+        return self._compared(closed, LinePrices(own, counterfactual, opened_at, found, bound_nano))
 
     def in_batch(
-        self, closed: ClosedAttempt, own: Price, counterfactual: Price, opened_at: datetime
+        self, closed: ClosedAttempt, own: Price, counterfactual: Price, opened_at: datetime, bound_nano: int
     ) -> LinePrices:
         """Return the prices of an attempt in a batch, which has its own price whatever tier it names."""
         if closed.served is not None and closed.served.tier is not None:
             self._warn_of_tier(closed.served.tier, "the price of batches")
-        return self._compared(closed, LinePrices(own, counterfactual, opened_at))
+        return self._compared(closed, LinePrices(own, counterfactual, opened_at, bound_nano=bound_nano))
 
     def _find(self, tier: str, at: datetime) -> TierPrice | None:
         day = at.astimezone(UTC).date()
@@ -86,6 +91,12 @@ class ServedPrices:
                 "model",
                 f"the API at {self.endpoint} answered as {served.model}, and {self.settings.api_model} was asked and is charged: "
                 "see `breakeven ledger check`; BREAKEVEN_API_MODEL names the model",
+            )
+        if closed.doubted is not None:
+            self._warn(
+                "usage",
+                f"the API at {self.endpoint} reports more tokens than a request can have used: such attempts count with the most that "
+                "they can cost, and what was reported stands beside it (`doubted_usage` in `breakeven ledger lines`)",
             )
         if served is not None and served.cost_nano is not None and usage is not None:
             ours = prices.cost_nano(usage)

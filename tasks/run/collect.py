@@ -27,6 +27,7 @@ from models.errors import ApiAccessError, LeaseLost, LedgerLost, NoAnswerFits
 from models.gpu_time import GpuTime
 from models.requests import Completion, RejectionReason
 from models.settings import Settings
+from tasks.api.batch_closing import forget_texts
 from tasks.api.batch_judgement import SEE_TO_IT
 from tasks.api.batch_results import BatchResults
 from tasks.planning.checks import ApiPlan
@@ -185,7 +186,7 @@ class Collector:
         over = batch.deadline + NAMES_LATE <= datetime.now(UTC)
         if provider.failure is not None:
             self._refused(client, batch, provider, provider.failure)
-            self._results.forget_texts(client, provider)
+            forget_texts(client, provider)
         elif provider.ended or (over and provider.final):
             self._results.take(client, batch, provider)
         elif over:

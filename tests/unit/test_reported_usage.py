@@ -224,10 +224,11 @@ def test_the_words_of_providers(reported: dict[str, object], usage: Usage) -> No
 
 
 @pytest.mark.parametrize(
-    ("given", "believed"), [(1, False), (50, False), (161, True), (1000, True), (10**6, True)]
+    ("given", "believed"),
+    [(1, False), (50, False), (161, True), (1000, True), (20_000, True), (10**6, False)],
 )
 def test_a_prompt_of_too_few_tokens(given: int, believed: bool) -> None:
-    """A prompt of 801 words is no 50 tokens in any vocabulary; what is more than expected may be."""
+    """A prompt of 801 words is no 50 tokens in any vocabulary; what is more than expected may be, within reason."""
     usage = {"prompt_tokens": given, "completion_tokens": 1}
     parsed = parse_answer(request(messages=LONG), reply("neutral", usage=usage))
     assert parsed.usage == (Usage(given, 0, 1) if believed else None)

@@ -22,6 +22,7 @@ from models.engines.api.permit import ApiRequest
 from models.engines.api.reply_limits import MOST_ANSWER, TOO_LARGE
 from models.engines.api.schema import instruction, schema_text, wire_schema
 from models.engines.api.usage import usage_of
+from models.engines.api.usage_doubt import doubt_usage
 from models.requests import (
     Choice,
     Exchange,
@@ -61,6 +62,8 @@ class Parsed:
     detail: str | None = None
     malformed: str | None = None
     note: str | None = None
+    doubted: str | None = None
+    """What was reported that the request cannot have used: see `doubt_usage`. No usage is known then."""
 
     @property
     def failure(self) -> str | None:
@@ -143,6 +146,12 @@ def parse_answer(request: Request, body: object) -> Parsed:
     a question mark for each half of a surrogate pair.
     """
     usage = usage_of(body, request.messages)
+    doubted = doubt_usage(body, usage, request)
+    return replace(_parse(request, body, usage if doubted is None else None), doubted=doubted)
+
+
+def _parse(request: Request, body: object, usage: Usage | None) -> Parsed:
+    """Read the body of a reply whose usage is known."""
     choice = first_choice(body)
     if isinstance(choice, str) and is_blocked(body):
         return Parsed(usage=usage, rejection="refused", detail="content_filter")

@@ -47,13 +47,21 @@ class RequestState:
         usage: Usage | None = None,
         served: Served | None = None,
         exchange: Exchange | None = None,
+        doubted: str | None = None,
     ) -> ClosedAttempt:
         """Note how the open attempt ended."""
         if self._open is None:
             msg = "no attempt is open"
             raise RuntimeError(msg)
         self._closed = ClosedAttempt(
-            self._open.id, verdict.outcome, datetime.now(UTC), usage, verdict.failure, served, exchange
+            self._open.id,
+            verdict.outcome,
+            datetime.now(UTC),
+            usage,
+            verdict.failure,
+            served,
+            exchange,
+            doubted,
         )
         self._open = None
         return self._closed

@@ -148,6 +148,7 @@ class RequestSender:
             parsed.usage,
             served_of(body, sent.reply.headers, self._options.model),
             read_exchange(sent.body, body) if unreported else None,
+            parsed.doubted,
         )
         if closed.usage is not None:
             self._endpoint.journal.answered(closed)
