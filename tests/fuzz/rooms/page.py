@@ -72,15 +72,14 @@ class Visit:
 
     def content(self, served: Served, token: str) -> bytes:
         """Return the bytes that are sent."""
-        query = [(name, value) for name, value in self.query]
-        if self.has_token and token:
-            query.append(("token", token))
-        pairs = "&".join(f"{_escaped(name)}={_escaped(value)}" for name, value in query)
+        pairs = "&".join(f"{_escaped(name)}={_escaped(value)}" for name, value in self.query)
         path = f"{self.path}{'&' if '?' in self.path else '?'}{pairs}" if pairs else self.path
         head = [f"{self.method} {path} HTTP/1.1"]
         if not any(name == "Host" for name, _ in self.headers):
             head.append(f"Host: {served.host}")
         head += [f"{name}: {value}" for name, value in self.headers]
+        if self.has_token and token:  # as a browser has it, once it has opened the printed address
+            head += [f"Cookie: {name}={value}" for name, value in served.cookie.items()]
         head += ["Connection: close"]
         if self.body and not any(name == "Content-Length" for name, _ in self.headers):
             head.append(f"Content-Length: {len(self.body)}")
