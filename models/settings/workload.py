@@ -44,6 +44,10 @@ Labels = Annotated[
 """Labels: a list, or a table of label and meaning."""
 
 
+MAX_TEXT_CHARS = 1_000_000
+"""Characters of a record's text at most, where nothing is set: some 250,000 tokens."""
+
+
 def _check_delimiter(value: str) -> str:
     if value.lower() in {"auto", "tab", "\\t"} or (len(value) == 1 and value not in '"\r\n'):
         return value
@@ -170,6 +174,11 @@ class WorkloadSettings(BaseModel):
     encoding: Annotated[str, AfterValidator(_check_encoding)] = Field(
         "auto",
         description="encoding of CSV and JSON, such as cp1252; auto: UTF-8, or UTF-16 and UTF-32 where the file shows it",
+    )
+    max_text_chars: int = Field(
+        MAX_TEXT_CHARS,
+        ge=1,
+        description="characters of a text at most; a row with a longer one is set aside as too_long",
     )
     context: str | None = Field(
         None, description="column of passages that the answer must rest on; `context` in `text`"

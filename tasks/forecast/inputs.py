@@ -69,7 +69,8 @@ def _opened(ask: WorkloadAsk, settings: Settings) -> OpenedInput:
     if ask.column:
         source = replace(source, text_columns=ask.column, template=None)
     plain = prompt_source(source.location or "", source.text_columns, source.where, ask.output_column)
-    return OpenedInput(ask.name or workload.name, ask, workload, replace(plain, template=source.template))
+    plain = replace(plain, template=source.template, max_text_chars=source.max_text_chars)
+    return OpenedInput(ask.name or workload.name, ask, workload, plain)
 
 
 def runs_like(one: OpenedInput, model: OwnModel, settings: Settings) -> ledger.HistoryFilter:

@@ -169,6 +169,7 @@ class _File:
     template: RowTemplate | None
     actual: Mapping[str, str]
     is_csv: bool
+    max_text_chars: int
 
     @classmethod
     def open(cls, path: str, workload: Workload, asked: Sequence[str] = ()) -> "_File":
@@ -195,7 +196,7 @@ class _File:
             msg = f"column {unfit[0]} of {path} holds no text, which {workload.name} reads there"
             raise InputError(msg)
         named = own.id_column if own.id_column in existing else None
-        return cls(path, tuple(existing), texts, named, template, actual, in_csv)
+        return cls(path, tuple(existing), texts, named, template, actual, in_csv, own.max_text_chars)
 
     def take(
         self, references: References | None, limit: int | None, seed: int, second: References | None
@@ -211,7 +212,9 @@ class _File:
         """Yield each row: where it is, its record if it has text, and what these columns hold."""
         every = [*self.texts, *columns, *(() if self.id is None else (self.id,))]
         names = [self.actual[name] for name in every]
-        source = Source(self.path, tuple(names), id_column=names[0], timestamp_column="")
+        source = Source(
+            self.path, tuple(names), names[0], timestamp_column="", max_text_chars=self.max_text_chars
+        )
         first, last = len(self.texts), len(self.texts) + len(columns)
         number = 0
         for raw in open_all(source):

@@ -6,6 +6,7 @@ from unicodedata import category
 from uuid import UUID
 
 from models.records import Fault
+from tasks.reading.longest import too_long
 
 MAX_ID = 500
 """Longest id, in characters: record keys are part of a database index."""
@@ -28,14 +29,17 @@ _UNSEEN = frozenset(
 """Others that are drawn as nothing: fillers, the blank of braille, selectors of variants, the place of an object."""
 
 
-def as_text(value: object, column: str, place: int, faults: dict[int, Fault]) -> str:
-    """Return a value that is text, or "" and a fault."""
+def as_text(value: object, column: str, place: int, faults: dict[int, Fault], limit: int) -> str:
+    """Return a value that is text of at most `limit` characters, or "" and a fault."""
     if isinstance(value, bytes):
         value = decode(value)
     if not isinstance(value, str):
         faults.setdefault(
             place, Fault("wrong_type", f"{column} is a {kind_of(value)}, not text", column, A_TEXT)
         )
+        return ""
+    if len(value) > limit:
+        faults.setdefault(place, too_long(column, limit))
         return ""
     if value.isascii() or is_text(value):
         return value

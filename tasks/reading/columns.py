@@ -11,6 +11,9 @@ from models.nearest import nearest
 from tasks.reading.conditions import Condition
 from tasks.reading.source import TIMESTAMP_NAMES, Source
 
+_NAMED, _COMPARED = 100, 1000
+"""So many columns are named in a message, and compared with one that is missing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
@@ -116,7 +119,7 @@ def match_column(name: str, existing: Sequence[str], location: str) -> str | Non
     the only one with the same letters and digits: `created_at` finds `createdAt` and `Created At`.
     Raises `InputError` where several are meant equally; `location` is for the message.
     """
-    for form in (str, _fold_case, _keep_letters):
+    for form in (str, _fold_case, keep_letters):
         wanted = form(name)
         found = [one for one in existing if form(one) == wanted and (wanted or form is str)]
         if len(found) > 1:
@@ -133,7 +136,8 @@ def _fold_case(name: str) -> str:
     return normalize("NFKC", name).strip().strip("\ufeff\u200b").strip().casefold()
 
 
-def _keep_letters(name: str) -> str:
+def keep_letters(name: str) -> str:
+    """Return a name's letters and digits, without letter case."""
     return "".join(char for char in _fold_case(name) if char.isalnum())
 
 
@@ -144,10 +148,11 @@ def no_column(location: str, missing: Sequence[str], existing: Sequence[str]) ->
 
 def existing_columns(missing: Sequence[str], existing: Sequence[str]) -> str:
     """Say which columns may have been meant, and which there are."""
-    found = (nearest(name, existing) for name in missing)
+    found = (nearest(name, existing[:_COMPARED]) for name in missing)
     meant = list(dict.fromkeys(name for name in found if name is not None and name not in missing))
     guess = f"did you mean {', '.join(meant)}? " if meant else ""
-    return f"{guess}it has: {', '.join(existing)}"
+    more = f" and {len(existing) - _NAMED:,} more" if len(existing) > _NAMED else ""
+    return f"{guess}it has: {', '.join(existing[:_NAMED])}{more}"
 
 
 def split_names(names: Sequence[str], existing: Collection[str]) -> tuple[str, ...]:

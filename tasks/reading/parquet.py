@@ -13,6 +13,7 @@ from tasks.reading.columns import choose_columns, settle_timestamp
 from tasks.reading.failures import input_errors
 from tasks.reading.files.locate import EmptyPartition, Files
 from tasks.reading.parquet_files import TEXT_LIKE, ParquetFiles
+from tasks.reading.parquet_text import parts_of, values_of
 from tasks.reading.rows import Chunk
 from tasks.reading.source import Source
 from tasks.reading.timestamps import (
@@ -70,6 +71,7 @@ class ParquetPartition:
                 condition.check(self._schema)
         self._match, self._unreadable = self._conditions(partition)
         self._limit = limit
+        self._max_chars = source.max_text_chars
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the partition's rows in input order."""
@@ -82,11 +84,13 @@ class ParquetPartition:
             for batch in frame.select(wanted).collect_batches(
                 chunk_size=_CHUNK, maintain_order=True, lazy=True
             ):
-                rows = batch.with_columns(self._seconds()).filter(keep)
-                bad = rows.select(self._unreadable.alias("bad")).to_series().arg_true()
-                columns = [rows.select(value).to_series().to_list() for value in values]
-                complex_ = frozenset() if marks is None else marks.places(rows)
-                yield Chunk(columns[0], columns[1:], dict.fromkeys(bad, fault), complex_, self.columns.id)
+                every = batch.with_columns(self._seconds()).filter(keep)
+                for rows in parts_of(every, (self.columns.id, *self.columns.texts), self._max_chars):
+                    bad = rows.select(self._unreadable.alias("bad")).to_series().arg_true()
+                    columns = [values_of(rows.select(value).to_series(), self._max_chars) for value in values]
+                    complex_ = frozenset() if marks is None else marks.places(rows)
+                    faults = dict.fromkeys(bad, fault)
+                    yield Chunk(columns[0], columns[1:], faults, complex_, self.columns.id, self._max_chars)
 
     def count(self) -> int:
         """Return the number of rows, those with a bad timestamp included."""
@@ -187,4 +191,4 @@ class ParquetPartition:
             kind == pl.Float32 and name == self.columns.id
         ):  # from 2**24 on the last digits are lost: no id then
             return pl.when(value.abs() < 2**24).then(value).otherwise(value * inf).cast(pl.Float64)
-        return value.cast(pl.String) if kind in (pl.Categorical, pl.Enum) else value
+        return value

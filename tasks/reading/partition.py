@@ -135,7 +135,9 @@ def days_in_names(source: Source, day: date) -> list[date] | None:
 
 def _locate(source: Source, day: date) -> Files:
     found = locate(source.location or "", day)
-    return replace(found, delimiter=source.delimiter, encoding=source.encoding)
+    return replace(
+        found, delimiter=source.delimiter, encoding=source.encoding, max_chars=source.max_text_chars
+    )
 
 
 def _says_days(source: Source, files: Files, raw: RawPartition) -> bool:

@@ -1,28 +1,25 @@
 """Partitions that a SQL query selects, streamed by a server-side cursor."""
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, timedelta
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from models.errors import InputError
 from tasks.reading.columns import Columns, choose_columns
 from tasks.reading.conditions import Condition, RawCondition, infer_types
+from tasks.reading.database import open_database, reading
+from tasks.reading.longest import CHUNK_CHARS, chars_of, cut
 from tasks.reading.rows import Chunk
 from tasks.reading.source import Source
 from tasks.reading.statement import Statement
 from tasks.reading.timestamps import bounds
 
-if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import DBAPIConnection
-    from sqlalchemy.pool import ConnectionPoolEntry
-
 _CHUNK = 1000
+_AT_FIRST = 20
+"""Rows that are fetched before it is known how long they are."""
 _PARAMETERS = {"partition", "start", "end"}
 
 
@@ -34,7 +31,7 @@ class QueryPartition:
         statement = Statement.parse(source.query or "")
         self._text = statement.text
         self._query = sa.text(self._text)
-        self._engine = _connect(source)
+        self._engine = open_database(source)
         names = set(statement.names)
         if not names & _PARAMETERS or names - _PARAMETERS:
             msg = (
@@ -55,18 +52,24 @@ class QueryPartition:
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the rows in the query's order."""
-        with self._reading() as connection, self._result(connection) as result:
+        with reading(self._engine, self._source.name) as connection, self._result(connection) as result:
             names = list(result.keys())
             places = [names.index(name) for name in (self.columns.id, *self.columns.texts)]
-            for rows in result.partitions(_CHUNK):
-                by_place = [[_plain(row[place]) for row in rows] for place in places]
+            for rows in _partitions(result):
+                by_place = [[self._plain(row[place]) for row in rows] for place in places]
                 complex_ = self._complex_places(names, rows)
-                yield Chunk(by_place[0], by_place[1:], complex=complex_, id_column=self.columns.id)
+                yield Chunk(
+                    by_place[0],
+                    by_place[1:],
+                    complex=complex_,
+                    id_column=self.columns.id,
+                    max_chars=self._source.max_text_chars,
+                )
 
     def count(self) -> int:
         """Return the number of rows, counted by the database."""
         counted = sa.text(f"SELECT count(*) FROM (\n{self._text}\n) AS counted")  # noqa: S608 - the user's own
-        with self._reading() as connection:
+        with reading(self._engine, self._source.name) as connection:
             return int(connection.execute(counted, self._bound).scalar_one())
 
     def is_empty(self) -> bool:
@@ -80,7 +83,7 @@ class QueryPartition:
         and for a column with an index.
         """
         days = [first + timedelta(days=place) for place in range((last - first).days + 1)]
-        with self._reading() as connection:
+        with reading(self._engine, self._source.name) as connection:
             return [day for day in days if self._has_row(connection, day)]
 
     def dates(self) -> None:
@@ -93,7 +96,7 @@ class QueryPartition:
             return result.first() is not None
 
     def _choose(self) -> Columns:
-        with self._reading() as connection, self._result(connection) as result:
+        with reading(self._engine, self._source.name) as connection, self._result(connection) as result:
             names = list(dict.fromkeys(result.keys()))  # `SELECT *` of a join has its key twice
         return choose_columns(self._source, names, dated=True)
 
@@ -106,7 +109,7 @@ class QueryPartition:
         """Take the types that the condition meets from the first rows."""
         if condition is None:
             return None
-        with self._reading() as connection, self._result(connection) as result:
+        with reading(self._engine, self._source.name) as connection, self._result(connection) as result:
             names, rows = list(result.keys()), result.fetchmany(_CHUNK)
         return RawCondition(condition, infer_types(_columns(names, rows, condition.names())))
 
@@ -120,69 +123,26 @@ class QueryPartition:
 
     def _result(self, connection: sa.Connection) -> sa.CursorResult[Any]:
         """Run the query; nothing is fetched yet."""
-        return connection.execution_options(yield_per=_CHUNK).execute(self._query, self._bound)
+        options = {"stream_results": True, "max_row_buffer": _AT_FIRST}
+        return connection.execution_options(**options).execute(self._query, self._bound)
 
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        try:
-            with self._engine.connect() as connection:
-                if self._engine.dialect.name == "postgresql":  # naive bounds and columns then mean UTC
-                    connection.execute(sa.text("SET TIME ZONE 'UTC'"))
-                yield connection
-        except (SQLAlchemyError, ValueError, OverflowError) as error:
-            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-            msg = f"the query on {self._source.name} failed: {reason}"
-            raise InputError(msg) from error
+    def _plain(self, value: object) -> object:
+        return cut(_plain(value), self._source.max_text_chars)
+
+
+def _partitions(result: sa.CursorResult[Any]) -> Iterator[Sequence[sa.Row[Any]]]:
+    """Yield the rows, some hundred at a time, fewer where they are long: a driver holds all that it fetches at once."""
+    count = _AT_FIRST
+    while rows := result.fetchmany(count):
+        size = sum(map(chars_of, map(tuple, rows)))
+        count = max(1, min(_CHUNK, 2 * count, count * CHUNK_CHARS // (size + 1)))
+        yield rows
 
 
 def _bound(names: Sequence[str]) -> str:
     if not names:
         return "nothing (what stands in quotes or comments is not bound)"
     return ", ".join(f":{name}" for name in names)
-
-
-def _connect(source: Source) -> sa.Engine:
-    given = source.query_url.get_secret_value() if source.query_url is not None else ""
-    try:
-        url = sa.make_url(given)
-        if url.drivername in {"postgresql", "postgres"}:  # by the driver that is installed, as the ledger
-            url = url.set(drivername="postgresql+psycopg")
-        engine = sa.create_engine(url, poolclass=sa.NullPool)
-    except ImportError as error:
-        msg = f"the driver of query_url {source.name} is not installed: {error}"
-        raise InputError(msg) from error
-    except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        msg = f"query_url of {source.name} is no database URL that SQLAlchemy can open"
-        raise InputError(msg) from error
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _keep_bad_bytes)
-    if engine.dialect.driver == "psycopg":
-        sa.event.listen(engine, "connect", lambda connection, _: _forgive_dates(connection))
-    return engine
-
-
-def _keep_bad_bytes(connection: "DBAPIConnection", _entry: "ConnectionPoolEntry") -> None:
-    """Let SQLite hand out text that is not UTF-8, so that one bad row does not fail the query."""
-    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-
-
-def _forgive_dates(connection: "DBAPIConnection") -> None:
-    """Have psycopg hand out NULL for what Python has no date or time for: infinity, the year 10000, 24:00."""
-    types = import_module("psycopg.types.datetime")  # only where there is a PostgreSQL to read
-    for name in ("Date", "Time", "Timetz", "Timestamp", "Timestamptz"):
-        loader = getattr(types, f"{name}Loader")
-        forgiving = type(loader.__name__, (loader,), {"load": _or_none(loader.load, types.DataError)})
-        connection.adapters.register_loader(name.lower(), forgiving)
-
-
-def _or_none(load: Callable[[Any, Any], object], error: type[Exception]) -> Callable[[Any, Any], object]:
-    def wrapped(loader: object, data: object) -> object:
-        try:
-            return load(loader, data)
-        except error:
-            return None
-
-    return wrapped
 
 
 def _columns(

@@ -11,11 +11,13 @@ from models.errors import InputError
 from models.records import Fault
 from models.settings import WorkloadSettings
 from models.settings.places import place_of
+from models.settings.workload import MAX_TEXT_CHARS
 from models.workloads.definition import CONTEXT
 from models.workloads.template import TemplateMistake, TextTemplate, text_template
 from tasks.reading.cells import UTF_8, as_text, is_text, plain_id, shows_nothing
 from tasks.reading.failures import input_errors
 from tasks.reading.files.formats import Format
+from tasks.reading.longest import UNLIMITED, too_long
 from tasks.reading.text.lines import Broken
 from tasks.reading.text.text_file import TextFile
 
@@ -82,25 +84,28 @@ class RowTemplate:
             return name
         return self.id_column if self.context_file is not None else self.context_column or CONTEXT
 
-    def render(self, texts: Sequence[Sequence[object]], faults: dict[int, Fault]) -> list[str]:
+    def render(
+        self, texts: Sequence[Sequence[object]], faults: dict[int, Fault], limit: int = MAX_TEXT_CHARS
+    ) -> list[str]:
         """Return the texts of rows, given by column; where there is none, "" and a fault.
 
-        A row of which all columns are empty has no text, whatever the template says around them.
+        A row of which all columns are empty has no text, whatever the template says around them. `limit`: characters
+        of a column, and of the text.
         """
         made = []
         for place, values in enumerate(zip(*texts, strict=True)):
             row = {
-                name: as_text(value, name, place, faults) if isinstance(value, str | bytes) else value
+                name: as_text(value, name, place, faults, limit) if isinstance(value, str | bytes) else value
                 for name, value in zip(self.columns, map(self._plain, self.columns, values), strict=True)
             }
-            made.append(self._text(row, place, faults))
+            made.append("" if place in faults else self._text(row, place, faults, limit))
         return made
 
     def _plain(self, name: str, value: object) -> object:
         """Return a value as it is, an id by which passages are found as people know it."""
         return plain_id(value) if self.context_file is not None and name == self.id_column else value
 
-    def _text(self, row: Mapping[str, object], place: int, faults: dict[int, Fault]) -> str:
+    def _text(self, row: Mapping[str, object], place: int, faults: dict[int, Fault], limit: int) -> str:
         named = ", ".join(self.columns)
         values = {name: self._value(name, row) for name in self.template.names}
         own = [value for name, value in values.items() if name != CONTEXT or len(values) == 1]
@@ -115,6 +120,9 @@ class RowTemplate:
                 "wrong_type", f"the template of text fails: {error}", named, "must suit the template of text"
             )
             faults.setdefault(place, fault)
+            return ""
+        if len(text) > limit:
+            faults.setdefault(place, too_long(named, limit))
             return ""
         if not is_text(text):
             faults.setdefault(place, Fault("undecodable", f"{named} make no valid UTF-8", named, UTF_8))
@@ -167,7 +175,7 @@ def _passages_of_parquet(path: Path, names: Sequence[str]) -> Iterator[tuple[obj
 
 
 def _passages_of_text(path: Path, format_: Format, names: Sequence[str]) -> Iterator[tuple[object, ...]]:
-    file = TextFile(str(path), format_)
+    file = TextFile(str(path), format_, max_chars=UNLIMITED)
     _check_columns(path, names, file.columns)
     for row in file.rows(names):
         if isinstance(row, Broken):

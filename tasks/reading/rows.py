@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from models.records import Fault, Quarantined, Record
+from models.settings.workload import MAX_TEXT_CHARS
 from tasks.reading.cells import (
     AN_ID,
     MAX_ID,
@@ -15,6 +17,7 @@ from tasks.reading.cells import (
     plain_id,
     shows_nothing,
 )
+from tasks.reading.longest import chunks_of, too_long
 from tasks.reading.row_template import RowTemplate
 
 
@@ -23,7 +26,7 @@ class Chunk:
     """Some raw rows of a partition, in input order, by column.
 
     `faults` names rows (by place) that could not be taken apart, with the reason; `complex` those for which
-    the policy's condition holds. `id_column` is the name of the ids' column.
+    the policy's condition holds. `id_column` is the name of the ids' column. `max_chars`: of a record's text.
     """
 
     ids: Sequence[object]
@@ -31,6 +34,7 @@ class Chunk:
     faults: Mapping[int, Fault] = field(default_factory=dict)
     complex: Collection[int] = frozenset()
     id_column: str = "id"
+    max_chars: int = MAX_TEXT_CHARS
 
 
 AssignKeys = Callable[[Sequence[str]], list[str]]
@@ -51,7 +55,11 @@ def parse_rows(
     """
     faults = dict(chunk.faults)
     ids = [_clean_id(value, chunk.id_column, place, faults) for place, value in enumerate(chunk.ids)]
-    texts = _clean_texts(chunk, columns, faults) if template is None else template.render(chunk.texts, faults)
+    texts = (
+        _clean_texts(chunk, columns, faults)
+        if template is None
+        else template.render(chunk.texts, faults, chunk.max_chars)
+    )
     bases = [f"#{first + place}" if id_ is None else id_ for place, id_ in enumerate(ids)]
     parsed: list[Record | Quarantined] = []
     for place, key in enumerate(assign_keys(bases)):
@@ -112,41 +120,42 @@ def _id_fault(value: str, column: str) -> Fault:
 def _clean_texts(chunk: Chunk, columns: Sequence[str], faults: dict[int, Fault]) -> list[str]:
     """Return the rows' texts; columns are joined by a line feed, those without text are left out."""
     if len(columns) == 1:
-        return [_clean_text(value, columns[0], place, faults) for place, value in enumerate(chunk.texts[0])]
+        return [
+            _clean_text(value, columns[0], place, faults, chunk.max_chars)
+            for place, value in enumerate(chunk.texts[0])
+        ]
     texts = []
     for place, values in enumerate(zip(*chunk.texts, strict=True)):
         found = [
             text
             for column, value in zip(columns, values, strict=True)
-            if value is not None and (text := as_text(value, column, place, faults)).strip()
+            if value is not None and (text := as_text(value, column, place, faults, chunk.max_chars)).strip()
         ]
         if all(map(shows_nothing, found)):
             names = ", ".join(columns)
             fault = Fault("missing_text", f"{names} hold no text", names, "one of them must hold text")
             faults.setdefault(place, fault)
-        texts.append("\n".join(found))
+        text = "\n".join(found)
+        if len(text) > chunk.max_chars:
+            faults.setdefault(place, too_long(", ".join(columns), chunk.max_chars))
+        texts.append("" if place in faults else text)
     return texts
 
 
-def _clean_text(value: object, column: str, place: int, faults: dict[int, Fault]) -> str:
+def _clean_text(value: object, column: str, place: int, faults: dict[int, Fault], limit: int) -> str:
     if value is None:
         faults.setdefault(place, Fault("missing_text", f"{column} is null", column, NOT_EMPTY))
         return ""
-    text = as_text(value, column, place, faults)
+    text = as_text(value, column, place, faults, limit)
     if shows_nothing(text):
         faults.setdefault(place, Fault("missing_text", f"{column} is empty", column, NOT_EMPTY))
     return text
 
 
 def rebatch(items: Iterator[list[Record | Quarantined]], size: int) -> Iterator[list[Record | Quarantined]]:
-    """Cut a stream of lists into lists of exactly `size` (the last one shorter)."""
-    waiting: list[Record | Quarantined] = []
-    for some in items:
-        waiting += some
-        start = 0
-        while len(waiting) - start >= size:
-            yield waiting[start : start + size]
-            start += size
-        del waiting[:start]
-    if waiting:
-        yield waiting
+    """Cut a stream of lists into lists of `size` (the last one shorter); of fewer where the texts are long."""
+    return chunks_of(chain.from_iterable(items), size, _chars)
+
+
+def _chars(item: Record | Quarantined) -> int:
+    return len(item.text) if isinstance(item, Record) else 0

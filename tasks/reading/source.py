@@ -10,8 +10,10 @@ from pydantic import SecretStr
 
 from models.errors import InputError
 from models.settings import WorkloadSettings
+from models.settings.workload import MAX_TEXT_CHARS
 from tasks.reading.files.address import is_remote
 from tasks.reading.input_cache import InputCache
+from tasks.reading.longest import UNLIMITED
 from tasks.reading.row_template import RowTemplate, text_source
 
 TIMESTAMP_NAMES = ("timestamp", "created_at", "date", "datetime", "time", "ts")
@@ -25,6 +27,7 @@ class Source:
     `template` makes the text of the columns; None: they stand one below the other. `timestamp_column` None: the first of `TIMESTAMP_NAMES` that exists; empty: none, so that the input
     is one partition of whatever date is asked for. `complex_where` marks records (`Record.complex`) and selects
     none. `delimiter` and `encoding`: of CSV and JSON files; auto: told by what a file holds.
+    `max_text_chars`: characters of a text at most; a row with a longer one is set aside.
     `cache` is where rows of CSV and JSON files are kept once they were read; None: nowhere.
     """
 
@@ -39,6 +42,7 @@ class Source:
     template: RowTemplate | None = None
     delimiter: str = "auto"
     encoding: str = "auto"
+    max_text_chars: int = MAX_TEXT_CHARS
     cache: InputCache | None = field(default=None, repr=False, compare=False)
 
     @classmethod
@@ -83,13 +87,14 @@ class Source:
             template,
             settings.delimiter,
             settings.encoding,
+            settings.max_text_chars,
             cache,
         )
 
     @classmethod
     def snapshot(cls, path: str) -> Self:
         """Take a file that an evaluation wrote: one partition of records with `id` and the `text` that was made of each."""
-        return cls(path, ("text",), timestamp_column="")
+        return cls(path, ("text",), timestamp_column="", max_text_chars=UNLIMITED)
 
     @property
     def name(self) -> str:
@@ -119,6 +124,8 @@ class Source:
         for name in ("delimiter", "encoding"):
             if (value := getattr(self, name)) != "auto":
                 facts = (*facts, name, value)
+        if self.max_text_chars != MAX_TEXT_CHARS:
+            facts = (*facts, self.max_text_chars)
         return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
 
 

@@ -9,6 +9,8 @@ from models.records import Fault
 from tasks.reading.cells import is_text
 
 _DAY = 86_400
+_LONGEST = 200
+"""Bytes of a moment that is written as text."""
 _ISO = (
     r"^\s*(?P<day>\d{4}-\d{1,2}-\d{1,2})"
     r"(?:(?:T|,?\s)\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
@@ -236,7 +238,9 @@ def _epoch(number: pl.Expr) -> pl.Expr:
 
 
 def _text(values: pl.Series) -> pl.Series:
-    """Return UTC seconds of text; what is not written as ISO 8601 is looked at once more."""
+    """Return UTC seconds of text; what is not written as ISO 8601 is looked at once more. A long text is none."""
+    if (values.str.len_bytes() > _LONGEST).any():
+        values = values.set(values.str.len_bytes() > _LONGEST, None)
     seconds = _iso(values)
     if not seconds.null_count():
         return seconds

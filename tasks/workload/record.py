@@ -41,7 +41,11 @@ def _of_columns(workload: Workload, row: Mapping[str, object]) -> str:
     if missing := [name for name in columns if name not in row]:
         msg = f"--record-json has no {missing[0]!r}; the text of {workload.name} is made of: {', '.join(columns)}"
         raise UsageError(msg)
-    chunk = Chunk([row.get(workload.settings.id_column, "1")], [[row[name]] for name in columns])
+    chunk = Chunk(
+        [row.get(workload.settings.id_column, "1")],
+        [[row[name]] for name in columns],
+        max_chars=workload.settings.max_text_chars,
+    )
     (found,) = parse_rows(chunk, 0, columns, list, template)
     if isinstance(found, Quarantined):
         msg = f"a run would set this record aside: {found.detail}"

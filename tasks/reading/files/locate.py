@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 from models.errors import InputError
+from models.settings.workload import MAX_TEXT_CHARS
 from tasks.reading.failures import input_errors
 from tasks.reading.files.address import is_remote, is_web, normalize, split_url
 from tasks.reading.files.days import FolderDate
@@ -45,6 +46,7 @@ class Files:
 
     `dated`: their folder already says the date. `days`: of the files of a pattern, the date that the folders say which it leaves
     open; none where they do not say one of each. `delimiter` and `encoding`: of CSV and JSON, as they are set.
+    `max_chars`: of a text in them.
     """
 
     paths: tuple[str, ...]
@@ -54,6 +56,7 @@ class Files:
     delimiter: str = "auto"
     encoding: str = "auto"
     days: tuple[date, ...] = ()
+    max_chars: int = MAX_TEXT_CHARS
 
 
 def locate(location: str, partition: date) -> Files:

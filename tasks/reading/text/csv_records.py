@@ -8,14 +8,13 @@ from io import StringIO
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from models.records import WHOLE_LINE, Fault
+from models.records import WHOLE_LINE, Fault, QuarantineReason
+from tasks.reading.longest import LONGEST_ROW
 from tasks.reading.text.lines import Broken
 
 if TYPE_CHECKING:
     from _csv import Reader
 
-_MAX_ROW = 16 * 2**20
-"""Longest row, in characters: an opening quote that is never closed must not swallow the file."""
 _BLOCK_LINES = 2000
 _BLOCK_SIZE = 4 * 2**20
 _ESCAPED_LINES = 50
@@ -63,7 +62,7 @@ class CsvRecords:
         """How many rows ended in delimiters that the header has not."""
         self.is_open = False
         """Whether a row was met whose quotes are not closed before the lines end."""
-        csv.field_size_limit(_MAX_ROW)
+        csv.field_size_limit(LONGEST_ROW)
 
     def header(self) -> list[str]:
         """Return the first row that is not blank: the names of the columns; none where there is no such row."""
@@ -143,7 +142,7 @@ class CsvRecords:
         return len(self._held) > before
 
     def _can_grow(self) -> bool:
-        return sum(map(len, islice(self._held, self._at, None))) < _MAX_ROW
+        return sum(map(len, islice(self._held, self._at, None))) < LONGEST_ROW
 
     def _reader(self, start: int) -> "Reader":
         """Return a reader over what is held, which is not copied."""
@@ -257,14 +256,17 @@ class CsvRecords:
 
     def _unbalanced(self) -> Broken:
         line = self._held[self._at].rstrip("\r\n")
+        if len(line) >= LONGEST_ROW:
+            size = f"{LONGEST_ROW >> 20} MiB"
+            return self._broken(f"has {size} or more", f"must have less than {size}", "too_long")
         if '"' not in line and "\r" in line:
             rule = "a line break in a field must stand in quotes"
             return self._broken("has a carriage return outside of quotes", rule)
         return self._broken("has an unbalanced quote", "each quote that opens a field must be closed")
 
-    def _broken(self, what: str, rule: str) -> Broken:
+    def _broken(self, what: str, rule: str, reason: QuarantineReason = "undecodable") -> Broken:
         number = self._number + self._at + 1
-        return Broken(Fault("undecodable", f"line {number} {what}", WHOLE_LINE, rule))
+        return Broken(Fault(reason, f"line {number} {what}", WHOLE_LINE, rule))
 
 
 def _is_open(error: csv.Error) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, fields
 from functools import cache as once
 from functools import cached_property
 from hashlib import blake2b
-from itertools import islice
 from pathlib import Path
 
 import orjson
@@ -18,6 +17,7 @@ from models.errors import InputError, one_line
 from tasks.reading.files.address import is_remote
 from tasks.reading.files.store import FileState, check_unchanged
 from tasks.reading.input_cache import InputCache
+from tasks.reading.longest import chunks_of
 from tasks.reading.text.kept_rows import (
     CHUNK,
     VERSION,
@@ -109,7 +109,7 @@ class FileRows:
         return (ends[0], ends[-1]) if ends else None
 
     def _chunks(self) -> Iterator[Sequence[RawRow]]:
-        return chunks_of(self.file.rows(self.wanted))
+        return chunks_of(self.file.rows(self.wanted), CHUNK)
 
     def _kept(self, *, keep: bool) -> KeptRows | None:
         """Return the rows as they were kept, kept now if `keep`; None where there are none."""
@@ -161,13 +161,6 @@ class FileRows:
         )
 
 
-def chunks_of(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
-    """Cut rows into lists of `CHUNK`."""
-    source = iter(rows)
-    while some := list(islice(source, CHUNK)):
-        yield some
-
-
 def _sure(found: Iterable[DatedRows]) -> Iterator[list[RawRow]]:
     for rows, unsure in found:
         yield [row for place, row in enumerate(rows) if place not in unsure]
@@ -177,7 +170,7 @@ def _sure(found: Iterable[DatedRows]) -> Iterator[list[RawRow]]:
 def _program() -> tuple[str | None, ...]:
     """Return what tells this way of reading from that of another version of the program and of its libraries."""
     folder = Path(__file__).parent
-    sources = [*sorted(folder.glob("*.py")), folder.parent / "timestamps.py"]
+    sources = [*sorted(folder.glob("*.py")), folder.parent / "timestamps.py", folder.parent / "longest.py"]
     code = blake2b(b"".join(path.read_bytes() for path in sources)).hexdigest()
     return code, VERSION, sys.implementation.cache_tag, pl.__version__, orjson.__version__
 

@@ -4,28 +4,20 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import NoReturn
 
 import orjson
 
-from models.errors import InputError
 from models.records import WHOLE_LINE, Fault
 from tasks.reading.failures import input_errors
+from tasks.reading.longest import LONGEST_ROW
+from tasks.reading.text.json_elements import TO_BRACKET, Elements, after_gap
 from tasks.reading.text.lines import AUTO, Broken, ends_in_cr, head_and_rest, split_lines
 
-_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_TO_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb")*+[{}\[\]]", re.DOTALL)
-"""Everything up to the next bracket that is in no string, and the bracket."""
 _ARRAY = re.compile(rb"\[\s*[\{\]]")
 _BETWEEN = b" \t\r\n,\x1e"
 """What may stand between two objects."""
-_GAP = re.compile(rb"[\s,\x1e]*+")
-_PLAIN = re.compile(_STRING + rb'|[^\s,\[\]{}"]++', re.DOTALL)
-"""An element that is neither object nor array."""
 _INTEGERS = 2.0**63
 """orjson reads whole numbers up to here as they are."""
-_LONGEST = 64 * 2**20
-"""Longest object of an array, in bytes: one that is never closed must not fill the memory."""
 
 Found = Mapping[str, object] | Broken
 
@@ -59,104 +51,20 @@ def _is_by_line(head: bytes, *, also_cr: bool) -> bool:
 
 def _by_bracket(path: str, chunks: Iterator[bytes]) -> Iterator[Found]:
     """Yield the elements of an array, or objects that stand one after the other."""
-    for element, number in _Elements(path, chunks).all():
-        yield _row(_parse(element), number)
-
-
-class _Elements:
-    """Cuts a JSON text into the elements of its arrays, and objects outside of any, by brackets and strings alone."""
-
-    def __init__(self, path: str, chunks: Iterator[bytes]) -> None:
-        self._path = path
-        self._chunks = chunks
-        self._text = b""
-        self._at = 0
-        self._line = 1
-
-    def all(self) -> Iterator[tuple[bytes, int]]:
-        """Yield each element and the line that it begins in. Raises `InputError` where brackets do not match."""
-        inside = False
-        while self._skip_gap():
-            kind = self._text[self._at : self._at + 1]
-            if kind == b"[" and not inside:
-                inside = True
-                self._at += 1
-            elif kind == b"]" and inside:
-                inside = False
-                self._at += 1
-            else:
-                end = self._end_of_bracket() if kind in {b"{", b"["} else self._end_of_plain()
-                element, number = self._text[self._at : end], self._line
-                self._line += element.count(b"\n")
-                self._at = end
-                yield element, number
-        if inside:
-            self._refuse("ends before its array is closed")
-
-    def _skip_gap(self) -> bool:
-        """Go to what comes next; whether there is anything."""
-        while True:
-            gap = _GAP.match(self._text, self._at)
-            end = self._at if gap is None else gap.end()
-            self._line += self._text.count(b"\n", self._at, end)
-            self._at = end
-            if self._at < len(self._text):
-                return True
-            if not self._more():
-                return False
-
-    def _more(self) -> bool:
-        """Take more of the text; whether there was any. What was left stands at its beginning."""
-        if len(self._text) - self._at > _LONGEST:
-            self._refuse(f"has an element that is longer than {_LONGEST >> 20} MiB")
-        size = max(
-            0, len(self._text) - self._at
-        )  # as much again, so that a long element is copied a few times only
-        parts = []
-        while (chunk := next(self._chunks, None)) is not None:
-            parts.append(chunk)
-            size -= len(chunk)
-            if size <= 0:
-                break
-        self._text = b"".join([self._text[self._at :], *parts])
-        self._at = 0
-        return bool(parts)
-
-    def _end_of_bracket(self) -> int:
-        """Return where the object or array that begins here ends."""
-        opened, done = bytearray(), 0
-        while True:
-            while (mark := _TO_BRACKET.match(self._text, self._at + done)) is not None:
-                done = mark.end() - self._at
-                kind = self._text[mark.end() - 1]
-                if kind in b"{[":
-                    opened.append(kind)
-                    continue
-                if opened.pop() != kind - 2:  # "[" and "{" stand two before their closing ones
-                    self._refuse("has brackets that do not match")
-                if not opened:
-                    return mark.end()
-            if not self._more():
-                self._refuse("ends before a bracket or a quote is closed")
-
-    def _end_of_plain(self) -> int:
-        while True:
-            found = _PLAIN.match(self._text, self._at)
-            if found is not None and found.end() < len(self._text):
-                return found.end()
-            if not self._more():
-                if found is None:
-                    self._refuse("has a bracket or a quote too many")
-                return found.end()
-
-    def _refuse(self, what: str) -> NoReturn:
-        msg = f"{self._path} is not valid JSON: it {what}; look at line {self._line}"
-        raise InputError(msg)
+    for element, number in Elements(path, chunks).all():
+        yield (
+            _too_long("the element that begins in line", number)
+            if element is None
+            else _row(_parse(element), number)
+        )
 
 
 def _by_line(lines: Iterable[bytes]) -> Iterator[Found]:
     for number, line in enumerate(lines, start=1):
         if line.isspace():
+            continue
+        if len(line) >= LONGEST_ROW:
+            yield _too_long("line", number)
             continue
         try:
             found = _load(line)
@@ -183,7 +91,7 @@ def _objects_in(text: bytes, *, whole: bool = False) -> Iterator[bytes]:
     """Yield the objects that stand one after the other; if `whole`, none unless nothing else is there."""
     found, at = [], 0
     while at < len(text):
-        at += len(text) - at - len(text[at:].lstrip(_BETWEEN))
+        at = after_gap(text, at)
         if at == len(text):
             break
         end = _end(text, at) if text[at : at + 1] == b"{" else None
@@ -201,7 +109,7 @@ def _objects_in(text: bytes, *, whole: bool = False) -> Iterator[bytes]:
 def _end(text: bytes, start: int) -> int | None:
     """Return where the value that begins with a bracket ends, None where it does not."""
     depth = 0
-    while (mark := _TO_BRACKET.match(text, start)) is not None:
+    while (mark := TO_BRACKET.match(text, start)) is not None:
         start = mark.end()
         depth += 1 if text[start - 1] in b"{[" else -1
         if depth == 0:
@@ -243,6 +151,13 @@ def _parse(text: bytes) -> object:
         return Broken(
             Fault("undecodable", "is not valid JSON", WHOLE_LINE, f"must be one JSON object{where}")
         )
+
+
+def _too_long(what: str, number: int) -> Broken:
+    size = f"{LONGEST_ROW >> 20} MiB"
+    return Broken(
+        Fault("too_long", f"{what} {number} has {size} or more", WHOLE_LINE, f"must have less than {size}")
+    )
 
 
 def _row(found: object, number: int) -> Found:

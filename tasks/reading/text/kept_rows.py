@@ -5,13 +5,14 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from itertools import groupby, islice
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from models.errors import InputError
 from models.records import Fault
+from tasks.reading.longest import CHUNK_CHARS, chars_of, chunks_of
 from tasks.reading.text.lines import Broken, RawRow
 from tasks.reading.timestamps import seconds_of
 
@@ -47,11 +48,11 @@ def write_rows(path: Path, rows: Iterable[RawRow], place: int, max_bytes: int) -
 
     Raises `NotKeepable`, `sqlite3.Error` as on a full disk, and what reading the rows raises.
     """
-    source, number, size = iter(rows), 0, 0
+    number, size = 0, 0
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.executescript(_SCHEMA)
         db.execute("BEGIN")
-        while some := list(islice(source, CHUNK)):
+        for some in chunks_of(rows, CHUNK):
             slices = [(number, *one) for one in _slices(some, place)]
             db.executemany("INSERT INTO slices VALUES (?, ?, ?, ?, ?)", slices)
             size += sum(len(data) for *_, data in slices)
@@ -84,15 +85,17 @@ class KeptRows:
         """Yield the rows of a day, counted from 1970, and those that may be of any, some thousand at a time."""
         rows: list[RawRow] = []
         unsure: list[int] = []
+        size = 0
         with self._reading() as db:
             found = db.execute(_OF_DAY, (day,))
             for _, slices in groupby(found, itemgetter(0)):
                 some, places = _merge([self._load(one) for one in slices])
                 unsure += [len(rows) + place for place in places]
                 rows += some
-                if len(rows) >= CHUNK:
+                size += sum(map(chars_of, some))
+                if len(rows) >= CHUNK or size >= CHUNK_CHARS:
                     yield DatedRows(rows, frozenset(unsure))
-                    rows, unsure = [], []
+                    rows, unsure, size = [], [], 0
         if rows:
             yield DatedRows(rows, frozenset(unsure))
 

@@ -8,12 +8,10 @@ from typing import NamedTuple
 
 from models.records import Fault
 from tasks.reading.failures import input_errors
+from tasks.reading.longest import LONGEST_ROW
 from tasks.reading.text.unpack import AUTO, text_chunks
 
-__all__ = ["AUTO", "LONGEST_LINE", "Broken", "RawRow", "ends_in_cr", "head_and_rest", "split_lines"]
-
-LONGEST_LINE = 64 * 2**20
-"""Bytes of a line that are kept: what is longer is no row, and must not fill the memory."""
+__all__ = ["AUTO", "Broken", "RawRow", "ends_in_cr", "head_and_rest", "split_lines"]
 
 _FIRST_CR = re.compile(rb"[^\r\n]+\r(?!\r*\n)")
 
@@ -52,7 +50,7 @@ def ends_in_cr(head: bytes, outside: bytes) -> bool:
 
 
 def split_lines(chunks: Iterable[bytes], *, also_cr: bool = False) -> Iterator[bytes]:
-    """Yield the lines of a text with their ends, as they are; of a longer one `LONGEST_LINE` bytes.
+    """Yield the lines of a text with their ends, as they are; of a longer one `LONGEST_ROW` bytes and its end.
 
     `also_cr`: CR alone ends a line too.
     """
@@ -69,8 +67,8 @@ def split_lines(chunks: Iterable[bytes], *, also_cr: bool = False) -> Iterator[b
             block = b"".join([*parts, chunk[:cut]])
             yield from block.splitlines(keepends=True) if also_cr else BytesIO(block)
             parts, size, chunk = [], 0, chunk[cut:]  # noqa: PLW2901 - the rest of it
-        if size < LONGEST_LINE:
-            parts.append(chunk[: LONGEST_LINE - size])
+        if size < LONGEST_ROW:
+            parts.append(chunk[: LONGEST_ROW - size])
             size += len(chunk)
     if any(parts):
         last = b"".join(parts)

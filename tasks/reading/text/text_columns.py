@@ -1,7 +1,7 @@
 """Which columns CSV and JSON files have, and by which names each of them calls those that are read."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import islice
@@ -13,6 +13,7 @@ from tasks.reading.columns import (
     choose_columns,
     find_timestamp,
     has_column,
+    keep_letters,
     match_columns,
     no_column,
     settle_timestamp,
@@ -20,7 +21,7 @@ from tasks.reading.columns import (
 from tasks.reading.conditions import Condition
 from tasks.reading.files.locate import EmptyPartition, Files, Format
 from tasks.reading.files.store import FileState
-from tasks.reading.source import Source
+from tasks.reading.source import TIMESTAMP_NAMES, Source
 from tasks.reading.text.lines import Broken
 from tasks.reading.text.text_file import SAMPLE, TextFile, text_files
 
@@ -77,10 +78,11 @@ def _unite(texts: Sequence[TextFile], files: Files) -> list[str]:
     names = [text.columns for text in texts if text.columns]
     if not names:
         raise _no_column_at_all(texts, files)
-    united = list(names[0])
+    united = dict.fromkeys(names[0])
     for some in names[1:]:
-        united += [name for name in some if not has_column(united, name)]
-    return united
+        new = [name for name in some if name not in united]
+        united |= dict.fromkeys(name for name in new if not has_column(list(united), name))
+    return list(united)
 
 
 def _no_column_at_all(texts: Sequence[TextFile], files: Files) -> InputError:
@@ -127,6 +129,12 @@ class _Needed:
             names.append(source.timestamp_column)
         return cls(tuple(names), not dated and source.timestamp_column is None, source.name)
 
+    def may_be(self, names: Iterable[str]) -> list[str]:
+        """Return those names that may mean one of the columns."""
+        wanted = [*self.names, *(TIMESTAMP_NAMES if self.timestamp else ())]
+        letters = {keep_letters(name) for name in wanted}
+        return [name for name in names if name in wanted or keep_letters(name) in letters]
+
     def are_in(self, existing: Sequence[str]) -> bool:
         found = match_columns(self.names, existing, self.location)
         if any(name not in found for name in self.names):
@@ -148,15 +156,16 @@ def _look_on(
 
 @lru_cache(maxsize=1000)  # a run opens its input several times
 def _late_columns(text: TextFile, _: FileState, known: Sequence[str], needed: _Needed) -> list[str]:
-    """Return the columns beside the known ones that the objects of a file have, up to the one that shows the last that is needed."""
+    """Return the columns beside the known ones that the objects of a file have and that may be needed, up to the one that shows the last that is needed."""
     late: list[str] = []
     seen = set(known)
     for keys in text.key_sets():
         if keys <= seen:
             continue
-        late += [name for name in keys if name not in seen and not has_column([*known, *late], name)]
+        new = needed.may_be(keys - seen)
+        late += [name for name in new if not has_column([*known, *late], name)]
         seen.update(keys)
-        if needed.are_in([*known, *late]):
+        if new and needed.are_in([*known, *late]):
             break
     return late
 

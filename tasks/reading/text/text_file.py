@@ -9,8 +9,10 @@ from operator import itemgetter
 from typing import cast
 
 from models.errors import InputError, hide_secrets
+from models.settings.workload import MAX_TEXT_CHARS
 from tasks.reading.failures import input_errors
 from tasks.reading.files.locate import Files, Format
+from tasks.reading.longest import cut_rows
 from tasks.reading.text.csv_records import CsvRecords, Dialect
 from tasks.reading.text.json_records import json_records
 from tasks.reading.text.lines import AUTO, Broken, RawRow, head_and_rest, split_lines
@@ -30,12 +32,14 @@ class TextFile:
     """A file of rows as text, whatever its dialect, its compression and the store that it is in.
 
     `delimiter` and `encoding`: what separates the fields of CSV and how the text is encoded, as the settings say it.
+    `max_chars`: of the texts in its rows; a longer one is cut, and still too long.
     """
 
     path: str
     format: Format
     delimiter: str = AUTO
     encoding: str = AUTO
+    max_chars: int = MAX_TEXT_CHARS
 
     @cached_property
     def columns(self) -> list[str]:
@@ -66,11 +70,12 @@ class TextFile:
         A column that the file lacks is None in each. Raises `InputError`.
         """
         if self.format == "csv":
-            return self._csv_rows(wanted)
-        return (
+            return cut_rows(self._csv_rows(wanted), self.max_chars)
+        rows = (
             row if isinstance(row, Broken) else tuple(row.get(name) for name in wanted)
             for row in json_records(self.path, self.encoding)
         )
+        return cut_rows(rows, self.max_chars)
 
     @cached_property
     def _opened(self) -> tuple[Dialect, list[str]]:
@@ -115,7 +120,9 @@ class TextFile:
 
 def text_files(files: Files) -> list[TextFile]:
     """Return the CSV or JSON files of an input, each to be read as the settings say."""
-    return [TextFile(path, files.format, files.delimiter, files.encoding) for path in files.paths]
+    return [
+        TextFile(path, files.format, files.delimiter, files.encoding, files.max_chars) for path in files.paths
+    ]
 
 
 def _names(header: Sequence[str]) -> list[str]:

@@ -8,14 +8,16 @@ from itertools import chain, islice
 import polars as pl
 
 from models.records import Fault
+from models.settings.workload import MAX_TEXT_CHARS
 from tasks.reading.columns import Columns
 from tasks.reading.conditions import Condition, RawCondition, infer_types, narrow_type, scalar
 from tasks.reading.files.address import is_remote
 from tasks.reading.files.formats import is_packed
 from tasks.reading.input_cache import InputCache
+from tasks.reading.longest import chunks_of
 from tasks.reading.rows import Chunk
-from tasks.reading.text.file_rows import FileRows, Shelf, chunks_of
-from tasks.reading.text.kept_rows import DatedRows
+from tasks.reading.text.file_rows import FileRows, Shelf
+from tasks.reading.text.kept_rows import CHUNK, DatedRows
 from tasks.reading.text.lines import Broken, RawRow
 from tasks.reading.text.text_columns import NamedFile
 from tasks.reading.text.text_file import SAMPLE
@@ -53,6 +55,7 @@ class TextPartition:
         self._where = self._raw(columns.where)
         self._complex = self._raw(columns.complex)
         self._cache, self._keep = cache, not limited
+        self._max_chars = max((one.file.max_chars for one in files), default=MAX_TEXT_CHARS)
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the partition's rows in input order."""
@@ -110,7 +113,7 @@ class TextPartition:
                 yield from one.of_day(self._day, keep=self._keep)
             return
         for file in self._files:
-            for rows in chunks_of(file.file.rows(file.wanted)):
+            for rows in chunks_of(file.file.rows(file.wanted), CHUNK):
                 broken = (place for place, row in enumerate(rows) if isinstance(row, Broken))
                 yield DatedRows(rows, frozenset(broken))
 
@@ -153,6 +156,7 @@ class TextPartition:
             faults,
             complex_,
             self.columns.id,
+            self._max_chars,
         )
 
     def _holds(self, rows: Sequence[RawRow]) -> bool:

@@ -24,7 +24,7 @@ def test_lines_are_the_same_however_the_text_is_cut(pieces: list[bytes]) -> None
 
 def test_a_line_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a line that is longer than any row only the beginning is kept, and the next one is whole."""
-    monkeypatch.setattr(lines, "LONGEST_LINE", 10)
+    monkeypatch.setattr(lines, "LONGEST_ROW", 10)
     found = list(split_lines([b"a\n", *[b"x" * 4] * 1000, b"y\nb\n", b"c"]))
     assert [found[0], *found[2:]] == [b"a\n", b"b\n", b"c"]
     assert len(found[1]) <= 10 + len(b"y\n")
