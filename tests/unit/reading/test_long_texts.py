@@ -182,7 +182,7 @@ def test_an_element_of_an_array_without_end_is_one_row(
     """An element that is longer than may be held is passed over, wherever its pieces meet, and the others are read."""
     path = tmp_path / "in.json"
     path.write_text(f'[{{"id":"a","text":"x"}},\n{element},\n{{"id":"c","text":"z"}}, 1]')
-    real = json_records.head_and_rest
+    real = lines.head_and_rest
 
     def in_pieces(path: str, encoding: str) -> tuple[bytes, object]:
         head, rest = real(path, encoding)
