@@ -46,6 +46,7 @@ HOSTILE = (
     "\u3000<end>\u3000",
     "<unk>",
     "§",
+    "\ud800<end>",
 )
 ORDINARY = ("hello world", "  lead and trail  ", "ab\ncd", "a", "e", "two, words. here", "\nx\n")
 

@@ -60,7 +60,7 @@ class PromptRenderer:
 
     def render(self, messages: Sequence[Message]) -> tuple[Part, ...]:
         """Return a prompt in parts, without empty ones. Raises `UsageError` for a template that loses a message's text."""
-        shown = list(messages if self._use.takes_system else merge_system(messages))
+        shown = [_encodable(one) for one in (messages if self._use.takes_system else merge_system(messages))]
         if not shown:
             return self._split(self._text(shown)) or ()
         marked = self._mark(shown)
@@ -187,6 +187,16 @@ class _Marked:
     def between(self, begin: str, end: str) -> Message:
         core = f"{begin}{self.core}{end}" if self.core else ""
         return Message(self.message.role, f"{self.before}{core}{self.after}")
+
+
+def _encodable(message: Message) -> Message:
+    """Replace half surrogate pairs, which no tokenizer takes."""
+    text = message.content
+    return (
+        message
+        if text.isascii()
+        else replace(message, content=text.encode("utf-8", "replace").decode("utf-8"))
+    )
 
 
 def _without_blanks(one: _Marked) -> _Marked:
