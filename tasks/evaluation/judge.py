@@ -5,9 +5,11 @@ name of the workload that it judges, so that its cost is that workload's, under 
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 from models.engines.loads import name_model
+from models.engines.marks import spell_out
 from models.errors import UsageError
 from models.evaluation.figures import Judgement
 from models.evaluation.judgement import FIRST, SECOND, TIE, PairJudgements, sum_judgements
@@ -117,7 +119,7 @@ def judge_settings(settings: Settings, workload: Workload) -> Settings:
 
 
 def _question(workload: Workload, text: str, first: JsonValue, second: JsonValue) -> str:
-    """Write down the task, the record and both answers, each between marks that say what it is."""
+    """Write down the task, the record and both answers, each between marks that say what it is and that none of them can write."""
     task = "\n".join(one.content for one in workload.messages(text) if one.role == "system")
     parts: Mapping[str, str] = {
         "task": task,
@@ -125,7 +127,8 @@ def _question(workload: Workload, text: str, first: JsonValue, second: JsonValue
         "answer_a": _shown(first),
         "answer_b": _shown(second),
     }
-    return "\n\n".join(f"<{name}>\n{part}\n</{name}>" for name, part in parts.items())
+    marks = re.compile(rf"</?(?:{'|'.join(parts)})\s*>")
+    return "\n\n".join(f"<{name}>\n{spell_out(part, marks)}\n</{name}>" for name, part in parts.items())
 
 
 def _shown(answer: JsonValue) -> str:
