@@ -20,10 +20,10 @@ def find_gap(session: Session, run_id: UUID, version_id: UUID, parts: int, *, pu
     version = session.execute(
         select(PartitionVersionRow.state).where(PartitionVersionRow.id == version_id)
     ).scalar()
-    if version != ("published" if published else "open"):
+    if version not in (("published", "superseded") if published else ("open",)):  # the next run may be quick
         return "the version of the partition is not in it as it was written"
     found = session.execute(select(func.count()).where(PartRow.version_id == version_id)).scalar_one()
-    if found != parts:
+    if found != parts and not published:
         return f"{found} parts where {parts} were registered"
     lines = session.execute(
         select(func.count(), func.coalesce(func.sum(LedgerLineRow.cost_nano), 0)).where(

@@ -16,7 +16,7 @@ from db import leases
 from db.ledger_file import check_small, lost
 from db.own_rows import find_gap
 from models.errors import LeaseLost, LedgerLost, UsageError
-from tasks.runtime.ledger_access import LedgerReader, close_ledger, database_errors, with_patience
+from tasks.runtime.ledger_access import LedgerReader, close_ledger, with_patience
 
 Result = TypeVar("Result")
 
@@ -89,16 +89,17 @@ class LeasedLedger:
                 check_small(session)
             return find_gap(session, run_id, version_id, parts, published=published)
 
-        if bind.dialect.name == "sqlite":
-            with database_errors(), self.sessions.begin() as session:
-                session.connection()  # looks whether the file is still the one that this run has open
+        def look_anew() -> str | None:
+            with bind.connect() as connection:
+                connection.begin()  # sees whether the file is still the one that this run has open
             try:
                 with closing(LedgerReader(str(bind.url))) as reader, reader.session() as session:
-                    gap = look(session)
+                    return look(session)
             except UsageError as error:  # it is none any more, or another one
-                raise lost(str(error)) from error
-        else:
-            gap = self.read(look)
+                return str(error)
+
+        anew = bind.dialect.name == "sqlite"
+        gap = with_patience(self.patience_seconds, look_anew) if anew else self.read(look)
         if gap is not None:
             raise lost(gap)
 
