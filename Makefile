@@ -110,6 +110,10 @@ chaos: setup $(STAMPS)/dev ## Storms over backfills: kills, restarts, full disks
 fuzz: setup $(STAMPS)/dev ## Damaged inputs, replies, batches, addresses and settings; what goes wrong is made small (SECONDS=3600, SEED=…)
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
+.PHONY: audit
+audit: setup $(STAMPS)/dev ## Licences of the installed packages, and known weaknesses of them where advisories can be reached
+	@UV_TOOL_DIR=$(CURDIR)/.cache/uv-tools $(BIN)/python -m tests.licences $(UV)
+
 .PHONY: bench
 bench: setup $(STAMPS)/dev ## Benchmarks: tables on the terminal, JSON in bench/results
 	@$(BIN)/python -m bench.run
