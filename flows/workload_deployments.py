@@ -36,7 +36,7 @@ def read_blocks(file: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         msg = f"{file} is not YAML: {' '.join(str(error).split())}"
         raise UsageError(msg) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         msg = f"{file} cannot be deployed ({type(error).__name__}: {error}): each deployment needs a work_pool with a name"
         raise UsageError(msg) from error
     found: dict[str, Any] = document | {"pools": set(names)}

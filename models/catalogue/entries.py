@@ -181,7 +181,7 @@ def local(folder: Path) -> ModelEntry:
     except OSError as error:
         msg = f"{folder} holds no model: cannot read {path.name} ({error.strerror})"
         raise UsageError(msg) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         msg = f"{path} is not understood: no decoder with {error}"
         raise UsageError(msg) from error
     changed = date.fromtimestamp(path.stat().st_mtime)  # noqa: DTZ012  a day that people know

@@ -103,7 +103,7 @@ def _stored(path: Path, _changed_ns: int, _size: int) -> PublishedPrices | None:
             return None
         day, origin = date.fromisoformat(facts["fetched_on"]), str(facts["origin"])
         snapshot = snapshot_of(parse_providers(facts["providers"]))
-    except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, UsageError) as error:
         msg = f"the price data in {path} are damaged: run `breakeven prices update`, or remove the file"
         raise UsageError(msg) from error
     return PublishedPrices(snapshot, f"{PACKAGE} data of {day}", day, origin)

@@ -3,20 +3,21 @@
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from models.errors import UsageError, remember_secrets
 from models.nearest import nearest
-from models.settings import ENV_PREFIX, Settings, in_file
+from models.settings import ENV_DELIMITER, ENV_PREFIX, Settings, in_file
 from models.settings import names as setting_names
 from models.settings.places import file_of, place_of, variable_of
 from models.settings.secrets import secrets_in, secrets_of_environment
 from models.settings.workload import FORMS
-from models.text_files import line_of
+from models.text_files import MOST_NESTED, TOO_DEEP, line_of
 
 _LISTS = 'a list or table in a variable is JSON, such as ["a", "b"] or {"name": "value"}'
 LONGEST_NAME = 40
@@ -47,7 +48,8 @@ def load() -> Settings:
     remember_secrets(secrets_in(given))
     names = setting_names.tree(given)
     variables = sorted(os.environ.items())
-    faults = [fault for one in variables if (fault := setting_names.unknown_variable(names, *one))]
+    faults = [f"{name[:60]}…: {TOO_DEEP}" for name, _ in variables if name.count(ENV_DELIMITER) > MOST_NESTED]
+    faults += [fault for one in variables if (fault := setting_names.unknown_variable(names, *one))]
     faults += [_located(path, _unknown_name(names, path, given)) for path in _unknown(names, given)]
     faults += [fault for name in setting_names.tables_of(given) if (fault := _unusable_name(name))]
     if faults:
@@ -56,13 +58,26 @@ def load() -> Settings:
         settings = Settings()
     except ValidationError as error:
         raise UsageError(_together([_fault(names, one, given) for one in error.errors()])) from error
-    except SettingsError as error:
+    except (SettingsError, RecursionError) as error:
         raise UsageError(_together([f"{name}: {_LISTS}" for name in _unparsable()])) from error
+    if unusable := [place_of(path) for path in _paths_with_nul(dict(settings))]:
+        raise UsageError(_together([f"{place}: no path can hold a NUL character" for place in unusable]))
     if wrong := [name for name in settings.workloads if name not in names["workloads"]]:
         raise UsageError(_together([setting_names.unknown_key(names, ("workloads", one)) for one in wrong]))
     _check_bases(settings)
     remember_secrets(secrets_in(settings))
     return settings
+
+
+def _paths_with_nul(value: Any, above: setting_names.Path = ()) -> Iterator[setting_names.Path]:  # noqa: ANN401  any setting
+    """Yield the path of each setting that names a file or a folder and holds a NUL, which no system call takes."""
+    if isinstance(value, Path) and "\0" in str(value):
+        yield above
+    elif isinstance(value, BaseModel):
+        yield from _paths_with_nul(dict(value), above)
+    elif isinstance(value, dict):
+        for name, inside in value.items():
+            yield from _paths_with_nul(inside, (*above, str(name)))
 
 
 def _check_bases(settings: Settings) -> None:
@@ -156,5 +171,5 @@ def _unparsable() -> Iterator[str]:
             source.env_vars = {name.lower(): value}
             try:
                 source()
-            except SettingsError:
+            except (SettingsError, RecursionError):
                 yield name

@@ -1,11 +1,12 @@
 """The setting `engine`: which kind of engine answers records here, and further arguments of vLLM by their own names."""
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import NoDecode
+
+from models.text_files import parse_json
 
 OURS: Mapping[str, str] = {
     "revision": "model_revision",
@@ -77,7 +78,7 @@ def _plain(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        return parse_json(value)
     except ValueError:
         return value
 
@@ -89,7 +90,7 @@ def read_kind(value: object) -> object:
     if not value.lstrip().startswith("{"):
         return {"kind": value}
     try:
-        return json.loads(value)
+        return parse_json(value)
     except ValueError as error:
         msg = "a word such as server, or a table as JSON"
         raise ValueError(msg) from error

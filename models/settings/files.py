@@ -7,7 +7,7 @@ from typing import Any
 
 from models.errors import UsageError
 from models.settings.inherit import read_workload_file
-from models.text_files import line_of, read_toml
+from models.text_files import is_there, line_of, read_toml
 
 SETTINGS_FILE = Path("breakeven.toml")
 WORKLOADS_DIR = Path("workloads")
@@ -16,7 +16,7 @@ ENV_PREFIX = "BREAKEVEN_"
 
 def in_settings_file() -> dict[str, Any]:
     """Return what the settings file sets, nothing where there is none. Raises `UsageError` for a broken one."""
-    return read_toml(SETTINGS_FILE) if SETTINGS_FILE.exists() or SETTINGS_FILE.is_symlink() else {}
+    return read_toml(SETTINGS_FILE) if is_there(SETTINGS_FILE) or SETTINGS_FILE.is_symlink() else {}
 
 
 def workload_files(given: Mapping[str, Any]) -> dict[str, Path]:
@@ -24,7 +24,7 @@ def workload_files(given: Mapping[str, Any]) -> dict[str, Path]:
     variable = f"{ENV_PREFIX}WORKLOADS_DIR"
     named = next((value for name, value in os.environ.items() if name.upper() == variable), None)
     folder = Path(str(named or given.get("workloads_dir") or WORKLOADS_DIR))
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))} if folder.is_dir() else {}
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))} if os.path.isdir(folder) else {}  # noqa: PTH112  that of pathlib raises where a name is too long
 
 
 def in_file() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from models.errors import UsageError
 from models.nearest import unknown_name
 from models.settings.workload import WorkloadSettings
-from models.text_files import read_toml
+from models.text_files import is_there, read_toml
 
 PRESETS = Path(__file__).parent / "presets"
 ENTRY_POINTS = "breakeven.workloads"
@@ -70,7 +70,7 @@ def read_workload_file(path: Path) -> dict[str, Any]:
     """Read the file of a workload; files that it names and that lie beside it are named from here. Raises `UsageError`."""
     given = read_toml(path)
     for key in FILES:
-        if isinstance(value := given.get(key), str) and (path.parent / value).exists():
+        if isinstance(value := given.get(key), str) and is_there(path.parent / value):
             given[key] = str(path.parent / value)
     return given
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from models.settings.files import ENV_PREFIX, SETTINGS_FILE, in_settings_file, workload_files
 from models.settings.schema import ENV_DELIMITER
-from models.text_files import line_of
+from models.text_files import is_there, line_of
 
 
 def as_variable(path: Sequence[str]) -> str:
@@ -46,7 +46,7 @@ def place_of(path: Sequence[str]) -> str:
     if variable := variable_of(path):
         return variable
     file, inside = file_of(path)
-    if not file.exists():
+    if not is_there(file):
         return ".".join(path)
     line = next((found for end in range(len(inside), 0, -1) if (found := line_of(file, inside[:end]))), None)
     return f"{file}, line {line}" if line else str(file)

@@ -1,6 +1,5 @@
 """What a workload of the settings asks: its prompt, examples and labels, read from its files and checked."""
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from models.settings import WorkloadSettings
 from models.settings.inherit import ALTERNATIVES, PRESETS, Lineage, merge_lineage, preset
 from models.settings.places import place_of
 from models.settings.workload import Kind
-from models.text_files import read_text
+from models.text_files import parse_json, read_text
 from models.workloads.template import TemplateMistake, text_template
 
 LABEL_SET = ("labels", "labels_file")
@@ -216,7 +215,7 @@ def read_examples(path: Path) -> tuple[dict[str, Any], ...]:
         if not line.strip():
             continue
         try:
-            one = json.loads(line)
+            one = parse_json(line)
         except ValueError as error:
             msg = f"{path}, line {number} is no JSON: {error}"
             raise UsageError(msg) from error

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator, FormatChecker, SchemaError
 
 from models.errors import UsageError
 from models.records import WHOLE_ANSWER
-from models.text_files import read_text
+from models.text_files import TOO_DEEP, parse_json, read_text
 from models.workloads.broken_rules import OTHER_KEY
 
 Schema = dict[str, Any]
@@ -59,8 +59,8 @@ def read_schema(path: Path) -> Schema:
     """Read a JSON Schema of an object. Raises `UsageError`: no JSON, no schema, or one without columns."""
     text = read_text(path)
     try:
-        schema = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        schema = parse_json(text)
+    except ValueError as error:
         msg = f"{path} is no JSON: {error}"
         raise UsageError(msg) from error
     try:
@@ -83,6 +83,8 @@ def check_schema(schema: object) -> None:
         place = "/".join(str(part) for part in error.absolute_path) or "the schema"
         msg = f"{place} is no JSON Schema: {error.message.splitlines()[0][:200]}"
         raise UsageError(msg) from error
+    except RecursionError as error:
+        raise UsageError(TOO_DEEP) from error
     for path, node in nodes_of(schema):
         if unfit := next((key for key in NO_COLUMN if key in node), None):
             msg = f"{path or 'the schema'} has the keyword {unfit}, which no column can hold: name the properties"

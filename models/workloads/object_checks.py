@@ -111,7 +111,7 @@ class ObjectChecks:
     def _compiled(self, pattern: str) -> re.Pattern[str]:
         try:
             return re.compile(pattern, re.DOTALL)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             what = f"{pattern} is no regular expression: {error}"
             raise self._definition.mistake(key="pattern", what=what) from error
 

@@ -24,7 +24,7 @@ def import_model(name: str) -> type[BaseModel]:
         sys.path.append(here)  # behind all others, so that no module of the product is covered
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # A user's module can fail with anything when it is imported.
         said = (str(error).strip().splitlines() or [""])[0]
         msg = f"{name} cannot be imported ({type(error).__name__}: {said})"

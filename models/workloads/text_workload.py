@@ -94,5 +94,5 @@ def _compiled(definition: Definition) -> re.Pattern[str] | None:
     given = (definition.settings.pattern or {}).get(FIELD)
     try:
         return None if given is None else re.compile(given, re.DOTALL)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise definition.mistake(key="pattern", what=f"{given} is no regular expression: {error}") from error

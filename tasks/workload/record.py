@@ -1,10 +1,10 @@
 """A record that is given on the command line, as a run would read it."""
 
-import json
 from collections.abc import Mapping
 
 from models.errors import UsageError
 from models.records import Quarantined
+from models.text_files import parse_json
 from models.workloads.base import Workload
 from tasks.reading.row_template import text_source
 from tasks.reading.rows import Chunk, parse_rows
@@ -26,7 +26,7 @@ def text_of_record(workload: Workload, text: str | None, columns: str | None) ->
 
 def _parsed(columns: str) -> Mapping[str, object]:
     try:
-        row = json.loads(columns)
+        row = parse_json(columns)
     except ValueError as error:
         msg = f"--record-json is no JSON: {error}"
         raise UsageError(msg) from error

@@ -10,7 +10,7 @@ from jinja2 import TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from models.errors import UsageError
-from models.text_files import read_text
+from models.text_files import is_there, read_text
 
 _JINJA = re.compile(r"\{[{%#]|\n")
 """What a template has and the name of a file has not."""
@@ -35,7 +35,7 @@ def read_template(given: str | None) -> str | None:
     if given is None or _JINJA.search(given):
         return _parsed(given, "chat_template")
     path = Path(given)
-    if not path.is_file():
+    if not is_there(path):
         msg = (
             f"chat_template: no file {given}; give a file that holds a Jinja template, or the template itself"
         )

@@ -200,7 +200,7 @@ def lora_rank(adapter: Path) -> int:
     try:
         found = json.loads(path.read_text("utf-8"))
         rank = int(found.get("r", LORA_RANKS[2]))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         msg = f"{adapter} is no LoRA adapter ({path.name} cannot be read): give the folder that peft saved"
         raise UsageError(msg) from error
     fitting = next((one for one in LORA_RANKS if one >= rank), None)
