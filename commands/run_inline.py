@@ -3,7 +3,9 @@
 Both ways call the same functions of `tasks`; see docs/decisions/0013-commands-without-prefect.md.
 """
 
+import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import TypeVar
@@ -14,8 +16,9 @@ from flows.environment import prefect_api_is_set, read_settings
 from models.backfill import PartitionOutcome, Step, select_failed
 from models.economics.quote import Quote
 from models.engines.loads import group_by_model
-from models.errors import BreakevenError
+from models.errors import BreakevenError, UsageError, hide_secrets
 from models.run import RunResult
+from models.settings.places import as_variable
 from tasks.backfill import run_steps
 from tasks.backfill.request import BackfillRequest
 from tasks.planning.request import RunRequest
@@ -33,6 +36,7 @@ def run_one(request: RunRequest) -> RunResult:
         keep_prefect_here()
         from flows.workloads import workload_flow
 
+        request = replace(request, input=withhold_secrets(request.workload, request.input))
         return check_result(workload_flow(request.workload)(**request.flow_parameters()), RunResult)
     settings = read_settings()
     with shared_engine(settings, workloads=[request.workload]):
@@ -120,10 +124,28 @@ def _backfill_flow(
     from flows.deploy import api_url
 
     if parallel is not None:
+        if ask.input is not None and hide_secrets(ask.input) != ask.input:
+            msg = (
+                "an --input with a password or a signature would be kept by Prefect and shown to all who see its runs: "
+                "set it as the workload's input where the workers run, and leave --input out"
+            )
+            raise UsageError(msg)
         api_url()  # without one, before a server is started here for nothing
 
+    ask = replace(ask, input=withhold_secrets(ask.workload, ask.input))
     flow = build(BackfillSteps(lambda *_: list(todo), lambda *_: quoted, ended_with=outcomes.extend))
     flow(**ask.flow_parameters(), parallel=parallel)
+
+
+def withhold_secrets(workload: str, address: str | None) -> str | None:
+    """Return the input that Prefect is told of, since it keeps and shows the parameters of flow runs.
+
+    An address with a password or a signature becomes the workload's setting in this process instead.
+    """
+    if address is None or hide_secrets(address) == address:
+        return address
+    os.environ[as_variable(("workloads", workload, "input"))] = address
+    return None
 
 
 def check_result(result: object, kind: type[Result]) -> Result:

@@ -13,6 +13,7 @@ from pydantic_settings import (
 )
 
 from models.private_files import GroupAccess
+from models.settings.address import AddressText
 from models.settings.alerts import AlertSettings
 from models.settings.delivery import ChatSettings, MailSettings, chat_names
 from models.settings.engine import EngineSettings, EngineTable
@@ -35,6 +36,7 @@ class Settings(BaseSettings):
         env_nested_delimiter=ENV_DELIMITER,
         extra="forbid",
         frozen=True,
+        hide_input_in_errors=True,
     )
 
     # where things lie
@@ -96,7 +98,7 @@ class Settings(BaseSettings):
     seed: int = Field(0, description="of the sampling")
 
     # a server of one's own as the local engine
-    server_url: str | None = Field(
+    server_url: AddressText | None = Field(
         None, description="address of an own server, such as http://127.0.0.1:8000/v1"
     )
     server_key: SecretStr | None = Field(None, description="key of the own server; default: it wants none")
@@ -147,7 +149,9 @@ class Settings(BaseSettings):
     api_mode: Literal["off", "sync", "batch"] = Field(
         "off", description="off: nothing is sent; sync: answered at once; batch: Batch API, half price"
     )
-    api_base_url: str | None = Field(None, description="OpenAI-compatible endpoint; default: OpenAI's own")
+    api_base_url: AddressText | None = Field(
+        None, description="OpenAI-compatible endpoint; default: OpenAI's own"
+    )
     api_provider: str | None = Field(None, description="seller of the model, as genai-prices calls it")
     api_key: SecretStr | None = Field(None, description="key of the API")
     api_model: str = Field("gpt-6-luna", description="the API's model, also of the counterfactual cost")
@@ -165,7 +169,9 @@ class Settings(BaseSettings):
     )
     api_omit_fields: tuple[str, ...] = Field((), description="fields that requests never carry, such as seed")
     api_extra_body: dict[str, Any] = Field(
-        default_factory=dict, description="fields that every request carries besides, such as top_p = 0.9"
+        default_factory=dict,
+        repr=False,
+        description="fields that every request carries besides, such as top_p = 0.9",
     )
     api_headers: dict[str, SecretStr] = Field(
         default_factory=dict, description="headers that every request carries besides; never shown"

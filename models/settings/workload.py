@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from models.routing.policy import Policy
+from models.settings.address import AddressText
 
 
 def split_names(value: object) -> object:
@@ -152,7 +153,7 @@ class WorkloadSettings(BaseModel):
     )
 
     # where it reads
-    input: str | None = Field(
+    input: AddressText | None = Field(
         None, description="file, glob or folder (also of folders of dates), here or in an object store"
     )
     query: str | None = Field(
@@ -198,7 +199,7 @@ class WorkloadSettings(BaseModel):
     )
 
     # how it is evaluated (docs/evaluation.md)
-    labelled_file: str | None = Field(
+    labelled_file: AddressText | None = Field(
         None, description="labelled records that the monthly evaluation uses: file, glob or URL"
     )
     label_column: str | None = Field(

@@ -1,15 +1,25 @@
 """No message repeats a password, a key or a signature, wherever in an address or a setting it stood."""
 
 import logging
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any, cast, get_args
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
+from commands.run_inline import backfill_all, withhold_secrets
 from models import errors
-from models.errors import BreakevenError, hide_secrets, remember_secrets
+from models.backfill import Range
+from models.economics.quote import Quote
+from models.errors import BreakevenError, UsageError, hide_secrets, remember_secrets
 from models.log_records import VisibleRecord
 from models.settings import Settings
+from models.settings.address import Address
 from models.settings.check import load
 from models.settings.secrets import secrets_in
+from tasks.backfill.request import BackfillRequest
 
 SECRET = "Pl4ntedSecret"  # noqa: S105
 HOLDING = [
@@ -107,3 +117,72 @@ def test_a_known_secret_is_hidden_in_any_words(monkeypatch: pytest.MonkeyPatch) 
         "breakeven breakeven_books analytics general Jane W. Doe"
     )
     assert hide_secrets(said) == "*** " * 10 + "breakeven breakeven_books analytics general Jane W. Doe"
+
+
+def holders(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """Yield each setting that can hold a secret, by its path, and whether its type says so."""
+    for name, field in model.model_fields.items():
+        parts = str(field.annotation) + str(field.metadata)
+        typed = "SecretStr" in parts or "Address" in parts or not field.repr
+        if typed or name.split("_")[-1] in {
+            "url",
+            "key",
+            "password",
+            "token",
+            "secret",
+            "input",
+            "headers",
+            "body",
+        }:
+            yield (*above, name), typed
+        for inside in (field.annotation, *get_args(field.annotation)):
+            table = () if inside is field.annotation else ("NAME",)
+            if isinstance(inside, type) and issubclass(inside, BaseModel):
+                yield from holders(inside, (*above, name, *(table if "dict" in parts else ())))
+
+
+HOLDERS = list(holders(Settings))
+
+
+@pytest.mark.parametrize(("path", "typed"), HOLDERS, ids=[".".join(path) for path, _ in HOLDERS])
+def test_every_setting_that_can_hold_a_secret_has_a_type_that_hides_it(
+    path: tuple[str, ...], *, typed: bool
+) -> None:
+    """Found in the schema, so that a new one is too: neither the settings' representation nor an error over them shows it."""
+    assert typed
+    value: Any = f"postgresql://u:{SECRET}@h/x?sig={SECRET}"
+    if path[-1] in {"api_headers", "api_extra_body"}:
+        value = {"inner": value}
+    given: Any = value
+    for name in reversed(path):
+        given = {"sentiment" if name == "NAME" and path[0] == "workloads" else name.lower(): given}
+    if path[:1] == ("smtp",):
+        given["smtp"] |= {"host": "h", "sender": "a@example.org", "to": "b@example.org", "user": "u"}
+    shown = repr(Settings.model_validate(given))
+    assert SECRET not in shown
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate(given | {"seed": SECRET})
+    assert SECRET not in str(caught.value)
+
+
+def test_an_address_is_exact_where_it_is_used() -> None:
+    """Only its representation hides what is secret."""
+    address = Address(f"https://u:{SECRET}@h/x")
+    assert f"{address}" == f"https://u:{SECRET}@h/x"
+    assert SECRET not in repr(address)
+
+
+def test_prefect_is_not_told_of_an_address_with_a_secret(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It keeps the parameters of flow runs: the address is the workload's setting in this process; workers are not given it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BREAKEVEN_WORKLOADS__SENTIMENT__INPUT", "in.csv")
+    address = f"https://h/x.csv?sig={SECRET}"
+    assert withhold_secrets("sentiment", "s3://b/x.csv") == "s3://b/x.csv"
+    assert load().workload("sentiment").input == "in.csv"
+    assert withhold_secrets("sentiment", address) is None
+    assert load().workload("sentiment").input == address
+    ask = BackfillRequest("sentiment", Range(date(2026, 1, 5), date(2026, 1, 5)), address)
+    with pytest.raises(UsageError, match="kept by Prefect"):
+        backfill_all(ask, [], cast("Quote", None), parallel=2, outcomes=[])

@@ -152,7 +152,7 @@ def test_names_inside_json(value: str, says: str, monkeypatch: pytest.MonkeyPatc
         (b"seed = 2026-02-31\n", "line 1, column 8: "),
         (b"model = 'x'\nquery = 'caf\xe9'\n", "line 2, column 13: not UTF-8 (byte 0xe9); save it as UTF-8"),
         ("model = 'x'\n".encode("utf-16"), "is not UTF-8 but UTF-16"),
-        (b"x" + b" = [" + b"[" * 3000, "is not valid TOML"),
+        (b"x" + b" = [" + b"[" * 3000, "line 1, column 105: nested deeper than 100"),
     ],
 )
 def test_a_file_that_cannot_be(content: bytes, says: str, folder: Path) -> None:
