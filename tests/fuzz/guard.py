@@ -16,7 +16,7 @@ Case = TypeVar("Case")
 
 ADDRESS_SPACE = 4 << 30
 """Bytes that the process may ever ask for."""
-GROWTH = 200 << 20
+GROWTH = 320 << 20
 """Bytes that one case may take beside what was there before it: inputs and replies are of a few megabytes at most."""
 CPU_SECONDS = 20.0
 """Processor time of one case, far above what any needs: what takes longer grows faster than its input."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz.judge import SECRET
 
-LARGEST = 2 << 20
+LARGEST = 512 << 10
 """Bytes that repeated contents may have."""
 TOKENS: tuple[bytes, ...] = (
     b"",

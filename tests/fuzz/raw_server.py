@@ -15,7 +15,7 @@ from typing import Any
 
 from backports import zstd
 
-BOMB_BYTES = 256 << 20
+BOMB_BYTES = 512 << 20
 """What a reply that is made to be large unfolds to."""
 CHUNK = 1 << 20
 _PACK: dict[str, Callable[[bytes], bytes]] = {

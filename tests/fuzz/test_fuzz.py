@@ -6,8 +6,10 @@ from tests.fuzz.watch import watch
 
 SEED = 20261130
 EXAMPLES = {
-    "settings": 200,
-    "labels": 100,
+    "readers": 80,
+    "conditions": 100,
+    "settings": 150,
+    "labels": 60,
 }
 
 

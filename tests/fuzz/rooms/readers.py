@@ -78,6 +78,8 @@ _PACK: dict[str, Callable[[bytes], bytes]] = {
     ".zst": lambda content: bytes(zstd.compress(content, 1)),
 }
 CHUNK = 1 << 20
+BOMBS = [(b"\x00", 300), (b"x", 300), (b'"', 300), (b"[", 300), (b",", 20), (b"\n", 4)]
+"""A byte, and of how many chunks of it a compressed input has more: of many lines fewer, since each takes its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def _inputs(draw: st.DrawFn) -> Input:
     if packed:
         outer = draw(mutated([b""], 2)).edits
         if draw(st.integers(0, 9)) == 0:
-            bomb = draw(st.tuples(st.sampled_from([b"\x00", b"x", b"\n", b'"', b"[", b","]), st.just(150)))
+            bomb = draw(st.sampled_from(BOMBS))
     return Input(
         f"in{ending}{packed if draw(st.integers(0, 5)) else ''}",
         draw(mutated(BASES[kind])),
