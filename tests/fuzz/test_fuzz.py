@@ -8,6 +8,7 @@ SEED = 20261130
 EXAMPLES = {
     "readers": 80,
     "conditions": 100,
+    "page": 150,
     "settings": 150,
     "labels": 60,
 }
