@@ -26,6 +26,8 @@ from tasks.reading.text.lines import Broken
 from tasks.reading.text.text_file import SAMPLE, TextFile, text_files
 
 log = logging.getLogger(__name__)
+_LATE = 100
+"""So many of the columns that only later objects have are known though nobody needs them, for messages."""
 _NAMED = 3
 """So many files are named in a message."""
 
@@ -162,7 +164,8 @@ def _late_columns(text: TextFile, _: FileState, known: Sequence[str], needed: _N
     for keys in text.key_sets():
         if keys <= seen:
             continue
-        new = needed.may_be(keys - seen)
+        fresh = [name for name in keys if name not in seen]
+        new = dict.fromkeys([*fresh[: max(0, _LATE - len(late))], *needed.may_be(fresh)])
         late += [name for name in new if not has_column([*known, *late], name)]
         seen.update(keys)
         if new and needed.are_in([*known, *late]):
