@@ -5,6 +5,7 @@ attempt does (I2, I3); what is learnt of the endpoint is kept; its answer is pub
 """
 
 import json
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -36,6 +37,8 @@ PROBE_DAYS: Mapping[ApiMode, date] = {"sync": date(1970, 1, 1), "batch": date(19
 """The partitions of what is sent, which no trial of a user has: a batch that is left waiting is taken up from its own."""
 TEXT = "The parcel came a day early, and everything in it works."
 AT_ONCE = "API at once"
+_LIMIT = re.compile(r"[\d.,]{1,20} ?[a-z]{0,3}")
+"""A header's value that is a limit, and no text of the endpoint's own."""
 USUAL = "sentiment"
 """The workload whose prompt is sent where none is configured: a label."""
 
@@ -186,7 +189,11 @@ def _served(settings: Settings, name: str, line: AttemptLine) -> str:
 
 def describe_limits(named: dict[str, str]) -> str:
     """Name the limits of a reply's headers; those that are named by no limit of a number are left out."""
-    limits = {name: value for name, value in named.items() if "limit-" in name.split("ratelimit-", 1)[-1]}
+    limits = {
+        name: value
+        for name, value in named.items()
+        if "limit-" in name.split("ratelimit-", 1)[-1] and _LIMIT.fullmatch(value)
+    }
     if not limits:
         return "named in no header; BREAKEVEN_API_REQUESTS_PER_MINUTE and _TOKENS_PER_MINUTE set your own"
     return ", ".join(f"{name} {value}" for name, value in sorted(limits.items()))

@@ -200,3 +200,14 @@ def test_any_entry_of_a_known_attempt_gives_one_result(entry: dict[str, object])
     """Also where response or error are not what they should be."""
     one = new_id()
     assert _only(json.dumps(entry | {"custom_id": one.hex}), one).id == one
+
+
+@pytest.mark.parametrize(
+    "status", [True, False, 0, -1, 99, 600, 1e300, 200.5, "2000", "٢٠٠", "9" * 39, [200], {}]
+)
+def test_a_status_that_is_none(status: object) -> None:
+    """It is taken for no status at all: the answer beside it counts, and no failure is named after it."""
+    one = new_id()
+    line = json.dumps({"custom_id": one.hex, "response": {"status_code": status, "body": ANSWER}})
+    result = _only(line, one)
+    assert (result.kind, result.failure) == ("answered", None)

@@ -12,9 +12,10 @@ from openai import APIConnectionError, APIStatusError, DefaultAsyncHttpxClient
 from pydantic import SecretStr
 
 from models.engines.api.endpoint_address import COMPLETIONS, split_address
+from models.engines.api.errors.error_codes import keep_secret
 from models.engines.api.errors.no_reply import no_reply
 from models.engines.api.errors.stale_reply import refuse_stale_reply
-from models.engines.api.own_client import AsyncOwnClient, certificates_for
+from models.engines.api.own_client import AsyncOwnClient, certificates_for, secrets_of
 from models.engines.api.replies import Reply, error_reply
 from models.engines.api.reply_limits import TOO_LARGE, LargeReplies, ReplyTooLarge, limit_replies, parse_json
 from models.requests import JsonValue
@@ -75,6 +76,7 @@ class ChatClient:
             logging.getLogger(name).setLevel(logging.WARNING)
         self._seconds = options.timeout_seconds
         self._large = LargeReplies()
+        keep_secret(secrets_of(options.base_url, options.sent_key, options.headers))
         base_url, query = split_address(options.base_url)
         self._client = AsyncOwnClient(
             api_key=options.sent_key.get_secret_value(),

@@ -7,6 +7,7 @@ endpoint. Proxies of the environment (HTTPS_PROXY) are no part of that: the HTTP
 
 import ssl
 from collections.abc import Mapping
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from openai import AsyncOpenAI, OpenAI, omit
 from openai import Omit as Omitted
@@ -32,6 +33,14 @@ def headers_of(headers: Mapping[str, SecretStr], *, bearer: bool, user_agent: st
     if not bearer and AUTHORIZATION not in {name.lower() for name in own}:
         kept["Authorization"] = omit
     return {**kept, **own}
+
+
+def secrets_of(base_url: str, key: SecretStr, headers: Mapping[str, SecretStr]) -> list[str]:
+    """Return what an endpoint is sent and nobody else may see: the key, the headers, and what its address holds."""
+    parts = urlsplit(base_url)
+    told = [unquote(one) for one in (parts.username, parts.password) if one]
+    told += [value for values in parse_qs(parts.query).values() for value in values]
+    return [key.get_secret_value(), *(one.get_secret_value() for one in headers.values()), *told]
 
 
 def certificates_for(base_url: str) -> ssl.SSLContext | bool:

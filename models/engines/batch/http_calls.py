@@ -18,8 +18,9 @@ from openai import BaseModel as ReplyModel
 
 from models.catalogue.model_ends import end_note
 from models.engines.api.endpoint_address import split_address
+from models.engines.api.errors.error_codes import keep_secret
 from models.engines.api.options import ApiOptions
-from models.engines.api.own_client import OwnClient, certificates_for
+from models.engines.api.own_client import OwnClient, certificates_for, secrets_of
 from models.engines.api.rate_limits import retry_after
 from models.engines.api.replies import NO_ACCESS_CODES, RETRY_STATUSES
 from models.engines.api.reply_limits import ReplyTooLarge, limit_replies
@@ -84,6 +85,7 @@ def split_lines(chunks: Iterable[bytes], longest: int) -> Iterator[bytes]:
 
 def _client(options: ApiOptions, most_bytes: int, seconds: float, values: int | None = None) -> OwnClient:
     """Make a client whose replies have at most so many bytes, and so many seconds to come as a whole."""
+    keep_secret(secrets_of(options.base_url, options.sent_key, options.headers))
     base_url, query = split_address(options.base_url)
     sender = httpx2.AsyncClient(
         follow_redirects=False,

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import httpx2
 
+from models.engines.api.errors.error_codes import is_secret
 from models.engines.api.errors.no_reply import no_reply
 from models.engines.server.options import ServerOptions
 from models.errors import EngineStartError
 
 LISTING_SECONDS = 10.0
+LONGEST_NAME = 200
 NAMED = 10
 """Models that a message names."""
 _NO_LIST = frozenset({httpx2.codes.NOT_FOUND, httpx2.codes.METHOD_NOT_ALLOWED, httpx2.codes.NOT_IMPLEMENTED})
@@ -71,6 +73,7 @@ def no_service(host: str, status: int) -> str:
 def _names(reply: httpx2.Response) -> list[str] | None:
     """Return the ids of OpenAI's list of models, None where the body is none."""
     try:
-        return [str(one["id"]) for one in reply.json()["data"]] if reply.is_success else None
+        names = [str(one["id"]) for one in reply.json()["data"]] if reply.is_success else None
+        return names and [name for name in names if len(name) <= LONGEST_NAME and not is_secret(name)]
     except (ValueError, LookupError, TypeError):
         return None

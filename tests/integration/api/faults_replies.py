@@ -22,7 +22,12 @@ REPLIES = (
     _estimated("a real answer of 0 tokens", "zero_completion"),
     _estimated("far fewer tokens than any tokenizer makes of the prompt", "tiny_prompt"),
     _estimated("a total that is less than its parts", "small_total"),
-    _estimated("more tokens than any context holds", "many_tokens"),
+    _answered(
+        "more tokens than the request can have used",
+        "many_tokens",
+        user="the upper-bound cost; what was reported stands beside it",
+        usage=False,
+    ),
     _estimated("fewer tokens than the reasoning that is shown has", "shown_reasoning"),
     _answered(
         "more tokens than the limit allowed", "more:5000", user="the tokens and the cost that are billed"

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import cast
 
+from models.engines.api.errors.error_codes import is_secret
 from models.requests import Served
 
 STANDARD_TIERS = frozenset({"default", "standard", "auto", "on_demand", "batch"})
@@ -66,14 +67,19 @@ def _parts(name: str) -> tuple[str, str]:
 
 def _other_model(named: object, asked: str) -> str | None:
     """Return the model that answered where it is another than the one that was asked."""
-    if not isinstance(named, str) or not _NAME.fullmatch(named) or is_same_model(asked, named):
+    if (
+        not isinstance(named, str)
+        or not _NAME.fullmatch(named)
+        or is_secret(named)
+        or is_same_model(asked, named)
+    ):
         return None
     return named
 
 
 def _tier(named: object) -> str | None:
     tier = named.lower() if isinstance(named, str) else ""
-    return tier if _TIER.fullmatch(tier) and tier not in STANDARD_TIERS else None
+    return tier if _TIER.fullmatch(tier) and tier not in STANDARD_TIERS and not is_secret(tier) else None
 
 
 def _cost_nano(usage: Mapping[str, object], headers: Mapping[str, str]) -> int | None:
