@@ -8,6 +8,8 @@ SEED = 20261130
 EXAMPLES = {
     "readers": 80,
     "conditions": 100,
+    "replies": 60,
+    "batches": 60,
     "page": 150,
     "settings": 150,
     "labels": 60,
