@@ -43,7 +43,7 @@ class DeadlineTransport(httpx2.BaseTransport):
             extensions=request.extensions,
         )
         reply = self._wait(self._send(again, sending))
-        body = _Body(self, reply, sending.ended + self._seconds)
+        body = _Body(self, reply, (sending.ended or self._loop.time()) + self._seconds)
         return httpx2.Response(
             reply.status_code, headers=reply.headers, stream=body, extensions=reply.extensions
         )
