@@ -15,7 +15,7 @@ from models.engines.api.endpoint_address import COMPLETIONS, split_address
 from models.engines.api.errors.error_codes import keep_secret
 from models.engines.api.errors.no_reply import no_reply
 from models.engines.api.errors.stale_reply import refuse_stale_reply
-from models.engines.api.own_client import AsyncOwnClient, certificates_for, secrets_of
+from models.engines.api.own_client import AsyncOwnClient, certificates_for, no_cookies, secrets_of
 from models.engines.api.replies import Reply, error_reply
 from models.engines.api.reply_limits import TOO_LARGE, LargeReplies, ReplyTooLarge, limit_replies, parse_json
 from models.requests import JsonValue
@@ -153,6 +153,7 @@ def _http_client(options: ClientOptions, large: LargeReplies, *, in_house: bool)
             "request": [refuse_stale_reply],
             "response": [limit_replies(options.max_reply_bytes, large=large)],
         },
+        cookies=no_cookies(),
         trust_env=not in_house,
         verify=verify,
     )

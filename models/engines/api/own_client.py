@@ -7,6 +7,7 @@ endpoint. Proxies of the environment (HTTPS_PROXY) are no part of that: the HTTP
 
 import ssl
 from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from openai import AsyncOpenAI, OpenAI, omit
@@ -41,6 +42,11 @@ def secrets_of(base_url: str, key: SecretStr, headers: Mapping[str, SecretStr]) 
     told = [unquote(one) for one in (parts.username, parts.password) if one]
     told += [value for values in parse_qs(parts.query).values() for value in values]
     return [key.get_secret_value(), *(one.get_secret_value() for one in headers.values()), *told]
+
+
+def no_cookies() -> CookieJar:
+    """Return a jar that takes no cookie: an endpoint's is nothing that we want, and may be one that no request can carry."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 def certificates_for(base_url: str) -> ssl.SSLContext | bool:

@@ -20,7 +20,7 @@ from models.catalogue.model_ends import end_note
 from models.engines.api.endpoint_address import split_address
 from models.engines.api.errors.error_codes import keep_secret
 from models.engines.api.options import ApiOptions
-from models.engines.api.own_client import OwnClient, certificates_for, secrets_of
+from models.engines.api.own_client import OwnClient, certificates_for, no_cookies, secrets_of
 from models.engines.api.rate_limits import retry_after
 from models.engines.api.replies import NO_ACCESS_CODES, RETRY_STATUSES
 from models.engines.api.reply_limits import ReplyTooLarge, limit_replies
@@ -88,6 +88,7 @@ def _client(options: ApiOptions, most_bytes: int, seconds: float, values: int | 
     keep_secret(secrets_of(options.base_url, options.sent_key, options.headers))
     base_url, query = split_address(options.base_url)
     sender = httpx2.AsyncClient(
+        cookies=no_cookies(),
         follow_redirects=False,
         verify=certificates_for(base_url),
         event_hooks={
@@ -101,7 +102,10 @@ def _client(options: ApiOptions, most_bytes: int, seconds: float, values: int | 
         timeout=options.timeout_seconds,
         max_retries=0,
         http_client=DefaultHttpxClient(
-            transport=DeadlineTransport(sender, seconds), follow_redirects=False, trust_env=False
+            transport=DeadlineTransport(sender, seconds),
+            cookies=no_cookies(),
+            follow_redirects=False,
+            trust_env=False,
         ),
     )
     client.own_headers, client.bearer = options.headers, options.sends_key

@@ -142,3 +142,13 @@ def test_no_encoding_is_asked_for_that_is_not_read(make_engine: MakeEngine) -> N
         list(make_engine(api, Book()).stream([request("some text")]))
         (seen,) = api.seen
     assert seen.headers["accept-encoding"] == ACCEPTED
+
+
+def test_no_cookie_of_an_endpoint_is_kept(make_engine: MakeEngine) -> None:
+    """One that no request could carry would fail every later one of the connection."""
+    book = Book()
+    with HostileServer(whole(chat('{"label": "positive"}'), Set_Cookie="ÿþ=ÿ")) as server:
+        engine = make_engine(server.url, book, max_attempts=1)
+        done = [one for text in ("some text", "another") for one in engine.stream([request(text, text)])]
+    book.settle(done)
+    assert [one.value for one in done] == ["positive", "positive"]
