@@ -9,12 +9,14 @@ from tasks.reading.longest import CHUNK_CHARS, LEAST
 CATEGORIES = (pl.Categorical, pl.Enum)
 _BYTES = 4
 """Bytes of a character of UTF-8 at most."""
+_MOST = 2**29
+"""A limit above this many characters is none: polars counts bytes in 32 bits."""
 
 
 def parts_of(rows: pl.DataFrame, columns: Sequence[str], limit: int) -> Iterator[pl.DataFrame]:
     """Yield rows so many at a time that not too much text is in these columns, whose longer texts will be cut."""
-    named = dict.fromkeys(columns)
-    weights = [_size(pl.col(name), rows.schema[name]).clip(upper_bound=_BYTES * limit) for name in named]
+    named, most = dict.fromkeys(columns), _BYTES * min(limit, _MOST)
+    weights = [_size(pl.col(name), rows.schema[name]).clip(upper_bound=most) for name in named]
     sizes = rows.select(pl.sum_horizontal(weights).alias("size")).to_series()
     if (sizes.sum() or 0) <= CHUNK_CHARS:
         yield rows
@@ -31,7 +33,7 @@ def parts_of(rows: pl.DataFrame, columns: Sequence[str], limit: int) -> Iterator
 
 def values_of(column: pl.Series, limit: int) -> list[object]:
     """Return a column's values, each as `cut` makes it."""
-    limit = max(limit, LEAST)
+    limit = min(max(limit, LEAST), _MOST)
     name, kind = column.name, column.dtype
     value = pl.col(name)
     if kind == pl.String and (column.str.len_bytes() > limit).any():

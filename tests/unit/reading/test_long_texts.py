@@ -64,6 +64,13 @@ def test_a_long_text_is_set_aside_by_itself(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_limit_that_no_text_meets(kind: str, tmp_path: Path) -> None:
+    """The largest number that the setting takes is a limit as any other, also beside bytes and lists."""
+    frame = pl.DataFrame({"id": ["a"], "text": ["x"]})
+    assert read(source_of(write(tmp_path / f"in.{kind}", frame), max_text_chars=2**62)) == {"a": "x"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_each_column_counts(kind: str, tmp_path: Path) -> None:
     """A column of a template, several columns together, an id and a timestamp are bounded too."""
     frame = pl.DataFrame({
