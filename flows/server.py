@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import BreakevenError
 from models.private_files import UMASK
-from tasks.runtime.loopback_guard import NAMES, Guarded, refuse_foreign
+from tasks.runtime.loopback_guard import NAMES, GuardedApp, refuse_foreign
 from tasks.setup.auth_string import CHALLENGE, PROOF, SERVER, auth_file, ensure_auth_string, make_prover
 
 ORIGINS = "PREFECT_SERVER_CORS_ALLOWED_ORIGINS"
@@ -97,7 +97,7 @@ def guard_server(host: str, auth_string: str) -> Callable[[ASGIApp], ASGIApp]:
     if "*" in origins or host in EVERYWHERE:
         names = {"*"}
 
-    return lambda application: Guarded(
+    return lambda application: GuardedApp(
         _Proving(application, auth_string), lambda scope: refuse_foreign(scope, names, origins)
     )
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator
 from models.errors import hide_secrets
 
 
-class Address(str):
+class SecretAddress(str):
     """A file's path or URL, exact where it is used; its representation holds no secret."""
 
     __slots__ = ()
@@ -17,5 +17,5 @@ class Address(str):
         return repr(hide_secrets(str(self)))
 
 
-AddressText = Annotated[str, AfterValidator(Address)]
+AddressText = Annotated[str, AfterValidator(SecretAddress)]
 """How settings take an address."""

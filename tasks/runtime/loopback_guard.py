@@ -59,7 +59,7 @@ def _is_visit(scope: Scope, headers: Headers) -> bool:
     )
 
 
-class Guarded:
+class GuardedApp:
     """An application that answers only what `refuse` lets through; the rest gets one line of plain text."""
 
     def __init__(self, app: ASGIApp, refuse: Refuse, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:

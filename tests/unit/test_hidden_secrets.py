@@ -16,7 +16,7 @@ from models.economics.quote import Quote
 from models.errors import BreakevenError, UsageError, hide_secrets, remember_secrets
 from models.log_records import VisibleRecord
 from models.settings import Settings
-from models.settings.address import Address
+from models.settings.address import SecretAddress
 from models.settings.check import load
 from models.settings.secrets import secrets_in
 from tasks.backfill.request import BackfillRequest
@@ -123,7 +123,7 @@ def holders(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tup
     """Yield each setting that can hold a secret, by its path, and whether its type says so."""
     for name, field in model.model_fields.items():
         parts = str(field.annotation) + str(field.metadata)
-        typed = "SecretStr" in parts or "Address" in parts or not field.repr
+        typed = "SecretStr" in parts or "SecretAddress" in parts or not field.repr
         if typed or name.split("_")[-1] in {
             "url",
             "key",
@@ -167,7 +167,7 @@ def test_every_setting_that_can_hold_a_secret_has_a_type_that_hides_it(
 
 def test_an_address_is_exact_where_it_is_used() -> None:
     """Only its representation hides what is secret."""
-    address = Address(f"https://u:{SECRET}@h/x")
+    address = SecretAddress(f"https://u:{SECRET}@h/x")
     assert f"{address}" == f"https://u:{SECRET}@h/x"
     assert SECRET not in repr(address)
 

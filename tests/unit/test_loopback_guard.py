@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from tasks.runtime.loopback_guard import Guarded, refuse_foreign
+from tasks.runtime.loopback_guard import GuardedApp, refuse_foreign
 
 HOST = "127.0.0.1:8501"
 VISIT = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
@@ -98,7 +98,7 @@ def test_a_refusal_is_one_line_and_reaches_nothing(kind: str, method: str) -> No
     async def send(message: Message) -> None:
         sent.append(message)
 
-    guarded = Guarded(never, lambda _: (403, "no"), [(b"x-own", b"1")])
+    guarded = GuardedApp(never, lambda _: (403, "no"), [(b"x-own", b"1")])
     asyncio.run(guarded(scope_of({}, method, kind), receive, send))
     if kind == "websocket":
         assert [one["type"] for one in sent] == ["websocket.close"]

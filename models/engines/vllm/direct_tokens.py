@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from models.engines.marks import BREAK
-from models.engines.vllm.guarded_tokens import Guarded, matters
-from models.engines.vllm.rendering import Part, any_of
+from models.engines.vllm.guarded_tokens import GuardedPrompt, matters
+from models.engines.vllm.rendering import PromptPart, any_of
 
 
 class DirectTokenizer:
@@ -19,15 +19,15 @@ class DirectTokenizer:
         self._watched = {number: str(one) for number, one in added.items() if matters(str(one))}
         self.guard = any_of(str(one) for one in added.values() if one.special)
 
-    def guarded(self, parts: Sequence[Part]) -> Guarded:
+    def guarded(self, parts: Sequence[PromptPart]) -> GuardedPrompt:
         """Return the parts as they are."""
-        return Guarded(tuple(parts), ())
+        return GuardedPrompt(tuple(parts), ())
 
-    def written(self, parts: Sequence[Part]) -> set[int]:
+    def written(self, parts: Sequence[PromptPart]) -> set[int]:
         """Return the ids of the added tokens that the template writes in a prompt."""
         return set(self._found(self._ids([_with_words(parts)])[0]))
 
-    def tokenize(self, prompts: Sequence[Guarded]) -> list[list[int]]:
+    def tokenize(self, prompts: Sequence[GuardedPrompt]) -> list[list[int]]:
         """Return the ids of prompts, or of rests of them."""
         found = self._ids([one.text for one in prompts])
         return [self._checked(one, ids) for one, ids in zip(prompts, found, strict=True)]
@@ -40,7 +40,7 @@ class DirectTokenizer:
         """Return a text as it is: nothing is known of a normalizer."""
         return text
 
-    def _checked(self, prompt: Guarded, ids: list[int]) -> list[int]:
+    def _checked(self, prompt: GuardedPrompt, ids: list[int]) -> list[int]:
         found = self._found(ids)
         if not found or found == (expected := self._found(self._ids([_with_words(prompt.parts)])[0])):
             return ids
@@ -62,11 +62,11 @@ class DirectTokenizer:
         return ids
 
 
-def _with_words(parts: Sequence[Part]) -> str:
+def _with_words(parts: Sequence[PromptPart]) -> str:
     return "".join("x" if one.is_message else one.text for one in parts)
 
 
-def _without(prompt: Guarded, character: str) -> Guarded:
+def _without(prompt: GuardedPrompt, character: str) -> GuardedPrompt:
     parts = (
         one._replace(text=one.text.replace(character, BREAK)) if one.is_message else one
         for one in prompt.parts

@@ -12,7 +12,7 @@ from typing import Any
 from tokenizers import AddedToken, Encoding, Tokenizer
 
 from models.engines.marks import BREAK, break_at
-from models.engines.vllm.rendering import Part, any_of, new_mark
+from models.engines.vllm.rendering import PromptPart, any_of, new_mark
 
 NEUTRAL = ("x", ".", " x ")
 """Stand-ins for a message's text, to see which added tokens the template writes."""
@@ -23,10 +23,10 @@ _BLANKS = " \t\n\r\v\f\u00a0\u2581\u0120\u010a"
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded:
+class GuardedPrompt:
     """A prompt whose added tokens are replaced by guards: its parts, and the ids that stand for the guards in turn."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[PromptPart, ...]
     ids: tuple[int, ...]
 
     @property
@@ -34,14 +34,14 @@ class Guarded:
         """All parts together."""
         return "".join([text for text, _ in self.parts])
 
-    def after(self, place: int, known: int) -> "Guarded":
+    def after(self, place: int, known: int) -> "GuardedPrompt":
         """Return what follows a place in the text, before which `known` guards stand."""
         rest, at = [], 0
         for one in self.parts:
             if at + len(one.text) > place:
                 rest.append(one._replace(text=one.text[max(place - at, 0) :]))
             at += len(one.text)
-        return Guarded(tuple(rest), self.ids[known:])
+        return GuardedPrompt(tuple(rest), self.ids[known:])
 
 
 class GuardedTokenizer:
@@ -64,9 +64,9 @@ class GuardedTokenizer:
             for number, one in self._added.items()
             if one.content in vocabulary and matters(one.content)
         }
-        self._written: dict[tuple[str | None, ...], tuple[tuple[Part, ...], tuple[int, ...]]] = {}
+        self._written: dict[tuple[str | None, ...], tuple[tuple[PromptPart, ...], tuple[int, ...]]] = {}
 
-    def guarded(self, parts: Sequence[Part]) -> Guarded:
+    def guarded(self, parts: Sequence[PromptPart]) -> GuardedPrompt:
         """Put guards in the place of the added tokens that the template writes."""
         frame = tuple([None if is_message else text for text, is_message in parts])
         if frame not in self._written:
@@ -77,13 +77,13 @@ class GuardedTokenizer:
             )
         around, ids = self._written[frame]
         texts = [own if own.is_message else put for own, put in zip(parts, around, strict=True)]
-        return Guarded(tuple(texts), ids)
+        return GuardedPrompt(tuple(texts), ids)
 
-    def written(self, parts: Sequence[Part]) -> set[int]:
+    def written(self, parts: Sequence[PromptPart]) -> set[int]:
         """Return the ids of the added tokens that the template writes in a prompt."""
         return set(self.guarded(parts).ids)
 
-    def tokenize(self, prompts: Sequence[Guarded]) -> list[list[int]]:
+    def tokenize(self, prompts: Sequence[GuardedPrompt]) -> list[list[int]]:
         """Return the ids of prompts, or of rests of them. No text of a message yields an added token."""
         encodings = self._bare.encode_batch([one.text for one in prompts], add_special_tokens=False)
         return [self._checked(one, found) for one, found in zip(prompts, encodings, strict=True)]
@@ -98,7 +98,9 @@ class GuardedTokenizer:
         normalizer = self._bare.normalizer
         return text if normalizer is None else str(normalizer.normalize_str(text))
 
-    def _find(self, frame: Sequence[Part], neutral: str) -> tuple[tuple[Part, ...], tuple[int, ...]]:
+    def _find(
+        self, frame: Sequence[PromptPart], neutral: str
+    ) -> tuple[tuple[PromptPart, ...], tuple[int, ...]]:
         """Return a prompt's frame with guards, and the added tokens that they stand for."""
         text = "".join(neutral if one.is_message else one.text for one in frame)
         found = self._own(text, add_special_tokens=False, return_offsets_mapping=True)
@@ -127,7 +129,7 @@ class GuardedTokenizer:
             last = end - at
         yield text[last:]
 
-    def _checked(self, prompt: Guarded, encoding: Encoding) -> list[int]:
+    def _checked(self, prompt: GuardedPrompt, encoding: Encoding) -> list[int]:
         """Return the ids with those that the guards stand for; break up texts of which the vocabulary itself makes an added token."""
         ids, tries = encoding.ids, 0
         while not self._watched.isdisjoint(ids) and (places := self._offending(prompt, encoding)):
@@ -137,7 +139,7 @@ class GuardedTokenizer:
         own = iter(prompt.ids)
         return [next(own) if number in self._guard_ids else number for number in ids]
 
-    def _offending(self, prompt: Guarded, encoding: Encoding) -> list[tuple[int, int]]:
+    def _offending(self, prompt: GuardedPrompt, encoding: Encoding) -> list[tuple[int, int]]:
         """Return where in the text a message's own words became an added token."""
         text = prompt.text
         starts = [0, *accumulate(len(one.text) for one in prompt.parts)]
@@ -193,7 +195,7 @@ def _without_added(tokenizer: Any) -> tuple[Tokenizer, dict[tuple[bool, bool, bo
     return bare, guards
 
 
-def _broken_up(prompt: Guarded, spans: Sequence[tuple[int, int]]) -> Guarded:
+def _broken_up(prompt: GuardedPrompt, spans: Sequence[tuple[int, int]]) -> GuardedPrompt:
     """Put a blank into what became an added token: after its first character, or where the message begins."""
     parts, at = [], 0
     for one in prompt.parts:
@@ -203,7 +205,7 @@ def _broken_up(prompt: Guarded, spans: Sequence[tuple[int, int]]) -> Guarded:
     return replace(prompt, parts=tuple(parts))
 
 
-def _taken_out(prompt: Guarded, spans: Sequence[tuple[int, int]]) -> Guarded:
+def _taken_out(prompt: GuardedPrompt, spans: Sequence[tuple[int, int]]) -> GuardedPrompt:
     """Let a blank stand for a character that begins an added token however it is broken up, wherever a message has it."""
     gone, at = set(), 0
     for one in prompt.parts:

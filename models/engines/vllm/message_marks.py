@@ -8,7 +8,7 @@ from typing import Any
 from models.engines.marks import BREAK, break_at, find_marks, fold
 from models.engines.vllm.direct_tokens import DirectTokenizer
 from models.engines.vllm.guarded_tokens import NEUTRAL, GuardedTokenizer
-from models.engines.vllm.rendering import Part, PromptRenderer, any_of
+from models.engines.vllm.rendering import PromptPart, PromptRenderer, any_of
 from models.engines.vllm.turn_marks import choose_break, find_turn_marks
 from models.requests import Message, Role
 
@@ -31,7 +31,7 @@ UNSEPARATED = (
 Tokens = GuardedTokenizer | DirectTokenizer
 
 
-def choose_tokens(tokenizer: Any, parts: Sequence[Part]) -> Tokens:  # noqa: ANN401  transformers is not typed for us
+def choose_tokens(tokenizer: Any, parts: Sequence[PromptPart]) -> Tokens:  # noqa: ANN401  transformers is not typed for us
     """Return what tokenizes a model's prompts: guarded, if an ordinary prompt has the tokenizer's own ids then."""
     if getattr(tokenizer, "backend_tokenizer", None) is None:
         return DirectTokenizer(tokenizer)
@@ -70,7 +70,7 @@ class MessageMarks:
         self._constant = lru_cache(maxsize=REMEMBERED)(self._spelled)
         self.notes = () if turns.separates else (UNSEPARATED,)
 
-    def spell_out(self, parts: Sequence[Part]) -> tuple[Part, ...]:
+    def spell_out(self, parts: Sequence[PromptPart]) -> tuple[PromptPart, ...]:
         """Return a prompt in which no message's text, also with what stands around it, holds a mark."""
         last = max((at for at, one in enumerate(parts) if one.is_message), default=-1)
         spelled = []
@@ -79,7 +79,7 @@ class MessageMarks:
                 before = parts[at - 1].text[-CONTEXT:] if at else ""
                 after = parts[at + 1].text[:CONTEXT] if at + 1 < len(parts) else ""
                 spell = self._spelled if at == last else self._constant
-                spelled.append(Part(spell(before, one.text, after), is_message=True))
+                spelled.append(PromptPart(spell(before, one.text, after), is_message=True))
             else:
                 spelled.append(one)
         return tuple(spelled)
@@ -97,7 +97,7 @@ class MessageMarks:
         return break_at(text, sorted(places), self._break)
 
 
-def _sample(renderer: PromptRenderer) -> tuple[Part, ...]:
+def _sample(renderer: PromptRenderer) -> tuple[PromptPart, ...]:
     """Render as long a talk as the template takes."""
     for roles in _TALK[:-1]:
         try:
@@ -107,7 +107,7 @@ def _sample(renderer: PromptRenderer) -> tuple[Part, ...]:
     return renderer.render([Message("user", "x")])
 
 
-def _around(parts: Sequence[Part]) -> list[str]:
+def _around(parts: Sequence[PromptPart]) -> list[str]:
     """Return what the template writes before, between and behind the texts of messages."""
     pieces = [""]
     for one in parts:

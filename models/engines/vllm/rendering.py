@@ -16,7 +16,7 @@ KEPT = 64
 """Renderings of a template without a record that are remembered."""
 
 
-class Part(NamedTuple):
+class PromptPart(NamedTuple):
     """A piece of a rendered prompt: text of a message, or what the template writes around it."""
 
     text: str
@@ -58,7 +58,7 @@ class PromptRenderer:
         self._kept: dict[tuple[object, ...], bool] = {}
         self._around: dict[tuple[object, ...], tuple[str, ...]] = {}
 
-    def render(self, messages: Sequence[Message]) -> tuple[Part, ...]:
+    def render(self, messages: Sequence[Message]) -> tuple[PromptPart, ...]:
         """Return a prompt in parts, without empty ones. Raises `UsageError` for a template that loses a message's text."""
         shown = [_encodable(one) for one in (messages if self._use.takes_system else merge_system(messages))]
         if not shown:
@@ -87,7 +87,7 @@ class PromptRenderer:
             self._around[key] = () if found is None else self._marks_around(found)
         return self._around[key]
 
-    def _marks_around(self, parts: Sequence[Part]) -> tuple[str, ...]:
+    def _marks_around(self, parts: Sequence[PromptPart]) -> tuple[str, ...]:
         """Return the marks that the template wrote, and "" for each text of a message."""
         found: list[str] = []
         for one in parts:
@@ -127,14 +127,14 @@ class PromptRenderer:
             else message
         )
 
-    def _try(self, marked: Sequence["_Marked"]) -> tuple[Part, ...] | None:
+    def _try(self, marked: Sequence["_Marked"]) -> tuple[PromptPart, ...] | None:
         """Render texts as they are; None where the template takes one apart, or cannot be rendered with it."""
         try:
             return self._split(self._text(self._marked(marked)))
         except _FAULTS:
             return None
 
-    def _render_unseen(self, marked: Sequence["_Marked"]) -> tuple[Part, ...]:
+    def _render_unseen(self, marked: Sequence["_Marked"]) -> tuple[PromptPart, ...]:
         """Render with a stand-in for the last message, or if need be for all, and put the texts in."""
         last = marked[-1]
         seen = [*marked[:-1], replace(last, core="x" if last.core else "")]
@@ -142,7 +142,7 @@ class PromptRenderer:
         if found is not None and sum(one.is_message for one in found) == sum(bool(one.core) for one in seen):
             place = max(number for number, one in enumerate(found) if one.is_message) if last.core else -1
             return tuple(
-                Part(last.core, is_message=True) if at == place else one for at, one in enumerate(found)
+                PromptPart(last.core, is_message=True) if at == place else one for at, one in enumerate(found)
             )
         numbered = [replace(one, core=str(at) if one.core else "") for at, one in enumerate(marked)]
         parts = self._split(self._text(self._marked(numbered)))
@@ -150,21 +150,22 @@ class PromptRenderer:
             msg = "the model's chat template takes the texts of messages apart: set chat_template to one that leaves them whole"
             raise UsageError(msg)
         return tuple(
-            Part(marked[int(one.text)].core, is_message=True) if one.is_message else one for one in parts
+            PromptPart(marked[int(one.text)].core, is_message=True) if one.is_message else one
+            for one in parts
         )
 
     def _marked(self, marked: Sequence["_Marked"]) -> list[Message]:
         return [one.between(self._begin, self._end) for one in marked]
 
-    def _split(self, text: str) -> tuple[Part, ...] | None:
+    def _split(self, text: str) -> tuple[PromptPart, ...] | None:
         """Take a rendered text apart at the marks; None where they do not stand in pairs."""
         first, *rest = text.split(self._begin)
-        parts = [Part(first, is_message=False)]
+        parts = [PromptPart(first, is_message=False)]
         for one in rest:
             core, ended, after = one.partition(self._end)
             if not ended:
                 return None
-            parts += [Part(core, is_message=True), Part(after, is_message=False)]
+            parts += [PromptPart(core, is_message=True), PromptPart(after, is_message=False)]
         return None if any(self._end in one.text for one in parts) else tuple(parts)
 
     def _text(self, messages: Sequence[Message]) -> str:
@@ -207,7 +208,7 @@ def _without_blanks(one: _Marked) -> _Marked:
     return replace(one, before=one.core[:start], core=core, after=one.core[start + len(core) :])
 
 
-def _without_empty(parts: Sequence[Part]) -> tuple[Part, ...]:
+def _without_empty(parts: Sequence[PromptPart]) -> tuple[PromptPart, ...]:
     return tuple(one for one in parts if one.text)
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from models.engines.vllm.chat_template import examine_template
-from models.engines.vllm.guarded_tokens import Guarded
+from models.engines.vllm.guarded_tokens import GuardedPrompt
 from models.engines.vllm.message_marks import MessageMarks, choose_tokens
 from models.engines.vllm.options import VllmOptions
 from models.engines.vllm.remote_code import ask_nobody, refuse_code
-from models.engines.vllm.rendering import Part, PromptRenderer
+from models.engines.vllm.rendering import PromptPart, PromptRenderer
 from models.errors import UsageError
 from models.requests import Message
 
@@ -91,7 +91,7 @@ class ChatTokenizer:
         """Return the number of tokens of a text that stands by itself, such as an answer."""
         return len(self._tokens.encode(text))
 
-    def _cut(self, messages: tuple[Message, ...]) -> tuple[_Head, Guarded]:
+    def _cut(self, messages: tuple[Message, ...]) -> tuple[_Head, GuardedPrompt]:
         """Return the constant head of a prompt, which may be empty, and the rest of it."""
         head, prompt = self._head(messages), self._prompt(messages)
         if head is None or not prompt.text.startswith(head.text):
@@ -123,10 +123,10 @@ class ChatTokenizer:
             return None
         return _Head(texts[0][:cut], guards, tuple(ids))
 
-    def _prompt(self, messages: Sequence[Message]) -> Guarded:
+    def _prompt(self, messages: Sequence[Message]) -> GuardedPrompt:
         return self._tokens.guarded(self._parts(messages))
 
-    def _parts(self, messages: Sequence[Message]) -> tuple[Part, ...]:
+    def _parts(self, messages: Sequence[Message]) -> tuple[PromptPart, ...]:
         return self._marks.spell_out(self._renderer.render(messages))
 
 
