@@ -23,10 +23,13 @@ _OTHERS = {  # the longer marks first: that of UTF-32 begins as that of UTF-16
 MOST_NESTED = 100
 """Tables and lists inside each other, and names of a dotted key: far more than anything needs that people write."""
 TOO_DEEP = f"nested deeper than {MOST_NESTED}"
-_STRING = re.compile(r"\"{3}.*?\"{3}|'{3}.*?'{3}|\"(?:\\.|[^\"\\\n])*\"|'[^'\n]*'|#[^\n]*", re.DOTALL)
+_STRING = re.compile(
+    r"\"{3}.*?(?:\"{3}|\Z)|'{3}.*?(?:'{3}|\Z)|\"(?:\\.|[^\"\\\n])*+\"?|'[^'\n]*+'?|#[^\n]*", re.DOTALL
+)
+"""A string, also one that does not end, so that no character is looked at twice; or a comment."""
 _BRACKET = re.compile(r"[\[{]|[\]}]")
 _DOTTED = re.compile(r"[\w. \t-]+")
-_DIGITS = re.compile(r"\d[\d_]{4299,}")
+_DIGITS = re.compile(r"(?<![\d_])\d[\d_]{4299,}")
 
 
 def read_toml(path: Path) -> dict[str, Any]:

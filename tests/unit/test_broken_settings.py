@@ -79,6 +79,14 @@ def test_a_broken_file_is_one_line_with_its_place(content: str | bytes, place: s
     assert place in said()
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("repeated", ['\\"', "\\'", "'" * 3 + '"', '"\\\n', "1" * 4298 + "x"], ids=range(5))
+def test_what_never_ends_costs_its_length(repeated: str) -> None:
+    """A megabyte of quotes that open and never close, or of long numbers: what is looked for is looked for once."""
+    Path("breakeven.toml").write_text(f'x = "{repeated * (1_000_000 // len(repeated))}', encoding="utf-8")
+    assert "breakeven.toml, line " in said()
+
+
 @pytest.mark.parametrize(("toml", "name", "content"), WORKLOAD, ids=range(len(WORKLOAD)))
 def test_a_broken_file_of_a_workload_is_one_line(
     toml: str, name: str, content: str | bytes, monkeypatch: pytest.MonkeyPatch
