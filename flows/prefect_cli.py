@@ -3,10 +3,11 @@
 import os
 import sys
 
-import httpx
+import httpx2
 from prefect.cli import app
 from prefect.settings import get_current_settings
 
+from models.engines.api.fetch import fetch
 from models.errors import BreakevenError, UsageError
 from models.private_files import UMASK
 from tasks.setup.auth_string import lend_auth_string
@@ -20,8 +21,8 @@ def require_server() -> None:
     if url is None:
         return
     try:
-        httpx.get(f"{url}/health", timeout=SECONDS_TO_ANSWER)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        fetch(f"{url}/health", seconds=SECONDS_TO_ANSWER)
+    except httpx2.HTTPError as error:
         msg = f"no Prefect API answers at {url} ({type(error).__name__}): start one with `make server`, or correct PREFECT_API_URL"
         raise UsageError(msg) from error
 

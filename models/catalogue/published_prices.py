@@ -64,11 +64,14 @@ def parse_providers(raw: object) -> list[Provider]:
     if not isinstance(raw, list) or not raw:
         msg = "it is no list of providers"
         raise UsageError(msg)
+    providers: list[Provider] = []
     try:
-        providers = _providers_from_raw(raw)
+        for one in raw:  # the first that is wrong ends it, not a list of all faults of all of them
+            providers += _providers_from_raw([one])
     except (ValidationError, ValueError, TypeError, AttributeError) as error:
-        where = ".".join(map(str, error.errors()[0]["loc"])) if isinstance(error, ValidationError) else ""
-        msg = f"it is not in the form of {PACKAGE} {version(PACKAGE)}{f' ({where[:80]})' if where else ''}"
+        place = error.errors()[0]["loc"][1:] if isinstance(error, ValidationError) else ()
+        where = ".".join(map(str, (len(providers), *place)))
+        msg = f"it is not in the form of {PACKAGE} {version(PACKAGE)} ({where[:80]})"
         raise UsageError(msg) from None
     for provider in providers:
         for model in provider.models:

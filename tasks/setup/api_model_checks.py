@@ -5,14 +5,16 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from urllib.parse import quote
 
-import httpx
+import httpx2
 
 from models.catalogue.model_ends import ModelEnd, describe_end, find_end
 from models.doctor import SetupCheck
 from models.economics.candidates import candidates_of
 from models.economics.pricing import NANO, price_on
 from models.engines.api.endpoint_address import address_below
+from models.engines.api.fetch import fetch
 from models.engines.api.options import ApiOptions, headers_for
+from models.engines.api.reply_limits import parse_json
 from models.errors import BreakevenError, UsageError
 from models.settings import Settings
 
@@ -76,13 +78,14 @@ def check_candidates(settings: Settings) -> SetupCheck:
 
 def _ask(options: ApiOptions, path: str) -> object:
     try:
-        reply = httpx.get(
+        reply = fetch(
             address_below(options.base_url, path),
             headers=headers_for(options),
-            timeout=SECONDS_FOR_A_MODEL,
+            seconds=SECONDS_FOR_A_MODEL,
+            most_bytes=options.max_reply_bytes,
         )
-        return None if reply.is_error else reply.json()
-    except (httpx.HTTPError, ValueError):
+        return parse_json(reply.content) if reply.is_success else None
+    except (httpx2.HTTPError, ValueError):
         return None
 
 

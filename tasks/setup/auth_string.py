@@ -16,10 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 from prefect.context import refresh_global_settings_context
 from prefect.settings import get_current_settings
 
+from models.engines.api.fetch import fetch
 from models.errors import UsageError
 from models.private_files import make_folder
 
@@ -146,8 +147,8 @@ def find_auth_string(url: str) -> str | None:
         return None
     challenge = secrets.token_hex(16)
     try:
-        answer = httpx.get(f"{url}/health", headers={CHALLENGE: challenge}, timeout=SECONDS_TO_PROVE)
-    except httpx.HTTPError:
+        answer = fetch(f"{url}/health", headers={CHALLENGE: challenge}, seconds=SECONDS_TO_PROVE)
+    except httpx2.HTTPError:
         return None
     proof = make_prover(auth_string)(challenge, port)
     said = answer.headers.get(PROOF, "")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import httpx
+import httpx2
 from sqlalchemy.exc import DBAPIError
 
 from models import workloads
@@ -16,6 +16,7 @@ from models.default_model import is_prepared, model_name, uses_server
 from models.doctor import SetupCheck
 from models.economics.pricing import NANO, price_on, prices_of
 from models.engines.api.endpoint_address import address_below
+from models.engines.api.fetch import fetch
 from models.engines.api.options import ApiOptions, headers_for
 from models.engines.server.listing import check_server
 from models.engines.server.options import ServerOptions
@@ -225,19 +226,29 @@ def check_api(settings: Settings) -> SetupCheck:
     except UsageError as error:
         return SetupCheck("API", "fail", f"{settings.api_mode}, not set up", str(error))
     try:
-        reply = httpx.get(
+        reply = fetch(
             address_below(options.base_url, "models"),
             headers=headers_for(options),
-            timeout=SECONDS_FOR_THE_API,
+            seconds=SECONDS_FOR_THE_API,
+            most_bytes=options.max_reply_bytes,
         )
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         advice = "correct BREAKEVEN_API_BASE_URL, or start the endpoint"
         return SetupCheck("API", "fail", f"{options.host}: {type(error).__name__}", advice)
-    if reply.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-        return SetupCheck("API", "fail", f"{options.host}: HTTP {reply.status_code}", "set BREAKEVEN_API_KEY")
+    if (found := _refusal(reply.status_code)) is not None:
+        return SetupCheck("API", "fail", f"{options.host}: HTTP {reply.status_code}", found)
     if reply.is_error:  # not every endpoint lists its models
         return SetupCheck("API", "warn", f"{options.host}: HTTP {reply.status_code} for its list of models")
     found = f"{settings.api_mode}, {options.host}, {options.model}"
     if options.reasoning_effort is not None:
         found += f", reasoning effort {options.reasoning_effort}"
     return SetupCheck("API", "ok", found)
+
+
+def _refusal(status: int) -> str | None:
+    """Return what to do about a status with which no request can succeed, None for others."""
+    if status in {httpx2.codes.UNAUTHORIZED, httpx2.codes.FORBIDDEN}:
+        return "set BREAKEVEN_API_KEY"
+    if httpx2.codes.is_redirect(status):
+        return "set BREAKEVEN_API_BASE_URL to its own address: no redirect is followed"
+    return None

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 import httpx
+import httpx2
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
 from prefect.client.schemas.objects import WorkerStatus
@@ -22,6 +23,7 @@ from prefect.settings import (
 from pydantic import ValidationError
 
 from models.doctor import SetupCheck
+from models.engines.api.fetch import fetch
 from models.errors import UsageError
 from models.settings import Settings
 from tasks.setup.auth_string import find_auth_string
@@ -41,8 +43,8 @@ def check_prefect_server(settings: Settings) -> list[SetupCheck]:
         advice = "`breakeven run` needs none; for schedules: `make server`, `make deploy`, `make worker`"
         return [SetupCheck("Prefect API", "warn", "none set", advice)]
     try:
-        httpx.get(f"{url}/health", timeout=SECONDS_FOR_THE_API).raise_for_status()
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        fetch(f"{url}/health", seconds=SECONDS_FOR_THE_API).raise_for_status()
+    except httpx2.HTTPError as error:
         advice = "start it with `make server` or correct PREFECT_API_URL"
         return [SetupCheck("Prefect API", "fail", f"{url}: {type(error).__name__}", advice)]
     try:
@@ -51,7 +53,7 @@ def check_prefect_server(settings: Settings) -> list[SetupCheck]:
             return [_check_open(url), *_deployed(client, settings)]
     except UsageError as error:
         return [SetupCheck("Prefect API", "fail", url, str(error))]
-    except (httpx.HTTPError, PrefectException, ValidationError, ValueError) as error:
+    except (httpx.HTTPError, httpx2.HTTPError, PrefectException, ValidationError, ValueError) as error:
         said = (str(error).splitlines() or [""])[0]
         advice = (
             "correct PREFECT_API_URL (it ends in /api) and PREFECT_API_AUTH_STRING, or see the server's log"
@@ -70,7 +72,7 @@ def _auth_for(url: str) -> dict[Any, Any]:
 
 def _check_open(url: str) -> SetupCheck:
     """See whether the server tells anybody who asks: whoever may write to it has the workers run commands."""
-    answer = httpx.get(f"{url}/admin/version", timeout=SECONDS_FOR_THE_API)
+    answer = fetch(f"{url}/admin/version", seconds=SECONDS_FOR_THE_API)
     if not answer.is_success:
         return SetupCheck("Prefect API", "ok", url)
     advice = (
@@ -83,8 +85,8 @@ def _check_open(url: str) -> SetupCheck:
 def _server_of_make() -> str | None:
     """Return the address of `make server` if a server answers there."""
     try:
-        httpx.get(f"{MAKE_SERVER_URL}/health", timeout=SECONDS_FOR_THE_API).raise_for_status()
-    except httpx.HTTPError:
+        fetch(f"{MAKE_SERVER_URL}/health", seconds=SECONDS_FOR_THE_API).raise_for_status()
+    except httpx2.HTTPError:
         return None
     return MAKE_SERVER_URL
 

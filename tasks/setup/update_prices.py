@@ -1,19 +1,20 @@
 """Takes newer published prices into the cache folder: checked before they stand there, and whole or not at all."""
 
-import json
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 from genai_prices.update_prices import DEFAULT_UPDATE_URL
 
 from models.catalogue.published_prices import pack, parse_providers, stored_path
 from models.economics.candidates import candidates_of
 from models.economics.price_changes import PriceChange, find_price_changes, prices_in_force
 from models.economics.pricing import Price, batch_prices, prices_of
+from models.engines.api.fetch import RedirectedElsewhere, fetch
+from models.engines.api.reply_limits import ReplyTooLarge, parse_json
 from models.errors import BreakevenError, UsageError
 from models.private_files import create_file, make_folder
 from models.settings import Settings
@@ -21,6 +22,7 @@ from tasks.runtime.atomic_files import output_errors, replace_file
 
 MOST_BYTES = 64 * 2**20
 SECONDS = 30.0
+"""Largest data that are taken, and how long they may take to come."""
 STAYS = "what was known stays"
 CACHE_SETTING = "BREAKEVEN_CACHE_DIR"
 
@@ -106,20 +108,17 @@ def _fetch(source: str) -> bytes:
 
 
 def _download(url: str) -> bytes:
-    origin, content = _shown(url), bytearray()
+    origin = _shown(url)
     try:
-        with httpx.stream("GET", url, timeout=SECONDS, follow_redirects=True) as reply:
-            reply.raise_for_status()
-            for chunk in reply.iter_bytes():
-                content += chunk
-                if len(content) > MOST_BYTES:
-                    raise _unfit(origin, "it is too large")
-    except httpx.HTTPStatusError as error:
-        reason = f"HTTP {error.response.status_code}"
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        reason = type(error).__name__
+        reply = fetch(url, seconds=SECONDS, most_bytes=MOST_BYTES, redirects=True)
+    except ReplyTooLarge:
+        raise _unfit(origin, "it is too large") from None
+    except httpx2.HTTPError as error:
+        reason = "redirected elsewhere" if isinstance(error, RedirectedElsewhere) else type(error).__name__
     else:
-        return bytes(content)
+        if reply.is_success:
+            return reply.content
+        reason = f"HTTP {reply.status_code}"
     msg = (
         f"the price data of {origin} cannot be had ({reason}); {STAYS}; a copy from a machine with a network is taken with "
         "`breakeven prices update --from FILE`"
@@ -129,8 +128,10 @@ def _download(url: str) -> bytes:
 
 def _parse(content: bytes, origin: str) -> object:
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
+        return parse_json(content)
+    except ReplyTooLarge:
+        raise _unfit(origin, "it has too many values") from None
+    except ValueError:
         raise _unfit(origin, "it is no JSON") from None
 
 

@@ -15,7 +15,8 @@ from models.engines.api.endpoint_address import COMPLETIONS, split_address
 from models.engines.api.errors.error_codes import keep_secret
 from models.engines.api.errors.no_reply import no_reply
 from models.engines.api.errors.stale_reply import refuse_stale_reply
-from models.engines.api.own_client import AsyncOwnClient, certificates_for, no_cookies, secrets_of
+from models.engines.api.fetch import certificates_for
+from models.engines.api.own_client import AsyncOwnClient, no_cookies, secrets_of
 from models.engines.api.replies import Reply, error_reply
 from models.engines.api.reply_limits import TOO_LARGE, LargeReplies, ReplyTooLarge, limit_replies, parse_json
 from models.requests import JsonValue

@@ -5,7 +5,6 @@ OPENAI_CUSTOM_HEADERS (openai 3.54), and would send what belongs to one's accoun
 endpoint. Proxies of the environment (HTTPS_PROXY) are no part of that: the HTTP client still uses them.
 """
 
-import ssl
 from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -47,15 +46,6 @@ def secrets_of(base_url: str, key: SecretStr, headers: Mapping[str, SecretStr]) 
 def no_cookies() -> CookieJar:
     """Return a jar that takes no cookie: an endpoint's is nothing that we want, and may be one that no request can carry."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=()))
-
-
-def certificates_for(base_url: str) -> ssl.SSLContext | bool:
-    """Return what an endpoint's certificate is held against; nothing is trusted where the address needs none.
-
-    Reading the trusted ones takes a twentieth of a second for each client, also for an address without TLS. Redirects, which
-    might need them, are not followed.
-    """
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if base_url.lower().startswith("http://") else True
 
 
 class _OwnRequests:

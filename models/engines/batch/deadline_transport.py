@@ -22,9 +22,12 @@ class DeadlineTransport(httpx2.BaseTransport):
     From the last byte of a request on, its reply has `seconds` to come as a whole; then `httpx2.ReadTimeout` is raised.
     """
 
-    def __init__(self, client: httpx2.AsyncClient, seconds: float) -> None:
+    def __init__(
+        self, client: httpx2.AsyncClient, seconds: float, sending_seconds: float = SENDING_SECONDS
+    ) -> None:
         self._client = client
         self._seconds = seconds
+        self._sending_seconds = sending_seconds
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="deadline-transport", daemon=True)
         self._thread.start()
@@ -51,7 +54,7 @@ class DeadlineTransport(httpx2.BaseTransport):
     async def _send(self, request: httpx2.Request, sending: "_Sending") -> httpx2.Response:
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(SENDING_SECONDS) as deadline:
+            async with asyncio.timeout(self._sending_seconds) as deadline:
                 sending.when_ended(lambda: deadline.reschedule(loop.time() + self._seconds))
                 return await self._client.send(request, stream=True)
         except TimeoutError:

@@ -19,8 +19,9 @@ from openai import BaseModel as ReplyModel
 from models.catalogue.model_ends import end_note
 from models.engines.api.endpoint_address import split_address
 from models.engines.api.errors.error_codes import keep_secret
+from models.engines.api.fetch import certificates_for
 from models.engines.api.options import ApiOptions
-from models.engines.api.own_client import OwnClient, certificates_for, no_cookies, secrets_of
+from models.engines.api.own_client import OwnClient, no_cookies, secrets_of
 from models.engines.api.rate_limits import retry_after
 from models.engines.api.replies import NO_ACCESS_CODES, RETRY_STATUSES
 from models.engines.api.reply_limits import ReplyTooLarge, limit_replies

@@ -1,11 +1,14 @@
 """Asks a server of one's own which models it has: no record is sent, and nothing is computed."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import httpx2
 
 from models.engines.api.errors.error_codes import is_secret
 from models.engines.api.errors.no_reply import no_reply
+from models.engines.api.fetch import fetch
+from models.engines.api.reply_limits import parse_json
 from models.engines.server.options import ServerOptions
 from models.errors import EngineStartError
 
@@ -37,12 +40,14 @@ def list_models(options: ServerOptions, seconds: float = LISTING_SECONDS) -> Seq
     """Return the names that the server lists, None where it has no list. Raises `EngineStartError`."""
     try:
         # no proxy of the environment, no redirect: what is declared in-house is asked, and nothing else
-        with httpx2.Client(trust_env=False, follow_redirects=False, timeout=seconds) as client:
-            reply = client.get(
-                f"{options.base_url.rstrip('/')}/models",
-                headers={"Authorization": f"Bearer {options.sent_key.get_secret_value()}"},
-            )
-            status, names = reply.status_code, _names(reply)
+        reply = fetch(
+            f"{options.base_url.rstrip('/')}/models",
+            headers={"Authorization": f"Bearer {options.sent_key.get_secret_value()}"},
+            seconds=seconds,
+            most_bytes=options.max_reply_bytes,
+            proxies=False,
+        )
+        status, names = reply.status_code, _names(reply)
     except httpx2.HTTPError as error:
         msg = (
             f"the server {options.host} does not answer ({no_reply(error).failure}): start it, or correct "
@@ -73,7 +78,10 @@ def no_service(host: str, status: int) -> str:
 def _names(reply: httpx2.Response) -> list[str] | None:
     """Return the ids of OpenAI's list of models, None where the body is none."""
     try:
-        names = [str(one["id"]) for one in reply.json()["data"]] if reply.is_success else None
-        return names and [name for name in names if len(name) <= LONGEST_NAME and not is_secret(name)]
+        if not reply.is_success:
+            return None
+        listed = cast("Any", parse_json(reply.content))["data"]
+        names = [one["id"] for one in listed if isinstance(one["id"], str)]
+        return [name for name in names if len(name) <= LONGEST_NAME and not is_secret(name)]
     except (ValueError, LookupError, TypeError):
         return None

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-import httpx
+import httpx2
 from obstore.store import from_url
+
+from models.engines.api.fetch import fetch
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
@@ -86,8 +88,8 @@ def _section(variable: str, usual: str, name: str) -> dict[str, str]:
 def _region_of(bucket: str) -> str | None:
     """Ask S3 for the region of a bucket, which it tells everybody."""
     try:
-        answer = httpx.head(f"https://s3.amazonaws.com/{bucket}", timeout=5)
-    except httpx.HTTPError:
+        answer = fetch(f"https://s3.amazonaws.com/{bucket}", method="HEAD", seconds=5)
+    except httpx2.HTTPError:
         return None
     region: str | None = answer.headers.get("x-amz-bucket-region")
     return region
