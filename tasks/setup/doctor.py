@@ -235,8 +235,9 @@ def check_api(settings: Settings) -> SetupCheck:
     except httpx2.HTTPError as error:
         advice = "correct BREAKEVEN_API_BASE_URL, or start the endpoint"
         return SetupCheck("API", "fail", f"{options.host}: {type(error).__name__}", advice)
-    if (found := _refusal(reply.status_code)) is not None:
-        return SetupCheck("API", "fail", f"{options.host}: HTTP {reply.status_code}", found)
+    refusal = _refusal(reply.status_code)
+    if refusal is not None:
+        return SetupCheck("API", "fail", f"{options.host}: HTTP {reply.status_code}", refusal)
     if reply.is_error:  # not every endpoint lists its models
         return SetupCheck("API", "warn", f"{options.host}: HTTP {reply.status_code} for its list of models")
     found = f"{settings.api_mode}, {options.host}, {options.model}"
