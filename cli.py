@@ -22,8 +22,10 @@ from commands.quiet_libraries import quiet_libraries
 from commands.report import report
 from commands.workload import workload
 from flows.streams import NOBODY_READS, find_lost, guard, guard_streams, open_streams
-from models.errors import BreakevenError, UsageError
+from models.errors import BreakevenError, UsageError, remember_secrets
 from models.log_records import show_what_is_logged
+from models.proxies import describe_proxy_fault
+from models.settings.secrets import secrets_in
 
 NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE)
 """Errors of a place that output goes to."""
@@ -53,10 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     guard(sys.stderr)
     show_what_is_logged()
     quiet_libraries()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    remember_secrets(secrets_in([one.partition("=")[2] if one.startswith("--") else one for one in given]))
     try:
-        code = app(
-            list(sys.argv[1:] if arguments is None else arguments), exit_on_error=False, print_error=False
-        )
+        code = app(given, exit_on_error=False, print_error=False)
         sys.stdout.flush()
     except CycloptsError as error:
         code = print_error(str(error), UsageError.exit_code)
@@ -67,6 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = 0
     except KeyboardInterrupt:
         code = print_error("interrupted", 130)
+    except (ValueError, ImportError) as error:
+        if (fault := describe_proxy_fault(error)) is None:
+            raise
+        code = print_error(fault, UsageError.exit_code)
     except OSError as error:
         if error.errno not in NOT_WRITTEN or error.filename is not None:
             raise

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from commands.run_inline import check_result
+from commands.run_inline import check_result, withhold_secrets
 from commands.terminal import raise_on_sigterm
 from flows.environment import read_settings
 from flows.evaluation import Evaluated, evaluation
@@ -22,7 +22,7 @@ def evaluate_and_print(ask: EvaluationRequest, *, out: Path | None, output_forma
     with progress_bar(), raise_on_sigterm():
         done = evaluation(
             [ask.workload],
-            ask.labels,
+            withhold_secrets(ask.workload, ask.labels, "labelled_file"),
             ask.label_column,
             ask.limit,
             None if ask.adapter is None else str(ask.adapter),

@@ -137,14 +137,17 @@ def _backfill_flow(
     flow(**ask.flow_parameters(), parallel=parallel)
 
 
-def withhold_secrets(workload: str, address: str | None) -> str | None:
-    """Return the input that Prefect is told of, since it keeps and shows the parameters of flow runs.
+def withhold_secrets(workload: str, address: str | None, setting: str = "input") -> str | None:
+    """Return the address that Prefect is told of, since it keeps and shows the parameters of flow runs.
 
-    An address with a password or a signature becomes the workload's setting in this process instead.
+    One with a password or a signature becomes the workload's setting in this process instead; as an input it
+    replaces a query, as the option does.
     """
     if address is None or hide_secrets(address) == address:
         return address
-    os.environ[as_variable(("workloads", workload, "input"))] = address
+    os.environ[as_variable(("workloads", workload, setting))] = address
+    if setting == "input":
+        os.environ[as_variable(("workloads", workload, "query"))] = ""
     return None
 
 

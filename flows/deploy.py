@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import NoReturn
 
 import httpx
 from prefect import get_client
@@ -23,10 +22,11 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessWorker
 
-from flows.environment import PROJECT, read_settings
+from flows.environment import PROJECT, ends_in_one_line, read_settings
 from flows.workload_deployments import GPU_POOL, read_blocks, with_workloads
 from models.errors import BreakevenError, UsageError
 from models.settings import Settings
+from tasks.display.table_layout import tell
 from tasks.setup.auth_string import lend_auth_string
 from tasks.setup.prefect_checks import TAG
 from tasks.setup.workload_deployments import delete_command, gone
@@ -108,13 +108,13 @@ def ensure_pools(client: SyncPrefectClient, settings: Settings, file: Path) -> N
 
 def prepare_pools() -> dict[str, str]:
     """Build step of the deployments, for who calls `prefect deploy` himself. Ends the command with one line."""
-    try:
-        with get_client(sync_client=True) as client:
-            ensure_pools(client, read_settings(), Path(os.environ.get(DEPLOYED_FILE, "prefect.yaml")))
-    except BreakevenError as error:
-        _complain(error)
-    except (httpx.HTTPError, PrefectException) as error:
-        _complain(BreakevenError(f"the Prefect API refused: {error}"))
+    with ends_in_one_line():
+        try:
+            with get_client(sync_client=True) as client:
+                ensure_pools(client, read_settings(), Path(os.environ.get(DEPLOYED_FILE, "prefect.yaml")))
+        except (httpx.HTTPError, PrefectException) as error:
+            msg = f"the Prefect API refused: {error}"
+            raise BreakevenError(msg) from error
     return {}
 
 
@@ -271,21 +271,14 @@ def deploy(file: Path = FILE) -> list[str]:
 
 def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
     """Deploy the file that is named, else prefect.yaml; say what stands, or what is in the way."""
-    try:
+    with ends_in_one_line():
         left = deploy(*(Path(one).resolve() for one in arguments[:1]))
-    except BreakevenError as error:
-        _complain(error)
     if left:
         how = "; ".join(f"`{delete_command(name)}`" for name in left)
-        sys.stderr.write(f"no workload any more, but still deployed: {', '.join(left)}; delete with {how}\n")
-    sys.stderr.write(
-        f"deployed; start workers with `make worker` (pool {POOL!r}) and, for the API, `make collector` ({API_POOL!r})\n"
+        tell(f"no workload any more, but still deployed: {', '.join(left)}; delete with {how}")
+    tell(
+        f"deployed; start workers with `make worker` (pool {POOL!r}) and, for the API, `make collector` ({API_POOL!r})"
     )
-
-
-def _complain(error: BreakevenError) -> NoReturn:
-    sys.stderr.write(f"error: {error}\n")
-    sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

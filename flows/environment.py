@@ -2,11 +2,19 @@
 
 import os
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from models.errors import BreakevenError, UsageError, remember_secrets
+from models.log_records import show_what_is_logged
 from models.private_files import UMASK
+from models.proxies import describe_proxy_fault
 from models.settings import Settings
 from models.settings.check import load
+from models.settings.secrets import secrets_of_environment
+from tasks.display.table_layout import tell
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -14,6 +22,23 @@ PROJECT = Path(__file__).resolve().parent.parent
 def read_settings() -> Settings:
     """Read the settings now, so that a worker need not be restarted. Raises `UsageError` in one line."""
     return load()
+
+
+@contextmanager
+def ends_in_one_line() -> Iterator[None]:
+    """End a program of its own, such as `make deploy`, as the commands do: one line, no secret, and the exit code."""
+    show_what_is_logged()
+    remember_secrets(secrets_of_environment())
+    try:
+        yield
+    except BreakevenError as error:
+        tell(f"error: {error}")
+        sys.exit(error.exit_code)
+    except (ValueError, ImportError) as error:
+        if (fault := describe_proxy_fault(error)) is None:
+            raise
+        tell(f"error: {fault}")
+        sys.exit(UsageError.exit_code)
 
 
 def prefect_api_is_set() -> bool:

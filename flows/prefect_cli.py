@@ -7,8 +7,9 @@ import httpx2
 from prefect.cli import app
 from prefect.settings import get_current_settings
 
+from flows.environment import ends_in_one_line
 from models.engines.api.fetch import fetch
-from models.errors import BreakevenError, UsageError
+from models.errors import UsageError
 from models.private_files import UMASK
 from tasks.setup.auth_string import lend_auth_string
 
@@ -30,12 +31,9 @@ def require_server() -> None:
 def main() -> None:
     """Run `prefect` with the arguments of this command."""
     os.umask(UMASK)
-    try:
+    with ends_in_one_line():
         require_server()
         lend_auth_string()
-    except BreakevenError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(error.exit_code)
     sys.argv = ["prefect", *sys.argv[1:]]
     app()
 

@@ -25,8 +25,9 @@ from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from models.errors import BreakevenError
+from flows.environment import ends_in_one_line
 from models.private_files import UMASK
+from tasks.display.table_layout import tell
 from tasks.runtime.loopback_guard import NAMES, GuardedApp, refuse_foreign
 from tasks.setup.auth_string import CHALLENGE, PROOF, SERVER, auth_file, ensure_auth_string, make_prover
 
@@ -67,7 +68,7 @@ def close_to_others(host: str, port: int) -> str:
     auth_string = chosen.get_secret_value() if chosen else ""
     if not auth_string:
         auth_string = ensure_auth_string()
-        sys.stderr.write(f"its pages ask for an auth string, once: {auth_file()} holds it\n")
+        tell(f"its pages ask for an auth string, once: {auth_file()} holds it")
     os.environ[SERVER] = auth_string
     if "cors_allowed_origins" not in settings.server.api.model_fields_set:
         os.environ[ORIGINS] = ",".join(own_origins(host, port))
@@ -143,11 +144,8 @@ def main() -> None:
     given, _ = parser.parse_known_args()
     os.umask(UMASK)  # its database holds the parameters of every run
     lock_at_begin()
-    try:
+    with ends_in_one_line():
         auth_string = close_to_others(given.host, given.port)
-    except BreakevenError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(error.exit_code)
     put_behind(guard_server(given.host, auth_string))
     sys.argv = ["prefect", "server", "start", *sys.argv[1:]]
     app()

@@ -31,6 +31,8 @@ import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
+from models.secret_forms import folded_forms, forms_of, hide_folded
+
 HIDDEN = "***"
 """Stands for a secret."""
 
@@ -46,11 +48,12 @@ An account of Azure's `abfss://container@account` is none.
 """
 _NAME = re.compile(r"(https?:/{1,3})[^\s/?#'\"]+@", re.IGNORECASE)
 """A name before a web address's host, which may be a token."""
-_QUERY = re.compile(r"(https?://[^\s?#]*)[?#][^\s)]*", re.IGNORECASE)
-_OPTIONS = re.compile(r"(\w:/{1,3}[^\s?]*)\?[\w.%-]+=[^\s)'\"]*")
+_QUERY = re.compile(r"(https?://[^\s?#]*)[?#](?:[^\s)]*[^\s):;,'\"])?", re.IGNORECASE)
+_OPTIONS = re.compile(r"(\w:/{1,3}[^\s?]*)\?[\w.%-]+=(?:[^\s)'\"]*[^\s)'\":;,])?")
 """What stands behind the question mark of a web address, and the options of another one, such as a database's."""
 _SIGNED = re.compile(
-    r"\?[^\s/?]*?(?:sig|token|key|secret|credential|pass|pwd|auth)[^\s=/?]{0,40}=[^\s)]*", re.IGNORECASE
+    r"\?[^\s/?]*?(?:sig|token|key|secret|credential|pass|pwd|auth)[^\s=/?]{0,40}=(?:[^\s)]*[^\s):;,'\"])?",
+    re.IGNORECASE,
 )
 _NAMED = re.compile(
     r"\b([\w-]{0,40}?(?:passw(?:or)?d|pwd|secret|token|signature|credentials?|(?:api|access|account|secret|server|shared|private)[_-]?key))"
@@ -82,6 +85,7 @@ _HIDING = (
 )
 _LINE_END = re.compile(r"\s*[\t\r\n]\s*")
 _known: tuple[str, ...] = ()
+_folded: frozenset[str] = frozenset()
 
 
 class BreakevenError(Exception):
@@ -198,8 +202,11 @@ class Interrupted(BreakevenError):
 
 def remember_secrets(secrets: Iterable[str]) -> None:
     """Have `hide_secrets` hide these as well, wherever they stand; what could be any word is not taken up."""
-    global _known  # noqa: PLW0603  what this process was given, once the settings are read
-    _known = tuple(sorted({*_known, *filter(_tells, secrets)}, key=len, reverse=True))
+    global _known, _folded  # noqa: PLW0603  what this process was given, once the settings are read
+    telling = [one for one in secrets if _tells(one)]
+    forms = {form for one in telling for form in forms_of(one)}
+    _known = tuple(sorted({*_known, *forms}, key=len, reverse=True))
+    _folded = _folded.union(*map(folded_forms, telling))
 
 
 def hide_secrets(text: str) -> str:
@@ -207,6 +214,7 @@ def hide_secrets(text: str) -> str:
     for secret in _known:
         if secret in text:
             text = text.replace(secret, HIDDEN)
+    text = hide_folded(text, _folded, HIDDEN)
     if ":" in text or "=" in text or "?" in text:
         for pattern, instead in _HIDING:
             text = pattern.sub(instead, text)

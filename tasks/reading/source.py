@@ -66,7 +66,7 @@ class Source:
         if location is None and settings.input and settings.query:
             msg = "both an input and a query are set for this workload: remove one of them"
             raise InputError(msg)
-        query = None if location else settings.query
+        query = None if location else settings.query or None
         found = location or settings.input
         if not found and not query:
             msg = "no input is set: give --input PATH or set BREAKEVEN_WORKLOADS__<NAME>__INPUT"

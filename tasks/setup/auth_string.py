@@ -147,7 +147,9 @@ def find_auth_string(url: str) -> str | None:
         return None
     challenge = secrets.token_hex(16)
     try:
-        answer = fetch(f"{url}/health", headers={CHALLENGE: challenge}, seconds=SECONDS_TO_PROVE)
+        answer = fetch(
+            f"{url}/health", headers={CHALLENGE: challenge}, seconds=SECONDS_TO_PROVE, proxies=False
+        )
     except httpx2.HTTPError:
         return None
     proof = make_prover(auth_string)(challenge, port)

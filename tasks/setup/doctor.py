@@ -1,6 +1,7 @@
 """Looks at everything a run needs and says what to do about what is missing."""
 
 import importlib.util
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +24,7 @@ from models.engines.server.options import ServerOptions
 from models.engines.vllm.options import check_adapter
 from models.errors import BreakevenError, EngineStartError, UsageError
 from models.machine import cpu_memory, cpu_name, gpu_memory, gpu_name
+from models.proxies import describe_proxy_fault
 from models.settings import Settings
 from models.tokens import load_encoding
 from tasks.delivery.checkup import check_delivery
@@ -47,11 +49,21 @@ def check_setup(settings: Settings) -> list[SetupCheck]:
         check_file_modes(settings),
         check_workloads(settings),
         *check_inputs(settings),
-        *check_prefect_server(settings),
-        check_api(settings),
-        check_model_end(settings),
+        *_over_network("Prefect API", lambda: check_prefect_server(settings)),
+        *_over_network("API", lambda: [check_api(settings)]),
+        *_over_network("API model", lambda: [check_model_end(settings)]),
         *check_delivery(settings),
     ]
+
+
+def _over_network(name: str, check: Callable[[], list[SetupCheck]]) -> list[SetupCheck]:
+    """Make checks whose client a proxy of the environment can prevent."""
+    try:
+        return check()
+    except (ValueError, ImportError) as error:
+        if (said := describe_proxy_fault(error)) is None:
+            raise
+        return [SetupCheck(name, "fail", "not asked", said)]
 
 
 def check_engine(settings: Settings) -> list[SetupCheck]:

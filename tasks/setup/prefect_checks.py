@@ -85,7 +85,7 @@ def _check_open(url: str) -> SetupCheck:
 def _server_of_make() -> str | None:
     """Return the address of `make server` if a server answers there."""
     try:
-        fetch(f"{MAKE_SERVER_URL}/health", seconds=SECONDS_FOR_THE_API).raise_for_status()
+        fetch(f"{MAKE_SERVER_URL}/health", seconds=SECONDS_FOR_THE_API, proxies=False).raise_for_status()
     except httpx2.HTTPError:
         return None
     return MAKE_SERVER_URL

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from models import workloads
 from models.default_model import model_name
-from models.errors import BreakevenError
+from models.errors import BreakevenError, hide_secrets
 from models.settings import Settings
 from models.settings.inherit import preset_names, python_names, python_place
 from models.settings.places import place_of
@@ -51,7 +51,7 @@ def _listed(name: str, settings: Settings) -> Listed:
 
 def _input(name: str, settings: Settings) -> str:
     own = settings.workload(name)
-    return own.input or ("query" if own.query else "-")
+    return hide_secrets(own.input or ("query" if own.query else "-"))
 
 
 def place_of_workload(name: str, settings: Settings) -> str:

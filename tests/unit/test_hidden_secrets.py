@@ -1,13 +1,16 @@
 """No message repeats a password, a key or a signature, wherever in an address or a setting it stood."""
 
+import base64
+import json
 import logging
-from collections.abc import Iterator
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
+from urllib.parse import quote, quote_plus
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from commands.run_inline import backfill_all, withhold_secrets
 from models import errors
@@ -15,11 +18,13 @@ from models.backfill import Range
 from models.economics.quote import Quote
 from models.errors import BreakevenError, UsageError, hide_secrets, remember_secrets
 from models.log_records import VisibleRecord
+from models.proxies import describe_proxy_fault
 from models.settings import Settings
 from models.settings.address import SecretAddress
 from models.settings.check import load
 from models.settings.secrets import secrets_in
 from tasks.backfill.request import BackfillRequest
+from tests.secret_settings import holders
 
 SECRET = "Pl4ntedSecret"  # noqa: S105
 HOLDING = [
@@ -119,29 +124,7 @@ def test_a_known_secret_is_hidden_in_any_words(monkeypatch: pytest.MonkeyPatch) 
     assert hide_secrets(said) == "*** " * 10 + "breakeven breakeven_books analytics general Jane W. Doe"
 
 
-def holders(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], bool]]:
-    """Yield each setting that can hold a secret, by its path, and whether its type says so."""
-    for name, field in model.model_fields.items():
-        parts = str(field.annotation) + str(field.metadata)
-        typed = "SecretStr" in parts or "SecretAddress" in parts or not field.repr
-        if typed or name.split("_")[-1] in {
-            "url",
-            "key",
-            "password",
-            "token",
-            "secret",
-            "input",
-            "headers",
-            "body",
-        }:
-            yield (*above, name), typed
-        for inside in (field.annotation, *get_args(field.annotation)):
-            table = () if inside is field.annotation else ("NAME",)
-            if isinstance(inside, type) and issubclass(inside, BaseModel):
-                yield from holders(inside, (*above, name, *(table if "dict" in parts else ())))
-
-
-HOLDERS = list(holders(Settings))
+HOLDERS = list(holders())
 
 
 @pytest.mark.parametrize(("path", "typed"), HOLDERS, ids=[".".join(path) for path, _ in HOLDERS])
@@ -165,6 +148,35 @@ def test_every_setting_that_can_hold_a_secret_has_a_type_that_hides_it(
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize("secret", ["pa+ss/w0rd!?", 'qq"7\\quoted', "q1w2e3r4t5z6u7"])
+def test_a_known_secret_is_hidden_in_each_form(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an address, JSON, and a login of SMTP or HTTP write it; other words of base64 stay."""
+    monkeypatch.setattr(errors, "_known", ())
+    monkeypatch.setattr(errors, "_folded", frozenset())
+    remember_secrets([secret])
+    forms = [quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]]
+    for user in ("", "u", "me", "you", "\0me\0"):
+        forms += [base64.b64encode(f"{user}{secret}{user}".encode()).decode()]
+        forms += [base64.urlsafe_b64encode(f"{user}{secret}".encode()).decode().rstrip("=")]
+    for form in forms:
+        assert hide_secrets(f"535 no {form} no") == "535 no *** no"
+    assert hide_secrets("digest c29tZXRoaW5nIGVsc2U=") == "digest c29tZXRoaW5nIGVsc2U="
+
+
+@pytest.mark.parametrize(
+    ("scheme", "fault"), [("bad", True), ("socks5", not find_spec("socksio")), ("http", False)]
+)
+def test_a_proxy_that_is_none_is_named(scheme: str, *, fault: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its variable, without its value; an error that is about something else stays one."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", f"{scheme}://u:{SECRET}@127.0.0.1:1")
+    said = describe_proxy_fault(ValueError("Unknown scheme for proxy URL"))
+    assert (said or "").startswith("https_proxy: no proxy") is fault
+    assert SECRET not in (said or "")
+    assert describe_proxy_fault(ValueError("something else")) is None
+
+
 def test_an_address_is_exact_where_it_is_used() -> None:
     """Only its representation hides what is secret."""
     address = SecretAddress(f"https://u:{SECRET}@h/x")
@@ -178,11 +190,16 @@ def test_prefect_is_not_told_of_an_address_with_a_secret(
     """It keeps the parameters of flow runs: the address is the workload's setting in this process; workers are not given it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BREAKEVEN_WORKLOADS__SENTIMENT__INPUT", "in.csv")
+    for name in ("QUERY", "LABELLED_FILE"):  # set by what is tried, and back as they are afterwards
+        monkeypatch.setenv(f"BREAKEVEN_WORKLOADS__SENTIMENT__{name}", "x")
     address = f"https://h/x.csv?sig={SECRET}"
     assert withhold_secrets("sentiment", "s3://b/x.csv") == "s3://b/x.csv"
     assert load().workload("sentiment").input == "in.csv"
     assert withhold_secrets("sentiment", address) is None
     assert load().workload("sentiment").input == address
+    assert not load().workload("sentiment").query
+    assert withhold_secrets("sentiment", address, "labelled_file") is None
+    assert load().workload("sentiment").labelled_file == address
     ask = BackfillRequest("sentiment", Range(date(2026, 1, 5), date(2026, 1, 5)), address)
     with pytest.raises(UsageError, match="kept by Prefect"):
         backfill_all(ask, [], cast("Quote", None), parallel=2, outcomes=[])

@@ -20,6 +20,7 @@ from models.engines.api.stream import WINDOW_FACTOR, ApiStream, stream_requests
 from models.engines.window import is_parsed
 from models.errors import UsageError
 from models.gpu_time import GpuTime
+from models.proxies import describe_proxy_fault
 from models.requests import AnswerIndex, Completion
 
 
@@ -126,6 +127,10 @@ def _client(options: ApiOptions) -> ChatClient:
     except httpx2.InvalidURL:
         msg = "BREAKEVEN_API_BASE_URL is no address that can be asked"
         raise UsageError(msg) from None  # the address can hold a password
+    except (ValueError, ImportError) as error:
+        if (fault := describe_proxy_fault(error)) is None:
+            raise
+        raise UsageError(fault) from None
 
 
 async def shut_down(client: ChatClient) -> None:

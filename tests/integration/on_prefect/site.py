@@ -231,6 +231,12 @@ class Site:
             f"--- {log.name}\n{log.read_text(encoding='utf-8')[-3000:]}" for log in self._folder.glob("*.log")
         )
 
+    def files(self) -> Iterator[tuple[Path, bytes]]:
+        """Yield every file of the site with its bytes: Prefect's database, with what is not written into it yet, and logs."""
+        for path in sorted(self._folder.rglob("*")):
+            if path.is_file():
+                yield path, path.read_bytes()
+
     def close(self) -> None:
         """End everything, without the patience that a server has with what is at work."""
         self.kill_workers()
