@@ -66,9 +66,7 @@ class Settings(BaseSettings):
     model: str | None = Field(
         None, description="Hugging Face id or local folder; default: SmolLM2-135M-Instruct"
     )
-    model_revision: str | None = Field(
-        None, description="revision of the model on Hugging Face; default: main"
-    )
+    model_revision: str | None = Field(None, description="its revision on Hugging Face; default: main")
     dtype: str = Field("auto", description="auto: float32 on a CPU, the model's own on a GPU")
     quantization: str | None = Field(None, description="such as awq; default: as the model says")
     tensor_parallel_size: int = Field(1, ge=1, description="GPUs that share the model")
@@ -112,17 +110,13 @@ class Settings(BaseSettings):
     server_max_attempts: int = Field(
         3, ge=1, description="attempts of one request at the own server before it counts as failed"
     )
-    server_timeout_seconds: float = Field(
-        300.0, gt=0, description="deadline of one request at the own server, whole"
-    )
+    server_timeout_seconds: float = Field(300.0, gt=0, description="deadline of one request there, whole")
 
     # records that are set aside
     max_quarantined_share: float = Field(
         0.2, ge=0, le=1, description="share of a day's records above which it is not published"
     )
-    min_quarantined: int = Field(
-        10, ge=1, description="records set aside from which on max_quarantined_share holds"
-    )
+    min_quarantined: int = Field(10, ge=1, description="records set aside from which on that share holds")
 
     # quotes
     quote_texts: int = Field(
@@ -193,9 +187,7 @@ class Settings(BaseSettings):
         le=1_000_000_000,
         description="bytes of one reply of an API or an own server, unfolded, or of one line of a batch's results; a longer one counts as no answer",
     )
-    api_run_seconds: float | None = Field(
-        None, gt=0, description="deadline of a run on the API; then it defers"
-    )
+    api_run_seconds: float | None = Field(None, gt=0, description="deadline of a run; then it defers")
     api_breaker_failures: int = Field(
         10, ge=1, description="failures in a row (no answer, 5xx) after which the endpoint is left alone"
     )
