@@ -12,6 +12,8 @@ CHUNK_CHARS = 16 * 2**20
 """So many characters of the rows that are held together; some rows more, where they are long."""
 LONGEST_ROW = 64 * 2**20
 """Bytes of a line, of a row of several lines, or of an element of an array that are held: what is longer is no row."""
+LONGEST_ROW_LINES = 10**6
+"""Lines of a row of several lines that are held."""
 LEAST = 1000
 """A value with no more characters is never cut, so that no id, date or label becomes another."""
 _AT_ONCE = 50

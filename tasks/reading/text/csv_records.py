@@ -3,44 +3,31 @@
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from io import StringIO
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from models.records import WHOLE_LINE, Fault, QuarantineReason
-from tasks.reading.longest import LONGEST_ROW
-from tasks.reading.text.lines import Broken
+from models.records import WHOLE_LINE, Fault
+from tasks.reading.longest import LONGEST_ROW, LONGEST_ROW_LINES
+from tasks.reading.text.dialect import Dialect, blank_end, double_backslashes
+from tasks.reading.text.lines import Broken, TextLines, overlong
 
 if TYPE_CHECKING:
     from _csv import Reader
+
+__all__ = ["CsvRecords", "Dialect"]
 
 _BLOCK_LINES = 2000
 _BLOCK_SIZE = 4 * 2**20
 _ESCAPED_LINES = 50
 """Lines that a row with an escaped quote may have where the file's other rows have none: each is tried once."""
-_OPEN: list[str] = []
-"""Stands for a line at whose end quotes are open."""
-_BACKSLASH = re.compile(r'\\(["\\\r\n]|)')
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    r"""How a CSV file is written.
-
-    `escape`: a quote inside quotes is written `\"`, else `""`. `quotes`: quotes enclose a field; without, they are
-    text. `trailing`: rows may end in delimiters that the header has not. `also_cr`: CR alone ends a line.
-    `spaced`: blanks may stand before a field. `wrapped`: lines may be quoted once more, as one field. `has_sep`: the first line is `sep=`, the header comes after it.
-    """
-
-    delimiter: str = ","
-    escape: bool = False
-    quotes: bool = True
-    trailing: bool = False
-    also_cr: bool = False
-    spaced: bool = False
-    wrapped: bool = False
-    has_sep: bool = False
+_OPEN: list[str] = []  # stands for a line at whose end quotes are open
+_JUDGED = 1000
+"""So many of the lines in quotes without end are looked at to tell whether they are rows."""
+_MOST = f"{LONGEST_ROW >> 20} MiB or {LONGEST_ROW_LINES:,} lines"
+_CUT = '"x"x'
+"""Stands for a line that is longer than may be held: it is no row, in quotes or outside of them."""
+_QUOTE, _QUOTE_OR_ESCAPE = re.compile(rb'"'), re.compile(rb'["\\]')
 
 
 class CsvRecords:
@@ -50,7 +37,8 @@ class CsvRecords:
     """
 
     def __init__(self, lines: Iterable[bytes], dialect: Dialect, *, rescue: bool = True) -> None:
-        self._lines = iter(lines)
+        self._text = lines if isinstance(lines, TextLines) else TextLines(lines, also_cr=dialect.also_cr)
+        self._lines = iter(self._text)
         self.dialect = dialect
         self._rescues = rescue and dialect.quotes and not dialect.escape
         self._held: list[str] = []  # lines that are read
@@ -62,7 +50,7 @@ class CsvRecords:
         """How many rows ended in delimiters that the header has not."""
         self.is_open = False
         """Whether a row was met whose quotes are not closed before the lines end."""
-        csv.field_size_limit(LONGEST_ROW)
+        csv.field_size_limit(4 * LONGEST_ROW)  # never met: what is held of a row is less
 
     def header(self) -> list[str]:
         """Return the first row that is not blank: the names of the columns; none where there is no such row."""
@@ -103,7 +91,8 @@ class CsvRecords:
             except csv.Error as error:
                 end = start + reader.line_num
                 if _is_open(error):
-                    if self._can_grow() and self._take(max(_BLOCK_LINES, end - self._at)):
+                    if (passed := self._go_on(end)) is not None:
+                        yield from passed
                         continue
                     end = len(self._held) + 1  # no line of it is the last
                     self.is_open = True
@@ -124,7 +113,8 @@ class CsvRecords:
             try:
                 return next(reader), self._at + reader.line_num
             except csv.Error as error:
-                if not (_is_open(error) and self._can_grow() and self._take(_BLOCK_LINES)):
+                count = max(_BLOCK_LINES, len(self._held))
+                if not (_is_open(error) and self._can_grow() and self._take(count)):
                     line = self._held[self._at].rstrip("\r\n")
                     return next(self._parse([line], strict=False), []), self._at + 1
 
@@ -134,15 +124,49 @@ class CsvRecords:
         del self._held[: self._at]
         self._at, before, size = 0, len(self._held), 0
         for raw in islice(self._lines, count):
-            line = raw.decode("utf-8", "surrogateescape")
-            self._held.append(_prepare(line) if self.dialect.escape else line)
-            size += len(line)
+            line = raw.decode("utf-8", "surrogateescape") if len(raw) < LONGEST_ROW else _CUT
+            self._held.append(double_backslashes(line) if self.dialect.escape else line)
+            size += len(raw)
             if size >= _BLOCK_SIZE:
                 break
         return len(self._held) > before
 
+    def _go_on(self, end: int) -> Sequence[Broken] | None:
+        """Take more lines for a row whose quotes are open, or pass over one that is too long; None where it is broken."""
+        if self._can_grow():
+            return () if self._take(max(_BLOCK_LINES, end - self._at)) else None
+        return None if self._holds_rows() else (self._pass_over(),)
+
     def _can_grow(self) -> bool:
-        return sum(map(len, islice(self._held, self._at, None))) < LONGEST_ROW
+        """Whether what is held may be the beginning of one row."""
+        lines = len(self._held) - self._at
+        return lines < LONGEST_ROW_LINES and sum(map(len, islice(self._held, self._at, None))) < LONGEST_ROW
+
+    def _holds_rows(self) -> bool:
+        """Whether quotes that are open in all that is held lack their end: most of the lines in them are rows."""
+        others = self._held[self._at + 1 :: max(1, (len(self._held) - self._at) // _JUDGED)]
+        rows = [row for row in map(self._alone, others) if row]
+        fit = sum(len(row) == self._width or self._fit(row) is not None for row in rows)
+        return 2 * fit >= len(others)
+
+    def _pass_over(self) -> Broken:
+        """Go to the end of a row of which more lines than one can have are held, with open quotes at their end."""
+        broken = overlong(f"the row that begins in line {self._number + self._at + 1}", _MOST)
+        self._at = len(self._held)
+        mark = _QUOTE_OR_ESCAPE if self.dialect.escape else _QUOTE
+        self._number += self._text.pass_over(mark)
+        while self._take(_BLOCK_LINES):
+            reader = self._parse(chain(['"' + self._held[0]], self._held[1:]))
+            try:
+                next(reader)
+            except csv.Error as error:
+                if _is_open(error):
+                    self._at = len(self._held)
+                    self._number += self._text.pass_over(mark)
+                    continue
+            self._at = reader.line_num
+            break
+        return broken
 
     def _reader(self, start: int) -> "Reader":
         """Return a reader over what is held, which is not copied."""
@@ -166,7 +190,7 @@ class CsvRecords:
         one could not be parsed, and if this one was `wrong`, its fields need only be counted. No line is parsed
         more often than a few times, however many quotes are broken.
         """
-        first, tail = self._at, 0 if wrong is None else _blank_end(wrong)
+        first, tail = self._at, 0 if wrong is None else blank_end(wrong)
         after = None if wrong is None else self._fields_after(end)
         while self._at < min(end, len(self._held)):
             at = self._at
@@ -215,7 +239,7 @@ class CsvRecords:
         some = self._held[at : at + lines] if self._rescues else []
         if not any('\\"' in line for line in some):
             return None
-        reader = self._parse(map(_prepare, some), escape=True)
+        reader = self._parse(map(double_backslashes, some), escape=True)
         try:
             row = next(reader)
         except csv.Error:
@@ -249,6 +273,8 @@ class CsvRecords:
 
     def _misfit(self, row: list[str]) -> list[str] | Broken:
         """Return a line that is not as wide as the header, as wide as it by escaped quotes; else it is broken."""
+        if self._held[self._at] == _CUT:
+            return self._unbalanced()
         if (escaped := self._escaped(self._at, 1)) is not None:
             return escaped[0]
         rule = f"must have as many fields as the header ({self._width})"
@@ -256,29 +282,18 @@ class CsvRecords:
 
     def _unbalanced(self) -> Broken:
         line = self._held[self._at].rstrip("\r\n")
-        if len(line) >= LONGEST_ROW:
-            size = f"{LONGEST_ROW >> 20} MiB"
-            return self._broken(f"has {size} or more", f"must have less than {size}", "too_long")
+        if line == _CUT:
+            return overlong(f"line {self._number + self._at + 1}")
         if '"' not in line and "\r" in line:
             rule = "a line break in a field must stand in quotes"
             return self._broken("has a carriage return outside of quotes", rule)
         return self._broken("has an unbalanced quote", "each quote that opens a field must be closed")
 
-    def _broken(self, what: str, rule: str, reason: QuarantineReason = "undecodable") -> Broken:
+    def _broken(self, what: str, rule: str) -> Broken:
         number = self._number + self._at + 1
-        return Broken(Fault(reason, f"line {number} {what}", WHOLE_LINE, rule))
+        return Broken(Fault("undecodable", f"line {number} {what}", WHOLE_LINE, rule))
 
 
 def _is_open(error: csv.Error) -> bool:
     """Whether a reader ran out of lines inside quotes."""
     return "unexpected end" in str(error)
-
-
-def _prepare(line: str) -> str:
-    """Double each backslash that escapes nothing, so that it stays."""
-    return _BACKSLASH.sub(lambda found: found[0] if found[1] else "\\\\", line) if "\\" in line else line
-
-
-def _blank_end(row: Sequence[str]) -> int:
-    """Return how many fields at the end of a row are blank."""
-    return next((number for number, field in enumerate(reversed(row)) if field), len(row))

@@ -11,7 +11,7 @@ from models.records import WHOLE_LINE, Fault
 from tasks.reading.failures import input_errors
 from tasks.reading.longest import LONGEST_ROW
 from tasks.reading.text.json_elements import TO_BRACKET, Elements, after_gap
-from tasks.reading.text.lines import AUTO, Broken, ends_in_cr, head_and_rest, split_lines
+from tasks.reading.text.lines import AUTO, Broken, TextLines, ends_in_cr, head_and_rest, overlong
 
 _ARRAY = re.compile(rb"\[\s*[\{\]]")
 _BETWEEN = b" \t\r\n,\x1e"
@@ -28,14 +28,14 @@ def json_records(path: str, encoding: str = AUTO) -> Iterator[Found]:
         head, chunks = head_and_rest(path, encoding)
         also_cr = ends_in_cr(head, head)
         if _is_by_line(head, also_cr=also_cr):
-            yield from _by_line(split_lines(chunks, also_cr=also_cr))
+            yield from _by_line(TextLines(chunks, also_cr=also_cr))
         else:
             yield from _by_bracket(path, chunks)
 
 
 def _is_by_line(head: bytes, *, also_cr: bool) -> bool:
     """Whether a file holds a value in each line: its first value ends with its line, or nowhere else."""
-    lines = (line for line in split_lines([head], also_cr=also_cr) if line.strip(_BETWEEN))
+    lines = (line for line in TextLines([head], also_cr=also_cr) if line.strip(_BETWEEN))
     first = next(lines, b"")
     start = first.lstrip(_BETWEEN)
     if start.startswith(b"["):
@@ -53,7 +53,7 @@ def _by_bracket(path: str, chunks: Iterator[bytes]) -> Iterator[Found]:
     """Yield the elements of an array, or objects that stand one after the other."""
     for element, number in Elements(path, chunks).all():
         yield (
-            _too_long("the element that begins in line", number)
+            overlong(f"the element that begins in line {number}")
             if element is None
             else _row(_parse(element), number)
         )
@@ -64,7 +64,7 @@ def _by_line(lines: Iterable[bytes]) -> Iterator[Found]:
         if line.isspace():
             continue
         if len(line) >= LONGEST_ROW:
-            yield _too_long("line", number)
+            yield overlong(f"line {number}")
             continue
         try:
             found = _load(line)
@@ -151,13 +151,6 @@ def _parse(text: bytes) -> object:
         return Broken(
             Fault("undecodable", "is not valid JSON", WHOLE_LINE, f"must be one JSON object{where}")
         )
-
-
-def _too_long(what: str, number: int) -> Broken:
-    size = f"{LONGEST_ROW >> 20} MiB"
-    return Broken(
-        Fault("too_long", f"{what} {number} has {size} or more", WHOLE_LINE, f"must have less than {size}")
-    )
 
 
 def _row(found: object, number: int) -> Found:

@@ -6,12 +6,12 @@ from io import BytesIO
 from itertools import chain
 from typing import NamedTuple
 
-from models.records import Fault
+from models.records import WHOLE_LINE, Fault
 from tasks.reading.failures import input_errors
 from tasks.reading.longest import LONGEST_ROW
 from tasks.reading.text.unpack import AUTO, text_chunks
 
-__all__ = ["AUTO", "Broken", "RawRow", "ends_in_cr", "head_and_rest", "split_lines"]
+__all__ = ["AUTO", "Broken", "RawRow", "TextLines", "ends_in_cr", "head_and_rest", "overlong"]
 
 _FIRST_CR = re.compile(rb"[^\r\n]+\r(?!\r*\n)")
 
@@ -20,6 +20,14 @@ class Broken(NamedTuple):
     """A row that could not be taken apart."""
 
     fault: Fault
+
+
+def overlong(what: str, limit: str = "") -> Broken:
+    """Return what stands for a line or a row that is longer than may be held; `limit`: what it reaches, if that is not bytes alone."""
+    limit = limit or f"{LONGEST_ROW >> 20} MiB"
+    return Broken(
+        Fault("too_long", f"{what} has {limit} or more", WHOLE_LINE, f"must have less than {limit}")
+    )
 
 
 RawRow = tuple[object, ...] | Broken
@@ -49,27 +57,63 @@ def ends_in_cr(head: bytes, outside: bytes) -> bool:
     return alone > feeds
 
 
-def split_lines(chunks: Iterable[bytes], *, also_cr: bool = False) -> Iterator[bytes]:
-    """Yield the lines of a text with their ends, as they are; of a longer one `LONGEST_ROW` bytes and its end.
+class TextLines:
+    """The lines of a text with their ends, as they are; of a longer one `LONGEST_ROW` bytes and its end.
 
     `also_cr`: CR alone ends a line too.
     """
-    parts: list[bytes] = []
-    size = 0
-    for chunk in filter(None, chunks):
-        cut = chunk.rfind(b"\n") + 1
-        if also_cr:
-            cut = max(cut, chunk.rfind(b"\r", 0, -1) + 1)
-            if parts and not cut and parts[-1].endswith(b"\r"):
-                yield from b"".join(parts).splitlines(keepends=True)
-                parts, size = [], 0
-        if cut:
-            block = b"".join([*parts, chunk[:cut]])
-            yield from block.splitlines(keepends=True) if also_cr else BytesIO(block)
-            parts, size, chunk = [], 0, chunk[cut:]  # noqa: PLW2901 - the rest of it
-        if size < LONGEST_ROW:
-            parts.append(chunk[: LONGEST_ROW - size])
-            size += len(chunk)
-    if any(parts):
-        last = b"".join(parts)
-        yield from last.splitlines(keepends=True) if also_cr else [last]
+
+    def __init__(self, chunks: Iterable[bytes], *, also_cr: bool = False) -> None:
+        self._chunks = filter(None, chunks)
+        self._also_cr = also_cr
+        self._block: Iterator[bytes] = iter(())  # whole lines
+        self._parts: list[bytes] = []  # of the line that is not whole yet
+        self._size = 0
+        self._again = b""  # what was taken from the chunks and is to come once more
+        self._lines = self._cut()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._lines
+
+    def pass_over(self, mark: re.Pattern[bytes]) -> int:
+        """Drop everything before the next such mark, a line's beginning too; return how many line ends are dropped."""
+        dropped = 0
+        self._again = b"".join([*self._block, *self._parts, self._again])
+        self._parts, self._size = [], 0
+        while chunk := self._next():
+            found = mark.search(chunk)
+            end = len(chunk) if found is None else found.start()
+            dropped += chunk.count(b"\n", 0, end)
+            if self._also_cr:
+                dropped += chunk.count(b"\r", 0, end) - chunk.count(b"\r\n", 0, end)
+            if found is not None:
+                self._again = chunk[end:]
+                break
+        return dropped
+
+    def _next(self) -> bytes:
+        again, self._again = self._again, b""
+        return again or next(self._chunks, b"")
+
+    def _cut(self) -> Iterator[bytes]:
+        while chunk := self._next():
+            cut = chunk.rfind(b"\n") + 1
+            if self._also_cr:
+                cut = max(cut, chunk.rfind(b"\r", 0, -1) + 1)
+                if not cut and self._parts and self._parts[-1].endswith(b"\r"):
+                    yield from self._whole(b"", chunk)
+                    continue
+            if cut:
+                yield from self._whole(chunk[:cut], chunk[cut:])
+            elif self._size < LONGEST_ROW:
+                self._parts.append(chunk[: LONGEST_ROW - self._size])
+                self._size += len(chunk)
+        if any(self._parts):
+            yield from self._whole(b"", b"")
+
+    def _whole(self, end: bytes, rest: bytes) -> Iterator[bytes]:
+        """Return the lines of what is held, which ends with this; hold the rest."""
+        text = b"".join([*self._parts, end])
+        self._parts, self._size = [rest], len(rest)
+        self._block = iter(text.splitlines(keepends=True)) if self._also_cr else BytesIO(text)
+        return self._block

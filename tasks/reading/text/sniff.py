@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from tasks.reading.text.csv_records import CsvRecords, Dialect
-from tasks.reading.text.lines import AUTO, Broken, ends_in_cr, split_lines
+from tasks.reading.text.lines import AUTO, Broken, TextLines, ends_in_cr
 
 DELIMITERS = (",", ";", "\t", "|", "\x01")
 """What is looked for: \\x01 is what Hive writes."""
@@ -26,7 +26,7 @@ def sniff(head: bytes, *, whole: bool, delimiter: str = AUTO) -> Dialect:
     """Tell the dialect by how a file begins; `whole`: that is all of it. `delimiter`: as it is set."""
     head, whole = head[:_LOOKED_AT], whole and len(head) <= _LOOKED_AT
     also_cr = ends_in_cr(head, _QUOTED.sub(b"", head))
-    lines = list(islice(split_lines([head], also_cr=also_cr), _LINES + 1))
+    lines = list(islice(TextLines([head], also_cr=also_cr), _LINES + 1))
     is_cut = not (whole and len(lines) <= _LINES)
     if is_cut and len(lines) > 1:
         del lines[-1]

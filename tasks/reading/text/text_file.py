@@ -15,7 +15,7 @@ from tasks.reading.files.locate import Files, Format
 from tasks.reading.longest import cut_rows
 from tasks.reading.text.csv_records import CsvRecords, Dialect
 from tasks.reading.text.json_records import json_records
-from tasks.reading.text.lines import AUTO, Broken, RawRow, head_and_rest, split_lines
+from tasks.reading.text.lines import AUTO, Broken, RawRow, TextLines, head_and_rest
 from tasks.reading.text.sniff import sniff
 from tasks.reading.text.unpack import CHUNK
 
@@ -91,7 +91,7 @@ class TextFile:
             msg = f"{hide_secrets(self.path)} is not CSV; it holds JSON: let its name end in .jsonl"
             raise InputError(msg)
         dialect = sniff(head, whole=len(head) < CHUNK, delimiter=self.delimiter)
-        records = CsvRecords(split_lines(chunks, also_cr=dialect.also_cr), dialect)
+        records = CsvRecords(TextLines(chunks, also_cr=dialect.also_cr), dialect)
         return records, records.header()
 
     def _csv_rows(self, wanted: Sequence[str]) -> Iterator[RawRow]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.reading.text import lines
-from tasks.reading.text.lines import split_lines
+from tasks.reading.text.lines import TextLines
 
 PIECES = st.lists(
     st.sampled_from([b"a", b"bc", b"\n", b"\r", b"\r\n", b"\n\n", b"\r\r", b"", b"d\re\nf"]), max_size=20
@@ -18,13 +18,13 @@ PIECES = st.lists(
 def test_lines_are_the_same_however_the_text_is_cut(pieces: list[bytes]) -> None:
     """Lines have their ends, none is cut or joined where two pieces meet, and nothing is lost."""
     text = b"".join(pieces)
-    assert list(split_lines(pieces)) == list(io.BytesIO(text))
-    assert list(split_lines(pieces, also_cr=True)) == text.splitlines(keepends=True)
+    assert list(TextLines(pieces)) == list(io.BytesIO(text))
+    assert list(TextLines(pieces, also_cr=True)) == text.splitlines(keepends=True)
 
 
 def test_a_line_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a line that is longer than any row only the beginning is kept, and the next one is whole."""
     monkeypatch.setattr(lines, "LONGEST_ROW", 10)
-    found = list(split_lines([b"a\n", *[b"x" * 4] * 1000, b"y\nb\n", b"c"]))
+    found = list(TextLines([b"a\n", *[b"x" * 4] * 1000, b"y\nb\n", b"c"]))
     assert [found[0], *found[2:]] == [b"a\n", b"b\n", b"c"]
     assert len(found[1]) <= 10 + len(b"y\n")
