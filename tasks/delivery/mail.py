@@ -4,7 +4,9 @@ A mail server takes a message with its answer to the end of the text. What fails
 may be tried again. If the connection breaks while that answer is awaited, nobody knows.
 """
 
+import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -13,7 +15,7 @@ from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from email.utils import format_datetime
 from smtplib import SMTP, SMTP_SSL, SMTPDataError, SMTPException, SMTPResponseException
-from typing import cast
+from typing import BinaryIO, cast
 
 from pydantic import SecretStr
 
@@ -26,6 +28,10 @@ OK = 250
 FORWARDED = 251
 REFUSED_FROM = 400
 """SMTP's answers: done; not ours, but forwarded; from here on it says no."""
+ANSWERS = 10
+"""Deadline of a whole conversation, as a multiple of how long one answer may take."""
+MOST_LINES = 200
+"""Lines of one answer."""
 MOST_SAID = 200
 """Characters of a server's answer that are passed on."""
 
@@ -93,11 +99,78 @@ def check_login(server: MailSettings, password: SecretStr | None) -> None:
             smtp.close()
 
 
+class _Conversation(SMTP):
+    """A connection that ends after its deadline, and whose answers have few lines.
+
+    The time-out of a socket counts from byte to byte, and the library reads every line of an answer that has no end.
+    """
+
+    _end: threading.Timer | None = None
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        """Connect, and have the connection cut at its deadline, also in the middle of a handshake."""
+        connection: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        watched = connection.dup()  # TLS takes the other one away
+
+        def cut() -> None:
+            with suppress(OSError):
+                watched.shutdown(socket.SHUT_RDWR)
+            watched.close()
+
+        self._end = threading.Timer(ANSWERS * timeout, cut)
+        self._end.daemon = True
+        self._end.start()
+        return connection
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Return an answer. Raises `SMTPServerDisconnected` for one of too many lines."""
+        whole = self.file
+        if whole is None and self.sock is not None:
+            whole = self.sock.makefile("rb")
+        self.file = None if whole is None else _FewLines(whole)
+        try:
+            return super().getreply()
+        finally:
+            if self.file is not None:
+                self.file = whole
+
+    def close(self) -> None:
+        """Close the connection."""
+        super().close()
+        if self._end is not None:
+            self._end.cancel()
+            self._end.function()
+            self._end = None
+
+
+class _TlsConversation(SMTP_SSL, _Conversation):
+    """The same over TLS from the first byte: it connects between the two."""
+
+
+class _FewLines:
+    """A file of which so many lines are read."""
+
+    def __init__(self, whole: BinaryIO) -> None:
+        self._whole = whole
+        self._left = MOST_LINES
+        self.close = whole.close
+
+    def readline(self, limit: int) -> bytes:
+        """Return a line. Raises `OSError` after the last that may be."""
+        self._left -= 1
+        if self._left < 0:
+            msg = "an answer without an end"
+            raise OSError(msg)
+        return self._whole.readline(limit)
+
+
 def _connect(server: MailSettings) -> SMTP:
     host = server.host or ""
     if server.security == "tls":
-        return SMTP_SSL(host, server.chosen_port, timeout=server.timeout_seconds, context=_trust(server))
-    return SMTP(host, server.chosen_port, timeout=server.timeout_seconds)
+        return _TlsConversation(
+            host, server.chosen_port, timeout=server.timeout_seconds, context=_trust(server)
+        )
+    return _Conversation(host, server.chosen_port, timeout=server.timeout_seconds)
 
 
 def _greet(smtp: SMTP, server: MailSettings, password: SecretStr | None) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from models.settings.delivery import ChatSettings, MailSettings, Recipient, mailbox, recipients
-from tasks.delivery.chat import redact_secrets
+from tasks.delivery.chat_process import redact_secrets
 
 WORDS = st.text(ascii_letters + digits, min_size=1, max_size=12)
 NAMES = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), max_size=20)

@@ -48,7 +48,7 @@ def fetch(
             for _ in range(MOST_REDIRECTS if redirects else 0):
                 if (following := reply.next_request) is None:
                     break
-                if not _stays(reply.request.url, following.url):
+                if not stays(str(reply.request.url), str(following.url)):
                     msg = "redirected to another host"
                     raise RedirectedElsewhere(msg)
                 reply = client.send(following)
@@ -66,9 +66,10 @@ def certificates_for(base_url: str) -> ssl.SSLContext | bool:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if base_url.lower().startswith("http://") else True
 
 
-def _stays(before: httpx2.URL, after: httpx2.URL) -> bool:
-    """Whether an address is of the same place, or of the same over TLS."""
-    if (before.scheme, before.host, before.port) == (after.scheme, after.host, after.port):
+def stays(before: str, after: str) -> bool:
+    """Whether an address is of the same scheme, host and port as another one, or of the same host over TLS."""
+    was, will = httpx2.URL(before), httpx2.URL(after)
+    if (was.scheme, was.host, was.port) == (will.scheme, will.host, will.port):
         return True
-    usual = before.port is None and after.port is None
-    return usual and before.host == after.host and (before.scheme, after.scheme) == ("http", "https")
+    usual = was.port is None and will.port is None
+    return usual and was.host == will.host and (was.scheme, will.scheme) == ("http", "https")
