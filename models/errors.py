@@ -48,9 +48,12 @@ An account of Azure's `abfss://container@account` is none.
 """
 _NAME = re.compile(r"(https?:/{1,3})[^\s/?#'\"]+@", re.IGNORECASE)
 """A name before a web address's host, which may be a token."""
-_QUERY = re.compile(r"(https?://[^\s?#]*)[?#](?:[^\s)]*[^\s):;,'\"])?", re.IGNORECASE)
-_OPTIONS = re.compile(r"(\w:/{1,3}[^\s?]*)\?[\w.%-]+=(?:[^\s)'\"]*[^\s)'\":;,])?")
-"""What stands behind the question mark of a web address, and the options of another one, such as a database's."""
+_QUERY = re.compile(r"(https?://[^\s?#]*)(?:[?#](?:[^\s)]*[^\s):;,'\"])?)?", re.IGNORECASE)
+_OPTIONS = re.compile(r"(\w:/{1,3}[^\s?]*)(?:\?[\w.%-]+=(?:[^\s)'\"]*[^\s)'\":;,])?)?")
+"""What stands behind the question mark of a web address, and the options of another one, such as a database's.
+
+Both match an address without them as well, so that none is read again from each place within it.
+"""
 _SIGNED = re.compile(
     r"\?[^\s/?]*?(?:sig|token|key|secret|credential|pass|pwd|auth)[^\s=/?]{0,40}=(?:[^\s)]*[^\s):;,'\"])?",
     re.IGNORECASE,
@@ -219,6 +222,11 @@ def hide_secrets(text: str) -> str:
         for pattern, instead in _HIDING:
             text = pattern.sub(instead, text)
     return _KEY.sub(HIDDEN, _SCHEME.sub(rf"\1 {HIDDEN}", text))
+
+
+def known_secrets() -> Iterable[str]:
+    """Return the secrets that were given to `remember_secrets`."""
+    return _known
 
 
 def _tells(secret: str) -> bool:

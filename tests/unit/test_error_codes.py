@@ -55,3 +55,11 @@ def test_keys_and_texts_are_not(code: object) -> None:
     """Shapes of keys, pieces of what was sent as a secret, and whatever is no word."""
     keep_secret([KEPT])
     assert error_code(code) is None
+
+
+def test_a_secret_of_the_settings_that_was_not_sent_is_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password of the database or of the mail server, which another server may know, is not repeated."""
+    monkeypatch.setattr("models.errors._known", ("Correct-horse-battery",))
+    assert error_code("correct_horse_battery") == "correct_horse_battery"
+    assert error_code("correct-horse-battery") is None
+    assert error_code("horse-battery") is None

@@ -16,7 +16,7 @@ from commands.run_inline import backfill_all, withhold_secrets
 from models import errors
 from models.backfill import Range
 from models.economics.quote import Quote
-from models.errors import BreakevenError, UsageError, hide_secrets, remember_secrets
+from models.errors import BreakevenError, UsageError, hide_secrets, one_line, remember_secrets, visible
 from models.log_records import VisibleRecord
 from models.proxies import describe_proxy_fault
 from models.settings import Settings
@@ -203,3 +203,12 @@ def test_prefect_is_not_told_of_an_address_with_a_secret(
     ask = BackfillRequest("sentiment", Range(date(2026, 1, 5), date(2026, 1, 5)), address)
     with pytest.raises(UsageError, match="kept by Prefect"):
         backfill_all(ask, [], cast("Quote", None), parallel=2, outcomes=[])
+
+
+@pytest.mark.parametrize(
+    "piece", ["?", "a://", ":@", "=", " ", "a:/", "https://", "https://a:", "?sig", "a.", "x:y@", "\u202e"]
+)
+def test_a_megabyte_of_any_mark_is_read_once(piece: str) -> None:
+    """What hides secrets and shows marks takes no more time for each character of a long text: the square would take an hour."""
+    text = piece * (1_000_000 // len(piece))
+    assert visible(one_line(hide_secrets(text))) is not None

@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Iterable
+from itertools import chain
+
+from models.errors import known_secrets
 
 SHORTEST_SECRET = 6
 """Characters that a code and a secret must share to be the same."""
@@ -21,11 +24,12 @@ def keep_secret(values: Iterable[str]) -> None:
 
 
 def is_secret(text: str) -> bool:
-    """Whether a text holds a secret that was sent, or a piece of one, or looks as keys do."""
+    """Whether a text holds a secret that was sent or of the settings, or a piece of one, or looks as keys do."""
     said = text.lower()
     if _SHAPES.match(said):
         return True
-    return any(one in said or (len(said) >= SHORTEST_SECRET and said in one) for one in _secrets)
+    known = chain(_secrets, (one.lower() for one in known_secrets()))
+    return any(one in said or (len(said) >= SHORTEST_SECRET and said in one) for one in known)
 
 
 def error_code(value: object) -> str | None:
