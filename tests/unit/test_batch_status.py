@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.engines.api.errors.error_codes import keep_secret
 from models.engines.api.replies import Meaning
 from models.engines.batch.status import BatchFailure, provider_batch
 from models.ids import new_id
@@ -172,3 +173,18 @@ def test_what_is_no_batch_is_a_value_error(reply: dict[str, object]) -> None:
     except ValueError:
         return
     assert (batch.id, batch.status) == (reply["id"], reply["status"])
+
+
+@pytest.mark.parametrize("name", ["id", "status", "output_file_id"])
+@pytest.mark.parametrize(
+    "value", ["x" * 5000, "a\x1b[2J", "two\nlines", "\u202eabc", "batch_secret-that-was-sent"]
+)
+def test_an_id_is_short_visible_and_no_secret(name: str, value: str) -> None:
+    """What a provider calls a batch or a file stands in messages, addresses and the ledger."""
+    keep_secret(["secret-that-was-sent"])
+    try:
+        found = _batch(**{name: value})
+    except ValueError:
+        return
+    assert found.output_file_id is None
+    assert value not in (found.id, found.status)

@@ -18,7 +18,7 @@ from openai import BaseModel as ReplyModel
 
 from models.catalogue.model_ends import end_note
 from models.engines.api.endpoint_address import split_address
-from models.engines.api.errors.error_codes import keep_secret
+from models.engines.api.errors.error_codes import is_id, keep_secret
 from models.engines.api.fetch import certificates_for
 from models.engines.api.options import ApiOptions
 from models.engines.api.own_client import OwnClient, no_cookies, secrets_of
@@ -257,7 +257,7 @@ def listed(ask: Callable[[], Iterable[object]]) -> Iterator[Mapping[str, object]
 def parse_id(reply: Mapping[str, object]) -> str:
     """Return the id in a reply. Raises `ValueError` where there is none."""
     found = reply.get("id")
-    if not isinstance(found, str) or not found:
+    if not is_id(found):
         msg = "the reply names no id"
         raise ValueError(msg)
     return found

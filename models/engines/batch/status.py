@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Literal
+from typing import Literal, TypeGuard
 from uuid import UUID
 
+from models.engines.api.errors.error_codes import is_id, is_secret
 from models.engines.api.replies import NO_ACCESS_CODES, Meaning, ReplyVerdict, error_reply, judge
 from models.engines.batch.provider_words import (
     OVER_LIMIT_CODES,
@@ -20,6 +21,9 @@ from models.engines.batch.provider_words import (
 )
 from models.errors import ApiAccessError, BreakevenError
 from models.requests import Usage
+
+LONGEST_WORD = 64
+"""Characters of a word for how a batch stands."""
 
 METADATA_KEY = "breakeven_batch"
 """Under this key a batch carries our own id at its provider."""
@@ -150,7 +154,7 @@ class ProviderBatch:
 def provider_batch(reply: Mapping[str, object]) -> ProviderBatch:
     """Read a batch object. Raises `ValueError` where id, status or time is missing."""
     provider_id, status, created_at = reply.get("id"), reply.get("status"), _time(reply.get("created_at"))
-    if not isinstance(provider_id, str) or not isinstance(status, str) or created_at is None:
+    if not is_id(provider_id) or not _is_word(status) or created_at is None:
         msg = "this is no batch object"
         raise ValueError(msg)
     standing = standing_of(status)
@@ -176,7 +180,7 @@ def provider_batch(reply: Mapping[str, object]) -> ProviderBatch:
         expires_at=_time(reply.get("expires_at")),
         usage=_usage(_mapping(reply.get("usage"))),
         failure=_failure(fault_entries(reply)) if whole else None,
-        model=_text(reply.get("model")),
+        model=_id(reply.get("model")),
     )
 
 
@@ -237,11 +241,17 @@ def _count(value: object) -> int:
 
 def _file(reply: Mapping[str, object], name: str) -> str | None:
     """Return the id of a file of a batch: `output_file_id`, in Mistral's words `output_file`."""
-    return _text(reply.get(f"{name}_id")) or _text(reply.get(name))
+    return _id(reply.get(f"{name}_id")) or _id(reply.get(name))
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+def _id(value: object) -> str | None:
+    return value if is_id(value) else None
+
+
+def _is_word(value: object) -> TypeGuard[str]:
+    return (
+        isinstance(value, str) and len(value) <= LONGEST_WORD and value.isprintable() and not is_secret(value)
+    )
 
 
 def _mapping(value: object) -> Mapping[str, object]:

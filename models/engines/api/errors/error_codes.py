@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from itertools import chain
+from typing import TypeGuard
 
 from models.errors import known_secrets
 
@@ -15,6 +16,7 @@ _SHAPES = re.compile(
     r"(?:sk|pk|rk|hf|gsk|xai|ghp|gho|glpat|key|bearer|xox[a-z]|akia|aiza|eyj)(?:[_.\-]|$)", re.IGNORECASE
 )
 """How keys begin."""
+_ID = re.compile(r"[!-~]{1,1000}")
 _secrets: set[str] = set()
 
 
@@ -30,6 +32,14 @@ def is_secret(text: str) -> bool:
         return True
     known = chain(_secrets, (one.lower() for one in known_secrets()))
     return any(one in said or (len(said) >= SHORTEST_SECRET and said in one) for one in known)
+
+
+def is_id(value: object) -> TypeGuard[str]:
+    """Whether a provider's id may stand in messages, in the ledger and in an address: plain characters, no secret that was sent."""
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        return False
+    said = value.lower()
+    return not any(one.lower() in said for one in chain(_secrets, known_secrets()))
 
 
 def error_code(value: object) -> str | None:
