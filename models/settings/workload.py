@@ -45,8 +45,8 @@ Labels = Annotated[
 """Labels: a list, or a table of label and meaning."""
 
 
-MAX_TEXT_CHARS = 1_000_000
-"""Characters of a record's text at most, where nothing is set: some 250,000 tokens."""
+MAX_TEXT_CHARS = 2_000_000
+"""Characters of a record's text at most, where nothing is set: some 500,000 tokens of English."""
 
 
 def _check_delimiter(value: str) -> str:

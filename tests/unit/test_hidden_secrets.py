@@ -3,13 +3,17 @@
 import base64
 import json
 import logging
+import os
+from collections.abc import Iterator
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import patch
 from urllib.parse import quote, quote_plus
 
 import pytest
+from prefect.context import refresh_global_settings_context
 from pydantic import ValidationError
 
 from commands.run_inline import backfill_all, withhold_secrets
@@ -184,6 +188,15 @@ def test_an_address_is_exact_where_it_is_used() -> None:
     assert SECRET not in repr(address)
 
 
+@pytest.fixture
+def own_environment() -> Iterator[None]:
+    """Take back whatever is set in the environment for Prefect."""
+    with patch.dict(os.environ):
+        yield
+    refresh_global_settings_context()
+
+
+@pytest.mark.usefixtures("own_environment")
 def test_prefect_is_not_told_of_an_address_with_a_secret(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
