@@ -7,6 +7,7 @@ from itertools import chain, islice
 
 import polars as pl
 
+from models.errors import one_line
 from models.records import Fault
 from models.settings.workload import MAX_TEXT_CHARS
 from tasks.reading.columns import Columns
@@ -141,7 +142,7 @@ class TextPartition:
 
     def _not_to_be_judged(self) -> Fault:
         """Return the fault of a row to whose values `where` cannot be applied."""
-        text, names = ("", ()) if self._where is None else (self._where.text, self._where.names)
+        text, names = ("", ()) if self._where is None else (one_line(self._where.text), self._where.names)
         rule = f"where ({text}) must be applicable to it"
         return Fault("wrong_type", f"where ({text}) cannot be applied to its values", ", ".join(names), rule)
 

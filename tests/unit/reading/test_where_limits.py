@@ -3,13 +3,16 @@
 import json
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from models.errors import InputError
-from tasks.reading import conditions, literals
+from models.records import Quarantined
+from models.settings import WorkloadSettings
+from tasks.reading import Source, conditions, literals, open_partition
 from tasks.reading.conditions import Condition, RawCondition
 from tests.unit.reading.test_where import read
 
@@ -150,3 +153,14 @@ def test_a_deep_condition_is_worked_out_or_refused(form: str, links: int) -> Non
         return
     condition = RawCondition(Condition.parse(where).rename({"n": "N"}), pl.DataFrame({"N": [1]}))
     assert condition.judge({"N": [1]}, 1) == [True]
+
+
+def test_a_condition_is_told_in_visible_characters(tmp_path: Path) -> None:
+    """What a condition holds is shown where a row is set aside for it; a NUL that it holds is written out."""
+    path = tmp_path / "in.csv"
+    path.write_text("id,text\na,x\n", encoding="utf-8")
+    settings = WorkloadSettings(timestamp_column="", where="NOT (id || '\x00')")
+    source = Source.of(settings, ("text",), location=str(path))
+    (row,) = [row for batch in open_partition(source, date(2026, 1, 5)).batches() for row in batch]
+    assert isinstance(row, Quarantined)
+    assert row.detail.isprintable()
