@@ -86,7 +86,7 @@ _HIDING = (
     (_OPTIONS, r"\1"),
     (_NAMED, rf"\1={HIDDEN}"),
 )
-_LINE_END = re.compile(r"\s*[\t\r\n]\s*")
+_LINE_END = re.compile(r"(?<!\s)[^\S\t\r\n]*+[\t\r\n]\s*+")
 _known: tuple[str, ...] = ()
 _folded: frozenset[str] = frozenset()
 

@@ -10,9 +10,10 @@ from math import isfinite
 
 from models.grounding.plain_text import without_invisible
 from models.requests import JsonValue
+from models.unicode_forms import to_normal_form
 
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
+_NUMBER = re.compile(r"[+-]?(?:\d++(?:\.\d*+)?|\.\d+)")
 _ARTICLES = frozenset({"a", "an", "the"})
 _WORDS = re.compile(r"\w+")
 
@@ -23,7 +24,7 @@ def normalise_text(text: str) -> str:
     What nobody sees does not count. `1,234.50` and `1234.5` are one number, as are `007` and `7`; a comma that does not group thousands (`1,5`) stays, since it
     may be a decimal comma or separate two numbers.
     """
-    folded = unicodedata.normalize("NFKC", without_invisible(text)).casefold()
+    folded = to_normal_form("NFKC", without_invisible(text)).casefold()
     return " ".join(map(_number, folded.split()))
 
 
@@ -69,7 +70,7 @@ def is_exact(value: JsonValue, other: JsonValue) -> bool:
 
 def split_words(text: str) -> list[str]:
     """Return the words of a text in one letter case, without punctuation, in any script that separates words."""
-    return _WORDS.findall(unicodedata.normalize("NFKC", text).casefold())
+    return _WORDS.findall(to_normal_form("NFKC", text).casefold())
 
 
 def normalise_answer(text: str) -> list[str]:

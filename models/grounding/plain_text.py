@@ -6,6 +6,8 @@ import html
 import re
 import unicodedata
 
+from models.unicode_forms import to_normal_form
+
 _MOST_ESCAPES = 3
 _ROW = "li|p|div|tr|h[1-6]|ul|ol|dl|table|section|article|header|footer|blockquote|pre|hr|br|body|html|head|title"
 _INLINE = "a|abbr|b|big|center|code|del|em|font|i|img|ins|mark|q|s|small|span|strike|strong|sub|sup|tt|u|wbr"
@@ -46,15 +48,10 @@ def plain_text(text: str) -> str:
         text = _without_tags(text)
     text = _GROUPED.sub("", without_invisible(text))
     text = _POWER.sub("^", _FRACTION.sub(" ", text)).translate(_FORMS)
-    text = unicodedata.normalize("NFKC", text).translate(_FORMS)
+    text = to_normal_form("NFKC", text).translate(_FORMS)
     if not text.isascii():
         text = _DIGIT.sub(lambda found: str(unicodedata.decimal(found[0])), text)
-    text = (
-        unicodedata.normalize("NFKC", text.casefold())
-        .replace("''", '"')
-        .replace("\\'", "'")
-        .replace('\\"', '"')
-    )
+    text = to_normal_form("NFKC", text.casefold()).replace("''", '"').replace("\\'", "'").replace('\\"', '"')
     return _WITHOUT.sub("without", _CONTRACTED.sub(" not", text))
 
 

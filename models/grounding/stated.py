@@ -10,7 +10,6 @@ from models.grounding.tokens import TextToken, number_reading, readings, split_t
 
 Words = Sequence[frozenset[str]]
 _NEGATIVE = re.compile(r"-\d+(?:[.,]\d+)*")
-_GROUP = re.compile(r"(?<=\d)(?=(?:\d{3})+$)")
 
 
 class StatedText:
@@ -77,7 +76,7 @@ class StatedText:
 def _writings(words: Sequence[str]) -> Iterator[Sequence[str]]:
     """Yield the words of a value as they are, then with numbers in groups of three digits, then with such groups put together."""
     yield words
-    parted = [part for word in words for part in (_GROUP.split(word) if word.isdecimal() else (word,))]
+    parted = [part for word in words for part in (_groups(word) if word.isdecimal() else (word,))]
     if len(parted) > len(words):
         yield parted
     joined: list[str] = []
@@ -88,3 +87,9 @@ def _writings(words: Sequence[str]) -> Iterator[Sequence[str]]:
             joined.append(word)
     if len(joined) < len(words):
         yield joined
+
+
+def _groups(digits: str) -> Sequence[str]:
+    """Return a number's digits in groups of three, counted from its end."""
+    first = len(digits) % 3 or 3
+    return [digits[:first], *(digits[at : at + 3] for at in range(first, len(digits), 3))]

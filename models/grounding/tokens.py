@@ -15,6 +15,8 @@ _SINGLE = (
 _KEPT = frozenset("%‰&@#/")
 """Punctuation that is part of a value; all other only parts words."""
 _NEVER = frozenset("|`^_")
+_LONGEST_KEPT = 400
+"""Characters of a number; a longer one, which no value has, stands for itself alone."""
 _LAST_MARK = 0x1F000
 """No mark of a script that people write has a larger code."""
 _GROUPS = re.compile(r"\d{1,3}(?:([.,'])\d{3})(?:\1\d{3})*|\d{1,2}(?:,\d{2})*,\d{3}")
@@ -72,7 +74,6 @@ def _marks() -> str:
     return "".join(rf"\U{run[0][1]:08x}-\U{run[-1][1]:08x}" for run in runs)
 
 
-@lru_cache(maxsize=4096)
 def readings(word: str) -> frozenset[str]:
     """Return what a token may stand for: a word itself, a number each way in which it can be read.
 
@@ -80,6 +81,11 @@ def readings(word: str) -> frozenset[str]:
     """
     if not word[-1].isdecimal():
         return frozenset({word})
+    return _number_readings(word) if len(word) <= _LONGEST_KEPT else frozenset({word})
+
+
+@lru_cache(maxsize=4096)
+def _number_readings(word: str) -> frozenset[str]:
     sign, body = ("-", word[1:]) if word.startswith("-") else ("", word)
     found = {body}
     if _GROUPS.fullmatch(body):

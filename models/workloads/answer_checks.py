@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 COPIED_WORDS = 8
 """So many words in a row that stand in the prompt as well make an answer a copy of it."""
-_END = re.compile(r"[.!?\u2026]+[\"'\u201d\u2019\u00bb)]*(?=\s|$)|[\u3002\uff01\uff1f]+")
+_END = re.compile(r"(?<![.!?\u2026])[.!?\u2026]++[\"'\u201d\u2019\u00bb)]*+(?=\s|$)|[\u3002\uff01\uff1f]+")
 _WORD = re.compile(r"\w+(?:[\u2019'-]\w+)*")
 
 

@@ -14,6 +14,7 @@ from models.settings.inherit import ALTERNATIVES, PRESETS, Lineage, merge_lineag
 from models.settings.places import place_of
 from models.settings.workload import Kind
 from models.text_files import parse_json, read_text
+from models.workloads.answer_pattern import AnswerPattern
 from models.workloads.template import TemplateMistake, text_template
 
 LABEL_SET = ("labels", "labels_file")
@@ -104,6 +105,13 @@ class Definition:
             return read()
         except UsageError as error:
             raise self.mistake(key=key, what=f"{key}: {error}") from error
+
+    def pattern(self, given: str) -> AnswerPattern:
+        """Return a regular expression of the setting `pattern`. Raises `UsageError` for what is none."""
+        try:
+            return AnswerPattern(given, whole=True)
+        except ValueError as error:
+            raise self.mistake(key="pattern", what=str(error)) from error
 
     def prompt(self, labels: Mapping[str, str] | None = None, fields: str = "") -> str:
         """Return what the model is told. Labels that the prompt does not name are listed below it. Raises `UsageError`.

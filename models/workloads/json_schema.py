@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator, FormatChecker, SchemaError
+from jsonschema import Draft202012Validator, FormatChecker, SchemaError, ValidationError
+from jsonschema.validators import extend
 
 from models.errors import UsageError
 from models.records import WHOLE_ANSWER
 from models.text_files import TOO_DEEP, parse_json, read_text
+from models.workloads.answer_pattern import schema_pattern
 from models.workloads.broken_rules import OTHER_KEY
 
 Schema = dict[str, Any]
@@ -85,7 +87,12 @@ def check_schema(schema: object) -> None:
         raise UsageError(msg) from error
     except RecursionError as error:
         raise UsageError(TOO_DEEP) from error
+    except OverflowError as error:
+        msg = f"a pattern of it is no regular expression: {error}"
+        raise UsageError(msg) from error
     for path, node in nodes_of(schema):
+        if isinstance(given := node.get("pattern"), str):
+            _check_pattern(path, given)
         if unfit := next((key for key in NO_COLUMN if key in node), None):
             msg = f"{path or 'the schema'} has the keyword {unfit}, which no column can hold: name the properties"
             raise UsageError(msg)
@@ -98,6 +105,14 @@ def check_schema(schema: object) -> None:
                 f"{path or 'the schema'} lets in any other key, which no column can hold: name the properties"
             )
             raise UsageError(msg)
+
+
+def _check_pattern(path: str, given: str) -> None:
+    try:
+        schema_pattern(given)
+    except ValueError as error:
+        msg = f"{path}: {error}"
+        raise UsageError(msg) from error
 
 
 def nodes_of(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
@@ -171,11 +186,27 @@ def held_after(schema: Schema) -> list[tuple[str, str]]:
     return found
 
 
+def _broken_pattern(_: object, pattern: str, value: object, __: Schema) -> Iterator[ValidationError]:
+    """Yield the rule of a pattern that a value breaks; jsonschema's own would try one without an end."""
+    if isinstance(value, str) and (rule := schema_pattern(pattern).broken_by(value)) is not None:
+        yield ValidationError(rule)
+
+
+def _is_pattern(value: object) -> bool:
+    """Whether a value of the format `regex` is one; a very long one is not tried."""
+    return not isinstance(value, str) or (len(value) <= LONGEST_PATTERN and re.compile(value) is not None)
+
+
+_FORMATS = FormatChecker(FormatChecker.checkers)
+_FORMATS.checks("regex", raises=(re.error, OverflowError, RecursionError))(_is_pattern)
+_Validator = extend(Draft202012Validator, {"pattern": _broken_pattern})
+
+
 class AnswerValidator:
     """Checks an answer against a schema."""
 
     def __init__(self, schema: Schema) -> None:
-        self._validator = Draft202012Validator(schema, format_checker=FormatChecker())
+        self._validator = _Validator(schema, format_checker=_FORMATS)
 
     def first_broken(self, value: object) -> tuple[str, str] | None:
         """Return the member that breaks a rule, such as `attributes.2.value`, and the rule; None where all is well.
@@ -200,6 +231,8 @@ def _said(error: Any) -> tuple[list[str], str]:  # noqa: ANN401  jsonschema's ow
         return [*path, *([missing] if missing else [])], "must be there"
     if keyword == "additionalProperties":
         return [*path, OTHER_KEY], "must not be there"
+    if keyword == "pattern":
+        return path, error.message
     if keyword in _WORDS:
         return path, _WORDS[keyword].format(bound)
     shown = json.dumps(bound, ensure_ascii=False)
@@ -208,6 +241,8 @@ def _said(error: Any) -> tuple[list[str], str]:  # noqa: ANN401  jsonschema's ow
     ) <= LONGEST_RULE else f"must satisfy {keyword}"
 
 
+LONGEST_PATTERN = 1000
+"""Characters of a regular expression that an answer may hold under the format `regex`."""
 LONGEST_RULE = 200
 """Characters of a schema's part that a rule repeats."""
 _WORDS = {
@@ -218,6 +253,5 @@ _WORDS = {
     "maxItems": "must have at most {} items",
     "minimum": "must be at least {}",
     "maximum": "must be at most {}",
-    "pattern": "must match {}",
     "uniqueItems": "must hold nothing twice",
 }

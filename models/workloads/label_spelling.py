@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 from models.grounding.plain_text import without_invisible
+from models.unicode_forms import to_normal_form
 
 _HIDDEN = re.compile("[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
 _FORMS = str.maketrans(
@@ -17,7 +18,7 @@ _NO_LABEL = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 def spelling_key(text: str) -> str:
     """Return what of a label counts: equal for equal ones. Empty for a text of which nothing is seen."""
-    return " ".join(unicodedata.normalize("NFC", without_invisible(text)).split())
+    return " ".join(to_normal_form("NFC", without_invisible(text)).split())
 
 
 def without_hidden(text: str) -> str:
@@ -32,7 +33,7 @@ def is_one_line(text: str) -> bool:
 
 def _plain_key(text: str) -> str:
     """Return the key with full width, ligatures, quotes and dashes written plainly."""
-    return spelling_key(unicodedata.normalize("NFKC", text.translate(_FORMS)).translate(_FORMS))
+    return spelling_key(to_normal_form("NFKC", text.translate(_FORMS)).translate(_FORMS))
 
 
 class LabelSpellings:

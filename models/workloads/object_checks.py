@@ -1,9 +1,7 @@
 """Checks of an object as data: what must be stated in the text, what may be there once, lengths, patterns, conditions."""
 
 import json
-import re
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from models.grounding.stated import StatedText
@@ -45,7 +43,7 @@ class ObjectChecks:
             for path, bound in self._by_path(key).items()
         ]
         self._patterns = [
-            (self._path("pattern", path), self._compiled(pattern))
+            (self._path("pattern", path), definition.pattern(pattern))
             for path, pattern in (settings.pattern or {}).items()
         ]
         self._required = [
@@ -63,7 +61,7 @@ class ObjectChecks:
         for path, bounded in self._bounds:
             self._look_at(answer, path, bounded.broken_by)
         for path, pattern in self._patterns:
-            self._look_at(answer, path, partial(_unmatched, pattern))
+            self._look_at(answer, path, pattern.broken_by)
         for path, condition in self._required:
             if condition.holds(answer) and not any(
                 one not in (None, "", [], {}) for one in values_at(answer, steps(path))
@@ -108,21 +106,10 @@ class ObjectChecks:
             raise self._definition.mistake(key=key, what=what)
         return given or {}
 
-    def _compiled(self, pattern: str) -> re.Pattern[str]:
-        try:
-            return re.compile(pattern, re.DOTALL)
-        except (re.error, OverflowError, RecursionError) as error:
-            what = f"{pattern} is no regular expression: {error}"
-            raise self._definition.mistake(key="pattern", what=what) from error
-
     def _condition(self, text: str) -> AnswerCondition:
         condition = self._definition.reading("required_if", lambda: AnswerCondition(text))
         self._path("required_if", condition.path)
         return condition
-
-
-def _unmatched(pattern: re.Pattern[str], value: str) -> str | None:
-    return None if pattern.fullmatch(value) else f"must match {pattern.pattern}"
 
 
 def _same(item: Any) -> object:  # noqa: ANN401

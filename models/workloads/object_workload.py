@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from models.records import PUBLISHED_COLUMNS
 from models.requests import Completion, JsonObject, OutputFormat
+from models.workloads.answer_pattern import limit_patterns
 from models.workloads.base import InvalidOutput
 from models.workloads.broken_rules import first_broken
 from models.workloads.definition import Definition, chat_prefix
@@ -63,9 +64,10 @@ class ObjectWorkload(SettingsWorkload):
         if not isinstance(completion.value, dict):
             raise self.unreadable(completion, said, "must be a JSON object")
         answer = drop_nulls(completion.value, self.schema, self.schema.get("$defs", {}))
-        if (broken := self._validator.first_broken(answer)) is not None:
-            raise InvalidOutput(said, *broken)
-        kept = self._checks.apply(text, answer)
+        with limit_patterns(self.max_tokens):
+            if (broken := self._validator.first_broken(answer)) is not None:
+                raise InvalidOutput(said, *broken)
+            kept = self._checks.apply(text, answer)
         try:
             return self.output.model_validate(kept)
         except ValidationError as error:

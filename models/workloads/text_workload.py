@@ -1,6 +1,5 @@
 """A workload that answers plain text."""
 
-import re
 from functools import cached_property
 
 from pydantic import BaseModel
@@ -8,6 +7,7 @@ from pydantic import BaseModel
 from models.requests import Completion, FreeText, OutputFormat
 from models.routing.languages import language_of
 from models.workloads.answer_checks import Bounded, word_runs
+from models.workloads.answer_pattern import limit_patterns
 from models.workloads.base import broken_rule
 from models.workloads.definition import Definition, chat_prefix
 from models.workloads.settings_workload import SettingsWorkload
@@ -51,7 +51,8 @@ class TextWorkload(SettingsWorkload):
             raise definition.mistake(
                 key="pattern", what=f"a workload that answers text has the one path {FIELD!r}"
             )
-        self._pattern = _compiled(definition)
+        given = (settings.pattern or {}).get(FIELD)
+        self._pattern = None if given is None else definition.pattern(given)
         self._prompt_runs = {run for message in self._prefix for run in word_runs(message.content)}
 
     @cached_property
@@ -65,8 +66,9 @@ class TextWorkload(SettingsWorkload):
         if completion.finish_reason == "length" or not answer:
             said = f"answer is empty or was cut off (finish reason {completion.finish_reason})"
             raise self.unreadable(completion, said, "must not be empty", FIELD)
-        for rule in self._broken(text, answer):
-            raise broken_rule(FIELD, rule)
+        with limit_patterns(self.max_tokens):
+            for rule in self._broken(text, answer):
+                raise broken_rule(FIELD, rule)
         return TextOutput(text=answer)
 
     @cached_property
@@ -79,8 +81,8 @@ class TextWorkload(SettingsWorkload):
     def _broken(self, text: str, answer: str) -> list[str]:
         """Return the rules that an answer breaks."""
         found = [rule for one in self._bounds if (rule := one.broken_by(answer))]
-        if self._pattern is not None and not self._pattern.fullmatch(answer):
-            found.append(f"must match {self._pattern.pattern}")
+        if self._pattern is not None and (rule := self._pattern.broken_by(answer)):
+            found.append(rule)
         if self.settings.same_language:
             mine, theirs = language_of(text), language_of(answer)
             if None not in (mine, theirs) and mine != theirs:
@@ -88,11 +90,3 @@ class TextWorkload(SettingsWorkload):
         if not self.settings.copies_prompt and any(run in self._prompt_runs for run in word_runs(answer)):
             found.append("must not repeat the prompt")
         return found
-
-
-def _compiled(definition: Definition) -> re.Pattern[str] | None:
-    given = (definition.settings.pattern or {}).get(FIELD)
-    try:
-        return None if given is None else re.compile(given, re.DOTALL)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise definition.mistake(key="pattern", what=f"{given} is no regular expression: {error}") from error

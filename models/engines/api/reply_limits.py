@@ -30,7 +30,7 @@ MOST_ANSWER = 1_000_000
 FEW_BYTES = 300_000
 """Of so short a body no value is counted."""
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
 _MARKS = (b",", b":", b"[", b"{")
 
 

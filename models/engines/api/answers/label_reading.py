@@ -8,8 +8,8 @@ Only one that is clearly meant is taken. A text that names two labels, denies on
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from unicodedata import normalize
 
+from models.unicode_forms import to_normal_form
 from models.workloads.label_spelling import spelling_key, without_hidden
 
 LONGEST_PROSE = 20_000
@@ -17,6 +17,8 @@ LONGEST_PROSE = 20_000
 
 LONGEST_LABEL = 200
 """Characters that a label may have more than any of the set and still be one of them, dressed up."""
+NEAR = 100
+"""Characters before a label in which stands what says that it is the answer."""
 _PAIRS = (
     ('"', '"'), ("'", "'"), ("`", "`"), ("“", "”"), ("„", "“"), ("‘", "’"), ("«", "»"), ("「", "」"), ("**", "**"),
     ("__", "__"), ("*", "*"), ("_", "_"), ("(", ")"), ("[", "]"), ("$", "$"), ("\\boxed{", "}"), ("\\text{", "}"),
@@ -30,8 +32,8 @@ _BLANKS = re.compile(r"[ \t\r\f\v]{2,}")
 _LIST_MARK = re.compile(r"(?:#{1,6}|[-*•>]|\d{1,2}[.)])\s+")
 _ENDS = ".!,;:…。！，；："
 _SEPARATORS = re.compile(r"[\s_\-]+")
-_NAMED = re.compile(r"[^\n:：=]{1,60}?[*_\s]*(?:[:：=]|->|→|⇒)[*_\s]*(\S.*)", re.DOTALL)
-_LEADS = re.compile(r"([^\n]{1,200}?)\s*(?:\s[-–—]+\s|[:,]\s)\s*(\S.*)", re.DOTALL)
+_NAMED = re.compile(r"[^\n:：=]{1,60}?[*_\s]*+(?:[:：=]|->|→|⇒)[*_\s]*(\S.*)", re.DOTALL)
+_LEADS = re.compile(r"([^\n]{1,200}?)(?<!\s)(?:\s++[-–—]++\s|\s*+[:,]\s)\s*+(\S.*)", re.DOTALL)
 _SENTENCE_ENDS = re.compile(r"\n+|(?<=[.!?;。！？；])\s+|(?<=[。！？；])")
 _DENIES = re.compile(
     r"\b(?:not|no|never|neither|nor|none|cannot|without|hardly|barely|nobody|nothing|rather|but|unless|if|whether|either"
@@ -54,7 +56,7 @@ _IS = re.compile(
     r"(?:\b(?:is|be|as|was|into|would be|choose|chose)|[:=]|->|→)\s*(?:(?:an?|the)\s+)?$", re.IGNORECASE
 )
 _GOES_ON = re.compile(
-    r"\s*(?:$|[.,;:!)]|(?:because|since|due to|given|as|for|sentiment|label|category|class|in)\b)",
+    r"[\"'`”“’»*_)\]]*+\s*+(?:$|[.,;:!)]|(?:because|since|due to|given|as|for|sentiment|label|category|class|in)\b)",
     re.IGNORECASE,
 )
 _OPENINGS = frozenset({"ok", "okay", "sure", "right", "well", "alright", "certainly"})
@@ -155,9 +157,8 @@ def _says(labels: tuple[str, ...], label: str, sentence: str) -> bool:
     ):
         return False
     for found in _pattern(labels).finditer(sentence):
-        before = sentence[: found.start()].rstrip("\"'`“„‘«*_([")
-        after = sentence[found.end() :].lstrip("\"'`”“’»*_)]")
-        if _IS.search(before) and _GOES_ON.match(after):
+        before = sentence[max(0, found.start() - NEAR) : found.start()].rstrip("\"'`“„‘«*_([")
+        if _IS.search(before) and _GOES_ON.match(sentence, found.end()):
             return True
     return False
 
@@ -240,11 +241,11 @@ def _ended(text: str) -> str:
 
 def _composed(text: str) -> str:
     """Return a text in one form of Unicode, without marks that nobody sees."""
-    return normalize("NFC", without_hidden(text))
+    return to_normal_form("NFC", without_hidden(text))
 
 
 def _folded(text: str) -> str:
-    return normalize("NFKC", text).casefold()
+    return to_normal_form("NFKC", text).casefold()
 
 
 def _spaced(text: str) -> str:

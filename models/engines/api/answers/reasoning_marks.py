@@ -20,14 +20,15 @@ _PAIRS = (
     (r"◁think▷", r"◁/think▷"),
     (r"<unused94>", r"<unused95>"),
 )
-_WHOLE = [re.compile(f"{opens}.*?{closes}", re.DOTALL | re.IGNORECASE) for opens, closes in _PAIRS]
+_EACH = [(re.compile(opens, re.IGNORECASE), re.compile(closes, re.IGNORECASE)) for opens, closes in _PAIRS]
+_BLANKS = re.compile(r"\s*")
 _OPENS = re.compile("|".join(opens for opens, _ in _PAIRS), re.IGNORECASE)
 _CLOSES = re.compile("|".join(closes for _, closes in _PAIRS), re.IGNORECASE)
 _OWN_LINE = re.compile(
     rf"(?:^|\n)[ \t]*(?:{'|'.join(closes for _, closes in _PAIRS)})[ \t]*(?:\n|$)", re.IGNORECASE
 )
 _CHANNEL = re.compile(
-    r"(?:<\|start\|>\s*assistant\s*)?<\|channel\|>\s*(\w+)[^<]*?(?:<\|constrain\|>[^<]*)?<\|message\|>(.*?)"
+    r"(?:<\|start\|>\s*+assistant\s*+)?<\|channel\|>\s*+(\w++)[^<]*+(?:<\|constrain\|>[^<]*+)?<\|message\|>(.*?)"
     r"(?=<\|(?:end|return|call|start|channel)\|>|$)",
     re.DOTALL,
 )
@@ -68,11 +69,13 @@ def _final_channel(content: str) -> str:
 
 def _before_answer(bare: str) -> str:
     """Take off reasoning that a text begins with, in one pair of marks after the other, or up to one closing mark on a line of its own."""
-    while (opened := _OPENS.match(bare)) is not None:
+    at = 0
+    while (opened := _OPENS.match(bare, at)) is not None:
         ended = _CLOSES.search(bare, opened.end())
         if ended is None:
             return ""
-        bare = bare[ended.end() :].strip()
+        at = _BLANKS.match(bare, ended.end()).end()  # type: ignore[union-attr]  # always matches
+    bare = bare[at:]
     first = _CLOSES.search(bare)
     if first is not None and (line := _OWN_LINE.search(bare)) is not None and _OPENS.search(bare) is None:
         return bare[line.end() :].strip()
@@ -84,9 +87,18 @@ def _anywhere(bare: str) -> str:
     closings = list(_CLOSES.finditer(bare))
     if closings:
         closed, rest = bare[: closings[-1].end()], bare[closings[-1].end() :]
-        for pair in _WHOLE:
-            closed = pair.sub("\n", closed)
+        for opens, closes in _EACH:
+            closed = _without_pairs(closed, opens, closes)
         left = list(_CLOSES.finditer(closed))
         bare = (closed[left[-1].end() :] if left else closed) + rest
     opened = _OPENS.search(bare)
     return _LEFT_OVER.sub("", bare if opened is None else bare[: opened.start()]).strip()
+
+
+def _without_pairs(text: str, opens: re.Pattern[str], closes: re.Pattern[str]) -> str:
+    """Set a line break for each opening mark with all up to the closing mark behind it."""
+    kept, at = [], 0
+    while (opened := opens.search(text, at)) and (closed := closes.search(text, opened.end())):
+        kept.append(text[at : opened.start()])
+        at = closed.end()
+    return "\n".join([*kept, text[at:]])

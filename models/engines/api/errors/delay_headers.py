@@ -18,6 +18,8 @@ HINT_SECONDS = 60.0
 _RESET = re.compile(r"(?:x-|anthropic-)?ratelimit-(?:[a-z-]+-)?reset(?:-[a-z-]+)?")
 _IETF_USED_UP = re.compile(r"\b(?:r|remaining)\s*=\s*0\b.*?\b(?:t|reset)\s*=\s*(\d+)")
 _RESET_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+LONGEST = 200
+"""Characters of a header that are read: of more, nobody says when to ask again."""
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _A_DATE, _A_DATE_IN_MS = 1e9, 1e12
 """Numbers from here on are seconds, or milliseconds, since 1970."""
@@ -47,7 +49,9 @@ def used_up(headers: Mapping[str, str], *, refused: bool) -> float:
     """
     now = _said_now(headers, time.time())
     hints = list(_resets(headers, now, refused=refused))
-    hints += [float(found[1]) for found in (_IETF_USED_UP.search(headers.get("ratelimit", "")),) if found]
+    hints += [
+        float(found[1]) for found in (_IETF_USED_UP.search(headers.get("ratelimit", "")[:LONGEST]),) if found
+    ]
     return min(HINT_SECONDS, max(hints, default=0.0))
 
 
@@ -79,7 +83,7 @@ def reset_seconds(text: str) -> float | None:
     """Read a duration such as `1s`, `6m0s`, `120ms` or a bare number of seconds; None for anything else."""
     if (number := _number(text.strip())) is not None:
         return number
-    parts = _RESET_PART.findall(text)
+    parts = _RESET_PART.findall(text[:LONGEST])
     if not parts or "".join(map("".join, parts)) != text.strip():
         return None
     return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)

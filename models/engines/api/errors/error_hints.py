@@ -25,7 +25,7 @@ NAMED_FIELDS = (
 )
 """The optional fields that a request of ours may carry, but for `response_format`."""
 LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
-MOST_TEXT, MOST_LEVELS, NEAR, FAR = 20_000, 8, 60, 90
+MOST_TEXT, MOST_PLACE, MOST_LEVELS, NEAR, FAR = 20_000, 1000, 8, 60, 90
 
 _SPELT = {name.replace("_", ""): name for name in NAMED_FIELDS}
 _FIELD = re.compile(
@@ -71,12 +71,12 @@ _SYSTEM = re.compile(
     re.IGNORECASE,
 )
 _MODERATED = re.compile(
-    r"violat\w+ (?:\w+ )?(?:usage|content|safety|safeguard)|content[ _](?:management )?polic|content[ _]filter|\bmoderation\b"
+    r"violat\w{1,20} (?:\w+ )?(?:usage|content|safety|safeguard)|content[ _](?:management )?polic|content[ _]filter|\bmoderation\b"
     r"|\bflagged\b|safety_check|responsibleaipolicy|data_inspection|inappropriate content|guardrail",
     re.IGNORECASE,
 )
 _TOO_LONG = re.compile(
-    r"request too large|maximum context length|context[ _](?:window|length|size)\b[^.\n]{0,40}exceed|exceed\w*[^.\n]{0,40}context"
+    r"request too large|maximum context length|context[ _](?:window|length|size)\b[^.\n]{0,40}exceed|exceed\w{0,20}[^.\n]{0,40}context"
     r"|(?:prompt|input) is too long|too many (?:input )?tokens in (?:the )?(?:prompt|input|request)",
     re.IGNORECASE,
 )
@@ -149,10 +149,10 @@ def _parsed(text: str) -> object:
 
 def _places(node: dict[str, object]) -> Iterator[tuple[str, str]]:
     """Yield the places that an object of an error names, such as `seed` of `loc: ["body", "seed"]`, and its type."""
-    kind = f"{node.get('type')} {node.get('msg')} {node.get('description')}"
+    kind = " ".join(str(node.get(name))[:MOST_PLACE] for name in ("type", "msg", "description"))
     for name in _PLACES & node.keys():
         value = node[name]
-        parts = value if isinstance(value, list) else re.split(r"[./\[\]]|\s*->\s*", str(value))
+        parts = value if isinstance(value, list) else re.split(r"[./\[\]]|\s*->\s*", str(value)[:MOST_PLACE])
         for part in parts:
             if isinstance(part, str) and (part not in LIMITS or _EXTRA.search(kind)):
                 yield part, kind

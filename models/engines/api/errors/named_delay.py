@@ -8,6 +8,10 @@ Sources, read 2026-11-30: Gemini sends no Retry-After, only `details[].retryDela
 import re
 from collections.abc import Iterable, Mapping
 
+MOST_SECONDS = 1e9
+"""No delay that is named counts for more: a whole number may have more digits than a float can hold."""
+LONGEST = 1000
+"""Characters of a duration that are read."""
 _UNITS = {
     **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), 0.001),
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0),
@@ -49,11 +53,11 @@ def seconds_of(text: str) -> float | None:
     What follows the last unit that is known is no part of it.
     """
     total: float | None = None
-    for number, unit in _PART.findall(text):
+    for number, unit in _PART.findall(text[:LONGEST]):
         if unit and unit.lower() not in _UNITS:
             break
         total = (total or 0.0) + float(number) * _UNITS.get(unit.lower(), 1.0)
-    return total
+    return None if total is None else min(total, MOST_SECONDS)
 
 
 def _of_members(node: Mapping[str, object]) -> float | None:
@@ -62,7 +66,7 @@ def _of_members(node: Mapping[str, object]) -> float | None:
         if unit is None or isinstance(value, bool):
             continue
         if isinstance(value, int | float) and value >= 0:
-            return float(value) * unit
+            return float(min(value, MOST_SECONDS)) * unit
         if isinstance(value, str) and (seconds := seconds_of(value)) is not None:
             return seconds * unit if value.strip().replace(".", "", 1).isdigit() else seconds
     return None
