@@ -13,10 +13,13 @@ from models.errors import InputError
 from tasks.reading.files.address import is_remote
 from tasks.reading.files.folders import FolderEntry, list_folder
 from tasks.reading.files.store import open_bytes
+from tasks.reading.longest import LONGEST_ROW
 
 _LOG = "_delta_log"
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\.\d+\.\d+)?\.parquet")
+_ELSEWHERE = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:/|^/|(^|/)\.\.?(/|$)|\0")
+"""What begins a path that leads out of a folder: a scheme, a root, or a step upwards."""
 
 
 def keep_live(files: list[FolderEntry], folders: Iterable[str]) -> list[FolderEntry]:
@@ -62,17 +65,25 @@ def _read_log(table: str, entries: tuple[FolderEntry, ...]) -> frozenset[str] | 
         raise InputError(msg)
     for version in sorted(commits):
         marked |= _apply(commits[version][0].path, files)
+    live = {_below(table, path) for path in files}
     if marked:
         msg = (
             f"{table} is a Delta table with deletion vectors, which mark deleted rows: "
             "REORG TABLE … APPLY (PURGE) writes it without them"
         )
         raise InputError(msg)
-    return (
-        frozenset(f"{table}/{unquote(path)}" if table else unquote(path) for path in files)
-        if files or first >= 0
-        else None
-    )
+    return frozenset(live) if files or first >= 0 else None
+
+
+def _below(table: str, written: object) -> str:
+    """Return the path of a file that a log names. Raises `InputError` for one that lies elsewhere, as those of a shallow clone do."""
+    path = unquote(written) if isinstance(written, str) else ""
+    whole = table if is_remote(table) else str(Path(table).absolute())
+    path = path.removeprefix("" if is_remote(table) else "file://").removeprefix(f"{whole}/")
+    if not path or _ELSEWHERE.search(path):
+        msg = f"{table} is a Delta table whose log names files that are not in its folder: copy it whole"
+        raise InputError(msg)
+    return f"{table}/{path}" if table else path
 
 
 def _by_version(entries: Iterable[FolderEntry], form: re.Pattern[str]) -> dict[int, list[FolderEntry]]:
@@ -103,8 +114,11 @@ def _added(checkpoint: str) -> pl.DataFrame:
 def _apply(commit: str, files: set[str]) -> bool:
     """Add and remove files as a commit says. Return whether it marks rows as deleted."""
     marked = False
-    with open_bytes(commit) as lines:
-        for line in lines:
+    with open_bytes(commit) as file:
+        while line := file.readline(LONGEST_ROW):
+            if len(line) == LONGEST_ROW:
+                msg = f"{commit} has a line of 64 MiB or more, which no log of a Delta table has: copy the table whole"
+                raise InputError(msg)
             try:
                 action = orjson.loads(line)
             except orjson.JSONDecodeError:
@@ -112,9 +126,9 @@ def _apply(commit: str, files: set[str]) -> bool:
             added, removed = (
                 action.get(name) if isinstance(action, dict) else None for name in ("add", "remove")
             )
-            if isinstance(removed, dict) and "path" in removed:
-                files.discard(removed["path"])
+            if isinstance(removed, dict) and isinstance(path := removed.get("path"), str):
+                files.discard(path)
             if isinstance(added, dict) and "path" in added:
-                files.add(added["path"])
+                files.add(path if isinstance(path := added["path"], str) else "")
                 marked |= bool(added.get("deletionVector"))
     return marked
