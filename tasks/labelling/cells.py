@@ -1,6 +1,5 @@
 """What a row of a labelled file holds as its right answer, taken out of one cell: text, JSON, several with separators."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,6 +8,7 @@ from typing import TypeVar
 
 from models.errors import InputError
 from models.requests import JsonValue
+from models.text_files import MOST_NESTED, TOO_DEEP, parse_json
 from models.workloads.label_spelling import LabelSpellings, spelling_key, without_hidden
 
 Kind = TypeVar("Kind")
@@ -18,6 +18,9 @@ _SHOWN_ID = 40
 """Characters of an id that a message shows."""
 _SHOWN = 60
 """Characters of a cell that a message shows."""
+_BYTES = 4
+"""Bytes of a character of UTF-8 at most."""
+_NESTED = (list, tuple, Mapping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,26 @@ class RowPlace:
             return f"row {self.number}"
         shown = str(self.id).encode("utf-8", "backslashreplace").decode()
         return f"row {self.number} (id {shown[:_SHOWN_ID]})"
+
+
+def check_cell(value: object, row: RowPlace, limit: int) -> None:
+    """See that a value is whole and can be followed. Raises `InputError` for one that was cut, and for one that nests too deep.
+
+    `limit`: characters of a text at most, by which inputs are cut.
+    """
+    if isinstance(value, str | bytes) and len(value) > (limit if isinstance(value, str) else _BYTES * limit):
+        msg = f"the right answer of {row} has more than {limit:,} characters (max_text_chars): shorten it"
+        raise InputError(msg)
+    level: list[object] = [value]
+    for _ in range(MOST_NESTED + 1):
+        nested = [
+            one.values() if isinstance(one, Mapping) else one for one in level if isinstance(one, _NESTED)
+        ]
+        if not nested:
+            return
+        level = [one for some in nested for one in some]
+    msg = f"the right answer of {row} is {TOO_DEEP}"
+    raise InputError(msg)
 
 
 def label_text(value: object, row: RowPlace) -> str | None:
@@ -177,10 +200,11 @@ def _distinct(value: Sequence[object], row: RowPlace, known: LabelSpellings) -> 
 
 def _json(text: str, row: RowPlace, kind: type[Kind], wanted: str) -> Kind:
     try:
-        found = json.loads(text)
+        found = parse_json(text)
     except ValueError:
         found = None
     if not isinstance(found, kind):
         msg = f"{text[:_SHOWN]!r} of {row} is not {wanted}"
         raise InputError(msg)
+    check_cell(found, row, len(text))
     return found

@@ -112,7 +112,7 @@ def _quoted(answer: str | None) -> str:
 
 def _unknown(path: str, rows: LabelRows, references: References, workload: Workload) -> InputError:
     found = sorted(rows.unknown.items(), key=lambda item: -item[1].rows)
-    some = [f"{label!r} ({_where(one.rows)}{one.first})" for label, one in found[:SHOWN]]
+    some = [f"{_quoted(label)} ({_where(one.rows)}{one.first})" for label, one in found[:SHOWN]]
     do = "correct them in the file"
     if isinstance(workload, SettingsWorkload):
         do += f", or the label set ({_variable(workload, 'LABELS')} or its labels_file)"

@@ -12,7 +12,7 @@ from models.formulas import unescape_formula
 from models.records import Record
 from models.workloads.answer_kind import answers_labels
 from models.workloads.base import Workload
-from tasks.labelling.cells import RowPlace
+from tasks.labelling.cells import RowPlace, check_cell
 from tasks.labelling.choose_references import choose_references, choose_second, label_columns
 from tasks.labelling.label_errors import (
     ENOUGH,
@@ -27,6 +27,7 @@ from tasks.labelling.label_rows import LabelRows, text_key
 from tasks.labelling.references import References
 from tasks.reading.columns import match_columns
 from tasks.reading.files.locate import InputMissing
+from tasks.reading.longest import LEAST as NEVER_CUT
 from tasks.reading.row_template import RowTemplate, text_source
 from tasks.reading.sampling import BottomSample
 from tasks.reading.source import Source
@@ -209,7 +210,7 @@ class _File:
         return rows
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[RowPlace, Record | None, Sequence[object]]]:
-        """Yield each row: where it is, its record if it has text, and what these columns hold."""
+        """Yield each row: where it is, its record if it has text, and what these columns hold. Raises `InputError`."""
         every = [*self.texts, *columns, *(() if self.id is None else (self.id,))]
         names = [self.actual[name] for name in every]
         source = Source(
@@ -223,8 +224,11 @@ class _File:
                 ids = [None] * len(records) if self.id is None else self._written([chunk.texts[last]])[0]
                 for place, record in enumerate(records):
                     number += 1
+                    row = RowPlace(number, ids[place])
                     values = [column[place] for column in chunk.texts[first:last]]
-                    yield RowPlace(number, ids[place]), record, values
+                    for value in values:
+                        check_cell(value, row, max(self.max_text_chars, NEVER_CUT))
+                    yield row, record, values
 
     def _written(self, columns: Sequence[Sequence[object]]) -> Sequence[Sequence[object]]:
         """Return columns as they were before they were written to a CSV file to label."""

@@ -14,6 +14,9 @@ from models.requests import JsonValue
 from models.workloads.label_spelling import LabelSpellings
 from tasks.labelling.cells import RowPlace, field_cell, label_set, label_text, object_cell, texts_cell
 
+_SHOWN = 60
+"""Characters of a name that a message shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -95,7 +98,7 @@ class WholeObjects(References):
             if self._properties and name not in self._properties:
                 meant = nearest(name, self._properties)
                 guess = "" if meant is None else f"; did you mean {meant}?"
-                msg = f"the object of {row} has the member {name!r}, which the schema does not have{guess}"
+                msg = f"the object of {row} has the member {name[:_SHOWN]!r}, which the schema does not have{guess}"
                 raise InputError(msg)
         return Reference(canonical(found))
 
