@@ -109,3 +109,40 @@ def test_a_cost_that_cannot_be_is_kept_apart(tmp_path: Path, database_url: str) 
         assert (line.provider_nano, json.loads(line.doubted_usage)) == (None, {"cost_usd": "99999.5"})
         assert not line.estimated
     check_sums(settings)
+
+
+LIES: dict[str, dict[str, Any]] = {
+    "negative": {"prompt_tokens": -1_000_000, "completion_tokens": -5},
+    "a fraction": {"prompt_tokens": 10.5},
+    "a whole float": {"completion_tokens": 1e300},
+    "not a number": {"prompt_tokens": float("nan"), "completion_tokens": float("inf")},
+    "digits": {"prompt_tokens": "9" * 10, "completion_tokens": "7" * 9},
+    "true": {"prompt_tokens": True},
+    "a huge whole number": {"completion_tokens": 10**400},
+    "more cached than there is": {"prompt_tokens_details": {"cached_tokens": 10**7}},
+    "negative cached": {"prompt_tokens_details": {"cached_tokens": -(10**7)}},
+    "more written to the cache than there is": {"cache_creation_input_tokens": 19_000_000},
+    "more reasoning than output": {"completion_tokens_details": {"reasoning_tokens": 19_000_000}},
+    "negative reasoning": {"completion_tokens_details": {"reasoning_tokens": -19_000_000}},
+    "a total beyond its parts": {"total_tokens": 19_000_000},
+    "a negative total": {"total_tokens": -3},
+}
+
+
+OFTEN = {"negative", "a whole float", "more reasoning than output"}
+
+
+@pytest.mark.parametrize(
+    "lie", [pytest.param(lie, marks=() if lie in OFTEN else pytest.mark.long) for lie in LIES]
+)
+def test_a_lie_uses_up_no_cap(tmp_path: Path, database_url: str, lie: str) -> None:
+    """Whatever counts a reply reports, each line costs its bound at most, all are answered, and the books are right."""
+    with FaultyApi([Rule(("adds:" + json.dumps({"usage": LIES[lie]}),), forever=True)]) as api:
+        free = hybrid_settings(tmp_path, database_url, api.url, api_concurrency=4)
+        settings = capped(free, run_usd=Decimal("0.05"))
+        result = run(settings, source_of(tmp_path), ScriptedEngine(handler=unsure("unsure")))
+    assert (result.state, result.escalated) == ("completed", 60)
+    assert all(0 < line.cost_nano < 10**7 for line in api_lines(settings))
+    assert spent(settings) == sum(line.cost_nano for line in api_lines(settings))
+    check_sums(settings)
+    assert findings(settings) == []
