@@ -38,6 +38,16 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     }
 
 
+@pytest.fixture(autouse=True)
+def own_settings() -> Iterator[None]:
+    """Take back settings that what is tested puts into its own environment, as `run` does with an `--input` that Prefect may not keep."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("BREAKEVEN_")}
+    yield
+    for name in [name for name in os.environ if name.startswith("BREAKEVEN_") and name not in before]:
+        del os.environ[name]
+    os.environ |= before
+
+
 @pytest.fixture(autouse=True, scope="session")
 def no_settings_from_outside() -> None:
     """Drop BREAKEVEN_* variables, so that tests see the defaults plus what they set themselves.
