@@ -222,7 +222,7 @@ def test_compression_is_told_by_content(tmp_path: Path, kind: str, name: str) ->
     assert read(path, pack(PLAIN[:10].encode()) + pack(PLAIN[10:].encode())) == BOTH
     assert read(path, pack(gzip.compress(PLAIN.encode()))) == BOTH
     assert read(path, PLAIN.encode()) == BOTH
-    with pytest.raises(InputError, match="ended before|it ends before"):
+    with pytest.raises(InputError, match=r"ended before|it ends before"):
         read(path, pack(PLAIN.encode())[:-4])
 
 
