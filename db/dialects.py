@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, Table, func, select
@@ -11,7 +10,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from db.base import Base
-from db.sqlite import file_system_time
+from db.sqlite import file_of, file_system_time
 
 
 def is_postgresql(session: Session) -> bool:
@@ -44,7 +43,7 @@ def clock(session: Session) -> datetime:
     where several machines use it.
     """
     if not is_postgresql(session):
-        return file_system_time(Path(session.get_bind().engine.url.database or ""))
+        return file_system_time(file_of(session.get_bind().engine))
     now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
     return now.astimezone(UTC)
 

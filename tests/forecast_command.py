@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-import cli
 from tasks.forecast import own_machine
+from tests.run_command import run_command
 
 AROUND = 7
 """Tokens around one message of the user's: 3 for the message, its role, 3 that prime the reply."""
@@ -24,11 +25,8 @@ def leave_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_machine, "gpu_name", lambda: None)
 
 
-def run(*arguments: object) -> int:
-    """Run the command in this process and return its exit code."""
-    with pytest.raises(SystemExit) as end:
-        cli.main(("forecast", *map(str, arguments)))
-    return int(end.value.code or 0)
+run = partial(run_command, "forecast")
+"""Run a command of the group in this process; returns its exit code."""
 
 
 def made(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, Any]:

@@ -3,18 +3,15 @@
 import json
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
-import cli
 from models.catalogue.pairs import COLUMNS
+from tests.run_command import run_command
 
-
-def run(*arguments: str) -> int:
-    """Run the command in this process and return its exit code."""
-    with pytest.raises(SystemExit) as end:
-        cli.main(("catalog", *arguments))
-    return int(end.value.code or 0)
+run = partial(run_command, "catalog")
+"""Run a command of the group in this process; returns its exit code."""
 
 
 def rows(capsys: pytest.CaptureFixture[str], *arguments: str) -> Sequence[dict[str, object]]:

@@ -17,6 +17,7 @@ import cli
 from models.settings import Settings
 from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import ScriptedEngine
+from tests.run_command import run_command as run
 
 SUMS = [
     "attempts",
@@ -36,13 +37,6 @@ RECORDS = [
     {"id": "4", "text": "Never again", "timestamp": "2026-01-05T11:00:00Z"},
     {"id": "5", "text": "Another day", "timestamp": "2026-01-06T11:00:00Z"},
 ]
-
-
-def run(*arguments: str) -> int:
-    """Run the command in this process and return its exit code."""
-    with pytest.raises(SystemExit) as end:
-        cli.main(arguments)
-    return int(end.value.code or 0)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ import cli
 from models.settings import Settings
 from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import ScriptedEngine
+from tests.run_command import run_command as run
 
 CLIPBOARD, TITLE = "\x1b]52;c;cm0gLXJmIH4=\x07", "\x1b]0;owned\x07"
 HOSTILE = f"{CLIPBOARD}{TITLE}\x9b2J\x08\x7f\u202egpj\u2066\u200f\u061c\u2028\U000e0041\u3164"
@@ -59,13 +60,6 @@ COMMANDS = [
 ]
 STYLE = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[hl]|\x1b\[[0-9]*[AK]|\r")
 """What the terminal's own progress bars and tables are made of."""
-
-
-def run(*arguments: str) -> int:
-    """Run the command in this process and return its exit code."""
-    with pytest.raises(SystemExit) as end:
-        cli.main(arguments)
-    return int(end.value.code or 0)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import get_args
@@ -14,7 +15,6 @@ import polars as pl
 import pytest
 from sqlalchemy import delete
 
-import cli
 from db import infrastructure
 from db.ownership_rows import COLUMNS
 from db.session import make_engine, migrate, readers, sessions
@@ -22,6 +22,7 @@ from db.tables.decisions import BillRow, InfrastructureTermsRow, LabourTermsRow
 from models.economics.owning import Bill, EnteredTerms, Labour
 from tasks.display.formats import TableFormat
 from tests.integration.db.ledger_lines import seed
+from tests.run_command import run_command
 
 ENTERED = (
     (
@@ -46,11 +47,8 @@ ENTERED = (
 )
 
 
-def run(*arguments: str) -> int:
-    """Run a command of the group in this process and return its exit code."""
-    with pytest.raises(SystemExit) as end:
-        cli.main(("infrastructure", *arguments))
-    return int(end.value.code or 0)
+run = partial(run_command, "infrastructure")
+"""Run a command of the group in this process; returns its exit code."""
 
 
 @pytest.fixture

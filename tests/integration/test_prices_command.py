@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from genai_prices.data_snapshot import get_snapshot
 
-import cli
 from models.catalogue import published_prices
 from models.catalogue.published_prices import read_published, stored_path
 from models.economics.pricing import nano_to_usd, price_on, prices_of
 from models.errors import UsageError
 from models.settings import Settings
 from tests.loopback import serving
+from tests.run_command import run_command as run
 
 TODAY = datetime.now(UTC).date()
 MODEL = "gpt-6-luna"
@@ -51,13 +51,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("BREAKEVEN_API_CANDIDATES", json.dumps([MODEL]))
     monkeypatch.setenv("BREAKEVEN_CACHE_DIR", str(tmp_path / "cache"))
     return tmp_path
-
-
-def run(*arguments: str) -> int:
-    """Run the command in this process; return its exit code."""
-    with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
-    return int(str(ended.value.code))
 
 
 def asked_today() -> Decimal:

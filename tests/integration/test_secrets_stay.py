@@ -17,6 +17,7 @@ from db.session import make_engine, migrate
 from models import errors
 from models.settings.places import as_variable
 from tests.echo_servers import Echoes, echoing
+from tests.run_command import run_command as run
 from tests.secret_settings import (
     files_below,
     found_in,
@@ -82,12 +83,6 @@ def home(tmp_path: Path, empty_ledger: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(errors, "_known", ())
     monkeypatch.setattr(errors, "_folded", frozenset())
     return tmp_path
-
-
-def run(*arguments: str) -> None:
-    """Run a command in this process; it may fail, but not with a traceback."""
-    with pytest.raises(SystemExit):
-        cli.main(arguments)
 
 
 def set_all(patch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:

@@ -89,7 +89,7 @@ def test_the_table_must_say_what_the_metadata_say(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "says",
     [
-        "import sys; sys.exit('ConnectionError: pypi.org')",
+        "import sys; sys.exit('ConnectionError')",
         "print('{}')",
         "print('no JSON')",
         f"print({json.dumps(json.dumps({'dependencies': [{'name': 'a', 'skip_reason': 'not found on PyPI'}]}))})",

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import httpx2
 
+from models.engines.api.deadline_transport import DeadlineTransport
 from models.engines.api.reply_limits import ACCEPTED, limit_replies
-from models.engines.batch.deadline_transport import DeadlineTransport
 
 MOST_BYTES = 8_000_000
 """Of the body of a list of models, a few thousand of them, or of a state."""

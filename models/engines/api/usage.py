@@ -44,7 +44,10 @@ _READ = (
 _WRITTEN = ("cache_write_tokens", "cache_creation_tokens", _WRITTEN_BESIDE)
 """How OpenAI and OpenRouter, LiteLLM and Anthropic name what was written to a cache."""
 _REASONED = ("reasoning_tokens", "thinking_tokens", "thoughts_token_count")
-_DIGITS = re.compile(r"\d{1,10}", re.ASCII)
+COUNTS = (*_INPUT, *_OUTPUT, "total_tokens", *_READ, *_WRITTEN, *_REASONED)
+DETAILS = (*_INPUT_DETAILS, *_OUTPUT_DETAILS)
+"""Every name under which a reply counts tokens, and the objects in which it does beside `usage` itself."""
+_DIGITS = re.compile(r"\d{1,100}", re.ASCII)
 _IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
@@ -174,10 +177,14 @@ def _count(number: object) -> int | None:
     """Return a number of tokens, which may be a whole float or digits; None where it is missing, `NO_NUMBER` for what is none."""
     if number is None:
         return None
-    if isinstance(number, str) and _DIGITS.fullmatch(number.strip()):
-        number = int(number)
-    if isinstance(number, float) and number.is_integer():
-        number = int(number)
-    if isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= MOST_TOKENS:
-        return number
-    return NO_NUMBER
+    found = whole_number(number)
+    return NO_NUMBER if found is None or found > MOST_TOKENS else found
+
+
+def whole_number(value: object) -> int | None:
+    """Return a whole number that is not negative, also one written as a float or in digits; None for anything else."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from models.economics.upper_bound import upper_bound_tokens
 from models.engines.api.answers.reply_body import first_choice, mapping, read_message
 from models.engines.api.schema import schema_text
-from models.engines.api.usage import MOST_TOKENS
+from models.engines.api.usage import COUNTS, DETAILS, MOST_TOKENS, whole_number
 from models.requests import Request, Usage
 
 HIDDEN_INPUT = 20_000
@@ -19,16 +19,7 @@ HIDDEN_INPUT = 20_000
 HIDDEN_OUTPUT = 65_536
 """Tokens of reasoning that no reply shows."""
 MOST_NUMBER = 10**20
-_NAMES = (
-    *("prompt_tokens", "input_tokens", "completion_tokens", "output_tokens", "total_tokens"),
-    *("cached_tokens", "reasoning_tokens", "cache_write_tokens"),
-)
-_PARTS = (
-    "prompt_tokens_details",
-    "input_tokens_details",
-    "completion_tokens_details",
-    "output_tokens_details",
-)
+"""A larger count is written down as this one."""
 
 
 def doubt_usage(body: object, usage: Usage | None, request: Request) -> str | None:
@@ -61,24 +52,12 @@ def reported_counts(body: object) -> dict[str, int]:
     """Return the counts that a reply names, however large they are."""
     reported = mapping(mapping(body).get("usage"))
     counts: dict[str, int] = {}
-    for where in (reported, *(mapping(reported.get(name)) for name in _PARTS)):
-        counts |= {name: count for name in _NAMES if (count := _whole(where, name)) is not None}
+    for where in (reported, *(mapping(reported.get(name)) for name in DETAILS)):
+        found = {name: whole_number(where.get(name)) for name in COUNTS}
+        counts |= {name: min(count, MOST_NUMBER) for name, count in found.items() if count is not None}
     return counts
 
 
 def write_counts(counts: Mapping[str, object]) -> str:
     """Write what is in doubt as it stands on a ledger line."""
     return json.dumps(counts, separators=(",", ":"))
-
-
-def _whole(where: Mapping[str, object], name: str) -> int | None:
-    value = where.get(name)
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(MOST_NUMBER)):
-        value = int(value)
-    if isinstance(value, float) and abs(value) <= MOST_NUMBER and value.is_integer():
-        value = int(value)
-    return (
-        min(value, MOST_NUMBER)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0
-        else None
-    )

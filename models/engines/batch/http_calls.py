@@ -17,6 +17,7 @@ from openai import APIConnectionError, APIStatusError, APITimeoutError, DefaultH
 from openai import BaseModel as ReplyModel
 
 from models.catalogue.model_ends import end_note
+from models.engines.api.deadline_transport import DeadlineTransport
 from models.engines.api.endpoint_address import split_address
 from models.engines.api.errors.error_codes import is_id, keep_secret
 from models.engines.api.fetch import certificates_for
@@ -25,7 +26,6 @@ from models.engines.api.own_client import OwnClient, no_cookies, secrets_of
 from models.engines.api.rate_limits import retry_after
 from models.engines.api.replies import NO_ACCESS_CODES, RETRY_STATUSES
 from models.engines.api.reply_limits import ReplyTooLarge, limit_replies
-from models.engines.batch.deadline_transport import DeadlineTransport
 from models.engines.batch.provider_words import fault_code
 from models.engines.batch.status import BatchApiRefused, BatchApiUnavailable, BatchResultsTooLarge
 from models.errors import ApiAccessError, BreakevenError

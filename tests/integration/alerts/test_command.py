@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,16 +17,14 @@ from db import spend
 from db.session import make_engine, migrate, sessions
 from tests.integration.report.harness import DOLLAR
 from tests.post_office import PostOffice, opened
+from tests.run_command import run_command
 
 PROJECT = Path(cli.__file__).parent
 CFO = "cfo@example.org"
 
 
-def run(*arguments: str) -> int:
-    """Run the command in this process and return its exit code."""
-    with pytest.raises(SystemExit) as end:
-        cli.main(("alerts", *arguments))
-    return int(end.value.code or 0)
+run = partial(run_command, "alerts")
+"""Run a command of the group in this process; returns its exit code."""
 
 
 @pytest.fixture

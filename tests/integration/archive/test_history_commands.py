@@ -4,17 +4,18 @@ import io
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-import cli
 from db import ledger, reference
 from models.economics.pricing import BATCH_SUFFIX
 from models.settings import Settings
 from tests.integration.archive.old_ledger import few, settings_of, transaction
 from tests.integration.db.ledger_lines import line, pending, seed
+from tests.run_command import run_command
 
 COLUMNS = [
     "attempts",
@@ -32,11 +33,8 @@ COLUMNS = [
 ]
 
 
-def run(*arguments: str) -> int:
-    """Run the command in this process and return its exit code."""
-    with pytest.raises(SystemExit) as end:
-        cli.main(("ledger", *arguments))
-    return int(end.value.code or 0)
+run = partial(run_command, "ledger")
+"""Run a command of the group in this process; returns its exit code."""
 
 
 @pytest.fixture

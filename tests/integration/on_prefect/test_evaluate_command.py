@@ -16,7 +16,7 @@ from tests.fakes import ScriptedEngine
 from tests.faulty_api import FaultyApi
 from tests.integration.evaluation.evaluating import labelled, right_unless, write_labelled
 from tests.integration.on_prefect.site import Site, api_of
-from tests.integration.test_cli import run
+from tests.run_command import run_command as run
 
 API = {
     "MODEL": "tests/scripted",

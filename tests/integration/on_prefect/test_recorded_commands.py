@@ -7,22 +7,21 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter
 
-import cli
 from models.settings import Settings
 from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import ScriptedEngine
 from tests.integration.backfill.harness import days_of, write_days
 from tests.integration.pipeline.books import table
 from tests.integration.pipeline.harness import CACHE
+from tests.run_command import run_command
 
 RANGE = ("--from", "2026-11-01", "--to", "2026-11-02")
 
 
 def command(*arguments: str) -> int:
     """Run the command in this process with the scripted engine; return its exit code."""
-    with shared_engine(Settings(), lambda _: ScriptedEngine()), pytest.raises(SystemExit) as end:
-        cli.main(arguments)
-    return int(end.value.code or 0)
+    with shared_engine(Settings(), lambda _: ScriptedEngine()):
+        return run_command(*arguments)
 
 
 @pytest.mark.parametrize("recorded", [True, False])

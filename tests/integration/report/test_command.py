@@ -22,17 +22,11 @@ from tasks.report.files import render_report
 from tasks.report.versions import keep_report
 from tests.integration.report.harness import by_mail, chat_room, inputs, make_settings
 from tests.post_office import PostOffice, opened
+from tests.run_command import run_command as run
 
 PROJECT = Path(cli.__file__).parent
 CFO = "cfo@example.org"
 MARKUP = "<script>alert(1)</script>"
-
-
-def run(*arguments: str) -> int:
-    """Run the command in this process and return its exit code."""
-    with pytest.raises(SystemExit) as end:
-        cli.main(arguments)
-    return int(end.value.code or 0)
 
 
 @pytest.fixture
