@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -122,8 +123,13 @@ def test_a_list_without_an_end_is_no_list(
     api: BatchApi, client: BatchClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pages that follow each other for ever are given up; nothing is submitted on their word."""
-    page = {"id": "batch_1", "object": "batch", "status": "completed", "created_at": 4_000_000_000}
+    numbers = count()
+
+    def listed(*_: object) -> dict[str, object]:
+        batch = {"object": "batch", "status": "completed", "created_at": 4_000_000_000}
+        return {"object": "list", "data": [{"id": f"batch_{next(numbers)}", **batch}], "has_more": True}
+
     monkeypatch.setattr("models.engines.batch.client.MOST_PAGES", 5)
-    monkeypatch.setattr(api.book, "listed", lambda *_: {"object": "list", "data": [page], "has_more": True})
+    monkeypatch.setattr(api.book, "listed", listed)
     with pytest.raises(BatchApiUnavailable, match="garbled_reply"):
         client.is_enqueued("test-model", None)
