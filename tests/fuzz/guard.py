@@ -16,7 +16,7 @@ Case = TypeVar("Case")
 
 ADDRESS_SPACE = 4 << 30
 """Bytes that the process may ever ask for."""
-GROWTH = 400 << 20
+GROWTH = 320 << 20
 """Bytes that one case may take beside what was there before it: a row of 64 MiB is held a few times while it is taken apart."""
 CPU_SECONDS = 20.0
 """Processor time of one case, far above what any needs: what takes longer grows faster than its input."""

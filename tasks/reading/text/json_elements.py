@@ -13,7 +13,8 @@ TO_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb")*+[{}\[\]]", re.DOT
 _GAP = re.compile(rb"[\s,\x1e]*+")
 _PLAIN = re.compile(_STRING + rb'|[^\s,\[\]{}"]++', re.DOTALL)
 """An element that is neither object nor array."""
-_MARK = re.compile(rb'["{}\[\]]')
+_TO_MARK = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb")*+", re.DOTALL)
+"""Everything up to the next bracket that is in no string, or up to a string that is not whole."""
 _IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _QUOTE = ord('"')
 
@@ -110,8 +111,8 @@ class Elements:
                 if at < len(self._text) and self._text[at] == _QUOTE:
                     in_string, at = False, at + 1
                     continue
-            elif (mark := _MARK.search(self._text, at)) is not None:
-                at, kind = mark.end(), self._text[mark.end() - 1]
+            elif (at := _TO_MARK.match(self._text, at).end()) < len(self._text):  # type: ignore[union-attr]  # as above
+                at, kind = at + 1, self._text[at]
                 in_string = kind == _QUOTE
                 if kind in b"{[":
                     opened.append(kind)

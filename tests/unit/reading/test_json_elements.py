@@ -1,0 +1,69 @@
+"""Elements of JSON arrays: the same from any pieces of the text, and those that are too long are passed over whole."""
+
+import json
+import sys
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tasks.reading.text import json_elements
+from tasks.reading.text.json_elements import Elements
+
+SHORT = 60
+"""Bytes from which an element is too long here."""
+TEXT = st.text(alphabet='ab"\\[]{} ,\n', max_size=30)
+VALUE = st.recursive(
+    TEXT | st.integers(),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@pytest.fixture(autouse=True)
+def short_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let elements be too long that are short."""
+    monkeypatch.setattr(json_elements, "LONGEST_ROW", SHORT)
+
+
+def pieces(text: bytes, size: int) -> Iterator[bytes]:
+    """Cut a text into pieces."""
+    for at in range(0, len(text), size):
+        yield text[at : at + size]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.fixed_dictionaries({"x": VALUE}), max_size=5), st.integers(1, 50))
+def test_elements_are_those_of_json_or_too_long(items: list[dict[str, object]], size: int) -> None:
+    """Each element is what `json` reads, and its neighbours are as well where one is too long."""
+    text = json.dumps(items).encode()
+    found = [element for element, _ in Elements("file", pieces(text, size)).all()]
+    assert len(found) == len(items)
+    for element, item in zip(found, items, strict=True):
+        if element is None:
+            assert len(json.dumps(item)) >= SHORT
+        else:
+            assert json.loads(element) == item
+
+
+@pytest.mark.parametrize(
+    "middle", [b'""', b'"a" ', b"1, ", b'"{[" '], ids=["empty", "words", "numbers", "marks"]
+)
+def test_what_is_passed_over_is_not_walked_through_string_by_string(middle: bytes) -> None:
+    """300 MB of quotes out of a small file took a minute: only brackets are steps of Python's."""
+    steps = 0
+
+    def count(*_: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    text = b"[[" + middle * 20_000 + b"]]"
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        found = [element for element, _ in Elements("file", pieces(text, 1 << 14)).all()]
+    finally:
+        sys.setprofile(before)
+    assert found == [None]
+    assert steps < len(middle) * 20_000 / 100
