@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement
 
 from db.tables import RunRow
 from models.economics.pricing import nano_to_usd
-from models.run import EVALUATION, PRODUCTION, TRIAL
+from models.run import EVALUATION
 
 
 def to_readable(row: Mapping[str, object]) -> dict[str, object]:
@@ -31,7 +31,7 @@ def to_dollars(nano: object) -> Decimal | None:
 
 def ran_for(purpose: str) -> ColumnElement[bool]:
     """Take the runs of a purpose; `evaluation` is every engine of an evaluation."""
-    return RunRow.purpose.not_in((PRODUCTION, TRIAL)) if purpose == EVALUATION else RunRow.purpose == purpose
+    return RunRow.purpose.startswith(EVALUATION) if purpose == EVALUATION else RunRow.purpose == purpose
 
 
 def cut_to_line(message: str | None) -> str | None:

@@ -7,20 +7,34 @@ from typing import Literal
 from uuid import UUID
 
 Purpose = Literal[
-    "production", "trial", "evaluation_small", "evaluation_api", "evaluation_adapter", "evaluation_judge"
+    "production",
+    "trial",
+    "audit",
+    "training",
+    "evaluation_small",
+    "evaluation_api",
+    "evaluation_adapter",
+    "evaluation_classifier",
+    "evaluation_judge",
 ]
-"""What a run is for: the job itself, a few records that are tried, one of the engines that an evaluation compares, or the judge of their answers."""
+"""What a run is for: the job itself, a few records that are tried, the API's answers beside those that were served without it,
+a model that is trained, one of the engines that an evaluation compares, or the judge of their answers."""
 PRODUCTION: Purpose = "production"
 TRIAL: Purpose = "trial"
+AUDIT: Purpose = "audit"
+TRAINING: Purpose = "training"
 EVALUATION = "evaluation"
 """Asks for every engine of an evaluation, and for its judge."""
 PURPOSES = (
     PRODUCTION,
     TRIAL,
+    AUDIT,
+    TRAINING,
     EVALUATION,
     "evaluation_small",
     "evaluation_api",
     "evaluation_adapter",
+    "evaluation_classifier",
     "evaluation_judge",
 )
 """What can be asked for; None asks for all."""

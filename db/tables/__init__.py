@@ -9,6 +9,7 @@ from db.tables.decisions import (
     LabourTermsRow,
     ReportRow,
 )
+from db.tables.learning import AuditRow, TrainedModelRow
 from db.tables.lines import ApiSpendRow, DailyUsageRow, LedgerLineRow, TokenCalibrationRow
 from db.tables.reference import EndpointRow, InfrastructureRow, ModelRow, PriceRow, PromptRow
 from db.tables.runs import (
@@ -27,6 +28,7 @@ __all__ = [
     "AlertRow",
     "ApiSpendRow",
     "ArchiveRow",
+    "AuditRow",
     "BatchRow",
     "BillRow",
     "DailyUsageRow",
@@ -47,5 +49,6 @@ __all__ = [
     "ReportRow",
     "RunRow",
     "TokenCalibrationRow",
+    "TrainedModelRow",
     "WaitingCountRow",
 ]

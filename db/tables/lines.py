@@ -24,7 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.base import Base, not_negative, one_of
 from db.columns import WideKey
 from models.economics.calibration import CALIBRATION_SUMS
-from models.ledger.line import Outcome
+from models.ledger.line import EngineName, Outcome
 from models.ledger.rollup import SUMS
 
 
@@ -40,8 +40,8 @@ class LedgerLineRow(Base):
     __tablename__ = "ledger_lines"
     __table_args__ = (
         UniqueConstraint("run_id", "record_key", "attempt"),
-        one_of("requested", "vllm", "openai", "reuse"),
-        one_of("engine", "vllm", "openai", "reuse"),
+        one_of("requested", *get_args(EngineName)),
+        one_of("engine", *get_args(EngineName)),
         one_of("outcome", *get_args(Outcome)),
         *not_negative("cost_nano", "counterfactual_nano", "gpu_ns", "input_tokens", "output_tokens"),
         CheckConstraint("cached_tokens >= 0 AND cached_tokens <= input_tokens", name="cached_tokens"),

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from models.economics.calibration import TokenEstimate
 
-EngineName = Literal["vllm", "openai", "reuse"]
+EngineName = Literal["classifier", "vllm", "openai", "reuse"]
+"""Who served an attempt. `classifier`: one that was trained here (docs/training.md)."""
 Outcome = Literal["ok", "invalid_output", "escalated", "triage", "failed", "pending", "unknown_outcome"]
 """How an attempt ended.
 

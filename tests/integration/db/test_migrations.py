@@ -28,7 +28,7 @@ RELEASED = "0.1.0"
 VERSIONS = Path(session.__file__).parent / "migrations" / "versions"
 SUMS = released.FOLDER / "sums.json"
 SUMMED = (("workload", "route"), ("day", "engine", "model"), ("version", "version_state", "purpose"))
-NEW_TABLES = {"alert_deliveries", "alerts", "endpoints", "token_calibration"}
+NEW_TABLES = {"audits", "trained_models", "alert_deliveries", "alerts", "endpoints", "token_calibration"}
 """Tables that a later release brought."""
 SINCE_0_3_0 = ("cache_write_tokens", "reasoning_tokens")
 LEFT_TO_THE_ROLLUP = ("run", "prompt", "model", "price", "infrastructure", "counterfactual_price")
@@ -40,7 +40,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "next"
-down_revision = "0.6.0"
+down_revision = "0.7.0"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,1 @@
+"""Training on a workload's own answers and labels: examples, hold-out, classifier, adapter."""
