@@ -56,7 +56,7 @@ class ArmAnswer:
     def engine_object(self) -> Mapping[str, JsonValue]:
         """Return the object as the engine gave it, before anything was taken out of it; empty where it gave none."""
         try:
-            found = json.loads(self.text)
+            found = json.loads(self.text, strict=False)  # as the engine reads it
         except ValueError:
             return {}
         return found if isinstance(found, dict) else {}

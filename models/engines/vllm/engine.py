@@ -225,8 +225,10 @@ def _value(output: OutputFormat, answer: Any) -> tuple[JsonValue, float | None, 
         ]
         probabilities = label_probabilities(output.labels, steps, decoded, answer.text)
         return answer.text, probabilities[answer.text], probabilities
-    try:
-        value: JsonValue = answer.text if isinstance(output, FreeText) else json.loads(answer.text)
+    try:  # not strict: the grammar lets a record's control characters into a string as they are
+        value: JsonValue = (
+            answer.text if isinstance(output, FreeText) else json.loads(answer.text, strict=False)
+        )
     except ValueError:
         return None, None, None
     return value, exp(answer.cumulative_logprob / max(len(answer.token_ids), 1)), None

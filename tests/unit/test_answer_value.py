@@ -1,0 +1,24 @@
+"""What an answer of vLLM is read as."""
+
+from types import SimpleNamespace
+
+from models.engines.vllm import engine
+from models.requests import JsonObject
+
+OBJECT = JsonObject('{"type": "object"}')
+
+
+def read(text: str) -> object:
+    """Read an answer's text as an object."""
+    answer = SimpleNamespace(text=text, cumulative_logprob=0.0, token_ids=[1])
+    return engine._value(OBJECT, answer)[0]
+
+
+def test_a_control_character_in_a_string_is_read() -> None:
+    """The grammar lets a model repeat what a record holds as it is; the whole answer was lost for it."""
+    assert read('{"title":"x\x01\x1f\ty"}') == {"title": "x\x01\x1f\ty"}
+
+
+def test_half_an_object_is_none() -> None:
+    """An answer that was cut off is no object."""
+    assert read('{"title":"x') is None
