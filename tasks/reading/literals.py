@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Literal, cast
 
-import orjson
 import polars as pl
 
 from tasks.reading.timestamps import seconds_of
@@ -17,13 +16,13 @@ _SIDE_BY_SIDE = ("Binary", "IsIn")
 
 def to_tree(expr: pl.Expr) -> object:
     """Return an expression as JSON values. Raises `ValueError` for one that is nested very deep."""
-    tree: object = orjson.loads(expr.meta.serialize(format="json"))
+    tree: object = json.loads(expr.meta.serialize(format="json"))  # with whole numbers of any size
     return tree
 
 
 def from_tree(tree: object) -> pl.Expr:
     """Return the expression of `to_tree`."""
-    return pl.Expr.deserialize(StringIO(orjson.dumps(tree).decode()), format="json")
+    return pl.Expr.deserialize(StringIO(json.dumps(tree)), format="json")
 
 
 def rename_columns(tree: object, found: Mapping[str, str]) -> object:
@@ -88,11 +87,13 @@ def _column(tree: object) -> str | None:
 
 
 def _sort(tree: object) -> Sort | None:
-    """Return what a part is that looks at no column, None for any other."""
+    """Return what a part is that looks at no column, None for any other, and for what polars cannot work out."""
     if _looks_at_column(tree):
         return None
-    part = from_tree(tree)
-    kind = pl.select(part).dtypes[0]
+    try:
+        kind = pl.select(from_tree(tree)).dtypes[0]
+    except pl.exceptions.PolarsError:  # `Condition.check` says it
+        return None
     if isinstance(kind, pl.List) and isinstance(kind.inner, pl.DataType):
         kind = kind.inner
     if kind.is_numeric():

@@ -162,3 +162,25 @@ def test_dates_in_parquet(tmp_path: Path) -> None:
     }
     with pytest.raises(InputError, match=r"cannot compare"):
         read(tmp_path / "in.parquet", "day > 'soon'")
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("where", ["id = + '01234'", "big = 1 + 'a'", "COALESCE(big, 1 + 'a') = 1"])
+def test_literals_that_cannot_be_worked_out(tmp_path: Path, kind: str, where: str) -> None:
+    """They are told in a line; the first two were tracebacks of polars."""
+    with pytest.raises(InputError, match="is not allowed"):
+        read(tmp_path / f"in.{kind}", where)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize(
+    ("where", "count"),
+    [
+        ("big < 99999999999999999999999999", 3),
+        ("big > -9223372036854775809", 3),
+        ("big IN (2, 99999999999999999999999999)", 1),
+    ],
+)
+def test_whole_numbers_of_any_size(tmp_path: Path, kind: str, where: str, count: int) -> None:
+    """A literal beyond 64 bits stays the number that it is."""
+    assert len(read(tmp_path / f"in.{kind}", where)) == count
