@@ -78,12 +78,14 @@ class CsvRecords:
                     end = start + reader.line_num
                     if len(row) == width:
                         yield row
+                    elif not row:
+                        pass
                     elif (fit := self._fit(row)) is not None:
                         yield fit
                     elif end - self._at > 1:  # its quotes may have swallowed others
                         wrong = row
                         break
-                    elif row:
+                    else:
                         yield self._misfit(row)
                     self._at = end
                 else:
@@ -123,9 +125,10 @@ class CsvRecords:
         self._number += self._at
         del self._held[: self._at]
         self._at, before, size = 0, len(self._held), 0
+        hold, escape = self._held.append, self.dialect.escape
         for raw in islice(self._lines, count):
             line = raw.decode("utf-8", "surrogateescape") if len(raw) < LONGEST_ROW else _CUT
-            self._held.append(double_backslashes(line) if self.dialect.escape else line)
+            hold(double_backslashes(line) if escape else line)
             size += len(raw)
             if size >= _BLOCK_SIZE:
                 break

@@ -64,19 +64,30 @@ class TextLines:
     """
 
     def __init__(self, chunks: Iterable[bytes], *, also_cr: bool = False) -> None:
-        self._chunks = filter(None, chunks)
-        self._also_cr = also_cr
-        self._block: Iterator[bytes] = iter(())  # whole lines
-        self._parts: list[bytes] = []  # of the line that is not whole yet
-        self._size = 0
-        self._again = b""  # what was taken from the chunks and is to come once more
-        self._lines = self._cut()
+        self._cutter = _Cutter(chunks, also_cr=also_cr)
+        self._lines = self._cutter.lines()
 
     def __iter__(self) -> Iterator[bytes]:
         return self._lines
 
     def pass_over(self, mark: re.Pattern[bytes]) -> int:
         """Drop everything before the next such mark, a line's beginning too; return how many line ends are dropped."""
+        return self._cutter.pass_over(mark)
+
+
+class _Cutter:
+    """What `TextLines` holds of its text. It knows nothing of the iterator over it, so that both go at once, with the text."""
+
+    def __init__(self, chunks: Iterable[bytes], *, also_cr: bool) -> None:
+        self._chunks = filter(None, chunks)
+        self._also_cr = also_cr
+        self._block: Iterator[bytes] = iter(())  # whole lines
+        self._parts: list[bytes] = []  # of the line that is not whole yet
+        self._size = 0
+        self._again = b""  # what was taken from the chunks and is to come once more
+
+    def pass_over(self, mark: re.Pattern[bytes]) -> int:
+        """Drop everything before the next such mark; return how many line ends are dropped."""
         dropped = 0
         self._again = b"".join([*self._block, *self._parts, self._again])
         self._parts, self._size = [], 0
@@ -95,7 +106,8 @@ class TextLines:
         again, self._again = self._again, b""
         return again or next(self._chunks, b"")
 
-    def _cut(self) -> Iterator[bytes]:
+    def lines(self) -> Iterator[bytes]:
+        """Yield the lines."""
         while chunk := self._next():
             cut = chunk.rfind(b"\n") + 1
             if self._also_cr:

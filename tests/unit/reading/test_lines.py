@@ -1,6 +1,8 @@
 """Lines of a text that comes in pieces."""
 
+import gc
 import io
+import weakref
 
 import pytest
 from hypothesis import given
@@ -28,3 +30,16 @@ def test_a_line_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyP
     found = list(TextLines([b"a\n", *[b"x" * 4] * 1000, b"y\nb\n", b"c"]))
     assert [found[0], *found[2:]] == [b"a\n", b"b\n", b"c"]
     assert len(found[1]) <= 10 + len(b"y\n")
+
+
+def test_what_is_held_goes_with_the_lines() -> None:
+    """Lines that nobody reads to their end free their text at once: a second look at a file held two of its longest rows."""
+    lines = TextLines(iter([b"a\n" * 1000, b"b\n"]))
+    next(iter(lines))
+    held = weakref.ref(lines._cutter)
+    gc.disable()
+    try:
+        del lines
+        assert held() is None
+    finally:
+        gc.enable()
