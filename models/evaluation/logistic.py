@@ -42,8 +42,8 @@ def fit(numbers: Sequence[float], outcomes: Sequence[bool]) -> Line:
     return line
 
 
-def folds(outcomes: Sequence[bool], count: int, seed: int) -> list[int]:
-    """Deal records out to `count` folds, seeded; both kinds of outcome evenly, to one record."""
+def folds(outcomes: Sequence[int], count: int, seed: int) -> list[int]:
+    """Deal records out to `count` folds, seeded; each kind of outcome evenly, to one record."""
     random = Random(seed)  # noqa: S311  no secret is made of it
     order = list(range(len(outcomes)))
     random.shuffle(order)
