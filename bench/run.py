@@ -17,6 +17,7 @@ NAMES = (
     "evaluation",
     "looks",
     "speculation",
+    "training",
 )
 
 

@@ -77,7 +77,7 @@ def train_classifier(
     count = len(train.texts)
     head, threshold = fit_head(job, classes, embedded.vectors[:count], train.answers, lambda: _heed(stop))
     tested = Embedded(embedded.vectors[count:], embedded.tokens[count:])
-    trained = _measure(base, head, threshold, tested, holdout.answers)
+    trained = measure_head(base, head, threshold, tested, holdout.answers)
     card = ClassifierCard(
         kind=job.kind,
         labels=job.labels,
@@ -147,7 +147,7 @@ def _truths(classes: Sequence[str], answers: Sequence[Answer]) -> Matrix:
     return np.asarray([[one in answer for one in classes] for answer in answers], dtype=np.float32)
 
 
-def _measure(
+def measure_head(
     base: str, head: Head, threshold: float, tested: Embedded, answers: Sequence[Answer]
 ) -> TrainedClassifier:
     """Measure a head on what it has not seen."""
