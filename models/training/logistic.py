@@ -19,9 +19,14 @@ STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 FOLDS = 5
 _MOST_TO_CHOOSE = 10_000
 """Rows on which the ridge is chosen and the calibration is fitted: more change neither."""
+_MOST_TO_TRY = 2_000
+"""Rows up to which each ridge is tried on all folds."""
+_FEW = 250
+_FREEDOM = 1_000
+"""How much less stiff what a class starts from is: a class that a fold has none of stays finite."""
 _MEMORY = 10
 _MOST_STEPS = 200
-_FLAT, _CLOSE, _SHORTEST = 1e-6, 1e-5, 1e-8
+_FLAT, _CLOSE, _SHORTEST = 1e-6, 1e-4, 1e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ def fit_logistic(
     """Return the likeliest weights under a ridge, by L-BFGS from `start`; `truths` is 1 where a row has a class, else 0."""
     columns = np.hstack([vectors, np.ones((len(vectors), 1), dtype=np.float32)])
     stiffness = np.full(columns.shape[1], 1 / strength, dtype=np.float32)
-    stiffness[-1] = 0  # what a class starts from is free
+    stiffness[-1] /= _FREEDOM
 
     def loss(flat: Matrix) -> tuple[float, Matrix]:
         weights = flat.reshape(truths.shape[1], -1)
@@ -122,31 +127,57 @@ def _direction(slope: Matrix, moves: Sequence[tuple[Matrix, Matrix]]) -> Matrix:
 def cross_fit(
     kind: HeadKind, vectors: Matrix, truths: Matrix, seed: int, go_on: Callable[[], None] = lambda: None
 ) -> CrossFitted:
-    """Predict each row by fits over the other folds, at each ridge in turn, until the loss rises; return the best.
+    """Predict each row by a fit over the other folds, at the ridge whose held-out loss is least.
 
-    Each ridge starts from the weights of the one before. `go_on` is called before each fit, and may raise.
+    Ridges are tried in turn until the loss rises, each from the weights of the one before; of many rows on one fold alone, which holds enough
+    to tell them apart. `go_on` is called before each fit, and may raise.
     """
     rows = _some_rows(truths, seed)
-    vectors, truths = vectors[rows], truths[rows]
-    fold = np.asarray(folds([int(one) for one in truths.argmax(axis=1)], _fold_count(truths), seed))
-    starts: list[Fitted | None] = [None] * (int(fold.max()) + 1)
-    best: CrossFitted | None = None
-    least = np.inf
+    problem = _Folded.deal(kind, vectors[rows], truths[rows], seed, go_on)
+    trying = range(1 if len(rows) > _MOST_TO_TRY else problem.count)
+    tried = problem.fold < len(trying)
+    starts: list[Fitted | None] = [None] * problem.count
+    chosen, least, sums = STRENGTHS[0], np.inf, np.zeros(problem.truths.shape)
     for strength in STRENGTHS:
-        sums = np.zeros(truths.shape)
-        for at, start in enumerate(starts):
-            go_on()
-            mine = fold == at
-            starts[at] = fitted = fit_logistic(kind, vectors[~mine], truths[~mine], strength, start)
-            sums[mine] = fitted.sums(vectors[mine])
-        found = mean_loss(kind, sums, truths)
-        if found >= least:
+        found = np.zeros_like(sums)
+        for at in trying:
+            starts[at] = problem.predict(at, strength, found, starts[at])
+        loss = mean_loss(kind, found[tried], problem.truths[tried])
+        if loss >= least:
             break
-        best, least = CrossFitted(strength, rows, sums), found
-    if best is None:
-        msg = "no fit has a finite loss"
-        raise ValueError(msg)
-    return best
+        chosen, least, sums = strength, loss, found
+    for at in range(len(trying), problem.count):
+        problem.predict(at, chosen, sums)
+    return CrossFitted(chosen, rows, sums)
+
+
+@dataclass(frozen=True, slots=True)
+class _Folded:
+    """Rows dealt out to folds, each predicted by a fit over the others."""
+
+    kind: HeadKind
+    vectors: Matrix
+    truths: Matrix
+    fold: npt.NDArray[np.int64]
+    count: int
+    go_on: Callable[[], None]
+
+    @classmethod
+    def deal(
+        cls, kind: HeadKind, vectors: Matrix, truths: Matrix, seed: int, go_on: Callable[[], None]
+    ) -> "_Folded":
+        """Deal rows out, each class evenly; more folds for few rows, so that their fits see nearly as many as the last one."""
+        count = FOLDS if len(truths) > _FEW else 2 * FOLDS
+        fold = np.asarray(folds([int(one) for one in truths.argmax(axis=1)], count, seed))
+        return cls(kind, vectors, truths, fold, int(fold.max()) + 1, go_on)
+
+    def predict(self, at: int, strength: float, into: Numbers, start: Fitted | None = None) -> Fitted:
+        """Predict the rows of a fold, and return the fit over the others."""
+        self.go_on()
+        mine = self.fold == at
+        fitted = fit_logistic(self.kind, self.vectors[~mine], self.truths[~mine], strength, start)
+        into[mine] = fitted.sums(self.vectors[mine])
+        return fitted
 
 
 def mean_loss(kind: HeadKind, sums: Numbers | Matrix, truths: Matrix) -> float:
@@ -156,11 +187,6 @@ def mean_loss(kind: HeadKind, sums: Numbers | Matrix, truths: Matrix) -> float:
     highest = sums.max(axis=1, keepdims=True)
     whole = highest[:, 0] + np.log(np.exp(sums - highest).sum(axis=1))
     return float((whole - (sums * truths).sum(axis=1)).mean(dtype=np.float64))
-
-
-def _fold_count(truths: Matrix) -> int:
-    """More folds for few rows, so that the fits that predict see nearly as many as the last one."""
-    return FOLDS if len(truths) > 50 * FOLDS else 2 * FOLDS
 
 
 def _some_rows(truths: Matrix, seed: int) -> npt.NDArray[np.int64]:

@@ -38,7 +38,7 @@ def test_softmax_gives_the_librarys_probabilities(classes: int, strength: float)
     found = np.exp(sums - sums.max(axis=1, keepdims=True))
     found /= found.sum(axis=1, keepdims=True)
     if classes > 2:  # of two classes the library has one line, whose ridge is half as stiff
-        assert np.abs(found - library.predict_proba(vectors)).max() < 0.01
+        assert np.abs(found - library.predict_proba(vectors)).max() < 0.02
     assert (found.argmax(axis=1) == library.predict(vectors)).mean() > 0.99
 
 
