@@ -20,6 +20,7 @@ from commands.ledger import ledger
 from commands.prices import prices as published_prices
 from commands.quiet_libraries import quiet_libraries
 from commands.report import report
+from commands.train import train, trained
 from commands.workload import workload
 from flows.streams import NOBODY_READS, find_lost, guard, guard_streams, open_streams
 from models.errors import BreakevenError, UsageError, remember_secrets
@@ -46,6 +47,8 @@ app.command(forecast)
 app.command(report)
 app.command(alerts)
 app.command(evaluate)
+app.command(train)
+app.command(trained)
 app.command(workload)
 
 

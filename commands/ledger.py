@@ -10,14 +10,17 @@ from commands.columns import split_columns
 from models.ledger.line import Outcome
 from tasks.display.formats import TableFormat
 
-Engine = Literal["vllm", "openai", "reuse"]
+Engine = Literal["classifier", "vllm", "openai", "reuse"]
 PurposeChoice = Literal[
     "production",
     "trial",
+    "audit",
+    "training",
     "evaluation",
     "evaluation_small",
     "evaluation_api",
     "evaluation_adapter",
+    "evaluation_classifier",
     "evaluation_judge",
 ]
 State = Literal["running", "waiting", "completed", "failed", "interrupted"]

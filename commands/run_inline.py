@@ -19,6 +19,7 @@ from models.engines.loads import group_by_model
 from models.errors import BreakevenError, UsageError, hide_secrets
 from models.run import RunResult
 from models.settings.places import as_variable
+from models.training.trained import TrainedModel
 from tasks.backfill import run_steps
 from tasks.backfill.request import BackfillRequest
 from tasks.planning.request import RunRequest
@@ -26,6 +27,8 @@ from tasks.run import each_partition
 from tasks.run.collect import waiting_partitions
 from tasks.run.run_partition import collect_partition, run_request
 from tasks.runtime.shared_engine import shared_engine
+from tasks.training.request import TrainingRequest
+from tasks.training.train import train
 
 Result = TypeVar("Result")
 
@@ -86,6 +89,17 @@ def collect_all(tell_locked: Callable[[str], None]) -> list[RunResult]:
     if failures:
         raise BreakevenError(each_partition.failure_line(failures, len(waiting)))
     return results
+
+
+def train_one(ask: TrainingRequest, say: Callable[[str], None]) -> TrainedModel:
+    """Train one model; `say` is told in a line what comes next. Raises the errors of `models.errors`."""
+    if prefect_api_is_set():
+        keep_prefect_here()
+        from flows.training import training
+
+        ask = replace(ask, labels=withhold_secrets(ask.workload, ask.labels, "labelled_file"))
+        return check_result(training(**ask.flow_parameters()), TrainedModel)
+    return train(ask, read_settings(), say)
 
 
 def backfill_all(

@@ -68,11 +68,11 @@ def find_published(
     return _find(session, workload, partition, "published", purpose)
 
 
-def list_published(session: Session) -> list[PartitionVersion]:
+def list_published(session: Session, purpose: Purpose = PRODUCTION) -> list[PartitionVersion]:
     """Return the versions that readers see now, of every partition; evaluations publish nothing for readers."""
     rows = session.execute(
         select(*_columns())
-        .where(Row.state == "published", Row.purpose == PRODUCTION)
+        .where(Row.state == "published", Row.purpose == purpose)
         .order_by(Row.workload, Row.partition)
     )
     return [PartitionVersion(*row) for row in rows]

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from db.dialects import clock, insert_new
+from db.tables import PartitionVersionRow as Version
+from db.tables import RunRow
 from db.tables import TrainedModelRow as Row
+from models.run import TRAINING
 from models.training.trained import TrainedKind, TrainedModel, TrainedState
 
 
@@ -46,6 +50,16 @@ def set_state(session: Session, model_id: UUID, state: TrainedState) -> None:
         others = (Row.workload == own.workload, Row.kind == own.kind, Row.state == "in_force")
         session.execute(update(Row).where(*others, Row.id != model_id).values(state="retired", state_at=now))
     session.execute(update(Row).where(Row.id == model_id).values(state=state, state_at=now))
+
+
+def close_killed(session: Session, workload: str) -> None:
+    """Close the trainings of a workload that never ended, and give up the versions that they began. The caller holds their lease."""
+    own = (RunRow.workload == workload, RunRow.purpose == TRAINING, RunRow.state == "running")
+    ended = update(RunRow).where(*own).values(state="interrupted", ended_at=datetime.now(UTC))
+    begun = (Version.workload == workload, Version.purpose == TRAINING, Version.state == "open")
+    given_up = update(Version).where(*begun).values(state="abandoned")
+    for statement in (ended, given_up):
+        session.execute(statement.execution_options(synchronize_session=False))
 
 
 def _models() -> Select[tuple[object, ...]]:

@@ -1,7 +1,9 @@
 """A model that was trained for a workload, as the registry in the ledger knows it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
@@ -53,7 +55,17 @@ class TrainedModel:
     @property
     def name(self) -> str:
         """Its name on ledger lines and in files: kind and the end of its key, which differs also of two made at once."""
-        return f"{self.kind}-{self.id.hex[-8:]}"
+        return name_of(self.kind, self.id)
+
+
+def name_of(kind: TrainedKind, key: UUID) -> str:
+    """Name a trained model by its kind and its key in the registry."""
+    return f"{kind}-{key.hex[-8:]}"
+
+
+def digest_of_labels(labels: Iterable[str]) -> str:
+    """32 hex digits over a label set, in whatever order it is set."""
+    return blake2b("\0".join(sorted(labels)).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def trained_folder(output_dir: Path, workload: str, name: str) -> Path:

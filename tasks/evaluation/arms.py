@@ -25,6 +25,7 @@ from models.evaluation.figures import ArmName
 from models.requests import JsonValue
 from models.run import Purpose, RunResult
 from models.settings import Settings, WorkloadSettings
+from models.workloads.answer_kind import published_answer
 from models.workloads.base import Workload
 from models.workloads.observed import ANSWER
 from tasks.display.run_rows import describe_counts
@@ -169,15 +170,9 @@ def read_answers(path: Path, workload: Workload) -> dict[str, ArmAnswer]:
         msg = f"cannot read the answers {path}: {str(error).splitlines()[0]}; --rerun asks for them again"
         raise OutputError(msg) from error
     return {
-        row["record_key"]: ArmAnswer(row[ANSWER], _published(row, workload), row["confidence"])
+        row["record_key"]: ArmAnswer(row[ANSWER], published_answer(workload, row), row["confidence"])
         for row in frame.iter_rows(named=True)
     }
-
-
-def _published(row: Mapping[str, JsonValue], workload: Workload) -> JsonValue:
-    """Return what a row would publish: the one column of a label, labels or a text, or the columns of an object."""
-    kind = workload.kind
-    return {name: row[name] for name in workload.output.model_fields} if kind == "object" else row[kind]
 
 
 def _spent(settings: Settings, workload: str, month: date, purpose: Purpose) -> EvaluationSpend:

@@ -24,7 +24,7 @@ from tasks.labelling.label_errors import (
     check_second,
 )
 from tasks.labelling.label_rows import LabelRows, text_key
-from tasks.labelling.references import References
+from tasks.labelling.references import Reference, References
 from tasks.reading.columns import match_columns
 from tasks.reading.files.locate import InputMissing
 from tasks.reading.longest import LEAST as NEVER_CUT
@@ -136,6 +136,23 @@ def read_labelled(
         quarantined=rows.quarantined,
         second_column=second_column,
     )
+
+
+def each_answer(
+    path: str | Path, workload: Workload, label_column: str | None = None
+) -> Iterator[tuple[str, Reference]]:
+    """Yield text and right answer of every row that has both, whatever other rows say of the same text.
+
+    Raises `InputError` for a file that cannot be read, or has no column for right answers.
+    """
+    file = _File.open(str(path), workload, [] if label_column is None else [label_column])
+    references = choose_references(file.path, workload, label_column, file.existing, file.texts)
+    if references is None:
+        return
+    for row, record, values in file.rows(references.columns):
+        found = None if record is None else references.read(values, row)
+        if record is not None and found is not None and found.text is not None:
+            yield record.text, found
 
 
 def keys_in(path: str | Path, workload: Workload) -> frozenset[str]:

@@ -12,13 +12,9 @@ import polars as pl
 from db.partitions import PartitionVersion, list_published
 from models.errors import InputError, OutputError, UsageError
 from models.records import Record
-from models.routing.policy import Policy
 from models.settings import Settings
 from models.workloads.base import Workload
-from tasks.planning.checks import source_of
-from tasks.planning.request import RunRequest
-from tasks.reading import EmptyPartition
-from tasks.reading.partition import open_partition
+from tasks.planning.read_again import read_again
 from tasks.reading.sampling import BottomSample, draw_number
 from tasks.runtime.ledger_access import ledger_if_any
 from tasks.storage.merge_parts import TEXT_HASH
@@ -116,16 +112,12 @@ def _with_texts(
 def _texts(
     workload: Workload, partition: date, wanted: set[str], location: str | None
 ) -> Mapping[str, Record]:
-    request = RunRequest(workload.name, partition, location)
     found: dict[str, Record] = {}
-    try:
-        reader = open_partition(source_of(workload, request, Policy()), partition)
-        for batch in reader.batches():
-            found |= {row.key: row for row in batch if isinstance(row, Record) and row.key in wanted}
+    for row in read_again(workload, partition, location):
+        if row.key in wanted:
+            found[row.key] = row
             if len(found) == len(wanted):
                 break
-    except EmptyPartition:  # its rows were deleted since
-        return found
     return found
 
 

