@@ -80,13 +80,23 @@ def is_above_when_replaced(scores: PairedScores, ratio: float) -> Numbers:
 
     `scores` are one record a row; their counts do not matter.
     """
-    kept = _growth((scores.first / ratio - scores.second) / scores.most)
-    replaced = _growth((scores.second / ratio - scores.second) / scores.most)
+    kept = log_growth((scores.first / ratio - scores.second) / scores.most)
+    replaced = log_growth((scores.second / ratio - scores.second) / scores.most)
     none = np.zeros((1, len(_STAKES)))
     sums = np.vstack([none, np.cumsum(replaced, axis=0)]) + np.vstack(
         [np.cumsum(kept[::-1], axis=0)[::-1], none]
     )
-    return _mean_capital(sums)
+    return log_capital(sums)
+
+
+def log_growth(gains: Numbers) -> Numbers:
+    """Return the logarithm of what each stake makes of one unit of capital at each gain: one row a gain. Rows add up over records."""
+    return np.asarray(np.log1p(np.outer(gains, _STAKES)))
+
+
+def log_capital(growth: Numbers) -> Numbers:
+    """Return the logarithm of the mean capital over the stakes, which are the last axis of the summed growth."""
+    return np.asarray(np.logaddexp.reduce(growth, axis=-1) - log(len(_STAKES)))
 
 
 def find_noise(scores: PairedScores, ratio: float) -> float:
@@ -113,17 +123,7 @@ def find_noise(scores: PairedScores, ratio: float) -> float:
 
 def _log_capital(gains: Numbers, own: Numbers, counts: Numbers | None) -> Numbers:
     """Return the logarithm of the mean capital over the stakes, for each row of counts; `gains` of one unit, -1 at least."""
-    return _mean_capital(np.asarray(np.atleast_2d(own if counts is None else counts) @ _growth(gains)))
-
-
-def _growth(gains: Numbers) -> Numbers:
-    """Return the logarithm of what each stake makes of one unit of capital at each gain."""
-    return np.asarray(np.log1p(np.outer(gains, _STAKES)))
-
-
-def _mean_capital(growth: Numbers) -> Numbers:
-    """Return the logarithm of the mean over the stakes, for each row."""
-    return np.asarray(np.logaddexp.reduce(growth, axis=1) - log(len(_STAKES)))
+    return log_capital(np.asarray(np.atleast_2d(own if counts is None else counts) @ log_growth(gains)))
 
 
 def _limit(rejects: Callable[[float], bool], ratio: float, direction: int) -> float:

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from math import isnan
 
 import numpy as np
@@ -13,10 +13,9 @@ from models.evaluation.balance import ClassHits
 from models.evaluation.figures import KEEP, Point, Threshold
 from models.evaluation.intervals import paired_ratio, share
 from models.evaluation.sequential import SURE, PairedScores, is_above_when_replaced
+from models.evaluation.steps import NO_ANSWER, find_steps
 
 _MOST_POINTS = 200
-_NO_ANSWER = -1.0
-"""Below every threshold, 0 as well."""
 
 
 def choose_threshold(
@@ -50,7 +49,7 @@ def choose_threshold(
     outcomes = _Outcomes.of([(small, api) for _, small, api in records])
     keeps = _surely_keeps(records, order, hits, keep)
     points, chosen = [], None
-    for at in _thresholds(sureness):
+    for at in find_steps(sureness):
         escalated = bisect_left(sureness, at)
         cost = _nano_per_thousand(escalated, len(records), small_nano_per_record, api_nano_per_record)
         points.append(outcomes.point(at, escalated, cost))
@@ -118,20 +117,8 @@ class _Outcomes:
 
 def _sureness(confidence: float | None) -> float:
     if confidence is None:
-        return _NO_ANSWER
+        return NO_ANSWER
     return 0.0 if isnan(confidence) else confidence
-
-
-def _thresholds(sureness: Sequence[float]) -> list[float]:
-    """Return 0 and a threshold above each confidence below 1, at most the next: each sends on the next group."""
-    distinct = [*sorted({sure for sure in sureness if 0 <= sure < 1}), 1.0]
-    return [0.0, *(_between(low, high) for low, high in pairwise(distinct))]
-
-
-def _between(low: float, high: float) -> float:
-    """Return the middle; `high` where floating point has none above `low`."""
-    middle = (low + high) / 2
-    return middle if middle > low else high
 
 
 def _nano_per_thousand(
