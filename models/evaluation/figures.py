@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from models.economics.month import Viability
+from models.evaluation.cascade import Cascade
 from models.evaluation.scores import (
     AnsweringScores,
     ConstantAnswer,
@@ -21,9 +22,9 @@ from models.evaluation.scores import (
     TextScores,
 )
 
-ArmName = Literal["small", "api", "adapter"]
+ArmName = Literal["classifier", "small", "api", "adapter"]
 """`small`: the local model as production runs it (without the adapter that is evaluated); `api`: the API model;
-`adapter`: the local model with the LoRA adapter that is evaluated."""
+`adapter`: the local model with the LoRA adapter that is evaluated; `classifier`: one that was trained for the workload."""
 Measure = Literal["accuracy", "exact_set", "whole_record", "exact_match", "chrf", "none"]
 """What the rule stands on: the share of right labels, of right sets of labels, of objects whose compared fields are right, of
 right answers, the mean chrF of texts; none where there are no references."""
@@ -243,7 +244,7 @@ class Evaluation:
     `duplicates` more were left out because their text and label were there before; `seed` chose them if there was a limit.
     `comparisons`: small against API first, if there is an API; then the adapter against small and API. `agreement`: how far the
     small model's answers agree with the API's where there are no references; `judgement`: what the API model said of the two. `constant`: what one answer to all
-    records would score; `labellers`: how far two of them agree. `missing` says in sentences what could not be said and why. `keep`: the part of the API model's
+    records would score; `labellers`: how far two of them agree. `cascade`: which stages to answer with, one after the other. `missing` says in sentences what could not be said and why. `keep`: the part of the API model's
     accuracy (`measure`) that was asked for; the verdicts stand on it.
     """
 
@@ -270,6 +271,7 @@ class Evaluation:
     judgement: Judgement | None = None
     constant: ConstantAnswer | None = None
     labellers: LabelAgreement | None = None
+    cascade: Cascade | None = None
 
     def arm(self, name: ArmName) -> Arm | None:
         """Return an arm by its name, None where it did not run."""

@@ -10,6 +10,7 @@ from uuid import UUID
 from models.economics.calibration import TokenCalibration
 from models.economics.pricing import Price, request_cost_nano
 from models.engines.api.permit import ApiRequest
+from models.engines.classifier.request import ClassifierRequest
 from models.gpu_time import GpuTime, gpu_cost_nano, split_exactly
 from models.ledger.counterfactual import CounterfactualTokens
 from models.ledger.line import EngineName, LedgerLine
@@ -168,8 +169,9 @@ def _inferred(
     usage = completion.usage or counter.of_local(completion)
     counterfactual = counter.of(completion) if served else NOTHING
     nano = request_cost_nano(keys.counterfactual_price, counterfactual, item.at)
+    engine: EngineName = "classifier" if isinstance(completion.request, ClassifierRequest) else "vllm"
     return _Figures(
-        "vllm", None if served else item.reason, usage, gpu_ns, cost, counterfactual, nano, estimated
+        engine, None if served else item.reason, usage, gpu_ns, cost, counterfactual, nano, estimated
     )
 
 
@@ -181,7 +183,7 @@ def _line(item: Finished, keys: LineKeys, figures: _Figures) -> LedgerLine:
         record_key=completion.request.record_key,
         attempt=completion.request.attempt,
         at=item.at,
-        requested="vllm",
+        requested="classifier" if isinstance(completion.request, ClassifierRequest) else "vllm",
         engine=figures.engine,
         reason=figures.reason,
         outcome=item.outcome,

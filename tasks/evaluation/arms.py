@@ -5,7 +5,7 @@ evaluation goes on where it stopped, and within a month nothing is asked that wa
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -18,6 +18,7 @@ from db.partitions import find_published
 from models import workloads
 from models.default_model import model_name, uses_server
 from models.engines.api.permit import ApiPermit
+from models.engines.classifier.engine import Classifier, load_classifier
 from models.engines.loads import name_model
 from models.engines.vllm.options import check_adapter
 from models.errors import BreakevenError, OutputError, UsageError
@@ -40,7 +41,10 @@ PURPOSES: Mapping[ArmName, Purpose] = {
     "small": "evaluation_small",
     "api": "evaluation_api",
     "adapter": "evaluation_adapter",
+    "classifier": "evaluation_classifier",
 }
+ClassifierLoader = Callable[[Path, str, Path], Classifier]
+"""Loads a classifier from its folder, by its name; the last folder is the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +116,12 @@ def arm_settings(settings: Settings, workload: str, name: ArmName, adapter: Path
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How an evaluation asks: its month, whether it asks again what was answered, and what loads the local engine."""
+    """How an evaluation asks: its month, whether it asks again what was answered, and what loads the local engine and a classifier."""
 
     month: date
     rerun: bool = False
     factory: EngineFactory = load_engine
+    load: ClassifierLoader = load_classifier
 
 
 def collect_answers(

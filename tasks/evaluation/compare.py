@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from fractions import Fraction
 
 from models.evaluation.agreement import measure_agreement
 from models.evaluation.balance import ClassHits
@@ -30,10 +29,16 @@ from models.workloads.base import Workload
 from tasks.evaluation.arms import Answers, ArmAnswer
 from tasks.evaluation.constant_answer import score_constant_answer
 from tasks.evaluation.measures import Measurement, answers_in_order, measure_answers, measure_of
+from tasks.evaluation.stages import choose_stages, nano_each
 from tasks.labelling.choose_references import field_schemas
 from tasks.labelling.labelled_file import LabelledFile
 
-COMPARED: Sequence[tuple[ArmName, ArmName]] = (("small", "api"), ("adapter", "small"), ("adapter", "api"))
+COMPARED: Sequence[tuple[ArmName, ArmName]] = (
+    ("small", "api"),
+    ("adapter", "small"),
+    ("adapter", "api"),
+    ("classifier", "api"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ def assemble_evaluation(
         mean_comparisons=means,
         constant=score_constant_answer(workload, file, compared, asked.keep),
         labellers=_labellers(file),
+        cascade=choose_stages(file, by_name, measured, arms, asked.keep, asked.seed),
     )
 
 
@@ -215,12 +221,9 @@ def _threshold(
     ]
     small, api = (next(arm for arm in arms if arm.name == name) for name in ("small", "api"))
     hits = _hits(measured["small"], measured["api"])
-    return choose_threshold(confidences, right["small"], right["api"], _each(small), _each(api), keep, hits)
-
-
-def _each(arm: Arm) -> Fraction | None:
-    """Return what one record costs, in nano-dollars."""
-    return None if arm.cost_nano is None or not arm.asked else Fraction(arm.cost_nano, arm.asked)
+    return choose_threshold(
+        confidences, right["small"], right["api"], nano_each(small), nano_each(api), keep, hits
+    )
 
 
 def _missing(
@@ -239,6 +242,11 @@ def _missing(
         said.append(f"{file.unlabelled} rows of the file have no right answer and were left out.")
     if file.quarantined:
         said.append(f"{file.quarantined} rows of the file have no text and were left out.")
+    if file.left_for_training:
+        said.append(
+            f"{file.left_for_training} texts of the file may be trained on and were left out: what was trained for {workload.name}"
+            " is measured on the held-out side alone."
+        )
     if any(one.ratio is None for one in compared):
         said.append("An engine got nothing right, so there is no ratio to it.")
     return tuple(said)

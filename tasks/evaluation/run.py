@@ -9,16 +9,26 @@ from pathlib import Path
 
 from db import evaluations
 from models import workloads
+from models.engines.classifier.engine import load_classifier
 from models.errors import UsageError
 from models.evaluation.figures import KEEP, Arm, ArmName, Evaluation
 from models.ids import new_id
 from models.months import month_of
 from models.settings import Settings
-from tasks.evaluation.arms import Answers, Asking, arm_settings, choose_arms, collect_answers
+from models.training.trained import TrainedModel
+from tasks.evaluation.arms import (
+    Answers,
+    Asking,
+    ClassifierLoader,
+    arm_settings,
+    choose_arms,
+    collect_answers,
+)
 from tasks.evaluation.compare import EvaluationRule, assemble_evaluation
 from tasks.evaluation.judge import check_judge, judge_answers
 from tasks.evaluation.measures import check_measure
 from tasks.evaluation.stored_json import as_json
+from tasks.evaluation.trained_here import asking_classifier, classifier_settings, find_trained
 from tasks.labelling.labelled_file import LabelledFile, read_labelled, write_snapshot
 from tasks.runtime.atomic_files import check_writable
 from tasks.runtime.ledger_access import with_patience, writing_ledger
@@ -32,7 +42,8 @@ class EvaluationRequest:
 
     `labels` None: the file that the workload's settings name. `limit` draws so many records by `seed`. `keep`: the wished part of the API
     model's accuracy. `rerun` asks again what this month's evaluation has answered. `judge`: the API model says which of two
-    answers is better. `second_labels`: the column of a second labeller.
+    answers is better. `second_labels`: the column of a second labeller. `classifier`: the name of a trained one; None: that in force, else
+    the newest candidate, if there is one.
     """
 
     workload: str
@@ -45,6 +56,7 @@ class EvaluationRequest:
     rerun: bool = False
     judge: bool = False
     second_labels: str | None = None
+    classifier: str | None = None
 
 
 def evaluate(
@@ -54,15 +66,17 @@ def evaluate(
     *,
     today: date | None = None,
     factory: EngineFactory = load_engine,
+    load: ClassifierLoader = load_classifier,
 ) -> Evaluation:
     """Evaluate a workload and store what was found.
 
-    `say` is told in a line what comes next; `factory` loads the local engine. Raises `UsageError` before anything is asked, the
+    `say` is told in a line what comes next; `factory` loads the local engine, `load` a classifier. Raises `UsageError` before anything is asked, the
     errors of a run later, when what was answered is kept.
     """
     _check_keep(ask.keep)
     month = month_of(today or datetime.now(UTC).date())
     workload = workloads.build(ask.workload, settings)
+    here = find_trained(settings, ask.workload, ask.classifier)
     file = read_labelled(
         _path(ask, settings),
         workload=workload,
@@ -70,14 +84,15 @@ def evaluate(
         limit=ask.limit,
         seed=ask.seed,
         second_column=ask.second_labels,
+        held_out_only=here.anything,
     )
     check_measure(workload, file)
     names, missing = choose_arms(settings, ask.workload, ask.adapter)
     if ask.judge:
         check_judge(workload, has_api="api" in names)
     check_writable(settings.output_dir, settings.group_access)
-    asking = Asking(month, ask.rerun, factory)
-    every = _ask_each(names, ask, settings, file, say, asking)
+    asking = Asking(month, ask.rerun, factory, load)
+    every = _ask_each(names, ask, settings, file, say, asking, here.classifier)
     without = () if missing is None else (missing,)
     asked = EvaluationRule(datetime.now(UTC), month, ask.seed, ask.keep, without)
     built = workloads.build(ask.workload, arm_settings(settings, ask.workload, "small", ask.adapter))
@@ -102,12 +117,21 @@ def _ask_each(
     file: LabelledFile,
     say: Callable[[str], None],
     asking: Asking,
+    classifier: TrainedModel | None,
 ) -> list[Answers]:
-    """Let each engine answer the records, one engine after the other."""
+    """Let each engine answer the records, one engine after the other: the classifier first, if there is one."""
+    if file.left_for_training:
+        say(f"{ask.workload}: {file.left_for_training} texts of the file may be trained on and are left out")
     keys = blake2b("".join(one.key for one in file.records).encode(), digest_size=8).hexdigest()
     snapshot = evaluations_folder(settings.output_dir, ask.workload) / f"records-{keys}.parquet"
     write_snapshot(file, snapshot)
     every = []
+    if classifier is not None:
+        say(f"{ask.workload}: {len(file.records)} records by {classifier.name}")
+        texts = {one.key: one.text for one in file.records}
+        own = classifier_settings(settings, classifier)
+        loading = asking_classifier(asking, settings, classifier, texts)
+        every.append(collect_answers("classifier", ask.workload, snapshot, own, loading))
     for name in names:
         arm = arm_settings(settings, ask.workload, name, ask.adapter)
         say(f"{ask.workload}: {len(file.records)} records by {name}")

@@ -7,10 +7,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from models.evaluation.figures import ArmName
 from models.evaluation.scores import ScoreEstimate, Share
-from tasks.documents.plotting import BLUE, GREEN, VERMILLION
+from tasks.documents.plotting import BLACK, BLUE, GREEN, VERMILLION
 
-COLOURS: Mapping[ArmName, str] = {"small": BLUE, "api": VERMILLION, "adapter": GREEN}
-MARKERS: Mapping[ArmName, str] = {"small": "o", "api": "s", "adapter": "D"}
+COLOURS: Mapping[ArmName, str] = {"small": BLUE, "api": VERMILLION, "adapter": GREEN, "classifier": BLACK}
+MARKERS: Mapping[ArmName, str] = {"small": "o", "api": "s", "adapter": "D", "classifier": "^"}
 MIDDLE_GREY = "#767676"
 DASHES, DOTS = (5.0, 2.0), (1.5, 1.5)
 _TICKS = 6

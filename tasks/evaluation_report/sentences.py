@@ -10,6 +10,7 @@ from models.evaluation.scores import Interval, ScoreEstimate, Share
 from tasks.documents.amounts import UNKNOWN, count, join_words, percent, plural
 
 ARMS: Mapping[ArmName, str] = {
+    "classifier": "classifier",
     "small": "small model",
     "api": "API model",
     "adapter": "small model with adapter",

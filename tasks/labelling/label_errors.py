@@ -41,7 +41,7 @@ def check_rows(path: str, rows: LabelRows, texts: Sequence[str]) -> None:
         msg = f"none of the {plural(rows.rows, 'row')} of {path} has text in {', '.join(texts)}"
         raise InputError(msg)
     references = rows.references
-    if references is not None and not rows.seen and not rows.unknown:
+    if references is not None and not rows.seen and not rows.unknown and not rows.left_for_training:
         msg = (
             f"no record of {path} has a {references.noun} in {references.where}: write the right {_right(references)} of some "
             f"({ENOUGH}) into it, and run this again"
@@ -72,6 +72,12 @@ def check_labels(path: str, rows: LabelRows, workload: Workload) -> None:
 def check_enough(path: str, rows: LabelRows, limit: int | None) -> None:
     """See that what was drawn can be compared: two records at least, and two labels. Raises `InputError`."""
     found, references = rows.labels(), rows.references
+    if len(found) < LEAST and rows.left_for_training:
+        msg = (
+            f"{path} has {plural(len(found), 'text')} on the side that no training uses, and {len(rows.left_for_training):,} on the other: "
+            f"what was trained here is evaluated on the first alone, which needs at least {LEAST}, {ENOUGH}. Label about five times as many"
+        )
+        raise InputError(msg)
     kind = "record" if references is None else "labelled record"
     if len(found) < LEAST:
         msg = f"{path} has {plural(len(found), kind)}; an evaluation needs at least {LEAST}, {ENOUGH}"

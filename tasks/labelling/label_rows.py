@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from models.records import Record
+from models.training.examples import side_of
 from tasks.labelling.cells import RowPlace
 from tasks.labelling.references import References
 from tasks.reading.sampling import BottomSample, draw_number
@@ -31,6 +32,8 @@ class Conflict:
 class LabelRows:
     """All rows so far. `references` None: no right answers are looked at. `second` reads those of a second labeller.
 
+    `held_out_only`: texts that a training may use are left out (`models.training.examples.side_of`); `left_for_training` are their keys.
+
     Texts are held for those that are drawn only, for all others key and label.
     """
 
@@ -46,6 +49,8 @@ class LabelRows:
     seen: dict[str, tuple[str | None, RowPlace]] = field(default_factory=dict)
     second: References | None = None
     second_labels: dict[str, str] = field(default_factory=dict)
+    held_out_only: bool = False
+    left_for_training: set[str] = field(default_factory=set)
 
     def take(self, row: RowPlace, record: Record | None, values: Sequence[object]) -> None:
         """Take one more row: its record (None: it has no text) and what the columns of its right answer hold."""
@@ -93,6 +98,9 @@ class LabelRows:
 
     def _keep(self, row: RowPlace, record: Record, label: str | None) -> None:
         key = text_key(record)
+        if self.held_out_only and side_of(record.text) != "holdout":
+            self.left_for_training.add(key)
+            return
         if key not in self.seen:
             self.seen[key] = label, row
             self.sample.add(draw_number(self.seed, key.encode()), (key, record.text))

@@ -55,7 +55,8 @@ class LabelledFile:
 
     `records` were drawn from `distinct` texts. The other rows of the file are `duplicates` (the text and the label
     of a row before), `unlabelled`, and `quarantined` (without text, or not to be taken apart). `columns`: those that hold
-    the right answers, none where there are none; `second_column` those of a second labeller.
+    the right answers, none where there are none; `second_column` those of a second labeller. `left_for_training`: distinct texts that a training may use,
+    and that were left out.
     """
 
     path: str
@@ -67,6 +68,7 @@ class LabelledFile:
     unlabelled: int
     quarantined: int
     second_column: str | None = None
+    left_for_training: int = 0
 
     @property
     def has_references(self) -> bool:
@@ -90,13 +92,14 @@ def read_labelled(
     limit: int | None,
     seed: int,
     second_column: str | None = None,
+    held_out_only: bool = False,
 ) -> LabelledFile:
     """Read a file of labelled records for a workload: Parquet, CSV or JSON lines, or whatever an input can be.
 
     Texts are made of the workload's text columns as in a run. Labels are compared in their letter case, whatever white space, invisible
     marks and Unicode form they have; numbers and booleans are taken as text. Rows without a right answer are left out; where no row of an object or a text has
     one, all are taken, and none is. `second_column`: where a second labeller's labels are, of some records or all. `limit` draws so many by seed and key, so that what a smaller limit draws is part of
-    what a larger one does.
+    what a larger one does. `held_out_only`: leave out what a training may use, before anything is drawn.
 
     Raises `InputError` for a file that cannot be used (`tasks.labelling.label_errors`), `UsageError` for a limit below two, and for second
     labels of a workload that answers none.
@@ -115,9 +118,11 @@ def read_labelled(
         if second_column is None
         else choose_second(file.path, workload, second_column, file.existing, references)
     )
-    rows = file.take(references, limit, seed, second)
-    if not rows.seen and rows.unlabelled and not answers_labels(workload):
-        rows = file.take(None, limit, seed, None)
+    sample = (limit, seed)
+    rows = file.take(references, *sample, second, held_out_only=held_out_only)
+    is_empty = not rows.seen and not rows.left_for_training
+    if is_empty and rows.unlabelled and not answers_labels(workload):
+        rows = file.take(None, *sample, None, held_out_only=held_out_only)
     check_rows(file.path, rows, file.texts)
     check_labels(file.path, rows, workload)
     check_enough(file.path, rows, limit)
@@ -135,6 +140,7 @@ def read_labelled(
         unlabelled=rows.unlabelled,
         quarantined=rows.quarantined,
         second_column=second_column,
+        left_for_training=len(rows.left_for_training),
     )
 
 
@@ -217,10 +223,16 @@ class _File:
         return cls(path, tuple(existing), texts, named, template, actual, in_csv, own.max_text_chars)
 
     def take(
-        self, references: References | None, limit: int | None, seed: int, second: References | None
+        self,
+        references: References | None,
+        limit: int | None,
+        seed: int,
+        second: References | None,
+        *,
+        held_out_only: bool,
     ) -> LabelRows:
         """Take all rows in, with their right answers if they are to be read."""
-        rows = LabelRows(references, BottomSample(limit), seed, second=second)
+        rows = LabelRows(references, BottomSample(limit), seed, second=second, held_out_only=held_out_only)
         columns = [name for one in (references, second) if one is not None for name in one.columns]
         for row, record, values in self.rows(columns):
             rows.take(row, record, values)

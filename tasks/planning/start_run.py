@@ -29,8 +29,8 @@ from tasks.runtime.stop_signals import stoppable
 from tasks.storage.open_version import OpenVersion
 from tasks.storage.output_folders import parts_folder, remove_folders
 
-VLLM_PROVIDER, SERVER_PROVIDER = "vllm", "server"
-"""Who has the local model, in the ledger's list of models."""
+VLLM_PROVIDER, SERVER_PROVIDER, CLASSIFIER_PROVIDER = "vllm", "server", "classifier"
+"""Who has the local model, in the ledger's list of models; of a classifier that was trained here, what it is."""
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +144,8 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
     price_id, price = find_price_today(session, checked.prices)
     prompt_id = reference.ensure_prompt(session, workload.name, workload.prompt_version, workload.fingerprint)
     provider = SERVER_PROVIDER if uses_server(settings) else VLLM_PROVIDER
+    if checked.purpose == "evaluation_classifier":
+        provider = CLASSIFIER_PROVIDER
     model_id = reference.ensure_model(session, provider, model_name(settings))
     infrastructure_id = reference.ensure_infrastructure(session, checked.machine)
     counted_with = ApiTokenCounter(checked.counter, settings.api_structured_output).name

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from models.engines.base import LocalEngine
+from models.engines.classifier.engine import load_classifier
 from models.evaluation.figures import Evaluation
 from models.requests import Request
 from models.settings import Settings
+from tasks.evaluation.arms import ClassifierLoader
 from tasks.evaluation.run import EvaluationRequest, evaluate
 from tests.fakes import Reply, ScriptedEngine, prompt
 from tests.integration.evaluation.labelled_files import SENTIMENT, Rows, write_rows
@@ -80,12 +82,17 @@ def run_evaluation(
     settings: Settings,
     source: Path,
     engine: LocalEngine | None = None,
+    load: ClassifierLoader = load_classifier,
     **ask: Any,  # noqa: ANN401  fields of EvaluationRequest
 ) -> Evaluation:
     """Evaluate sentiment in this process; the small model answers as this engine does."""
     chosen = engine or ScriptedEngine(handler=right_unless(lambda number: number % 4 == 0))
     return evaluate(
-        EvaluationRequest("sentiment", str(source), **ask), settings, today=TODAY, factory=lambda _: chosen
+        EvaluationRequest("sentiment", str(source), **ask),
+        settings,
+        today=TODAY,
+        factory=lambda _: chosen,
+        load=load,
     )
 
 
