@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter, validators
 
 from commands.alerts import alerts
+from commands.audit import audit
 from commands.catalog import catalog
 from commands.evaluate import evaluate
 from commands.forecast import forecast
@@ -49,6 +50,7 @@ app.command(alerts)
 app.command(evaluate)
 app.command(train)
 app.command(trained)
+app.command(audit)
 app.command(workload)
 
 

@@ -126,6 +126,15 @@ def evaluations(*, workload: Workload = None, limit: Limit = 50, format: TableFo
 
 
 @ledger.command
+def audits(*, workload: Workload = None, format: TableFormat = "table") -> None:
+    """List how often the API agrees with what was served without it, by month and by what served it, with its interval and trend."""
+    from flows.environment import read_settings
+    from tasks.ledger.audits import show_audits
+
+    show_audits(read_settings(), workload=workload, output_format=format)
+
+
+@ledger.command
 def check(*, repair: bool = False, format: TableFormat = "table") -> int:
     """Check that everything in the ledger adds up; exit code 1, with the ids, where something does not.
 

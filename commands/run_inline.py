@@ -20,6 +20,7 @@ from models.errors import BreakevenError, UsageError, hide_secrets
 from models.run import RunResult
 from models.settings.places import as_variable
 from models.training.trained import TrainedModel
+from tasks.audit.after_run import audit_collected, audit_published
 from tasks.backfill import run_steps
 from tasks.backfill.request import BackfillRequest
 from tasks.planning.request import RunRequest
@@ -43,7 +44,9 @@ def run_one(request: RunRequest) -> RunResult:
         return check_result(workload_flow(request.workload)(**request.flow_parameters()), RunResult)
     settings = read_settings()
     with shared_engine(settings, workloads=[request.workload]):
-        return run_request(request, settings)
+        result = run_request(request, settings)
+    audit_published(result, request, settings)
+    return result
 
 
 def run_night(last: date, days: int, workloads: list[str]) -> list[RunResult]:
@@ -60,9 +63,11 @@ def run_night(last: date, days: int, workloads: list[str]) -> list[RunResult]:
 
     def run(workload: str, day: date) -> RunResult | Exception:
         try:
-            return run_request(RunRequest(workload, day), settings)
+            result = run_request(RunRequest(workload, day), settings)
+            audit_published(result, RunRequest(workload, day), settings)
         except BreakevenError as error:
             return error
+        return result
 
     with shared_engine(settings, workloads=workloads):
         results, failures = each_partition.run_each(night, run)
@@ -86,6 +91,7 @@ def collect_all(tell_locked: Callable[[str], None]) -> list[RunResult]:
     results, failures = each_partition.collect_each(
         waiting, partial(collect_partition, settings=settings), locked=tell_locked
     )
+    audit_collected(results, settings)
     if failures:
         raise BreakevenError(each_partition.failure_line(failures, len(waiting)))
     return results
@@ -121,6 +127,9 @@ def backfill_all(
     settings = read_settings()
     run = run_steps.one_by_one(run_steps.make_direct_runner(settings), settings)
     run_steps.run_all(ask, todo, run, quoted, outcomes)
+    for one in outcomes:
+        if one.result is not None:
+            audit_published(one.result, ask.of_partition(one.partition), settings)
     if select_failed(outcomes):
         raise BreakevenError(run_steps.failure_line(outcomes))
 

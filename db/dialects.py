@@ -36,6 +36,16 @@ def insert_new(session: Session, row: type[Base], values: Mapping[str, Any], key
     return session.execute(statement.returning(table.c[key[0]])).first() is not None
 
 
+def insert_all_new(
+    session: Session, row: type[Base], values: Sequence[Mapping[str, Any]], key: Sequence[str]
+) -> None:
+    """Insert rows, without those whose columns `key` are taken."""
+    if values:
+        table: Table = row.metadata.tables[row.__tablename__]
+        build = postgresql.insert if is_postgresql(session) else sqlite.insert
+        session.execute(build(table).on_conflict_do_nothing(index_elements=key), list(values))
+
+
 def clock(session: Session) -> datetime:
     """Return the time that is the same for all who share the database.
 

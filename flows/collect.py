@@ -10,6 +10,7 @@ from flows.final_state import final_state, show_and_end
 from models.errors import BreakevenError
 from models.run import RunResult
 from models.settings import Settings
+from tasks.audit.after_run import audit_collected
 from tasks.display.quarantine_text import quarantine_lines
 from tasks.run.collect import waiting_partitions
 from tasks.run.each_partition import collect_each
@@ -40,6 +41,7 @@ def build(collect: CollectPartition = collect_partition) -> CollectFlow:
                 lambda workload, partition: collect(workload, partition, settings=settings),
                 get_run_logger().info,
             )
+            audit_collected(results, settings)
         except BreakevenError as error:
             return final_state(error)
         for line in quarantine_lines(results):

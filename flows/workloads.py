@@ -18,6 +18,7 @@ from models.errors import BreakevenError
 from models.records import EngineReason
 from models.run import RunResult
 from models.settings import Settings
+from tasks.audit.after_run import audit_published
 from tasks.display.prefect_artifacts import artifact_key, progress_artifact, publish_cost_table
 from tasks.display.quarantine_text import quarantine_lines
 from tasks.display.run_rows import cost_row
@@ -38,6 +39,7 @@ def run_and_show(request: RunRequest, run: RunPartition) -> RunResult:
         progress_artifact(artifact_key(workload, "progress")),
     ):
         result = run(request, settings)
+        audit_published(result, request, settings)
     for line in quarantine_lines([result]):
         get_run_logger().info(line)
     key = artifact_key(workload, "cost")

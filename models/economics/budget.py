@@ -1,7 +1,7 @@
 """Caps on what goes to the API: whether the upper bound of what is about to be sent still fits.
 
-Caps hold for one run, one UTC day and one UTC month, of one workload and of all together, and every one of
-them must hold. What was spent counts closed attempts at their cost, and attempts in flight or with an
+Caps hold for one run, one UTC day and one UTC month, of one workload and of all together, and for a month's audits of
+one workload; every one of them must hold. What was spent counts closed attempts at their cost, and attempts in flight or with an
 unknown outcome at their upper bound: a cap is never exceeded, only at times not used up.
 """
 
@@ -14,7 +14,8 @@ from typing import Literal
 from models.economics.pricing import NANO, usd_to_nano
 from models.settings import Caps
 
-Scope = Literal["run", "day", "month"]
+Scope = Literal["run", "day", "month", "audit"]
+"""`audit`: what audits of a workload cost in one UTC month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,13 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class ApiSpend:
-    """What was spent on APIs, nano-dollars: by one workload and by all, on one UTC day and in its month."""
+    """What was spent on APIs, nano-dollars: by one workload and by all, on one UTC day and in its month, and on its audits there."""
 
     workload_day: int = 0
     workload_month: int = 0
     total_day: int = 0
     total_month: int = 0
+    audits_month: int = 0
 
 
 def admit(amounts: Sequence[int], caps: Sequence[Cap]) -> list[str | None]:
@@ -71,20 +73,31 @@ def admit(amounts: Sequence[int], caps: Sequence[Cap]) -> list[str | None]:
 class Budget:
     """The caps that hold for the runs of one workload: its own, and those of all workloads together.
 
-    Raises `UsageError` for an amount finer than a nano-dollar.
+    `audits_usd`: dollars for its audits in a month, where the runs are audits. Raises `UsageError` for an amount finer than a nano-dollar.
     """
 
-    def __init__(self, workload: str, own: Caps, total: Caps) -> None:
-        self._limits = (*_limits(workload, own), *_limits(None, total))
+    def __init__(self, workload: str, own: Caps, total: Caps, audits_usd: Decimal | None = None) -> None:
+        audits = () if audits_usd is None else (Cap("audit", workload, usd_to_nano(audits_usd)),)
+        self._limits = (*_limits(workload, own), *audits, *_limits(None, total))
 
     @property
     def capped(self) -> bool:
         """Whether there is any cap; if not, nobody needs to know what was spent."""
         return bool(self._limits)
 
+    @property
+    def caps_audits(self) -> bool:
+        """Whether one of them is that of a month's audits."""
+        return any(cap.scope == "audit" for cap in self._limits)
+
     def caps(self, spent: ApiSpend, run_nano: int) -> list[Cap]:
         """Return the caps with what was spent so far: `run_nano` in this run, `spent` in the day and month."""
-        own = {"run": run_nano, "day": spent.workload_day, "month": spent.workload_month}
+        own = {
+            "run": run_nano,
+            "day": spent.workload_day,
+            "month": spent.workload_month,
+            "audit": spent.audits_month,
+        }
         total = {"run": run_nano, "day": spent.total_day, "month": spent.total_month}
         return [
             replace(cap, spent_nano=(total if cap.workload is None else own)[cap.scope])

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-AlertKind = Literal["budget", "waiting", "recommendation", "price", "model_end", "run_failed"]
+AlertKind = Literal["budget", "waiting", "recommendation", "price", "model_end", "run_failed", "audit"]
 Percent = Annotated[int, Field(ge=1, le=1000)]
 Days = Annotated[int, Field(ge=0, le=3650)]
 

@@ -28,7 +28,7 @@ ALTERNATIVES = (
     ("context", "context_file"),
 )
 """Settings of which a workload has one: naming one of them takes the other's place."""
-OWN = ("extends", "input", "query", "query_url", "where", "schedule", "labelled_file", "budget")
+OWN = ("extends", "input", "query", "query_url", "where", "schedule", "labelled_file", "budget", "audit")
 """What a workload does not take over: where it reads, and what it may spend."""
 SHAPE = ("schema_file", "output")
 OF_SHAPE = (

@@ -18,6 +18,7 @@ from pydantic import (
 
 from models.routing.policy import Policy
 from models.settings.address import AddressText
+from models.settings.audit import AuditSettings
 
 
 def split_names(value: object) -> object:
@@ -228,6 +229,9 @@ class WorkloadSettings(BaseModel):
     )
     policy: Policy | None = Field(None, description="which records go to the API; default: the workload's")
     budget: Caps = Field(Caps(), description="dollars at most that this workload spends on the API")
+    audit: AuditSettings = Field(
+        AuditSettings(), description="which share of what is served without the API is asked there as well"
+    )
 
     @property
     def named(self) -> frozenset[str]:

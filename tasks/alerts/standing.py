@@ -11,6 +11,7 @@ from models.settings import Settings
 from models.settings.alerts import AlertKind
 from tasks.alerts.advice_flip import find_recommendation_alerts
 from tasks.alerts.alert import Alert
+from tasks.alerts.audits import find_audit_alerts
 from tasks.alerts.budgets import find_budget_alerts
 from tasks.alerts.market import find_model_end_alerts, find_price_alerts
 from tasks.alerts.runs import find_failure_alerts, find_waiting_alerts
@@ -25,6 +26,7 @@ FINDERS: Mapping[AlertKind, Find] = {
     ),
     "price": lambda session, settings, now: find_price_alerts(session, settings, now.date()),
     "model_end": lambda _session, settings, now: find_model_end_alerts(settings, now.date()),
+    "audit": lambda session, _settings, now: find_audit_alerts(session, now.date()),
 }
 
 

@@ -1,13 +1,13 @@
 """The ledger lines of attempts on the API, opened under the budget before anything is sent (I2)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from db import attempts, spend
+from db import attempts, audits, spend
 from models.economics.budget import Budget, Cap
 from models.economics.pricing import Price
 from models.economics.upper_bound import upper_bound_nano
@@ -76,7 +76,10 @@ class PendingLines:
         attempts.open_attempts(session, self.workload, lines)
 
     def _caps(self, session: Session) -> list[Cap]:
-        spent = spend.read_spend(session, self.workload, datetime.now(UTC).date())
+        today = datetime.now(UTC).date()
+        spent = spend.read_spend(session, self.workload, today)
+        if self.budget.caps_audits:
+            spent = replace(spent, audits_month=audits.read_spend(session, self.workload, today))
         return self.budget.caps(spent, spend.read_run_spend(session, self.keys.run_id))
 
 

@@ -21,7 +21,7 @@ from models.errors import UsageError
 from models.machine import gpu_name
 from models.routing.policy import Policy
 from models.routing.rules import keep_local, row_condition
-from models.run import PRODUCTION, TRIAL, Purpose, RunResult, is_evaluation
+from models.run import AUDIT, PRODUCTION, TRIAL, Purpose, RunResult, is_evaluation
 from models.settings import Settings
 from models.tokens import ChatTokenCounter, counter_of
 from models.workloads.base import Workload
@@ -34,6 +34,10 @@ from tasks.reading.input_cache import InputCache
 from tasks.runtime.atomic_files import check_writable, file_digest
 
 log = logging.getLogger(__name__)
+
+
+ANSWERED_BY_API: tuple[Purpose, ...] = ("evaluation_api", "evaluation_judge", AUDIT)
+"""What the API answers whole, whatever local model there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +169,10 @@ def api_plan(workload: Workload, settings: Settings) -> ApiPlan | None:
     return ApiPlan(permit, options, settings.api_mode, discounted)
 
 
-def budget_of(workload: str, settings: Settings) -> Budget:
+def budget_of(workload: str, settings: Settings, purpose: Purpose = PRODUCTION) -> Budget:
     """Return the caps that hold for the runs of a workload. Raises `UsageError` for an amount finer than a nano-dollar."""
-    return Budget(workload, settings.workload(workload).budget, settings.budget)
+    own = settings.workload(workload)
+    return Budget(workload, own.budget, settings.budget, own.audit.month_usd if purpose == AUDIT else None)
 
 
 def template_facts(settings: Settings) -> tuple[object, ...]:
@@ -182,7 +187,7 @@ def fingerprint_of(checked: Checked) -> str:
     settings, source = checked.settings, checked.reader.source
     facts: tuple[object, ...] = (
         checked.workload.fingerprint,
-        None if checked.purpose in ("evaluation_api", "evaluation_judge") else model_name(settings),
+        None if checked.purpose in ANSWERED_BY_API else model_name(settings),
         settings.seed,
         # an evaluation's records are named by their text, a trial's are compared by it: whatever file they are in
         source.fingerprint() if checked.purpose == PRODUCTION else None,
@@ -191,7 +196,7 @@ def fingerprint_of(checked: Checked) -> str:
     if checked.purpose == "evaluation_adapter" and settings.lora_adapter is not None:
         # one that was trained again in its place is another one
         facts = (*facts, file_digest(settings.lora_adapter / LORA_WEIGHTS))
-    if checked.purpose != "evaluation_api":
+    if checked.purpose not in ("evaluation_api", AUDIT):
         trusted = {"trust_remote_code": True} if settings.trust_remote_code else {}
         arguments = settings.engine.arguments | trusted
         facts = (*facts, *template_facts(settings), *facts_of(arguments))

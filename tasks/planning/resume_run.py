@@ -82,7 +82,7 @@ def _open(
         _check_model(batches.list_live(session, found.version_id), settings)
         clear_leftovers(session, version)
         keys = _keys(session, found, workload, settings, api)
-        runs.resume(session, found.run_id, budget_of(workload.name, settings).to_json())
+        runs.resume(session, found.run_id, budget_of(workload.name, settings, purpose).to_json())
     return OpenRun(
         settings,
         workload,

@@ -164,7 +164,7 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
             checked.purpose,
             _engine_arguments(checked),
             None if corrected_by is None else corrected_by.to_json(),
-            None if checked.api is None else budget_of(workload.name, settings).to_json(),
+            None if checked.api is None else budget_of(workload.name, settings, checked.purpose).to_json(),
         ),
     )
     rate = checked.machine.nano_usd_per_hour

@@ -112,7 +112,7 @@ def make_api_parts(
 ) -> ApiParts:
     """Make the way to the API: one that asks at once, or one that gathers batches."""
     settings, name, in_batch = run.settings, run.workload.name, _known(run.keys.api_batch)
-    budget = budget_of(name, settings)
+    budget = budget_of(name, settings, run.version.purpose)
     requests = ApiRequests(run.workload, api.permit, api.options.reasoning_room)
     ledger = run.version.ledger
     served = ServedPrices(ledger, settings, api.options.host)

@@ -13,6 +13,7 @@ from models import workloads
 from models.routing.policy import Policy
 from models.settings import Caps, EngineSettings, Settings, WorkloadSettings
 from models.settings.alerts import AlertSettings
+from models.settings.audit import AuditSettings
 from models.settings.delivery import ChatSettings, MailSettings
 from tasks.forecast.command import read_ask
 
@@ -23,6 +24,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[engine]": EngineSettings,
     "[budget]": Caps,
     "[workloads.NAME]": WorkloadSettings,
+    "[workloads.NAME.audit]": AuditSettings,
     "[workloads.NAME.policy]": Policy,
     "[smtp]": MailSettings,
     "[chat.NAME]": ChatSettings,

@@ -1,0 +1,145 @@
+"""Audits: whether the API agrees with what was served without it, record by record, and what asking it cost."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Integer, Select, and_, cast, delete, func, select
+from sqlalchemy.orm import Session
+
+from db.dialects import clock, insert_all_new
+from db.tables import AuditRow as Row
+from db.tables import DailyUsageRow as Usage
+from db.tables import PromptRow, RunRow
+from models.evaluation.audited import AuditCount
+from models.ids import new_id
+from models.months import month_of, months_later
+from models.run import AUDIT, PRODUCTION
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedRecord:
+    """One record that `engine` served with this model and prompt, and whether the API, asked by the run `run_id`, agrees."""
+
+    record_key: str
+    engine: str
+    model_id: int
+    prompt_id: int
+    run_id: UUID
+    agrees: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServingRun:
+    """The newest run of a version: what it was answered with. `prompt` is the fingerprint of its prompt."""
+
+    run_id: UUID
+    model_id: int
+    prompt_id: int
+    prompt: str
+
+
+def replace_audits(
+    session: Session, workload: str, partition: date, audited: Sequence[AuditedRecord]
+) -> None:
+    """Write what an audit of a partition found, in the place of what an earlier one of it had: it speaks of what is published now."""
+    session.execute(delete(Row).where(Row.workload == workload, Row.partition == partition))
+    now = clock(session)
+    same = {"at": now, "workload": workload, "partition": partition}
+    rows = [{"id": new_id(), **same, **asdict(one)} for one in audited]
+    insert_all_new(session, Row, rows, key=("run_id", "record_key"))
+
+
+def find_serving_run(session: Session, version_id: UUID) -> ServingRun | None:
+    """Return the newest run of a version, None where it has none."""
+    found = session.execute(
+        select(RunRow.id, RunRow.model_id, RunRow.prompt_id, PromptRow.fingerprint)
+        .join(PromptRow, PromptRow.id == RunRow.prompt_id)
+        .where(RunRow.version_id == version_id)
+        .order_by(RunRow.started_at.desc(), RunRow.id.desc())
+        .limit(1)
+    ).first()
+    return None if found is None else ServingRun(*found)
+
+
+def count_months(
+    session: Session, *, workload: str | None = None, until: date | None = None, in_force: bool = False
+) -> list[AuditCount]:
+    """Count audited records by workload, engine and month of their partition, in this order.
+
+    `until`: the last partition that counts. `in_force`: only those that were served with the model and prompt of the workload's newest run in
+    production.
+    """
+    agreeing = func.sum(cast(Row.agrees, Integer))
+    days = select(
+        Row.workload, Row.engine, Row.partition, func.count().label("audited"), agreeing.label("agreeing")
+    ).group_by(Row.workload, Row.engine, Row.partition)
+    if workload is not None:
+        days = days.where(Row.workload == workload)
+    if until is not None:
+        days = days.where(Row.partition <= until)
+    if in_force:
+        newest = _newest_runs().subquery()
+        days = days.join(
+            newest,
+            and_(
+                newest.c.workload == Row.workload,
+                newest.c.place == 1,
+                newest.c.prompt_id == Row.prompt_id,
+                (newest.c.model_id == Row.model_id) | (Row.engine != "vllm"),
+            ),
+        )
+    sums: defaultdict[tuple[str, str, date], list[int]] = defaultdict(lambda: [0, 0])
+    for name, engine, day, audited, same in session.execute(days):
+        own = sums[name, engine, month_of(day)]
+        own[0] += int(audited)
+        own[1] += int(same)
+    return [AuditCount(*key, *counts) for key, counts in sorted(sums.items())]
+
+
+def _newest_runs() -> Select[Any]:
+    place = func.row_number().over(
+        partition_by=RunRow.workload, order_by=(RunRow.started_at.desc(), RunRow.id.desc())
+    )
+    return select(RunRow.workload, RunRow.model_id, RunRow.prompt_id, place.label("place")).where(
+        RunRow.purpose == PRODUCTION
+    )
+
+
+def list_disagreeing(
+    session: Session, workload: str, engine: str, month: date, limit: int
+) -> list[tuple[date, str]]:
+    """Return some records of a month's partitions that the API answered otherwise, the newest first: partition and record key."""
+    rows = session.execute(
+        select(Row.partition, Row.record_key)
+        .where(
+            Row.workload == workload,
+            Row.engine == engine,
+            Row.partition >= month,
+            Row.partition < months_later(month, 1),
+            Row.agrees.is_(False),
+        )
+        .order_by(Row.partition.desc(), Row.record_key)
+        .limit(limit)
+    )
+    return [(day, key) for day, key in rows]
+
+
+def read_spend(session: Session, workload: str, day: date) -> int:
+    """Return what audits of a workload cost on APIs in the UTC month of `day`, nano-dollars, what is in flight at its upper bound."""
+    first = month_of(day)
+    spent = (
+        select(func.coalesce(func.sum(Usage.cost_nano), 0))
+        .join(RunRow, RunRow.id == Usage.run_id)
+        .where(
+            RunRow.workload == workload,
+            RunRow.purpose == AUDIT,
+            Usage.engine == "openai",
+            Usage.day >= first,
+            Usage.day < months_later(first, 1),
+        )
+    )
+    return int(session.execute(spent).scalar_one())

@@ -1,0 +1,204 @@
+"""One audit of one published partition: a share of what was served without the API is asked there, as a run of its own."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from db import audits, partitions, reference
+from db.audits import AuditedRecord, ServingRun
+from models import workloads
+from models.economics.pricing import usd_to_nano
+from models.errors import UsageError
+from models.run import AUDIT, RunResult
+from models.settings import Settings
+from models.workloads.base import Workload
+from tasks.audit.agreement import agrees
+from tasks.audit.draw import ServedRecord, find_texts, is_drawn, read_hashes, read_served
+from tasks.audit.request import AuditRequest, AuditResult
+from tasks.evaluation.arms import read_answers
+from tasks.evaluation.measures import asked_measure
+from tasks.labelling.labelled_file import write_records
+from tasks.planning.checks import source_of
+from tasks.planning.request import RunRequest
+from tasks.reading import open_partition
+from tasks.reading.input_cache import InputCache
+from tasks.run.run_partition import collect_partition, run_request
+from tasks.runtime.ledger_access import ledger_if_any, with_patience, writing_ledger
+from tasks.storage.output_folders import evaluations_folder
+
+CLASSIFIER_PROVIDER = "classifier"
+"""Who has a trained classifier, in the ledger's list of models."""
+
+log = logging.getLogger(__name__)
+
+
+def audit_partition(ask: AuditRequest, settings: Settings) -> AuditResult:
+    """Ask the API for a share of what it did not serve of a published partition, and write down how often it agrees.
+
+    What is published stays as it is. The same records are drawn each time, and one that was asked is not asked again. Raises `UsageError` before
+    anything is asked: no share, no API, records that must not leave, nothing published, another prompt by now; and the errors of a run.
+    """
+    share, workload = check_audit(ask, settings)
+    published = _find_published(ask, workload, settings)
+    if _waits(ask, settings):
+        return collect_audit(ask.workload, ask.partition, settings)
+    served = read_served(published, workload, lambda key: is_drawn(ask.workload, ask.partition, key, share))
+    if not served:
+        return AuditResult(ask.workload, ask.partition, "nothing")
+    _check_budget(ask, settings)
+    own = settings.for_workload(ask.workload)
+    source = source_of(workload, ask.reading, workload.routing, InputCache.of(own))
+    texts = find_texts(open_partition(source, ask.partition), served)
+    changed = len(served) - len(texts)
+    if not texts:
+        return AuditResult(ask.workload, ask.partition, "nothing", len(served), changed=changed)
+    snapshot = evaluations_folder(settings.output_dir, ask.workload) / f"audit-{ask.partition}.parquet"
+    write_records(texts, snapshot)
+    request = RunRequest(
+        ask.workload,
+        ask.partition,
+        str(snapshot),
+        engine="openai",
+        refresh=True,
+        purpose=AUDIT,
+        as_texts=True,
+    )
+    result = run_request(request, settings)
+    snapshot.unlink(missing_ok=True)
+    found = _finish(result, workload, published, settings)
+    return replace(found, drawn=len(served), changed=changed)
+
+
+def check_audit(ask: AuditRequest, settings: Settings) -> tuple[float, Workload]:
+    """Return the share to audit, and the workload. Raises `UsageError` where it cannot be audited."""
+    workload = workloads.build(ask.workload, settings.for_workload(ask.workload))
+    share = workload.settings.audit.share if ask.share is None else ask.share
+    name = ask.workload
+    if not 0 < share <= 1:
+        msg = f"{name} is not audited: set share = 0.01 in [workloads.{name}.audit], or give --share"
+        raise UsageError(msg)
+    if workload.residency == "local":
+        msg = f"the records of {name} must not leave (data_residency), so no API audits them: people do, by `breakeven label {name}`"
+        raise UsageError(msg)
+    if settings.api_mode == "off":
+        msg = f"an audit asks the API, which is off: set BREAKEVEN_API_MODE, or leave out share in [workloads.{name}.audit]"
+        raise UsageError(msg)
+    asked_measure(workload)
+    return share, workload
+
+
+def _find_published(ask: AuditRequest, workload: Workload, settings: Settings) -> Path:
+    """Return the published file of a partition. Raises `UsageError` where there is none, or it was answered with another prompt."""
+    with ledger_if_any(settings, update=True) as session:
+        version, run = (None, None) if session is None else _published(session, ask.workload, ask.partition)
+    if version is None or run is None:
+        msg = f"{ask.workload} {ask.partition} is not published, so there is nothing to audit: run it first"
+        raise UsageError(msg)
+    if run.prompt != workload.fingerprint:
+        msg = f"{ask.workload} {ask.partition} is published with another prompt than the API would be asked now: --rerun it first"
+        raise UsageError(msg)
+    return Path(version.output_path or "")
+
+
+def _published(
+    session: Session, workload: str, partition: date
+) -> tuple[partitions.PartitionVersion | None, ServingRun | None]:
+    version = partitions.find_published(session, workload, partition)
+    return version, None if version is None else audits.find_serving_run(session, version.id)
+
+
+def _waits(ask: AuditRequest, settings: Settings) -> bool:
+    return (ask.workload, ask.partition) in waiting_audits(settings)
+
+
+def waiting_audits(settings: Settings) -> list[tuple[str, date]]:
+    """Return the partitions of which an audit waits for the API, the longest waiting first."""
+    with ledger_if_any(settings) as session:
+        found = [] if session is None else partitions.list_waiting(session, AUDIT)
+    return [(one.workload, one.partition) for one in found]
+
+
+def _check_budget(ask: AuditRequest, settings: Settings) -> None:
+    """See that something is left of the month's dollars for audits, so that no audit is begun only to wait. Raises `UsageError`."""
+    cap = settings.workload(ask.workload).audit.month_usd
+    if cap is None:
+        return
+    today = datetime.now(UTC).date()
+    with ledger_if_any(settings) as session:
+        spent = 0 if session is None else audits.read_spend(session, ask.workload, today)
+    if spent >= usd_to_nano(cap):
+        msg = (
+            f"the audits of {ask.workload} have used up what they may cost in {today:%Y-%m}: raise month_usd in "
+            f"[workloads.{ask.workload}.audit], or audit {ask.partition} in the next month"
+        )
+        raise UsageError(msg)
+
+
+def collect_audit(workload: str, partition: date, settings: Settings) -> AuditResult:
+    """Take up an audit whose answers wait, and write down how often the API agrees once all are there. Raises the errors of a run."""
+    built = workloads.build(workload, settings.for_workload(workload))
+    result = collect_partition(workload, partition, settings=settings, purpose=AUDIT)
+    published = _find_published(AuditRequest(workload, partition), built, settings)
+    return _finish(result, built, published, settings)
+
+
+def _finish(result: RunResult, workload: Workload, published: Path, settings: Settings) -> AuditResult:
+    """Compare what the API answered with what is published, and write it down; or say what it waits for."""
+    name, partition = result.workload, result.partition
+    if result.state == "waiting" or result.output is None:
+        return AuditResult(
+            name, partition, "waiting", waiting=dict(result.waiting), cost_nano=result.api_cost_nano
+        )
+    answers, asked = read_answers(Path(result.output), workload), read_hashes(Path(result.output))
+    served = read_served(published, workload, answers.__contains__)
+    agreeing = {
+        key: agrees(workload, one.value, answers[key].value)
+        for key, one in served.items()
+        if asked[key] == one.text_hash
+    }
+    _store(settings, name, partition, served, agreeing)
+    return AuditResult(
+        name,
+        partition,
+        "audited",
+        audited=len(agreeing),
+        agreeing=sum(agreeing.values()),
+        unanswered=result.quarantined,
+        cost_nano=result.api_cost_nano,
+    )
+
+
+def _store(
+    settings: Settings,
+    workload: str,
+    partition: date,
+    served: Mapping[str, ServedRecord],
+    agreeing: Mapping[str, bool],
+) -> None:
+    def write() -> None:
+        with make_session.begin() as session:
+            version, run = _published(session, workload, partition)
+            asked = partitions.find_published(session, workload, partition, AUDIT)
+            asking = None if asked is None else audits.find_serving_run(session, asked.id)
+            if version is None or run is None or asking is None:
+                msg = f"{workload} {partition} was given up while it was audited: audit it again"
+                raise UsageError(msg)
+            rows = []
+            for key, same in sorted(agreeing.items()):
+                one = served[key]
+                model_id = (
+                    reference.ensure_model(session, CLASSIFIER_PROVIDER, one.model)
+                    if one.engine == "classifier"
+                    else run.model_id
+                )
+                rows.append(
+                    AuditedRecord(key, one.engine, model_id, run.prompt_id, asking.run_id, agrees=same)
+                )
+            audits.replace_audits(session, workload, partition, rows)
+
+    with writing_ledger(settings, create=False) as make_session:
+        with_patience(settings.database_patience_seconds, write)
