@@ -14,7 +14,7 @@ from db.dialects import clock, insert_all_new
 from db.tables import AuditRow as Row
 from db.tables import DailyUsageRow as Usage
 from db.tables import PromptRow, RunRow
-from models.evaluation.audited import AuditCount
+from models.evaluation.audit_counts import AuditCount
 from models.ids import new_id
 from models.months import month_of, months_later
 from models.run import AUDIT, PRODUCTION

@@ -208,6 +208,7 @@ def _describe_workload(
         advice=advice,
         quarantined_answered=usage.quarantined_answered,
         quarantined_nano=usage.quarantined_nano,
+        basis=usage.basis,
     )
 
 

@@ -20,7 +20,7 @@ from models.economics.figures_recommendation import (
     VerdictAnswer,
     WorkloadAdvice,
 )
-from models.economics.month import PriceUse, Tokens, Viability
+from models.economics.month import PriceUse, Tokens, Viability, ViabilityBasis
 from models.economics.past_month import PastMonth, UnitCosts
 from models.gpu_time import GpuTime
 
@@ -113,6 +113,7 @@ class WorkloadFigures:
     `total_nano` = `api_nano` + `gpu_nano` + `labour_nano`: its share of full cost, which says nothing of what stops if
     it leaves; `advice` does. `routed`: records that its policy sent to the API. Counts, tokens, time and unit costs are of the days
     that are covered, the rest of the whole month. `missing`: attempts whose cost on the API is not known.
+    `basis`: what `viability` rests on.
     `quarantined_answered` of the quarantined records an engine had answered, and their attempts cost `quarantined_nano`.
     """
 
@@ -144,6 +145,7 @@ class WorkloadFigures:
     advice: WorkloadAdvice
     quarantined_answered: int
     quarantined_nano: int
+    basis: ViabilityBasis | None = None
 
 
 NoteCode = Literal[

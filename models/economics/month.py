@@ -13,12 +13,15 @@ from models.catalogue.model_ends import ModelEnd
 from models.economics.candidate_costs import CandidatePrices
 from models.economics.past_month import PastMonth
 from models.economics.price_changes import PriceChange
+from models.evaluation.audit_counts import AuditCount
 from models.gpu_time import GpuTime
 from models.months import days_in
 
 BillingMode = Literal["on_demand", "reserved"]
 Viability = Literal["viable", "not_viable", "undecided"]
 """What the evaluation of a workload said: whether the small model is good enough for it."""
+ViabilityBasis = Literal["labels", "audits"]
+"""What that rests on: an evaluation on labels, or how often the API agrees with what is served without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class WorkloadUsage:
     that are still out.
     `chosen_nano`: the part of it for which a run was asked to use the API, whatever the small model can do.
     `unknown_api_cost` lines do not know their cost. `estimated`: lines that hold an estimate of their own
-    usage (counterfactual tokens always are estimates). `viability` None: not evaluated. `routed`: records that
+    usage (counterfactual tokens always are estimates). `viability` None: not evaluated; `basis`: what it rests on. `routed`: records that
     its policy sent to the API, since the small model is or may be not good enough for them; `routes`: its policy
     would, though it may have found none in this month.
     `batch_acceptable`: its answers may take a day. `may_leave`: its records may go to an API.
@@ -119,6 +122,7 @@ class WorkloadUsage:
     routes: bool = False
     batch_acceptable: bool = True
     may_leave: bool = True
+    basis: ViabilityBasis | None = None
 
     @property
     def api_sync_nano(self) -> int:
@@ -244,6 +248,7 @@ class MonthInputs:
     `evaluations_nano`: what evaluations and trials cost in these days, which is in no scenario. `candidates`: other
     models at their prices of the last of these days. `bases`: a sentence a workload on what its counterfactual tokens stand on.
     `ends`: models of the API or of candidates that leave it soon. `price_changes`: since the month before.
+    `audits`: of this month and of those before it, by workload, engine and month.
     `earlier`: months before this one, oldest first, without gaps (a month without usage has 0 records).
 
     Raises `ValueError` for a `month` that is no first day, or `days` outside of it.
@@ -264,6 +269,7 @@ class MonthInputs:
     bases: tuple[str, ...] = ()
     ends: tuple[ModelEnd, ...] = ()
     price_changes: tuple[PriceChange, ...] = ()
+    audits: tuple[AuditCount, ...] = ()
 
     @property
     def last_day(self) -> date:

@@ -14,8 +14,7 @@ from math import exp, fsum, lgamma
 import numpy as np
 
 from models.economics.month import Viability
-from models.evaluation.intervals import wilson
-from models.evaluation.scores import Interval
+from models.evaluation.audit_counts import AuditCount
 from models.evaluation.sequential import PairedScores, always_valid_interval
 from models.months import days_in, month_of
 
@@ -24,27 +23,6 @@ LOOK_DAYS = (7, 14, 21, 28)
 _LOOKS_OF_A_YEAR = 12 * (len(LOOK_DAYS) + 1)
 CHANCE = 0.05 / _LOOKS_OF_A_YEAR
 """What counts as chance at one look: in a year without any change, at most one workload's route of 20 is told of."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuditCount:
-    """How many records of a month's partitions were audited that one engine had served, and how many of them the API answered the same."""
-
-    workload: str
-    engine: str
-    month: date
-    audited: int
-    agreeing: int
-
-    @property
-    def agreement(self) -> float | None:
-        """The share that agrees; None of nothing."""
-        return self.agreeing / self.audited if self.audited else None
-
-    @property
-    def interval(self) -> Interval | None:
-        """Wilson's interval of it (95 %)."""
-        return wilson(self.agreeing, self.audited)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from itertools import groupby
 from sqlalchemy.orm import Session
 
 from db import audits
-from models.evaluation.audited import AuditCount, AuditDrop, find_drops, last_look
+from models.evaluation.audit_counts import AuditCount
+from models.evaluation.audited import AuditDrop, find_drops, last_look
 from models.months import month_of, months_later
 from tasks.alerts.alert import Alert
 from tasks.documents.amounts import percent

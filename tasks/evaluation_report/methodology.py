@@ -31,6 +31,7 @@ BOOTSTRAP = (
     "A percentile bootstrap over the records, 2,000 resamples from a fixed seed, with two made-up records in each, one at its best and one"
     " at its worst, so that few records that are all alike do not look certain."
 )
+BASIS = "It rests on these labels, not on audits."
 PLATT = "Platt's: 1 / (1 + exp(-(a logit(c) + b))), with c as the model says"
 
 
@@ -82,7 +83,7 @@ def _items(evaluation: Evaluation) -> Iterator[Item]:
             "Interval of a ratio, evaluated once", "The same bootstrap, of the two means on the same records."
         )
     if evaluation.verdict is not None:
-        yield Item("Verdict", _rule(evaluation.keep))
+        yield Item("Verdict", f"{_rule(evaluation.keep)} {BASIS}")
         yield Item("Interval that decides", ALWAYS)
         if evaluation.verdict.more is not None:
             yield Item("Labels asked for", MORE)

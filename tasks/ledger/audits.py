@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from db.audits import count_months
-from models.evaluation.audited import AuditCount, AuditDrop, find_drops
+from models.evaluation.audit_counts import AuditCount
+from models.evaluation.audited import AuditDrop, find_drops
 from models.settings import Settings
 from tasks.display.formats import TableFormat
 from tasks.display.tables import write_rows

@@ -6,11 +6,11 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from db import evaluations, infrastructure, month
+from db import audits, infrastructure, month
 from db.month import MonthUsage
 from models.catalogue import assumed_terms
 from models.economics.break_even import past_month
-from models.economics.month import MonthInputs, Viability, WorkloadUsage
+from models.economics.month import MonthInputs, WorkloadUsage
 from models.economics.owning import Bill, EnteredTerms, Labour
 from models.economics.past_month import PastMonth
 from models.errors import UsageError
@@ -18,6 +18,7 @@ from models.months import days_in, month_of, months_later, next_month
 from models.routing.policy import Policy
 from models.settings import Settings
 from models.workloads import build
+from tasks.report.judged import NOT_JUDGED, Judged, find_judgements
 from tasks.report.market import add_market
 
 MOST_MONTHS = 36
@@ -43,7 +44,7 @@ def read_month_inputs(
 ) -> MonthInputs:
     """Read what the break-even of the month of a day stands on; of one that is not over, up to `today` (UTC).
 
-    Whether a workload is replaceable is what its newest evaluation says. Raises `UsageError` for a month that has
+    Whether a workload is replaceable is what its newest evaluation says, else what audits do. Raises `UsageError` for a month that has
     not begun, and for labour settings that are no amount.
     """
     this = month_of(of)
@@ -53,14 +54,16 @@ def read_month_inputs(
     began = month.find_first_month(session)
     first = max(began or this, months_later(this, -MOST_MONTHS))
     books = read_books(session, min(first, this), next_month(this))
-    viability = evaluations.find_viability(session)
+    judged = find_judgements(session, this)
     earlier: list[PastMonth] = []
     while first < this:
-        earlier.append(past_month(_inputs(books, settings, first, days_in(first), viability)))
+        earlier.append(past_month(_inputs(books, settings, first, days_in(first), judged)))
         first = next_month(first)
     days = min((today - this).days + 1, days_in(this))
-    inputs = _inputs(books, settings, this, days, viability)
-    return add_market(replace(inputs, earlier=tuple(earlier)), session, settings)
+    inputs = _inputs(books, settings, this, days, judged)
+    counted = audits.count_months(session, until=this.replace(day=days_in(this)))
+    inputs = replace(inputs, earlier=tuple(earlier), audits=tuple(counted))
+    return add_market(inputs, session, settings)
 
 
 def read_books(session: Session, first: date, end: date) -> Books:
@@ -74,7 +77,7 @@ def read_books(session: Session, first: date, end: date) -> Books:
 
 
 def _inputs(
-    books: Books, settings: Settings, of: date, days: int, viability: Mapping[str, Viability]
+    books: Books, settings: Settings, of: date, days: int, judged: Mapping[str, Judged]
 ) -> MonthInputs:
     used = books.used.get(of, MonthUsage())
     before = [run for other, usage in books.used.items() if other < of for run in usage.gpu_runs]
@@ -85,7 +88,8 @@ def _inputs(
         month=of,
         days=days,
         workloads=tuple(
-            _with(usage, viability, settings, routed.get(usage.workload, 0)) for usage in used.workloads
+            _with(usage, judged.get(usage.workload, NOT_JUDGED), settings, routed.get(usage.workload, 0))
+            for usage in used.workloads
         ),
         gpu_runs=used.gpu_runs,
         terms=(
@@ -100,9 +104,7 @@ def _inputs(
     )
 
 
-def _with(
-    usage: WorkloadUsage, viability: Mapping[str, Viability], settings: Settings, before: int
-) -> WorkloadUsage:
+def _with(usage: WorkloadUsage, judged: Judged, settings: Settings, before: int) -> WorkloadUsage:
     """Add what a month's lines do not hold of a workload; `before`: records that its policy routed in the month before.
 
     Of a workload that is no longer set up, nothing else is known.
@@ -110,10 +112,11 @@ def _with(
     try:
         workload = build(usage.workload, settings)
     except UsageError:
-        return replace(usage, viability=viability.get(usage.workload), routes=before > 0)
+        return replace(usage, viability=judged.viability, basis=judged.basis, routes=before > 0)
     return replace(
         usage,
-        viability=viability.get(usage.workload),
+        viability=judged.viability,
+        basis=judged.basis,
         batch_acceptable=workload.settings.batch_acceptable is not False,
         may_leave=workload.residency != "local",
         routes=before > 0 or (settings.api_mode != "off" and _routes(workload.routing)),

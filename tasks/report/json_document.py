@@ -10,6 +10,7 @@ from datetime import UTC
 from models.economics.figures import MonthFigures
 from tasks.documents.page import Page
 from tasks.documents.plain_json import Json, list_members, plain, plain_nano
+from tasks.report.audit_section import audits_to_json
 from tasks.report.month_report import MonthReport
 
 SCHEMA_VERSION = 2
@@ -35,6 +36,7 @@ def make_document(report: MonthReport, page: Page) -> dict[str, Json]:
             for item in section.items
         ],
         "figures": figures_to_json(report.figures),
+        "audits": audits_to_json(report.inputs),
         "terms": {
             "infrastructure": [plain(one) for one in report.inputs.terms],
             "labour": [plain(one) for one in report.inputs.labour],

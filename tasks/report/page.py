@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from models.economics.figures import MonthFigures
 from tasks.documents.page import Colour, Page, Section
 from tasks.report import advice, methodology, notes, sections, sentences
+from tasks.report.audit_section import make_audits_section
 from tasks.report.month_report import MonthReport
 
 
@@ -36,6 +37,9 @@ def _list_sentences(figures: MonthFigures) -> Iterator[str]:
 def _sections(report: MonthReport) -> Iterator[Section]:
     yield sections.make_costs_section(report.figures)
     yield from sections.list_sections(report.figures)
+    audited = make_audits_section(report.inputs)
+    if audited is not None:
+        yield audited
     yield methodology.make_notes_section(report.figures)
     changed = methodology.make_changes_section(report)
     if changed is not None:

@@ -13,7 +13,9 @@ VIABILITY = {
     "undecided": "undecided",
     None: "not evaluated",
 }
-"""What the evaluation said of the small model."""
+"""What the evaluation, or audits, said of the small model."""
+BASES = {"labels": ", by labels", "audits": ", by audits", None: ""}
+"""What that rests on."""
 EXPLAINED = (
     (
         "Avoidable is what stops if this workload alone leaves: its sessions, its API attempts, a machine that only it needs."
@@ -63,7 +65,7 @@ def _cost_row(one: WorkloadFigures) -> tuple[str, ...]:
         usd(advice.avoidable_nano),
         usd(saves),
         SHORT_ANSWERS[advice.answer],
-        f"{VIABILITY[one.viability]}{', routed' if one.viability == 'not_viable' and one.routed else ''}",
+        f"{VIABILITY[one.viability]}{BASES[one.basis]}{', routed' if one.viability == 'not_viable' and one.routed else ''}",
         usd(one.total_nano),
     )
 

@@ -11,7 +11,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from bench.history import Year, write_history
-from db import evaluations, infrastructure, ledger, reference, runs
+from db import audits, evaluations, infrastructure, ledger, reference, runs
+from db.audits import AuditedRecord
 from db.session import make_engine, migrate, readers, sessions
 from db.tables import ModelRow, PromptRow, RunRow
 from models.catalogue.rates import Infrastructure
@@ -191,3 +192,36 @@ def test_archived_lines_stay_in_the_months(database_url: str, tmp_path: Path) ->
     assert inputs() == before
     assert before.workloads
     engine.dispose()
+
+
+def _audit(session: Session, workload: str, day: date, agreeing: int, of: int, **other: object) -> None:
+    """Write an audit of a partition that was served as the workload's run was."""
+    run = session.execute(select(RunRow).where(RunRow.workload == workload)).scalars().first()
+    assert run is not None
+    served = {"engine": "vllm", "model_id": run.model_id, "prompt_id": run.prompt_id} | other
+    rows = [
+        AuditedRecord(f"{day}-{place}", run_id=run.id, agrees=place < agreeing, **served)  # type: ignore[arg-type]
+        for place in range(of)
+    ]
+    audits.replace_audits(session, workload, day, rows)
+
+
+def test_without_labels_audits_say_whether_a_workload_is_good_enough(session: Session) -> None:
+    """Nothing while they decide nothing; an evaluation wins over them; those of another model, or of long ago, say nothing."""
+    another = reference.ensure_model(session, "vllm", "another")
+    _audit(session, "enrichment", date(2026, 11, 2), 0, 300, model_id=another)
+    _audit(session, "enrichment", date(2026, 8, 31), 0, 300)
+    _audit(session, "enrichment", date(2026, 12, 1), 0, 300)
+    _audit(session, "enrichment", date(2026, 11, 3), 9, 10)
+    assert [(one.viability, one.basis) for one in _inputs(session, NOVEMBER).workloads] == [(None, None)]
+    _audit(session, "enrichment", date(2026, 11, 4), 990, 1000)
+    inputs = _inputs(session, NOVEMBER)
+    assert [(one.viability, one.basis) for one in inputs.workloads] == [("viable", "audits")]
+    assert [(one.month, one.audited) for one in inputs.audits] == [(date(2026, 8, 1), 300), (NOVEMBER, 1310)]
+    assert [(one.viability, one.basis) for one in month_figures(inputs).workloads] == [("viable", "audits")]
+    assert not {note.code for note in month_figures(inputs).notes} & {"not_evaluated", "undecided"}
+    _audit(session, "enrichment", date(2026, 11, 4), 500, 1000)
+    assert [one.viability for one in _inputs(session, NOVEMBER).workloads] == ["not_viable"]
+    _say(session, "enrichment", "undecided")
+    told = [(one.viability, one.basis) for one in _inputs(session, NOVEMBER).workloads]
+    assert told == [("undecided", "labels")]

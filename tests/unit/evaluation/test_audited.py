@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
+from models.evaluation.audit_counts import AuditCount
 from models.evaluation.audited import (
     CHANCE,
-    AuditCount,
     chance_of_so_few,
     find_drops,
     judge_audits,

@@ -1,0 +1,88 @@
+"""The report's part on audits: how often the API agrees with what was served without it."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+from itertools import groupby
+
+from models.economics.month import MonthInputs
+from models.evaluation.audit_counts import AuditCount
+from tasks.documents.amounts import count, percent
+from tasks.documents.page import Section, Table
+from tasks.documents.plain_json import Json, plain, plain_ratio
+
+MONTHS = 6
+"""How many months of each workload are shown, the newest ones."""
+_SERVED_BY = {"classifier": "Classifier", "vllm": "Own model"}
+_EXPLAINED = (
+    "A random share of what was served without the API was asked there as well, and this is how often both answers are the same, with the"
+    " 95% interval. To agree is not to be right: who is, labels say."
+)
+
+
+def make_audits_section(inputs: MonthInputs) -> Section | None:
+    """Return the section; None where nothing was audited in this month."""
+    if not any(one.month == inputs.month for one in inputs.audits):
+        return None
+    columns = ("Workload", "Served by", "Month", "Audited", "The API agrees", "Share", "Interval", "Change")
+    table = Table("How often the API agrees", columns, tuple(_rows(inputs)), prose=frozenset({1, 2}))
+    return Section("audits", "What audits found", (_EXPLAINED, *_bases(inputs)), tables=(table,))
+
+
+def _bases(inputs: MonthInputs) -> Iterable[str]:
+    """Say of which workloads the verdict on the small model rests on audits."""
+    names = [one.workload for one in inputs.workloads if one.basis == "audits"]
+    if names:
+        yield (
+            f"No labels say whether the small model is good enough for {', '.join(names)}: that rests on audits of this month and the two before it."
+        )
+
+
+def _rows(inputs: MonthInputs) -> Iterable[tuple[str, ...]]:
+    for _, series in groupby(inputs.audits, key=lambda one: (one.workload, one.engine)):
+        months = list(series)
+        before: list[AuditCount | None] = [None, *months]
+        yield from [_row(now, last) for now, last in zip(months, before, strict=False)][-MONTHS:]
+
+
+def _row(now: AuditCount, last: AuditCount | None) -> tuple[str, ...]:
+    agreement, interval = _share(now), now.interval
+    change = None if last is None else agreement - _share(last)
+    limits = (
+        ""
+        if interval is None
+        else " to ".join(percent(Fraction(one)) for one in (interval.low, interval.high))
+    )
+    return (
+        now.workload,
+        _SERVED_BY.get(now.engine, now.engine),
+        f"{now.month:%Y-%m}",
+        count(now.audited),
+        count(now.agreeing),
+        percent(agreement),
+        limits,
+        "" if change is None else percent(change),
+    )
+
+
+def _share(one: AuditCount) -> Fraction:
+    return Fraction(one.agreeing, max(one.audited, 1))
+
+
+def audits_to_json(inputs: MonthInputs) -> list[Json]:
+    """Return the counts for programs, each with its share and interval."""
+    found: list[Json] = []
+    for one in inputs.audits:
+        limits = None if one.interval is None else (Fraction(one.interval.low), Fraction(one.interval.high))
+        share = plain_ratio(_share(one)) if one.audited else None
+        found.append({**_members(one), "agreement": share, "interval": plain(limits)})
+    return found
+
+
+def _members(one: AuditCount) -> dict[str, Json]:
+    return {
+        "workload": one.workload,
+        "served_by": one.engine,
+        "month": f"{one.month:%Y-%m}",
+        "audited": one.audited,
+        "agreeing": one.agreeing,
+    }

@@ -1,0 +1,43 @@
+"""Whether the small model is good enough for each workload, and what that rests on: labels, else audits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy.orm import Session
+
+from db import audits, evaluations
+from models.economics.month import Viability, ViabilityBasis
+from models.evaluation.audited import judge_audits
+from models.evaluation.figures import KEEP
+from models.months import days_in, months_later
+
+MONTHS = 3
+"""How many months of audits say it: the report's, and those before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is said of a workload's small model, and what it rests on; both None: nothing is."""
+
+    viability: Viability | None
+    basis: ViabilityBasis | None
+
+
+NOT_JUDGED = Judged(None, None)
+
+
+def find_judgements(session: Session, month: date) -> Mapping[str, Judged]:
+    """Return by workload what its newest evaluation says; where there is none, what audits of the model and prompt in force say.
+
+    Audits that decide nothing say nothing. Workloads without a word are missing.
+    """
+    said: dict[str, Judged] = {}
+    counts = audits.count_months(session, until=month.replace(day=days_in(month)), in_force=True)
+    recent = [one for one in counts if one.month > months_later(month, -MONTHS)]
+    for name in {one.workload for one in recent}:
+        viability = judge_audits([one for one in recent if one.workload == name], KEEP)
+        if viability in {"viable", "not_viable"}:
+            said[name] = Judged(viability, "audits")
+    by_labels = evaluations.find_viability(session)
+    return said | {name: Judged(viability, "labels") for name, viability in by_labels.items()}
