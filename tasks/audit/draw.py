@@ -10,8 +10,8 @@ import polars as pl
 from models.errors import OutputError
 from models.records import Record
 from models.requests import JsonValue
-from models.workloads.base import Workload
 from models.workloads.answer_kind import published_answer
+from models.workloads.base import Workload
 from tasks.reading import PartitionReader
 from tasks.reading.sampling import draw_number
 from tasks.storage.merge_parts import TEXT_HASH
