@@ -1,25 +1,49 @@
 """Trains a LoRA adapter on a language model, within a budget of time, from checkpoint to checkpoint."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
+from signal import SIGTERM
+from typing import Any
 
+from models.errors import Interrupted, UsageError
 from models.evaluation.scores import Share
-from models.requests import Message
+from models.requests import JsonValue, Message
+from models.training.base_model import describe_base, load_base
+from models.training.batches import Encoded, Encoder, are_labels, draw, make_batches
+from models.training.checkpoint import EVERY_SECONDS, NAME, Progress, read_checkpoint, write_checkpoint
 from models.training.examples import Example
+from models.training.hold_out import AnswerTree, measure
+from models.training.lora_steps import BATCH, LoraSteps
+from models.training.merge import write_adapter, write_merged
+
+FEWEST = 5
+"""Examples without which nothing is trained."""
+FOR_STEPS = 0.85
+"""Share of the budget for loading and steps; the rest is for measuring and writing."""
+LEAST_MEASURED = 50
+"""Held-out examples that are measured however much time it takes."""
+SAY_EVERY = 20.0
+"""Seconds of the clock between two lines of progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdapterJob:
-    """What to train: the base model's folder, the constant messages before a text, and the examples of both sides.
+    """What to train: the base model's folder (or its name on the Hub), the constant messages before a text, and the examples of both sides.
 
-    `render`: from an answer to the text that the model shall write. `cpu_seconds`: processor time at most (of all threads; a GPU's: seconds of the
+    `render`: from an answer to the text that the model shall write. `seconds`: processor time at most (of all threads; a GPU's: seconds of the
     clock). `on_gpu`: all layers, else the last third. `folder`: where checkpoints, the adapter (`adapter/`) and on a CPU the merged model (`merged/`) are written.
+    `template` and `template_arguments`: a chat template in the place of the model's own, as the engine is given it. `balanced`: each label as
+    often as any other, whatever the examples' share of it.
     """
 
     base: Path
     prompt: tuple[Message, ...]
-    render: Callable[[object], str]
+    render: Callable[[JsonValue], str]
     train: Sequence[Example]
     holdout: Sequence[Example]
     folder: Path
@@ -28,6 +52,33 @@ class AdapterJob:
     seed: int = 0
     balanced: bool = True
     max_holdout: int = 300
+    template: str | None = None
+    template_arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """The clock of the budget."""
+        return time.monotonic if self.on_gpu else time.process_time
+
+    def digest(self) -> str:
+        """Return what a checkpoint must be of: base, prompt, examples and seed. It tells none of them."""
+        found = blake2b(digest_size=16)
+        facts = (
+            describe_base(self.base),
+            self.prompt_text(),
+            self.template,
+            self.seed,
+            self.on_gpu,
+            self.balanced,
+        )
+        found.update(repr((facts, sorted(self.template_arguments.items()))).encode("utf-8", "surrogatepass"))
+        for one in self.train:
+            found.update(repr((one.text, self.render(one.answer))).encode("utf-8", "surrogatepass"))
+        return found.hexdigest()
+
+    def prompt_text(self) -> tuple[tuple[str, str], ...]:
+        """Return the constant messages as plain values."""
+        return tuple((one.role, one.content) for one in self.prompt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +86,7 @@ class TrainedAdapter:
     """What came of it: `steps` of training, `seen` examples, mean losses of the first and last tenth, and the digest of the adapter's weights.
 
     `accuracy` on (a part of) the hold-out by the answers' likeliest among those that occur, where answers are labels; None for others.
+    `left_out`: examples that were too long.
     """
 
     weights_digest: str
@@ -43,6 +95,7 @@ class TrainedAdapter:
     first_loss: float
     last_loss: float
     accuracy: Share | None
+    left_out: int = 0
 
 
 def train_adapter(
@@ -52,4 +105,110 @@ def train_adapter(
 
     Raises `UsageError` in one line for a base that is gone or no language model, `OutputError` for a full disk, `Interrupted` where `stop` turns true.
     """
-    raise NotImplementedError
+    if len(job.train) < FEWEST:
+        msg = f"{len(job.train)} examples to train on: an adapter needs at least {FEWEST}; give more labels or answers"
+        raise UsageError(msg)
+    training = _Training(job, say, stop, job.clock())
+    return training.run()
+
+
+@dataclass(slots=True)
+class _Training:
+    """One training: what it is given, and the time at which it began, less what it had used before it was killed."""
+
+    job: AdapterJob
+    say: Callable[[str], None]
+    stop: Callable[[], bool]
+    began: float
+
+    def run(self) -> TrainedAdapter:
+        job = self.job
+        base = load_base(job.base, job.template, job.template_arguments, on_gpu=job.on_gpu, seed=job.seed)
+        encoder = Encoder.of(base, job.prompt)
+        examples, left_out = self._encode(encoder)
+        steps = LoraSteps.of(base, encoder.head)
+        digest = job.digest()
+        progress = self._go_on(steps, digest)
+        self._train(steps, examples, progress, digest)
+        steps.use_averages()
+        accuracy = self._measure(steps, encoder)
+        weights = write_adapter(base, job.folder)
+        if not job.on_gpu:
+            write_merged(base, job.folder)
+        (job.folder / NAME).unlink(missing_ok=True)
+        first, last = progress.mean_of_tenth(last=False), progress.mean_of_tenth(last=True)
+        return TrainedAdapter(weights, progress.steps, progress.seen, first, last, accuracy, left_out)
+
+    def _used(self) -> float:
+        """Seconds of the budget that are used."""
+        return self.job.clock() - self.began
+
+    def _encode(self, encoder: Encoder) -> tuple[list[tuple[Example, Encoded]], int]:
+        """Return the examples with their token ids, and how many are too long. Raises `UsageError` where too few are left."""
+        every = [(one, encoder.encode(one.text, self.job.render(one.answer))) for one in self.job.train]
+        found = [(one, ids) for one, ids in every if ids is not None]
+        left_out = len(every) - len(found)
+        if left_out:
+            self.say(f"{left_out:,} of {len(every):,} examples are too long to train on and left out")
+        if len(found) < FEWEST:
+            msg = f"{left_out:,} of {len(every):,} examples are too long to train on: shorten prompt or texts, or take a model of a longer context"
+            raise UsageError(msg)
+        return found, left_out
+
+    def _go_on(self, steps: LoraSteps, digest: str) -> Progress:
+        """Return the progress of a training that was killed, with its weights put back, or that of a new one."""
+        found = read_checkpoint(self.job.folder, digest, steps.through.base.device)
+        if found is None:
+            return Progress()
+        progress, tensors = found
+        steps.restore(tensors)
+        self.began -= progress.spent
+        self.say(f"going on with a training that was stopped after {progress.steps:,} steps")
+        return progress
+
+    def _train(
+        self, steps: LoraSteps, examples: Sequence[tuple[Example, Encoded]], progress: Progress, digest: str
+    ) -> None:
+        budget = self.job.seconds * FOR_STEPS
+        batches = self._batches(examples, progress.steps)
+        saved = said = time.monotonic()
+        while self._used() < budget or not progress.steps:
+            stopped = self.stop()
+            if stopped or time.monotonic() - saved >= EVERY_SECONDS:
+                self._save(steps, progress, digest)
+                saved = time.monotonic()
+            if stopped:
+                msg = "the training was stopped; the same command goes on with it"
+                raise Interrupted(msg, SIGTERM)
+            steps.step(next(batches), progress, self._used() / budget)
+            if time.monotonic() - said >= SAY_EVERY:
+                loss = progress.mean_of_tenth(last=True)
+                self.say(f"step {progress.steps:,}, loss {loss:.3f}, {self._used():,.0f} of {budget:,.0f} s")
+                said = time.monotonic()
+        self._save(steps, progress, digest)
+
+    def _batches(self, examples: Sequence[tuple[Example, Encoded]], done: int) -> Iterator[Sequence[Encoded]]:
+        """Return the batches from where the training is."""
+        given = [one for one, _ in examples]
+        order = draw(given, self.job.seed, balanced=self.job.balanced and are_labels(given))
+        made = make_batches((examples[place][1] for place in order), BATCH, self.job.seed)
+        return islice(made, done, None)
+
+    def _save(self, steps: LoraSteps, progress: Progress, digest: str) -> None:
+        progress.spent = self._used()
+        write_checkpoint(self.job.folder, digest, progress, steps.state())
+
+    def _measure(self, steps: LoraSteps, encoder: Encoder) -> Share | None:
+        """Measure on the hold-out, in an order by chance, as far as the time lets; None where answers are no labels."""
+        job = self.job
+        if not job.holdout or not are_labels(job.train):
+            return None
+        chosen = random.Random(job.seed).sample(list(job.holdout), min(job.max_holdout, len(job.holdout)))  # noqa: S311  no secret
+        held = [
+            ids for one in chosen if (ids := encoder.encode(one.text, job.render(one.answer))) is not None
+        ]
+        written = {job.render(one.answer) for one in (*job.train, *job.holdout)}
+        tree = AnswerTree.of([encoder.write(one) for one in sorted(written)])
+        return measure(
+            steps.through, held, tree, lambda of: of < LEAST_MEASURED or self._used() < job.seconds
+        )
