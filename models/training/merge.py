@@ -11,19 +11,29 @@ from models.engines.vllm.options import LORA_WEIGHTS
 from models.private_files import UMASK, make_folder
 from models.training.base_model import BaseModel
 from models.training.checkpoint import disk_errors
-
-ADAPTER, MERGED = "adapter", "merged"
-"""Folders of a trained adapter: as peft saves it, and merged into its base."""
+from models.training.weights_note import ADAPTER, MERGED, WeightsNote
 
 
-def write_adapter(base: BaseModel, folder: Path) -> str:
-    """Write the adapter; return the digest of its weights. Raises `OutputError` for a full disk."""
-    _write_whole(folder / ADAPTER, base.network.save_pretrained)
-    with (folder / ADAPTER / LORA_WEIGHTS).open("rb") as file:
+def write_adapter(base: BaseModel, folder: Path, name: str) -> WeightsNote:
+    """Write the adapter of a base of this name; return what was noted of its weights. Raises `OutputError` for a full disk."""
+    noted = []
+
+    def write(half: Path) -> None:
+        base.network.save_pretrained(half)
+        noted.append(WeightsNote(name, digest_of_weights(half)))
+        noted[0].write(half)
+
+    _write_whole(folder / ADAPTER, write)
+    return noted[0]
+
+
+def digest_of_weights(adapter: Path) -> str:
+    """Return the digest of an adapter's weights. Raises `OSError`."""
+    with (adapter / LORA_WEIGHTS).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def write_merged(base: BaseModel, folder: Path) -> None:
+def write_merged(base: BaseModel, folder: Path, note: WeightsNote) -> None:
     """Write the base model with the adapter in its weights; the base in memory is changed by it. Raises `OutputError`.
 
     vLLM's kernels for adapters copy their matrices for each token on a CPU: merged, a record costs a fifth
@@ -34,6 +44,7 @@ def write_merged(base: BaseModel, folder: Path) -> None:
     def write(half: Path) -> None:
         merged.save_pretrained(half)
         base.tokenizer.save_pretrained(half)
+        note.write(half)
 
     _write_whole(folder / MERGED, write)
 

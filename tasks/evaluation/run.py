@@ -30,6 +30,7 @@ from tasks.evaluation.measures import check_measure
 from tasks.evaluation.stored_json import as_json
 from tasks.evaluation.trained_here import asking_classifier, classifier_settings, find_trained
 from tasks.labelling.labelled_file import LabelledFile, read_labelled, write_snapshot
+from tasks.planning.adapter_in_force import use_adapter
 from tasks.runtime.atomic_files import check_writable
 from tasks.runtime.ledger_access import with_patience, writing_ledger
 from tasks.runtime.shared_engine import EngineFactory, load_engine
@@ -74,6 +75,8 @@ def evaluate(
     errors of a run later, when what was answered is kept.
     """
     _check_keep(ask.keep)
+    if ask.adapter is None:  # else the small model is the base of the one that is asked for
+        settings = use_adapter(settings, ask.workload)
     month = month_of(today or datetime.now(UTC).date())
     workload = workloads.build(ask.workload, settings)
     here = find_trained(settings, ask.workload, ask.classifier)

@@ -27,6 +27,7 @@ from models.tokens import ChatTokenCounter, counter_of
 from models.workloads.base import Workload
 from models.workloads.object_workload import ObjectWorkload
 from models.workloads.observed import observe_answers
+from tasks.planning.adapter_in_force import use_adapter, weights_facts
 from tasks.planning.evaluated_policy import apply_evaluation
 from tasks.planning.request import EngineChoice, RunRequest
 from tasks.reading import EmptyPartition, PartitionReader, Source, open_partition
@@ -94,7 +95,7 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
     if request.reasons and not request.retry_quarantined:
         msg = "reasons choose among what was set aside: add retry-quarantined"
         raise UsageError(msg)
-    settings = settings.for_workload(request.workload)
+    settings = use_adapter(settings, request.workload, request.purpose)
     workload = workloads.build(request.workload, settings)
     api = api_plan(workload, settings)
     if request.engine == "openai" and api is None:
@@ -199,7 +200,7 @@ def fingerprint_of(checked: Checked) -> str:
     if checked.purpose not in ("evaluation_api", AUDIT):
         trusted = {"trust_remote_code": True} if settings.trust_remote_code else {}
         arguments = settings.engine.arguments | trusted
-        facts = (*facts, *template_facts(settings), *facts_of(arguments))
+        facts = (*facts, *weights_facts(settings), *template_facts(settings), *facts_of(arguments))
     if checked.engine != "vllm":
         facts = (*facts, checked.engine)
     elif uses_server(settings):  # what it calls by the same name need not be the same weights

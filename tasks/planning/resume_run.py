@@ -17,6 +17,7 @@ from models.settings import Settings
 from models.tokens import counter_of
 from models.workloads.base import Workload
 from models.workloads.observed import observe_answers
+from tasks.planning.adapter_in_force import use_adapter
 from tasks.planning.asked_with import hash_settings
 from tasks.planning.checks import ApiPlan, api_plan, budget_of
 from tasks.planning.open_run import OpenRun, clear_leftovers, open_ledger, own_partition
@@ -39,7 +40,7 @@ def resume_run(
     Returns None where nothing waits any more, and where no answer could be used and the settings are the same. Raises `UsageError` where the API is off or the prompt has
     changed since, `PartitionLocked`, `DatabaseUnavailable`.
     """
-    settings = settings.for_workload(name)
+    settings = use_adapter(settings, name, purpose, loaded=False)
     workload = workloads.build(name, settings)
     if purpose != PRODUCTION:
         workload = observe_answers(workload)
