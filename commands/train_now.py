@@ -1,11 +1,13 @@
 """Trains from the terminal, in this process, and asks once whether an API's answers may be trained on."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from commands.run_inline import train_one
 from commands.terminal import raise_on_sigterm
 from flows.environment import read_settings
 from models import workloads
+from models.training.trained import TrainedModel
 from tasks.display.confirm import confirm
 from tasks.display.messages import message_console
 from tasks.display.working import show_working
@@ -13,8 +15,10 @@ from tasks.training.consent import models_to_ask, question
 from tasks.training.describe import describe_trained
 from tasks.training.request import TrainingRequest
 
+Train = Callable[[TrainingRequest, Callable[[str], None]], TrainedModel]
 
-def train_and_print(ask: TrainingRequest) -> int:
+
+def train_and_print(ask: TrainingRequest, train: Train = train_one) -> int:
     """Train one model now, and say what came of it. Returns the exit code.
 
     Raises `UsageError` where an API's answers are to be trained on, and nobody is there to be asked.
@@ -32,7 +36,7 @@ def train_and_print(ask: TrainingRequest) -> int:
                 return 0
             ask = replace(ask, consent=True)
         with show_working(f"training {ask.workload}"):
-            found = train_one(ask, console.print)
+            found = train(ask, console.print)
     console.print(describe_trained(found))
     after = (
         f"`breakeven trained retire {found.workload}` takes it out again"

@@ -35,9 +35,10 @@ def training(
     labels: Path | None,
     fake: FakeTrainers | None = None,
     told: list[str] | None = None,
+    today: date = TODAY,
     **ask: Any,  # noqa: ANN401  fields of TrainingRequest
 ) -> TrainedModel:
     """Train for sentiment in this process; `told` gets what is said."""
     request = TrainingRequest("sentiment", labels=None if labels is None else str(labels), **ask)
     said = [] if told is None else told
-    return train(request, settings, said.append, today=TODAY, trainers=(fake or FakeTrainers()).trainers())
+    return train(request, settings, said.append, today=today, trainers=(fake or FakeTrainers()).trainers())
