@@ -52,7 +52,7 @@ def test_from_a_file_of_labels_to_a_model_in_force_and_back(
     assert said.out == ""
     assert "texts to train on" in said.err
     assert "fitting the head" in said.err
-    assert "held-out texts right" in said.err
+    assert "right on 0." in said.err
     (row,) = table(Settings(), "trained_models")
     name = f"classifier-{row.id.hex[-8:]}"
     assert f"`breakeven trained use sentiment {name}` puts it in force" in said.err
