@@ -43,14 +43,14 @@ def describe_trained(model: TrainedModel) -> str:
     """Say in one line what was trained and how good it is on what was held out."""
     words = [f"{model.name} of {model.workload}"]
     if model.accuracy is not None:
-        by_people = json.loads(model.figures).get("measured_by_people")
+        told = json.loads(model.figures)
         interval = (
             ""
             if model.accuracy_low is None or model.accuracy_high is None
             else f" ({model.accuracy_low:.3f} to {model.accuracy_high:.3f})"
         )
-        of = f"{model.accuracy:.3f}{interval} of {plural(model.holdout, 'held-out text')}"
-        words.append(f"right on {of}" if by_people else f"answers {of} as the API does")
+        of = f"{model.accuracy:.3f}{interval} of {plural(told['measured'], 'held-out text')}"
+        words.append(f"right on {of}" if told["measured_by_people"] else f"answers {of} as the API does")
     if model.served_share is not None and model.threshold is not None:
         words.append(f"sure enough of {100 * model.served_share:.0f} % of them")
     words.append(f"{hours(model.machine_ns)} of the machine, {unit_usd(model.cost_nano)}")

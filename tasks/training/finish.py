@@ -186,6 +186,7 @@ def figures(found: Result, data: TrainingData) -> Mapping[str, object]:
         "not_measured": counts.not_measured,
         "lost": data.lost,
         "teachers": list(data.models),
+        "measured": None if found.accuracy is None else found.accuracy.of,
         "measured_by_people": counts.measured_by_people,
     }
     if isinstance(found, TrainedClassifier):

@@ -42,15 +42,15 @@ def base_name(settings: Settings) -> str:
 
 
 def base_folder(settings: Settings) -> Path:
-    """Return the folder of the workload's own language model. Raises `UsageError` where it is in none."""
+    """Return the folder of the workload's own language model, or its name on the Hub. Raises `UsageError` for a folder that is none."""
     if is_default(settings):
         if not is_prepared(settings.cache_dir):
             msg = "the default model is not there yet, which the adapter is trained on: run `make setup`"
             raise UsageError(msg)
         return model_dir(settings.cache_dir)
     path = Path(settings.model or "")
-    if not (path / "config.json").is_file():
-        msg = f"an adapter is trained on a model in a folder, and {settings.model} is none: download it, and set model to its folder"
+    if (path.is_absolute() or path.exists()) and not (path / "config.json").is_file():
+        msg = f"{path} is no folder of a model, which the adapter is trained on: set model to one, or put it back"
         raise UsageError(msg)
     return path
 
