@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 from math import sqrt
 
+from models.evaluation.cascade import Cascade, Stage
 from models.evaluation.figures import (
     Arm,
     ArmName,
@@ -320,6 +321,42 @@ def adapter() -> Evaluation:
     return replace(usual(), arms=(*usual().arms, arm("adapter", scores(ADAPTER))), comparisons=compared)
 
 
+def cascaded() -> Evaluation:
+    """Return one with a classifier that answers most records, before the small model and the API."""
+    stages = (
+        Stage("classifier", 0.83, share(201, 300)),
+        Stage("small", 0.91, share(48, 300)),
+        Stage("api", None, share(51, 300)),
+    )
+    found = Cascade(stages, share(270, 300), 0.9926, Interval(0.958, 1.03), 13_200_000, 9.4, ())
+    classifier = replace(
+        arm("classifier", scores(ADAPTER)), model="classifier-1a2b3c4d", cost_nano=210_000, seconds=2.4
+    )
+    compared = Comparison("classifier", "api", 268, 22, 4, 6, 1.066, Interval(1.03, 1.1), "viable", None)
+    said = ("1,204 texts of the file may be trained on and were left out.",)
+    return replace(
+        usual(),
+        arms=(classifier, *usual().arms),
+        comparisons=(COMPARED, compared),
+        cascade=found,
+        missing=said,
+    )
+
+
+def api_alone() -> Evaluation:
+    """Return one in which no stage before the API pays."""
+    api = Cascade(
+        (Stage("api", None, share(300, 300)),),
+        share(272, 300),
+        1.0,
+        Interval(1.0, 1.0),
+        91_666_667,
+        212.0,
+        ("classifier", "small"),
+    )
+    return replace(cascaded(), cascade=api)
+
+
 def one_record() -> Evaluation:
     """Return one of a single record and label, which both got right."""
     found = scores(((1, 0),), ("positive",))
@@ -425,6 +462,8 @@ EVERY: Mapping[str, Callable[[], Evaluation]] = {
         texts_alone,
         judged,
         adapter,
+        cascaded,
+        api_alone,
         one_record,
         nothing_right,
         no_records,

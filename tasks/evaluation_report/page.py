@@ -7,6 +7,7 @@ from models.evaluation.figures import Arm, Evaluation
 from tasks.documents.amounts import plural, unit_usd
 from tasks.documents.page import Colour, Fact, Page, Section
 from tasks.evaluation_report import (
+    cascade_section,
     judgement_section,
     labels_section,
     methodology,
@@ -17,7 +18,9 @@ from tasks.evaluation_report import (
 )
 
 COLOURS: Mapping[Viability, Colour] = {"viable": "good", "not_viable": "bad", "undecided": "neutral"}
-SHORT = frozenset({"accuracy", "worth", "judgement", "costs", "threshold", "checks", "agreement", "missing"})
+SHORT = frozenset(
+    {"accuracy", "worth", "judgement", "costs", "cascade", "threshold", "checks", "agreement", "missing"}
+)
 """Sections of the short form."""
 MOST_WITH_COST = 2
 """Models beside which there is room for what each costs."""
@@ -29,6 +32,7 @@ def page(evaluation: Evaluation) -> Page:
         sentences.rights(evaluation),
         sentences.adapter(evaluation),
         sentences.against_api(evaluation),
+        sentences.classifier(evaluation),
         labels_section.warn_of_constant(evaluation),
         labels_section.warn_of_labellers(evaluation),
     )
@@ -74,6 +78,7 @@ def _sections(evaluation: Evaluation) -> Iterator[Section]:
         labels_section.worth_of_labels(evaluation),
         judgement_section.judgement(evaluation),
         sections.costs(evaluation),
+        cascade_section.cascade(evaluation),
         sections.checks(evaluation),
         sections.agreement(evaluation),
         threshold_section.threshold(evaluation),

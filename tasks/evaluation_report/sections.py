@@ -49,9 +49,9 @@ def _cost_row(arm: Arm) -> tuple[str, ...]:
     return (
         sentences.arm_name(arm.name),
         unit_usd(arm.nano_per_thousand),
-        "unknown" if seconds is None else _time(seconds),
+        "unknown" if seconds is None else show_time(seconds),
         usd(arm.cost_nano),
-        f"{usd(arm.load_nano)}, {_time(arm.load_seconds)}" if loads else "",
+        f"{usd(arm.load_nano)}, {show_time(arm.load_seconds)}" if loads else "",
     )
 
 
@@ -62,7 +62,8 @@ def _used_row(arm: Arm) -> tuple[str, ...]:
     )
 
 
-def _time(seconds: float) -> str:
+def show_time(seconds: float) -> str:
+    """Render seconds as a duration that can be read."""
     return hours(round(seconds * NS_PER_SECOND))
 
 

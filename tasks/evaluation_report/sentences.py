@@ -138,12 +138,23 @@ def _worth(interval: Interval | None) -> str:
 
 def against_api(evaluation: Evaluation) -> str | None:
     """Say whether the small model with the adapter is good enough; None where that was not compared."""
-    compared = evaluation.compared("adapter", "api")
+    found = _reached(evaluation, "adapter")
+    return None if found is None else f"That is {found}."
+
+
+def classifier(evaluation: Evaluation) -> str | None:
+    """Say whether the classifier is good enough by itself; None where that was not compared."""
+    found = _reached(evaluation, "classifier")
+    return None if found is None else f"By itself the classifier reaches {found}."
+
+
+def _reached(evaluation: Evaluation, name: ArmName) -> str | None:
+    compared = evaluation.compared(name, "api")
     if compared is None or compared.ratio is None:
         return None
     reaches = f"{ratio(compared.ratio)} of the API model's {measured(evaluation)}{_surely(compared)}{_balanced(compared)}"
     more = f"; {_more(compared)}" if compared.viability == "undecided" else ""
-    return f"That is {reaches}: {ANSWERS[compared.viability].lower()}{more}."
+    return f"{reaches}: {ANSWERS[compared.viability].lower()}{more}"
 
 
 def share(of: Share) -> str:

@@ -70,6 +70,7 @@ def test_sections_follow_what_was_found() -> None:
     assert keys["label_sets"] == keys["usual"]
     assert keys["objects"] == ["accuracy", "worth", "costs", "threshold", "calibration", "how"]
     assert keys["texts"] == ["accuracy", "costs", "missing", "how"]
+    assert keys["cascaded"][:4] == ["accuracy", "worth", "costs", "cascade"]
     assert keys["judged"] == ["judgement", "costs", "checks", "agreement", "missing", "how"]
     assert keys["no_records"] == ["costs", "how"]
 
