@@ -18,12 +18,15 @@ from models.economics.quote import Quote
 from models.engines.loads import group_by_model
 from models.errors import BreakevenError, UsageError, hide_secrets
 from models.run import RunResult
+from models.settings import Settings
 from models.settings.places import as_variable
 from models.training.trained import TrainedModel
 from tasks.audit.after_run import audit_collected, audit_published
+from tasks.audit.words import describe_audit
 from tasks.backfill import run_steps
 from tasks.backfill.request import BackfillRequest
 from tasks.planning.adapter_in_force import expect_adapters
+from tasks.display.messages import message_console
 from tasks.planning.request import RunRequest
 from tasks.run import each_partition
 from tasks.run.collect import waiting_partitions
@@ -46,8 +49,15 @@ def run_one(request: RunRequest) -> RunResult:
     settings = read_settings()
     with shared_engine(settings, workloads=[request.workload]):
         result = run_request(request, settings)
-    audit_published(result, request, settings)
+    _audit(result, request, settings)
     return result
+
+
+def _audit(result: RunResult, request: RunRequest, settings: Settings) -> None:
+    """Audit what a run has just published, where its workload is audited, and say what it came to."""
+    found = audit_published(result, request, settings)
+    if found is not None:
+        message_console().print(describe_audit(found), markup=False)
 
 
 def run_night(last: date, days: int, workloads: list[str]) -> list[RunResult]:
@@ -65,7 +75,7 @@ def run_night(last: date, days: int, workloads: list[str]) -> list[RunResult]:
     def run(workload: str, day: date) -> RunResult | Exception:
         try:
             result = run_request(RunRequest(workload, day), settings)
-            audit_published(result, RunRequest(workload, day), settings)
+            _audit(result, RunRequest(workload, day), settings)
         except BreakevenError as error:
             return error
         return result
@@ -78,7 +88,7 @@ def run_night(last: date, days: int, workloads: list[str]) -> list[RunResult]:
 
 
 def collect_all(tell_locked: Callable[[str], None]) -> list[RunResult]:
-    """Collect the pending records of every partition; `tell_locked` is told of each that another run holds.
+    """Collect the pending records of every partition; `tell_locked` is told of each that another run holds, and what audits came to.
 
     Raises `BreakevenError` that names those which failed, and why.
     """
@@ -92,7 +102,8 @@ def collect_all(tell_locked: Callable[[str], None]) -> list[RunResult]:
     results, failures = each_partition.collect_each(
         waiting, partial(collect_partition, settings=settings), locked=tell_locked
     )
-    audit_collected(results, settings)
+    for found in audit_collected(results, settings):
+        tell_locked(describe_audit(found))
     if failures:
         raise BreakevenError(each_partition.failure_line(failures, len(waiting)))
     return results
@@ -130,7 +141,7 @@ def backfill_all(
     run_steps.run_all(ask, todo, run, quoted, outcomes)
     for one in outcomes:
         if one.result is not None:
-            audit_published(one.result, ask.of_partition(one.partition), settings)
+            _audit(one.result, ask.of_partition(one.partition), settings)
     if select_failed(outcomes):
         raise BreakevenError(run_steps.failure_line(outcomes))
 

@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, and_, cast, delete, func, select
+from sqlalchemy import Integer, Select, and_, cast, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from db.dialects import clock, insert_all_new
@@ -126,6 +126,18 @@ def list_disagreeing(
         .limit(limit)
     )
     return [(day, key) for day, key in rows]
+
+
+def list_uncounted(session: Session, since: datetime) -> list[tuple[str, date]]:
+    """Return the partitions whose audit has all its answers since then, and of which no record was compared: the process was killed in between."""
+    counted = exists().where(Row.workload == RunRow.workload, Row.partition == RunRow.partition)
+    rows = session.execute(
+        select(RunRow.workload, RunRow.partition)
+        .where(RunRow.purpose == AUDIT, RunRow.state == "completed", RunRow.ended_at >= since, ~counted)
+        .distinct()
+        .order_by(RunRow.workload, RunRow.partition)
+    )
+    return [(workload, partition) for workload, partition in rows]
 
 
 def read_spend(session: Session, workload: str, day: date) -> int:

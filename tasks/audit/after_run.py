@@ -8,7 +8,7 @@ from models.errors import BreakevenError, Interrupted
 from models.run import PRODUCTION, RunResult
 from models.settings import Settings
 from tasks.audit.request import AuditRequest, AuditResult
-from tasks.audit.run import audit_partition, collect_audit, waiting_audits
+from tasks.audit.run import audit_partition, collect_audit, uncounted_audits, waiting_audits
 from tasks.audit.words import describe_audit
 from tasks.planning.request import RunRequest
 
@@ -36,11 +36,11 @@ def audit_published(result: RunResult, request: RunRequest, settings: Settings) 
 def audit_collected(results: Iterable[RunResult], settings: Settings) -> list[AuditResult]:
     """Audit the partitions that a collecting has published, and take up the audits that wait. Raises `Interrupted`, `DatabaseUnavailable`."""
     done = [audit_published(one, RunRequest(one.workload, one.partition), settings) for one in results]
-    for workload, partition in waiting_audits(settings):
+    for workload, partition in (*waiting_audits(settings), *uncounted_audits(settings)):
         what = f"the audit of {workload} {partition} waits still"
         take_up = partial(collect_audit, workload, partition, settings)
         done.append(_warned(what, "the next collecting tries again", take_up))
-    return [one for one in done if one is not None]
+    return [one for one in done if one is not None and (one.audited or one.state == "waiting")]
 
 
 def _warned(what: str, again: str, audit: Callable[[], AuditResult]) -> AuditResult | None:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -32,6 +32,9 @@ from tasks.storage.output_folders import evaluations_folder
 
 CLASSIFIER_PROVIDER = "classifier"
 """Who has a trained classifier, in the ledger's list of models."""
+
+UNCOUNTED_DAYS = 7
+"""How long an audit that was answered and never compared is looked for."""
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +81,10 @@ def check_audit(ask: AuditRequest, settings: Settings) -> tuple[float, Workload]
     workload = workloads.build(ask.workload, settings.for_workload(ask.workload))
     share = workload.settings.audit.share if ask.share is None else ask.share
     name = ask.workload
-    if not 0 < share <= 1:
+    if not 0 <= share <= 1:
+        msg = f"a share to audit lies above 0 and up to 1, not at {share}"
+        raise UsageError(msg)
+    if not share:
         msg = f"{name} is not audited: set share = 0.01 in [workloads.{name}.audit], or give --share"
         raise UsageError(msg)
     if workload.residency == "local":
@@ -122,6 +128,16 @@ def waiting_audits(settings: Settings) -> list[tuple[str, date]]:
     return [(one.workload, one.partition) for one in found]
 
 
+def uncounted_audits(settings: Settings) -> list[tuple[str, date]]:
+    """Return the partitions whose audit was answered lately and never compared, since its process was killed."""
+    with ledger_if_any(settings) as session:
+        return (
+            []
+            if session is None
+            else audits.list_uncounted(session, datetime.now(UTC) - timedelta(days=UNCOUNTED_DAYS))
+        )
+
+
 def _check_budget(ask: AuditRequest, settings: Settings) -> None:
     """See that something is left of the month's dollars for audits, so that no audit is begun only to wait. Raises `UsageError`."""
     cap = settings.workload(ask.workload).audit.month_usd
@@ -142,8 +158,16 @@ def collect_audit(workload: str, partition: date, settings: Settings) -> AuditRe
     """Take up an audit whose answers wait, and write down how often the API agrees once all are there. Raises the errors of a run."""
     built = workloads.build(workload, settings.for_workload(workload))
     result = collect_partition(workload, partition, settings=settings, purpose=AUDIT)
+    if result.state == "skipped":  # all its answers are there already
+        result = replace(result, output=_answered_file(workload, partition, settings))
     published = _find_published(AuditRequest(workload, partition), built, settings)
     return _finish(result, built, published, settings)
+
+
+def _answered_file(workload: str, partition: date, settings: Settings) -> str | None:
+    with ledger_if_any(settings) as session:
+        found = None if session is None else partitions.find_published(session, workload, partition, AUDIT)
+    return None if found is None else found.output_path
 
 
 def _finish(result: RunResult, workload: Workload, published: Path, settings: Settings) -> AuditResult:

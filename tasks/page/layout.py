@@ -13,7 +13,7 @@ from nicegui import ui
 
 from db.browse import Choices, Matching
 from db.browse_filters import Filters
-from models.run import EVALUATION, PRODUCTION, TRIAL
+from models.run import AUDIT, EVALUATION, PRODUCTION, TRAINING, TRIAL
 from tasks.page.address import address, encode_address, parameters
 from tasks.page.formats import plural
 
@@ -26,6 +26,8 @@ NAMES_OF_PURPOSES: Mapping[str | None, str] = {
     PRODUCTION: "production",
     EVALUATION: "evaluations",
     TRIAL: "trials",
+    AUDIT: "audits",
+    TRAINING: "training",
     None: "all",
 }
 NEVER = "never"

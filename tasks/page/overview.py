@@ -7,7 +7,7 @@ from typing import cast
 
 from nicegui import ui
 
-from models.run import PRODUCTION, TRIAL
+from models.run import AUDIT, PRODUCTION, TRAINING, TRIAL
 from tasks.page import charts
 from tasks.page.address import address, last_days, narrow_filters
 from tasks.page.formats import TOKENS, UNKNOWN, dollars, number, period, plural, share, tokens
@@ -30,8 +30,11 @@ EVERY = "all workloads"
 WHAT: Mapping[str | None, str] = {
     PRODUCTION: "production",
     TRIAL: "trials",
-    None: "production, evaluations and trials",
+    AUDIT: "audits",
+    TRAINING: "training",
+    None: "production and all beside it",
 }
+BESIDE = "Beside production"
 PERIODS = {7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
 SUMS = (
     PageColumn("attempts", "attempts", "amount", "tablet"),
@@ -104,15 +107,15 @@ def _choices(overview: Overview) -> None:
 
 
 def _evaluations(overview: Overview) -> None:
-    """Show what evaluations and trials took in the same days, where the other sums are without them."""
+    """Show what evaluations, trials, audits and training took in the same days, where the other sums are without them."""
     if not overview.evaluations:
         return
-    with sheet("Evaluations and trials"):
+    with sheet(BESIDE):
         ui.label(
-            "What evaluations and trials asked and cost in these days. It is in no other figure of this page."
+            "What evaluations, trials, audits and training asked and cost in these days. It is in no other figure of this page."
         ).classes("soft")
         rows, keys = overview.evaluations, ["purpose", "workload", "model"]
-        _table("Evaluations and trials", overview, rows, keys, "purpose")
+        _table(BESIDE, overview, rows, keys, "purpose")
 
 
 def _advice(overview: Overview) -> None:
@@ -148,7 +151,7 @@ def _figures(overview: Overview) -> None:
             asked = sum(_whole(row, "attempts") or 0 for row in overview.evaluations)
             sum_of_all = sum(known, Decimal(0)) if len(known) == len(costs) else None
             figure(
-                "evaluations and trials, beside this",
+                "evaluations, audits and more, beside this",
                 dollars(sum_of_all),
                 plural(asked, "attempt", "attempts"),
             )
@@ -169,7 +172,7 @@ def _compared(cost: Decimal | None, there: Decimal | None) -> str:
 def _notes(overview: Overview) -> None:
     doubts = overview.doubts
     if overview.filters.purpose is None:
-        note("Evaluations and trials are in these sums, though their records are no usage.")
+        note("Evaluations, trials, audits and training are in these sums, though their records are no usage.")
     if doubts.in_doubt:
         lines = plural(doubts.in_doubt, "attempt is", "attempts are")
         note(

@@ -14,7 +14,7 @@ from db.ownership_rows import list_entered_rows
 from db.repricing import list_prices
 from db.run_queries import list_runs
 from db.summary import sum_usage
-from models.run import EVALUATION, PRODUCTION, TRIAL
+from models.run import AUDIT, EVALUATION, PRODUCTION, TRAINING, TRIAL
 from tasks.page.address import PageQuery, by_month, with_period
 from tasks.runtime.ledger_access import LedgerReader
 
@@ -23,13 +23,16 @@ RUNS = 200
 
 Rows = Sequence[dict[str, object]]
 
+BESIDE = (EVALUATION, TRIAL, AUDIT, TRAINING)
+"""What runs beside production: its cost is a cost, and its records are no usage."""
+
 
 @dataclass(frozen=True, slots=True)
 class Overview:
     """Sums over the lines of a period. `steps` are by `grain` (day or month) and workload.
 
     `total` is None where no line matches. Rows are those of `db.summary.sum_usage`. `evaluations` are sums of the same
-    days by purpose, workload and model, of evaluations and trials, where these are not among the other sums (else empty).
+    days by purpose, workload and model, of evaluations, trials, audits and training, where these are not among the other sums (else empty).
     `advice`: the last month that has a report, and what it says is to be done, a sentence a line; None: there is no report.
     """
 
@@ -91,7 +94,7 @@ class Ledger:
         with self._reader.session() as session:
             choices = browse.list_choices(session, asked.filters.purpose)
             filters = with_period(asked.filters, choices)
-            beside = (EVALUATION, TRIAL) if filters.purpose == PRODUCTION else ()
+            beside = BESIDE if filters.purpose == PRODUCTION else ()
             apart = [replace(filters, purpose=purpose) for purpose in beside]
             grain = "month" if by_month(filters, choices) else "day"
             return Overview(

@@ -173,3 +173,26 @@ def test_a_draw_is_a_share_of_any_partition() -> None:
     assert {key for key in keys if is_drawn("w", DAY, key, 0.05)} < today
     assert not any(is_drawn("w", DAY, key, 0.0) for key in keys)
     assert all(is_drawn("w", DAY, key, 1.0) for key in keys)
+
+
+def test_an_audit_that_was_killed_before_it_was_compared_is_compared_by_the_next_collecting(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The API's answers are there and paid; nothing is asked again, and from then on nothing is left."""
+    with FaultyApi() as api:
+        settings = audit_settings(tmp_path, database_url, api.url)
+        serve(settings, tmp_path, 40)
+
+        def die(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr("tasks.audit.run.audits.replace_audits", die)
+            with pytest.raises(KeyboardInterrupt):
+                audit(settings, tmp_path, share=1.0)
+        assert audits(settings) == []
+        (found,) = audit_collected([], settings)
+        assert (found.state, found.audited) == ("audited", 40)
+        assert len(api.seen) == 40
+        assert audit_collected([], settings) == []
+    assert len(audits(settings)) == 40

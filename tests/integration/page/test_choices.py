@@ -44,9 +44,9 @@ def test_evaluations_are_beside_production(visitor: Visitor) -> None:
     production = int(_figure(page, "records"))
     steps = sum(int(row["records"]) for row in table(page, "Steps"))
     routes = sum(int(row["attempts"]) for row in table(page, "Routes"))
-    rows = table(page, "Evaluations and trials")
+    rows = table(page, "Beside production")
     assert _marked(page, "purpose") == ["production"]
-    assert _figure(page, "evaluations and trials, beside this") == "$1.00"
+    assert _figure(page, "evaluations, audits and more, beside this") == "$1.00"
     assert {row["purpose"]: (row["records"], row["cost"]) for row in rows} == {
         "evaluation_small": (str(EVALUATED), "$0.50"),
         "evaluation_api": (str(EVALUATED), "$0.50"),
@@ -56,7 +56,9 @@ def test_evaluations_are_beside_production(visitor: Visitor) -> None:
     assert _marked(page, "purpose") == ["all"]
     assert int(_figure(page, "records")) == production + 2 * EVALUATED
     assert sum(int(row["attempts"]) for row in table(page, "Routes")) == routes + 2 * EVALUATED
-    assert "Evaluations and trials are in these sums" in " ".join(page.locator(".note").all_inner_texts())
+    assert "Evaluations, trials, audits and training are in these sums" in " ".join(
+        page.locator(".note").all_inner_texts()
+    )
 
 
 def test_evaluations_alone(visitor: Visitor) -> None:
@@ -67,7 +69,7 @@ def test_evaluations_alone(visitor: Visitor) -> None:
     assert _figure(page, "records") == str(2 * EVALUATED)
     assert _figure(page, "cost") == "$1.00"
     page = visitor.goes("/")
-    page.locator("[aria-label='Evaluations and trials'] tbody a").first.click()
+    page.locator("[aria-label='Beside production'] tbody a").first.click()
     expect(page.get_by_role("heading", name=f"{EVALUATED} lines")).to_be_visible()
     assert _marked(page, "purpose") == ["evaluation_api"]
 
