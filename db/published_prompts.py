@@ -81,6 +81,24 @@ def find_prompt(session: Session, workload: str, version_id: UUID) -> tuple[str,
     return _newest_prompts(session, workload).get(version_id)
 
 
+def find_classifier(session: Session, version_id: UUID) -> str | None:
+    """Return the classifier that answered rows of a version, or of those whose rows it took over; None where none did."""
+    versions: list[UUID] = []
+    last: UUID | None = version_id
+    while last is not None:
+        versions.append(last)
+        last = session.execute(select(Row.based_on).where(Row.id == last)).scalar_one()
+    found: str | None = session.execute(
+        select(ModelRow.name)
+        .join(Usage, Usage.model_id == ModelRow.id)
+        .join(RunRow, RunRow.id == Usage.run_id)
+        .where(RunRow.version_id.in_(versions), Usage.engine == "classifier")
+        .order_by(RunRow.started_at.desc())
+        .limit(1)
+    ).scalar()
+    return found
+
+
 def _newest_prompts(session: Session, workload: str) -> dict[UUID, tuple[str, str, str]]:
     found = session.execute(
         select(RunRow.version_id, PromptRow.version, PromptRow.fingerprint, ModelRow.name)

@@ -57,6 +57,7 @@ class RunKeys:
     partition: date
     purpose: Purpose
     state: RunRowState
+    engine: str
     model_id: int
     prompt_id: int
     infrastructure_id: int | None

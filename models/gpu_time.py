@@ -28,6 +28,26 @@ class GpuTime:
             self.idle_ns + other.idle_ns,
         )
 
+    def less_idle(self, ns: int) -> "GpuTime":
+        """Return it without so many idle nanoseconds, as far as it has them: somebody else had the machine then."""
+        return GpuTime(self.load_ns, self.busy_ns, max(self.idle_ns - ns, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class MachineTime:
+    """A machine's time by who had it: the local engine, and the classifier before it. No moment is in both."""
+
+    local: GpuTime = GpuTime()
+    classifier: GpuTime = GpuTime()
+
+    @property
+    def total(self) -> GpuTime:
+        """All of it."""
+        return self.local + self.classifier
+
+    def __add__(self, other: "MachineTime") -> "MachineTime":
+        return MachineTime(self.local + other.local, self.classifier + other.classifier)
+
 
 def gpu_cost_nano(total_ns: int, nano_usd_per_hour: int) -> int:
     """Cost of GPU time in nano-dollars, rounded half up once, on the total."""

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Literal, NamedTuple, get_args
 
+ServedBy = Literal["classifier", "vllm", "openai"]
+"""Which engine answered a record: a classifier that was trained here, the local engine, or an API."""
+
 QuarantineReason = Literal[
     "missing_text",
     "missing_id",
@@ -113,7 +116,7 @@ class Carried:
     record: Record
     output: Mapping[str, object] = field(repr=False)
     confidence: float | None
-    engine: Literal["vllm", "openai"]
+    engine: ServedBy
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ class Quarantined:
     reason: QuarantineReason
     detail: str
     text_hash: int | None = None
-    engine: Literal["vllm", "openai"] | None = dataclasses.field(default=None, compare=False)
+    engine: ServedBy | None = dataclasses.field(default=None, compare=False)
     answer: str | None = dataclasses.field(default=None, compare=False, repr=False)
     field: str | None = dataclasses.field(default=None, compare=False)
     rule: str | None = dataclasses.field(default=None, compare=False)

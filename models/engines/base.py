@@ -3,9 +3,20 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar, runtime_checkable
 
+from models.engines.api.permit import ApiRequest
+from models.engines.classifier.request import ClassifierRequest
 from models.gpu_time import GpuTime
+from models.records import ServedBy
 from models.requests import AnswerIndex, Completion, Request
 from models.settings import Settings
+
+
+def served_by(request: Request) -> ServedBy:
+    """Return which engine a request is for."""
+    if isinstance(request, ApiRequest):
+        return "openai"
+    return "classifier" if isinstance(request, ClassifierRequest) else "vllm"
+
 
 Asked_contra = TypeVar("Asked_contra", bound=Request, contravariant=True)
 

@@ -1,6 +1,6 @@
 """From finished requests to ledger lines: the part of a commit that only computes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -9,12 +9,11 @@ from uuid import UUID
 
 from models.economics.calibration import TokenCalibration
 from models.economics.pricing import Price, request_cost_nano
-from models.engines.api.permit import ApiRequest
-from models.engines.classifier.request import ClassifierRequest
-from models.gpu_time import GpuTime, gpu_cost_nano, split_exactly
+from models.engines.base import served_by
+from models.gpu_time import GpuTime, MachineTime, gpu_cost_nano, split_exactly
 from models.ledger.counterfactual import CounterfactualTokens
 from models.ledger.line import EngineName, LedgerLine
-from models.requests import Completion, Usage
+from models.requests import Completion, Request, Usage
 
 ANSWER_HASH_BYTES = 8
 """Enough to compare answers of one record; short, because every line carries it."""
@@ -34,7 +33,8 @@ class LineKeys:
     """Keys of the rows that every line of a run refers to, and the prices behind them.
 
     `counterfactual_price` is the API's price for an answer at once, `api_batch` holds the Batch API's.
-    `calibration` corrects the estimated tokens of the counterfactual.
+    `calibration` corrects the estimated tokens of the counterfactual. `requested` is the engine that records are first sent
+    to, `classifier_id` the model of a classifier before the others.
     """
 
     run_id: UUID
@@ -47,6 +47,17 @@ class LineKeys:
     api: ApiKeys | None = None
     api_batch: ApiKeys | None = None
     calibration: TokenCalibration | None = None
+    requested: EngineName = "vllm"
+    classifier_id: int | None = None
+
+    def model_of(self, request: Request) -> int:
+        """Return the key of the model that a request is for."""
+        match served_by(request):
+            case "classifier" if self.classifier_id is not None:
+                return self.classifier_id
+            case "openai" if self.api is not None:
+                return self.api.model_id
+        return self.model_id
 
 
 class TierPrice(NamedTuple):
@@ -86,7 +97,8 @@ class Finished:
     """A request that an engine answered, and what became of the answer.
 
     `reason` is why the record went on to the API, or went there at once; None where it did not.
-    `prices` are those that its line was opened at, maybe days ago and in a batch; None: this run's own.
+    `prices` are those that its line was opened at, maybe days ago and in a batch; None: this run's own. `came`: why the
+    record came from the classifier, where it did.
     """
 
     completion: Completion
@@ -94,11 +106,40 @@ class Finished:
     outcome: Literal["ok", "invalid_output", "escalated", "triage"]
     reason: str | None = None
     prices: LinePrices | None = None
+    came: str | None = None
 
     @property
     def by_local_engine(self) -> bool:
         """Whether the local engine spent time on it."""
-        return self.completion.reuses is None and not isinstance(self.completion.request, ApiRequest)
+        return self.completion.reuses is None and served_by(self.completion.request) == "vllm"
+
+    @property
+    def by_classifier(self) -> bool:
+        """Whether a classifier spent time on it."""
+        return self.completion.reuses is None and served_by(self.completion.request) == "classifier"
+
+
+def came_because(held: Sequence[Finished]) -> str | None:
+    """Return why the classifier passed a record on, by the attempts before; None where none did."""
+    found = (one.reason for one in held if served_by(one.completion.request) == "classifier")
+    return next(found, None)
+
+
+class Lap(NamedTuple):
+    """Time of a machine, nanoseconds, and what it costs, nano-dollars."""
+
+    ns: int = 0
+    nano: int = 0
+
+
+NO_TIME = Lap()
+
+
+def divide_lap(time: MachineTime, nano: int) -> tuple[Lap, Lap]:
+    """Divide what a machine's time costs between the local engine and the classifier, to the nano-dollar."""
+    parts = (time.local.total_ns, time.classifier.total_ns)
+    local, classifier = split_exactly(nano, parts)
+    return Lap(parts[0], local), Lap(parts[1], classifier)
 
 
 class GpuMeter:
@@ -118,27 +159,37 @@ class GpuMeter:
 
 
 def ledger_lines(
-    finished: Sequence[Finished], lap_ns: int, lap_nano: int, keys: LineKeys, counter: CounterfactualTokens
+    finished: Sequence[Finished],
+    lap_ns: int,
+    lap_nano: int,
+    keys: LineKeys,
+    counter: CounterfactualTokens,
+    classified: Lap = NO_TIME,
 ) -> list[LedgerLine]:
-    """Account for the requests of one commit that the local engine answered, and for all that were reused.
+    """Account for the requests of one commit that an engine of this machine answered, and for all that were reused.
 
     The lines of an API's attempts are there already; `api_accounting.closings` says how they end. The lap's GPU time
     and cost are split over the attempts of the local engine in proportion to the time each spent in it,
-    to the nanosecond and the nano-dollar; a reuse costs nothing (I10, I11). Without a reported usage the
+    to the nanosecond and the nano-dollar, and what was `classified` over those of the classifier; a reuse costs nothing (I10, I11). Without a reported usage the
     tokens are estimated, and the line says so (I4).
     """
     own = [item for item in finished if item.completion.attempt is None]
-    local = [item for item in own if item.by_local_engine]
-    weights = [item.completion.engine_ns for item in local]
-    shares = iter(
-        zip(split_exactly(lap_ns, weights), split_exactly(lap_nano, weights), strict=True) if local else ()
-    )
+    local = _split_lap([item for item in own if item.by_local_engine], Lap(lap_ns, lap_nano))
+    sorted_out = _split_lap([item for item in own if item.by_classifier], classified)
     return [
-        _line(item, keys, _inferred(item, keys, counter, *next(shares)))
+        _line(item, keys, _inferred(item, keys, counter, next(local)))
         if item.by_local_engine
+        else _line(item, keys, _inferred(item, keys, counter, next(sorted_out), "classifier"))
+        if item.by_classifier
         else _line(item, keys, REUSED)
         for item in own
     ]
+
+
+def _split_lap(items: Sequence[Finished], lap: Lap) -> Iterator[Lap]:
+    weights = [item.completion.engine_ns for item in items]
+    if weights:
+        yield from map(Lap, split_exactly(lap.ns, weights), split_exactly(lap.nano, weights))
 
 
 class _Figures(NamedTuple):
@@ -161,7 +212,7 @@ REUSED = _Figures("reuse", "identical", NOTHING, 0, 0, NOTHING, 0)
 
 
 def _inferred(
-    item: Finished, keys: LineKeys, counter: CounterfactualTokens, gpu_ns: int, cost: int
+    item: Finished, keys: LineKeys, counter: CounterfactualTokens, share: Lap, engine: EngineName = "vllm"
 ) -> _Figures:
     completion = item.completion
     served = item.outcome not in NOT_SERVED
@@ -169,10 +220,8 @@ def _inferred(
     usage = completion.usage or counter.of_local(completion)
     counterfactual = counter.of(completion) if served else NOTHING
     nano = request_cost_nano(keys.counterfactual_price, counterfactual, item.at)
-    engine: EngineName = "classifier" if isinstance(completion.request, ClassifierRequest) else "vllm"
-    return _Figures(
-        engine, None if served else item.reason, usage, gpu_ns, cost, counterfactual, nano, estimated
-    )
+    reason = (None if served else item.reason) or item.came
+    return _Figures(engine, reason, usage, share.ns, share.nano, counterfactual, nano, estimated)
 
 
 def _line(item: Finished, keys: LineKeys, figures: _Figures) -> LedgerLine:
@@ -183,14 +232,12 @@ def _line(item: Finished, keys: LineKeys, figures: _Figures) -> LedgerLine:
         record_key=completion.request.record_key,
         attempt=completion.request.attempt,
         at=item.at,
-        requested="classifier" if isinstance(completion.request, ClassifierRequest) else "vllm",
+        requested=keys.requested,
         engine=figures.engine,
         reason=figures.reason,
         outcome=item.outcome,
         prompt_id=keys.prompt_id,
-        model_id=keys.api.model_id
-        if keys.api and isinstance(completion.request, ApiRequest)
-        else keys.model_id,
+        model_id=keys.model_of(completion.request),
         input_tokens=usage.input_tokens if usage else None,
         cached_tokens=usage.cached_tokens if usage else None,
         output_tokens=usage.output_tokens if usage else None,

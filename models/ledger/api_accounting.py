@@ -45,7 +45,7 @@ def pending_line(
         record_key=attempt.request.record_key,
         attempt=attempt.number,
         at=attempt.at,
-        requested="vllm",
+        requested=keys.requested,
         engine="openai",
         reason=reason,
         outcome="pending",

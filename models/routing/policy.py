@@ -41,7 +41,7 @@ def _by_record(reasons: frozenset[EscalationReason]) -> frozenset[EscalationReas
 
 
 class Policy(BaseModel):
-    """Which records go to the API, and why. It acts only where the API is switched on (`api_mode`).
+    """Which records go to the API, and why. It acts only where the API is switched on (`api_mode`), but for `cascade`.
 
     Set as the table `[workloads.sentiment.policy]`. What is not named there is as the workload's class
     declares it, or has the default below.
@@ -76,6 +76,10 @@ class Policy(BaseModel):
     )
     engine_fails: WhenEngineFails = Field(
         "stop", description="the local engine cannot start or dies: stop, wait and try again, or use the API"
+    )
+    cascade: Literal["off", "trained", "evaluated"] = Field(
+        "trained",
+        description="a classifier in force answers what it is sure of: by its own threshold, by the evaluation's, or not at all",
     )
     not_viable: Literal["stay", "api"] = Field(
         "stay",

@@ -10,12 +10,13 @@ from pydantic import BaseModel, ValidationError
 
 from models.errors import ResidencyError
 from models.records import WHOLE_ANSWER
-from models.requests import Completion, JsonObject, Message, OutputFormat
+from models.requests import Choice, Completion, JsonObject, JsonValue, Message, OutputFormat
 from models.routing.policy import Policy
 from models.routing.rules import keep_local, list_sending_fields, merge_policies
 from models.settings import WorkloadSettings
 from models.settings.workload import Kind
 from models.workloads.broken_rules import first_broken
+from models.workloads.json_schema import write_compact
 
 LABELS_NAMED = 10
 """Labels that an error names; of more it says how many there are."""
@@ -139,6 +140,12 @@ class Workload(ABC):
         if completion.finish_reason == "length":
             return InvalidOutput(text, WHOLE_ANSWER, f"must end within {self.max_tokens} tokens")
         return InvalidOutput(text, field, rule)
+
+    def answer_text(self, answer: JsonValue) -> str:
+        """Return an answer, spelled as it is published, as the text that a model writes for it."""
+        if isinstance(self.output_format, Choice) and isinstance(answer, str):
+            return answer
+        return write_compact({"label": answer} if self.kind == "label" else answer)
 
     def confidence(self, completion: Completion) -> float | None:
         """Return how sure the answer that `parse` takes is, 0 to 1; None where the engine cannot tell."""

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, create_model
 
-from models.requests import Choice, Completion, OutputFormat
+from models.requests import Choice, Completion, JsonValue, OutputFormat
 from models.workloads.definition import Definition, chat_prefix
 from models.workloads.label_set import read_label_set, show_example, show_labels, token_limit
 from models.workloads.label_spelling import LabelSpellings
@@ -33,6 +33,7 @@ class LabelWorkload(SettingsWorkload):
         self._labels = tuple(meanings)
         self.has_meanings = any(meanings.values())
         shown = dict(zip(self._labels, show_labels(self._labels), strict=True))
+        self._shown = shown
         self._label_of = {words: label for label, words in shown.items()}
         self._spellings = LabelSpellings(tuple(self._label_of))
         self.max_tokens = token_limit(definition, max(len(words.encode()) for words in self._label_of))
@@ -64,6 +65,10 @@ class LabelWorkload(SettingsWorkload):
         if words is None:
             raise self.no_label(completion)
         return self.output(label=self._label_of[words])
+
+    def answer_text(self, answer: JsonValue) -> str:
+        """Return the label as it is shown to the model; another text stays what it is, and is no answer."""
+        return self._shown.get(str(answer), str(answer))
 
     def confidence(self, completion: Completion) -> float | None:
         """Probability of the label that `parse` returns, after the correction."""

@@ -4,7 +4,7 @@ from functools import cached_property
 
 from pydantic import BaseModel
 
-from models.requests import Completion, JsonObject, OutputFormat
+from models.requests import Completion, JsonObject, JsonValue, OutputFormat
 from models.workloads.base import broken_rule
 from models.workloads.definition import Definition, chat_prefix
 from models.workloads.json_schema import write_compact
@@ -85,6 +85,11 @@ class LabelsWorkload(SettingsWorkload):
             rule = f"must have {self._least} to {self._most} labels"
             raise broken_rule(FIELD, rule)
         return LabelsOutput(labels=chosen)
+
+    def answer_text(self, answer: JsonValue) -> str:
+        """Return the object with the labels as they are shown to the model; what is no label stays, and is no answer."""
+        given = [str(one) for one in answer] if isinstance(answer, list) else [str(answer)]
+        return write_compact({FIELD: [self._shown.get(label, label) for label in given]})
 
     @cached_property
     def fingerprint(self) -> str:

@@ -28,6 +28,7 @@ from models.workloads.base import Workload
 from models.workloads.object_workload import ObjectWorkload
 from models.workloads.observed import observe_answers
 from tasks.planning.adapter_in_force import use_adapter, weights_facts
+from tasks.planning.classifier_in_force import ClassifierInForce, find_classifier
 from tasks.planning.evaluated_policy import apply_evaluation
 from tasks.planning.request import EngineChoice, RunRequest
 from tasks.reading import EmptyPartition, PartitionReader, Source, open_partition
@@ -55,7 +56,7 @@ class ApiPlan:
 class Checked:
     """A request in which nothing is wrong, with what was found on the way.
 
-    `settings` are those of the workload: its own model, where it names one.
+    `settings` are those of the workload: its own model, where it names one. `classifier` is asked before all other engines.
     """
 
     request: RunRequest
@@ -67,6 +68,7 @@ class Checked:
     reader: PartitionReader
     api: ApiPlan | None
     policy: Policy
+    classifier: ClassifierInForce | None = None
 
     @property
     def total(self) -> int | None:
@@ -80,7 +82,7 @@ class Checked:
 
     @property
     def engine(self) -> EngineChoice:
-        """Where the records are first sent: as asked for, unless the policy sends them all to the API."""
+        """Where the records are first sent that no classifier answers: as asked for, unless the policy sends them all to the API."""
         return "openai" if self.policy.not_viable == "api" else self.request.engine
 
 
@@ -105,6 +107,7 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
     if api is None or request.purpose != PRODUCTION:
         policy = keep_local(policy)
     policy = apply_evaluation(policy, workload, settings)
+    classifier = find_classifier(request, policy, workload, settings)
     if request.purpose != PRODUCTION:
         workload = observe_answers(workload)
     if uses_server(settings):
@@ -120,7 +123,7 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
         log.warning("%s", error)
         return RunResult(workload.name, request.partition, "empty")
     check_writable(settings.output_dir, settings.group_access)
-    return Checked(request, settings, workload, machine, prices, counter, reader, api, policy)
+    return Checked(request, settings, workload, machine, prices, counter, reader, api, policy, classifier)
 
 
 def check_room(workload: Workload, counter: ChatTokenCounter) -> None:
@@ -205,10 +208,12 @@ def fingerprint_of(checked: Checked) -> str:
         facts = (*facts, checked.engine)
     elif uses_server(settings):  # what it calls by the same name need not be the same weights
         facts = (*facts, "server")
+    if checked.classifier is not None:
+        facts = (*facts, *checked.classifier.facts())
     if checked.api is not None:
         # where the answers come from when the engine fails does not decide what is asked for, and the engine
-        # that an evaluation chooses is told already
-        policy = checked.policy.model_dump_json(exclude={"engine_fails", "not_viable"})
+        # that an evaluation chooses is told already, as is the classifier
+        policy = checked.policy.model_dump_json(exclude={"engine_fails", "not_viable", "cascade"})
         facts = (*facts, settings.api_model, policy)
         if checked.api.options.reasoning_effort is not None:
             facts = (*facts, checked.api.options.reasoning_effort)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Literal
 
 from sqlalchemy.orm import Session
 
@@ -11,6 +12,8 @@ from models.economics.pricing import Price
 from models.ledger.accounting import ApiKeys, LineKeys
 
 API_PROVIDER = "openai"
+CLASSIFIER: Literal["classifier"] = "classifier"
+"""The engine of a run with a classifier in force, and who has that in the ledger's list of models."""
 
 
 def find_price_today(session: Session, prices: Sequence[Price]) -> tuple[int, Price]:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date
 
 from sqlalchemy.orm import Session
@@ -21,7 +22,7 @@ from tasks.planning.adapter_in_force import use_adapter
 from tasks.planning.asked_with import hash_settings
 from tasks.planning.checks import ApiPlan, api_plan, budget_of
 from tasks.planning.open_run import OpenRun, clear_leftovers, open_ledger, own_partition
-from tasks.planning.price_keys import add_api_keys, find_price_today
+from tasks.planning.price_keys import CLASSIFIER, add_api_keys, find_price_today
 from tasks.runtime.atomic_files import check_writable
 from tasks.runtime.ledger_access import database_errors
 from tasks.runtime.stop_signals import stoppable
@@ -127,4 +128,6 @@ def _keys(
         raise UsageError(msg)
     price_id, price = find_price_today(session, prices_of(settings))
     keys = LineKeys(found.run_id, prompt, known.model_id, known.infrastructure_id or 0, 0, price_id, price)
+    if known.engine == CLASSIFIER:
+        keys = replace(keys, requested=CLASSIFIER)
     return add_api_keys(session, keys, settings.api_model, api.batch_prices)

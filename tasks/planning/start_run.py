@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import ExitStack
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -20,7 +21,7 @@ from tasks.planning.examine import examine_input
 from tasks.planning.late_data import begun_parts, published_file, result_without_run
 from tasks.planning.model_end import warn_of_model_end
 from tasks.planning.open_run import OpenRun, RunInput, clear_leftovers, open_ledger, own_partition
-from tasks.planning.price_keys import add_api_keys, find_price_today
+from tasks.planning.price_keys import CLASSIFIER, add_api_keys, find_price_today
 from tasks.planning.request import RunRequest
 from tasks.planning.retry import digest_to_retry
 from tasks.runtime.flow_run import flow_run_id
@@ -114,7 +115,9 @@ def _open(undo: ExitStack, checked: Checked) -> OpenRun | RunResult:
     remove_folders(other for other in folders.iterdir() if other not in needed)
     because: EscalationReason = "chosen" if request.engine == "openai" else "not_viable"
     retries = request.reasons if request.retry_quarantined else None
-    given = RunInput(checked.reader, examined.rows, checked.engine, because, carry_from, begun, retries)
+    given = RunInput(
+        checked.reader, examined.rows, checked.engine, because, carry_from, begun, retries, checked.classifier
+    )
     return OpenRun(settings, workload, checked.policy, version, keys, checked.counter, checked.api, given)
 
 
@@ -156,7 +159,7 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
             version_id,
             workload.name,
             checked.request.partition,
-            checked.engine,
+            checked.engine if checked.classifier is None else CLASSIFIER,
             model_id,
             prompt_id,
             infrastructure_id,
@@ -171,6 +174,11 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
     keys = LineKeys(
         run_id, prompt_id, model_id, infrastructure_id, rate, price_id, price, calibration=corrected_by
     )
+    if checked.purpose == "evaluation_classifier":
+        keys = replace(keys, requested=CLASSIFIER)
+    if checked.classifier is not None:
+        its_id = reference.ensure_model(session, CLASSIFIER, checked.classifier.name)
+        keys = replace(keys, requested=CLASSIFIER, classifier_id=its_id)
     return (
         keys
         if checked.api is None

@@ -24,7 +24,7 @@ from models.engines.batch.status import (
     ProviderBatch,
 )
 from models.errors import ApiAccessError, LeaseLost, LedgerLost, NoAnswerFits
-from models.gpu_time import GpuTime
+from models.gpu_time import MachineTime
 from models.requests import Completion, RejectionReason
 from models.settings import Settings
 from tasks.api.batch_closing import forget_texts
@@ -97,7 +97,7 @@ class Collector:
         self._lost = lost
         self._no_access: str | None = None
         self._stopped = run.stopped
-        self.committer = make_committer(run, GpuTime)
+        self.committer = make_committer(run, MachineTime)
         self._outcomes = make_outcomes(run, self.committer, scratch)
         self._used_up = UsedUp(run.version, scratch.waiting, self._outcomes, api)
         limits = Limits.from_options(api.options)

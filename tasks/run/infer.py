@@ -3,18 +3,21 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from models.default_model import model_name, uses_server
 from models.engines.base import LocalEngine
+from models.engines.classifier.engine import Classifier
 from models.errors import EngineError, LeaseLost, LedgerLost
 from models.records import EscalationReason, Quarantined, Record
 from models.requests import Completion, Request
 from models.routing import rules
 from models.run import lease_name
 from models.settings import Settings
+from tasks.planning.classifier_in_force import ClassifierInForce
 from tasks.planning.open_run import OpenRun, RunInput
+from tasks.run.first_stage import FirstStage
 from tasks.run.local_requests import LocalRequests
 from tasks.run.wiring import RunParts, make_parts
 from tasks.runtime.gc_freeze import freeze_startup_objects
@@ -77,10 +80,17 @@ def make_stream(
 ) -> "RunStream":
     """Make the stream of a run, of the parts that it uses."""
     version, given = run.version, run.given()
+    parts = make_parts(run, scratch, engine.lap, engine.limits, must_stop)
+
+    def load(found: ClassifierInForce) -> Classifier:
+        with stop.at_once():
+            return engine.classifier(found.folder, found.name)
+
     return RunStream(
         given,
+        FirstStage(given.classifier, run.workload, parts.outcomes, scratch, load, must_stop),
         LocalRequests(run.workload, run.policy),
-        make_parts(run, scratch, engine.lap, engine.limits, must_stop),
+        parts,
         RunProgress(lease_name(version.workload, version.purpose), version.partition, given.total),
         scratch,
         engine,
@@ -95,6 +105,7 @@ class RunStream:
     """Holds what is in flight between the reader, the engines and the committer of one run."""
 
     given: RunInput
+    first_stage: FirstStage
     requests: LocalRequests
     parts: RunParts
     progress: RunProgress
@@ -177,40 +188,37 @@ class RunStream:
 
     def _requests_to_make(self) -> Iterator[Request | None]:
         """Yield a request for each record that is for the local engine, and None where one must finish first."""
-        waiting = self.scratch.waiting
         for batch in self.given.reader.batches():
             if self.stop():
                 return
-            keys = [item.key for item in batch]
-            done = self.scratch.done(keys)
-            self._done_before += len(done)
-            passed = done | waiting.among(keys)
-            kept = self.scratch.unchanged_rows.kept(batch)
-            for item in batch:
+            for record, held in self.first_stage.sort_out(self._unknown(batch)):
                 while self._again:
                     yield self._again.popleft()
-                if item.key in passed:
-                    continue
-                found = item if isinstance(item, Quarantined) else kept.get(item.key, item)
-                if isinstance(found, Record):
-                    if (request := self._route(found)) is not None:
-                        yield request
-                else:
-                    self.parts.outcomes.keep(found)
+                yield self.requests.add(record, held)
             self.progress.report()
         while self._again or len(self.requests):
             yield self._again.popleft() if self._again else None
 
-    def _route(self, record: Record) -> Request | None:
-        """Return the record's request to the local engine, or None if it goes to the API at once."""
-        if (reason := rules.find_complex_reason(record, self.requests.policy)) is None:
-            return self.requests.add(record)
-        self.parts.outcomes.escalate(record, reason)
-        if (
-            self._has_answered
-        ):  # until then nothing is paid: the prompt may be one that the local model cannot take
-            self.parts.lane.pump()
-        return None
+    def _unknown(self, batch: Sequence[Record | Quarantined]) -> Iterator[Record]:
+        """Yield the records of a batch that an engine here is to answer; keep what is known, send on what is complex."""
+        keys = [item.key for item in batch]
+        done = self.scratch.done(keys)
+        self._done_before += len(done)
+        passed = done | self.scratch.waiting.among(keys)
+        kept = self.scratch.unchanged_rows.kept(batch)
+        for item in batch:
+            if item.key in passed:
+                continue
+            found = item if isinstance(item, Quarantined) else kept.get(item.key, item)
+            if not isinstance(found, Record):
+                self.parts.outcomes.keep(found)
+            elif (reason := rules.find_complex_reason(found, self.requests.policy)) is None:
+                yield found
+            else:
+                self.parts.outcomes.escalate(found, reason)
+                # until an answer nothing is paid: the prompt may be one that the local model cannot take
+                if self._has_answered:
+                    self.parts.lane.pump()
 
     def _accept(self, completion: Completion) -> None:
         key = completion.request.record_key

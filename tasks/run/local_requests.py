@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from models.ids import new_id
-from models.ledger.accounting import Finished
+from models.ledger.accounting import Finished, came_because
 from models.records import EscalationReason, Record
 from models.requests import Completion, Request
 from models.routing import rules
@@ -15,12 +15,13 @@ from models.workloads.base import Workload
 
 @dataclass(slots=True)
 class LocalRequests:
-    """Holds the records that the local engine has in work, and renders their requests."""
+    """Holds the records that the local engine has in work, with the attempts that no commit has yet, and renders their requests."""
 
     workload: Workload
     policy: Policy
     _records: dict[str, Record] = field(default_factory=dict, init=False)
-    _triage: dict[str, Finished | None] = field(default_factory=dict, init=False)
+    _held: dict[str, list[Finished]] = field(default_factory=dict, init=False)
+    _triaged: set[str] = field(default_factory=set, init=False)
 
     def __len__(self) -> int:
         return len(self._records)
@@ -29,26 +30,25 @@ class LocalRequests:
         """Yield the keys of the records in work, which may be taken meanwhile."""
         return iter(list(self._records))
 
-    def add(self, record: Record) -> Request:
-        """Put a record in work; return the first request about it."""
+    def add(self, record: Record, held: Sequence[Finished] = ()) -> Request:
+        """Put a record in work, with the attempts that it had before; return the first request about it."""
         self._records[record.key] = record
+        self._held[record.key] = [*held]
         return self.next(record.key)
 
     def next(self, key: str) -> Request:
         """Render the request that a record in work needs next: the triage question, or the workload's own."""
-        record, workload, number = self._records[key], self.workload, 1
-        if rules.asks_triage(self.policy):
-            if key not in self._triage:
-                messages, output = rules.triage_messages(record.text), rules.TRIAGE
-                return Request(new_id(), key, messages, output, rules.TRIAGE_TOKENS)
-            number = 1 if self._triage[key] is None else 2
+        record, workload, number = self._records[key], self.workload, len(self._held[key]) + 1
+        if rules.asks_triage(self.policy) and key not in self._triaged:
+            messages, output = rules.triage_messages(record.text), rules.TRIAGE
+            return Request(new_id(), key, messages, output, rules.TRIAGE_TOKENS, number)
         messages = workload.messages(record.text)
         return Request(new_id(), key, messages, workload.output_format, workload.max_tokens, number)
 
     def take(self, key: str) -> tuple[Record, Sequence[Finished]]:
         """Take a record out of work; return it with its attempts that no commit has yet."""
-        held = self._triage.pop(key, None)
-        return self._records.pop(key), [held] if held else []
+        self._triaged.discard(key)
+        return self._records.pop(key), self._held.pop(key)
 
     def triaged(self, completion: Completion) -> EscalationReason | None:
         """Note the answer to a triage question; return why the record goes to the API, None if it stays.
@@ -56,8 +56,9 @@ class LocalRequests:
         The line of the triage is kept for the record's next commit: a run that is killed in between
         has committed nothing that it would have to repeat.
         """
-        reason, made = rules.find_triage_reason(completion, self.policy), None
+        reason, key = rules.find_triage_reason(completion, self.policy), completion.request.record_key
         if completion.rejection is None:  # a question that was rejected is no attempt
-            made = Finished(completion, datetime.now(UTC), "triage", reason)
-        self._triage[completion.request.record_key] = made
+            held = self._held[key]
+            held.append(Finished(completion, datetime.now(UTC), "triage", reason, came=came_because(held)))
+        self._triaged.add(key)
         return reason

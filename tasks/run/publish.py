@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from db import partitions, runs
+from db.published_prompts import find_classifier
 from db.quarantine import count_by_reason
 from models.default_model import model_name
 from models.errors import OutputError
@@ -46,12 +47,16 @@ def _publish(run: OpenRun, inferred: Inferred, stop: StopRequest) -> RunResult:
     version, workload, settings = run.version, run.workload, run.settings
     paths = version.registered_parts()
     target = output_folder(settings.output_dir, version.workload, version.partition, version.purpose)
-    models = {"vllm": model_name(settings), "openai": settings.api_model}
     if version.purpose == PRODUCTION:
         _check_share(run, paths)
 
     def write(session: Session) -> tuple[Published, dict[str, int]]:
         fingerprint = partitions.get(session, version.id).fingerprint
+        models = {
+            "classifier": find_classifier(session, version.id) or "",
+            "vllm": model_name(settings),
+            "openai": settings.api_model,
+        }
         with stop.at_once():
             merged = merge(
                 paths,

@@ -10,7 +10,7 @@ from models.engines.api.rate_limits import Limits
 from models.engines.api.token_count import ApiTokenCounter
 from models.engines.batch.files import BatchLimits
 from models.errors import UsageError
-from models.gpu_time import GpuTime
+from models.gpu_time import MachineTime
 from models.ledger.accounting import ApiKeys
 from models.ledger.counterfactual import CounterfactualTokens
 from tasks.api.answer_bounds import AnswerBounds
@@ -56,8 +56,8 @@ class ApiParts:
     bounds: AnswerBounds
 
 
-def make_committer(run: OpenRun, lap: Callable[[], GpuTime]) -> Committer:
-    """Make the committer of a run; `lap` gives the local engine's time since it was last asked."""
+def make_committer(run: OpenRun, lap: Callable[[], MachineTime]) -> Committer:
+    """Make the committer of a run; `lap` gives the machine's time since it was last asked."""
     settings, keys = run.settings, run.keys
     counter = ApiTokenCounter(run.counter, settings.api_structured_output)
     return Committer(
@@ -87,7 +87,7 @@ def make_outcomes(run: OpenRun, committer: Committer, scratch: Scratch) -> Outco
 def make_parts(
     run: OpenRun,
     scratch: Scratch,
-    lap: Callable[[], GpuTime],
+    lap: Callable[[], MachineTime],
     limits: Callable[[ApiOptions], Limits],
     stop: Callable[[], bool],
 ) -> RunParts:

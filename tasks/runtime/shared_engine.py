@@ -3,17 +3,20 @@
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 
 from models.default_model import is_default, uses_server
 from models.default_model import prepare as prepare_default_model
 from models.engines.api.options import ApiOptions
 from models.engines.api.rate_limits import Limits
 from models.engines.base import LocalEngine, ReusableEngine
+from models.engines.classifier.engine import Classifier
 from models.engines.loads import name_models
-from models.gpu_time import GpuTime
+from models.gpu_time import GpuTime, MachineTime
 from models.machine import gpu_name
 from models.settings import Settings
 from models.settings.own_model import OF_A_MODEL
+from tasks.runtime.shared_classifier import ClassifierFactory, SharedClassifier, load_trained
 
 EngineFactory = Callable[[Settings], LocalEngine]
 
@@ -52,7 +55,11 @@ class SharedEngine:
     """
 
     def __init__(
-        self, settings: Settings, factory: EngineFactory, workloads: Collection[str] | None = None
+        self,
+        settings: Settings,
+        factory: EngineFactory,
+        workloads: Collection[str] | None = None,
+        classifiers: ClassifierFactory = load_trained,
     ) -> None:
         """`workloads`: those that will run, so that one load serves the adapters of them all; None: any that is set."""
         self._settings = settings
@@ -60,7 +67,8 @@ class SharedEngine:
         self._workloads = workloads
         self._engine: LocalEngine | None = None
         self._loaded_for: Settings | None = None
-        self._not_booked = GpuTime()
+        self._not_booked = MachineTime()
+        self._classifiers = SharedClassifier(classifiers)
         self._limits: Limits | None = None
 
     @property
@@ -77,16 +85,26 @@ class SharedEngine:
         if (found := self._find_loaded(settings)) is not None:
             return found
         if self._engine is not None:
-            self._not_booked += self._engine.lap()  # what no run has booked is the next one's to carry
+            self._not_booked = self.lap()  # what no run has booked is the next one's to carry
             self.discard()
+        self._not_booked += MachineTime(classifier=self._classifiers.lap())  # before the engine's clock runs
         self._engine = self._factory(self._with_expected(settings))
         self._loaded_for = settings
         return self._engine
 
-    def lap(self) -> GpuTime:
-        """Return the engine's time since the last lap; none if it is not loaded."""
-        before, self._not_booked = self._not_booked, GpuTime()
-        return before if self._engine is None else before + self._engine.lap()
+    def classifier(self, folder: Path, name: str) -> Classifier:
+        """Return the classifier of a workload, loaded if it is not yet. Raises `UsageError` where it cannot be used."""
+        return self._classifiers.get(folder, name, self._settings.cache_dir)
+
+    def lap(self) -> MachineTime:
+        """Return the time of engine and classifier since the last lap; none of what is not loaded.
+
+        While the classifier was at work, an engine in this process waited: that is no idle time of the engine's as well.
+        """
+        before, self._not_booked = self._not_booked, MachineTime()
+        local = GpuTime() if self._engine is None else self._engine.lap()
+        classifier = self._classifiers.lap()
+        return before + MachineTime(local.less_idle(classifier.total_ns), classifier)
 
     def limits(self, options: ApiOptions) -> Limits:
         """Return the API's rate limits and circuit breaker, the same for all runs that share the engine."""
@@ -99,6 +117,11 @@ class SharedEngine:
         if self._engine is not None:
             self._engine.close()
             self._engine = self._loaded_for = None
+
+    def close(self) -> None:
+        """Close the engine and the classifier."""
+        self.discard()
+        self._classifiers.close()
 
     def _find_loaded(self, settings: Settings) -> LocalEngine | None:
         if self._engine is None or self._loaded_for is None:
@@ -123,19 +146,22 @@ _current: ContextVar[SharedEngine | None] = ContextVar("shared_engine", default=
 
 @contextmanager
 def shared_engine(
-    settings: Settings, factory: EngineFactory = load_engine, workloads: Collection[str] | None = None
+    settings: Settings,
+    factory: EngineFactory = load_engine,
+    workloads: Collection[str] | None = None,
+    classifiers: ClassifierFactory = load_trained,
 ) -> Iterator[SharedEngine]:
-    """Share one lazily loaded engine; an inner block gets the outer block's engine.
+    """Share one lazily loaded engine, and one classifier; an inner block gets the outer block's.
 
     `workloads` as in `SharedEngine`.
     """
     if (outer := _current.get()) is not None:
         yield outer
         return
-    engine = SharedEngine(settings, factory, workloads)
+    engine = SharedEngine(settings, factory, workloads, classifiers)
     token = _current.set(engine)
     try:
         yield engine
     finally:
         _current.reset(token)
-        engine.discard()
+        engine.close()

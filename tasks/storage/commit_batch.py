@@ -71,7 +71,7 @@ class CommittedTotals:
             sum(line.counterfactual_nano or 0 for line in lines),
             sum(row.engine == "openai" for row in batch.rows),
             carried=len(batch.carried),
-            requests=sum(line.engine in ("classifier", "vllm") for line in lines),
+            requests=sum(line.engine != "reuse" for line in lines),
             reasons=Counter(item.reason for item in batch.quarantined),
         )
 

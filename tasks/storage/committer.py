@@ -1,17 +1,17 @@
 """Commits: a part file, then one transaction with its registration and the ledger lines."""
 
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from time import monotonic
 
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from db import attempts, ledger, parts, runs
 from db.quarantine import set_aside
-from models.gpu_time import GpuTime
+from models.gpu_time import GpuTime, MachineTime
 from models.ids import new_id
-from models.ledger.accounting import Finished, GpuMeter, LineKeys, ledger_lines
+from models.ledger.accounting import Finished, GpuMeter, LineKeys, divide_lap, ledger_lines
 from models.ledger.api_accounting import closings
 from models.ledger.counterfactual import CounterfactualTokens
 from models.ledger.line import Closing, LedgerLine
@@ -40,7 +40,7 @@ class Committer:
         keys: LineKeys,
         counter: CounterfactualTokens,
         *,
-        lap: Callable[[], GpuTime],
+        lap: Callable[[], MachineTime],
         records: int,
         seconds: float,
     ) -> None:
@@ -53,10 +53,11 @@ class Committer:
         self._seconds = seconds
         self._meter = GpuMeter(keys.nano_usd_per_hour)
         self._batch = CommitBatch()
-        self._batch_since = time.monotonic()
+        self._batch_since = monotonic()
         self._pending: list[Future[None]] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._allocated = False
+        self._not_carried = MachineTime()
         self.failed = False
         self.totals = CommittedTotals()
         self.added = 0
@@ -110,7 +111,7 @@ class Committer:
 
     def tick(self) -> None:
         """Commit what has waited long enough. For loops in which nothing may finish for a while."""
-        if len(self._batch) and time.monotonic() - self._batch_since >= self._seconds:
+        if len(self._batch) and monotonic() - self._batch_since >= self._seconds:
             self._submit()
 
     def flush(self) -> None:
@@ -122,9 +123,11 @@ class Committer:
         self._allocated = False
         self._submit()
         self._await_commits(0)
-        if not self._allocated and (lap := self._lap()).total_ns:
-            lap_nano = self._meter.add(lap)
-            self._write_unallocated(lap, lap_nano)
+        if not self._allocated:
+            self._not_carried += self._lap()
+        left, self._not_carried = self._not_carried.total, MachineTime()
+        if left.total_ns:
+            self._write_unallocated(left, self._meter.add(left))
 
     def close(self) -> None:
         """End the thread. Call after `flush`, or to drop what was not committed."""
@@ -132,37 +135,50 @@ class Committer:
 
     def _count_added(self) -> None:
         self.added += 1
-        if len(self._batch) >= self._records or time.monotonic() - self._batch_since >= self._seconds:
+        if len(self._batch) >= self._records or monotonic() - self._batch_since >= self._seconds:
             self._submit()
 
     def _submit(self) -> None:
         batch, self._batch = self._batch, CommitBatch()
-        self._batch_since = time.monotonic()
+        self._batch_since = monotonic()
         if not len(batch):
             return
-        self._allocated = any(item.by_local_engine for item in batch.finished)
-        # GPU time without a served record waits for the next commit that has one, so that it is carried.
-        lap = self._lap() if self._allocated else GpuTime()
-        lap_nano = self._meter.add(lap)
+        lap = self._take_lap(batch)
+        lap_nano = self._meter.add(lap.total)
         self._await_commits(QUEUED_COMMITS - 1)
         self._pending.append(self._thread.submit(self._commit, batch, lap, lap_nano))
+
+    def _take_lap(self, batch: CommitBatch) -> MachineTime:
+        """Return the time that a commit carries. What none of its records used waits for the next commit with one that did."""
+        local = any(item.by_local_engine for item in batch.finished)
+        classified = any(item.by_classifier for item in batch.finished)
+        self._allocated = local or classified
+        if not self._allocated:
+            return MachineTime()
+        here, nothing = self._not_carried + self._lap(), GpuTime()
+        self._not_carried = MachineTime(
+            nothing if local else here.local, nothing if classified else here.classifier
+        )
+        return MachineTime(here.local if local else nothing, here.classifier if classified else nothing)
 
     def _await_commits(self, allowed: int) -> None:
         """Wait until at most `allowed` commits are under way; raise what a finished one raised."""
         while self._pending and (len(self._pending) > allowed or self._pending[0].done()):
             self._pending.pop(0).result()
 
-    def _commit(self, batch: CommitBatch, lap: GpuTime, lap_nano: int) -> None:
+    def _commit(self, batch: CommitBatch, time: MachineTime, lap_nano: int) -> None:
         if self.failed:
             return  # whoever waits for this commit meets the error of the failed one first
         try:
-            self._make_durable(batch, lap, lap_nano)
+            self._make_durable(batch, time, lap_nano)
         except BaseException:
             self.failed = True
             raise
 
-    def _make_durable(self, batch: CommitBatch, lap: GpuTime, lap_nano: int) -> None:
-        lines = ledger_lines(batch.finished, lap.total_ns, lap_nano, self._keys, self._counter)
+    def _make_durable(self, batch: CommitBatch, time: MachineTime, lap_nano: int) -> None:
+        local, classified = divide_lap(time, lap_nano)
+        lines = ledger_lines(batch.finished, *local, self._keys, self._counter, classified)
+        lap = time.total
         totals = CommittedTotals.of(batch, lines)
         ended = [*batch.closings, *closings(batch.finished, self._keys, self._counter)]
         part = self._write_part(batch)

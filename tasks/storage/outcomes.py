@@ -3,23 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal, Protocol
+from typing import Protocol
 
 from pydantic import BaseModel
 
-from models.engines.api.chat_format import MORE_ROOM
-from models.engines.api.permit import ApiRequest
-from models.ledger.accounting import Finished, LinePrices
+from models.engines.base import served_by
+from models.ledger.accounting import Finished, LinePrices, came_because
 from models.ledger.line import Closing
-from models.records import (
-    Carried,
-    Escalated,
-    EscalationReason,
-    Fault,
-    Quarantined,
-    QuarantineReason,
-    Record,
-)
+from models.records import Carried, Escalated, EscalationReason, Fault, Quarantined, Record
 from models.requests import ClosedAttempt, Completion, RejectionReason
 from models.routing import rules
 from models.routing.policy import Policy
@@ -29,31 +20,11 @@ from tasks.storage.committer import Committer
 from tasks.storage.escalation_queue import HELD, EscalationQueue
 from tasks.storage.first_answers import FirstAnswers, HeldAnswer, is_answer
 from tasks.storage.part_files import AnsweredRow
+from tasks.storage.set_aside import REFUSALS, REJECTED, set_aside
 
-REJECTED: dict[RejectionReason, tuple[QuarantineReason, str]] = {
-    "empty": ("missing_text", "must not be empty"),
-    "too_long": ("too_long", "prompt and answer must fit what the model takes"),
-    "refused": ("refused", "must not be refused by the engine"),
-    "reasoning_limit": (
-        "reasoning_limit",
-        f"must be answered before reasoning used up the tokens: {MORE_ROOM}",
-    ),
-    "invalid_output": ("invalid_output", "must be answered in the shape that was asked for"),
-}
-"""What a rejection is in the quarantine, and the rule that the record's text broke."""
-REFUSALS = {
-    "content_filter": "must pass the provider's content filter",
-    "refusal": "must be a text that the model is willing to answer",
-}
-"""Rules of refusals whose detail says more than that the engine did not take the record."""
-
-
-_Engine = Literal["vllm", "openai"]
 OVER_LIMIT = "over_limit"
 """Failure of an answer that broke a limit, and was asked for once more."""
 UNANSWERED = "must be answered in a usable way within api_max_attempts attempts"
-
-
 NO_FAULT = Fault("invalid_output", "", "", "")
 """Stands beside an answer with which nothing is wrong."""
 
@@ -96,15 +67,28 @@ class Outcomes:
         answer, fault = self._parsed(record, completion)
         confidence = None if answer is None else self.workload.confidence(completion)
         reason = self._reason_to_escalate(None, valid=answer is not None, confidence=confidence)
-        now = datetime.now(UTC)
+        now, came = datetime.now(UTC), came_because(held)
         if reason is not None:
             self.escalate(record, reason, [*held, Finished(completion, now, "escalated", reason)])
             return True
         if answer is None:
-            self._quarantine(record, fault, completion, *held, Finished(completion, now, "invalid_output"))
+            made = Finished(completion, now, "invalid_output", came=came)
+            self._quarantine(record, fault, completion, *held, made)
         else:
-            self._publish(record, completion, answer, confidence, *held, Finished(completion, now, "ok"))
+            made = Finished(completion, now, "ok", came=came)
+            self._publish(record, completion, answer, confidence, *held, made)
         return False
+
+    def accept_classified(self, record: Record, completion: Completion, threshold: float) -> Finished | None:
+        """Publish a classifier's answer of at least this confidence; return the attempt of a record that goes on, None where it is done."""
+        answer, _ = self._parsed(record, completion)
+        now, confidence = datetime.now(UTC), completion.confidence
+        if answer is None:
+            return Finished(completion, now, "escalated", "invalid_output")
+        if confidence is None or not confidence >= threshold:
+            return Finished(completion, now, "escalated", "low_confidence")
+        self._publish(record, completion, answer, confidence, Finished(completion, now, "ok"))
+        return None
 
     def escalate(self, record: Record, reason: EscalationReason, made: Sequence[Finished] = ()) -> None:
         """Send a record on to the API. If it was tried here, the next commit keeps that, and its text."""
@@ -220,7 +204,7 @@ class Outcomes:
             self.waiting.finish(key)
             fault = Fault("unanswered", failure or "", ", ".join(self.workload.text_columns), UNANSWERED)
             self.done += 1
-            self.committer.add_quarantined(_set_aside(escalated.record, fault, "openai", None))
+            self.committer.add_quarantined(set_aside(escalated.record, fault, "openai", None))
 
     def quarantine(self, quarantined: Quarantined) -> None:
         """Quarantine a row that never was a request."""
@@ -270,27 +254,12 @@ class Outcomes:
 
     def _quarantine(self, record: Record, fault: Fault, completion: Completion, *made: Finished) -> None:
         self.done += 1
-        engine: _Engine = "openai" if isinstance(completion.request, ApiRequest) else "vllm"
+        engine = served_by(completion.request)
         answer = completion.text if self.keep_answers and completion.text else None
-        self.committer.add_quarantined(_set_aside(record, fault, engine, answer), *made)
+        self.committer.add_quarantined(set_aside(record, fault, engine, answer), *made)
 
 
 def _after(escalated: Escalated, completion: Completion) -> Escalated:
     """Return a record with the attempts of a completion; those of a batch may be counted already."""
     last = completion.request.attempt + completion.attempts - 1
     return replace(escalated, attempts=max(escalated.attempts, last))
-
-
-def _set_aside(record: Record, fault: Fault, engine: _Engine, answer: str | None) -> Quarantined:
-    return Quarantined(
-        record.key,
-        record.id,
-        record.ordinal,
-        fault.reason,
-        fault.detail,
-        record.text_hash,
-        engine=engine,
-        answer=answer,
-        field=fault.field,
-        rule=fault.rule,
-    )

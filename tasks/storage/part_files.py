@@ -3,17 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 from uuid import UUID
 
 import orjson
 import polars as pl
 from pydantic import BaseModel
 
-from models.engines.api.permit import ApiRequest
+from models.engines.base import served_by
 from models.errors import OutputError
 from models.private_files import GroupAccess
-from models.records import Carried, Escalated, Quarantined, Record
+from models.records import Carried, Escalated, Quarantined, Record, ServedBy
 from models.requests import Answer, Completion
 from tasks.runtime.atomic_files import TEMPORARY, output_errors, replace_file
 from tasks.storage.parquet_schema import output_schema
@@ -60,7 +60,7 @@ class AnsweredRow:
     digest: bytes
     answer: Answer
     output: Mapping[str, object] = field(repr=False)
-    engine: Literal["vllm", "openai"] = "vllm"
+    engine: ServedBy = "vllm"
 
     @classmethod
     def of(cls, record: Record, completion: Completion, output: BaseModel, confidence: float | None) -> Self:
@@ -85,7 +85,7 @@ class AnsweredRow:
             request.digest(),
             answer,
             output.model_dump(mode="json"),
-            "openai" if isinstance(request, ApiRequest) else "vllm",
+            served_by(request),
         )
 
 

@@ -3,9 +3,8 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
 
-from models.records import Carried, Quarantined, QuarantineReason, Record
+from models.records import Carried, Quarantined, QuarantineReason, Record, ServedBy
 
 SCHEMA = """
 CREATE TABLE carried (key TEXT PRIMARY KEY, row TEXT NOT NULL);
@@ -17,9 +16,7 @@ PublishedRow = tuple[str, int | None, str, float | None, Mapping[str, object]]
 """Record key, text hash (None: not known), engine, confidence, and the workload's own columns."""
 
 
-AsideRow = tuple[
-    str, QuarantineReason, str, str | None, str | None, Literal["vllm", "openai"] | None, str | None
-]
+AsideRow = tuple[str, QuarantineReason, str, str | None, str | None, ServedBy | None, str | None]
 """Record key, reason, detail, field, rule, engine and answer of a record that was set aside."""
 
 

@@ -1,6 +1,6 @@
 """A request that only a classifier answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from models.requests import Request
@@ -8,6 +8,12 @@ from models.requests import Request
 
 @dataclass(frozen=True, slots=True)
 class ClassifierRequest(Request):
-    """One attempt of a classifier for one record: its kind tells its ledger line's engine, and keeps its digest apart."""
+    """One attempt of a classifier for one record: its kind tells its ledger line's engine, and keeps its digest apart.
+
+    `text` is the record's, which is what is classified; the messages are those that an API would get in its place, for what
+    that would have cost.
+    """
 
     DOMAIN: ClassVar[str] = "classifier:"
+
+    text: str = field(kw_only=True, repr=False)

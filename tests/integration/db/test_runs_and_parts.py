@@ -197,7 +197,15 @@ def test_what_a_run_goes_on_with(make_session: Sessions, keys: Keys) -> None:
     """The keys that its lines refer to, its partition and its state are found by its key."""
     with make_session.begin() as session:
         assert runs.run_keys(session, keys.run) == runs.RunKeys(
-            keys.version, "sentiment", DAY, "production", "running", keys.local, keys.prompt, keys.machine
+            keys.version,
+            "sentiment",
+            DAY,
+            "production",
+            "running",
+            "vllm",
+            keys.local,
+            keys.prompt,
+            keys.machine,
         )
         with pytest.raises(UsageError, match="knows no run"):
             runs.run_keys(session, new_id())

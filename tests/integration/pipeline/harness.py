@@ -15,6 +15,7 @@ from models.settings import Settings
 from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
 from tasks.runtime.shared_engine import shared_engine
+from tests.classifiers import load_scripted
 from tests.fakes import ScriptedEngine
 
 DAY = date(2026, 11, 1)
@@ -76,10 +77,10 @@ def run(
     engine: LocalEngine | Callable[[Settings], LocalEngine] | None = None,
     **options: bool | int,
 ) -> RunResult:
-    """Run the partition in this process, with this engine (or the one that this function makes)."""
+    """Run the partition in this process, with this engine (or the one that this function makes); a classifier in force is scripted."""
     chosen = engine or ScriptedEngine()
     factory = chosen if not hasattr(chosen, "stream") else lambda _: chosen
-    with shared_engine(settings, factory):  # type: ignore[arg-type]  # told apart one line above
+    with shared_engine(settings, factory, classifiers=load_scripted):  # type: ignore[arg-type]  # told apart one line above
         return run_request(RunRequest(WORKLOAD, DAY, str(source), **options), settings)  # type: ignore[arg-type]
 
 

@@ -1,0 +1,139 @@
+"""A stand-in for a trained classifier, and one put in force in a ledger."""
+
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from db import partitions, reference, runs, trained
+from models.catalogue.rates import engine_machine
+from models.engines.classifier.guess import Guess
+from models.engines.vllm.gpu_clock import GpuClock
+from models.gpu_time import GpuTime
+from models.ids import new_id
+from models.requests import JsonValue
+from models.settings import Settings
+from models.training.trained import TrainedModel, trained_folder
+from tasks.runtime.ledger_access import writing_ledger
+
+SENTIMENT = ("negative", "neutral", "positive")
+SURE, UNSURE, THRESHOLD = 0.97, 0.4, 0.8
+Guesser = Callable[[str], tuple[JsonValue, float]]
+
+
+def guess_by_hash(text: str) -> tuple[JsonValue, float]:
+    """Guess a label that depends on the text alone; of one text in three it is unsure."""
+    number = zlib.crc32(text.encode())
+    return SENTIMENT[number % 2], UNSURE if number % 3 == 0 else SURE
+
+
+@dataclass
+class ScriptedClassifier:
+    """Guesses what `guesser` says, `delay` seconds a call. `held` is the sum of all laps, `asked` the texts that it got."""
+
+    guesser: Guesser = guess_by_hash
+    delay: float = 0.0
+    load_seconds: float = 0.0
+    model: str = "classifier-scripted"
+    labels: tuple[str, ...] = SENTIMENT
+    asked: list[str] = field(default_factory=list)
+    held: GpuTime = field(default_factory=GpuTime)
+    closed: bool = False
+
+    def __post_init__(self) -> None:
+        """Load."""
+        self._clock = GpuClock()
+        with self._clock.loading():
+            time.sleep(self.load_seconds)
+
+    def classify(self, texts: Sequence[str]) -> list[Guess]:
+        """Guess each text."""
+        assert not self.closed
+        with self._clock.busy():
+            time.sleep(self.delay)
+            self.asked += texts
+            found = [(text, *self.guesser(text)) for text in texts]
+        return [
+            Guess(value, confidence, {str(value): confidence}, len(text.split()))
+            for text, value, confidence in found
+        ]
+
+    def lap(self) -> GpuTime:
+        """Return load and busy time since the last lap; it is never idle."""
+        lap = self._clock.lap()
+        used = GpuTime(lap.load_ns, lap.busy_ns)
+        self.held += used
+        return used
+
+    def close(self) -> None:
+        """Take no more texts."""
+        self.closed = True
+
+
+def load_scripted(_folder: Path, name: str, _cache_dir: Path) -> ScriptedClassifier:
+    """Load a stand-in for the classifier of this name."""
+    return ScriptedClassifier(model=name)
+
+
+def put_in_force(
+    settings: Settings,
+    workload: str = "sentiment",
+    threshold: float | None = THRESHOLD,
+    weights: str = "ab12",
+) -> TrainedModel:
+    """Register a classifier as trained, with its folder, and put it in force."""
+    now, day = datetime.now(UTC), date(2026, 10, 1)
+    with writing_ledger(settings) as make_session, make_session.begin() as session:
+        version = partitions.open_version(
+            session, workload, day, f"training {now.isoformat()}", rerun=True, purpose="training"
+        )
+        prompt = reference.ensure_prompt(session, workload, "1", "0" * 16)
+        model_id = reference.ensure_model(session, "classifier", "training")
+        machine_id = reference.ensure_infrastructure(session, engine_machine(settings, None))
+        run_id = runs.start(
+            session,
+            runs.NewRun(
+                version.id, workload, day, "classifier", model_id, prompt, machine_id, purpose="training"
+            ),
+        )
+        runs.finish(session, run_id, "completed")
+        model = TrainedModel(
+            id=new_id(),
+            at=now,
+            workload=workload,
+            kind="classifier",
+            base="scripted",
+            prompt_version="1",
+            prompt_fingerprint="0" * 16,
+            labels_digest=None,
+            data_digest="d1",
+            weights_digest=weights,
+            teacher="labels",
+            examples=80,
+            holdout=20,
+            seed=0,
+            machine_ns=0,
+            cost_nano=0,
+            run_id=run_id,
+            accuracy=0.9,
+            accuracy_low=0.8,
+            accuracy_high=0.95,
+            threshold=threshold,
+            served_share=0.6,
+            state="candidate",
+            state_at=now,
+            software="test",
+            figures="{}",
+        )
+        trained.add(session, model)
+        trained.set_state(session, model.id, "in_force")
+    trained_folder(settings.output_dir, workload, model.name).mkdir(parents=True)
+    return model
+
+
+def retire(settings: Settings, model: TrainedModel) -> None:
+    """Put a classifier out of force."""
+    with writing_ledger(settings) as make_session, make_session.begin() as session:
+        trained.set_state(session, model.id, "retired")
