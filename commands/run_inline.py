@@ -25,8 +25,8 @@ from tasks.audit.after_run import audit_collected, audit_published
 from tasks.audit.words import describe_audit
 from tasks.backfill import run_steps
 from tasks.backfill.request import BackfillRequest
-from tasks.planning.adapter_in_force import expect_adapters
 from tasks.display.messages import message_console
+from tasks.planning.adapter_in_force import expect_adapters
 from tasks.planning.request import RunRequest
 from tasks.run import each_partition
 from tasks.run.collect import waiting_partitions

@@ -91,6 +91,6 @@ def _loading(
                 f"`breakeven train {model.workload}`, or take it out of use with `breakeven trained retire {model.workload} {model.name}`"
             )
             raise UsageError(msg)
-        return StandIn(loaded, workload, texts)
+        return StandIn(loaded, texts, workload.answer_text)
 
     return load

@@ -17,7 +17,7 @@ TEXTS = 256
 
 def classify(
     classifier: Classifier,
-    requests: Iterable[ClassifierRequest],
+    requests: Iterable[ClassifierRequest | None],
     written: Callable[[JsonValue], str],
     *,
     answers: AnswerIndex,

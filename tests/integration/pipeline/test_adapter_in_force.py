@@ -127,7 +127,7 @@ def test_who_else_is_asked_is_left_alone(settings: Settings, caplog: pytest.LogC
     """Evaluations, other workloads, and a workload whose settings name an adapter, which is said."""
     put_adapter_in_force(settings, NAME)
     for purpose in ("evaluation_small", "evaluation_adapter", "evaluation_api"):
-        assert use_adapter(settings, NAME, purpose) is settings  # type: ignore[arg-type]  # each is a purpose
+        assert use_adapter(settings, NAME, purpose) is settings
     assert use_adapter(settings, "enrichment") is settings
     own = WorkloadSettings.model_validate({"lora_adapter": "mine"})
     named = settings.model_copy(update={"workloads": {NAME: own}})
