@@ -1,7 +1,6 @@
 """Sentence embeddings: one vector for a text, by an encoder of transformers."""
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import file_digest
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.default_model import QUIET
 from models.errors import UsageError
 
 Vectors = npt.NDArray[np.float32]
@@ -38,14 +36,16 @@ class SentenceEmbedder:
     """An embedding model in memory: on the GPU where torch sees one, else on as many threads as torch is set to."""
 
     def __init__(self, folder: Path) -> None:
-        """Load it. Raises `UsageError` in one line for a folder that holds no such model."""
-        for name, value in QUIET.items():  # read by the libraries when they are imported
-            os.environ.setdefault(name, value)
+        """Load it, asking no network and changing nothing for a language model that this process loads later.
+
+        Raises `UsageError` in one line for a folder that holds no such model.
+        """
         import torch  # noqa: PLC0415  they take seconds, and most commands embed nothing
         from transformers import AutoModel, AutoTokenizer  # noqa: PLC0415
-        from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415
+        from transformers.utils import logging  # noqa: PLC0415
 
-        disable_progress_bar()  # where the libraries were imported before us
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()
         self.name = folder.name
         self._torch = torch
         self._device = "cuda" if torch.cuda.is_available() else "cpu"

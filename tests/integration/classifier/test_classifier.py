@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import stat
 from pathlib import Path
 
@@ -122,6 +123,17 @@ def test_the_same_text_has_the_same_guess_whatever_stands_beside_it(
         assert many[at].tokens == alone.tokens == 4
     assert many[3].tokens == 2
     assert loaded.classify([]) == []
+
+
+def test_loading_asks_no_network_and_leaves_the_environment_alone(
+    trained: tuple[ClassifierJob, TrainedClassifier], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A language model that the same process fetches from a hub later is still fetched."""
+    job, _ = trained
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("a name was looked up"))
+    load_classifier(job.folder, "classifier-1a2b3c4d", job.cache_dir).classify(["good bag"])
+    assert "HF_HUB_OFFLINE" not in os.environ
 
 
 def test_a_text_beyond_what_the_model_reads_is_cut(trained: tuple[ClassifierJob, TrainedClassifier]) -> None:

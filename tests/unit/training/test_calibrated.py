@@ -29,6 +29,11 @@ def test_the_cut_is_the_smallest_that_keeps_the_precision(
     assert choose_cut(confidences, right, precision) == min(filter(keeps, confidences), default=NEVER)
 
 
+def test_equal_confidences_stay_together() -> None:
+    """Thirty right and thirty wrong of one confidence: a cut between them cannot be made."""
+    assert choose_cut([0.5] * 60, [True] * 30 + [False] * 30, 0.8) == NEVER
+
+
 @pytest.mark.parametrize(("kind", "precision"), [("label", 0.8), ("labels", 0.5)])
 @pytest.mark.parametrize("factor", [0.2, 1.0, 8.0])
 def test_sums_that_are_too_sure_or_too_shy_are_corrected(
