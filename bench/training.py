@@ -39,7 +39,7 @@ NOTES = [
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class EmbeddedSet:
     """A data set with the vectors of its texts, by side."""
 
     name: str
@@ -51,7 +51,7 @@ class Sample:
     cpu_ms: float
 
 
-def load(name: str, path: Path, column: str, embedder: SentenceEmbedder) -> Sample:
+def load(name: str, path: Path, column: str, embedder: SentenceEmbedder) -> EmbeddedSet:
     """Read a data set, give each text one label, and embed it."""
     rows = pl.read_parquet(path, columns=["text", column])
     labels = tuple(sorted(rows[column].unique()))
@@ -63,10 +63,10 @@ def load(name: str, path: Path, column: str, embedder: SentenceEmbedder) -> Samp
     begun = process_time()
     vectors = embedder.embed(train.texts), embedder.embed(holdout.texts)
     cpu_ms = 1000 * (process_time() - begun) / (len(train.texts) + len(holdout.texts))
-    return Sample(name, labels, train, vectors[0], holdout, vectors[1], cpu_ms)
+    return EmbeddedSet(name, labels, train, vectors[0], holdout, vectors[1], cpu_ms)
 
 
-def draw(sample: Sample, each: int | None, wrong: float, seed: int) -> tuple[list[int], list[str]]:
+def draw(sample: EmbeddedSet, each: int | None, wrong: float, seed: int) -> tuple[list[int], list[str]]:
     """Draw `each` examples of a label (None: all), and replace a share of their labels by others."""
     random = Random(seed)  # noqa: S311  no secret is made of it
     found = [next(iter(answer)) for answer in sample.train.answers]
@@ -87,7 +87,7 @@ def draw(sample: Sample, each: int | None, wrong: float, seed: int) -> tuple[lis
 
 
 def train_once(
-    sample: Sample, each: int | None, wrong: float, seed: int, precision: float
+    sample: EmbeddedSet, each: int | None, wrong: float, seed: int, precision: float
 ) -> tuple[TrainedClassifier, int, float]:
     """Train on a drawn part and measure on the whole hold-out; return the CPU seconds and the number of examples as well."""
     chosen, given = draw(sample, each, wrong, seed)
@@ -103,7 +103,7 @@ def train_once(
     return found, len(chosen), seconds
 
 
-def row_of(sample: Sample, each: int | None, wrong: float, precision: float) -> Row:
+def row_of(sample: EmbeddedSet, each: int | None, wrong: float, precision: float) -> Row:
     """Train with each seed and return what they come to."""
     runs = [train_once(sample, each, wrong, seed, precision) for seed in SEEDS]
     found = [trained for trained, _, _ in runs]
@@ -132,7 +132,7 @@ def row_of(sample: Sample, each: int | None, wrong: float, precision: float) -> 
     }
 
 
-def rows_of(sample: Sample) -> Iterator[Row]:
+def rows_of(sample: EmbeddedSet) -> Iterator[Row]:
     """Yield the rows of a data set: fewer and more labels, wrong ones, and a lower aim."""
     for each in EACH:
         yield row_of(sample, each, 0.0, AIM)

@@ -16,7 +16,7 @@ from models.evaluation.calibration import calibrate
 from models.evaluation.intervals import share
 from models.evaluation.scores import Share
 from models.training.answers import Answer, Resolved, find_classes, resolve_answers, say_left_out, say_rare
-from models.training.calibrated import calibrate_head
+from models.training.calibrated import NEVER, calibrate_head
 from models.training.examples import Example, Side
 from models.training.logistic import Matrix, cross_fit, fit_logistic
 
@@ -76,6 +76,11 @@ def train_classifier(
     embedded = embed_texts(source, (*train.texts, *holdout.texts), say, stop)
     count = len(train.texts)
     head, threshold = fit_head(job, classes, embedded.vectors[:count], train.answers, lambda: _heed(stop))
+    if threshold >= NEVER:
+        say(
+            f"no confidence keeps {job.precision:.0%} right answers among {count:,} examples: the classifier would serve nothing; "
+            "label more, or aim at less"
+        )
     tested = Embedded(embedded.vectors[count:], embedded.tokens[count:])
     trained = measure_head(base, head, threshold, tested, holdout.answers)
     card = ClassifierCard(

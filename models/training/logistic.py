@@ -133,7 +133,7 @@ def cross_fit(
     to tell them apart. `go_on` is called before each fit, and may raise.
     """
     rows = _some_rows(truths, seed)
-    problem = _Folded.deal(kind, vectors[rows], truths[rows], seed, go_on)
+    problem = _CrossFitting.deal(kind, vectors[rows], truths[rows], seed, go_on)
     trying = range(1 if len(rows) > _MOST_TO_TRY else problem.count)
     tried = problem.fold < len(trying)
     starts: list[Fitted | None] = [None] * problem.count
@@ -152,7 +152,7 @@ def cross_fit(
 
 
 @dataclass(frozen=True, slots=True)
-class _Folded:
+class _CrossFitting:
     """Rows dealt out to folds, each predicted by a fit over the others."""
 
     kind: HeadKind
@@ -165,7 +165,7 @@ class _Folded:
     @classmethod
     def deal(
         cls, kind: HeadKind, vectors: Matrix, truths: Matrix, seed: int, go_on: Callable[[], None]
-    ) -> "_Folded":
+    ) -> "_CrossFitting":
         """Deal rows out, each class evenly; more folds for few rows, so that their fits see nearly as many as the last one."""
         count = FOLDS if len(truths) > _FEW else 2 * FOLDS
         fold = np.asarray(folds([int(one) for one in truths.argmax(axis=1)], count, seed))

@@ -271,6 +271,14 @@ def test_without_a_hold_out_it_is_trained_and_nothing_is_claimed(encoder: Path, 
     assert told.accuracy == told.served_right == Share(0, 0, None)
 
 
+def test_a_classifier_that_serves_nothing_is_said(encoder: Path, tmp_path: Path) -> None:
+    """Fewer examples than prove the wished share of right answers: a line, and a threshold that no confidence reaches."""
+    lines: list[str] = []
+    told = train_classifier(job_of(encoder, tmp_path / "new", precision=0.999), lines.append)
+    assert (told.threshold, told.served.count) == (1, 0)
+    assert any("would serve nothing" in line for line in lines)
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
 def test_a_full_disk_is_one_line(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights that cannot be written: the folder and what to do, no traceback."""
