@@ -18,6 +18,7 @@ def evaluate(
     label_column: str | None = None,
     limit: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     adapter: Path | None = None,
+    classifier: str | None = None,
     keep: float = 0.9,
     seed: int = 0,
     rerun: bool = False,
@@ -45,8 +46,10 @@ def evaluate(
         Take so many of the records, drawn by the seed; those of a smaller limit are among those of a larger one.
     adapter
         Folder of a LoRA adapter, to compare with the base model on the same records.
+    classifier
+        Name of a classifier that was trained here; default: the one in force, else the newest candidate, if there is one.
     keep
-        Wished part of the API model's accuracy, for the verdict and the threshold.
+        Wished part of the API model's accuracy, for the verdict, the threshold and the stages.
     seed
         What the records of --limit and --sample are drawn by.
     rerun
@@ -74,8 +77,8 @@ def evaluate(
     from commands.quiet_libraries import keep_prefect_here
     from flows.streams import guard_streams
 
-    if sample is not None and (labels or adapter or rerun or judge or second_labels):
-        msg = "--sample draws records to label and evaluates nothing: leave out --labels, --adapter, --rerun, --judge and --second-labels"
+    if sample is not None and (labels or adapter or classifier or rerun or judge or second_labels):
+        msg = "--sample draws records to label and evaluates nothing: leave out --labels, --adapter, --classifier, --rerun, --judge and --second-labels"
         raise UsageError(msg)
     guard_streams()
     keep_prefect_here()
@@ -92,7 +95,7 @@ def evaluate(
     from tasks.evaluation.run import EvaluationRequest
 
     ask = EvaluationRequest(
-        workload, labels, label_column, limit, adapter, keep, seed, rerun, judge, second_labels
+        workload, labels, label_column, limit, adapter, keep, seed, rerun, judge, second_labels, classifier
     )
     return evaluate_and_print(ask, out=out, output_format=format)
 

@@ -32,6 +32,7 @@ def evaluate_and_print(ask: EvaluationRequest, *, out: Path | None, output_forma
             None if out is None else str(out),
             ask.judge,
             ask.second_labels,
+            ask.classifier,
         )
     for one in check_result(done, list):
         show(one, output_format)

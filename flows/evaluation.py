@@ -103,6 +103,7 @@ def build(evaluate_one: Evaluate = evaluate) -> EvaluationFlow:
         out: str | None = None,
         judge: bool = False,
         second_labels: str | None = None,
+        classifier: str | None = None,
     ) -> list[Evaluated] | State[BreakevenError]:
         """Evaluate workloads on labelled records: small model against API model, with a verdict for each.
 
@@ -118,13 +119,24 @@ def build(evaluate_one: Evaluate = evaluate) -> EvaluationFlow:
             out: Folder for page, JSON and Markdown. Default: evaluations/WORKLOAD in the output folder.
             judge: Let the API model say which of two answers is better, for texts and objects.
             second_labels: The column of a second labeller's labels.
+            classifier: Name of a classifier that was trained here. Default: the one in force, else the newest candidate.
         """
         where = None if adapter is None else Path(adapter)
         try:
             settings = read_settings()
             asks = [
                 EvaluationRequest(
-                    name, labels, label_column, limit, where, keep, seed, rerun, judge, second_labels
+                    name,
+                    labels,
+                    label_column,
+                    limit,
+                    where,
+                    keep,
+                    seed,
+                    rerun,
+                    judge,
+                    second_labels,
+                    classifier,
                 )
                 for name in choose_workloads(settings, workloads, labels)
             ]

@@ -124,7 +124,10 @@ def test_a_sample_is_drawn_filled_in_and_evaluated(home: Path, capsys: pytest.Ca
         (("sentiment", "--labels", "labelled.jsonl", "--adapter", "out"), "is no LoRA adapter"),
         (("sentiment", "--labels", "labelled.jsonl", "--input", "in.jsonl"), "are for --sample"),
         (("sentiment", "--sample", "5", "--labels", "labelled.jsonl"), "leave out --labels"),
-        (("sentiment", "--sample", "5", "--judge"), "leave out --labels, --adapter, --rerun, --judge"),
+        (
+            ("sentiment", "--sample", "5", "--judge"),
+            "leave out --labels, --adapter, --classifier, --rerun, --judge",
+        ),
         (("sentiment", "--labels", "labelled.jsonl", "--judge"), "sentiment answers labels"),
         (("sentiment", "--sample", "5", "--input", "labelled.jsonl", "--from", "2026-01-01"), "both --from"),
         (("sentiment", "--sample", "5", "--input", "none.csv"), "none.csv"),
