@@ -193,3 +193,18 @@ def test_the_classifier_is_given_the_records_text(tmp_path: Path) -> None:
         load = Loader()
         run_evaluation(settings, write_labelled(tmp_path, labelled(60)), load=load)
         assert set(load.loaded[0].asked) <= set(texts(60))
+
+
+def test_without_an_api_the_stages_are_compared_all_the_same(tmp_path: Path, source: Path) -> None:
+    """Records that must stay: the classifier is the better of the two by so much that it answers alone."""
+    settings = settings_of(
+        tmp_path, f"sqlite:///{tmp_path / 'ledger.db'}", "http://127.0.0.1:1", api_mode="off"
+    )
+    begin(settings, tmp_path)
+    register(settings)
+    found = run_evaluation(settings, source, load=Loader())
+    assert [one.name for one in found.arms] == ["classifier", "small"]
+    assert found.verdict is None
+    assert found.cascade is not None
+    assert found.cascade.stages[0].name == "classifier"
+    assert found.cascade.stage("api") is None
