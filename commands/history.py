@@ -2,11 +2,12 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter, validators
 
 from commands.columns import split_columns
+from models.ledger.line import EngineName
 from tasks.display.formats import TableFormat
 
 
@@ -16,7 +17,7 @@ def reprice(
     price: Annotated[list[str] | None, Parameter(negative=())] = None,
     save_from: date | None = None,
     workload: str | None = None,
-    engine: Literal["vllm", "openai", "reuse"] | None = None,
+    engine: EngineName | None = None,
     model: str | None = None,
     since: date | None = None,
     until: date | None = None,

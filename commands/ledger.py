@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter, validators
 
 from commands.columns import split_columns
-from models.ledger.line import Outcome
+from models.ledger.line import EngineName, Outcome
 from tasks.display.formats import TableFormat
 
-Engine = Literal["classifier", "vllm", "openai", "reuse"]
 PurposeChoice = Literal[
     "production",
     "trial",
@@ -52,7 +51,7 @@ class LineChoice:
     """Which lines a question is about, as options."""
 
     workload: Workload = None
-    engine: Engine | None = None
+    engine: EngineName | None = None
     model: Model = None
     route: Route = None
     outcome: Outcome | None = None
@@ -79,7 +78,7 @@ def summary(
 def runs(
     *,
     workload: Workload = None,
-    engine: Annotated[Engine | None, Parameter(help="An engine that answered the runs.")] = None,
+    engine: Annotated[EngineName | None, Parameter(help="An engine that answered the runs.")] = None,
     model: Annotated[str | None, Parameter(help="Name of a model that answered the runs.")] = None,
     state: State | None = None,
     purpose: For = None,

@@ -10,11 +10,11 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.dialects import insert_new
+from db.published_prompts import versions_behind
 from db.tables import DailyUsageRow as Usage
 from db.tables import EvaluationRow as Row
 from db.tables import LedgerLineRow as Line
 from db.tables import ModelRow, PromptRow, RunRow
-from db.tables import PartitionVersionRow as Version
 from models.economics.month import Viability
 from models.gpu_time import GpuTime
 from models.run import PRODUCTION
@@ -158,11 +158,7 @@ def sum_spend(session: Session, version_id: UUID) -> EvaluationSpend:
 
 
 def _runs_behind(session: Session, version_id: UUID) -> Sequence[UUID]:
-    versions: list[UUID] = []
-    last: UUID | None = version_id
-    while last is not None:
-        versions.append(last)
-        last = session.execute(select(Version.based_on).where(Version.id == last)).scalar_one()
+    versions = versions_behind(session, version_id)
     return list(session.execute(select(RunRow.id).where(RunRow.version_id.in_(versions))).scalars())
 
 

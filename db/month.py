@@ -39,6 +39,8 @@ CHOSEN = ("chosen", "not_viable")
 """The reasons of API attempts that the local engine was never meant to make."""
 ROUTED = (*CHOSEN, "complex", "low_confidence")
 """The reasons of API attempts for which a policy holds the small model, at least for these records, not good enough."""
+LOCAL = ("classifier", "vllm")
+"""The engines that serve on the own machine."""
 UNKNOWN_MACHINE = "unknown machine"
 
 
@@ -168,7 +170,7 @@ def _select_runs(first: date, end: date) -> Select[Any]:
 def _sum_workload(
     name: str, rows: Sequence[Row[Any]], runs: Sequence[Row[Any]], prices: Mapping[int, Price]
 ) -> WorkloadUsage:
-    local = [row for row in rows if row.engine == "vllm"]
+    local = [row for row in rows if row.engine in LOCAL]
     api = [row for row in rows if row.engine == "openai"]
     bounds = [row for row in api if row.price_id is not None]
     published = [row for row in rows if row.outcome == "ok"]
@@ -176,7 +178,7 @@ def _sum_workload(
         workload=name,
         runs=len(runs),
         records=_total(rows, "records"),
-        local=_count_published(rows, "vllm"),
+        local=_count_published(rows, *LOCAL),
         api=_count_published(rows, "openai"),
         reused=_count_published(rows, "reuse"),
         escalated=_total((row for row in api if not row.chosen), "engine_records"),
@@ -198,8 +200,8 @@ def _sum_workload(
     )
 
 
-def _count_published(rows: Iterable[Row[Any]], engine: str) -> int:
-    return _total((row for row in rows if row.engine == engine and row.outcome == "ok"), "attempts")
+def _count_published(rows: Iterable[Row[Any]], *engines: str) -> int:
+    return _total((row for row in rows if row.engine in engines and row.outcome == "ok"), "attempts")
 
 
 def _tokens(rows: Sequence[Row[Any]]) -> Tokens:

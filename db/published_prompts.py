@@ -83,11 +83,7 @@ def find_prompt(session: Session, workload: str, version_id: UUID) -> tuple[str,
 
 def find_classifier(session: Session, version_id: UUID) -> str | None:
     """Return the classifier that answered rows of a version, or of those whose rows it took over; None where none did."""
-    versions: list[UUID] = []
-    last: UUID | None = version_id
-    while last is not None:
-        versions.append(last)
-        last = session.execute(select(Row.based_on).where(Row.id == last)).scalar_one()
+    versions = versions_behind(session, version_id)
     found: str | None = session.execute(
         select(ModelRow.name)
         .join(Usage, Usage.model_id == ModelRow.id)
@@ -97,6 +93,16 @@ def find_classifier(session: Session, version_id: UUID) -> str | None:
         .limit(1)
     ).scalar()
     return found
+
+
+def versions_behind(session: Session, version_id: UUID) -> list[UUID]:
+    """Return a version and those whose rows it took over, one after the other."""
+    versions: list[UUID] = []
+    last: UUID | None = version_id
+    while last is not None:
+        versions.append(last)
+        last = session.execute(select(Row.based_on).where(Row.id == last)).scalar_one()
+    return versions
 
 
 def _newest_prompts(session: Session, workload: str) -> dict[UUID, tuple[str, str, str]]:

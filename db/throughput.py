@@ -19,6 +19,8 @@ RECORDS = 200_000
 """Runs that are looked at, the newest first; fewer where so many records are reached before."""
 SERVED = ("ok", "invalid_output")
 """Outcomes of attempts whose answer was taken, so that the line has its counterfactual tokens."""
+_ALONE = RunRow.engine != "classifier"
+"""The time of a run with a classifier is that of two models, and tells of neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def list_load_times(session: Session, model: str, machine: str, limit: int = RUN
         .join(ModelRow, ModelRow.id == RunRow.model_id)
         .join(InfrastructureRow, InfrastructureRow.id == RunRow.infrastructure_id)
         .where(ModelRow.name == model, InfrastructureRow.kind == machine, RunRow.load_ns > 0)
-        .where(RunRow.state == "completed", RunRow.purpose == PRODUCTION)
+        .where(RunRow.state == "completed", RunRow.purpose == PRODUCTION, _ALONE)
         .order_by(RunRow.started_at.desc(), RunRow.id.desc())
     )
     return list(session.execute(statement.limit(limit)).scalars())
@@ -84,7 +86,7 @@ def _runs(like: HistoryFilter, *, any_machine: bool) -> Select[Any]:
     if any_machine:
         return statement
     return statement.join(InfrastructureRow, InfrastructureRow.id == RunRow.infrastructure_id).where(
-        InfrastructureRow.kind == like.machine, RunRow.busy_ns > 0
+        InfrastructureRow.kind == like.machine, RunRow.busy_ns > 0, _ALONE
     )
 
 

@@ -125,7 +125,7 @@ def quote_checked(checked: Checked, known: QuoteBasis, begun: Begun) -> Partitio
         checked.machine.nano_usd_per_hour,
         at_once,
         in_batches,
-        basis(known, tokens if known.local is not None else api_tokens, counted, texts),
+        basis(known, tokens if known.local is not None else api_tokens, counted, texts) + _first(checked),
         _sent(checked, known, samples),
         sends_on=requests.value > 0 and rules.sends_after_answer(checked.policy),
     )
@@ -147,6 +147,14 @@ def basis(known: QuoteBasis, tokens: Estimate, counted: int, texts: int) -> str:
     if known.api_output.basis != known.output.basis:
         output += f" (API: {known.api_output.basis})"
     return f"{input_}; {output}; {time}"
+
+
+def _first(checked: Checked) -> str:
+    return (
+        ""
+        if checked.classifier is None
+        else f"; the most that it takes: {checked.classifier.name} is asked first"
+    )
 
 
 def look_up(checked: Checked, session: Session | None) -> QuoteBasis:

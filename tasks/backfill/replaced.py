@@ -15,7 +15,7 @@ from tasks.planning.checks import Checked
 _WHAT = {
     "wording": "the wording of {workload} has changed since",
     "model": "another model answers now",
-    "settings": "other settings decide the answers now (input, condition, limit, seed, policy or the API's model)",
+    "settings": "other settings decide the answers now (input, condition, limit, seed, policy, classifier or the API's model)",
 }
 
 

@@ -158,7 +158,7 @@ def check_reuse(lines: Rows) -> None:
             continue
         assert (line.cost_nano, line.gpu_ns, line.counterfactual_nano, line.input_tokens) == (0, 0, 0, 0)
         source = by_id[line.reuses]
-        assert source.engine in {"vllm", "openai"}
+        assert source.engine in {"classifier", "vllm", "openai"}
         assert (source.request_hash, source.answer_hash) == (line.request_hash, line.answer_hash)
 
 

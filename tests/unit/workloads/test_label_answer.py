@@ -1,15 +1,15 @@
 """A label as an engine's answer: whatever a classifier says is read as what the workload publishes."""
 
+import json
 from uuid import uuid4
 
 import pytest
 
-from models.requests import Completion, JsonValue, Request
+from models.requests import Choice, Completion, JsonValue, Request
 from models.settings import Settings
 from models.workloads import build
 from models.workloads.answer_kind import known_labels
 from models.workloads.base import InvalidOutput, Workload
-from models.workloads.label_answer import spell_answer
 
 LABELS = ("Card_Arrival", "lost or stolen", "Top up failed?", "z")
 
@@ -22,7 +22,8 @@ def workload_of(**own: object) -> Workload:
 
 def read(workload: Workload, value: JsonValue) -> dict[str, JsonValue]:
     """Let the workload read an answer as it reads that of an engine."""
-    text, spelled = spell_answer(workload, value)
+    text = workload.answer_text(value)
+    spelled: JsonValue = text if isinstance(workload.output_format, Choice) else json.loads(text)
     request = Request(uuid4(), "a", workload.messages("text"), workload.output_format, workload.max_tokens)
     return workload.parse("text", Completion(request, text, spelled)).model_dump()
 

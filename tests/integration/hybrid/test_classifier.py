@@ -1,0 +1,174 @@
+"""Classifier, local engine, API: each record stops where it is surely answered, and every attempt is on the ledger."""
+
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from models.routing.policy import Policy
+from models.routing.rules import keep_local
+from models.settings import Settings
+from tasks.planning import checks
+from tests.batch_api import BatchApi
+from tests.batch_state import Rules
+from tests.classifiers import guess_by_hash, put_in_force, retire
+from tests.fakes import ScriptedEngine, unsure
+from tests.faulty_api import FaultyApi
+from tests.integration.hybrid.batch_harness import batch_settings, steps, write_texts
+from tests.integration.hybrid.harness import KEY, check_seen, collect, hybrid_settings
+from tests.integration.hybrid.test_engine_fails import never_starts
+from tests.integration.hybrid.test_kill import KILLED, job_of, kill_when_seen
+from tests.integration.pipeline.books import check_books, table
+from tests.integration.pipeline.harness import good_rows, no_engine, published, run, write_records
+from tests.integration.pipeline.runner import Runner
+
+COUNT = 90
+Way = tuple[str, str, str | None, str, int]
+
+
+def text_of(number: int) -> str:
+    """Make a text of which the local engine is unsure, or sure."""
+    return f"{'unsure' if number % 2 else 'sure'} number {number}"
+
+
+def expected() -> Counter[Way]:
+    """Return the ways of the lines of a run over all three."""
+    ways: Counter[Way] = Counter()
+    for number in range(COUNT):
+        sure = guess_by_hash(text_of(number))[1] > 0.8
+        ways["classifier", "classifier", *(None, "ok") if sure else ("low_confidence", "escalated"), 1] += 1
+        if sure:
+            continue
+        if number % 2 == 0:
+            ways["classifier", "vllm", "low_confidence", "ok", 2] += 1
+        else:
+            ways["classifier", "vllm", "low_confidence", "escalated", 2] += 1
+            ways["classifier", "openai", "low_confidence", "ok", 3] += 1
+    return ways
+
+
+def ways(settings: Settings) -> Counter[Way]:
+    """Count lines by the way that they went."""
+    return Counter(
+        (line.requested, line.engine, line.reason, line.outcome, line.attempt)
+        for line in table(settings, "ledger_lines")
+    )
+
+
+def test_three_stages(tmp_path: Path, database_url: str) -> None:
+    """Lines say where each record was asked and why it went on; published rows name who answered."""
+    source = write_records(tmp_path / "in.jsonl", good_rows(COUNT, text_of))
+    with FaultyApi() as api:
+        settings = hybrid_settings(tmp_path, database_url, api.url)
+        model = put_in_force(settings)
+        result = run(settings, source, ScriptedEngine(handler=unsure("unsure")))
+    assert (result.published, result.escalated) == (COUNT, len(api.seen))
+    assert ways(settings) == expected()
+    rows = Counter(published(settings).select("engine", "model").rows())
+    assert rows == {
+        (engine, name): sum(n for way, n in expected().items() if way[1] == engine and way[3] == "ok")
+        for engine, name in (
+            ("classifier", model.name),
+            ("vllm", "tests/scripted"),
+            ("openai", "test-model"),
+        )
+    }
+    check_books(settings)
+    check_seen(settings, api.seen)
+
+
+def test_without_a_local_engine(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small model that is not good enough is not asked: what the classifier is not sure of goes to the API at once."""
+    monkeypatch.setattr(checks, "apply_evaluation", lambda policy, *_: policy)
+    source = write_records(tmp_path / "in.jsonl", good_rows(COUNT, text_of))
+    with FaultyApi() as api:
+        settings = hybrid_settings(tmp_path, database_url, api.url, {"not_viable": "api"})
+        put_in_force(settings)
+        run(settings, source, no_engine)
+    left = sum(guess_by_hash(text_of(number))[1] < 0.8 for number in range(COUNT))
+    assert ways(settings) == {
+        ("classifier", "classifier", None, "ok", 1): COUNT - left,
+        ("classifier", "classifier", "low_confidence", "escalated", 1): left,
+        ("classifier", "openai", "not_viable", "ok", 2): left,
+    }
+    check_books(settings)
+
+
+def test_an_engine_that_fails(tmp_path: Path, database_url: str) -> None:
+    """What the classifier had answered stays; of the others the line of the API says that the engine failed."""
+    source = write_records(tmp_path / "in.jsonl", good_rows(COUNT, text_of))
+    with FaultyApi() as api:
+        settings = hybrid_settings(tmp_path, database_url, api.url, {"engine_fails": "api"})
+        put_in_force(settings)
+        run(settings, source, never_starts)
+    reasons = {(line.engine, line.reason, line.attempt) for line in table(settings, "ledger_lines")}
+    assert reasons == {
+        ("classifier", None, 1),
+        ("classifier", "low_confidence", 1),
+        ("openai", "engine_failed", 2),
+    }
+    check_books(settings)
+
+
+def test_rules_and_triage_stay(tmp_path: Path, database_url: str) -> None:
+    """What a rule calls complex goes to the API before the classifier; triage is asked of what that passed on."""
+    texts = [f"text {number}" for number in range(30)] + [f"long {number} " * 50 for number in range(3)]
+    with FaultyApi() as api:
+        settings = hybrid_settings(
+            tmp_path, database_url, api.url, {"triage": True, "complex_over_chars": 200}
+        )
+        put_in_force(settings)
+        run(settings, write_texts(tmp_path, texts), ScriptedEngine())
+    found = ways(settings)
+    assert found["classifier", "openai", "complex", "ok", 1] == 3
+    assert {way[3]: way[4] for way in found if way[1] == "vllm"} == {"triage": 2, "ok": 3}
+    assert {way[2] for way in found if way[1] == "vllm"} <= {"low_confidence", "complex"}
+    check_books(settings)
+
+
+def test_answers_of_a_batch(tmp_path: Path, database_url: str) -> None:
+    """Collected by a later process, after the classifier was retired: its rows keep its name, lines their route."""
+    with BatchApi(Rules(idempotency=False), key=KEY) as api:
+        settings = batch_settings(tmp_path, database_url, api.url)
+        model = put_in_force(settings)
+        texts = [text_of(number) for number in range(COUNT)]
+        engine = ScriptedEngine(handler=unsure("unsure"))
+        assert run(settings, write_texts(tmp_path, texts), engine).state == "waiting"
+        retire(settings, model)
+        steps(api)
+        assert collect(settings).state == "completed"
+    assert ways(settings) == expected()
+    rows = published(settings)
+    assert set(rows.filter(rows["engine"] == "classifier")["model"]) == {model.name}
+    check_books(settings)
+
+
+def test_killed_during_api_calls(tmp_path: Path, database_url: str, runner: Runner) -> None:
+    """Killed again and again with three engines at work: no request without a line, nobody left out."""
+    random = Random(6)
+    source = write_records(tmp_path / "in.jsonl", good_rows(COUNT, text_of))
+    with FaultyApi(latency=0.05) as api:
+        settings = hybrid_settings(
+            tmp_path, database_url, api.url, commit_records=10, commit_seconds=0.1, api_concurrency=2
+        )
+        put_in_force(settings)
+        kills, code = 0, KILLED
+        while code == KILLED and kills < 4:
+            child = runner.start(job_of(settings, source))
+            kill_when_seen(api, random.randrange(1, 5), random.uniform(0, 0.08), child)
+            child.kill()
+            code = child.wait()
+            kills += code == KILLED
+        if code == KILLED:
+            code = runner.start(job_of(settings, source)).wait()
+    assert code == 0, Path(job_of(settings, source).log).read_text(encoding="utf-8")
+    assert kills >= 2
+    assert published(settings).height == COUNT
+    check_books(settings)
+    check_seen(settings, api.seen)
+
+
+def test_a_policy_without_it() -> None:
+    """What is set as `cascade` sends nothing out: it holds where records must stay."""
+    assert keep_local(Policy(cascade="off")).cascade == "off"
