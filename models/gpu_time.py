@@ -49,6 +49,21 @@ class MachineTime:
         return MachineTime(self.local + other.local, self.classifier + other.classifier)
 
 
+class TimeToCarry:
+    """A machine's time that no line carries so far. What none of some records used waits for others that did."""
+
+    def __init__(self) -> None:
+        self._waits = MachineTime()
+
+    def take(self, lap: MachineTime, *, local: bool, classifier: bool) -> MachineTime:
+        """Add a lap and take what records of these engines carry."""
+        here, nothing = self._waits + lap, GpuTime()
+        self._waits = MachineTime(
+            nothing if local else here.local, nothing if classifier else here.classifier
+        )
+        return MachineTime(here.local if local else nothing, here.classifier if classifier else nothing)
+
+
 def gpu_cost_nano(total_ns: int, nano_usd_per_hour: int) -> int:
     """Cost of GPU time in nano-dollars, rounded half up once, on the total."""
     return (2 * total_ns * nano_usd_per_hour + NS_PER_HOUR) // (2 * NS_PER_HOUR)

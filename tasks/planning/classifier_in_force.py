@@ -1,5 +1,6 @@
 """The classifier that a workload's runs ask first, where one is in force."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from models.workloads.answer_kind import answers_labels
 from models.workloads.base import Workload
 from tasks.planning.request import RunRequest
 from tasks.runtime.ledger_access import ledger_if_any
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,10 @@ def find_classifier(
         return None
     threshold = _threshold(policy, model)
     if threshold is None:
+        log.warning(
+            "%s is not asked: its training found no confidence from which it is surely right enough",
+            model.name,
+        )
         return None
     found = ClassifierInForce(
         model, trained_folder(settings.output_dir, workload.name, model.name), threshold

@@ -1,7 +1,7 @@
 """The first stage of a run with a classifier in force: what it is sure of is done, the rest goes on."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from models.engines.classifier.classifying import classify
 from models.engines.classifier.engine import Classifier
@@ -27,6 +27,7 @@ class FirstStage:
     answers: AnswerIndex
     load: Callable[[ClassifierInForce], Classifier]
     stop: Callable[[], bool]
+    _classifier: Classifier | None = field(default=None, init=False)
 
     def sort_out(self, records: Iterable[Record]) -> Iterator[tuple[Record, list[Finished]]]:
         """Yield the records that go on, each with the attempt that it had here; the others are published.
@@ -63,7 +64,9 @@ class FirstStage:
 
     def _loaded(self, in_force: ClassifierInForce) -> Classifier:
         """Return the classifier, whose labels are those of the workload. Raises `UsageError` where they are not."""
-        classifier = self.load(in_force)
-        if set(classifier.labels) != set(known_labels(self.workload)):
-            raise UsageError(in_force.other_labels())
-        return classifier
+        if self._classifier is None:
+            loaded = self.load(in_force)
+            if set(loaded.labels) != set(known_labels(self.workload)):
+                raise UsageError(in_force.other_labels())
+            self._classifier = loaded
+        return self._classifier

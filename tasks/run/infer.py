@@ -82,16 +82,21 @@ def make_stream(
     version, given = run.version, run.given()
     parts = make_parts(run, scratch, engine.lap, engine.limits, must_stop)
 
+    progress = RunProgress(lease_name(version.workload, version.purpose), version.partition, given.total)
+
     def load(found: ClassifierInForce) -> Classifier:
+        progress.note_loading(found.name)
         with stop.at_once():
-            return engine.classifier(found.folder, found.name)
+            classifier = engine.classifier(found.folder, found.name)
+        progress.note_computing("classifying")
+        return classifier
 
     return RunStream(
         given,
         FirstStage(given.classifier, run.workload, parts.outcomes, scratch, load, must_stop),
         LocalRequests(run.workload, run.policy),
         parts,
-        RunProgress(lease_name(version.workload, version.purpose), version.partition, given.total),
+        progress,
         scratch,
         engine,
         run.settings,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from db import attempts, ledger, parts, runs
 from db.quarantine import set_aside
-from models.gpu_time import GpuTime, MachineTime
+from models.gpu_time import GpuTime, MachineTime, TimeToCarry
 from models.ids import new_id
 from models.ledger.accounting import Finished, GpuMeter, LineKeys, divide_lap, ledger_lines
 from models.ledger.api_accounting import closings
@@ -57,7 +57,7 @@ class Committer:
         self._pending: list[Future[None]] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._allocated = False
-        self._not_carried = MachineTime()
+        self._time = TimeToCarry()
         self.failed = False
         self.totals = CommittedTotals()
         self.added = 0
@@ -123,9 +123,8 @@ class Committer:
         self._allocated = False
         self._submit()
         self._await_commits(0)
-        if not self._allocated:
-            self._not_carried += self._lap()
-        left, self._not_carried = self._not_carried.total, MachineTime()
+        lap = MachineTime() if self._allocated else self._lap()
+        left = self._time.take(lap, local=True, classifier=True).total
         if left.total_ns:
             self._write_unallocated(left, self._meter.add(left))
 
@@ -153,13 +152,8 @@ class Committer:
         local = any(item.by_local_engine for item in batch.finished)
         classified = any(item.by_classifier for item in batch.finished)
         self._allocated = local or classified
-        if not self._allocated:
-            return MachineTime()
-        here, nothing = self._not_carried + self._lap(), GpuTime()
-        self._not_carried = MachineTime(
-            nothing if local else here.local, nothing if classified else here.classifier
-        )
-        return MachineTime(here.local if local else nothing, here.classifier if classified else nothing)
+        lap = self._lap() if self._allocated else MachineTime()
+        return self._time.take(lap, local=local, classifier=classified)
 
     def _await_commits(self, allowed: int) -> None:
         """Wait until at most `allowed` commits are under way; raise what a finished one raised."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.engines.classifier.request import ClassifierRequest
-from models.gpu_time import GpuTime, MachineTime, gpu_cost_nano
+from models.gpu_time import GpuTime, MachineTime, TimeToCarry, gpu_cost_nano
 from models.ids import new_id
 from models.ledger.accounting import (
     Finished,
@@ -74,6 +74,23 @@ def test_each_engine_carries_its_own_time(
     assert meter.cost_nano == gpu_cost_nano(before + time.total.total_ns, RATE)
     for line in lines:  # what `ledger check` calls a silent zero
         assert line.cost_nano or gpu_cost_nano(line.gpu_ns or 0, RATE) <= 2
+
+
+LAPS = st.builds(MachineTime, st.builds(GpuTime, NS, NS, NS), st.builds(GpuTime, NS, NS))
+
+
+@given(st.lists(st.tuples(LAPS, st.booleans(), st.booleans())))
+def test_no_time_is_lost_between_commits(commits: list[tuple[MachineTime, bool, bool]]) -> None:
+    """What commits carry and what is left in the end is all of the time; nothing is carried by records of another engine."""
+    time, carried = TimeToCarry(), MachineTime()
+    for lap, local, classifier in commits:
+        taken = time.take(lap, local=local, classifier=classifier)
+        assert local or not taken.local.total_ns
+        assert classifier or not taken.classifier.total_ns
+        carried += taken
+    left = time.take(MachineTime(), local=True, classifier=True)
+    assert carried + left == sum((lap for lap, _, _ in commits), start=MachineTime())
+    assert time.take(MachineTime(), local=True, classifier=True) == MachineTime()
 
 
 def test_lines_name_their_model_and_route() -> None:

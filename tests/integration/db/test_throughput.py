@@ -122,6 +122,7 @@ def test_load_times(make_session: Sessions, keys: Keys) -> None:
             add_run(session, keys, [], GpuTime(load, 1, 0))
         add_run(session, keys, [], GpuTime(40, 1, 0), prompt_id=other.prompt)
         add_run(session, keys, [], GpuTime(50, 1, 0), model_id=keys.api)
+        add_run(session, keys, [], GpuTime(60, 1, 0), engine="classifier")  # of another model, or of two
         assert list_load_times(session, "small", "A10G") == [40, 20, 30]
         assert list_load_times(session, "small", "A10G", limit=1) == [40]
         assert list_load_times(session, "small", "H100") == []
