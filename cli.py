@@ -17,6 +17,7 @@ from commands.evaluate import evaluate
 from commands.forecast import forecast
 from commands.history import archive, calibration, prices, reprice
 from commands.infrastructure import infrastructure
+from commands.label import label
 from commands.ledger import ledger
 from commands.prices import prices as published_prices
 from commands.quiet_libraries import quiet_libraries
@@ -48,6 +49,7 @@ app.command(forecast)
 app.command(report)
 app.command(alerts)
 app.command(evaluate)
+app.command(label)
 app.command(train)
 app.command(trained)
 app.command(audit)

@@ -39,7 +39,7 @@ def evaluate(
     workload
         Name of the workload, such as sentiment.
     labels
-        Parquet, CSV or JSON lines file of labelled records; default: labelled_file of the workload's settings.
+        Parquet, CSV or JSON lines file of labelled records, or people: the labels of `breakeven label`; default: labelled_file of the workload's settings.
     label_column
         Column of the right answer; default: the workload's setting, else label, labels, reference, or an object's fields.
     limit

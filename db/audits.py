@@ -140,6 +140,16 @@ def list_uncounted(session: Session, since: datetime) -> list[tuple[str, date]]:
     return [(workload, partition) for workload, partition in rows]
 
 
+def list_audited(session: Session, workload: str) -> list[tuple[date, str, bool]]:
+    """Return every audited record of a workload, the newest partition first: partition, record key, and whether the API agrees."""
+    rows = session.execute(
+        select(Row.partition, Row.record_key, Row.agrees)
+        .where(Row.workload == workload)
+        .order_by(Row.partition.desc(), Row.record_key)
+    )
+    return [(day, key, bool(agrees)) for day, key, agrees in rows]
+
+
 def read_spend(session: Session, workload: str, day: date) -> int:
     """Return what audits of a workload cost on APIs in the UTC month of `day`, nano-dollars, what is in flight at its upper bound."""
     first = month_of(day)

@@ -60,6 +60,18 @@ def renew_file(path: Path, group: GroupAccess = "none") -> BinaryIO:
             return create_file(path, group)
 
 
+def open_to_add(path: Path, group: GroupAccess = "none") -> int:
+    """Open a file to add to its end and to read it, making it where it lacks; a link is refused. Raises `OSError`."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, _FILE)
+    except FileExistsError:
+        return os.open(path, flags)
+    if group != "none":
+        os.fchmod(descriptor, _FILE | _FILE_BITS[group])
+    return descriptor
+
+
 def open_lock(path: Path) -> int:
     """Open a file that is there to be locked, making it where it lacks; a link is refused. Raises `OSError`."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE)

@@ -201,7 +201,8 @@ class WorkloadSettings(BaseModel):
 
     # how it is evaluated (docs/evaluation.md)
     labelled_file: AddressText | None = Field(
-        None, description="labelled records that the monthly evaluation uses: file, glob or URL"
+        None,
+        description="labelled records that the monthly evaluation uses: file, glob or URL, or `people`: the labels of `breakeven label`",
     )
     label_column: str | None = Field(
         None,

@@ -16,6 +16,7 @@ from models.ids import new_id
 from models.months import month_of
 from models.settings import Settings
 from models.training.trained import TrainedModel
+from models.workloads.base import Workload
 from tasks.evaluation.arms import (
     Answers,
     Asking,
@@ -31,6 +32,8 @@ from tasks.evaluation.stored_json import as_json
 from tasks.evaluation.trained_here import asking_classifier, classifier_settings, find_trained
 from tasks.labelling.labelled_file import LabelledFile, read_labelled, write_snapshot
 from tasks.planning.adapter_in_force import use_adapter
+from tasks.labelling.people_file import PEOPLE
+from tasks.labelling.people_labels import read_people
 from tasks.runtime.atomic_files import check_writable
 from tasks.runtime.ledger_access import with_patience, writing_ledger
 from tasks.runtime.shared_engine import EngineFactory, load_engine
@@ -80,15 +83,7 @@ def evaluate(
     month = month_of(today or datetime.now(UTC).date())
     workload = workloads.build(ask.workload, settings)
     here = find_trained(settings, ask.workload, ask.classifier)
-    file = read_labelled(
-        _path(ask, settings),
-        workload=workload,
-        label_column=ask.label_column,
-        limit=ask.limit,
-        seed=ask.seed,
-        second_column=ask.second_labels,
-        held_out_only=here.anything,
-    )
+    file = _read(ask, workload, settings, held_out_only=here.anything)
     check_measure(workload, file)
     names, missing = choose_arms(settings, ask.workload, ask.adapter)
     if ask.judge:
@@ -143,13 +138,34 @@ def _ask_each(
     return every
 
 
+def _read(
+    ask: EvaluationRequest, workload: Workload, settings: Settings, *, held_out_only: bool
+) -> LabelledFile:
+    """Read the labelled records: those of a file, or what people said on the label page."""
+    path = _path(ask, settings)
+    if path == PEOPLE:
+        if ask.label_column or ask.second_labels:
+            msg = "--labels people has no columns: leave out --label-column and --second-labels"
+            raise UsageError(msg)
+        return read_people(workload, settings, limit=ask.limit, seed=ask.seed, held_out_only=held_out_only)
+    return read_labelled(
+        path,
+        workload=workload,
+        label_column=ask.label_column,
+        limit=ask.limit,
+        seed=ask.seed,
+        second_column=ask.second_labels,
+        held_out_only=held_out_only,
+    )
+
+
 def _path(ask: EvaluationRequest, settings: Settings) -> str:
     path = ask.labels or settings.workload(ask.workload).labelled_file
     if path is None:
         name = ask.workload
         msg = (
             f"no labelled records: give --labels FILE, or set BREAKEVEN_WORKLOADS__{name.upper()}__LABELLED_FILE; "
-            f"`breakeven evaluate {name} --sample 100` draws records to label"
+            f"`breakeven evaluate {name} --sample 100` draws records to label, --labels people are those of `breakeven label {name}`"
         )
         raise UsageError(msg)
     return str(path)

@@ -123,16 +123,28 @@ def read_labelled(
     is_empty = not rows.seen and not rows.left_for_training
     if is_empty and rows.unlabelled and not answers_labels(workload):
         rows = file.take(None, *sample, None, held_out_only=held_out_only)
-    check_rows(file.path, rows, file.texts)
-    check_labels(file.path, rows, workload)
-    check_enough(file.path, rows, limit)
-    check_second(file.path, rows)
-    texts = rows.texts()
+    return finish_rows(file.path, rows, workload, limit, file.texts, second_column)
+
+
+def finish_rows(
+    path: str,
+    rows: LabelRows,
+    workload: Workload,
+    limit: int | None,
+    texts: Sequence[str],
+    second_column: str | None = None,
+) -> LabelledFile:
+    """Return the labelled records of rows that were taken in, of columns `texts`. Raises `InputError` for what cannot be used."""
+    check_rows(path, rows, texts)
+    check_labels(path, rows, workload)
+    check_enough(path, rows, limit)
+    check_second(path, rows)
+    drawn = rows.texts()
     return LabelledFile(
-        path=file.path,
+        path=path,
         columns=() if rows.references is None else rows.references.columns,
         records=tuple(
-            Labelled(key, texts[key], rows.seen[key][0], rows.second_labels.get(key)) for key in sorted(texts)
+            Labelled(key, drawn[key], rows.seen[key][0], rows.second_labels.get(key)) for key in sorted(drawn)
         ),
         distinct=len(rows.seen),
         rows=rows.rows,
@@ -163,8 +175,13 @@ def each_answer(
 
 def keys_in(path: str | Path, workload: Workload) -> frozenset[str]:
     """Return the keys of all texts of a file, whether they are labelled or not. Raises `InputError`."""
+    return frozenset(map(text_key, each_record(path, workload)))
+
+
+def each_record(path: str | Path, workload: Workload) -> Iterator[Record]:
+    """Yield the record of every row of a file that has text, whether it is labelled or not. Raises `InputError`."""
     file = _File.open(str(path), workload)
-    return frozenset(text_key(record) for _, record, _ in file.rows(()) if record is not None)
+    return (record for _, record, _ in file.rows(()) if record is not None)
 
 
 def write_snapshot(labelled: LabelledFile, path: Path) -> None:

@@ -12,6 +12,7 @@ from models.training.examples import Example
 from models.workloads.answer_kind import can_answer, known_labels
 from models.workloads.base import Workload
 from tasks.labelling.labelled_file import each_answer
+from tasks.labelling.people_file import PEOPLE
 from tasks.training.api_answers import Gathered, gather_api_answers
 from tasks.training.request import TrainingRequest
 
@@ -74,7 +75,7 @@ class _Sieve:
 
 def _labelled(workload: Workload, settings: Settings, ask: TrainingRequest) -> Iterator[Example]:
     path = ask.labels or settings.workload(workload.name).labelled_file
-    if path is None:
+    if path is None or path == PEOPLE:  # whose labels are gathered anyway
         return
     for text, reference in each_answer(str(path), workload):
         yield Example(text, _answer(workload, reference.text or ""), "labels")
@@ -94,7 +95,7 @@ def _too_few(workload: Workload, ask: TrainingRequest, data: Dataset) -> UsageEr
     name = workload.name
     outside = f" ({data.outside:,} answers are none that {name} can give)" if data.outside else ""
     ways = {
-        "labels": f"give --labels FILE, set labelled_file in [workloads.{name}], or train on an API's answers with --teacher api",
+        "labels": f"give --labels FILE, label some with `breakeven label {name}`, or train on an API's answers with --teacher api",
         "api": f"nothing of {name} was answered by an API and published, with its text still in the input: use --teacher labels",
         "both": f"give --labels FILE, or publish what an API answers of {name}",
     }

@@ -13,11 +13,12 @@ from models.settings import Settings
 from models.training.adapter import AdapterJob, TrainedAdapter, train_adapter
 from models.training.classifier import ClassifierJob, TrainedClassifier, train_classifier
 from models.training.trained import TrainedModel
+from tasks.labelling.people_labels import people_examples
 from tasks.runtime.atomic_files import check_writable
 from tasks.runtime.stop_signals import StopRequest, stop_on_signals
 from tasks.training.consent import check_consent
 from tasks.training.describe import describe_data
-from tasks.training.examples import PeoplesLabels, gather, no_labels
+from tasks.training.examples import PeoplesLabels, gather
 from tasks.training.finish import Result, WorkingFolder, finish
 from tasks.training.jobs import base_name, check_kind, make_job
 from tasks.training.open_training import TrainingPlan, at_work, open_training
@@ -51,7 +52,7 @@ def train(
     *,
     today: date | None = None,
     trainers: Trainers = OURS,
-    people: PeoplesLabels = no_labels,
+    people: PeoplesLabels = people_examples,
 ) -> TrainedModel:
     """Train what is asked for, and put it into the registry: as a candidate, or in force where that is asked.
 

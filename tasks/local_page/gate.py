@@ -1,4 +1,4 @@
-"""Who may see the pages: whoever has the address that `breakeven ledger serve` has printed, in a browser of his own.
+"""Who may see the pages: whoever has the address that the command has printed, in a browser of his own.
 
 The token in that address becomes a cookie for this server, and goes from the address bar. Every request needs it, also
 those for files and the websocket. Pages of other origins are refused, with it or without.
@@ -33,19 +33,22 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-NO_TOKEN = (
-    403,
-    "open the address that `breakeven ledger serve` has printed: it holds a token, without which this page shows nothing",
-)
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class PageGate:
-    """The application behind a token. `port` is where the server listens: cookies of one host are shared by its ports."""
+    """The application behind a token. `port` is where the server listens: cookies of one host are shared by its ports.
 
-    def __init__(self, app: ASGIApp, token: str, port: int) -> None:
+    `command` is the one that has printed the address.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, port: int, command: str) -> None:
         self.app = app
+        self._no_token: Refusal = (
+            403,
+            f"open the address that `{command}` has printed: it holds a token, without which this page shows nothing",
+        )
         self._token = token
         self._cookie = f"breakeven_{port}"
 
@@ -64,13 +67,13 @@ class PageGate:
         elif self._has_cookie(scope):
             await self.app(scope, receive, send)
         else:
-            await answer_line(scope, send, *NO_TOKEN)
+            await answer_line(scope, send, *self._no_token)
 
     async def _exchange(self, scope: Scope, send: Send, given: list[str]) -> None:
         """Lead to the same address without its token, with the cookie if the token is right."""
         right = len(given) == 1 and self._is_right(given[0])
         if not right and not self._has_cookie(scope):
-            await answer_line(scope, send, *NO_TOKEN)
+            await answer_line(scope, send, *self._no_token)
             return
         target = _without_token(scope)
         headers = [(b"cache-control", b"no-store"), (b"content-type", b"text/html; charset=utf-8")]

@@ -1,0 +1,1 @@
+"""`breakeven label`: a page on which people label records, by the keyboard."""
