@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Integer, Row, Select, cast, extract, func,
 from sqlalchemy.orm import Session
 
 from db import reference
+from db.month_beside import sum_beside
 from db.tables import DailyUsageRow as Usage
 from db.tables import InfrastructureRow, PromptRow, RunRow
 from db.tables import QuarantinedCountRow as Aside
@@ -48,12 +49,15 @@ UNKNOWN_MACHINE = "unknown machine"
 class MonthUsage:
     """What was used in one month, by workload, and the runs with GPU time that started in it.
 
-    `evaluations_nano`: what evaluations and trials cost, machine and API; their records and runs are in nothing else.
+    `evaluations_nano`: what evaluations and trials cost, machine and API, `training_nano` what trainings, `audits_nano` what audits did; their
+    records and runs are in nothing else.
     """
 
     workloads: tuple[WorkloadUsage, ...] = ()
     gpu_runs: tuple[GpuRun, ...] = ()
     evaluations_nano: int = 0
+    training_nano: int = 0
+    audits_nano: int = 0
 
 
 def find_first_month(session: Session) -> date | None:
@@ -79,8 +83,10 @@ def read_usage(session: Session, first: date, end: date) -> dict[date, MonthUsag
         runs[month_of(row.started_at), row.workload].append(row)
     names = {row.kind for own in runs.values() for row in own if row.kind is not None}
     kinds = {name: kind_of(name) for name in names}
-    evaluated = _sum_evaluations(session, first, end)
-    found = {month: MonthUsage(evaluations_nano=nano) for month, nano in evaluated.items()}
+    found = {
+        month: MonthUsage((), (), spent.evaluations_nano, spent.training_nano, spent.audits_nano)
+        for month, spent in sum_beside(session, first, end).items()
+    }
     for month, workload in sorted(sums.keys() | runs.keys()):
         own, so_far = runs[month, workload], found.get(month, MonthUsage())
         found[month] = replace(
@@ -89,27 +95,6 @@ def read_usage(session: Session, first: date, end: date) -> dict[date, MonthUsag
             gpu_runs=(*so_far.gpu_runs, *(_make_gpu_run(row, kinds) for row in own if _time(row).total_ns)),
         )
     return dict(sorted(found.items()))
-
-
-def _sum_evaluations(session: Session, first: date, end: date) -> dict[date, int]:
-    """Return what evaluations and trials cost in each month: GPU cost by the day a run started, API cost by that of the attempt."""
-    nano: defaultdict[date, int] = defaultdict(int)
-    runs = select(RunRow.started_at, RunRow.gpu_cost_nano).where(
-        RunRow.purpose != PRODUCTION,
-        RunRow.started_at >= _midnight(first),
-        RunRow.started_at < _midnight(end),
-    )
-    for row in session.execute(runs):
-        nano[month_of(row.started_at)] += row.gpu_cost_nano
-    attempts = (
-        select(Usage.day, func.sum(Usage.cost_nano).label("nano"))
-        .join(RunRow, RunRow.id == Usage.run_id)
-        .where(RunRow.purpose != PRODUCTION, Usage.engine == "openai", Usage.day >= first, Usage.day < end)
-        .group_by(Usage.day)
-    )
-    for day, cost in session.execute(attempts):
-        nano[month_of(day)] += int(cost)
-    return {month: cost for month, cost in nano.items() if cost}
 
 
 def _select_sums(first: date, end: date) -> Select[Any]:

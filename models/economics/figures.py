@@ -181,6 +181,8 @@ NoteCode = Literal[
     "quarantined",
     "quarantined_answered",
     "evaluations",
+    "training",
+    "audits",
 ]
 
 

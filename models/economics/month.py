@@ -13,6 +13,7 @@ from models.catalogue.model_ends import ModelEnd
 from models.economics.candidate_costs import CandidatePrices
 from models.economics.past_month import PastMonth
 from models.economics.price_changes import PriceChange
+from models.economics.training_payback import TrainedUse
 from models.evaluation.audit_counts import AuditCount
 from models.gpu_time import GpuTime
 from models.months import days_in
@@ -245,10 +246,10 @@ class MonthInputs:
     `bill_nano`: the real bill of the whole month, which wins over rates. `references`: the first that fits counts.
     `labour`: of those that hold on a day the one that began last wins, and of equals the last in the sequence;
     one must hold on every day of the month. `batch_discount`: 0.5 is 50 %.
-    `evaluations_nano`: what evaluations and trials cost in these days, which is in no scenario. `candidates`: other
+    `evaluations_nano`: what evaluations and trials cost in these days, `training_nano` what trainings, `audits_nano` what audits did: all in no scenario. `candidates`: other
     models at their prices of the last of these days. `bases`: a sentence a workload on what its counterfactual tokens stand on.
     `ends`: models of the API or of candidates that leave it soon. `price_changes`: since the month before.
-    `audits`: of this month and of those before it, by workload, engine and month.
+    `audits`: of this month and of those before it, by workload, engine and month. `trained`: all that was trained until its end.
     `earlier`: months before this one, oldest first, without gaps (a month without usage has 0 records).
 
     Raises `ValueError` for a `month` that is no first day, or `days` outside of it.
@@ -270,6 +271,9 @@ class MonthInputs:
     ends: tuple[ModelEnd, ...] = ()
     price_changes: tuple[PriceChange, ...] = ()
     audits: tuple[AuditCount, ...] = ()
+    training_nano: int = 0
+    audits_nano: int = 0
+    trained: tuple[TrainedUse, ...] = ()
 
     @property
     def last_day(self) -> date:

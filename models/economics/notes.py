@@ -139,6 +139,10 @@ def _of_bound(period: Period) -> Iterator[Note]:
 def _of_evaluations(inputs: MonthInputs) -> Iterator[Note]:
     if inputs.evaluations_nano:
         yield Note("evaluations", nano=inputs.evaluations_nano)
+    if inputs.training_nano:
+        yield Note("training", nano=inputs.training_nano)
+    if inputs.audits_nano:
+        yield Note("audits", nano=inputs.audits_nano)
 
 
 def _of_the_market(inputs: MonthInputs) -> Iterator[Note]:

@@ -6,7 +6,7 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from db import audits, infrastructure, month
+from db import audits, infrastructure, month, trained_use
 from db.month import MonthUsage
 from models.catalogue import assumed_terms
 from models.economics.break_even import past_month
@@ -62,7 +62,8 @@ def read_month_inputs(
     days = min((today - this).days + 1, days_in(this))
     inputs = _inputs(books, settings, this, days, judged)
     counted = audits.count_months(session, until=this.replace(day=days_in(this)))
-    inputs = replace(inputs, earlier=tuple(earlier), audits=tuple(counted))
+    uses = trained_use.read_uses(session, inputs.last_day)
+    inputs = replace(inputs, earlier=tuple(earlier), audits=tuple(counted), trained=tuple(uses))
     return add_market(inputs, session, settings)
 
 
@@ -101,6 +102,8 @@ def _inputs(
         bill_nano=books.bills.get(of),
         references=tuple(assumed_terms.references(books.terms, settings, kinds)),
         evaluations_nano=used.evaluations_nano,
+        training_nano=used.training_nano,
+        audits_nano=used.audits_nano,
     )
 
 

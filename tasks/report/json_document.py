@@ -12,6 +12,7 @@ from tasks.documents.page import Page
 from tasks.documents.plain_json import Json, list_members, plain, plain_nano
 from tasks.report.audit_section import audits_to_json
 from tasks.report.month_report import MonthReport
+from tasks.report.training_section import training_to_json
 
 SCHEMA_VERSION = 2
 
@@ -37,6 +38,7 @@ def make_document(report: MonthReport, page: Page) -> dict[str, Json]:
         ],
         "figures": figures_to_json(report.figures),
         "audits": audits_to_json(report.inputs),
+        "training": training_to_json(report.inputs),
         "terms": {
             "infrastructure": [plain(one) for one in report.inputs.terms],
             "labour": [plain(one) for one in report.inputs.labour],

@@ -211,4 +211,10 @@ _SENTENCES: Mapping[NoteCode, Callable[[Note, MonthFigures], str]] = {
     "evaluations": lambda note, figures: (
         f"Evaluations and trials cost {usd(note.nano)} in {name_covered_days(figures)}, machine and API; that is in no other figure here."
     ),
+    "training": lambda note, figures: (
+        f"Training cost {usd(note.nano)} in {name_covered_days(figures)}; that is in no way's cost."
+    ),
+    "audits": lambda note, figures: (
+        f"Audits cost {usd(note.nano)} in {name_covered_days(figures)}; that is in no way's cost."
+    ),
 }

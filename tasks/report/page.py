@@ -7,6 +7,7 @@ from tasks.documents.page import Colour, Page, Section
 from tasks.report import advice, methodology, notes, sections, sentences
 from tasks.report.audit_section import make_audits_section
 from tasks.report.month_report import MonthReport
+from tasks.report.training_section import make_training_section
 
 
 def make_page(report: MonthReport) -> Page:
@@ -40,6 +41,9 @@ def _sections(report: MonthReport) -> Iterator[Section]:
     audited = make_audits_section(report.inputs)
     if audited is not None:
         yield audited
+    trained = make_training_section(report.inputs)
+    if trained is not None:
+        yield trained
     yield methodology.make_notes_section(report.figures)
     changed = methodology.make_changes_section(report)
     if changed is not None:

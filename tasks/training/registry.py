@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import date
 
 from sqlalchemy.orm import Session
 
-from db import trained
+from db import trained, trained_use
 from db.rows import to_readable
 from models import workloads
+from models.economics.training_payback import TrainedUse
 from models.errors import UsageError, visible
 from models.nearest import unknown_name
 from models.settings import Settings
@@ -26,6 +28,9 @@ COLUMNS = (
         "accuracy_high",
         "threshold",
         "served_share",
+        "served",
+        "saved_usd",
+        "paid_back",
         "seed",
         "minutes",
         "cost_usd",
@@ -37,6 +42,7 @@ COLUMNS = (
 TABLE = (
     *("workload", "name", "state", "at", "base", "teacher", "examples", "holdout", "accuracy"),
     *("accuracy_low", "accuracy_high", "threshold", "served_share", "minutes", "cost_usd"),
+    *("served", "saved_usd", "paid_back"),
 )
 SPARE = (
     *(
@@ -49,6 +55,8 @@ SPARE = (
         "minutes",
         "at",
         "examples",
+        "served",
+        "saved_usd",
     ),
 )
 """What a table can miss where it would be too wide, the first to go first."""
@@ -57,7 +65,8 @@ SPARE = (
 def show_trained(settings: Settings, workload: str | None, output_format: TableFormat) -> None:
     """Print the trained models of a workload, None for all, the newest first. For people, shares have three digits."""
     with asking_ledger(settings, workload) as session:
-        rows = [_row(one) for one in trained.list_trained(session, workload)]
+        uses = {one.name: one for one in trained_use.read_uses(session, date.max)}
+        rows = [_row(one, uses[one.name]) for one in trained.list_trained(session, workload)]
     if output_format == "table":
         rows = [
             {name: f"{it:.3f}" if isinstance(it, float) else it for name, it in row.items()} for row in rows
@@ -66,8 +75,9 @@ def show_trained(settings: Settings, workload: str | None, output_format: TableF
     write_rows(rows, columns, output_format, spare=SPARE)
 
 
-def _row(model: TrainedModel) -> dict[str, object]:
-    row: Mapping[str, object] = {**asdict(model), "name": model.name}
+def _row(model: TrainedModel, use: TrainedUse) -> dict[str, object]:
+    since = {"served": use.records, "saved_nano": use.saved_nano, "paid_back": use.paid_back}
+    row: Mapping[str, object] = {**asdict(model), "name": model.name, **since}
     return {**to_readable(row), "minutes": round(model.machine_ns / 60e9, 2)}
 
 

@@ -18,7 +18,7 @@ from tests import month_figures as months
 
 TOP = [
     "schema_version", "month", "version", "created_at", "software", "fingerprint", "changes", "answer", "verdict",
-    "recommendation", "notes", "figures", "audits", "terms",
+    "recommendation", "notes", "figures", "audits", "training", "terms",
 ]  # fmt: skip
 SCENARIO = [
     "name", "api_usd", "gpu_usd", "labour_usd", "total_usd", "missing", "upper_bound_usd", "saving_sync_usd",
