@@ -75,7 +75,7 @@ $(STAMPS)/chromium: tests/chromium.py $(STAMPS)/dev
 	@touch $@
 
 .PHONY: demo
-demo: setup ## Run a workload of one's own and three presets over the bundled samples, show the ledger and the report
+demo: setup ## Run a workload of one's own and three presets over the bundled samples, show the ledger, train a classifier, and show the report
 	@$(BIN)/python -m commands.demo
 
 .PHONY: check

@@ -7,7 +7,7 @@ from tasks.documents.page import Colour, Page, Section
 from tasks.report import advice, methodology, notes, sections, sentences
 from tasks.report.audit_section import make_audits_section
 from tasks.report.month_report import MonthReport
-from tasks.report.training_section import make_training_section
+from tasks.report.training_section import list_news, make_training_section
 
 
 def make_page(report: MonthReport) -> Page:
@@ -20,7 +20,7 @@ def make_page(report: MonthReport) -> Page:
         colour=_colour(figures),
         answer=advice.headline(figures),
         verdict=advice.verdict(figures),
-        sentences=tuple(_list_sentences(figures)),
+        sentences=(*_list_sentences(figures), *list_news(report.inputs)),
         facts=(),
         first=sections.make_ways_table(figures),
         sections=tuple(_sections(report)),

@@ -29,7 +29,7 @@ def make_training_section(inputs: MonthInputs) -> Section | None:
     shown = [one for one in inputs.trained if _is_of(one, inputs.month)]
     if not shown:
         return None
-    told = tuple(_say(one) for one in shown)
+    told = tuple(map(describe_use, shown))
     table = Table("What was trained, and what came of it", _COLUMNS, tuple(map(_row, shown)))
     return Section("training", "What was trained here", (*told, _EXPLAINED), tables=(table,))
 
@@ -38,7 +38,14 @@ def _is_of(one: TrainedUse, month: date) -> bool:
     return month_of(one.trained_on) == month or one.month_records > 0
 
 
-def _say(one: TrainedUse) -> str:
+def list_news(inputs: MonthInputs) -> list[str]:
+    """Say of what was trained, or paid back, in this month; for the top of the report and the mail."""
+    days = ((one, (one.trained_on, one.paid_back)) for one in inputs.trained)
+    return [describe_use(one) for one, own in days if inputs.month in {month_of(day) for day in own if day}]
+
+
+def describe_use(one: TrainedUse) -> str:
+    """Say in a sentence what training cost, whether it is paid back, and what it served and saved in the month."""
     trained = (
         f"{one.name} of {one.workload} was trained for {unit_usd(one.cost_nano)} on {_name(one.trained_on)}"
     )

@@ -8,7 +8,7 @@ from models.economics.break_even import month_figures
 from models.economics.training_payback import TrainedUse
 from tasks.report.notes import describe_note
 from tasks.report.page import make_page
-from tasks.report.training_section import make_training_section, training_to_json
+from tasks.report.training_section import list_news, make_training_section, training_to_json
 from tasks.report.versions import parse_inputs, write_inputs
 from tests.month_figures import a_month, dollars, report
 
@@ -51,6 +51,13 @@ def test_it_is_said_when_a_training_was_paid_back() -> None:
             "2026-10-09",
         ),
     )
+
+
+def test_news_is_what_was_trained_or_paid_back_in_the_month() -> None:
+    """Another month's stays in the section."""
+    before = replace(USE, trained_on=date(2026, 8, 3))
+    old = replace(before, paid_back=date(2026, 9, 9))
+    assert len(list_news(replace(a_month(), trained=(USE, before, old)))) == 2
 
 
 def test_what_does_not_pay_yet_and_what_serves_nothing_is_said() -> None:
@@ -96,3 +103,4 @@ def test_money_of_trainings_and_audits_is_noted_and_in_no_way() -> None:
     assert parse_inputs(write_inputs(month)) == month
     page = make_page(replace(report(), inputs=month))
     assert "training" in [one.key for one in page.sections]
+    assert page.sentences[-1].startswith("classifier-1a2b3c4d of sentiment was trained for $1.40")
