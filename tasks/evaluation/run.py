@@ -31,9 +31,9 @@ from tasks.evaluation.measures import check_measure
 from tasks.evaluation.stored_json import as_json
 from tasks.evaluation.trained_here import asking_classifier, classifier_settings, find_trained
 from tasks.labelling.labelled_file import LabelledFile, read_labelled, write_snapshot
-from tasks.planning.adapter_in_force import use_adapter
 from tasks.labelling.people_file import PEOPLE
 from tasks.labelling.people_labels import read_people
+from tasks.planning.adapter_in_force import use_adapter
 from tasks.runtime.atomic_files import check_writable
 from tasks.runtime.ledger_access import with_patience, writing_ledger
 from tasks.runtime.shared_engine import EngineFactory, load_engine

@@ -28,7 +28,7 @@ from models.workloads.base import Workload
 from models.workloads.object_workload import ObjectWorkload
 from models.workloads.observed import observe_answers
 from tasks.planning.adapter_in_force import use_adapter, weights_facts
-from tasks.planning.classifier_in_force import ClassifierInForce, find_classifier
+from tasks.planning.classifier_in_force import ClassifierInForce, choose_stages
 from tasks.planning.evaluated_policy import apply_evaluation
 from tasks.planning.request import EngineChoice, RunRequest
 from tasks.reading import EmptyPartition, PartitionReader, Source, open_partition
@@ -107,7 +107,7 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
     if api is None or request.purpose != PRODUCTION:
         policy = keep_local(policy)
     policy = apply_evaluation(policy, workload, settings)
-    classifier = find_classifier(request, policy, workload, settings)
+    classifier, policy = choose_stages(request, policy, workload, settings, has_api=api is not None)
     if request.purpose != PRODUCTION:
         workload = observe_answers(workload)
     if uses_server(settings):

@@ -12,6 +12,7 @@ from models.settings import Settings
 from models.training.trained import TrainedModel, trained_folder
 from models.workloads.answer_kind import answers_labels
 from models.workloads.base import Workload
+from tasks.planning.evaluated_cascade import find_cascade
 from tasks.planning.request import RunRequest
 from tasks.runtime.ledger_access import ledger_if_any
 
@@ -49,43 +50,39 @@ class ClassifierInForce:
         return f"train another with `breakeven train {name}`, or go on without it: `breakeven trained retire {name} {self.name}`"
 
 
-def find_classifier(
-    request: RunRequest, policy: Policy, workload: Workload, settings: Settings
-) -> ClassifierInForce | None:
-    """Return the classifier that a run asks first; None where none is in force, or this run asks none.
+def choose_stages(
+    request: RunRequest, policy: Policy, workload: Workload, settings: Settings, *, has_api: bool
+) -> tuple[ClassifierInForce | None, Policy]:
+    """Return the classifier that a run asks first, and the policy for what it leaves; None: it asks none.
 
-    None of an evaluation, a trial or an audit, which are about other engines, and of a run that was asked to use the API. Raises
-    `UsageError` in one line for one whose folder is gone, or whose threshold no evaluation has found though the policy asks for that.
+    No run of an evaluation, a trial or an audit asks one, which are about other engines, and none that was asked to use the API.
+    `cascade = "evaluated"`: thresholds and policy are those that the newest evaluation chose. Raises `UsageError` in one line for a classifier whose
+    folder is gone, and where no evaluation fits though the policy asks for one.
     """
     if policy.cascade == "off" or request.engine != "vllm" or request.purpose != PRODUCTION:
-        return None
+        return None, policy
+    model = _in_force(workload, settings)
+    if policy.cascade == "evaluated":
+        stages = find_cascade(workload, settings, None if model is None else model.name, has_api=has_api)
+        policy, threshold = stages.apply(policy), stages.classifier
+    else:
+        threshold = None if model is None else model.threshold
+        if model is not None and threshold is None:
+            log.warning(
+                "%s is not asked: its training found no confidence from which it is surely right enough",
+                model.name,
+            )
+    if model is None or threshold is None:
+        return None, policy
+    folder = trained_folder(settings.output_dir, workload.name, model.name)
+    found = ClassifierInForce(model, folder, threshold)
+    if not folder.is_dir():
+        raise UsageError(found.gone())
+    return found, policy
+
+
+def _in_force(workload: Workload, settings: Settings) -> TrainedModel | None:
     if not answers_labels(workload):
         return None
     with ledger_if_any(settings, update=True) as session:
-        model = None if session is None else trained.in_force(session, workload.name, "classifier")
-    if model is None:
-        return None
-    threshold = _threshold(policy, model)
-    if threshold is None:
-        log.warning(
-            "%s is not asked: its training found no confidence from which it is surely right enough",
-            model.name,
-        )
-        return None
-    found = ClassifierInForce(
-        model, trained_folder(settings.output_dir, workload.name, model.name), threshold
-    )
-    if not found.folder.is_dir():
-        raise UsageError(found.gone())
-    return found
-
-
-def _threshold(policy: Policy, model: TrainedModel) -> float | None:
-    """Return the confidence from which answers are taken, None where the classifier is not to be used. Raises `UsageError`."""
-    if policy.cascade == "evaluated":
-        msg = (
-            f"the policy of {model.workload} asks for its evaluated cascade, and none was evaluated with {model.name}: "
-            f"run `breakeven evaluate {model.workload} --labels FILE`, or set cascade to trained or off"
-        )
-        raise UsageError(msg)
-    return model.threshold
+        return None if session is None else trained.in_force(session, workload.name, "classifier")

@@ -1,14 +1,15 @@
 """A classifier in the place of the local engine: each request has one answer, in batches, of the record's own text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
 import pytest
 
+from models.engines.classifier.classifying import TEXTS
 from models.engines.classifier.guess import Guess
 from models.engines.classifier.request import ClassifierRequest
-from models.engines.classifier.stand_in import BATCH, StandIn
+from models.engines.classifier.stand_in import StandIn
 from models.gpu_time import GpuTime
 from models.requests import JsonValue, Request
 from models.settings import Settings
@@ -50,7 +51,7 @@ def workload_of(kind: str) -> Workload:
 
 def asked(workload: Workload, key: str) -> Request:
     """Make the request of a record, whose prompt is not its text."""
-    return Request(uuid4(), key, workload.messages("in the prompt"), workload.output_format, 16)
+    return Request(uuid4(), key, workload.messages(f"prompt of {key}"), workload.output_format, 16)
 
 
 @pytest.mark.parametrize(
@@ -62,10 +63,10 @@ def test_each_request_is_answered_by_what_is_said_of_its_text(
 ) -> None:
     """In the words of the prompt, with the confidence and the tokens of the classifier, as its own kind of request."""
     workload, classifier = workload_of(kind), SameGuesser(answer)
-    engine = StandIn(classifier, workload, {"a": "text of a", "b": "text of b"})
+    engine = StandIn(classifier, {"a": "text of a", "b": "text of b"}, workload.answer_text)
     requests = [asked(workload, "a"), asked(workload, "b")]
     found = list(engine.stream([requests[0], None, requests[1]]))
-    assert classifier.batches == [["text of a"], ["text of b"]]
+    assert classifier.batches == [["text of a", "text of b"]]
     assert [one.request.id for one in found] == [one.id for one in requests]
     assert all(isinstance(one.request, ClassifierRequest) for one in found)
     assert {one.text for one in found} == {text}
@@ -81,24 +82,19 @@ def test_each_request_is_answered_by_what_is_said_of_its_text(
 def test_batches_are_full_and_none_is_lost() -> None:
     """More than a batch, and a rest."""
     workload, classifier = workload_of("label"), SameGuesser("second")
-    keys = [f"r{at}" for at in range(2 * BATCH + 3)]
-    engine = StandIn(classifier, workload, {key: f"text {key}" for key in keys})
+    keys = [f"r{at:04}" for at in range(2 * TEXTS + 3)]
+    engine = StandIn(classifier, {key: f"text {key}" for key in keys}, workload.answer_text)
     found = list(engine.stream(asked(workload, key) for key in keys))
     assert [one.request.record_key for one in found] == keys
-    assert [len(one) for one in classifier.batches] == [BATCH, BATCH, 3]
+    assert [len(one) for one in classifier.batches] == [TEXTS, TEXTS, 3]
 
 
-def test_a_stop_abandons_what_is_in_flight() -> None:
-    """Nothing is answered that came after it."""
+def test_a_stop_leaves_the_rest_unasked() -> None:
+    """Nothing is asked after it; what was answered by then is given."""
     workload, classifier = workload_of("label"), SameGuesser("second")
-    engine = StandIn(classifier, workload, {"a": "text of a", "b": "text of b"})
-    stopped = False
-
-    def requests() -> Iterator[Request | None]:
-        nonlocal stopped
-        yield asked(workload, "a")
-        yield None
-        stopped = True
-        yield asked(workload, "b")
-
-    assert [one.request.record_key for one in engine.stream(requests(), stop=lambda: stopped)] == ["a"]
+    keys = [f"r{at:04}" for at in range(2 * TEXTS)]
+    engine = StandIn(classifier, {key: f"text {key}" for key in keys}, workload.answer_text)
+    found = list(
+        engine.stream((asked(workload, key) for key in keys), stop=lambda: len(classifier.batches) > 0)
+    )
+    assert [one.request.record_key for one in found] == keys[:TEXTS]
