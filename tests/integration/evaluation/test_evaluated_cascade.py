@@ -1,28 +1,25 @@
 """`cascade = "evaluated"`: a run does what the newest evaluation chose, or says what to evaluate."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from db import evaluations
 from models.errors import UsageError
-from models.evaluation.cascade import Cascade, Stage, StageName
+from models.evaluation.cascade import StageName
 from models.routing.policy import Policy
 from models.settings import Settings
 from models.workloads import build
-from tasks.evaluation.run import store
 from tasks.planning.evaluated_cascade import EvaluatedCascade, find_cascade
-from tests import evaluations as made
 from tests.faulty_api import FaultyApi
 from tests.integration.evaluation.evaluating import labelled, run_evaluation, settings_of, write_labelled
+from tests.integration.evaluation.stored_cascade import Chosen, store_cascade
 from tests.integration.evaluation.test_classifier import Loader
 from tests.integration.evaluation.trained_here import register
 from tests.integration.pipeline.books import ledger, table
 from tests.ledgers import new_sqlite
 
-Chosen = tuple[tuple[StageName, float | None], ...]
 Write = Callable[..., Settings]
 
 
@@ -32,16 +29,7 @@ def write(tmp_path: Path) -> Write:
 
     def make(*stages: tuple[StageName, float | None], classifier: str = "classifier-1a2b3c4d") -> Settings:
         settings = settings_of(tmp_path, new_sqlite(tmp_path / "ledger.db"), "http://127.0.0.1:1/v1")
-        workload = build("sentiment", settings)
-        chosen = tuple(Stage(name, at, made.share(1, 3)) for name, at in stages)
-        usual = made.cascaded()
-        arms = tuple(
-            replace(one, model={"small": "tests/scripted", "api": "test-model"}.get(one.name, classifier))
-            for one in usual.arms
-            if classifier or one.name != "classifier"
-        )
-        cascade = Cascade(chosen, made.share(270, 300), 1.0, None, 1, 1.0, ()) if stages else None
-        store(replace(usual, arms=arms, cascade=cascade, prompt_fingerprint=workload.fingerprint), settings)
+        store_cascade(settings, stages, classifier)
         return settings
 
     return make

@@ -15,6 +15,7 @@ from tests.batch_state import Rules
 from tests.classifiers import guess_by_hash, put_in_force, retire
 from tests.fakes import ScriptedEngine, unsure
 from tests.faulty_api import FaultyApi
+from tests.integration.evaluation.stored_cascade import Chosen, store_cascade
 from tests.integration.hybrid.batch_harness import batch_settings, steps, write_texts
 from tests.integration.hybrid.harness import KEY, check_seen, collect, hybrid_settings
 from tests.integration.hybrid.test_engine_fails import never_starts
@@ -92,6 +93,29 @@ def test_without_a_local_engine(tmp_path: Path, database_url: str, monkeypatch: 
         ("classifier", "classifier", "low_confidence", "escalated", 1): left,
         ("classifier", "openai", "not_viable", "ok", 2): left,
     }
+    check_books(settings)
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_stages_that_an_evaluation_chose(tmp_path: Path, database_url: str, small: bool) -> None:
+    """Its thresholds are those of the run; a small model that does not pay is never loaded."""
+    source = write_records(tmp_path / "in.jsonl", good_rows(COUNT, text_of))
+    with FaultyApi() as api:
+        settings = hybrid_settings(
+            tmp_path, database_url, api.url, {"cascade": "evaluated", "min_confidence": None}
+        )
+        model = put_in_force(settings)
+        middle: Chosen = (("small", 0.5),) if small else ()
+        store_cascade(settings, (("classifier", 0.9), *middle, ("api", None)), model.name)
+        run(settings, source, ScriptedEngine(handler=unsure("unsure")) if small else no_engine)
+        seen = len(api.seen)
+    left = sum(guess_by_hash(text_of(number))[1] < 0.9 for number in range(COUNT))
+    by_engine = Counter(way[1] for way in ways(settings).elements())
+    assert by_engine["classifier"] == COUNT
+    assert by_engine["vllm"] == (left if small else 0)
+    assert by_engine["openai"] == seen
+    assert 0 < seen <= left
+    assert (seen < left) == small
     check_books(settings)
 
 

@@ -118,7 +118,7 @@ def test_it_is_off_where_the_policy_says_so(settings: Settings, source: Path) ->
 def test_an_evaluated_cascade_needs_its_evaluation(settings: Settings, source: Path) -> None:
     """One line before anything is begun."""
     put_in_force(settings)
-    with pytest.raises(UsageError, match="none was evaluated with classifier-"):
+    with pytest.raises(UsageError, match="run `breakeven evaluate sentiment --labels FILE`"):
         run(with_policy(settings, cascade="evaluated"), source, no_engine)
     assert {row.purpose for row in table(settings, "runs")} == {"training"}
 
