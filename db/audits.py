@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, and_, cast, delete, exists, func, select
+from sqlalchemy import Integer, Select, and_, cast, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from db.dialects import clock, insert_all_new
@@ -70,43 +70,48 @@ def count_months(
 ) -> list[AuditCount]:
     """Count audited records by workload, engine and month of their partition, in this order.
 
-    `until`: the last partition that counts. `in_force`: only those that were served with the model and prompt of the workload's newest run in
-    production.
+    `until`: the last partition that counts. `in_force`: only those that were served with the prompt of the workload's newest run in production, and
+    with its model, or with the classifier that served the newest of them.
     """
     agreeing = func.sum(cast(Row.agrees, Integer))
-    days = select(
-        Row.workload, Row.engine, Row.partition, func.count().label("audited"), agreeing.label("agreeing")
-    ).group_by(Row.workload, Row.engine, Row.partition)
+    keys = (Row.workload, Row.engine, Row.partition)
+    days = select(*keys, func.count().label("audited"), agreeing.label("agreeing")).group_by(*keys)
     if workload is not None:
         days = days.where(Row.workload == workload)
     if until is not None:
         days = days.where(Row.partition <= until)
     if in_force:
-        newest = _newest_runs().subquery()
-        days = days.join(
-            newest,
-            and_(
-                newest.c.workload == Row.workload,
-                newest.c.place == 1,
-                newest.c.prompt_id == Row.prompt_id,
-                (newest.c.model_id == Row.model_id) | (Row.engine != "vllm"),
-            ),
+        newest, classifier = _newest_runs().subquery(), _newest_classifiers(until).subquery()
+        own = (newest.c.workload == Row.workload, newest.c.place == 1, newest.c.prompt_id == Row.prompt_id)
+        days = days.join(newest, and_(*own))
+        days = days.outerjoin(
+            classifier, and_(classifier.c.workload == Row.workload, classifier.c.place == 1)
+        ).where(
+            or_(
+                and_(Row.engine == "vllm", Row.model_id == newest.c.model_id),
+                and_(Row.engine != "vllm", Row.model_id == classifier.c.model_id),
+            )
         )
     sums: defaultdict[tuple[str, str, date], list[int]] = defaultdict(lambda: [0, 0])
     for name, engine, day, audited, same in session.execute(days):
-        own = sums[name, engine, month_of(day)]
-        own[0] += int(audited)
-        own[1] += int(same)
+        counts = sums[name, engine, month_of(day)]
+        counts[0] += int(audited)
+        counts[1] += int(same)
     return [AuditCount(*key, *counts) for key, counts in sorted(sums.items())]
 
 
 def _newest_runs() -> Select[Any]:
-    place = func.row_number().over(
-        partition_by=RunRow.workload, order_by=(RunRow.started_at.desc(), RunRow.id.desc())
-    )
-    return select(RunRow.workload, RunRow.model_id, RunRow.prompt_id, place.label("place")).where(
-        RunRow.purpose == PRODUCTION
-    )
+    newest_first = (RunRow.started_at.desc(), RunRow.id.desc())
+    place = func.row_number().over(partition_by=RunRow.workload, order_by=newest_first).label("place")
+    runs = select(RunRow.workload, RunRow.model_id, RunRow.prompt_id, place)
+    return runs.where(RunRow.purpose == PRODUCTION)
+
+
+def _newest_classifiers(until: date | None) -> Select[Any]:
+    newest_first = (Row.partition.desc(), Row.id.desc())
+    place = func.row_number().over(partition_by=Row.workload, order_by=newest_first).label("place")
+    rows = select(Row.workload, Row.model_id, place).where(Row.engine == "classifier")
+    return rows if until is None else rows.where(Row.partition <= until)
 
 
 def list_disagreeing(

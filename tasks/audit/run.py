@@ -24,14 +24,12 @@ from tasks.evaluation.measures import asked_measure
 from tasks.labelling.labelled_file import write_records
 from tasks.planning.checks import source_of
 from tasks.planning.request import RunRequest
+from tasks.planning.start_run import CLASSIFIER_PROVIDER
 from tasks.reading import open_partition
 from tasks.reading.input_cache import InputCache
 from tasks.run.run_partition import collect_partition, run_request
 from tasks.runtime.ledger_access import ledger_if_any, with_patience, writing_ledger
 from tasks.storage.output_folders import evaluations_folder
-
-CLASSIFIER_PROVIDER = "classifier"
-"""Who has a trained classifier, in the ledger's list of models."""
 
 UNCOUNTED_DAYS = 7
 """How long an audit that was answered and never compared is looked for."""

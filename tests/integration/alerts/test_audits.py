@@ -6,7 +6,7 @@ from random import Random
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import alerts, audits
+from db import alerts, audits, reference
 from db.audits import AuditedRecord
 from models.months import days_in, months_later
 from tasks.alerts.standing import find_standing
@@ -117,3 +117,22 @@ def test_an_audit_takes_the_place_of_the_one_before(make_session: sessionmaker[S
         assert (one.audited, one.agreeing) == (3, 0)
         assert audits.count_months(session, in_force=True) == [one]
         assert len(audits.list_disagreeing(session, "sentiment", "vllm", FIRST, 2)) == 2
+
+
+def test_what_a_retired_classifier_served_says_nothing_of_what_serves_now(
+    make_session: sessionmaker[Session],
+) -> None:
+    """In force is the classifier of the newest audited partition; months count both."""
+    with make_session.begin() as session:
+        keys = seed(session, "sentiment", FIRST)
+        for number, name in enumerate(("classifier-1", "classifier-2")):
+            model_id = reference.ensure_model(session, "classifier", name)
+            rows = [
+                AuditedRecord(f"{name}-{place}", "classifier", model_id, keys.prompt, keys.run, agrees=True)
+                for place in range(3 + number)
+            ]
+            audits.replace_audits(session, "sentiment", FIRST + timedelta(days=number), rows)
+        (every,), (now,) = audits.count_months(session), audits.count_months(session, in_force=True)
+        first = audits.count_months(session, in_force=True, until=FIRST)
+    assert (every.audited, now.audited) == (7, 4)
+    assert [one.audited for one in first] == [3]
