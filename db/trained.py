@@ -1,6 +1,7 @@
 """The registry of trained models."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from uuid import UUID
@@ -50,6 +51,13 @@ def set_state(session: Session, model_id: UUID, state: TrainedState) -> None:
         others = (Row.workload == own.workload, Row.kind == own.kind, Row.state == "in_force")
         session.execute(update(Row).where(*others, Row.id != model_id).values(state="retired", state_at=now))
     session.execute(update(Row).where(Row.id == model_id).values(state=state, state_at=now))
+
+
+def add_figures(session: Session, model_id: UUID, more: Mapping[str, object]) -> None:
+    """Add to what is told of a model beside its row. No label, no text."""
+    told = session.execute(select(Row.figures).where(Row.id == model_id)).scalar_one()
+    figures = json.dumps({**json.loads(told), **more}, sort_keys=True)
+    session.execute(update(Row).where(Row.id == model_id).values(figures=figures))
 
 
 def close_killed(session: Session, workload: str) -> None:

@@ -1,5 +1,6 @@
 """What trained models served and saved, from the rollups: by day, held against what the next stage cost before."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from db import trained
 from db.tables import DailyUsageRow as Usage
 from db.tables import ModelRow, RunRow
 from models.economics.training_payback import NextStage, ServedDay, TrainedUse, paid_back_on, saved_nano
-from models.months import month_of
+from models.economics.training_proposal import Proposal
+from models.months import month_of, next_month
 from models.run import PRODUCTION
 from models.training.trained import TrainedModel
 
+WEEK = timedelta(days=7)
 BEFORE = timedelta(days=92)
 """How long before a training what a record costs without it is looked for."""
 
@@ -41,6 +44,14 @@ def read_uses(session: Session, until: date) -> list[TrainedUse]:
         return []
     served = _served_days(session, models, until)
     return [_use(session, one, served.get(one.name, ()), until) for one in models]
+
+
+def read_proposals(session: Session, month: date) -> list[Proposal]:
+    """Return what monthly trainings came to in a month and in the week after it, in which the month's evaluation is; the oldest first."""
+    end = next_month(month) + WEEK
+    models = [one for one in reversed(trained.list_trained(session)) if month <= _day(one) < end]
+    told = [json.loads(one.figures).get("monthly") for one in models]
+    return [Proposal(**one) for one in told if one is not None]
 
 
 def _day(model: TrainedModel) -> date:

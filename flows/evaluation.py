@@ -9,6 +9,7 @@ from prefect import Flow, State, flow, get_run_logger, runtime
 from flows.environment import read_settings
 from flows.final_state import final_state
 from models import workloads as registry
+from models.economics.training_proposal import Proposal
 from models.errors import BreakevenError, Interrupted, UsageError
 from models.evaluation.figures import KEEP, Evaluation
 from models.nearest import unknown_name
@@ -17,6 +18,8 @@ from tasks.display.prefect_artifacts import artifact_key, progress_artifact, pub
 from tasks.evaluation.run import EvaluationRequest, evaluate
 from tasks.evaluation_report import sentences
 from tasks.evaluation_report.files import markdown, write_documents
+from tasks.report.training_section import describe_proposal
+from tasks.training.monthly import train_what_is_due
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Evaluated:
 
 
 EvaluationFlow = Flow[..., list[Evaluated] | State[BreakevenError]]
+TrainDue = Callable[[Sequence[str], Settings, Callable[[str], None]], Sequence[Proposal]]
 Evaluate = Callable[[EvaluationRequest, Settings, Callable[[str], None]], Evaluation]
 
 
@@ -83,8 +87,8 @@ def evaluate_each(
     return done
 
 
-def build(evaluate_one: Evaluate = evaluate) -> EvaluationFlow:
-    """Make the flow over what evaluates one workload."""
+def build(evaluate_one: Evaluate = evaluate, train_due: TrainDue = train_what_is_due) -> EvaluationFlow:
+    """Make the flow over what evaluates one workload, and what trains those that are due after the monthly evaluation."""
 
     @flow(
         name="evaluation",
@@ -140,9 +144,13 @@ def build(evaluate_one: Evaluate = evaluate) -> EvaluationFlow:
                 )
                 for name in choose_workloads(settings, workloads, labels)
             ]
-            return evaluate_each(asks, settings, out, evaluate_one)
+            done = evaluate_each(asks, settings, out, evaluate_one)
+            if workloads is None:  # the monthly one
+                for proposal in train_due([one.workload for one in asks], settings, get_run_logger().info):
+                    get_run_logger().info("%s", describe_proposal(proposal))
         except BreakevenError as error:
             return final_state(error)
+        return done
 
     return evaluation
 

@@ -14,6 +14,7 @@ from models.economics.candidate_costs import CandidatePrices
 from models.economics.past_month import PastMonth
 from models.economics.price_changes import PriceChange
 from models.economics.training_payback import TrainedUse
+from models.economics.training_proposal import Proposal
 from models.evaluation.audit_counts import AuditCount
 from models.gpu_time import GpuTime
 from models.months import days_in
@@ -250,6 +251,7 @@ class MonthInputs:
     models at their prices of the last of these days. `bases`: a sentence a workload on what its counterfactual tokens stand on.
     `ends`: models of the API or of candidates that leave it soon. `price_changes`: since the month before.
     `audits`: of this month and of those before it, by workload, engine and month. `trained`: all that was trained until its end.
+    `proposals`: what monthly trainings came to in it, and in the week after it.
     `earlier`: months before this one, oldest first, without gaps (a month without usage has 0 records).
 
     Raises `ValueError` for a `month` that is no first day, or `days` outside of it.
@@ -274,6 +276,7 @@ class MonthInputs:
     training_nano: int = 0
     audits_nano: int = 0
     trained: tuple[TrainedUse, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
 
     @property
     def last_day(self) -> date:

@@ -20,6 +20,7 @@ from models.settings.engine import EngineSettings, EngineTable
 from models.settings.files import ENV_PREFIX, WORKLOADS_DIR, in_file
 from models.settings.inherit import Lineage, lineage, merge_lineage
 from models.settings.own_model import own_model
+from models.settings.training import TrainingSettings
 from models.settings.workload import Caps, ReasoningEffort, WorkloadSettings
 
 ENV_DELIMITER = "__"
@@ -255,7 +256,7 @@ class Settings(BaseSettings):
 
     # alerts, to those who get the report
     alerts: AlertSettings = Field(AlertSettings(), description="what is alerted of, and from where on")
-
+    training: TrainingSettings = Field(TrainingSettings(), description="what is trained each month")
     workloads: dict[str, WorkloadSettings] = Field(default_factory=dict, description="by workload")
 
     @property

@@ -64,6 +64,7 @@ def read_month_inputs(
     counted = audits.count_months(session, until=this.replace(day=days_in(this)))
     uses = trained_use.read_uses(session, inputs.last_day)
     inputs = replace(inputs, earlier=tuple(earlier), audits=tuple(counted), trained=tuple(uses))
+    inputs = replace(inputs, proposals=tuple(trained_use.read_proposals(session, this)))
     return add_market(inputs, session, settings)
 
 

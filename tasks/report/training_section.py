@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from models.economics.month import MonthInputs
 from models.economics.training_payback import TrainedUse
+from models.economics.training_proposal import Outcome, Proposal
 from models.months import month_of
 from tasks.documents.amounts import count, difference, percent, plural, unit_usd
 from tasks.documents.page import Section, Table
@@ -17,6 +18,13 @@ _EXPLAINED = (
     " model as it cost in the three months before, else the API; for an adapter what the workload's records cost before, own model and API together."
 )
 _COLUMNS = ("Workload", "Trained", "On", "Cost", "Right, held out", "Served", "Saved", "Paid back")
+_OUTCOMES: dict[Outcome, str] = {
+    "better": "is better than what is in force by more than chance",
+    "first": "is sure of a part of what is held out, where nothing is in force yet",
+    "not_better": "is not better than what is in force by more than chance",
+    "serves_less": "is better than what is in force, but sure of less",
+    "never_sure": "is sure of nothing",
+}
 _INSTEAD = {
     "vllm": "against the own model",
     "openai": "against the API",
@@ -41,7 +49,23 @@ def _is_of(one: TrainedUse, month: date) -> bool:
 def list_news(inputs: MonthInputs) -> list[str]:
     """Say of what was trained, or paid back, in this month; for the top of the report and the mail."""
     days = ((one, (one.trained_on, one.paid_back)) for one in inputs.trained)
-    return [describe_use(one) for one, own in days if inputs.month in {month_of(day) for day in own if day}]
+    news = [describe_use(one) for one, own in days if inputs.month in {month_of(day) for day in own if day}]
+    return [*news, *map(describe_proposal, inputs.proposals)]
+
+
+def describe_proposal(one: Proposal) -> str:
+    """Say in a sentence what a monthly training came to, what it would change, and how to take it or to go back."""
+    came = f"{one.name} was trained anew for {one.workload} and {_OUTCOMES[one.outcome]}"
+    if one.against is not None:
+        came += (
+            f" (of {plural(one.of, 'held-out text')} it alone is right on {one.only_new:,}, {one.against}, which is in force, alone on"
+            f" {one.only_old:,})"
+        )
+    if one.in_force:
+        return f"{came}; it is in force, and `breakeven trained retire {one.workload}` goes back."
+    if one.outcome in {"better", "first"}:
+        return f"{came}; `breakeven trained use {one.workload} {one.name}` puts it in force."
+    return f"{came}; nothing changes."
 
 
 def describe_use(one: TrainedUse) -> str:

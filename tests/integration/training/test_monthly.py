@@ -1,0 +1,163 @@
+"""The monthly training on both databases: due or not, proposed or put in force, and what the report says of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from db import trained
+from models.economics.training_proposal import Proposal
+from models.engines.classifier.guess import Guess
+from models.errors import OutputError
+from models.gpu_time import GpuTime
+from models.settings import Settings
+from models.settings.training import Monthly
+from models.training.trained import TrainedModel
+from tasks.report.inputs import read_month_inputs
+from tasks.report.training_section import describe_proposal, list_news
+from tasks.training.monthly import Doing, Say, train_what_is_due
+from tasks.training.request import TrainingRequest
+from tasks.training.train import train
+from tests.integration.pipeline.books import findings, ledger, table
+from tests.integration.training.harness import LABELS, TODAY, training, write_labels
+from tests.trainers import FakeTrainers
+
+
+@dataclass
+class ScriptedClassifier:
+    """Answers the first `right` texts as the labelled file does, and is sure of `sure` of them."""
+
+    model: str
+    right: int
+    sure: int = 1000
+    labels: tuple[str, ...] = LABELS
+    closed: bool = field(default=False)
+
+    def classify(self, texts: Sequence[str]) -> list[Guess]:
+        """Guess: the label of a text of the harness is told by its number."""
+        truths = [LABELS[int(text.rsplit(" ", 1)[1]) % 3] for text in texts]
+        wrong = {name: LABELS[(LABELS.index(name) + 1) % 3] for name in LABELS}
+        return [
+            Guess(truth if place < self.right else wrong[truth], 0.9 if place < self.sure else 0.1, {}, 3)
+            for place, truth in enumerate(truths)
+        ]
+
+    def lap(self) -> GpuTime:
+        """Take no time."""
+        return GpuTime()
+
+    def close(self) -> None:
+        """Note it."""
+        self.closed = True
+
+
+def _doing(*right: int, sure: Sequence[int] = (1000, 1000)) -> Doing:
+    """Train with a stand-in; of the two that are then compared the new one is loaded first."""
+    waiting = list(zip(right, sure, strict=False))
+
+    def load(_: Settings, model: TrainedModel) -> ScriptedClassifier:
+        return ScriptedClassifier(model.name, *waiting.pop(0))
+
+    def train_it(ask: TrainingRequest, settings: Settings, say: Say) -> TrainedModel:
+        return train(ask, settings, say, today=TODAY, trainers=FakeTrainers().trainers())
+
+    return Doing(train_it, load)
+
+
+def _set(settings: Settings, folder: Path, count: int, monthly: Monthly, **more: object) -> Settings:
+    labels = {"labelled_file": str(write_labels(folder, count))}
+    changes = {"workloads": {"sentiment": labels}, "training": {"monthly": monthly, "min_new": 50, **more}}
+    return Settings.model_validate({**dict(settings), **changes})
+
+
+def _monthly(settings: Settings, doing: Doing, told: list[str] | None = None) -> list[Proposal]:
+    said = [] if told is None else told
+    return train_what_is_due(["sentiment"], settings, said.append, doing, TODAY)
+
+
+def _state(settings: Settings, name: str) -> str:
+    with ledger(settings) as session:
+        found = trained.find(session, "sentiment", name)
+    assert found is not None
+    return found.state
+
+
+def test_the_first_one_is_proposed_and_the_report_asks(settings: Settings, tmp_path: Path) -> None:
+    """A candidate; the next month has nothing new, and says so."""
+    asking = _set(settings, tmp_path, 60, "ask")
+    (one,) = _monthly(asking, _doing())
+    assert (one.outcome, one.against, one.in_force) == ("first", None, False)
+    assert _state(asking, one.name) == "candidate"
+    told: list[str] = []
+    assert _monthly(asking, _doing(), told) == []
+    assert told == ["sentiment: nothing is trained (nothing new): 0 new answered texts, 50 are wanted"]
+    assert findings(asking) == []
+
+
+def test_what_is_better_is_put_in_force_where_that_is_set(settings: Settings, tmp_path: Path) -> None:
+    """What was in force is retired; of the held-out texts the sentence tells those that decide."""
+    old = training(settings, write_labels(tmp_path), use=True)
+    (one,) = _monthly(_set(settings, tmp_path, 200, "train"), _doing(1000, 3))
+    assert (one.outcome, one.in_force, one.against, one.only_old) == ("better", True, old.name, 0)
+    assert one.only_new == one.of - 3
+    assert (_state(settings, one.name), _state(settings, old.name)) == ("in_force", "retired")
+    assert describe_proposal(one).endswith(
+        "it is in force, and `breakeven trained retire sentiment` goes back."
+    )
+
+
+@pytest.mark.parametrize(("new", "old", "sure"), [(3, 3, (9, 9)), (7, 3, (9, 9)), (1000, 3, (5, 9))])
+def test_what_is_no_better_or_serves_less_stays_out_of_use(
+    settings: Settings, tmp_path: Path, new: int, old: int, sure: tuple[int, int]
+) -> None:
+    """Equal; better by four texts, which chance does as well; better, but sure of fewer."""
+    current = training(settings, write_labels(tmp_path), use=True)
+    (one,) = _monthly(_set(settings, tmp_path, 200, "train"), _doing(new, old, sure=sure))
+    assert one.outcome == ("serves_less" if new == 1000 else "not_better")
+    assert (_state(settings, one.name), _state(settings, current.name)) == ("candidate", "in_force")
+    assert describe_proposal(one).endswith("nothing changes.")
+
+
+def test_nothing_is_trained_when_it_is_off_or_too_little_or_the_month_is_spent(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Nor is anything begun: there is no run."""
+    assert _monthly(_set(settings, tmp_path, 60, "off"), _doing()) == []
+    assert _monthly(_set(settings, tmp_path, 40, "train"), _doing()) == []
+    told: list[str] = []
+    assert _monthly(_set(settings, tmp_path, 60, "train", month_usd=0), _doing(), told) == []
+    assert "month is spent" in told[0]
+    assert table(settings, "runs") == []
+
+
+def test_a_training_that_fails_is_said_and_stops_nothing(settings: Settings, tmp_path: Path) -> None:
+    """The next workload has its turn."""
+
+    def fail(*_: object) -> TrainedModel:
+        msg = "the disk is full"
+        raise OutputError(msg)
+
+    told: list[str] = []
+    asking = _set(settings, tmp_path, 60, "ask")
+    assert train_what_is_due(["sentiment"], asking, told.append, Doing(fail), TODAY) == []
+    assert told[-1] == "sentiment: not trained: the disk is full"
+
+
+def test_the_report_of_the_month_before_tells_it(settings: Settings, tmp_path: Path) -> None:
+    """The evaluation of a month is on the first of the next one, before its report is made; months later nothing is told of it."""
+    asking = _set(settings, tmp_path, 60, "ask")
+    (one,) = _monthly(asking, _doing())
+    with ledger(asking) as session:
+        (model,) = trained.list_trained(session)
+        month = model.at.date().replace(day=1)
+        told = list_news(
+            read_month_inputs(session, asking, month, today=date.max.replace(year=month.year + 1))
+        )
+        later = read_month_inputs(
+            session, asking, date(month.year + 1, 6, 1), today=date(month.year + 1, 6, 9)
+        )
+    assert told[-1] == describe_proposal(one)
+    assert "is sure of a part of what is held out" in told[-1]
+    assert list_news(later) == []
