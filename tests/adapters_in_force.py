@@ -17,8 +17,10 @@ from tasks.runtime.ledger_access import writing_ledger
 WEIGHTS = "0123456789abcdef"
 
 
-def put_adapter_in_force(settings: Settings, workload: str, **changed: object) -> TrainedModel:
-    """Register an adapter of a workload as it is set now, write what stands for its weights, and put it in force."""
+def put_adapter_in_force(
+    settings: Settings, workload: str, weights: Path | None = None, **changed: object
+) -> TrainedModel:
+    """Register an adapter of a workload as it is set now, lay its weights there (or what stands for some), and put it in force."""
     now, day, own = datetime.now(UTC), date(2026, 10, 1), settings.for_workload(workload)
     built = workloads.build(workload, own)
     with writing_ledger(settings) as make_session, make_session.begin() as session:
@@ -62,7 +64,12 @@ def put_adapter_in_force(settings: Settings, workload: str, **changed: object) -
         model = replace(model, **changed)  # type: ignore[arg-type]  # the test names fields
         trained.add(session, model)
         trained.set_state(session, model.id, "in_force")
-    write_weights(trained_folder(settings.output_dir, workload, model.name), model_name(own))
+    folder = trained_folder(settings.output_dir, workload, model.name)
+    if weights is None:
+        write_weights(folder, model_name(own))
+    else:
+        folder.parent.mkdir(parents=True)
+        weights.rename(folder)
     return model
 
 
