@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from models.default_model import is_default, is_prepared, model_dir, model_name, uses_server
+from models.engines.vllm.chat_template import read_template
 from models.errors import UsageError
 from models.machine import gpu_name
 from models.requests import Message
@@ -88,4 +89,6 @@ def make_job(
         seconds=60 * ask.minutes,
         on_gpu=gpu_name() is not None,
         seed=ask.seed,
+        template=read_template(settings.chat_template),
+        template_arguments=settings.chat_template_kwargs,
     )

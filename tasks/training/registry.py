@@ -20,6 +20,7 @@ from tasks.display.formats import TableFormat
 from tasks.display.tables import write_rows
 from tasks.ledger.queries import asking_ledger
 from tasks.runtime.ledger_access import writing_ledger
+from tasks.training.jobs import base_name
 
 COLUMNS = (
     *("workload", "name", "kind", "state", "at", "base", "teacher", "examples", "holdout", "accuracy"),
@@ -124,6 +125,9 @@ def check_fits(model: TrainedModel, workload: Workload, settings: Settings) -> N
         raise UsageError(msg)
     if model.kind == "classifier" and model.labels_digest != digest_of_labels(known_labels(workload)):
         msg = f"{model.name} knows other labels than {workload.name} has now: {again}"
+        raise UsageError(msg)
+    if model.kind == "adapter" and model.base != base_name(settings.for_workload(workload.name)):
+        msg = f"{model.name} was trained on {model.base}, and the model of {workload.name} is another one now: {again}"
         raise UsageError(msg)
     if model.kind == "adapter" and model.prompt_fingerprint != workload.fingerprint:
         msg = f"{model.name} belongs to another prompt ({model.prompt_version}) than {workload.name} has now: {again}"

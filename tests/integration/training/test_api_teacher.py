@@ -60,7 +60,7 @@ def test_published_answers_of_an_api_teach(answered: Settings) -> None:
 
 def test_answers_of_the_local_engine_teach_nothing(tmp_path: Path, database_url: str) -> None:
     """What it answers is what is to become better."""
-    source = write_input(tmp_path / "in.jsonl", [{"id": "1", "text": text(1)}])
+    source = write_input(tmp_path / "in.jsonl", [{"id": f"r{n}", "text": text(n)} for n in range(COUNT)])
     settings = settings_of(
         tmp_path, database_url, "http://127.0.0.1:9", workloads={"sentiment": {"input": str(source)}}
     )

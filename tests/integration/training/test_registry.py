@@ -59,6 +59,8 @@ def test_one_of_another_label_set_or_prompt_is_refused(settings: Settings, tmp_p
     assert "is in force" in use(reworded, "sentiment", classifier.name)
     with pytest.raises(UsageError, match="belongs to another prompt"):
         use(reworded, "sentiment", adapter.name)
+    with pytest.raises(UsageError, match="was trained on SmolLM2-135M-Instruct"):
+        use(settings.model_copy(update={"model": "tests/another"}), "sentiment", adapter.name)
     renamed = settings.model_copy(
         update={"workloads": {"sentiment": WorkloadSettings(labels=["good", "bad", "neither"])}}
     )
