@@ -81,7 +81,6 @@ def make_stream(
     """Make the stream of a run, of the parts that it uses."""
     version, given = run.version, run.given()
     parts = make_parts(run, scratch, engine.lap, engine.limits, must_stop)
-
     progress = RunProgress(lease_name(version.workload, version.purpose), version.partition, given.total)
 
     def load(found: ClassifierInForce) -> Classifier:
@@ -194,7 +193,7 @@ class RunStream:
     def _requests_to_make(self) -> Iterator[Request | None]:
         """Yield a request for each record that is for the local engine, and None where one must finish first."""
         for batch in self.given.reader.batches():
-            if self.stop():
+            if self.must_stop():
                 return
             for record, held in self.first_stage.sort_out(self._unknown(batch)):
                 while self._again:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
+from signal import SIGTERM
 
 import pytest
 from polars.testing import assert_frame_equal
@@ -10,7 +11,7 @@ from polars.testing import assert_frame_equal
 from models.settings import Settings
 from tests.classifiers import put_in_force
 from tests.fakes import ScriptedEngine
-from tests.integration.pipeline.books import check_books
+from tests.integration.pipeline.books import check_books, check_sums, table
 from tests.integration.pipeline.harness import (
     leftovers,
     mixed_rows,
@@ -62,6 +63,23 @@ def test_killed_at_random_moments(tmp_path: Path, settings: Settings, runner: Ru
         kills += 1
     assert runner.start(job).wait() == 0, Path(job.log).read_text(encoding="utf-8")
     assert kills >= 2
+    check_same(settings, expected)
+
+
+def test_a_polite_stop_commits_what_was_answered(tmp_path: Path, runner: Runner) -> None:
+    """Stopped with records of both engines in flight: what had finished is kept, and the next run does the rest."""
+    source = write_records(tmp_path / "in.jsonl", mixed_rows(600, seed=7))
+    expected = undisturbed(tmp_path / "undisturbed", source)
+    settings = settings_for(tmp_path, new_sqlite(tmp_path / "ledger.db"))
+    put_in_force(settings)
+    job = Job.of(settings, source, delay=0.01, size=8)
+    child = runner.start(job)
+    kill_after_requests(job, 20, 0.0)(child)
+    child.kill(SIGTERM)
+    assert child.wait() == 128 + SIGTERM
+    check_sums(settings)
+    assert 0 < len(table(settings, "ledger_lines")) < 600
+    assert runner.start(job).wait() == 0, Path(job.log).read_text(encoding="utf-8")
     check_same(settings, expected)
 
 
