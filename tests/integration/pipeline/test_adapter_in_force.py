@@ -104,7 +104,7 @@ def test_another_prompt_base_or_weights_are_refused(
     settings: Settings, tmp_path: Path, changed: dict[str, object], said: str
 ) -> None:
     """In one line that says what to do, before anything is begun."""
-    model = put_adapter_in_force(settings, NAME, **changed)
+    model = put_adapter_in_force(settings, NAME, None, **changed)
     with pytest.raises(UsageError) as caught:
         run(settings, write_records(tmp_path / "in.jsonl", good_rows(2)))
     told = str(caught.value)
