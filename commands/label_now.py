@@ -19,7 +19,7 @@ def label_and_print(
     ask = LabelRequest(workload, _user() if by is None else by, source, limit)
     with show_working("choosing records"):
         desk = open_desk(ask, built, settings)
-    serve_desk(desk, built, port, open_browser=open_browser)
+    serve_desk(desk, built, settings, port, open_browser=open_browser)
     for line in describe_labels(built, settings):
         message_console().print(line)
 

@@ -13,6 +13,7 @@ from models.workloads.base import Workload
 from tasks.label_page.choose import PUBLISHED, choose_records
 from tasks.label_page.desk import Desk
 from tasks.label_page.view import LabelWindow
+from tasks.label_page.words import describe_labels
 from tasks.labelling.people_file import people_file, same_text
 from tasks.labelling.people_labels import newest_labels
 from tasks.local_page.server import gated_application, run_pages, serve_pages
@@ -52,17 +53,17 @@ def open_desk(ask: LabelRequest, workload: Workload, settings: Settings) -> Desk
     return Desk(records, people_file(settings.output_dir, workload.name), ask.by, settings.group_access)
 
 
-def serve_desk(desk: Desk, workload: Workload, port: int, *, open_browser: bool) -> None:
+def serve_desk(desk: Desk, workload: Workload, settings: Settings, port: int, *, open_browser: bool) -> None:
     """Serve the page until Ctrl-C; 0 is any free port. The address goes to standard error. Raises `UsageError` for a port that is taken."""
     serve_pages(
-        lambda token, port: application(desk, workload, token, port),
+        lambda token, port: application(desk, workload, settings, token, port),
         port,
         f"records of {workload.name} to label are at",
         open_browser=open_browser,
     )
 
 
-def application(desk: Desk, workload: Workload, token: str, port: int) -> FastAPI:
+def application(desk: Desk, workload: Workload, settings: Settings, token: str, port: int) -> FastAPI:
     """Return the application: one page for whoever has the token."""
     title = f"breakeven label {workload.name}"
     application = gated_application(
@@ -71,7 +72,8 @@ def application(desk: Desk, workload: Workload, token: str, port: int) -> FastAP
     ui.add_css(Path(__file__).with_name("page.css"), shared=True)
 
     def build() -> None:
-        LabelWindow(desk, known_labels(workload), workload.kind == "labels").build(title)
+        several, labels = workload.kind == "labels", known_labels(workload)
+        LabelWindow(desk, labels, several, lambda: describe_labels(workload, settings)).build(title)
 
     ui.page("/")(build)
     run_pages(application, title)

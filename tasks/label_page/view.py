@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nicegui import events, ui
 
-from models.errors import OutputError
+from models.errors import BreakevenError, OutputError
 from models.requests import JsonValue
 from tasks.documents.amounts import plural
 from tasks.label_page.desk import Desk
@@ -26,12 +26,13 @@ _ONE_CLICK = "(event) => { if (event.detail < 2) emit() }"
 class LabelWindow:
     """What one window shows. `several`: a record has any number of the labels, which Enter confirms.
 
-    `turn` counts the records that were shown, so that a key that was pressed before one was seen does not label it.
+    `summary` says in lines what was labelled so far. `turn` counts the records that were shown, so that a key that was pressed before one was seen does not label it.
     """
 
     desk: Desk
     labels: Sequence[str]
     several: bool
+    summary: Callable[[], Sequence[str]]
     place: int | None = None
     turn: int = 0
     at: int = 0
@@ -39,7 +40,6 @@ class LabelWindow:
     wanted: str = ""
     said: str = ""
     body: ui.element | None = None
-    filter: ui.input | None = None
 
     def build(self, title: str) -> None:
         """Put the page together, and show the first record."""
@@ -48,10 +48,10 @@ class LabelWindow:
             ui.label(title).classes("name").props("role=heading aria-level=1")
             ui.label(f"labelled by {self.desk.by}").classes("who")
         if len(self.labels) > DIGITS:
-            self.filter = ui.input(placeholder="find a label ( / )", on_change=self._filter)
-            self.filter.classes("find").props("dense outlined debounce=100 aria-label='find a label'")
-            self.filter.on("keydown.enter", self._enter, args=[])
-        self.body = ui.element("main")
+            finder = ui.element("input").classes("find")  # keys.js tells what is typed
+            finder.props["placeholder"] = finder.props["aria-label"] = "find a label ( / )"
+        self.body = ui.element("section")
+        self.body.props["id"] = "desk"
         ui.label(_help(several=self.several, many=len(self.labels) > DIGITS)).classes("keys")
         ui.add_body_html(f"<script>{_KEYS.read_text(encoding='utf-8')}</script>")
         ui.on("label_key", self._key)
@@ -67,22 +67,20 @@ class LabelWindow:
         """Show a record anew."""
         self.place, self.chosen, self.at, self.wanted = place, [], 0, ""
         self.turn += 1
-        if self.filter is not None:
-            self.filter.value = ""
         self._show()
 
     def _show(self) -> None:
         assert self.body is not None  # noqa: S101  built first
         self.body.clear()
+        self.body.props["data-turn"] = str(self.turn)
+        self.body.update()
         with self.body:
             done, every = len(self.desk.given), len(self.desk.records)
             ui.label(f"{done} of {plural(every, 'record')} labelled").classes("done").props("role=status")
             if self.said:
                 ui.label(self.said).classes("note").props("role=alert")
             if self.place is None:
-                ui.label(
-                    "All records are labelled. Close this window, and end the command with Ctrl-C."
-                ).classes("end")
+                self._show_end()
             else:
                 self._show_record(self.place)
             with ui.element("div").classes("after"):
@@ -90,13 +88,24 @@ class LabelWindow:
                 if self.place is not None:
                     _button("Skip (s)", self._skip)
 
+    def _show_end(self) -> None:
+        """Say that nothing is left, and what all labellers said so far."""
+        ui.label("All records are labelled. Close this window, and end the command with Ctrl-C.").classes(
+            "end"
+        )
+        try:
+            lines = self.summary()
+        except BreakevenError as error:
+            lines = [str(error)]
+        for line in lines:
+            ui.label(line)
+
     def _show_record(self, place: int) -> None:
         one = self.desk.records[place]
         if one.why:
             ui.label(one.why).classes("why")
         text = ui.label(_writable(one.text)).classes("record")
         text.props["id"] = "record"
-        text.props["data-turn"] = str(self.turn)
         text.props["tabindex"] = "0"
         with ui.element("div").classes("labels").props("role=group aria-label=labels"):
             for number, label in enumerate(self.shown):
@@ -113,9 +122,14 @@ class LabelWindow:
     def _key(self, event: events.GenericEventArguments) -> None:
         """Do what a key asks for, if it was pressed over what is shown now."""
         key, turn = str(event.args.get("key", "")), str(event.args.get("turn", ""))
+        if turn != str(self.turn):
+            return
+        if (typed := str(event.args.get("typed", ""))) != self.wanted:
+            self.wanted, self.at = typed, 0
+            self._show()
         if key == "u":
             self._undo()
-        elif turn != str(self.turn) or self.place is None:
+        elif self.place is None:
             return
         elif key == "s":
             self._skip()
@@ -135,7 +149,8 @@ class LabelWindow:
             self._confirm()
         elif self.shown:
             self._choose(self.shown[min(self.at, len(self.shown) - 1)])
-            ui.run_javascript("document.activeElement?.blur()")
+        else:
+            self._say(f"no label holds {self.wanted}")
 
     def _choose(self, label: str) -> None:
         if not self.several:
@@ -145,8 +160,7 @@ class LabelWindow:
             self.chosen.remove(label)
         else:
             self.chosen.append(label)
-        if self.filter is not None:
-            self.filter.value = ""
+        self.wanted = ""
         self._show()
 
     def _confirm(self) -> None:
@@ -184,14 +198,8 @@ class LabelWindow:
         self._turn_to(place)
 
     def _say(self, line: str) -> None:
-        self.said = line
+        self.said, self.wanted = line, ""
         self._show()
-
-    def _filter(self, event: events.ValueChangeEventArguments[str | None]) -> None:
-        wanted = str(event.value or "")
-        if wanted != self.wanted:
-            self.wanted, self.at = wanted, 0
-            self._show()
 
 
 def _button(text: str, action: Callable[[], None]) -> ui.button:

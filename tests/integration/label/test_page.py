@@ -71,12 +71,41 @@ def test_a_record_is_kept_before_the_next_is_shown(window: Page, folder: Path) -
     shows(window, TEXTS[2])
     press(window, "1")
     expect(window.get_by_text("All records are labelled")).to_be_visible()
+    expect(window.get_by_text("6 texts of sentiment labelled by ada")).to_be_visible()
     labels = said_of(kept(folder))
     assert labels[1:5] == [(SCRIPT, "neutral"), ("four", "negative"), ("four", None), ("four", "neutral")]
     assert labels[5:] == [("five", "negative"), ("six", "negative"), (TEXTS[2], "negative")]
     path = folder / "out" / "labels" / "sentiment" / "labels.jsonl"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_label_among_many_is_found(browser: Browser, folder: Path) -> None:
+    """A word narrows them, and digits are those of what is left; what was typed is no key."""
+    with labelling(folder, "classification", *FILE[1:]) as served, visiting(browser, served) as visitor:
+        page = visitor.page
+        shows(page, "one")
+        press(page, "/", "u", "n", "d")
+        press(page, "Enter")
+        shows(page, SCRIPT)
+        assert said_of(kept(folder, "classification")) == [("one", "refund")]
+        press(page, "/", "q", "Escape", "1")
+        shows(page, TEXTS[2])
+    assert said_of(kept(folder, "classification"))[1:] == [(SCRIPT, "product_question")]
+
+
+def test_a_key_counts_for_what_was_seen(window: Page, folder: Path) -> None:
+    """Keys that were pressed before the next record was there do not label it, nor does the second click of a double one."""
+    shows(window, "one")
+    window.evaluate("""() => {
+      for (const key of ["3", "3", "1"]) document.dispatchEvent(new KeyboardEvent("keydown", { key }));
+    }""")
+    shows(window, SCRIPT)
+    window.get_by_role("button", name="negative").dblclick()
+    shows(window, TEXTS[2])
+    press(window, "2")
+    shows(window, "four")
+    assert said_of(kept(folder)) == [("one", "positive"), (SCRIPT, "negative"), (TEXTS[2], "neutral")]
 
 
 def test_a_refresh_and_a_second_window_go_on(browser: Browser, served: Served, folder: Path) -> None:
