@@ -16,6 +16,7 @@ from models.settings import Settings
 from models.training.examples import Example
 from models.training.trained import TrainedModel, trained_folder
 from models.workloads.answer_kind import answers_labels
+from tasks.labelling.people_labels import people_examples
 from tasks.runtime.ledger_access import ledger_if_any, writing_ledger
 from tasks.training.consent import models_to_ask
 from tasks.training.examples import TrainingData, gather
@@ -79,7 +80,7 @@ def _train_if_due(name: str, settings: Settings, say: Say, doing: Doing, today: 
     if not answers_labels(workload):
         return None
     ask = TrainingRequest(name, teacher="labels" if models_to_ask(workload, settings, "both") else "both")
-    data, known = gather(workload, settings, ask), _look_up(name, settings, today)
+    data, known = gather(workload, settings, ask, people_examples), _look_up(name, settings, today)
     newest = known.newest
     new = _count(data) - (0 if newest is None else newest.examples + newest.holdout)
     if newest is not None and newest.data_digest == data.data.digest:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from models.gpu_time import GpuTime
 from models.settings import Settings
 from models.settings.training import Monthly
 from models.training.trained import TrainedModel
+from tasks.labelling.people_file import PersonsLabel, add_label, people_file
 from tasks.report.inputs import read_month_inputs
 from tasks.report.training_section import describe_proposal, list_news
 from tasks.training.monthly import Doing, Say, train_what_is_due
@@ -130,6 +131,21 @@ def test_nothing_is_trained_when_it_is_off_or_too_little_or_the_month_is_spent(
     assert _monthly(_set(settings, tmp_path, 60, "train", month_usd=0), _doing(), told) == []
     assert "month is spent" in told[0]
     assert table(settings, "runs") == []
+
+
+def test_labels_of_the_label_page_count_as_new(settings: Settings, tmp_path: Path) -> None:
+    """Forty in the file are too few, ten more of people make fifty; the next month has nothing new, also not those ten."""
+    path = people_file(settings.output_dir, "sentiment")
+    for number in range(100, 110):
+        label = PersonsLabel(
+            f"message number {number}", LABELS[number % 3], "ada", datetime.now(UTC), "r1", None
+        )
+        add_label(path, label)
+    asking = _set(settings, tmp_path, 40, "ask")
+    assert [one.outcome for one in _monthly(asking, _doing())] == ["first"]
+    told: list[str] = []
+    assert _monthly(asking, _doing(), told) == []
+    assert "nothing new" in told[0]
 
 
 def test_a_training_that_fails_is_said_and_stops_nothing(settings: Settings, tmp_path: Path) -> None:
