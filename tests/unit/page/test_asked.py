@@ -69,7 +69,7 @@ def test_production_unless_a_run_is_asked_for() -> None:
         ({"run": "12"}, "run='12' is not a run's id"),
         (
             {"purpose": "test"},
-            "purpose='test' is not a purpose; choose from all, production, trial, evaluation,",
+            "purpose='test' is not a purpose; choose from all, production, trial, audit, training, evaluation,",
         ),
         ({"after": "12"}, "go back to the first page"),
         ({"after": "x.y.z"}, "go back to the first page"),
