@@ -13,10 +13,41 @@ TO_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb")*+[{}\[\]]", re.DOT
 _GAP = re.compile(rb"[\s,\x1e]*+")
 _PLAIN = re.compile(_STRING + rb'|[^\s,\[\]{}"]++', re.DOTALL)
 """An element that is neither object nor array."""
-_TO_MARK = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb")*+", re.DOTALL)
-"""Everything up to the next bracket that is in no string, or up to a string that is not whole."""
+_TO_RUN = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb")*+(?:([{\[]++)|([}\]]++)|(?=\")|\Z)", re.DOTALL)
+"""Everything up to the next brackets that are in no string, and these, as many as open, or close, in a row; or up to a string that is not whole."""
 _IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _QUOTE = ord('"')
+_CLOSING = bytes.maketrans(b"{[", b"}]")
+_DEPTH_KEPT = 1_000_000
+"""Brackets that are open at one time of which their kind is kept; deeper ones are counted."""
+
+
+class _Open:
+    """The brackets that are open."""
+
+    def __init__(self) -> None:
+        self._kinds = bytearray()
+        self._deeper = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._kinds)
+
+    def open(self, run: bytes) -> None:
+        """Take in brackets that open."""
+        room = _DEPTH_KEPT - len(self._kinds)
+        self._kinds += run[:room]
+        self._deeper += max(0, len(run) - room)
+
+    def close(self, run: bytes) -> int | None:
+        """Take in brackets that close; return with how many of them none is open any more, None where some are. Raises `ValueError` where they do not match."""
+        deeper = min(self._deeper, len(run))
+        self._deeper -= deeper
+        count = min(len(self._kinds), len(run) - deeper)
+        kinds = self._kinds[len(self._kinds) - count :]
+        if kinds[::-1].translate(_CLOSING) != run[deeper : deeper + count]:
+            raise ValueError
+        del self._kinds[len(self._kinds) - count :]
+        return None if self._kinds else deeper + count
 
 
 class Elements:
@@ -27,6 +58,7 @@ class Elements:
         self._chunks = chunks
         self._text = b""
         self._at = 0
+        self._followed = 0
         self._line = 1
 
     def all(self) -> Iterator[tuple[bytes | None, int]]:
@@ -81,43 +113,50 @@ class Elements:
 
     def _end_of_bracket(self) -> int | None:
         """Return where the object or array that begins here ends; None for one that is too long, which is passed over."""
-        opened, done = bytearray(), 0
+        opened, done = _Open(), 0
         while True:
-            while (mark := TO_BRACKET.match(self._text, self._at + done)) is not None:
-                done = mark.end() - self._at
-                kind = self._text[mark.end() - 1]
-                if kind in b"{[":
-                    opened.append(kind)
-                    continue
-                self._close(opened, kind)
-                if not opened:
-                    return mark.end()
+            if (end := self._follow(opened, self._at + done)) is not None:
+                return end
+            done = self._followed - self._at
             if len(self._text) - self._at > LONGEST_ROW:
-                self._pass_over(opened, self._at + done)
+                self._pass_over(opened)
                 return None
             if not self._more():
                 self._refuse("ends before a bracket or a quote is closed")
 
-    def _close(self, opened: bytearray, kind: int) -> None:
-        if opened.pop() != kind - 2:  # "[" and "{" stand two before their closing ones
-            self._refuse("has brackets that do not match")
+    def _follow(self, opened: _Open, at: int) -> int | None:
+        """Follow the brackets in what is held, from outside of its strings on; return where none is open any more, None where that comes later.
 
-    def _pass_over(self, opened: bytearray, at: int) -> None:
-        """Go to the end of an element of which these brackets are open, from outside of its strings on; nothing of it is held."""
-        in_string, counted = False, self._at
-        while opened:
+        `_followed` is then where a string begins that is not whole, or the end.
+        """
+        while (run := _TO_RUN.match(self._text, at)) is not None and run.lastindex:
+            at = run.end()
+            if run[1]:
+                opened.open(run[1])
+                continue
+            try:
+                last = opened.close(run[2])
+            except ValueError:
+                self._refuse("has brackets that do not match")
+            if last is not None:
+                return run.start(2) + last
+        self._followed = at if run is None else run.end()
+        return None
+
+    def _pass_over(self, opened: _Open) -> None:
+        """Go to the end of an element of which these brackets are open, from where it was followed to on; nothing of it is held."""
+        at, counted, in_string = self._followed, self._at, False
+        end = None
+        while end is None:
             if in_string:
                 at = _IN_STRING.match(self._text, at).end()  # type: ignore[union-attr]  # it matches nothing as well
                 if at < len(self._text) and self._text[at] == _QUOTE:
                     in_string, at = False, at + 1
                     continue
-            elif (at := _TO_MARK.match(self._text, at).end()) < len(self._text):  # type: ignore[union-attr]  # as above
-                at, kind = at + 1, self._text[at]
-                in_string = kind == _QUOTE
-                if kind in b"{[":
-                    opened.append(kind)
-                elif not in_string:
-                    self._close(opened, kind)
+            elif (end := self._follow(opened, at)) is not None:
+                continue
+            elif self._followed < len(self._text):
+                in_string, at = True, self._followed + 1
                 continue
             skip = 1 if in_string and at < len(self._text) else 0  # what comes after a backslash at the end
             self._line += self._text.count(b"\n", counted)
@@ -125,8 +164,8 @@ class Elements:
             at = counted = skip
             if not self._text:
                 self._refuse("ends before a bracket or a quote is closed")
-        self._line += self._text.count(b"\n", counted, at)
-        self._at = at
+        self._line += self._text.count(b"\n", counted, end)
+        self._at = end
 
     def _end_of_plain(self) -> int:
         while True:

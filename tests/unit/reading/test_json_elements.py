@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from models.errors import InputError
 from tasks.reading.text import json_elements
 from tasks.reading.text.json_elements import Elements
 
@@ -48,17 +49,19 @@ def test_elements_are_those_of_json_or_too_long(items: list[dict[str, object]], 
 
 
 @pytest.mark.parametrize(
-    "middle", [b'""', b'"a" ', b"1, ", b'"{[" '], ids=["empty", "words", "numbers", "marks"]
+    ("middle", "end"),
+    [(b'""', b""), (b'"a" ', b""), (b"1, ", b""), (b'"{[" ', b""), (b"[", b"]" * 20_000)],
+    ids=["empty", "words", "numbers", "marks", "brackets"],
 )
-def test_what_is_passed_over_is_not_walked_through_string_by_string(middle: bytes) -> None:
-    """300 MB of quotes out of a small file took a minute: only brackets are steps of Python's."""
+def test_what_is_passed_over_is_not_walked_through_byte_by_byte(middle: bytes, end: bytes) -> None:
+    """300 MB of quotes, or of brackets, out of a small file took minutes: only another kind of bracket is a step of Python's."""
     steps = 0
 
     def count(*_: object) -> None:
         nonlocal steps
         steps += 1
 
-    text = b"[[" + middle * 20_000 + b"]]"
+    text = b"[[" + middle * 20_000 + end + b"]]"
     before = sys.getprofile()
     sys.setprofile(count)
     try:
@@ -66,4 +69,22 @@ def test_what_is_passed_over_is_not_walked_through_string_by_string(middle: byte
     finally:
         sys.setprofile(before)
     assert found == [None]
-    assert steps < len(middle) * 20_000 / 100
+    assert steps < len(text) / 100
+
+
+@pytest.mark.parametrize("kept", [1, 5, 1000])
+@given(st.lists(st.sampled_from("[{"), min_size=1, max_size=60), st.integers(1, 50))
+def test_brackets_match_however_deep_they_are(kept: int, opened: list[str], size: int) -> None:
+    """The kinds of the outer ones are kept, and the others counted: the end of each element is found."""
+    closed = "".join({"[": "]", "{": "}"}[one] for one in reversed(opened))
+    text = f"[{''.join(opened)}{closed}, {{}}]".encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_elements, "_DEPTH_KEPT", kept)
+        found = [element for element, _ in Elements("file", pieces(text, size)).all()]
+        assert len(found) == 2
+        assert found[0] in {None, text[1:-5]}
+        assert found[1] == b"{}"
+        other = b"}" if text[-6:-5] == b"]" else b"]"
+        wrong = text[:-6] + other + text[-5:]
+        with pytest.raises(InputError):
+            list(Elements("file", pieces(wrong, size)).all())
