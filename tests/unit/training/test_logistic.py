@@ -37,9 +37,13 @@ def test_softmax_gives_the_librarys_probabilities(classes: int, strength: float)
     sums = fitted.sums(vectors)
     found = np.exp(sums - sums.max(axis=1, keepdims=True))
     found /= found.sum(axis=1, keepdims=True)
+    theirs = library.predict_proba(vectors)
     if classes > 2:  # of two classes the library has one line, whose ridge is half as stiff
-        assert np.abs(found - library.predict_proba(vectors)).max() < 0.02
-    assert (found.argmax(axis=1) == library.predict(vectors)).mean() > 0.99
+        assert np.abs(found - theirs).max() < 0.02
+    first, second = np.sort(theirs, axis=1)[:, [-1, -2]].T
+    clear = first - second > 0.05  # else the order in which numbers are added decides
+    assert clear.mean() > 0.3
+    assert (found.argmax(axis=1) == theirs.argmax(axis=1))[clear].all()
 
 
 def test_several_labels_are_lines_of_their_own() -> None:
