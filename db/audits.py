@@ -1,4 +1,4 @@
-"""Audits: whether the API agrees with what was served without it, record by record, and what asking it cost."""
+"""Audits: whether the API, or people, agree with what was served without it, record by record, and what asking it cost."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from db.dialects import clock, insert_all_new
 from db.tables import AuditRow as Row
 from db.tables import DailyUsageRow as Usage
 from db.tables import PromptRow, RunRow
-from models.evaluation.audit_counts import AuditCount
+from models.evaluation.audit_counts import AuditCount, Judge
 from models.ids import new_id
 from models.months import month_of, months_later
 from models.run import AUDIT, PRODUCTION
@@ -22,7 +22,10 @@ from models.run import AUDIT, PRODUCTION
 
 @dataclass(frozen=True, slots=True)
 class AuditedRecord:
-    """One record that `engine` served with this model and prompt, and whether the API, asked by the run `run_id`, agrees."""
+    """One record that `engine` served with this model and prompt, and whether the API, asked by the run `run_id`, agrees.
+
+    Where people judged it, `run_id` is the run that published it.
+    """
 
     record_key: str
     engine: str
@@ -30,6 +33,7 @@ class AuditedRecord:
     prompt_id: int
     run_id: UUID
     agrees: bool
+    judge: Judge = "api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +47,19 @@ class ServingRun:
 
 
 def replace_audits(
-    session: Session, workload: str, partition: date, audited: Sequence[AuditedRecord]
+    session: Session,
+    workload: str,
+    partition: date,
+    audited: Sequence[AuditedRecord],
+    judge: Judge = "api",
 ) -> None:
-    """Write what an audit of a partition found, in the place of what an earlier one of it had: it speaks of what is published now."""
-    session.execute(delete(Row).where(Row.workload == workload, Row.partition == partition))
+    """Write what `judge` found of a partition, in the place of what was found before: it speaks of what is published now."""
+    before = (Row.workload == workload, Row.partition == partition, Row.judge == judge)
+    session.execute(delete(Row).where(*before))
     now = clock(session)
     same = {"at": now, "workload": workload, "partition": partition}
     rows = [{"id": new_id(), **same, **asdict(one)} for one in audited]
-    insert_all_new(session, Row, rows, key=("run_id", "record_key"))
+    insert_all_new(session, Row, rows, key=("workload", "partition", "judge", "record_key"))
 
 
 def find_serving_run(session: Session, version_id: UUID) -> ServingRun | None:
@@ -68,13 +77,13 @@ def find_serving_run(session: Session, version_id: UUID) -> ServingRun | None:
 def count_months(
     session: Session, *, workload: str | None = None, until: date | None = None, in_force: bool = False
 ) -> list[AuditCount]:
-    """Count audited records by workload, engine and month of their partition, in this order.
+    """Count audited records by workload, engine, judge and month of their partition, in this order.
 
     `until`: the last partition that counts. `in_force`: only those that were served with the prompt of the workload's newest run in production, and
     with its model, or with the classifier that served the newest of them.
     """
     agreeing = func.sum(cast(Row.agrees, Integer))
-    keys = (Row.workload, Row.engine, Row.partition)
+    keys = (Row.workload, Row.engine, Row.judge, Row.partition)
     days = select(*keys, func.count().label("audited"), agreeing.label("agreeing")).group_by(*keys)
     if workload is not None:
         days = days.where(Row.workload == workload)
@@ -92,12 +101,15 @@ def count_months(
                 and_(Row.engine != "vllm", Row.model_id == classifier.c.model_id),
             )
         )
-    sums: defaultdict[tuple[str, str, date], list[int]] = defaultdict(lambda: [0, 0])
-    for name, engine, day, audited, same in session.execute(days):
-        counts = sums[name, engine, month_of(day)]
+    sums: defaultdict[tuple[str, str, Judge, date], list[int]] = defaultdict(lambda: [0, 0])
+    for name, engine, judge, day, audited, same in session.execute(days):
+        counts = sums[name, engine, judge, month_of(day)]
         counts[0] += int(audited)
         counts[1] += int(same)
-    return [AuditCount(*key, *counts) for key, counts in sorted(sums.items())]
+    return [
+        AuditCount(name, engine, month, counts[0], counts[1], judge)
+        for (name, engine, judge, month), counts in sorted(sums.items())
+    ]
 
 
 def _newest_runs() -> Select[Any]:
@@ -114,17 +126,16 @@ def _newest_classifiers(until: date | None) -> Select[Any]:
     return rows if until is None else rows.where(Row.partition <= until)
 
 
-def list_disagreeing(
-    session: Session, workload: str, engine: str, month: date, limit: int
-) -> list[tuple[date, str]]:
-    """Return some records of a month's partitions that the API answered otherwise, the newest first: partition and record key."""
+def list_disagreeing(session: Session, of: AuditCount, limit: int) -> list[tuple[date, str]]:
+    """Return some of the records that were counted and answered otherwise, the newest first: partition and record key."""
     rows = session.execute(
         select(Row.partition, Row.record_key)
         .where(
-            Row.workload == workload,
-            Row.engine == engine,
-            Row.partition >= month,
-            Row.partition < months_later(month, 1),
+            Row.workload == of.workload,
+            Row.engine == of.engine,
+            Row.judge == of.judge,
+            Row.partition >= of.month,
+            Row.partition < months_later(of.month, 1),
             Row.agrees.is_(False),
         )
         .order_by(Row.partition.desc(), Row.record_key)
@@ -135,7 +146,9 @@ def list_disagreeing(
 
 def list_uncounted(session: Session, since: datetime) -> list[tuple[str, date]]:
     """Return the partitions whose audit has all its answers since then, and of which no record was compared: the process was killed in between."""
-    counted = exists().where(Row.workload == RunRow.workload, Row.partition == RunRow.partition)
+    counted = exists().where(
+        Row.workload == RunRow.workload, Row.partition == RunRow.partition, Row.judge == "api"
+    )
     rows = session.execute(
         select(RunRow.workload, RunRow.partition)
         .where(RunRow.purpose == AUDIT, RunRow.state == "completed", RunRow.ended_at >= since, ~counted)
@@ -146,10 +159,10 @@ def list_uncounted(session: Session, since: datetime) -> list[tuple[str, date]]:
 
 
 def list_audited(session: Session, workload: str) -> list[tuple[date, str, bool]]:
-    """Return every audited record of a workload, the newest partition first: partition, record key, and whether the API agrees."""
+    """Return every record of a workload that the API audited, the newest partition first: partition, record key, and whether it agrees."""
     rows = session.execute(
         select(Row.partition, Row.record_key, Row.agrees)
-        .where(Row.workload == workload)
+        .where(Row.workload == workload, Row.judge == "api")
         .order_by(Row.partition.desc(), Row.record_key)
     )
     return [(day, key, bool(agrees)) for day, key, agrees in rows]

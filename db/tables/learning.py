@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInte
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, not_negative, one_of
+from models.evaluation.audit_counts import Judge
 from models.training.trained import Teacher, TrainedKind, TrainedState
 
 
@@ -55,16 +56,17 @@ class TrainedModelRow(Base):
 
 
 class AuditRow(Base):
-    """One record that was served without the API, and whether the API agrees. Neither answer is here.
+    """One record that was served without the API, and whether who judged it agrees: the API, or people. Neither answer is here.
 
-    `engine` and `model_id` served what is published, `run_id` is the audit's run on the API, whose ledger line has the cost.
+    `engine` and `model_id` served what is published, `run_id` is the audit's run on the API, whose ledger line has the cost; of people's audits the
+    run that published the record.
     """
 
     __tablename__ = "audits"
     __table_args__ = (
         one_of("engine", "classifier", "vllm"),
-        UniqueConstraint("run_id", "record_key"),
-        Index(None, "workload", "partition"),
+        one_of("judge", *get_args(Judge)),
+        UniqueConstraint("workload", "partition", "judge", "record_key"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     at: Mapped[datetime]
@@ -75,4 +77,5 @@ class AuditRow(Base):
     model_id: Mapped[int] = mapped_column(SmallInteger, ForeignKey("models.id"))
     prompt_id: Mapped[int] = mapped_column(SmallInteger, ForeignKey("prompts.id"))
     run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"))
+    judge: Mapped[str]
     agrees: Mapped[bool]

@@ -22,8 +22,8 @@ from models.months import days_in
 BillingMode = Literal["on_demand", "reserved"]
 Viability = Literal["viable", "not_viable", "undecided"]
 """What the evaluation of a workload said: whether the small model is good enough for it."""
-ViabilityBasis = Literal["labels", "audits"]
-"""What that rests on: an evaluation on labels, or how often the API agrees with what is served without it."""
+ViabilityBasis = Literal["labels", "audits", "people"]
+"""What that rests on: an evaluation on labels, or how often the API, or people, agree with what is served without it."""
 
 
 @dataclass(frozen=True, slots=True)

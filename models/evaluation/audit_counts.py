@@ -1,21 +1,26 @@
-"""What audits counted: how often the API agrees with what one engine served in a month."""
+"""What audits counted: how often the API, or people, agree with what one engine served in a month."""
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 from models.evaluation.intervals import wilson
 from models.evaluation.scores import Interval
 
+Judge = Literal["api", "people"]
+"""Who looks at what was served without the API: the API, or people where it may not be asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class AuditCount:
-    """How many records of a month's partitions were audited that one engine had served, and how many of them the API answered the same."""
+    """How many records of a month's partitions were audited that one engine had served, and how many of them `judge` answered the same."""
 
     workload: str
     engine: str
     month: date
     audited: int
     agreeing: int
+    judge: Judge = "api"
 
     @property
     def agreement(self) -> float | None:

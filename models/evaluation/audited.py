@@ -7,7 +7,7 @@ more than chance is that of a year, divided by its looks (Bonferroni).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from math import exp, fsum, lgamma
 
@@ -44,7 +44,7 @@ def last_look(today: date) -> date | None:
 
 
 def find_drops(months: Sequence[AuditCount]) -> list[AuditDrop]:
-    """Return each month in which agreement dropped; `months` are of one workload and engine, the oldest first.
+    """Return each month in which agreement dropped; `months` are of one workload, engine and judge, the oldest first.
 
     A month after a drop is compared with the months from the drop on, so that each drop is found once.
     """
@@ -64,9 +64,7 @@ def _find_drop(now: AuditCount, before: AuditCount) -> AuditDrop | None:
 
 
 def _add(before: AuditCount, now: AuditCount) -> AuditCount:
-    return AuditCount(
-        now.workload, now.engine, before.month, before.audited + now.audited, before.agreeing + now.agreeing
-    )
+    return replace(before, audited=before.audited + now.audited, agreeing=before.agreeing + now.agreeing)
 
 
 def chance_of_so_few(agreeing: int, audited: int, before_agreeing: int, before_audited: int) -> float:

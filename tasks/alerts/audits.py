@@ -1,4 +1,4 @@
-"""Audits whose agreement with the API has dropped: what is served without the API is not what it was."""
+"""Audits whose agreement with the API, or with people, has dropped: what is served without the API is not what it was."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -21,7 +21,7 @@ _SERVED_BY = {"classifier": "its classifier", "vllm": "the local model"}
 
 
 def find_audit_alerts(session: Session, today: date) -> Iterator[Alert]:
-    """Yield an alert for each workload and engine of which this month's or the last month's audits agree less than those before, by more than chance.
+    """Yield an alert for each workload, engine and judge of which this month's or the last month's audits agree less than those before, by more than chance.
 
     Of the running month the partitions up to the last look count (`models.evaluation.audited.LOOK_DAYS`), so that looking daily finds no more by
     chance. A month after a drop is compared with the months from the drop on: each drop is told once.
@@ -29,27 +29,31 @@ def find_audit_alerts(session: Session, today: date) -> Iterator[Alert]:
     this = month_of(today)
     until = last_look(today) or this - timedelta(days=1)
     counts = audits.count_months(session, until=until)
-    for _, months in groupby(counts, key=lambda one: (one.workload, one.engine)):
+    for _, months in groupby(counts, key=lambda one: (one.workload, one.engine, one.judge)):
         drops = find_drops(list(months))
         yield from (_alert(session, drop) for drop in drops if drop.now.month >= months_later(this, -1))
 
 
 def _alert(session: Session, drop: AuditDrop) -> Alert:
     now, name = drop.now, drop.now.workload
-    found = audits.list_disagreeing(session, name, now.engine, now.month, EXAMPLES)
+    found = audits.list_disagreeing(session, now, EXAMPLES)
     examples = ", ".join(f"{key[:_LONGEST_KEY]} ({day})" for day, key in found)
+    people = now.judge == "people"
+    who = "People agree" if people else "The API agrees"
+    served = f"{name} by {now.engine}" + (", judged by people" if people else "")
+    meanwhile = "" if people else f", raise min_confidence, or let the API serve {name} meanwhile"
     return Alert(
         kind="audit",
-        crossing=f"{name} by {now.engine}, {now.month:%Y-%m}",
+        crossing=f"{served}, {now.month:%Y-%m}",
         what=(
-            f"The API agrees less with what {_SERVED_BY.get(now.engine, now.engine)} answers for {name}: in {now.month:%Y-%m} on "
+            f"{who} less with what {_SERVED_BY.get(now.engine, now.engine)} answers for {name}: in {now.month:%Y-%m} on "
             f"{_counted(now)}, before on {_counted(drop.before)}. By chance so few, or fewer, agree in {_odds(drop.chance)} cases."
         ),
         advice=(
             f"Look at records of which both differ, such as {examples}; `breakeven evaluate {name}` with labels of these days says who is right. "
-            f"Then train again, raise min_confidence, or let the API serve {name} meanwhile."
+            f"Then train again{meanwhile}."
         ),
-        group=f"{name} {now.engine} {now.month:%Y-%m}",
+        group=f"{served} {now.month:%Y-%m}",
     )
 
 

@@ -1,4 +1,4 @@
-"""Audits as a table: how often the API agrees with what was served without it, by month and by what served it."""
+"""Audits as a table: how often the API, or people, agree with what was served without it, by month and by what served it."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,14 @@ from tasks.display.tables import write_rows
 from tasks.ledger.queries import asking_ledger
 
 COLUMNS = (
-    *("workload", "served_by", "month", "audited", "agreeing", "agreement", "low", "high", "trend"),
+    *("workload", "served_by", "judge", "month", "audited", "agreeing", "agreement", "low", "high", "trend"),
     *("dropped", "chance"),
 )
 SPARE = ("chance", "agreeing")
 
 
 def show_audits(settings: Settings, *, workload: str | None, output_format: TableFormat) -> None:
-    """Print agreement by workload, engine and month, the newest month first. For people, shares have three digits."""
+    """Print agreement by workload, engine, judge and month, the newest month first. For people, shares have three digits."""
     with asking_ledger(settings, workload) as session:
         rows = audit_rows(count_months(session, workload=workload))
     if output_format == "table":
@@ -27,14 +27,14 @@ def show_audits(settings: Settings, *, workload: str | None, output_format: Tabl
 
 
 def audit_rows(counts: Sequence[AuditCount]) -> list[dict[str, object]]:
-    """Return one row a workload, engine and month.
+    """Return one row a workload, engine, judge and month.
 
     `trend`: the change of the share that agrees against the month before that was audited. `dropped`: whether it agrees less than the months
     before by more than chance, `chance` how probable so few are by chance.
     """
-    series: dict[tuple[str, str], list[AuditCount]] = {}
+    series: dict[tuple[str, str, str], list[AuditCount]] = {}
     for one in counts:
-        series.setdefault((one.workload, one.engine), []).append(one)
+        series.setdefault((one.workload, one.engine, one.judge), []).append(one)
     rows = []
     for months in series.values():
         drops = {drop.now.month: drop for drop in find_drops(months)}
@@ -51,6 +51,7 @@ def _row(now: AuditCount, last: AuditCount | None, drop: AuditDrop | None) -> di
     return {
         "workload": now.workload,
         "served_by": now.engine,
+        "judge": now.judge,
         "month": f"{now.month:%Y-%m}",
         "audited": now.audited,
         "agreeing": now.agreeing,

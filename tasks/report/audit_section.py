@@ -1,4 +1,4 @@
-"""The report's part on audits: how often the API agrees with what was served without it."""
+"""The report's part on audits: how often the API, or people, agree with what was served without it."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -12,10 +12,11 @@ from tasks.documents.plain_json import Json, plain, plain_ratio
 
 MONTHS = 6
 """How many months of each workload are shown, the newest ones."""
+_AUDITED_BY = {"api": "API", "people": "People"}
 _SERVED_BY = {"classifier": "Classifier", "vllm": "Own model"}
 _EXPLAINED = (
-    "A random share of what was served without the API was asked there as well, and this is how often both answers are the same, with the"
-    " 95% interval. To agree is not to be right: who is, labels say."
+    "A random share of what was served without the API was asked there as well, or labelled by people where the API may not be asked, and this is how"
+    " often both answers are the same, with the 95% interval. To agree with the API is not to be right: who is, labels say."
 )
 
 
@@ -23,22 +24,35 @@ def make_audits_section(inputs: MonthInputs) -> Section | None:
     """Return the section; None where nothing was audited in this month."""
     if not any(one.month == inputs.month for one in inputs.audits):
         return None
-    columns = ("Workload", "Served by", "Month", "Audited", "The API agrees", "Share", "Interval", "Change")
-    table = Table("How often the API agrees", columns, tuple(_rows(inputs)), prose=frozenset({1, 2}))
+    columns = (
+        "Workload",
+        "Served by",
+        "Audited by",
+        "Month",
+        "Audited",
+        "Agree",
+        "Share",
+        "Interval",
+        "Change",
+    )
+    table = Table(
+        "How often the API, or people, agree", columns, tuple(_rows(inputs)), prose=frozenset({1, 2, 3})
+    )
     return Section("audits", "What audits found", (_EXPLAINED, *_bases(inputs)), tables=(table,))
 
 
 def _bases(inputs: MonthInputs) -> Iterable[str]:
     """Say of which workloads the verdict on the small model rests on audits."""
-    names = [one.workload for one in inputs.workloads if one.basis == "audits"]
-    if names:
-        yield (
-            f"No labels say whether the small model is good enough for {', '.join(names)}: that rests on audits of this month and the two before it."
-        )
+    for basis, whose in (("audits", "audits"), ("people", "audits by people")):
+        names = [one.workload for one in inputs.workloads if one.basis == basis]
+        if names:
+            yield (
+                f"No evaluation says whether the small model is good enough for {', '.join(names)}: that rests on {whose} of this month and the two before it."
+            )
 
 
 def _rows(inputs: MonthInputs) -> Iterable[tuple[str, ...]]:
-    for _, series in groupby(inputs.audits, key=lambda one: (one.workload, one.engine)):
+    for _, series in groupby(inputs.audits, key=lambda one: (one.workload, one.engine, one.judge)):
         months = list(series)
         before: list[AuditCount | None] = [None, *months]
         yield from [_row(now, last) for now, last in zip(months, before, strict=False)][-MONTHS:]
@@ -55,6 +69,7 @@ def _row(now: AuditCount, last: AuditCount | None) -> tuple[str, ...]:
     return (
         now.workload,
         _SERVED_BY.get(now.engine, now.engine),
+        _AUDITED_BY[now.judge],
         f"{now.month:%Y-%m}",
         count(now.audited),
         count(now.agreeing),
@@ -82,6 +97,7 @@ def _members(one: AuditCount) -> dict[str, Json]:
     return {
         "workload": one.workload,
         "served_by": one.engine,
+        "judge": one.judge,
         "month": f"{one.month:%Y-%m}",
         "audited": one.audited,
         "agreeing": one.agreeing,

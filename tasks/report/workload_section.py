@@ -14,7 +14,7 @@ VIABILITY = {
     None: "not evaluated",
 }
 """What the evaluation, or audits, said of the small model."""
-BASES = {"labels": ", by labels", "audits": ", by audits", None: ""}
+BASES = {"labels": ", by labels", "audits": ", by audits", "people": ", by people's audits", None: ""}
 """What that rests on."""
 EXPLAINED = (
     (

@@ -20,6 +20,7 @@ from models.economics import owning
 from models.economics.break_even import month_figures
 from models.economics.month import MonthInputs, Viability
 from models.errors import UsageError
+from models.evaluation.audit_counts import Judge
 from models.gpu_time import GpuTime
 from models.ids import new_id
 from models.months import days_in
@@ -194,16 +195,18 @@ def test_archived_lines_stay_in_the_months(database_url: str, tmp_path: Path) ->
     engine.dispose()
 
 
-def _audit(session: Session, workload: str, day: date, agreeing: int, of: int, **other: object) -> None:
+def _audit(
+    session: Session, workload: str, day: date, agreeing: int, of: int, judge: Judge = "api", **other: object
+) -> None:
     """Write an audit of a partition that was served as the workload's run was."""
     run = session.execute(select(RunRow).where(RunRow.workload == workload)).scalars().first()
     assert run is not None
     served = {"engine": "vllm", "model_id": run.model_id, "prompt_id": run.prompt_id} | other
     rows = [
-        AuditedRecord(f"{day}-{place}", run_id=run.id, agrees=place < agreeing, **served)  # type: ignore[arg-type]
+        AuditedRecord(f"{day}-{place}", run_id=run.id, agrees=place < agreeing, judge=judge, **served)  # type: ignore[arg-type]
         for place in range(of)
     ]
-    audits.replace_audits(session, workload, day, rows)
+    audits.replace_audits(session, workload, day, rows, judge)
 
 
 def test_without_labels_audits_say_whether_a_workload_is_good_enough(session: Session) -> None:
@@ -222,6 +225,14 @@ def test_without_labels_audits_say_whether_a_workload_is_good_enough(session: Se
     assert not {note.code for note in month_figures(inputs).notes} & {"not_evaluated", "undecided"}
     _audit(session, "enrichment", date(2026, 11, 4), 500, 1000)
     assert [one.viability for one in _inputs(session, NOVEMBER).workloads] == ["not_viable"]
+    _audit(session, "enrichment", date(2026, 11, 4), 990, 1000, "people")
+    assert [(one.viability, one.basis) for one in _inputs(session, NOVEMBER).workloads] == [
+        ("not_viable", "audits")  # the API looked at ten more
+    ]
+    _audit(session, "enrichment", date(2026, 11, 5), 990, 1000, "people")
+    assert [(one.viability, one.basis) for one in _inputs(session, NOVEMBER).workloads] == [
+        ("viable", "people")
+    ]
     _say(session, "enrichment", "undecided")
     told = [(one.viability, one.basis) for one in _inputs(session, NOVEMBER).workloads]
     assert told == [("undecided", "labels")]

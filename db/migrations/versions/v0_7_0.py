@@ -18,6 +18,7 @@ depends_on = None
 
 BEFORE = "IN ('vllm', 'openai', 'reuse')"
 NOW = "IN ('classifier', 'vllm', 'openai', 'reuse')"
+_ONE_AUDIT = ("workload", "partition", "judge", "record_key")
 
 
 def upgrade() -> None:
@@ -90,10 +91,11 @@ def _create_audits() -> None:
         *(sa.Column(name, sa.String(), nullable=False) for name in ("record_key", "engine")),
         *(sa.Column(name, sa.SmallInteger(), nullable=False) for name in ("model_id", "prompt_id")),
         sa.Column("run_id", Key(), nullable=False),
+        sa.Column("judge", sa.String(), nullable=False),
         sa.Column("agrees", sa.Boolean(), nullable=False),
         sa.CheckConstraint("engine IN ('classifier', 'vllm')", name=op.f("ck_audits_engine")),
+        sa.CheckConstraint("judge IN ('api', 'people')", name=op.f("ck_audits_judge")),
         *refers("audits", model_id="models", prompt_id="prompts", run_id="runs"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audits")),
-        sa.UniqueConstraint("run_id", "record_key", name=op.f("uq_audits_run_id_record_key")),
+        sa.UniqueConstraint(*_ONE_AUDIT, name=op.f(f"uq_audits_{'_'.join(_ONE_AUDIT)}")),
     )
-    op.create_index(op.f("ix_audits_workload_partition"), "audits", ["workload", "partition"])

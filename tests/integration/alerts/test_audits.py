@@ -1,14 +1,18 @@
 """A year in which labels shift in the eighth month: audits find it in that month, and in no other."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from random import Random
 
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import alerts, audits, reference
 from db.audits import AuditedRecord
+from models.evaluation.audit_counts import Judge
 from models.months import days_in, months_later
+from tasks.alerts.audits import find_audit_alerts
 from tasks.alerts.standing import find_standing
 from tasks.ledger.audits import audit_rows
 from tests.integration.alerts.harness import Watch
@@ -21,13 +25,16 @@ A_DAY = 12
 """Records that are audited of each of a month's days."""
 
 
-def write_days(session: Session, month: date, right: Callable[[], bool], workload: str) -> None:
+def write_days(
+    session: Session, month: date, right: Callable[[], bool], workload: str, judge: Judge = "api"
+) -> None:
     """Write what audits of every third day of a month found."""
     keys = seed(session, workload, month)
     for number in range(0, days_in(month), 3):
         day = month + timedelta(days=number)
         named = [f"{workload[0]}{day:%m%d}-{place}" for place in range(A_DAY)]
-        audits.replace_audits(session, workload, day, [audited(keys, key, right()) for key in named])
+        rows = [replace(audited(keys, key, right()), judge=judge) for key in named]
+        audits.replace_audits(session, workload, day, rows, judge)
 
 
 def audited(keys: Keys, key: str, agrees: bool) -> AuditedRecord:
@@ -35,14 +42,19 @@ def audited(keys: Keys, key: str, agrees: bool) -> AuditedRecord:
     return AuditedRecord(key, "vllm", keys.local, keys.prompt, keys.run, agrees)
 
 
-def write_year(make_session: sessionmaker[Session]) -> None:
+def write_year(make_session: sessionmaker[Session], judge: Judge = "api") -> None:
     """Write a seeded year: 0.9 agrees until the labels shift, 0.6 from then on; of another workload 0.9 all year."""
     random = Random(7)
     with make_session.begin() as session:
         for month in MONTHS:
             share = 0.9 if month.month < SHIFT else 0.6
-            write_days(session, month, lambda share=share: random.random() < share, "sentiment")  # type: ignore[misc]
+            right = partial(_is_right, random, share)
+            write_days(session, month, right, "sentiment", judge)
             write_days(session, month, lambda: random.random() < 0.9, "enrichment")
+
+
+def _is_right(random: Random, share: float) -> bool:
+    return random.random() < share
 
 
 def test_a_shift_in_the_eighth_month_is_told_in_that_month_and_in_no_other(
@@ -70,6 +82,21 @@ def test_a_shift_in_the_eighth_month_is_told_in_that_month_and_in_no_other(
     assert "The API agrees less with what the local model answers for sentiment: in 2026-08 on" in told
     assert "s08" in told.split("such as ")[1]
     assert "breakeven evaluate sentiment" in told
+
+
+def test_people_who_agree_less_are_told_of_beside_the_api(make_session: sessionmaker[Session]) -> None:
+    """Their audits are counted apart: the API, which sees the same records, takes nothing from them, and nothing is said of asking it."""
+    write_year(make_session, "people")
+    with make_session.begin() as session:
+        for month in MONTHS:
+            write_days(session, month, lambda: True, "sentiment")
+        (alert,) = find_audit_alerts(session, date(2026, 8, 30))
+        rows = audit_rows(audits.count_months(session, workload="sentiment"))
+    assert alert.crossing == "sentiment by vllm, judged by people, 2026-08"
+    assert "People agree less with what the local model answers for sentiment: in 2026-08 on" in alert.what
+    assert "the API serve" not in alert.advice
+    assert {(row["judge"], row["month"]) for row in rows if row["dropped"]} == {("people", "2026-08")}
+    assert len(rows) == 2 * len(MONTHS)
 
 
 def test_it_is_written_down_once(watch: Watch, make_session: sessionmaker[Session]) -> None:
@@ -116,7 +143,7 @@ def test_an_audit_takes_the_place_of_the_one_before(make_session: sessionmaker[S
         (one,) = audits.count_months(session)
         assert (one.audited, one.agreeing) == (3, 0)
         assert audits.count_months(session, in_force=True) == [one]
-        assert len(audits.list_disagreeing(session, "sentiment", "vllm", FIRST, 2)) == 2
+        assert len(audits.list_disagreeing(session, one, 2)) == 2
 
 
 def test_what_a_retired_classifier_served_says_nothing_of_what_serves_now(

@@ -25,8 +25,18 @@ def test_agreement_by_workload_and_month_with_its_interval() -> None:
     section = make_audits_section(replace(a_month(), audits=AUDITS))
     assert section is not None
     (table,) = section.tables
-    assert table.rows[2] == ("sentiment", "Classifier", "2026-09", "200", "190", "95%", "91% to 97%", "")
-    assert table.rows[3][3:] == ("100", "80", "80%", "71% to 87%", "\N{MINUS SIGN}15%")
+    assert table.rows[2] == (
+        "sentiment",
+        "Classifier",
+        "API",
+        "2026-09",
+        "200",
+        "190",
+        "95%",
+        "91% to 97%",
+        "",
+    )
+    assert table.rows[3][4:] == ("100", "80", "80%", "71% to 87%", "\N{MINUS SIGN}15%")
     assert len(section.sentences) == 1
 
 
@@ -34,18 +44,19 @@ def test_it_is_said_where_the_verdict_rests_on_audits() -> None:
     """In the section and in the table of workloads; labels are named as well."""
     whole = a_month()
     first, second, third = whole.workloads
-    told = (replace(first, basis="audits"), replace(second, basis="labels"), third)
+    told = (replace(first, basis="audits"), replace(second, basis="labels"), replace(third, basis="people"))
     month = replace(whole, workloads=told, audits=AUDITS)
     section = make_audits_section(month)
     assert section is not None
     assert "enrichment: that rests on audits" in section.sentences[1]
+    assert "classification: that rests on audits by people" in section.sentences[2]
     shown = make_workloads_section(month_figures(month))
     assert shown is not None
     said = {row[0]: row[5] for row in shown.tables[0].rows}
     assert said == {
         "enrichment": "good enough, by audits",
         "sentiment": "good enough, by labels",
-        "classification": "good enough",
+        "classification": "good enough, by people's audits",
     }
 
 
