@@ -24,7 +24,7 @@ def label(
     by
         Who labels; default: the name of this machine's user. Each labels for himself, and sees nothing of what others said.
     from_
-        published: what was answered, first where an audit found another answer, then the least sure; audit: what was audited; else a file of records.
+        published: what was answered, first where an audit found another answer, then the least sure; audit: what was audited, or, where no API may be asked, the random draw that people audit; else a file of records.
     limit
         Records at most.
     port

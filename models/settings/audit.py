@@ -15,7 +15,7 @@ class AuditSettings(BaseModel):
         ge=0,
         le=1,
         allow_inf_nan=False,
-        description="share of the records served without the API that is asked there as well; 0: none",
+        description="share of the records served without the API that is asked there as well, or that people label where it may not be; 0: none",
     )
     month_usd: Decimal | None = Field(
         None, ge=0, description="dollars at most in one UTC month, beside the caps of all budgets"

@@ -4,9 +4,11 @@ import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from models import workloads
 from models.errors import BreakevenError, Interrupted
 from models.run import PRODUCTION, RunResult
 from models.settings import Settings
+from tasks.audit.by_people import people_command
 from tasks.audit.request import AuditRequest, AuditResult
 from tasks.audit.run import audit_partition, collect_audit, uncounted_audits, waiting_audits
 from tasks.audit.words import describe_audit
@@ -23,6 +25,11 @@ def audit_published(result: RunResult, request: RunRequest, settings: Settings) 
     if result.state != "completed" or request.purpose != PRODUCTION:
         return None
     if not settings.workload(request.workload).audit.share:
+        return None
+    workload = workloads.build(request.workload, settings.for_workload(request.workload))
+    if workload.residency == "local":
+        who = people_command(workload)
+        log.info("%s %s is audited by people: %s", workload.name, result.partition, who)
         return None
     ask = AuditRequest(request.workload, result.partition, request.input, request.where)
     again = f"`breakeven audit {ask.workload} --date {ask.partition}` does it"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from db import audits, partitions, reference
-from db.audits import AuditedRecord, ServingRun
+from db import audits, partitions
+from db.audits import ServingRun
 from models import workloads
 from models.economics.pricing import usd_to_nano
 from models.errors import UsageError
@@ -17,14 +17,15 @@ from models.run import AUDIT, RunResult
 from models.settings import Settings
 from models.workloads.base import Workload
 from tasks.audit.agreement import agrees
+from tasks.audit.by_people import people_command
 from tasks.audit.draw import ServedRecord, find_texts, is_drawn, read_hashes, read_served
 from tasks.audit.request import AuditRequest, AuditResult
+from tasks.audit.store import audited_records
 from tasks.evaluation.arms import read_answers
 from tasks.evaluation.measures import asked_measure
 from tasks.labelling.labelled_file import write_records
 from tasks.planning.checks import source_of
 from tasks.planning.request import RunRequest
-from tasks.planning.start_run import CLASSIFIER_PROVIDER
 from tasks.reading import open_partition
 from tasks.reading.input_cache import InputCache
 from tasks.run.run_partition import collect_partition, run_request
@@ -86,10 +87,10 @@ def check_audit(ask: AuditRequest, settings: Settings) -> tuple[float, Workload]
         msg = f"{name} is not audited: set share = 0.01 in [workloads.{name}.audit], or give --share"
         raise UsageError(msg)
     if workload.residency == "local":
-        msg = f"the records of {name} must not leave (data_residency), so no API audits them: people do, by `breakeven label {name}`"
+        msg = f"the records of {name} must not leave (data_residency), so no API audits them: people do, by {people_command(workload)}"
         raise UsageError(msg)
     if settings.api_mode == "off":
-        msg = f"an audit asks the API, which is off: set BREAKEVEN_API_MODE, or leave out share in [workloads.{name}.audit]"
+        msg = f"an audit asks the API, which is off: set BREAKEVEN_API_MODE, or let people do it, by {people_command(workload)}"
         raise UsageError(msg)
     asked_measure(workload)
     return share, workload
@@ -209,17 +210,7 @@ def _store(
             if version is None or run is None or asking is None:
                 msg = f"{workload} {partition} was given up while it was audited: audit it again"
                 raise UsageError(msg)
-            rows = []
-            for key, same in sorted(agreeing.items()):
-                one = served[key]
-                model_id = (
-                    reference.ensure_model(session, CLASSIFIER_PROVIDER, one.model)
-                    if one.engine == "classifier"
-                    else run.model_id
-                )
-                rows.append(
-                    AuditedRecord(key, one.engine, model_id, run.prompt_id, asking.run_id, agrees=same)
-                )
+            rows = audited_records(session, run, asking.run_id, served, agreeing, "api")
             audits.replace_audits(session, workload, partition, rows)
 
     with writing_ledger(settings, create=False) as make_session:

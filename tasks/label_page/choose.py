@@ -1,9 +1,13 @@
-"""Which records people are asked to label, and in which order: those that the API answered otherwise, then the least sure."""
+"""Which records people are asked to label, and in which order: those that the API answered otherwise, then the least sure.
+
+Where people audit, because the API may not be asked, `audit` is a random draw, in a random order.
+"""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +15,11 @@ import polars as pl
 
 from db.audits import list_audited
 from db.partitions import PartitionVersion, list_published
-from models.errors import InputError, UsageError
+from models.errors import InputError, OutputError, UsageError
 from models.settings import Settings
 from models.workloads.base import Workload
+from tasks.audit.by_people import no_share, people_share, place_of
+from tasks.audit.draw import is_drawn, read_served
 from tasks.labelling.labelled_file import each_record
 from tasks.labelling.people_file import same_text
 from tasks.planning.read_again import read_again
@@ -32,26 +38,32 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RecordToLabel:
-    """A record that is shown to people. `why` it is among the first; `partition` None: it is from a file."""
+    """A record that is shown to people. `why` it is among the first; `partition` None: it is from a file.
+
+    `drawn`: the share of its partition of which it was drawn for an audit by people, None elsewhere.
+    """
 
     text: str = field(repr=False)
     record_key: str
     partition: str | None
     why: str
+    drawn: float | None = None
 
 
 def choose_records(
-    workload: Workload, settings: Settings, source: str, limit: int, is_done: Callable[[str], bool]
+    workload: Workload,
+    settings: Settings,
+    source: str,
+    limit: int,
+    is_done: Callable[[str], bool],
+    seen_drawn: frozenset[int] = frozenset(),
 ) -> list[RecordToLabel]:
     """Return at most `limit` records of `published` partitions, of `audit`s or of a file, each text once, without those that are done.
 
+    `seen_drawn`: hashes of texts that were labelled for an audit by people, whose inputs need not be read again.
     Raises `UsageError` where there is nothing to label, `InputError` for a file that cannot be read, `DatabaseUnavailable`.
     """
-    every = (
-        _published(workload, settings, only_audited=source == AUDIT)
-        if source in {PUBLISHED, AUDIT}
-        else _of_file(workload, source)
-    )
+    every = _every(workload, settings, source, seen_drawn)
     found: list[RecordToLabel] = []
     seen: set[str] = set()
     done = 0
@@ -67,8 +79,49 @@ def choose_records(
         if len(found) >= limit:
             break
     if not found:
-        raise _nothing(workload, source, done)
+        raise _nothing(workload, source, done, by_people=people_share(workload, settings) > 0)
     return found
+
+
+def _every(
+    workload: Workload, settings: Settings, source: str, seen_drawn: frozenset[int]
+) -> Iterator[RecordToLabel]:
+    if source not in {PUBLISHED, AUDIT}:
+        return _of_file(workload, source)
+    share = people_share(workload, settings) if source == AUDIT else 0
+    if share:
+        return _drawn(workload, settings, share, seen_drawn)
+    if source == AUDIT and workload.residency == "local":
+        raise no_share(workload)
+    return _published(workload, settings, only_audited=source == AUDIT)
+
+
+def _drawn(
+    workload: Workload, settings: Settings, share: float, seen: frozenset[int]
+) -> Iterator[RecordToLabel]:
+    """Yield the records that people audit: of each partition a share, the newest first, in a random order, with nothing of what was answered."""
+    name, (versions, _) = workload.name, _in_ledger(workload, settings)
+    for version in sorted(versions, key=lambda one: one.partition, reverse=True):
+        day = version.partition
+        try:
+            served = read_served(
+                Path(version.output_path or ""), workload, partial(_is_drawn, name, day, share)
+            )
+        except OutputError as error:
+            log.warning("%s %s is passed over: %s", name, day, error)
+            continue
+        rows: list[dict[str, Any]] = [
+            {_KEY: key, _DAY: day, TEXT_HASH: one.text_hash}
+            for key, one in served.items()
+            if one.text_hash not in seen
+        ]
+        rows.sort(key=lambda row: place_of(name, row[TEXT_HASH]))
+        for row, text in _with_texts(workload, settings, rows):
+            yield RecordToLabel(text, row[_KEY], str(day), "", share)
+
+
+def _is_drawn(name: str, day: date, share: float, key: str) -> bool:
+    return is_drawn(name, day, key, share)
 
 
 def _of_file(workload: Workload, path: str) -> Iterator[RecordToLabel]:
@@ -86,12 +139,20 @@ def _published(workload: Workload, settings: Settings, *, only_audited: bool) ->
     ordered: list[dict[str, Any]] = list(
         rows.unique(TEXT_HASH, keep="first", maintain_order=True).iter_rows(named=True)
     )
+    for row, text in _with_texts(workload, settings, ordered):
+        yield RecordToLabel(text, row[_KEY], str(row[_DAY]), _why(row))
+
+
+def _with_texts(
+    workload: Workload, settings: Settings, ordered: Sequence[dict[str, Any]]
+) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield records with their texts, without those whose text the input has not any more."""
     for start in range(0, len(ordered), _AT_ONCE):
         some = ordered[start : start + _AT_ONCE]
         texts = _texts(workload, settings, some)
         for row in some:
             if (text := texts.get(row[TEXT_HASH])) is not None:
-                yield RecordToLabel(text, row[_KEY], str(row[_DAY]), _why(row))
+                yield row, text
 
 
 def _in_ledger(
@@ -153,11 +214,15 @@ def _why(row: Mapping[str, Any]) -> str:
     return "" if sure is None else f"answered at a confidence of {sure:.2f}"
 
 
-def _nothing(workload: Workload, source: str, done: int) -> UsageError:
+def _nothing(workload: Workload, source: str, done: int, *, by_people: bool) -> UsageError:
     name = workload.name
     if done:
         return UsageError(
             f"you have labelled all {done:,} texts that there are: name other records with --from FILE"
+        )
+    if source == AUDIT and by_people:
+        return UsageError(
+            f"no drawn record of {name} waits for you whose text is still in the input: run it first, or raise share in [workloads.{name}.audit]"
         )
     if source == AUDIT:
         return UsageError(

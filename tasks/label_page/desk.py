@@ -62,5 +62,6 @@ class Desk:
 
     def _add(self, place: int, label: JsonValue) -> None:
         one = self.records[place]
-        line = PersonsLabel(one.text, label, self.by, datetime.now(UTC), one.record_key, one.partition)
+        now = datetime.now(UTC)
+        line = PersonsLabel(one.text, label, self.by, now, one.record_key, one.partition, one.drawn)
         add_label(self.path, line, self.group)

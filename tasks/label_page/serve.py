@@ -10,7 +10,8 @@ from models.errors import UsageError
 from models.settings import Settings
 from models.workloads.answer_kind import answers_labels, known_labels
 from models.workloads.base import Workload
-from tasks.label_page.choose import PUBLISHED, choose_records
+from tasks.audit.by_people import people_share, text_number
+from tasks.label_page.choose import AUDIT, PUBLISHED, choose_records
 from tasks.label_page.desk import Desk
 from tasks.label_page.view import LabelWindow
 from tasks.label_page.words import describe_labels
@@ -48,8 +49,11 @@ def open_desk(ask: LabelRequest, workload: Workload, settings: Settings) -> Desk
         msg = f"--by takes a name of 1 to {LONGEST_NAME} visible characters"
         raise UsageError(msg)
     check_writable(settings.output_dir, settings.group_access)
-    done = {same_text(one.text) for one in newest_labels(workload, settings) if one.by == ask.by}
-    records = choose_records(workload, settings, ask.source, ask.limit, done.__contains__)
+    by_people = ask.source == AUDIT and people_share(workload, settings) > 0
+    mine = [one for one in newest_labels(workload, settings) if one.by == ask.by]
+    done = {same_text(one.text) for one in mine if one.drawn is not None or not by_people}
+    seen = frozenset(text_number(one.text) for one in mine if one.drawn is not None)
+    records = choose_records(workload, settings, ask.source, ask.limit, done.__contains__, seen)
     return Desk(records, people_file(settings.output_dir, workload.name), ask.by, settings.group_access)
 
 

@@ -23,7 +23,8 @@ _TAIL = 1
 class PersonsLabel:
     """What one person said of one text: a label, several labels, or None where an earlier answer is taken back.
 
-    `by`: who. `record_key` and `partition` (None: of a file) are where the text was met.
+    `by`: who. `record_key` and `partition` (None: of a file) are where the text was met. `drawn`: the share (0..1) of an audit
+    of which it was drawn at random; None where it was chosen otherwise.
     """
 
     text: str = field(repr=False)
@@ -32,6 +33,7 @@ class PersonsLabel:
     at: datetime
     record_key: str
     partition: str | None = None
+    drawn: float | None = None
 
     def line(self) -> bytes:
         """Return the line of the file, plain ASCII."""
@@ -42,6 +44,7 @@ class PersonsLabel:
             "at": self.at.astimezone(UTC).isoformat(),
             "record_key": self.record_key,
             "partition": self.partition,
+            "drawn": self.drawn,
         }
         return json.dumps(values).encode() + b"\n"
 
@@ -130,9 +133,15 @@ def _parse(line: bytes) -> PersonsLabel | None:
     fits = label is None or isinstance(label, str) or _is_list_of_texts(label)
     if not (isinstance(text, str) and isinstance(by, str) and fits and at.tzinfo is not None):
         return None
-    partition = found.get("partition")
+    partition, drawn = found.get("partition"), found.get("drawn")
     return PersonsLabel(
-        text, label, by, at, str(found.get("record_key", "")), None if partition is None else str(partition)
+        text,
+        label,
+        by,
+        at,
+        str(found.get("record_key", "")),
+        None if partition is None else str(partition),
+        drawn if isinstance(drawn, float) and 0 < drawn <= 1 else None,
     )
 
 

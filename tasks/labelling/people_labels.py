@@ -109,7 +109,8 @@ def read_people(
     if undecided := sum(one.answer is None for one in judged):
         said = plural(undecided, "text is", "texts are")
         log.warning("%s left out of the evaluation: labellers disagree, and no label has most", said)
-    if chosen := len({same_text(one.text) for one in labels if one.partition is not None}):
+    drawn = {same_text(one.text) for one in labels if one.drawn is not None}
+    if chosen := len({same_text(one.text) for one in labels if one.partition is not None} - drawn):
         log.warning(
             "%s of published records, which were chosen as the least sure: they are harder than the whole. Labels of a sample "
             "(`breakeven label %s --from FILE`) measure what all records are like",

@@ -61,4 +61,4 @@ def test_a_year_of_runs_and_audits(tmp_path: Path, database_url: str) -> None:
     section = make_audits_section(inputs)
     assert section is not None
     (shown,) = section.tables
-    assert [(row[2], row[5]) for row in shown.rows][-2:] == [("2026-05", "90%"), ("2026-06", "50%")]
+    assert [(row[3], row[6]) for row in shown.rows][-2:] == [("2026-05", "90%"), ("2026-06", "50%")]
