@@ -78,14 +78,12 @@ class CsvRecords:
                     end = start + reader.line_num
                     if len(row) == width:
                         yield row
-                    elif not row:
-                        pass
-                    elif (fit := self._fit(row)) is not None:
+                    elif row and (fit := self._fit(row)) is not None:
                         yield fit
                     elif end - self._at > 1:  # its quotes may have swallowed others
                         wrong = row
                         break
-                    else:
+                    elif row:
                         yield self._misfit(row)
                     self._at = end
                 else:
@@ -125,10 +123,9 @@ class CsvRecords:
         self._number += self._at
         del self._held[: self._at]
         self._at, before, size = 0, len(self._held), 0
-        hold, escape = self._held.append, self.dialect.escape
         for raw in islice(self._lines, count):
             line = raw.decode("utf-8", "surrogateescape") if len(raw) < LONGEST_ROW else _CUT
-            hold(double_backslashes(line) if escape else line)
+            self._held.append(double_backslashes(line) if self.dialect.escape else line)
             size += len(raw)
             if size >= _BLOCK_SIZE:
                 break
