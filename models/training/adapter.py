@@ -15,7 +15,13 @@ from models.evaluation.scores import Share
 from models.requests import JsonValue, Message
 from models.training.base_model import describe_base, load_base
 from models.training.batches import Encoded, Encoder, are_labels, draw, make_batches
-from models.training.checkpoint import EVERY_SECONDS, NAME, Progress, read_checkpoint, write_checkpoint
+from models.training.checkpoint import (
+    EVERY_SECONDS,
+    NAME,
+    TrainingProgress,
+    read_checkpoint,
+    write_checkpoint,
+)
 from models.training.examples import Example
 from models.training.hold_out import AnswerTree, measure
 from models.training.lora_steps import BATCH, LoraSteps
@@ -155,11 +161,11 @@ class _Training:
             raise UsageError(msg)
         return found, left_out
 
-    def _go_on(self, steps: LoraSteps, digest: str) -> Progress:
+    def _go_on(self, steps: LoraSteps, digest: str) -> TrainingProgress:
         """Return the progress of a training that was killed, with its weights put back, or that of a new one."""
         found = read_checkpoint(self.job.folder, digest, steps.through.base.device)
         if found is None:
-            return Progress()
+            return TrainingProgress()
         progress, tensors = found
         steps.restore(tensors)
         self.began -= progress.spent
@@ -167,7 +173,11 @@ class _Training:
         return progress
 
     def _train(
-        self, steps: LoraSteps, examples: Sequence[tuple[Example, Encoded]], progress: Progress, digest: str
+        self,
+        steps: LoraSteps,
+        examples: Sequence[tuple[Example, Encoded]],
+        progress: TrainingProgress,
+        digest: str,
     ) -> None:
         budget = self.job.seconds * FOR_STEPS
         batches = self._batches(examples, progress.steps)
@@ -194,7 +204,7 @@ class _Training:
         made = make_batches((examples[place][1] for place in order), BATCH, self.job.seed)
         return islice(made, done, None)
 
-    def _save(self, steps: LoraSteps, progress: Progress, digest: str) -> None:
+    def _save(self, steps: LoraSteps, progress: TrainingProgress, digest: str) -> None:
         progress.spent = self._used()
         write_checkpoint(self.job.folder, digest, progress, steps.state())
 

@@ -17,7 +17,7 @@ EVERY_SECONDS = 60.0
 
 
 @dataclass(slots=True)
-class Progress:
+class TrainingProgress:
     """How far a training has come: steps, examples, seconds of its budget, mean loss a token of each step."""
 
     steps: int = 0
@@ -34,7 +34,9 @@ class Progress:
         return sum(chosen) / len(chosen)
 
 
-def write_checkpoint(folder: Path, digest: str, progress: Progress, tensors: Mapping[str, Any]) -> None:
+def write_checkpoint(
+    folder: Path, digest: str, progress: TrainingProgress, tensors: Mapping[str, Any]
+) -> None:
     """Write a state in the place of the one before, whole or not at all. `digest`: what it is the state of. Raises `OutputError`."""
     from safetensors.torch import save  # noqa: PLC0415  brings torch
 
@@ -54,7 +56,7 @@ def write_checkpoint(folder: Path, digest: str, progress: Progress, tensors: Map
             half.unlink(missing_ok=True)
 
 
-def read_checkpoint(folder: Path, digest: str, device: str) -> tuple[Progress, dict[str, Any]] | None:
+def read_checkpoint(folder: Path, digest: str, device: str) -> tuple[TrainingProgress, dict[str, Any]] | None:
     """Return the state that was written last of the same training, None where there is none, another's or a damaged one."""
     from safetensors import SafetensorError, safe_open  # noqa: PLC0415
 
@@ -64,7 +66,7 @@ def read_checkpoint(folder: Path, digest: str, device: str) -> tuple[Progress, d
             told = file.metadata() or {}
             if told.get("digest") != digest:
                 return None
-            progress = Progress(**json.loads(told["progress"]))
+            progress = TrainingProgress(**json.loads(told["progress"]))
             return progress, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no dictionary
     except (OSError, SafetensorError, ValueError, TypeError, KeyError):
         return None

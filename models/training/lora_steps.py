@@ -8,7 +8,7 @@ from typing import Any
 from models.errors import UsageError
 from models.training.base_model import BaseModel
 from models.training.batches import Encoded, cut_batch
-from models.training.checkpoint import Progress
+from models.training.checkpoint import TrainingProgress
 from models.training.pass_through import PassThrough
 
 BATCH = 16
@@ -40,7 +40,7 @@ class LoraSteps:
         optimizer = torch.optim.AdamW(list(weights.values()), lr=RATE, weight_decay=0.0)
         return cls(PassThrough(base, head), weights, averages, optimizer)
 
-    def step(self, batch: Sequence[Encoded], progress: Progress, used: float) -> None:
+    def step(self, batch: Sequence[Encoded], progress: TrainingProgress, used: float) -> None:
         """Train on a batch. `used`: the share of the budget that is used. Raises `UsageError` where the loss is no number."""
         import torch  # noqa: PLC0415
 

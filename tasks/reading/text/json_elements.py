@@ -22,7 +22,7 @@ _DEPTH_KEPT = 1_000_000
 """Brackets that are open at one time of which their kind is kept; deeper ones are counted."""
 
 
-class _Open:
+class _OpenBrackets:
     """The brackets that are open."""
 
     def __init__(self) -> None:
@@ -113,7 +113,7 @@ class Elements:
 
     def _end_of_bracket(self) -> int | None:
         """Return where the object or array that begins here ends; None for one that is too long, which is passed over."""
-        opened, done = _Open(), 0
+        opened, done = _OpenBrackets(), 0
         while True:
             if (end := self._follow(opened, self._at + done)) is not None:
                 return end
@@ -124,7 +124,7 @@ class Elements:
             if not self._more():
                 self._refuse("ends before a bracket or a quote is closed")
 
-    def _follow(self, opened: _Open, at: int) -> int | None:
+    def _follow(self, opened: _OpenBrackets, at: int) -> int | None:
         """Follow the brackets in what is held, from outside of its strings on; return where none is open any more, None where that comes later.
 
         `_followed` is then where a string begins that is not whole, or the end.
@@ -143,7 +143,7 @@ class Elements:
         self._followed = at if run is None else run.end()
         return None
 
-    def _pass_over(self, opened: _Open) -> None:
+    def _pass_over(self, opened: _OpenBrackets) -> None:
         """Go to the end of an element of which these brackets are open, from where it was followed to on; nothing of it is held."""
         at, counted, in_string = self._followed, self._at, False
         end = None

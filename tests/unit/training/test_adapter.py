@@ -19,7 +19,7 @@ from models.training import adapter
 from models.training.adapter import AdapterJob, TrainedAdapter, train_adapter
 from models.training.base_model import BaseModel, load_base
 from models.training.batches import Encoder, are_labels, cut_batch, draw
-from models.training.checkpoint import NAME, Progress, read_checkpoint, write_checkpoint
+from models.training.checkpoint import NAME, TrainingProgress, read_checkpoint, write_checkpoint
 from models.training.examples import Example
 from models.training.lora_steps import LoraSteps
 from models.training.pass_through import PassThrough
@@ -140,7 +140,7 @@ def test_the_rest_of_the_weights_stays(tiny: Path, base: BaseModel) -> None:
     encoder = Encoder.of(base, PROMPT)
     steps = LoraSteps.of(base, encoder.head)
     batch = [one for row in TRAIN if (one := encoder.encode(row.text, str(row.answer)))]
-    steps.step(batch, Progress(), 0.0)
+    steps.step(batch, TrainingProgress(), 0.0)
     plain = dict(AutoModelForCausalLM.from_pretrained(tiny).named_parameters())
     kept = {
         name.replace(".base_layer", ""): one
@@ -189,15 +189,15 @@ def test_a_killed_training_goes_on(tiny: Path, tmp_path: Path) -> None:
 def test_another_training_begins_anew(tiny: Path, tmp_path: Path, changed: dict[str, object]) -> None:
     """A checkpoint of other data, of another seed or another prompt is none."""
     same, other = job_of(tiny, tmp_path), job_of(tiny, tmp_path, **changed)
-    write_checkpoint(tmp_path, same.digest(), Progress(steps=3), {})
+    write_checkpoint(tmp_path, same.digest(), TrainingProgress(steps=3), {})
     assert read_checkpoint(tmp_path, other.digest(), "cpu") is None
     found = read_checkpoint(tmp_path, same.digest(), "cpu")
-    assert found == (Progress(steps=3), {})
+    assert found == (TrainingProgress(steps=3), {})
 
 
 def test_a_damaged_checkpoint_is_none(tmp_path: Path) -> None:
     """Half a file, and one of other content."""
-    write_checkpoint(tmp_path, "digest", Progress(), {})
+    write_checkpoint(tmp_path, "digest", TrainingProgress(), {})
     whole = (tmp_path / NAME).read_bytes()
     for content in (whole[: len(whole) // 2], b"", b"{}" * 40):
         (tmp_path / NAME).write_bytes(content)
@@ -211,7 +211,7 @@ def test_a_state_that_is_put_back_trains_on_the_same(tiny: Path) -> None:
         base = load_base(tiny, None, {}, on_gpu=False, seed=0)
         encoder = Encoder.of(base, PROMPT)
         batch = [one for row in TRAIN if (one := encoder.encode(row.text, str(row.answer)))]
-        steps, progress = LoraSteps.of(base, encoder.head), Progress()
+        steps, progress = LoraSteps.of(base, encoder.head), TrainingProgress()
         steps.step(batch, progress, 0.0)
         if cut:
             state = {name: one.detach().clone() for name, one in steps.state().items()}
