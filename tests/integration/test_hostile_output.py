@@ -60,7 +60,7 @@ COMMANDS = [
     ("train", "sentiment", "--labels", f"{HOSTILE}.csv"),
     ("train", HOSTILE),
     ("label", HOSTILE),
-    ("label", "sentiment", "--from", f"{HOSTILE}.csv"),
+    ("label", "sentiment", "--from", f"no{HOSTILE}.csv"),
     ("label", "sentiment", "--by", HOSTILE),
     ("trained", "list"),
     ("trained", "use", "sentiment", HOSTILE),
