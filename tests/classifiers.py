@@ -4,19 +4,15 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
 from pathlib import Path
 
-from db import partitions, reference, runs, trained
-from models.catalogue.rates import engine_machine
 from models.engines.classifier.guess import Guess
 from models.engines.vllm.gpu_clock import GpuClock
 from models.gpu_time import GpuTime
-from models.ids import new_id
 from models.requests import JsonValue
 from models.settings import Settings
 from models.training.trained import TrainedModel, trained_folder
-from tasks.runtime.ledger_access import writing_ledger
+from tests.trained_models import put_trained_in_force
 
 SENTIMENT = ("negative", "neutral", "positive")
 SURE, UNSURE, THRESHOLD = 0.97, 0.4, 0.8
@@ -84,56 +80,8 @@ def put_in_force(
     weights: str = "ab12",
 ) -> TrainedModel:
     """Register a classifier as trained, with its folder, and put it in force."""
-    now, day = datetime.now(UTC), date(2026, 10, 1)
-    with writing_ledger(settings) as make_session, make_session.begin() as session:
-        version = partitions.open_version(
-            session, workload, day, f"training {now.isoformat()}", rerun=True, purpose="training"
-        )
-        prompt = reference.ensure_prompt(session, workload, "1", "0" * 16)
-        model_id = reference.ensure_model(session, "classifier", "training")
-        machine_id = reference.ensure_infrastructure(session, engine_machine(settings, None))
-        run_id = runs.start(
-            session,
-            runs.NewRun(
-                version.id, workload, day, "classifier", model_id, prompt, machine_id, purpose="training"
-            ),
-        )
-        runs.finish(session, run_id, "completed")
-        model = TrainedModel(
-            id=new_id(),
-            at=now,
-            workload=workload,
-            kind="classifier",
-            base="scripted",
-            prompt_version="1",
-            prompt_fingerprint="0" * 16,
-            labels_digest=None,
-            data_digest="d1",
-            weights_digest=weights,
-            teacher="labels",
-            examples=80,
-            holdout=20,
-            seed=0,
-            machine_ns=0,
-            cost_nano=0,
-            run_id=run_id,
-            accuracy=0.9,
-            accuracy_low=0.8,
-            accuracy_high=0.95,
-            threshold=threshold,
-            served_share=0.6,
-            state="candidate",
-            state_at=now,
-            software="test",
-            figures="{}",
-        )
-        trained.add(session, model)
-        trained.set_state(session, model.id, "in_force")
+    model = put_trained_in_force(
+        settings, workload, "classifier", threshold=threshold, weights_digest=weights
+    )
     trained_folder(settings.output_dir, workload, model.name).mkdir(parents=True)
     return model
-
-
-def retire(settings: Settings, model: TrainedModel) -> None:
-    """Put a classifier out of force."""
-    with writing_ledger(settings) as make_session, make_session.begin() as session:
-        trained.set_state(session, model.id, "retired")

@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from db import trained
 from models.engines.classifier.guess import Guess
 from models.gpu_time import GpuTime
-from models.ids import new_id
 from models.requests import JsonValue
 from models.settings import Settings
 from models.training.trained import TrainedKind, TrainedModel, TrainedState, trained_folder
 from tests.integration.evaluation.evaluating import api_label, number_of, other_label
 from tests.integration.evaluation.labelled_files import SENTIMENT
 from tests.integration.pipeline.books import ledger, table
+from tests.trained_models import trained_model
 
 MS = 1_000_000
 
@@ -25,35 +24,8 @@ def register(
     state: TrainedState = "in_force",
 ) -> TrainedModel:
     """Write a trained model into the registry of a ledger that has a run, and make its folder."""
-    now = datetime.now(UTC)
-    one = TrainedModel(
-        id=new_id(),
-        at=now,
-        workload=workload,
-        kind=kind,
-        base="tiny",
-        prompt_version="1",
-        prompt_fingerprint="0" * 16,
-        labels_digest="0" * 32,
-        data_digest="0" * 32,
-        weights_digest="0" * 32,
-        teacher="labels",
-        examples=10,
-        holdout=4,
-        seed=0,
-        machine_ns=1,
-        cost_nano=1,
-        run_id=table(settings, "runs")[0].id,
-        accuracy=0.9,
-        accuracy_low=0.8,
-        accuracy_high=0.95,
-        threshold=0.8 if kind == "classifier" else None,
-        served_share=0.7 if kind == "classifier" else None,
-        state=state,
-        state_at=now,
-        software="0",
-        figures="{}",
-    )
+    run_id = table(settings, "runs")[0].id
+    one = trained_model(run_id, workload, kind, state=state, labels_digest="0" * 32)
     with ledger(settings) as session:
         trained.add(session, one)
     trained_folder(settings.output_dir, workload, one.name).mkdir(parents=True)

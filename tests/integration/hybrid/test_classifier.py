@@ -12,7 +12,7 @@ from models.settings import Settings
 from tasks.planning import checks
 from tests.batch_api import BatchApi
 from tests.batch_state import Rules
-from tests.classifiers import guess_by_hash, put_in_force, retire
+from tests.classifiers import guess_by_hash, put_in_force
 from tests.fakes import ScriptedEngine, unsure
 from tests.faulty_api import FaultyApi
 from tests.integration.evaluation.stored_cascade import Chosen, store_cascade
@@ -23,6 +23,7 @@ from tests.integration.hybrid.test_kill import KILLED, job_of, kill_when_seen
 from tests.integration.pipeline.books import check_books, table
 from tests.integration.pipeline.harness import good_rows, no_engine, published, run, write_records
 from tests.integration.pipeline.runner import Runner
+from tests.trained_models import retire
 
 COUNT = 90
 Way = tuple[str, str, str | None, str, int]

@@ -13,11 +13,12 @@ from models.settings import Settings, WorkloadSettings
 from models.training.trained import trained_folder
 from tasks.planning import adapter_in_force
 from tasks.planning.adapter_in_force import expect_adapters, use_adapter
-from tests.adapters_in_force import put_adapter_in_force, retire_adapter
+from tests.adapters_in_force import put_adapter_in_force
 from tests.fakes import ScriptedEngine
 from tests.integration.pipeline.books import check_sums, findings, table
 from tests.integration.pipeline.harness import good_rows, published, run, settings_for, write_records
 from tests.ledgers import new_sqlite
+from tests.trained_models import retire
 
 NAME = "sentiment"
 
@@ -60,7 +61,7 @@ def test_a_run_is_answered_by_the_merged_model(settings: Settings, tmp_path: Pat
     )
     assert [names[row.model_id] for row in ran] == [MODEL_NAME, name]
     assert run(settings, source, load).state == "skipped"
-    retire_adapter(settings, model)
+    retire(settings, model)
     assert run(settings, source, load, rerun=True).published == 9
     assert set(published(settings)["model"]) == {MODEL_NAME}
     check_sums(settings)

@@ -13,7 +13,7 @@ from models.run import RunResult
 from models.settings import Settings, WorkloadSettings
 from models.training.trained import trained_folder
 from tasks.runtime.shared_engine import shared_engine
-from tests.classifiers import SENTIMENT, ScriptedClassifier, guess_by_hash, put_in_force, retire
+from tests.classifiers import SENTIMENT, ScriptedClassifier, guess_by_hash, put_in_force
 from tests.fakes import ScriptedEngine
 from tests.integration.pipeline.books import check_books, table
 from tests.integration.pipeline.harness import (
@@ -25,6 +25,7 @@ from tests.integration.pipeline.harness import (
     write_records,
 )
 from tests.ledgers import new_sqlite
+from tests.trained_models import retire
 
 ROWS = 60
 ENGINES = ("classifier", "vllm")
