@@ -69,8 +69,10 @@ def audit_partition(ask: AuditRequest, settings: Settings) -> AuditResult:
         purpose=AUDIT,
         as_texts=True,
     )
-    result = run_request(request, settings)
-    snapshot.unlink(missing_ok=True)
+    try:
+        result = run_request(request, settings)
+    finally:  # no text stays behind, however it ends
+        snapshot.unlink(missing_ok=True)
     found = _finish(result, workload, published, settings)
     return replace(found, drawn=len(served), changed=changed)
 

@@ -252,3 +252,11 @@ def test_one_load_for_the_runs_of_a_flow(settings: Settings, source: Path) -> No
     own = [row for row in runs if row.purpose == "production"]
     assert sum(made[0].held.load_ns for _ in own[:1]) <= own[0].load_ns
     check_books(settings)
+
+
+def test_one_that_is_never_sure_is_not_asked(settings: Settings, source: Path) -> None:
+    """Its training found no confidence from which it is right enough: it would look at every record for nothing."""
+    put_in_force(settings, threshold=1.0)
+    classifier = ScriptedClassifier()
+    run_with(settings, source, classifier)
+    assert {way[:3] for way in ways(settings)} == {("vllm", "vllm", None)}
