@@ -30,6 +30,7 @@ from tests.integration.pipeline.harness import (
     target,
     write_records,
 )
+from tests.live_folder import paths_below
 
 OTHERS = 0o077
 
@@ -60,8 +61,8 @@ def reachable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def open_to_others(folder: Path, but: tuple[Path, ...] = ()) -> dict[str, str]:
     """Return what lies below a folder that others may read, write or enter, by its mode, but for the test's own files."""
     found = {}
-    for path in folder.rglob("*"):
-        mode = path.lstat().st_mode
+    for path, state in paths_below(folder):
+        mode = state.st_mode
         if path not in but and not stat.S_ISSOCK(mode) and mode & OTHERS:
             found[str(path.relative_to(folder))] = f"{stat.S_IMODE(mode):o}"
     return found
@@ -77,7 +78,7 @@ def test_nothing_of_a_run_is_open_at_any_moment(tmp_path: Path) -> None:
 
     def look(request: Request) -> Reply:
         seen.update(open_to_others(tmp_path, (source,)))
-        names.update(path.name for path in tmp_path.rglob("*"))
+        names.update(path.name for path, _ in paths_below(tmp_path))
         return plausible(request)
 
     run(settings, source, ScriptedEngine(handler=look))
@@ -157,7 +158,7 @@ def test_an_open_ledger_stays_as_its_owner_set_it(tmp_path: Path) -> None:
     modes: set[tuple[str, int]] = set()
 
     def look(request: Request) -> Reply:
-        modes.update((path.name, stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir())
+        modes.update((path.name, stat.S_IMODE(state.st_mode)) for path, state in paths_below(folder))
         return plausible(request)
 
     run(settings, source, ScriptedEngine(handler=look), rerun=True)
@@ -181,11 +182,12 @@ def test_a_group_gets_what_the_setting_gives(
     parts_modes: set[int] = set()
 
     def look(request: Request) -> Reply:
-        found = [settings.output_dir / ".parts", *(settings.output_dir / ".parts").rglob("*")]
-        parts_modes.update(stat.S_IMODE(path.stat().st_mode) & 0o777 for path in found if path.is_dir())
-        parts_modes.update(
-            0o100000 | stat.S_IMODE(path.stat().st_mode) for path in found if path.suffix == ".parquet"
-        )
+        for path, state in paths_below(settings.output_dir / ".parts"):
+            mode = stat.S_IMODE(state.st_mode)
+            if stat.S_ISDIR(state.st_mode):
+                parts_modes.add(mode & 0o777)
+            elif path.suffix == ".parquet":
+                parts_modes.add(0o100000 | mode)
         return plausible(request)
 
     run(settings, source, ScriptedEngine(handler=look))

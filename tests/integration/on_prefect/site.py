@@ -27,6 +27,7 @@ from flows.deploy import main as deploy_main
 from models.settings import Settings
 from tasks.setup.auth_string import CLIENT
 from tests.integration.on_prefect.scripted import CALLS
+from tests.live_folder import files_below
 
 PROJECT = Path(__file__).resolve().parents[3]
 PATIENCE_SECONDS = 120.0
@@ -233,9 +234,7 @@ class Site:
 
     def files(self) -> Iterator[tuple[Path, bytes]]:
         """Yield every file of the site with its bytes: Prefect's database, with what is not written into it yet, and logs."""
-        for path in sorted(self._folder.rglob("*")):
-            if path.is_file():
-                yield path, path.read_bytes()
+        return files_below(self._folder)
 
     def close(self) -> None:
         """End everything, without the patience that a server has with what is at work."""

@@ -31,6 +31,7 @@ from tasks.run.run_partition import collect_partition
 from tasks.runtime.shared_engine import load_engine
 from tests.fakes import ScriptedEngine, plausible, unsure
 from tests.integration.pipeline.harness import CACHE, DAY, WORKLOAD, run
+from tests.live_folder import paths_below
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -75,7 +76,7 @@ class Job:
     def wait_for_parts(self, child: "Child", count: int) -> None:
         """Wait until the child has written so many part files."""
         parts = Path(self.settings["output_dir"]) / ".parts"
-        while len(list(parts.rglob("*.parquet"))) < count:
+        while sum(path.suffix == ".parquet" for path, _ in paths_below(parts)) < count:
             assert child.alive, Path(self.log).read_text(encoding="utf-8")
             time.sleep(0.005)
 
