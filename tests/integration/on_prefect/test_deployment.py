@@ -178,7 +178,7 @@ def check_published(folder: Path, flow_run: FlowRun) -> None:
             "SELECT record_key, run_id, input_tokens, cost_nano FROM ledger_lines"
         ).fetchall()
         run = ledger.execute(
-            "SELECT id, input_tokens, gpu_cost_nano, published FROM runs WHERE flow_run_id = ?",
+            "SELECT id, input_tokens, gpu_cost_nano - unallocated_nano, published FROM runs WHERE flow_run_id = ?",
             [str(flow_run.id)],
         ).fetchone()
     assert sorted(line[0] for line in accounted) == sorted(published)
