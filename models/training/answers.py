@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from models.engines.classifier.head import HeadKind
 from models.errors import UsageError
+from models.requests import JsonValue
 from models.training.examples import Example
 
 Answer = frozenset[str]
@@ -101,6 +102,11 @@ def say_rare(labels: Sequence[str], resolved: Resolved, say: Callable[[str], Non
         say(f"{never:,} of {len(labels):,} labels have no example: the classifier never answers with them")
     if rare:
         say(f"{rare:,} of {len(labels):,} labels have fewer than {LEAST_EXAMPLES} examples: hardly learnt")
+
+
+def as_answer(value: JsonValue) -> Answer:
+    """Return what is guessed, or given, as the labels that it holds."""
+    return frozenset(str(one) for one in (value if isinstance(value, list) else [value]))
 
 
 def _read(kind: HeadKind, answer: object) -> Answer | None:

@@ -10,12 +10,21 @@ import numpy as np
 from models.default_embedder import EMBEDDER_NAME, find_embedder
 from models.engines.classifier.embedding import Embedded, SentenceEmbedder, weights_digest_of
 from models.engines.classifier.files import ClassifierCard, write_classifier
+from models.engines.classifier.guess import Guess
 from models.engines.classifier.head import Head, HeadKind
 from models.errors import Interrupted
 from models.evaluation.calibration import calibrate
 from models.evaluation.intervals import share
 from models.evaluation.scores import Share
-from models.training.answers import Answer, Resolved, find_classes, resolve_answers, say_left_out, say_rare
+from models.training.answers import (
+    Answer,
+    Resolved,
+    as_answer,
+    find_classes,
+    resolve_answers,
+    say_left_out,
+    say_rare,
+)
 from models.training.calibrated import NEVER, calibrate_head
 from models.training.examples import Example, Side
 from models.training.logistic import Matrix, cross_fit, fit_logistic
@@ -157,11 +166,7 @@ def measure_head(
 ) -> TrainedClassifier:
     """Measure a head on what it has not seen."""
     guesses = head.guess(tested)
-    right = [
-        frozenset(one.value if isinstance(one.value, list) else [one.value]) == answer
-        for one, answer in zip(guesses, answers, strict=True)
-    ]
-    served = [one.confidence >= threshold for one in guesses]
+    right, served = mark_guesses(guesses, answers, threshold)
     calibration = calibrate([one.confidence for one in guesses], right)
     hits = sum(one and other for one, other in zip(served, right, strict=True))
     return TrainedClassifier(
@@ -173,6 +178,14 @@ def measure_head(
         served_right=share(hits, sum(served)),
         calibration_error=0.0 if calibration is None else calibration.error,
     )
+
+
+def mark_guesses(
+    guesses: Sequence[Guess], answers: Sequence[Answer], threshold: float
+) -> tuple[list[bool], list[bool]]:
+    """Return of each guess whether it is the answer, and whether it is sure enough to be served."""
+    right = [as_answer(one.value) == answer for one, answer in zip(guesses, answers, strict=True)]
+    return right, [one.confidence >= threshold for one in guesses]
 
 
 def _figures(trained: TrainedClassifier, examples: int) -> dict[str, float | int | None]:

@@ -13,13 +13,16 @@ from models.engines.classifier.engine import Classifier, load_classifier
 from models.errors import BreakevenError, Interrupted
 from models.months import month_of, next_month
 from models.settings import Settings
+from models.training.answers import as_answer
+from models.training.classifier import mark_guesses
 from models.training.examples import Example
+from models.training.new_examples import count_new
 from models.training.trained import TrainedModel, trained_folder
 from models.workloads.answer_kind import answers_labels
 from tasks.labelling.people_labels import people_examples
 from tasks.runtime.ledger_access import ledger_if_any, writing_ledger
 from tasks.training.consent import models_to_ask
-from tasks.training.examples import TrainingData, gather
+from tasks.training.examples import gather
 from tasks.training.registry import check_fits
 from tasks.training.request import TrainingRequest
 from tasks.training.train import train
@@ -40,9 +43,9 @@ class Doing:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the ledger says before a training: the newest classifier, that in force, and what the month's trainings cost."""
+    """What the ledger says before a training: the classifiers, the newest first, that in force, and what the month's trainings cost."""
 
-    newest: TrainedModel | None
+    trained: Sequence[TrainedModel]
     in_force: TrainedModel | None
     spent_nano: int
 
@@ -81,20 +84,19 @@ def _train_if_due(name: str, settings: Settings, say: Say, doing: Doing, today: 
         return None
     ask = TrainingRequest(name, teacher="labels" if models_to_ask(workload, settings, "both") else "both")
     data, known = gather(workload, settings, ask, people_examples), _look_up(name, settings, today)
-    newest = known.newest
-    new = _count(data) - (0 if newest is None else newest.examples + newest.holdout)
-    if newest is not None and newest.data_digest == data.data.digest:
+    new = count_new(data.data.sources, known.trained)
+    if known.trained and known.trained[0].data_digest == data.data.digest:
         new = 0
     most = None if wanted.month_usd is None else usd_to_nano(wanted.month_usd)
     wanting = why_not_due(wanted.monthly, new, wanted.min_new, known.spent_nano, most)
     if wanting is not None:
         say(
-            f"{name}: nothing is trained ({wanting.replace('_', ' ')}): {max(new, 0):,} new answered texts, {wanted.min_new:,} are wanted"
+            f"{name}: nothing is trained ({wanting.replace('_', ' ')}): {new:,} new answered texts, {wanted.min_new:,} are wanted"
         )
         return None
-    model = doing.train(ask, settings, say)
-    if (current := known.in_force) is not None:
+    if (current := known.in_force) is not None:  # what it is held against, before anything is paid for
         check_fits(current, workload, settings)
+    model = doing.train(ask, settings, say)
     proposal = _compare(model, current, data.data.holdout, settings, doing)
     if wanted.monthly == "train" and proposal.outcome in {"better", "first"}:
         proposal = replace(proposal, in_force=True)
@@ -108,19 +110,15 @@ def _train_if_due(name: str, settings: Settings, say: Say, doing: Doing, today: 
 def _look_up(name: str, settings: Settings, today: date) -> _Known:
     with ledger_if_any(settings, update=True) as session:
         if session is None:
-            return _Known(None, None, 0)
+            return _Known((), None, 0)
         first = month_of(today)
         spent = sum_beside(session, first, next_month(first)).get(first)
-        mine = (one for one in trained.list_trained(session, name) if one.kind == "classifier")
+        mine = [one for one in trained.list_trained(session, name) if one.kind == "classifier"]
         return _Known(
-            next(mine, None),
+            mine,
             trained.in_force(session, name, "classifier"),
             0 if spent is None else spent.training_nano,
         )
-
-
-def _count(data: TrainingData) -> int:
-    return len(data.data.train) + len(data.data.holdout)
 
 
 def _compare(
@@ -149,5 +147,5 @@ def _measure(
     finally:
         loaded.close()
     least = 1.0 if model.threshold is None else model.threshold
-    right = [guess.value == one.answer for guess, one in zip(guesses, holdout, strict=True)]
-    return right, sum(guess.confidence >= least for guess in guesses)
+    right, served = mark_guesses(guesses, [as_answer(one.answer) for one in holdout], least)
+    return right, sum(served)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
@@ -14,7 +15,7 @@ from models.errors import OutputError
 from models.gpu_time import GpuTime
 from models.settings import Settings
 from models.settings.training import Monthly
-from models.training.trained import TrainedModel
+from models.training.trained import TrainedModel, trained_folder
 from tasks.labelling.people_file import PersonsLabel, add_label, people_file
 from tasks.report.inputs import read_month_inputs
 from tasks.report.training_section import describe_proposal, list_news
@@ -177,3 +178,13 @@ def test_the_report_of_the_month_before_tells_it(settings: Settings, tmp_path: P
     assert told[-1] == describe_proposal(one)
     assert "is sure of a part of what is held out" in told[-1]
     assert list_news(later) == []
+
+
+def test_what_is_in_force_is_looked_at_before_anything_is_paid(settings: Settings, tmp_path: Path) -> None:
+    """Its folder is gone: one line, and no training."""
+    old = training(settings, write_labels(tmp_path), use=True)
+    rmtree(trained_folder(settings.output_dir, "sentiment", old.name))
+    told: list[str] = []
+    assert _monthly(_set(settings, tmp_path, 200, "train"), _doing(1000, 3), told) == []
+    assert told[-1].startswith(f"sentiment: not trained: the folder of {old.name} is gone")
+    assert len(table(settings, "runs")) == 1
