@@ -4,6 +4,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter, validators
 
+from commands.numbers import Number
 from models.training.trained import Teacher, TrainedKind
 from tasks.display.formats import TableFormat
 
@@ -14,6 +15,7 @@ def train(
     *,
     kind: TrainedKind = "classifier",
     minutes: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 10.0,
+    usd: Number | None = None,
     teacher: Teacher = "labels",
     labels: str | None = None,
     seed: int = 0,
@@ -30,6 +32,8 @@ def train(
         classifier: for workloads that answer labels, in seconds; adapter: on the workload's own language model, for all.
     minutes
         Processor minutes that an adapter is trained; a classifier takes what it needs.
+    usd
+        Dollars of this machine's time that an adapter is trained at most; whichever ends first holds.
     teacher
         Whose answers are learnt: people's labels, an API's published answers (and audits), or both.
     labels
@@ -46,7 +50,7 @@ def train(
     from tasks.training.request import TrainingRequest
 
     guard_streams()  # it goes on where nobody reads what it prints
-    return train_and_print(TrainingRequest(workload, kind, minutes, teacher, labels, seed, use, yes))
+    return train_and_print(TrainingRequest(workload, kind, minutes, teacher, labels, seed, use, yes, usd))
 
 
 trained = App(name="trained", help="The registry of what was trained here.")

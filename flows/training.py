@@ -1,6 +1,7 @@
 """The training flow: one workload, one classifier or adapter, into the registry."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from prefect import Flow, State, flow, get_run_logger, runtime
 
@@ -33,7 +34,7 @@ def build(train_one: Train = train) -> TrainingFlow:
         flow_run_name=name_of_run,
         description="A classifier or an adapter for one workload, trained on its labels and answers.",
     )
-    def training(
+    def training(  # noqa: PLR0913, PLR0917  what a user can ask for, by name
         workload: str,
         kind: TrainedKind = "classifier",
         minutes: float = MINUTES,
@@ -42,6 +43,7 @@ def build(train_one: Train = train) -> TrainingFlow:
         seed: int = 0,
         use: bool = False,
         consent: bool = False,
+        usd: Decimal | None = None,
     ) -> TrainedModel | State[BreakevenError]:
         """Train a classifier or an adapter for one workload, measure it on held-out texts, and put it into the registry.
 
@@ -54,8 +56,9 @@ def build(train_one: Train = train) -> TrainingFlow:
             seed: What is drawn at random is drawn by it.
             use: Put in force what comes of it; else it is a candidate.
             consent: The terms of the API's provider allow to train on its answers.
+            usd: Dollars of the machine's time that an adapter is trained at most, beside the minutes.
         """
-        ask = TrainingRequest(workload, kind, minutes, teacher, labels, seed, use, consent)
+        ask = TrainingRequest(workload, kind, minutes, teacher, labels, seed, use, consent, usd)
         try:
             found = train_one(ask, read_settings(), get_run_logger().info)
         except BreakevenError as error:

@@ -42,7 +42,7 @@ class AdapterJob:
     """What to train: the base model's folder (or its name on the Hub), the constant messages before a text, and the examples of both sides.
 
     `render`: from an answer to the text that the model shall write. `seconds`: processor time at most (of all threads; a GPU's: seconds of the
-    clock). `on_gpu`: all layers, else the last third. `folder`: where checkpoints, the adapter (`adapter/`) and on a CPU the merged model (`merged/`) are written.
+    clock), `clock_seconds` seconds of the clock at most beside it, None: no such bound. `on_gpu`: all layers, else the last third. `folder`: where checkpoints, the adapter (`adapter/`) and on a CPU the merged model (`merged/`) are written.
     `template` and `template_arguments`: a chat template in the place of the model's own, as the engine is given it. `balanced`: each label as
     often as any other, whatever the examples' share of it.
     """
@@ -54,6 +54,7 @@ class AdapterJob:
     holdout: Sequence[Example]
     folder: Path
     seconds: float
+    clock_seconds: float | None = None
     on_gpu: bool = False
     seed: int = 0
     balanced: bool = True
@@ -114,18 +115,19 @@ def train_adapter(
     if len(job.train) < FEWEST:
         msg = f"{len(job.train)} examples to train on: an adapter needs at least {FEWEST}; give more labels or answers"
         raise UsageError(msg)
-    training = _Training(job, say, stop, job.clock())
+    training = _Training(job, say, stop, job.clock(), time.monotonic())
     return training.run()
 
 
 @dataclass(slots=True)
 class _Training:
-    """One training: what it is given, and the time at which it began, less what it had used before it was killed."""
+    """One training: what it is given, and the times at which it began, less what it had used before it was killed."""
 
     job: AdapterJob
     say: Callable[[str], None]
     stop: Callable[[], bool]
     began: float
+    began_by_clock: float
 
     def run(self) -> TrainedAdapter:
         job = self.job
@@ -146,8 +148,11 @@ class _Training:
         return TrainedAdapter(note.weights, progress.steps, progress.seen, first, last, accuracy, left_out)
 
     def _used(self) -> float:
-        """Seconds of the budget that are used."""
-        return self.job.clock() - self.began
+        """Seconds of the budget that are used: those of the bound that is nearer to its end."""
+        used, bound = self.job.clock() - self.began, self.job.clock_seconds
+        if bound is None:
+            return used
+        return max(used, (time.monotonic() - self.began_by_clock) * self.job.seconds / bound)
 
     def _encode(self, encoder: Encoder) -> tuple[list[tuple[Example, Encoded]], int]:
         """Return the examples with their token ids, and how many are too long. Raises `UsageError` where too few are left."""
@@ -169,6 +174,7 @@ class _Training:
         progress, tensors = found
         steps.restore(tensors)
         self.began -= progress.spent
+        self.began_by_clock -= progress.spent_by_clock
         self.say(f"going on with a training that was stopped after {progress.steps:,} steps")
         return progress
 
@@ -205,7 +211,8 @@ class _Training:
         return islice(made, done, None)
 
     def _save(self, steps: LoraSteps, progress: TrainingProgress, digest: str) -> None:
-        progress.spent = self._used()
+        progress.spent = self.job.clock() - self.began
+        progress.spent_by_clock = time.monotonic() - self.began_by_clock
         write_checkpoint(self.job.folder, digest, progress, steps.state())
 
     def _measure(self, steps: LoraSteps, encoder: Encoder) -> Share | None:

@@ -18,11 +18,12 @@ EVERY_SECONDS = 60.0
 
 @dataclass(slots=True)
 class TrainingProgress:
-    """How far a training has come: steps, examples, seconds of its budget, mean loss a token of each step."""
+    """How far a training has come: steps, examples, seconds by the clock of its budget and by that on the wall, mean loss a token of each step."""
 
     steps: int = 0
     seen: int = 0
     spent: float = 0.0
+    spent_by_clock: float = 0.0
     losses: list[float] = field(default_factory=list)
 
     def mean_of_tenth(self, *, last: bool) -> float:

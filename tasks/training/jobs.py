@@ -30,6 +30,9 @@ def check_kind(ask: TrainingRequest, workload: Workload, settings: Settings) -> 
     if ask.minutes <= 0:
         msg = f"--minutes {ask.minutes:g} leaves no time to train: give more than 0"
         raise UsageError(msg)
+    if ask.usd is not None and ask.usd <= 0:
+        msg = f"--usd {ask.usd} leaves no time to train: give more than 0"
+        raise UsageError(msg)
     if uses_server(settings):
         msg = "a server has its own adapters: train them where it runs, or train a classifier (--kind classifier)"
         raise UsageError(msg)
@@ -66,9 +69,14 @@ def prompt_before(workload: Workload) -> tuple[Message, ...]:
 
 
 def make_job(
-    ask: TrainingRequest, workload: Workload, settings: Settings, data: TrainingData, folder: Path
+    ask: TrainingRequest,
+    workload: Workload,
+    settings: Settings,
+    data: TrainingData,
+    folder: Path,
+    clock_seconds: float | None = None,
 ) -> ClassifierJob | AdapterJob:
-    """Make the job of a training that `check_kind` found nothing wrong with."""
+    """Make the job of a training that `check_kind` found nothing wrong with. `clock_seconds`: of an adapter at most, by the clock."""
     if ask.kind == "classifier":
         return ClassifierJob(
             kind="label" if workload.kind == "label" else "labels",
@@ -87,6 +95,7 @@ def make_job(
         holdout=data.data.holdout,
         folder=folder,
         seconds=60 * ask.minutes,
+        clock_seconds=clock_seconds,
         on_gpu=gpu_name() is not None,
         seed=ask.seed,
         template=read_template(settings.chat_template),

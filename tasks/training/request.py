@@ -1,6 +1,7 @@
 """What a caller asks to be trained."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from models.training.trained import Teacher, TrainedKind
 
@@ -13,7 +14,8 @@ class TrainingRequest:
     """A workload, and what to train for it on whose answers.
 
     `minutes`: time at most of an adapter; a classifier takes what it needs. `labels` None: the file that the workload's settings name, where they name one.
-    `use`: put in force what comes of it. `consent`: the terms of the API's provider were looked at, so nobody is asked.
+    `use`: put in force what comes of it. `consent`: the terms of the API's provider were looked at, so nobody is asked. `usd`: dollars of the
+    machine's time at most, beside the minutes; an adapter ends with what is used up first.
     """
 
     workload: str
@@ -24,6 +26,7 @@ class TrainingRequest:
     seed: int = 0
     use: bool = False
     consent: bool = False
+    usd: Decimal | None = None
 
     def flow_parameters(self) -> dict[str, object]:
         """Return the parameters of the flow that does what is asked for."""

@@ -16,6 +16,7 @@ from models.training.trained import TrainedModel
 from tasks.labelling.people_labels import people_examples
 from tasks.runtime.atomic_files import check_writable
 from tasks.runtime.stop_signals import StopRequest, stop_on_signals
+from tasks.training.budget import clock_seconds, describe_budget
 from tasks.training.consent import check_consent
 from tasks.training.describe import describe_data
 from tasks.training.examples import PeoplesLabels, gather
@@ -68,17 +69,20 @@ def train(
     check_consent(settings, data.models, given=ask.consent)
     say(f"{workload.name}: {describe_data(data)}")
     facts = (ask.kind, ask.seed, data.data.digest, workload.fingerprint)
+    machine = infrastructure(settings, gpu_name())
+    if (budget := describe_budget(ask, machine)) is not None:
+        say(f"{workload.name}: {budget}")
     plan = TrainingPlan(
         workload,
         ask.kind,
         today or datetime.now(UTC).date(),
         blake2b(repr(facts).encode(), digest_size=8).hexdigest(),
-        infrastructure(settings, gpu_name()),
+        machine,
         base_name(settings),
     )
     with stop_on_signals() as stop, open_training(plan, settings) as opened:
         folder = WorkingFolder.make(settings, ask)
-        job = make_job(ask, workload, settings, data, folder.path)
+        job = make_job(ask, workload, settings, data, folder.path, clock_seconds(ask, machine))
         with at_work(opened) as lost:
             found = _until_stopped(
                 stop, ask, lambda: trainers.train(job, say, lambda: stop() or lost() is not None)

@@ -4,6 +4,7 @@ import os
 import signal
 import stat
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from db import trained
 from db.summary import sum_usage
 from models.errors import Interrupted, OutputError, PartitionLocked, UsageError
 from models.settings import Settings
+from models.training.adapter import AdapterJob
 from models.training.classifier import ClassifierJob
 from models.training.trained import trained_folder
 from tests.integration.pipeline.books import check_sums, findings, ledger, table
@@ -225,3 +227,30 @@ def test_without_labels_it_says_where_to_get_some(settings: Settings) -> None:
         training(settings, None)
     with pytest.raises(UsageError, match="nothing of sentiment was answered by an API"):
         training(settings, None, teacher="api")
+
+
+@pytest.mark.parametrize(
+    ("hour", "usd", "seconds", "says"),
+    [
+        ("2", "0.10", 180.0, "sentiment: $0.10 buys 3 min of this machine at $2.00 an hour"),
+        ("0", "0.10", None, "sentiment: an hour of this machine costs nothing by the settings"),
+        ("2", None, None, None),
+    ],
+)
+def test_dollars_are_time_of_the_machine(
+    settings: Settings, tmp_path: Path, hour: str, usd: str | None, seconds: float | None, says: str | None
+) -> None:
+    """The minutes hold beside them; dollars bound no machine that costs nothing, which a line says."""
+    own = Settings.model_validate({**dict(settings), "gpu_usd_per_hour": hour})
+    fake, told = FakeTrainers(), list[str]()
+    training(
+        own, write_labels(tmp_path), fake, told, kind="adapter", usd=None if usd is None else Decimal(usd)
+    )
+    (job,) = fake.jobs
+    assert isinstance(job, AdapterJob)
+    assert (job.seconds, job.clock_seconds) == (600.0, seconds)
+    said = [line for line in told if "this machine" in line]
+    assert len(said) == (says is not None)
+    assert all(line.startswith(str(says)) for line in said)
+    with pytest.raises(UsageError, match="--usd 0 leaves no time"):
+        training(own, write_labels(tmp_path), fake, kind="adapter", usd=Decimal(0))

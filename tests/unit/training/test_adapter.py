@@ -306,10 +306,13 @@ def test_a_batch_is_cut_to_what_memory_holds(base: BaseModel) -> None:
 
 
 def test_objects_and_texts_are_trained_on_and_not_measured(tiny: Path, tmp_path: Path) -> None:
-    """An answer that is no label has no accuracy."""
+    """An answer that is no label has no accuracy; seconds of the clock end a training whose processor seconds do not."""
     rows = [Example(one.text, {"number": n}, "api") for n, one in enumerate(TRAIN)]
     found = train_adapter(
-        job_of(tiny, tmp_path, train=rows, holdout=rows, render=json.dumps, seconds=1.0), print
+        job_of(
+            tiny, tmp_path, train=rows, holdout=rows, render=json.dumps, seconds=36_000.0, clock_seconds=1.0
+        ),
+        print,
     )
     assert found.accuracy is None
     assert found.steps > 0
