@@ -145,15 +145,24 @@ def list_disagreeing(session: Session, of: AuditCount, limit: int) -> list[tuple
 
 
 def list_uncounted(session: Session, since: datetime) -> list[tuple[str, date]]:
-    """Return the partitions whose audit has all its answers since then, and of which no record was compared: the process was killed in between."""
-    counted = exists().where(
-        Row.workload == RunRow.workload, Row.partition == RunRow.partition, Row.judge == "api"
+    """Return the partitions whose newest audit had all its answers since then and was not compared: the process was killed in between.
+
+    What an earlier audit found of a smaller share counts for nothing here.
+    """
+    place = func.row_number().over(
+        partition_by=(RunRow.workload, RunRow.partition),
+        order_by=(RunRow.started_at.desc(), RunRow.id.desc()),
     )
+    newest = (
+        select(RunRow.id, RunRow.workload, RunRow.partition, RunRow.ended_at, place.label("place"))
+        .where(RunRow.purpose == AUDIT, RunRow.state == "completed")
+        .subquery()
+    )
+    counted = exists().where(Row.run_id == newest.c.id, Row.judge == "api")
     rows = session.execute(
-        select(RunRow.workload, RunRow.partition)
-        .where(RunRow.purpose == AUDIT, RunRow.state == "completed", RunRow.ended_at >= since, ~counted)
-        .distinct()
-        .order_by(RunRow.workload, RunRow.partition)
+        select(newest.c.workload, newest.c.partition)
+        .where(newest.c.place == 1, newest.c.ended_at >= since, ~counted)
+        .order_by(newest.c.workload, newest.c.partition)
     )
     return [(workload, partition) for workload, partition in rows]
 

@@ -1,15 +1,20 @@
 """Audits of a published partition: a random share is asked on the API, compared, counted, and changes nothing else."""
 
+import signal
+import stat
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from models.errors import UsageError
+from models.errors import Interrupted, UsageError
+from models.run import RunResult
 from tasks.audit.after_run import audit_collected, audit_published
 from tasks.audit.draw import is_drawn
 from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
+from tasks.storage.output_folders import evaluations_folder
 from tests.faulty_api import FaultyApi
 from tests.integration.audit.harness import COUNT, SHARE, WRONG, audit, audit_settings, audits, serve
 from tests.integration.hybrid.harness import api_lines, check_seen
@@ -17,6 +22,7 @@ from tests.integration.pipeline.books import check_sums, findings, table
 from tests.integration.pipeline.harness import DAY, WORKLOAD, no_engine, published, run, target
 
 KEYS = {f"r{number}" for number in range(COUNT) if is_drawn(WORKLOAD, DAY, f"r{number}", SHARE)}
+STOPPED = ("stopped", signal.SIGTERM)
 AGREEING = {key for key in KEYS if int(key[1:]) % WRONG}
 
 
@@ -178,7 +184,7 @@ def test_a_draw_is_a_share_of_any_partition() -> None:
 def test_an_audit_that_was_killed_before_it_was_compared_is_compared_by_the_next_collecting(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The API's answers are there and paid; nothing is asked again, and from then on nothing is left."""
+    """The API's answers are there and paid; nothing is asked again, and from then on nothing is left. So it is of a larger share later on."""
     with FaultyApi() as api:
         settings = audit_settings(tmp_path, database_url, api.url)
         serve(settings, tmp_path, 40)
@@ -186,13 +192,40 @@ def test_an_audit_that_was_killed_before_it_was_compared_is_compared_by_the_next
         def die(*_: object) -> None:
             raise KeyboardInterrupt
 
-        with monkeypatch.context() as patched:
-            patched.setattr("tasks.audit.run.audits.replace_audits", die)
-            with pytest.raises(KeyboardInterrupt):
-                audit(settings, tmp_path, share=1.0)
-        assert audits(settings) == []
-        (found,) = audit_collected([], settings)
-        assert (found.state, found.audited) == ("audited", 40)
-        assert len(api.seen) == 40
-        assert audit_collected([], settings) == []
+        half = sum(is_drawn(WORKLOAD, DAY, f"r{number}", 0.5) for number in range(40))
+        for share, compared, asked in ((0.5, 0, half), (1.0, half, 40)):
+            with monkeypatch.context() as patched:
+                patched.setattr("tasks.audit.run.audits.replace_audits", die)
+                with pytest.raises(KeyboardInterrupt):
+                    audit(settings, tmp_path, share=share)
+            assert len(audits(settings)) == compared
+            (found,) = audit_collected([], settings)
+            assert (found.state, found.audited) == ("audited", asked)
+            assert len(api.seen) == asked
+            assert audit_collected([], settings) == []
     assert len(audits(settings)) == 40
+
+
+def test_no_text_of_an_audit_stays_behind(tmp_path: Path, database_url: str) -> None:
+    """What is to be asked lies in a file for this user alone until the audit ends, whether it is answered or stopped."""
+    with FaultyApi() as api:
+        settings = audit_settings(tmp_path, database_url, api.url)
+        serve(settings, tmp_path, 8)
+        folder = evaluations_folder(settings.output_dir, WORKLOAD)
+        seen: list[int] = []
+
+        def look(request: RunRequest, _: object, stop: bool = False) -> RunResult:
+            seen.extend(stat.S_IMODE(one.stat().st_mode) for one in folder.glob("audit-*"))
+            if stop:
+                raise Interrupted(*STOPPED)
+            return run_request(request, settings)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("tasks.audit.run.run_request", partial(look, stop=True))
+            with pytest.raises(Interrupted):
+                audit(settings, tmp_path, share=1.0)
+            assert list(folder.glob("audit-*")) == []
+            patched.setattr("tasks.audit.run.run_request", look)
+            assert audit(settings, tmp_path, share=1.0).audited == 8
+        assert list(folder.glob("audit-*")) == []
+    assert seen == [0o600, 0o600]
