@@ -4,7 +4,7 @@ Both ways call the same functions of `tasks`; see docs/decisions/0013-commands-w
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -21,7 +21,8 @@ from models.run import RunResult
 from models.settings import Settings
 from models.settings.places import as_variable
 from models.training.trained import TrainedModel
-from tasks.audit.after_run import audit_collected, audit_published
+from tasks.audit.after_run import audit_collected, audit_left, audit_published
+from tasks.audit.request import AuditResult
 from tasks.audit.words import describe_audit
 from tasks.backfill import run_steps
 from tasks.backfill.request import BackfillRequest
@@ -31,7 +32,7 @@ from tasks.planning.request import RunRequest
 from tasks.run import each_partition
 from tasks.run.collect import waiting_partitions
 from tasks.run.run_partition import collect_partition, run_request
-from tasks.runtime.shared_engine import shared_engine
+from tasks.runtime.shared_engine import after_engine, shared_engine
 from tasks.training.request import TrainingRequest
 from tasks.training.train import train
 
@@ -56,8 +57,12 @@ def run_one(request: RunRequest) -> RunResult:
 def _audit(result: RunResult, request: RunRequest, settings: Settings) -> None:
     """Audit what a run has just published, where its workload is audited, and say what it came to."""
     found = audit_published(result, request, settings)
-    if found is not None:
-        message_console().print(describe_audit(found), markup=False)
+    _tell([] if found is None else [found])
+
+
+def _tell(audits: Iterable[AuditResult]) -> None:
+    for one in audits:
+        message_console().print(describe_audit(one), markup=False)
 
 
 def run_night(last: date, days: int, workloads: list[str]) -> list[RunResult]:
@@ -74,10 +79,10 @@ def run_night(last: date, days: int, workloads: list[str]) -> list[RunResult]:
 
     def run(workload: str, day: date) -> RunResult | Exception:
         try:
-            result = run_request(RunRequest(workload, day), settings)
-            _audit(result, RunRequest(workload, day), settings)
+            result = run_request(request := RunRequest(workload, day), settings)
         except BreakevenError as error:
             return error
+        after_engine(lambda: _audit(result, request, settings))
         return result
 
     with shared_engine(expect_adapters(settings, workloads), workloads=workloads):
@@ -142,6 +147,7 @@ def backfill_all(
     for one in outcomes:
         if one.result is not None:
             _audit(one.result, ask.of_partition(one.partition), settings)
+    _tell(audit_left(ask, settings))
     if select_failed(outcomes):
         raise BreakevenError(run_steps.failure_line(outcomes))
 

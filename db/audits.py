@@ -8,12 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Integer, Select, and_, cast, delete, exists, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from db.dialects import clock, insert_all_new
 from db.tables import AuditRow as Row
 from db.tables import DailyUsageRow as Usage
-from db.tables import PromptRow, RunRow
+from db.tables import PartitionVersionRow, PromptRow, RunRow
 from models.evaluation.audit_counts import AuditCount, Judge
 from models.ids import new_id
 from models.months import month_of, months_later
@@ -163,6 +163,22 @@ def list_uncounted(session: Session, since: datetime) -> list[tuple[str, date]]:
         select(newest.c.workload, newest.c.partition)
         .where(newest.c.place == 1, newest.c.ended_at >= since, ~counted)
         .order_by(newest.c.workload, newest.c.partition)
+    )
+    return [(workload, partition) for workload, partition in rows]
+
+
+def list_unaudited(session: Session, since: datetime, until: datetime) -> list[tuple[str, date]]:
+    """Return the partitions that were published from then until then, and of which no audit by the API has begun since."""
+    version = aliased(PartitionVersionRow)
+    same = (RunRow.workload == version.workload, RunRow.partition == version.partition)
+    asked = exists().where(*same, RunRow.purpose == AUDIT, RunRow.started_at >= version.published_at)
+    own = (Row.workload == version.workload, Row.partition == version.partition, Row.judge == "api")
+    compared = exists().where(*own, Row.at >= version.published_at)
+    rows = session.execute(
+        select(version.workload, version.partition)
+        .where(version.purpose == PRODUCTION, version.state == "published")
+        .where(version.published_at >= since, version.published_at <= until, ~asked, ~compared)
+        .order_by(version.workload, version.partition)
     )
     return [(workload, partition) for workload, partition in rows]
 

@@ -19,6 +19,7 @@ from models.errors import BreakevenError, Interrupted, UsageError
 from models.records import EngineReason
 from models.run import RunResult
 from models.settings import Settings
+from tasks.audit.after_run import audit_left
 from tasks.backfill.against_quote import compare_with_quote
 from tasks.backfill.request import BackfillRequest
 from tasks.backfill.run_steps import Runner, failure_line, one_by_one, outcome_of_failure, run_all
@@ -97,6 +98,7 @@ class BackfillSteps:
             with progress_artifact("backfill-progress", only=BACKFILL):
                 quoted = self.quote(ask, steps, settings, 1 if parallel is None else len(steps))
                 run_all(ask, steps, self._runner(settings, parallel), quoted, outcomes)
+                audit_left(ask, settings)
         except BreakevenError as error:
             failure = error
         self.ended_with(outcomes)

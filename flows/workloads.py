@@ -24,7 +24,7 @@ from tasks.display.quarantine_text import quarantine_lines
 from tasks.display.run_rows import cost_row
 from tasks.planning.request import EngineChoice, RunRequest
 from tasks.run.run_partition import run_request
-from tasks.runtime.shared_engine import shared_engine
+from tasks.runtime.shared_engine import after_engine, shared_engine
 
 RunPartition = Callable[[RunRequest, Settings], RunResult]
 """What a workload's flow calls for the work itself: `tasks.run.run_partition.run_request`."""
@@ -32,14 +32,14 @@ WorkloadFlow = Flow[..., RunResult | State[BreakevenError]]
 
 
 def run_and_show(request: RunRequest, run: RunPartition) -> RunResult:
-    """Run a partition, show its progress, and what it came to."""
+    """Run a partition, show its progress, and what it came to; its audit follows when the engine is let go."""
     workload, settings = request.workload, read_settings()
     with (
-        shared_engine(settings, workloads=[workload]),
         progress_artifact(artifact_key(workload, "progress")),
+        shared_engine(settings, workloads=[workload]),
     ):
         result = run(request, settings)
-        audit_published(result, request, settings)
+        after_engine(lambda: audit_published(result, request, settings))
     for line in quarantine_lines([result]):
         get_run_logger().info(line)
     key = artifact_key(workload, "cost")

@@ -35,6 +35,9 @@ from tasks.storage.output_folders import evaluations_folder
 UNCOUNTED_DAYS = 7
 """How long an audit that was answered and never compared is looked for."""
 
+UNAUDITED = timedelta(days=2)
+"""How long a published partition that is to be audited is looked for: its audit follows it, unless something was killed or stopped."""
+
 log = logging.getLogger(__name__)
 
 
@@ -137,6 +140,12 @@ def uncounted_audits(settings: Settings) -> list[tuple[str, date]]:
             if session is None
             else audits.list_uncounted(session, datetime.now(UTC) - timedelta(days=UNCOUNTED_DAYS))
         )
+
+
+def unaudited(settings: Settings, until: datetime) -> list[tuple[str, date]]:
+    """Return the partitions that were published lately, until then, and of which no audit by the API has begun."""
+    with ledger_if_any(settings) as session:
+        return [] if session is None else audits.list_unaudited(session, until - UNAUDITED, until)
 
 
 def _check_budget(ask: AuditRequest, settings: Settings) -> None:

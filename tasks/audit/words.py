@@ -11,7 +11,9 @@ def describe_audit(found: AuditResult) -> str:
     match found.state:
         case "nothing":
             left = (
-                f": the text of {plural(found.changed, 'drawn record')} has changed" if found.changed else ""
+                f": the text of {plural(found.changed, 'drawn record')} has changed, or was read from another input, which --input names"
+                if found.changed
+                else ""
             )
             return f"{name}: no record was audited{left or ': none was drawn of those that were served without the API'}"
         case "waiting":

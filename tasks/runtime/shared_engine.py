@@ -70,6 +70,7 @@ class SharedEngine:
         self._not_booked = MachineTime()
         self._classifiers = SharedClassifier(classifiers)
         self._limits: Limits | None = None
+        self.afterwards: list[Callable[[], object]] = []
 
     @property
     def patience_seconds(self) -> float:
@@ -153,7 +154,7 @@ def shared_engine(
 ) -> Iterator[SharedEngine]:
     """Share one lazily loaded engine, and one classifier; an inner block gets the outer block's.
 
-    `workloads` as in `SharedEngine`.
+    `workloads` as in `SharedEngine`. What was put off with `after_engine` is done when the engine is closed.
     """
     if (outer := _current.get()) is not None:
         yield outer
@@ -165,3 +166,18 @@ def shared_engine(
     finally:
         _current.reset(token)
         engine.close()
+    if engine.afterwards:
+        with shared_engine(settings, factory, workloads, classifiers):  # for the API's rate limits
+            for call in engine.afterwards:
+                call()
+
+
+def after_engine(call: Callable[[], object]) -> None:
+    """Call once the engine that is shared now is let go, so that it does not sit idle meanwhile; at once where none is.
+
+    Where the block that shares it ends by an error, it is not called.
+    """
+    if (engine := _current.get()) is None:
+        call()
+    else:
+        engine.afterwards.append(call)
