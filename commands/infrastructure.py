@@ -21,7 +21,7 @@ infrastructure = App(
 def set_(
     *,
     kind: str,
-    billing: Literal["reserved", "on-demand"],
+    billing: Literal["reserved", "on-demand", "spot"],
     from_: From,
     to: date | None = None,
     usd_per_hour: Number | None = None,
@@ -37,7 +37,7 @@ def set_(
     kind
         Machine, as `breakeven ledger runs` names it, such as A10G.
     billing
-        reserved: paid around the clock; on-demand: paid while it is used.
+        reserved: paid around the clock; on-demand: paid while it is used; spot: the same, and it may be taken away.
     from_
         First day (UTC) on which it holds.
     to
@@ -47,7 +47,7 @@ def set_(
     usd_per_month
         Dollars for a month of one machine, however long the month is; only for a reserved one.
     increment
-        Seconds that on-demand time is rounded up to, such as 3600.
+        Seconds that time on demand or on spot is rounded up to, such as 3600.
     gpus
         How many of these machines there are, each serving one run at a time.
     note
@@ -56,7 +56,7 @@ def set_(
     from flows.environment import read_settings
     from tasks.ledger.ownership_costs import enter_terms
 
-    mode: Literal["reserved", "on_demand"] = "reserved" if billing == "reserved" else "on_demand"
+    mode: Literal["reserved", "on_demand", "spot"] = "on_demand" if billing == "on-demand" else billing
     given = {"since": from_, "until": to, "usd_per_hour": usd_per_hour, "usd_per_month": usd_per_month}
     more = {"increment_seconds": increment, "gpus": gpus, "note": note}
     print_messages(enter_terms(read_settings(), kind, mode, **given, **more))

@@ -18,7 +18,8 @@ from db.tables import DailyUsageRow as Usage
 from db.tables import InfrastructureRow, PromptRow, RunRow
 from db.tables import QuarantinedCountRow as Aside
 from models.catalogue.rates import kind_of
-from models.economics.month import GpuRun, PendingBound, PriceUse, Tokens, WorkloadUsage
+from models.economics.gpu_run import GpuRun
+from models.economics.month import PendingBound, PriceUse, Tokens, WorkloadUsage
 from models.economics.pricing import Price, half_up
 from models.economics.repricing import find_largest_rise
 from models.gpu_time import NS_PER_HOUR, GpuTime

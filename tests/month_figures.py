@@ -6,8 +6,8 @@ from decimal import Decimal
 from functools import cache
 
 from models.economics.break_even import month_figures
+from models.economics.gpu_run import GpuRun
 from models.economics.month import (
-    GpuRun,
     InfrastructureTerms,
     LabourTerms,
     MonthInputs,

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from models.economics.figures import MonthFigures
 from models.economics.figures_recommendation import ScenarioName
+from models.economics.gpu_run import BillingMode, GpuRun
 from models.economics.month import (
-    BillingMode,
-    GpuRun,
     InfrastructureTerms,
     LabourTerms,
     MonthInputs,
@@ -199,7 +198,7 @@ def _usages(draw: st.DrawFn, name: str) -> WorkloadUsage:
 @st.composite
 def _terms(draw: st.DrawFn) -> InfrastructureTerms:
     since = draw(DAYS)
-    mode: BillingMode = draw(st.sampled_from(["reserved", "on_demand"]))
+    mode: BillingMode = draw(st.sampled_from(["reserved", "on_demand", "spot"]))
     by_month = mode == "reserved" and draw(st.booleans())
     amount = draw(RATES)
     return InfrastructureTerms(
@@ -220,7 +219,7 @@ RUNS = st.builds(
     started_at=MOMENTS,
     time=TIMES,
     nano_usd_per_hour=RATES,
-    billing_mode=st.sampled_from(["on_demand", "reserved"]),
+    billing_mode=st.sampled_from(["on_demand", "reserved", "spot"]),
     billing_increment_seconds=st.sampled_from([1, 60, 3600]),
 )
 MONTHS = st.builds(

@@ -19,7 +19,7 @@ class InfrastructureTermsRow(Base):
 
     __tablename__ = "infrastructure_terms"
     __table_args__ = (
-        one_of("billing_mode", "on_demand", "reserved"),
+        one_of("billing_mode", "on_demand", "reserved", "spot"),
         *not_negative("nano_usd_per_hour", "nano_usd_per_month", "gpus"),
         CheckConstraint("(nano_usd_per_hour IS NULL) != (nano_usd_per_month IS NULL)", name="rate"),
         CheckConstraint("nano_usd_per_month IS NULL OR billing_mode = 'reserved'", name="monthly"),

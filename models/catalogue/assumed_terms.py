@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date
+from decimal import Decimal
 from itertools import groupby
 
-from models.catalogue.rates import kind_of, reference_rates
+from models.catalogue.rates import SPOT_RATE, kind_of, reference_rates
 from models.economics import owning
-from models.economics.month import GpuRun, InfrastructureTerms, LabourTerms, Rate, ReferenceRate
+from models.economics.gpu_run import BillingMode, GpuRun
+from models.economics.month import InfrastructureTerms, LabourTerms, Rate, ReferenceRate
 from models.economics.owning import EnteredTerms, Labour
 from models.economics.pricing import ALWAYS, usd_to_nano
 from models.months import next_month
@@ -83,7 +85,7 @@ def references(
     entries: Sequence[EnteredTerms], settings: Settings, kinds: Iterable[str]
 ) -> list[ReferenceRate]:
     """Return rates to compare with, the best first: what was entered at any time, the settings', the catalogue's."""
-    rates = [*_entered_rates(entries), *_settings_rate(settings)]
+    rates = [*_entered_rates(entries), *_settings_rates(settings)]
     for kind in sorted(set(kinds)):
         rates += _catalogue_rates(kind, settings)
     return rates
@@ -100,11 +102,18 @@ def _entered_rates(entries: Sequence[EnteredTerms]) -> Iterator[ReferenceRate]:
             )
 
 
-def _settings_rate(settings: Settings) -> Iterator[ReferenceRate]:
-    if settings.gpu_usd_per_hour is not None:
-        kind = None if settings.gpu_kind is None else kind_of(settings.gpu_kind)
-        rate = Rate(nano_per_hour=usd_to_nano(settings.gpu_usd_per_hour))
-        yield ReferenceRate(settings.billing_mode, rate, OWN_RATE, settings.billing_increment_seconds, kind)
+def _settings_rates(settings: Settings) -> Iterator[ReferenceRate]:
+    """Yield the rates that settings name: of the machine in its mode, of a spot machine it is that on demand; and of spot."""
+    kind = None if settings.gpu_kind is None else kind_of(settings.gpu_kind)
+    mode: BillingMode = "on_demand" if settings.billing_mode == "spot" else settings.billing_mode
+    named: tuple[tuple[BillingMode, Decimal | None, str], ...] = (
+        (mode, settings.gpu_usd_per_hour, OWN_RATE),
+        ("spot", settings.spot.usd_per_hour, SPOT_RATE),
+    )
+    for billed, usd, source in named:
+        if usd is not None:
+            rate = Rate(nano_per_hour=usd_to_nano(usd))
+            yield ReferenceRate(billed, rate, source, settings.billing_increment_seconds, kind)
 
 
 def _catalogue_rates(kind: str, settings: Settings) -> Iterator[ReferenceRate]:

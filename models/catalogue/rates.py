@@ -16,6 +16,7 @@ from models.engines.server.address import ServerAddress
 from models.errors import PriceUnknown
 from models.settings import Settings
 
+SPOT_RATE = "BREAKEVEN_SPOT__USD_PER_HOUR"
 _CORES = re.compile(r"cpu x([0-9]+)")
 
 
@@ -38,7 +39,7 @@ def engine_machine(settings: Settings, gpu: str | None) -> Infrastructure:
     """
     if uses_server(settings):
         address = ServerAddress.of(settings.server_url, settings.server_hosts)
-        kind, rate = settings.gpu_kind or "", settings.gpu_usd_per_hour
+        kind, rate = settings.gpu_kind or "", own_rate(settings)
         if not address.on_this_machine and (not kind or (kind.lower().startswith("cpu") and rate is None)):
             msg = (
                 f"the server {address.host} is on another machine, whose hours have a price: set BREAKEVEN_GPU_KIND "
@@ -49,14 +50,17 @@ def engine_machine(settings: Settings, gpu: str | None) -> Infrastructure:
 
 
 def infrastructure(settings: Settings, gpu: str | None, cores: int | None = None) -> Infrastructure:
-    """Price this machine: the settings' own rate, else the catalogue's.
+    """Price this machine: the settings' own rate, else the catalogue's, which knows none of spot machines.
 
     `gpu` is the name that the driver reports, None on a machine without one; `cores` defaults to the
     machine's. Raises `PriceUnknown` for a machine that neither knows: nothing is free by accident.
     """
     kind = settings.gpu_kind or gpu or "cpu"
-    if settings.gpu_usd_per_hour is not None:
-        rate, since, source = settings.gpu_usd_per_hour, date(1970, 1, 1), "settings"
+    if (own := own_rate(settings)) is not None:
+        rate, since, source = own, date(1970, 1, 1), "settings"
+    elif settings.billing_mode == "spot":
+        msg = f"no spot price is known for {kind!r}; set {SPOT_RATE} to what an hour costs"
+        raise PriceUnknown(msg)
     else:
         entry = _find(kind)
         if entry is None:
@@ -74,6 +78,11 @@ def infrastructure(settings: Settings, gpu: str | None, cores: int | None = None
     return Infrastructure(
         kind, usd_to_nano(rate), settings.billing_mode, settings.billing_increment_seconds, since, source
     )
+
+
+def own_rate(settings: Settings) -> Decimal | None:
+    """Return the settings' own rate of an hour in the mode that they name; None: they have none."""
+    return settings.spot.usd_per_hour if settings.billing_mode == "spot" else settings.gpu_usd_per_hour
 
 
 def kind_of(name: str) -> str:

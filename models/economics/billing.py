@@ -9,7 +9,8 @@ from datetime import date
 from fractions import Fraction
 
 from models.economics.figures import GpuBill, Mode
-from models.economics.month import BillingMode, GpuRun, MonthInputs, Rate, ReferenceRate, WorkloadUsage
+from models.economics.gpu_run import BillingMode, GpuRun
+from models.economics.month import MonthInputs, Rate, ReferenceRate, WorkloadUsage
 from models.economics.on_demand import OnDemandCost
 from models.economics.pricing import half_up
 from models.economics.sessions import Session, group_sessions
@@ -90,7 +91,7 @@ def bill_month(inputs: MonthInputs, used: Sequence[WorkloadUsage]) -> MonthBill:
 
 
 def list_sessions(runs: Sequence[RunTerms]) -> list[Session]:
-    """Return the sessions that runs were billed for on demand."""
+    """Return the sessions that runs were billed for, on demand or on spot machines."""
     return group_sessions((one.run, tariff) for one in runs if (tariff := one.tariff) is not None)
 
 
@@ -191,9 +192,8 @@ def _bill_gpu(
 
 
 def _find_mode(inputs: MonthInputs, runs: Sequence[RunTerms], days: Sequence[DayTerms]) -> Mode:
-    held = {terms.mode for day in days for terms in day.machines}
-    if any(one.run.time.total_ns and one.tariff for one in runs):
-        held.add("on_demand")
+    held: set[BillingMode] = {terms.mode for day in days for terms in day.machines}
+    held |= {one.tariff.mode for one in runs if one.run.time.total_ns and one.tariff is not None}
     if len(held) > 1:
         return "mixed"
     # a bill that nothing explains was not for use
@@ -222,9 +222,9 @@ def _bill_reserved(inputs: MonthInputs, days: Sequence[DayTerms]) -> Fraction | 
 def _find_on_demand(inputs: MonthInputs, one: RunTerms) -> Tariff | None:
     """Return what a run cost or would have cost on demand; None without a rate.
 
-    Of a run on reserved terms: at the reference rate, else at its own where that is an on-demand rate.
+    Of a run in another mode: at the reference rate, else at its own where that is an on-demand rate.
     """
-    if (tariff := one.tariff) is not None:
+    if (tariff := one.tariff) is not None and tariff.mode == "on_demand":
         return tariff
     reference = _find_reference(inputs, "on_demand", one.run.kind)
     if reference is not None and reference.rate.nano_per_hour is not None:
@@ -244,8 +244,8 @@ def _list_references(
     held = [terms for day in days for terms in day.machines]
     kinds = {terms.kind for terms in held if terms.mode != "reserved"} if held else {_find_most_used(inputs)}
     used = [_find_reference(inputs, "reserved", kind) for kind in sorted(kinds, key=str)]
-    on_reserved = {one.run.kind for one in runs if one.tariff is None}
-    used += [_find_reference(inputs, "on_demand", kind) for kind in sorted(on_reserved)]
+    otherwise = {one.run.kind for one in runs if one.tariff is None or one.tariff.mode != "on_demand"}
+    used += [_find_reference(inputs, "on_demand", kind) for kind in sorted(otherwise)]
     return tuple(dict.fromkeys(one.source for one in used if one is not None))
 
 

@@ -24,8 +24,8 @@ from models.economics.month import PriceUse, Tokens, Viability, ViabilityBasis
 from models.economics.past_month import PastMonth, UnitCosts
 from models.gpu_time import GpuTime
 
-Mode = Literal["reserved", "on_demand", "mixed", "none"]
-"""How the machines were billed: in one mode, in both (on different days), or there were none in the month."""
+Mode = Literal["reserved", "on_demand", "spot", "mixed", "none"]
+"""How the machines were billed: in one mode, in several (on different days), or there were none in the month."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,21 +5,20 @@ nano-dollars, durations are nanoseconds; None is unknown, never 0.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 
 from models.catalogue.model_ends import ModelEnd
 from models.economics.candidate_costs import CandidatePrices
+from models.economics.gpu_run import BillingMode, GpuRun
 from models.economics.past_month import PastMonth
 from models.economics.price_changes import PriceChange
 from models.economics.training_payback import TrainedUse
 from models.economics.training_proposal import Proposal
 from models.evaluation.audit_counts import AuditCount
-from models.gpu_time import GpuTime
 from models.months import days_in
 
-BillingMode = Literal["on_demand", "reserved"]
 Viability = Literal["viable", "not_viable", "undecided"]
 """What the evaluation of a workload said: whether the small model is good enough for it."""
 ViabilityBasis = Literal["labels", "audits", "people"]
@@ -143,24 +142,6 @@ class WorkloadUsage:
 
 
 @dataclass(frozen=True, slots=True)
-class GpuRun:
-    """GPU time of one run that started in the month, and the terms that its ledger rows stand on.
-
-    Every run with GPU time has one, on whatever machine (`kind`, such as `A10G` or `cpu x8`). `started_at` is
-    an aware UTC time. The rate, mode and increment are those of the run's own `infrastructure` row: they
-    price it on days without entered terms.
-    """
-
-    workload: str
-    kind: str
-    started_at: datetime
-    time: GpuTime
-    nano_usd_per_hour: int
-    billing_mode: BillingMode = "on_demand"
-    billing_increment_seconds: int = 1
-
-
-@dataclass(frozen=True, slots=True)
 class Rate:
     """What one machine costs: by the hour, or a fixed amount for every month however long. One of the two.
 
@@ -183,7 +164,7 @@ class InfrastructureTerms:
 
     `rate` is that of one machine, which serves one run at a time. `gpus` 0: from then on there is none.
     `assumed`: never entered, but taken from settings, the catalogue or the runs. Raises `ValueError` for terms
-    that cannot be, among them an on-demand rate by the month.
+    that cannot be, among them a rate by the month of a machine that is paid by use.
     """
 
     kind: str
@@ -196,7 +177,7 @@ class InfrastructureTerms:
     assumed: bool = False
 
     def __post_init__(self) -> None:
-        by_month = self.mode == "on_demand" and self.rate.nano_per_hour is None
+        by_month = self.mode != "reserved" and self.rate.nano_per_hour is None
         ends = self.effective_to is not None and self.effective_to <= self.effective_from
         if by_month or ends or self.increment_seconds < 1 or self.gpus < 0:
             msg = f"impossible terms: {self}"

@@ -7,7 +7,8 @@ from models.catalogue.model_ends import describe_end
 from models.economics.billing import MonthBill
 from models.economics.figures import Note, NoteCode, Scenario
 from models.economics.figures_outlook import Capacity
-from models.economics.month import GpuRun, MonthInputs, PriceUse, Viability, WorkloadUsage
+from models.economics.gpu_run import GpuRun
+from models.economics.month import MonthInputs, PriceUse, Viability, WorkloadUsage
 from models.economics.price_changes import describe_change
 from models.economics.scenarios import Period
 from models.gpu_time import NS_PER_SECOND

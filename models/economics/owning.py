@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from itertools import zip_longest
 
-from models.economics.month import BillingMode
+from models.economics.gpu_run import BillingMode
 from models.economics.pricing import usd_to_nano
 from models.errors import UsageError
 from models.months import month_of
@@ -96,7 +96,7 @@ def check_terms(  # noqa: PLR0913  one parameter for each that the command has
         msg = "a rate is an hour's or a month's: give one of --usd-per-hour and --usd-per-month"
         raise UsageError(msg)
     if usd_per_month is not None and billing_mode != "reserved":
-        msg = "only a reserved machine has a monthly rate; one on demand needs --usd-per-hour"
+        msg = "only a reserved machine has a monthly rate; one that is paid by use needs --usd-per-hour"
         raise UsageError(msg)
     if until is not None and until < since:
         msg = f"--to {until} lies before --from {since}"

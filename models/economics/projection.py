@@ -14,7 +14,8 @@ from math import ceil
 
 from models.economics.billing import MonthBill, bill_month
 from models.economics.demand import Demand
-from models.economics.month import GpuRun, LabourTerms, MonthInputs, ReferenceRate
+from models.economics.gpu_run import GpuRun
+from models.economics.month import LabourTerms, MonthInputs, ReferenceRate
 from models.economics.pricing import half_up
 from models.economics.scenarios import Period, sum_period
 from models.economics.ways import WAYS, OwnWay

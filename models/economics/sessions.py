@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
-from models.economics.month import GpuRun
+from models.economics.gpu_run import GpuRun
 from models.economics.terms_in_force import Tariff
 from models.gpu_time import NS_PER_HOUR, NS_PER_SECOND
 

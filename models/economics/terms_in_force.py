@@ -5,17 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 
-from models.economics.month import GpuRun, InfrastructureTerms, LabourTerms, MonthInputs
+from models.economics.gpu_run import GpuRun, UsedMode
+from models.economics.month import InfrastructureTerms, LabourTerms, MonthInputs
 from models.months import days_in
 
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """What an on-demand hour of a machine costs, and by which increment it is billed."""
+    """What an hour of a machine costs that is paid by use, and by which increment it is billed."""
 
     kind: str
     nano_per_hour: int
     increment_seconds: int
+    mode: UsedMode = "on_demand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +43,20 @@ class RunTerms:
 
     @property
     def tariff(self) -> Tariff | None:
-        """What the run was billed at on demand: without terms, its own rate. None: it ran on a reserved machine."""
+        """What the run was billed at by use: without terms, its own rate. None: it ran on a reserved machine."""
         if self.terms is None:
             return self.own_tariff
         if self.terms.mode == "reserved":
             return None
-        return Tariff(self.run.kind, self.terms.rate.nano_per_hour or 0, self.terms.increment_seconds)
+        rate = self.terms.rate.nano_per_hour or 0
+        return Tariff(self.run.kind, rate, self.terms.increment_seconds, self.terms.mode)
 
     @property
     def own_tariff(self) -> Tariff:
         """The rate that the run itself names."""
-        return Tariff(self.run.kind, self.run.nano_usd_per_hour, self.run.billing_increment_seconds)
+        run = self.run
+        mode: UsedMode = "spot" if run.billing_mode == "spot" else "on_demand"
+        return Tariff(run.kind, run.nano_usd_per_hour, run.billing_increment_seconds, mode)
 
 
 @dataclass(frozen=True, slots=True)

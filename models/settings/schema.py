@@ -20,6 +20,7 @@ from models.settings.engine import EngineSettings, EngineTable
 from models.settings.files import ENV_PREFIX, WORKLOADS_DIR, in_file
 from models.settings.inherit import Lineage, lineage, merge_lineage
 from models.settings.own_model import own_model
+from models.settings.spot import SpotSettings
 from models.settings.training import TrainingSettings
 from models.settings.workload import Caps, ReasoningEffort, WorkloadSettings
 
@@ -234,11 +235,10 @@ class Settings(BaseSettings):
     gpu_kind: str | None = Field(
         None, description="entry of the catalogue; default: found by nvidia-smi, else cpu"
     )
-    gpu_usd_per_hour: Decimal | None = Field(
-        None, ge=0, description="your own rate; default: the catalogue's"
-    )
-    billing_mode: Literal["on_demand", "reserved"] = Field("on_demand", description="of the machine")
-    billing_increment_seconds: int = Field(1, ge=1, description="on-demand time is rounded up to this")
+    gpu_usd_per_hour: Decimal | None = Field(None, ge=0, description="yours; default: the catalogue's")
+    billing_mode: Literal["on_demand", "reserved", "spot"] = Field("on_demand", description="of the machine")
+    billing_increment_seconds: int = Field(1, ge=1, description="time that is used is rounded up to this")
+    spot: SpotSettings = Field(SpotSettings(), description="what a machine that may be taken away costs")
     maintenance_hours: Decimal = Field(
         Decimal(2), ge=0, description="people's hours a month; `breakeven infrastructure labour` wins"
     )

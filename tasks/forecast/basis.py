@@ -93,7 +93,7 @@ def _speed(part: ForecastPart) -> str:
 
 
 def _rate(one: ReferenceRate) -> str:
-    mode = "on demand" if one.mode == "on_demand" else "reserved"
+    mode = one.mode.replace("_", " ")
     if one.rate.nano_per_month is not None:
         return f"{mode} {rate(one.rate.nano_per_month)} a month ({one.source})"
     return f"{mode} {rate(one.rate.nano_per_hour)} an hour ({one.source})"

@@ -104,7 +104,10 @@ def _named(settings: Settings, name: str) -> Machine:
 
 def _cpu(settings: Settings) -> str:
     """Name this machine without a GPU as the ledger does."""
-    return infrastructure(settings.model_copy(update={"gpu_kind": None, "gpu_usd_per_hour": None}), None).kind
+    return infrastructure(
+        settings.model_copy(update={"gpu_kind": None, "gpu_usd_per_hour": None, "billing_mode": "on_demand"}),
+        None,
+    ).kind
 
 
 def own_kind(settings: Settings) -> str:

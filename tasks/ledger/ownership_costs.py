@@ -9,7 +9,7 @@ from db import infrastructure as ledger
 from db.ownership_rows import COLUMNS, describe_billing, hours, list_entered_rows, rate_usd
 from models.catalogue.rates import kind_of, reference_rates
 from models.economics import owning
-from models.economics.month import BillingMode
+from models.economics.gpu_run import BillingMode
 from models.economics.owning import Bill, EnteredTerms, Labour
 from models.errors import PriceUnknown, UsageError
 from models.months import parse_month

@@ -1,15 +1,18 @@
 """The end of the report in words and tables: what to know about the figures, and how they were computed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from models.economics.figures import MonthFigures
+from models.economics.gpu_run import UsedMode
 from models.economics.month import InfrastructureTerms, LabourTerms, PriceUse
 from models.economics.terms_in_force import DayTerms, find_terms
 from tasks.documents.amounts import count, number, percent, rate, usd
 from tasks.documents.page import Item, Section, Table
 from tasks.report import notes
 from tasks.report.month_report import MonthReport
+
+PAID_BY_USE: Mapping[UsedMode, str] = {"on_demand": "on demand", "spot": "spot"}
 
 
 def make_notes_section(figures: MonthFigures) -> Section:
@@ -62,7 +65,7 @@ def _terms(days: Sequence[DayTerms]) -> tuple[Table, ...]:
 
 
 def _terms_row(one: InfrastructureTerms) -> tuple[str, ...]:
-    way = "reserved" if one.mode == "reserved" else f"on demand, by {one.increment_seconds} s"
+    way = "reserved" if one.mode == "reserved" else f"{PAID_BY_USE[one.mode]}, by {one.increment_seconds} s"
     per_hour = one.rate.nano_per_hour is not None
     price = (
         f"{rate(one.rate.nano_per_hour)} an hour" if per_hour else f"{rate(one.rate.nano_per_month)} a month"

@@ -182,7 +182,9 @@ _SENTENCES: Mapping[NoteCode, Callable[[Note, MonthFigures], str]] = {
     "bill_entered": lambda note, figures: (
         f"The machine's cost is the bill of {month_name(figures.month)} as entered: {usd(note.nano)}."
     ),
-    "mode_changed": _fixed("Machines were paid for in two ways, on different days of the month."),
+    "mode_changed": _fixed(
+        "Machines were paid for in several ways, on different days or of different kinds."
+    ),
     "price_changed": _price_changed,
     "free_api": _fixed("The API's price of {} is zero, so nothing can be cheaper."),
     "free_gpu": _fixed("The machine's rate is zero: only people's time and the API are counted."),

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from models import workloads
 from models.catalogue.model_fit import check_fit
-from models.catalogue.rates import engine_machine
+from models.catalogue.rates import engine_machine, own_rate
 from models.default_model import is_prepared, model_name, uses_server
 from models.doctor import SetupCheck
 from models.economics.pricing import NANO, price_on, prices_of
@@ -169,7 +169,7 @@ def check_machine_price(settings: Settings) -> SetupCheck:
     except UsageError as error:
         return SetupCheck("machine price", "fail", "unknown", str(error))
     rate = f"${machine.nano_usd_per_hour / NANO:.4f}/h for {machine.kind}"
-    advice = "" if settings.gpu_usd_per_hour is not None else "set BREAKEVEN_GPU_USD_PER_HOUR to what you pay"
+    advice = "" if own_rate(settings) is not None else "set BREAKEVEN_GPU_USD_PER_HOUR to what you pay"
     return SetupCheck("machine price", "ok", f"{rate} ({machine.source})", advice)
 
 

@@ -125,7 +125,7 @@ def test_entries_come_back_as_they_went_in(url: str) -> None:
     engine = make_engine(url)
     migrate(engine)
     one = EnteredTerms("A10G", "reserved", None, 250, 3600, 2, _day("2026-01-01"), _day("2026-02-01"), "n")
-    two = EnteredTerms("cpu x8", "on_demand", 7, None, 1, 1, _day("2026-01-01"), None)
+    two = EnteredTerms("cpu x8", "spot", 7, None, 1, 1, _day("2026-01-01"), None)
     bill, labour = Bill(_day("2026-01-01"), 2**62), Labour(_day("2026-01-02"), 1, 2, 3)
     with sessions(engine).begin() as session:
         for what in (one, two, bill, bill, labour):
@@ -161,6 +161,10 @@ def test_a_machine_that_no_run_has_used_is_pointed_out(url: str, capsys: pytest.
         (
             ("set", "--kind", "H100", "--billing", "reserved", "--from", "2026-01-01"),
             "no reserved rate of 'H100'",
+        ),
+        (
+            ("set", "--kind", "A10G", "--billing", "spot", "--from", "2026-01-01"),
+            "no spot rate of 'A10G'; give --usd-per-hour",
         ),
         (("set", "--kind", "A10G", "--billing", "sometimes", "--from", "2026-01-01"), "--billing"),
         (("set", "--kind", "A10G", "--billing", "reserved", "--from", "2026-02-30"), "--from"),

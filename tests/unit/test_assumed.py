@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.catalogue import assumed_terms
+from models.catalogue.rates import infrastructure
 from models.economics import owning
-from models.economics.month import BillingMode, GpuRun, InfrastructureTerms, LabourTerms, Rate, ReferenceRate
-from models.errors import UsageError
+from models.economics.gpu_run import BillingMode, GpuRun
+from models.economics.month import InfrastructureTerms, LabourTerms, Rate, ReferenceRate
+from models.errors import PriceUnknown, UsageError
 from models.gpu_time import GpuTime
 from models.settings import Settings
+from models.settings.spot import SpotSettings
 
 MAY = date(2026, 5, 1)
 
@@ -113,6 +116,21 @@ def test_rates_to_compare_with_come_best_first() -> None:
     assert {one.kind for one in found} == {"A10G"}
     assert found[2] == ReferenceRate("on_demand", Rate(450_000_000), assumed_terms.OWN_RATE, 60, "A10G")
     assert "g5.xlarge" in found[3].source
+
+
+def test_a_spot_machine_is_priced_by_its_own_setting() -> None:
+    """In that mode the general rate is the one on demand to compare with; without a spot rate no run starts."""
+    spot = SpotSettings(usd_per_hour=Decimal("0.40"))
+    settings = Settings(gpu_usd_per_hour=Decimal("0.45"), billing_mode="spot", spot=spot)
+    found = assumed_terms.references([], settings, [])
+    assert [(one.mode, one.rate.nano_per_hour) for one in found] == [
+        ("on_demand", 450_000_000),
+        ("spot", 400_000_000),
+    ]
+    machine = infrastructure(settings, "NVIDIA A10G")
+    assert (machine.nano_usd_per_hour, machine.billing_mode) == (400_000_000, "spot")
+    with pytest.raises(PriceUnknown, match="BREAKEVEN_SPOT__USD_PER_HOUR"):
+        infrastructure(Settings(billing_mode="spot"), "NVIDIA A10G")
 
 
 def test_a_machine_of_two_gpus_costs_twice() -> None:

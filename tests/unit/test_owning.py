@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.economics import owning
-from models.economics.month import BillingMode
+from models.economics.gpu_run import BillingMode
 from models.economics.owning import Bill, Days, EnteredTerms, Labour
 from models.errors import UsageError
 from models.months import parse_month

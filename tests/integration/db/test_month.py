@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db import attempts, ledger, month, reference, runs
 from db.tables import RunRow
-from models.economics.month import GpuRun, PendingBound, Tokens, WorkloadUsage
+from models.economics.gpu_run import GpuRun
+from models.economics.month import PendingBound, Tokens, WorkloadUsage
 from models.economics.pricing import ALWAYS, Price
 from models.gpu_time import GpuTime
 from tests.integration.db.ledger_lines import MACHINE, Keys, closing, line, pending, seed

@@ -14,8 +14,8 @@ from typing import Any
 
 from apprise import Apprise
 
+from models.economics.gpu_run import GpuRun
 from models.economics.month import (
-    GpuRun,
     InfrastructureTerms,
     LabourTerms,
     MonthInputs,

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.economics.billing import MonthBill, bill_month
-from models.economics.month import GpuRun, InfrastructureTerms, MonthInputs, Rate
+from models.economics.gpu_run import GpuRun
+from models.economics.month import InfrastructureTerms, MonthInputs, Rate
 from models.economics.pricing import half_up
 from models.economics.sessions import group_sessions
 from models.economics.terms_in_force import Tariff, day_of, is_same_kind

@@ -8,7 +8,8 @@ import pytest
 
 from models.economics.break_even import month_figures
 from models.economics.figures_outlook import Lever, LeverName
-from models.economics.month import GpuRun, MonthInputs, Rate, WorkloadUsage
+from models.economics.gpu_run import GpuRun
+from models.economics.month import MonthInputs, Rate, WorkloadUsage
 from models.gpu_time import GpuTime
 from tests.month_inputs import inputs, labour, on_demand, reserved, run, usage, usd
 

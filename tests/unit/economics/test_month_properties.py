@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from models.economics.break_even import month_figures
 from models.economics.figures import MonthFigures
 from models.economics.figures_recommendation import ScenarioName
+from models.economics.gpu_run import UsedMode
 from models.economics.month import MonthInputs, Viability, WorkloadUsage
 from tests.month_inputs import (
     MONTHS,
@@ -88,6 +89,24 @@ def test_gpu_time_reconciles_with_the_bill(month: MonthInputs) -> None:
     assert gpu.time.total_ns + gpu.unused_ns == gpu.billed_ns
     if not month.terms:
         assert gpu.unused_ns >= 0
+
+
+@given(MONTHS)
+def test_spot_machines_at_the_same_rate_cost_what_those_on_demand_do(month: MonthInputs) -> None:
+    """Where none is taken away, to the nano-dollar: sessions, bill, utilization."""
+    bills = {mode: month_figures(_all_used(month, mode)) for mode in ("on_demand", "spot")}
+    on_demand, spot = bills.values()
+    assert spot.gpu == on_demand.gpu
+    assert spot.scenario("hybrid") == on_demand.scenario("hybrid")
+    assert spot.mode == ("spot" if on_demand.mode == "on_demand" else on_demand.mode)
+
+
+def _all_used(month: MonthInputs, mode: UsedMode) -> MonthInputs:
+    """Let everything that is not reserved be paid in one mode."""
+    terms = tuple(one if one.mode == "reserved" else replace(one, mode=mode) for one in month.terms)
+    return replace(
+        month, terms=terms, gpu_runs=tuple(replace(one, billing_mode=mode) for one in month.gpu_runs)
+    )
 
 
 @given(MONTHS)

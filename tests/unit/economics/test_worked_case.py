@@ -9,7 +9,8 @@ import pytest
 from models.economics.break_even import month_figures
 from models.economics.figures import NoteCode
 from models.economics.figures_outlook import LeverName
-from models.economics.month import GpuRun, Tokens, WorkloadUsage
+from models.economics.gpu_run import GpuRun
+from models.economics.month import Tokens, WorkloadUsage
 from models.economics.pricing import nano_to_usd
 from tests.month_inputs import HOUR, inputs, priced, reference, reserved, run, usd
 
