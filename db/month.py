@@ -4,15 +4,17 @@ Usage is by the UTC day of the attempts, GPU time by the UTC day on which its ru
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Integer, Row, Select, cast, extract, func, select
 from sqlalchemy.orm import Session
 
 from db import reference
+from db.interrupted_runs import read_lost
 from db.month_beside import sum_beside
 from db.tables import DailyUsageRow as Usage
 from db.tables import InfrastructureRow, PromptRow, RunRow
@@ -79,6 +81,7 @@ def read_usage(session: Session, first: date, end: date) -> dict[date, MonthUsag
     sums: defaultdict[tuple[date, str], list[Row[Any]]] = defaultdict(list)
     for row in session.execute(_select_sums(first, end)):
         sums[_month(int(row.month)), row.workload].append(row)
+    lost = read_lost(session, _midnight(first), _midnight(end))
     runs: defaultdict[tuple[date, str], list[Row[Any]]] = defaultdict(list)
     for row in session.execute(_select_runs(first, end)):
         runs[month_of(row.started_at), row.workload].append(row)
@@ -93,7 +96,7 @@ def read_usage(session: Session, first: date, end: date) -> dict[date, MonthUsag
         found[month] = replace(
             so_far,
             workloads=(*so_far.workloads, _sum_workload(workload, sums[month, workload], own, prices)),
-            gpu_runs=(*so_far.gpu_runs, *(_make_gpu_run(row, kinds) for row in own if _time(row).total_ns)),
+            gpu_runs=(*so_far.gpu_runs, *_list_gpu_runs(own, kinds, lost)),
         )
     return dict(sorted(found.items()))
 
@@ -128,7 +131,7 @@ def _select_sums(first: date, end: date) -> Select[Any]:
 
 def _select_runs(first: date, end: date) -> Select[Any]:
     machine = InfrastructureRow
-    own = ("workload", "started_at", "load_ns", "busy_ns", "idle_ns", "gpu_cost_nano", "quarantined")
+    own = ("id", "workload", "started_at", "load_ns", "busy_ns", "idle_ns", "gpu_cost_nano", "quarantined")
     its = ("kind", "nano_usd_per_hour", "billing_mode", "billing_increment_seconds")
     columns = [*(getattr(RunRow, name) for name in own), *(getattr(machine, name) for name in its)]
     aside = (
@@ -233,6 +236,15 @@ def _sum_price_use(price: Price, rows: Sequence[Row[Any]]) -> PriceUse:
         cached_tokens=_total(rows, "counterfactual_cached_tokens"),
         cache_write_tokens=_total(rows, "counterfactual_cache_write_tokens"),
     )
+
+
+def _list_gpu_runs(
+    rows: Sequence[Row[Any]], kinds: Mapping[str, str], lost: Mapping[UUID, int]
+) -> Iterator[GpuRun]:
+    """Yield the runs that held a machine, and those whose named machine was taken away before they had said for how long."""
+    for row in rows:
+        if _time(row).total_ns or (row.id in lost and row.kind is not None):
+            yield replace(_make_gpu_run(row, kinds), lost_ns=lost.get(row.id))
 
 
 def _make_gpu_run(row: Row[Any], kinds: Mapping[str, str]) -> GpuRun:

@@ -212,7 +212,7 @@ def _terms(draw: st.DrawFn) -> InfrastructureTerms:
     )
 
 
-RUNS = st.builds(
+_HELD = st.builds(
     GpuRun,
     workload=st.sampled_from(NAMES),
     kind=st.sampled_from(["A10G", "NVIDIA A10G", "cpu x8"]),
@@ -222,6 +222,12 @@ RUNS = st.builds(
     billing_mode=st.sampled_from(["on_demand", "reserved", "spot"]),
     billing_increment_seconds=st.sampled_from([1, 60, 3600]),
 )
+RUNS = st.tuples(_HELD, st.none() | st.fractions(0, 1, max_denominator=9)).map(
+    lambda drawn: replace(
+        drawn[0], lost_ns=None if drawn[1] is None else int(drawn[1] * drawn[0].time.total_ns)
+    )
+)
+"""Runs, some of which lost their machine, and so much of their time with it."""
 MONTHS = st.builds(
     MonthInputs,
     month=st.just(OCTOBER),

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from models.economics.figures import GpuBill, Mode
 from models.economics.gpu_run import BillingMode, GpuRun
+from models.economics.interruptions import SpotUse, sum_spot
 from models.economics.month import MonthInputs, Rate, ReferenceRate, WorkloadUsage
 from models.economics.on_demand import OnDemandCost
 from models.economics.pricing import half_up
@@ -52,7 +53,7 @@ class MonthBill:
 
     `gpu`: GPU time of all runs against the bill, `times`: by workload. `to_date`: the days that are covered, `whole`: the
     whole month. `as_on_demand`: the sessions of replaceable workloads at what they cost or would have cost on demand;
-    None without a rate. `machines`: how many the terms name. `references`: sources of the rates that scenarios stand on.
+    None without a rate. `machines`: how many the terms name. `spot`: runs on spot machines, by kind. `references`: sources of the rates that scenarios stand on.
     """
 
     terms: TermsInForce
@@ -63,6 +64,7 @@ class MonthBill:
     as_on_demand: OnDemandCost | None
     machines: int
     setup_nano: int
+    spot: tuple[SpotUse, ...]
     references: tuple[str, ...]
 
 
@@ -86,6 +88,7 @@ def bill_month(inputs: MonthInputs, used: Sequence[WorkloadUsage]) -> MonthBill:
         as_on_demand=None if None in (tariff for _, tariff in as_on_demand) else OnDemandCost.of(supposed),
         machines=_count_machines(covered),
         setup_nano=half_up(Fraction(labour.setup_minutes * labour.engineer_nano_per_hour, 60)),
+        spot=sum_spot(terms.runs, _bill_in_force(inputs, covered, _cost(every))[1]),
         references=_list_references(inputs, covered, terms.runs),
     )
 

@@ -68,6 +68,7 @@ def month_figures(inputs: MonthInputs) -> MonthFigures:
         batch_discount=period.batch_discount,
         history=(*inputs.earlier, _sum_up(inputs, bill, period, options.scenarios, units)),
         notes=list_notes(inputs, used, bill, period, options.scenarios, capacity, prices),
+        spot=bill.spot,
     )
 
 

@@ -20,6 +20,7 @@ from models.economics.figures_recommendation import (
     VerdictAnswer,
     WorkloadAdvice,
 )
+from models.economics.interruptions import SpotUse
 from models.economics.month import PriceUse, Tokens, Viability, ViabilityBasis
 from models.economics.past_month import PastMonth, UnitCosts
 from models.gpu_time import GpuTime
@@ -225,6 +226,7 @@ class MonthFigures:
     tokens on the days that are covered. `alternative`: against the API's cheapest way that meets the need, `at_once`:
     against the API at once. `own_share`: of the published answers, those of the own model. `kept`: what if it kept
     more or fewer. `candidates`: the same work on other models. `history`: earlier months and, last, this one.
+    `spot`: runs on spot machines, by kind.
     """
 
     month: date
@@ -249,6 +251,7 @@ class MonthFigures:
     batch_discount: Fraction
     history: tuple[PastMonth, ...]
     notes: tuple[Note, ...]
+    spot: tuple[SpotUse, ...] = ()
 
     @property
     def partial(self) -> bool:

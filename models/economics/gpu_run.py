@@ -17,7 +17,8 @@ class GpuRun:
 
     Every run with GPU time has one, on whatever machine (`kind`, such as `A10G` or `cpu x8`). `started_at` is
     an aware UTC time. The rate, mode and increment are those of the run's own `infrastructure` row: they
-    price it on days without entered terms.
+    price it on days without entered terms. `lost_ns`: of a run whose machine was taken away, the part of its time that
+    has to be done again (`db.interrupted_runs`); None: it was not.
     """
 
     workload: str
@@ -27,3 +28,4 @@ class GpuRun:
     nano_usd_per_hour: int
     billing_mode: BillingMode = "on_demand"
     billing_increment_seconds: int = 1
+    lost_ns: int | None = None

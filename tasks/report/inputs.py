@@ -10,6 +10,7 @@ from db import audits, infrastructure, month, trained_use
 from db.month import MonthUsage
 from models.catalogue import assumed_terms
 from models.economics.break_even import past_month
+from models.economics.interruptions import forget_interruptions
 from models.economics.month import MonthInputs, WorkloadUsage
 from models.economics.owning import Bill, EnteredTerms, Labour
 from models.economics.past_month import PastMonth
@@ -53,7 +54,7 @@ def read_month_inputs(
         raise UsageError(msg)
     began = month.find_first_month(session)
     first = max(began or this, months_later(this, -MOST_MONTHS))
-    books = read_books(session, min(first, this), next_month(this))
+    books = _of_what_can_be_taken(read_books(session, min(first, this), next_month(this)), settings)
     judged = find_judgements(session, this)
     earlier: list[PastMonth] = []
     while first < this:
@@ -76,6 +77,18 @@ def read_books(session: Session, first: date, end: date) -> Books:
         [entry.what for entry in infrastructure.list_entries(session, Labour)],
         month.read_usage(session, first, end),
     )
+
+
+def _of_what_can_be_taken(books: Books, settings: Settings) -> Books:
+    """Leave interruptions out where nobody has a spot machine, or a rate of one: nothing depends on them there."""
+    modes = {entry.billing_mode for entry in books.terms}
+    modes |= {run.billing_mode for usage in books.used.values() for run in usage.gpu_runs}
+    if "spot" in modes or settings.spot.usd_per_hour is not None:
+        return books
+    used = {
+        of: replace(usage, gpu_runs=forget_interruptions(usage.gpu_runs)) for of, usage in books.used.items()
+    }
+    return replace(books, used=used)
 
 
 def _inputs(

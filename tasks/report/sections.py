@@ -6,8 +6,9 @@ from fractions import Fraction
 from models.economics.candidate_costs import CandidateCost
 from models.economics.figures import MonthFigures, Outlook, Scenario
 from models.economics.figures_outlook import BreakEven, Lever
+from models.economics.interruptions import SpotUse
 from models.economics.past_month import PastMonth, UnitCosts
-from tasks.documents.amounts import UNKNOWN, count, hours, percent, times, unit_usd, usd
+from tasks.documents.amounts import UNKNOWN, count, hours, percent, plural, times, unit_usd, usd
 from tasks.documents.page import Section, Table
 from tasks.report import sentences as words
 from tasks.report import sentences_outlook
@@ -257,9 +258,19 @@ def _utilization(figures: MonthFigures) -> tuple[str, ...]:
         told.append(
             f"Not all machines were needed at any time: without those that were not, it saves {usd(ran - spare.total_nano)}."
         )
+    told += map(_spot, figures.spot)
     if figures.own_share is not None:
         told.append(f"Your own model gave {percent(figures.own_share)} of the answers, the API the rest.")
     return tuple(told)
+
+
+def _spot(one: SpotUse) -> str:
+    """Say how often spot machines of a kind were taken away, and what that cost."""
+    held = f"{hours(one.held_ns)} on spot machines ({one.kind})"
+    if not one.interruptions:
+        return f"In {held} none was taken away."
+    lost = f"{hours(one.lost_ns)} of loads and work had to be done again, {usd(one.lost_nano)} of the bill"
+    return f"In {held} {plural(one.interruptions, 'run')} lost {'its' if one.interruptions == 1 else 'their'} machine: {lost}."
 
 
 def _share(ns: int, of: int) -> str:

@@ -74,6 +74,18 @@ def test_what_was_never_entered_is_assumed(session: Session) -> None:
     assert {"assumed_labour", "assumed_rate"} <= codes
 
 
+def test_interruptions_count_where_a_machine_can_be_taken_away(session: Session) -> None:
+    """A stop elsewhere is none, and makes no other report; once the machine's terms are spot, it counts."""
+    before = _inputs(session, NOVEMBER)
+    own = (RunRow.workload == "enrichment", RunRow.state == "running")
+    session.execute(update(RunRow).where(*own).values(state="interrupted", load_ns=0))
+    assert _inputs(session, NOVEMBER) == before
+    entry = owning.check_terms("A10G", "spot", since=NOVEMBER, usd_per_hour=Decimal("0.40"))
+    infrastructure.add(session, entry)
+    (spot,) = month_figures(_inputs(session, NOVEMBER)).spot
+    assert (spot.kind, spot.runs, spot.interruptions) == ("A10G", 1, 1)
+
+
 def test_what_was_entered_wins(session: Session) -> None:
     """Terms of the month, the last bill, labour since its day: nothing is assumed any more."""
     for entry in (

@@ -153,6 +153,44 @@ def test_an_unnamed_machine_costs_what_its_run_cost(session: Session, keys: Keys
     assert (gpu_run.kind, gpu_run.nano_usd_per_hour) == (month.UNKNOWN_MACHINE, 1000)
 
 
+@pytest.mark.parametrize(
+    ("state", "error", "waits", "carried", "lost"),
+    [
+        ("interrupted", None, False, 160, 60 + 10),  # killed: its load, and what no record carries
+        ("interrupted", "stopped by signal 15; 2 left", False, 170, 60),
+        (
+            "interrupted",
+            "stopped by signal 15; 2 left",
+            True,
+            0,
+            170,
+        ),  # before the first commit: all of it, once
+        ("interrupted", "stopped by signal 2; 2 left", False, 160, None),  # Ctrl-C
+        ("interrupted", None, True, 160, None),  # waited for a version that was given up
+        ("failed", "EngineError", False, 160, None),
+        ("completed", None, False, 160, None),
+    ],
+)
+def test_what_was_lost_with_a_machine_is_load_and_what_no_record_carries(
+    session: Session, keys: Keys, state: str, error: str | None, waits: bool, carried: int, lost: int | None
+) -> None:
+    """Of runs that were ended from outside; lines that lie in an archive by now carry their part all the same."""
+    if waits:
+        runs.wait(session, keys.run, {"batch": 2})
+    times = {"load_ns": 60, "busy_ns": 100, "idle_ns": 10}
+    _started(session, keys.run, LAST, state=state, error=error, **times)
+    ledger.insert_lines(session, [line(keys, at=LAST, gpu_ns=carried)])
+    (gpu_run,) = month.read_usage(session, NOVEMBER, DECEMBER)[NOVEMBER].gpu_runs
+    assert gpu_run.lost_ns == lost
+
+
+def test_a_machine_that_was_taken_before_its_run_told_of_it_counts(session: Session, keys: Keys) -> None:
+    """Its time is not known, but that it went is."""
+    _started(session, keys.run, LAST, state="interrupted")
+    (gpu_run,) = month.read_usage(session, NOVEMBER, DECEMBER)[NOVEMBER].gpu_runs
+    assert (gpu_run.time, gpu_run.lost_ns) == (GpuTime(), 0)
+
+
 def test_workloads_stay_apart_and_months_without_usage_are_missing(session: Session, keys: Keys) -> None:
     """Each workload has its own sums; nothing is made up for months without lines."""
     other = seed(session, "enrichment")
