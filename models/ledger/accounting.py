@@ -34,7 +34,8 @@ class LineKeys:
 
     `counterfactual_price` is the API's price for an answer at once, `api_batch` holds the Batch API's.
     `calibration` corrects the estimated tokens of the counterfactual. `requested` is the engine that records are first sent
-    to, `classifier_id` the model of a classifier before the others.
+    to, `classifier_id` the model of a classifier before the others. `local_prompt_id` names what the local engine is told, where that is
+    not the prompt of the workload.
     """
 
     run_id: UUID
@@ -49,6 +50,12 @@ class LineKeys:
     calibration: TokenCalibration | None = None
     requested: EngineName = "vllm"
     classifier_id: int | None = None
+    local_prompt_id: int | None = None
+
+    def prompt_of(self, request: Request) -> int:
+        """Return the key of the prompt that a request was made with."""
+        local = served_by(request) == "vllm" and self.local_prompt_id is not None
+        return self.local_prompt_id if local and self.local_prompt_id is not None else self.prompt_id
 
     def model_of(self, request: Request) -> int:
         """Return the key of the model that a request is for."""
@@ -236,7 +243,7 @@ def _line(item: Finished, keys: LineKeys, figures: _Figures) -> LedgerLine:
         engine=figures.engine,
         reason=figures.reason,
         outcome=item.outcome,
-        prompt_id=keys.prompt_id,
+        prompt_id=keys.prompt_of(completion.request),
         model_id=keys.model_of(completion.request),
         input_tokens=usage.input_tokens if usage else None,
         cached_tokens=usage.cached_tokens if usage else None,

@@ -1,5 +1,6 @@
 """What the same records would have used on the API: estimated, and corrected by what the API reported of others."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from models.economics.calibration import TokenCalibration, TokenEstimate
@@ -13,7 +14,8 @@ class CounterfactualTokens:
 
     With a calibration an estimate is corrected by it. Without one, the first request with a prompt long enough is
     taken to write the prompt to the cache and the others to read it there, where the `price` knows cached input.
-    `calibrates`: whether its attempts on the API tell of others; a judge's question is another than the workload's.
+    `calibrates`: whether its attempts on the API tell of others; a judge's question is another than the workload's. `asked_there`: what the API
+    would be sent in the place of the messages that a local engine was.
     """
 
     def __init__(
@@ -23,10 +25,12 @@ class CounterfactualTokens:
         price: Price | None = None,
         *,
         calibrates: bool = True,
+        asked_there: Callable[[tuple[Message, ...]], tuple[Message, ...]] = lambda asked: asked,
     ) -> None:
         self._counter = counter
         self._calibration = calibration
         self._calibrates = calibrates
+        self._asked_there = asked_there
         self._caches = price is not None and is_cached_by_itself(price)
         self._written: set[tuple[tuple[Message, ...], OutputFormat]] = set()
 
@@ -37,7 +41,7 @@ class CounterfactualTokens:
             return self._calibration.apply(usage)
         if not (self._caches and usage.cached_tokens):
             return replace(usage, cached_tokens=0)
-        key = completion.request.messages[:-1], completion.request.output
+        key = self._asked_there(completion.request.messages)[:-1], completion.request.output
         if key in self._written:
             return usage
         self._written.add(key)
@@ -66,4 +70,7 @@ class CounterfactualTokens:
         return TokenEstimate(usage.input_tokens, usage.output_tokens, self._counter.name)
 
     def _count(self, completion: Completion) -> Usage:
-        return self._counter.count(completion.request, completion.text, completion.value)
+        request = completion.request
+        there = self._asked_there(request.messages)
+        asked = request if there is request.messages else replace(request, messages=there)
+        return self._counter.count(asked, completion.text, completion.value)

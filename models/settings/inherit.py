@@ -30,6 +30,9 @@ ALTERNATIVES = (
 """Settings of which a workload has one: naming one of them takes the other's place."""
 OWN = ("extends", "input", "query", "query_url", "where", "schedule", "labelled_file", "budget", "audit")
 """What a workload does not take over: where it reads, and what it may spend."""
+PROMPT = ("prompt", "prompt_file")
+OF_PROMPT = ("adapter_prompt",)
+"""What asks the same as one prompt: it is not taken over by a workload that asks something else."""
 SHAPE = ("schema_file", "output")
 OF_SHAPE = (
     *("examples", "examples_file", "grounded", "distinct", "min_words", "max_words", "max_sentences"),
@@ -121,9 +124,10 @@ def merge_lineage(chain: Lineage) -> WorkloadSettings:
             if set(pair) & set(given):
                 for other in pair:
                     merged.pop(other, None)
-        if set(SHAPE) & set(given):
-            for other in OF_SHAPE:
-                merged.pop(other, None)
+        for changed, theirs in ((PROMPT, OF_PROMPT), (SHAPE, OF_SHAPE)):
+            if set(changed) & set(given):
+                for other in theirs:
+                    merged.pop(other, None)
         merged |= given
     return WorkloadSettings.model_construct(_fields_set=set(merged), **{**_defaults(), **merged})
 

@@ -93,6 +93,10 @@ class WorkloadSettings(BaseModel):
         None, description="what the model is told, a Jinja template over `labels` or `fields`"
     )
     prompt_file: Path | None = Field(None, description="file that holds the prompt")
+    adapter_prompt: str | None = Field(
+        None,
+        description="what an adapter that was trained here is told in the place of prompt, labels and examples; default: these",
+    )
     text: str | None = Field(
         None, description="Jinja template over the row's columns; default: text_columns joined"
     )

@@ -44,7 +44,7 @@ class AdapterJob:
     `render`: from an answer to the text that the model shall write. `seconds`: processor time at most (of all threads; a GPU's: seconds of the
     clock), `clock_seconds` seconds of the clock at most beside it, None: no such bound. `on_gpu`: all layers, else the last third. `folder`: where checkpoints, the adapter (`adapter/`) and on a CPU the merged model (`merged/`) are written.
     `template` and `template_arguments`: a chat template in the place of the model's own, as the engine is given it. `balanced`: each label as
-    often as any other, whatever the examples' share of it.
+    often as any other, whatever the examples' share of it. `fingerprint`: of what it is told and may answer, to be noted beside the weights.
     """
 
     base: Path
@@ -61,6 +61,7 @@ class AdapterJob:
     max_holdout: int = 300
     template: str | None = None
     template_arguments: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -140,7 +141,8 @@ class _Training:
         self._train(steps, examples, progress, digest)
         steps.use_averages()
         accuracy = self._measure(steps, encoder)
-        note = write_adapter(base, job.folder, job.base.name if job.base.is_dir() else str(job.base))
+        name = job.base.name if job.base.is_dir() else str(job.base)
+        note = write_adapter(base, job.folder, name, job.fingerprint)
         if not job.on_gpu:
             write_merged(base, job.folder, note)
         (job.folder / NAME).unlink(missing_ok=True)

@@ -14,13 +14,16 @@ from models.training.checkpoint import disk_errors
 from models.training.weights_note import ADAPTER, MERGED, WeightsNote
 
 
-def write_adapter(base: BaseModel, folder: Path, name: str) -> WeightsNote:
-    """Write the adapter of a base of this name; return what was noted of its weights. Raises `OutputError` for a full disk."""
+def write_adapter(base: BaseModel, folder: Path, name: str, prompt: str) -> WeightsNote:
+    """Write the adapter of a base of this name, trained under a prompt of this fingerprint; return what was noted of its weights.
+
+    Raises `OutputError` for a full disk.
+    """
     noted = []
 
     def write(half: Path) -> None:
         base.network.save_pretrained(half)
-        noted.append(WeightsNote(name, digest_of_weights(half)))
+        noted.append(WeightsNote(name, digest_of_weights(half), prompt))
         noted[0].write(half)
 
     _write_whole(folder / ADAPTER, write)

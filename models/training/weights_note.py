@@ -11,10 +11,14 @@ NOTE = "trained.json"
 
 @dataclass(frozen=True, slots=True)
 class WeightsNote:
-    """The name of the base model, and the digest of the adapter's weights (16 hex digits)."""
+    """The name of the base model, the digest of the adapter's weights, and the fingerprint of what it was told and may answer.
+
+    16 hex digits each; `prompt` is empty where it is not known (`Workload.adapter_fingerprint`).
+    """
 
     base: str
     weights: str
+    prompt: str = ""
 
     def write(self, folder: Path) -> None:
         """Write the note into a folder of weights. Raises `OSError`."""
@@ -27,6 +31,6 @@ def read_note(folder: Path | None) -> WeightsNote | None:
         return None
     try:
         found = json.loads((folder / NOTE).read_text("utf-8"))
-        return WeightsNote(str(found["base"]), str(found["weights"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        return WeightsNote(str(found["base"]), str(found["weights"]), str(found.get("prompt", "")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -4,7 +4,7 @@ import json
 from abc import ABC, abstractmethod
 from functools import cached_property
 from hashlib import blake2b
-from typing import ClassVar, Literal, final
+from typing import ClassVar, Literal, NamedTuple, final
 
 from pydantic import BaseModel, ValidationError
 
@@ -20,6 +20,13 @@ from models.workloads.json_schema import write_compact
 
 LABELS_NAMED = 10
 """Labels that an error names; of more it says how many there are."""
+
+
+class PromptName(NamedTuple):
+    """A prompt as the ledger names it: the version for people, and the fingerprint."""
+
+    version: str
+    fingerprint: str
 
 
 class InvalidOutput(ValueError):
@@ -106,7 +113,40 @@ class Workload(ABC):
 
     @abstractmethod
     def messages(self, text: str) -> tuple[Message, ...]:
-        """Render one record's text to chat messages."""
+        """Render one record's text to chat messages: those that the API is sent, and a model without an adapter."""
+
+    def adapter_messages(self, text: str) -> tuple[Message, ...]:
+        """Render one record's text as an adapter that was trained for the workload is asked."""
+        return self.messages(text)
+
+    def local_messages(self, text: str) -> tuple[Message, ...]:
+        """Render one record's text as the local engine is asked, by whichever model answers there."""
+        return self.messages(text)
+
+    def api_messages(self, asked: tuple[Message, ...]) -> tuple[Message, ...]:
+        """Return what the API would be sent in the place of what the local engine was `asked`."""
+        return asked
+
+    @cached_property
+    def adapter_fingerprint(self) -> str:
+        """16 hex digits over what an adapter belongs to: what it is told, and what it may answer, which it has learnt.
+
+        The order of a label decides nothing, nor does what is checked of an answer, or a name for people.
+        """
+        told = tuple((message.role, message.content) for message in self.adapter_messages("\0"))
+        form = self.output_format
+        answers = sorted(form.labels) if isinstance(form, Choice) else form
+        return blake2b(repr((told, answers)).encode(), digest_size=8).hexdigest()
+
+    @property
+    def adapter_prompt(self) -> PromptName:
+        """What the prompt is called that an adapter is trained and asked under."""
+        return PromptName(self.prompt_version, self.fingerprint)
+
+    @property
+    def local_prompt(self) -> PromptName:
+        """What the prompt is called that the local engine is asked with."""
+        return PromptName(self.prompt_version, self.fingerprint)
 
     @cached_property
     def output_format(self) -> OutputFormat:

@@ -42,10 +42,11 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class Definition:
-    """A workload of the settings with those that it extends."""
+    """A workload of the settings with those that it extends. `adapted`: an adapter that was trained here answers in the place of the plain model."""
 
     name: str
     chain: Lineage
+    adapted: bool = False
 
     @cached_property
     def settings(self) -> WorkloadSettings:
@@ -125,20 +126,37 @@ class Definition:
             raise self.mistake(
                 key=key, what="has no prompt: set prompt or prompt_file to what the model is told"
             )
-        listed = list_labels(labels or {})
-        known = {LABELS: listed} if labels else {FIELDS: fields} if fields else {}
+        told = self._told(key, source, labels, fields)
+        if LABELS in text_template(source).names or not labels or is_named(labels, told):
+            return told
+        return f"{told}\n\n{list_labels(labels)}"
+
+    def adapter_prefix(
+        self, labels: Mapping[str, str] | None = None, fields: str = ""
+    ) -> tuple[Message, ...] | None:
+        """Return the messages before the record where an adapter answers; None: they are those of the plain model.
+
+        The adapter has learnt the labels, so they are not listed where the text does not name them. Raises `UsageError`.
+        """
+        key, source = "adapter_prompt", self.settings.adapter_prompt
+        if source is None:
+            return None
+        if not source.strip():
+            raise self.mistake(key=key, what=f"{key} is empty: say what the adapter is told, or leave it out")
+        return chat_prefix(self._told(key, source, labels, fields), ())
+
+    def _told(self, key: str, source: str, labels: Mapping[str, str] | None, fields: str) -> str:
+        """Fill in the template of what is told before every record. Raises `UsageError`."""
+        known = {LABELS: list_labels(labels)} if labels else {FIELDS: fields} if fields else {}
         try:
             template = text_template(source)
             if unknown := sorted(set(template.names) - known.keys()):
                 knows = f" and knows only {{{{ {next(iter(known))} }}}}" if known else ""
                 what = f"the prompt is the same for all records{knows}: {unknown[0]} belongs into text, if it is a column"
                 raise self.mistake(key=key, what=what)
-            told = template.render(known).strip()
+            return template.render(known).strip()
         except TemplateMistake as error:
             raise self._template_mistake(key, error) from error
-        if LABELS in template.names or not labels or is_named(labels, told):
-            return told
-        return f"{told}\n\n{listed}"
 
     def _template_mistake(self, key: str, error: TemplateMistake) -> UsageError:
         where = f" in line {error.line} of it" if error.line else ""

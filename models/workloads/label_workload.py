@@ -37,12 +37,13 @@ class LabelWorkload(SettingsWorkload):
         self._label_of = {words: label for label, words in shown.items()}
         self._spellings = LabelSpellings(tuple(self._label_of))
         self.max_tokens = token_limit(definition, max(len(words.encode()) for words in self._label_of))
-        told = definition.prompt({shown[label]: meaning for label, meaning in meanings.items()})
+        named = {shown[label]: meaning for label, meaning in meanings.items()}
         examples = [
             (text, show_example(definition, number, answer, shown))
             for number, (text, answer) in enumerate(definition.examples(), start=1)
         ]
-        self._prefix = chat_prefix(told, examples)
+        self._prefix = chat_prefix(definition.prompt(named), examples)
+        self._adapter_prefix = definition.adapter_prefix(named)
         self.output = _output(self.name, self._labels)
         self.prior = self._measured_prior()
         self._corrected: tuple[Completion | None, dict[str, float]] = (None, {})

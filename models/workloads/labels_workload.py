@@ -41,12 +41,13 @@ class LabelsWorkload(SettingsWorkload):
             raise definition.mistake(key="min_labels", what=what)
         longest = sorted((len(words.encode()) for words in self._shown.values()), reverse=True)[: self._most]
         self.max_tokens = token_limit(definition, _OBJECT_BYTES + sum(longest) + _LABEL_BYTES * self._most)
-        told = definition.prompt({self._shown[label]: meaning for label, meaning in meanings.items()})
+        named = {self._shown[label]: meaning for label, meaning in meanings.items()}
         answers = [
             (text, self._example(number, answer))
             for number, (text, answer) in enumerate(definition.examples(), start=1)
         ]
-        self._prefix = chat_prefix(told, answers)
+        self._prefix = chat_prefix(definition.prompt(named), answers)
+        self._adapter_prefix = definition.adapter_prefix(named)
 
     @property
     def label_set(self) -> tuple[str, ...]:

@@ -49,9 +49,11 @@ class ObjectWorkload(SettingsWorkload):
         self._validator = AnswerValidator(self.schema)
         self._checks = ObjectChecks(definition, self.schema)
         self.max_tokens = definition.settings.max_tokens or DEFAULT_TOKENS
-        told, examples = definition.prompt(fields=list_fields(self.schema)), definition.examples()
+        fields, examples = list_fields(self.schema), definition.examples()
         self._check_examples([answer for _, answer in examples])
-        self._prefix = chat_prefix(told, [(text, write_compact(answer)) for text, answer in examples])
+        shown = [(text, write_compact(answer)) for text, answer in examples]
+        self._prefix = chat_prefix(definition.prompt(fields=fields), shown)
+        self._adapter_prefix = definition.adapter_prefix(fields=fields)
 
     @cached_property
     def output_format(self) -> OutputFormat:

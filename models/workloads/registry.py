@@ -2,7 +2,7 @@
 
 from importlib.metadata import entry_points
 
-from models.default_model import model_name
+from models.default_model import model_name, trained_weights
 from models.errors import UsageError
 from models.nearest import unknown_name
 from models.settings import Settings
@@ -48,10 +48,11 @@ def build(name: str, settings: Settings) -> Workload:
     """Build the workload `name` with its settings. Raises `UsageError` for an unknown name, and for a mistake in its settings."""
     if name not in names(settings):
         raise UsageError(unknown_name("workload", name, names(settings)))
-    chain, model = settings.lineage(name), model_name(settings.for_workload(name))
+    own = settings.for_workload(name)
+    chain, model = settings.lineage(name), model_name(own)
     if name in python_names() and not any({"kind", "extends"} & one.named for _, one in chain):
         return _python_class(name)(settings.workload(name), model)
-    definition = Definition(name, chain)
+    definition = Definition(name, chain, adapted=trained_weights(own) is not None)
     return KINDS[definition.kind](definition, model)
 
 

@@ -5,7 +5,7 @@ from typing import final
 
 from models.requests import Message
 from models.settings.workload import Kind
-from models.workloads.base import Workload
+from models.workloads.base import PromptName, Workload
 from models.workloads.definition import Definition
 from models.workloads.kind_settings import check_kind_settings
 
@@ -28,6 +28,7 @@ class SettingsWorkload(Workload):
         self.name = definition.name
         self.text_columns = definition.settings.text_columns or ("text",)
         self._prefix: tuple[Message, ...] = ()
+        self._adapter_prefix: tuple[Message, ...] | None = None
 
     @final
     @property
@@ -39,6 +40,34 @@ class SettingsWorkload(Workload):
     def messages(self, text: str) -> tuple[Message, ...]:
         """Render one record's text; everything before it is constant."""
         return (*self._prefix, Message("user", text))
+
+    @final
+    def adapter_messages(self, text: str) -> tuple[Message, ...]:
+        """Put `adapter_prompt` before the record, where one is set."""
+        prefix = self._prefix if self._adapter_prefix is None else self._adapter_prefix
+        return (*prefix, Message("user", text))
+
+    @final
+    def local_messages(self, text: str) -> tuple[Message, ...]:
+        """Render as for the adapter where it answers, else as for any other model."""
+        return self.adapter_messages(text) if self.definition.adapted else self.messages(text)
+
+    @final
+    def api_messages(self, asked: tuple[Message, ...]) -> tuple[Message, ...]:
+        """Put the whole prompt in the place of the adapter's."""
+        return (*self._prefix, asked[-1]) if asked[:-1] == self._adapter_prefix else asked
+
+    @property
+    def adapter_prompt(self) -> PromptName:
+        """The workload's own, or that of `adapter_prompt`, named by its fingerprint."""
+        if self._adapter_prefix is None:
+            return super().adapter_prompt
+        return PromptName(f"adapter {self.adapter_fingerprint[:8]}", self.adapter_fingerprint)
+
+    @property
+    def local_prompt(self) -> PromptName:
+        """The adapter's where it answers."""
+        return self.adapter_prompt if self.definition.adapted else super().local_prompt
 
     @cached_property
     def prompt_version(self) -> str:  # type: ignore[override]  # a name for people, made once

@@ -38,6 +38,7 @@ class TextWorkload(SettingsWorkload):
                     key=definition.examples_key, what=f"the answer of example {number} is no text"
                 )
         self._prefix = chat_prefix(told, examples)
+        self._adapter_prefix = definition.adapter_prefix()
         self._bounds = [
             Bounded(key, bound)
             for key in ("min_words", "max_words", "max_sentences")
@@ -53,7 +54,10 @@ class TextWorkload(SettingsWorkload):
             )
         given = (settings.pattern or {}).get(FIELD)
         self._pattern = None if given is None else definition.pattern(given)
-        self._prompt_runs = {run for message in self._prefix for run in word_runs(message.content)}
+        told_here = self._adapter_prefix if definition.adapted and self._adapter_prefix else ()
+        self._prompt_runs = {
+            run for message in (*self._prefix, *told_here) for run in word_runs(message.content)
+        }
 
     @cached_property
     def output_format(self) -> OutputFormat:

@@ -24,6 +24,7 @@ from tasks.audit.store import audited_records
 from tasks.evaluation.arms import read_answers
 from tasks.evaluation.measures import asked_measure
 from tasks.labelling.labelled_file import write_records
+from tasks.planning.adapter_in_force import use_adapter
 from tasks.planning.checks import source_of
 from tasks.planning.request import RunRequest
 from tasks.reading import open_partition
@@ -108,10 +109,17 @@ def _find_published(ask: AuditRequest, workload: Workload, settings: Settings) -
     if version is None or run is None:
         msg = f"{ask.workload} {ask.partition} is not published, so there is nothing to audit: run it first"
         raise UsageError(msg)
-    if run.prompt != workload.fingerprint:
+    if run.prompt not in _asking(workload, settings):
         msg = f"{ask.workload} {ask.partition} is published with another prompt than the API would be asked now: --rerun it first"
         raise UsageError(msg)
     return Path(version.output_path or "")
+
+
+def _asking(workload: Workload, settings: Settings) -> set[str]:
+    """Return the fingerprints of a workload by what it asks: with its adapter in force no prior of the plain model is divided out."""
+    name = workload.name
+    served = workloads.build(name, use_adapter(settings, name, loaded=False))
+    return {workload.fingerprint, served.fingerprint}
 
 
 def _published(

@@ -56,7 +56,7 @@ class PromptCounter:
         ]
         if self._local is None:
             return [TextTokens(0, 0, *tokens, rejected=False, sent=True) for tokens in api]
-        local = self._local.tokenizer.count(prompts)
+        local = self._local.tokenizer.count([self._workload.local_messages(one.text) for one in records])
         asked = self._triage(records, self._local)
         return [self._counted(*one) for one in zip(records, local, asked, api, strict=True)]
 

@@ -31,6 +31,7 @@ from models.workloads.base import Workload
 from models.workloads.observed import ANSWER
 from tasks.display.run_rows import describe_counts
 from tasks.evaluation.answered import check_answered
+from tasks.planning.adapter_in_force import check_prompt
 from tasks.planning.checks import api_plan
 from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
@@ -82,7 +83,7 @@ def choose_arms(
 ) -> tuple[Sequence[ArmName], str | None]:
     """Return the engines to compare, and why the API is not among them if it is not.
 
-    Raises `UsageError` for an API that is switched on but not set up, an adapter that is none, and one for a server.
+    Raises `UsageError` for an API that is switched on but not set up, an adapter that is none or of another prompt, and one for a server.
     """
     own: list[ArmName] = ["small"]
     if adapter is not None:
@@ -90,6 +91,8 @@ def choose_arms(
             msg = "a server has its own adapters: serve this one there, and set BREAKEVEN_MODEL to its name"
             raise UsageError(msg)
         check_adapter(adapter)
+        asked = arm_settings(settings, workload, "adapter", adapter)
+        check_prompt(workloads.build(workload, asked), asked)
         own.append("adapter")
     if settings.api_mode == "off":
         return own, "No API is set up (api_mode), so there is no model to compare with."

@@ -6,14 +6,16 @@ from pathlib import Path
 
 from db import trained
 from models import workloads
-from models.default_model import model_name, uses_server
+from models.default_model import model_name, trained_weights, uses_server
 from models.engines.loads import name_model
 from models.errors import UsageError
 from models.machine import gpu_name
 from models.run import PRODUCTION, TRIAL, Purpose
 from models.settings import Settings, WorkloadSettings
-from models.training.trained import TrainedModel, trained_folder
+from models.training.trained import TrainedModel, digest_of_labels, trained_folder
 from models.training.weights_note import ADAPTER, MERGED, read_note
+from models.workloads.answer_kind import known_labels
+from models.workloads.base import Workload
 from tasks.runtime.ledger_access import ledger_if_any
 
 log = logging.getLogger(__name__)
@@ -59,11 +61,37 @@ def expect_adapters(settings: Settings, names: Iterable[str]) -> Settings:
     return settings
 
 
-def weights_facts(settings: Settings) -> tuple[object, ...]:
-    """Return what of trained weights decides a partition's content, for its fingerprint; nothing of other models."""
-    merged = None if settings.model is None else read_note(Path(settings.model))
-    note = merged or read_note(settings.lora_adapter)
-    return () if note is None else ("trained", note.weights)
+def weights_facts(workload: Workload, settings: Settings) -> tuple[object, ...]:
+    """Return what of trained weights, and of the prompt that is theirs, decides a partition's content, for its fingerprint; nothing of other models."""
+    note, own = trained_weights(settings), workload.local_prompt.fingerprint
+    prompt = () if own == workload.fingerprint else ("adapter prompt", own)
+    return () if note is None else ("trained", note.weights, *prompt)
+
+
+def check_prompt(workload: Workload, settings: Settings) -> None:
+    """See that the trained weights that these settings name were trained under the prompt that they would be asked with.
+
+    Raises `UsageError` in one line. `use_adapter` has looked already at those in force; here are those that a command or a setting names.
+    """
+    note = trained_weights(settings)
+    if note is None or note.prompt in {"", workload.adapter_fingerprint}:
+        return
+    named = settings.lora_adapter or settings.model
+    msg = (
+        f"{named} was trained for {workload.name} under another prompt, or for other labels, than it has now: go back to them, or train again "
+        f"with `breakeven train {workload.name} --kind adapter`"
+    )
+    raise UsageError(msg)
+
+
+def other_prompt(found: TrainedModel, workload: Workload) -> str | None:
+    """Say in which way an adapter belongs to another prompt than its workload has, None where it is this one."""
+    if found.prompt_fingerprint == workload.adapter_fingerprint:
+        return None
+    labels = known_labels(workload)
+    if labels and found.labels_digest not in {None, digest_of_labels(labels)}:
+        return f"it answers other labels than {workload.name} has now"
+    return f"it belongs to another prompt ({found.prompt_version})"
 
 
 def _in_force(settings: Settings, name: str) -> TrainedModel | None:
@@ -77,8 +105,8 @@ def _fault(found: TrainedModel, own: Settings) -> str | None:
         return "a server answers with weights of its own"
     if model_name(own) != found.base:
         return f"it was trained on {found.base}, and the model is {model_name(own)} now"
-    if workloads.build(found.workload, own).fingerprint != found.prompt_fingerprint:
-        return f"it belongs to another prompt ({found.prompt_version})"
+    if (other := other_prompt(found, workloads.build(found.workload, own))) is not None:
+        return other
     folder = _weights(found, own)
     note = read_note(folder)
     if note is None or not (folder / _MAIN_FILE[folder.name]).is_file():

@@ -27,7 +27,7 @@ from models.tokens import ChatTokenCounter, counter_of
 from models.workloads.base import Workload
 from models.workloads.object_workload import ObjectWorkload
 from models.workloads.observed import observe_answers
-from tasks.planning.adapter_in_force import use_adapter, weights_facts
+from tasks.planning.adapter_in_force import check_prompt, use_adapter, weights_facts
 from tasks.planning.classifier_in_force import ClassifierInForce, choose_stages
 from tasks.planning.evaluated_policy import apply_evaluation
 from tasks.planning.request import EngineChoice, RunRequest
@@ -99,6 +99,8 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
         raise UsageError(msg)
     settings = use_adapter(settings, request.workload, request.purpose)
     workload = workloads.build(request.workload, settings)
+    if request.purpose not in ANSWERED_BY_API:
+        check_prompt(workload, settings)
     api = api_plan(workload, settings)
     if request.engine == "openai" and api is None:
         msg = f"{workload.name} cannot use the API: set BREAKEVEN_API_MODE, and see that its data_residency is not local"
@@ -203,7 +205,12 @@ def fingerprint_of(checked: Checked) -> str:
     if checked.purpose not in ("evaluation_api", AUDIT):
         trusted = {"trust_remote_code": True} if settings.trust_remote_code else {}
         arguments = settings.engine.arguments | trusted
-        facts = (*facts, *weights_facts(settings), *template_facts(settings), *facts_of(arguments))
+        facts = (
+            *facts,
+            *weights_facts(checked.workload, settings),
+            *template_facts(settings),
+            *facts_of(arguments),
+        )
     if checked.engine != "vllm":
         facts = (*facts, checked.engine)
     elif uses_server(settings):  # what it calls by the same name need not be the same weights

@@ -146,6 +146,7 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
     workload, settings = checked.workload, checked.settings
     price_id, price = find_price_today(session, checked.prices)
     prompt_id = reference.ensure_prompt(session, workload.name, workload.prompt_version, workload.fingerprint)
+    local_prompt_id = reference.ensure_prompt(session, workload.name, *workload.local_prompt)
     provider = SERVER_PROVIDER if uses_server(settings) else VLLM_PROVIDER
     if checked.purpose == "evaluation_classifier":
         provider = CLASSIFIER_PROVIDER
@@ -172,7 +173,15 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
     )
     rate = checked.machine.nano_usd_per_hour
     keys = LineKeys(
-        run_id, prompt_id, model_id, infrastructure_id, rate, price_id, price, calibration=corrected_by
+        run_id,
+        prompt_id,
+        model_id,
+        infrastructure_id,
+        rate,
+        price_id,
+        price,
+        calibration=corrected_by,
+        local_prompt_id=local_prompt_id,
     )
     if checked.purpose == "evaluation_classifier":
         keys = replace(keys, requested=CLASSIFIER)

@@ -42,7 +42,7 @@ class LocalRequests:
         if rules.asks_triage(self.policy) and key not in self._triaged:
             messages, output = rules.triage_messages(record.text), rules.TRIAGE
             return Request(new_id(), key, messages, output, rules.TRIAGE_TOKENS, number)
-        messages = workload.messages(record.text)
+        messages = workload.local_messages(record.text)
         return Request(new_id(), key, messages, workload.output_format, workload.max_tokens, number)
 
     def take(self, key: str) -> tuple[Record, Sequence[Finished]]:

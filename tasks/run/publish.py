@@ -66,6 +66,7 @@ def _publish(run: OpenRun, inferred: Inferred, stop: StopRequest) -> RunResult:
                 workload.prompt_version,
                 fingerprint,
                 settings.group_access,
+                workload.local_prompt.version,
             )
         partitions.publish(
             session, version.id, str(merged.path), merged.records, merged.quarantined, merged.input_digest

@@ -69,6 +69,7 @@ def make_committer(run: OpenRun, lap: Callable[[], MachineTime]) -> Committer:
             keys.calibration,
             keys.counterfactual_price,
             calibrates=run.version.purpose != "evaluation_judge",
+            asked_there=run.workload.api_messages,
         ),
         lap=lap,
         records=settings.commit_records,

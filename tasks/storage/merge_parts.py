@@ -57,12 +57,13 @@ def publish(
     prompt_version: str,
     fingerprint: str = "",
     group: GroupAccess = "none",
+    local_prompt_version: str | None = None,
 ) -> Published:
     """Merge registered parts into `folder/records.parquet` (and `quarantine.parquet`), in input order.
 
     Columns: id, record_key, the output's own, confidence, then the engine that served the record, its
-    model (`models` names each engine's), the prompt version and the hash of the text that it answers; the
-    file's metadata hold the fingerprint of the version. Quarantined rows are put in place first and the records
+    model (`models` names each engine's), the prompt version (what the local engine was told has its own where that is given) and the hash of
+    the text that it answers; the file's metadata hold the fingerprint of the version. Quarantined rows are put in place first and the records
     last, by a rename, so records.parquet never stands beside a quarantine file older than itself;
     publishing again after a crash gives the same files. Memory depends on how far parts overlap, not
     on their number. Raises `OutputError`: a part is missing, damaged or holds an ordinal twice, or the
@@ -71,7 +72,8 @@ def publish(
     found = sorted((_describe(path) for path in parts), key=lambda part: (part.first, part.last))
     own = output_schema(output)
     digest = InputDigest()
-    records = _records(found, own, models, prompt_version, digest)
+    local = prompt_version if local_prompt_version is None else local_prompt_version
+    records = _records(found, own, models, {**dict.fromkeys(models, prompt_version), "vllm": local}, digest)
     aside = [part for part in found if part.quarantined]
     path, quarantine = folder / RECORDS, folder / QUARANTINE
     with replace_file(path, group=group) as temporary:
@@ -101,21 +103,22 @@ def _records(
     parts: Sequence[_Part],
     own: Mapping[str, pl.DataType],
     models: Mapping[str, str],
-    prompt_version: str,
+    prompts: Mapping[str, str],
     digest: InputDigest,
 ) -> pl.LazyFrame:
     names = ["id", "record_key", *own, "confidence", *SERVED, TEXT_HASH]
     if len(set(names)) < len(names):
         msg = f"output columns {', '.join(own)} clash with id, record_key, confidence, text_hash or {', '.join(SERVED)}"
         raise ValueError(msg)
+    engine = pl.col("engine").fill_null("vllm")
     columns = [
         pl.col("id"),
         pl.col("record_key"),
         *(pl.col(OUTPUT + name).alias(name) for name in own),
         pl.col("confidence"),
-        pl.col("engine").fill_null("vllm"),
-        pl.col("engine").fill_null("vllm").replace_strict(models, return_dtype=pl.String).alias("model"),
-        pl.lit(prompt_version, pl.String).alias("prompt_version"),
+        engine,
+        engine.replace_strict(models, return_dtype=pl.String).alias("model"),
+        engine.replace_strict(prompts, return_dtype=pl.String).alias("prompt_version"),
         pl.col(TEXT_HASH),
     ]
     kinds: dict[str, pl.DataType] = {"confidence": pl.Float64(), TEXT_HASH: pl.UInt64(), **own}

@@ -60,8 +60,8 @@ def base_folder(settings: Settings) -> Path:
 
 
 def prompt_before(workload: Workload) -> tuple[Message, ...]:
-    """Return the messages that stand before a record's text. Raises `UsageError` for a prompt that does not end with the text alone."""
-    *before, last = workload.messages(_PROBE)
+    """Return the messages before a record's text that an adapter is told. Raises `UsageError` for a prompt that does not end with the text alone."""
+    *before, last = workload.adapter_messages(_PROBE)
     if last != Message("user", _PROBE):
         msg = f"an adapter needs a prompt that ends with the record's text alone, and that of {workload.name} does not"
         raise UsageError(msg)
@@ -100,4 +100,5 @@ def make_job(
         seed=ask.seed,
         template=read_template(settings.chat_template),
         template_arguments=settings.chat_template_kwargs,
+        fingerprint=workload.adapter_fingerprint,
     )

@@ -21,7 +21,7 @@ from models.ids import new_id
 from models.run import TRAINING, lease_name
 from models.settings import Settings
 from models.training.trained import TrainedKind, name_of
-from models.workloads.base import Workload
+from models.workloads.base import PromptName, Workload
 from tasks.planning.open_run import open_ledger, own_partition
 from tasks.runtime.flow_run import flow_run_id
 from tasks.runtime.leased_ledger import LeasedLedger, hold_lease
@@ -47,6 +47,18 @@ class TrainingPlan:
     fingerprint: str
     machine: Infrastructure
     base: str
+
+    @property
+    def prompt(self) -> PromptName:
+        """What the prompt is called that what is trained belongs to: an adapter's own, else the workload's."""
+        if self.kind == "adapter":
+            return self.workload.adapter_prompt
+        return PromptName(self.workload.prompt_version, self.workload.fingerprint)
+
+    @property
+    def belongs_to(self) -> str:
+        """The fingerprint by which it is seen later whether it still fits."""
+        return self.workload.adapter_fingerprint if self.kind == "adapter" else self.workload.fingerprint
 
 
 @dataclass(slots=True)
@@ -133,9 +145,7 @@ def _open(undo: ExitStack, plan: TrainingPlan, settings: Settings) -> OpenTraini
         version = partitions.open_version(
             session, workload.name, plan.day, plan.fingerprint, rerun=True, purpose=TRAINING
         )
-        prompt_id = reference.ensure_prompt(
-            session, workload.name, workload.prompt_version, workload.fingerprint
-        )
+        prompt_id = reference.ensure_prompt(session, workload.name, *plan.prompt)
         name = name_of(plan.kind, key)
         provider, model = (
             ("classifier", name) if plan.kind == "classifier" else ("vllm", f"{plan.base}+{name}")

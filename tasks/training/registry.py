@@ -19,6 +19,7 @@ from models.workloads.base import Workload
 from tasks.display.formats import TableFormat
 from tasks.display.tables import write_rows
 from tasks.ledger.queries import asking_ledger
+from tasks.planning.adapter_in_force import other_prompt
 from tasks.runtime.ledger_access import writing_ledger
 from tasks.training.jobs import base_name
 
@@ -129,8 +130,8 @@ def check_fits(model: TrainedModel, workload: Workload, settings: Settings) -> N
     if model.kind == "adapter" and model.base != base_name(settings.for_workload(workload.name)):
         msg = f"{model.name} was trained on {model.base}, and the model of {workload.name} is another one now: {again}"
         raise UsageError(msg)
-    if model.kind == "adapter" and model.prompt_fingerprint != workload.fingerprint:
-        msg = f"{model.name} belongs to another prompt ({model.prompt_version}) than {workload.name} has now: {again}"
+    if model.kind == "adapter" and (other := other_prompt(model, workload)) is not None:
+        msg = f"{model.name} does not fit {workload.name}: {other}; {again}"
         raise UsageError(msg)
 
 

@@ -68,7 +68,8 @@ def train(
     data = gather(workload, settings, ask, people)
     check_consent(settings, data.models, given=ask.consent)
     say(f"{workload.name}: {describe_data(data)}")
-    facts = (ask.kind, ask.seed, data.data.digest, workload.fingerprint)
+    belongs_to = workload.adapter_fingerprint if ask.kind == "adapter" else workload.fingerprint
+    facts = (ask.kind, ask.seed, data.data.digest, belongs_to)
     machine = infrastructure(settings, gpu_name())
     if (budget := describe_budget(ask, machine)) is not None:
         say(f"{workload.name}: {budget}")

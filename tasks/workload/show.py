@@ -8,6 +8,7 @@ from models.requests import Message
 from models.settings import Settings
 from models.workloads.base import Workload
 from tasks.documents.amounts import unit_usd
+from tasks.planning.adapter_in_force import use_adapter
 from tasks.reading.row_template import text_source
 from tasks.runtime.ledger_access import ledger_if_any
 from tasks.workload.answer_form import describe_form
@@ -24,20 +25,21 @@ def describe_workload(
 
     Raises `UsageError` for an unknown name, a mistake in the workload, and a record that cannot be.
     """
+    settings = use_adapter(settings, name, loaded=False)
     workload = workloads.build(name, settings)
-    settings = settings.for_workload(name)
     text = text_of_record(workload, record, columns)
     messages = workload.messages(NO_RECORD if text is None else text)
+    here = workload.local_messages(NO_RECORD if text is None else text)
     with ledger_if_any(settings, update=True) as session:
         costs = RecordCosts(workload, settings, session)
         return [
             *_heading(workload, settings),
-            *_prompt(messages, costs, settings),
+            *_prompt(messages, here, costs, settings),
             "",
             *describe_form(workload),
             f"answer: at most {workload.max_tokens} tokens",
             "",
-            *_costs(messages, costs, settings, without=text is None),
+            *_costs(messages, here, costs, settings, without=text is None),
             "",
             *describe_published(workload, find_published_otherwise(workload, session), costs),
         ]
@@ -57,18 +59,37 @@ def _heading(workload: Workload, settings: Settings) -> list[str]:
     ]
 
 
-def _prompt(messages: tuple[Message, ...], costs: RecordCosts, settings: Settings) -> list[str]:
-    shown = [line for one in messages for line in (f"[{one.role}]", one.content)]
+def _prompt(
+    messages: tuple[Message, ...], here: tuple[Message, ...], costs: RecordCosts, settings: Settings
+) -> list[str]:
+    shown = ["messages:", *_lines(messages)]
+    if here != messages:
+        shown = [
+            "messages to the API:",
+            *_lines(messages),
+            "",
+            "messages to the adapter in force:",
+            *_lines(here),
+        ]
     if not isinstance(costs.local, LocalModel):  # a server renders its own template
-        return ["messages:", *shown]
-    rendered = costs.local.tokenizer.prompt_text(messages)
-    return ["messages:", *shown, "", f"as the template of {model_name(settings)} renders them:", rendered]
+        return shown
+    rendered = costs.local.tokenizer.prompt_text(here)
+    return [*shown, "", f"as the template of {model_name(settings)} renders them:", rendered]
+
+
+def _lines(messages: tuple[Message, ...]) -> list[str]:
+    return [line for one in messages for line in (f"[{one.role}]", one.content)]
 
 
 def _costs(
-    messages: tuple[Message, ...], costs: RecordCosts, settings: Settings, *, without: bool
+    messages: tuple[Message, ...],
+    told_here: tuple[Message, ...],
+    costs: RecordCosts,
+    settings: Settings,
+    *,
+    without: bool,
 ) -> list[str]:
-    here, there = costs.here(messages), costs.there(messages)
+    here, there = costs.here(told_here), costs.there(messages)
     lines = [f"tokens{' without a record' if without else ''}:", f"  here: {_tokens(here)}"]
     lines.append(f"  on the API ({settings.api_model}, estimated): {_tokens(there)}")
     asked = "one record" if not without else "one record of no length (--record 'text' takes yours)"
