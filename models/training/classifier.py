@@ -71,7 +71,7 @@ class TrainedClassifier:
 def train_classifier(
     job: ClassifierJob, say: Callable[[str], None], stop: Callable[[], bool] = lambda: False
 ) -> TrainedClassifier:
-    """Train, measure on the hold-out, and write head and figures into the job's folder.
+    """Train, measure on the hold-out, and write the head into the job's folder.
 
     Raises `UsageError` in one line for one class only, too few examples, and an embedding model that is not there, `OutputError` for a full
     disk; `Interrupted` where `stop` turns true.
@@ -103,7 +103,6 @@ def train_classifier(
         slope=head.platt[0],
         intercept=head.platt[1],
         threshold=threshold,
-        figures=_figures(trained, count),
     )
     written = write_classifier(job.folder, head, card)
     return replace(trained, weights_digest=written.weights_digest)
@@ -186,17 +185,6 @@ def mark_guesses(
     """Return of each guess whether it is the answer, and whether it is sure enough to be served."""
     right = [as_answer(one.value) == answer for one, answer in zip(guesses, answers, strict=True)]
     return right, [one.confidence >= threshold for one in guesses]
-
-
-def _figures(trained: TrainedClassifier, examples: int) -> dict[str, float | int | None]:
-    """Return what is kept beside the head."""
-    shares = {"accuracy": trained.accuracy, "served": trained.served, "served_right": trained.served_right}
-    return {
-        "examples": examples,
-        "holdout": trained.accuracy.of,
-        **{name: found.value for name, found in shares.items()},
-        "calibration_error": trained.calibration_error,
-    }
 
 
 def _heed(stop: Callable[[], bool]) -> None:

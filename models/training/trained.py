@@ -22,7 +22,7 @@ class TrainedModel:
     `base`: the embedding model of a classifier, the language model of an adapter, by name. An adapter belongs to the prompt of
     `prompt_fingerprint`, a classifier to the label set of `labels_digest`. `examples` were trained on, `holdout` only measured on:
     `accuracy` with its limits is that on the latter. `threshold`: the calibrated probability below which a classifier leaves a record to
-    the next stage, `served_share` the share of held-out records above it. `machine_ns` and `cost_nano`: what training took.
+    the next stage, None for one that is never sure, `served_share` the share of held-out records above it. `machine_ns` and `cost_nano`: what training took.
     """
 
     id: UUID

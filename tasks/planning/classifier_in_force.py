@@ -67,8 +67,6 @@ def choose_stages(
         policy, threshold = stages.apply(policy), stages.classifier
     else:
         threshold = None if model is None else model.threshold
-        if threshold is not None and threshold >= 1:  # no confidence reaches it
-            threshold = None
         if model is not None and threshold is None:
             log.warning(
                 "%s is not asked: its training found no confidence from which it is surely right enough",

@@ -53,5 +53,7 @@ def describe_trained(model: TrainedModel) -> str:
         words.append(f"right on {of}" if told["measured_by_people"] else f"answers {of} as the API does")
     if model.served_share is not None and model.threshold is not None:
         words.append(f"sure enough of {100 * model.served_share:.0f} % of them")
+    elif model.kind == "classifier":
+        words.append("never sure enough to be asked")
     words.append(f"{hours(model.machine_ns)} of the machine, {unit_usd(model.cost_nano)}")
     return ", ".join(words)

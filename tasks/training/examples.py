@@ -29,13 +29,8 @@ class TrainingData:
     lost: int = 0
 
 
-def no_labels(_workload: Workload, _settings: Settings) -> Iterable[Example]:
-    """Stand for a label page that nobody used."""
-    return ()
-
-
 def gather(
-    workload: Workload, settings: Settings, ask: TrainingRequest, people: PeoplesLabels = no_labels
+    workload: Workload, settings: Settings, ask: TrainingRequest, people: PeoplesLabels
 ) -> TrainingData:
     """Gather all examples of the teachers that are asked for.
 

@@ -1,13 +1,13 @@
-"""The end of a training: its folder gets its name by one rename, then one transaction puts all of it into the ledger."""
+"""The end of a training: its folder gets its name by one rename, then one transaction puts all of it into the ledger.
+
+What ends between the two leaves a folder that is marked, which the next training removes.
+"""
 
 import json
-import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from importlib.metadata import version as version_of
-from pathlib import Path
 
 from sqlalchemy.orm import Session
 
@@ -17,43 +17,18 @@ from models.errors import OutputError
 from models.gpu_time import GpuTime, gpu_cost_nano
 from models.ids import new_id
 from models.ledger.line import EngineName, LedgerLine
-from models.private_files import make_folder
 from models.settings import Settings
 from models.training.adapter import TrainedAdapter
+from models.training.calibrated import NEVER
 from models.training.classifier import TrainedClassifier
 from models.training.trained import TrainedModel, digest_of_labels, trained_folder
 from models.workloads.answer_kind import known_labels
-from tasks.runtime.atomic_files import output_errors, sync
 from tasks.training.examples import TrainingData
 from tasks.training.open_training import OpenTraining
 from tasks.training.request import TrainingRequest
+from tasks.training.working_folder import WorkingFolder, keep
 
 Result = TrainedClassifier | TrainedAdapter
-
-
-@dataclass(frozen=True, slots=True)
-class WorkingFolder:
-    """Where a training of a workload writes until it is done. A killed adapter's stays, and is gone on with."""
-
-    path: Path
-
-    @classmethod
-    def make(cls, settings: Settings, ask: TrainingRequest) -> "WorkingFolder":
-        """Make it, for this user alone. Raises `OutputError`."""
-        path = settings.output_dir / "trained" / ask.workload / f".{ask.kind}"
-        if ask.kind == "classifier":  # it takes seconds: nothing of a killed one is worth keeping
-            shutil.rmtree(path, ignore_errors=True)
-        with output_errors(path):
-            make_folder(path)
-        return cls(path)
-
-    def become(self, target: Path) -> None:
-        """Give it its name by one rename. Raises `OutputError`."""
-        with output_errors(target):
-            for path in (*(one for one in self.path.rglob("*") if one.is_file()), self.path):
-                sync(path)
-            self.path.rename(target)
-            sync(target.parent)
 
 
 def finish(
@@ -84,7 +59,9 @@ def finish(
         runs.finish(session, opened.run_id, "completed")
         return _find(session, model) or model
 
-    return opened.ledger.write(change, lambda session: _find(session, model), release=True)
+    written = opened.ledger.write(change, lambda session: _find(session, model), release=True)
+    keep(target)
+    return written
 
 
 def _find(session: Session, model: TrainedModel) -> TrainedModel | None:
@@ -165,7 +142,7 @@ def _registered(
         accuracy=None if share is None else share.value,
         accuracy_low=None if interval is None else interval.low,
         accuracy_high=None if interval is None else interval.high,
-        threshold=None if classifier is None else classifier.threshold,
+        threshold=None if classifier is None or classifier.threshold >= NEVER else classifier.threshold,
         served_share=None if classifier is None else classifier.served.value,
         state="candidate",
         state_at=now,

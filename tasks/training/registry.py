@@ -1,6 +1,6 @@
 """The registry of trained models: listed, put in force, retired."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
 
@@ -87,7 +87,7 @@ def use(settings: Settings, workload: str, name: str) -> str:
     """Put a trained model in force; return what is said of it. Raises `UsageError` where it does not fit the workload as it is now."""
     built = workloads.build(workload, settings.for_workload(workload))
     with writing_ledger(settings, create=False) as make_session, make_session.begin() as session:
-        model = _find(session, built, name)
+        model = _find(session, workload, name)
         check_fits(model, built, settings)
         if model.state == "in_force":
             return f"{model.name} of {workload} is in force already"
@@ -103,7 +103,7 @@ def retire(settings: Settings, workload: str, name: str | None) -> str:
         every = trained.list_trained(session, workload)
         if not every:
             raise _nothing(session, settings, workload)
-        asked = [_pick(every, workload, name)] if name is not None else every
+        asked = [_find(session, workload, name)] if name is not None else every
         found = [
             one for one in asked if one.state == "in_force" or (name is not None and one.state != "retired")
         ]
@@ -135,17 +135,14 @@ def check_fits(model: TrainedModel, workload: Workload, settings: Settings) -> N
         raise UsageError(msg)
 
 
-def _find(session: Session, workload: Workload, name: str) -> TrainedModel:
-    return _pick(trained.list_trained(session, workload.name), workload.name, name)
-
-
-def _pick(every: Sequence[TrainedModel], workload: str, name: str) -> TrainedModel:
-    found = next((one for one in every if name in {one.name, str(one.id)}), None)
+def _find(session: Session, workload: str, name: str) -> TrainedModel:
+    found = trained.find(session, workload, name)
     if found is not None:
         return found
+    every = [one.name for one in trained.list_trained(session, workload)]
     if not every:
         raise _untrained(workload)
-    raise UsageError(visible(unknown_name(f"trained model of {workload}", name, [one.name for one in every])))
+    raise UsageError(visible(unknown_name(f"trained model of {workload}", name, every)))
 
 
 def _nothing(session: Session, settings: Settings, workload: str) -> UsageError:

@@ -20,10 +20,11 @@ from tasks.training.budget import clock_seconds, describe_budget
 from tasks.training.consent import check_consent
 from tasks.training.describe import describe_data
 from tasks.training.examples import PeoplesLabels, gather
-from tasks.training.finish import Result, WorkingFolder, finish
+from tasks.training.finish import Result, finish
 from tasks.training.jobs import base_name, check_kind, make_job
 from tasks.training.open_training import TrainingPlan, at_work, open_training
 from tasks.training.request import TrainingRequest
+from tasks.training.working_folder import WorkingFolder, clear_unregistered
 
 Say = Callable[[str], None]
 Stop = Callable[[], bool]
@@ -82,6 +83,7 @@ def train(
         base_name(settings),
     )
     with stop_on_signals() as stop, open_training(plan, settings) as opened:
+        clear_unregistered(settings, ask.workload, opened.ledger)
         folder = WorkingFolder.make(settings, ask)
         job = make_job(ask, workload, settings, data, folder.path, clock_seconds(ask, machine))
         with at_work(opened) as lost:

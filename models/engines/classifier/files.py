@@ -37,11 +37,10 @@ class ClassifierCard(BaseModel):
     intercept: float
     threshold: float
     weights_digest: str = ""
-    figures: dict[str, float | int | None] = {}
 
     def digest_with(self, head: bytes) -> str:
-        """Return the SHA-256 of all that decides an answer: the head, and this card without what only reports or locates."""
-        own = self.model_copy(update={"weights_digest": "", "figures": {}, "embedder_folder": None})
+        """Return the SHA-256 of all that decides an answer: the head, and this card without what only locates."""
+        own = self.model_copy(update={"weights_digest": "", "embedder_folder": None})
         return sha256(head + own.model_dump_json().encode()).hexdigest()
 
 

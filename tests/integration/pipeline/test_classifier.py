@@ -256,7 +256,7 @@ def test_one_load_for_the_runs_of_a_flow(settings: Settings, source: Path) -> No
 
 def test_one_that_is_never_sure_is_not_asked(settings: Settings, source: Path) -> None:
     """Its training found no confidence from which it is right enough: it would look at every record for nothing."""
-    put_in_force(settings, threshold=1.0)
+    put_in_force(settings, threshold=None)
     classifier = ScriptedClassifier()
     run_with(settings, source, classifier)
     assert {way[:3] for way in ways(settings)} == {("vllm", "vllm", None)}

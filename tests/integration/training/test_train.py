@@ -16,6 +16,8 @@ from models.settings import Settings
 from models.training.adapter import AdapterJob
 from models.training.classifier import ClassifierJob
 from models.training.trained import trained_folder
+from tasks.training.describe import describe_trained
+from tasks.training.working_folder import UNREGISTERED
 from tests.integration.pipeline.books import check_sums, findings, ledger, table
 from tests.integration.pipeline.harness import settings_for
 from tests.integration.training.harness import LABELS, training, write_labels
@@ -196,6 +198,40 @@ def test_an_adapter_keeps_what_was_begun_and_gets_its_name_by_one_rename(
     (line,) = check_sums(settings)
     assert line.engine == "vllm"
     assert findings(settings) == []
+
+
+@pytest.mark.parametrize("lost", [KeyboardInterrupt, OutputError])
+def test_what_ends_before_the_ledger_knows_it_is_removed_by_the_next_training(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: type[BaseException]
+) -> None:
+    """Its folder has its name already, and is marked; nothing else is touched, not even what no ledger knows."""
+    labels, everything = write_labels(tmp_path), settings.output_dir / "trained" / "sentiment"
+    known = training(settings, labels, kind="adapter")
+    (
+        trained_folder(settings.output_dir, "sentiment", known.name) / UNREGISTERED
+    ).touch()  # killed a moment later
+    (everything / "classifier-ofothers").mkdir()
+
+    def lose(*_: object) -> None:
+        raise lost
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trained, "add", lose)
+        with pytest.raises(lost):
+            training(settings, labels, kind="adapter")
+    before = {path.name for path in everything.iterdir()}
+    assert len(before) == 3
+    kept = training(settings, labels)
+    assert {path.name for path in everything.iterdir()} == {known.name, "classifier-ofothers", kept.name}
+    assert list(everything.rglob(UNREGISTERED)) == []
+    assert findings(settings) == []
+
+
+def test_a_classifier_that_is_never_sure_has_no_threshold(settings: Settings, tmp_path: Path) -> None:
+    """A number would be taken for one that a confidence can reach."""
+    found = training(settings, write_labels(tmp_path), FakeTrainers(threshold=1.0))
+    assert found.threshold is None
+    assert "never sure enough to be asked" in describe_trained(found)
 
 
 @pytest.mark.parametrize(
