@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from models.evaluation.intervals import share
 from models.training.adapter import AdapterJob, TrainedAdapter
 from models.training.classifier import ClassifierJob, TrainedClassifier
+from models.training.hold_out import Compared
 from tasks.training.train import Trainers
 
 Say = Callable[[str], None]
@@ -14,9 +15,14 @@ Stop = Callable[[], bool]
 
 @dataclass
 class FakeTrainers:
-    """Trains nothing in no time. `first`: what is done before, with the job's own `stop`; `jobs` is what was asked. `threshold`: of a classifier."""
+    """Trains nothing in no time.
+
+    `first`: what is done before, with the job's own `stop`; `compared`: how an adapter does beside what answers now;
+    `jobs` is what was asked; `threshold`: of a classifier.
+    """
 
     first: Callable[[Stop], None] = lambda _stop: None
+    compared: Compared | None = None
     jobs: list[ClassifierJob | AdapterJob] = field(default_factory=list)
     threshold: float = 0.8
 
@@ -50,4 +56,6 @@ class FakeTrainers:
         for name in ("adapter", "merged"):
             (job.folder / name).mkdir(mode=0o700, exist_ok=True)
             (job.folder / name / "weights").touch(mode=0o600)
-        return TrainedAdapter("cd" * 16, 10, 160, 2.5, 0.5, share(len(job.holdout) // 2, len(job.holdout)))
+        right = share(len(job.holdout) // 2, len(job.holdout))
+        compared = None if job.now is None else self.compared
+        return TrainedAdapter("cd" * 16, 10, 160, 2.5, 0.5, right, compared=compared)

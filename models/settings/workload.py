@@ -19,12 +19,7 @@ from pydantic import (
 from models.routing.policy import Policy
 from models.settings.address import AddressText
 from models.settings.audit import AuditSettings
-
-
-def split_names(value: object) -> object:
-    """Read names with commas between them; anything else is left as it is."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
+from models.settings.training import TrainedKinds, split_names
 
 Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 
@@ -222,6 +217,12 @@ class WorkloadSettings(BaseModel):
     no_answer: str | None = Field(
         None,
         description="what an answer says where the context does not hold it; default: not in the context",
+    )
+
+    # what is trained for it (docs/training_monthly.md)
+    train: TrainedKinds | None = Field(
+        None,
+        description="what is trained for it each month: classifier, adapter or both; empty: nothing; default: `kinds` of [training]",
     )
 
     # where it goes

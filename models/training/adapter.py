@@ -11,6 +11,7 @@ from signal import SIGTERM
 from typing import Any
 
 from models.errors import Interrupted, UsageError
+from models.evaluation.intervals import wilson
 from models.evaluation.scores import Share
 from models.requests import JsonValue, Message
 from models.training.base_model import describe_base, load_base
@@ -23,14 +24,17 @@ from models.training.checkpoint import (
     write_checkpoint,
 )
 from models.training.examples import Example
-from models.training.hold_out import AnswerTree, measure
+from models.training.hold_out import AnswersNow, AnswerTree, Compared, answering_now, mark
 from models.training.lora_steps import BATCH, LoraSteps
 from models.training.merge import write_adapter, write_merged
+from models.training.pass_through import PassThrough
 
 FEWEST = 5
 """Examples without which nothing is trained."""
 FOR_STEPS = 0.85
 """Share of the budget for loading and steps; the rest is for measuring and writing."""
+FOR_STEPS_COMPARED = 0.75
+"""The same where what answers now is measured as well."""
 LEAST_MEASURED = 50
 """Held-out examples that are measured however much time it takes."""
 SAY_EVERY = 20.0
@@ -45,6 +49,7 @@ class AdapterJob:
     clock), `clock_seconds` seconds of the clock at most beside it, None: no such bound. `on_gpu`: all layers, else the last third. `folder`: where checkpoints, the adapter (`adapter/`) and on a CPU the merged model (`merged/`) are written.
     `template` and `template_arguments`: a chat template in the place of the model's own, as the engine is given it. `balanced`: each label as
     often as any other, whatever the examples' share of it. `fingerprint`: of what it is told and may answer, to be noted beside the weights.
+    `now`: what it is held against on the same held-out texts; None: nothing.
     """
 
     base: Path
@@ -62,6 +67,7 @@ class AdapterJob:
     template: str | None = None
     template_arguments: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
+    now: AnswersNow | None = None
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -94,7 +100,8 @@ class TrainedAdapter:
     """What came of it: `steps` of training, `seen` examples, mean losses of the first and last tenth, and the digest of the adapter's weights.
 
     `accuracy` on (a part of) the hold-out by the answers' likeliest among those that occur, where answers are labels; None for others.
-    `left_out`: examples that were too long.
+    `left_out`: examples that were too long. `compared`: how it does beside what answers now, where that was asked; any answers, right where
+    they are the right one to the letter.
     """
 
     weights_digest: str
@@ -104,6 +111,7 @@ class TrainedAdapter:
     last_loss: float
     accuracy: Share | None
     left_out: int = 0
+    compared: Compared | None = None
 
 
 def train_adapter(
@@ -140,14 +148,16 @@ class _Training:
         progress = self._go_on(steps, digest)
         self._train(steps, examples, progress, digest)
         steps.use_averages()
-        accuracy = self._measure(steps, encoder)
+        accuracy, compared = self._measure(steps, encoder)
         name = job.base.name if job.base.is_dir() else str(job.base)
         note = write_adapter(base, job.folder, name, job.fingerprint)
         if not job.on_gpu:
             write_merged(base, job.folder, note)
         (job.folder / NAME).unlink(missing_ok=True)
         first, last = progress.mean_of_tenth(last=False), progress.mean_of_tenth(last=True)
-        return TrainedAdapter(note.weights, progress.steps, progress.seen, first, last, accuracy, left_out)
+        return TrainedAdapter(
+            note.weights, progress.steps, progress.seen, first, last, accuracy, left_out, compared
+        )
 
     def _used(self) -> float:
         """Seconds of the budget that are used: those of the bound that is nearer to its end."""
@@ -187,7 +197,7 @@ class _Training:
         progress: TrainingProgress,
         digest: str,
     ) -> None:
-        budget = self.job.seconds * FOR_STEPS
+        budget = self.job.seconds * (FOR_STEPS if self.job.now is None else FOR_STEPS_COMPARED)
         batches = self._batches(examples, progress.steps)
         saved = said = time.monotonic()
         while self._used() < budget or not progress.steps:
@@ -217,17 +227,47 @@ class _Training:
         progress.spent_by_clock = time.monotonic() - self.began_by_clock
         write_checkpoint(self.job.folder, digest, progress, steps.state())
 
-    def _measure(self, steps: LoraSteps, encoder: Encoder) -> Share | None:
-        """Measure on the hold-out, in an order by chance, as far as the time lets; None where answers are no labels."""
-        job = self.job
-        if not job.holdout or not are_labels(job.train):
-            return None
+    def _measure(self, steps: LoraSteps, encoder: Encoder) -> tuple[Share | None, Compared | None]:
+        """Measure on the hold-out, in an order by chance, as far as the time lets; hold it against what answers now where that is asked.
+
+        No share where answers are no labels.
+        """
+        job, labels = self.job, are_labels(self.job.train)
+        if not job.holdout or not (labels or job.now):
+            return None, None
+        base = steps.through.base
+        other = encoder if job.now is None else Encoder.of(base, job.now.prompt)
         chosen = random.Random(job.seed).sample(list(job.holdout), min(job.max_holdout, len(job.holdout)))  # noqa: S311  no secret
-        held = [
-            ids for one in chosen if (ids := encoder.encode(one.text, job.render(one.answer))) is not None
-        ]
-        written = {job.render(one.answer) for one in (*job.train, *job.holdout)}
-        tree = AnswerTree.of([encoder.write(one) for one in sorted(written)])
-        return measure(
-            steps.through, held, tree, lambda of: of < LEAST_MEASURED or self._used() < job.seconds
+        held = list(self._encode_both(chosen, encoder, other))
+        occur = (*job.train, *job.holdout) if labels else chosen
+        tree = AnswerTree.of(
+            [encoder.write(one) for one in sorted({job.render(one.answer) for one in occur})]
         )
+        end = job.seconds if job.now is None else (job.seconds + self._used()) / 2
+        right = mark(
+            steps.through,
+            [one for one, _ in held],
+            tree,
+            lambda of: of < LEAST_MEASURED or self._used() < end,
+        )
+        share = Share(sum(right), len(right), wilson(sum(right), len(right))) if labels else None
+        if job.now is None:
+            return share, None
+        try:
+            with answering_now(base, job.now):
+                same = [one for _, one in held[: len(right)]]
+                then = mark(PassThrough(base, other.head), same, tree, lambda _: True)
+        except UsageError as error:  # what is trained is paid for, and stays
+            self.say(f"not held against what answers now: {error}")
+            return share, None
+        return share, Compared.count(right, then)
+
+    def _encode_both(
+        self, examples: Sequence[Example], encoder: Encoder, other: Encoder
+    ) -> Iterator[tuple[Encoded, Encoded]]:
+        """Yield the examples as both are asked them, without those that are too long for one of the two."""
+        for one in examples:
+            answer = self.job.render(one.answer)
+            ids, again = encoder.encode(one.text, answer), other.encode(one.text, answer)
+            if ids is not None and again is not None:
+                yield ids, again

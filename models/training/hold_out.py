@@ -1,16 +1,21 @@
-"""How often a trained language model is right on held-out examples: its answers, held to the labels that occur."""
+"""How often a trained language model is right on held-out examples: its answers, held to those that occur."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from models.evaluation.intervals import wilson
-from models.evaluation.scores import Share
-from models.training.batches import Encoded
+from models.errors import UsageError
+from models.requests import Message
+from models.training.base_model import BaseModel
+from models.training.batches import Encoded, cut_batch
 from models.training.pass_through import PassThrough, spread
 
 ROWS = 32
-"""Held-out examples that are asked at once."""
+"""Held-out examples between two looks at the clock."""
+_BEFORE = "before"
+"""The name, in memory, of the adapter that answers now."""
 
 
 @dataclass(slots=True)
@@ -30,52 +35,100 @@ class AnswerTree:
         return root
 
 
-def measure(
-    through: PassThrough, held: Sequence[Encoded], tree: AnswerTree, go_on: Callable[[int], bool]
-) -> Share:
-    """Return how many of the held-out examples are answered right: greedy, token by token along the tree.
+@dataclass(frozen=True, slots=True)
+class AnswersNow:
+    """What a new adapter is held against: the plain model behind these constant messages, or with the adapter of a folder on it."""
 
-    `go_on` is asked with the number that is measured already, before each group.
+    prompt: tuple[Message, ...]
+    adapter: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Of `of` held-out texts the new one alone answered `only_new` right, what answers now alone `only_old`."""
+
+    only_new: int
+    only_old: int
+    of: int
+
+    @classmethod
+    def count(cls, right: Sequence[bool], right_before: Sequence[bool]) -> "Compared":
+        """Count from which texts each answers right, in the same order."""
+        pairs = list(zip(right, right_before, strict=True))
+        only_new = sum(now and not before for now, before in pairs)
+        return cls(only_new, sum(before and not now for now, before in pairs), len(pairs))
+
+
+def mark(
+    through: PassThrough, held: Sequence[Encoded], tree: AnswerTree, go_on: Callable[[int], bool]
+) -> list[bool]:
+    """Return whether each of the held-out examples, as far as it gets, is answered right: greedy, token by token along the tree.
+
+    What is written so is the right answer if, and only if, each token of the right answer is the likeliest of those that may stand there:
+    one pass over the text with its right answer tells it. `go_on` is asked with the number that is marked already, before each group.
     """
     import torch  # noqa: PLC0415
 
-    right = of = 0
+    right: list[bool] = []
     with torch.no_grad():
         head = through.read_head(1)
-        while of < len(held) and go_on(of):
-            group = held[of : of + ROWS]
-            answers = answer(through, head, [one.tail for one in group], tree)
-            right += sum(found == one.answer for found, one in zip(answers, group, strict=True))
-            of += len(group)
-    return Share(right, of, wilson(right, of))
+        while len(right) < len(held) and go_on(len(right)):
+            group = held[len(right) : len(right) + ROWS]
+            found: dict[Encoded, bool] = {}
+            for some in cut_batch(group):
+                found |= zip(some, _mark_some(through, head, some, tree), strict=True)
+            right += [found[one] for one in group]
+    return right
 
 
-def answer(
+def _mark_some(
     through: PassThrough,
     head: Any,  # noqa: ANN401  transformers is not typed for us
-    tails: Sequence[tuple[int, ...]],
+    some: Sequence[Encoded],
     tree: AnswerTree,
-) -> list[tuple[int, ...]]:
-    """Return the likeliest answer of the tree to each text, chosen token by token."""
+) -> Iterator[bool]:
     import torch  # noqa: PLC0415
 
-    cache = spread(head, len(tails)) if through.head else through.read_head(len(tails))
-    ids, seen, places = through.lay_out(tails)
-    hidden = through.read(cache, ids, seen, places)
-    rows = torch.arange(len(tails), device=ids.device)
-    lengths = torch.tensor([len(one) for one in tails], device=ids.device)
-    last = hidden[rows, lengths - 1]
-    found: list[tuple[int, ...]] = [() for _ in tails]
-    where = [tree for _ in tails]
-    while any(one.next for one in where):
-        logits = through.logits(last).float()
-        for row, one in enumerate(where):
-            if one.next:
-                allowed = list(one.next)
-                token = allowed[int(logits[row, allowed].argmax())]
-                found[row], where[row] = (*found[row], token), one.next[token]
-        ids = torch.tensor([[one[-1]] for one in found], device=ids.device)
-        seen = torch.cat([seen, torch.ones_like(ids)], dim=1)
-        places = (len(through.head) + lengths + max(map(len, found)) - 1).unsqueeze(1)
-        last = through.read(cache, ids, seen, places)[:, -1]
-    return found
+    cache = spread(head, len(some)) if through.head else through.read_head(len(some))
+    hidden = through.read(cache, *through.lay_out([(*one.tail, *one.answer[:-1]) for one in some]))
+    for row, one in enumerate(some):
+        choices = list(_choices(one, tree))
+        places = torch.tensor([at for at, _, _ in choices], device=hidden.device, dtype=torch.long)
+        logits = through.logits(hidden[row, places]).float()
+        yield all(
+            allowed[int(likely[allowed].argmax())] == token
+            for likely, (_, token, allowed) in zip(logits, choices, strict=True)
+        )
+
+
+def _choices(one: Encoded, tree: AnswerTree) -> Iterator[tuple[int, int, list[int]]]:
+    """Yield where the tree leaves a choice on the way to the right answer, its token there, and all that may stand there."""
+    place = tree
+    for number, token in enumerate(one.answer):
+        if len(place.next) > 1:
+            yield len(one.tail) - 1 + number, token, list(place.next)
+        place = place.next[token]
+
+
+@contextmanager
+def answering_now(base: BaseModel, now: AnswersNow) -> Iterator[None]:
+    """Let the base answer as it does without the new adapter inside the block. Raises `UsageError` where an adapter cannot be read."""
+    from safetensors import SafetensorError  # noqa: PLC0415
+
+    network = base.network
+    if now.adapter is None:
+        with network.disable_adapter():
+            yield
+        return
+    new = network.active_adapter
+    try:
+        network.load_adapter(str(now.adapter), adapter_name=_BEFORE)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        msg = f"{now.adapter} cannot be read ({type(error).__name__})"
+        raise UsageError(msg) from error
+    network.set_adapter(_BEFORE)
+    try:
+        yield
+    finally:
+        network.set_adapter(new)
+        network.delete_adapter(_BEFORE)

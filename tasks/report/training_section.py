@@ -24,6 +24,7 @@ _OUTCOMES: dict[Outcome, str] = {
     "not_better": "is not better than what is in force by more than chance",
     "serves_less": "is better than what is in force, but sure of less",
     "never_sure": "is sure of nothing",
+    "not_compared": "could not be held against what is in force",
 }
 _INSTEAD = {
     "vllm": "against the own model",
@@ -55,14 +56,15 @@ def list_news(inputs: MonthInputs) -> list[str]:
 
 def describe_proposal(one: Proposal) -> str:
     """Say in a sentence what a monthly training came to, what it would change, and how to take it or to go back."""
+    plain = one.kind == "adapter" and one.against is None
     came = f"{one.name} was trained anew for {one.workload} and {_OUTCOMES[one.outcome]}"
-    if one.against is not None:
-        came += (
-            f" (of {plural(one.of, 'held-out text')} it alone is right on {one.only_new:,}, {one.against}, which is in force, alone on"
-            f" {one.only_old:,})"
-        )
+    if plain:
+        came = came.replace("what is in force", "the plain model")
+    if plain or one.against is not None:
+        other = "the plain model, which answers now," if plain else f"{one.against}, which is in force,"
+        came += f" (of {plural(one.of, 'held-out text')} it alone is right on {one.only_new:,}, {other} alone on {one.only_old:,})"
     if one.in_force:
-        return f"{came}; it is in force, and `breakeven trained retire {one.workload}` goes back."
+        return f"{came}; it is in force, and `breakeven trained retire {one.workload} {one.name}` goes back."
     if one.outcome in {"better", "first"}:
         return f"{came}; `breakeven trained use {one.workload} {one.name}` puts it in force."
     return f"{came}; nothing changes."

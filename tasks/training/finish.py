@@ -5,6 +5,7 @@ What ends between the two leaves a folder that is marked, which the next trainin
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from hashlib import blake2b
 from importlib.metadata import version as version_of
@@ -170,4 +171,5 @@ def figures(found: Result, data: TrainingData) -> Mapping[str, object]:
         served = {"count": found.served.count, "of": found.served.of, "right": found.served_right.count}
         return {**told, "served": served, "calibration_error": found.calibration_error}
     steps = {name: getattr(found, name) for name in ("steps", "seen", "first_loss", "last_loss")}
-    return {**told, **steps}
+    compared = {} if found.compared is None else {"compared": asdict(found.compared)}
+    return {**told, **steps, **compared}

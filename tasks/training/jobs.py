@@ -11,6 +11,9 @@ from models.requests import Message
 from models.settings import Settings
 from models.training.adapter import AdapterJob
 from models.training.classifier import ClassifierJob
+from models.training.hold_out import AnswersNow
+from models.training.trained import TrainedModel, trained_folder
+from models.training.weights_note import ADAPTER
 from models.workloads.answer_kind import answers_labels, known_labels, written_answer
 from models.workloads.base import Workload
 from tasks.training.examples import TrainingData
@@ -68,6 +71,14 @@ def prompt_before(workload: Workload) -> tuple[Message, ...]:
     return tuple(before)
 
 
+def answers_now(in_force: TrainedModel | None, workload: Workload, settings: Settings) -> AnswersNow:
+    """Return what answers a workload now: its adapter in force, else the plain model."""
+    if in_force is None:
+        return AnswersNow(prompt_before(workload))
+    folder = trained_folder(settings.output_dir, workload.name, in_force.name)
+    return AnswersNow(prompt_before(workload), folder / ADAPTER)
+
+
 def make_job(
     ask: TrainingRequest,
     workload: Workload,
@@ -75,8 +86,12 @@ def make_job(
     data: TrainingData,
     folder: Path,
     clock_seconds: float | None = None,
+    now: AnswersNow | None = None,
 ) -> ClassifierJob | AdapterJob:
-    """Make the job of a training that `check_kind` found nothing wrong with. `clock_seconds`: of an adapter at most, by the clock."""
+    """Make the job of a training that `check_kind` found nothing wrong with.
+
+    Of an adapter `clock_seconds` are the most by the clock, and `now` is what it is held against.
+    """
     if ask.kind == "classifier":
         return ClassifierJob(
             kind="label" if workload.kind == "label" else "labels",
@@ -96,6 +111,7 @@ def make_job(
         folder=folder,
         seconds=60 * ask.minutes,
         clock_seconds=clock_seconds,
+        now=now,
         on_gpu=gpu_name() is not None,
         seed=ask.seed,
         template=read_template(settings.chat_template),

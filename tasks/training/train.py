@@ -12,6 +12,7 @@ from models.machine import gpu_name
 from models.settings import Settings
 from models.training.adapter import AdapterJob, TrainedAdapter, train_adapter
 from models.training.classifier import ClassifierJob, TrainedClassifier, train_classifier
+from models.training.hold_out import AnswersNow
 from models.training.trained import TrainedModel
 from tasks.labelling.people_labels import people_examples
 from tasks.runtime.atomic_files import check_writable
@@ -21,6 +22,7 @@ from tasks.training.consent import check_consent
 from tasks.training.describe import describe_data
 from tasks.training.examples import PeoplesLabels, gather
 from tasks.training.finish import Result, finish
+from tasks.training.gpu_free import check_gpu_is_free
 from tasks.training.jobs import base_name, check_kind, make_job
 from tasks.training.open_training import TrainingPlan, at_work, open_training
 from tasks.training.request import TrainingRequest
@@ -55,15 +57,18 @@ def train(
     today: date | None = None,
     trainers: Trainers = OURS,
     people: PeoplesLabels = people_examples,
+    now: AnswersNow | None = None,
 ) -> TrainedModel:
     """Train what is asked for, and put it into the registry: as a candidate, or in force where that is asked.
 
-    `say` is told in a line what comes next. Raises `UsageError` before anything is begun, `PartitionLocked` where the workload is being
+    `now`: what an adapter is held against on the held-out texts (`compared` among the figures), None: nothing. `say` is told in a line what comes next. Raises `UsageError` before anything is begun, `PartitionLocked` where the workload is being
     trained already, `Interrupted`, and the errors of a training later, when the run's row says how it ended.
     """
     settings = settings.for_workload(ask.workload)
     workload = workloads.build(ask.workload, settings)
     check_kind(ask, workload, settings)
+    if ask.kind == "adapter":
+        check_gpu_is_free(settings)
     check_writable(settings.output_dir, settings.group_access)
     say(f"{workload.name}: gathering what there is to train on")
     data = gather(workload, settings, ask, people)
@@ -85,7 +90,7 @@ def train(
     with stop_on_signals() as stop, open_training(plan, settings) as opened:
         clear_unregistered(settings, ask.workload, opened.ledger)
         folder = WorkingFolder.make(settings, ask)
-        job = make_job(ask, workload, settings, data, folder.path, clock_seconds(ask, machine))
+        job = make_job(ask, workload, settings, data, folder.path, clock_seconds(ask, machine), now)
         with at_work(opened) as lost:
             found = _until_stopped(
                 stop, ask, lambda: trainers.train(job, say, lambda: stop() or lost() is not None)

@@ -8,20 +8,23 @@ from shutil import rmtree
 
 import pytest
 
-from db import trained
+from db import leases, trained
 from models.economics.training_proposal import Proposal
 from models.engines.classifier.guess import Guess
-from models.errors import OutputError
+from models.errors import OutputError, PartitionLocked
 from models.gpu_time import GpuTime
 from models.settings import Settings
 from models.settings.training import Monthly
+from models.training.adapter import AdapterJob
+from models.training.hold_out import AnswersNow, Compared
 from models.training.trained import TrainedModel, trained_folder
 from tasks.labelling.people_file import PersonsLabel, add_label, people_file
 from tasks.report.inputs import read_month_inputs
 from tasks.report.training_section import describe_proposal, list_news
-from tasks.training.monthly import Doing, Say, train_what_is_due
+from tasks.training.monthly import Doing, Say, kinds_of, train_what_is_due
 from tasks.training.request import TrainingRequest
 from tasks.training.train import train
+from tests.integration.db.ledger_lines import seed
 from tests.integration.pipeline.books import findings, ledger, table
 from tests.integration.training.harness import LABELS, TODAY, training, write_labels
 from tests.trainers import FakeTrainers
@@ -55,15 +58,16 @@ class ScriptedClassifier:
         self.closed = True
 
 
-def _doing(*right: int, sure: Sequence[int] = (1000, 1000)) -> Doing:
+def _doing(*right: int, sure: Sequence[int] = (1000, 1000), fake: FakeTrainers | None = None) -> Doing:
     """Train with a stand-in; of the two that are then compared the new one is loaded first."""
     waiting = list(zip(right, sure, strict=False))
 
     def load(_: Settings, model: TrainedModel) -> ScriptedClassifier:
         return ScriptedClassifier(model.name, *waiting.pop(0))
 
-    def train_it(ask: TrainingRequest, settings: Settings, say: Say) -> TrainedModel:
-        return train(ask, settings, say, today=TODAY, trainers=FakeTrainers().trainers())
+    def train_it(ask: TrainingRequest, settings: Settings, say: Say, now: AnswersNow | None) -> TrainedModel:
+        trainers = (fake or FakeTrainers()).trainers()
+        return train(ask, settings, say, today=TODAY, trainers=trainers, now=now)
 
     return Doing(train_it, load)
 
@@ -94,7 +98,7 @@ def test_the_first_one_is_proposed_and_the_report_asks(settings: Settings, tmp_p
     assert _state(asking, one.name) == "candidate"
     told: list[str] = []
     assert _monthly(asking, _doing(), told) == []
-    assert told == ["sentiment: nothing is trained (nothing new): 0 new answered texts, 50 are wanted"]
+    assert told == ["sentiment: no classifier is trained (nothing new): 0 new answered texts, 50 are wanted"]
     assert findings(asking) == []
 
 
@@ -106,7 +110,7 @@ def test_what_is_better_is_put_in_force_where_that_is_set(settings: Settings, tm
     assert one.only_new == one.of - 3
     assert (_state(settings, one.name), _state(settings, old.name)) == ("in_force", "retired")
     assert describe_proposal(one).endswith(
-        "it is in force, and `breakeven trained retire sentiment` goes back."
+        f"it is in force, and `breakeven trained retire sentiment {one.name}` goes back."
     )
 
 
@@ -188,3 +192,95 @@ def test_what_is_in_force_is_looked_at_before_anything_is_paid(settings: Setting
     assert _monthly(_set(settings, tmp_path, 200, "train"), _doing(1000, 3), told) == []
     assert told[-1].startswith(f"sentiment: not trained: the folder of {old.name} is gone")
     assert len(table(settings, "runs")) == 1
+
+
+ADAPTERS = {"kinds": ["adapter"], "minutes": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("compared", "outcome"),
+    [(Compared(9, 1, 40), "better"), (Compared(3, 2, 40), "not_better"), (None, "not_compared")],
+)
+def test_an_adapter_is_held_against_the_plain_model(
+    settings: Settings, tmp_path: Path, compared: Compared | None, outcome: str
+) -> None:
+    """On the texts that its training held out; the sentence says what answers now, and how to go back."""
+    fake = FakeTrainers(compared=compared)
+    (one,) = _monthly(_set(settings, tmp_path, 60, "train", **ADAPTERS), _doing(fake=fake))
+    assert (one.outcome, one.kind, one.against) == (outcome, "adapter", None)
+    assert _state(settings, one.name) == ("in_force" if outcome == "better" else "candidate")
+    (job,) = fake.jobs
+    assert isinstance(job, AdapterJob)
+    assert job.now == AnswersNow(job.prompt)
+    assert (job.seconds, job.clock_seconds) == (120.0, None)
+    said = describe_proposal(one)
+    assert "the plain model" in said
+    assert f"retire sentiment {one.name}` goes back" in said or said.endswith("nothing changes.")
+
+
+def test_the_next_adapter_is_held_against_the_one_in_force(settings: Settings, tmp_path: Path) -> None:
+    """Its folder is what answers now; with `ask` nothing changes before somebody says so. A classifier beside it has its own turn."""
+    old = training(settings, write_labels(tmp_path), kind="adapter", use=True)
+    fake = FakeTrainers(compared=Compared(9, 1, 40))
+    asking = _set(settings, tmp_path, 200, "ask", kinds="adapter,classifier")
+    one, other = _monthly(asking, _doing(fake=fake))
+    assert (one.outcome, one.against, other.outcome) == ("better", old.name, "first")
+    assert (_state(settings, one.name), _state(settings, old.name)) == ("candidate", "in_force")
+    job = fake.jobs[0]
+    assert isinstance(job, AdapterJob)
+    assert job.now is not None
+    assert job.now.adapter == trained_folder(settings.output_dir, "sentiment", old.name) / "adapter"
+    assert f"{old.name}, which is in force, alone on 1" in describe_proposal(one)
+    assert findings(settings) == []
+
+
+def test_an_adapter_is_not_begun_whose_minutes_could_pass_the_month(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """At two dollars an hour two minutes take 6.7 cents at most: by the clock as well, where the month has a cap."""
+    priced = Settings.model_validate({**dict(settings), "gpu_usd_per_hour": "2"})
+    told: list[str] = []
+    assert _monthly(_set(priced, tmp_path, 60, "ask", month_usd="0.06", **ADAPTERS), _doing(), told) == []
+    assert "no adapter is trained (month would be passed)" in told[0]
+    assert table(settings, "runs") == []
+    fake = FakeTrainers()
+    assert _monthly(_set(priced, tmp_path, 60, "ask", month_usd="0.07", **ADAPTERS), _doing(fake=fake))
+    (job,) = fake.jobs
+    assert isinstance(job, AdapterJob)
+    assert job.clock_seconds == pytest.approx(120)
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "kinds"),
+    [
+        ("sentiment", None, ["classifier", "adapter"]),
+        ("enrichment", None, ["adapter"]),
+        ("enrichment", "", []),
+        ("sentiment", "adapter", ["adapter"]),
+    ],
+)
+def test_a_workload_says_itself_what_is_trained_for_it(
+    settings: Settings, name: str, own: str | None, kinds: list[str]
+) -> None:
+    """A classifier only where labels are answered, whatever is set."""
+    changes = {"workloads": {name: {"train": own}}, "training": {"kinds": "classifier,adapter"}}
+    assert kinds_of(name, Settings.model_validate({**dict(settings), **changes})) == kinds
+
+
+def test_an_adapter_waits_for_a_gpu_that_an_engine_has(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Held by another living process of this machine; one that is gone stops nothing, and on a CPU both go on."""
+    labels = write_labels(tmp_path)
+    training(settings, labels, kind="adapter")
+    with ledger(settings) as session:
+        seed(session, "enrichment", TODAY)
+        leases.acquire(session, "enrichment", TODAY, "another", 600, lambda _owner: False)
+        session.commit()
+    monkeypatch.setattr("tasks.training.gpu_free.lives", lambda owner: owner == "another")
+    training(settings, labels, kind="adapter")
+    monkeypatch.setattr("tasks.training.gpu_free.gpu_name", lambda: "NVIDIA L4")
+    with pytest.raises(PartitionLocked, match="enrichment is being run on the GPU of this machine"):
+        training(settings, labels, kind="adapter")
+    monkeypatch.setattr("tasks.training.gpu_free.lives", lambda _owner: False)
+    training(settings, labels, kind="adapter")

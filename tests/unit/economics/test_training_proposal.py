@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from models.economics.training_proposal import CHANCE, Wanting, chance_of, judge, judge_first, why_not_due
+from models.economics.training_proposal import (
+    CHANCE,
+    MonthsMoney,
+    Wanting,
+    chance_of,
+    judge,
+    judge_first,
+    why_not_due,
+)
 
 COUNT = st.integers(0, 200)
 
@@ -33,23 +41,25 @@ def test_only_what_is_better_by_more_than_chance_and_serves_as_many_is_taken(
 
 
 @pytest.mark.parametrize(
-    ("monthly", "new", "spent", "most", "says"),
+    ("monthly", "new", "money", "says"),
     [
-        ("off", 1000, 0, None, "off"),
-        ("ask", 0, 0, None, "nothing_new"),
-        ("ask", -5, 0, None, "nothing_new"),
-        ("ask", 199, 0, None, "too_few"),
-        ("train", 200, 0, None, None),
-        ("train", 200, 5, 5, "month_is_spent"),
-        ("train", 200, 0, 0, "month_is_spent"),
-        ("ask", 200, 4, 5, None),
+        ("off", 1000, MonthsMoney(), "off"),
+        ("ask", 0, MonthsMoney(), "nothing_new"),
+        ("ask", -5, MonthsMoney(), "nothing_new"),
+        ("ask", 199, MonthsMoney(), "too_few"),
+        ("train", 200, MonthsMoney(9), None),
+        ("train", 200, MonthsMoney(5, 0, 5), "month_is_spent"),
+        ("train", 200, MonthsMoney(0, 0, 0), "month_is_spent"),
+        ("ask", 200, MonthsMoney(4, 0, 5), None),
+        ("ask", 200, MonthsMoney(3, 2, 5), None),
+        ("ask", 200, MonthsMoney(3, 2, 4), "month_would_be_passed"),
     ],
 )
 def test_it_is_time_with_enough_new_and_money_left(
-    monthly: str, new: int, spent: int, most: int | None, says: Wanting | None
+    monthly: str, new: int, money: MonthsMoney, says: Wanting | None
 ) -> None:
-    """Money without a cap is never spent."""
-    assert why_not_due(monthly, new, 200, spent, most) == says
+    """Money without a cap is never spent; a budget of 2 that would pass the cap is not begun."""
+    assert why_not_due(monthly, new, 200, money) == says
 
 
 def test_where_nothing_is_in_force_it_has_to_be_sure_of_something() -> None:
