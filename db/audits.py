@@ -24,7 +24,7 @@ from models.run import AUDIT, PRODUCTION
 class AuditedRecord:
     """One record that `engine` served with this model and prompt, and whether the API, asked by the run `run_id`, agrees.
 
-    Where people judged it, `run_id` is the run that published it.
+    Where people judged it, `run_id` is the run that published it; None: they saw it and said nothing that counts.
     """
 
     record_key: str
@@ -32,7 +32,7 @@ class AuditedRecord:
     model_id: int
     prompt_id: int
     run_id: UUID
-    agrees: bool
+    agrees: bool | None
     judge: Judge = "api"
 
 
@@ -84,7 +84,8 @@ def count_months(
     """
     agreeing = func.sum(cast(Row.agrees, Integer))
     keys = (Row.workload, Row.engine, Row.judge, Row.partition)
-    days = select(*keys, func.count().label("audited"), agreeing.label("agreeing")).group_by(*keys)
+    audited = func.count(Row.agrees)
+    days = select(*keys, audited, func.coalesce(agreeing, 0), func.count() - audited).group_by(*keys)
     if workload is not None:
         days = days.where(Row.workload == workload)
     if until is not None:
@@ -101,13 +102,12 @@ def count_months(
                 and_(Row.engine != "vllm", Row.model_id == classifier.c.model_id),
             )
         )
-    sums: defaultdict[tuple[str, str, Judge, date], list[int]] = defaultdict(lambda: [0, 0])
-    for name, engine, judge, day, audited, same in session.execute(days):
+    sums: defaultdict[tuple[str, str, Judge, date], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for name, engine, judge, day, *found in session.execute(days):
         counts = sums[name, engine, judge, month_of(day)]
-        counts[0] += int(audited)
-        counts[1] += int(same)
+        counts[:] = [before + int(more) for before, more in zip(counts, found, strict=True)]
     return [
-        AuditCount(name, engine, month, counts[0], counts[1], judge)
+        AuditCount(name, engine, month, counts[0], counts[1], judge, counts[2])
         for (name, engine, judge, month), counts in sorted(sums.items())
     ]
 

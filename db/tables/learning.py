@@ -58,6 +58,8 @@ class TrainedModelRow(Base):
 class AuditRow(Base):
     """One record that was served without the API, and whether who judged it agrees: the API, or people. Neither answer is here.
 
+    `agrees` None: people saw it and said nothing that counts.
+
     `engine` and `model_id` served what is published, `run_id` is the audit's run on the API, whose ledger line has the cost; of people's audits the
     run that published the record.
     """
@@ -78,4 +80,4 @@ class AuditRow(Base):
     prompt_id: Mapped[int] = mapped_column(SmallInteger, ForeignKey("prompts.id"))
     run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id"))
     judge: Mapped[str]
-    agrees: Mapped[bool]
+    agrees: Mapped[bool | None]

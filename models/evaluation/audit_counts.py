@@ -13,7 +13,10 @@ Judge = Literal["api", "people"]
 
 @dataclass(frozen=True, slots=True)
 class AuditCount:
-    """How many records of a month's partitions were audited that one engine had served, and how many of them `judge` answered the same."""
+    """How many records of a month's partitions were audited that one engine had served, and how many of them `judge` answered the same.
+
+    `unjudged`: drawn records that people saw beside these, and of which they said nothing that counts: skipped, or tied.
+    """
 
     workload: str
     engine: str
@@ -21,6 +24,7 @@ class AuditCount:
     audited: int
     agreeing: int
     judge: Judge = "api"
+    unjudged: int = 0
 
     @property
     def agreement(self) -> float | None:
@@ -29,5 +33,7 @@ class AuditCount:
 
     @property
     def interval(self) -> Interval | None:
-        """Wilson's interval of it (95 %)."""
-        return wilson(self.agreeing, self.audited)
+        """Wilson's interval of it (95 %), from where all unjudged records disagree to where all agree; None without a judged one."""
+        every = self.audited + self.unjudged
+        low, high = wilson(self.agreeing, every), wilson(self.agreeing + self.unjudged, every)
+        return None if low is None or high is None or not self.audited else Interval(low.low, high.high)

@@ -15,6 +15,7 @@ import numpy as np
 
 from models.economics.month import Viability
 from models.evaluation.audit_counts import AuditCount
+from models.evaluation.scores import Interval
 from models.evaluation.sequential import PairedScores, always_valid_interval
 from models.months import days_in, month_of
 
@@ -64,7 +65,8 @@ def _find_drop(now: AuditCount, before: AuditCount) -> AuditDrop | None:
 
 
 def _add(before: AuditCount, now: AuditCount) -> AuditCount:
-    return replace(before, audited=before.audited + now.audited, agreeing=before.agreeing + now.agreeing)
+    names = ("audited", "agreeing", "unjudged")
+    return replace(before, **{name: getattr(before, name) + getattr(now, name) for name in names})
 
 
 def chance_of_so_few(agreeing: int, audited: int, before_agreeing: int, before_audited: int) -> float:
@@ -92,17 +94,21 @@ def judge_audits(counts: Sequence[AuditCount], keep: float) -> Viability | None:
     """Say whether what is served without the API is good enough, by how often the API answers the same; None without an audit.
 
     Viable where the share that agrees is surely at least `keep`, not viable where it surely is below; sure as a verdict on labels is, however often
-    one looks (`models.evaluation.sequential`).
+    one looks (`models.evaluation.sequential`), and whatever people would have said of the records that they left unjudged.
     """
-    audited, agreeing = (sum(getattr(one, name) for one in counts) for name in ("audited", "agreeing"))
+    audited, agreeing, unjudged = (
+        sum(getattr(one, name) for one in counts) for name in ("audited", "agreeing", "unjudged")
+    )
     if not audited:
         return None
+    worst, best = _sure(agreeing, audited + unjudged), _sure(agreeing + unjudged, audited + unjudged)
+    if worst is not None and worst.low >= keep:
+        return "viable"
+    return "not_viable" if best is not None and best.high < keep else "undecided"
+
+
+def _sure(agreeing: int, audited: int) -> Interval | None:
     same = PairedScores(
         np.array([1.0, 0.0]), np.array([1.0, 1.0]), np.array([agreeing, audited - agreeing], dtype=float)
     )
-    interval = always_valid_interval(same)
-    if interval is None:
-        return "undecided"
-    if interval.low >= keep:
-        return "viable"
-    return "not_viable" if interval.high < keep else "undecided"
+    return always_valid_interval(same)

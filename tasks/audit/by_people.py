@@ -23,7 +23,7 @@ from tasks.audit.agreement import agrees
 from tasks.audit.draw import is_drawn, read_served
 from tasks.audit.store import audited_records
 from tasks.documents.amounts import plural
-from tasks.labelling.people_file import PersonsLabel, people_file, read_labels, same_text
+from tasks.labelling.people_file import PersonsLabel, newest_lines, people_file, read_labels, same_text
 from tasks.labelling.people_labels import judge_texts, newest_labels
 from tasks.reading.sampling import draw_number
 from tasks.runtime.ledger_access import ledger_if_any, with_patience, writing_ledger
@@ -33,10 +33,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PeopleAudit:
-    """How many drawn records people have labelled, and of how many the published answer is what they say."""
+    """How many drawn records people have labelled, and of how many the published answer is what they say.
+
+    `unjudged`: those that they saw beside these, and of which they said nothing that counts: skipped, or tied.
+    """
 
     audited: int = 0
     agreeing: int = 0
+    unjudged: int = 0
 
 
 def people_share(workload: Workload, settings: Settings) -> float:
@@ -68,27 +72,30 @@ def audit_by_people(workload: Workload, settings: Settings) -> PeopleAudit | Non
     It is worked out anew from the file of labels each time. A partition that is not published any more keeps what was found.
     Raises `InputError`, `DatabaseUnavailable`.
     """
-    shares = _shares(read_labels(people_file(settings.output_dir, workload.name)).labels)
+    lines = read_labels(people_file(settings.output_dir, workload.name)).labels
+    shares = _shares(lines)
     if not shares:
         return None
-    labels = newest_labels(workload, settings)
-    answers, last = _answers(workload, labels), _last_places(workload.name, labels)
+    answers = _answers(workload, newest_labels(workload, settings))
+    last = _last_places(workload.name, newest_lines(lines))
     with ledger_if_any(settings, update=True) as session:
         every = [] if session is None else partitions.list_published(session)
-    audited = agreeing = 0
+    audited = agreeing = unjudged = 0
     for version in every:
         if version.workload != workload.name or version.partition not in shares:
             continue
         until, share = last.get(version.partition, -1), shares[version.partition]
         found = _compare(workload, settings, version, share, until, answers)
         audited, agreeing = audited + found.audited, agreeing + found.agreeing
-    return PeopleAudit(audited, agreeing)
+        unjudged += found.unjudged
+    return PeopleAudit(audited, agreeing, unjudged)
 
 
 def describe_people_audit(name: str, found: PeopleAudit) -> str:
     """Say how often people agree with what is published."""
+    open_ = f", and left {found.unjudged:,} open (skipped, or tied)" if found.unjudged else ""
     return (
-        f"people agree with what is published on {found.agreeing:,} of {plural(found.audited, 'audited record')} of {name}: "
+        f"people agree with what is published on {found.agreeing:,} of {plural(found.audited, 'audited record')} of {name}{open_}: "
         f"breakeven ledger audits --workload {name}"
     )
 
@@ -122,7 +129,7 @@ def _answers(workload: Workload, labels: Sequence[PersonsLabel]) -> dict[int, Js
 
 
 def _last_places(name: str, labels: Sequence[PersonsLabel]) -> dict[date, int]:
-    """Return how far people have come in each partition: the last place in its order."""
+    """Return how far people have come in each partition: the last place in its order that somebody labelled or skipped."""
     last: dict[date, int] = {}
     for one in labels:
         if one.drawn is not None and (day := _day(one)) is not None:
@@ -148,12 +155,11 @@ def _compare(
         log.warning("%s %s keeps the audit that it has: %s", name, day, error)
         return PeopleAudit()
     agreeing = {
-        key: agrees(workload, one.value, answers[one.text_hash])
+        key: agrees(workload, one.value, answers[one.text_hash]) if one.text_hash in answers else None
         for key, one in drawn.items()
-        if one.text_hash in answers
-        and place_of(name, one.text_hash) <= until
-        and can_answer(workload, one.value)
+        if place_of(name, one.text_hash) <= until and can_answer(workload, one.value)
     }
+    judged = [one for one in agreeing.values() if one is not None]
 
     def write() -> None:
         with make_session.begin() as session:
@@ -165,7 +171,7 @@ def _compare(
 
     with writing_ledger(settings, create=False) as make_session:
         with_patience(settings.database_patience_seconds, write)
-    return PeopleAudit(len(agreeing), sum(agreeing.values()))
+    return PeopleAudit(len(judged), sum(judged), len(agreeing) - len(judged))
 
 
 def no_share(workload: Workload) -> UsageError:

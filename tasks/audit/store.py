@@ -17,7 +17,7 @@ def audited_records(
     run: ServingRun,
     audited_by: UUID,
     served: Mapping[str, ServedRecord],
-    agreeing: Mapping[str, bool],
+    agreeing: Mapping[str, bool | None],
     judge: Judge,
 ) -> list[AuditedRecord]:
     """Return a row for each record of `agreeing`, which `run` published; `audited_by` is the run that the rows name."""

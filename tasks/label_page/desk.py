@@ -40,9 +40,14 @@ class Desk:
         self.given.append(place)
 
     def skip(self, place: int) -> None:
-        """Put a record off to the end; one that was labelled in another window stays labelled."""
+        """Put a record off to the end; one that was labelled in another window stays labelled.
+
+        Of an audit's records it is written down, so that what is hard is not left out of its count unseen. Raises `OutputError`.
+        """
         if place in self.given:
             return
+        if self.records[place].drawn is not None and place not in self.skipped:
+            self._add(place, None, skipped=True)
         self._forget(place)
         self.skipped.append(place)
 
@@ -60,8 +65,8 @@ class Desk:
             if place in places:
                 places.remove(place)
 
-    def _add(self, place: int, label: JsonValue) -> None:
+    def _add(self, place: int, label: JsonValue, *, skipped: bool = False) -> None:
         one = self.records[place]
         now = datetime.now(UTC)
-        line = PersonsLabel(one.text, label, self.by, now, one.record_key, one.partition, one.drawn)
+        line = PersonsLabel(one.text, label, self.by, now, one.record_key, one.partition, one.drawn, skipped)
         add_label(self.path, line, self.group)

@@ -181,7 +181,11 @@ class LabelWindow:
     def _skip(self) -> None:
         if self.place is None:
             return
-        self.desk.skip(self.place)
+        try:
+            self.desk.skip(self.place)
+        except OutputError as error:
+            self._say(f"not put off: {error}")
+            return
         self.said = ""
         self._turn_to(self.desk.next())
 

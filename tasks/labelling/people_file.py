@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 from models.errors import InputError
 from models.private_files import GroupAccess, make_folder, open_to_add
 from models.requests import JsonValue
+from tasks.labelling.cells import RowPlace, check_cell
 from tasks.runtime.atomic_files import output_errors
 
 PEOPLE = "people"
@@ -21,10 +23,11 @@ _TAIL = 1
 
 @dataclass(frozen=True, slots=True)
 class PersonsLabel:
-    """What one person said of one text: a label, several labels, or None where an earlier answer is taken back.
+    """What one person said of one text: the right answer, or None where an earlier one is taken back, or nothing is said of it.
 
     `by`: who. `record_key` and `partition` (None: of a file) are where the text was met. `drawn`: the share (0..1) of an audit
-    of which it was drawn at random; None where it was chosen otherwise.
+    of which it was drawn at random; None where it was chosen otherwise. `skipped`: it was put off. `right`: whether the answer `shown`, which was
+    published, is right; None where none was shown. What is right in the place of a wrong one is the label, if anybody said it.
     """
 
     text: str = field(repr=False)
@@ -34,10 +37,18 @@ class PersonsLabel:
     record_key: str
     partition: str | None = None
     drawn: float | None = None
+    skipped: bool = False
+    right: bool | None = None
+    shown: JsonValue = field(default=None, repr=False)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether nothing of it counts any more: it was taken back."""
+        return self.label is None and self.right is None and not self.skipped
 
     def line(self) -> bytes:
         """Return the line of the file, plain ASCII."""
-        values = {
+        values: dict[str, JsonValue] = {
             "text": self.text,
             "label": self.label,
             "by": self.by,
@@ -46,6 +57,10 @@ class PersonsLabel:
             "partition": self.partition,
             "drawn": self.drawn,
         }
+        if self.skipped:
+            values["skipped"] = True
+        if self.right is not None:
+            values |= {"right": self.right, "shown": self.shown}
         return json.dumps(values).encode() + b"\n"
 
 
@@ -106,11 +121,16 @@ def read_labels(path: Path) -> ReadLabels:
 
 
 def newest_of_each(labels: Iterable[PersonsLabel]) -> list[PersonsLabel]:
-    """Return each person's newest label of each text, in the order in which the texts were met; without what was taken back."""
+    """Return each person's newest label of each text, in the order in which the texts were met; without what was taken back, or only skipped."""
+    return [one for one in newest_lines(labels) if one.label is not None]
+
+
+def newest_lines(labels: Iterable[PersonsLabel]) -> list[PersonsLabel]:
+    """Return what each person said last of each text, in the order in which the texts were met; without what was taken back."""
     newest: dict[tuple[str, str], PersonsLabel] = {}
     for one in labels:
         newest[one.by, same_text(one.text)] = one
-    return [one for one in newest.values() if one.label is not None]
+    return [one for one in newest.values() if not one.says_nothing]
 
 
 def same_text(text: str) -> str:
@@ -130,10 +150,10 @@ def _parse(line: bytes) -> PersonsLabel | None:
         at = datetime.fromisoformat(found["at"])
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    fits = label is None or isinstance(label, str) or _is_list_of_texts(label)
+    fits = label is None or isinstance(label, str) or _is_list_of_texts(label) or _is_object(label)
     if not (isinstance(text, str) and isinstance(by, str) and fits and at.tzinfo is not None):
         return None
-    partition, drawn = found.get("partition"), found.get("drawn")
+    partition, drawn, right = found.get("partition"), found.get("drawn"), found.get("right")
     return PersonsLabel(
         text,
         label,
@@ -142,8 +162,19 @@ def _parse(line: bytes) -> PersonsLabel | None:
         str(found.get("record_key", "")),
         None if partition is None else str(partition),
         drawn if isinstance(drawn, float) and 0 < drawn <= 1 else None,
+        found.get("skipped") is True,
+        right if isinstance(right, bool) else None,
+        found.get("shown"),
     )
 
 
 def _is_list_of_texts(label: object) -> bool:
     return isinstance(label, list) and all(isinstance(one, str) for one in label)
+
+
+def _is_object(label: object) -> bool:
+    try:
+        check_cell(label, RowPlace(0), sys.maxsize)
+    except InputError:  # nested deeper than can be followed
+        return False
+    return isinstance(label, dict) and bool(label)

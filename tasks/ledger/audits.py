@@ -11,10 +11,10 @@ from tasks.display.tables import write_rows
 from tasks.ledger.queries import asking_ledger
 
 COLUMNS = (
-    *("workload", "served_by", "judge", "month", "audited", "agreeing", "agreement", "low", "high", "trend"),
-    *("dropped", "chance"),
+    *("workload", "served_by", "judge", "month", "audited", "agreeing", "unjudged", "agreement"),
+    *("low", "high", "trend", "dropped", "chance"),
 )
-SPARE = ("chance", "agreeing")
+SPARE = ("chance", "agreeing", "unjudged")
 
 
 def show_audits(settings: Settings, *, workload: str | None, output_format: TableFormat) -> None:
@@ -46,7 +46,9 @@ def audit_rows(counts: Sequence[AuditCount]) -> list[dict[str, object]]:
 
 
 def _row(now: AuditCount, last: AuditCount | None, drop: AuditDrop | None) -> dict[str, object]:
-    trend = None if last is None else (now.agreement or 0.0) - (last.agreement or 0.0)
+    trend = None
+    if last is not None and now.agreement is not None and last.agreement is not None:
+        trend = now.agreement - last.agreement
     interval = now.interval
     return {
         "workload": now.workload,
@@ -55,6 +57,7 @@ def _row(now: AuditCount, last: AuditCount | None, drop: AuditDrop | None) -> di
         "month": f"{now.month:%Y-%m}",
         "audited": now.audited,
         "agreeing": now.agreeing,
+        "unjudged": now.unjudged,
         "agreement": now.agreement,
         "low": None if interval is None else interval.low,
         "high": None if interval is None else interval.high,

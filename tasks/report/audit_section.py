@@ -20,11 +20,17 @@ _EXPLAINED = (
 )
 
 
+_OPEN = (
+    "Open are records that people saw and said nothing of that counts: skipped, or labellers are tied. The interval reaches from where all of these disagree"
+    " to where all agree."
+)
+
+
 def make_audits_section(inputs: MonthInputs) -> Section | None:
     """Return the section; None where nothing was audited in this month."""
     if not any(one.month == inputs.month for one in inputs.audits):
         return None
-    columns = (
+    columns: tuple[str, ...] = (
         "Workload",
         "Served by",
         "Audited by",
@@ -35,10 +41,13 @@ def make_audits_section(inputs: MonthInputs) -> Section | None:
         "Interval",
         "Change",
     )
-    table = Table(
-        "How often the API, or people, agree", columns, tuple(_rows(inputs)), prose=frozenset({1, 2, 3})
-    )
-    return Section("audits", "What audits found", (_EXPLAINED, *_bases(inputs)), tables=(table,))
+    rows, sentences = tuple(_rows(inputs)), (_EXPLAINED, *_bases(inputs))
+    if any(one.unjudged for one in inputs.audits):
+        columns, sentences = (*columns, "Open"), (*sentences, _OPEN)
+    else:
+        rows = tuple(row[:-1] for row in rows)
+    table = Table("How often the API, or people, agree", columns, rows, prose=frozenset({1, 2, 3}))
+    return Section("audits", "What audits found", sentences, tables=(table,))
 
 
 def _bases(inputs: MonthInputs) -> Iterable[str]:
@@ -60,7 +69,8 @@ def _rows(inputs: MonthInputs) -> Iterable[tuple[str, ...]]:
 
 def _row(now: AuditCount, last: AuditCount | None) -> tuple[str, ...]:
     agreement, interval = _share(now), now.interval
-    change = None if last is None else agreement - _share(last)
+    compared = last is not None and last.audited and now.audited
+    change = agreement - _share(last) if last is not None and compared else None
     limits = (
         ""
         if interval is None
@@ -73,9 +83,10 @@ def _row(now: AuditCount, last: AuditCount | None) -> tuple[str, ...]:
         f"{now.month:%Y-%m}",
         count(now.audited),
         count(now.agreeing),
-        percent(agreement),
+        percent(agreement) if now.audited else "",
         limits,
         "" if change is None else percent(change),
+        count(now.unjudged),
     )
 
 
@@ -101,4 +112,5 @@ def _members(one: AuditCount) -> dict[str, Json]:
         "month": f"{one.month:%Y-%m}",
         "audited": one.audited,
         "agreeing": one.agreeing,
+        "unjudged": one.unjudged,
     }

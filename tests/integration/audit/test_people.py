@@ -23,6 +23,7 @@ from tasks.label_page.desk import Desk
 from tasks.label_page.serve import LabelRequest, open_desk
 from tasks.labelling.people_file import PersonsLabel, add_label, people_file
 from tasks.labelling.people_labels import read_people
+from tasks.ledger.audits import audit_rows
 from tasks.planning.request import RunRequest
 from tasks.runtime.ledger_access import reading_ledger
 from tests.fakes import ScriptedEngine
@@ -64,7 +65,13 @@ def said(key: str, label: str, by: str = "ada", drawn: float | None = None) -> P
 
 def rows(settings: Settings) -> dict[str, bool]:
     """Return what people's audits found, by record key."""
-    return {row.record_key: row.agrees for row in audits(settings) if row.judge == "people"}
+    found = [row for row in audits(settings) if row.judge == "people"]
+    return {row.record_key: row.agrees for row in found if row.agrees is not None}
+
+
+def left_open(settings: Settings) -> set[str]:
+    """Return the records that people saw and did not settle."""
+    return {row.record_key for row in audits(settings) if row.agrees is None}
 
 
 def agreeing(keys: Iterable[str]) -> dict[str, bool]:
@@ -113,12 +120,44 @@ def test_what_was_labelled_for_anything_else_is_no_audit(tmp_path: Path, databas
     desk.skip(0)  # bob's label of it is no audit either
     given = give(desk, 10)
     assert given == in_order()[1:11]
-    audit_by_people(workload, settings)
+    assert audit_by_people(workload, settings) == PeopleAudit(10, sum(agreeing(given).values()), 1)
     assert rows(settings) == agreeing(given)
+    assert left_open(settings) == {in_order()[0]}
     first = given[0]
     add_label(path, said(first, other_label(api_label(f"message number {first[1:]}")), "bob"))
     audit_by_people(workload, settings)
-    assert rows(settings) == agreeing(given[1:])  # a tie
+    assert rows(settings) == agreeing(given[1:])
+    assert left_open(settings) == {in_order()[0], first}  # skipped, and a tie
+    with reading_ledger(settings) as session:
+        (count,) = count_months(session)
+    assert (count.audited, count.unjudged) == (9, 2)
+    assert audit_rows([count])[0]["unjudged"] == 2
+
+
+def test_who_skips_what_is_hard_does_not_make_it_look_better(tmp_path: Path, database_url: str) -> None:
+    """What was skipped is counted, also the last ones; the interval reaches to where all of it is wrong. Who labels it later settles it."""
+    settings, workload = local(tmp_path, database_url)
+    serve(settings, tmp_path)
+    desk, order = opened(settings, workload), in_order()[:20]
+    hard = [key for key in order if int(key[1:]) % WRONG == 0] + [in_order()[20]]
+    for place, key in enumerate([*order, hard[-1]]):
+        if key in hard:
+            desk.skip(place)
+        else:
+            give(desk, 1)
+    easy = 21 - len(hard)
+    assert audit_by_people(workload, settings) == PeopleAudit(easy, easy, len(hard))
+    assert left_open(settings) == set(hard)
+    with reading_ledger(settings) as session:
+        (count,) = count_months(session)
+    assert (count.agreement, count.unjudged) == (1, len(hard))
+    assert count.interval is not None
+    assert count.interval.low < easy / 21
+    again = opened(settings, workload)
+    assert {one.record_key for one in again.records[: len(hard)]} == set(hard)
+    give(again, len(hard))
+    right = sum(agreeing([*order, hard[-1]]).values())
+    assert audit_by_people(workload, settings) == PeopleAudit(21, right)
 
 
 def test_a_text_of_another_day_counts_as_far_as_people_have_come(tmp_path: Path, database_url: str) -> None:
@@ -131,6 +170,7 @@ def test_a_text_of_another_day_counts_as_far_as_people_have_come(tmp_path: Path,
         add_label(path, replace(label, partition=day))
     audit_by_people(workload, settings)
     assert rows(settings) == agreeing((order[1], order[3]))
+    assert left_open(settings) == {order[0], order[2]}
 
 
 def test_what_is_published_anew_and_what_is_taken_back_is_compared_anew(

@@ -1,5 +1,6 @@
 """Drops of agreement: Fisher's test beside SciPy's, each drop once, hardly any by chance; the verdict on audits."""
 
+from dataclasses import replace
 from datetime import date
 from random import Random
 
@@ -86,3 +87,13 @@ def test_a_running_month_is_looked_at_weekly() -> None:
 def test_the_verdict_on_audits(agreeing: int, audited: int, said: str | None) -> None:
     """Viable only where the share is surely above, not viable only where it surely is below."""
     assert judge_audits(year([agreeing], audited), 0.9) == said
+
+
+@pytest.mark.parametrize(
+    ("agreeing", "unjudged", "said"),
+    [(990, 0, "viable"), (990, 90, "undecided"), (800, 0, "not_viable"), (800, 900, "undecided")],
+)
+def test_the_verdict_holds_whatever_is_unjudged(agreeing: int, unjudged: int, said: str) -> None:
+    """Records that people left open may all be right, or all be wrong."""
+    (month,) = year([agreeing], 1000)
+    assert judge_audits([replace(month, unjudged=unjudged)], 0.9) == said

@@ -40,6 +40,21 @@ def test_agreement_by_workload_and_month_with_its_interval() -> None:
     assert len(section.sentences) == 1
 
 
+def test_what_people_left_open_stands_beside_it_and_widens_the_interval() -> None:
+    """From where all of it disagrees to where all agrees; none that was judged has no share."""
+    audits = (
+        AuditCount("sentiment", "vllm", SEPTEMBER, 0, 0, "people", 3),
+        AuditCount("sentiment", "vllm", MONTH, 100, 80, "people", 25),
+    )
+    section = make_audits_section(replace(a_month(), audits=audits))
+    assert section is not None
+    (table,) = section.tables
+    assert table.columns[-1] == "Open"
+    assert table.rows[1][5:] == ("80", "80%", "55% to 89%", "", "25")
+    assert "labellers are tied" in section.sentences[-1]
+    assert '"unjudged": 25' in json.dumps(audits_to_json(replace(a_month(), audits=audits)))
+
+
 def test_it_is_said_where_the_verdict_rests_on_audits() -> None:
     """In the section and in the table of workloads; labels are named as well."""
     whole = a_month()
