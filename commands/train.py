@@ -22,14 +22,15 @@ def train(
     use: bool = False,
     yes: bool = False,
 ) -> int:
-    """Train a classifier or an adapter for a workload, on people's labels or an API's answers, and measure it on held-out texts.
+    """Train a classifier, an adapter or triage for a workload, on people's labels or an API's answers, and measure it on held-out texts.
 
     Parameters
     ----------
     workload
         Name of the workload, such as sentiment.
     kind
-        classifier: for workloads that answer labels, in seconds; adapter: on the workload's own language model, for all.
+        classifier: for workloads that answer labels, in seconds; adapter: on the workload's own language model, for all;
+        triage: tells which records the small model will be wrong on, from evaluations and audits of it.
     minutes
         Processor minutes that an adapter is trained; a classifier takes what it needs.
     usd

@@ -88,7 +88,7 @@ def find_classifier(session: Session, version_id: UUID) -> str | None:
         select(ModelRow.name)
         .join(Usage, Usage.model_id == ModelRow.id)
         .join(RunRow, RunRow.id == Usage.run_id)
-        .where(RunRow.version_id.in_(versions), Usage.engine == "classifier")
+        .where(RunRow.version_id.in_(versions), Usage.engine == "classifier", Usage.outcome == "ok")
         .order_by(RunRow.started_at.desc())
         .limit(1)
     ).scalar()

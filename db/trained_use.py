@@ -37,7 +37,7 @@ def read_uses(session: Session, until: date) -> list[TrainedUse]:
     """Return what was trained up to a UTC day, the oldest first, with what it served up to that day.
 
     A classifier is held against the own model as it cost in the three months before, else against what the API was paid, else against the
-    API's price of the same records. An adapter is held against what the workload's records cost before, own model and API together.
+    API's price of the same records. Triage serves no record. An adapter is held against what the workload's records cost before, own model and API together.
     """
     models = [one for one in reversed(trained.list_trained(session)) if _day(one) <= until]
     if not models:
@@ -62,7 +62,7 @@ def _served_days(
     session: Session, models: Sequence[TrainedModel], until: date
 ) -> Mapping[str, Sequence[Row[Any]]]:
     """Return what production's attempts of each trained model come to, by its name and day, the days in their order."""
-    names = {one.name for one in models}
+    names = {one.name for one in models if one.kind != "triage"}  # it serves no record
     rows = session.execute(select(ModelRow.id, ModelRow.name).where(ModelRow.provider != "openai"))
     keys = {key: own for key, name in rows if (own := name.rpartition("+")[2]) in names}
     ok = Usage.outcome == "ok"

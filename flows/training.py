@@ -49,7 +49,7 @@ def build(train_one: Train = train) -> TrainingFlow:
 
         Args:
             workload: Name of the workload.
-            kind: classifier (of labels), or adapter (of any kind).
+            kind: classifier (of labels), adapter (of any kind), or triage (where the small model is wrong).
             minutes: Processor minutes that an adapter is trained.
             teacher: Whose answers are learnt: people's labels, an API's published answers, or both.
             labels: File of labelled records, CSV, JSON lines or Parquet. Default: the workload's setting.

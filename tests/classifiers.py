@@ -12,6 +12,8 @@ from models.gpu_time import GpuTime
 from models.requests import JsonValue
 from models.settings import Settings
 from models.training.trained import TrainedModel, trained_folder
+from models.training.triage import DIFFICULTIES
+from models.workloads import build
 from tests.trained_models import put_trained_in_force
 
 SENTIMENT = ("negative", "neutral", "positive")
@@ -68,8 +70,28 @@ class ScriptedClassifier:
         self.closed = True
 
 
+class ScriptedTriage(ScriptedClassifier):
+    """Says how probably the small model is right: 0.1 of texts that hold "hard", else 0.9."""
+
+    def classify(self, texts: Sequence[str]) -> list[Guess]:
+        """Guess each text."""
+        super().classify(texts)
+        chances = [0.1 if "hard" in text else 0.9 for text in texts]
+        return [
+            Guess(
+                "simple" if chance > 0.5 else "complex",
+                max(chance, 1 - chance),
+                {"simple": chance, "complex": 1 - chance},
+                3,
+            )
+            for chance in chances
+        ]
+
+
 def load_scripted(_folder: Path, name: str, _cache_dir: Path) -> ScriptedClassifier:
-    """Load a stand-in for the classifier of this name."""
+    """Load a stand-in for the classifier, or the triage, of this name."""
+    if name.startswith("triage"):
+        return ScriptedTriage(model=name, labels=DIFFICULTIES)
     return ScriptedClassifier(model=name)
 
 
@@ -83,5 +105,15 @@ def put_in_force(
     model = put_trained_in_force(
         settings, workload, "classifier", threshold=threshold, weights_digest=weights
     )
+    trained_folder(settings.output_dir, workload, model.name).mkdir(parents=True)
+    return model
+
+
+def put_triage_in_force(
+    settings: Settings, workload: str = "sentiment", base: str = "tests/scripted", **changed: object
+) -> TrainedModel:
+    """Register a triage that learnt the errors of a model under the workload's prompt, with its folder, and put it in force."""
+    fields = {"base": base, "prompt_fingerprint": build(workload, settings).fingerprint} | changed
+    model = put_trained_in_force(settings, workload, "triage", **fields)
     trained_folder(settings.output_dir, workload, model.name).mkdir(parents=True)
     return model

@@ -52,7 +52,7 @@ def put_trained_in_force(
     """Write a training's run and what came of it into a ledger, and put it in force."""
     now, day = datetime.now(UTC), date(2026, 10, 1)
     made = trained_model(new_id(), workload, kind, **changed)
-    provider = "classifier" if kind == "classifier" else "vllm"
+    provider = "vllm" if kind == "adapter" else "classifier"
     with writing_ledger(settings) as make_session, make_session.begin() as session:
         version = partitions.open_version(
             session, workload, day, f"training {now.isoformat()}", rerun=True, purpose="training"

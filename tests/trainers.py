@@ -7,6 +7,7 @@ from models.evaluation.intervals import share
 from models.training.adapter import AdapterJob, TrainedAdapter
 from models.training.classifier import ClassifierJob, TrainedClassifier
 from models.training.hold_out import Compared
+from models.training.triage import TrainedTriage, TriageJob
 from tasks.training.train import Trainers
 
 Say = Callable[[str], None]
@@ -23,12 +24,12 @@ class FakeTrainers:
 
     first: Callable[[Stop], None] = lambda _stop: None
     compared: Compared | None = None
-    jobs: list[ClassifierJob | AdapterJob] = field(default_factory=list)
+    jobs: list[ClassifierJob | AdapterJob | TriageJob] = field(default_factory=list)
     threshold: float = 0.8
 
     def trainers(self) -> Trainers:
         """Return them as the product takes them."""
-        return Trainers(self.classifier, self.adapter)
+        return Trainers(self.classifier, self.adapter, self.triage)
 
     def classifier(self, job: ClassifierJob, say: Say, stop: Stop) -> TrainedClassifier:
         """Write a head, and be right on all but one of the held-out examples."""
@@ -59,3 +60,14 @@ class FakeTrainers:
         right = share(len(job.holdout) // 2, len(job.holdout))
         compared = None if job.now is None else self.compared
         return TrainedAdapter("cd" * 16, 10, 160, 2.5, 0.5, right, compared=compared)
+
+    def triage(self, job: TriageJob, say: Say, stop: Stop) -> TrainedTriage:
+        """Write a head, and know on all held-out examples whether the small model is right."""
+        self.jobs.append(job)
+        say("fitting the head")
+        self.first(stop)
+        (job.folder / "head.json").touch(mode=0o600)
+        of, wrong = len(job.holdout), sum(one.answer == "complex" for one in job.holdout)
+        return TrainedTriage(
+            "ef" * 16, share(of, of), share(of - wrong, of), share(wrong, of), share(wrong, wrong), 0.01
+        )

@@ -10,6 +10,7 @@ from uuid import UUID
 from models.economics.calibration import TokenCalibration
 from models.economics.pricing import Price, request_cost_nano
 from models.engines.base import served_by
+from models.engines.classifier.request import TriageRequest
 from models.gpu_time import GpuTime, MachineTime, gpu_cost_nano, split_exactly
 from models.ledger.counterfactual import CounterfactualTokens
 from models.ledger.line import EngineName, LedgerLine
@@ -34,7 +35,7 @@ class LineKeys:
 
     `counterfactual_price` is the API's price for an answer at once, `api_batch` holds the Batch API's.
     `calibration` corrects the estimated tokens of the counterfactual. `requested` is the engine that records are first sent
-    to, `classifier_id` the model of a classifier before the others. `local_prompt_id` names what the local engine is told, where that is
+    to, `classifier_id` the model of a classifier before the others, `triage_id` that of a trained triage. `local_prompt_id` names what the local engine is told, where that is
     not the prompt of the workload.
     """
 
@@ -50,6 +51,7 @@ class LineKeys:
     calibration: TokenCalibration | None = None
     requested: EngineName = "vllm"
     classifier_id: int | None = None
+    triage_id: int | None = None
     local_prompt_id: int | None = None
 
     def prompt_of(self, request: Request) -> int:
@@ -59,6 +61,8 @@ class LineKeys:
 
     def model_of(self, request: Request) -> int:
         """Return the key of the model that a request is for."""
+        if isinstance(request, TriageRequest) and self.triage_id is not None:
+            return self.triage_id
         match served_by(request):
             case "classifier" if self.classifier_id is not None:
                 return self.classifier_id

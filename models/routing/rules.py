@@ -1,7 +1,7 @@
 """The router: which records go to the API, and why. It sees only a record, a completion and a policy.
 
-A record can leave at three moments: before any engine is asked (`find_complex_reason`), after triage by one token of
-the local model (`find_triage_reason`), and after the local engine's answer (`find_reason`). Each says None where
+A record can leave at three moments: before any engine is asked (`find_complex_reason`), after triage (`find_trained_reason`, or by one token of
+the local model `find_triage_reason`), and after the local engine's answer (`find_reason`). Each says None where
 the record stays, else the one reason that its ledger lines carry.
 
 Confidence is a probability, not a sum of token logprobs. For a label set it is the probability of the label
@@ -120,6 +120,12 @@ def find_triage_reason(completion: Completion, policy: Policy) -> EscalationReas
     else:
         probability = probabilities["complex"]
     return "complex" if probability >= policy.triage_threshold else None
+
+
+def find_trained_reason(completion: Completion, least: float) -> EscalationReason | None:
+    """Return "complex" where a trained triage gives the small model less than this probability of being right."""
+    probabilities = completion.label_probabilities
+    return None if probabilities is None or probabilities["simple"] >= least else "complex"
 
 
 def find_reason(

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
-TrainedKind = Literal["classifier", "adapter"]
+TrainedKind = Literal["classifier", "adapter", "triage"]
+"""`triage`: a second head on the classifier's embedding, which says whether the small model's answer will be right."""
 TrainedState = Literal["candidate", "in_force", "retired"]
 """`candidate`: trained, and not used. `in_force`: runs use it. `retired`: it was in force, or will not be."""
 Teacher = Literal["labels", "api", "both"]
@@ -19,8 +20,8 @@ Teacher = Literal["labels", "api", "both"]
 class TrainedModel:
     """One trained model. Shares lie in 0..1, money is integer nano-dollars, intervals hold 95 %.
 
-    `base`: the embedding model of a classifier, the language model of an adapter, by name. An adapter belongs to the prompt of
-    `prompt_fingerprint`, a classifier to the label set of `labels_digest`. `examples` were trained on, `holdout` only measured on:
+    `base`: the embedding model of a classifier, the language model of an adapter, of triage the one whose errors it learnt, by name. An adapter and triage belong to
+    the prompt of `prompt_fingerprint`, a classifier to the label set of `labels_digest`. `examples` were trained on, `holdout` only measured on:
     `accuracy` with its limits is that on the latter. `threshold`: the calibrated probability below which a classifier leaves a record to
     the next stage, None for one that is never sure, `served_share` the share of held-out records above it. `machine_ns` and `cost_nano`: what training took.
     """

@@ -27,7 +27,7 @@ from tasks.evaluation.arms import (
 )
 from tasks.evaluation.compare import EvaluationRule, assemble_evaluation
 from tasks.evaluation.judge import check_judge, judge_answers
-from tasks.evaluation.measures import check_measure
+from tasks.evaluation.measures import answers_in_order, check_measure, measure_answers, measure_of
 from tasks.evaluation.stored_json import as_json
 from tasks.evaluation.trained_here import asking_classifier, classifier_settings, find_trained
 from tasks.labelling.labelled_file import LabelledFile, read_labelled, write_snapshot
@@ -38,6 +38,7 @@ from tasks.runtime.atomic_files import check_writable
 from tasks.runtime.ledger_access import with_patience, writing_ledger
 from tasks.runtime.shared_engine import EngineFactory, load_engine
 from tasks.storage.output_folders import evaluations_folder
+from tasks.storage.small_marks import SmallMarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ def evaluate(
         say(f"{ask.workload}: pairs of answers by the judge, each in both orders")
         found = replace(found, judgement=judge_answers(built, file, every, settings, asking))
     store(found, settings)
+    _keep_marks(built, file, every, settings)
     return found
 
 
@@ -169,6 +171,17 @@ def _path(ask: EvaluationRequest, settings: Settings) -> str:
         )
         raise UsageError(msg)
     return str(path)
+
+
+def _keep_marks(workload: Workload, file: LabelledFile, every: Sequence[Answers], settings: Settings) -> None:
+    """Keep which records the small model answered rightly, where a record is right or wrong: triage is trained on it."""
+    small = next(one for one in every if one.name == "small")
+    if measure_of(workload, file) in {"none", "chrf"}:
+        return
+    right = measure_answers(workload, file, answers_in_order(file, small.by_key)).right
+    if right is not None:
+        marks = {one.key: ok for one, ok in zip(file.records, right, strict=True)}
+        SmallMarks.of(settings.output_dir, workload.name).add(small.model, workload.fingerprint, marks)
 
 
 def store(found: Evaluation, settings: Settings) -> None:

@@ -31,6 +31,7 @@ from tasks.planning.adapter_in_force import check_prompt, use_adapter, weights_f
 from tasks.planning.classifier_in_force import ClassifierInForce, choose_stages
 from tasks.planning.evaluated_policy import apply_evaluation
 from tasks.planning.request import EngineChoice, RunRequest
+from tasks.planning.triage_in_force import TriageInForce
 from tasks.reading import EmptyPartition, PartitionReader, Source, open_partition
 from tasks.reading.input_cache import InputCache
 from tasks.runtime.atomic_files import check_writable, file_digest
@@ -56,7 +57,8 @@ class ApiPlan:
 class Checked:
     """A request in which nothing is wrong, with what was found on the way.
 
-    `settings` are those of the workload: its own model, where it names one. `classifier` is asked before all other engines.
+    `settings` are those of the workload: its own model, where it names one. `classifier` is asked before all other engines, and
+    `triage` before the local one.
     """
 
     request: RunRequest
@@ -69,6 +71,7 @@ class Checked:
     api: ApiPlan | None
     policy: Policy
     classifier: ClassifierInForce | None = None
+    triage: TriageInForce | None = None
 
     @property
     def total(self) -> int | None:
@@ -79,6 +82,11 @@ class Checked:
     def purpose(self) -> Purpose:
         """What the request is for."""
         return self.request.purpose
+
+    @property
+    def asks_trained(self) -> bool:
+        """Whether what was trained here is asked before all other engines."""
+        return self.classifier is not None or self.triage is not None
 
     @property
     def engine(self) -> EngineChoice:
@@ -109,7 +117,7 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
     if api is None or request.purpose != PRODUCTION:
         policy = keep_local(policy)
     policy = apply_evaluation(policy, workload, settings)
-    classifier, policy = choose_stages(request, policy, workload, settings, has_api=api is not None)
+    classifier, triage, policy = choose_stages(request, policy, workload, settings, has_api=api is not None)
     if request.purpose != PRODUCTION:
         workload = observe_answers(workload)
     if uses_server(settings):
@@ -125,7 +133,9 @@ def check(request: RunRequest, settings: Settings) -> Checked | RunResult:
         log.warning("%s", error)
         return RunResult(workload.name, request.partition, "empty")
     check_writable(settings.output_dir, settings.group_access)
-    return Checked(request, settings, workload, machine, prices, counter, reader, api, policy, classifier)
+    return Checked(
+        request, settings, workload, machine, prices, counter, reader, api, policy, classifier, triage
+    )
 
 
 def check_room(workload: Workload, counter: ChatTokenCounter) -> None:
@@ -217,6 +227,8 @@ def fingerprint_of(checked: Checked) -> str:
         facts = (*facts, "server")
     if checked.classifier is not None:
         facts = (*facts, *checked.classifier.facts())
+    if checked.triage is not None:
+        facts = (*facts, *checked.triage.facts())
     if checked.api is not None:
         # where the answers come from when the engine fails does not decide what is asked for, and the engine
         # that an evaluation chooses is told already, as is the classifier

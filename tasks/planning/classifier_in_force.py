@@ -12,8 +12,9 @@ from models.settings import Settings
 from models.training.trained import TrainedModel, trained_folder
 from models.workloads.answer_kind import answers_labels
 from models.workloads.base import Workload
-from tasks.planning.evaluated_cascade import find_cascade
+from tasks.planning.evaluated_cascade import EvaluatedCascade, find_cascade
 from tasks.planning.request import RunRequest
+from tasks.planning.triage_in_force import TriageInForce, find_triage, may_pass, use_triage
 from tasks.runtime.ledger_access import ledger_if_any
 
 log = logging.getLogger(__name__)
@@ -52,33 +53,54 @@ class ClassifierInForce:
 
 def choose_stages(
     request: RunRequest, policy: Policy, workload: Workload, settings: Settings, *, has_api: bool
-) -> tuple[ClassifierInForce | None, Policy]:
-    """Return the classifier that a run asks first, and the policy for what it leaves; None: it asks none.
+) -> tuple[ClassifierInForce | None, TriageInForce | None, Policy]:
+    """Return the classifier that a run asks first, the triage before the local engine, and the policy for what they leave; None: it asks none.
 
     No run of an evaluation, a trial or an audit asks one, which are about other engines, and none that was asked to use the API.
-    `cascade = "evaluated"`: thresholds and policy are those that the newest evaluation chose. Raises `UsageError` in one line for a classifier whose
+    `cascade = "evaluated"`: thresholds and policy are those that the newest evaluation chose. Raises `UsageError` in one line for one whose
     folder is gone, and where no evaluation fits though the policy asks for one.
     """
     if policy.cascade == "off" or request.engine != "vllm" or request.purpose != PRODUCTION:
-        return None, policy
+        return None, None, policy
     model = _in_force(workload, settings)
+    stages = None
     if policy.cascade == "evaluated":
         stages = find_cascade(workload, settings, None if model is None else model.name, has_api=has_api)
-        policy, threshold = stages.apply(policy), stages.classifier
-    else:
-        threshold = None if model is None else model.threshold
-        if model is not None and threshold is None:
-            log.warning(
-                "%s is not asked: its training found no confidence from which it is surely right enough",
-                model.name,
-            )
+        policy = stages.apply(policy)
+    threshold = _own_threshold(model) if stages is None else stages.classifier
+    triage = _choose_triage(policy, workload, settings, stages, has_api=has_api)
+    if triage is not None:
+        policy = policy.model_copy(update={"triage": False})  # it stands in the place of that question
     if model is None or threshold is None:
-        return None, policy
+        return None, triage, policy
     folder = trained_folder(settings.output_dir, workload.name, model.name)
     found = ClassifierInForce(model, folder, threshold)
     if not folder.is_dir():
         raise UsageError(found.gone())
-    return found, policy
+    return found, triage, policy
+
+
+def _own_threshold(model: TrainedModel | None) -> float | None:
+    """Return the confidence that training chose; None where it chose none that is ever reached, which is said."""
+    if model is None:
+        return None
+    if model.threshold is None or model.threshold >= 1:
+        log.warning(
+            "%s is not asked: its training found no confidence from which it is surely right enough",
+            model.name,
+        )
+        return None
+    return model.threshold
+
+
+def _choose_triage(
+    policy: Policy, workload: Workload, settings: Settings, stages: EvaluatedCascade | None, *, has_api: bool
+) -> TriageInForce | None:
+    """Return the triage that is asked, by the policy's threshold; None where nothing may go past the local engine."""
+    if stages is not None or not may_pass(policy, has_api=has_api):
+        return None
+    model = find_triage(workload, settings)
+    return None if model is None else use_triage(model, settings, 1 - policy.triage_threshold)
 
 
 def _in_force(workload: Workload, settings: Settings) -> TrainedModel | None:

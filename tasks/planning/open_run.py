@@ -19,6 +19,7 @@ from models.workloads.base import Workload
 from tasks.planning.checks import ApiPlan
 from tasks.planning.classifier_in_force import ClassifierInForce
 from tasks.planning.request import EngineChoice
+from tasks.planning.triage_in_force import TriageInForce
 from tasks.reading import PartitionReader
 from tasks.runtime.lease import release_lease, take_lease
 from tasks.runtime.leased_ledger import LeasedLedger
@@ -33,7 +34,8 @@ class RunInput:
 
     `sent_because` is why they go to the API where `engine` sends them all there. `carry_from` is the published file
     whose rows are taken over where the text is unchanged, `begun` the parts of an outdated version of which they are; `retries` are the reasons for which records beside it are asked for
-    again (none given: all that this can mend), None where what was set aside is not looked at. `classifier` is asked first.
+    again (none given: all that this can mend), None where what was set aside is not looked at. `classifier` is asked first,
+    then `triage` of what it leaves.
     """
 
     reader: PartitionReader
@@ -44,6 +46,7 @@ class RunInput:
     begun: Sequence[Path] = ()
     retries: Sequence[EngineReason] | None = None
     classifier: ClassifierInForce | None = None
+    triage: TriageInForce | None = None
 
 
 @dataclass(frozen=True, slots=True)

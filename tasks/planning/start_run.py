@@ -116,7 +116,15 @@ def _open(undo: ExitStack, checked: Checked) -> OpenRun | RunResult:
     because: EscalationReason = "chosen" if request.engine == "openai" else "not_viable"
     retries = request.reasons if request.retry_quarantined else None
     given = RunInput(
-        checked.reader, examined.rows, checked.engine, because, carry_from, begun, retries, checked.classifier
+        checked.reader,
+        examined.rows,
+        checked.engine,
+        because,
+        carry_from,
+        begun,
+        retries,
+        checked.classifier,
+        checked.triage,
     )
     return OpenRun(settings, workload, checked.policy, version, keys, checked.counter, checked.api, given)
 
@@ -160,7 +168,7 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
             version_id,
             workload.name,
             checked.request.partition,
-            checked.engine if checked.classifier is None else CLASSIFIER,
+            checked.engine if not checked.asks_trained else CLASSIFIER,
             model_id,
             prompt_id,
             infrastructure_id,
@@ -188,6 +196,9 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
     if checked.classifier is not None:
         its_id = reference.ensure_model(session, CLASSIFIER, checked.classifier.name)
         keys = replace(keys, requested=CLASSIFIER, classifier_id=its_id)
+    if checked.triage is not None:
+        its_id = reference.ensure_model(session, CLASSIFIER, checked.triage.name)
+        keys = replace(keys, requested=CLASSIFIER, triage_id=its_id)
     return (
         keys
         if checked.api is None

@@ -75,6 +75,8 @@ def describe_use(one: TrainedUse) -> str:
     trained = (
         f"{one.name} of {one.workload} was trained for {unit_usd(one.cost_nano)} on {_name(one.trained_on)}"
     )
+    if one.kind == "triage":
+        return f"{trained}; it serves no record itself: what it saves, an evaluation's cascade says."
     if one.instead is None:
         return f"{trained}; it has served nothing yet."
     month = f"in this month it served {plural(one.month_records, 'record')} and saved {difference(one.month_saved_nano)}"

@@ -15,9 +15,8 @@ from models.requests import Completion, Request
 from models.routing import rules
 from models.run import lease_name
 from models.settings import Settings
-from tasks.planning.classifier_in_force import ClassifierInForce
 from tasks.planning.open_run import OpenRun, RunInput
-from tasks.run.first_stage import FirstStage
+from tasks.run.first_stage import FirstStage, Trained
 from tasks.run.local_requests import LocalRequests
 from tasks.run.wiring import RunParts, make_parts
 from tasks.runtime.gc_freeze import freeze_startup_objects
@@ -83,7 +82,7 @@ def make_stream(
     parts = make_parts(run, scratch, engine.lap, engine.limits, must_stop)
     progress = RunProgress(lease_name(version.workload, version.purpose), version.partition, given.total)
 
-    def load(found: ClassifierInForce) -> Classifier:
+    def load(found: Trained) -> Classifier:
         progress.note_loading(found.name)
         with stop.at_once():
             classifier = engine.classifier(found.folder, found.name)
@@ -92,7 +91,7 @@ def make_stream(
 
     return RunStream(
         given,
-        FirstStage(given.classifier, run.workload, parts.outcomes, scratch, load, must_stop),
+        FirstStage(given.classifier, given.triage, run.workload, parts.outcomes, scratch, load, must_stop),
         LocalRequests(run.workload, run.policy),
         parts,
         progress,

@@ -16,7 +16,7 @@ from models.gpu_time import GpuTime, MachineTime
 from models.machine import gpu_name
 from models.settings import Settings
 from models.settings.own_model import OF_A_MODEL
-from tasks.runtime.shared_classifier import ClassifierFactory, SharedClassifier, load_trained
+from tasks.runtime.shared_classifier import ClassifierFactory, SharedClassifier
 
 EngineFactory = Callable[[Settings], LocalEngine]
 
@@ -59,7 +59,7 @@ class SharedEngine:
         settings: Settings,
         factory: EngineFactory,
         workloads: Collection[str] | None = None,
-        classifiers: ClassifierFactory = load_trained,
+        classifiers: ClassifierFactory | None = None,
     ) -> None:
         """`workloads`: those that will run, so that one load serves the adapters of them all; None: any that is set."""
         self._settings = settings
@@ -94,7 +94,7 @@ class SharedEngine:
         return self._engine
 
     def classifier(self, folder: Path, name: str) -> Classifier:
-        """Return the classifier of a workload, loaded if it is not yet. Raises `UsageError` where it cannot be used."""
+        """Return the classifier, or the triage, of a workload, loaded if it is not yet. Raises `UsageError` where it cannot be used."""
         return self._classifiers.get(folder, name, self._settings.cache_dir)
 
     def lap(self) -> MachineTime:
@@ -150,7 +150,7 @@ def shared_engine(
     settings: Settings,
     factory: EngineFactory = load_engine,
     workloads: Collection[str] | None = None,
-    classifiers: ClassifierFactory = load_trained,
+    classifiers: ClassifierFactory | None = None,
 ) -> Iterator[SharedEngine]:
     """Share one lazily loaded engine, and one classifier; an inner block gets the outer block's.
 

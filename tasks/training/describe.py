@@ -39,10 +39,19 @@ def _left_out(found: TrainingData) -> Sequence[str]:
     return [f"{plural(count, noun)} {said}" for count, noun, said in counted if count]
 
 
+def _triage(told: Mapping[str, Mapping[str, int]]) -> str:
+    """Say on the held-out texts how often the small model is wrong, and on those that would go past it."""
+    right, passed, wrong = (told[name] for name in ("right", "passed", "passed_wrong"))
+    of = f"the small model is wrong on {right['of'] - right['count']:,} of {plural(right['of'], 'held-out text')}"
+    return f"{of}, and on {wrong['count']:,} of the {passed['count']:,} that it is more likely wrong on than right"
+
+
 def describe_trained(model: TrainedModel) -> str:
     """Say in one line what was trained and how good it is on what was held out."""
     words = [f"{model.name} of {model.workload}"]
-    if model.accuracy is not None:
+    if model.kind == "triage":
+        words.append(_triage(json.loads(model.figures)))
+    elif model.accuracy is not None:
         told = json.loads(model.figures)
         interval = (
             ""

@@ -23,13 +23,14 @@ from models.training.adapter import TrainedAdapter
 from models.training.calibrated import NEVER
 from models.training.classifier import TrainedClassifier
 from models.training.trained import TrainedModel, digest_of_labels, trained_folder
+from models.training.triage import TrainedTriage
 from models.workloads.answer_kind import known_labels
 from tasks.training.examples import TrainingData
 from tasks.training.open_training import OpenTraining
 from tasks.training.request import TrainingRequest
 from tasks.training.working_folder import WorkingFolder, keep
 
-Result = TrainedClassifier | TrainedAdapter
+Result = TrainedClassifier | TrainedAdapter | TrainedTriage
 
 
 def finish(
@@ -79,7 +80,7 @@ def _write_accounting(session: Session, opened: OpenTraining, model: TrainedMode
 
 
 def _line(opened: OpenTraining, model: TrainedModel) -> LedgerLine:
-    engine: EngineName = "classifier" if model.kind == "classifier" else "vllm"
+    engine: EngineName = "vllm" if model.kind == "adapter" else "classifier"
     return LedgerLine(
         id=new_id(),
         run_id=opened.run_id,
@@ -170,6 +171,13 @@ def figures(found: Result, data: TrainingData) -> Mapping[str, object]:
     if isinstance(found, TrainedClassifier):
         served = {"count": found.served.count, "of": found.served.of, "right": found.served_right.count}
         return {**told, "served": served, "calibration_error": found.calibration_error}
+    if isinstance(found, TrainedTriage):
+        own = {"right": found.right, "passed": found.passed, "passed_wrong": found.passed_wrong}
+        return {
+            **told,
+            **{name: {"count": one.count, "of": one.of} for name, one in own.items()},
+            "calibration_error": found.calibration_error,
+        }
     steps = {name: getattr(found, name) for name in ("steps", "seen", "first_loss", "last_loss")}
     compared = {} if found.compared is None else {"compared": asdict(found.compared)}
     return {**told, **steps, **compared}

@@ -13,6 +13,7 @@ from models.training.adapter import AdapterJob
 from models.training.classifier import ClassifierJob
 from models.training.hold_out import AnswersNow
 from models.training.trained import TrainedModel, trained_folder
+from models.training.triage import TriageJob
 from models.training.weights_note import ADAPTER
 from models.workloads.answer_kind import answers_labels, known_labels, written_answer
 from models.workloads.base import Workload
@@ -29,6 +30,8 @@ def check_kind(ask: TrainingRequest, workload: Workload, settings: Settings) -> 
         if not answers_labels(workload):
             msg = f"a classifier answers labels, and {workload.name} answers {workload.kind}: train an adapter (--kind adapter)"
             raise UsageError(msg)
+        return
+    if ask.kind == "triage":
         return
     if ask.minutes <= 0:
         msg = f"--minutes {ask.minutes:g} leaves no time to train: give more than 0"
@@ -87,7 +90,7 @@ def make_job(
     folder: Path,
     clock_seconds: float | None = None,
     now: AnswersNow | None = None,
-) -> ClassifierJob | AdapterJob:
+) -> ClassifierJob | AdapterJob | TriageJob:
     """Make the job of a training that `check_kind` found nothing wrong with.
 
     Of an adapter `clock_seconds` are the most by the clock, and `now` is what it is held against.
@@ -102,6 +105,8 @@ def make_job(
             cache_dir=settings.cache_dir,
             seed=ask.seed,
         )
+    if ask.kind == "triage":
+        return TriageJob(data.data.train, data.data.holdout, folder, settings.cache_dir, ask.seed)
     return AdapterJob(
         base=base_folder(settings),
         prompt=prompt_before(workload),

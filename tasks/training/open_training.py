@@ -147,9 +147,7 @@ def _open(undo: ExitStack, plan: TrainingPlan, settings: Settings) -> OpenTraini
         )
         prompt_id = reference.ensure_prompt(session, workload.name, *plan.prompt)
         name = name_of(plan.kind, key)
-        provider, model = (
-            ("classifier", name) if plan.kind == "classifier" else ("vllm", f"{plan.base}+{name}")
-        )
+        provider, model = ("vllm", f"{plan.base}+{name}") if plan.kind == "adapter" else ("classifier", name)
         model_id = reference.ensure_model(session, provider, model)
         infrastructure_id = reference.ensure_infrastructure(session, plan.machine)
         new = runs.NewRun(

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from db import trained, trained_use
 from db.rows import to_readable
 from models import workloads
+from models.default_model import model_name
 from models.economics.training_payback import TrainedUse
 from models.errors import UsageError, visible
 from models.nearest import unknown_name
@@ -19,7 +20,7 @@ from models.workloads.base import Workload
 from tasks.display.formats import TableFormat
 from tasks.display.tables import write_rows
 from tasks.ledger.queries import asking_ledger
-from tasks.planning.adapter_in_force import other_prompt
+from tasks.planning.adapter_in_force import other_prompt, use_adapter
 from tasks.runtime.ledger_access import writing_ledger
 from tasks.training.jobs import base_name
 
@@ -129,6 +130,12 @@ def check_fits(model: TrainedModel, workload: Workload, settings: Settings) -> N
         raise UsageError(msg)
     if model.kind == "adapter" and model.base != base_name(settings.for_workload(workload.name)):
         msg = f"{model.name} was trained on {model.base}, and the model of {workload.name} is another one now: {again}"
+        raise UsageError(msg)
+    if model.kind == "triage" and model.base != (now := model_name(use_adapter(settings, workload.name))):
+        msg = f"{model.name} learnt the errors of {model.base}, and {workload.name} is answered by {now} now: {again}"
+        raise UsageError(msg)
+    if model.kind == "triage" and model.prompt_fingerprint != workload.fingerprint:
+        msg = f"{model.name} belongs to another prompt ({model.prompt_version}) than {workload.name} has now: {again}"
         raise UsageError(msg)
     if model.kind == "adapter" and (other := other_prompt(model, workload)) is not None:
         msg = f"{model.name} does not fit {workload.name}: {other}; {again}"

@@ -26,7 +26,7 @@ class WorkingFolder:
     def make(cls, settings: Settings, ask: TrainingRequest) -> "WorkingFolder":
         """Make it, for this user alone. Raises `OutputError`."""
         path = _trained(settings, ask.workload) / f".{ask.kind}"
-        if ask.kind == "classifier":  # it takes seconds: nothing of a killed one is worth keeping
+        if ask.kind != "adapter":  # it takes seconds: nothing of a killed one is worth keeping
             shutil.rmtree(path, ignore_errors=True)
         with output_errors(path):
             make_folder(path)

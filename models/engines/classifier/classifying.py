@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from models.engines.classifier.engine import Classifier
 from models.engines.classifier.guess import Guess
-from models.engines.classifier.request import ClassifierRequest
+from models.engines.classifier.request import ClassifierRequest, TriageRequest
 from models.engines.window import Window
 from models.gpu_time import split_exactly
 from models.requests import AnswerIndex, Choice, Completion, JsonValue, Usage
@@ -25,8 +25,8 @@ def classify(
 ) -> Iterator[Completion]:
     """Answer each request; `written` makes a label, or a list of labels, the text that a model would have written.
 
-    A completion's time is its part of the batch's, by the tokens of its text. It has no probabilities by label: what corrects those of
-    the local model must not touch a classifier's.
+    A completion's time is its part of the batch's, by the tokens of its text. But for triage it has no probabilities by label: what
+    corrects those of the local model must not touch a classifier's.
     """
     window = Window(requests, TEXTS, TEXTS, answers)
     while not (window.exhausted or stop()):
@@ -54,5 +54,6 @@ def _complete(request: ClassifierRequest, guess: Guess, text: str, ns: int) -> C
         usage=Usage(guess.tokens, 0, 0),
         finish_reason="stop",
         confidence=guess.confidence,
+        label_probabilities=guess.probabilities if isinstance(request, TriageRequest) else None,
         engine_ns=ns,
     )

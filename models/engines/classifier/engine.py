@@ -5,7 +5,7 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import Protocol
 
-from models.engines.classifier.embedding import SentenceEmbedder
+from models.engines.classifier.embedders import Embedder, Embedders
 from models.engines.classifier.files import embedder_of, read_classifier
 from models.engines.classifier.guess import Guess
 from models.engines.classifier.head import Head
@@ -37,7 +37,7 @@ class Classifier(Protocol):
 class SentenceClassifier:
     """A head over sentence embeddings, in memory."""
 
-    def __init__(self, name: str, labels: tuple[str, ...], head: Head, embedder: SentenceEmbedder) -> None:
+    def __init__(self, name: str, labels: tuple[str, ...], head: Head, embedder: Embedder) -> None:
         self.model = name
         self.labels = labels
         self._head = head
@@ -66,15 +66,18 @@ class SentenceClassifier:
         self._embedder.close()
 
 
-def load_classifier(folder: Path, name: str, cache_dir: Path) -> Classifier:
-    """Load a classifier from the folder of a trained model, with its embedding model.
+def load_classifier(
+    folder: Path, name: str, cache_dir: Path, embedders: Embedders | None = None
+) -> Classifier:
+    """Load a classifier, or a triage, from the folder of a trained model, with its embedding model, which it shares with others of `embedders`.
 
     Raises `UsageError` in one line for a folder that is gone or damaged, and an embedding model that is not there.
     """
     begun = perf_counter_ns()
     head, card = read_classifier(folder)
-    embedder = SentenceEmbedder(embedder_of(card, cache_dir))
+    embedder = (embedders or Embedders()).borrow(embedder_of(card, cache_dir))
     if embedder.dimension != head.weights.shape[1]:
+        embedder.close()
         msg = f"the classifier in {folder} fits no vectors of {embedder.dimension} numbers; train anew"
         raise UsageError(msg)
     loaded = SentenceClassifier(name, card.labels, head, embedder)

@@ -11,7 +11,8 @@ class Guess:
     """A classifier's answer: a label, or a list of labels in the order of the label set.
 
     `confidence`: the calibrated probability that the answer is right. `probabilities` by label: they sum to 1 for one label, each lies
-    in 0..1 for several at once. `tokens`: those of the text, as the embedding model's tokenizer counts them, after it was cut to what the model takes.
+    in 0..1 for several at once. `tokens`: those of the text, as the embedding model's tokenizer counts them, after it was cut to what the model takes;
+    0 where it was read for another head (`models.engines.classifier.embedders`).
     """
 
     value: JsonValue = field(repr=False)

@@ -17,3 +17,10 @@ class ClassifierRequest(Request):
     DOMAIN: ClassVar[str] = "classifier:"
 
     text: str = field(kw_only=True, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TriageRequest(ClassifierRequest):
+    """The question to a trained triage whether the small model's answer to a record will be right."""
+
+    DOMAIN: ClassVar[str] = "triage:"
