@@ -20,7 +20,7 @@ def label(
     Parameters
     ----------
     workload
-        Name of the workload, such as sentiment; it answers labels.
+        Name of the workload, such as sentiment. It answers labels; of objects and texts people judge what is published, in audits.
     by
         Who labels; default: the name of this machine's user. Each labels for himself, and sees nothing of what others said.
     from_

@@ -1,11 +1,13 @@
 """Audits by people, where the API may not be asked: what they are shown, and how often they agree with what is published.
 
+They label texts of a workload that answers labels, seeing nothing of what was answered; of objects and texts they judge what was.
+
 Of each partition people see the records of the keyed draw, in a random order of their texts that is the same for everybody. So whatever they come
 to see of it is a random sample: what counts of a partition are the drawn records up to the last text in that order that was labelled for it.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,11 +22,12 @@ from models.settings import Settings
 from models.workloads.answer_kind import answers_labels, can_answer
 from models.workloads.base import Workload
 from tasks.audit.agreement import agrees
-from tasks.audit.draw import is_drawn, read_served
+from tasks.audit.draw import ServedRecord, is_drawn, read_served
 from tasks.audit.store import audited_records
+from tasks.audit.verdicts import what_most_say
 from tasks.documents.amounts import plural
 from tasks.labelling.people_file import PersonsLabel, newest_lines, people_file, read_labels, same_text
-from tasks.labelling.people_labels import judge_texts, newest_labels
+from tasks.labelling.people_labels import judge_texts, newest_labels, newest_verdicts
 from tasks.reading.sampling import draw_number
 from tasks.runtime.ledger_access import ledger_if_any, with_patience, writing_ledger
 
@@ -46,14 +49,12 @@ class PeopleAudit:
 def people_share(workload: Workload, settings: Settings) -> float:
     """Return the share of its records that people audit, 0 where the API can, or nobody is to."""
     asks_api = workload.residency != "local" and settings.api_mode != "off"
-    return 0.0 if asks_api or not answers_labels(workload) else workload.settings.audit.share
+    return 0.0 if asks_api else workload.settings.audit.share
 
 
 def people_command(workload: Workload) -> str:
-    """Return the command by which people audit a workload, or label a sample of one that answers no labels."""
-    if answers_labels(workload):
-        return f"`breakeven label {workload.name} --from audit`"
-    return f"`breakeven evaluate {workload.name} --sample 100` and its file"
+    """Return the command by which people audit a workload."""
+    return f"`breakeven label {workload.name} --from audit`"
 
 
 def text_number(text: str) -> int:
@@ -76,7 +77,7 @@ def audit_by_people(workload: Workload, settings: Settings) -> PeopleAudit | Non
     shares = _shares(lines)
     if not shares:
         return None
-    answers = _answers(workload, newest_labels(workload, settings))
+    judge = _judge(workload, settings)
     last = _last_places(workload.name, newest_lines(lines))
     with ledger_if_any(settings, update=True) as session:
         every = [] if session is None else partitions.list_published(session)
@@ -85,7 +86,7 @@ def audit_by_people(workload: Workload, settings: Settings) -> PeopleAudit | Non
         if version.workload != workload.name or version.partition not in shares:
             continue
         until, share = last.get(version.partition, -1), shares[version.partition]
-        found = _compare(workload, settings, version, share, until, answers)
+        found = _compare(workload, settings, version, share, until, judge)
         audited, agreeing = audited + found.audited, agreeing + found.agreeing
         unjudged += found.unjudged
     return PeopleAudit(audited, agreeing, unjudged)
@@ -116,6 +117,22 @@ def _day(label: PersonsLabel) -> date | None:
         return None
 
 
+def _judge(workload: Workload, settings: Settings) -> Callable[[ServedRecord], bool | None]:
+    """Return what says whether most people agree with a published answer: with what they said of its text, or found of itself; None: unknown."""
+    if answers_labels(workload):
+        answers = _answers(workload, newest_labels(workload, settings))
+        return lambda one: (
+            agrees(workload, one.value, answers[one.text_hash]) if one.text_hash in answers else None
+        )
+    by_text: dict[str, list[PersonsLabel]] = {}
+    said: dict[int, list[PersonsLabel]] = {}
+    for line in newest_verdicts(workload, settings):
+        same = by_text.setdefault(same_text(line.text), [])
+        same.append(line)
+        said[text_number(line.text)] = same
+    return lambda one: what_most_say(workload, said.get(one.text_hash, ()), one.value)
+
+
 def _answers(workload: Workload, labels: Sequence[PersonsLabel]) -> dict[int, JsonValue]:
     """Return what most people say of each text that was shown to one of them for an audit, by the text's hash."""
     shown = {same_text(one.text) for one in labels if one.drawn is not None}
@@ -143,7 +160,7 @@ def _compare(
     version: PartitionVersion,
     share: float,
     until: int,
-    answers: Mapping[int, JsonValue],
+    judge: Callable[[ServedRecord], bool | None],
 ) -> PeopleAudit:
     """Compare the drawn records of a partition up to a place with what people say of their texts, and write it down."""
     name, day = workload.name, version.partition
@@ -155,7 +172,7 @@ def _compare(
         log.warning("%s %s keeps the audit that it has: %s", name, day, error)
         return PeopleAudit()
     agreeing = {
-        key: agrees(workload, one.value, answers[one.text_hash]) if one.text_hash in answers else None
+        key: judge(one)
         for key, one in drawn.items()
         if place_of(name, one.text_hash) <= until and can_answer(workload, one.value)
     }

@@ -16,10 +16,13 @@ import polars as pl
 from db.audits import list_audited
 from db.partitions import PartitionVersion, list_published
 from models.errors import InputError, OutputError, UsageError
+from models.requests import JsonValue
 from models.settings import Settings
+from models.workloads.answer_kind import answers_labels, can_answer
 from models.workloads.base import Workload
 from tasks.audit.by_people import no_share, people_share, place_of
-from tasks.audit.draw import is_drawn, read_served
+from tasks.audit.draw import ServedRecord, is_drawn, read_served
+from tasks.labelling.cells import plain
 from tasks.labelling.labelled_file import each_record
 from tasks.labelling.people_file import same_text
 from tasks.planning.read_again import read_again
@@ -28,6 +31,7 @@ from tasks.runtime.ledger_access import ledger_if_any
 from tasks.storage.merge_parts import TEXT_HASH
 
 PUBLISHED, AUDIT = "published", "audit"
+_ANSWER = "answer"
 _KEY, _CONFIDENCE, _DAY, _DISPUTED, _ORDER = "record_key", "confidence", "partition", "disputed", "order"
 _PUBLISHED_SCHEMA = {_KEY: pl.String(), TEXT_HASH: pl.UInt64(), _CONFIDENCE: pl.Float64()}
 _AT_ONCE = 2_000
@@ -40,7 +44,8 @@ log = logging.getLogger(__name__)
 class RecordToLabel:
     """A record that is shown to people. `why` it is among the first; `partition` None: it is from a file.
 
-    `drawn`: the share of its partition of which it was drawn for an audit by people, None elsewhere.
+    `drawn`: the share of its partition of which it was drawn for an audit by people, None elsewhere. `answer`: what was published of it, where
+    people judge that: objects and texts.
     """
 
     text: str = field(repr=False)
@@ -48,6 +53,7 @@ class RecordToLabel:
     partition: str | None
     why: str
     drawn: float | None = None
+    answer: JsonValue = field(default=None, repr=False)
 
 
 def choose_records(
@@ -56,14 +62,14 @@ def choose_records(
     source: str,
     limit: int,
     is_done: Callable[[str], bool],
-    seen_drawn: frozenset[int] = frozenset(),
+    is_seen: Callable[[ServedRecord], bool] = lambda _: False,
 ) -> list[RecordToLabel]:
     """Return at most `limit` records of `published` partitions, of `audit`s or of a file, each text once, without those that are done.
 
-    `seen_drawn`: hashes of texts that were labelled for an audit by people, whose inputs need not be read again.
+    `is_seen`: says which records people's audits have, so that their texts need not be read again.
     Raises `UsageError` where there is nothing to label, `InputError` for a file that cannot be read, `DatabaseUnavailable`.
     """
-    every = _every(workload, settings, source, seen_drawn)
+    every = _every(workload, settings, source, is_seen)
     found: list[RecordToLabel] = []
     seen: set[str] = set()
     done = 0
@@ -84,22 +90,26 @@ def choose_records(
 
 
 def _every(
-    workload: Workload, settings: Settings, source: str, seen_drawn: frozenset[int]
+    workload: Workload, settings: Settings, source: str, is_seen: Callable[[ServedRecord], bool]
 ) -> Iterator[RecordToLabel]:
     if source not in {PUBLISHED, AUDIT}:
         return _of_file(workload, source)
     share = people_share(workload, settings) if source == AUDIT else 0
     if share:
-        return _drawn(workload, settings, share, seen_drawn)
+        return _drawn(workload, settings, share, is_seen)
     if source == AUDIT and workload.residency == "local":
         raise no_share(workload)
     return _published(workload, settings, only_audited=source == AUDIT)
 
 
 def _drawn(
-    workload: Workload, settings: Settings, share: float, seen: frozenset[int]
+    workload: Workload, settings: Settings, share: float, is_seen: Callable[[ServedRecord], bool]
 ) -> Iterator[RecordToLabel]:
-    """Yield the records that people audit: of each partition a share, the newest first, in a random order, with nothing of what was answered."""
+    """Yield the records that people audit: of each partition a share, the newest first, in a random order.
+
+    Of labels nothing is shown of what was answered; an object or a text is shown, so one that the workload cannot answer any more is left out.
+    """
+    judged = not answers_labels(workload)
     name, (versions, _) = workload.name, _in_ledger(workload, settings)
     for version in sorted(versions, key=lambda one: one.partition, reverse=True):
         day = version.partition
@@ -111,13 +121,13 @@ def _drawn(
             log.warning("%s %s is passed over: %s", name, day, error)
             continue
         rows: list[dict[str, Any]] = [
-            {_KEY: key, _DAY: day, TEXT_HASH: one.text_hash}
+            {_KEY: key, _DAY: day, TEXT_HASH: one.text_hash, _ANSWER: one.value if judged else None}
             for key, one in served.items()
-            if one.text_hash not in seen
+            if not is_seen(one) and (not judged or can_answer(workload, one.value))
         ]
         rows.sort(key=lambda row: place_of(name, row[TEXT_HASH]))
         for row, text in _with_texts(workload, settings, rows):
-            yield RecordToLabel(text, row[_KEY], str(day), "", share)
+            yield RecordToLabel(text, row[_KEY], str(day), "", share, plain(row[_ANSWER]))
 
 
 def _is_drawn(name: str, day: date, share: float, key: str) -> bool:

@@ -33,9 +33,12 @@ class Desk:
                 return place
         return self.skipped[0] if self.skipped else None
 
-    def give(self, place: int, label: JsonValue) -> None:
-        """Keep a label; a second one of a record takes the place of the first. Raises `OutputError`: then nothing was kept."""
-        self._add(place, label)
+    def give(self, place: int, label: JsonValue, *, right: bool | None = None) -> None:
+        """Keep a label; a second one of a record takes the place of the first. Raises `OutputError`: then nothing was kept.
+
+        `right`: what was said of the published answer, where it was shown; the label is then what is right, None where nobody wrote it.
+        """
+        self._add(place, label, right=right)
         self._forget(place)
         self.given.append(place)
 
@@ -65,8 +68,19 @@ class Desk:
             if place in places:
                 places.remove(place)
 
-    def _add(self, place: int, label: JsonValue, *, skipped: bool = False) -> None:
+    def _add(self, place: int, label: JsonValue, *, skipped: bool = False, right: bool | None = None) -> None:
         one = self.records[place]
         now = datetime.now(UTC)
-        line = PersonsLabel(one.text, label, self.by, now, one.record_key, one.partition, one.drawn, skipped)
+        line = PersonsLabel(
+            one.text,
+            label,
+            self.by,
+            now,
+            one.record_key,
+            one.partition,
+            one.drawn,
+            skipped,
+            right,
+            None if right is None else one.answer,
+        )
         add_label(self.path, line, self.group)

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from models.errors import InputError
@@ -17,11 +17,25 @@ from models.workloads.answer_kind import can_answer, known_labels
 from models.workloads.base import Workload
 from tasks.documents.amounts import plural
 from tasks.labelling.cells import RowPlace
-from tasks.labelling.choose_references import DEFAULT_COLUMNS
+from tasks.labelling.choose_references import DEFAULT_COLUMNS, field_schemas
 from tasks.labelling.label_rows import LabelRows
 from tasks.labelling.labelled_file import LabelledFile, finish_rows
-from tasks.labelling.people_file import PersonsLabel, newest_of_each, people_file, read_labels, same_text
-from tasks.labelling.references import LabelSets, OneLabel, canonical
+from tasks.labelling.people_file import (
+    PersonsLabel,
+    newest_lines,
+    newest_of_each,
+    people_file,
+    read_labels,
+    same_text,
+)
+from tasks.labelling.references import (
+    LabelSets,
+    OneLabel,
+    References,
+    ReferenceTexts,
+    WholeObjects,
+    canonical,
+)
 from tasks.reading.sampling import BottomSample
 
 log = logging.getLogger(__name__)
@@ -62,6 +76,28 @@ def newest_labels(workload: Workload, settings: Settings) -> list[PersonsLabel]:
             workload.name,
         )
     return known
+
+
+def newest_verdicts(workload: Workload, settings: Settings) -> list[PersonsLabel]:
+    """Return what each person said last of each text whose published answer he was shown. Raises `InputError`.
+
+    What he wrote in its place counts as far as the workload can answer it still.
+    """
+    lines = newest_lines(read_labels(people_file(settings.output_dir, workload.name)).labels)
+    return [
+        one if one.label is None or can_answer(workload, one.label) else replace(one, label=None)
+        for one in lines
+        if one.right is not None
+    ]
+
+
+def judge_answers(verdicts: Sequence[PersonsLabel]) -> list[JudgedText]:
+    """Gather what was said of each text's answer: right or wrong. Another answer to the same text is another one to judge."""
+    gathered: dict[tuple[str, str], tuple[str, dict[str, JsonValue]]] = {}
+    for one in verdicts:
+        of = gathered.setdefault((same_text(one.text), canonical(one.shown)), (one.text, {}))
+        of[1][one.by] = "right" if one.right else "wrong"
+    return [JudgedText(text, _majority(given), given) for text, given in gathered.values()]
 
 
 def people_examples(workload: Workload, settings: Settings) -> Iterator[Example]:
@@ -108,7 +144,7 @@ def read_people(
         raise InputError(msg)
     if undecided := sum(one.answer is None for one in judged):
         said = plural(undecided, "text is", "texts are")
-        log.warning("%s left out of the evaluation: labellers disagree, and no label has most", said)
+        log.warning("%s left out of the evaluation: labellers disagree, and no answer has most", said)
     drawn = {same_text(one.text) for one in labels if one.drawn is not None}
     if chosen := len({same_text(one.text) for one in labels if one.partition is not None} - drawn):
         log.warning(
@@ -117,13 +153,30 @@ def read_people(
             plural(chosen, "labelled text is one", "labelled texts are"),
             workload.name,
         )
-    column, known = DEFAULT_COLUMNS[workload.kind], known_labels(workload)
-    reader = OneLabel(column, known) if workload.kind == "label" else LabelSets(column, known)
-    rows = LabelRows(reader, BottomSample(limit), seed, held_out_only=held_out_only)
+    if workload.kind == "text" and (own := sum(one.right is True for one in labels)):
+        log.warning(
+            "%s the local model's own words, which people found right: it is measured against itself there",
+            plural(own, "right answer is", "right answers are"),
+        )
+    rows = LabelRows(_reader(workload), BottomSample(limit), seed, held_out_only=held_out_only)
     for number, one in enumerate(one for one in judged if one.answer is not None):
         record = Record(str(number), str(number), number, one.text)
         rows.take(RowPlace(number + 1), record, [one.answer])
     return finish_rows(str(path), rows, workload, limit, ("text",))
+
+
+def _reader(workload: Workload) -> References:
+    """Return what reads the right answers that people gave, as it does those of a file's one column."""
+    column, known = DEFAULT_COLUMNS[workload.kind], known_labels(workload)
+    match workload.kind:
+        case "label":
+            return OneLabel(column, known)
+        case "labels":
+            return LabelSets(column, known)
+        case "object":
+            return WholeObjects(column, field_schemas(workload))
+        case "text":
+            return ReferenceTexts(column)
 
 
 def _majority(given: dict[str, JsonValue]) -> JsonValue:

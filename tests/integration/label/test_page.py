@@ -190,7 +190,10 @@ def test_nobody_else_gets_in(served: Served) -> None:
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        (("enrichment",), "`breakeven label` is for workloads that answer labels; enrichment answers object"),
+        (
+            ("enrichment",),
+            "enrichment answers object, which `breakeven label` shows for audits by people alone",
+        ),
         (("sentiment",), "nothing of sentiment is published with its text still in the input"),
         (("sentiment", "--from", "audit"), "no audit of sentiment"),
         (("sentiment", "--from", "none.jsonl"), "none.jsonl does not exist"),
