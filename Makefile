@@ -130,12 +130,12 @@ deploy: setup ## Work pools, deployments and automations on the Prefect server (
 	@$(BIN)/python -m flows.deploy $(FILE)
 
 .PHONY: worker
-worker: setup ## A worker for the pool `gpu`, in this folder; one for each GPU
-	@$(BIN)/python -m flows.prefect_cli worker start --pool gpu --type process --limit 1
+worker: setup ## Workers for the pool `gpu`, one for each GPU of this machine (GPUS=0,2: some)
+	@$(BIN)/breakeven worker $(if $(GPUS),--gpus $(GPUS))
 
 .PHONY: collector
 collector: setup ## A worker for the pool `api`, on the same machine: batches, what waits, the monthly report
-	@$(BIN)/python -m flows.prefect_cli worker start --pool api --type process --limit 4
+	@$(BIN)/breakeven worker --pool api
 
 .PHONY: lock
 lock: $(UV) ## Compile the pinned requirements anew

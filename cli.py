@@ -23,6 +23,7 @@ from commands.prices import prices as published_prices
 from commands.quiet_libraries import quiet_libraries
 from commands.report import report
 from commands.train import train, trained
+from commands.worker import worker
 from commands.workload import workload
 from flows.streams import NOBODY_READS, find_lost, guard, guard_streams, open_streams
 from models.errors import BreakevenError, UsageError, remember_secrets
@@ -54,6 +55,7 @@ app.command(train)
 app.command(trained)
 app.command(audit)
 app.command(workload)
+app.command(worker)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

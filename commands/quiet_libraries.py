@@ -21,6 +21,7 @@ QUIET = {
     "TORCH_CPP_LOG_LEVEL": "ERROR",
     "PYTHONWARNINGS": "ignore",
 }
+_set_here: set[str] = set()
 EMBEDDED_DATABASE = "embedded.db"
 DATABASE_SETTINGS = tuple(
     f"PREFECT_{part}_DATABASE_{name}"
@@ -34,11 +35,18 @@ def quiet_libraries() -> None:
     """Set what makes Prefect, vLLM and torch quiet, except where the user has set it himself; what they write is private."""
     os.umask(UMASK)
     for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
+        if name not in os.environ:
+            os.environ[name] = value
+            _set_here.add(name)
     # vLLM warns while it is imported, before it sets its own level.
     logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"].upper())
     if not sys.warnoptions and os.environ["PYTHONWARNINGS"] == "ignore":
         warnings.simplefilter("ignore")
+
+
+def loud_environment() -> dict[str, str]:
+    """Return the environment as it was before, for programs that speak for themselves."""
+    return {name: value for name, value in os.environ.items() if name not in _set_here}
 
 
 def keep_prefect_here() -> None:

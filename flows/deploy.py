@@ -23,19 +23,16 @@ from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessWorker
 
 from flows.environment import PROJECT, ends_in_one_line, read_settings
-from flows.workload_deployments import GPU_POOL, read_blocks, with_workloads
+from flows.workload_deployments import read_blocks, with_workloads
 from models.errors import BreakevenError, UsageError
 from models.settings import Settings
 from tasks.display.table_layout import tell
 from tasks.setup.auth_string import lend_auth_string
 from tasks.setup.prefect_checks import TAG
 from tasks.setup.workload_deployments import delete_command, gone
+from tasks.workers.pools import API_POOL, API_POOL_CONCURRENCY, GPU_POOL, count_gpu_workers, list_online
 
 POOL = GPU_POOL
-API_POOL = "api"
-"""Flows that only talk to the API: they need no GPU and must not wait for one."""
-API_POOL_CONCURRENCY = 4
-"""A spread backfill coordinates for hours; batches are collected beside it."""
 FILE = PROJECT / "prefect.yaml"
 DEPLOYED_FILE = "DEPLOYED_FILE"
 """Tells the build step which file `make deploy` deploys: Prefect does not."""
@@ -47,9 +44,13 @@ SILENCE = timedelta(seconds=90)
 START = timedelta(minutes=10)
 
 
-def pools(settings: Settings) -> dict[str, int]:
-    """Return our work pools and how many runs each may have at a time: on `gpu` one for each machine."""
-    return {POOL: settings.gpu_workers, API_POOL: API_POOL_CONCURRENCY}
+def pools(client: SyncPrefectClient, settings: Settings) -> dict[str, int]:
+    """Return our work pools and how many runs each may have at a time: on `gpu` one for each worker."""
+    try:
+        online = len(list_online(client, POOL))
+    except ObjectNotFound:
+        online = 0
+    return {POOL: count_gpu_workers(settings, online), API_POOL: API_POOL_CONCURRENCY}
 
 
 def ensure_pool(client: SyncPrefectClient, name: str, concurrency: int) -> WorkPool:
@@ -93,9 +94,10 @@ def ensure_pools(client: SyncPrefectClient, settings: Settings, file: Path) -> N
 
     Raises `UsageError` for a pool that is missing and for one of another type.
     """
-    for name, concurrency in pools(settings).items():
+    ours = pools(client, settings)
+    for name, concurrency in ours.items():
         ensure_pool(client, name, concurrency)
-    for name in sorted(read_pool_names(file) - set(pools(settings))):
+    for name in sorted(read_pool_names(file) - set(ours)):
         try:
             require_process(client.read_work_pool(name))
         except ObjectNotFound as error:

@@ -17,8 +17,8 @@ from models.settings import Settings
 from models.settings.places import place_of
 from tasks.setup.prefect_checks import TAG
 from tasks.setup.workload_deployments import deployable, entrypoint_of, workload_of
+from tasks.workers.pools import GPU_POOL
 
-GPU_POOL = "gpu"
 DAILY = "30 2 * * *"
 """When a workload's deployment would run, were its schedule on: UTC."""
 

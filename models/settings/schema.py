@@ -22,6 +22,7 @@ from models.settings.inherit import Lineage, lineage, merge_lineage
 from models.settings.own_model import own_model
 from models.settings.spot import SpotSettings
 from models.settings.training import TrainingSettings
+from models.settings.worker_number import WorkerNumber
 from models.settings.workload import Caps, ReasoningEffort, WorkloadSettings
 
 ENV_DELIMITER = "__"
@@ -126,10 +127,9 @@ class Settings(BaseSettings):
     )
 
     # workers
-    gpu_workers: int = Field(
-        1,
-        ge=1,
-        description="machines with a worker of the pool gpu; its concurrency limit, set by make deploy",
+    gpu_workers: WorkerNumber = Field(
+        "auto",
+        description="flow runs at a time in the pool gpu, its limit; auto: as many as workers are online there",
     )
 
     # commits and locks

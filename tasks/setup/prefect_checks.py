@@ -9,7 +9,6 @@ import httpx
 import httpx2
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
-from prefect.client.schemas.objects import WorkerStatus
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound, PrefectException
@@ -28,6 +27,7 @@ from models.errors import UsageError
 from models.settings import Settings
 from tasks.setup.auth_string import find_auth_string
 from tasks.setup.workload_deployments import delete_command, deployable, gone, workload_of
+from tasks.workers.pools import list_online
 
 TAG = "breakeven"
 """Marks our deployments and flow runs on a server that may have others."""
@@ -38,7 +38,7 @@ SECONDS_FOR_THE_API = 3.0
 
 def check_prefect_server(settings: Settings) -> list[SetupCheck]:
     """Check the Prefect API; if it answers, also deployments, scheduled runs, and each work pool. Nothing is changed."""
-    url = get_current_settings().api.url or _server_of_make()
+    url = get_current_settings().api.url or find_server_of_make()
     if not url:
         advice = "`breakeven run` needs none; for schedules: `make server`, `make deploy`, `make worker`"
         return [SetupCheck("Prefect API", "warn", "none set", advice)]
@@ -82,7 +82,7 @@ def _check_open(url: str) -> SetupCheck:
     return SetupCheck("Prefect API", "warn", f"{url} asks nobody who he is", advice)
 
 
-def _server_of_make() -> str | None:
+def find_server_of_make() -> str | None:
     """Return the address of `make server` if a server answers there."""
     try:
         fetch(f"{MAKE_SERVER_URL}/health", seconds=SECONDS_FOR_THE_API, proxies=False).raise_for_status()
@@ -198,8 +198,7 @@ def check_pool(client: SyncPrefectClient, name: str, deployments: Sequence[Deplo
         return SetupCheck(
             label, state, f"limit 0: no run is given out{waiting}", "run `make deploy`, which sets it right"
         )
-    workers = client.read_workers_for_work_pool(name)
-    online = [one.name for one in workers if one.status == WorkerStatus.ONLINE]
+    online = list_online(client, name)
     if not online:
         return SetupCheck(label, state, f"no worker is online{waiting}", f"start one: {start}")
     slots = f"{there.active_slots or 0} of {there.concurrency_limit} slots in use"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_API_AUTH_STRING, temporary_settings
 
-from flows.prefect_cli import require_server
+from flows.workers import find_server
 from models.engines.api.fetch import MOST_REDIRECTS
 from models.engines.server.listing import LISTING_SECONDS, list_models
 from models.engines.server.options import ServerOptions
@@ -57,7 +57,7 @@ def ask_prefect(url: str) -> None:
 def ask_before_worker(url: str) -> None:
     """See before a worker starts that there is a server."""
     with temporary_settings({PREFECT_API_URL: url}):
-        require_server()
+        find_server()
 
 
 def ask_for_proof(url: str) -> None:
@@ -95,7 +95,7 @@ def _hasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (update_prices, "SECONDS"),
     ):
         monkeypatch.setattr(module, name, SECONDS)
-    monkeypatch.setattr("flows.prefect_cli.SECONDS_TO_ANSWER", SECONDS)
+    monkeypatch.setattr("flows.workers.SECONDS_TO_ANSWER", SECONDS)
 
 
 @pytest.mark.parametrize("ask", ASKERS)

@@ -26,6 +26,7 @@ from flows.deploy import POOL, ensure_pool
 from flows.deploy import main as deploy_main
 from models.settings import Settings
 from tasks.setup.auth_string import CLIENT
+from tasks.workers.pools import count_gpu_workers
 from tests.integration.on_prefect.scripted import CALLS
 from tests.live_folder import files_below
 
@@ -45,7 +46,8 @@ def free_url() -> str:
 def environment() -> dict[str, str]:
     """Return the environment of servers and workers, without settings of the developer's own.
 
-    The scheduler is off, so that no schedule fires into a test at its hour; `test_schedules.py` is about those.
+    The scheduler is off, so that no schedule fires into a test at its hour; `test_schedules.py` is about those. The
+    pool's limit is a number, since workers that were killed count as online for a while.
     """
     ours = ("PREFECT_", "BREAKEVEN_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -54,6 +56,7 @@ def environment() -> dict[str, str]:
         "PREFECT_SERVER_UI_ENABLED": "false",
         "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "BREAKEVEN_GPU_WORKERS": "1",
         "DO_NOT_TRACK": "1",
     }
 
@@ -167,7 +170,7 @@ class Site:
 
     def deploy(self, client: SyncPrefectClient, settings: Settings) -> UUID:
         """Make the pool and the deployment `sentiment/sentiment` with the scripted engine."""
-        ensure_pool(client, POOL, settings.gpu_workers)
+        ensure_pool(client, POOL, count_gpu_workers(settings, 0))
         flow = client.create_flow_from_name("sentiment")
         return client.create_deployment(
             flow,
@@ -204,9 +207,9 @@ class Site:
             deploy_main([str(one) for one in file])
 
     def start_worker(self, name: str, settings: Settings, pool: str = POOL, **env: str) -> None:
-        """Start a worker for one flow run at a time, as `make worker` does: the auth string it finds by itself."""
+        """Start a worker for one flow run at a time, as `breakeven worker` does: the auth string it finds by itself."""
         self.calls(name).touch()
-        command = [sys.executable, "-m", "flows.prefect_cli", "worker", "start", "--pool", pool]
+        command = [sys.executable, "-m", "flows.watched_worker", "--pool", pool]
         command += ["--name", name, "--limit", "1"]
         env = self.settings_env(settings) | {CALLS: str(self.calls(name))} | env
         env.pop(CLIENT, None)

@@ -9,9 +9,10 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 
-from flows.deploy import API_POOL, API_POOL_CONCURRENCY, POOL, ensure_pool, ensure_pools
+from flows.deploy import POOL, ensure_pool, ensure_pools
 from models.errors import UsageError
 from models.settings import Settings
+from tasks.workers.pools import API_POOL, API_POOL_CONCURRENCY
 from tests.integration.on_prefect.site import PROJECT, Site
 
 ELSEWHERE = "elsewhere"
@@ -38,7 +39,7 @@ def test_every_parameter_is_explained_in_the_form(site: Site, api: SyncPrefectCl
     done = prefect_deploy(site.env, PROJECT, "--all")
     assert done.returncode == 0, done.stdout + done.stderr
     assert [api.read_work_pool(name).concurrency_limit for name in (POOL, API_POOL)] == [
-        Settings().gpu_workers,
+        1,  # as many as this machine's engines: no worker is online
         API_POOL_CONCURRENCY,
     ]
     deployments = api.read_deployments()

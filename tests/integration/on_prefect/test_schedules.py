@@ -14,10 +14,11 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.states import Pending
 
 from flows.dates import yesterday
-from flows.deploy import API_POOL, POOL, automations, ensure_automations
+from flows.deploy import POOL, automations, ensure_automations
 from models.doctor import SetupCheck
 from models.settings import Settings
 from tasks.setup.prefect_checks import check_prefect_server
+from tasks.workers.pools import API_POOL
 from tests.integration.backfill.harness import rows_of, write_days
 from tests.integration.on_prefect.schedules import (
     SCHEDULER,

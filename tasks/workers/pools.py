@@ -1,0 +1,50 @@
+"""Our work pools: who is online there, and how many runs each gives out at a time."""
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolUpdate
+from prefect.client.schemas.objects import WorkerStatus
+
+from models.default_model import uses_server
+from models.machine import list_gpus
+from models.settings import Settings
+
+GPU_POOL, API_POOL = "gpu", "api"
+"""`api` is of flows that only talk to the API: they need no GPU and must not wait for one."""
+API_POOL_CONCURRENCY = 4
+"""A spread backfill coordinates for hours; batches are collected beside it."""
+
+
+def list_online(client: SyncPrefectClient, pool: str) -> list[str]:
+    """Return the names of the workers that have shown themselves of late in a pool, in order."""
+    workers = client.read_workers_for_work_pool(pool)
+    return sorted(one.name for one in workers if one.status == WorkerStatus.ONLINE)
+
+
+def gpus_of_engine(settings: Settings) -> int:
+    """Return how many GPUs one engine takes: those that share a layer, times the stages of its layers."""
+    stages = settings.engine.arguments.get("pipeline_parallel_size", 1)
+    return settings.tensor_parallel_size * (stages if isinstance(stages, int) and stages > 1 else 1)
+
+
+def count_gpu_workers(settings: Settings, online: int) -> int:
+    """Return how many runs the pool `gpu` can have at work: as set; else the workers that are online; else this machine's engines.
+
+    `online`: workers of the pool, 0 where no server says. At least 1.
+    """
+    if settings.gpu_workers != "auto":
+        return settings.gpu_workers
+    here = 1 if uses_server(settings) else len(list_gpus()) // gpus_of_engine(settings)
+    return online or max(1, here)
+
+
+def follow_workers(client: SyncPrefectClient, settings: Settings) -> list[str]:
+    """Set the limit of the pool `gpu` to the workers that are online there, unless a number is set; return their names.
+
+    Where none is online the limit stays: no run is taken anyway.
+    """
+    online = list_online(client, GPU_POOL)
+    if online and settings.gpu_workers == "auto":
+        pool = client.read_work_pool(GPU_POOL)
+        if pool.concurrency_limit != len(online):
+            client.update_work_pool(GPU_POOL, WorkPoolUpdate(concurrency_limit=len(online)))
+    return online
