@@ -137,13 +137,17 @@ worker: setup ## Workers for the pool `gpu`, one for each GPU of this machine (G
 collector: setup ## A worker for the pool `api`, on the same machine: batches, what waits, the monthly report
 	@$(BIN)/breakeven worker --pool api
 
+.PHONY: four-bits
+four-bits: setup ## What holds a base in 4 bits while an adapter is trained on a GPU (docs/training_adapter.md)
+	@$(UV) pip install --quiet --no-deps --python $(BIN)/python -r requirements/four_bits.txt
+
 .PHONY: lock
 lock: $(UV) ## Compile the pinned requirements anew
-	@for name in cpu gpu dev; do \
+	@for name in cpu gpu dev four_bits; do \
 	  [ $$name = gpu ] && export UV_FIND_LINKS=; \
 	  $(UV) pip compile --quiet --upgrade --python-version 3.11 --override requirements/overrides.txt \
 	    --no-emit-find-links --no-emit-index-url --no-header \
-	    $$([ $$name = cpu ] && echo $(TORCH_BACKEND)) requirements/$$name.in -o requirements/$$name.txt; done
+	    $$([ $$name = cpu ] && echo $(TORCH_BACKEND)) $$([ $$name = four_bits ] && echo --no-deps) requirements/$$name.in -o requirements/$$name.txt; done
 
 .PHONY: clean
 clean: ## Remove the environment, caches and the demo's outputs (never a ledger you named yourself)

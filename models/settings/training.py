@@ -38,6 +38,10 @@ class TrainingSettings(BaseModel):
         allow_inf_nan=False,
         description="processor minutes that an adapter is trained (on a GPU, of the clock)",
     )
+    four_bits: bool = Field(
+        False,
+        description="hold the base in 4 bits while an adapter is trained, for GPUs on which it has no room in 16; `make four-bits` installs what that needs",
+    )
     min_new: int = Field(200, ge=1, description="answered texts that must have come since the last training")
     month_usd: Decimal | None = Field(
         None,

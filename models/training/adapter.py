@@ -50,6 +50,7 @@ class AdapterJob:
     `template` and `template_arguments`: a chat template in the place of the model's own, as the engine is given it. `balanced`: each label as
     often as any other, whatever the examples' share of it. `fingerprint`: of what it is told and may answer, to be noted beside the weights.
     `now`: what it is held against on the same held-out texts; None: nothing.
+    `four_bits`: the base is held in 4 bits meanwhile.
     """
 
     base: Path
@@ -68,6 +69,7 @@ class AdapterJob:
     template_arguments: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
     now: AnswersNow | None = None
+    four_bits: bool = False
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -84,6 +86,7 @@ class AdapterJob:
             self.seed,
             self.on_gpu,
             self.balanced,
+            self.four_bits,
         )
         found.update(repr((facts, sorted(self.template_arguments.items()))).encode("utf-8", "surrogatepass"))
         for one in self.train:
@@ -140,7 +143,14 @@ class _Training:
 
     def run(self) -> TrainedAdapter:
         job = self.job
-        base = load_base(job.base, job.template, job.template_arguments, on_gpu=job.on_gpu, seed=job.seed)
+        base = load_base(
+            job.base,
+            job.template,
+            job.template_arguments,
+            on_gpu=job.on_gpu,
+            seed=job.seed,
+            four_bits=job.four_bits,
+        )
         encoder = Encoder.of(base, job.prompt)
         examples, left_out = self._encode(encoder)
         steps = LoraSteps.of(base, encoder.head)

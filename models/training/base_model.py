@@ -39,12 +39,25 @@ class BaseModel:
 
 
 def load_base(
-    base: Path, template: str | None, arguments: Mapping[str, Any], *, on_gpu: bool, seed: int
+    base: Path,
+    template: str | None,
+    arguments: Mapping[str, Any],
+    *,
+    on_gpu: bool,
+    seed: int,
+    four_bits: bool = False,
 ) -> BaseModel:
-    """Load a model (a folder, or a name on the Hub) and put a new adapter on it. Raises `UsageError` in one line."""
+    """Load a model (a folder, or a name on the Hub) and put a new adapter on it. Raises `UsageError` in one line.
+
+    `four_bits`: the matrices of its layers are held in 4 bits, which bitsandbytes does; what is trained on them is not.
+    """
+    device = "cuda" if on_gpu else "cpu"
     with quiet_libraries(base):
         import torch  # noqa: PLC0415  takes seconds
         from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
+
+        form = torch.bfloat16 if on_gpu else torch.float32
+        packed = pack_in_four_bits(form, device) if four_bits else {}
 
         ask_nobody()
         try:
@@ -52,17 +65,29 @@ def load_base(
             check_config(base, config)
             tokenizer = AutoTokenizer.from_pretrained(str(base), trust_remote_code=False)
             model = AutoModelForCausalLM.from_pretrained(
-                str(base), dtype=torch.bfloat16 if on_gpu else torch.float32, trust_remote_code=False
+                str(base), dtype=form, trust_remote_code=False, **packed
             )
         except (OSError, ValueError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             msg = f"cannot load the base model {base}: {reason[:200]}; set model to one that is there"
             raise UsageError(msg) from error
-        device = "cuda" if on_gpu else "cpu"
         torch.manual_seed(seed)
-        network = put_adapter_on(model.to(device), config, on_gpu=on_gpu)
+        network = put_adapter_on(model if four_bits else model.to(device), config, on_gpu=on_gpu)
     longest = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
     return BaseModel(network, tokenizer, ChatTokenizer(tokenizer, template, arguments), int(longest), device)
+
+
+def pack_in_four_bits(form: Any, device: str) -> dict[str, Any]:  # noqa: ANN401
+    """Return what transformers is told to hold the layers' matrices in 4 bits (NF4, its scales packed as well) and to compute in `form`."""
+    from transformers import BitsAndBytesConfig  # noqa: PLC0415  it looks for bitsandbytes
+
+    config = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=form,
+    )
+    return {"quantization_config": config, "device_map": {"": device}}
 
 
 def check_config(base: Path, config: Any) -> None:  # noqa: ANN401

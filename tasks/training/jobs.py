@@ -1,6 +1,7 @@
 """What is handed to those who train: the job of a classifier or of an adapter, made of a workload, its settings and the data."""
 
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from models.default_model import is_default, is_prepared, model_dir, model_name, uses_server
@@ -42,8 +43,20 @@ def check_kind(ask: TrainingRequest, workload: Workload, settings: Settings) -> 
     if uses_server(settings):
         msg = "a server has its own adapters: train them where it runs, or train a classifier (--kind classifier)"
         raise UsageError(msg)
+    if settings.training.four_bits:
+        check_four_bits()
     base_folder(settings)
     prompt_before(workload)
+
+
+def check_four_bits() -> None:
+    """See that this machine can hold a base in 4 bits. Raises `UsageError`."""
+    if gpu_name() is None:
+        msg = "four_bits of [training] is for a GPU, and this machine has none: set it to false"
+        raise UsageError(msg)
+    if find_spec("bitsandbytes") is None:
+        msg = "four_bits of [training] needs bitsandbytes, which is not installed: run `make four-bits`, or set it to false"
+        raise UsageError(msg)
 
 
 def base_name(settings: Settings) -> str:
@@ -117,6 +130,7 @@ def make_job(
         seconds=60 * ask.minutes,
         clock_seconds=clock_seconds,
         now=now,
+        four_bits=settings.training.four_bits,
         on_gpu=gpu_name() is not None,
         seed=ask.seed,
         template=read_template(settings.chat_template),

@@ -290,3 +290,26 @@ def test_dollars_are_time_of_the_machine(
     assert all(line.startswith(str(says)) for line in said)
     with pytest.raises(UsageError, match="--usd 0 leaves no time"):
         training(own, write_labels(tmp_path), fake, kind="adapter", usd=Decimal(0))
+
+
+def test_four_bits_are_for_a_gpu_that_has_what_they_need(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a CPU, and without the package, a line says what to do before anything is begun; a classifier needs none of it."""
+    own, labels = (
+        Settings.model_validate({**dict(settings), "training": {"four_bits": True}, "gpu_usd_per_hour": 1}),
+        write_labels(tmp_path),
+    )
+    with pytest.raises(UsageError, match="is for a GPU, and this machine has none: set it to false"):
+        training(own, labels, kind="adapter")
+    monkeypatch.setattr("tasks.training.jobs.gpu_name", lambda: "NVIDIA L4")
+    with pytest.raises(UsageError, match="bitsandbytes, which is not installed: run `make four-bits`"):
+        training(own, labels, kind="adapter")
+    assert not settings.output_dir.exists()
+    monkeypatch.setattr("tasks.training.jobs.find_spec", lambda _name: object())
+    fake = FakeTrainers()
+    training(own, labels, fake)
+    training(own, labels, fake, kind="adapter")
+    job = fake.jobs[-1]
+    assert isinstance(job, AdapterJob)
+    assert (job.four_bits, job.on_gpu) == (True, True)

@@ -21,7 +21,6 @@ from models.training.base_model import BaseModel, load_base
 from models.training.batches import Encoder, are_labels, cut_batch, draw
 from models.training.checkpoint import NAME, TrainingProgress, read_checkpoint, write_checkpoint
 from models.training.examples import Example
-from models.training.hold_out import AnswersNow, AnswerTree, mark
 from models.training.lora_steps import LoraSteps
 from models.training.pass_through import PassThrough
 from tests.tiny_model import LAYERS, make_tiny_model
@@ -318,42 +317,3 @@ def test_objects_and_texts_are_trained_on_and_not_measured(tiny: Path, tmp_path:
     assert found.accuracy is None
     assert found.steps > 0
     assert adapter.FOR_STEPS < 1
-
-
-def test_it_is_marked_as_it_would_write(base: BaseModel) -> None:
-    """One pass over the right answers says what writing token by token along the tree of answers comes to."""
-    encoder = Encoder.of(base, PROMPT)
-    held = [one for row in HELD if (one := encoder.encode(row.text, str(row.answer)))]
-    answers = [encoder.write(one) for one in ("good", "not good", "not broken")]
-    written = []
-    for one in held:
-        place, found = AnswerTree.of(answers), list[int]()
-        while place.next:
-            likely = logits(base.network, [*encoder.head, *one.tail, *found])[-1]
-            found.append(max((float(likely[token]), token) for token in place.next)[1])
-            place = place.next[found[-1]]
-        written.append(tuple(found) == one.answer)
-    through = PassThrough(base, encoder.head)
-    assert mark(through, held, AnswerTree.of(answers), lambda _: True) == written
-    assert len(mark(through, [*held, *held], AnswerTree.of(answers), lambda of: of == 0)) == 32
-
-
-@pytest.mark.parametrize("before", [False, True])
-def test_it_is_held_against_what_answers_now(
-    tiny: Path, trained: tuple[TrainedAdapter, Path], tmp_path: Path, *, before: bool
-) -> None:
-    """The plain model, or the adapter of a folder, on the same texts; what is written is the new one, and it alone."""
-    from safetensors import safe_open  # noqa: PLC0415
-
-    now = AnswersNow((), trained[1] / "adapter") if before else AnswersNow(PROMPT)
-    found = train_adapter(job_of(tiny, tmp_path, seed=1, seconds=1.0, now=now), lambda _: None)
-    assert found.compared is not None
-    assert found.accuracy is not None
-    assert found.compared.of == found.accuracy.of == len(HELD)
-    both = found.accuracy.count - found.compared.only_new
-    assert 0 <= both <= len(HELD) - found.compared.only_new - found.compared.only_old
-    assert sorted(one.name for one in (tmp_path / "adapter").iterdir()) == sorted(
-        one.name for one in (trained[1] / "adapter").iterdir()
-    )
-    with safe_open(tmp_path / "adapter" / "adapter_model.safetensors", "pt") as file:
-        assert not any("before" in name for name in file.keys())  # noqa: SIM118  no dictionary
