@@ -28,7 +28,10 @@ ALTERNATIVES = (
     ("context", "context_file"),
 )
 """Settings of which a workload has one: naming one of them takes the other's place."""
-OWN = ("extends", "input", "query", "query_url", "where", "schedule", "labelled_file", "budget", "audit")
+OWN = (
+    *("extends", "input", "query", "query_url", "where", "schedule", "labelled_file", "budget"),
+    *("audit", "train"),
+)
 """What a workload does not take over: where it reads, and what it may spend."""
 PROMPT = ("prompt", "prompt_file")
 OF_PROMPT = ("adapter_prompt",)

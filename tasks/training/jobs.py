@@ -1,5 +1,6 @@
 """What is handed to those who train: the job of a classifier or of an adapter, made of a workload, its settings and the data."""
 
+from collections.abc import Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -80,7 +81,11 @@ def base_folder(settings: Settings) -> Path:
 
 def prompt_before(workload: Workload) -> tuple[Message, ...]:
     """Return the messages before a record's text that an adapter is told. Raises `UsageError` for a prompt that does not end with the text alone."""
-    *before, last = workload.adapter_messages(_PROBE)
+    return _before(workload, workload.adapter_messages(_PROBE))
+
+
+def _before(workload: Workload, asked: Sequence[Message]) -> tuple[Message, ...]:
+    *before, last = asked
     if last != Message("user", _PROBE):
         msg = f"an adapter needs a prompt that ends with the record's text alone, and that of {workload.name} does not"
         raise UsageError(msg)
@@ -88,9 +93,9 @@ def prompt_before(workload: Workload) -> tuple[Message, ...]:
 
 
 def answers_now(in_force: TrainedModel | None, workload: Workload, settings: Settings) -> AnswersNow:
-    """Return what answers a workload now: its adapter in force, else the plain model."""
+    """Return what answers a workload now: its adapter in force, else the plain model, each behind the prompt that it is told."""
     if in_force is None:
-        return AnswersNow(prompt_before(workload))
+        return AnswersNow(_before(workload, workload.messages(_PROBE)))
     folder = trained_folder(settings.output_dir, workload.name, in_force.name)
     return AnswersNow(prompt_before(workload), folder / ADAPTER)
 

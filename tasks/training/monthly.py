@@ -64,13 +64,15 @@ def train_what_is_due(
 ) -> list[Proposal]:
     """Train what the settings name for each of these workloads that has enough new to learn from; say what is done and left.
 
+    `names`: those that were evaluated; beside them each is looked at whose own settings say what is trained for it.
     By the setting `training.monthly`: nothing, a candidate, or one that is put in force where it is better by more than chance. A
     training that fails is said and stops no other. Raises `Interrupted`.
     """
     if settings.training.monthly == "off":
         return []
     found: list[Proposal] = []
-    for name in names:
+    asked = (name for name in sorted(settings.workloads) if settings.workloads[name].train)
+    for name in dict.fromkeys((*names, *asked)):
         own = settings.for_workload(name)
         for kind in kinds_of(name, own):
             try:

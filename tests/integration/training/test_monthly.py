@@ -250,6 +250,30 @@ def test_an_adapter_is_not_begun_whose_minutes_could_pass_the_month(
     assert job.clock_seconds == pytest.approx(120)
 
 
+def test_a_workload_that_is_not_evaluated_is_looked_at_where_it_says_so(settings: Settings) -> None:
+    """There is nothing to learn from for this one, which is said."""
+    changes = {"workloads": {"enrichment": {"train": "adapter"}}, "training": {"monthly": "ask"}}
+    told: list[str] = []
+    asking = Settings.model_validate({**dict(settings), **changes})
+    assert train_what_is_due([], asking, told.append, _doing(), TODAY) == []
+    (line,) = told
+    assert line.startswith("enrichment: not trained: there is nothing to train enrichment on")
+
+
+def test_each_is_asked_behind_the_prompt_that_it_is_told(settings: Settings, tmp_path: Path) -> None:
+    """An adapter with a prompt of its own is held against the plain model behind the workload's, with all its labels."""
+    asking = _set(settings, tmp_path, 60, "ask", **ADAPTERS)
+    own = asking.workloads["sentiment"].model_copy(update={"adapter_prompt": "Which mood?"})
+    fake = FakeTrainers(compared=Compared(9, 1, 40))
+    assert _monthly(asking.model_copy(update={"workloads": {"sentiment": own}}), _doing(fake=fake))
+    (job,) = fake.jobs
+    assert isinstance(job, AdapterJob)
+    assert job.now is not None
+    assert "Which mood?" in job.prompt[0].content
+    assert "Which mood?" not in job.now.prompt[0].content
+    assert LABELS[0] in job.now.prompt[0].content
+
+
 @pytest.mark.parametrize(
     ("name", "own", "kinds"),
     [
