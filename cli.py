@@ -146,6 +146,7 @@ def run(
         list[Literal["too_long", "refused", "invalid_output", "reasoning_limit", "unanswered"]] | None,
         Parameter(consume_multiple=True, negative=()),
     ] = None,
+    shards: Annotated[int | None, Parameter(validator=validators.Number(gte=1, lte=1000))] = None,
 ) -> int:
     """Run one workload over one partition, here and now.
 
@@ -171,6 +172,8 @@ def run(
         Ask again for the records of a published partition that were set aside, where that can help; what is published stays.
     reason
         With --retry-quarantined: ask for the records that were set aside for these reasons.
+    shards
+        Cut the partition into so many shards, which several workers may answer at once; default: the workload's setting.
     """
     guard_streams()  # the run goes on where nobody reads what it prints
     from commands.terminal import run_and_print
@@ -188,6 +191,7 @@ def run(
         refresh,
         retry_quarantined=retry_quarantined,
         reasons=reason or (),
+        shards=shards,
     )
     return run_and_print(request)
 

@@ -1,7 +1,7 @@
 """Which engines and models answered a run, by the rollup: what a run was started with may have answered nothing."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -25,12 +25,16 @@ class AnsweredBy:
     model: str
 
 
-def find_answered_by(session: Session, run_ids: Sequence[UUID]) -> dict[UUID, AnsweredBy]:
+def find_answered_by(
+    session: Session, run_ids: Sequence[UUID], parts: Mapping[UUID, UUID] | None = None
+) -> dict[UUID, AnsweredBy]:
     """Return what answered each of these runs; where no answer was taken yet, what was asked.
 
     The engine is `reuse` only where all answers were reused; the model is then that of these answers. Runs
-    without a line are missing.
+    without a line are missing. `parts`: runs of shards, whose answers count for the whole run that is named with them.
     """
+    parts = parts or {}
+    run_ids = list({*run_ids, *parts})
     found: defaultdict[UUID, list[Row[Any]]] = defaultdict(list)
     for first in range(0, len(run_ids), _RUNS):
         rows = session.execute(
@@ -40,6 +44,8 @@ def find_answered_by(session: Session, run_ids: Sequence[UUID]) -> dict[UUID, An
         )
         for row in rows:
             found[row.run_id].append(row)
+            if row.run_id in parts:
+                found[parts[row.run_id]].append(row)
     return {run_id: _named(rows) for run_id, rows in found.items()}
 
 

@@ -217,7 +217,7 @@ def list_waiting(session: Session, purpose: Purpose = PRODUCTION) -> list[Waitin
             newest.label("place"),
         )
         .join(Row, Row.id == RunRow.version_id)
-        .where(Row.state == "open", Row.purpose == purpose)
+        .where(Row.state == "open", Row.purpose == purpose, RunRow.shard.is_(None))
         .subquery()
     )
     in_batches = exists().where(BatchRow.version_id == each.c.version_id, is_live())

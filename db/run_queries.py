@@ -1,7 +1,7 @@
 """What the ledger says of runs: listed, their newest, what they came to, and why records wait or were set aside."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.answered import REUSE, AnsweredBy, answered_with, find_answered_by
 from db.rows import ran_for, to_readable
+from db.run_parts import add_parts, find_parts, ids_with_parts, is_whole, read_sums
 from db.runs import RunRowState
 from db.tables import DailyUsageRow as Usage
 from db.tables import (
@@ -29,7 +30,8 @@ from models.run import PRODUCTION
 class RunFilters(TypedDict, total=False):
     """Which runs to list; what is missing or None does not restrict. Times bound the run's start, inclusive.
 
-    `engine` and `model`: one of those that answered the run.
+    `engine` and `model`: one of those that answered the run. `parts`: runs of shards as well. The whole run has what its parts came
+    to in any case.
     """
 
     workload: str | None
@@ -39,6 +41,7 @@ class RunFilters(TypedDict, total=False):
     purpose: str | None
     since: datetime | None
     until: datetime | None
+    parts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +71,16 @@ class RunTotals:
 
 
 def count_runs(session: Session, workload: str, partition: date) -> int:
-    """Return how many runs a partition has had."""
-    own = (Row.workload == workload, Row.partition == partition, Row.purpose == PRODUCTION)
+    """Return how many runs a partition has had; one in shards is one."""
+    own = (Row.workload == workload, Row.partition == partition, Row.purpose == PRODUCTION, is_whole())
     return session.execute(select(func.count()).select_from(Row).where(*own)).scalar_one()
 
 
 def find_newest(
     session: Session, workload: str, partition: date, flow_run_id: str | None = None
 ) -> RunTotals | None:
-    """Return what the newest run of a partition came to (of one flow run, if that is given); None if there is none."""
-    own = [Row.workload == workload, Row.partition == partition, Row.purpose == PRODUCTION]
+    """Return what the newest run of a partition came to, with its shards (of one flow run, if that is given); None if there is none."""
+    own = [Row.workload == workload, Row.partition == partition, Row.purpose == PRODUCTION, is_whole()]
     if flow_run_id is not None:
         own.append(Row.flow_run_id == flow_run_id)
     worked_out: dict[str, ColumnElement[Any] | InstrumentedAttribute[Any]] = {
@@ -93,17 +96,23 @@ def find_newest(
         .order_by(Row.started_at.desc(), Row.id.desc())
         .limit(1)
     ).first()
-    return None if found is None else RunTotals(*found)
+    if found is None:
+        return None
+    totals = RunTotals(*found)
+    sums = read_sums(session, totals.id)
+    sums["cost_nano"] = sums["gpu_cost_nano"] + sums["api_cost_nano"]
+    return replace(totals, **{name: sums[name] for name in RunTotals.__slots__ if name in sums})
 
 
 def count_quarantined(session: Session, run_id: UUID) -> dict[str, int]:
-    """Return how many records a run set aside, by reason."""
+    """Return how many records a run set aside, with its shards, by reason."""
     return _counts(session, QuarantinedCountRow, run_id)
 
 
 def count_requests(session: Session, run_id: UUID) -> int:
-    """Return how many requests of a run ended, on either engine."""
-    own = (Usage.run_id == run_id, Usage.engine != REUSE, Usage.outcome != "pending")
+    """Return how many requests of a run ended, with its shards, on either engine."""
+    ids = select(Row.id).where(ids_with_parts(run_id))
+    own = (Usage.run_id.in_(ids), Usage.engine != REUSE, Usage.outcome != "pending")
     return int(session.execute(select(func.coalesce(func.sum(Usage.attempts), 0)).where(*own)).scalar_one())
 
 
@@ -133,7 +142,7 @@ def list_broken(session: Session, *, since: datetime, now: datetime) -> list[Bro
     )
     newest = (
         select(*(getattr(Row, name) for name in BrokenRun.__slots__), place.label("place"))
-        .where(Row.purpose == PRODUCTION, Row.started_at >= since)
+        .where(Row.purpose == PRODUCTION, Row.started_at >= since, is_whole())
         .subquery()
     )
     held = exists().where(
@@ -184,7 +193,9 @@ def list_runs(
         .limit(limit)
     )
     found = [dict(row) for row in rows.mappings()]
-    names_of = find_answered_by(session, [row["id"] for row in found])
+    ids = [row["id"] for row in found]
+    add_parts(session, found)
+    names_of = find_answered_by(session, ids, find_parts(session, ids))
     return [to_readable(row | _answered(row, names_of.get(row["id"]))) for row in found]
 
 
@@ -204,6 +215,8 @@ def _conditions(filters: RunFilters) -> list[ColumnElement[bool]]:
     }
     values: Mapping[str, object] = dict(filters)
     conditions = [column == values[name] for name, column in equal.items() if values.get(name) is not None]
+    if not filters.get("parts"):
+        conditions.append(is_whole())
     if (purpose := filters.get("purpose")) is not None:
         conditions.append(ran_for(purpose))
     engine, model = filters.get("engine"), filters.get("model")
@@ -219,7 +232,11 @@ def _conditions(filters: RunFilters) -> list[ColumnElement[bool]]:
 def _counts(
     session: Session, table: type[QuarantinedCountRow | WaitingCountRow], run_id: UUID
 ) -> dict[str, int]:
+    ids = select(Row.id).where(ids_with_parts(run_id))
     rows = session.execute(
-        select(table.reason, table.count).where(table.run_id == run_id).order_by(table.reason)
+        select(table.reason, func.sum(table.count))
+        .where(table.run_id.in_(ids))
+        .group_by(table.reason)
+        .order_by(table.reason)
     )
-    return {row[0]: row[1] for row in rows}
+    return {row[0]: int(row[1]) for row in rows}

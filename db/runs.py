@@ -46,6 +46,9 @@ class NewRun:
     engine_arguments: str | None = None
     calibration: str | None = None
     caps: str | None = None
+    shard: int | None = None
+    shards: int | None = None
+    part_of: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +91,24 @@ class Increments:
 
 
 def start(session: Session, new: NewRun) -> UUID:
-    """Start a run. Runs of the same partition that never ended, or wait for a version that was given up, are interrupted."""
+    """Start a run. Those in its place that never ended, or wait for a version that was given up, are interrupted.
+
+    The place of a whole run is its partition, also on versions that were given up with their shards; that of a shard's run is
+    its shard: others of the version may be at work.
+    """
     now = datetime.now(UTC)
-    given_up = and_(Row.state == "waiting", Row.version_id != new.version_id)
+    same = Row.shard.is_(None) if new.shard is None else Row.shard == new.shard
+    left = and_(Row.state == "running", same)
+    if new.shard is not None:
+        left = and_(left, Row.version_id == new.version_id)
+    given_up = and_(Row.state.in_(("running", "waiting")), Row.version_id != new.version_id)
     session.execute(
         update(Row)
         .where(
             Row.workload == new.workload,
             Row.partition == new.partition,
             Row.purpose == new.purpose,
-            or_(Row.state == "running", given_up),
+            left if new.shard is not None else or_(left, given_up),
         )
         .values(state="interrupted", ended_at=now)
         .execution_options(synchronize_session=False)
@@ -166,13 +177,25 @@ def finish(
     """End a run. `error` is cut to one line and must hold no text of a record; `stopped_with` as in its row.
 
     Nothing waits for a run that is completed, nor for an earlier one of its version; one that is not keeps
-    what it was last known to wait for.
+    what it was last known to wait for. A shard's run speaks for itself alone.
     """
     ended = datetime.now(UTC)
     _set(session, run_id, state=state, error=cut_to_line(error), ended_at=ended, stopped_with=stopped_with)
-    if state == "completed":
+    shard, version_id = session.execute(select(Row.shard, Row.version_id).where(Row.id == run_id)).one()
+    if state == "completed" and shard is None:
+        interrupt_shards(session, version_id)
         for waited in (run_id, *_complete_waiting(session, run_id)):
             _forget_waiting(session, waited)
+
+
+def interrupt_shards(session: Session, version_id: UUID) -> None:
+    """Interrupt the runs of a version's shards that never ended: nobody waits for them any more."""
+    session.execute(
+        update(Row)
+        .where(Row.version_id == version_id, Row.shard.is_not(None), Row.state == "running")
+        .values(state="interrupted", ended_at=datetime.now(UTC))
+        .execution_options(synchronize_session=False)
+    )
 
 
 def wait(session: Session, run_id: UUID, counts: Mapping[str, int]) -> None:

@@ -69,6 +69,8 @@ def build(workload: str, run: RunPartition = run_request) -> WorkloadFlow:
         expected: str | None = None,
         retry_quarantined: bool = False,
         reasons: list[EngineReason] | None = None,
+        shards: int | None = None,
+        shard: int | None = None,
     ) -> RunResult | State[BreakevenError]:
         """Run a workload over one partition.
 
@@ -83,6 +85,8 @@ def build(workload: str, run: RunPartition = run_request) -> WorkloadFlow:
             expected: The fingerprint that a backfill was quoted for; where it is another by now, the run is refused.
             retry_quarantined: Of a published partition, ask again for the records that were set aside, where that can help.
             reasons: With retry_quarantined, ask for the records that were set aside for these reasons.
+            shards: Cut the partition into so many shards, which several workers answer at once. Default: the workload's setting.
+            shard: Take part in a partition that another run has cut, with this shard first. For the flow itself.
         """
         try:
             day = choose_partition(partition)
@@ -98,6 +102,8 @@ def build(workload: str, run: RunPartition = run_request) -> WorkloadFlow:
                 expected=expected,
                 retry_quarantined=retry_quarantined,
                 reasons=reasons or (),
+                shards=shards,
+                shard=shard,
             )
             return run_and_show(request, run)
         except BreakevenError as error:

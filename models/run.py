@@ -6,6 +6,8 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
+from models.shards import Share
+
 Purpose = Literal[
     "production",
     "trial",
@@ -47,9 +49,10 @@ def is_evaluation(purpose: Purpose) -> bool:
     return purpose.startswith(EVALUATION)
 
 
-def lease_name(workload: str, purpose: Purpose) -> str:
-    """Name what a run has to itself: its workload, and with it what else than production it is for."""
-    return workload if purpose == PRODUCTION else f"{workload} {purpose}"
+def lease_name(workload: str, purpose: Purpose, share: Share | None = None) -> str:
+    """Name what a run has to itself: its workload, and with it what else than production it is for, and of what shard."""
+    whole = workload if purpose == PRODUCTION else f"{workload} {purpose}"
+    return whole if share is None else f"{whole} {share}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from db.tables.runs import (
     PartRow,
     QuarantinedCountRow,
     RunRow,
+    ShardRow,
     WaitingCountRow,
 )
 
@@ -48,6 +49,7 @@ __all__ = [
     "QuarantinedCountRow",
     "ReportRow",
     "RunRow",
+    "ShardRow",
     "TokenCalibrationRow",
     "TrainedModelRow",
     "WaitingCountRow",

@@ -101,6 +101,8 @@ class RunRow(Base):
     `stopped_with`: a hash over the settings with which none of the API's first answers could be used, if it was stopped for that.
     `answered_at`: when the last answer of an API came that fits and was asked for at once; NULL: none did, or before release 0.5.0.
     `caps`: the caps on spending that it began with, JSON; NULL: none, or it was before release 0.4.0.
+    `shards`: into how many its version was cut; NULL: it was not. `shard`: which of them it answers, from 1; NULL: it is the
+    whole run, which coordinates them. `part_of`: the whole run that a shard's run is a part of.
     """
 
     __tablename__ = "runs"
@@ -145,6 +147,28 @@ class RunRow(Base):
     caps: Mapped[str | None]
     stopped_with: Mapped[str | None]
     answered_at: Mapped[datetime | None]
+    shard: Mapped[int | None]
+    shards: Mapped[int | None]
+    part_of: Mapped[UUID | None] = mapped_column(ForeignKey("runs.id"))
+
+
+class ShardRow(Base):
+    """One shard of a version that was cut, counted from 1.
+
+    `open`: nobody has it. `tries`: how often it failed, or its process was gone before it had committed anything. `run_id`: the
+    run that has it, or had it last; `reason`: why that failed. `waiting`: how many of its records are left to the API, once it is done.
+    """
+
+    __tablename__ = "shards"
+    __table_args__ = (one_of("state", "open", "running", "done", "failed"), *not_negative("tries", "waiting"))
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("partition_versions.id"), primary_key=True)
+    shard: Mapped[int] = mapped_column(primary_key=True)
+    shards: Mapped[int]
+    state: Mapped[str]
+    tries: Mapped[int] = mapped_column(BigInteger)
+    run_id: Mapped[UUID | None] = mapped_column(ForeignKey("runs.id"))
+    reason: Mapped[str | None]
+    waiting: Mapped[int] = mapped_column(BigInteger)
 
 
 class PartRow(Base):

@@ -28,7 +28,7 @@ def audit_published(result: RunResult, request: RunRequest, settings: Settings) 
 
     What is published stands whatever becomes of its audit. Raises `Interrupted`.
     """
-    if result.state != "completed" or request.purpose != PRODUCTION:
+    if result.state != "completed" or request.purpose != PRODUCTION or request.shard is not None:
         return None
     ask = AuditRequest(request.workload, result.partition, request.input, request.where)
     match _auditor(ask.workload, settings):

@@ -20,7 +20,8 @@ class RunRequest:
     `retry_quarantined` only what was set aside for one of `reasons` (none: for any that asking again can mend). What an
     evaluation or a trial runs (`purpose`) lies beside production and never becomes what readers see. `expected` is the
     fingerprint that was quoted: where it is another by now, the run is refused. `as_texts`: the input is a file of
-    ready texts, with the columns `id` and `text`.
+    ready texts, with the columns `id` and `text`. `shards`: into how many the partition is cut, None: as its workload's settings
+    say; `shard`: take part in one that another run has cut, with this shard first.
     """
 
     workload: str
@@ -36,9 +37,14 @@ class RunRequest:
     as_texts: bool = False
     retry_quarantined: bool = False
     reasons: Sequence[EngineReason] = ()
+    shards: int | None = None
+    shard: int | None = None
 
     def flow_parameters(self) -> dict[str, object]:
         """Return the parameters of the workload's flow that does what is asked for."""
-        names = ("partition", "input", "where", "limit", "rerun", "refresh", "engine", "expected")
+        names = (
+            *("partition", "input", "where", "limit", "rerun", "refresh", "engine", "expected"),
+            *("shards", "shard"),
+        )
         given: dict[str, object] = {name: getattr(self, name) for name in names}
         return {**given, "retry_quarantined": self.retry_quarantined, "reasons": list(self.reasons)}

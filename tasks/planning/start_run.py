@@ -24,6 +24,7 @@ from tasks.planning.open_run import OpenRun, RunInput, clear_leftovers, open_led
 from tasks.planning.price_keys import CLASSIFIER, add_api_keys, find_price_today
 from tasks.planning.request import RunRequest
 from tasks.planning.retry import digest_to_retry
+from tasks.planning.shards import WHOLE, RunPlace, cut_version
 from tasks.runtime.flow_run import flow_run_id
 from tasks.runtime.ledger_access import database_errors
 from tasks.runtime.stop_signals import stoppable
@@ -103,30 +104,26 @@ def _open(undo: ExitStack, checked: Checked) -> OpenRun | RunResult:
             left_alone = None
             carry_from, begun = published_file(session, found), begun_parts(session, found, folders)
             abandon_batches(session, version)
+            into = cut_version(session, found, checked, examined)
             clear_leftovers(session, version)
-            keys = open_run(session, found.id, checked)
+            keys = open_run(session, found.id, checked, RunPlace(into))
             if carry_from is None:
                 version_input.set_input_digest(session, found.id, examined.digest)
     if left_alone is not None:
         if found.state == "published":
             remove_folders([version.folder])  # what a run that was killed right after publishing left
         return left_alone
-    needed = {version.folder, *(path.parent for path in begun)}
+    needed = {version.folder, *(folder for path in begun for folder in path.parents)}
     remove_folders(other for other in folders.iterdir() if other not in needed)
     because: EscalationReason = "chosen" if request.engine == "openai" else "not_viable"
     retries = request.reasons if request.retry_quarantined else None
     given = RunInput(
-        checked.reader,
-        examined.rows,
-        checked.engine,
-        because,
-        carry_from,
-        begun,
-        retries,
-        checked.classifier,
-        checked.triage,
+        *(checked.reader, examined.rows, checked.engine, because, carry_from, begun, retries),
+        *(checked.classifier, checked.triage, examined.digest),
     )
-    return OpenRun(settings, workload, checked.policy, version, keys, checked.counter, checked.api, given)
+    return OpenRun(
+        settings, workload, checked.policy, version, keys, checked.counter, checked.api, given, shards=into
+    )
 
 
 def _goes_on_with(found: partitions.PartitionVersion, digest: bytes | None) -> bool:
@@ -149,7 +146,7 @@ def abandon_batches(session: Session, version: OpenVersion) -> None:
             )
 
 
-def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
+def open_run(session: Session, version_id: UUID, checked: Checked, place: RunPlace = WHOLE) -> LineKeys:
     """Write the run's row and the dated rows it refers to; return their keys."""
     workload, settings = checked.workload, checked.settings
     price_id, price = find_price_today(session, checked.prices)
@@ -177,6 +174,7 @@ def open_run(session: Session, version_id: UUID, checked: Checked) -> LineKeys:
             _engine_arguments(checked),
             None if corrected_by is None else corrected_by.to_json(),
             None if checked.api is None else budget_of(workload.name, settings, checked.purpose).to_json(),
+            *place.columns,
         ),
     )
     rate = checked.machine.nano_usd_per_hour

@@ -191,7 +191,7 @@ class RunStream:
 
     def _requests_to_make(self) -> Iterator[Request | None]:
         """Yield a request for each record that is for the local engine, and None where one must finish first."""
-        for batch in self.given.reader.batches():
+        for batch in self.given.batches():
             if self.must_stop():
                 return
             for record, held in self.first_stage.sort_out(self._unknown(batch)):

@@ -102,7 +102,7 @@ def _read(path: Path) -> str:
 
 
 @dataclass
-class _Watch:
+class LeaseWatch:
     """Sees whether a lease that is over by the clock stays as it is for a whole term of this process's own clock."""
 
     seconds: float
@@ -134,18 +134,26 @@ def take_lease(
     before its time: where its owner is seen at work on this machine, a term without a renewal is waited for.
     """
     deadline = time.monotonic() + settings.lease_wait_seconds
-    watch = _Watch(settings.lease_seconds)
+    watch = LeaseWatch(settings.lease_seconds)
     while True:
         try:
-            with make_session.begin() as session:
-                overdue = leases.find_overdue(session, workload, partition)
-                if overdue is None or not lives(overdue.owner) or watch.is_over(overdue):
-                    owner, seconds = this_process(), settings.lease_seconds
-                    return leases.acquire(session, workload, partition, owner, seconds, is_dead)
+            if (lease := try_lease(make_session, workload, partition, watch)) is not None:
+                return lease
         except PartitionLocked:
             if time.monotonic() >= deadline:
                 raise
         sleep(LOCK_POLL_SECONDS)
+
+
+def try_lease(
+    make_session: sessionmaker[Session], workload: str, partition: date, watch: LeaseWatch
+) -> leases.Lease | None:
+    """Become the owner at once; None where the lease has ended before its time, as `watch` says. Raises `PartitionLocked`, and `UsageError` as above."""
+    with make_session.begin() as session:
+        overdue = leases.find_overdue(session, workload, partition)
+        if overdue is None or not lives(overdue.owner) or watch.is_over(overdue):
+            return leases.acquire(session, workload, partition, this_process(), watch.seconds, is_dead)
+    return None
 
 
 def release_lease(make_session: sessionmaker[Session], lease: leases.Lease) -> None:

@@ -20,6 +20,11 @@ from tasks.runtime.ledger_access import LedgerReader, close_ledger, with_patienc
 
 Result = TypeVar("Result")
 
+
+def let_pass(_session: Session) -> None:
+    """Find nothing wrong."""
+
+
 log = logging.getLogger(__name__)
 
 
@@ -28,13 +33,15 @@ class LeasedLedger:
     """Reads and writes of one run. Both wait up to `patience_seconds` for a database that is away.
 
     They raise `DatabaseUnavailable` when that time is over, and a write raises `LeaseLost` where another run owns
-    the partition: nothing of it is committed then.
+    the partition: nothing of it is committed then. `fence` looks in the same transaction whether the lease still stands for
+    what it was taken for, and raises `LeaseLost` where it does not.
     """
 
     sessions: sessionmaker[Session]
     lease: leases.Lease
     lease_seconds: float
     patience_seconds: float
+    fence: Callable[[Session], None] = let_pass
 
     def read(self, look: Callable[[Session], Result]) -> Result:
         """Look something up."""
@@ -65,17 +72,22 @@ class LeasedLedger:
             tries += 1
             with self.sessions.begin() as session:
                 if not release:
-                    leases.renew(session, self.lease, self.lease_seconds)
+                    self.renew(session)
                 if tries > 1 and already is not None and (found := already(session)) is not None:
                     return found
                 if release:
-                    leases.renew(session, self.lease, self.lease_seconds)
+                    self.renew(session)
                 result = change(session)
                 if release:
                     leases.release(session, self.lease)
                 return result
 
         return with_patience(self.patience_seconds, transaction)
+
+    def renew(self, session: Session) -> None:
+        """Extend the lease, which is locked until the transaction ends. Raises `LeaseLost`."""
+        leases.renew(session, self.lease, self.lease_seconds)
+        self.fence(session)
 
     def verify(self, run_id: UUID, version_id: UUID, parts: int, *, published: bool = False) -> None:
         """See that the ledger tells what this run wrote, as another process would read it. Raises `LedgerLost`.
@@ -118,7 +130,7 @@ def hold_lease(ledger: LeasedLedger) -> Iterator[Callable[[], LeaseLost | Ledger
         while not over.wait(ledger.lease_seconds / 3):
             try:
                 with ledger.sessions.begin() as session:
-                    leases.renew(session, ledger.lease, ledger.lease_seconds)
+                    ledger.renew(session)
             except (LeaseLost, LedgerLost) as error:
                 ended.append(error)
                 return

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -42,6 +43,12 @@ class StopRequest:
             yield
         finally:
             self._at_once = before
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long, or until a stop is asked for."""
+        until = time.monotonic() + seconds
+        while not self() and (left := until - time.monotonic()) > 0:
+            time.sleep(min(0.1, left))
 
     def note(self, number: int, _frame: FrameType | None) -> None:
         """Handle a signal."""

@@ -201,7 +201,7 @@ class Committer:
             part_id,
             version.id,
             self._keys.run_id,
-            path.name,
+            version.name_part(path),
             batch.records,
             min(ordinals),
             max(ordinals),

@@ -1,7 +1,7 @@
 """The folders that a run or a report writes to: made, filled, cleared of what killed runs left, removed."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from pathlib import Path
 
@@ -30,12 +30,19 @@ def output_folder(output_dir: Path, workload: str, partition: date, purpose: Pur
     return evaluations_folder(output_dir, workload) / purpose / f"date={partition}"
 
 
-def open_folder(folder: Path, registered: list[str], group: GroupAccess = "none") -> None:
-    """Make the folder of a version's parts, without what a killed run left in it. Raises `OutputError`."""
+def open_folder(
+    folder: Path, registered: list[str], group: GroupAccess = "none", keep: Collection[str] = ()
+) -> None:
+    """Make the folder of a version's parts, without what a killed run left in it. Raises `OutputError`.
+
+    `keep`: the folders of its shards, in which others may be at work.
+    """
     with output_errors(folder):
         make_folder(folder, group)
     remove_unregistered(folder, registered)
-    remove_folders(path for path in folder.iterdir() if path.is_dir())  # scratch files
+    remove_folders(
+        path for path in folder.iterdir() if path.is_dir() and path.name not in keep
+    )  # scratch files
 
 
 def remove_folders(folders: Iterable[Path]) -> None:

@@ -1,11 +1,16 @@
-"""Spot machines among the terms of machines; audits of which nobody's judgement is known, with `agrees` null.
+"""Shards, spot machines among the terms of machines, and audits of which nobody's judgement is known.
 
-Such an audit is of a record that people skipped, or on which they are tied. On SQLite a rule's text is replaced in the table's schema, as in
-0.7.0: no row that is stored breaks what is looser.
+Shards: a partition that several runs answer at once. Runs that are there keep what they say: NULL, they are whole.
+
+An audit with `agrees` null is of a record that people skipped, or on which they are tied. On SQLite a rule's text is replaced in the table's
+schema, as in 0.7.0: no row that is stored breaks what is looser.
 """
 
 import sqlalchemy as sa
 from alembic import op
+
+from db.columns import Key
+from db.migrations.v0_1_0.rules import not_negative, refers, whole
 
 revision = "0.8.0"
 down_revision = "0.7.0"
@@ -21,6 +26,7 @@ LOOSER = (
 
 
 def upgrade() -> None:
+    _add_shards()
     if op.get_bind().dialect.name == "postgresql":
         name = op.f(f"ck_{TERMS}_billing_mode")
         op.drop_constraint(name, TERMS)
@@ -38,3 +44,26 @@ def upgrade() -> None:
         )
     op.execute(f"PRAGMA schema_version = {version + 1}")
     op.execute("PRAGMA writable_schema = OFF")
+
+
+def _add_shards() -> None:
+    for name in ("shard", "shards"):
+        op.add_column("runs", sa.Column(name, sa.Integer(), nullable=True))
+    # a column with its rule in one statement: SQLite adds a rule to a table in no other way
+    key = Key().dialect_impl(op.get_bind().dialect).compile(op.get_bind().dialect)
+    op.execute(f"ALTER TABLE runs ADD COLUMN part_of {key} CONSTRAINT fk_runs_part_of REFERENCES runs (id)")
+    op.create_table(
+        "shards",
+        sa.Column("version_id", Key(), nullable=False),
+        sa.Column("shard", sa.Integer(), nullable=False),
+        sa.Column("shards", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        *whole("tries"),
+        sa.Column("run_id", Key(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
+        *whole("waiting"),
+        sa.CheckConstraint("state IN ('open', 'running', 'done', 'failed')", name=op.f("ck_shards_state")),
+        *not_negative("shards", "tries", "waiting"),
+        *refers("shards", version_id="partition_versions", run_id="runs"),
+        sa.PrimaryKeyConstraint("version_id", "shard", name=op.f("pk_shards")),
+    )

@@ -28,7 +28,15 @@ RELEASED = "0.1.0"
 VERSIONS = Path(session.__file__).parent / "migrations" / "versions"
 SUMS = released.FOLDER / "sums.json"
 SUMMED = (("workload", "route"), ("day", "engine", "model"), ("version", "version_state", "purpose"))
-NEW_TABLES = {"audits", "trained_models", "alert_deliveries", "alerts", "endpoints", "token_calibration"}
+NEW_TABLES = {
+    "shards",
+    "audits",
+    "trained_models",
+    "alert_deliveries",
+    "alerts",
+    "endpoints",
+    "token_calibration",
+}
 """Tables that a later release brought."""
 SINCE_0_3_0 = ("cache_write_tokens", "reasoning_tokens")
 LEFT_TO_THE_ROLLUP = ("run", "prompt", "model", "price", "infrastructure", "counterfactual_price")

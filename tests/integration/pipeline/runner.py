@@ -41,7 +41,7 @@ class Job:
     """One run of the partition. `calls` gets a line for each request that reaches the engine.
 
     `collect`: take up what waits instead, waiting `settle_seconds` for what may be under way at a provider.
-    `evaluate`: evaluate the workload on the labelled records in `source` instead, with this `adapter`. `unsure`: the scripted engine is unsure of texts that hold this word. `real`: the vLLM engine instead of the scripted one. `dies_at_commit`: SIGKILL just before (or, with `after`, just after) so many transactions committed.
+    `shards`: cut the partition; `shard`: take part in one that is cut. `evaluate`: evaluate the workload on the labelled records in `source` instead, with this `adapter`. `unsure`: the scripted engine is unsure of texts that hold this word. `real`: the vLLM engine instead of the scripted one. `dies_at_commit`: SIGKILL just before (or, with `after`, just after) so many transactions committed.
     """
 
     settings: dict[str, Any]
@@ -60,6 +60,8 @@ class Job:
     refresh: bool = False
     evaluate: bool = False
     adapter: str | None = None
+    shards: int | None = None
+    shard: int | None = None
 
     @classmethod
     def of(cls, settings: Settings, source: Path, **more: Any) -> Self:  # noqa: ANN401  the other fields
@@ -187,7 +189,8 @@ def work(job: Job) -> int:
                 EvaluationRequest(WORKLOAD, job.source, adapter=adapter), settings, today=DAY, factory=engine
             )
         else:
-            run(settings, Path(job.source), engine, refresh=job.refresh)
+            options = {name: getattr(job, name) for name in ("refresh", "shards", "shard")}
+            run(settings, Path(job.source), engine, **options)
     except BreakevenError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code

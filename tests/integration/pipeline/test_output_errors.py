@@ -16,9 +16,9 @@ from models.settings import Settings
 from tasks.planning.open_run import OpenRun
 from tasks.planning.request import RunRequest
 from tasks.planning.start_run import prepare
+from tasks.run.closing import close_on_failure
 from tasks.run.infer import infer
 from tasks.run.publish import publish
-from tasks.run.run_partition import close_on_failure
 from tasks.run.scratch import open_scratch
 from tasks.runtime.leased_ledger import hold_lease
 from tasks.runtime.shared_engine import shared_engine

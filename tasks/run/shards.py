@@ -1,0 +1,219 @@
+"""A partition in shards: the whole run sees that all are answered, and everybody who takes part takes one after the other."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from db import run_parts, runs, shards
+from db.shards import Shard
+from models.errors import (
+    BreakevenError,
+    DatabaseUnavailable,
+    EngineError,
+    Interrupted,
+    LeaseLost,
+    LedgerLost,
+    OutputError,
+)
+from models.run import RunResult
+from models.settings import Settings
+from tasks.planning.checks import Checked, check
+from tasks.planning.open_run import OpenRun
+from tasks.planning.request import RunRequest
+from tasks.planning.take_shard import ShardTaker
+from tasks.reading.share import changed
+from tasks.run.closing import close_on_failure
+from tasks.run.collect import collect
+from tasks.run.infer import Inferred, infer
+from tasks.run.scratch import open_scratch
+from tasks.run.wiring import make_committer
+from tasks.runtime.flow_run import as_task
+from tasks.runtime.leased_ledger import hold_lease
+from tasks.runtime.shared_engine import SharedEngine, shared_engine
+from tasks.runtime.stop_signals import StopRequest, stop_on_signals
+from tasks.storage.commit_batch import CommittedTotals
+from tasks.storage.set_aside_rows import count_set_aside
+
+POLL_SECONDS = 1.0
+"""How often the whole run looks whether the shards of others are done, or free again."""
+
+log = logging.getLogger(__name__)
+
+
+def answer_in_shards(run: OpenRun, request: RunRequest, settings: Settings, shared: SharedEngine) -> Inferred:
+    """See that every shard of a partition is answered, by this process or by others; then ask the API for what is left to it.
+
+    Raises `BreakevenError` where a shard failed for good: what is done of it and of the others is kept. Further as `infer`.
+    """
+    with hold_lease(run.version.ledger) as lost:
+        checked = check(request, settings)
+        if not isinstance(checked, Checked):
+            msg = f"the input of {request.workload} {request.partition} was emptied after the run had begun"
+            raise OutputError(msg)
+        with stop_on_signals() as stop:
+            known = _work(run, ShardTaker(checked), shared, stop, lost)
+        _book_idle(run, shared)
+        waiting: Mapping[str, int] = {}
+        if any(one.waiting for one in known):
+            with open_scratch(run) as scratch:
+                waiting = as_task(collect)(replace(run, input=None), scratch, lost).waiting
+    if not waiting:
+        _check_rows(run)
+    return _sum(run, waiting)
+
+
+def take_part(request: RunRequest, settings: Settings) -> RunResult:
+    """Answer shards of a partition that another run coordinates, as long as one is free; return what this came to.
+
+    `skipped`: there was none. Raises what stopped it: `Interrupted`, or the error of a shard that failed here.
+    """
+    checked = check(request, settings)
+    if isinstance(checked, RunResult):
+        return checked
+    taker, done = ShardTaker(checked, request.shard), list[Inferred]()
+    with shared_engine(settings, workloads=[request.workload]) as shared:
+        while (run := taker.take()) is not None:
+            try:
+                done.append(_answer(run, shared))
+            except LeaseLost as error:
+                log.warning("%s", error)
+    totals = CommittedTotals()
+    for one in done:
+        totals.add(one.totals)
+    gpu_ns, cost_nano = sum(one.gpu_ns for one in done), sum(one.cost_nano for one in done)
+    return RunResult(
+        request.workload,
+        request.partition,
+        "completed" if done else "skipped",
+        records=totals.published + totals.quarantined,
+        published=totals.published,
+        quarantined=totals.quarantined,
+        reused=totals.reused,
+        input_tokens=totals.input_tokens,
+        cached_tokens=totals.cached_tokens,
+        output_tokens=totals.output_tokens,
+        gpu_ns=gpu_ns,
+        cost_nano=cost_nano,
+        counterfactual_nano=totals.counterfactual_nano,
+        carried=totals.carried,
+        reasons=dict(totals.reasons),
+        requests=totals.requests,
+    )
+
+
+def _work(
+    run: OpenRun,
+    taker: ShardTaker,
+    shared: SharedEngine,
+    stop: StopRequest,
+    lost: Callable[[], LeaseLost | LedgerLost | None],
+) -> Sequence[Shard]:
+    """Take shards until all are done. Raises `BreakevenError` where no other is left than such as have failed."""
+    while True:
+        if (error := lost()) is not None:
+            raise error
+        if stop():
+            left = "what is done is committed; workers that have a shard finish it, the same command does the rest"
+            raise stop.interrupted(left)
+        if (taken := taker.take()) is not None:
+            _try(taken, shared)
+            continue
+        known = taker.look()
+        if all(one.state == "done" for one in known):
+            return known
+        if all(one.state in ("done", "failed") for one in known):
+            raise _failed(run, known)
+        stop.wait(POLL_SECONDS)
+
+
+def _try(run: OpenRun, shared: SharedEngine) -> None:
+    """Answer a shard in this process; that it failed is in the ledger, and no other one's failure."""
+    try:
+        _answer(run, shared)
+    except (Interrupted, LedgerLost, DatabaseUnavailable):
+        raise
+    except BreakevenError as error:
+        log.warning("%s of %s %s: %s", run.version.share, run.version.workload, run.version.partition, error)
+
+
+def _answer(run: OpenRun, shared: SharedEngine) -> Inferred:
+    """Answer the records of a shard, and note that it is done."""
+    with close_on_failure(run):
+        try:
+            with hold_lease(run.version.ledger) as lost, open_scratch(run) as scratch:
+                inferred = as_task(infer)(run, scratch, shared, lost)
+        except EngineError:
+            shared.discard()
+            raise
+        _finish(run, inferred)
+    return inferred
+
+
+def _finish(run: OpenRun, inferred: Inferred) -> None:
+    """Close the run of a shard whose records are done, or left to the API. Raises `InputError` where the input is another one by now."""
+    version, given, shard = run.version, run.given(), run.shard
+    if shard is None:
+        msg = "the whole run is no shard's"
+        raise ValueError(msg)
+
+    def write(session: Session) -> bool:
+        if shards.input_digest(session, version.id) != given.digest:
+            raise changed(given.reader, shard.share)
+        runs.finish(session, run.keys.run_id, "completed")
+        shards.finish(session, shard, sum(inferred.waiting.values()))
+        return True
+
+    def already(session: Session) -> bool | None:
+        return runs.run_keys(session, run.keys.run_id).state == "completed" or None
+
+    version.ledger.write(write, already, release=True)
+
+
+def _failed(run: OpenRun, known: Sequence[Shard]) -> BreakevenError:
+    bad = [one for one in known if one.state == "failed"]
+    reasons = "; ".join(dict.fromkeys(one.reason or "no reason is known" for one in bad))
+    which = ", ".join(str(one.shard) for one in bad)
+    return BreakevenError(
+        f"{run.version.workload} {run.version.partition}: shard {which} of {run.shards} failed ({reasons}); the others are "
+        "done and kept, the same command tries it again"
+    )
+
+
+def _book_idle(run: OpenRun, shared: SharedEngine) -> None:
+    """Write the time to this run in which its engine waited for the shards of others: no record carries it."""
+    committer = make_committer(run, shared.lap)
+    try:
+        committer.flush()
+    finally:
+        committer.close()
+
+
+def _check_rows(run: OpenRun) -> None:
+    """See that the shards hold every row. Raises `OutputError`."""
+    rows, total = count_set_aside(run.version.registered_parts()).rows, run.given().total
+    if total is not None and rows != total:
+        msg = (
+            f"the shards of {run.version.workload} {run.version.partition} hold {rows:,} of {total:,} rows; nothing was "
+            "published: run `breakeven ledger check`"
+        )
+        raise OutputError(msg)
+
+
+def _sum(run: OpenRun, waiting: Mapping[str, int]) -> Inferred:
+    """Return what this run and its parts came to, by the ledger."""
+    found = run.version.ledger.read(lambda session: run_parts.read_sums(session, run.keys.run_id))
+    totals = CommittedTotals(
+        found["published"],
+        found["quarantined"],
+        found["reused"],
+        found["input_tokens"],
+        found["cached_tokens"],
+        found["output_tokens"],
+        found["counterfactual_nano"] or 0,
+        found["escalated"],
+        found["api_cost_nano"],
+        found["carried"],
+    )
+    return Inferred(totals, found["gpu_ns"], found["gpu_cost_nano"] + found["api_cost_nano"], waiting)

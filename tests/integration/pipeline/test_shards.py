@@ -1,0 +1,241 @@
+"""A partition that is cut into shards is published as one that is not (docs/decisions/0023-shards.md)."""
+
+import re
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from polars.testing import assert_frame_equal
+
+from db.run_queries import list_runs
+from db.shards import MOST_TRIES
+from models.errors import BreakevenError, EngineDied
+from models.requests import Request
+from models.settings import Settings
+from tests.fakes import Reply, ScriptedEngine, plausible, prompt
+from tests.integration.pipeline.books import Rows, check_books, ledger, table
+from tests.integration.pipeline.harness import (
+    good_rows,
+    leftovers,
+    mixed_rows,
+    published,
+    quarantined,
+    run,
+    settings_for,
+    write_records,
+)
+from tests.integration.pipeline.runner import Job, Runner
+from tests.ledgers import new_sqlite
+
+RECORDS = 600
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Write records as they come in life."""
+    return write_records(tmp_path / "in.jsonl", mixed_rows(RECORDS, seed=5))
+
+
+@pytest.fixture
+def whole(tmp_path: Path, source: Path) -> Settings:
+    """Run without shards; return the settings of that run."""
+    settings = settings_for(tmp_path / "whole", new_sqlite(tmp_path / "whole.db"), commit_records=1000)
+    run(settings, source)
+    return settings
+
+
+def check_same(settings: Settings, whole: Settings) -> None:
+    """See that both published the same, row by row, and that the ledger adds up."""
+    assert_frame_equal(published(settings), published(whole))
+    assert_frame_equal(quarantined(settings), quarantined(whole))
+    check_books(settings)
+    assert leftovers(settings) == []
+
+
+@pytest.mark.both_databases
+def test_shards_publish_what_one_run_does(settings: Settings, whole: Settings, source: Path) -> None:
+    """Row by row; no text is asked for twice, also in another shard; the ledger shows one run, and its parts."""
+    one, cut = ScriptedEngine(), ScriptedEngine()
+    run(whole, source, one, rerun=True)
+    result = run(settings, source, cut, shards=4)
+    check_same(settings, whole)
+    assert sorted(cut.started) == sorted(one.started)
+    assert (result.published, result.quarantined) == (published(whole).height, quarantined(whole).height)
+    with ledger(settings) as session:
+        (shown,) = list_runs(session)
+        parts = list_runs(session, parts=True)
+    assert shown["records"] == result.records == RECORDS
+    assert shown["state"] == "completed"
+    assert sorted(str(row["shard"]) for row in parts) == ["1", "2", "3", "4", "None"]
+    assert (
+        sum(int(str(row["records"])) for row in parts) == 2 * RECORDS
+    )  # the whole run's are those of its parts
+    assert [row.state for row in table(settings, "shards")] == ["done"] * 4
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    """Start another program that runs jobs, beside the first."""
+    runner = Runner(tmp_path_factory.mktemp("second") / "log")
+    yield runner
+    runner.close()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A whole run and a process that takes part, each with its list of what its engine was asked."""
+
+    whole: Job
+    part: Job
+
+    @classmethod
+    def of(cls, settings: Settings, source: Path, shards: int = 4) -> "Pair":
+        """Make both over these settings, slow enough that the second has its share."""
+        job = Job.of(settings, source, delay=0.01, size=8, shards=shards)
+        calls = settings.output_dir.with_name("calls of the part")
+        calls.touch()
+        return cls(job, replace(job, calls=str(calls), shard=2))
+
+    def wait_for(self, settings: Settings, runs: int) -> None:
+        """Wait until so many runs of shards have committed something."""
+        until(
+            lambda: sum(1 for row in runs_of(settings) if row.shard and row.records) >= runs,
+            f"{runs} shards were not begun: {Path(self.whole.log).read_text(encoding='utf-8')}",
+        )
+
+    def asked(self) -> list[str]:
+        """Return what both engines were asked."""
+        return self.whole.called() + self.part.called()
+
+
+def runs_of(settings: Settings) -> Rows:
+    """Read all runs; none before there is a ledger."""
+    return table(settings, "runs")
+
+
+def until(ready: Callable[[], bool], what: str) -> None:
+    """Wait for something."""
+    deadline = time.monotonic() + 120
+    while not ready():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+QUICK = {"commit_seconds": 0.3, "lease_seconds": 4.0}
+
+
+@pytest.mark.both_databases
+def test_two_processes_share_the_shards(
+    settings: Settings, whole: Settings, source: Path, runner: Runner, second: Runner
+) -> None:
+    """Each takes what is free, and no text is asked for twice."""
+    pair = Pair.of(settings, source)
+    child = runner.start(pair.whole)
+    pair.wait_for(settings, 1)
+    assert second.start(pair.part).wait() == 0
+    assert child.wait() == 0
+    check_same(settings, whole)
+    assert pair.part.called()
+    assert len(pair.asked()) == len(set(pair.asked()))
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("victim", ["part", "whole"])
+def test_killed_and_taken_over(
+    settings: Settings, whole: Settings, source: Path, runner: Runner, second: Runner, victim: str
+) -> None:
+    """A shard whose process is killed goes on at its last commit; one that takes part needs no whole run to go on."""
+    pair = Pair.of(settings.model_copy(update=QUICK), source)
+    child = runner.start(pair.whole)
+    pair.wait_for(settings, 1)
+    part = second.start(pair.part)
+    pair.wait_for(settings, 2)
+    (part if victim == "part" else child).kill()
+    ends = [child.wait(), part.wait()]
+    assert sorted(ends) == [-9, 0]
+    if victim == "whole":
+        assert [row.state for row in table(settings, "shards")] == ["done"] * 4
+        assert runner.start(pair.whole).wait() == 0
+    check_same(settings, whole)
+    lost = 8 + 3 * settings.commit_records  # in flight, being gathered, waiting to be written
+    assert len(pair.asked()) <= len(set(pair.asked())) + lost
+
+
+@pytest.mark.both_databases
+def test_stopped_for_longer_than_its_lease(
+    settings: Settings, whole: Settings, source: Path, runner: Runner, second: Runner
+) -> None:
+    """A process that wakes up after its shard was taken over writes nothing of it any more."""
+    pair = Pair.of(settings.model_copy(update=QUICK), source)
+    child = runner.start(pair.whole)
+    pair.wait_for(settings, 1)
+    part = second.start(pair.part)
+    pair.wait_for(settings, 2)
+    part.kill(signal.SIGSTOP)
+    assert child.wait() == 0  # it has waited for the lease, and for another term, since the process is there
+    part.kill(signal.SIGCONT)
+    assert part.wait() == 0
+    assert (
+        runner.start(pair.whole).wait() == 0
+    )  # it is published: this one only clears up what that process left on disk
+    check_same(settings, whole)
+    assert "was taken over by another run" in Path(pair.whole.log).read_text(encoding="utf-8")
+
+
+def failing(*dies_after: int) -> Callable[[Settings], ScriptedEngine]:
+    """Load engines that die after so many answers each; the last number goes for all that follow."""
+    left = list(dies_after)
+    return lambda _: ScriptedEngine(dies_after=left.pop(0) if len(left) > 1 else left[0])
+
+
+def test_another_number_of_shards(settings: Settings, tmp_path: Path) -> None:
+    """Before the first part a version is cut anew, and then it stays as it was cut."""
+    source = write_records(tmp_path / "in.jsonl", good_rows(200))
+    with pytest.raises(BreakevenError, match="shard 1, 2, 3 of 3 failed"):
+        run(settings, source, failing(0), shards=3)
+    with pytest.raises(BreakevenError, match="shard 1, 2 of 2 failed"):
+        run(settings, source, failing(60, 0), shards=2)
+    last = ScriptedEngine()
+    run(settings, source, last, shards=5)
+    assert {row.shards for row in table(settings, "shards")} == {2}
+    check_books(settings)
+    assert published(settings).get_column("id").to_list() == [f"r{number}" for number in range(200)]
+    assert len(last.started) == 200 - 60
+    assert leftovers(settings) == []
+
+
+def test_a_shard_that_fails_three_times(settings: Settings, whole: Settings, source: Path) -> None:
+    """It fails the partition with its reason; the others are done, and kept."""
+    tries = 0
+
+    def answer(request: Request) -> Reply:
+        nonlocal tries
+        if re.search(r"message number 77\b", prompt(request)):
+            tries += 1
+            msg = "the engine is poisoned"
+            raise EngineDied(msg)
+        return plausible(request)
+
+    with pytest.raises(BreakevenError, match=r"shard \d of 4 failed .*poisoned"):
+        run(settings, source, lambda _: ScriptedEngine(handler=answer), shards=4)
+    assert Counter(row.state for row in table(settings, "shards")) == {"done": 3, "failed": 1}
+    assert tries == MOST_TRIES
+    run(settings, source, shards=4)
+    check_same(settings, whole)
+
+
+def test_more_rows_while_it_is_answered(settings: Settings, source: Path) -> None:
+    """Shards that are done are read again, and no text of theirs is asked for again."""
+    with pytest.raises(BreakevenError, match="failed"):
+        run(settings, source, failing(300, 0), shards=2)
+    with source.open("ab") as file:
+        file.writelines(
+            f'{{"id": "late{number}", "text": "late {number}"}}\n'.encode() for number in range(40)
+        )
+    run(settings, source, shards=2)
+    check_books(settings)
+    assert published(settings).height + quarantined(settings).height == RECORDS + 40
