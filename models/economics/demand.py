@@ -107,7 +107,7 @@ class Demand:
     """One workload to come: `daily` records on each day of the first month, `growth` more each month (1/20: 5 %).
 
     `prices` are the API model's, dated; `speed` is that of the local model on its machine. The local model is
-    taken to see the tokens that the API counts. `batches`: whether its records can wait for a batch's answer.
+    taken to see the tokens that the API counts, less those that an adapter with a prompt of its own is spared: `local_input` is its mean. `batches`: whether its records can wait for a batch's answer.
     `may_leave`: whether its records may go to an API.
     `times`: the least and the most by which its GPU time is to be multiplied, as an estimated speed can be off.
     Raises `ValueError` for volumes that cannot be.
@@ -122,6 +122,7 @@ class Demand:
     batches: bool = True
     may_leave: bool = True
     times: tuple[Fraction, Fraction] = (Fraction(1), Fraction(1))
+    local_input: Fraction | None = None
 
     def time_factor(self, speed: SpeedCase) -> Fraction:
         """Return by what its GPU time is multiplied with a machine that is so fast."""
@@ -151,7 +152,8 @@ class Demand:
     def time(self, month: date, place: int) -> GpuTime:
         """Return how long the local model is busy with a month of it."""
         records = self._records(place, days_in(month))
-        inputs, outputs = half_up(records * self.lengths.input), half_up(records * self.lengths.output)
+        each = self.lengths.input if self.local_input is None else self.local_input
+        inputs, outputs = half_up(records * each), half_up(records * self.lengths.output)
         return self.speed.time(records, inputs, outputs)
 
     def variance(self, months: Iterable[tuple[date, int]]) -> Fraction:

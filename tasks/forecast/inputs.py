@@ -7,6 +7,8 @@ from pathlib import Path
 import tiktoken
 
 from db import throughput as ledger
+from models.default_model import model_name
+from models.economics.demand import Lengths
 from models.engines.api.token_count import ApiTokenCounter
 from models.errors import UsageError
 from models.settings import Settings
@@ -16,6 +18,7 @@ from tasks.forecast.ask import WorkloadAsk
 from tasks.forecast.own_machine import OwnModel
 from tasks.forecast.prompts import CountedPrompts, RequestCounter, count_prompts, prompt_source, render_as_is
 from tasks.forecast.token_counts import TextCounter
+from tasks.planning.adapter_in_force import use_adapter
 from tasks.reading.source import Source
 
 NUMBERS = "records"
@@ -42,9 +45,11 @@ class OpenedInput:
         return self.workload is None or self.workload.residency != "local"
 
 
-def open_inputs(asks: Sequence[WorkloadAsk], settings: Settings) -> list[OpenedInput]:
-    """Open every input. Raises `UsageError` where two workloads have one name."""
-    found = [_opened(ask, settings) for ask in asks]
+def open_inputs(
+    asks: Sequence[WorkloadAsk], settings: Settings, named: str | None = None
+) -> list[OpenedInput]:
+    """Open every input. Raises `UsageError` where two workloads have one name. `named`: the own model, where one is asked for."""
+    found = [_opened(ask, settings, named) for ask in asks]
     names = [one.name for one in found]
     if twice := next((name for name in names if names.count(name) > 1), None):
         msg = f"two workloads are called {twice}; give each a name of its own"
@@ -52,14 +57,14 @@ def open_inputs(asks: Sequence[WorkloadAsk], settings: Settings) -> list[OpenedI
     return found
 
 
-def _opened(ask: WorkloadAsk, settings: Settings) -> OpenedInput:
+def _opened(ask: WorkloadAsk, settings: Settings, named: str | None) -> OpenedInput:
     if ask.input_tokens is not None:
         return OpenedInput(ask.name or NUMBERS, ask, None, None)
     if ask.workload is None:
         location = ask.input or ""
         source = prompt_source(location, ask.column, ask.where, ask.output_column)
         return OpenedInput(ask.name or Path(location).name, ask, None, source)
-    workload = build(ask.workload, settings)
+    workload = build(ask.workload, settings if named else use_adapter(settings, ask.workload, loaded=False))
     if workload.settings.query and ask.input is None:
         msg = f"{workload.name} reads a query, date by date; give a file of its prompts with --input"
         raise UsageError(msg)
@@ -79,6 +84,35 @@ def runs_like(one: OpenedInput, model: OwnModel, settings: Settings) -> ledger.H
         return ledger.HistoryFilter(None, None, model.in_ledger, "", settings.api_model)
     own = one.workload
     return ledger.HistoryFilter(own.name, own.fingerprint, model.in_ledger, "", settings.api_model)
+
+
+def for_own_model(settings: Settings, asked: Sequence[OpenedInput], named: str | None) -> Settings:
+    """Return the settings of the model that serves all that is asked for, an adapter in force on it. Raises `UsageError` where there are several."""
+    every = {model_name(one): one for one in (_answering(settings, it.workload, named) for it in asked)}
+    if len(every) > 1 and named is None:
+        msg = (
+            f"these workloads have several models ({', '.join(sorted(every))}): forecast them one by one, or name one "
+            "with --local-model"
+        )
+        raise UsageError(msg)
+    return next(iter(every.values())) if len(every) == 1 else settings
+
+
+def _answering(settings: Settings, workload: Workload | None, named: str | None) -> Settings:
+    if workload is None:
+        return settings
+    return (
+        settings.for_workload(workload.name) if named else use_adapter(settings, workload.name, loaded=False)
+    )
+
+
+def lengths_here(one: OpenedInput, lengths: Lengths, counter: ApiTokenCounter) -> Lengths:
+    """Return the lengths as the own model reads them, by the API's tokenizer: less what an adapter with a prompt of its own is spared."""
+    if one.workload is None:
+        return lengths
+    full, own = one.workload.messages(""), one.workload.local_messages("")
+    spared = 0 if own == full else counter.chat.input_tokens(full) - counter.chat.input_tokens(own)
+    return replace(lengths, input=lengths.input - spared, prefix=max(0, lengths.prefix - spared))
 
 
 def _counter(

@@ -13,7 +13,6 @@ from db import throughput as ledger
 from models.catalogue.assumed_terms import labour_terms
 from models.catalogue.entries import ModelEntry, names_entry
 from models.catalogue.model_ends import find_end
-from models.default_model import model_name
 from models.economics.candidates import Candidate, candidates_of
 from models.economics.demand import Demand, Lengths
 from models.economics.forecast import Forecast, forecast
@@ -33,7 +32,14 @@ from models.months import next_month, parse_month
 from models.settings import Settings
 from models.tokens import ChatTokenCounter, load_encoding
 from tasks.forecast.ask import ForecastAsk, WorkloadAsk
-from tasks.forecast.inputs import OpenedInput, count_inputs, open_inputs, runs_like
+from tasks.forecast.inputs import (
+    OpenedInput,
+    count_inputs,
+    for_own_model,
+    lengths_here,
+    open_inputs,
+    runs_like,
+)
 from tasks.forecast.own_machine import Machine, OwnModel, choose_machine, choose_model, rates_of
 from tasks.forecast.prompts import CountedPrompts
 from tasks.forecast.serving_speed import EngineLimits, ServingSpeed, find_speed
@@ -54,6 +60,7 @@ class ForecastPart:
     output: OutputLength | None
     lengths: Lengths
     speed: ServingSpeed
+    local_input: Fraction
 
     @property
     def name(self) -> str:
@@ -109,8 +116,8 @@ def make_forecast(ask: ForecastAsk, settings: Settings) -> Made:
     start = next_month(today) if ask.start is None else parse_month(ask.start)
     prices = tuple(prices_of(settings))
     price_on(prices, start)  # what has no price is found before anything is counted
-    asked = open_inputs(ask.workloads, settings)
-    model = choose_model(_for_own_model(settings, asked, ask.local_model), ask.local_model)
+    asked = open_inputs(ask.workloads, settings, named=ask.local_model)
+    model = choose_model(for_own_model(settings, asked, ask.local_model), ask.local_model)
     likes = [runs_like(one, model, settings) for one in asked]
     with ledger_if_any(settings) as session:
         machine = choose_machine(settings, ask.gpu, session, [like for like in likes if like.workload])
@@ -121,7 +128,7 @@ def make_forecast(ask: ForecastAsk, settings: Settings) -> Made:
     parts = _serve(asked, counted, likes, machine, model, settings, counter)
     serving = _serving(machine, rates, labour, parts, settings)
     figures = forecast(start, [_demand(part, prices, at_once=ask.at_once) for part in parts], serving)
-    uncounted = _uncounted(_for_own_model(given, asked, ask.local_model), ask, machine, model, parts)
+    uncounted = _uncounted(for_own_model(given, asked, ask.local_model), ask, machine, model, parts)
     return Made(
         figures=figures,
         answer=find_answer(figures),
@@ -182,6 +189,7 @@ def _demand(part: ForecastPart, prices: tuple[Price, ...], *, at_once: bool) -> 
         batches=part.opened.batches and not at_once,
         may_leave=part.opened.may_leave,
         times=(Fraction(fast), Fraction(slow)),
+        local_input=part.local_input,
     )
 
 
@@ -229,23 +237,6 @@ def _for_api_model(settings: Settings, model: str | None) -> tuple[Settings, tik
         return settings, load_encoding(settings.api_tokenizer, settings.cache_dir)
 
 
-def _for_own_model(settings: Settings, asked: Sequence[OpenedInput], named: str | None) -> Settings:
-    """Return the settings of the model that serves all that is asked for. Raises `UsageError` where there are several."""
-    every = {
-        model_name(one): one
-        for one in (
-            settings if it.workload is None else settings.for_workload(it.workload.name) for it in asked
-        )
-    }
-    if len(every) > 1 and named is None:
-        msg = (
-            f"these workloads have several models ({', '.join(sorted(every))}): forecast them one by one, or name one "
-            "with --local-model"
-        )
-        raise UsageError(msg)
-    return next(iter(every.values())) if len(every) == 1 else settings
-
-
 def _part(
     one: OpenedInput,
     counted: CountedPrompts | None,
@@ -266,8 +257,9 @@ def _part(
             msg = f"a shared_prefix of {one.ask.shared_prefix:,} tokens does not fit the shortest of {one.name}: {min(counted.inputs):,}"
             raise UsageError(msg)
         lengths = replace(lengths, prefix=one.ask.shared_prefix or _cached(one, counter))
-    speed = find_speed(machine, model, limits, lengths, like, session)
-    return ForecastPart(one, counted, output, lengths, speed)
+    here = lengths_here(one, lengths, counter)
+    speed = find_speed(machine, model, limits, here, like, session)
+    return ForecastPart(one, counted, output, lengths, speed, here.input)
 
 
 def _cached(one: OpenedInput, counter: ApiTokenCounter) -> int:

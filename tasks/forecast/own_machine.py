@@ -11,7 +11,7 @@ from models.catalogue.entries import GpuEntry, ModelEntry, find_gpus, find_model
 from models.catalogue.fit import Bits
 from models.catalogue.model_fit import bits_of
 from models.catalogue.rates import infrastructure, kind_of
-from models.default_model import model_name
+from models.default_model import model_name, trained_weights
 from models.economics.month import ReferenceRate
 from models.economics.owning import EnteredTerms
 from models.economics.terms_in_force import is_same_kind
@@ -48,7 +48,7 @@ def choose_model(settings: Settings, named: str | None) -> OwnModel:
 
     A quantization that is set without a model counts for the one that is taken.
     """
-    if named is None and settings.model is None:
+    if named is None and settings.model is None and trained_weights(settings) is None:
         (entry,) = find_models([MODEL])
         return _from_catalogue(settings, entry, "assumed; --local-model names another")
     if named is not None:
@@ -57,8 +57,14 @@ def choose_model(settings: Settings, named: str | None) -> OwnModel:
             msg = f"{named!r} names several models: {', '.join(one.name for one in several)}; choose one"
             raise UsageError(msg)
         return _from_catalogue(settings, several[0], "as asked")
-    name = model_name(settings)
-    return OwnModel(name, name, model_called(settings.model or ""), bits_of(settings), "of the settings")
+    return model_of(settings)
+
+
+def model_of(settings: Settings) -> OwnModel:
+    """Return the model that the settings name; an adapter has the shape of its base."""
+    name, trained = model_name(settings), trained_weights(settings)
+    known_as = (settings.model or "") if trained is None else trained.base
+    return OwnModel(name, name, model_called(known_as), bits_of(settings), "of the settings")
 
 
 def _from_catalogue(settings: Settings, entry: ModelEntry, how: str) -> OwnModel:

@@ -7,8 +7,7 @@ from fractions import Fraction
 from sqlalchemy.orm import Session
 
 from db.throughput import HistoryFilter, list_earlier_runs
-from models.catalogue.entries import gpu_called, model_called
-from models.catalogue.model_fit import bits_of
+from models.catalogue.entries import gpu_called
 from models.catalogue.rates import engine_machine
 from models.default_model import model_name
 from models.economics.demand import Lengths
@@ -25,7 +24,7 @@ from models.settings import Settings
 from models.tokens import ChatTokenCounter, counter_of
 from models.workloads.base import Workload
 from tasks.backfill.quote import assume_output, known_model
-from tasks.forecast.own_machine import Machine, OwnModel
+from tasks.forecast.own_machine import Machine, model_of
 from tasks.forecast.serving_speed import EngineLimits, ServingSpeed, find_speed
 
 
@@ -107,8 +106,7 @@ class RecordCosts:
     def _speed(self, requests: int, input_tokens: int, output_tokens: int) -> ServingSpeed:
         """Look at earlier runs of this prompt, then at those of any, then into the catalogue."""
         settings = self._settings
-        name = model_name(settings)
-        model = OwnModel(name, name, model_called(settings.model or ""), bits_of(settings), "of the settings")
+        model = model_of(settings)
         gpu = settings.gpu_kind or gpu_name()
         machine = Machine(self._machine.kind, None if gpu is None else gpu_called(gpu), "this machine's")
         lengths = Lengths(1, Fraction(input_tokens, requests), Fraction(output_tokens, requests), None)

@@ -19,8 +19,11 @@ from models.economics.owning import EnteredTerms, Labour
 from models.economics.pricing import NANO
 from models.gpu_time import GpuTime
 from models.settings import Settings
+from models.tokens import counter_of
 from models.workloads import build
 from tasks.forecast import own_machine
+from tasks.planning.adapter_in_force import use_adapter
+from tests.adapters_in_force import put_adapter_in_force
 from tests.integration.db.ledger_lines import DAY, MACHINE, Keys, line, seed
 
 SECOND = 10**9
@@ -123,6 +126,46 @@ def test_a_workload_is_told_by_its_own_runs(
     )
     assert plain["own"]["machine"] == "A10G"
     assert plain["workloads"][0]["speed_basis"].startswith("estimated: ")
+
+
+def test_an_adapter_in_force_is_forecast_by_its_runs_and_its_prompt(
+    make_session: sessionmaker[Session],
+    capsys: pytest.CaptureFixture[str],
+    prompts: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The own model reads less of each record than the API does, by the prompt that it is spared; one that is asked for by name does not."""
+    monkeypatch.setenv("BREAKEVEN_OUTPUT_DIR", str(tmp_path / "out"))
+    monkeypatch.setenv("BREAKEVEN_WORKLOADS__SENTIMENT__ADAPTER_PROMPT", "Mood?")
+    settings = Settings()
+    model = put_adapter_in_force(settings, "sentiment")
+    built = build("sentiment", use_adapter(settings, "sentiment"))
+    with make_session.begin() as session:
+        keys = seed(session)
+        local = reference.ensure_model(session, "vllm", f"small+{model.name}")
+        prompt = reference.ensure_prompt(session, "sentiment", "1", built.fingerprint)
+        add_run(
+            session,
+            replace(keys, local=local),
+            DAY + timedelta(days=1),
+            GpuTime(0, 10 * SECOND, 0),
+            prompt_id=prompt,
+        )
+    asked = ("--input", prompts, "--daily", 60, "--workload", "sentiment", "--output-tokens", 200)
+    found = forecast(capsys, *asked, "--gpu", "A10G")
+    assert found["own"]["model"] == f"small+{model.name}"
+    assert found["workloads"][0]["speed_basis"] == "measured in 1 earlier run"
+    counter = counter_of(settings.api_model, settings.cache_dir)
+    full, own = (counter.input_tokens(of("")) for of in (built.messages, built.local_messages))
+    assert full - own > 50
+    each = (
+        found["workloads"][0]["input_tokens_mean"] - full + own - 400
+    ) / 2000 + 200 / 400  # as the run was: 0.5 and 2.5 ms
+    assert found["workloads"][0]["gpu_hours"] == pytest.approx(365 * (60 * each + 180) / 3600, rel=0.001)
+    other = forecast(capsys, *asked, "--local-model", "Llama 3.1 8B")
+    assert other["own"]["model"] == "Llama 3.1 8B"
+    assert other["workloads"][0]["input_tokens_mean"] == found["workloads"][0]["input_tokens_mean"]
 
 
 def test_rates_and_peoples_time_as_entered(

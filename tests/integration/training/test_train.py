@@ -11,12 +11,15 @@ import pytest
 
 from db import trained
 from db.summary import sum_usage
+from models import workloads
 from models.errors import Interrupted, OutputError, PartitionLocked, UsageError
-from models.settings import Settings
+from models.requests import Message
+from models.settings import Settings, WorkloadSettings
 from models.training.adapter import AdapterJob
 from models.training.classifier import ClassifierJob
 from models.training.trained import trained_folder
 from tasks.training.describe import describe_trained
+from tasks.training.registry import use
 from tasks.training.working_folder import UNREGISTERED
 from tests.integration.pipeline.books import check_sums, findings, ledger, table
 from tests.integration.pipeline.harness import settings_for
@@ -225,6 +228,25 @@ def test_what_ends_before_the_ledger_knows_it_is_removed_by_the_next_training(
     assert {path.name for path in everything.iterdir()} == {known.name, "classifier-ofothers", kept.name}
     assert list(everything.rglob(UNREGISTERED)) == []
     assert findings(settings) == []
+
+
+def test_an_adapter_is_trained_under_its_own_prompt(settings: Settings, tmp_path: Path) -> None:
+    """Registry, run and line name that prompt; a classifier belongs to the workload's all the same."""
+    own = settings.model_copy(update={"workloads": {"sentiment": WorkloadSettings(adapter_prompt="Mood?")}})
+    fake, labels, built = FakeTrainers(), write_labels(tmp_path), workloads.build("sentiment", own)
+    adapter, classifier = training(own, labels, fake, kind="adapter"), training(own, labels, fake)
+    job = fake.jobs[0]
+    assert isinstance(job, AdapterJob)
+    assert job.prompt == (Message("system", "Mood?"),)
+    assert adapter.prompt_fingerprint == job.fingerprint == built.adapter_fingerprint
+    assert classifier.prompt_fingerprint == built.fingerprint
+    prompts = {row.id: (row.version, row.fingerprint) for row in table(settings, "prompts")}
+    wanted = {adapter.run_id: built.adapter_prompt, classifier.run_id: built.local_prompt}
+    for name, key in (("runs", "id"), ("ledger_lines", "run_id")):
+        assert {getattr(row, key): prompts[row.prompt_id] for row in table(settings, name)} == wanted
+    assert f"{adapter.name} of sentiment is in force" in use(own, "sentiment", adapter.name)
+    with pytest.raises(UsageError, match="belongs to another prompt"):
+        use(settings, "sentiment", adapter.name)
 
 
 def test_a_classifier_that_is_never_sure_has_no_threshold(settings: Settings, tmp_path: Path) -> None:
