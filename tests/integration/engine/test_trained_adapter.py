@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 
 from models import workloads
+from models.errors import UsageError
 from models.settings import Settings
 from models.training.adapter import AdapterJob, train_adapter
 from models.training.examples import Example
+from tasks.backfill.quote import quote_partition
+from tasks.planning.request import RunRequest
+from tasks.training.jobs import prompt_before
 from tests.adapters_in_force import put_adapter_in_force
 from tests.integration.engine.conftest import PROJECT
 from tests.integration.pipeline.books import check_sums, findings, table
-from tests.integration.pipeline.harness import published, settings_for, write_records
+from tests.integration.pipeline.harness import DAY, published, settings_for, write_records
 from tests.ledgers import new_sqlite
 from tests.tiny_model import make_tiny_model
 
@@ -25,6 +29,7 @@ TABLE = {
     "kind": "label",
     "prompt": "Say in which state it is.",
     "labels": ["fine", "broken"],
+    "adapter_prompt": "State?",
     "input": "in.jsonl",
 }
 LIMITS = {"cpu_kv_cache_gib": 1, "max_model_len": 256, "max_num_seqs": 8, "speculation": False}
@@ -48,7 +53,7 @@ def settings_of(folder: Path) -> Settings:
 
 @pytest.mark.timeout(900)
 def test_a_trained_adapter_answers_merged_through_the_engine(tmp_path: Path) -> None:
-    """What was trained on is answered as it was trained, rows and ledger name base and adapter, and the books are right."""
+    """Under the short prompt that it was trained under, which is all that it reads; rows and ledger name base, adapter and prompt."""
     new_sqlite(tmp_path / "ledger.db")
     make_tiny_model(tmp_path / "tiny")
     settings = settings_of(tmp_path)
@@ -58,12 +63,13 @@ def test_a_trained_adapter_answers_merged_through_the_engine(tmp_path: Path) -> 
     built = workloads.build(NAME, settings)
     job = AdapterJob(
         base=tmp_path / "tiny",
-        prompt=built.messages("x")[:-1],
+        prompt=prompt_before(built),
         render=str,
         train=[Example(text, label, "labels") for text, label in rows],
         holdout=[],
         folder=tmp_path / "weights",
         seconds=12.0,
+        fingerprint=built.adapter_fingerprint,
     )
     found = train_adapter(job, print)
     model = put_adapter_in_force(settings, NAME, tmp_path / "weights", weights_digest=found.weights_digest)
@@ -85,5 +91,16 @@ def test_a_trained_adapter_answers_merged_through_the_engine(tmp_path: Path) -> 
     names = {row.id: row.name for row in table(settings, "models")}
     (ran,) = (row for row in table(settings, "runs") if row.purpose == "production")
     assert names[ran.model_id] == f"tiny+{model.name}"
+    prompts = {row.id: row.fingerprint for row in table(settings, "prompts")}
+    lines = [line for line in table(settings, "ledger_lines") if line.run_id == ran.id]
+    assert {prompts[line.prompt_id] for line in lines} == {built.adapter_fingerprint}
+    assert prompts[ran.prompt_id] == built.fingerprint
+    quoted = quote_partition(RunRequest(NAME, DAY, str(tmp_path / "in.jsonl"), rerun=True), settings)
+    assert quoted.input_tokens.value == sum(line.input_tokens for line in lines)
+    plain = settings.model_copy(
+        update={"workloads": {NAME: settings.workloads[NAME].model_copy(update={"adapter_prompt": None})}}
+    )
+    with pytest.raises(UsageError, match="belongs to another prompt"):
+        quote_partition(RunRequest(NAME, DAY, str(tmp_path / "in.jsonl"), rerun=True), plain)
     check_sums(settings)
     assert findings(settings) == []
