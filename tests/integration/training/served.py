@@ -13,6 +13,7 @@ from models.ids import new_id
 from models.run import TRAINING
 from models.training.trained import TrainedModel
 from tests.integration.db.ledger_lines import Keys, line, seed
+from tests.trained_models import trained_model
 
 NANO = 1_000_000_000
 
@@ -24,7 +25,7 @@ def at_noon(day: date) -> datetime:
 
 def register(session: Session, day: date, cost_nano: int, **changes: Any) -> TrainedModel:  # noqa: ANN401  any field
     """Register what was trained on a day, with the run that took its cost."""
-    workload = str(changes.get("workload", "sentiment"))
+    workload = str(changes.pop("workload", "sentiment"))
     keys, key = seed(session, workload, day), new_id()
     version = partitions.open_version(session, workload, day, "t", rerun=True, purpose=TRAINING)
     new = runs.NewRun(version.id, workload, day, "vllm", keys.local, keys.prompt, keys.machine, "t", TRAINING)
@@ -32,15 +33,12 @@ def register(session: Session, day: date, cost_nano: int, **changes: Any) -> Tra
     runs.add(session, run, GpuTime(busy_ns=1), runs.Increments(gpu_cost_nano=cost_nano))
     session.execute(update(RunRow).where(RunRow.id == run).values(started_at=at_noon(day)))
     session.execute(update(RunRow).where(RunRow.id == keys.run).values(started_at=at_noon(day)))
-    fields: dict[str, Any] = {
-        "id": key, "at": at_noon(day), "workload": workload, "kind": "classifier", "base": "base",
-        "prompt_version": "1", "prompt_fingerprint": "f", "labels_digest": None, "data_digest": "d",
-        "weights_digest": "w", "teacher": "labels", "examples": 400, "holdout": 100, "seed": 0, "machine_ns": NANO,
-        "cost_nano": cost_nano, "run_id": run, "accuracy": 0.9, "accuracy_low": 0.83, "accuracy_high": 0.94,
-        "threshold": 0.8, "served_share": 0.7, "state": "in_force", "state_at": at_noon(day), "software": "0",
-        "figures": "{}",
+    usual: dict[str, object] = {
+        "id": key, "at": at_noon(day), "base": "base", "machine_ns": NANO, "cost_nano": cost_nano, "state": "in_force",
+        "state_at": at_noon(day),
     }  # fmt: skip
-    model = TrainedModel(**{**fields, **changes})
+    kind = changes.pop("kind", "classifier")
+    model = trained_model(run, workload, kind, **(usual | changes))
     trained.add(session, model)
     return model
 
