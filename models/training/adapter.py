@@ -210,7 +210,8 @@ class _Training:
         budget = self.job.seconds * (FOR_STEPS if self.job.now is None else FOR_STEPS_COMPARED)
         batches = self._batches(examples, progress.steps)
         saved = said = time.monotonic()
-        while self._used() < budget or not progress.steps:
+        step = 0.0  # seconds of the last one: none is begun that would pass the budget
+        while self._used() + step < budget or not progress.steps:
             stopped = self.stop()
             if stopped or time.monotonic() - saved >= EVERY_SECONDS:
                 self._save(steps, progress, digest)
@@ -218,7 +219,9 @@ class _Training:
             if stopped:
                 msg = "the training was stopped; the same command goes on with it"
                 raise Interrupted(msg, SIGTERM)
-            steps.step(next(batches), progress, self._used() / budget)
+            begun = self._used()
+            steps.step(next(batches), progress, begun / budget)
+            step = self._used() - begun
             if time.monotonic() - said >= SAY_EVERY:
                 loss = progress.mean_of_tenth(last=True)
                 self.say(f"step {progress.steps:,}, loss {loss:.3f}, {self._used():,.0f} of {budget:,.0f} s")
