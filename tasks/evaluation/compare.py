@@ -8,6 +8,7 @@ from datetime import date, datetime
 from models.evaluation.agreement import measure_agreement
 from models.evaluation.balance import ClassHits
 from models.evaluation.calibration import calibrate
+from models.evaluation.cascade import GateScores
 from models.evaluation.figures import (
     Arm,
     ArmName,
@@ -53,9 +54,13 @@ class EvaluationRule:
 
 
 def assemble_evaluation(
-    workload: Workload, file: LabelledFile, every: Sequence[Answers], asked: EvaluationRule
+    workload: Workload,
+    file: LabelledFile,
+    every: Sequence[Answers],
+    asked: EvaluationRule,
+    gate: GateScores | None = None,
 ) -> Evaluation:
-    """Compare the engines' answers with the right ones and with each other."""
+    """Compare the engines' answers with the right ones and with each other; `gate`: what a trained triage says of the records."""
     measured = {
         one.name: measure_answers(workload, file, answers_in_order(file, one.by_key)) for one in every
     }
@@ -86,7 +91,7 @@ def assemble_evaluation(
         mean_comparisons=means,
         constant=score_constant_answer(workload, file, compared, asked.keep),
         labellers=_labellers(file),
-        cascade=choose_stages(file, by_name, measured, arms, asked.keep, asked.seed),
+        cascade=choose_stages(file, by_name, measured, arms, asked.keep, asked.seed, gate),
     )
 
 

@@ -11,6 +11,7 @@ from db import evaluations
 from models import workloads
 from models.engines.classifier.engine import load_classifier
 from models.errors import UsageError
+from models.evaluation.cascade import GateScores
 from models.evaluation.figures import KEEP, Arm, ArmName, Evaluation
 from models.ids import new_id
 from models.months import month_of
@@ -30,6 +31,7 @@ from tasks.evaluation.judge import check_judge, judge_answers
 from tasks.evaluation.measures import answers_in_order, check_measure, measure_answers, measure_of
 from tasks.evaluation.stored_json import as_json
 from tasks.evaluation.trained_here import asking_classifier, classifier_settings, find_trained
+from tasks.evaluation.triage_scores import score_by_triage
 from tasks.labelling.labelled_file import LabelledFile, read_labelled, write_snapshot
 from tasks.labelling.people_file import PEOPLE
 from tasks.labelling.people_labels import read_people
@@ -95,7 +97,8 @@ def evaluate(
     without = () if missing is None else (missing,)
     asked = EvaluationRule(datetime.now(UTC), month, ask.seed, ask.keep, without)
     built = workloads.build(ask.workload, arm_settings(settings, ask.workload, "small", ask.adapter))
-    found = assemble_evaluation(built, file, every, asked)
+    gate = _ask_triage(built, file, every, settings, asking, say)
+    found = assemble_evaluation(built, file, every, asked, gate)
     if ask.judge:
         say(f"{ask.workload}: pairs of answers by the judge, each in both orders")
         found = replace(found, judgement=judge_answers(built, file, every, settings, asking))
@@ -171,6 +174,23 @@ def _path(ask: EvaluationRequest, settings: Settings) -> str:
         )
         raise UsageError(msg)
     return str(path)
+
+
+def _ask_triage(
+    workload: Workload,
+    file: LabelledFile,
+    every: Sequence[Answers],
+    settings: Settings,
+    asking: Asking,
+    say: Callable[[str], None],
+) -> GateScores | None:
+    """Ask a trained triage of the small model's errors, where there is an API to which a record could go past it."""
+    by_name = {one.name: one for one in every}
+    if "api" not in by_name or measure_of(workload, file) in {"none", "chrf"}:
+        return None
+    return score_by_triage(
+        settings, file, by_name["small"], workload.name, workload.fingerprint, asking.load, say
+    )
 
 
 def _keep_marks(workload: Workload, file: LabelledFile, every: Sequence[Answers], settings: Settings) -> None:

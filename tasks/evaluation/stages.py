@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from models.evaluation.cascade import Cascade, StageAnswers, StageName, choose_cascade
+from models.evaluation.cascade import Cascade, GateScores, StageAnswers, StageName, choose_cascade
 from models.evaluation.figures import Arm, ArmName
 from tasks.evaluation.arms import Answers
 from tasks.evaluation.measures import Measurement, answers_in_order
@@ -20,10 +20,11 @@ def choose_stages(
     arms: Sequence[Arm],
     keep: float,
     seed: int,
+    gate: GateScores | None = None,
 ) -> Cascade | None:
     """Choose the cheapest cascade of the engines that keeps enough; None where no record is right or wrong, or one engine alone was asked.
 
-    `keep` as that of the verdict. An answer without a known confidence counts as 0, as in a run; no valid answer goes on at every threshold.
+    `keep` as that of the verdict; `gate`: what a trained triage says of the records. An answer without a known confidence counts as 0, as in a run; no valid answer goes on at every threshold.
     """
     stages = [
         StageAnswers(
@@ -38,7 +39,7 @@ def choose_stages(
         for arm in arms
         if arm.name == name and (right := measured[name].right) is not None
     ]
-    return choose_cascade(stages, keep, seed)
+    return choose_cascade(stages, keep, seed, gate)
 
 
 def nano_each(arm: Arm) -> Fraction | None:

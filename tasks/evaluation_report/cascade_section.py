@@ -19,7 +19,7 @@ def cascade(evaluation: Evaluation) -> Section | None:
     found = evaluation.cascade
     if found is None:
         return None
-    rows = (*_stage_rows(evaluation, found), _whole_row(found))
+    rows = (*_stage_rows(evaluation, found), *_gate_rows(found), _whole_row(found))
     table = Table("Each stage alone, and all together", COLUMNS, rows, frozenset({len(rows) - 1}))
     meets = (
         "A record is answered by the first stage that is as sure as its threshold, and costs what every stage costs that it reached."
@@ -35,15 +35,17 @@ def describe_cascade(evaluation: Evaluation, found: Cascade) -> str:
     keep = f"{sentences.percentage(evaluation.keep)} of the {of}'s {sentences.measured(evaluation)}"
     if len(found.stages) == 1 and found.ratio == 1:
         return f"The cheapest that surely keeps {keep} is the {sentences.ARMS[found.stages[0].name]} alone: no other stage pays."
-    steps = join_words([_step(one) for one in found.stages])
+    steps = join_words([_step(one, found) for one in found.stages])
     return (
         f"The cheapest that surely keeps {keep}: {steps}. Together they reach {sentences.ratio(found.ratio)} of it"
         f" (95% interval {sentences.ratio_between(found.interval)}), measured on records that chose no threshold."
     )
 
 
-def _step(stage: Stage) -> str:
+def _step(stage: Stage, found: Cascade) -> str:
     name = f"the {sentences.ARMS[stage.name]}"
+    if stage.name == "small" and found.triage is not None and found.triage.threshold is not None:
+        name += f" (past which triage sends what it would be right on with less than {sentences.confidence(found.triage.threshold)})"
     return (
         name
         if stage.threshold is None
@@ -65,6 +67,22 @@ def _stage_rows(evaluation: Evaluation, found: Cascade) -> Iterator[tuple[str, .
     for arm in evaluation.arms:
         if arm.name != "adapter":
             yield _stage_row(arm, next((one for one in found.stages if one.name == arm.name), None))
+
+
+def _gate_rows(found: Cascade) -> Iterator[tuple[str, ...]]:
+    """Show a trained triage, which serves no record and sends some past the small model."""
+    if (gate := found.triage) is not None:
+        used = gate.threshold is not None
+        yield (
+            "Triage",
+            UNKNOWN,
+            f"passes on below {sentences.confidence(gate.threshold)}"
+            if gate.threshold is not None
+            else NOT_USED,
+            f"past: {sentences.percentage(gate.passed.value)}" if used else "0%",
+            unit_usd(gate.nano_per_thousand),
+            sections.show_time(gate.seconds_per_thousand),
+        )
 
 
 def _stage_row(arm: Arm, stage: Stage | None) -> tuple[str, ...]:

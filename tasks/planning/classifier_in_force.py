@@ -14,7 +14,7 @@ from models.workloads.answer_kind import answers_labels
 from models.workloads.base import Workload
 from tasks.planning.evaluated_cascade import EvaluatedCascade, find_cascade
 from tasks.planning.request import RunRequest
-from tasks.planning.triage_in_force import TriageInForce, find_triage, may_pass, use_triage
+from tasks.planning.triage_in_force import TriageInForce, find_triage, may_pass, other_triage, use_triage
 from tasks.runtime.ledger_access import ledger_if_any
 
 log = logging.getLogger(__name__)
@@ -96,11 +96,18 @@ def _own_threshold(model: TrainedModel | None) -> float | None:
 def _choose_triage(
     policy: Policy, workload: Workload, settings: Settings, stages: EvaluatedCascade | None, *, has_api: bool
 ) -> TriageInForce | None:
-    """Return the triage that is asked, by the policy's threshold; None where nothing may go past the local engine."""
-    if stages is not None or not may_pass(policy, has_api=has_api):
+    """Return the triage that is asked, by the policy's threshold or the evaluated one; None where nothing may go past the local engine.
+
+    Raises `UsageError` where the evaluated one is not in force.
+    """
+    if not may_pass(policy, has_api=has_api) or (stages is not None and stages.triage is None):
         return None
     model = find_triage(workload, settings)
-    return None if model is None else use_triage(model, settings, 1 - policy.triage_threshold)
+    if stages is None or stages.least is None:
+        return None if model is None else use_triage(model, settings, 1 - policy.triage_threshold)
+    if model is None or model.name != stages.triage:
+        raise UsageError(other_triage(workload.name, stages.triage or "", model))
+    return use_triage(model, settings, stages.least)
 
 
 def _in_force(workload: Workload, settings: Settings) -> TrainedModel | None:

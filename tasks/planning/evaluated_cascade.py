@@ -18,13 +18,15 @@ from tasks.runtime.ledger_access import ledger_if_any
 class EvaluatedCascade:
     """What each stage does. `classifier`: the confidence from which it answers, None: it is not used.
 
-    `small`: whether the local engine is asked, and `min_confidence` below which its answers go on, None: none does. `api`: whether there is an API behind them.
+    `triage`: the name of the one that is asked before the local engine, and `least` below which a record goes past it, None: none is. `small`: whether the local engine is asked, and `min_confidence` below which its answers go on, None: none does. `api`: whether there is an API behind them.
     """
 
     classifier: float | None
     small: bool
     min_confidence: float | None
     api: bool
+    triage: str | None = None
+    least: float | None = None
 
     def apply(self, policy: Policy) -> Policy:
         """Return the policy under which the local engine and the API do this: what the classifier leaves goes to the API at once where the local engine does not pay."""
@@ -70,16 +72,18 @@ def find_cascade(
         )
     if "api" in thresholds and not has_api:
         raise _evaluate(workload, "the newest evaluation was with an API, which may not be asked now")
-    return _read(thresholds)
+    return _read(thresholds, figures["cascade"].get("triage"))
 
 
-def _read(thresholds: Mapping[str, float | None]) -> EvaluatedCascade:
+def _read(thresholds: Mapping[str, float | None], gate: Mapping[str, Any] | None) -> EvaluatedCascade:
     """Take the stages as they were chosen: the last one, without a threshold, takes whatever comes."""
     return EvaluatedCascade(
         classifier=(thresholds["classifier"] or 0.0) if "classifier" in thresholds else None,
         small="small" in thresholds,
         min_confidence=thresholds.get("small"),
         api="api" in thresholds,
+        triage=None if gate is None or gate["threshold"] is None else gate["model"],
+        least=None if gate is None else gate["threshold"],
     )
 
 

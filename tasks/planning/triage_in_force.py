@@ -80,3 +80,12 @@ def use_triage(model: TrainedModel, settings: Settings, least: float) -> TriageI
 def may_pass(policy: Policy, *, has_api: bool) -> bool:
     """Whether a record may go past the local engine to the API because it is complex."""
     return has_api and "complex" in policy.escalate and policy.not_viable != "api"
+
+
+def other_triage(workload: str, evaluated: str, model: TrainedModel | None) -> str:
+    """Say that the triage of an evaluated cascade is not the one in force."""
+    now = "none is in force" if model is None else f"{model.name} is in force"
+    return (
+        f'the policy of {workload} has cascade = "evaluated", and the newest evaluation chose {evaluated} before the small model, while {now}: '
+        f"`breakeven trained use {workload} {evaluated}`, or evaluate again"
+    )

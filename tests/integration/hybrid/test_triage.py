@@ -8,18 +8,21 @@ from typing import Any
 import pytest
 
 from models.errors import UsageError
+from models.evaluation.cascade import Gate
+from models.evaluation.intervals import share
 from models.settings import Settings
 from models.training.trained import trained_folder
 from tasks.runtime.shared_engine import shared_engine
 from tests.classifiers import ScriptedTriage, guess_by_hash, load_scripted, put_in_force, put_triage_in_force
 from tests.fakes import ScriptedEngine
 from tests.faulty_api import FaultyApi
+from tests.integration.evaluation.stored_cascade import Chosen, store_cascade
 from tests.integration.hybrid.batch_harness import write_texts
 from tests.integration.hybrid.harness import check_seen, collect, hybrid_settings
 from tests.integration.hybrid.test_classifier import ways
 from tests.integration.hybrid.test_kill import KILLED, job_of, kill_when_seen
 from tests.integration.pipeline.books import check_books, table
-from tests.integration.pipeline.harness import good_rows, published, run, write_records
+from tests.integration.pipeline.harness import good_rows, no_engine, published, run, write_records
 from tests.integration.pipeline.runner import Runner
 from tests.trained_models import retire
 
@@ -118,6 +121,26 @@ def test_where_it_is_not_asked(
     run(settings, source, ScriptedEngine())
     assert ways(settings) == {("vllm", "vllm", None, "ok", 1): COUNT}
     assert ("is in force and not asked" in caplog.text) == why.startswith("other")
+
+
+def test_a_gate_that_an_evaluation_chose(tmp_path: Path, database_url: str, source: Path) -> None:
+    """Its threshold is that of the run; one that does not pay is not asked, and another one than was evaluated is refused."""
+    with FaultyApi() as api:
+        settings = settings_of(tmp_path, database_url, api.url, cascade="evaluated")
+        model = put_triage_in_force(settings)
+        chosen: Chosen = (("small", 0.5), ("api", None))
+        store_cascade(settings, chosen, "", Gate(model.name, None, share(0, 300)))
+        run(settings, source, ScriptedEngine())
+        assert {way[1] for way in ways(settings)} == {"vllm"}
+        store_cascade(settings, chosen, "", Gate("triage-another", 0.95, share(300, 300)))
+        with pytest.raises(
+            UsageError, match=f"chose triage-another before the small model, while {model.name} is"
+        ):
+            run(settings, source, ScriptedEngine(), rerun=True)
+        store_cascade(settings, chosen, "", Gate(model.name, 0.95, share(300, 300)))
+        run(settings, source, no_engine, rerun=True)
+        assert len(api.seen) == COUNT
+    check_books(settings)
 
 
 def test_a_folder_that_is_gone(tmp_path: Path, database_url: str, source: Path) -> None:

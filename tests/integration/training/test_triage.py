@@ -12,11 +12,13 @@ from models.evaluation.audit_counts import Judge
 from models.settings import Settings
 from models.training.examples import side_of
 from models.training.trained import TrainedModel
-from models.training.triage import COMPLEX, SIMPLE, TriageJob
+from models.training.triage import COMPLEX, DIFFICULTIES, SIMPLE, TriageJob
 from tasks.training.registry import retire, use
 from tasks.training.request import TrainingRequest
 from tasks.training.train import train
+from tests.classifiers import ScriptedTriage, put_triage_in_force
 from tests.fakes import ScriptedEngine
+from tests.faulty_api import FaultyApi
 from tests.integration.audit.harness import serve
 from tests.integration.evaluation.evaluating import (
     labelled,
@@ -78,6 +80,32 @@ def test_a_later_evaluation_does_not_take_away_what_is_learnt_from(tmp_path: Pat
     triage(settings, fake, labels=str(source))
     (job,) = fake.jobs
     assert len(job.train) + len(job.holdout) == COUNT
+
+
+def test_an_evaluation_compares_it(tmp_path: Path, database_url: str) -> None:
+    """A trained one of this model and prompt is asked of the held-out texts, and kept in the cascade; another's is not."""
+    source = write_labelled(tmp_path, labelled(COUNT))
+    loaded: list[ScriptedTriage] = []
+
+    def load(_folder: Path, name: str, _cache: Path) -> ScriptedTriage:
+        loaded.append(ScriptedTriage(model=name, labels=DIFFICULTIES, delay=0.01))
+        return loaded[-1]
+
+    with FaultyApi() as api:
+        settings = settings_of(tmp_path, database_url, api.url)
+        assert run_evaluation(settings, source, load=load).cascade is not None
+        found = triage(settings, labels=str(source))
+        other = put_triage_in_force(settings, base="tests/another")
+        cascade = run_evaluation(settings, source, load=load).cascade
+    assert cascade is not None
+    assert cascade.triage is not None
+    assert cascade.triage.model == found.name != other.name
+    assert cascade.triage.seconds_per_thousand > 0
+    (one,) = loaded
+    assert {side_of(text) for text in one.asked} == {"holdout"}
+    assert one.closed
+    stored = json.loads(table(settings, "evaluations")[-1].figures)
+    assert stored["cascade"]["triage"]["model"] == found.name
 
 
 def test_what_cannot_be_learnt_is_one_line(tmp_path: Path, database_url: str) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from models.evaluation.cascade import Cascade, Stage
+from models.evaluation.cascade import Cascade, Gate, Stage
 from models.evaluation.scores import Interval
 from tasks.documents.page import Section
 from tasks.evaluation_report import page as contents
@@ -36,6 +36,22 @@ def test_it_says_what_pays() -> None:
         in told
     )
     assert "The API model alone costs 6.94" in told
+
+
+def test_a_trained_triage_has_a_row() -> None:
+    """It serves no record: which go past the small model, from which chance on, and what asking costs; or that it is not used."""
+    usual = found.cascaded()
+    assert usual.cascade is not None
+    for gate, said in (
+        (Gate("triage-1", 0.21, found.share(30, 300), 210_000, 2.4), ("passes on below 0.21", "past: 10%")),
+        (Gate("triage-1", None, found.share(0, 300), 210_000, 2.4), ("not used", "0%")),
+    ):
+        one = replace(usual, cascade=replace(usual.cascade, triage=gate))
+        section = next(one for one in contents.page(one).sections if one.key == "cascade")
+        row = section.tables[0].rows[3]
+        assert row == ("Triage", "unknown", *said, "$0.00021", "2.4 s")
+        told = " ".join(section.sentences)
+        assert ("less than 0.21" in told) == (gate.threshold is not None)
 
 
 def test_nothing_before_the_api_pays() -> None:
