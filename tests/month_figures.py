@@ -18,6 +18,7 @@ from models.economics.month import (
     WorkloadUsage,
 )
 from models.economics.past_month import PastMonth
+from models.economics.spot_basis import SpotBasis
 from models.gpu_time import GpuTime
 from models.months import months_later
 from tasks.documents.page import Chart
@@ -178,11 +179,20 @@ def tiny() -> MonthInputs:
 
 
 def running() -> MonthInputs:
-    """Return the month when twelve of its days are over."""
+    """Return the month when twelve of its days are over, and a spot machine was offered for much."""
     whole = a_month()
     runs = tuple(run for run in whole.gpu_runs if run.started_at.day <= 12)
     some = tuple(replace(usage(one.workload, one.local // 3, (500, 60)), runs=12) for one in whole.workloads)
-    return replace(whole, days=12, workloads=some, gpu_runs=runs, bill_nano=None)
+    spot = ReferenceRate("spot", Rate(nano_per_hour=dollars("5")), "a provider's list")
+    return replace(
+        whole,
+        days=12,
+        workloads=some,
+        gpu_runs=runs,
+        bill_nano=None,
+        references=(*whole.references, spot),
+        spot=SpotBasis(Decimal("0.05"), 5 * SECOND),
+    )
 
 
 def doubtful() -> MonthInputs:

@@ -21,6 +21,7 @@ from models.economics.month import (
     WorkloadUsage,
 )
 from models.economics.pricing import Price, cost_nano, nano_to_usd
+from models.economics.spot_basis import SpotBasis
 from models.gpu_time import GpuTime
 from models.months import days_in
 from models.requests import Usage
@@ -228,6 +229,15 @@ RUNS = st.tuples(_HELD, st.none() | st.fractions(0, 1, max_denominator=9)).map(
     )
 )
 """Runs, some of which lost their machine, and so much of their time with it."""
+SPOT_BASES = st.builds(
+    SpotBasis,
+    st.sampled_from([Decimal(0), Decimal("0.05"), Decimal(1)]),
+    st.just(5 * SECOND),
+    st.integers(0, 9),
+    st.integers(30 * HOUR, 99 * HOUR) | st.just(10 * HOUR),
+    st.integers(0, 9 * HOUR),
+)
+"""What spot machines are known to do: measured, or, of too few hours, assumed."""
 MONTHS = st.builds(
     MonthInputs,
     month=st.just(OCTOBER),
@@ -243,7 +253,11 @@ MONTHS = st.builds(
     batch_discount=st.sampled_from([Decimal(0), Decimal("0.5"), Decimal("0.333")]),
     bill_nano=st.none() | MONEY,
     references=st.lists(
-        st.sampled_from([reference("reserved", "0.40"), reference("on_demand", "1.20")]), unique=True
+        st.sampled_from(
+            [reference("reserved", "0.40"), reference("on_demand", "1.20"), reference("spot", "0.35")]
+        ),
+        unique=True,
     ).map(tuple),
+    spot=st.none() | SPOT_BASES,
 )
 """Any month of October 2026, over or not: with and without usage, machines, terms, a bill, prices."""

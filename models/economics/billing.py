@@ -9,19 +9,18 @@ from datetime import date
 from fractions import Fraction
 
 from models.economics.figures import GpuBill, Mode
-from models.economics.gpu_run import BillingMode, GpuRun
+from models.economics.gpu_run import BillingMode, GpuRun, UsedMode
 from models.economics.interruptions import SpotUse, sum_spot
-from models.economics.month import MonthInputs, Rate, ReferenceRate, WorkloadUsage
+from models.economics.month import MonthInputs, Rate, WorkloadUsage
 from models.economics.on_demand import OnDemandCost
 from models.economics.pricing import half_up
 from models.economics.sessions import Session, group_sessions
+from models.economics.supposed import SpotCost, find_reference, suppose_on_demand, suppose_spot
 from models.economics.terms_in_force import (
     DayTerms,
     RunTerms,
-    Tariff,
     TermsInForce,
     find_terms,
-    is_same_kind,
 )
 from models.gpu_time import NS_PER_DAY, GpuTime
 from models.months import days_in
@@ -52,8 +51,8 @@ class MonthBill:
     """All that is billed in a month, and the terms that it stands on.
 
     `gpu`: GPU time of all runs against the bill, `times`: by workload. `to_date`: the days that are covered, `whole`: the
-    whole month. `as_on_demand`: the sessions of replaceable workloads at what they cost or would have cost on demand;
-    None without a rate. `machines`: how many the terms name. `spot`: runs on spot machines, by kind. `references`: sources of the rates that scenarios stand on.
+    whole month. `as_on_demand`, `as_spot`: the sessions of replaceable workloads at what they cost or would have cost in that
+    mode; None without a rate. `machines`: how many the terms name. `spot`: runs on spot machines, by kind. `references`: sources of the rates that scenarios stand on.
     """
 
     terms: TermsInForce
@@ -62,6 +61,7 @@ class MonthBill:
     to_date: SpanBill
     whole: SpanBill
     as_on_demand: OnDemandCost | None
+    as_spot: SpotCost | None
     machines: int
     setup_nano: int
     spot: tuple[SpotUse, ...]
@@ -73,8 +73,6 @@ def bill_month(inputs: MonthInputs, used: Sequence[WorkloadUsage]) -> MonthBill:
     terms = find_terms(inputs)
     replaceable = {usage.workload for usage in used if usage.replaceable}
     own = [one for one in terms.runs if one.run.workload in replaceable]
-    as_on_demand = [(one.run, _find_on_demand(inputs, one)) for one in own if one.run.time.total_ns]
-    supposed = group_sessions((run, tariff) for run, tariff in as_on_demand if tariff is not None)
     every, theirs = list_sessions(terms.runs), list_sessions(own)
     covered, all_days = terms.days[: inputs.days], terms.days
     to_date, whole = (_bill_span(inputs, terms, span, every, theirs) for span in (covered, all_days))
@@ -85,11 +83,12 @@ def bill_month(inputs: MonthInputs, used: Sequence[WorkloadUsage]) -> MonthBill:
         gpu=_bill_gpu(inputs, terms, covered, every),
         to_date=to_date,
         whole=whole,
-        as_on_demand=None if None in (tariff for _, tariff in as_on_demand) else OnDemandCost.of(supposed),
+        as_on_demand=suppose_on_demand(inputs, own),
+        as_spot=(as_spot := suppose_spot(inputs, own)),
         machines=_count_machines(covered),
         setup_nano=half_up(Fraction(labour.setup_minutes * labour.engineer_nano_per_hour, 60)),
         spot=sum_spot(terms.runs, _bill_in_force(inputs, covered, _cost(every))[1]),
-        references=_list_references(inputs, covered, terms.runs),
+        references=_list_references(inputs, covered, terms.runs, spot=as_spot is not None),
     )
 
 
@@ -211,28 +210,15 @@ def _bill_reserved(inputs: MonthInputs, days: Sequence[DayTerms]) -> Fraction | 
     """
     held = [terms for day in days for terms in day.machines]
     if not held:
-        reference = _find_reference(inputs, "reserved", _find_most_used(inputs))
+        reference = find_reference(inputs, "reserved", _find_most_used(inputs))
         return None if reference is None else len(days) * cost_of_day(reference.rate, 1, inputs.month)
     total = Fraction(0)
     for terms in held:
-        reserved = terms if terms.mode == "reserved" else _find_reference(inputs, "reserved", terms.kind)
+        reserved = terms if terms.mode == "reserved" else find_reference(inputs, "reserved", terms.kind)
         if reserved is None:
             return None
         total += cost_of_day(reserved.rate, terms.gpus, inputs.month)
     return total
-
-
-def _find_on_demand(inputs: MonthInputs, one: RunTerms) -> Tariff | None:
-    """Return what a run cost or would have cost on demand; None without a rate.
-
-    Of a run in another mode: at the reference rate, else at its own where that is an on-demand rate.
-    """
-    if (tariff := one.tariff) is not None and tariff.mode == "on_demand":
-        return tariff
-    reference = _find_reference(inputs, "on_demand", one.run.kind)
-    if reference is not None and reference.rate.nano_per_hour is not None:
-        return Tariff(one.run.kind, reference.rate.nano_per_hour, reference.increment_seconds)
-    return one.own_tariff if one.run.billing_mode == "on_demand" else None
 
 
 def _count_machines(days: Sequence[DayTerms]) -> int:
@@ -241,28 +227,22 @@ def _count_machines(days: Sequence[DayTerms]) -> int:
 
 
 def _list_references(
-    inputs: MonthInputs, days: Sequence[DayTerms], runs: Sequence[RunTerms]
+    inputs: MonthInputs, days: Sequence[DayTerms], runs: Sequence[RunTerms], *, spot: bool
 ) -> tuple[str, ...]:
     """Name the sources of the reference rates that the scenarios of the days that are covered stand on."""
     held = [terms for day in days for terms in day.machines]
     kinds = {terms.kind for terms in held if terms.mode != "reserved"} if held else {_find_most_used(inputs)}
-    used = [_find_reference(inputs, "reserved", kind) for kind in sorted(kinds, key=str)]
-    otherwise = {one.run.kind for one in runs if one.tariff is None or one.tariff.mode != "on_demand"}
-    used += [_find_reference(inputs, "on_demand", kind) for kind in sorted(otherwise)]
+    used = [find_reference(inputs, "reserved", kind) for kind in sorted(kinds, key=str)]
+    by_use: tuple[UsedMode, ...] = ("on_demand", "spot") if spot else ("on_demand",)
+    for mode in by_use:
+        otherwise = {one.run.kind for one in runs if one.mode != mode}
+        used += [find_reference(inputs, mode, kind) for kind in sorted(otherwise)]
     return tuple(dict.fromkeys(one.source for one in used if one is not None))
 
 
 def _find_most_used(inputs: MonthInputs) -> str | None:
     """Return the kind of machine of the longest run; None where there was none."""
     return max(inputs.gpu_runs, key=lambda run: run.time.total_ns).kind if inputs.gpu_runs else None
-
-
-def _find_reference(inputs: MonthInputs, mode: BillingMode, kind: str | None) -> ReferenceRate | None:
-    """Return the reference rate of a kind of machine (None: of any)."""
-    for one in inputs.references:
-        if one.mode == mode and (one.kind is None or kind is None or is_same_kind(one.kind, kind)):
-            return one
-    return None
 
 
 def cost_of_day(rate: Rate, machines: int, day: date) -> Fraction:

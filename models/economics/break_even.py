@@ -220,20 +220,22 @@ def _sum_up(
     scenarios: Sequence[Scenario],
     units: UnitCosts,
 ) -> PastMonth:
-    sync, batch, reserved, on_demand, hybrid, *_ = scenarios
+    total = {one.name: one.total_nano for one in scenarios}
+    sync, hybrid = (next(one for one in scenarios if one.name == name) for name in ("api_sync", "hybrid"))
     measured = any(time.busy_ns + time.idle_ns for time in bill.times.values())
     return PastMonth(
         month=inputs.month,
         records=period.records,
         api_sync_nano=sync.api_nano,
-        api_batch_nano=batch.api_nano,
-        reserved_nano=reserved.total_nano,
-        on_demand_nano=on_demand.total_nano,
-        hybrid_nano=hybrid.total_nano,
+        api_batch_nano=total["api_batch"] or 0,
+        reserved_nano=total["reserved"],
+        on_demand_nano=total["on_demand"],
+        hybrid_nano=total["hybrid"],
         complete=not sync.missing and not hybrid.missing,
         machine=period.mode != "none",
         load=period.load if measured else None,
         unit_costs=units,
+        spot_nano=total.get("spot"),
     )
 
 

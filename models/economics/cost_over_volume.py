@@ -183,7 +183,7 @@ class CostOverVolume:
 def project_costs(period: Period, api_nano: int) -> Mapping[SelfHosted, CostOverVolume | None]:
     """Return how each self-hosted scenario's cost grows with volume, against a way of the API at this month's cost.
 
-    None where it has no rate, or no machine.
+    None where it has no rate, or no machine; spot machines are only there where they have one.
     """
     hybrid = (
         None if period.mode == "none" else _project(period, api_nano, period.reserved_nano, period.on_demand)
@@ -191,6 +191,7 @@ def project_costs(period: Period, api_nano: int) -> Mapping[SelfHosted, CostOver
     return {
         "reserved": _project(period, api_nano, period.as_reserved_nano, NO_SESSIONS),
         "on_demand": _project(period, api_nano, 0, period.as_on_demand),
+        **({} if period.as_spot is None else {"spot": _project(period, api_nano, 0, period.as_spot)}),
         "hybrid": hybrid,
     }
 

@@ -54,9 +54,9 @@ def _point(
     factor: Fraction,
     gpus: int,
 ) -> CurvePoint:
-    reserved, on_demand, hybrid = (
-        None if (cost := costs[name]) is None else half_up(cost.nano_at(factor, gpus))
-        for name in ("reserved", "on_demand", "hybrid")
+    names: tuple[SelfHosted, ...] = ("reserved", "on_demand", "hybrid", "spot")
+    reserved, on_demand, hybrid, spot = (
+        None if (cost := costs.get(name)) is None else half_up(cost.nano_at(factor, gpus)) for name in names
     )
     return CurvePoint(
         factor=factor,
@@ -67,4 +67,5 @@ def _point(
         reserved_nano=reserved,
         on_demand_nano=on_demand,
         hybrid_nano=hybrid,
+        spot_nano=spot,
     )

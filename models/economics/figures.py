@@ -162,6 +162,8 @@ NoteCode = Literal[
     "assumed_labour",
     "reference_rate",
     "rate_unknown",
+    "spot_assumed",
+    "spot_measured",
     "bill_not_entered",
     "bill_entered",
     "mode_changed",

@@ -8,7 +8,7 @@ from datetime import date
 from fractions import Fraction
 from typing import Literal
 
-SelfHosted = Literal["reserved", "on_demand", "hybrid"]
+SelfHosted = Literal["reserved", "on_demand", "spot", "hybrid"]
 ApiWay = Literal["api_sync", "api_batch"]
 Never = Literal["each_record", "full_machine"]
 """Why no volume pays: each further record costs no less than on the API; or a machine that is full all month does not."""
@@ -63,6 +63,7 @@ class CurvePoint:
     reserved_nano: int | None
     on_demand_nano: int | None
     hybrid_nano: int | None
+    spot_nano: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

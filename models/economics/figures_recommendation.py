@@ -5,9 +5,9 @@ from fractions import Fraction
 from typing import Literal
 
 ScenarioName = Literal[
-    "api_sync", "api_batch", "reserved", "on_demand", "hybrid", "fewer_machines", "move_workload"
+    "api_sync", "api_batch", "reserved", "on_demand", "spot", "hybrid", "fewer_machines", "move_workload"
 ]
-"""The ways of serving a month. `hybrid`: as it really ran. The last two are what really ran with one change: without
+"""The ways of serving a month. `spot` stands only where a rate of it is known. `hybrid`: as it really ran. The last two are what really ran with one change: without
 reserved machines that nobody needed, or with some workloads on the API; they stand only where they save something."""
 
 Action = Literal[
@@ -15,6 +15,7 @@ Action = Literal[
     "drop_machine",
     "switch_to_on_demand",
     "switch_to_reserved",
+    "switch_to_spot",
     "move_workload",
     "move_to_batches",
     "move_to_api",

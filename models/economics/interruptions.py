@@ -32,7 +32,7 @@ def sum_spot(runs: Sequence[RunTerms], scale: Fraction) -> tuple[SpotUse, ...]:
 
     What was lost is rounded once, and its parts sum to it to the nano-dollar.
     """
-    own = [one for one in runs if one.tariff is not None and one.tariff.mode == "spot"]
+    own = [one for one in runs if one.mode == "spot"]
     kinds = sorted({one.run.kind for one in own})
     if not kinds:
         return ()

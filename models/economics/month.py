@@ -14,6 +14,7 @@ from models.economics.candidate_costs import CandidatePrices
 from models.economics.gpu_run import BillingMode, GpuRun
 from models.economics.past_month import PastMonth
 from models.economics.price_changes import PriceChange
+from models.economics.spot_basis import SpotBasis
 from models.economics.training_payback import TrainedUse
 from models.economics.training_proposal import Proposal
 from models.evaluation.audit_counts import AuditCount
@@ -233,6 +234,7 @@ class MonthInputs:
     `ends`: models of the API or of candidates that leave it soon. `price_changes`: since the month before.
     `audits`: of this month and of those before it, by workload, engine and month. `trained`: all that was trained until its end.
     `proposals`: what monthly trainings came to in it, and in the week after it.
+    `spot`: what interruptions of spot machines are expected from; None: nobody has one, or a rate of one.
     `earlier`: months before this one, oldest first, without gaps (a month without usage has 0 records).
 
     Raises `ValueError` for a `month` that is no first day, or `days` outside of it.
@@ -258,6 +260,7 @@ class MonthInputs:
     audits_nano: int = 0
     trained: tuple[TrainedUse, ...] = ()
     proposals: tuple[Proposal, ...] = ()
+    spot: SpotBasis | None = None
 
     @property
     def last_day(self) -> date:

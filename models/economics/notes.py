@@ -1,6 +1,7 @@
 """What a reader must know of a month's figures: what is missing, assumed, estimated or out of the ordinary."""
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from itertools import chain
 
 from models.catalogue.model_ends import describe_end
@@ -10,7 +11,9 @@ from models.economics.figures_outlook import Capacity
 from models.economics.gpu_run import GpuRun
 from models.economics.month import MonthInputs, PriceUse, Viability, WorkloadUsage
 from models.economics.price_changes import describe_change
+from models.economics.pricing import half_up
 from models.economics.scenarios import Period
+from models.economics.supposed import Expected
 from models.gpu_time import NS_PER_SECOND
 from models.months import days_in
 
@@ -86,11 +89,23 @@ def _of_rates(
         yield Note("assumed_labour", nano=period.labour_nano)
     for source in bill.references:
         yield Note("reference_rate", text=source)
+    if (spot := bill.as_spot) is not None and spot.count:
+        code: NoteCode = "spot_measured" if spot.expected.measured else "spot_assumed"
+        count, nano = (half_up(period.pace * one) for one in (spot.count, spot.lost))
+        yield Note(code, count=count, nano=nano, text=_describe_pace(spot.expected))
     for scenario in scenarios:
         if scenario.total_nano is None and (scenario.name == "reserved" or inputs.gpu_runs):
             yield Note("rate_unknown", text=scenario.name)
     if period.mode == "mixed":
         yield Note("mode_changed")
+
+
+def _describe_pace(expected: Expected) -> str:
+    """Write how often and how long: `0.05 in an hour of a machine, 185 s each`."""
+    often = (
+        f"{Decimal(expected.per_hour.numerator) / expected.per_hour.denominator:.3g} in an hour of a machine"
+    )
+    return f"{often}, {half_up(expected.lost_ns / NS_PER_SECOND):,} s each"
 
 
 def _find_assumed_rates(inputs: MonthInputs, bill: MonthBill) -> dict[str, set[int | None]]:

@@ -43,3 +43,4 @@ class PastMonth:
     machine: bool = True
     load: Fraction | None = None
     unit_costs: UnitCosts | None = None
+    spot_nano: int | None = None

@@ -24,12 +24,13 @@ ACTIONS: Mapping[ScenarioName, Action] = {
     "fewer_machines": "drop_machine",
     "on_demand": "switch_to_on_demand",
     "reserved": "switch_to_reserved",
+    "spot": "switch_to_spot",
     "move_workload": "move_workload",
     "api_batch": "move_to_batches",
     "api_sync": "move_to_api",
 }
 """What each way asks for, in the order in which they are preferred at equal cost."""
-OWN: Sequence[ScenarioName] = ("hybrid", "fewer_machines", "on_demand", "reserved", "move_workload")
+OWN: Sequence[ScenarioName] = ("hybrid", "fewer_machines", "on_demand", "reserved", "spot", "move_workload")
 MOST_TRIED = 8
 """Of so many workloads every set is tried as one that leaves; of more, those that leave are found one by one."""
 
@@ -46,7 +47,7 @@ class Options:
         period: Period,
         scenarios: Sequence[Scenario],
     ) -> None:
-        """`scenarios`: the five ways of the period, what really ran last."""
+        """`scenarios`: the ways of the period, what really ran last."""
         self._inputs, self._bill, self._span, self._period = inputs, bill, span, period
         self._used = {usage.workload: usage for usage in used}
         self._sync, self._batch, *_, self._ran = scenarios

@@ -21,6 +21,7 @@ SUMMED: Mapping[str, str] = {
     "upper_bound_nano": "api_upper_bound_nano",
 }
 """Sums of a period that are sums over its workloads, by the names that these have there."""
+WayParts = tuple[ScenarioName, int, int | None, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Period:
     `gain_batch_nano`: the most that attempts which are still out would add to the two beyond what they can cost.
     `reserved_nano` and
     `on_demand`: the bill in force, by what does not depend on use and what does. `as_reserved_nano`,
-    `as_on_demand`: the bill in that mode, None without a rate. `gpus`: machines that it is for, `load`: how many
+    `as_on_demand`, `as_spot`: the bill in that mode, None without a rate. `gpus`: machines that it is for, `load`: how many
     of them busy and idle time fills around the clock (of a month that measured none, as the nearest before did).
     `pace`: by what usage was multiplied: 1, or from the days that are covered to the whole month.
     `utilization`: busy / billed time of all runs. `local`: records that the own model answered. `bound`:
@@ -84,6 +85,7 @@ class Period:
     utilization: Fraction | None
     outside: Outside
     bound: tuple[str, ...]
+    as_spot: OnDemandCost | None = None
 
     @property
     def gpu_nano(self) -> int:
@@ -134,7 +136,7 @@ def sum_period(inputs: MonthInputs, used: Sequence[WorkloadUsage], bill: MonthBi
     gpus = max(bill.machines, ceil(load))  # what needs two machines on demand would need two reserved ones
     sync = pace * sum(usage.api_sync_nano for usage in own)
     measured = bool(time.total_ns) or not sync  # else nothing says how long machines would have taken
-    as_reserved, as_on_demand = _bill_in_each_mode(inputs, bill, span, gpus, measured=measured)
+    as_reserved, as_on_demand, as_spot = _bill_in_each_mode(inputs, bill, span, gpus, measured=measured)
     return Period(
         pace=pace,
         batch_discount=Fraction(inputs.batch_discount),
@@ -161,23 +163,28 @@ def sum_period(inputs: MonthInputs, used: Sequence[WorkloadUsage], bill: MonthBi
         utilization=bill.gpu.utilization,
         outside=_sum_outside(inputs, used, span, pace),
         bound=tuple(usage.workload for usage in used if not usage.may_leave and usage.records),
+        as_spot=as_spot,
     )
 
 
 def _bill_in_each_mode(
     inputs: MonthInputs, bill: MonthBill, span: SpanBill, gpus: int, *, measured: bool
-) -> tuple[int | None, OnDemandCost | None]:
-    """Return the bill of `gpus` reserved machines, and of sessions on demand; an entered bill is what its mode costs."""
+) -> tuple[int | None, OnDemandCost | None, OnDemandCost | None]:
+    """Return the bill of `gpus` reserved machines, of sessions on demand and on spot; an entered bill is what its mode costs."""
     billed_in = None if inputs.bill_nano is None else span.mode
     reserved = None if span.as_reserved is None else span.as_reserved * Fraction(gpus, bill.machines)
     if billed_in == "reserved":
         reserved = span.reserved + span.on_demand.nano_at()
-    on_demand = bill.as_on_demand if measured else None
-    if on_demand is not None:
-        on_demand = on_demand.times(Fraction(span.days, inputs.days))
-    if billed_in == "on_demand":
-        on_demand = replace(span.on_demand, beside=span.reserved)
-    return None if reserved is None else half_up(reserved), on_demand
+    supposed = {"on_demand": bill.as_on_demand, "spot": None if bill.as_spot is None else bill.as_spot.cost}
+    on_demand, spot = (
+        replace(span.on_demand, beside=span.reserved)
+        if billed_in == mode
+        else None
+        if cost is None or not measured
+        else cost.times(Fraction(span.days, inputs.days))
+        for mode, cost in supposed.items()
+    )
+    return None if reserved is None else half_up(reserved), on_demand, spot
 
 
 def _gain(used: Sequence[WorkloadUsage], price: Fraction) -> Fraction:
@@ -221,7 +228,7 @@ def _sum_outside(
 
 
 def compare_scenarios(period: Period) -> tuple[Scenario, ...]:
-    """Return what the work of a period costs in all five ways; the last is what was really paid, all of it.
+    """Return what the work of a period costs in all ways, on spot where that is known; the last is what was really paid, all of it.
 
     In the ways of one's own, what the policy sent to the API goes there as it did, and what self-hosting cannot do
     well enough goes there by the API's cheapest way.
@@ -232,15 +239,18 @@ def compare_scenarios(period: Period) -> tuple[Scenario, ...]:
     batch = period.api_batch_nano + outside.api_batch_nano
     sent = period.sent_nano + outside.api_batch_nano
     unknown, bounds = period.unknown_api_cost + outside.unknown_counterfactual, period.upper_bound_nano
-    demanded = None if period.as_on_demand is None else half_up(period.as_on_demand.nano_at())
+    demanded, spot = (
+        None if one is None else half_up(one.nano_at()) for one in (period.as_on_demand, period.as_spot)
+    )
     paid = period.api_nano + outside.paid_api_nano
     ran = period.gpu_nano + outside.paid_gpu_nano
     paid_missing = period.unknown_api_cost + outside.unknown_api_cost
-    costs: tuple[tuple[ScenarioName, int, int | None, int, int, int], ...] = (
+    costs: tuple[WayParts, ...] = (
         ("api_sync", sync, 0, 0, lacking, 0),
         ("api_batch", batch, 0, 0, lacking, 0),
         ("reserved", sent, period.as_reserved_nano, own, unknown, bounds),
         ("on_demand", sent, demanded, own, unknown, bounds),
+        *((("spot", sent, spot, own, unknown, bounds),) if spot is not None else ()),
         ("hybrid", paid, ran, period.hybrid_labour_nano, paid_missing, bounds + outside.upper_bound_nano),
     )
     return tuple(_compare(period, sync, batch, *cost) for cost in costs)

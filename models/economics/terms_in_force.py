@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 
-from models.economics.gpu_run import GpuRun, UsedMode
+from models.economics.gpu_run import BillingMode, GpuRun, UsedMode
 from models.economics.month import InfrastructureTerms, LabourTerms, MonthInputs
 from models.months import days_in
 
@@ -40,6 +40,11 @@ class RunTerms:
 
     run: GpuRun
     terms: InfrastructureTerms | None
+
+    @property
+    def mode(self) -> BillingMode:
+        """How the run was billed."""
+        return "reserved" if (tariff := self.tariff) is None else tariff.mode
 
     @property
     def tariff(self) -> Tariff | None:

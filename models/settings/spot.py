@@ -13,3 +13,9 @@ class SpotSettings(BaseModel):
     usd_per_hour: Decimal | None = Field(
         None, ge=0, description="your own rate of one machine; the catalogue has none"
     )
+    interruptions_per_hour: Decimal = Field(
+        Decimal("0.05"),
+        ge=0,
+        le=60,
+        description="how often a machine is taken away, assumed until your own runs have held some for a day",
+    )

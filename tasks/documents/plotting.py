@@ -28,6 +28,7 @@ LONGEST_NAME = 24
 # Okabe and Ito, "Color Universal Design" (2008); those that stand out against white (3:1 or more, WCAG 1.4.11).
 BLACK, BLUE, GREEN, VERMILLION, PURPLE = "#000000", "#0072B2", "#009E73", "#D55E00", "#CC79A7"
 SKY, ORANGE, GREY = "#56B4E9", "#E69F00", "#D9D9D9"
+BROWN = "#7A5C00"
 
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -64,6 +65,7 @@ LINES: dict[ScenarioName, LineStyle] = {
     "api_batch": LineStyle("API, in batches", PURPLE, (4, 1.5), "^"),
     "reserved": LineStyle("Own, reserved", BLUE, (6, 1.5, 1, 1.5), "D"),
     "on_demand": LineStyle("Own, on demand", GREEN, (1.5, 1.2), "v"),
+    "spot": LineStyle("Own, spot", BROWN, (5, 1, 1, 1, 1, 1), "P"),
     "hybrid": LineStyle("As it really ran", BLACK, (), "o", 3.2, 2.2),
 }
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from fractions import Fraction
 
 from sqlalchemy.orm import Session
 
@@ -10,11 +11,14 @@ from db import audits, infrastructure, month, trained_use
 from db.month import MonthUsage
 from models.catalogue import assumed_terms
 from models.economics.break_even import past_month
-from models.economics.interruptions import forget_interruptions
+from models.economics.interruptions import SpotUse, forget_interruptions, sum_spot
 from models.economics.month import MonthInputs, WorkloadUsage
 from models.economics.owning import Bill, EnteredTerms, Labour
 from models.economics.past_month import PastMonth
+from models.economics.spot_basis import SpotBasis
+from models.economics.terms_in_force import RunTerms, terms_of
 from models.errors import UsageError
+from models.gpu_time import NS_PER_SECOND
 from models.months import days_in, month_of, months_later, next_month
 from models.routing.policy import Policy
 from models.settings import Settings
@@ -24,16 +28,19 @@ from tasks.report.market import add_market
 
 MOST_MONTHS = 36
 """Earlier months that are looked at, the nearest ones."""
+MONTHS_MEASURED = 3
+"""Months over which interruptions of spot machines are measured, the last one that of the report: markets change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What was entered, in the order of its entering, and what was used in each month."""
+    """What was entered, in the order of its entering, and what was used in each month. `spot`: a machine may be taken away."""
 
     terms: Sequence[EnteredTerms]
     bills: Mapping[date, int]
     labour: Sequence[Labour]
     used: Mapping[date, MonthUsage]
+    spot: bool = False
 
 
 def read_month_inputs(
@@ -80,11 +87,11 @@ def read_books(session: Session, first: date, end: date) -> Books:
 
 
 def _of_what_can_be_taken(books: Books, settings: Settings) -> Books:
-    """Leave interruptions out where nobody has a spot machine, or a rate of one: nothing depends on them there."""
+    """Leave interruptions out where nobody has a spot machine, or a rate of one: nothing depends on them there. Else say so."""
     modes = {entry.billing_mode for entry in books.terms}
     modes |= {run.billing_mode for usage in books.used.values() for run in usage.gpu_runs}
     if "spot" in modes or settings.spot.usd_per_hour is not None:
-        return books
+        return replace(books, spot=True)
     used = {
         of: replace(usage, gpu_runs=forget_interruptions(usage.gpu_runs)) for of, usage in books.used.items()
     }
@@ -118,6 +125,23 @@ def _inputs(
         evaluations_nano=used.evaluations_nano,
         training_nano=used.training_nano,
         audits_nano=used.audits_nano,
+        spot=_find_spot_basis(books, settings, of) if books.spot else None,
+    )
+
+
+def _find_spot_basis(books: Books, settings: Settings, of: date) -> SpotBasis:
+    """Measure interruptions in a month and those just before it; what is assumed stands beside."""
+    held: list[SpotUse] = []
+    for month_of_runs in (months_later(of, -back) for back in range(MONTHS_MEASURED)):
+        terms = assumed_terms.entered_terms(books.terms, month_of_runs)
+        runs = books.used.get(month_of_runs, MonthUsage()).gpu_runs
+        held += sum_spot([RunTerms(run, terms_of(terms, run)) for run in runs], Fraction(1))
+    return SpotBasis(
+        settings.spot.interruptions_per_hour,
+        round(settings.commit_seconds * NS_PER_SECOND),
+        sum(one.interruptions for one in held),
+        sum(one.held_ns for one in held),
+        sum(one.lost_ns for one in held),
     )
 
 

@@ -26,6 +26,8 @@ WEIGHTS: Mapping[NoteCode, Weight] = {
     "assumed_labour": "Assumed",
     "reference_rate": "Assumed",
     "bill_not_entered": "Assumed",
+    "spot_assumed": "Assumed",
+    "spot_measured": "Estimated",
     "not_evaluated": "Assumed",
     "undecided": "Assumed",
 }
@@ -106,6 +108,14 @@ def _rate_unknown(note: Note, _: MonthFigures) -> str:
     return f"{name}: there is no rate for it, so what it would cost is not known."
 
 
+def _spot(note: Note, _: MonthFigures) -> str:
+    times = plural(note.count, "interruption") if note.count else "less than one interruption"
+    return (
+        f"On spot machines {times} would be expected ({note.text}), whose loads and work are done again"
+        f" for {usd(note.nano)} of that way's cost."
+    )
+
+
 def _bill_not_entered(note: Note, figures: MonthFigures) -> str:
     by_rate = (
         f"The bill of {month_name(figures.month)} was not entered; the machine's cost ({usd(note.nano)})"
@@ -178,6 +188,10 @@ _SENTENCES: Mapping[NoteCode, Callable[[Note, MonthFigures], str]] = {
     ),
     "reference_rate": _fixed("The way of paying that was not in force is priced by a reference: {}."),
     "rate_unknown": _rate_unknown,
+    "spot_assumed": lambda note, figures: (
+        f"{_spot(note, figures)} How often is assumed; yours: BREAKEVEN_SPOT__INTERRUPTIONS_PER_HOUR."
+    ),
+    "spot_measured": lambda note, figures: f"{_spot(note, figures)} So it was measured on spot machines.",
     "bill_not_entered": _bill_not_entered,
     "bill_entered": lambda note, figures: (
         f"The machine's cost is the bill of {month_name(figures.month)} as entered: {usd(note.nano)}."

@@ -16,7 +16,7 @@ from tasks.report.advice import look_around
 from tasks.report.workload_section import make_workloads_section
 
 PARTS = (
-    "Reserved: the machine is paid for around the clock; on demand: by use. In the ways of your own model, what its policy"
+    "Reserved: the machine is paid for around the clock; on demand and spot: by use. In the ways of your own model, what its policy"
     " sent to the API goes there, too. As it really ran: all that was really paid."
 )
 CANDIDATES = (

@@ -14,6 +14,7 @@ SCENARIOS: Mapping[ScenarioName, str] = {
     "api_batch": "API, in batches",
     "reserved": "Own model, reserved",
     "on_demand": "Own model, on demand",
+    "spot": "Own model, spot",
     "hybrid": "As it really ran",
     "fewer_machines": "No idle machines",
     "move_workload": "Some on the API",

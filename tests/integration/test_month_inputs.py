@@ -19,6 +19,7 @@ from models.catalogue.rates import Infrastructure
 from models.economics import owning
 from models.economics.break_even import month_figures
 from models.economics.month import MonthInputs, Viability
+from models.economics.spot_basis import SpotBasis
 from models.errors import UsageError
 from models.evaluation.audit_counts import Judge
 from models.gpu_time import GpuTime
@@ -82,8 +83,11 @@ def test_interruptions_count_where_a_machine_can_be_taken_away(session: Session)
     assert _inputs(session, NOVEMBER) == before
     entry = owning.check_terms("A10G", "spot", since=NOVEMBER, usd_per_hour=Decimal("0.40"))
     infrastructure.add(session, entry)
-    (spot,) = month_figures(_inputs(session, NOVEMBER)).spot
+    inputs = _inputs(session, NOVEMBER)
+    (spot,) = month_figures(inputs).spot
     assert (spot.kind, spot.runs, spot.interruptions) == ("A10G", 1, 1)
+    assert inputs.spot == SpotBasis(Decimal("0.05"), 5 * 10**9, 1, 10**9, spot.lost_ns)
+    assert before.spot is None
 
 
 def test_what_was_entered_wins(session: Session) -> None:
