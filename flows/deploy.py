@@ -6,29 +6,27 @@ Every step makes what is missing and sets right what differs, so a second call c
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 from prefect import get_client
-from prefect.automations import AutomationCore, EventTrigger, Posture, ResourceSpecification
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
-from prefect.client.schemas.objects import StateType, WorkPool
-from prefect.events.actions import ChangeFlowRunState
+from prefect.client.schemas.objects import WorkPool
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.settings import get_current_settings
-from prefect.workers.process import ProcessWorker
 
+from flows.automations import automations, ensure_automations, time_to_start
 from flows.environment import PROJECT, ends_in_one_line, read_settings
+from flows.pool_templates import base_job_template, require_complete
 from flows.workload_deployments import read_blocks, with_workloads
 from models.errors import BreakevenError, UsageError
 from models.settings import Settings
 from tasks.display.table_layout import tell
 from tasks.setup.auth_string import lend_auth_string
-from tasks.setup.prefect_checks import TAG
+from tasks.setup.prefect_checks import TAG, start_worker
 from tasks.setup.workload_deployments import delete_command, gone
 from tasks.workers.pools import API_POOL, API_POOL_CONCURRENCY, GPU_POOL, count_gpu_workers, list_online
 
@@ -36,12 +34,6 @@ POOL = GPU_POOL
 FILE = PROJECT / "prefect.yaml"
 DEPLOYED_FILE = "DEPLOYED_FILE"
 """Tells the build step which file `make deploy` deploys: Prefect does not."""
-AUTOMATION = "breakeven: crash silent runs"
-UNSTARTED_AUTOMATION = "breakeven: crash runs that never start"
-# Three of the heartbeats that prefect.yaml asks for: two may be lost.
-SILENCE = timedelta(seconds=90)
-# From a worker's claim of a run to its first line of code: seconds, on an overloaded machine minutes.
-START = timedelta(minutes=10)
 
 
 def pools(client: SyncPrefectClient, settings: Settings) -> dict[str, int]:
@@ -53,33 +45,38 @@ def pools(client: SyncPrefectClient, settings: Settings) -> dict[str, int]:
     return {POOL: count_gpu_workers(settings, online), API_POOL: API_POOL_CONCURRENCY}
 
 
-def ensure_pool(client: SyncPrefectClient, name: str, concurrency: int) -> WorkPool:
-    """Make a process work pool, or set its concurrency limit right, so that two runs never share a GPU.
+def ensure_pool(
+    client: SyncPrefectClient, name: str, concurrency: int, settings: Settings | None = None
+) -> WorkPool:
+    """Make a work pool of the settings' type, or set its limit right, so that two runs never share a GPU, and its template.
 
     Raises `UsageError` if a pool of this name is of another type.
     """
+    settings = settings or Settings()
+    template = base_job_template(settings, name)
     try:
         pool = client.read_work_pool(name)
     except ObjectNotFound:
-        template = ProcessWorker.get_default_base_job_template()
         return client.create_work_pool(
             WorkPoolCreate(
                 name=name,
-                type=ProcessWorker.type,
+                type=settings.pool_type,
                 base_job_template=template,
                 concurrency_limit=concurrency,
             )
         )
-    require_process(pool)
+    require_type(pool, settings)
     if pool.concurrency_limit != concurrency:
         client.update_work_pool(name, WorkPoolUpdate(concurrency_limit=concurrency))
+    if settings.pool_type != "process" and pool.base_job_template != template:
+        client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))
     return client.read_work_pool(name)
 
 
-def require_process(pool: WorkPool) -> None:
+def require_type(pool: WorkPool, settings: Settings) -> None:
     """Raise `UsageError` for a pool whose workers start runs where our installation and outputs are not."""
-    if pool.type != ProcessWorker.type:
-        msg = f"the work pool {pool.name!r} is of type {pool.type!r}, not 'process': delete or rename it, then deploy again"
+    if pool.type != settings.pool_type:
+        msg = f"the work pool {pool.name!r} is of type {pool.type!r}, not {settings.pool_type!r}: delete or rename it, then deploy again"
         raise UsageError(msg)
 
 
@@ -92,18 +89,19 @@ def read_pool_names(file: Path) -> set[str]:
 def ensure_pools(client: SyncPrefectClient, settings: Settings, file: Path) -> None:
     """Bring our pools in place, and see that every other pool that the file names can run our flows.
 
-    Raises `UsageError` for a pool that is missing and for one of another type.
+    Raises `UsageError` for a pool that is missing and for one of another type, and for containers that would lack something.
     """
+    require_complete(settings)
     ours = pools(client, settings)
     for name, concurrency in ours.items():
-        ensure_pool(client, name, concurrency)
+        ensure_pool(client, name, concurrency, settings)
     for name in sorted(read_pool_names(file) - set(ours)):
         try:
-            require_process(client.read_work_pool(name))
+            require_type(client.read_work_pool(name), settings)
         except ObjectNotFound as error:
             msg = (
                 f"{file.name} names the work pool {name!r}, which is not there: name {POOL!r} or {API_POOL!r}, or make "
-                f"it with `prefect work-pool create {name} --type process`"
+                f"it with `prefect work-pool create {name} --type {settings.pool_type}`"
             )
             raise UsageError(msg) from error
 
@@ -118,77 +116,6 @@ def prepare_pools() -> dict[str, str]:
             msg = f"the Prefect API refused: {error}"
             raise BreakevenError(msg) from error
     return {}
-
-
-def automations(
-    silence: timedelta = SILENCE, start: timedelta = START
-) -> tuple[AutomationCore, AutomationCore]:
-    """Describe the automations that mark a run Crashed once its worker and its machine are gone.
-
-    One waits `silence` after the last heartbeat of a run. The other waits `start` after a worker has
-    claimed a run (Pending) that has not begun: no heartbeat has come of it, and it holds a slot as well.
-    """
-    heartbeat = "prefect.flow-run.heartbeat"
-    ends = {f"prefect.flow-run.{end}" for end in ("Completed", "Failed", "Cancelled", "Crashed")}
-    return (
-        _crash(
-            AUTOMATION,
-            after=heartbeat,
-            expect={heartbeat} | ends,
-            within=silence,
-            message=f"No heartbeat for {silence.seconds} seconds: the process or its machine is gone.",
-        ),
-        _crash(
-            UNSTARTED_AUTOMATION,
-            after="prefect.flow-run.Pending",
-            expect={
-                f"prefect.flow-run.{state}" for state in ("Running", "Scheduled", "AwaitingConcurrencySlot")
-            }
-            | ends,
-            within=start,
-            message=f"Claimed by a worker and not begun within {start.seconds} seconds: the worker or its machine is gone.",
-        ),
-    )
-
-
-def _crash(name: str, *, after: str, expect: set[str], within: timedelta, message: str) -> AutomationCore:
-    """Describe an automation that marks a run Crashed when `expect` does not follow `after`.
-
-    It looks only at runs that carry our tag, because other runs on the same server may send their
-    heartbeats more rarely, or not at all.
-    """
-    return AutomationCore(
-        name=name,
-        enabled=True,
-        description="Frees the slot in the work pool when the machine of a run is gone.",
-        trigger=EventTrigger(
-            after={after},
-            expect=expect,
-            match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
-            match_related=ResourceSpecification(
-                {"prefect.resource.role": ["tag"], "prefect.resource.id": [f"prefect.tag.{TAG}"]}
-            ),
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=within,
-        ),
-        actions=[ChangeFlowRunState(state=StateType.CRASHED, message=message)],
-    )
-
-
-def ensure_automations(client: SyncPrefectClient, wanted: Iterable[AutomationCore]) -> None:
-    """Make the automations, or set right what differs; a second one of the same name is never made."""
-    for one in wanted:
-        there = client.read_automations_by_name(one.name)
-        if not there:
-            client.create_automation(one)
-            continue
-        kept, *spare = there
-        if AutomationCore.model_validate(kept.model_dump()) != one:
-            client.update_automation(kept.id, one)
-        for other in spare:
-            client.delete_automation(other.id)
 
 
 def deploy_all(file: Path) -> None:
@@ -257,7 +184,7 @@ def deploy(file: Path = FILE) -> list[str]:
             with with_workloads(file, settings) as whole:
                 ensure_pools(client, settings, whole)
                 deploy_all(whole)
-            ensure_automations(client, automations())
+            ensure_automations(client, automations(start=time_to_start(settings)))
             drop_stale_runs(client)
             return find_gone(client, settings)
     except (httpx.HTTPError, PrefectException) as error:
@@ -278,9 +205,10 @@ def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
     if left:
         how = "; ".join(f"`{delete_command(name)}`" for name in left)
         tell(f"no workload any more, but still deployed: {', '.join(left)}; delete with {how}")
-    tell(
-        f"deployed; start workers with `make worker` (pool {POOL!r}) and, for the API, `make collector` ({API_POOL!r})"
+    started = (
+        f"{start_worker(name, read_settings().pool_type)} (pool {name!r})" for name in (POOL, API_POOL)
     )
+    tell(f"deployed; start workers with {' and, for the API, '.join(started)}")
 
 
 if __name__ == "__main__":

@@ -73,14 +73,19 @@ def _may_name_an_api(path: Path, pattern: str) -> bool:
         return False
 
 
-def enter_project() -> dict[str, str]:
+def enter_project(folder: str | None = None) -> dict[str, str]:
     """Pull step of the deployments: make the project's folder the working directory.
 
-    A process worker starts flow runs in an empty temporary folder, but `breakeven.toml` and the
-    relative paths in the settings count from the project. The folder is that of the installation
-    which the worker runs, so no path is stored in the deployment, and workers may differ in it. What libraries write
-    from here on is for this user alone.
+    A worker starts flow runs in an empty temporary folder, but `breakeven.toml` and the
+    relative paths in the settings count from the project. For a process worker the folder is that of the installation
+    which it runs, so no path is stored in the deployment, and workers may differ in it. In a container `folder` is
+    where the volume lies. What libraries write from here on is for this user alone. Raises `UsageError` if there is no
+    volume to write to.
     """
     os.umask(UMASK)
-    os.chdir(PROJECT)
-    return {"directory": str(PROJECT)}
+    entered = PROJECT if folder is None else Path(folder)
+    if folder is not None and not os.access(entered, os.W_OK | os.X_OK):
+        msg = f"{folder} is not there, or this user cannot write to it: the volume of pool.volume belongs there (docs/kubernetes.md)"
+        raise UsageError(msg)
+    os.chdir(entered)
+    return {"directory": str(entered)}

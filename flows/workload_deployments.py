@@ -12,6 +12,7 @@ from prefect.client.schemas.schedules import CronSchedule
 from pydantic import ValidationError
 
 from flows import workloads as flows_of_workloads
+from flows.pool_templates import in_containers
 from models.errors import UsageError
 from models.settings import Settings
 from models.settings.places import place_of
@@ -47,16 +48,20 @@ def read_blocks(file: Path) -> dict[str, Any]:
 def with_workloads(file: Path, settings: Settings) -> Iterator[Path]:
     """Give a copy of a file such as prefect.yaml that has a block for each workload of the settings as well.
 
-    A block that the file has for a workload wins. The file itself where there is nothing to add. Raises `UsageError` for
+    A block that the file has for a workload wins. Where runs get containers, each block says which. The file itself where
+    there is nothing to add. Raises `UsageError` for
     a file that is none, and for a workload that cannot be deployed.
     """
     document = read_blocks(file)
     del document["pools"]
     made = make_blocks(document["deployments"], settings)
-    if not made:
+    containers = settings.pool_type != "process"
+    if not made and not containers:
         yield file
         return
     whole = document | {"deployments": [*document["deployments"], *made]}
+    if containers:
+        whole = in_containers(whole, settings)
     with TemporaryDirectory(prefix="breakeven-deploy-") as folder:
         path = Path(folder, file.name)
         path.write_text(yaml.safe_dump(whole, sort_keys=False, allow_unicode=True), encoding="utf-8")

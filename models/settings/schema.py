@@ -5,12 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from models.private_files import GroupAccess
 from models.settings.address import AddressText
@@ -20,6 +15,7 @@ from models.settings.engine import EngineSettings, EngineTable
 from models.settings.files import ENV_PREFIX, WORKLOADS_DIR, in_file
 from models.settings.inherit import Lineage, lineage, merge_lineage
 from models.settings.own_model import own_model
+from models.settings.pool import PoolSettings, PoolType
 from models.settings.spot import SpotSettings
 from models.settings.training import TrainingSettings
 from models.settings.worker_number import WorkerNumber
@@ -131,6 +127,8 @@ class Settings(BaseSettings):
         "auto",
         description="flow runs at a time in the pool gpu, its limit; auto: as many as workers are online there",
     )
+    pool_type: PoolType = Field("process", description="of the pools: where a worker starts its runs")
+    pool: PoolSettings = Field(PoolSettings(), description="what a run gets in a container")
 
     # commits and locks
     commit_records: int = Field(500, ge=1, description="records of one commit at most")

@@ -51,6 +51,11 @@ def secrets_in(value: object) -> Iterator[str]:
         yield from _of_address(value)
 
 
+def holds_secret(name: str, value: str) -> bool:
+    """Whether a variable is a secret by its name, or holds an address with a password or a signature."""
+    return _SECRET_NAME.search(name) is not None or any(_of_address(value))
+
+
 def _is_named_secret(name: Any, value: object) -> bool:  # noqa: ANN401  any key of a table
     return isinstance(name, str) and isinstance(value, str) and _SECRET_NAME.search(name) is not None
 

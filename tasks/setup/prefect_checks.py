@@ -36,6 +36,13 @@ START_WORKER = {"gpu": "`make worker`", "api": "`make collector`"}
 SECONDS_FOR_THE_API = 3.0
 
 
+def start_worker(pool: str, pool_type: str) -> str:
+    """Return the command that starts a worker of a pool; for containers in the cluster, or on the machine with Docker."""
+    if pool_type == "process" and pool in START_WORKER:
+        return START_WORKER[pool]
+    return f"`prefect worker start --pool {pool} --type {pool_type}`"
+
+
 def check_prefect_server(settings: Settings) -> list[SetupCheck]:
     """Check the Prefect API; if it answers, also deployments, scheduled runs, and each work pool. Nothing is changed."""
     url = get_current_settings().api.url or find_server_of_make()
@@ -174,10 +181,7 @@ def _advice_about_the_scheduler() -> str:
 
 def check_pool(client: SyncPrefectClient, name: str, deployments: Sequence[DeploymentResponse]) -> SetupCheck:
     """See that a work pool gives out its runs and that a worker takes them; count the runs that are late."""
-    label, start = (
-        f"pool {name}",
-        START_WORKER.get(name, f"`prefect worker start --pool {name} --type process`"),
-    )
+    label = f"pool {name}"
     late = client.count_flow_runs(
         flow_run_filter=FlowRunFilter.model_validate(_filter(deployments, {"name": {"any_": ["Late"]}}))
     )
@@ -200,6 +204,8 @@ def check_pool(client: SyncPrefectClient, name: str, deployments: Sequence[Deplo
         )
     online = list_online(client, name)
     if not online:
-        return SetupCheck(label, state, f"no worker is online{waiting}", f"start one: {start}")
+        return SetupCheck(
+            label, state, f"no worker is online{waiting}", f"start one: {start_worker(name, there.type)}"
+        )
     slots = f"{there.active_slots or 0} of {there.concurrency_limit} slots in use"
     return SetupCheck(label, "ok", f"{len(online)} online, {slots}{waiting}")

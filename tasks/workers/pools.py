@@ -29,10 +29,12 @@ def gpus_of_engine(settings: Settings) -> int:
 def count_gpu_workers(settings: Settings, online: int) -> int:
     """Return how many runs the pool `gpu` can have at work: as set; else the workers that are online; else this machine's engines.
 
-    `online`: workers of the pool, 0 where no server says. At least 1.
+    `online`: workers of the pool, 0 where no server says. At least 1; 1 where a worker starts containers, which are as many as are allowed.
     """
     if settings.gpu_workers != "auto":
         return settings.gpu_workers
+    if settings.pool_type != "process":
+        return 1
     here = 1 if uses_server(settings) else len(list_gpus()) // gpus_of_engine(settings)
     return online or max(1, here)
 
@@ -43,7 +45,7 @@ def follow_workers(client: SyncPrefectClient, settings: Settings) -> list[str]:
     Where none is online the limit stays: no run is taken anyway.
     """
     online = list_online(client, GPU_POOL)
-    if online and settings.gpu_workers == "auto":
+    if online and settings.gpu_workers == "auto" and settings.pool_type == "process":
         pool = client.read_work_pool(GPU_POOL)
         if pool.concurrency_limit != len(online):
             client.update_work_pool(GPU_POOL, WorkPoolUpdate(concurrency_limit=len(online)))

@@ -15,6 +15,7 @@ from models.settings import Caps, EngineSettings, Settings, WorkloadSettings
 from models.settings.alerts import AlertSettings
 from models.settings.audit import AuditSettings
 from models.settings.delivery import ChatSettings, MailSettings
+from models.settings.pool import PoolSettings
 from models.settings.spot import SpotSettings
 from models.settings.training import TrainingSettings
 from tasks.forecast.command import read_ask
@@ -33,6 +34,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[spot]": SpotSettings,
     "[alerts]": AlertSettings,
     "[training]": TrainingSettings,
+    "[pool]": PoolSettings,
 }
 
 

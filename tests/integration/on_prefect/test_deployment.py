@@ -17,7 +17,8 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import BaseModel
 
-from flows.deploy import AUTOMATION, POOL, UNSTARTED_AUTOMATION, automations, main
+from flows.automations import AUTOMATION, UNSTARTED_AUTOMATION, automations
+from flows.deploy import POOL, main
 from tasks.workers.pools import API_POOL, API_POOL_CONCURRENCY
 from tests.integration.on_prefect.site import PROJECT, Site, until
 from tests.integration.pipeline.harness import settings_for

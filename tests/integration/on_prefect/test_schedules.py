@@ -13,8 +13,9 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.states import Pending
 
+from flows.automations import automations, ensure_automations
 from flows.dates import yesterday
-from flows.deploy import POOL, automations, ensure_automations
+from flows.deploy import POOL
 from models.doctor import SetupCheck
 from models.settings import Settings
 from tasks.setup.prefect_checks import check_prefect_server
