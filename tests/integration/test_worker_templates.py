@@ -16,6 +16,7 @@ from flows.deploy import FILE, POOL
 from flows.environment import PROJECT
 from flows.pool_templates import base_job_template, in_containers
 from models.settings import Settings
+from tasks.workers.pools import API_POOL
 
 UV = PROJECT / ".cache" / "uv-venv" / "bin" / "uv"
 PACKAGES = (f"prefect=={version('prefect')}", "prefect-kubernetes==0.7.11", "prefect-docker==0.7.3")
