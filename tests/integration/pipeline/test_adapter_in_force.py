@@ -96,7 +96,7 @@ def test_without_a_gpu_nothing_is_expected(settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"prompt_fingerprint": "0" * 16}, "it belongs to another prompt (1)"),
+        ({"prompt_fingerprint": "0" * 16}, "it belongs to another prompt (adapter "),
         ({"base": "org/other"}, f"it was trained on org/other, and the model is {MODEL_NAME} now"),
         ({"weights_digest": "f" * 16}, "holds other weights than were trained"),
     ],
