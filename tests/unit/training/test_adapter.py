@@ -21,6 +21,7 @@ from models.training.base_model import BaseModel, load_base
 from models.training.batches import Encoder, are_labels, cut_batch, draw
 from models.training.checkpoint import NAME, TrainingProgress, read_checkpoint, write_checkpoint
 from models.training.examples import Example
+from models.training.hold_out import AnswersNow
 from models.training.lora_steps import LoraSteps
 from models.training.pass_through import PassThrough
 from tests.tiny_model import LAYERS, make_tiny_model
@@ -306,14 +307,23 @@ def test_a_batch_is_cut_to_what_memory_holds(base: BaseModel) -> None:
 
 
 def test_objects_and_texts_are_trained_on_and_not_measured(tiny: Path, tmp_path: Path) -> None:
-    """An answer that is no label has no accuracy; seconds of the clock end a training whose processor seconds do not."""
+    """An answer that is no label has no accuracy, and is held against what answers now to the letter; seconds of the clock end a training whose processor seconds do not."""
     rows = [Example(one.text, {"number": n}, "api") for n, one in enumerate(TRAIN)]
     found = train_adapter(
         job_of(
-            tiny, tmp_path, train=rows, holdout=rows, render=json.dumps, seconds=36_000.0, clock_seconds=1.0
+            tiny,
+            tmp_path,
+            train=rows,
+            holdout=rows,
+            render=json.dumps,
+            seconds=36_000.0,
+            clock_seconds=1.0,
+            now=AnswersNow(PROMPT),
         ),
         print,
     )
     assert found.accuracy is None
+    assert found.compared is not None
+    assert found.compared.of == len(rows)
     assert found.steps > 0
     assert adapter.FOR_STEPS < 1
