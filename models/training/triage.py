@@ -33,13 +33,14 @@ MORE_LIKELY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class TriageJob:
-    """What to train: examples of both sides, whose answer is a `Difficulty`, where to write, and the folder of the embedding model's cache."""
+    """What to train: examples of both sides, whose answer is a `Difficulty`, where to write, and the embedding model's folder (None: the default one)."""
 
     train: Sequence[Example]
     holdout: Sequence[Example]
     folder: Path
     cache_dir: Path
     seed: int = 0
+    embedder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def train_triage(
 
     Raises `UsageError` in one line for an embedding model that is not there, `OutputError` for a full disk; `Interrupted` where `stop` turns true.
     """
-    source = find_embedder(job.cache_dir)
+    source = find_embedder(job.cache_dir) if job.embedder is None else job.embedder
     texts = [one.text for one in (*job.train, *job.holdout)]
     embedded = embed_texts(source, texts, say, stop)
     count = len(job.train)
@@ -100,9 +101,9 @@ def train_triage(
         kind="label",
         labels=DIFFICULTIES,
         classes=DIFFICULTIES,
-        embedder=EMBEDDER_NAME,
+        embedder=EMBEDDER_NAME if job.embedder is None else source.resolve().name,
         embedder_digest=weights_digest_of(source),
-        embedder_folder=None,
+        embedder_folder=None if job.embedder is None else str(source.resolve()),
         temperature=1.0,
         slope=1.0,
         intercept=0.0,
