@@ -15,7 +15,7 @@ from models.backfill import PartitionOutcome, Step, to_do
 from models.economics.quote import Quote
 from models.errors import Interrupted
 from models.run import RunResult
-from tasks.backfill.against_quote import compare_with_quote, describe_quote
+from tasks.backfill.against_quote import compare_with_quote, describe_quote, describe_spread
 from tasks.backfill.replaced import describe_replaced
 from tasks.backfill.request import BackfillRequest
 from tasks.backfill.survey import QUOTE_COLUMNS, QUOTE_SPARE, quote, survey
@@ -87,6 +87,10 @@ def _quoted_backfill(ask: BackfillRequest, *, parallel: int | None, quote_only: 
         return 0
     write_rows([*quoted.rows(), quoted.total()], QUOTE_COLUMNS, "table", spare=QUOTE_SPARE, more="")
     console.print(describe_quote(quoted))
+    if parallel is not None:
+        from tasks.workers.pools import find_gpu_workers  # Prefect takes seconds to import
+
+        console.print(describe_spread(quoted, parallel, find_gpu_workers(settings)))
     if quote_only:
         return 0
     unattended = (

@@ -4,20 +4,13 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import httpx
 import httpx2
-from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.context import refresh_global_settings_context
 from prefect.exceptions import ObjectNotFound, PrefectException
-from prefect.settings import (
-    PREFECT_API_REQUEST_TIMEOUT,
-    PREFECT_CLIENT_MAX_RETRIES,
-    get_current_settings,
-    temporary_settings,
-)
+from prefect.settings import get_current_settings
 
 from models.engines.api.fetch import fetch
 from models.errors import BreakevenError, UsageError
@@ -30,14 +23,12 @@ from tasks.setup.prefect_checks import find_server_of_make
 from tasks.workers.crew import watch_crew
 from tasks.workers.locks import DeviceLocks
 from tasks.workers.places import WorkerPlace, place_workers
-from tasks.workers.pools import GPU_POOL, follow_workers, list_online
+from tasks.workers.pools import GPU_POOL, SECONDS_BETWEEN, asking, follow_workers, list_online
 from tasks.workers.watched_worker import PAUSES, WatchedWorker
 
 URL = "PREFECT_API_URL"
 SECONDS_TO_ANSWER = 30.0
 """For a server that nothing can begin without."""
-SECONDS_BETWEEN = 5.0
-"""For one that is asked while workers are watched."""
 SOON_SECONDS, LATER_SECONDS = 2.0, 15.0
 """Between two looks at the pool: until all workers are online, and then."""
 
@@ -119,14 +110,6 @@ def require_pool(pool: str, url: str) -> None:
         raise BreakevenError(msg) from error
 
 
-@contextmanager
-def asking(seconds: float) -> Iterator[SyncPrefectClient]:
-    """Give a client that waits for no server that is away."""
-    changed = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: seconds}
-    with temporary_settings(changed), get_client(sync_client=True) as client:
-        yield client
-
-
 class PoolWatcher:
     """Looks at the pool now and then: says when all workers are online, and keeps the limit of the pool `gpu` at what is there."""
 
@@ -148,7 +131,7 @@ class PoolWatcher:
         if time.monotonic() < self._next:
             return
         try:
-            with asking(SECONDS_BETWEEN) as client:
+            with asking() as client:
                 online = (
                     follow_workers(client, self._settings)
                     if self._pool == GPU_POOL

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from models.errors import UsageError
 
@@ -100,6 +101,22 @@ def devices_of(name: str) -> tuple[str, frozenset[str]]:
     """Read a worker's name: its machine, and the labels of its devices; none where it is not named by `name_worker`."""
     found = re.fullmatch(r"(.+?)-(gpu\d+(?:-mig\d+)?(?:\+gpu\d+(?:-mig\d+)?)*)", name)
     return (found[1], frozenset(found[2].split("+"))) if found else (name, frozenset())
+
+
+def describe_sharing(names: Sequence[str]) -> list[str]:
+    """Say of workers of one pool, by their names, which may have runs on one device at a time."""
+    known = {name: devices_of(name) for name in names}
+    said = [
+        f"{one} and {other} share {', '.join(sorted(known[one][1] & known[other][1]))}"
+        for one, other in combinations(sorted(known), 2)
+        if known[one][0] == known[other][0] and known[one][1] & known[other][1]
+    ]
+    foreign = [name for name in names if not known[name][1] and not name.endswith("-cpu")]
+    if foreign and len(names) > 1:
+        said.append(
+            f"{', '.join(foreign)}: not of `breakeven worker`, so it has every GPU of its machine, also those of others"
+        )
+    return said
 
 
 def environment_of(group: Group) -> Mapping[str, str]:

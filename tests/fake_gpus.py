@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 LISTING = """GPU 0: NVIDIA A10G (UUID: GPU-0a0a0a0a-1111-2222-3333-444444444444)
-GPU 1: NVIDIA A10G (UUID: GPU-1b1b1b1b-1111-2222-3333-444444444444)
+GPU 1: NVIDIA L4 (UUID: GPU-1b1b1b1b-1111-2222-3333-444444444444)
 """
 """Two whole GPUs, as `nvidia-smi -L` prints them."""
 
@@ -19,7 +19,7 @@ case "$1" in
   -L) cat <<'END'
 {listing}END
   ;;
-  --query-gpu=name) echo "NVIDIA A10G" ;;
+  --query-gpu=name) [ "$3" = --id=1 ] && echo "NVIDIA L4" || echo "NVIDIA A10G" ;;
   *) echo "23028 MiB" ;;
 esac
 """,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from heapq import heapreplace
 from math import ceil, sqrt
 
 from models.economics.pricing import nano_to_usd
@@ -201,6 +202,15 @@ class Quote:
     def gpu_nano(self) -> int | None:
         """Cost of the GPU time with the loads: the partitions' and the loads', to the nano-dollar."""
         return _known([self.load_nano, *(one.gpu_nano for one in self.partitions)])
+
+    def elapsed_ns(self, workers: int) -> int | None:
+        """Time from start to end on so many workers: whichever is free takes the next partition, and loads the engine for it."""
+        free = [0] * workers
+        for one in self._local:
+            if one.gpu_ns is None or one.load_ns is None:
+                return None
+            heapreplace(free, free[0] + one.load_ns + one.gpu_ns)
+        return max(free)
 
     @property
     def sent(self) -> Sent:

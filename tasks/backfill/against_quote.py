@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from models.backfill import PartitionOutcome, select_failed
 from models.economics.quote import Quote
+from models.gpu_time import NS_PER_HOUR
 from tasks.display.run_rows import exact_usd
 from tasks.documents.amounts import plural
 
@@ -16,6 +17,18 @@ def describe_quote(quote: Quote) -> str:
     api = f"{exact_usd(sent.nano)} for {sent.requests.value} requests" if sent.requests.value else "0"
     api = f"API at least {api}; {_SENT_ON}" if quote.sends_on else f"API {api}"
     return f"quoted {exact_usd(quote.cost_nano)} USD: GPU {exact_usd(quote.gpu_nano)}, {api}"
+
+
+def describe_spread(quote: Quote, parallel: int, workers: int) -> str:
+    """Say how long a backfill takes on the workers that there are, of which it uses so many at a time."""
+    elapsed = quote.elapsed_ns(min(parallel, workers))
+    time = (
+        "unknown, no run here so far"
+        if elapsed is None
+        else f"{elapsed / NS_PER_HOUR:.2f} h from start to end"
+    )
+    more = "" if parallel <= workers else f"; --parallel {parallel} is more than that"
+    return f"{min(parallel, workers)} at a time on {plural(workers, 'worker')}: {time}{more}"
 
 
 def compare_with_quote(outcomes: Sequence[PartitionOutcome], quote: Quote) -> list[str]:

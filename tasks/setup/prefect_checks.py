@@ -24,10 +24,11 @@ from pydantic import ValidationError
 from models.doctor import SetupCheck
 from models.engines.api.fetch import fetch
 from models.errors import UsageError
+from models.gpus import describe_sharing
 from models.settings import Settings
 from tasks.setup.auth_string import find_auth_string
 from tasks.setup.workload_deployments import delete_command, deployable, gone, workload_of
-from tasks.workers.pools import list_online
+from tasks.workers.pools import GPU_POOL, list_online
 
 TAG = "breakeven"
 """Marks our deployments and flow runs on a server that may have others."""
@@ -208,4 +209,10 @@ def check_pool(client: SyncPrefectClient, name: str, deployments: Sequence[Deplo
             label, state, f"no worker is online{waiting}", f"start one: {start_worker(name, there.type)}"
         )
     slots = f"{there.active_slots or 0} of {there.concurrency_limit} slots in use"
-    return SetupCheck(label, "ok", f"{len(online)} online, {slots}{waiting}")
+    found = f"{len(online)} online ({', '.join(online)}), {slots}{waiting}"
+    advice = describe_sharing(online) if name == GPU_POOL else []
+    if name == GPU_POOL and there.concurrency_limit is not None and there.concurrency_limit < len(online):
+        advice.append(
+            "fewer slots than workers: set gpu_workers to auto, or to their number, and run `make deploy`"
+        )
+    return SetupCheck(label, "warn" if advice else "ok", found, "; ".join(advice))

@@ -1,17 +1,41 @@
 """Our work pools: who is online there, and how many runs each gives out at a time."""
 
-from prefect.client.orchestration import SyncPrefectClient
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.objects import WorkerStatus
+from prefect.exceptions import PrefectException
+from prefect.settings import (
+    PREFECT_API_REQUEST_TIMEOUT,
+    PREFECT_CLIENT_MAX_RETRIES,
+    get_current_settings,
+    temporary_settings,
+)
 
 from models.default_model import uses_server
 from models.machine import list_gpus
 from models.settings import Settings
+from tasks.setup.auth_string import lend_auth_string
 
 GPU_POOL, API_POOL = "gpu", "api"
 """`api` is of flows that only talk to the API: they need no GPU and must not wait for one."""
 API_POOL_CONCURRENCY = 4
 """A spread backfill coordinates for hours; batches are collected beside it."""
+
+
+SECONDS_BETWEEN = 5.0
+"""For a server that is asked beside other work."""
+
+
+@contextmanager
+def asking(seconds: float = SECONDS_BETWEEN) -> Iterator[SyncPrefectClient]:
+    """Give a client that waits for no server that is away."""
+    changed = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: seconds}
+    with temporary_settings(changed), get_client(sync_client=True) as client:
+        yield client
 
 
 def list_online(client: SyncPrefectClient, pool: str) -> list[str]:
@@ -37,6 +61,16 @@ def count_gpu_workers(settings: Settings, online: int) -> int:
         return 1
     here = 1 if uses_server(settings) else len(list_gpus()) // gpus_of_engine(settings)
     return online or max(1, here)
+
+
+def find_gpu_workers(settings: Settings) -> int:
+    """Return the same as the server knows it now; where none is set, or none answers, as this machine is."""
+    online = 0
+    if settings.gpu_workers == "auto" and get_current_settings().api.url is not None:
+        lend_auth_string()
+        with suppress(httpx.HTTPError, PrefectException), asking() as client:
+            online = len(list_online(client, GPU_POOL))
+    return count_gpu_workers(settings, online)
 
 
 def follow_workers(client: SyncPrefectClient, settings: Settings) -> list[str]:

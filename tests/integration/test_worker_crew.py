@@ -11,13 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from models import machine
 from models.errors import BreakevenError, Interrupted, UsageError
+from models.gpus import VISIBLE
 from tasks.workers import crew
 from tasks.workers.crew import watch_crew
 from tasks.workers.groups import end_at_once, list_members
 from tasks.workers.locks import DeviceLocks
 from tasks.workers.places import WorkerPlace
 from tasks.workers.watched_worker import TRIES, WatchedWorker
+from tests.fake_gpus import path_with_gpus
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 ENDLESS = "while :; do sleep 0.05; done"
@@ -46,7 +49,7 @@ def worker(locks: DeviceLocks, script: str, device: str = "gpu0") -> WatchedWork
 
 
 def signal_when(ready: Callable[[], bool], *numbers: int) -> None:
-    """Send signals to this process, one after the other, each once it was handled, when something is so."""
+    """Send signals to this process, one after the other, when something is so."""
 
     def send() -> None:
         until(ready)
@@ -113,7 +116,10 @@ def test_a_second_signal_ends_at_once_what_does_not_listen(locks: DeviceLocks, t
     signal_when(pid.exists, signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
     with pytest.raises(Interrupted) as stopped:
         watch(worker(locks, script))
-    assert stopped.value.exit_code == 128 + signal.SIGINT
+    assert stopped.value.exit_code in {
+        128 + signal.SIGTERM,
+        128 + signal.SIGINT,
+    }  # whichever was handled last
     assert list_members(int(pid.read_text(encoding="ascii"))) == []
     assert other.poll() is None
     other.kill()
@@ -174,6 +180,22 @@ def test_a_device_that_is_taken_is_refused_also_when_its_watcher_is_gone(
         DeviceLocks(tmp_path / "state" / "workers", "host").take("gpu0")
     one.end_at_once()
     DeviceLocks(tmp_path / "state" / "workers", "host").take("gpu0")
+
+
+def test_what_a_worker_asks_of_its_gpu_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the GPUs of a machine differ, its price and memory are those of the one that it was given."""
+    monkeypatch.setenv("PATH", path_with_gpus(tmp_path))
+    assert [one.number for one in machine.list_gpus()] == ["0", "1"]
+    for given, name in (
+        (None, "NVIDIA A10G"),
+        ("0", "NVIDIA A10G"),
+        ("1,0", "NVIDIA L4"),
+        ("", "NVIDIA A10G"),
+    ):
+        monkeypatch.delenv(VISIBLE, raising=False)
+        if given is not None:
+            monkeypatch.setenv(VISIBLE, given)
+        assert machine.gpu_name.__wrapped__() == name
 
 
 def test_without_a_server_the_command_ends_in_a_line(tmp_path: Path) -> None:

@@ -4,13 +4,16 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.backfill import PartitionOutcome
 from models.economics.quote import Estimate, Quote, Sent, empty_quote
+from models.gpu_time import NS_PER_HOUR, GpuTime
 from models.routing.policy import Policy
 from models.routing.rules import keep_local, sends_after_answer
 from models.run import RunResult
-from tasks.backfill.against_quote import compare_with_quote, describe_quote
+from tasks.backfill.against_quote import compare_with_quote, describe_quote, describe_spread
 
 FIRST = date(2026, 11, 1)
 
@@ -99,3 +102,38 @@ def test_what_is_not_known_of_the_api() -> None:
 def test_what_can_be_sent_on(policy: Policy, can: bool) -> None:
     """Low confidence, output that is not valid, and triage: as far as the policy escalates for them."""
     assert sends_after_answer(policy) is can
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), min_size=1, max_size=12),
+    st.integers(1, 6),
+)
+def test_more_workers_end_no_later_and_no_sooner_than_they_can(
+    times: list[tuple[int, int]], workers: int
+) -> None:
+    """Each partition loads its engine; one worker takes them all, many the longest one, never less than their share."""
+    whole = quote(len(times))
+    timed = Quote.of(
+        (
+            replace(one, time=GpuTime(busy_ns=busy), load_ns=load)
+            for one, (busy, load) in zip(whole.partitions, times, strict=True)
+        ),
+        len(times),
+    )
+    alone, spread = timed.elapsed_ns(1), timed.elapsed_ns(workers)
+    assert alone == sum(busy + load for busy, load in times)
+    assert spread is not None
+    longest = max(busy + load for busy, load in times)
+    assert max(longest, alone // workers) <= spread <= alone
+    assert timed.elapsed_ns(len(times)) == longest
+
+
+def test_how_long_it_takes_is_said_for_the_workers_that_there_are() -> None:
+    """More at a time than workers is said; a time that no earlier run tells is unknown."""
+    hour = [replace(one, time=GpuTime(busy_ns=NS_PER_HOUR)) for one in quote(4).partitions]
+    assert describe_spread(Quote.of(hour), 2, 4) == "2 at a time on 4 workers: 2.00 h from start to end"
+    assert describe_spread(Quote.of(hour), 4, 1) == (
+        "1 at a time on 1 worker: 4.00 h from start to end; --parallel 4 is more than that"
+    )
+    unknown = Quote.of([replace(hour[0], time=None)])
+    assert "unknown, no run here so far" in describe_spread(unknown, 1, 1)

@@ -11,6 +11,7 @@ from models.gpus import (
     GpuDevice,
     Group,
     choose_devices,
+    describe_sharing,
     devices_of,
     environment_of,
     group_devices,
@@ -136,3 +137,12 @@ def test_engines_over_several_gpus() -> None:
         assert [one.name for one in place_workers(settings, pool, None, "host", FOUR, {})] == [name]
         with pytest.raises(UsageError, match="leave --gpus out"):
             place_workers(settings, pool, "0", "host", FOUR, {})
+
+
+def test_workers_that_share_a_device_are_named() -> None:
+    """Of one machine, by their names; one that was started otherwise has every GPU."""
+    assert describe_sharing(["a-gpu0", "a-gpu1", "b-gpu0", "b-cpu"]) == []
+    assert describe_sharing(["a-gpu0", "a-gpu1+gpu0"]) == ["a-gpu0 and a-gpu1+gpu0 share gpu0"]
+    (said,) = describe_sharing(["a-gpu0", "ProcessWorker 12"])
+    assert said.startswith("ProcessWorker 12: not of `breakeven worker`")
+    assert describe_sharing(["ProcessWorker 12"]) == []

@@ -39,7 +39,7 @@ def test_every_parameter_is_explained_in_the_form(site: Site, api: SyncPrefectCl
     done = prefect_deploy(site.env, PROJECT, "--all")
     assert done.returncode == 0, done.stdout + done.stderr
     assert [api.read_work_pool(name).concurrency_limit for name in (POOL, API_POOL)] == [
-        1,  # as many as this machine's engines: no worker is online
+        1,  # as the site's environment sets it
         API_POOL_CONCURRENCY,
     ]
     deployments = api.read_deployments()

@@ -17,6 +17,8 @@ from prefect.client.schemas.objects import FlowRun
 
 from flows.deploy import POOL
 from models.gpus import ORDER, VISIBLE
+from tasks.setup.prefect_checks import check_pool
+from tasks.workers.pools import list_online
 from tests.fake_gpus import path_with_gpus
 from tests.integration.backfill.harness import rows_of, write_days
 from tests.integration.on_prefect.scripted import CALLS
@@ -101,7 +103,9 @@ def test_each_gpu_has_a_worker_whose_runs_see_it_alone(
 ) -> None:
     """One is killed and started again once its run has ended; a signal stops the rest, and what is done is kept."""
     machine.until("online: ")
-    assert api.read_work_pool(POOL).concurrency_limit == 2
+    until(lambda: limit_follows(api), "the pool's limit")
+    check = check_pool(api, POOL, [api.read_deployment(deployment)])
+    assert all(name in check.found for name in machine.workers()), check
     refuse_a_second(machine)
     short, long = (
         api.create_flow_run_from_deployment(
@@ -137,6 +141,12 @@ def is_over(api: SyncPrefectClient, run: FlowRun) -> bool:
     """Whether a flow run has ended."""
     state = api.read_flow_run(run.id).state
     return state is not None and state.is_final()
+
+
+def limit_follows(api: SyncPrefectClient) -> bool:
+    """Whether the pool gives out as many runs as workers are online; those of other tests that were killed are so for a while."""
+    online = len(list_online(api, POOL))
+    return online >= 2 and api.read_work_pool(POOL).concurrency_limit == online
 
 
 def refuse_a_second(machine: Machine) -> None:
