@@ -48,8 +48,10 @@ BreakEvens = Mapping[tuple[OwnWay, ApiWay], Sequence[MonthlyBreakEven]]
 
 
 def find_break_evens(figures: Forecast) -> BreakEvens:
-    """Return the break-even of each pair in each month; in batches only where a workload can wait for them."""
-    pairs = [(own, api) for own in OWN_WAYS for api in API_WAYS if figures.months[0].nano(api) is not None]
+    """Return the break-even of each pair in each month; in batches only where a workload can wait for them, on spot where it has a rate."""
+    first = figures.months[0]
+    owned = [own for own in OWN_WAYS if own != "spot" or first.nano(own) is not None]
+    pairs = [(own, api) for own in owned for api in API_WAYS if first.nano(api) is not None]
     months = [_find_in_month(figures, place, pairs) for place in range(len(figures.months))]
     return {pair: [month[pair] for month in months] for pair in pairs}
 
@@ -99,7 +101,7 @@ def _find_in_month(
 def _over_volume(figures: Forecast, period: Period, own: OwnWay, api: ApiWay) -> CostOverVolume | None:
     if own == "on_demand" and figures.serving.hourly() is None:
         return None
-    return project_costs(period, period.api_way_nano(api))[own]
+    return project_costs(period, period.api_way_nano(api)).get(own)
 
 
 def _first(cost: CostOverVolume | None, time: Fraction) -> Fraction | None:

@@ -18,6 +18,7 @@ from models.economics.gpu_run import GpuRun
 from models.economics.month import LabourTerms, MonthInputs, ReferenceRate
 from models.economics.pricing import half_up
 from models.economics.scenarios import Period, sum_period
+from models.economics.spot_basis import SpotBasis
 from models.economics.ways import WAYS, OwnWay
 from models.gpu_time import NS_PER_DAY, GpuTime, split_exactly
 from models.months import days_in
@@ -30,6 +31,7 @@ class Serving:
     """One kind of machine and what it costs. `load_ns`: one load of the model, once a day and machine.
 
     `references`: its rates, the best first; a way without one is not known. `batch_discount`: 0.5 is 50 %.
+    `spot`: what interruptions of a spot machine are expected from; None: it has no rate as one.
     """
 
     kind: str
@@ -37,6 +39,7 @@ class Serving:
     references: tuple[ReferenceRate, ...]
     labour: tuple[LabourTerms, ...]
     batch_discount: Decimal
+    spot: SpotBasis | None = None
 
     def hourly(self) -> ReferenceRate | None:
         """Return the rate on demand; None: not known."""
@@ -90,7 +93,8 @@ def _cost_own(period: Period, serving: Serving, own: OwnWay, factor: Fraction) -
         whole = period.as_reserved_nano
         nano = None if whole is None else half_up(Fraction(whole * gpus, period.gpus))
     else:
-        sessions = None if serving.hourly() is None else period.as_on_demand
+        on_demand = None if serving.hourly() is None else period.as_on_demand
+        sessions = period.as_spot if own == "spot" else on_demand
         nano = None if sessions is None else half_up(sessions.nano_at(factor))
     return WayCost(None if nano is None else nano + period.labour_nano, gpus)
 
@@ -109,6 +113,7 @@ def project_inputs(month: date, place: int, demands: Sequence[Demand], serving: 
         labour=serving.labour,
         batch_discount=serving.batch_discount,
         references=serving.references,
+        spot=serving.spot,
     )
 
 

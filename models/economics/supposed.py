@@ -91,7 +91,7 @@ def expect_interruptions(basis: SpotBasis, runs: Sequence[GpuRun]) -> Expected:
         lost = Fraction(basis.lost_ns, basis.interruptions or 1)
         return Expected(Fraction(basis.interruptions * NS_PER_HOUR, useful_ns), lost, measured=True)
     loads = [run.time.load_ns for run in runs if run.time.load_ns]
-    load = Fraction(sum(loads), len(loads) or 1)
+    load = Fraction(sum(loads), len(loads) or 1) if basis.load_ns is None else Fraction(basis.load_ns)
     return Expected(Fraction(basis.per_hour), load + basis.commit_ns, measured=False)
 
 

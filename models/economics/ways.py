@@ -7,8 +7,8 @@ from typing import Literal
 from models.economics.break_even import KEPT
 from models.economics.figures_outlook import ApiWay
 
-OwnWay = Literal["reserved", "on_demand"]
-OWN_WAYS: tuple[OwnWay, ...] = ("reserved", "on_demand")
+OwnWay = Literal["reserved", "on_demand", "spot"]
+OWN_WAYS: tuple[OwnWay, ...] = ("reserved", "on_demand", "spot")
 API_WAYS: tuple[ApiWay, ...] = ("api_sync", "api_batch")
 
 

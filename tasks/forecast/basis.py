@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from models.economics.demand import CACHED_FROM
 from models.economics.month import ReferenceRate
+from models.gpu_time import NS_PER_SECOND
 from tasks.documents.amounts import UNKNOWN, decimal, hours, percent, plural, rate, usd
 from tasks.forecast.document import half_width, list_rates
 from tasks.forecast.make import ForecastPart, Made
@@ -35,6 +36,9 @@ def list_basis(made: Made) -> Iterator[str]:
         yield f"speed: {_named(made, part)}{_speed(part)}"
     load = made.serving.load_ns
     yield f"load: once a day, {hours(load)} ({made.parts[0].speed.load_basis})"
+    if (spot := made.serving.spot) is not None:
+        lost = decimal(Fraction(spot.commit_ns + (spot.load_ns or 0), NS_PER_SECOND), 0)
+        yield f"spot: {spot.per_hour} interruptions in an hour of a machine, assumed, each of which loses {lost} s"
     labour = made.serving.labour[-1]
     assumed = ", assumed" if labour.assumed else ""
     yield (

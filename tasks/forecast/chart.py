@@ -4,10 +4,11 @@ from itertools import accumulate
 
 from models.economics.figures_recommendation import ScenarioName
 from models.economics.forecast import Forecast
+from models.economics.ways import OWN_WAYS
 from tasks.documents.plotting import dollar_axis, figure, plot_costs, png
 
 HEIGHT_IN = 5.6
-WAYS: tuple[ScenarioName, ...] = ("api_sync", "api_batch", "reserved", "on_demand")
+WAYS: tuple[ScenarioName, ...] = ("api_sync", "api_batch", "reserved", "on_demand", "spot")
 """The ways in which one serves alone; the ways between would hide them."""
 MONTHS_A_LABEL = 3
 MARKER_SIZE = 3.5
@@ -23,7 +24,7 @@ def draw_chart(figures: Forecast) -> bytes:
             values = [month.nano(way) for month in figures.months]
             known = [value for value in values if value is not None]
             if len(known) == len(values):
-                setup = figures.setup_nano if way in ("reserved", "on_demand") else 0
+                setup = figures.setup_nano if way in OWN_WAYS else 0
                 sums = [setup + total for total in accumulate(known)]
                 plot_costs(monthly, way, range(len(known)), known, MARKER_SIZE)
                 plot_costs(summed, way, range(len(known)), sums, MARKER_SIZE)

@@ -17,7 +17,7 @@ from tasks.forecast.make import ForecastPart, Made
 
 COLUMNS = (
     *("month", "records", "input_tokens", "output_tokens", "api_sync_usd", "api_sync_margin_usd"),
-    *("api_batch_usd", "reserved_usd", "on_demand_usd", "labour_usd", "gpus", "gpu_load"),
+    *("api_batch_usd", "reserved_usd", "on_demand_usd", "spot_usd", "labour_usd", "gpus", "gpu_load"),
     *(f"{way.name}_usd" for way in HYBRIDS),
 )
 """`api_sync_margin_usd`: half the 95 % interval. `labour_usd` is part of every way with a machine. `gpu_load`: machines' worth.
@@ -50,6 +50,7 @@ def month_rows(made: Made) -> list[dict[str, object]]:
             "api_batch_usd": to_dollars(month.nano("api_batch")),
             "reserved_usd": to_dollars(month.nano("reserved")),
             "on_demand_usd": to_dollars(month.nano("on_demand")),
+            "spot_usd": to_dollars(month.nano("spot")),
             "labour_usd": to_dollars(month.labour_nano),
             "gpus": month.gpus,
             "gpu_load": number(month.load),

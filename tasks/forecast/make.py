@@ -23,11 +23,13 @@ from models.economics.month import ReferenceRate
 from models.economics.owning import EnteredTerms, Labour
 from models.economics.pricing import Price, price_on, prices_of
 from models.economics.projection import Serving
+from models.economics.spot_basis import SpotBasis
 from models.economics.throughput import OutputLength, measure_api_output
 from models.engines.api.answer_length import assume_plain_output, assumed_api_output
 from models.engines.api.families import choose_effort, find_family
 from models.engines.api.token_count import ApiTokenCounter
 from models.errors import UsageError
+from models.gpu_time import NS_PER_SECOND
 from models.months import next_month, parse_month
 from models.settings import Settings
 from models.tokens import ChatTokenCounter, load_encoding
@@ -173,7 +175,10 @@ def _serving(
     """Say what serves all of them: one machine, whose load is the longest of theirs."""
     load_ns = max(part.speed.load_ns for part in parts)
     people = tuple(labour_terms(labour, settings))
-    return Serving(machine.kind, load_ns, rates, people, settings.batch_discount)
+    commit_ns = round(settings.commit_seconds * NS_PER_SECOND)
+    spot = SpotBasis(settings.spot.interruptions_per_hour, commit_ns, load_ns=load_ns)
+    known = any(one.mode == "spot" for one in rates)
+    return Serving(machine.kind, load_ns, rates, people, settings.batch_discount, spot if known else None)
 
 
 def _demand(part: ForecastPart, prices: tuple[Price, ...], *, at_once: bool) -> Demand:

@@ -18,6 +18,7 @@ from models.economics.terms_in_force import is_same_kind
 from models.errors import PriceUnknown, UsageError
 from models.machine import gpu_name
 from models.settings import Settings
+from models.settings.spot import SpotSettings
 
 GPU = "A10G"
 MODEL = "Llama 3.1 8B"
@@ -127,8 +128,9 @@ def rates_of(settings: Settings, machine: Machine, entered: list[EnteredTerms]) 
 
     Raises `PriceUnknown` where nobody knows: nothing is free by accident.
     """
-    if settings.gpu_usd_per_hour is not None and own_kind(settings) != machine.kind:
-        settings = settings.model_copy(update={"gpu_usd_per_hour": None})
+    named = settings.gpu_usd_per_hour, settings.spot.usd_per_hour
+    if named != (None, None) and own_kind(settings) != machine.kind:
+        settings = settings.model_copy(update={"gpu_usd_per_hour": None, "spot": SpotSettings()})
     found = [
         one
         for one in references(entered, settings, [machine.kind])

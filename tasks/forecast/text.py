@@ -21,7 +21,11 @@ def make_table(made: Made) -> list[Column]:
     months = figures.months
     records = sum(month.records for month in months)
     tokens = sum(month.tokens.total for month in months)
-    shown = [way.name for way in PURE if months[0].nano(way.name) is not None or way.own is not None]
+    shown = [
+        way.name
+        for way in PURE
+        if months[0].nano(way.name) is not None or way.own in {"reserved", "on_demand"}
+    ]
     return [
         Column("month", tuple(f"{month.month:%Y-%m}" for month in months), f"{len(months)} months"),
         Column("records", tuple(f"{month.records:,}" for month in months), f"{records:,}", right=True),
@@ -77,7 +81,7 @@ def list_sentences(made: Made) -> Iterator[str]:
         f"The API at once costs {usd(round(day))} a day in the first month, and {usd(figures.totals['api_sync'])} in "
         f"{len(figures.months)} months ({_margin(made)})."
     )
-    for own in OWN_WAYS:
+    for own in (own for own in OWN_WAYS if (own, "api_sync") in made.break_evens):
         yield " ".join(_own(made, own))
     yield from _candidates(made)
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+from models.catalogue.assumed_terms import OWN_RATE
 from models.catalogue.entries import model_called
+from models.catalogue.rates import SPOT_RATE
 from models.settings import Settings
 from tasks.forecast.own_machine import Machine, OwnModel, own_kind
 
@@ -27,8 +29,10 @@ def list_uncounted(
         yield from _of_speed(settings)
     yield from _of_model(settings, model)
     own = own_kind(settings)
-    if settings.gpu_usd_per_hour is not None and own != machine.kind:
-        yield f"BREAKEVEN_GPU_USD_PER_HOUR: the rate of {own}, not of {machine.kind}"
+    rates = {OWN_RATE: settings.gpu_usd_per_hour, SPOT_RATE: settings.spot.usd_per_hour}
+    for name, rate in rates.items():
+        if rate is not None and own != machine.kind:
+            yield f"{name}: the rate of {own}, not of {machine.kind}"
     if asked_model not in (None, settings.api_model):
         if settings.api_tokenizer is not None:
             yield f"BREAKEVEN_API_TOKENIZER: that of {settings.api_model}; {asked_model} has its own, if it is known"

@@ -6,12 +6,13 @@ from tasks.documents.amounts import percent
 from tasks.forecast.make import Made
 
 APIS: dict[ApiWay, str] = {"api_sync": "the API at once", "api_batch": "the API in batches"}
-OWN: dict[OwnWay, str] = {"reserved": "reserved", "on_demand": "on demand"}
+OWN: dict[OwnWay, str] = {"reserved": "reserved", "on_demand": "on demand", "spot": "spot"}
 COLUMNS: dict[str, str] = {
     "api_sync": "API, at once",
     "api_batch": "API, in batches",
     "reserved": "Own, reserved",
     "on_demand": "Own, on demand",
+    "spot": "Own, spot",
 }
 
 
@@ -19,7 +20,7 @@ def machines(made: Made, way: ServingWay) -> str:
     """Name the machines of a way: `one reserved A10G`, `up to 3 A10G on demand`."""
     gpus = next(one.gpus for one in made.answer.ways if one.way == way)
     many, kind = "one" if gpus <= 1 else f"up to {gpus}", made.machine.kind
-    return f"{many} reserved {kind}" if way.own == "reserved" else f"{many} {kind} on demand"
+    return f"{many} {kind} on demand" if way.own == "on_demand" else f"{many} {way.own} {kind}"
 
 
 def name_way(made: Made, way: ServingWay) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 from models.economics.demand import Demand, Lengths
 from models.economics.forecast_answer import find_answer
 from models.economics.forecast_break_even import find_break_evens
+from models.economics.month import Rate, ReferenceRate
 from models.economics.pricing import Price
 from models.economics.projection import project_inputs
+from models.economics.spot_basis import SpotBasis
 from models.economics.throughput import OutputLength, Throughput
-from models.economics.ways import OwnWay
+from models.economics.ways import WAYS, OwnWay
 from tests.forecasts import HOUR_NS, JANUARY, OWN_WAYS, demand, even, serving, year
 from tests.month_inputs import GPT_4O_MINI, NANO, usd
 
@@ -132,6 +135,25 @@ def test_a_way_without_a_rate_is_not_known(way: OwnWay) -> None:
     assert even(found, way).spend_nano is None
     assert found.cheapest.own != way
     assert all(one.way.own != way for one in find_answer(found).ways)
+
+
+def test_spot_machines_are_forecast_like_those_on_demand_and_their_interruptions_beside() -> None:
+    """At the same rate they cost the same in every way where none is taken away; one an hour that loses six minutes, a tenth more."""
+    rates = (*serving().references, ReferenceRate("spot", Rate(nano_per_hour=usd(1)), "test"))
+    never, hourly = (SpotBasis(Decimal(often), 360 * NANO, load_ns=0) for often in (0, 1))
+    same, taken = (
+        year(demand(50_000), at=replace(serving(), references=rates, spot=one)) for one in (never, hourly)
+    )
+    for way in WAYS:
+        if way.own == "spot":
+            assert same.totals[way.name] == same.totals[replace(way, own="on_demand").name]
+    assert even(same, "spot") == replace(even(same, "on_demand"), name="spot")
+    month = taken.months[0]
+    on_demand, spot = ((month.nano(way) or 0) - month.labour_nano for way in ("on_demand", "spot"))
+    assert on_demand > 0
+    assert spot == pytest.approx(on_demand * 11 / 10)
+    assert year(demand(50_000)).totals["spot"] is None
+    assert ("spot", "api_sync") not in find_break_evens(year(demand(50_000)))
 
 
 def test_nothing_asked_and_impossible_volumes() -> None:
