@@ -152,7 +152,7 @@ def uncounted_audits(settings: Settings) -> list[tuple[str, date]]:
 
 def unaudited(settings: Settings, until: datetime) -> list[tuple[str, date]]:
     """Return the partitions that were published lately, until then, and of which no audit by the API has begun."""
-    with ledger_if_any(settings) as session:
+    with ledger_if_any(settings, update=True) as session:
         return [] if session is None else audits.list_unaudited(session, until - UNAUDITED, until)
 
 
