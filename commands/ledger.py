@@ -84,6 +84,9 @@ def runs(
     purpose: For = None,
     since: Since = None,
     until: Until = None,
+    parts: Annotated[
+        bool, Parameter(help="Of runs in shards, list the runs of the shards as well.", negative=())
+    ] = False,
     limit: Limit = 50,
     format: TableFormat = "table",
 ) -> None:
@@ -102,6 +105,7 @@ def runs(
         purpose=purpose,
         since=day_start(since),
         until=day_end(until),
+        parts=parts,
     )
 
 

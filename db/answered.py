@@ -52,31 +52,37 @@ def find_answered_by(
 def answered_with(*, engine: str | None = None, model: str | None = None) -> ColumnElement[bool]:
     """Return the condition that a run was answered by this engine, or model, as `find_answered_by` names them.
 
-    `reuse` finds the runs of which an engine answered nothing. A run without a line counts as what it was started with, unless it is completed and had nothing to ask for.
+    A run in shards was answered by what answered one of them. `reuse` finds the runs of which an engine answered nothing. A run without a line counts as what it was started with, unless it is completed and had nothing to ask for.
     """
+    part = aliased(RunRow)
+    by_part = select(part.part_of).where(part.part_of.is_not(None), _answered(part, engine, model))
+    return or_(_answered(RunRow, engine, model), RunRow.id.in_(by_part))
+
+
+def _answered(run: type[RunRow], engine: str | None, model: str | None) -> ColumnElement[bool]:
     line, any_line = aliased(Usage), aliased(Usage)
-    own = _taken(line)
+    own = _taken(run, line)
     started = [
-        ~exists().where(any_line.run_id == RunRow.id),
-        or_(RunRow.state != "completed", RunRow.published != RunRow.carried),
+        ~exists().where(any_line.run_id == run.id),
+        or_(run.state != "completed", run.published != run.carried),
     ]
     if engine is not None:
         own.append(line.engine == engine)
-        started.append(RunRow.engine == engine)
+        started.append(run.engine == engine)
     if engine == REUSE:
         other = aliased(Usage)
-        own.append(~exists().where(*_taken(other), other.engine != REUSE).correlate(RunRow))
+        own.append(~exists().where(*_taken(run, other), other.engine != REUSE).correlate(run))
     if model is not None:
         own.append(line.model_id.in_(select(ModelRow.id).where(ModelRow.name == model)))
-        started.append(RunRow.model_id.in_(select(ModelRow.id).where(ModelRow.name == model)))
+        started.append(run.model_id.in_(select(ModelRow.id).where(ModelRow.name == model)))
     return or_(exists().where(*own), and_(*started))
 
 
-def _taken(line: type[Usage]) -> list[ColumnElement[bool]]:
+def _taken(run: type[RunRow], line: type[Usage]) -> list[ColumnElement[bool]]:
     """Return the conditions of the lines of a run that name what answered it: those that served, else all."""
     served = aliased(Usage)
-    some_served = exists().where(served.run_id == RunRow.id, served.outcome.in_(SERVED)).correlate(RunRow)
-    return [line.run_id == RunRow.id, or_(line.outcome.in_(SERVED), ~some_served)]
+    some_served = exists().where(served.run_id == run.id, served.outcome.in_(SERVED)).correlate(run)
+    return [line.run_id == run.id, or_(line.outcome.in_(SERVED), ~some_served)]
 
 
 def _named(rows: Sequence[Row[Any]]) -> AnsweredBy:

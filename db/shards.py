@@ -138,15 +138,15 @@ def input_digest(session: Session, version_id: UUID) -> bytes | None:
 
 
 def find_whole_run(session: Session, version_id: UUID) -> UUID | None:
-    """Return the newest whole run of a version, which coordinates its shards."""
+    """Return the newest whole run of a version, which coordinates its shards; None where it was stopped, or has failed."""
     newest = (
-        select(RunRow.id)
+        select(RunRow.id, RunRow.state)
         .where(RunRow.version_id == version_id, RunRow.shard.is_(None))
         .order_by(RunRow.started_at.desc(), RunRow.id.desc())
         .limit(1)
     )
-    found: UUID | None = session.execute(newest).scalar()
-    return found
+    found = session.execute(newest).one_or_none()
+    return None if found is None or found.state != "running" else found.id
 
 
 def _set(session: Session, shard: Shard, **values: object) -> None:

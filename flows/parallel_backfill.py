@@ -1,37 +1,33 @@
 """Spreads a backfill over the workers of a pool: one run of the workload's deployment for each partition."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
 from uuid import UUID
 
-import httpx
 from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.exceptions import ObjectNotFound, PrefectException
+from prefect.exceptions import ObjectNotFound
 
 from flows.deploy import api_url
+from flows.flow_requests import (
+    POLL_SECONDS,
+    TRIES,
+    ask_server,
+    find_deployment,
+    flow_parameters,
+    request_run,
+    wait_or_stop,
+)
 from models.backfill import PartitionOutcome, Step
-from models.errors import BreakevenError, Interrupted, UsageError
 from models.run import Progress
 from models.settings import Settings
 from tasks.backfill.request import BackfillRequest
 from tasks.backfill.survey import KnownRun, newest_run
-from tasks.reading.files.address import is_remote
 from tasks.runtime.progress import report
 from tasks.runtime.stop_signals import StopRequest, stop_on_signals
 from tasks.setup.prefect_checks import TAG
-
-Answer = TypeVar("Answer")
-
-POLL_SECONDS = 2.0
-PATIENCE_SECONDS = 600.0
-"""How long a Prefect server may be away, while it is restarted, before the backfill gives up waiting for it."""
-TRIES = 3
-"""How often a partition is handed out in one backfill; again only after a crash, which says nothing about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +108,7 @@ class ParallelBackfill:
         key: str,
         stop: StopRequest,
     ) -> tuple[FlowRun, str]:
-        """Ask for a run; where the one of this key has ended badly, for the one that follows it."""
-        given = run_parameters(ask, step)
-        while True:
-            run = ask_server(
-                lambda key=key: client.create_flow_run_from_deployment(  # type: ignore[misc]
-                    deployment, parameters=given, idempotency_key=key, tags=[TAG, "backfill"]
-                ),
-                stop,
-            )
-            state = run.state
-            if state is None or not state.is_final() or state.is_completed():
-                return run, key
-            key = f"{key}/{run.id}"
+        return request_run(client, deployment, run_parameters(ask, step), key, stop, [TAG, "backfill"])
 
     def _state(self, client: SyncPrefectClient, flow_run_id: UUID, stop: StopRequest) -> State[object] | None:
         """Read the state of a flow run; None where the server does not know it (any more)."""
@@ -161,67 +145,9 @@ class ParallelBackfill:
         )
 
 
-def find_deployment(client: SyncPrefectClient, workload: str, url: str) -> UUID:
-    """Return the workload's deployment. Raises `UsageError` where there is none, or no server."""
-    try:
-        return client.read_deployment_by_name(f"{workload}/{workload}").id
-    except ObjectNotFound as error:
-        msg = f"{workload} is not deployed at {url}: run `make deploy`"
-        raise UsageError(msg) from error
-    except (httpx.HTTPError, PrefectException) as error:
-        msg = f"no Prefect API answers at {url} ({type(error).__name__}): start one with `make server`"
-        raise UsageError(msg) from error
-
-
-def ask_server(ask: Callable[[], Answer], stop: StopRequest, patience: float | None = None) -> Answer:
-    """Ask the Prefect server, again while it is away, as when it is restarted.
-
-    Raises `BreakevenError` when it refuses and when patience ends, `Interrupted`, and `ObjectNotFound` for what it does not have.
-    """
-    until = time.monotonic() + (PATIENCE_SECONDS if patience is None else patience)
-    while True:
-        try:
-            return ask()
-        except ObjectNotFound:
-            raise
-        except (httpx.HTTPError, PrefectException) as error:
-            if not is_away(error):
-                msg = f"the Prefect API refused: {' '.join(str(error).split())}"
-                raise BreakevenError(msg) from error
-            if time.monotonic() >= until:
-                msg = f"the Prefect API stays away ({type(error).__name__}); what was handed out goes on without"
-                raise BreakevenError(msg) from error
-        wait_or_stop(POLL_SECONDS, stop)
-
-
-def is_away(error: Exception) -> bool:
-    """Whether a server may answer later: it could not be reached, or failed itself."""
-    if isinstance(error, httpx.HTTPStatusError):
-        return error.response.is_server_error
-    return isinstance(error, httpx.TransportError)
-
-
-def wait_or_stop(seconds: float, stop: StopRequest) -> None:
-    """Wait a little. Raises `Interrupted` when the backfill was asked to stop."""
-    until = time.monotonic() + seconds
-    while True:
-        if stop.signal_number is not None:
-            msg = (
-                f"stopped by signal {stop.signal_number}; runs that were handed out go on (cancel them in "
-                "Prefect), the same command does what is left"
-            )
-            raise Interrupted(msg, stop.signal_number)
-        if time.monotonic() >= until:
-            return
-        time.sleep(min(0.1, seconds))
-
-
 def run_parameters(ask: BackfillRequest, step: Step) -> dict[str, object]:
-    """Return what a worker's flow run is given: plain values, and a path that is the same in every folder."""
-    given = ask.of_step(step).flow_parameters() | {"partition": str(step.partition)}
-    if ask.input is not None and not is_remote(ask.input):
-        given["input"] = str(Path(ask.input).absolute())
-    return given
+    """Return what a worker's flow run of a step is given."""
+    return flow_parameters(ask.of_step(step))
 
 
 def idempotency_key(workload: str, step: Step) -> str:

@@ -13,6 +13,7 @@ from prefect import Flow, State, flow, get_run_logger, runtime
 from flows.dates import choose_partition, run_name
 from flows.environment import read_settings
 from flows.final_state import final_state
+from flows.shard_helpers import ask_workers
 from models import workloads
 from models.errors import BreakevenError
 from models.records import EngineReason
@@ -23,6 +24,7 @@ from tasks.display.prefect_artifacts import artifact_key, progress_artifact, pub
 from tasks.display.quarantine_text import quarantine_lines
 from tasks.display.run_rows import cost_row
 from tasks.planning.request import EngineChoice, RunRequest
+from tasks.run.helpers import helpers_from
 from tasks.run.run_partition import run_request
 from tasks.runtime.shared_engine import after_engine, shared_engine
 
@@ -36,6 +38,7 @@ def run_and_show(request: RunRequest, run: RunPartition) -> RunResult:
     workload, settings = request.workload, read_settings()
     with (
         progress_artifact(artifact_key(workload, "progress")),
+        helpers_from(ask_workers(settings)),
         shared_engine(settings, workloads=[workload]),
     ):
         result = run(request, settings)

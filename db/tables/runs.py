@@ -110,6 +110,7 @@ class RunRow(Base):
         one_of("state", "running", "waiting", "completed", "failed", "interrupted"),
         *not_negative("load_ns", "busy_ns", "idle_ns", "gpu_cost_nano", "unallocated_nano", "api_cost_nano"),
         Index(None, "workload", "partition"),
+        Index(None, "part_of"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     version_id: Mapped[UUID] = mapped_column(ForeignKey("partition_versions.id"))

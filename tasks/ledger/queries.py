@@ -30,6 +30,7 @@ RUN_COLUMNS = (
     *("input_tokens", "cached_tokens", "output_tokens", "load_ns", "busy_ns", "idle_ns"),
     *("gpu_cost_usd", "unallocated_usd", "api_cost_usd", "cost_usd", "counterfactual_usd"),
     *("escalated", "waiting", "flow_run_id", "error", "purpose", "engine_arguments"),
+    *("shard", "shards", "part_of"),
 )
 LINE_COLUMNS = (
     *("id", "run_id", "workload", "record_key", "attempt", "at", "route", "outcome", "engine"),
@@ -155,6 +156,8 @@ def show_runs(
     with asking_ledger(settings, filters.get("workload")) as session:
         rows = list_runs(session, limit=limit, **filters)
     columns = RUN_TABLE if output_format == "table" else RUN_COLUMNS
+    if filters.get("parts") and output_format == "table":
+        columns = ("shard", "shards", *columns)
     write_rows(rows, columns, output_format, spare=RUN_SPARE)
 
 

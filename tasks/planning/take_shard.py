@@ -110,12 +110,13 @@ class ShardTaker:
         with make_session.begin() as session:
             leases.renew(session, lease, self.settings.lease_seconds)
             shard = shards.get(session, version.id, seen.shard)
-            if shard is None or shard.share != seen.share:
+            whole = shards.find_whole_run(session, version.id)
+            if whole is None or shard is None or shard.share != seen.share:
                 return None
             shard = shards.count_death(session, shard)
             if shard.state != "open":
                 return None
-            place = RunPlace(shard.shards, shard.share, shards.find_whole_run(session, version.id))
+            place = RunPlace(shard.shards, shard.share, whole)
             keys = open_run(session, version.id, replace(self.checked, api=None), place)
             shards.begin(session, shard, keys.run_id)
             ledger = LeasedLedger(

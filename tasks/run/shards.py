@@ -26,6 +26,7 @@ from tasks.planning.take_shard import ShardTaker
 from tasks.reading.share import changed
 from tasks.run.closing import close_on_failure
 from tasks.run.collect import collect
+from tasks.run.helpers import ask_helpers
 from tasks.run.infer import Inferred, infer
 from tasks.run.scratch import open_scratch
 from tasks.run.wiring import make_committer
@@ -52,8 +53,8 @@ def answer_in_shards(run: OpenRun, request: RunRequest, settings: Settings, shar
         if not isinstance(checked, Checked):
             msg = f"the input of {request.workload} {request.partition} was emptied after the run had begun"
             raise OutputError(msg)
-        with stop_on_signals() as stop:
-            known = _work(run, ShardTaker(checked), shared, stop, lost)
+        with stop_on_signals() as stop, ask_helpers(request, run.keys.run_id, run.shards) as look:
+            known = _work(run, ShardTaker(checked), shared, stop, lambda: look() or lost())
         _book_idle(run, shared)
         waiting: Mapping[str, int] = {}
         if any(one.waiting for one in known):

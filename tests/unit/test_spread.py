@@ -10,8 +10,9 @@ import httpx
 import pytest
 from prefect.exceptions import ObjectNotFound
 
-from flows import parallel_backfill
-from flows.parallel_backfill import ask_server, idempotency_key, is_away, run_parameters, wait_or_stop
+from flows import flow_requests
+from flows.flow_requests import ask_server, is_away, wait_or_stop
+from flows.parallel_backfill import idempotency_key, run_parameters
 from models.backfill import Range, Step
 from models.errors import BreakevenError, Interrupted
 from tasks.backfill.request import BackfillRequest
@@ -75,14 +76,14 @@ def test_a_workers_run_gets_plain_values_and_an_absolute_path(
 
 def test_a_server_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """No connection, a reset, an error of its own: asked again."""
-    monkeypatch.setattr(parallel_backfill, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(flow_requests, "POLL_SECONDS", 0.01)
     server = failing(httpx.ConnectError("refused"), httpx.ReadError("reset"), status(503))
     assert ask_server(server, StopRequest()) == "answer"
 
 
 def test_a_server_that_stays_away_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """When patience ends, the backfill does."""
-    monkeypatch.setattr(parallel_backfill, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(flow_requests, "POLL_SECONDS", 0.01)
     with pytest.raises(BreakevenError, match="stays away") as caught:
         ask_server(failing(*[httpx.ConnectError("refused")] * 100), StopRequest(), patience=0.05)
     assert "\n" not in str(caught.value)

@@ -52,6 +52,7 @@ def _add_shards() -> None:
     # a column with its rule in one statement: SQLite adds a rule to a table in no other way
     key = Key().dialect_impl(op.get_bind().dialect).compile(op.get_bind().dialect)
     op.execute(f"ALTER TABLE runs ADD COLUMN part_of {key} CONSTRAINT fk_runs_part_of REFERENCES runs (id)")
+    op.create_index(op.f("ix_runs_part_of"), "runs", ["part_of"])
     op.create_table(
         "shards",
         sa.Column("version_id", Key(), nullable=False),

@@ -67,6 +67,7 @@ def test_shards_publish_what_one_run_does(settings: Settings, whole: Settings, s
     assert (result.published, result.quarantined) == (published(whole).height, quarantined(whole).height)
     with ledger(settings) as session:
         (shown,) = list_runs(session)
+        assert list_runs(session, engine="vllm", model=str(shown["model"])) == [shown]
         parts = list_runs(session, parts=True)
     assert shown["records"] == result.records == RECORDS
     assert shown["state"] == "completed"
