@@ -56,14 +56,20 @@ def put_up_again(run: UUID) -> bool:
 def main(command: list[str]) -> int:
     """Run a command to its end; after a SIGTERM put its run up again. Return the command's exit code, 0 for a run put up again."""
     asked: list[int] = []
+    started: list[subprocess.Popen[bytes]] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
+        for one in started:
+            stop(one)
+
+    signal.signal(signal.SIGTERM, note)
     with subprocess.Popen(command) as child:  # noqa: S603  what Prefect's worker wrote
-
-        def note(number: int, _frame: FrameType | None) -> None:
-            asked.append(number)
+        started.append(child)
+        if asked:
             stop(child)
-
-        signal.signal(signal.SIGTERM, note)
         code = child.wait()
+    code = code if code >= 0 else 128 - code  # as a shell says which signal it was
     if asked and (run := os.environ.get(RUN)):
         try:
             return 0 if put_up_again(UUID(run)) else code

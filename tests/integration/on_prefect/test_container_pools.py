@@ -17,7 +17,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import PrefectHTTPStatusError
 
-from flows.deploy import POOL, ensure_pool
+from flows.deploy import POOL, ensure_pool, ensure_pools
 from models.errors import UsageError
 from models.settings import Settings
 from tasks.workers.pools import API_POOL
@@ -102,7 +102,7 @@ def test_deploying_for_kubernetes(
     file = two_deployments(tmp_path)
     site.apply(file)
     first = [api.read_work_pool(name) for name in (POOL, API_POOL)]
-    site.apply(file)
+    ensure_pools(api, settings_of("kubernetes", KUBERNETES), file)
     pools = [api.read_work_pool(name) for name in (POOL, API_POOL)]
     assert [one.base_job_template for one in pools] == [one.base_job_template for one in first]
     assert [one.type for one in pools] == ["kubernetes", "kubernetes"]
@@ -187,6 +187,7 @@ class Pod:
         return self.calls.read_text(encoding="utf-8").count(f"{DAY:%m%d}")
 
 
+@pytest.mark.long  # tests/unit/test_container.py: the signal reaches the run alone
 def test_a_machine_that_is_taken_away(site: Site, api: SyncPrefectClient, tmp_path: Path) -> None:
     """SIGTERM reaches the run, which commits what it has; the run waits for another worker, which does the rest."""
     settings = settings_for(
