@@ -1,4 +1,4 @@
-"""The form in which people write what is right: what it shows, and what becomes of what is typed."""
+"""What `workload show` says of an answer's form: who holds which bound of a schema, and what is checked after."""
 
 import json
 from pathlib import Path
@@ -6,72 +6,51 @@ from pathlib import Path
 import pytest
 
 from models import workloads
-from models.errors import InputError
-from models.requests import JsonValue
 from models.settings import Settings
-from models.workloads.base import Workload
-from tasks.label_page.answer_form import form_fields, read_form
-from tests.integration.audit.answers import SCHEMA
+from tasks.workload.answer_form import describe_form
 
-SHOWN: JsonValue = {"name": " two\r\nlines\ud800 ", "price": 5.5, "colours": ["red", "a|b"]}
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "title": {"type": "string", "maxLength": 40},
+        "mood": {"enum": ["bad", "good"]},
+        "parts": {"type": "array", "items": {"type": "string"}, "maxItems": 3, "uniqueItems": True},
+        "count": {"type": "integer", "minimum": 0, "multipleOf": 2},
+    },
+    "required": ["title", "mood", "parts", "count"],
+}
 
 
-@pytest.fixture
-def thing(tmp_path: Path) -> Workload:
-    """Make a workload of objects."""
+def lines(folder: Path, **own: object) -> dict[str, str]:
+    """Return what is said of a workload, by what it is said of."""
+    settings = Settings.model_validate({"workloads": {"mine": {"prompt": "Say it.", **own}}})
+    assert folder.is_dir()
+    said = describe_form(workloads.build("mine", settings))
+    return {one.partition(": ")[0]: one.partition(": ")[2] for one in said}
+
+
+def test_each_bound_is_held_by_somebody(tmp_path: Path) -> None:
+    """Lengths are for the grammar and not for the API; what neither holds is checked in both engines' answers."""
     path = tmp_path / "schema.json"
     path.write_text(json.dumps(SCHEMA), encoding="utf-8")
-    return make({"kind": "object", "prompt": "What?", "schema_file": str(path)})
+    said = lines(tmp_path, kind="object", schema_file=str(path), grounded=["title"])
+    assert said["held by the grammar"] == "count minimum, mood enum, parts maxItems, title maxLength"
+    assert said["held by the API's strict mode"].startswith("count minimum")
+    assert "maxLength" not in said["held by the API's strict mode"]
+    assert said["checked after, in the local engine's answers"] == "count multipleOf, parts uniqueItems"
+    assert "title maxLength" in said["checked after, in the API's answers"]
+    assert said["checks of the settings"] == "grounded"
 
 
-def make(own: dict[str, object]) -> Workload:
-    """Make a workload."""
-    return workloads.build("own", Settings.model_validate({"workloads": {"own": own}}))
+@pytest.mark.parametrize(("count", "end"), [(3, "l0, l1, l2"), (1500, "l11 and 1488 more")])
+def test_labels_are_named_as_far_as_a_line_goes(tmp_path: Path, count: int, end: str) -> None:
+    """A few are all named; of many the first twelve, and how many others there are."""
+    said = lines(tmp_path, kind="label", labels=[f"l{number}" for number in range(count)])
+    assert said["grammar"].startswith(f"one of {count} labels: ")
+    assert said["grammar"].endswith(end)
+    assert ("beyond strict mode" in said["API"]) == (count > 1000)
 
 
-def typed(workload: Workload, **changed: str) -> dict[str, str]:
-    """Return what the form holds once these fields are changed; a browser has its own ends of lines."""
-    fields = {one.name: one.text.replace("\r\n", "\n") for one in form_fields(workload, SHOWN)}
-    return fields | changed
-
-
-def test_a_field_that_nobody_changed_is_what_it_was(thing: Workload) -> None:
-    """With its blanks, its lines, and characters that cannot be sent."""
-    assert read_form(thing, SHOWN, typed(thing)) == SHOWN
-
-
-def test_fields_are_read_as_the_schema_says(thing: Workload) -> None:
-    """Numbers, lists in two ways, nothing where nothing may be."""
-    found = read_form(thing, SHOWN, typed(thing, name="lamp", price="7", colours="red | blue"))
-    assert found == {"name": "lamp", "price": 7, "colours": ["red", "blue"]}
-    assert read_form(thing, SHOWN, typed(thing, price="", colours='["a|b"]')) == {
-        "name": SHOWN["name"],  # type: ignore[index,call-overload]
-        "price": None,
-        "colours": ["a|b"],
-    }
-
-
-@pytest.mark.parametrize(
-    ("field", "text", "said"),
-    [
-        ("price", "much", "price"),
-        ("name", " ", "name: "),
-        ("colours", '["red"', "colours: that is not a list as JSON"),
-        ("colours", "[" * 5000, "colours: that is not a list as JSON"),
-    ],
-)
-def test_what_is_no_answer_names_its_field(thing: Workload, field: str, text: str, said: str) -> None:
-    """In one line."""
-    with pytest.raises(InputError) as error:
-        read_form(thing, SHOWN, typed(thing, **{field: text}))
-    assert str(error.value).startswith(said)
-    assert "\n" not in str(error.value)
-
-
-def test_a_text_is_one_field() -> None:
-    """Blanks alone are none."""
-    workload = make({"kind": "text", "prompt": "Say it shortly."})
-    (field,) = form_fields(workload, "short")
-    assert read_form(workload, "short", {field.name: " shorter\n"}) == "shorter"
-    with pytest.raises(InputError, match="write the right text first"):
-        read_form(workload, "short", {field.name: " \n"})
+def test_text_has_no_form(tmp_path: Path) -> None:
+    """Nothing holds it but its checks."""
+    assert lines(tmp_path, kind="text") == {"grammar": "none, plain text"}
