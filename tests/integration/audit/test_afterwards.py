@@ -33,7 +33,7 @@ DAYS = (DAY, DAY + timedelta(days=1))
 
 
 @dataclass
-class Watched(ScriptedEngine):
+class WatchedEngine(ScriptedEngine):
     """Takes note of how much the API was asked while it was loaded."""
 
     asked: list[object] = field(default_factory=list)
@@ -63,7 +63,7 @@ def test_no_engine_waits_for_an_audit(
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     with FaultyApi() as api:
         settings = of_days(tmp_path, database_url, api)
-        engine = Watched(asked=api.seen)  # type: ignore[arg-type]
+        engine = WatchedEngine(asked=api.seen)  # type: ignore[arg-type]
         for module in ("commands.run_inline", "flows.workloads"):
             monkeypatch.setattr(f"{module}.read_settings", lambda: settings)
         monkeypatch.setattr(workload_flows, "progress_artifact", lambda _: nullcontext())
