@@ -20,7 +20,7 @@ from tasks.run.infer import Inferred
 from tasks.runtime.stop_signals import StopNow, StopRequest, stop_on_signals
 from tasks.storage.merge_parts import Published
 from tasks.storage.merge_parts import publish as merge
-from tasks.storage.output_folders import output_folder
+from tasks.storage.output_folders import output_folder, remove_folders
 from tasks.storage.part_files import remove_parts
 from tasks.storage.set_aside_rows import count_set_aside
 
@@ -88,6 +88,8 @@ def _publish(run: OpenRun, inferred: Inferred, stop: StopRequest) -> RunResult:
         remove_parts([*paths, *(run.input.begun if run.input is not None else ())])
     except OutputError as error:  # the partition is published; the next run of it removes them
         log.warning("parts of a published partition were left behind: %s", error)
+    if any(path.parent != version.folder for path in paths):  # and the folders of shards
+        remove_folders([version.folder])
     ended = result_of(run, inferred, "completed", done.records, done.quarantined, output=str(done.path))
     return replace(ended, reasons=reasons)
 

@@ -32,6 +32,7 @@ from tasks.run.scratch import open_scratch
 from tasks.run.wiring import make_committer
 from tasks.runtime.flow_run import as_task
 from tasks.runtime.leased_ledger import hold_lease
+from tasks.runtime.ledger_access import with_patience
 from tasks.runtime.shared_engine import SharedEngine, shared_engine
 from tasks.runtime.stop_signals import StopRequest, stop_on_signals
 from tasks.storage.commit_batch import CommittedTotals
@@ -75,7 +76,7 @@ def take_part(request: RunRequest, settings: Settings) -> RunResult:
         return checked
     taker, done = ShardTaker(checked, request.shard), list[Inferred]()
     with shared_engine(settings, workloads=[request.workload]) as shared:
-        while (run := taker.take()) is not None:
+        while (run := with_patience(settings.database_patience_seconds, taker.take)) is not None:
             try:
                 done.append(_answer(run, shared))
             except LeaseLost as error:
@@ -112,16 +113,17 @@ def _work(
     lost: Callable[[], LeaseLost | LedgerLost | None],
 ) -> Sequence[Shard]:
     """Take shards until all are done. Raises `BreakevenError` where no other is left than such as have failed."""
+    patience = run.settings.database_patience_seconds
     while True:
         if (error := lost()) is not None:
             raise error
         if stop():
             left = "what is done is committed; workers that have a shard finish it, the same command does the rest"
             raise stop.interrupted(left)
-        if (taken := taker.take()) is not None:
+        if (taken := with_patience(patience, taker.take)) is not None:
             _try(taken, shared)
             continue
-        known = taker.look()
+        known = with_patience(patience, taker.look)
         if all(one.state == "done" for one in known):
             return known
         if all(one.state in ("done", "failed") for one in known):

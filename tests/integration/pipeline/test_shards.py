@@ -63,6 +63,7 @@ def test_shards_publish_what_one_run_does(settings: Settings, whole: Settings, s
     run(whole, source, one, rerun=True)
     result = run(settings, source, cut, shards=4)
     check_same(settings, whole)
+    assert list((settings.output_dir / ".parts").rglob("shard-*")) == []
     assert sorted(cut.started) == sorted(one.started)
     assert (result.published, result.quarantined) == (published(whole).height, quarantined(whole).height)
     with ledger(settings) as session:
