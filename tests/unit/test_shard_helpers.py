@@ -1,4 +1,4 @@
-"""Workers of a pool are asked to take part in shards; whatever Prefect does, the run goes on (docs/decisions/0022-shards.md)."""
+"""Workers of a pool are asked to take part in shards; whatever Prefect does, the run goes on (docs/decisions/0023-shards.md)."""
 
 from contextlib import contextmanager
 from datetime import date

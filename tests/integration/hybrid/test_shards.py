@@ -1,4 +1,4 @@
-"""A partition in shards whose records go on to the API: the whole run asks, once its shards are done (docs/decisions/0022-shards.md)."""
+"""A partition in shards whose records go on to the API: the whole run asks, once its shards are done (docs/decisions/0023-shards.md)."""
 
 from pathlib import Path
 
