@@ -1,10 +1,12 @@
 """Our flows with the scripted engine, for workers that tests start.
 
-A worker imports this module in the process of each flow run. Texts with the word `slow` take their time.
+A worker imports this module in the process of each flow run. Texts with the word `slow` take their time, and those with
+`gate PATH` wait until there is such a file.
 """
 
 import logging
 import os
+import re
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -28,13 +30,16 @@ LOAD_SECONDS, PUBLISH_SECONDS = "SCRIPTED_LOAD_SECONDS", "SCRIPTED_PUBLISH_SECON
 LOADING, PUBLISHING = "scripted: loading", "scripted: publishing"
 LINE = "the scripted engine answers"
 SLOW_SECONDS = 0.05
+GATE = re.compile(r"gate (\S+)")
 MERGE = "merge"  # what `tasks.publish` calls to write the files
 
 AnyFlow = TypeVar("AnyFlow", bound=Flow[..., Any])
 
 
 def answer(request: Request) -> Reply:
-    """Answer, slowly where the text says so."""
+    """Answer, slowly where the text says so, and not before the gate is open that it names."""
+    while (gate := GATE.search(prompt(request))) and not Path(gate[1]).exists():
+        time.sleep(SLOW_SECONDS)
     if "slow" in prompt(request):
         time.sleep(SLOW_SECONDS)
     return plausible(request)

@@ -28,7 +28,7 @@ from tests.integration.backfill.harness import (
     rows_of,
     write_days,
 )
-from tests.integration.on_prefect.site import PROJECT, Site, api_of, until
+from tests.integration.on_prefect.site import PROJECT, START_SECONDS, Site, api_of, until
 from tests.integration.pipeline.books import table
 from tests.integration.pipeline.harness import settings_for
 
@@ -207,4 +207,40 @@ def test_a_cancelled_run_keeps_what_had_finished_and_a_paused_pool_waits(
     api.update_work_pool(POOL, WorkPoolUpdate(is_paused=False))
     assert list(again.states(site).values()) == ["done"], site.logs()
     assert asked_of(site, days).total() <= 400 + 16
+    check_published(settings, source, days)
+
+
+@pytest.mark.long
+def test_a_day_in_shards_is_answered_by_both_workers_and_by_one_when_the_other_is_gone(
+    site: Site, api: SyncPrefectClient, settings: Settings, tmp_path: Path
+) -> None:
+    """The whole run asks the pool for help, takes over what a killed worker had begun, and publishes once."""
+    gate = tmp_path / "gate"
+    source, days = days_from(tmp_path, date(2026, 5, 1), 240, word=f"slow gate {gate}")
+    given = {"partition": str(min(days)), "input": str(source), "shards": 4}
+    deployment = api.read_deployment_by_name("sentiment/sentiment")
+    whole = api.create_flow_run_from_deployment(deployment.id, parameters=given)
+    ids = {str(row["id"]) for rows in days.values() for row in rows}
+
+    def at_work(least: int = 1) -> list[str]:
+        return [name for name in WORKERS if len(ids & set(site.asked(name))) >= least]
+
+    until(at_work, "nobody is at work", START_SECONDS)
+    (first,) = at_work()
+    until(lambda: len(at_work()) == 2, "nobody helps", START_SECONDS)
+    other = next(name for name in WORKERS if name != first)
+    gate.touch()
+    until(lambda: other in at_work(25), "the other one is not at work")
+    site.workers[other].kill()
+    until(
+        lambda: (state := api.read_flow_run(whole.id).state) and state.is_final(), "not ended", START_SECONDS
+    )
+    assert (state := api.read_flow_run(whole.id).state) is not None
+    assert state.is_completed(), f"{state.message}\n{site.logs()}"
+    site.start_worker(other, settings)
+    assert sum(asked_of(site, days).values()) <= 240 + WINDOW_AND_COMMITS
+    runs = [run for run in table(settings, "runs") if run.partition == min(days)]
+    assert [run.state for run in runs if run.shard is None] == ["completed"]
+    assert len({run.flow_run_id for run in runs}) == 2
+    assert all(one.state and not one.state.is_scheduled() for one in flow_runs(api, days))
     check_published(settings, source, days)
