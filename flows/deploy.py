@@ -38,10 +38,7 @@ DEPLOYED_FILE = "DEPLOYED_FILE"
 
 def pools(client: SyncPrefectClient, settings: Settings) -> dict[str, int]:
     """Return our work pools and how many runs each may have at a time: on `gpu` one for each worker."""
-    try:
-        online = len(list_online(client, POOL))
-    except ObjectNotFound:
-        online = 0
+    online = len(list_online(client, POOL))
     return {POOL: count_gpu_workers(settings, online), API_POOL: API_POOL_CONCURRENCY}
 
 

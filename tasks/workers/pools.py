@@ -39,8 +39,13 @@ def asking(seconds: float = SECONDS_BETWEEN) -> Iterator[SyncPrefectClient]:
 
 
 def list_online(client: SyncPrefectClient, pool: str) -> list[str]:
-    """Return the names of the workers that have shown themselves of late in a pool, in order."""
-    workers = client.read_workers_for_work_pool(pool)
+    """Return the names of the workers that have shown themselves of late in a pool, in order; none for a pool that is not there."""
+    try:
+        workers = client.read_workers_for_work_pool(pool)
+    except httpx.HTTPStatusError as error:  # the client says no other, though it does of other questions
+        if error.response.status_code != httpx.codes.NOT_FOUND:
+            raise
+        return []
     return sorted(one.name for one in workers if one.status == WorkerStatus.ONLINE)
 
 
