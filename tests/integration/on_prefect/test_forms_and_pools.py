@@ -50,7 +50,7 @@ def test_every_parameter_is_explained_in_the_form(site: Site, api: SyncPrefectCl
         for name, shown in properties.items():
             assert len(shown.get("description") or "") > 10, (one.name, name)
     forms = {one.name: (one.parameter_openapi_schema or {})["properties"] for one in deployments}
-    assert len(forms["sentiment"]) == 10
+    assert len(forms["sentiment"]) == 12
     assert "SQL condition" in forms["sentiment"]["where"]["description"]
 
 
