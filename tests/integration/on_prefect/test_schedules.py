@@ -174,7 +174,9 @@ def test_a_schedule_of_minutes_publishes(workers: Site, api: SyncPrefectClient, 
         lambda: LINE in {one.message for one in api.read_logs(of_run)}, "no line of our packages in the log"
     )
     found = checks(check_prefect_server(Settings()))
-    assert {found[name][0] for name in ("schedules", "pool gpu", "pool api")} == {"ok"}, found
+    assert {found[name][0] for name in ("schedules", "pool api")} == {"ok"}, found
+    assert found["pool gpu"][0] == "warn", found
+    assert "fewer slots than workers" in found["pool gpu"][1]
 
 
 def test_a_changed_schedule_reaches_the_scheduled_runs(
