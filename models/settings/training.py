@@ -5,8 +5,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from models.training.trained import TrainedKind
-
 Monthly = Literal["off", "ask", "train"]
 
 
@@ -15,8 +13,8 @@ def split_names(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-TrainedKinds = Annotated[tuple[TrainedKind, ...], BeforeValidator(split_names)]
-"""What is trained: a list, or names with commas between them."""
+TrainedKinds = Annotated[tuple[Literal["classifier", "adapter"], ...], BeforeValidator(split_names)]
+"""What is trained each month: a list, or names with commas between them. Triage learns from evaluations, and is trained by hand."""
 
 
 class TrainingSettings(BaseModel):

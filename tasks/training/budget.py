@@ -15,8 +15,8 @@ def clock_seconds(ask: TrainingRequest, machine: Infrastructure) -> float | None
 
 
 def most_nano(ask: TrainingRequest, machine: Infrastructure) -> int:
-    """Return what a training can cost at most in nano-dollars: 0 of a classifier, which has no budget, or of a machine that costs nothing."""
-    if ask.kind == "classifier":
+    """Return what a training can cost at most in nano-dollars: 0 of anything but an adapter, which alone has a budget, or of a machine that costs nothing."""
+    if ask.kind != "adapter":
         return 0
     minutes = gpu_cost_nano(round(60 * ask.minutes * NS_PER_SECOND), machine.nano_usd_per_hour)
     return minutes if ask.usd is None else min(minutes, usd_to_nano(ask.usd))
@@ -24,7 +24,7 @@ def most_nano(ask: TrainingRequest, machine: Infrastructure) -> int:
 
 def describe_budget(ask: TrainingRequest, machine: Infrastructure) -> str | None:
     """Say in a line what the dollars come to; None where there are none, or nothing that has a budget."""
-    if ask.usd is None or ask.kind == "classifier":
+    if ask.usd is None or ask.kind != "adapter":
         return None
     seconds = clock_seconds(ask, machine)
     if seconds is None:

@@ -7,8 +7,12 @@ from pathlib import Path
 from shutil import rmtree
 
 import pytest
+from pydantic import ValidationError
+from sqlalchemy import update
 
 from db import leases, trained
+from db.at_work import list_at_work
+from db.tables import RunRow
 from models.economics.training_proposal import Proposal
 from models.engines.classifier.guess import Guess
 from models.errors import OutputError, PartitionLocked
@@ -21,12 +25,14 @@ from models.training.trained import TrainedModel, trained_folder
 from tasks.labelling.people_file import PersonsLabel, add_label, people_file
 from tasks.report.inputs import read_month_inputs
 from tasks.report.training_section import describe_proposal, list_news
+from tasks.training.budget import most_nano
 from tasks.training.monthly import Doing, Say, kinds_of, train_what_is_due
 from tasks.training.request import TrainingRequest
 from tasks.training.train import train
-from tests.integration.db.ledger_lines import seed
+from tests.integration.db.ledger_lines import MACHINE, seed
 from tests.integration.pipeline.books import findings, ledger, table
 from tests.integration.training.harness import LABELS, TODAY, training, write_labels
+from tests.ledgers import new_sqlite
 from tests.trainers import FakeTrainers
 
 
@@ -291,6 +297,14 @@ def test_a_workload_says_itself_what_is_trained_for_it(
     assert kinds_of(name, Settings.model_validate({**dict(settings), **changes})) == kinds
 
 
+@pytest.mark.parametrize("wrong", [{"kinds": "triage"}, {"workloads": {"sentiment": {"train": "triage"}}}])
+def test_triage_is_trained_by_hand_alone(wrong: dict[str, object]) -> None:
+    """It learns from evaluations, and nothing holds it against what answers now; it has no minutes that could cost."""
+    assert most_nano(TrainingRequest("sentiment", "triage"), MACHINE) == 0
+    with pytest.raises(ValidationError, match="'classifier' or 'adapter'"):
+        Settings.model_validate(wrong if "workloads" in wrong else {"training": wrong})
+
+
 def test_an_adapter_waits_for_a_gpu_that_an_engine_has(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,3 +322,24 @@ def test_an_adapter_waits_for_a_gpu_that_an_engine_has(
         training(settings, labels, kind="adapter")
     monkeypatch.setattr("tasks.training.gpu_free.lives", lambda _owner: False)
     training(settings, labels, kind="adapter")
+
+
+@pytest.mark.parametrize(
+    ("row", "lease"),
+    [
+        ({"engine": "classifier"}, "enrichment"),
+        ({"engine": "classifier", "purpose": "training"}, None),
+        ({"shard": 2, "shards": 3}, "enrichment shard 2 of 3"),
+        ({"state": "completed"}, None),
+    ],
+)
+def test_what_is_at_work_on_the_gpu_is_found(
+    tmp_path: Path, row: dict[str, object], lease: str | None
+) -> None:
+    """The local engine behind a classifier or triage, and a shard; not the training of a classifier."""
+    with ledger(Settings(database_url=new_sqlite(tmp_path / "ledger.db"))) as session:
+        keys = seed(session, "enrichment", TODAY)
+        session.execute(update(RunRow).where(RunRow.id == keys.run).values(row))
+        for name in ("enrichment", "enrichment training", "enrichment shard 2 of 3"):
+            leases.acquire(session, name, TODAY, name, 600, lambda _owner: False)
+        assert list_at_work(session) == ([] if lease is None else [(lease, lease)])
