@@ -122,13 +122,20 @@ def train_adapter(
 ) -> TrainedAdapter:
     """Train until the time is over; a checkpoint every minute, from which a killed training goes on.
 
-    Raises `UsageError` in one line for a base that is gone or no language model, `OutputError` for a full disk, `Interrupted` where `stop` turns true.
+    Raises `UsageError` in one line for a base that is gone, no language model, or too large for the GPU, `OutputError` for a full disk, `Interrupted` where `stop` turns true.
     """
     if len(job.train) < FEWEST:
         msg = f"{len(job.train)} examples to train on: an adapter needs at least {FEWEST}; give more labels or answers"
         raise UsageError(msg)
     training = _Training(job, say, stop, job.clock(), time.monotonic())
-    return training.run()
+    try:
+        return training.run()
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's, which is not imported before it is needed
+            raise
+        smaller = "take a smaller model" if job.four_bits else "set four_bits of [training] to true"
+        msg = f"the GPU has too little memory to train an adapter on {job.base.name}: {smaller}, or end what else is on it"
+        raise UsageError(msg) from error
 
 
 @dataclass(slots=True)

@@ -1,7 +1,8 @@
 """The monthly training: where there is enough new, a model is trained, held against what answers now, and put in force or proposed."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 
@@ -12,9 +13,10 @@ from models.catalogue.rates import infrastructure
 from models.economics.pricing import nano_to_usd, usd_to_nano
 from models.economics.training_proposal import MonthsMoney, Proposal, judge, judge_first, why_not_due
 from models.engines.classifier.engine import Classifier, load_classifier
-from models.errors import BreakevenError, Interrupted, UsageError
+from models.errors import BreakevenError, Interrupted, UsageError, defect
 from models.machine import gpu_name
 from models.months import month_of, next_month
+from models.routing.rules import asks_evaluation, keep_local
 from models.settings import Settings
 from models.training.answers import as_answer
 from models.training.classifier import mark_guesses
@@ -23,6 +25,7 @@ from models.training.hold_out import AnswersNow, Compared
 from models.training.new_examples import count_new
 from models.training.trained import Teacher, TrainedKind, TrainedModel, trained_folder
 from models.workloads.answer_kind import answers_labels
+from models.workloads.base import Workload
 from tasks.labelling.people_labels import people_examples
 from tasks.runtime.ledger_access import ledger_if_any, writing_ledger
 from tasks.training.budget import most_nano
@@ -73,17 +76,26 @@ def train_what_is_due(
     found: list[Proposal] = []
     asked = (name for name in sorted(settings.workloads) if settings.workloads[name].train)
     for name in dict.fromkeys((*names, *asked)):
-        own = settings.for_workload(name)
-        for kind in kinds_of(name, own):
-            try:
-                one = _train_if_due(name, kind, own, say, doing, today or datetime.now(UTC).date())
-            except Interrupted:
-                raise
-            except BreakevenError as error:
-                say(f"{name}: not trained: {error}")
-            else:
-                found += [] if one is None else [one]
+        with _said(name, say):
+            own = settings.for_workload(name)
+            for kind in kinds_of(name, own):
+                with _said(name, say):
+                    one = _train_if_due(name, kind, own, say, doing, today or datetime.now(UTC).date())
+                    found += [] if one is None else [one]
     return found
+
+
+@contextmanager
+def _said(name: str, say: Say) -> Iterator[None]:
+    """Say what stops a training, and go on behind the block. Raises `Interrupted`."""
+    try:
+        yield
+    except Interrupted:
+        raise
+    except BreakevenError as error:
+        say(f"{name}: not trained: {error}")
+    except Exception as error:  # noqa: BLE001  the evaluations stand, and the others have their turn
+        say(f"{name}: not trained: {defect(error)}")
 
 
 def kinds_of(name: str, settings: Settings) -> Sequence[TrainedKind]:
@@ -93,6 +105,15 @@ def kinds_of(name: str, settings: Settings) -> Sequence[TrainedKind]:
     if "classifier" in wanted and not answers_labels(workloads.build(name, settings)):
         return [kind for kind in wanted if kind != "classifier"]
     return list(dict.fromkeys(wanted))
+
+
+def waits_for_evaluation(kind: TrainedKind, workload: Workload, settings: Settings) -> bool:
+    """Whether runs would stop, were this put in force before it is evaluated: what the policy looks up is of another model then."""
+    policy = workload.routing
+    if policy.cascade == "evaluated":
+        return True
+    sends = settings.api_mode != "off" and workload.residency == "any"
+    return kind == "adapter" and asks_evaluation(policy if sends else keep_local(policy))
 
 
 def _train_if_due(
@@ -126,12 +147,22 @@ def _train_if_due(
     model = doing.train(ask, settings, say, now)
     proposal = _compare(model, current, data.data.holdout, settings, doing)
     if wanted.monthly == "train" and proposal.outcome in {"better", "first"}:
-        proposal = replace(proposal, in_force=True)
+        proposal = replace(proposal, in_force=_may_be_put_in_force(model, workload, settings, say))
     with writing_ledger(settings) as make_session, make_session.begin() as session:
         trained.add_figures(session, model.id, {"monthly": asdict(proposal)})
         if proposal.in_force:
             trained.set_state(session, model.id, "in_force")
     return proposal
+
+
+def _may_be_put_in_force(model: TrainedModel, workload: Workload, settings: Settings, say: Say) -> bool:
+    if not waits_for_evaluation(model.kind, workload, settings):
+        return True
+    say(
+        f"{workload.name}: {model.name} stays a candidate, since the policy asks for an evaluation of what is in force: "
+        f"`breakeven trained use {workload.name} {model.name}`, then `breakeven evaluate {workload.name} --labels FILE` before the next run"
+    )
+    return False
 
 
 def _money(ask: TrainingRequest, known: _Known, settings: Settings) -> MonthsMoney:

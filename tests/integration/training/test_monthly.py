@@ -13,20 +13,22 @@ from sqlalchemy import update
 from db import leases, trained
 from db.at_work import list_at_work
 from db.tables import RunRow
+from models import workloads
 from models.economics.training_proposal import Proposal
 from models.engines.classifier.guess import Guess
 from models.errors import OutputError, PartitionLocked
 from models.gpu_time import GpuTime
-from models.settings import Settings
+from models.routing.policy import Policy
+from models.settings import Settings, WorkloadSettings
 from models.settings.training import Monthly
 from models.training.adapter import AdapterJob
 from models.training.hold_out import AnswersNow, Compared
-from models.training.trained import TrainedModel, trained_folder
+from models.training.trained import TrainedKind, TrainedModel, trained_folder
 from tasks.labelling.people_file import PersonsLabel, add_label, people_file
 from tasks.report.inputs import read_month_inputs
 from tasks.report.training_section import describe_proposal, list_news
 from tasks.training.budget import most_nano
-from tasks.training.monthly import Doing, Say, kinds_of, train_what_is_due
+from tasks.training.monthly import Doing, Say, kinds_of, train_what_is_due, waits_for_evaluation
 from tasks.training.request import TrainingRequest
 from tasks.training.train import train
 from tests.integration.db.ledger_lines import MACHINE, seed
@@ -170,6 +172,54 @@ def test_a_training_that_fails_is_said_and_stops_nothing(settings: Settings, tmp
     asking = _set(settings, tmp_path, 60, "ask")
     assert train_what_is_due(["sentiment"], asking, told.append, Doing(fail), TODAY) == []
     assert told[-1] == "sentiment: not trained: the disk is full"
+
+
+def test_no_workload_stops_the_training_of_another(settings: Settings, tmp_path: Path) -> None:
+    """Not one with a mistake in its settings, nor one whose training ends with an error that nobody foresaw."""
+    asking = _set(settings, tmp_path, 60, "ask")
+    both = asking.model_copy(update={"workloads": {**asking.workloads, "own": WorkloadSettings()}})
+    told: list[str] = []
+    assert train_what_is_due(["own", "sentiment"], both, told.append, _doing(), TODAY)
+    assert told[0].startswith("own: not trained: ")
+
+    def fail(*_: object) -> TrainedModel:
+        msg = "what a text says"
+        raise ValueError(msg)
+
+    new = _set(settings, tmp_path, 200, "ask")
+    assert train_what_is_due(["sentiment"], new, told.append, Doing(fail), TODAY) == []
+    assert told[-1].startswith("sentiment: not trained: ValueError at test_monthly.py")
+    assert "what a text says" not in told[-1]
+
+
+@pytest.mark.parametrize(
+    ("policy", "kind", "mode", "waits"),
+    [
+        ({"cascade": "evaluated"}, "classifier", "off", True),
+        ({"min_confidence": "evaluated"}, "classifier", "sync", False),
+        ({"min_confidence": "evaluated"}, "adapter", "sync", True),
+        ({"not_viable": "api"}, "adapter", "sync", True),
+        ({"not_viable": "api"}, "adapter", "off", False),
+        ({}, "adapter", "sync", False),
+    ],
+)
+def test_what_runs_would_wait_to_be_evaluated_for_stays_a_candidate(
+    policy: dict[str, object], kind: TrainedKind, mode: str, waits: bool
+) -> None:
+    """Put in force it is another model, of which no evaluation is: the runs would stop."""
+    given = Settings.model_validate({"api_mode": mode, "workloads": {"sentiment": {"policy": policy}}})
+    assert waits_for_evaluation(kind, workloads.build("sentiment", given), given) == waits
+
+
+def test_it_is_proposed_where_the_policy_waits(settings: Settings, tmp_path: Path) -> None:
+    """The report names the command, and the flow says why."""
+    asking = _set(settings, tmp_path, 60, "train")
+    own = asking.workloads["sentiment"].model_copy(update={"policy": Policy(cascade="evaluated")})
+    told: list[str] = []
+    (one,) = _monthly(asking.model_copy(update={"workloads": {"sentiment": own}}), _doing(), told)
+    assert (one.outcome, one.in_force, _state(settings, one.name)) == ("first", False, "candidate")
+    assert told[-1].startswith(f"sentiment: {one.name} stays a candidate, since the policy asks")
+    assert f"`breakeven trained use sentiment {one.name}`" in describe_proposal(one)
 
 
 def test_the_report_of_the_month_before_tells_it(settings: Settings, tmp_path: Path) -> None:

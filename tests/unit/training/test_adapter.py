@@ -306,6 +306,25 @@ def test_a_batch_is_cut_to_what_memory_holds(base: BaseModel) -> None:
     assert len(groups) < len(batch)
 
 
+@pytest.mark.parametrize(("four_bits", "says"), [(False, "set four_bits of"), (True, "take a smaller model")])
+def test_a_base_that_does_not_fit_the_card_is_one_line(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, four_bits: bool, says: str
+) -> None:
+    """It says what to set; another error of torch stays what it is."""
+    import torch  # noqa: PLC0415
+
+    def load(*_: object, **__: object) -> BaseModel:
+        raise failure
+
+    monkeypatch.setattr(adapter, "load_base", load)
+    failure = torch.cuda.OutOfMemoryError("CUDA out of memory")
+    with pytest.raises(UsageError, match=f"the GPU has too little memory .*: {says}"):
+        train_adapter(job_of(tiny, tmp_path, four_bits=four_bits), print)
+    failure = RuntimeError("another")
+    with pytest.raises(RuntimeError, match="another"):
+        train_adapter(job_of(tiny, tmp_path), print)
+
+
 def test_objects_and_texts_are_trained_on_and_not_measured(tiny: Path, tmp_path: Path) -> None:
     """An answer that is no label has no accuracy, and is held against what answers now to the letter; seconds of the clock end a training whose processor seconds do not."""
     rows = [Example(one.text, {"number": n}, "api") for n, one in enumerate(TRAIN)]
