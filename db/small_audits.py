@@ -13,7 +13,10 @@ from models.evaluation.audit_counts import Judge
 def list_audited_small(
     session: Session, workload: str, model: str, prompt: str
 ) -> list[tuple[date, str, Judge, bool]]:
-    """Return the records that the local model of this name served under the prompt of this fingerprint: partition, record key, judge, and whether it agrees."""
+    """Return the judged records that the local model of this name served under the prompt of this fingerprint: partition, record key, judge, and whether it agrees.
+
+    Those that people left open (skipped, or tied) are not among them: nothing is known of these.
+    """
     rows = session.execute(
         select(Row.partition, Row.record_key, Row.judge, Row.agrees)
         .join(ModelRow, ModelRow.id == Row.model_id)
@@ -23,6 +26,7 @@ def list_audited_small(
             Row.engine == "vllm",
             ModelRow.name == model,
             PromptRow.fingerprint == prompt,
+            Row.agrees.is_not(None),
         )
         .order_by(Row.partition.desc(), Row.record_key, Row.judge)
     )

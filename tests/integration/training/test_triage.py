@@ -131,13 +131,14 @@ def test_what_cannot_be_learnt_is_one_line(tmp_path: Path, database_url: str) ->
 
 
 def test_audits_teach_it_too(tmp_path: Path, database_url: str) -> None:
-    """With the teacher `api` what the API said in audits, with `labels` what people did; a text that changed since teaches nothing."""
+    """With the teacher `api` what the API said in audits, with `labels` what people did; a text that changed since teaches nothing, nor does what they left open."""
     source = tmp_path / "in.jsonl"
     own = {"sentiment": {"input": str(source)}}
     settings = settings_of(tmp_path, database_url, URL, workloads=own)
     serve(settings, tmp_path)
     keys = published(settings)["record_key"].to_list()
     (run,) = table(settings, "runs")
+    open_ = next(key for key in reversed(keys) if number_of(key.replace("r", "r ")) % 5)
     halves: tuple[tuple[Judge, list[str]], ...] = (("api", keys[:100]), ("people", keys[100:]))
     for judge, chosen in halves:
         rows = [
@@ -147,7 +148,7 @@ def test_audits_teach_it_too(tmp_path: Path, database_url: str) -> None:
                 run.model_id,
                 run.prompt_id,
                 run.id,
-                number_of(key.replace("r", "r ")) % 5 > 0,
+                number_of(key.replace("r", "r ")) % 5 > 0 if key != open_ else None,
                 judge,
             )
             for key in chosen
@@ -166,8 +167,8 @@ def test_audits_teach_it_too(tmp_path: Path, database_url: str) -> None:
         counts[teacher] = len(every)
         assert all((one.answer == COMPLEX) == (number_of(one.text) % 5 == 0) for one in every)
     assert counts["api"] == 100
-    assert 98 <= counts["labels"] <= 99
-    assert counts["both"] == 199
+    assert 97 <= counts["labels"] <= 98
+    assert counts["both"] == 198
 
 
 def test_under_another_prompt_or_model_it_is_refused(tmp_path: Path, database_url: str) -> None:
