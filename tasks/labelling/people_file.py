@@ -122,11 +122,16 @@ def read_labels(path: Path) -> ReadLabels:
 
 def newest_of_each(labels: Iterable[PersonsLabel]) -> list[PersonsLabel]:
     """Return each person's newest label of each text, in the order in which the texts were met; without what was taken back, or only skipped."""
-    return [one for one in newest_lines(labels) if one.label is not None]
+    return [one for one in newest_said(labels) if one.label is not None]
+
+
+def newest_said(labels: Iterable[PersonsLabel]) -> list[PersonsLabel]:
+    """Return what each person said last of each text, as `newest_lines`; to skip it says nothing, and takes nothing back."""
+    return newest_lines(one for one in labels if not one.skipped)
 
 
 def newest_lines(labels: Iterable[PersonsLabel]) -> list[PersonsLabel]:
-    """Return what each person said last of each text, in the order in which the texts were met; without what was taken back."""
+    """Return each person's newest line of each text, also where it was skipped, in the order in which the texts were met; without what was taken back."""
     newest: dict[tuple[str, str], PersonsLabel] = {}
     for one in labels:
         newest[one.by, same_text(one.text)] = one

@@ -22,8 +22,8 @@ from tasks.labelling.label_rows import LabelRows
 from tasks.labelling.labelled_file import LabelledFile, finish_rows
 from tasks.labelling.people_file import (
     PersonsLabel,
-    newest_lines,
     newest_of_each,
+    newest_said,
     people_file,
     read_labels,
     same_text,
@@ -83,7 +83,7 @@ def newest_verdicts(workload: Workload, settings: Settings) -> list[PersonsLabel
 
     What he wrote in its place counts as far as the workload can answer it still.
     """
-    lines = newest_lines(read_labels(people_file(settings.output_dir, workload.name)).labels)
+    lines = newest_said(read_labels(people_file(settings.output_dir, workload.name)).labels)
     return [
         one if one.label is None or can_answer(workload, one.label) else replace(one, label=None)
         for one in lines

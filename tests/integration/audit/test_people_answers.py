@@ -47,7 +47,7 @@ def found(settings: Settings) -> Mapping[str, bool | None]:
 def test_what_was_published_is_judged_and_mended(
     tmp_path: Path, database_url: str, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Right and wrong count of what was shown; what was written counts of what is published later; only that is unknown is shown again."""
+    """Right and wrong count of what was shown; what was written counts of what is published later; only that is unknown is shown again; to skip takes nothing back."""
     before = {text: value(kind, "lamp") for text in TEXTS}
     settings = answer_settings(tmp_path, database_url, kind, before)
     publish(settings, before)
@@ -84,6 +84,11 @@ def test_what_was_published_is_judged_and_mended(
     audit_by_people(workload, settings)
     assert found(settings) == {right: False, wrong: None, mended: True, skipped: None}
     assert {one.text for one in opened(settings, workload).records} == {wrong, skipped}
+    again = opened(settings, workload)
+    again.skip(next(place for place, one in enumerate(again.records) if one.text == wrong))
+    publish(settings, before, rerun=True)
+    audit_by_people(workload, settings)
+    assert found(settings) == {right: True, wrong: False, mended: False, skipped: None}
     assert findings(settings) == []
     assert not any(text in str(audits(settings)) for text in (*TEXTS, "Chair"))
 

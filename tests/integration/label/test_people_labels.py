@@ -118,7 +118,7 @@ def test_a_link_in_the_place_of_the_file_is_refused(bare: Settings, tmp_path: Pa
 
 
 def test_the_newest_of_each_and_what_most_say(bare: Settings) -> None:
-    """Blanks make no other text; a tie is no answer; agreement is counted on what both labelled."""
+    """Blanks make no other text; a tie is no answer; agreement is counted on what both labelled; a skip takes nothing back."""
     workload = workloads.build(WORKLOAD, bare)
     keep(
         bare,
@@ -129,6 +129,8 @@ def test_the_newest_of_each_and_what_most_say(bare: Settings) -> None:
         said("three", "negative", "bob"),
         said("three", "negative", "eve"),
         said("four", None, minute=2),
+        replace(said("three", None, minute=3), skipped=True),
+        replace(said("six", None), skipped=True),
         said("five", "unheard of"),
     )
     judged = {one.text: one for one in judge_texts(workload, newest_labels(workload, bare))}
