@@ -131,14 +131,21 @@ def check_fits(model: TrainedModel, workload: Workload, settings: Settings) -> N
     if model.kind == "adapter" and model.base != base_name(settings.for_workload(workload.name)):
         msg = f"{model.name} was trained on {model.base}, and the model of {workload.name} is another one now: {again}"
         raise UsageError(msg)
-    if model.kind == "triage" and model.base != (now := model_name(use_adapter(settings, workload.name))):
-        msg = f"{model.name} learnt the errors of {model.base}, and {workload.name} is answered by {now} now: {again}"
-        raise UsageError(msg)
-    if model.kind == "triage" and model.prompt_fingerprint != workload.fingerprint:
-        msg = f"{model.name} belongs to another prompt ({model.prompt_version}) than {workload.name} has now: {again}"
-        raise UsageError(msg)
+    if model.kind == "triage":
+        _check_triage(model, settings, again)
     if model.kind == "adapter" and (other := other_prompt(model, workload)) is not None:
         msg = f"{model.name} does not fit {workload.name}: {other}; {again}"
+        raise UsageError(msg)
+
+
+def _check_triage(model: TrainedModel, settings: Settings, again: str) -> None:
+    """See that what answers now, an adapter where one is in force, is what a triage learnt the errors of. Raises `UsageError`."""
+    name, own = model.workload, use_adapter(settings, model.workload)
+    if model.base != (now := model_name(own)):
+        msg = f"{model.name} learnt the errors of {model.base}, and {name} is answered by {now} now: {again}"
+        raise UsageError(msg)
+    if model.prompt_fingerprint != workloads.build(name, own).fingerprint:
+        msg = f"{model.name} belongs to another prompt ({model.prompt_version}) than {name} has now: {again}"
         raise UsageError(msg)
 
 

@@ -7,15 +7,18 @@ import pytest
 
 from db import audits
 from db.audits import AuditedRecord
+from models.default_model import model_name
 from models.errors import UsageError
 from models.evaluation.audit_counts import Judge
 from models.settings import Settings
 from models.training.examples import side_of
 from models.training.trained import TrainedModel
 from models.training.triage import COMPLEX, DIFFICULTIES, SIMPLE, TriageJob
+from tasks.planning.adapter_in_force import use_adapter
 from tasks.training.registry import retire, use
 from tasks.training.request import TrainingRequest
 from tasks.training.train import train
+from tests.adapters_in_force import put_adapter_in_force
 from tests.classifiers import ScriptedTriage, put_triage_in_force
 from tests.fakes import ScriptedEngine
 from tests.faulty_api import FaultyApi
@@ -187,3 +190,18 @@ def test_under_another_prompt_or_model_it_is_refused(tmp_path: Path, database_ur
     prompted = settings.model_copy(update={"workloads": {"sentiment": own}})
     with pytest.raises(UsageError, match="belongs to another prompt"):
         use(prompted, "sentiment", found.name)
+
+
+def test_one_that_learnt_an_adapters_errors_is_put_in_force_beside_it(
+    tmp_path: Path, database_url: str
+) -> None:
+    """Also of a model whose prior is known, which is not divided out of what the adapter says."""
+    settings = settings_of(tmp_path, database_url, URL, model=None)
+    adapter = put_adapter_in_force(settings, "sentiment")
+    adapted = use_adapter(settings, "sentiment")
+    found = put_triage_in_force(adapted, base=model_name(adapted))
+    retire(settings, "sentiment", found.name)
+    assert "is in force" in use(settings, "sentiment", found.name)
+    retire(settings, "sentiment", adapter.name)
+    with pytest.raises(UsageError, match="learnt the errors of"):
+        use(settings, "sentiment", found.name)
