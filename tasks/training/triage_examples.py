@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from db import trained
 from db.partitions import list_published
 from db.small_audits import list_audited_small
 from models.default_model import model_name
@@ -16,7 +17,7 @@ from models.errors import InputError, UsageError
 from models.records import Record
 from models.run import PRODUCTION
 from models.settings import Settings
-from models.training.dataset import merge
+from models.training.dataset import Dataset, merge
 from models.training.examples import Example, Source
 from models.training.triage import COMPLEX, SIMPLE, check_examples
 from models.workloads.answer_kind import answers_labels
@@ -54,19 +55,29 @@ def gather_triage(workload: Workload, settings: Settings, ask: TrainingRequest) 
     examples += gathered.from_audits(ask.teacher)
     data = merge(examples)
     if not data.train or not data.holdout:
-        have = len(data.train) + len(data.holdout)
-        missing = (
-            "nothing says yet"
-            if not have
-            else f"{have:,} examples leave nothing to train on, or to measure on, of"
-        )
-        msg = (
-            f"{missing} where {model} is right on {name} with this prompt: `breakeven evaluate {name} --labels FILE` first (the same file "
-            "for --labels here), or audit what it served (docs/audit.md) and use --teacher both"
-        )
-        raise UsageError(msg)
+        raise _too_little(name, model, data, settings)
     check_examples(name, model, data.train)
     return TrainingData(data, gathered.judges(), gathered.lost)
+
+
+def _too_little(name: str, model: str, data: Dataset, settings: Settings) -> UsageError:
+    """Say what is to be done where a side has no example. Once anything was trained, evaluations ask held-out texts alone, which teach nothing."""
+    have = len(data.train) + len(data.holdout)
+    missing = (
+        "nothing says yet"
+        if not have
+        else f"{have:,} examples leave nothing to train on, or to measure on, of"
+    )
+    with ledger_if_any(settings, update=True) as session:
+        held_out_only = session is not None and bool(trained.list_trained(session, name))
+    remedy = (
+        f"`breakeven evaluate {name} --labels FILE` first (the same file for --labels here), or audit what it served (docs/audit.md)"
+        if data.train or not held_out_only
+        else f"evaluations ask held-out texts alone since something was trained for {name}: give the file of one before that for --labels, or audit what it served (docs/audit.md)"
+    )
+    return UsageError(
+        f"{missing} where {model} is right on {name} with this prompt: {remedy} and use --teacher both"
+    )
 
 
 @dataclass(slots=True)

@@ -31,6 +31,7 @@ from tests.integration.evaluation.evaluating import (
     settings_of,
     write_labelled,
 )
+from tests.integration.evaluation.trained_here import register
 from tests.integration.pipeline.books import check_sums, findings, ledger, table
 from tests.integration.pipeline.harness import DAY, published
 from tests.trainers import FakeTrainers
@@ -112,7 +113,7 @@ def test_an_evaluation_compares_it(tmp_path: Path, database_url: str) -> None:
 
 
 def test_what_cannot_be_learnt_is_one_line(tmp_path: Path, database_url: str) -> None:
-    """No evaluation yet, one that was of another prompt, one class only, too few, texts that are gone; nothing is begun."""
+    """No evaluation yet, one that was of another prompt, one class only, too few, texts that are gone, held-out ones alone; nothing is begun."""
     settings = settings_of(tmp_path, database_url, URL, api_mode="off")
     with pytest.raises(
         UsageError, match=r"nothing says yet where tests/scripted is right on sentiment.*breakeven evaluate"
@@ -130,6 +131,14 @@ def test_what_cannot_be_learnt_is_one_line(tmp_path: Path, database_url: str) ->
     elsewhere = write_labelled(tmp_path, labelled(5, start=900), "elsewhere.jsonl")
     with pytest.raises(UsageError, match="nothing says yet"):
         triage(settings, labels=str(elsewhere))
+    register(settings, kind="adapter", state="candidate")
+    run_evaluation(other, source)
+    for labels, missing in ((source, "examples leave nothing"), (elsewhere, "nothing says yet")):
+        with pytest.raises(
+            UsageError, match=rf"{missing}.* evaluations ask held-out texts alone .* or audit what it served"
+        ) as caught:
+            triage(other, labels=str(labels))
+        assert "breakeven evaluate" not in str(caught.value)
     assert {row.purpose for row in table(settings, "runs")} == {"evaluation_small"}
 
 
