@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from models import workloads
+from models.default_model import model_name
 from models.errors import UsageError
 from models.requests import Message, Request
 from models.settings import Settings
@@ -19,10 +20,13 @@ from tasks.runtime.shared_engine import shared_engine
 from tasks.workload.show import describe_workload
 from tasks.workload.trial import TrialRequest, plan_trial, run_trial, settings_of_trial
 from tests.adapters_in_force import put_adapter_in_force
+from tests.batch_api import BatchApi
+from tests.batch_state import Rules
 from tests.fakes import Reply, ScriptedEngine, unsure
 from tests.faulty_api import FaultyApi
 from tests.integration.audit.harness import audit
-from tests.integration.hybrid.harness import api_lines, check_seen, hybrid_settings
+from tests.integration.hybrid.batch_harness import batch_settings, collect_until_done
+from tests.integration.hybrid.harness import KEY, api_lines, check_seen, hybrid_settings
 from tests.integration.pipeline.books import check_sums, findings, table
 from tests.integration.pipeline.harness import (
     DAY,
@@ -125,6 +129,27 @@ def test_a_model_whose_prior_is_known_is_audited_under_its_adapter(tmp_path: Pat
         put_adapter_in_force(own, WORKLOAD)
         run(own, source)
         assert audit(own, tmp_path, share=1.0).audited
+
+
+def test_what_waits_is_collected_as_it_was_begun_when_an_adapter_is_put_in_force(
+    tmp_path: Path, source: Path
+) -> None:
+    """Also where a prior was divided out of what the plain model said: its rows keep its name and prompt."""
+    with BatchApi(Rules(), key=KEY) as api:
+        doubting = TABLE | {"policy": {"min_confidence": 0.9}}  # of some it is surer without the prior
+        own = batch_settings(
+            tmp_path, new_sqlite(tmp_path / "ledger.db"), api.url, model=None, workloads={WORKLOAD: doubting}
+        )
+        asking = workloads.build(WORKLOAD, own)
+        assert run(own, source, ScriptedEngine(handler=unsure("number 1"))).state == "waiting"
+        put_adapter_in_force(own, WORKLOAD)
+        assert collect_until_done(own, api).published == 20
+    rows = published(own).select("engine", "model", "prompt_version").unique()
+    assert set(rows.iter_rows()) == {
+        ("vllm", model_name(own), asking.prompt_version),
+        ("openai", "test-model", asking.prompt_version),
+    }
+    assert findings(own) == []
 
 
 def test_setting_it_runs_nothing_again_before_an_adapter_answers(settings: Settings, source: Path) -> None:
