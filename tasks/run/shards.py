@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from db import run_parts, runs, shards
+from db import run_parts, run_queries, runs, shards
 from db.shards import Shard
 from models.errors import (
     BreakevenError,
@@ -206,7 +206,8 @@ def _check_rows(run: OpenRun) -> None:
 
 def _sum(run: OpenRun, waiting: Mapping[str, int]) -> Inferred:
     """Return what this run and its parts came to, by the ledger."""
-    found = run.version.ledger.read(lambda session: run_parts.read_sums(session, run.keys.run_id))
+    run_id = run.keys.run_id
+    found = run.version.ledger.read(lambda session: run_parts.read_sums(session, run_id))
     totals = CommittedTotals(
         found["published"],
         found["quarantined"],
@@ -218,5 +219,6 @@ def _sum(run: OpenRun, waiting: Mapping[str, int]) -> Inferred:
         found["escalated"],
         found["api_cost_nano"],
         found["carried"],
+        run.version.ledger.read(lambda session: run_queries.count_requests(session, run_id)),
     )
     return Inferred(totals, found["gpu_ns"], found["gpu_cost_nano"] + found["api_cost_nano"], waiting)

@@ -66,6 +66,7 @@ def test_shards_publish_what_one_run_does(settings: Settings, whole: Settings, s
     assert list((settings.output_dir / ".parts").rglob("shard-*")) == []
     assert sorted(cut.started) == sorted(one.started)
     assert (result.published, result.quarantined) == (published(whole).height, quarantined(whole).height)
+    assert result.requests == len(cut.started) > 0
     with ledger(settings) as session:
         (shown,) = list_runs(session)
         assert list_runs(session, engine="vllm", model=str(shown["model"])) == [shown]
