@@ -89,13 +89,17 @@ def ask_workers(settings: Settings) -> AskHelpers:
             return
         wanted = RunRequest(request.workload, request.partition, request.input, request.where, request.limit)
         with get_client(sync_client=True) as client:
+            helpers: ShardHelpers | None = None
             try:
                 deployment = find_deployment(client, request.workload, "the Prefect API")
                 key = f"breakeven/{request.workload}/{request.partition}/{run_id}"
                 helpers = ShardHelpers(client, deployment, wanted, key)
                 helpers.ask(min(shards - 1, find_gpu_workers(settings)))
-            except BreakevenError as error:
-                log.warning("no other worker is asked to take part, all shards are answered here: %s", error)
+            except (httpx.HTTPError, PrefectException, BreakevenError) as error:
+                if helpers is not None:
+                    helpers.tell_off()
+                why = error if isinstance(error, BreakevenError) else type(error).__name__
+                log.warning("no other worker is asked to take part, all shards are answered here: %s", why)
                 yield do_nothing
                 return
             try:

@@ -30,6 +30,7 @@ class PoolOfFlowRuns:
         self.states: dict[UUID, State[Any]] = {}
         self.away = False
         self.deployed = True
+        self.most: int | None = None
 
     def read_deployment_by_name(self, _name: str) -> SimpleNamespace:
         """Find the deployment, if there is one."""
@@ -42,6 +43,8 @@ class PoolOfFlowRuns:
     ) -> SimpleNamespace:
         """Make a flow run, or find that of the key."""
         assert "shard" in tags
+        if len(self.keys) == self.most:
+            raise ObjectNotFound(http_exc=Exception("404"))
         if idempotency_key not in self.keys:
             self.keys[idempotency_key] = new = uuid4()
             self.given.append(parameters)
@@ -114,3 +117,11 @@ def test_a_run_needs_no_prefect(pool: PoolOfFlowRuns, monkeypatch: pytest.Monkey
     with ask(REQUEST, uuid4(), 8) as look:
         look()
     assert len(pool.given) == 3
+
+
+def test_those_that_were_asked_before_the_deployment_went_are_told_off(pool: PoolOfFlowRuns) -> None:
+    """It was deleted between two of them: the run goes on alone, and leaves nobody behind who waits for a worker."""
+    pool.most = 2
+    with ask_workers(Settings(gpu_workers=3))(REQUEST, uuid4(), 8) as look:
+        look()
+        assert [state.type.value for state in pool.states.values()] == ["CANCELLED"] * 2
