@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from db import run_parts, run_queries, runs, shards
@@ -24,7 +25,7 @@ from tasks.planning.open_run import OpenRun
 from tasks.planning.request import RunRequest
 from tasks.planning.take_shard import ShardTaker
 from tasks.reading.share import changed
-from tasks.run.closing import close_on_failure
+from tasks.run.closing import CLOSING_SECONDS, close_on_failure
 from tasks.run.collect import collect
 from tasks.run.helpers import ask_helpers
 from tasks.run.infer import Inferred, infer
@@ -54,8 +55,12 @@ def answer_in_shards(run: OpenRun, request: RunRequest, settings: Settings, shar
         if not isinstance(checked, Checked):
             msg = f"the input of {request.workload} {request.partition} was emptied after the run had begun"
             raise OutputError(msg)
-        with stop_on_signals() as stop, ask_helpers(request, run.keys.run_id, run.shards) as look:
-            known = _work(run, ShardTaker(checked), shared, stop, lambda: look() or lost())
+        try:
+            with stop_on_signals() as stop, ask_helpers(request, run.keys.run_id, run.shards) as look:
+                known = _work(run, ShardTaker(checked), shared, stop, lambda: look() or lost())
+        except BaseException:
+            _book_what_can_be(run, shared)
+            raise
         _book_idle(run, shared)
         waiting: Mapping[str, int] = {}
         if any(one.waiting for one in known):
@@ -191,6 +196,18 @@ def _book_idle(run: OpenRun, shared: SharedEngine) -> None:
         committer.flush()
     finally:
         committer.close()
+
+
+def _book_what_can_be(run: OpenRun, shared: SharedEngine) -> None:
+    """Do as `_book_idle` for a run that is failing: what ends it is told, and not what this meets."""
+    ledger = run.version.ledger
+    hurried = replace(ledger, patience_seconds=min(CLOSING_SECONDS, ledger.patience_seconds))
+    try:
+        _book_idle(replace(run, version=replace(run.version, ledger=hurried)), shared)
+    except (BreakevenError, DBAPIError) as failure:
+        log.warning(
+            "the machine's time since the last shard could not be written: %s", type(failure).__name__
+        )
 
 
 def _check_rows(run: OpenRun) -> None:

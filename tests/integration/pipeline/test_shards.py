@@ -12,10 +12,11 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from db.run_queries import list_runs
-from db.shards import MOST_TRIES
+from db.shards import MOST_TRIES, Shard
 from models.errors import BreakevenError, EngineDied
 from models.requests import Request
 from models.settings import Settings
+from tasks.planning.take_shard import ShardTaker
 from tests.fakes import Reply, ScriptedEngine, plausible, prompt
 from tests.integration.pipeline.books import Rows, check_books, ledger, table
 from tests.integration.pipeline.harness import (
@@ -242,3 +243,24 @@ def test_more_rows_while_it_is_answered(settings: Settings, source: Path) -> Non
     run(settings, source, shards=2)
     check_books(settings)
     assert published(settings).height + quarantined(settings).height == RECORDS + 40
+
+
+def test_a_failing_run_books_the_time_that_it_waited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its engine was held, and paid for, until the end: with the shards' own time that is all of it."""
+    settings = settings_for(tmp_path, new_sqlite(tmp_path / "ledger.db"))
+    source, engine = write_records(tmp_path / "in.jsonl", good_rows(40)), ScriptedEngine()
+
+    def lose_shards(_: ShardTaker) -> list[Shard]:
+        time.sleep(0.1)
+        msg = "no shard is to be seen"
+        raise BreakevenError(msg)
+
+    monkeypatch.setattr(ShardTaker, "look", lose_shards)
+    with pytest.raises(BreakevenError, match="no shard"):
+        run(settings, source, engine, shards=2)
+    rows = table(settings, "runs")
+    assert sorted(row.state for row in rows) == ["completed", "completed", "failed"]
+    (failed,) = (row for row in rows if row.shard is None)
+    assert failed.idle_ns >= 100_000_000
+    assert failed.unallocated_nano > 0
+    assert sum(row.load_ns + row.busy_ns + row.idle_ns for row in rows) == engine.held.total_ns
