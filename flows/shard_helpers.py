@@ -41,24 +41,29 @@ class ShardHelpers:
     _out: dict[int, UUID] = field(default_factory=dict, init=False)
     _tries: dict[int, int] = field(default_factory=dict, init=False)
     _looked: float = field(default=0.0, init=False)
+    _coming: bool = field(default=True, init=False)
 
     def ask(self, count: int) -> None:
         """Ask for so many, beginning with the second shard: the first is this process's."""
         for shard in range(2, count + 2):
             self._ask_for(shard, f"{self.key}/{shard}")
 
-    def look(self) -> None:
-        """Ask again for those that crashed; what cannot be asked now is asked later."""
+    def look(self) -> bool:
+        """Ask again for those that crashed; what cannot be asked now is asked later. Returns whether a worker is yet to begin one."""
         if time.monotonic() - self._looked < LOOK_SECONDS:
-            return
+            return self._coming
         self._looked = time.monotonic()
         try:
+            coming = False
             for shard, flow_run_id in self._out.items():
                 state = self.client.read_flow_run(flow_run_id).state
+                coming |= state is None or not (state.is_running() or state.is_final())
                 if state is not None and state.is_crashed() and self._tries[shard] < TRIES:
                     self._ask_for(shard, f"{self.key}/{shard}/{flow_run_id}")
+            self._coming = coming
         except (httpx.HTTPError, PrefectException, BreakevenError) as error:
             log.info("the Prefect API does not tell of the other workers: %s", type(error).__name__)
+        return self._coming
 
     def tell_off(self) -> None:
         """Cancel those that no worker has begun: there is nothing left to take."""
@@ -110,5 +115,6 @@ def ask_workers(settings: Settings) -> AskHelpers:
     return ask
 
 
-def do_nothing() -> None:
+def do_nothing() -> bool:
     """See after nobody."""
+    return False

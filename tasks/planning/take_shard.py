@@ -1,6 +1,7 @@
 """Taking a shard of a partition that another run, or this very process, has cut: its lease, its run's row and its folder."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,11 +30,16 @@ from tasks.storage.output_folders import open_folder, parts_folder
 
 @dataclass(slots=True)
 class ShardTaker:
-    """Takes shards of one partition, one after the other, for this process. `first` is the one that it would have first."""
+    """Takes shards of one partition, one after the other, for this process. `first` is the one that it would have first.
+
+    Where this process's engine fails at a shard, others are to have it first; where it fails at everything, they are to have all.
+    """
 
     checked: Checked
     first: int | None = None
     _watches: dict[Share, LeaseWatch] = field(default_factory=dict, init=False)
+    _failed: Counter[int] = field(default_factory=Counter, init=False)
+    _in_a_row: int = field(default=0, init=False)
 
     @stoppable("nothing of a further shard was begun, the same command does it")
     def take(self) -> OpenRun | None:
@@ -52,6 +58,17 @@ class ShardTaker:
                     undo.pop_all()  # whoever runs it closes it
                     return run
         return None
+
+    def note(self, shard: Shard | None, *, engine_failed: bool) -> None:
+        """Remember how a shard that was taken went."""
+        self._in_a_row = self._in_a_row + 1 if engine_failed else 0
+        if shard is not None:
+            self._failed[shard.shard] += engine_failed
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether the engine failed so often in a row that this process takes nothing open any more."""
+        return self._in_a_row >= shards.MOST_TRIES
 
     def look(self) -> list[Shard]:
         """Return the shards as they are now; none where no version is open. Raises `DatabaseUnavailable`."""
@@ -75,10 +92,21 @@ class ShardTaker:
             raise UsageError(msg)
         return found
 
-    def _in_order(self, known: Iterable[Shard]) -> list[Shard]:
-        """Order what may be taken: what nobody has had comes before what somebody may be at work on."""
-        free = [one for one in known if one.state in ("open", "running")]
-        return sorted(free, key=lambda one: (one.state == "running", one.shard != self.first, one.shard))
+    def _in_order(self, known: Sequence[Shard]) -> list[Shard]:
+        """Order what may be taken: what nobody has had comes before what somebody may be at work on.
+
+        What this process's engine failed at comes late, and not at all while others are at work.
+        """
+        busy = any(one.state == "running" for one in known)
+
+        def is_free(one: Shard) -> bool:
+            left_to_others = self.gives_up or (busy and self._failed[one.shard] > 0)
+            return one.state == "running" or (one.state == "open" and not left_to_others)
+
+        def place(one: Shard) -> tuple[bool, int, bool, int]:
+            return one.state == "running", self._failed[one.shard], one.shard != self.first, one.shard
+
+        return sorted(filter(is_free, known), key=place)
 
     def _try(
         self, make_session: sessionmaker[Session], version: PartitionVersion, shard: Shard

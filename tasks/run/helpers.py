@@ -7,15 +7,15 @@ from uuid import UUID
 
 from tasks.planning.request import RunRequest
 
-Look = Callable[[], None]
-"""Sees after those that were asked; called again and again until all shards are done."""
+Look = Callable[[], bool]
+"""Sees after those that were asked, and returns whether some are yet to come; called again and again until all shards are done."""
 AskHelpers = Callable[[RunRequest, UUID, int], AbstractContextManager[Look]]
 """Asks others to take part in what a request wants, given its run and the number of its shards; tells them off at the end."""
 
 
 def ask_nobody(_request: RunRequest, _run_id: UUID, _shards: int) -> AbstractContextManager[Look]:
     """Leave all shards to this process, and to whoever comes by itself."""
-    return nullcontext(lambda: None)
+    return nullcontext(lambda: False)
 
 
 _ask: ContextVar[AskHelpers] = ContextVar("ask_helpers", default=ask_nobody)

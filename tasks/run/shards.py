@@ -1,8 +1,9 @@
 """A partition in shards: the whole run sees that all are answered, and everybody who takes part takes one after the other."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -35,7 +36,7 @@ from tasks.runtime.flow_run import as_task
 from tasks.runtime.leased_ledger import hold_lease
 from tasks.runtime.ledger_access import with_patience
 from tasks.runtime.shared_engine import SharedEngine, shared_engine
-from tasks.runtime.stop_signals import StopRequest, stop_on_signals
+from tasks.runtime.stop_signals import stop_on_signals
 from tasks.storage.commit_batch import CommittedTotals
 from tasks.storage.set_aside_rows import count_set_aside
 
@@ -56,8 +57,7 @@ def answer_in_shards(run: OpenRun, request: RunRequest, settings: Settings, shar
             msg = f"the input of {request.workload} {request.partition} was emptied after the run had begun"
             raise OutputError(msg)
         try:
-            with stop_on_signals() as stop, ask_helpers(request, run.keys.run_id, run.shards) as look:
-                known = _work(run, ShardTaker(checked), shared, stop, lambda: look() or lost())
+            known = _work(run, request, ShardTaker(checked), shared, lost)
         except BaseException:
             _book_what_can_be(run, shared)
             raise
@@ -112,38 +112,70 @@ def take_part(request: RunRequest, settings: Settings) -> RunResult:
 
 def _work(
     run: OpenRun,
+    request: RunRequest,
     taker: ShardTaker,
     shared: SharedEngine,
-    stop: StopRequest,
     lost: Callable[[], LeaseLost | LedgerLost | None],
 ) -> Sequence[Shard]:
-    """Take shards until all are done. Raises `BreakevenError` where no other is left than such as have failed."""
-    patience = run.settings.database_patience_seconds
-    while True:
-        if (error := lost()) is not None:
-            raise error
-        if stop():
-            left = "what is done is committed; workers that have a shard finish it, the same command does the rest"
-            raise stop.interrupted(left)
-        if (taken := with_patience(patience, taker.take)) is not None:
-            _try(taken, shared)
-            continue
-        known = with_patience(patience, taker.look)
-        if all(one.state == "done" for one in known):
-            return known
-        if all(one.state in ("done", "failed") for one in known):
-            raise _failed(run, known)
-        stop.wait(POLL_SECONDS)
+    """Take shards until all are done. Raises `BreakevenError` where no other is left than such as have failed.
+
+    An engine that fails `MOST_TRIES` times in a row is tried no more: others answer what is left. Without others the run fails.
+    """
+    patience, alone = run.settings.database_patience_seconds, _Alone(run.settings.lease_seconds)
+    failure: EngineError | None = None
+    with stop_on_signals() as stop, ask_helpers(request, run.keys.run_id, run.shards) as look:
+        while True:
+            coming = look()
+            if (error := lost()) is not None:
+                raise error
+            if stop():
+                left = "what is done is committed; workers that have a shard finish it, the same command does the rest"
+                raise stop.interrupted(left)
+            if (taken := with_patience(patience, taker.take)) is not None:
+                failure = _try(taken, shared)
+                taker.note(taken.shard, engine_failed=failure is not None)
+                continue
+            known = with_patience(patience, taker.look)
+            if all(one.state == "done" for one in known):
+                return known
+            if all(one.state in ("done", "failed") for one in known):
+                raise _failed(run, known)
+            if taker.gives_up and alone.long_enough(known, coming=coming):
+                raise _given_up(run, failure)
+            stop.wait(POLL_SECONDS)
 
 
-def _try(run: OpenRun, shared: SharedEngine) -> None:
-    """Answer a shard in this process; that it failed is in the ledger, and no other one's failure."""
+@dataclass(slots=True)
+class _Alone:
+    """How long a process whose engine fails has seen nobody at work on a shard."""
+
+    lease_seconds: float
+    _since: float | None = None
+
+    def long_enough(self, known: Sequence[Shard], *, coming: bool) -> bool:
+        """Whether nobody will answer the rest: seen twice, since others free a shard before they take the next.
+
+        Workers that were asked and have not begun are waited for as long as a lease.
+        """
+        if any(one.state == "running" for one in known):
+            self._since = None
+            return False
+        if self._since is None:
+            self._since = time.monotonic()
+            return False
+        return not coming or time.monotonic() - self._since >= self.lease_seconds
+
+
+def _try(run: OpenRun, shared: SharedEngine) -> EngineError | None:
+    """Answer a shard in this process; that it failed is in the ledger, and no other one's failure. Returns what the engine failed with."""
     try:
         _answer(run, shared)
     except (Interrupted, LedgerLost, DatabaseUnavailable):
         raise
     except BreakevenError as error:
         log.warning("%s of %s %s: %s", run.version.share, run.version.workload, run.version.partition, error)
+        return error if isinstance(error, EngineError) else None
+    return None
 
 
 def _answer(run: OpenRun, shared: SharedEngine) -> Inferred:
@@ -186,6 +218,13 @@ def _failed(run: OpenRun, known: Sequence[Shard]) -> BreakevenError:
     return BreakevenError(
         f"{run.version.workload} {run.version.partition}: shard {which} of {run.shards} failed ({reasons}); the others are "
         "done and kept, the same command tries it again"
+    )
+
+
+def _given_up(run: OpenRun, failure: EngineError | None) -> BreakevenError:
+    return BreakevenError(
+        f"{run.version.workload} {run.version.partition}: the engine failed {shards.MOST_TRIES} times in a row ({failure}), and no "
+        "other worker is at work; what is done is kept, the same command does the rest"
     )
 
 

@@ -199,9 +199,9 @@ def failing(*dies_after: int) -> Callable[[Settings], ScriptedEngine]:
 def test_another_number_of_shards(settings: Settings, tmp_path: Path) -> None:
     """Before the first part a version is cut anew, and then it stays as it was cut."""
     source = write_records(tmp_path / "in.jsonl", good_rows(200))
-    with pytest.raises(BreakevenError, match="shard 1, 2, 3 of 3 failed"):
+    with pytest.raises(BreakevenError, match="failed 3 times in a row"):
         run(settings, source, failing(0), shards=3)
-    with pytest.raises(BreakevenError, match="shard 1, 2 of 2 failed"):
+    with pytest.raises(BreakevenError, match="failed 3 times in a row"):
         run(settings, source, failing(60, 0), shards=2)
     last = ScriptedEngine()
     run(settings, source, last, shards=5)
