@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from db.tables import DailyUsageRow, RunRow, WaitingCountRow
 from models.run import PRODUCTION
@@ -39,7 +39,13 @@ def read_lost(session: Session, first: datetime, end: datetime) -> dict[UUID, in
 
 
 def _was_taken() -> ColumnElement[bool]:
-    """Whether a run was ended from outside: by SIGTERM, or killed and taken over. A run that waited and was given up was not."""
+    """Whether a run was ended from outside: by SIGTERM, or killed and taken over. A run that waited and was given up was not.
+
+    Of a process that was at work on a shard of the whole run that it coordinates, the shard's run stands for both.
+    """
     given_up = and_(RunRow.error.is_(None), exists().where(WaitingCountRow.run_id == RunRow.id))
     by_hand = and_(RunRow.error.is_not(None), RunRow.error.like(BY_HAND))
-    return and_(RunRow.state == "interrupted", ~or_(given_up, by_hand))
+    part = aliased(RunRow)
+    same_process = part.flow_run_id.is_not_distinct_from(RunRow.flow_run_id)
+    with_a_part = exists().where(part.part_of == RunRow.id, part.state == "interrupted", same_process)
+    return and_(RunRow.state == "interrupted", ~or_(given_up, by_hand, with_a_part))

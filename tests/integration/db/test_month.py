@@ -1,6 +1,7 @@
 """A month's usage is what its lines and runs come to, on both databases, at the edges of months too."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from uuid import UUID
 
@@ -23,6 +24,14 @@ JANUARY = date(2027, 1, 1)
 
 def _started(session: Session, run_id: UUID, at: datetime, **changes: object) -> None:
     session.execute(update(RunRow).where(RunRow.id == run_id).values(started_at=at, **changes))
+
+
+def _start_part(session: Session, keys: Keys, flow_run: str | None = "flow-1") -> UUID:
+    """Start the run of a shard of the whole run."""
+    new = runs.NewRun(
+        keys.version, "sentiment", NOVEMBER, "vllm", keys.local, keys.prompt, keys.machine, flow_run
+    )
+    return runs.start(session, replace(new, shard=1, shards=2, part_of=keys.run))
 
 
 def _november(session: Session) -> dict[str, WorkloadUsage]:
@@ -182,6 +191,18 @@ def test_what_was_lost_with_a_machine_is_load_and_what_no_record_carries(
     ledger.insert_lines(session, [line(keys, at=LAST, gpu_ns=carried)])
     (gpu_run,) = month.read_usage(session, NOVEMBER, DECEMBER)[NOVEMBER].gpu_runs
     assert gpu_run.lost_ns == lost
+
+
+@pytest.mark.parametrize(("flow_run", "taken"), [("flow-1", 1), (None, 2)])
+def test_a_machine_that_answered_a_shard_of_its_own_run_was_taken_once(
+    session: Session, keys: Keys, flow_run: str | None, taken: int
+) -> None:
+    """Whole run and shard of one process are one interruption; the shard of another process is another one."""
+    part = _start_part(session, keys, flow_run)
+    _started(session, keys.run, LAST, state="interrupted", shards=2)
+    _started(session, part, LAST, state="interrupted", busy_ns=10)
+    runs_of_month = month.read_usage(session, NOVEMBER, DECEMBER)[NOVEMBER].gpu_runs
+    assert len([one for one in runs_of_month if one.lost_ns is not None]) == taken
 
 
 def test_a_machine_that_was_taken_before_its_run_told_of_it_counts(session: Session, keys: Keys) -> None:
