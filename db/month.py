@@ -6,12 +6,12 @@ Usage is by the UTC day of the attempts, GPU time by the UTC day on which its ru
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Integer, Row, Select, cast, extract, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from db import reference
 from db.interrupted_runs import read_lost
@@ -131,7 +131,10 @@ def _select_sums(first: date, end: date) -> Select[Any]:
 
 def _select_runs(first: date, end: date) -> Select[Any]:
     machine = InfrastructureRow
-    own = ("id", "workload", "started_at", "load_ns", "busy_ns", "idle_ns", "gpu_cost_nano", "quarantined")
+    own = (
+        *("id", "workload", "started_at", "load_ns", "busy_ns", "idle_ns", "gpu_cost_nano", "quarantined"),
+        *("ended_at", "shard", "shards"),
+    )
     its = ("kind", "nano_usd_per_hour", "billing_mode", "billing_increment_seconds")
     columns = [*(getattr(RunRow, name) for name in own), *(getattr(machine, name) for name in its)]
     aside = (
@@ -146,8 +149,10 @@ def _select_runs(first: date, end: date) -> Select[Any]:
     sums = [
         func.coalesce(column, 0).label(column.name) for column in (aside.c.answered, aside.c.answered_nano)
     ]
+    part = aliased(RunRow)
+    last = select(func.max(part.ended_at)).where(part.part_of == RunRow.id).scalar_subquery()
     return (
-        select(*columns, *sums)
+        select(*columns, *sums, last.label("parts_ended_at"))
         .outerjoin(aside, aside.c.run_id == RunRow.id)
         .outerjoin(machine, machine.id == RunRow.infrastructure_id)
         .where(RunRow.started_at >= _midnight(first), RunRow.started_at < _midnight(end))
@@ -252,16 +257,24 @@ def _make_gpu_run(row: Row[Any], kinds: Mapping[str, str]) -> GpuRun:
     held = _time(row)
     if row.kind is None:
         rate = (2 * row.gpu_cost_nano * NS_PER_HOUR + held.total_ns) // (2 * held.total_ns)
-        return GpuRun(row.workload, UNKNOWN_MACHINE, row.started_at, held, rate)
+        return GpuRun(row.workload, UNKNOWN_MACHINE, _held_since(row, held), held, rate)
     return GpuRun(
         workload=row.workload,
         kind=kinds[row.kind],
-        started_at=row.started_at,
+        started_at=_held_since(row, held),
         time=held,
         nano_usd_per_hour=row.nano_usd_per_hour,
         billing_mode=row.billing_mode,
         billing_increment_seconds=row.billing_increment_seconds,
     )
+
+
+def _held_since(row: Row[Any], held: GpuTime) -> datetime:
+    """Return when a run's own time on its machine began: that of one in shards is its wait for the last of them."""
+    ends = [at for at in (row.ended_at, row.parts_ended_at) if at is not None]
+    if row.shards is None or row.shard is not None or not ends:
+        return row.started_at  # type: ignore[no-any-return]
+    return max(row.started_at, min(ends) - timedelta(microseconds=held.total_ns // 1000))  # type: ignore[no-any-return]
 
 
 def _time(row: Row[Any]) -> GpuTime:

@@ -16,7 +16,7 @@ class GpuRun:
     """GPU time of one run that started in the month, and the terms that its ledger rows stand on.
 
     Every run with GPU time has one, on whatever machine (`kind`, such as `A10G` or `cpu x8`). `started_at` is
-    an aware UTC time. The rate, mode and increment are those of the run's own `infrastructure` row: they
+    an aware UTC time; of a run in shards, whose own time is its wait for the last of them, when that wait began. The rate, mode and increment are those of the run's own `infrastructure` row: they
     price it on days without entered terms. `lost_ns`: of a run whose machine was taken away, the part of its time that
     has to be done again (`db.interrupted_runs`); None: it was not.
     """

@@ -14,6 +14,8 @@ from db.tables import RunRow
 from models.economics.gpu_run import GpuRun
 from models.economics.month import PendingBound, Tokens, WorkloadUsage
 from models.economics.pricing import ALWAYS, Price
+from models.economics.sessions import group_sessions
+from models.economics.terms_in_force import Tariff
 from models.gpu_time import GpuTime
 from tests.integration.db.ledger_lines import MACHINE, Keys, closing, line, pending, seed
 
@@ -138,6 +140,25 @@ def test_a_run_is_of_the_month_in_which_it_started(session: Session, keys: Keys)
     _started(session, keys.run, LAST + timedelta(microseconds=1))
     assert month.read_usage(session, NOVEMBER, DECEMBER) == {}
     assert month.read_usage(session, DECEMBER, JANUARY)[DECEMBER].workloads[0].runs == 1
+
+
+@pytest.mark.parametrize("ended", [60, 24 * 60], ids=["at once", "after the batches"])
+def test_a_run_in_shards_waits_on_the_machine_of_its_own_last_shard(
+    session: Session, keys: Keys, ended: int
+) -> None:
+    """Its waiting follows what it answered itself: one machine; the one that it waited for is another."""
+    half = 1_800_000_000_000
+    at = datetime(2026, 11, 15, 12, tzinfo=UTC)
+    end = at + timedelta(minutes=ended)
+    _started(session, keys.run, at, ended_at=end, idle_ns=half, shards=2)
+    for flow_run, times in (("flow-1", 1), ("flow-2", 2)):
+        part_ended = at + times * timedelta(minutes=30)
+        part = _start_part(session, keys, flow_run)
+        _started(session, part, at, ended_at=part_ended, state="completed", busy_ns=times * half)
+    gpu_runs = month.read_usage(session, NOVEMBER, DECEMBER)[NOVEMBER].gpu_runs
+    hourly = Tariff("A10G", MACHINE.nano_usd_per_hour, 3600)
+    machines = group_sessions((one, hourly) for one in gpu_runs)
+    assert [one.billed_ns for one in machines] == [2 * half, 2 * half]
 
 
 def test_two_prices_of_one_month_stay_apart(session: Session, keys: Keys) -> None:
