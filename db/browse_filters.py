@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from db.routes import parse_route
 from db.rows import ran_for
+from db.run_parts import ids_with_parts
 from db.tables import DailyUsageRow as Usage
 from db.tables import LedgerLineRow as Line
 from db.tables import ModelRow, PromptRow, RunRow
@@ -19,6 +20,7 @@ class Filters:
     """Which lines to take; None does not restrict. Days are UTC days of the attempts, both inclusive.
 
     `route` is a route as it is shown, such as `vllm>openai:low_confidence`. `purpose` is one of `models.run.PURPOSES`.
+    `run_id`: that run's, and those of its shards.
     """
 
     workload: str | None = None
@@ -70,7 +72,7 @@ def _named(table: type[Usage | Line], filters: Filters) -> list[ColumnElement[bo
     if filters.outcome is not None:
         conditions.append(table.outcome == filters.outcome)
     if filters.run_id is not None:
-        conditions.append(table.run_id == filters.run_id)
+        conditions.append(table.run_id.in_(select(RunRow.id).where(ids_with_parts(filters.run_id))))
     if filters.route is not None:
         requested, engine, reason = parse_route(filters.route)
         conditions += [table.requested == requested, table.engine == engine]

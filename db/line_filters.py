@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, select
 
 from db.routes import route_of
 from db.rows import ran_for
+from db.run_parts import ids_with_parts
 from db.tables import DailyUsageRow as Usage
 from db.tables import LedgerLineRow as Line
 from db.tables import ModelRow, PromptRow, RunRow
@@ -18,6 +19,7 @@ class NameFilters(TypedDict, total=False):
     """Which lines to take; what is missing or None does not restrict.
 
     `route` is a route as it is shown, such as `vllm>openai:low_confidence`. `purpose` is one of `models.run.PURPOSES`.
+    `run_id`: that run's, and those of its shards.
     """
 
     workload: str | None
@@ -63,9 +65,10 @@ def _conditions(table: type[Line | Usage], filters: Mapping[str, object]) -> lis
         "model": ModelRow.name,
         "outcome": table.outcome,
         "route": route_of(table),
-        "run_id": table.run_id,
     }
     conditions = [column == filters[name] for name, column in equal.items() if filters.get(name) is not None]
+    if (run_id := filters.get("run_id")) is not None:
+        conditions.append(table.run_id.in_(select(RunRow.id).where(ids_with_parts(cast("UUID", run_id)))))
     if (purpose := filters.get("purpose")) is not None:
         conditions.append(table.run_id.in_(select(RunRow.id).where(ran_for(str(purpose)))))
     return conditions

@@ -157,6 +157,21 @@ def test_a_run_of_its_own(make_session: sessionmaker[Session], runs: list[Keys])
     assert len(rows) == len(_lines_of_run(runs[1], 11))
 
 
+def test_a_run_that_was_cut(make_session: sessionmaker[Session], runs: list[Keys]) -> None:
+    """Its key asks for the lines of its shards as well, a shard's key for that one's alone, whoever asks."""
+    whole, _, part = (keys.run for keys in runs)
+    with make_session.begin() as session:
+        session.execute(update(RunRow).where(RunRow.id == part).values(part_of=whole, shard=1, shards=2))
+    with make_session() as session:
+        for run_id, expected in ((whole, {whole, part}), (part, {part})):
+            rows = _pages(session, Filters(run_id=run_id), 4)
+            listed = [list_lines(session, run_id=run_id, limit=limit) for limit in (100, None)]
+            assert {row["run_id"] for row in rows} == expected
+            assert [{_identity(row) for row in found} for found in listed] == [set(map(_identity, rows))] * 2
+            assert browse.count_matching(session, Filters(run_id=run_id)).here == len(rows)
+            assert [row["attempts"] for row in sum_usage(session, [], run_id=run_id)] == [len(rows)]
+
+
 def test_names_to_choose_from(make_session: sessionmaker[Session], runs: list[Keys]) -> None:
     """What the lines carry, nothing else, and the days from the first line to the last."""
     assert runs
