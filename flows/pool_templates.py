@@ -142,6 +142,8 @@ def _missing(settings: Settings) -> list[str]:
         faults.append("set pool.image to an image that was made with the Dockerfile")
     if own.volume is None:
         faults.append("set pool.volume, else what a run publishes goes with its container")
+    if settings.pool_type == "kubernetes" and settings.gpu_workers == "auto":
+        faults.append("set gpu_workers to how many runs may be at work at a time")
     urls = (settings.database_url.get_secret_value(), own.environment.get(LEDGER, ""))
     named = own.secrets if settings.pool_type == "kubernetes" else LEDGER in own.secret_blocks
     if any(url.startswith("sqlite") for url in urls):

@@ -125,7 +125,7 @@ class Settings(BaseSettings):
     # workers
     gpu_workers: WorkerNumber = Field(
         "auto",
-        description="flow runs at a time in the pool gpu, its limit; auto: as many as workers are online there",
+        description="flow runs at a time in the pool gpu, its limit; auto: as many as workers are online there; containers: a number",
     )
     pool_type: PoolType = Field("process", description="of the pools: where a worker starts its runs")
     pool: PoolSettings = Field(PoolSettings(), description="what a run gets in a container")

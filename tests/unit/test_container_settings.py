@@ -26,13 +26,18 @@ WHOLE: dict[str, Any] = {"image": "i:1", "volume": "v", "environment": {"PREFECT
 def settings(pool_type: str = "kubernetes", url: str = "postgresql://u:w@db/l", **pool: Any) -> Settings:  # noqa: ANN401  as in a file
     """Return settings of a pool that lacks nothing but what is changed."""
     own = {"secrets": ["s"]} if pool_type == "kubernetes" else {"secret_blocks": {LEDGER: "ledger"}}
-    return Settings.model_validate({"pool_type": pool_type, "database_url": url, "pool": WHOLE | own | pool})
+    given = {"pool_type": pool_type, "database_url": url, "pool": WHOLE | own | pool}
+    return Settings.model_validate(given | ({"gpu_workers": 4} if pool_type == "kubernetes" else {}))
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
         (settings(image=None), "set pool.image to an image"),
+        (
+            settings().model_copy(update={"gpu_workers": "auto"}),
+            "set gpu_workers to how many runs may be at work at a time",
+        ),
         (settings(volume=None), "set pool.volume, else what a run publishes goes with its container"),
         (settings(url="sqlite:///l.db"), "the ledger is SQLite, which containers cannot share"),
         (settings(environment=WHOLE["environment"] | {LEDGER: "sqlite:///l.db"}), "the ledger is SQLite"),

@@ -48,6 +48,7 @@ def settings_of(pool_type: str, own: dict[str, Any]) -> Settings:
             "pool": own,
             "database_url": "postgresql://u:hidden-word@db/ledger",
             "tensor_parallel_size": 2,
+            "gpu_workers": 3 if pool_type == "kubernetes" else "auto",
         }
     )
 
@@ -98,6 +99,7 @@ def test_deploying_for_kubernetes(
         monkeypatch.setenv(f"BREAKEVEN_POOL__{name.upper()}", shown)
     monkeypatch.setenv("BREAKEVEN_POOL_TYPE", "kubernetes")
     monkeypatch.setenv("BREAKEVEN_TENSOR_PARALLEL_SIZE", "2")
+    monkeypatch.setenv("BREAKEVEN_GPU_WORKERS", "3")
     monkeypatch.setenv("BREAKEVEN_DATABASE_URL", "postgresql://u:hidden-word@db/ledger")
     file = two_deployments(tmp_path)
     site.apply(file)
