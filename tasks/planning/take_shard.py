@@ -12,6 +12,7 @@ from db import leases, partitions, parts, shards
 from db.partitions import PartitionVersion
 from db.shards import Shard
 from models.errors import PartitionLocked, UsageError
+from models.routing.policy import Policy
 from models.run import lease_name
 from models.settings import Settings
 from models.shards import Share
@@ -33,6 +34,7 @@ class ShardTaker:
     """Takes shards of one partition, one after the other, for this process. `first` is the one that it would have first.
 
     Where this process's engine fails at a shard, others are to have it first; where it fails at everything, they are to have all.
+    That the policy sends to the API what the engine fails at holds where nobody else answers it: for the whole run, at the end.
     """
 
     checked: Checked
@@ -40,6 +42,8 @@ class ShardTaker:
     _watches: dict[Share, LeaseWatch] = field(default_factory=dict, init=False)
     _failed: Counter[int] = field(default_factory=Counter, init=False)
     _in_a_row: int = field(default=0, init=False)
+    _is_last: bool = field(default=False, init=False)
+    _hands_over: bool = field(default=False, init=False)
 
     @stoppable("nothing of a further shard was begun, the same command does it")
     def take(self) -> OpenRun | None:
@@ -52,6 +56,7 @@ class ShardTaker:
             with make_session() as session:
                 version = self._find_version(session)
                 known = [] if version is None else shards.list_shards(session, version.id)
+            self._is_last = sum(one.state not in ("done", "failed") for one in known) == 1
             for shard in self._in_order(known):
                 run = None if version is None else self._try(make_session, version, shard)
                 if run is not None:
@@ -69,6 +74,13 @@ class ShardTaker:
     def gives_up(self) -> bool:
         """Whether the engine failed so often in a row that this process takes nothing open any more."""
         return self._in_a_row >= shards.MOST_TRIES
+
+    def hand_over(self) -> bool:
+        """Take shards again, so that the API has what the engine fails at, where the policy says so. False where it does not."""
+        if self._hands_over or self.checked.policy.engine_fails != "api":
+            return False
+        self._hands_over, self._in_a_row = True, 0
+        return True
 
     def look(self) -> list[Shard]:
         """Return the shards as they are now; none where no version is open. Raises `DatabaseUnavailable`."""
@@ -156,16 +168,26 @@ class ShardTaker:
             )
             own = self._open_folder(session, ledger, version, shard.share)
             given = self._input(session, partitions.get(session, version.id), shard.share)
-        checked = self.checked
-        settings, workload, policy, counter = (
-            checked.settings,
-            checked.workload,
-            checked.policy,
-            checked.counter,
-        )
         return OpenRun(
-            settings, workload, policy, own, keys, counter, None, given, shards=shard.shards, shard=shard
+            self.settings,
+            self.checked.workload,
+            self._policy(),
+            own,
+            keys,
+            self.checked.counter,
+            None,
+            given,
+            shards=shard.shards,
+            shard=shard,
         )
+
+    def _policy(self) -> Policy:
+        """Return the policy of the next shard: a helper, and whoever leaves others something to do, stops where its engine fails."""
+        policy = self.checked.policy
+        alone = self.first is None and (self._hands_over or self._is_last)
+        if alone or policy.engine_fails != "api":
+            return policy
+        return policy.model_copy(update={"engine_fails": "stop"})
 
     def _open_folder(
         self, session: Session, ledger: LeasedLedger, version: PartitionVersion, share: Share

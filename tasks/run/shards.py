@@ -140,7 +140,7 @@ def _work(
                 return known
             if all(one.state in ("done", "failed") for one in known):
                 raise _failed(run, known)
-            if taker.gives_up and alone.long_enough(known, coming=coming):
+            if taker.gives_up and alone.long_enough(known, coming=coming) and not taker.hand_over():
                 raise _given_up(run, failure)
             stop.wait(POLL_SECONDS)
 
