@@ -1,6 +1,7 @@
 """The evaluation flow: small model against API model on labelled records, one workload after the other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,8 @@ Evaluate = Callable[[EvaluationRequest, Settings, Callable[[str], None]], Evalua
 def choose_workloads(settings: Settings, asked: Sequence[str] | None, labels: str | None) -> list[str]:
     """Return the workloads to evaluate: those asked for, else all whose settings name a labelled file.
 
-    Raises `UsageError` for an unknown name, and where there is nothing to evaluate.
+    None of them where the month has something to train all the same. Raises `UsageError` for an unknown name, and where there is
+    nothing to evaluate.
     """
     if unknown := sorted(set(asked or ()) - set(registry.names(settings))):
         raise UsageError(unknown_name("workload", unknown[0], registry.names(settings)))
@@ -48,7 +50,8 @@ def choose_workloads(settings: Settings, asked: Sequence[str] | None, labels: st
     if asked:
         return list(asked)
     ready = [name for name in sorted(settings.workloads) if settings.workload(name).labelled_file]
-    if not ready:
+    trains = settings.training.monthly != "off" and any(one.train for one in settings.workloads.values())
+    if not ready and not trains:
         msg = (
             "no workload has labelled records: set BREAKEVEN_WORKLOADS__<NAME>__LABELLED_FILE or labelled_file in "
             "[workloads.<name>] of breakeven.toml"
@@ -144,15 +147,28 @@ def build(evaluate_one: Evaluate = evaluate, train_due: TrainDue = train_what_is
                 )
                 for name in choose_workloads(settings, workloads, labels)
             ]
-            done = evaluate_each(asks, settings, out, evaluate_one)
-            if workloads is None:  # the monthly one
-                for proposal in train_due([one.workload for one in asks], settings, get_run_logger().info):
-                    get_run_logger().info("%s", describe_proposal(proposal))
+            with _training_after(asks if workloads is None else None, settings, train_due):
+                return evaluate_each(asks, settings, out, evaluate_one)
         except BreakevenError as error:
             return final_state(error)
-        return done
 
     return evaluation
+
+
+@contextmanager
+def _training_after(
+    asks: Sequence[EvaluationRequest] | None, settings: Settings, train_due: TrainDue
+) -> Iterator[None]:
+    """Train what is due behind the block, the monthly evaluation, whatever fails in it; None: it is another one. Raises what the block did."""
+    try:
+        yield
+    except Interrupted:
+        asks = None
+        raise
+    finally:
+        if asks is not None:
+            for proposal in train_due([one.workload for one in asks], settings, get_run_logger().info):
+                get_run_logger().info("%s", describe_proposal(proposal))
 
 
 def _shown(found: Evaluation, settings: Settings, out: str | None) -> Evaluated:

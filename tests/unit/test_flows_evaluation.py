@@ -1,10 +1,13 @@
 """Which workloads the flow `evaluation` evaluates."""
 
+from typing import Literal
+
 import pytest
 
 from flows.evaluation import choose_workloads
 from models.errors import UsageError
 from models.settings import Settings, WorkloadSettings
+from models.settings.training import Monthly, TrainingSettings
 
 
 def settings(**workloads: WorkloadSettings) -> Settings:
@@ -26,6 +29,21 @@ def test_workloads_that_are_asked_for_are_evaluated_in_that_order() -> None:
     """A file may then come with the question."""
     assert choose_workloads(settings(), ["sentiment", "enrichment"], None) == ["sentiment", "enrichment"]
     assert choose_workloads(settings(), ["sentiment"], "labelled.csv") == ["sentiment"]
+
+
+@pytest.mark.parametrize(("monthly", "train"), [("ask", ("adapter",)), ("off", ("adapter",)), ("ask", None)])
+def test_the_month_may_have_something_to_train_alone(
+    monthly: Monthly, train: tuple[Literal["adapter"], ...] | None
+) -> None:
+    """Where nothing has a labelled file; else there is nothing to do, which is an error."""
+    ready = settings(enrichment=WorkloadSettings(train=train)).model_copy(
+        update={"training": TrainingSettings(monthly=monthly)}
+    )
+    if monthly == "ask" and train:
+        assert choose_workloads(ready, None, None) == []
+        return
+    with pytest.raises(UsageError, match="no workload has labelled records"):
+        choose_workloads(ready, None, None)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from prefect.client.orchestration import SyncPrefectClient
 
 from flows.evaluation import build
 from models.economics.training_proposal import Proposal
+from models.errors import UsageError
 from tests.evaluations import usual
 from tests.integration.training.harness import write_labels
 from tests.ledgers import new_sqlite
@@ -15,7 +16,7 @@ from tests.ledgers import new_sqlite
 def test_only_the_evaluation_of_all_workloads_trains(
     tmp_path: Path, api: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those that were evaluated are looked at, after it; a workload that somebody names is evaluated alone."""
+    """Those that were evaluated are looked at, after it, though it failed; a workload that somebody names is evaluated alone."""
     monkeypatch.setenv("PREFECT_API_URL", str(api.api_url))
     monkeypatch.setenv("BREAKEVEN_DATABASE_URL", new_sqlite(tmp_path / "ledger.db"))
     monkeypatch.setenv("BREAKEVEN_OUTPUT_DIR", str(tmp_path / "out"))
@@ -28,6 +29,9 @@ def test_only_the_evaluation_of_all_workloads_trains(
 
     def evaluate(*_: object) -> object:
         done.append("evaluation")
+        if len(done) > 3:
+            msg = "the model is gone"
+            raise UsageError(msg)
         return usual()
 
     flow = build(evaluate, train)  # type: ignore[arg-type]  # it looks at nothing that it is given
@@ -35,3 +39,6 @@ def test_only_the_evaluation_of_all_workloads_trains(
     assert done == ["evaluation", "training ['sentiment']"]
     flow(workloads=["sentiment"])
     assert done[2:] == ["evaluation"]
+    with pytest.raises(UsageError, match="the model is gone"):
+        flow()
+    assert done[3:] == ["evaluation", "training ['sentiment']"]
