@@ -24,7 +24,7 @@ from models.training.checkpoint import (
     write_checkpoint,
 )
 from models.training.examples import Example
-from models.training.hold_out import AnswersNow, AnswerTree, Compared, answering_now, mark
+from models.training.hold_out import AnswersNow, AnswerTree, Compared, answering_now, mark, weigh_tokens
 from models.training.lora_steps import BATCH, LoraSteps
 from models.training.merge import write_adapter, write_merged
 from models.training.pass_through import PassThrough
@@ -260,9 +260,8 @@ class _Training:
         chosen = random.Random(job.seed).sample(list(job.holdout), min(job.max_holdout, len(job.holdout)))  # noqa: S311  no secret
         held = list(self._encode_both(chosen, encoder, other))
         occur = (*job.train, *job.holdout) if labels else chosen
-        tree = AnswerTree.of(
-            [encoder.write(one) for one in sorted({job.render(one.answer) for one in occur})]
-        )
+        answers = {one: encoder.write(one) for one in sorted({job.render(one.answer) for one in occur})}
+        tree = AnswerTree.of(list(answers.values()))
         end = job.seconds if job.now is None else (job.seconds + self._used()) / 2
         right = mark(
             steps.through,
@@ -274,9 +273,10 @@ class _Training:
         if job.now is None:
             return share, None
         try:
+            weights = weigh_tokens(job.now.prior, answers)
             with answering_now(base, job.now):
                 same = [one for _, one in held[: len(right)]]
-                then = mark(PassThrough(base, other.head), same, tree, lambda _: True)
+                then = mark(PassThrough(base, other.head), same, tree, lambda _: True, weights)
         except UsageError as error:  # what is trained is paid for, and stays
             self.say(f"not held against what answers now: {error}")
             return share, None

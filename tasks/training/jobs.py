@@ -19,6 +19,7 @@ from models.training.triage import TriageJob
 from models.training.weights_note import ADAPTER
 from models.workloads.answer_kind import answers_labels, known_labels, written_answer
 from models.workloads.base import Workload
+from models.workloads.label_workload import LabelWorkload
 from tasks.training.examples import TrainingData
 from tasks.training.request import TrainingRequest
 
@@ -93,9 +94,11 @@ def _before(workload: Workload, asked: Sequence[Message]) -> tuple[Message, ...]
 
 
 def answers_now(in_force: TrainedModel | None, workload: Workload, settings: Settings) -> AnswersNow:
-    """Return what answers a workload now: its adapter in force, else the plain model, each behind the prompt that it is told."""
+    """Return what answers a workload now: its adapter in force, else the plain model with its prior, each behind the prompt that it is told."""
     if in_force is None:
-        return AnswersNow(_before(workload, workload.messages(_PROBE)))
+        prior = workload.prior if isinstance(workload, LabelWorkload) else None
+        weights = None if prior is None else prior.weights
+        return AnswersNow(_before(workload, workload.messages(_PROBE)), prior=weights)
     folder = trained_folder(settings.output_dir, workload.name, in_force.name)
     return AnswersNow(prompt_before(workload), folder / ADAPTER)
 

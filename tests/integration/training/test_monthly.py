@@ -267,7 +267,10 @@ def test_an_adapter_is_held_against_the_plain_model(
     assert _state(settings, one.name) == ("in_force" if outcome == "better" else "candidate")
     (job,) = fake.jobs
     assert isinstance(job, AdapterJob)
-    assert job.now == AnswersNow(job.prompt)
+    asked = workloads.build("sentiment", settings).messages("")[:-1]
+    assert job.now is not None
+    assert job.now == AnswersNow(asked, prior=job.now.prior)
+    assert sorted(job.now.prior or ()) == sorted(LABELS)
     assert (job.seconds, job.clock_seconds) == (120.0, None)
     said = describe_proposal(one)
     assert "the plain model" in said

@@ -1,14 +1,20 @@
 """A new adapter is marked as it would write, and held against what answers now on the same texts."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from models import workloads
+from models.errors import UsageError
+from models.settings import Settings
 from models.training.adapter import train_adapter
 from models.training.base_model import load_base
 from models.training.batches import Encoder
-from models.training.hold_out import AnswersNow, AnswerTree, Compared, answering_now, mark
+from models.training.hold_out import AnswersNow, AnswerTree, Compared, answering_now, mark, weigh_tokens
 from models.training.pass_through import PassThrough
+from models.workloads.prior import LabelPrior, divide_out_prior
+from tasks.training.jobs import answers_now
 from tests.tiny_model import make_tiny_model
 from tests.unit.training.test_adapter import HELD, PROMPT, job_of, logits
 
@@ -38,6 +44,44 @@ def test_it_is_marked_as_it_would_write(tiny: Path) -> None:
     assert len(mark(through, [*held, *held], AnswerTree.of(answers), lambda of: of == 0)) == 32
 
 
+def test_the_prior_is_divided_out_of_what_answers_now(tiny: Path) -> None:
+    """As production does it; where labels differ in more than one token, or one has no prior, it is no comparison."""
+    import torch  # noqa: PLC0415
+
+    base = load_base(tiny, None, {}, on_gpu=False, seed=0)
+    encoder = Encoder.of(base, PROMPT)
+    answers = {one: encoder.write(one) for one in ("good", "not good")}
+    held = [one for row in HELD if (one := encoder.encode(row.text, str(row.answer)))]
+    tokens = [one[0] for one in answers.values()]
+    found = [logits(base.network, [*encoder.head, *one.tail])[-1][tokens].softmax(0) for one in held]
+    middle = float(torch.stack(found)[:, 0].median())
+    for share in (0.999_999, middle, 0.000_001):
+        weights = {"good": share, "not good": 1 - share, "never": 0.1}
+        prior = LabelPrior("tiny", "1", date(2026, 11, 1), 1, "", {name: weights[name] for name in answers})
+        taken = [divide_out_prior(dict(zip(answers, map(float, one), strict=True)), prior) for one in found]
+        right = [
+            answers[max(one, key=one.__getitem__)] == text.answer
+            for one, text in zip(taken, held, strict=True)
+        ]
+        through, tree = PassThrough(base, encoder.head), AnswerTree.of(list(answers.values()))
+        marked = mark(through, held, tree, lambda _: True, weigh_tokens(weights, answers))
+        assert sum(a != b for a, b in zip(marked, right, strict=True)) <= (share == middle)  # it may be a tie
+    assert weigh_tokens(None, answers) is None
+    more = {one: encoder.write(one) for one in ("good", "not good", "not broken")}
+    for wrong, written in ((dict.fromkeys(more, 0.3), more), ({"good": 1.0}, answers)):
+        with pytest.raises(UsageError, match="its prior is divided out"):
+            weigh_tokens(wrong, written)
+
+
+def test_a_run_of_the_plain_model_has_the_prior_that_was_measured() -> None:
+    """Of the preset and the default model; one without has none."""
+    settings = Settings()
+    found = answers_now(None, workloads.build("sentiment", settings), settings)
+    assert found.prior is not None
+    assert sorted(found.prior) == ["negative", "neutral", "positive"]
+    assert answers_now(None, workloads.build("enrichment", settings), settings).prior is None
+
+
 def test_what_answers_now_answers_without_the_new_adapter(tiny: Path, tmp_path: Path) -> None:
     """The plain model to the bit, or the adapter of a folder; afterwards the new one answers as before, and it alone is there."""
     import torch  # noqa: PLC0415
@@ -62,14 +106,15 @@ def test_what_answers_now_answers_without_the_new_adapter(tiny: Path, tmp_path: 
 
 
 def test_it_is_held_against_what_answers_now(tiny: Path, tmp_path: Path) -> None:
-    """On all texts that it is measured on; what is written is the new one, and it alone."""
-    now = AnswersNow(PROMPT)
+    """On all texts that it is measured on, here with a prior by which one label is always taken; what is written is the new one, and it alone."""
+    now = AnswersNow(PROMPT, prior={"good": 0.5, "not good": 1e-9})
     found = train_adapter(job_of(tiny, tmp_path, seconds=1.0, now=now), lambda _: None)
     assert found.compared is not None
     assert found.accuracy is not None
     assert found.compared.of == found.accuracy.of == len(HELD)
     both = found.accuracy.count - found.compared.only_new
     assert 0 <= both <= len(HELD) - found.compared.only_new - found.compared.only_old
+    assert both + found.compared.only_old == sum(one.answer == "not good" for one in HELD)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["adapter", "merged"]
 
 
