@@ -89,7 +89,9 @@ def test_an_object_is_judged_and_mended_by_keys(browser: Browser, tmp_path: Path
         expect(name).to_be_focused()
         press(page, "Escape")
         expect(name).to_have_count(0)
-        press(page, "s")
+        turn = page.locator("#desk").get_attribute("data-turn") or ""
+        press(page, "s")  # the last one that is open: it is shown again
+        expect(page.locator("#desk")).not_to_have_attribute("data-turn", turn)
         press(page, "u")
         shows(page, order[2])
         press(page, "2")
