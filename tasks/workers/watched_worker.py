@@ -15,6 +15,8 @@ STEADY_SECONDS = 60.0
 """A worker that was up for so long has not died in a row."""
 TRIES = 5
 """How often in a row a worker may die before it is given up: then its output says more than another try."""
+GONE_SECONDS = 10.0
+"""How long what is killed is waited for: the kernel ends its processes one after the other, and one at a device last."""
 KILL_SECONDS = 30.0
 """How long a run has to commit what has finished, as Prefect gives one that is cancelled."""
 
@@ -110,6 +112,9 @@ class WatchedWorker:
             end_at_once(self._group)
         if self._process is not None:
             self._process.wait()
+        given = time.monotonic() + GONE_SECONDS
+        while self._is_ours and list_members(self._group or 0) and time.monotonic() < given:
+            time.sleep(0.01)
 
     @property
     def _is_ours(self) -> bool:
