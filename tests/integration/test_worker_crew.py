@@ -34,6 +34,15 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crew, "TICK_SECONDS", 0.02)
 
 
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Hear the signals to stop as in a terminal: of a job in the background the shell has some ignored."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in crew.STOP_SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.fixture
 def locks(tmp_path: Path) -> Iterator[DeviceLocks]:
     """Give locks of a folder that is not there yet."""
@@ -158,6 +167,7 @@ def test_a_run_of_an_earlier_watcher_keeps_its_device(
     assert before.poll() is None
     end_at_once(before.pid)
     before.wait()
+    until(lambda: not list_members(before.pid))
     next_one.look(ENVIRONMENT, lambda: True)
     until(starts.exists)
     next_one.end_at_once()
