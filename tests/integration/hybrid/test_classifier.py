@@ -19,7 +19,7 @@ from tests.integration.evaluation.stored_cascade import Chosen, store_cascade
 from tests.integration.hybrid.batch_harness import batch_settings, steps, write_texts
 from tests.integration.hybrid.harness import KEY, check_seen, collect, hybrid_settings
 from tests.integration.hybrid.test_engine_fails import never_starts
-from tests.integration.hybrid.test_kill import KILLED, job_of, kill_when_seen
+from tests.integration.hybrid.test_kill import job_of, kill_again_and_again
 from tests.integration.pipeline.books import check_books, table
 from tests.integration.pipeline.harness import good_rows, no_engine, published, run, write_records
 from tests.integration.pipeline.runner import Runner
@@ -188,16 +188,7 @@ def test_killed_during_api_calls(tmp_path: Path, database_url: str, runner: Runn
             tmp_path, database_url, api.url, commit_records=10, commit_seconds=0.1, api_concurrency=2
         )
         put_in_force(settings)
-        kills, code = 0, KILLED
-        while code == KILLED and kills < 4:
-            child = runner.start(job_of(settings, source))
-            kill_when_seen(api, random.randrange(1, 5), random.uniform(0, 0.08), child)
-            child.kill()
-            code = child.wait()
-            kills += code == KILLED
-        if code == KILLED:
-            code = runner.start(job_of(settings, source)).wait()
-    assert code == 0, Path(job_of(settings, source).log).read_text(encoding="utf-8")
+        kills = kill_again_and_again(runner, job_of(settings, source), api, random, 4, 5)
     assert kills >= 2
     assert published(settings).height == COUNT
     check_books(settings)
