@@ -66,9 +66,7 @@ def _create_trained_models() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("state_at", UtcDateTime(), nullable=False),
         *(sa.Column(name, sa.String(), nullable=False) for name in ("software", "figures")),
-        sa.CheckConstraint(
-            "kind IN ('classifier', 'adapter', 'triage')", name=op.f("ck_trained_models_kind")
-        ),
+        sa.CheckConstraint("kind IN ('classifier', 'adapter')", name=op.f("ck_trained_models_kind")),
         sa.CheckConstraint(
             "state IN ('candidate', 'in_force', 'retired')", name=op.f("ck_trained_models_state")
         ),

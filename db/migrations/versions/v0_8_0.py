@@ -1,4 +1,4 @@
-"""Shards, spot machines among the terms of machines, and audits of which nobody's judgement is known.
+"""Shards, spot machines among the terms of machines, trained triage, and audits of which nobody's judgement is known.
 
 Shards: a partition that several runs answer at once. Runs that are there keep what they say: NULL, they are whole.
 
@@ -17,25 +17,32 @@ down_revision = "0.7.0"
 branch_labels = None
 depends_on = None
 
-TERMS, AUDITS = "infrastructure_terms", "audits"
+KINDS, TERMS, AUDITS = "trained_models", "infrastructure_terms", "audits"
 LOOSER = (
-    (TERMS, "IN ('on_demand', 'reserved')", "IN ('on_demand', 'reserved', 'spot')"),
-    (AUDITS, "agrees BOOLEAN NOT NULL", "agrees BOOLEAN"),
+    (KINDS, "kind", "kind IN ('classifier', 'adapter')", "kind IN ('classifier', 'adapter', 'triage')"),
+    (
+        TERMS,
+        "billing_mode",
+        "billing_mode IN ('on_demand', 'reserved')",
+        "billing_mode IN ('on_demand', 'reserved', 'spot')",
+    ),
 )
-"""Of a table the text of a rule as it was, and as it is."""
+"""Of a table the name of a rule, its text as it was, and as it is."""
 
 
 def upgrade() -> None:
     _add_shards()
     if op.get_bind().dialect.name == "postgresql":
-        name = op.f(f"ck_{TERMS}_billing_mode")
-        op.drop_constraint(name, TERMS)
-        op.create_check_constraint(name, TERMS, f"billing_mode {LOOSER[0][2]}")
+        for table, rule, _, now in LOOSER:
+            name = op.f(f"ck_{table}_{rule}")
+            op.drop_constraint(name, table)
+            op.create_check_constraint(name, table, now)
         op.alter_column(AUDITS, "agrees", nullable=True)
         return
     version = op.get_bind().execute(sa.text("PRAGMA schema_version")).scalar_one()
     op.execute("PRAGMA writable_schema = ON")
-    for table, before, now in LOOSER:
+    texts = [(table, before, now) for table, _, before, now in LOOSER]
+    for table, before, now in (*texts, (AUDITS, "agrees BOOLEAN NOT NULL", "agrees BOOLEAN")):
         op.get_bind().execute(
             sa.text(
                 "UPDATE sqlite_master SET sql = replace(sql, :before, :now) WHERE type = 'table' AND name = :name"
