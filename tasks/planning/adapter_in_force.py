@@ -85,8 +85,13 @@ def check_prompt(workload: Workload, settings: Settings) -> None:
 
 
 def other_prompt(found: TrainedModel, workload: Workload) -> str | None:
-    """Say in which way an adapter belongs to another prompt than its workload has, None where it is this one."""
-    if found.prompt_fingerprint == workload.adapter_fingerprint:
+    """Say in which way an adapter belongs to another prompt than its workload has, None where it is this one.
+
+    One that was trained before adapters could have a prompt of their own names the workload's: it fits where it is told the same.
+    """
+    told_the_whole = workload.adapter_messages("") == workload.messages("")
+    fitting = {workload.adapter_fingerprint, *((workload.fingerprint,) if told_the_whole else ())}
+    if found.prompt_fingerprint in fitting:
         return None
     labels = known_labels(workload)
     if labels and found.labels_digest not in {None, digest_of_labels(labels)}:

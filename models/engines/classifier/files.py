@@ -21,7 +21,8 @@ class ClassifierCard(BaseModel):
     """What the JSON holds: what the head answers, over which embedding model, and how it is calibrated.
 
     `labels` are the workload's, `classes` those that had examples. `embedder_folder` is None for the default embedding model.
-    `threshold`: below it a record goes on to the next stage. `weights_digest` is that of all that decides an answer.
+    `threshold`: below it a record goes on to the next stage. `weights_digest` is that of all that decides an answer. `figures` is empty, but in
+    files that were written before: its place is part of the digest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,10 +38,11 @@ class ClassifierCard(BaseModel):
     intercept: float
     threshold: float
     weights_digest: str = ""
+    figures: dict[str, float | int | None] = {}
 
     def digest_with(self, head: bytes) -> str:
-        """Return the SHA-256 of all that decides an answer: the head, and this card without what only locates."""
-        own = self.model_copy(update={"weights_digest": "", "embedder_folder": None})
+        """Return the SHA-256 of all that decides an answer: the head, and this card without what only reports or locates."""
+        own = self.model_copy(update={"weights_digest": "", "figures": {}, "embedder_folder": None})
         return sha256(head + own.model_dump_json().encode()).hexdigest()
 
 

@@ -8,10 +8,13 @@ import pytest
 
 from models import workloads
 from models.errors import UsageError
+from models.ids import new_id
 from models.requests import Message
 from models.settings import Settings
 from models.training.weights_note import MERGED, WeightsNote
 from models.workloads.base import Workload
+from tasks.planning.adapter_in_force import other_prompt
+from tests.trained_models import trained_model
 
 SHORT = "Which team?"
 TEAM: dict[str, Any] = {
@@ -144,3 +147,13 @@ def test_it_is_taken_over_with_the_prompt(adapter: Path) -> None:
     assert told({"labels": {"in_house": "", "abroad": ""}})("x")[0].content == SHORT
     assert told({"prompt": "Who pays?"})("x")[0].content.startswith("Who pays?")
     assert told({"prompt": "Who pays?", "adapter_prompt": "Payer?"})("x")[0].content == "Payer?"
+
+
+def test_one_that_names_the_whole_prompt_fits_where_it_is_told_the_whole() -> None:
+    """So did adapters before they could have a prompt of their own."""
+    whole, short = built(adapter_prompt=None), built()
+    before = trained_model(new_id(), "team", "adapter", prompt_fingerprint=whole.fingerprint)
+    assert other_prompt(before, whole) is None
+    assert other_prompt(before, built(adapter_prompt=None, prompt="Another.")) is not None
+    assert short.fingerprint == whole.fingerprint
+    assert other_prompt(before, short) is not None
