@@ -12,7 +12,7 @@ from tests.evaluations import usual
 from tests.faulty_api import FaultyApi
 from tests.integration.evaluation.evaluating import labelled, settings_of, write_labelled
 from tests.integration.hybrid.harness import api_lines, check_seen
-from tests.integration.hybrid.test_kill import KILLED, kill_when_seen
+from tests.integration.hybrid.test_kill import kill_again_and_again
 from tests.integration.pipeline.books import check_sums, findings, ledger, table
 from tests.integration.pipeline.runner import Job, Runner
 from tests.integration.pipeline.test_failing_commits import breaking
@@ -38,16 +38,7 @@ def test_a_killed_evaluation_goes_on(tmp_path: Path, database_url: str, runner: 
             tmp_path, database_url, api.url, commit_records=10, commit_seconds=0.2, api_concurrency=4
         )
         job = Job.of(settings, source, delay=0.002, evaluate=True)
-        kills, code = 0, KILLED
-        while code == KILLED and kills < KILLS:
-            child = runner.start(job)
-            kill_when_seen(api, random.randrange(5, 20), random.uniform(0, 0.05), child)
-            child.kill()
-            code = child.wait()
-            kills += code == KILLED
-        if code == KILLED:
-            code = runner.start(job).wait()
-        assert code == 0, Path(job.log).read_text(encoding="utf-8")
+        kills = kill_again_and_again(runner, job, api, random, KILLS, range(5, 20))
         check_seen(settings, api.seen)
         quiet = settings_of(tmp_path / "quiet", f"sqlite:///{tmp_path / 'quiet.db'}", api.url)
         assert runner.start(Job.of(quiet, source, evaluate=True)).wait() == 0

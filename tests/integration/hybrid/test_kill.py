@@ -32,13 +32,13 @@ def kill_when_seen(api: FaultyApi, more: int, delay: float, child: Child) -> Non
 
 
 def kill_again_and_again(
-    runner: Runner, job: Job, api: FaultyApi, random: Random, most: int, requests: int
+    runner: Runner, job: Job, api: FaultyApi, random: Random, most: int, requests: range
 ) -> int:
-    """Kill a job `most` times, each time below so many requests further on, and let it end; return how often it was killed."""
+    """Kill a job `most` times, each time so many requests further on, and let it end; return how often it was killed."""
     kills, code = 0, KILLED
     while code == KILLED and kills < most:
         child = runner.start(job)
-        kill_when_seen(api, random.randrange(1, requests), random.uniform(0, 0.08), child)
+        kill_when_seen(api, random.choice(requests), random.uniform(0, 0.08), child)
         child.kill()
         code = child.wait()
         kills += code == KILLED
@@ -62,7 +62,7 @@ def test_killed_during_api_calls(tmp_path: Path, database_url: str, runner: Runn
         settings = hybrid_settings(
             tmp_path, database_url, api.url, commit_records=20, commit_seconds=0.2, api_breaker_failures=1000
         )
-        kills = kill_again_and_again(runner, job_of(settings, source), api, random, KILLS, 12)
+        kills = kill_again_and_again(runner, job_of(settings, source), api, random, KILLS, range(1, 12))
     assert kills >= 8
     assert published(settings).height == RECORDS
     check_books(settings)

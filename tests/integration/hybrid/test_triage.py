@@ -199,7 +199,7 @@ def test_killed_and_run_again(tmp_path: Path, database_url: str, runner: Runner)
             update={"commit_records": 10, "commit_seconds": 0.1, "api_concurrency": 2}
         )
         put_triage_in_force(settings)
-        kills = kill_again_and_again(runner, job_of(settings, source), api, random, 3, 5)
+        kills = kill_again_and_again(runner, job_of(settings, source), api, random, 3, range(1, 5))
     assert kills >= 1
     assert published(settings).height == COUNT
     check_books(settings)
