@@ -26,7 +26,7 @@ from tasks.planning.open_run import OpenRun
 from tasks.planning.request import RunRequest
 from tasks.planning.take_shard import ShardTaker
 from tasks.reading.share import changed
-from tasks.run.closing import CLOSING_SECONDS, close_on_failure
+from tasks.run.closing import close_on_failure
 from tasks.run.collect import collect
 from tasks.run.helpers import ask_helpers
 from tasks.run.infer import Inferred, infer
@@ -239,10 +239,9 @@ def _book_idle(run: OpenRun, shared: SharedEngine) -> None:
 
 def _book_what_can_be(run: OpenRun, shared: SharedEngine) -> None:
     """Do as `_book_idle` for a run that is failing: what ends it is told, and not what this meets."""
-    ledger = run.version.ledger
-    hurried = replace(ledger, patience_seconds=min(CLOSING_SECONDS, ledger.patience_seconds))
+    hurried = replace(run.version, ledger=run.version.ledger.hurried())
     try:
-        _book_idle(replace(run, version=replace(run.version, ledger=hurried)), shared)
+        _book_idle(replace(run, version=hurried), shared)
     except (BreakevenError, DBAPIError) as failure:
         log.warning(
             "the machine's time since the last shard could not be written: %s", type(failure).__name__

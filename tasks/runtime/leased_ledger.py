@@ -4,8 +4,8 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Self, TypeVar
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
@@ -17,6 +17,9 @@ from db.ledger_file import check_small, lost
 from db.own_rows import find_gap
 from models.errors import LeaseLost, LedgerLost, UsageError
 from tasks.runtime.ledger_access import LedgerReader, close_ledger, with_patience
+
+CLOSING_SECONDS = 3.0
+"""How long the end of a failing run waits for the database; whoever stops a run waits for this too."""
 
 Result = TypeVar("Result")
 
@@ -114,6 +117,10 @@ class LeasedLedger:
         gap = with_patience(self.patience_seconds, look_anew) if anew else self.read(look)
         if gap is not None:
             raise lost(gap)
+
+    def hurried(self) -> Self:
+        """Return it as the end of a failing run uses it: with little patience."""
+        return replace(self, patience_seconds=min(CLOSING_SECONDS, self.patience_seconds))
 
     def close(self) -> None:
         """Close the connections to the database."""

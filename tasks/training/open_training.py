@@ -4,10 +4,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
@@ -23,6 +22,7 @@ from models.settings import Settings
 from models.training.trained import TrainedKind, name_of
 from models.workloads.base import PromptName, Workload
 from tasks.planning.open_run import open_ledger, own_partition
+from tasks.runtime.end_run import EndState, end_on_failure
 from tasks.runtime.flow_run import flow_run_id
 from tasks.runtime.leased_ledger import LeasedLedger, hold_lease
 from tasks.runtime.ledger_access import database_errors
@@ -31,8 +31,6 @@ from tasks.runtime.progress import repeat_beside
 ANY_DAY = date(1970, 1, 1)
 """Under which all trainings of a workload take their lease, so that none begins beside another, midnight or not."""
 SECONDS_BETWEEN_NOTES = 30.0
-CLOSING_SECONDS = 3.0
-"""How long the end of a failing training waits for the database."""
 
 log = logging.getLogger(__name__)
 
@@ -172,34 +170,12 @@ def _note(opened: OpenTraining) -> None:
         log.warning("the time of the training could not be written: %s", type(error).__name__)
 
 
-@contextmanager
-def _close_on_failure(opened: OpenTraining) -> Iterator[None]:
-    """See that a training which does not complete is closed as failed or interrupted, and its lease freed."""
-    try:
-        yield
-    except LeaseLost:  # the new owner has closed our row already
-        raise
-    except Interrupted as error:
-        _close(opened, "interrupted", str(error))
-        raise
-    except BreakevenError as error:
-        _close(opened, "failed", str(error))
-        raise
-    except BaseException as error:
-        _close(
-            opened, "failed", type(error).__name__
-        )  # a defect: the row names the kind, never a record's text
-        raise
-    finally:
-        opened.ledger.close()
+def _close_on_failure(opened: OpenTraining) -> AbstractContextManager[None]:
+    """See that a training which does not complete is closed, with its time so far, and its lease freed."""
 
-
-def _close(opened: OpenTraining, state: Literal["failed", "interrupted"], error: str) -> None:
-    patience = min(CLOSING_SECONDS, opened.ledger.patience_seconds)
-    opened.ledger = replace(opened.ledger, patience_seconds=patience)
-    try:
+    def close(ledger: LeasedLedger, state: EndState, why: str, _: BaseException) -> None:
+        opened.ledger = ledger
         opened.note_time()
-        opened.ledger.write(lambda session: runs.finish(session, opened.run_id, state, error), release=True)
-    except (DBAPIError, BreakevenError) as failure:
-        # The lease expires by itself, and the next training closes this row.
-        log.warning("the training's end could not be written: %s", type(failure).__name__)
+        ledger.write(lambda session: runs.finish(session, opened.run_id, state, why), release=True)
+
+    return end_on_failure(opened.ledger, close)
