@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -36,6 +36,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         "OMP_WAIT_POLICY": "PASSIVE",
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     }
+
+
+Value = tuple[tuple[str, int], ...]
+"""Parameters of one table, each with the identity of its value: tests of one function share the values."""
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +83,9 @@ SCOPES = (ENGINE_SCOPE, PREFECT_SCOPE, SCHEDULES)
 BOTH_DATABASES = "tests/integration/db/"
 """The queries themselves: every test of theirs runs on both databases, also in the short suite."""
 
+COMBINED = "tests/integration/"
+"""Where a test takes real parts, and so its time: the short suite tries each value of its parameters, the long one each combination."""
+
 
 @cache
 def scope_of(file: str) -> str:
@@ -114,6 +121,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings("default"))
         if second_database(item, every):
             item.add_marker(pytest.mark.long)
+    for item in repeated_combinations(items):
+        item.add_marker(pytest.mark.long)
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=order_of)
 
@@ -124,6 +133,40 @@ def second_database(item: pytest.Item, every: Collection[str]) -> bool:
         return False
     named = item.get_closest_marker("both_databases") is not None
     return not named and item.nodeid.replace("postgresql", "sqlite") in every
+
+
+def repeated_combinations(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
+    """Yield the combinations of a test's parameters that the short suite leaves out, since others try each of their values.
+
+    Tests that are for the long suite anyway count as not tried.
+    """
+    groups: dict[str, list[tuple[set[Value], pytest.Item]]] = defaultdict(list)
+    for item in items:
+        if not item.nodeid.startswith(COMBINED) or item.nodeid.startswith(BOTH_DATABASES):
+            continue
+        if item.get_closest_marker("long") is None and (values := values_of(item)):
+            groups[item.nodeid.split("[")[0]].append((values, item))
+    for group in groups.values():
+        left = set[Value]().union(*(values for values, _ in group))
+        while left:
+            values, chosen = max(group, key=lambda one: len(one[0] & left))
+            left -= values
+            group.remove((values, chosen))
+        yield from (item for _, item in group)
+
+
+def values_of(item: pytest.Item) -> set[Value]:
+    """Return what a test is tried with: a row of each table of parameters, and each parameter of a fixture."""
+    left: dict[str, object] = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+    rows = []
+    for mark in item.iter_markers("parametrize"):
+        names = (
+            [name.strip() for name in mark.args[0].split(",")]
+            if isinstance(mark.args[0], str)
+            else mark.args[0]
+        )
+        rows.append(tuple((name, id(left.pop(name))) for name in names if name in left))
+    return {*rows, *(((name, id(value)),) for name, value in left.items())}
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

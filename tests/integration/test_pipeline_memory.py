@@ -37,6 +37,7 @@ def test_three_times_the_records_take_no_more_memory(long_messages: Path, tmp_pa
     assert many["peak_mb"] < 700
 
 
+@pytest.mark.long
 def test_a_refresh_takes_no_more_memory_than_a_run(tmp_path: Path) -> None:
     """The rows that are taken over lie on disk: tens of thousands of them in memory would show."""
     source = tmp_path / "in.parquet"

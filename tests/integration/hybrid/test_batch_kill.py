@@ -142,6 +142,7 @@ def test_killed_before_each_commit(
 
 
 @pytest.mark.both_databases
+@pytest.mark.long
 @pytest.mark.parametrize("empty_database_url", ["postgresql"], indirect=True)
 def test_killed_again_and_again(tmp_path: Path, empty_database_url: str, runner: Runner) -> None:
     """The process that goes on is killed as well, each right after one more commit than the one before it."""

@@ -179,6 +179,7 @@ def test_answers_of_a_batch(tmp_path: Path, database_url: str) -> None:
     check_books(settings)
 
 
+@pytest.mark.long
 def test_killed_during_api_calls(tmp_path: Path, database_url: str, runner: Runner) -> None:
     """Killed again and again with three engines at work: no request without a line, nobody left out."""
     random = Random(6)

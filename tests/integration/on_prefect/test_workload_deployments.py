@@ -57,13 +57,12 @@ def deployed(site: Site, workloads_dir: Path) -> Site:
     return site
 
 
+@pytest.mark.long  # it waits for a minute to come; test_schedules.py shows the same of a preset
 def test_the_schedule_of_a_workloads_file_publishes(
     deployed: Site, api: SyncPrefectClient, tmp_path: Path, workloads_dir: Path
 ) -> None:
     """It fires: the server makes the run, a worker imports the flow by its name, and every record of yesterday is published."""
     there = api.read_deployment_by_name(f"{NAME}/{NAME}")
-    assert there.entrypoint == f"flows.workloads:{NAME}"
-    assert there.work_pool_name == POOL
     settings = settings_for(tmp_path, f"sqlite:///{tmp_path / 'ledger.db'}")
     with FaultyApi() as endpoint:
         deployed.start_worker(
@@ -92,6 +91,9 @@ def test_a_workload_that_has_gone_keeps_its_deployment(
     deployed: Site, api: SyncPrefectClient, workloads_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The next deploy, and doctor, name it with the command that deletes it; a new one is missed until it is deployed."""
+    there = api.read_deployment_by_name(f"{NAME}/{NAME}")
+    assert there.entrypoint == f"flows.workloads:{NAME}"
+    assert there.work_pool_name == POOL
     (workloads_dir / f"{NAME}.toml").rename(workloads_dir / f"{OTHER}.toml")
     deployed.apply()
     command = f"`prefect deployment delete {NAME}/{NAME}`"

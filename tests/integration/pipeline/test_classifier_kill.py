@@ -47,6 +47,7 @@ def check_same(settings: Settings, expected: Settings) -> None:
     assert leftovers(settings) == []
 
 
+@pytest.mark.long
 def test_killed_at_random_moments(tmp_path: Path, settings: Settings, runner: Runner) -> None:
     """Killed with records of both engines in flight, again and again, until it completes."""
     source = write_records(tmp_path / "in.jsonl", mixed_rows(600, seed=7))

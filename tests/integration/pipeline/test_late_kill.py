@@ -58,6 +58,7 @@ def check_readers_see_one_version(settings: Settings, *whole: Settings) -> None:
     assert any(found.equals(published(one)) for one in whole)
 
 
+@pytest.mark.long
 def test_killed_at_random_moments(settings: Settings, runner: Runner, tmp_path: Path) -> None:
     """The files equal those of an undisturbed first run over the new input, and the ledger adds up."""
     before, after = changed_rows(seed=7)
