@@ -82,18 +82,46 @@ class Request:
         """Tokens that the model may make at most."""
         return self.max_tokens
 
-    def digest(self) -> bytes:
+    def digest(self, start: "CommonStart | None" = None) -> bytes:
         """16-byte hash of everything that decides the answer; equal for identical requests.
 
-        Window, part and ledger line each ask for it, so it is worked out once.
+        Window, part and ledger line each ask for it, so it is worked out once. `start` saves work where many
+        requests begin alike.
         """
         if self._digest is None:
-            parts = [f"{m.role}:{len(m.content)}:{m.content}" for m in self.messages]
-            text = self.DOMAIN + _shape(self.output, self.max_tokens) + "".join(parts)
-            digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            digest = (start or CommonStart()).digest_of(self)
             object.__setattr__(self, "_digest", digest)
             return digest
         return self._digest
+
+
+class CommonStart:
+    """Hashes what requests have in common, all but the last message, once for as many as follow each other."""
+
+    __slots__ = ("_common", "_hash")
+
+    def __init__(self) -> None:
+        self._common: tuple[object, ...] = ()
+        self._hash = blake2b(digest_size=16)
+
+    def digest_of(self, request: Request) -> bytes:
+        """Return the digest of a request."""
+        common = (request.DOMAIN, request.output, request.max_tokens, request.messages[:-1])
+        if common != self._common:
+            text = request.DOMAIN + _shape(request.output, request.max_tokens)
+            self._hash = blake2b(_bytes(text + "".join(map(_spell, request.messages[:-1]))), digest_size=16)
+            self._common = common
+        whole = self._hash.copy()
+        whole.update(_bytes("".join(map(_spell, request.messages[-1:]))))
+        return whole.digest()
+
+
+def _spell(message: Message) -> str:
+    return f"{message.role}:{len(message.content)}:{message.content}"
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 @lru_cache(maxsize=64)

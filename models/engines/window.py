@@ -152,17 +152,23 @@ class Window(Generic[Asked]):
 
     def _fill(self) -> None:
         block: list[Asked] = []
-        while len(block) < self._lookahead:
-            try:
-                request = next(self._source)
-            except StopIteration:
-                self._ended = True
-                break
+        for request in self._source:
             if request is None:
                 break
             block.append(request)
-        block.sort(key=lambda request: [message.content for message in request.messages])
-        self._block.extend(block)
+            if len(block) >= self._lookahead:
+                break
+        else:
+            self._ended = True
+        self._block.extend(in_order(block))
+
+
+def in_order(block: list[Asked]) -> list[Asked]:
+    """Return requests by the text of their messages; those that differ in the last one alone, as most do, by that."""
+    start = block[0].messages[:-1] if block else ()
+    if start and all(request.messages[:-1] == start for request in block):
+        return sorted(block, key=lambda request: request.messages[-1].content)
+    return sorted(block, key=lambda request: [message.content for message in request.messages])
 
 
 def reuse(request: Request, answer: Answer) -> Completion:

@@ -2,18 +2,21 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from hashlib import blake2b
 from random import Random
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.engines.window import Window, is_parsed
+from models.engines.window import Window, in_order, is_parsed
 from models.ids import new_id
-from models.requests import Answer, Choice, Completion, Message, Request, Usage
+from models.requests import Answer, Choice, CommonStart, Completion, Message, Request, Usage
 
 SYSTEM = Message("system", "classify")
 OUTPUT = Choice(("a", "b"))
+SHAPE = "(Choice(labels=('a', 'b')), 4)"
 
 
 def request(text: str, key: str = "k") -> Request:
@@ -177,3 +180,27 @@ def test_digest_tells_requests_apart() -> None:
         Request(base.id, "1", (Message("user", "classify"), Message("user", "ab")), OUTPUT, 4),
     ]
     assert len({base.digest(), *(other.digest() for other in others)}) == 5
+
+
+def test_a_digest_is_the_same_from_a_start_that_others_had() -> None:
+    """What requests have in common is hashed once; the digests, which stand in ledgers, are those of the whole text."""
+    whole = f"{len(SHAPE)}:{SHAPE}system:8:classifyuser:2:\ud800b".encode("utf-8", "surrogatepass")
+    start, known = CommonStart(), request("\ud800b")
+    assert known.digest(start) == known.digest() == blake2b(whole, digest_size=16).digest()
+    for other in (
+        request("cd"),
+        replace(known, max_tokens=5),
+        request("cd"),
+        replace(known, output=Choice(("a",))),
+        replace(known, messages=(Message("user", "classify"), known.messages[-1])),
+        replace(known, messages=(*known.messages, Message("user", "ab"))),
+        replace(known, messages=()),
+    ):
+        assert replace(other).digest(start) == other.digest()
+
+
+def test_requests_with_other_starts_are_ordered_by_them() -> None:
+    """A block is ordered by all messages where they do not begin alike."""
+    other = Message("system", "a classification")
+    block = [request("b"), request("c"), replace(request("d"), messages=(other, Message("user", "d")))]
+    assert [one.messages[-1].content for one in in_order(block)] == ["d", "b", "c"]
