@@ -30,6 +30,7 @@ from models.errors import BreakevenError, UsageError, remember_secrets
 from models.log_records import show_what_is_logged
 from models.proxies import describe_proxy_fault
 from models.settings.secrets import secrets_in
+from models.settings.worker_number import check_shards
 
 NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE)
 """Errors of a place that output goes to."""
@@ -146,7 +147,7 @@ def run(
         list[Literal["too_long", "refused", "invalid_output", "reasoning_limit", "unanswered"]] | None,
         Parameter(consume_multiple=True, negative=()),
     ] = None,
-    shards: Annotated[int | None, Parameter(validator=validators.Number(gte=1, lte=1000))] = None,
+    shards: Annotated[int | Literal["auto"] | None, Parameter(validator=check_shards)] = None,
 ) -> int:
     """Run one workload over one partition, here and now.
 
@@ -173,7 +174,7 @@ def run(
     reason
         With --retry-quarantined: ask for the records that were set aside for these reasons.
     shards
-        Cut the partition into so many shards, which several workers may answer at once; default: the workload's setting.
+        Cut the partition into so many shards, which several workers may answer at once; auto: where that is clearly faster; default: the workload's setting.
     """
     guard_streams()  # the run goes on where nobody reads what it prints
     from commands.terminal import run_and_print

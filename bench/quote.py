@@ -19,8 +19,9 @@ from models.economics.throughput import RunFigures, Throughput, fit_throughput
 from models.gpu_time import GpuTime
 from models.run import RunResult
 from models.settings import Settings
-from tasks.backfill.quote import history_filter, quote_partition
+from tasks.backfill.quote import quote_partition
 from tasks.planning.checks import check
+from tasks.planning.history import history_filter
 from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
 from tasks.runtime.ledger_access import reading_ledger

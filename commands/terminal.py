@@ -20,6 +20,7 @@ from tasks.backfill.replaced import describe_replaced
 from tasks.backfill.request import BackfillRequest
 from tasks.backfill.survey import QUOTE_COLUMNS, QUOTE_SPARE, quote, survey
 from tasks.display.confirm import confirm
+from tasks.display.decisions import show_decisions
 from tasks.display.messages import message_console
 from tasks.display.quarantine_text import quarantine_lines
 from tasks.display.result_text import SPARE, outcome_table, result_lines
@@ -34,7 +35,7 @@ from tasks.planning.request import RunRequest
 def run_and_print(request: RunRequest) -> int:
     """Run one partition now and print its result. Returns the exit code."""
     workloads.build(request.workload, read_settings())  # an unknown name is an error before anything starts
-    with progress_bar(), raise_on_sigterm():
+    with progress_bar(), raise_on_sigterm(), show_decisions():
         result = run_one(request)
     return print_result(result, request)
 
@@ -109,7 +110,7 @@ def _backfill(ask: BackfillRequest, parallel: int | None, todo: list[Step], quot
     """
     outcomes: list[PartitionOutcome] = []
     try:
-        with progress_bar():
+        with progress_bar(), show_decisions():
             backfill_all(ask, todo, quoted, parallel=parallel, outcomes=outcomes)
     finally:
         show_outcomes(outcomes, quoted)

@@ -57,7 +57,7 @@ def cut(session: Session, version_id: UUID, into: int) -> int:
     """
     known = session.execute(select(Row.shard).where(Row.version_id == version_id).with_for_update()).all()
     now = max(len(known), 1)
-    if now != into and not session.execute(select(exists().where(PartRow.version_id == version_id))).scalar():
+    if now != into and not _holds_part(session, version_id):
         session.execute(delete(Row).where(Row.version_id == version_id))
         runs.interrupt_shards(session, version_id)
         now = into
@@ -67,6 +67,11 @@ def cut(session: Session, version_id: UUID, into: int) -> int:
     again = (Row.version_id == version_id, Row.state.in_(("open", "failed")))
     session.execute(_changed(and_(*again), state="open", tries=0, reason=None))
     return now
+
+
+def kept_cut(session: Session, version_id: UUID) -> int | None:
+    """Return into how many shards a version stays cut, since it holds a part; None where it may be cut anew."""
+    return max(len(list_shards(session, version_id)), 1) if _holds_part(session, version_id) else None
 
 
 def reopen(session: Session, version_id: UUID) -> None:
@@ -147,6 +152,10 @@ def find_whole_run(session: Session, version_id: UUID) -> UUID | None:
     )
     found = session.execute(newest).one_or_none()
     return None if found is None or found.state != "running" else found.id
+
+
+def _holds_part(session: Session, version_id: UUID) -> bool:
+    return bool(session.execute(select(exists().where(PartRow.version_id == version_id))).scalar())
 
 
 def _set(session: Session, shard: Shard, **values: object) -> None:

@@ -27,7 +27,8 @@ _ALONE = RunRow.engine != "classifier"
 class HistoryFilter:
     """What earlier runs must share with a request to count for it. `machine` is the kind of infrastructure, whatever its rate.
 
-    `workload`, `prompt_fingerprint` None: runs of any workload, with any prompt.
+    `workload`, `prompt_fingerprint` None: runs of any workload, with any prompt. `trained`: runs in which a classifier or a triage was
+    asked first, instead of those without.
     """
 
     workload: str | None
@@ -35,6 +36,7 @@ class HistoryFilter:
     model: str
     machine: str
     api_model: str
+    trained: bool = False
 
 
 def list_earlier_runs(
@@ -51,7 +53,7 @@ def list_earlier_runs(
         chosen.append(run)
         if sum(one.records for one in chosen) >= RECORDS:
             break
-    figures = {run.id: RunFigures(0, 0, 0, 0, GpuTime(*run[2:])) for run in chosen}
+    figures = {run.id: RunFigures(0, 0, 0, 0, GpuTime(*run[2:]), records=run.records) for run in chosen}
     for row in session.execute(_lines(list(figures), like)) if figures else ():
         figures[row.run_id] = _with(figures[row.run_id], row)
     return list(figures.values())
@@ -86,7 +88,7 @@ def _runs(like: HistoryFilter, *, any_machine: bool) -> Select[Any]:
     if any_machine:
         return statement
     return statement.join(InfrastructureRow, InfrastructureRow.id == RunRow.infrastructure_id).where(
-        InfrastructureRow.kind == like.machine, RunRow.busy_ns > 0, _ALONE
+        InfrastructureRow.kind == like.machine, RunRow.busy_ns > 0, ~_ALONE if like.trained else _ALONE
     )
 
 

@@ -19,14 +19,17 @@ from models.errors import BreakevenError
 from models.records import EngineReason
 from models.run import RunResult
 from models.settings import Settings
+from models.settings.worker_number import ShardNumber
 from tasks.audit.after_run import audit_published
 from tasks.display.prefect_artifacts import artifact_key, progress_artifact, publish_cost_table
 from tasks.display.quarantine_text import quarantine_lines
 from tasks.display.run_rows import cost_row
 from tasks.planning.request import EngineChoice, RunRequest
+from tasks.planning.workers import workers_counted_by
 from tasks.run.helpers import helpers_from
 from tasks.run.run_partition import run_request
 from tasks.runtime.shared_engine import after_engine, shared_engine
+from tasks.workers.pools import find_workers_online
 
 RunPartition = Callable[[RunRequest, Settings], RunResult]
 """What a workload's flow calls for the work itself: `tasks.run.run_partition.run_request`."""
@@ -39,6 +42,7 @@ def run_and_show(request: RunRequest, run: RunPartition) -> RunResult:
     with (
         progress_artifact(artifact_key(workload, "progress")),
         helpers_from(ask_workers(settings)),
+        workers_counted_by(lambda: find_workers_online(settings)),
         shared_engine(settings, workloads=[workload]),
     ):
         result = run(request, settings)
@@ -72,7 +76,7 @@ def build(workload: str, run: RunPartition = run_request) -> WorkloadFlow:
         expected: str | None = None,
         retry_quarantined: bool = False,
         reasons: list[EngineReason] | None = None,
-        shards: int | None = None,
+        shards: ShardNumber | None = None,
         shard: int | None = None,
     ) -> RunResult | State[BreakevenError]:
         """Run a workload over one partition.
@@ -88,7 +92,7 @@ def build(workload: str, run: RunPartition = run_request) -> WorkloadFlow:
             expected: The fingerprint that a backfill was quoted for; where it is another by now, the run is refused.
             retry_quarantined: Of a published partition, ask again for the records that were set aside, where that can help.
             reasons: With retry_quarantined, ask for the records that were set aside for these reasons.
-            shards: Cut the partition into so many shards, which several workers answer at once. Default: the workload's setting.
+            shards: Cut the partition into so many shards, which several workers answer at once; auto: where that is clearly faster. Default: the workload's setting.
             shard: Take part in a partition that another run has cut, with this shard first. For the flow itself.
         """
         try:

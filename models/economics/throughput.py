@@ -13,6 +13,7 @@ others took longer is the warm-up, which goes with a load.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import fsum
 from statistics import median
 
@@ -33,7 +34,8 @@ class RunFigures:
     """What one earlier run came to: the local engine's requests and tokens, and its GPU time.
 
     `api_requests` and `api_output_tokens` are of its answers from the API; `estimated_requests` and
-    `estimated_output_tokens` of its local answers as the API's tokenizer would count them.
+    `estimated_output_tokens` of its local answers as the API's tokenizer would count them. `records`: all that it did, also those
+    that no engine was asked about.
     """
 
     requests: int
@@ -45,6 +47,7 @@ class RunFigures:
     api_output_tokens: int = 0
     estimated_requests: int = 0
     estimated_output_tokens: int = 0
+    records: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,27 @@ class Throughput:
         uncached = max(0.0, input_tokens - requests * self.cached_per_request)
         busy = uncached * self.input_ns + output_tokens * self.output_ns
         return GpuTime(busy_ns=round(busy), idle_ns=round(busy * self.idle_share))
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedTime:
+    """Engine time of some records without a load, and of one load with the warm-up after it, nanoseconds."""
+
+    work_ns: int
+    load_ns: int
+
+
+def expect_time(runs: Sequence[RunFigures], loads: Sequence[int], records: int) -> ExpectedTime | None:
+    """Return how long so many records take if they are like those of earlier runs, `loads` took so long; None where no run tells."""
+    speed, known = fit_throughput(runs), sum(run.records for run in runs)
+    if speed is None or not known:
+        return None
+    requests, inputs, outputs = (
+        round(Fraction(records * sum(getattr(run, name) for run in runs), known))
+        for name in ("requests", "input_tokens", "output_tokens")
+    )
+    load_ns = round(median(loads)) if loads else 0
+    return ExpectedTime(speed.time(requests, inputs, outputs).total_ns, load_ns + speed.warm_up_ns)
 
 
 @dataclass(frozen=True, slots=True)

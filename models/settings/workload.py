@@ -20,7 +20,7 @@ from models.routing.policy import Policy
 from models.settings.address import AddressText
 from models.settings.audit import AuditSettings
 from models.settings.training import TrainedKinds, split_names
-from models.shards import MOST_SHARDS
+from models.settings.worker_number import ShardNumber
 
 Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 
@@ -194,11 +194,9 @@ class WorkloadSettings(BaseModel):
         le=1,
         description="share of a day's records above which it is not published; default: the general one",
     )
-    shards: int | None = Field(
+    shards: ShardNumber | None = Field(
         None,
-        ge=1,
-        le=MOST_SHARDS,
-        description="into how many shards a partition is cut, which several workers answer at once; default: not at all",
+        description="into how many shards a partition is cut, which several workers answer at once; auto: where that is clearly faster; default: not at all",
     )
     schedule: str | None = Field(
         None,

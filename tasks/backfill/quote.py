@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from db import calibration
 from db import throughput as ledger
-from models.default_model import is_default, model_name, uses_server
+from models.default_model import is_default, uses_server
 from models.default_model import prepare as prepare_default_model
 from models.economics.calibration import TokenCalibration
 from models.economics.pricing import batch_prices, cost_nano, price_on
@@ -41,6 +41,7 @@ from tasks.backfill.already_done import Begun, open_begun
 from tasks.backfill.distinct_sample import TextSample
 from tasks.backfill.prompt_counter import PromptCounter, TextTokens
 from tasks.planning.checks import Checked, check
+from tasks.planning.history import history_filter
 from tasks.planning.request import RunRequest
 from tasks.runtime.ledger_access import ledger_if_any
 
@@ -177,18 +178,6 @@ def look_up(checked: Checked, session: Session | None) -> QuoteBasis:
         speed,
         round(median(loads)) + warm_up if loads else None,
         calibration.find(session, name, None, model, counter.name),
-    )
-
-
-def history_filter(checked: Checked) -> ledger.HistoryFilter:
-    """Return what earlier runs must share with a request to count for it."""
-    workload, settings = checked.workload, checked.settings
-    return ledger.HistoryFilter(
-        workload.name,
-        workload.fingerprint,
-        model_name(settings),
-        checked.machine.kind,
-        settings.api_model,
     )
 
 

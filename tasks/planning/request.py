@@ -7,6 +7,7 @@ from typing import Literal
 
 from models.records import EngineReason
 from models.run import PRODUCTION, Purpose
+from models.settings.worker_number import ShardNumber
 
 EngineChoice = Literal["vllm", "openai"]
 """Where a run's records are first sent: `openai` sends every one of them to the API."""
@@ -20,8 +21,8 @@ class RunRequest:
     `retry_quarantined` only what was set aside for one of `reasons` (none: for any that asking again can mend). What an
     evaluation or a trial runs (`purpose`) lies beside production and never becomes what readers see. `expected` is the
     fingerprint that was quoted: where it is another by now, the run is refused. `as_texts`: the input is a file of
-    ready texts, with the columns `id` and `text`. `shards`: into how many the partition is cut, None: as its workload's settings
-    say; `shard`: take part in one that another run has cut, with this shard first.
+    ready texts, with the columns `id` and `text`. `shards`: into how many the partition is cut, auto: where that is clearly faster,
+    None: as its workload's settings say; `shard`: take part in one that another run has cut, with this shard first.
     """
 
     workload: str
@@ -37,7 +38,7 @@ class RunRequest:
     as_texts: bool = False
     retry_quarantined: bool = False
     reasons: Sequence[EngineReason] = ()
-    shards: int | None = None
+    shards: ShardNumber | None = None
     shard: int | None = None
 
     def flow_parameters(self) -> dict[str, object]:

@@ -4,14 +4,20 @@ import logging
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from db import shards
-from db.partitions import PartitionVersion
+from db.partitions import PartitionVersion, find_open
+from models.default_model import uses_server
+from models.economics.sharding import ShardedWork, choose_shards
 from models.run import PRODUCTION
 from models.shards import Share
-from tasks.planning.checks import Checked
+from tasks.planning.checks import Checked, fingerprint_of
 from tasks.planning.examine import Examined
+from tasks.planning.history import expect_records, is_paid_by_use
+from tasks.planning.shards_in_words import describe_choice
+from tasks.planning.workers import count_workers
+from tasks.runtime.shared_engine import is_loaded
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +41,11 @@ WHOLE = RunPlace()
 """The place of a run whose partition is not cut."""
 
 
-def cut_version(session: Session, version: PartitionVersion, checked: Checked, examined: Examined) -> int:
-    """Cut a version as was asked for, and return into how many shards it is cut; 1: it is not.
+def cut_version(session: Session, version: PartitionVersion, wanted: int, examined: Examined) -> int:
+    """Cut a version as is wanted, and return into how many it is cut; 1: it is not.
 
     Where its input has got more rows since it was begun, shards that were done are read again.
     """
-    wanted = wanted_shards(checked, examined)
     into = shards.cut(session, version.id, wanted)
     if into > 1 and version.input_digest not in (None, examined.digest):
         shards.reopen(session, version.id)
@@ -50,14 +55,70 @@ def cut_version(session: Session, version: PartitionVersion, checked: Checked, e
     return into
 
 
-def wanted_shards(checked: Checked, examined: Examined) -> int:
-    """Say into how many shards a partition is to be cut: never more than it has rows.
+def wanted_shards(checked: Checked, examined: Examined, make_session: sessionmaker[Session]) -> int:
+    """Say into how many shards a partition is to be cut: never more than it has rows. Says in a line what `auto` comes to.
 
-    Where little is read, or the API answers everything, nothing is gained.
+    Where little is read, or the API answers everything, nothing is gained; who asked for shards in so many words is told so.
     """
     request = checked.request
     asked = request.shards or checked.settings.workload(request.workload).shards or 1
-    few = examined.refreshes or request.retry_quarantined or checked.engine == "openai"
-    if few or checked.purpose != PRODUCTION or examined.digest is None:
+    if asked == 1:
         return 1
-    return max(1, min(asked, examined.rows or asked))
+    if (why := _why_whole(checked, examined)) is not None:
+        if request.shards is not None:
+            log.warning("%s %s is not cut into shards: %s", request.workload, request.partition, why)
+        return 1
+    if examined.digest is None:  # nothing is to be done
+        return 1
+    if asked != "auto":
+        return max(1, min(asked, examined.rows or asked))
+    with make_session() as session:
+        into, why = _choose(checked, examined, session)
+    log.info("%s %s: %s", request.workload, request.partition, why)
+    return into
+
+
+def _why_whole(checked: Checked, examined: Examined) -> str | None:
+    """Say why a run of this kind is not cut, whatever its size; None: it may be."""
+    if checked.request.retry_quarantined:
+        return "it only asks again for what was set aside"
+    if examined.refreshes:
+        return "a refresh asks only for what is new or has changed"
+    if checked.purpose != PRODUCTION:
+        return f"its purpose is {checked.purpose}"
+    if checked.engine == "openai":
+        return "the API answers every record, and one run alone asks it"
+    return None
+
+
+def _choose(checked: Checked, examined: Examined, session: Session) -> tuple[int, str]:
+    """Say what `auto` comes to, and why."""
+    begun = find_open(session, checked.workload.name, checked.request.partition, checked.purpose)
+    same = (
+        begun is not None and begun.id != examined.outdated and begun.fingerprint == fingerprint_of(checked)
+    )
+    if begun is not None and same and (kept := shards.kept_cut(session, begun.id)) is not None:
+        return kept, f"goes on {f'in {kept} shards' if kept > 1 else 'uncut'}, as it was begun"
+    if uses_server(checked.settings):
+        return 1, "not cut: all workers would ask one server"
+    workers = count_workers()
+    if workers == 1:
+        return 1, "not cut: no other worker is there to take part"
+    records = examined.rows or 0
+    time = expect_records(checked, records, session)
+    if time is None:
+        return 1, (
+            f"not cut: no earlier run of {checked.workload.name} tells how long it takes on {checked.machine.kind}; "
+            "shards = N cuts it all the same"
+        )
+    work = ShardedWork(
+        records,
+        time.work_ns,
+        time.load_ns,
+        examined.read_ns,
+        checked.machine.nano_usd_per_hour,
+        is_paid_by_use(checked, session),
+        is_loaded(checked.settings),
+    )
+    choice = choose_shards(work, workers)
+    return choice.plan.shards, describe_choice(choice)

@@ -24,7 +24,7 @@ from tasks.planning.open_run import OpenRun, RunInput, clear_leftovers, open_led
 from tasks.planning.price_keys import CLASSIFIER, add_api_keys, find_price_today
 from tasks.planning.request import RunRequest
 from tasks.planning.retry import digest_to_retry
-from tasks.planning.shards import WHOLE, RunPlace, cut_version
+from tasks.planning.shards import WHOLE, RunPlace, cut_version, wanted_shards
 from tasks.runtime.flow_run import flow_run_id
 from tasks.runtime.ledger_access import database_errors
 from tasks.runtime.stop_signals import stoppable
@@ -76,6 +76,7 @@ def _open(undo: ExitStack, checked: Checked) -> OpenRun | RunResult:
         if digest is None:
             return RunResult(workload.name, partition, "skipped")
     ledger = own_partition(undo, make_session, settings, lease_name(workload.name, purpose), partition)
+    wanted = wanted_shards(checked, examined, make_session)
     with make_session.begin() as session:
         if examined.outdated is not None:
             partitions.replace_outdated(session, examined.outdated)
@@ -104,7 +105,7 @@ def _open(undo: ExitStack, checked: Checked) -> OpenRun | RunResult:
             left_alone = None
             carry_from, begun = published_file(session, found), begun_parts(session, found, folders)
             abandon_batches(session, version)
-            into = cut_version(session, found, checked, examined)
+            into = cut_version(session, found, wanted, examined)
             clear_leftovers(session, version)
             keys = open_run(session, found.id, checked, RunPlace(into))
             if carry_from is None:

@@ -172,6 +172,12 @@ def shared_engine(
                 call()
 
 
+def is_loaded(settings: Settings) -> bool:
+    """Whether the engine that is shared now serves these settings without being loaded first."""
+    engine = _current.get()
+    return engine is not None and engine.serves(settings)
+
+
 def after_engine(call: Callable[[], object]) -> None:
     """Call once the engine that is shared now is let go, so that it does not sit idle meanwhile; at once where none is.
 

@@ -70,12 +70,22 @@ def count_gpu_workers(settings: Settings, online: int) -> int:
 
 def find_gpu_workers(settings: Settings) -> int:
     """Return the same as the server knows it now; where none is set, or none answers, as this machine is."""
-    online = 0
-    if settings.gpu_workers == "auto" and get_current_settings().api.url is not None:
+    online = _count_online() if settings.gpu_workers == "auto" else 0
+    return count_gpu_workers(settings, online)
+
+
+def find_workers_online(settings: Settings) -> int:
+    """Return how many runs the pool `gpu` can have at work now: 1 where no server says that anybody is online there."""
+    online = _count_online()
+    return count_gpu_workers(settings, online) if online else 1
+
+
+def _count_online() -> int:
+    if get_current_settings().api.url is not None:
         lend_auth_string()
         with suppress(httpx.HTTPError, PrefectException), asking() as client:
-            online = len(list_online(client, GPU_POOL))
-    return count_gpu_workers(settings, online)
+            return len(list_online(client, GPU_POOL))
+    return 0
 
 
 def follow_workers(client: SyncPrefectClient, settings: Settings) -> list[str]:

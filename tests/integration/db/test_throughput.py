@@ -64,7 +64,7 @@ def test_lines_are_summed_by_who_answered(make_session: Sessions, keys: Keys) ->
     ]
     with make_session.begin() as session:
         add_run(session, keys, lines, GpuTime(5, 70, 3))
-    expected = RunFigures(3, 350, 192, 19, GpuTime(5, 70, 3), 1, 11, 2, 8)
+    expected = RunFigures(3, 350, 192, 19, GpuTime(5, 70, 3), 1, 11, 2, 8, records=8)
     assert found(make_session) == found(make_session, any_machine=True) == [expected]
 
 

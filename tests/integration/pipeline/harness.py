@@ -75,7 +75,7 @@ def run(
     settings: Settings,
     source: Path,
     engine: LocalEngine | Callable[[Settings], LocalEngine] | None = None,
-    **options: bool | int,
+    **options: bool | int | str,
 ) -> RunResult:
     """Run the partition in this process, with this engine (or the one that this function makes); a classifier in force is scripted."""
     chosen = engine or ScriptedEngine()

@@ -15,8 +15,8 @@ from models.gpu_time import gpu_cost_nano
 from models.months import month_of
 from models.requests import JsonValue
 from models.settings import Settings, WorkloadSettings
-from tasks.backfill.quote import history_filter
 from tasks.planning.checks import Checked, check
+from tasks.planning.history import history_filter
 from tasks.planning.request import RunRequest
 from tasks.run.run_partition import run_request
 from tasks.runtime.shared_engine import load_engine, shared_engine

@@ -1,0 +1,56 @@
+"""`shards = "auto"` cuts a partition where earlier runs say that it pays, and says in a line what it decided (docs/shards.md)."""
+
+import logging
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from db.tables import RunRow
+from models.errors import BreakevenError
+from models.settings import Settings
+from models.settings.workload import WorkloadSettings
+from tasks.planning.workers import workers_counted_by
+from tests.integration.pipeline.books import ledger
+from tests.integration.pipeline.harness import good_rows, published, run, settings_for, write_records
+from tests.integration.pipeline.test_shards import failing
+from tests.ledgers import new_sqlite
+
+
+def take_times(settings: Settings, times: int) -> None:
+    """Let the runs that the ledger knows have taken so many times as long."""
+    with ledger(settings) as session:
+        session.execute(update(RunRow).values(busy_ns=RunRow.busy_ns * times))
+
+
+def test_auto(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is cut where earlier runs say that it pays, goes on as it was begun, and each time a line says why; nothing is warned of."""
+    caplog.set_level(logging.INFO, "tasks.planning.shards")
+    settings = settings_for(tmp_path, new_sqlite(tmp_path / "ledger.db"))
+    settings = settings.model_copy(update={"workloads": {"sentiment": WorkloadSettings(shards="auto")}})
+    source = write_records(tmp_path / "in.jsonl", good_rows(200))
+    with workers_counted_by(lambda: 4):
+        run(settings, source)
+        run(settings, source, rerun=True)
+        take_times(settings, 1_000_000)
+        with pytest.raises(BreakevenError, match="failed 3 times in a row"):
+            run(settings, source, failing(60, 0), rerun=True)
+    run(settings, source, rerun=True)
+    run(settings, source, rerun=True)
+    with workers_counted_by(lambda: 4):
+        run(settings, source, refresh=True, shards="auto")
+        run(settings, source, refresh=True)
+    said = [one for one in caplog.records if one.name == "tasks.planning.shards"]
+    patterns = [
+        "not cut: no earlier run of sentiment tells how long it takes",
+        "not cut: it is too small",
+        r"cut into 16 shards: 4 workers .* and \$.*, one worker .* and \$",
+        "goes on in 16 shards, as it was begun",
+        "not cut: no other worker is there",
+        "is not cut into shards: a refresh",
+    ]
+    for one, pattern in zip(said, patterns, strict=True):
+        assert re.search(pattern, one.message)
+    assert [one.levelname for one in said] == ["INFO"] * 5 + ["WARNING"]
+    assert published(settings).height == 200
