@@ -1,7 +1,7 @@
 """What a run of the past came to: its records, and the lines and closings that account for them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
@@ -114,8 +114,7 @@ def _reuse(record: Planned, attempt: UUID, answered: Planned) -> Finished:
 
 
 def _without_price(line: LedgerLine) -> LedgerLine:
-    return replace(
-        line,
+    return line._replace(
         counterfactual_input_tokens=None,
         counterfactual_output_tokens=None,
         counterfactual_nano=None,

@@ -5,7 +5,7 @@ transaction, the publishing: as `tasks` does it, with times of the past and with
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -128,12 +128,9 @@ def _write_pending(own: _Open, run: PastRun, sent: Sequence[Sent]) -> UUID | Non
         return None
     batch_id = new_id() if run.batched else None
     lines = [
-        replace(
-            pending_line(
-                one.attempt, own.keys, own.api, reason=one.attempt.request.reason, upper_bound=one.bound
-            ),
-            batch_id=batch_id,
-        )
+        pending_line(
+            one.attempt, own.keys, own.api, reason=one.attempt.request.reason, upper_bound=one.bound
+        )._replace(batch_id=batch_id)
         for one in sent
     ]
     with own.sessions.begin() as session:

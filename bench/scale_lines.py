@@ -98,7 +98,7 @@ def lines_of(keys: Keys, day: date, records: int, seed: int) -> list[LedgerLine]
     weights = [made[place].gpu_ns or 0 for place in local]
     shares = split_exactly(gpu_cost_nano(sum(weights), MACHINE.nano_usd_per_hour), weights)
     for place, share in zip(local, shares, strict=True):
-        made[place] = replace(made[place], cost_nano=share)
+        made[place] = made[place]._replace(cost_nano=share)
     return made
 
 

@@ -1,6 +1,6 @@
 """Writing many ledger lines at once: by COPY on PostgreSQL, by statements of many rows on SQLite."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC
 from functools import cache
 from itertools import chain
@@ -22,8 +22,9 @@ _TYPES = tuple(column.type for column in Line.__table__.columns)
 _COPY = f"COPY ledger_lines ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 # For each statement SQLite builds the checks' lists of words anew: row by row that takes twice the time.
 _ROWS = 999 // len(COLUMNS)  # 999 bound values are what any SQLite takes
-_KEYS = tuple(place for place, type_ in enumerate(_TYPES) if isinstance(type_, Key))
-_AT = COLUMNS.index("at")
+_FIELDS = LedgerLine._fields
+_KEYS = tuple(place for place, name in enumerate(_FIELDS) if isinstance(Line.__table__.c[name].type, Key))
+_AT = _FIELDS.index("at")
 _values: Callable[[LedgerLine], tuple[Any, ...]] = attrgetter(*COLUMNS)
 
 
@@ -34,25 +35,27 @@ def insert(session: Session, lines: Sequence[LedgerLine]) -> None:
         _copy(session, lines)
         return
     connection = session.connection()
+    stored = _for_sqlite(lines)
     for first in range(0, len(lines), _ROWS):
-        rows = [_for_sqlite(line) for line in lines[first : first + _ROWS]]
+        rows = stored[first : first + _ROWS]
         connection.exec_driver_sql(_insert(len(rows)), tuple(chain.from_iterable(rows)))
 
 
 @cache
 def _insert(rows: int) -> str:
-    values = ", ".join([f"({', '.join('?' * len(COLUMNS))})"] * rows)
-    return f"INSERT INTO ledger_lines ({', '.join(COLUMNS)}) VALUES {values}"  # noqa: S608 - our own names
+    values = ", ".join([f"({', '.join('?' * len(_FIELDS))})"] * rows)
+    return f"INSERT INTO ledger_lines ({', '.join(_FIELDS)}) VALUES {values}"  # noqa: S608 - our own names
 
 
-def _for_sqlite(line: LedgerLine) -> tuple[Any, ...]:
-    """Return a line's values as the column types store them; done value by value they cost thrice the insert."""
-    values = list(_values(line))
-    values[_AT] = line.at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+def _for_sqlite(lines: Sequence[LedgerLine]) -> list[tuple[Any, ...]]:
+    """Return lines as rows of what the column types store; done value by value that costs thrice the insert."""
+    columns: list[Iterable[Any]] = [*zip(*lines, strict=True)]
     for place in _KEYS:
-        if (key := values[place]) is not None:
-            values[place] = key.bytes
-    return tuple(values)
+        columns[place] = [None if key is None else key.bytes for key in columns[place]]
+    columns[_AT] = [
+        at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") for at in columns[_AT]
+    ]
+    return [*zip(*columns, strict=True)]
 
 
 def _copy(session: Session, lines: Sequence[LedgerLine]) -> None:

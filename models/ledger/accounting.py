@@ -1,6 +1,6 @@
 """From finished requests to ledger lines: the part of a commit that only computes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -18,6 +18,9 @@ from models.requests import Completion, Request, Usage
 
 ANSWER_HASH_BYTES = 8
 """Enough to compare answers of one record; short, because every line carries it."""
+NOTHING = Usage(0, 0, 0)
+NOT_SERVED = ("escalated", "triage", "invalid_output")
+"""Outcomes of attempts that an API pipeline would not have made, or whose record nobody knows that it would have served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +106,7 @@ class LinePrices:
         return request_cost_nano(self.counterfactual, usage, self.opened_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """A request that an engine answered, and what became of the answer.
 
     `reason` is why the record went on to the API, or went there at once; None where it did not.
@@ -120,20 +122,22 @@ class Finished:
     came: str | None = None
 
     @property
-    def by_local_engine(self) -> bool:
-        """Whether the local engine spent time on it."""
-        return self.completion.reuses is None and served_by(self.completion.request) == "vllm"
+    def engine(self) -> EngineName:
+        """Who spent time on it: nobody, where an earlier answer was reused."""
+        return served_by(self.completion.request) if self.completion.reuses is None else "reuse"
 
     @property
-    def by_classifier(self) -> bool:
-        """Whether a classifier spent time on it."""
-        return self.completion.reuses is None and served_by(self.completion.request) == "classifier"
+    def would_be_served(self) -> bool:
+        """Whether an API pipeline would have made the attempt, and it is known that it would have served its record."""
+        return self.completion.reuses is None and self.outcome not in NOT_SERVED
 
 
 def came_because(held: Sequence[Finished]) -> str | None:
     """Return why the classifier passed a record on, by the attempts before; None where none did."""
-    found = (one.reason for one in held if served_by(one.completion.request) == "classifier")
-    return next(found, None)
+    for one in held:
+        if served_by(one.completion.request) == "classifier":
+            return one.reason
+    return None
 
 
 class Lap(NamedTuple):
@@ -185,89 +189,81 @@ def ledger_lines(
     tokens are estimated, and the line says so (I4).
     """
     own = [item for item in finished if item.completion.attempt is None]
-    local = _split_lap([item for item in own if item.by_local_engine], Lap(lap_ns, lap_nano))
-    sorted_out = _split_lap([item for item in own if item.by_classifier], classified)
+    times = _split_laps(own, {"vllm": Lap(lap_ns, lap_nano), "classifier": classified})
+    instead = [counter.of(item.completion) if item.would_be_served else NOTHING for item in own]
+    asked = {type(item.completion.request): item.completion.request for item in own}
+    ways = {kind: _Way(keys.prompt_of(one), keys.model_of(one)) for kind, one in asked.items()}
     return [
-        _line(item, keys, _inferred(item, keys, counter, next(local)))
-        if item.by_local_engine
-        else _line(item, keys, _inferred(item, keys, counter, next(sorted_out), "classifier"))
-        if item.by_classifier
-        else _line(item, keys, REUSED)
-        for item in own
+        _line(item, keys, ways[type(item.completion.request)], time, usage, counter)
+        for item, time, usage in zip(own, times, instead, strict=True)
     ]
 
 
-def _split_lap(items: Sequence[Finished], lap: Lap) -> Iterator[Lap]:
-    weights = [item.completion.engine_ns for item in items]
-    if weights:
-        yield from map(Lap, split_exactly(lap.ns, weights), split_exactly(lap.nano, weights))
+def _split_laps(items: Sequence[Finished], laps: Mapping[EngineName, Lap]) -> list[Lap]:
+    """Split each engine's lap over the attempts that it answered; the others have no time."""
+    engines = [item.engine for item in items]
+    times = [NO_TIME] * len(items)
+    for engine, lap in laps.items():
+        places = [place for place, one in enumerate(engines) if one == engine]
+        if places:
+            weights = [items[place].completion.engine_ns for place in places]
+            shares = map(Lap, split_exactly(lap.ns, weights), split_exactly(lap.nano, weights))
+            for place, share in zip(places, shares, strict=True):
+                times[place] = share
+    return times
 
 
-class _Figures(NamedTuple):
-    """What tells one attempt's accounting from another's."""
+class _Way(NamedTuple):
+    """Keys of what the requests of one kind have in common."""
 
-    engine: EngineName
-    reason: str | None
-    usage: Usage | None
-    gpu_ns: int
-    cost_nano: int
-    counterfactual: Usage
-    counterfactual_nano: int
-    estimated: bool = False
+    prompt_id: int
+    model_id: int
 
 
-NOTHING = Usage(0, 0, 0)
-NOT_SERVED = ("escalated", "triage", "invalid_output")
-"""Outcomes of attempts that an API pipeline would not have made, or whose record nobody knows that it would have served."""
-REUSED = _Figures("reuse", "identical", NOTHING, 0, 0, NOTHING, 0)
-
-
-def _inferred(
-    item: Finished, keys: LineKeys, counter: CounterfactualTokens, share: Lap, engine: EngineName = "vllm"
-) -> _Figures:
-    completion = item.completion
-    served = item.outcome not in NOT_SERVED
-    estimated = completion.usage is None  # a server of one's own need not report it
-    usage = completion.usage or counter.of_local(completion)
-    counterfactual = counter.of(completion) if served else NOTHING
-    nano = request_cost_nano(keys.counterfactual_price, counterfactual, item.at)
-    reason = (None if served else item.reason) or item.came
-    return _Figures(engine, reason, usage, share.ns, share.nano, counterfactual, nano, estimated)
-
-
-def _line(item: Finished, keys: LineKeys, figures: _Figures) -> LedgerLine:
-    completion, usage = item.completion, figures.usage
+def _line(
+    item: Finished,
+    keys: LineKeys,
+    way: _Way,
+    time: Lap,
+    instead: Usage,
+    counter: CounterfactualTokens,
+) -> LedgerLine:
+    """Make the line of an attempt; `instead` is what its record would have used on the API."""
+    completion, request, engine = item.completion, item.completion.request, item.engine
+    reused = engine == "reuse"
+    usage = NOTHING if reused else completion.usage or counter.of_local(completion)
+    passed_on = item.reason if item.outcome in NOT_SERVED else None
     return LedgerLine(
-        id=completion.request.id,
+        id=request.id,
         run_id=keys.run_id,
-        record_key=completion.request.record_key,
-        attempt=completion.request.attempt,
+        record_key=request.record_key,
+        attempt=request.attempt,
         at=item.at,
         requested=keys.requested,
-        engine=figures.engine,
-        reason=figures.reason,
+        engine=engine,
+        reason="identical" if reused else passed_on or item.came,
         outcome=item.outcome,
-        prompt_id=keys.prompt_of(completion.request),
-        model_id=keys.model_of(completion.request),
-        input_tokens=usage.input_tokens if usage else None,
-        cached_tokens=usage.cached_tokens if usage else None,
-        output_tokens=usage.output_tokens if usage else None,
-        estimated=figures.estimated,
-        gpu_ns=figures.gpu_ns,
-        cost_nano=figures.cost_nano,
+        prompt_id=way.prompt_id,
+        model_id=way.model_id,
+        input_tokens=usage.input_tokens,
+        cached_tokens=usage.cached_tokens,
+        output_tokens=usage.output_tokens,
+        estimated=not reused and completion.usage is None,  # a server of one's own need not report it
+        gpu_ns=time.ns,
+        cost_nano=time.nano,
         price_id=None,
         infrastructure_id=keys.infrastructure_id,
-        counterfactual_input_tokens=figures.counterfactual.input_tokens,
-        counterfactual_output_tokens=figures.counterfactual.output_tokens,
-        counterfactual_nano=figures.counterfactual_nano,
+        counterfactual_input_tokens=instead.input_tokens,
+        counterfactual_output_tokens=instead.output_tokens,
+        counterfactual_nano=request_cost_nano(keys.counterfactual_price, instead, item.at),
         counterfactual_price_id=keys.counterfactual_price_id,
-        request_hash=completion.request.digest(),
+        request_hash=request.digest(),
         answer_hash=answer_hash(completion.text),
         reuses=completion.reuses,
-        reasoning_tokens=(usage and usage.reasoning_tokens) or None,
-        cache_write_tokens=(usage and usage.cache_write_tokens) or None,
-        counterfactual_cached_tokens=figures.counterfactual.cached_tokens or None,
-        counterfactual_cache_write_tokens=figures.counterfactual.cache_write_tokens or None,
+        reasoning_tokens=usage.reasoning_tokens or None,
+        cache_write_tokens=usage.cache_write_tokens or None,
+        counterfactual_cached_tokens=instead.cached_tokens or None,
+        counterfactual_cache_write_tokens=instead.cache_write_tokens or None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from models.economics.calibration import TokenEstimate
@@ -20,9 +20,10 @@ sent to an API, and not closed yet. `failed`: the API refused it or was not reac
 """
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerLine:
+class LedgerLine(NamedTuple):
     """The accounting of one attempt. Money is integer nano-dollars; None is unknown, never 0.
+
+    A tuple, so that a commit's lines are turned into columns by one `zip`.
 
     `requested` is the engine the record was first sent to, `engine` the one that served this attempt,
     `reason` why the record went elsewhere (None: it did not). `batch_id` is our key of the API batch

@@ -1,7 +1,7 @@
 """Batches are written down before anything is uploaded: the request file, then its lines, under the budget."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -110,7 +110,7 @@ class BatchWriter:
 
     def _record(self, file: BatchFile) -> None:
         """Write the batch and its pending lines down, unless another run used up the budget meanwhile."""
-        lines = [replace(self._lines.pop(id_), batch_id=file.batch_id) for id_ in file.ids]
+        lines = [self._lines.pop(id_)._replace(batch_id=file.batch_id) for id_ in file.ids]
         if self._committed(file, lines):
             state = IN_BATCH
         else:

@@ -149,8 +149,8 @@ class Committer:
 
     def _take_lap(self, batch: CommitBatch) -> MachineTime:
         """Return the time that a commit carries. What none of its records used waits for the next commit with one that did."""
-        local = any(item.by_local_engine for item in batch.finished)
-        classified = any(item.by_classifier for item in batch.finished)
+        engines = {item.engine for item in batch.finished}
+        local, classified = "vllm" in engines, "classifier" in engines
         self._allocated = local or classified
         lap = self._lap() if self._allocated else MachineTime()
         return self._time.take(lap, local=local, classifier=classified)

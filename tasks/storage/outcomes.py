@@ -171,7 +171,7 @@ class Outcomes:
         again = replace(escalated, failures=failures, correction=correction)
         if completion.attempt is not None:
             closed = replace(completion.attempt, failure=OVER_LIMIT)
-            finished = replace(finished, completion=replace(completion, attempt=closed))
+            finished = finished._replace(completion=replace(completion, attempt=closed))
         self.waiting.put(again, durable=True)
         self.committer.add_escalated(again, finished)
         return True

@@ -223,7 +223,7 @@ def test_an_answer_of_the_api_calibrates_by_its_plain_estimate() -> None:
     assert closing.estimate == TokenEstimate(4 + SCHEMA, ANSWER, "/json_schema")
     judge = CounterfactualTokens(ApiTokenCounter(OneTokenACharacter()), calibrates=False)
     assert closings([served], keys(), judge)[0].estimate is None
-    silent = replace(served, completion=replace(served.completion, attempt=replace(closed, usage=None)))
+    silent = served._replace(completion=replace(served.completion, attempt=replace(closed, usage=None)))
     (closing,) = closings([silent], keys(), counter(calibration(cached_tokens=2_000)))
     assert closing.estimate is None
     assert closing.estimated

@@ -1,7 +1,6 @@
 """Lines are grouped and summed by column as they would be one by one."""
 
 from collections import defaultdict
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -70,7 +69,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
         COUNT,
     ),
 }
-LINES = st.lists(st.fixed_dictionaries(FIELDS).map(lambda fields: replace(LINE, **fields)), max_size=20)
+LINES = st.lists(st.fixed_dictionaries(FIELDS).map(lambda fields: LINE._replace(**fields)), max_size=20)
 
 
 @given(LINES)

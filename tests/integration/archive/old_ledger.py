@@ -150,7 +150,7 @@ def archived(paths: Sequence[Path]) -> list[LedgerLine]:
     for path in paths:
         for row in pl.read_parquet(path, hive_partitioning=False).iter_rows(named=True):
             keys = {name: row[name] and UUID(row[name]) for name in ("id", "run_id", "reuses", "batch_id")}
-            fields = {name: row[name] for name in LedgerLine.__slots__}
+            fields = {name: row[name] for name in LedgerLine._fields}
             fields["at"] = row["at"].astimezone(UTC)
             found.append(LedgerLine(**{**fields, **keys}))
     return found

@@ -109,7 +109,7 @@ def test_closing_writes_what_was_used(make_session: Sessions, keys: Keys) -> Non
     with make_session.begin() as session:
         kept = next(one for one in read_lines(session, keys.run) if one.id == opened.id)
         changes = {name: getattr(how, name) for name in CLOSED}
-        assert kept == replace(opened, **changes)
+        assert kept == opened._replace(**changes)
         assert _spend(session) == {(DAY, "sentiment"): 1_300}
         run = _run(session, keys.run)
         assert (run.input_tokens, run.cached_tokens, run.output_tokens) == (100, 40, 7)

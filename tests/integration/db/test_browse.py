@@ -1,6 +1,5 @@
 """Lines page by page: every line that matches, once, in order, and the counts beside them; nothing is written."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import product
@@ -37,16 +36,16 @@ def _lines_of_run(keys: Keys, records: int) -> list[LedgerLine]:
             case 0:
                 made.append(first)
             case 1:
-                made.append(replace(first, outcome="escalated", reason="low_confidence"))
+                made.append(first._replace(outcome="escalated", reason="low_confidence"))
                 made.append(pending(keys, key, at=at, attempt=2))
             case 2:
-                made.append(replace(first, cost_nano=None, counterfactual_nano=None, estimated=True))
+                made.append(first._replace(cost_nano=None, counterfactual_nano=None, estimated=True))
             case 3:
                 nothing = {"input_tokens": None, "cached_tokens": None, "output_tokens": None}
                 reuse = line(keys, key, at=at, engine="reuse", reason="identical", reuses=new_id(), **nothing)
-                made.append(replace(reuse, cost_nano=0, counterfactual_nano=0, gpu_ns=None))
+                made.append(reuse._replace(cost_nano=0, counterfactual_nano=0, gpu_ns=None))
             case _:
-                made.append(replace(first, outcome="invalid_output"))
+                made.append(first._replace(outcome="invalid_output"))
     return made
 
 

@@ -1,6 +1,5 @@
 """What the database itself refuses, whoever writes: broken rules, and keys of nothing."""
 
-from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -40,7 +39,7 @@ def _insert(connection: Connection, table: str, row: Row) -> None:
 
 def _line(keys: Keys, **changes: Any) -> Row:  # noqa: ANN401 - any field
     made = line(keys, str(new_id()), **changes)
-    return asdict(made)
+    return made._asdict()
 
 
 def _run(keys: Keys) -> Row:

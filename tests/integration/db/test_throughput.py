@@ -35,7 +35,7 @@ def add_run(
     version = partitions.open_version(session, "sentiment", day, "f", rerun=False)
     new = runs.NewRun(version.id, "sentiment", day, "vllm", keys.local, keys.prompt, keys.machine)
     run = runs.start(session, replace(new, **changes))
-    ledger.insert_lines(session, [replace(one, run_id=run) for one in lines])
+    ledger.insert_lines(session, [one._replace(run_id=run) for one in lines])
     runs.add(session, run, gpu, runs.Increments(records=len(lines)))
     if state != "running":
         runs.finish(session, run, state)  # type: ignore[arg-type]

@@ -1,6 +1,5 @@
 """Ledgers that the page is opened on: one with every kind of line, one with long names, long errors and many runs."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -127,9 +126,9 @@ def _lines(keys: Keys, at: datetime, number: int) -> list[LedgerLine]:
         made.append(pending(keys, "hard", at=at, attempt=2, cost_nano=123_456))
         made.append(line(keys, LONG, at=at, estimated=True))
     else:
-        closed = replace(pending(keys, "hard", at=at, attempt=2, cost_nano=90_000), outcome="ok")
-        closed = replace(closed, input_tokens=100, cached_tokens=0, output_tokens=20)
-        made.append(replace(closed, counterfactual_nano=27_000))
+        closed = pending(keys, "hard", at=at, attempt=2, cost_nano=90_000)._replace(outcome="ok")
+        closed = closed._replace(input_tokens=100, cached_tokens=0, output_tokens=20)
+        made.append(closed._replace(counterfactual_nano=27_000))
     if number == 3:
         made.append(line(keys, IMAGE, at=at, cost_nano=None, outcome="invalid_output"))
     return made
