@@ -65,6 +65,7 @@ class GuardedTokenizer:
             if one.content in vocabulary and matters(one.content)
         }
         self._written: dict[tuple[str | None, ...], tuple[tuple[PromptPart, ...], tuple[int, ...]]] = {}
+        self._ever_written: set[int] = set()
 
     def guarded(self, parts: Sequence[PromptPart]) -> GuardedPrompt:
         """Put guards in the place of the added tokens that the template writes."""
@@ -75,6 +76,7 @@ class GuardedTokenizer:
             self._written[frame] = max(
                 (self._find(parts, one) for one in NEUTRAL), key=lambda one: len(one[1])
             )
+            self._ever_written.update(self._written[frame][1])
         around, ids = self._written[frame]
         texts = [own if own.is_message else put for own, put in zip(parts, around, strict=True)]
         return GuardedPrompt(tuple(texts), ids)
@@ -156,8 +158,7 @@ class GuardedTokenizer:
         """Whether an id stands for characters that the vocabulary does not have, and for no mark besides."""
         own = self._own
         marks = {own.bos_token_id, own.eos_token_id, own.pad_token_id}
-        marks.update(one for _, ids in self._written.values() for one in ids)
-        return number not in marks and self._stands_for_unknown(number, text)
+        return number not in marks | self._ever_written and self._stands_for_unknown(number, text)
 
     def _stands_for_unknown(self, number: int, text: str) -> bool:
         return number == self._own.unk_token_id and text.strip() != self._added[number].content

@@ -67,7 +67,7 @@ class MessageMarks:
         self._pattern: re.Pattern[str] | None = (
             re.compile("|".join([*words, *plain])) if words or plain else None
         )
-        self._constant = lru_cache(maxsize=REMEMBERED)(self._spelled)
+        self._constant = lru_cache(maxsize=REMEMBERED)(self.spell_record)
         self.notes = () if turns.separates else (UNSEPARATED,)
 
     def spell_out(self, parts: Sequence[PromptPart]) -> tuple[PromptPart, ...]:
@@ -76,15 +76,15 @@ class MessageMarks:
         spelled = []
         for at, one in enumerate(parts):
             if one.is_message:
-                before = parts[at - 1].text[-CONTEXT:] if at else ""
-                after = parts[at + 1].text[:CONTEXT] if at + 1 < len(parts) else ""
-                spell = self._spelled if at == last else self._constant
+                before, after = context_of(parts, at)
+                spell = self.spell_record if at == last else self._constant
                 spelled.append(PromptPart(spell(before, one.text, after), is_message=True))
             else:
                 spelled.append(one)
         return tuple(spelled)
 
-    def _spelled(self, before: str, text: str, after: str) -> str:
+    def spell_record(self, before: str, text: str, after: str) -> str:
+        """Return a message's text so that it holds no mark, also with what stands before and after it."""
         if self._pattern is None:
             return text
         if self._plain is not None:
@@ -95,6 +95,12 @@ class MessageMarks:
         found = find_marks(f"{before}{text}{after}", self._pattern)
         places = {max(begins + 1, start) - start for begins, ends in found if ends > start and begins < end}
         return break_at(text, sorted(places), self._break)
+
+
+def context_of(parts: Sequence[PromptPart], at: int) -> tuple[str, str]:
+    """Return what stands around a part of a prompt, as far as a mark may reach."""
+    before = parts[at - 1].text[-CONTEXT:] if at else ""
+    return before, parts[at + 1].text[:CONTEXT] if at + 1 < len(parts) else ""
 
 
 def _sample(renderer: PromptRenderer) -> tuple[PromptPart, ...]:

@@ -52,7 +52,8 @@ class PromptRenderer:
     def __init__(self, tokenizer: Any, use: TemplateUse) -> None:  # noqa: ANN401  transformers is not typed for us
         self._tokenizer = tokenizer
         self._use = use
-        self._begin, self._end = new_mark(1), new_mark(2)
+        self.begin, self.end = new_mark(1), new_mark(2)
+        """What the template sees before and after the text of a message."""
         added = any_of(map(str, tokenizer.added_tokens_decoder.values()))
         self._structure = re.compile(f"{added.pattern}|{LOOKS_LIKE_MARKS}")
         self._kept: dict[tuple[object, ...], bool] = {}
@@ -60,7 +61,7 @@ class PromptRenderer:
 
     def render(self, messages: Sequence[Message]) -> tuple[PromptPart, ...]:
         """Return a prompt in parts, without empty ones. Raises `UsageError` for a template that loses a message's text."""
-        shown = [_encodable(one) for one in (messages if self._use.takes_system else merge_system(messages))]
+        shown = self._shown(messages)
         if not shown:
             return self._split(self._text(shown)) or ()
         marked = self._mark(shown)
@@ -68,6 +69,41 @@ class PromptRenderer:
         if found is not None and self._marks_around(found) == self._around_record(marked):
             return _without_empty(found)
         return _without_empty(self._render_unseen(marked))
+
+    def open(self, messages: Sequence[Message]) -> tuple[Sequence[Message], str]:
+        """Return all messages but the last with marks around their texts, and what is written up to the last one's text; "" for nothing."""
+        marked = self._marked(self._mark(self._shown(messages)))
+        text = self.try_write(marked) or ""
+        first, begin, _ = text.rpartition(self.begin)
+        return marked[:-1], first + begin
+
+    def record(self, messages: Sequence[Message]) -> Message | None:
+        """Return the last message as the template is to see it; None for a prompt without one."""
+        shown = [messages[-1]] if self._use.takes_system and messages else self._shown(messages)
+        return _encodable(shown[-1]) if shown else None
+
+    def marked(self, message: Message) -> Message:
+        """Put marks around the whole text of a message."""
+        return Message(message.role, f"{self.begin}{message.content}{self.end}")
+
+    def try_write(self, messages: Sequence[Message]) -> str | None:
+        """Let the template write a prompt; None where it cannot be rendered with these messages."""
+        try:
+            return self._text(messages)
+        except _FAULTS:
+            return None
+
+    def split(self, text: str) -> tuple[PromptPart, ...] | None:
+        """Take a written prompt apart at the marks, without empty parts; None where they do not stand in pairs."""
+        parts = self._split(text)
+        return None if parts is None else _without_empty(parts)
+
+    def keeps_blanks(self, messages: Sequence[Message]) -> bool:
+        """Whether the template leaves the blanks around a last message's text, after these others."""
+        return self._keeps_blanks(self._shown(messages))
+
+    def _shown(self, messages: Sequence[Message]) -> list[Message]:
+        return [_encodable(one) for one in (messages if self._use.takes_system else merge_system(messages))]
 
     def _around_record(self, marked: Sequence["_Marked"]) -> tuple[str, ...]:
         """Return the marks that the template writes around a record of one word."""
@@ -117,22 +153,16 @@ class PromptRenderer:
                 plain, marked = self._text(said), self._text([self._between(one) for one in said])
             except _FAULTS:
                 plain, marked = "", "-"
-            self._kept[key] = plain == marked.replace(self._begin, "").replace(self._end, "")
+            self._kept[key] = plain == marked.replace(self.begin, "").replace(self.end, "")
         return self._kept[key]
 
     def _between(self, message: Message) -> Message:
-        return (
-            Message(message.role, f"{self._begin}{message.content}{self._end}")
-            if message.content.strip()
-            else message
-        )
+        return self.marked(message) if message.content.strip() else message
 
     def _try(self, marked: Sequence["_Marked"]) -> tuple[PromptPart, ...] | None:
         """Render texts as they are; None where the template takes one apart, or cannot be rendered with it."""
-        try:
-            return self._split(self._text(self._marked(marked)))
-        except _FAULTS:
-            return None
+        text = self.try_write(self._marked(marked))
+        return None if text is None else self._split(text)
 
     def _render_unseen(self, marked: Sequence["_Marked"]) -> tuple[PromptPart, ...]:
         """Render with a stand-in for the last message, or if need be for all, and put the texts in."""
@@ -155,18 +185,18 @@ class PromptRenderer:
         )
 
     def _marked(self, marked: Sequence["_Marked"]) -> list[Message]:
-        return [one.between(self._begin, self._end) for one in marked]
+        return [one.between(self.begin, self.end) for one in marked]
 
     def _split(self, text: str) -> tuple[PromptPart, ...] | None:
         """Take a rendered text apart at the marks; None where they do not stand in pairs."""
-        first, *rest = text.split(self._begin)
+        first, *rest = text.split(self.begin)
         parts = [PromptPart(first, is_message=False)]
         for one in rest:
-            core, ended, after = one.partition(self._end)
+            core, ended, after = one.partition(self.end)
             if not ended:
                 return None
             parts += [PromptPart(core, is_message=True), PromptPart(after, is_message=False)]
-        return None if any(self._end in one.text for one in parts) else tuple(parts)
+        return None if any(self.end in one.text for one in parts) else tuple(parts)
 
     def _text(self, messages: Sequence[Message]) -> str:
         conversation = [{"role": one.role, "content": one.content} for one in messages]

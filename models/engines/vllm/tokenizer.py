@@ -10,6 +10,7 @@ from models.engines.vllm.chat_template import examine_template
 from models.engines.vllm.guarded_tokens import GuardedPrompt
 from models.engines.vllm.message_marks import MessageMarks, choose_tokens
 from models.engines.vllm.options import VllmOptions
+from models.engines.vllm.prompt_frames import NO_HEAD, Head, PromptFrames
 from models.engines.vllm.remote_code import ask_nobody, refuse_code
 from models.engines.vllm.rendering import PromptPart, PromptRenderer
 from models.errors import UsageError
@@ -21,22 +22,6 @@ PROBES = ("x", "y", " y", "\n 1", "<", "É東🙂")
 
 HEADS = 8
 """Constant heads that are remembered: a stream has that of its workload and, in between, that of its triage."""
-
-
-CONTEXT = 80
-"""Characters around a message's text that a mark may begin or end in."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """The constant beginning of prompts: text that ends before an added token, its guards, and its token ids."""
-
-    text: str
-    guards: int
-    ids: tuple[int, ...]
-
-
-NO_HEAD = _Head("", 0, ())
 
 
 class ChatTokenizer:
@@ -57,7 +42,8 @@ class ChatTokenizer:
         self._renderer = PromptRenderer(tokenizer, self._use)
         self._tokens = choose_tokens(tokenizer, self._renderer.render((Message("user", "x"),)))
         self._marks = MessageMarks(tokenizer, self._tokens, self._renderer)
-        self._heads: dict[tuple[Message, ...], _Head | None] = {}
+        self._frames = PromptFrames(self._renderer, self._marks)
+        self._heads: dict[tuple[Message, ...], Head | None] = {}
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -91,14 +77,18 @@ class ChatTokenizer:
         """Return the number of tokens of a text that stands by itself, such as an answer."""
         return len(self._tokens.encode(text))
 
-    def _cut(self, messages: tuple[Message, ...]) -> tuple[_Head, GuardedPrompt]:
+    def _cut(self, messages: tuple[Message, ...]) -> tuple[Head, GuardedPrompt]:
         """Return the constant head of a prompt, which may be empty, and the rest of it."""
-        head, prompt = self._head(messages), self._prompt(messages)
+        if (known := self._frames.find(messages)) is not None:
+            return known
+        head, parts = self._head(messages), self._renderer.render(messages)
+        prompt = self._tokens.guarded(self._marks.spell_out(parts))
         if head is None or not prompt.text.startswith(head.text):
-            return NO_HEAD, prompt
+            head = NO_HEAD
+        self._frames.learn(messages, parts, prompt, head)
         return head, prompt.after(len(head.text), head.guards)
 
-    def _head(self, messages: tuple[Message, ...]) -> _Head | None:
+    def _head(self, messages: tuple[Message, ...]) -> Head | None:
         if not messages:
             return None
         constant = messages[:-1]
@@ -108,7 +98,7 @@ class ChatTokenizer:
             self._heads[constant] = self._find_head(constant, messages[-1])
         return self._heads[constant]
 
-    def _find_head(self, constant: tuple[Message, ...], last: Message) -> _Head | None:
+    def _find_head(self, constant: tuple[Message, ...], last: Message) -> Head | None:
         """Return what all prompts begin with, up to an added token; None where a cut changes tokens."""
         prompts = [self._prompt((*constant, Message(last.role, probe))) for probe in PROBES]
         texts = [one.text for one in prompts]
@@ -121,7 +111,7 @@ class ChatTokenizer:
         ids = whole[0][: len(whole[0]) - len(rests[0])]
         if [ids + rest for rest in rests] != whole:
             return None
-        return _Head(texts[0][:cut], guards, tuple(ids))
+        return Head(texts[0][:cut], guards, tuple(ids))
 
     def _prompt(self, messages: Sequence[Message]) -> GuardedPrompt:
         return self._tokens.guarded(self._parts(messages))
