@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -24,6 +25,7 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVERS = {"plain": ["prefect", "server", "start"], "ours": ["flows.server"]}
+HOST = "127.0.0.1"
 LOCKED = "database is locked"
 AUTH_STRING = f"bench:{secrets.token_urlsafe(16)}"
 
@@ -69,10 +71,8 @@ def measure(name: str, seconds: float, runs: int) -> dict[str, object]:
     """Start a server and its load; return what its log holds afterwards."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        url = f"http://127.0.0.1:{port}/api"
+        port = _free_port()
+        url = f"http://{HOST}:{port}/api"
         env = _environment(folder, url)
 
         def start(log: str, *command: str) -> None:
@@ -83,7 +83,7 @@ def measure(name: str, seconds: float, runs: int) -> dict[str, object]:
             stack.callback(process.wait)
             stack.callback(process.kill)
 
-        start("server.log", *SERVERS[name], "--host", "127.0.0.1", "--port", str(port))
+        start("server.log", *SERVERS[name], "--host", HOST, "--port", str(port))
         while not _healthy(url):
             time.sleep(0.5)
         start("worker.log", "prefect", "worker", "start", "--pool", "bench", "--type", "process")
@@ -99,6 +99,30 @@ def measure(name: str, seconds: float, runs: int) -> dict[str, object]:
             "database is locked": text.count(f"OperationalError: {LOCKED}"),
             "tracebacks": text.count("Traceback (most recent call last)"),
         }
+
+
+@contextmanager
+def prefect_server(name: str) -> Iterator[dict[str, str]]:
+    """Start a server and yield what a client's environment needs once it answers; it ends with the block."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        port = _free_port()
+        env = _environment(Path(folder), url := f"http://{HOST}:{port}/api")
+        command = [sys.executable, "-m", *SERVERS[name], "--host", HOST, "--port", str(port)]
+        with (Path(folder) / "server.log").open("wb") as log:
+            process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT)
+            try:
+                while not _healthy(url):
+                    time.sleep(0.5)
+                yield {key: value for key, value in env.items() if os.environ.get(key) != value}
+            finally:
+                process.terminate()
+                process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
 
 
 def _environment(folder: Path, url: str) -> dict[str, str]:
