@@ -215,6 +215,7 @@ def backfill(
         Parameter(consume_multiple=True, negative=()),
     ] = None,
     parallel: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
+    shards: Annotated[int | Literal["auto"] | None, Parameter(validator=check_shards)] = None,
     quote: bool = False,
     yes: bool = False,
 ) -> int:
@@ -244,6 +245,8 @@ def backfill(
         With --retry-quarantined: ask for the records that were set aside for these reasons.
     parallel
         Let the workers of the Prefect pool do it, so many partitions at a time, each as a run of its own.
+    shards
+        Cut each partition into so many shards, which several workers may answer at once; auto: where that is clearly faster, not with --parallel; default: the workload's setting.
     quote
         Say what it would take and cost, and stop there.
     yes
@@ -255,7 +258,9 @@ def backfill(
     from tasks.backfill.request import BackfillRequest
 
     days = Range(from_, to)
-    ask = BackfillRequest(workload, days, input, where, limit, rerun, engine, retry_quarantined, reason or ())
+    ask = BackfillRequest(
+        workload, days, input, where, limit, rerun, engine, retry_quarantined, reason or (), shards
+    )
     return backfill_and_print(ask, parallel=parallel, quote_only=quote, yes=yes)
 
 

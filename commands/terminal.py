@@ -9,13 +9,15 @@ from datetime import UTC, datetime
 from types import FrameType
 
 from commands.run_inline import backfill_all, collect_all, run_one
-from flows.environment import read_settings
+from flows.environment import prefect_api_is_set, read_settings
 from models import workloads
 from models.backfill import PartitionOutcome, Step, to_do
 from models.economics.quote import Quote
 from models.errors import Interrupted
 from models.run import RunResult
+from models.settings import Settings
 from tasks.backfill.against_quote import compare_with_quote, describe_quote, describe_spread
+from tasks.backfill.in_shards import describe_shards
 from tasks.backfill.replaced import describe_replaced
 from tasks.backfill.request import BackfillRequest
 from tasks.backfill.survey import QUOTE_COLUMNS, QUOTE_SPARE, quote, survey
@@ -88,10 +90,8 @@ def _quoted_backfill(ask: BackfillRequest, *, parallel: int | None, quote_only: 
         return 0
     write_rows([*quoted.rows(), quoted.total()], QUOTE_COLUMNS, "table", spare=QUOTE_SPARE, more="")
     console.print(describe_quote(quoted))
-    if parallel is not None:
-        from tasks.workers.pools import find_gpu_workers  # Prefect takes seconds to import
-
-        console.print(describe_spread(quoted, parallel, find_gpu_workers(settings)))
+    if (said := _describe_workers(ask, quoted, settings, parallel)) is not None:
+        console.print(said)
     if quote_only:
         return 0
     unattended = (
@@ -101,6 +101,19 @@ def _quoted_backfill(ask: BackfillRequest, *, parallel: int | None, quote_only: 
         console.print("nothing was done")
         return 0
     return _backfill(ask, parallel, todo, quoted)
+
+
+def _describe_workers(
+    ask: BackfillRequest, quoted: Quote, settings: Settings, parallel: int | None
+) -> str | None:
+    """Say how long it takes on the workers that there are, where several of them may do it."""
+    if parallel is None and not prefect_api_is_set():
+        return describe_shards(quoted, ask.asked_shards(settings), 1)
+    from tasks.workers.pools import find_gpu_workers, find_workers_online  # Prefect takes seconds to import
+
+    if parallel is not None:
+        return describe_spread(quoted, parallel, find_gpu_workers(settings))
+    return describe_shards(quoted, ask.asked_shards(settings), find_workers_online(settings))
 
 
 def _backfill(ask: BackfillRequest, parallel: int | None, todo: list[Step], quoted: Quote) -> int:

@@ -19,6 +19,7 @@ from models.errors import BreakevenError, Interrupted, UsageError
 from models.records import EngineReason
 from models.run import RunResult
 from models.settings import Settings
+from models.settings.worker_number import ShardNumber
 from tasks.audit.after_run import audit_left
 from tasks.backfill.against_quote import compare_with_quote
 from tasks.backfill.request import BackfillRequest
@@ -91,6 +92,8 @@ class BackfillSteps:
 
         Raises what stopped it, and `BreakevenError` that names the partitions which failed, and why.
         """
+        if parallel is not None:
+            ask = ask.spread(settings)
         steps = to_do(self.find(ask, settings))
         failure, outcomes = None, list[PartitionOutcome]()
         quoted = Quote(())
@@ -149,6 +152,7 @@ def build(steps: BackfillSteps = BackfillSteps()) -> BackfillFlow:
         parallel: int | None = None,
         retry_quarantined: bool = False,
         reasons: list[EngineReason] | None = None,
+        shards: ShardNumber | None = None,
     ) -> list[PartitionOutcome] | State[BreakevenError]:
         """Run every partition from `from_date` to `to_date` that is not published as it would be now.
 
@@ -165,6 +169,8 @@ def build(steps: BackfillSteps = BackfillSteps()) -> BackfillFlow:
                 of the pool. Default: one after the other in this run, under one engine load.
             retry_quarantined: Of published partitions, ask again for the records that were set aside, where that can help.
             reasons: With retry_quarantined, ask for the records that were set aside for these reasons.
+            shards: Cut each partition into so many shards, which several workers answer at once; auto: where that is clearly faster,
+                not with parallel. Default: the workload's setting.
         """
         try:
             settings = read_settings()
@@ -173,7 +179,7 @@ def build(steps: BackfillSteps = BackfillSteps()) -> BackfillFlow:
                 msg = f"parallel must be at least 1, not {parallel}"
                 raise UsageError(msg)
             ask = BackfillRequest(
-                workload, days, input, where, limit, rerun, engine, retry_quarantined, reasons or ()
+                workload, days, input, where, limit, rerun, engine, retry_quarantined, reasons or (), shards
             )
             return steps.run(ask, settings, parallel)
         except BreakevenError as error:

@@ -13,6 +13,7 @@ from heapq import heapreplace
 from math import ceil, sqrt
 
 from models.economics.pricing import nano_to_usd
+from models.economics.sharding import ShardedWork
 from models.gpu_time import NS_PER_HOUR, GpuTime, gpu_cost_nano
 
 INTERVAL = 1.96
@@ -81,7 +82,8 @@ class PartitionQuote:
     can be seen before they are answered. `api_requests` and its tokens: if the API answered everything.
     Identical texts are asked once, by either. `time`: busy and idle GPU time; `load_ns`: one load of the
     engine, nanoseconds; both None where no earlier run tells. `basis` says what the figures stand on.
-    `sends_on`: the policy can send more to the API after a local answer, which nobody knows before.
+    `sends_on`: the policy can send more to the API after a local answer, which nobody knows before. `sharded`: the same as it could be
+    cut into shards; None where it is not, whatever is set, or the time is not known.
     """
 
     partition: date
@@ -101,6 +103,7 @@ class PartitionQuote:
     basis: str
     sent: Sent = Sent()
     sends_on: bool = False
+    sharded: ShardedWork | None = None
 
     @property
     def gpu_ns(self) -> int | None:

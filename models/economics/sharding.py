@@ -4,7 +4,6 @@ Workers are taken as equal, and each loads the model once. A shard reads the who
 cutting pays where the engine's work is long beside a load: the work is shared, the loads are not.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from heapq import heapreplace
@@ -54,12 +53,12 @@ class ShardedWork:
         return max(1, min(self.records, MOST_SHARDS, self.work_ns // (WORTH * self.beside_ns)))
 
     def in_shards(self, shards: int, workers: int) -> "ShardPlan":
-        """Plan it: whoever is free takes the next shard; workers that find none left load nothing.
+        """Plan it: whoever is free takes the next shard; workers that find none left load nothing. One shard: it is not cut.
 
         This process begins at once and waits for the last shard of others with its engine held; others have to be started first.
         """
         first = 0 if self.is_loaded else self.load_ns
-        each = self.work_ns // shards + self.beside_ns
+        each = self.work_ns // shards + (self.beside_ns if shards > 1 else 0)
         free = [(first if number == 0 else START_NS + self.load_ns, number) for number in range(workers)]
         ends = [0] * workers
         for _ in range(shards):
@@ -120,14 +119,3 @@ def _best(work: ShardedWork, workers: int) -> ShardPlan | None:
         return enough
     more = next((times for times in ROUNDS if times * workers <= work.most_shards), 1)
     return work.in_shards(more * workers, workers)
-
-
-def sum_plans(plans: Iterable[ShardPlan]) -> ShardPlan:
-    """Add up partitions that follow each other: their shards and times; the workers are the most of any."""
-    found = list(plans)
-    return ShardPlan(
-        sum(one.shards for one in found),
-        max((one.workers for one in found), default=0),
-        sum(one.elapsed_ns for one in found),
-        sum(one.machine_ns for one in found),
-    )

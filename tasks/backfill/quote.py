@@ -39,10 +39,13 @@ from models.tokens import ChatTokenCounter
 from models.workloads.base import Workload
 from tasks.backfill.already_done import Begun, open_begun
 from tasks.backfill.distinct_sample import TextSample
+from tasks.backfill.in_shards import sharded_work
 from tasks.backfill.prompt_counter import PromptCounter, TextTokens
 from tasks.planning.checks import Checked, check
-from tasks.planning.history import history_filter
+from tasks.planning.history import history_filter, is_paid_by_use
 from tasks.planning.request import RunRequest
+from tasks.planning.shards import find_kept_cut
+from tasks.reading.stopwatch import Stopwatch
 from tasks.runtime.ledger_access import ledger_if_any
 
 ESTIMATED = "estimated by tiktoken"
@@ -57,7 +60,8 @@ class QuoteBasis:
     """What is known before a partition is read: the local model, and what earlier runs tell.
 
     `local` is None where nothing goes to the local engine; `throughput` and `load_ns` (the usual time of a
-    load and the warm-up after it, nanoseconds) where no earlier run tells. `calibration` corrects the API's tokens.
+    load and the warm-up after it, nanoseconds) where no earlier run tells. `calibration` corrects the API's tokens. `paid_by_use`: whether
+    a further worker costs its time.
     """
 
     local: LocalModel | EstimatedModel | None
@@ -66,6 +70,7 @@ class QuoteBasis:
     throughput: Throughput | None
     load_ns: int | None
     calibration: TokenCalibration | None = None
+    paid_by_use: bool = True
 
 
 def quote_partition(request: RunRequest, settings: Settings) -> PartitionQuote:
@@ -93,7 +98,9 @@ def quote_partition(request: RunRequest, settings: Settings) -> PartitionQuote:
         with ledger_if_any(settings, update=True) as session:
             known = look_up(checked, session)
             begun = stack.enter_context(open_begun(checked, session))
-        return quote_checked(checked, known, begun)
+            goes_on = session is not None and find_kept_cut(checked, session) is not None
+        quoted = quote_checked(checked, known, begun)
+        return replace(quoted, sharded=None) if goes_on else quoted
 
 
 def quote_checked(checked: Checked, known: QuoteBasis, begun: Begun) -> PartitionQuote:
@@ -101,7 +108,8 @@ def quote_checked(checked: Checked, known: QuoteBasis, begun: Begun) -> Partitio
     settings = checked.settings
     new = TextSample(settings.quote_texts, settings.seed, PromptCounter(checked, known.local))
     waiting = TextSample(settings.quote_texts, settings.seed, PromptCounter(checked, None))
-    records, bad = _read(checked, new, waiting, begun)
+    reading = Stopwatch()
+    records, bad = _read(checked, reading, new, waiting, begun)
     samples = [(sample.distinct, sample.result()) for sample in (new, waiting)]
     texts, counted = sum(of for of, _ in samples), sum(len(some) for _, some in samples)
     requests = _total(samples, lambda _, one: one.requests)
@@ -111,6 +119,7 @@ def quote_checked(checked: Checked, known: QuoteBasis, begun: Begun) -> Partitio
     output, api_output = known.output.total(requests.value), known.api_output.total(texts)
     cached = _total(samples, lambda _, one: one.api_cached_tokens).value
     at_once, in_batches = _api_nano(checked, known, Usage(api_tokens.value, cached, api_output), texts)
+    time = _time(known, requests, tokens, output)
     return PartitionQuote(
         checked.request.partition,
         records,
@@ -121,7 +130,7 @@ def quote_checked(checked: Checked, known: QuoteBasis, begun: Begun) -> Partitio
         texts,
         api_tokens,
         api_output,
-        _time(known, requests, tokens, output),
+        time,
         known.load_ns,
         checked.machine.nano_usd_per_hour,
         at_once,
@@ -129,6 +138,9 @@ def quote_checked(checked: Checked, known: QuoteBasis, begun: Begun) -> Partitio
         basis(known, tokens if known.local is not None else api_tokens, counted, texts) + _first(checked),
         _sent(checked, known, samples),
         sends_on=requests.value > 0 and rules.sends_after_answer(checked.policy),
+        sharded=sharded_work(
+            checked, time, known.load_ns, requests.value, reading.ns, paid_by_use=known.paid_by_use
+        ),
     )
 
 
@@ -178,6 +190,7 @@ def look_up(checked: Checked, session: Session | None) -> QuoteBasis:
         speed,
         round(median(loads)) + warm_up if loads else None,
         calibration.find(session, name, None, model, counter.name),
+        is_paid_by_use(checked, session),
     )
 
 
@@ -217,11 +230,15 @@ def _load(options: VllmOptions) -> LocalModel:
 
 
 def _read(
-    checked: Checked, new: TextSample[TextTokens], waiting: TextSample[TextTokens], begun: Begun
+    checked: Checked,
+    reading: Stopwatch,
+    new: TextSample[TextTokens],
+    waiting: TextSample[TextTokens],
+    begun: Begun,
 ) -> tuple[int, int]:
     """Show each record that is to be done to one of the samples; return how many rows those are, and how many are bad."""
     rows = bad = 0
-    for batch in checked.reader.batches():
+    for batch in reading.over(checked.reader.batches()):
         passed, waits = begun.passed_over(batch), begun.waiting(batch)
         for item in batch:
             if item.key in passed:

@@ -64,7 +64,7 @@ def wanted_shards(checked: Checked, examined: Examined, make_session: sessionmak
     asked = request.shards or checked.settings.workload(request.workload).shards or 1
     if asked == 1:
         return 1
-    if (why := _why_whole(checked, examined)) is not None:
+    if (why := why_whole(checked, refreshes=examined.refreshes)) is not None:
         if request.shards is not None:
             log.warning("%s %s is not cut into shards: %s", request.workload, request.partition, why)
         return 1
@@ -78,11 +78,11 @@ def wanted_shards(checked: Checked, examined: Examined, make_session: sessionmak
     return into
 
 
-def _why_whole(checked: Checked, examined: Examined) -> str | None:
+def why_whole(checked: Checked, *, refreshes: bool) -> str | None:
     """Say why a run of this kind is not cut, whatever its size; None: it may be."""
     if checked.request.retry_quarantined:
         return "it only asks again for what was set aside"
-    if examined.refreshes:
+    if refreshes:
         return "a refresh asks only for what is new or has changed"
     if checked.purpose != PRODUCTION:
         return f"its purpose is {checked.purpose}"
@@ -91,13 +91,17 @@ def _why_whole(checked: Checked, examined: Examined) -> str | None:
     return None
 
 
+def find_kept_cut(checked: Checked, session: Session, outdated: UUID | None = None) -> int | None:
+    """Return into how many shards the version that was begun stays cut; None where there is none, or it may be cut anew."""
+    begun = find_open(session, checked.workload.name, checked.request.partition, checked.purpose)
+    if begun is None or begun.id == outdated or begun.fingerprint != fingerprint_of(checked):
+        return None
+    return shards.kept_cut(session, begun.id)
+
+
 def _choose(checked: Checked, examined: Examined, session: Session) -> tuple[int, str]:
     """Say what `auto` comes to, and why."""
-    begun = find_open(session, checked.workload.name, checked.request.partition, checked.purpose)
-    same = (
-        begun is not None and begun.id != examined.outdated and begun.fingerprint == fingerprint_of(checked)
-    )
-    if begun is not None and same and (kept := shards.kept_cut(session, begun.id)) is not None:
+    if (kept := find_kept_cut(checked, session, examined.outdated)) is not None:
         return kept, f"goes on {f'in {kept} shards' if kept > 1 else 'uncut'}, as it was begun"
     if uses_server(checked.settings):
         return 1, "not cut: all workers would ask one server"

@@ -49,11 +49,12 @@ def test_what_is_chosen_is_worth_it(work: ShardedWork, workers: int) -> None:
 @given(WORKS, st.integers(1, 60), st.integers(1, 20))
 def test_a_plan_does_all_the_work(work: ShardedWork, shards: int, workers: int) -> None:
     """Nobody is faster than all together can be, or slower than one; what machines are held for has all work, loads and readings in it."""
-    plan, whole = work.in_shards(shards, workers), work.in_shards(shards, 1)
-    assert plan.elapsed_ns <= whole.elapsed_ns
+    plan, alone = work.in_shards(shards, workers), work.in_shards(shards, 1)
+    assert plan.elapsed_ns <= alone.elapsed_ns
     assert plan.elapsed_ns * plan.workers >= plan.machine_ns
     loads = work.load_ns * (plan.workers - work.is_loaded)
-    assert plan.machine_ns >= work.work_ns // shards * shards + shards * work.beside_ns + loads
+    beside = shards * work.beside_ns if shards > 1 else 0
+    assert plan.machine_ns >= work.work_ns // shards * shards + beside + loads
 
 
 @given(WORKS, st.integers(2, 40))
@@ -90,7 +91,7 @@ def test_a_known_day() -> None:
     """Four workers and one: a load of a minute each, sixteen shards of two and a half minutes, of which this process takes four."""
     choice = choose_shards(DAY, 4)
     each = 150 * NS_PER_SECOND + 3 * NS_PER_SECOND
-    assert choice.whole.elapsed_ns == MINUTE + 40 * MINUTE + 3 * NS_PER_SECOND
+    assert choice.whole.elapsed_ns == MINUTE + 40 * MINUTE
     assert choice.plan.elapsed_ns == 15 * NS_PER_SECOND + MINUTE + 4 * each
     assert (
         choice.plan.machine_ns == 4 * MINUTE + 16 * each + 15 * NS_PER_SECOND
