@@ -18,9 +18,9 @@ def is_postgresql(session: Session) -> bool:
     return session.get_bind().dialect.name == "postgresql"
 
 
-def execute_change(session: Session, statement: Executable) -> int:
-    """Execute an UPDATE or DELETE and return how many rows it changed."""
-    result = session.execute(statement)
+def execute_change(session: Session, statement: Executable, values: Mapping[str, Any] | None = None) -> int:
+    """Execute an UPDATE or DELETE, with these values bound, and return how many rows it changed."""
+    result = session.execute(statement, values)
     return result.rowcount if isinstance(result, CursorResult) else 0
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from db.dialects import clock, execute_change, insert_new, is_postgresql
@@ -37,6 +37,16 @@ class Lease:
     partition: date
     owner: str
     epoch: int
+
+
+_LEASES: Table = LeaseRow.metadata.tables[LeaseRow.__tablename__]
+_HELD = ("workload", "partition", "owner", "epoch")
+_CHANGE = (
+    update(_LEASES)
+    .where(*(_LEASES.c[name] == bindparam(f"held_{name}") for name in _HELD))
+    .values(owner=bindparam("next_owner"), expires_at=bindparam("until"))
+)
+"""Built once: each commit renews its lease."""
 
 
 def acquire(
@@ -106,13 +116,9 @@ def release(session: Session, lease: Lease) -> None:
 
 
 def _change(session: Session, lease: Lease, *, owner: str | None, seconds: float) -> None:
-    statement = (
-        update(LeaseRow)
-        .where(_row(lease), LeaseRow.owner == lease.owner, LeaseRow.epoch == lease.epoch)
-        .values(owner=owner, expires_at=clock(session) + timedelta(seconds=seconds))
-        .execution_options(synchronize_session=False)
-    )
-    if not execute_change(session, statement):
+    held = {f"held_{name}": getattr(lease, name) for name in _HELD}
+    until = clock(session) + timedelta(seconds=seconds)
+    if not execute_change(session, _CHANGE, {**held, "next_owner": owner, "until": until}):
         msg = f"{lease.workload} {lease.partition} was taken over by another run; this one stops"
         raise LeaseLost(msg)
 

@@ -1,13 +1,13 @@
 """Runs: one execution of one partition, its timings, token totals and cost."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime
 from operator import itemgetter
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy import Table, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.dialects import execute_change, insert_new
@@ -90,6 +90,16 @@ class Increments:
     carried: int = 0
 
 
+_RUNS: Table = Row.metadata.tables[Row.__tablename__]
+_SUMS = [one.name for kind in (GpuTime, Increments) for one in fields(kind)]
+_ADD = (
+    update(_RUNS)
+    .where(_RUNS.c.id == bindparam("run"))
+    .values({name: _RUNS.c[name] + bindparam(f"more_{name}") for name in _SUMS})
+)
+"""Built once: each commit adds to its run."""
+
+
 def start(session: Session, new: NewRun) -> UUID:
     """Start a run. Those in its place that never ended, or wait for a version that was given up, are interrupted.
 
@@ -121,13 +131,8 @@ def start(session: Session, new: NewRun) -> UUID:
 def add(session: Session, run_id: UUID, gpu: GpuTime, increments: Increments) -> None:
     """Add one commit's GPU time and counts to a run. Raises `UsageError` for an unknown run."""
     more = {**asdict(gpu), **asdict(increments)}
-    statement = (
-        update(Row)
-        .where(Row.id == run_id)
-        .values({name: getattr(Row, name) + value for name, value in more.items()})
-        .execution_options(synchronize_session=False)
-    )
-    if not execute_change(session, statement):
+    values = {f"more_{name}": value for name, value in more.items()}
+    if not execute_change(session, _ADD, {"run": run_id, **values}):
         raise _no_run(run_id)
 
 

@@ -45,6 +45,7 @@ class LabelWorkload(SettingsWorkload):
         self._prefix = chat_prefix(definition.prompt(named), examples)
         self._adapter_prefix = definition.adapter_prefix(named)
         self.output = _output(self.name, self._labels)
+        self._answers = {words: self.output(label=label) for words, label in self._label_of.items()}
         self.prior = self._measured_prior()
         self._corrected: tuple[Completion | None, dict[str, float]] = (None, {})
 
@@ -65,7 +66,7 @@ class LabelWorkload(SettingsWorkload):
         words = self._spellings.find(value) if isinstance(value, str) else None
         if words is None:
             raise self.no_label(completion)
-        return self.output(label=self._label_of[words])
+        return self._answers[words]
 
     def answer_text(self, answer: JsonValue) -> str:
         """Return the label as it is shown to the model; another text stays what it is, and is no answer."""

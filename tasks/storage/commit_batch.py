@@ -23,7 +23,9 @@ class CommitBatch:
     carried: list[Carried] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return self.records + len(self.escalated) + len(self.closings)
+        """Count what it holds; asked for with each record, so added up at once."""
+        done = len(self.rows) + len(self.carried) + len(self.quarantined)
+        return done + len(self.escalated) + len(self.closings)
 
     @property
     def records(self) -> int:
@@ -34,7 +36,7 @@ class CommitBatch:
     def ordinals(self) -> list[int]:
         """Places in the input of all records that the batch's part holds."""
         return [
-            *(row.ordinal for row in self.rows),
+            *(row.record.ordinal for row in self.rows),
             *(row.ordinal for row in self.quarantined),
             *(item.record.ordinal for item in self.escalated),
             *(item.record.ordinal for item in self.carried),

@@ -240,7 +240,7 @@ class Outcomes:
         *finished: Finished,
     ) -> None:
         self.done += 1
-        self.committer.add_answer(AnsweredRow.of(record, completion, answer, confidence), *finished)
+        self.committer.add_answer(AnsweredRow(record, completion, answer, confidence), *finished)
 
     def _reject(
         self, record: Record, completion: Completion, rejection: RejectionReason, *made: Finished

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -47,46 +48,21 @@ _INTERNAL: dict[str, pl.DataType] = {
 
 @dataclass(frozen=True, slots=True)
 class AnsweredRow:
-    """One finished record: its answer, for reuse after a restart, and its parsed output.
+    """One finished record: the completion that answered it, for reuse after a restart, and the workload's output.
 
-    `output` is the workload's output model as plain JSON values; `answer.attempt_id` is the attempt
-    that the engine answered, also where this record reused it. `engine` is where it was answered.
+    `confidence` is the workload's, for the answer it took; it is what is published. An output that is the same for many
+    records may be the same object.
     """
 
-    record_key: str
-    id: str
-    ordinal: int
-    text_hash: int
-    digest: bytes
-    answer: Answer
-    output: Mapping[str, object] = field(repr=False)
-    engine: ServedBy = "vllm"
+    record: Record
+    completion: Completion
+    output: BaseModel = field(repr=False)
+    confidence: float | None
 
-    @classmethod
-    def of(cls, record: Record, completion: Completion, output: BaseModel, confidence: float | None) -> Self:
-        """Gather what a part keeps of a record that was answered well.
-
-        `confidence` is the workload's, for the answer it took; it is what is published.
-        """
-        answer = Answer(
-            completion.answered_by,
-            completion.text,
-            completion.value,
-            completion.finish_reason,
-            confidence,
-            completion.label_probabilities,
-        )
-        request = completion.request
-        return cls(
-            record.key,
-            record.id,
-            record.ordinal,
-            record.text_hash,
-            request.digest(),
-            answer,
-            output.model_dump(mode="json"),
-            served_by(request),
-        )
+    @property
+    def engine(self) -> ServedBy:
+        """Where it was answered."""
+        return served_by(self.completion.request)
 
 
 def write_part(
@@ -214,28 +190,30 @@ def _frame(
         (_escalated(escalated), len(escalated)),
         (_carried(carried, own), len(carried)),
     )
-    columns: dict[str, list[object]] = {
-        name: [value for some, size in groups for value in some.get(name) or [None] * size] for name in schema
+    columns = {
+        name: [*chain.from_iterable(some.get(name) or [None] * size for some, size in groups)]
+        for name in schema
     }
     return pl.DataFrame(columns, schema=schema)
 
 
 def _answered(rows: Sequence[AnsweredRow], own: Iterable[str]) -> dict[str, Sequence[object]]:
-    answers = [row.answer for row in rows]
+    records = [row.record for row in rows]
+    completions = [row.completion for row in rows]
+    outputs = {id(row.output): row.output for row in rows}
+    plain = {key: output.model_dump(mode="json") for key, output in outputs.items()}
     return {
-        "record_key": [row.record_key for row in rows],
-        "id": [row.id for row in rows],
-        "ordinal": [row.ordinal for row in rows],
-        "text_hash": [row.text_hash for row in rows],
-        "digest": [row.digest for row in rows],
-        "attempt_id": [answer.attempt_id.bytes for answer in answers],
-        "text": [answer.text for answer in answers],
-        "value": [orjson.dumps(answer.value) for answer in answers],
-        "finish_reason": [answer.finish_reason for answer in answers],
-        "confidence": [answer.confidence for answer in answers],
-        "label_probabilities": [_probabilities(answer) for answer in answers],
+        **_named(records),
+        "text_hash": [record.text_hash for record in records],
+        "digest": [one.request.digest() for one in completions],
+        "attempt_id": [one.answered_by.bytes for one in completions],
+        "text": [one.text for one in completions],
+        "value": [orjson.dumps(one.value) for one in completions],
+        "finish_reason": [one.finish_reason for one in completions],
+        "confidence": [row.confidence for row in rows],
+        "label_probabilities": [_probabilities(one) for one in completions],
         "engine": [row.engine for row in rows],
-        **{OUTPUT + name: [row.output[name] for row in rows] for name in own},
+        **{OUTPUT + name: [plain[id(row.output)][name] for row in rows] for name in own},
     }
 
 
@@ -282,6 +260,6 @@ def _named(records: Sequence[Record]) -> dict[str, Sequence[object]]:
     }
 
 
-def _probabilities(answer: Answer) -> bytes | None:
-    known = answer.label_probabilities
+def _probabilities(completion: Completion) -> bytes | None:
+    known = completion.label_probabilities
     return None if known is None else orjson.dumps(dict(known))

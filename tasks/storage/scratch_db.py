@@ -156,18 +156,20 @@ class _AnswerStore:
         self._filter = bytearray(1 << (_FILTER_BITS - 3))
 
     def get(self, digest: bytes) -> Answer | None:
-        if not self._maybe(digest):
-            return None
+        return self._find(digest) if self._maybe(*_bits(digest)) else None
+
+    def _find(self, digest: bytes) -> Answer | None:
         answer = self._recent.pop(digest, None) or self._pending.get(digest) or self._stored(digest)
         if answer is not None:
             self._remember(digest, answer)
         return answer
 
     def put(self, digest: bytes, answer: Answer) -> None:
-        if self.get(digest) is not None:
+        first, second = _bits(digest)
+        if self._maybe(first, second) and self._find(digest) is not None:
             return
-        for bit in _bits(digest):
-            self._filter[bit >> 3] |= 1 << (bit & 7)
+        self._filter[first >> 3] |= 1 << (first & 7)
+        self._filter[second >> 3] |= 1 << (second & 7)
         self._remember(digest, answer)
         self._pending[digest] = answer
         if len(self._pending) >= _PENDING:
@@ -175,8 +177,7 @@ class _AnswerStore:
             self._db.executemany("INSERT INTO answers VALUES (?, ?)", rows)
             self._pending.clear()
 
-    def _maybe(self, digest: bytes) -> bool:
-        first, second = _bits(digest)
+    def _maybe(self, first: int, second: int) -> bool:
         bits = self._filter
         return bool(bits[first >> 3] >> (first & 7) & 1 and bits[second >> 3] >> (second & 7) & 1)
 

@@ -20,7 +20,14 @@ from models.records import Carried, Quarantined, Record
 from models.requests import Answer, Choice, Completion, Message, Request
 from tasks.storage.input_digest import InputDigest
 from tasks.storage.merge_parts import RECORDS, publish
-from tasks.storage.part_files import AnsweredRow, load_done, remove_parts, remove_unregistered, write_part
+from tasks.storage.part_files import (
+    OUTPUT,
+    AnsweredRow,
+    load_done,
+    remove_parts,
+    remove_unregistered,
+    write_part,
+)
 from tasks.storage.scratch_db import Scratch
 
 MODELS = {"vllm": "m", "openai": "api-m"}
@@ -34,11 +41,12 @@ class Label(BaseModel):
 
 def row(ordinal: int, label: str = "good") -> AnsweredRow:
     """Make the finished record of an ordinal; the same one every time."""
-    digest = ordinal.to_bytes(16)
-    reply = Answer(uuid.UUID(int=ordinal), label, label, "stop", 0.5, {"good": 0.5, "bad": 0.5})
-    return AnsweredRow(
-        f"k{ordinal}", f"id{ordinal}", ordinal, 2**64 - 1 - ordinal, digest, reply, {"label": label}
-    )
+    messages = (Message("user", f"text {ordinal}"),)
+    request = Request(uuid.UUID(int=ordinal), f"k{ordinal}", messages, Choice(("good", "bad")), 1)
+    probabilities = {"good": 0.5, "bad": 0.5}
+    reply = Completion(request, label, label, finish_reason="stop", label_probabilities=probabilities)
+    record = Record(f"k{ordinal}", f"id{ordinal}", ordinal, f"text {ordinal}")
+    return AnsweredRow(record, reply, Label.model_validate({"label": label}), 0.5)
 
 
 def aside(ordinal: int) -> Quarantined:
@@ -61,7 +69,7 @@ def test_published_columns_and_order(tmp_path: Path) -> None:
     outer = ["confidence", "engine", "model", "prompt_version", "text_hash"]
     assert records.columns == ["id", "record_key", "label", *outer]
     assert records["record_key"].to_list() == ["k0", "k1", "k3", "k4", "k5"]
-    assert records.row(0) == ("id0", "k0", "good", 0.5, "vllm", "m", "p1", 2**64 - 1)
+    assert records.row(0) == ("id0", "k0", "good", 0.5, "vllm", "m", "p1", row(0).record.text_hash)
     assert done.quarantine is not None
     quarantine = pl.read_parquet(done.quarantine)
     assert quarantine.rows() == [
@@ -176,22 +184,21 @@ def test_load_done_restores_keys_and_answers(tmp_path: Path) -> None:
     with Scratch() as scratch:
         load_done([part], scratch)
         assert scratch.done(["k0", "k1", "k2", "k3"]) == {"k0", "k1", "k2"}
-        assert scratch.get(row(1).digest) == row(1).answer
-        assert scratch.get(row(3).digest) is None
+        probabilities = {"good": 0.5, "bad": 0.5}
+        known = Answer(uuid.UUID(int=1), "good", "good", "stop", 0.5, probabilities)
+        assert scratch.get(row(1).completion.request.digest()) == known
+        assert scratch.get(row(3).completion.request.digest()) is None
 
 
-def test_a_row_keeps_the_attempt_that_was_answered() -> None:
-    """A record served by reuse names the attempt that it reuses, another its own."""
-    request = Request(uuid.uuid4(), "k", (Message("user", "hi"),), Choice(("good",)), 1)
-    record = Record("k", "id", 0, "hi")
-    own = Completion(request, "good", "good")
-    assert AnsweredRow.of(record, own, Label(label="good"), 0.5).answer.attempt_id == request.id
-    first = uuid.uuid4()
-    reused = Completion(request, "good", "good", reuses=first)
-    made = AnsweredRow.of(record, reused, Label(label="good"), 0.5)
-    assert made.answer.attempt_id == first
-    assert made.output == {"label": "good"}
-    assert made.digest == request.digest()
+def test_a_row_keeps_the_attempt_that_was_answered(tmp_path: Path) -> None:
+    """A record served by reuse names the attempt that it reuses, another its own; its answer is written once for all that share it."""
+    own, first = row(1), uuid.uuid4()
+    reused = replace(own, completion=replace(own.completion, reuses=first))
+    part = write_part(tmp_path, uuid.uuid4(), Label, [own, reused, row(2, "bad")])
+    kept = pl.read_parquet(part)
+    attempts = [uuid.UUID(int=1), first, uuid.UUID(int=2)]
+    assert kept.get_column("attempt_id").to_list() == [attempt.bytes for attempt in attempts]
+    assert kept.get_column(OUTPUT + "label").to_list() == ["good", "good", "bad"]
 
 
 def test_orphans_are_removed_and_strangers_stay(tmp_path: Path) -> None:
@@ -245,7 +252,7 @@ def test_the_digest_of_what_is_published_is_that_of_the_input(tmp_path: Path) ->
     """However records fell into parts and wherever they were answered; unknown where a part does not tell."""
     records = [Record(f"k{n}", f"id{n}", n, f"text {n}") for n in range(4)]
     failed = Quarantined("k2", "id2", 2, "invalid_output", "no label", records[2].text_hash)
-    rows = [replace(row(n), text_hash=records[n].text_hash) for n in (3, 0)]
+    rows = [replace(row(n), record=records[n]) for n in (3, 0)]
     carried = [Carried(records[1], {"label": "bad"}, 0.5, "openai")]
     first = write_part(tmp_path / "parts", uuid.uuid4(), Label, rows, [aside(4)])
     second = write_part(tmp_path / "parts", uuid.uuid4(), Label, [], [failed], (), carried)
