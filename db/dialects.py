@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, Table, func, select
@@ -29,11 +30,17 @@ def insert_new(session: Session, row: type[Base], values: Mapping[str, Any], key
 
     On PostgreSQL this waits for a transaction that is inserting the same key.
     """
+    statement = _insert_new(row, tuple(key), on_postgresql=is_postgresql(session))
+    return session.execute(statement, values).first() is not None
+
+
+@cache
+def _insert_new(row: type[Base], key: tuple[str, ...], *, on_postgresql: bool) -> Executable:
+    """Build it once: each commit registers its part."""
     table: Table = row.metadata.tables[row.__tablename__]
-    build = postgresql.insert if is_postgresql(session) else sqlite.insert
-    statement = build(table).values(values).on_conflict_do_nothing(index_elements=key)
+    build = postgresql.insert if on_postgresql else sqlite.insert
     # a returned row says it; the row count does not, once SQLAlchemy asks for the new key by itself
-    return session.execute(statement.returning(table.c[key[0]])).first() is not None
+    return build(table).on_conflict_do_nothing(index_elements=key).returning(table.c[key[0]])
 
 
 def insert_all_new(

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from db.dialects import insert_new
@@ -25,6 +25,10 @@ class Part:
     last_ordinal: int
 
 
+_IS_REGISTERED = select(exists().where(PartRow.id == bindparam("part")))
+"""Built once: each commit asks for its part."""
+
+
 def register(session: Session, part: Part) -> bool:
     """Register a part. True if it is new.
 
@@ -39,7 +43,7 @@ def register(session: Session, part: Part) -> bool:
 
 def is_registered(session: Session, part_id: UUID) -> bool:
     """Whether a part is registered."""
-    return bool(session.execute(select(exists().where(PartRow.id == part_id))).scalar())
+    return bool(session.execute(_IS_REGISTERED, {"part": part_id}).scalar())
 
 
 def list_registered(session: Session, version_id: UUID) -> Sequence[Part]:
