@@ -1,6 +1,7 @@
 """Which part of a partition's records a run answers."""
 
 from dataclasses import dataclass
+from zlib import crc32
 
 from models.records import Quarantined, Record
 
@@ -9,7 +10,8 @@ from models.records import Quarantined, Record
 class Share:
     """One shard of a partition, counted from 1, and into how many the partition is cut.
 
-    A record is in one by its text, so that identical texts meet; a row that reading sets aside by its place.
+    A record is in one by its text, so that identical texts meet; a row that reading sets aside by its key, which it keeps when rows
+    come in before it.
     """
 
     shard: int
@@ -17,7 +19,11 @@ class Share:
 
     def takes(self, item: Record | Quarantined) -> bool:
         """Whether a row is in this shard."""
-        number = item.ordinal if isinstance(item, Quarantined) else item.text_hash
+        number = (
+            crc32(item.key.encode("utf-8", "surrogatepass"))
+            if isinstance(item, Quarantined)
+            else item.text_hash
+        )
         return number % self.shards == self.shard - 1
 
     @property

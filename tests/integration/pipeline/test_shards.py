@@ -232,17 +232,19 @@ def test_a_shard_that_fails_three_times(settings: Settings, whole: Settings, sou
     check_same(settings, whole)
 
 
-def test_more_rows_while_it_is_answered(settings: Settings, source: Path) -> None:
-    """Shards that are done are read again, and no text of theirs is asked for again."""
+def test_more_rows_while_it_is_answered(settings: Settings, tmp_path: Path) -> None:
+    """Shards that are done are read again, and nothing of theirs is done twice, wherever the rows come in."""
+    bad = [{"id": f"bad{number}", "text": None} for number in range(30)]
+    source = write_records(tmp_path / "in.jsonl", [*bad, *good_rows(300), *bad])
     with pytest.raises(BreakevenError, match="failed"):
-        run(settings, source, failing(300, 0), shards=2)
-    with source.open("ab") as file:
-        file.writelines(
-            f'{{"id": "late{number}", "text": "late {number}"}}\n'.encode() for number in range(40)
-        )
-    run(settings, source, shards=2)
+        run(settings, source, failing(170, 0), shards=2)
+    late: list[object] = [{"id": f"late{number}", "text": f"late {number}"} for number in range(41)]
+    source.write_bytes(write_records(tmp_path / "late.jsonl", late).read_bytes() + source.read_bytes())
+    last = ScriptedEngine()
+    run(settings, source, last, shards=2)
     check_books(settings)
-    assert published(settings).height + quarantined(settings).height == RECORDS + 40
+    assert len(last.started) == 41 + 300 - 170
+    assert (published(settings).height, quarantined(settings).height) == (341, 60)
 
 
 def test_a_failing_run_books_the_time_that_it_waited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
