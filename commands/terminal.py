@@ -109,11 +109,12 @@ def _describe_workers(
     """Say how long it takes on the workers that there are, where several of them may do it."""
     if parallel is None and not prefect_api_is_set():
         return describe_shards(quoted, ask.asked_shards(settings), 1)
-    from tasks.workers.pools import find_gpu_workers, find_workers_online  # Prefect takes seconds to import
+    from flows.shard_helpers import count_takers  # Prefect takes seconds to import
+    from tasks.workers.pools import find_gpu_workers
 
     if parallel is not None:
         return describe_spread(quoted, parallel, find_gpu_workers(settings))
-    return describe_shards(quoted, ask.asked_shards(settings), find_workers_online(settings))
+    return describe_shards(quoted, ask.asked_shards(settings), count_takers(ask.workload, settings))
 
 
 def _backfill(ask: BackfillRequest, parallel: int | None, todo: list[Step], quoted: Quote) -> int:

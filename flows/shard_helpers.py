@@ -22,7 +22,7 @@ from tasks.planning.request import RunRequest
 from tasks.run.helpers import AskHelpers, Look
 from tasks.runtime.stop_signals import stop_on_signals
 from tasks.setup.prefect_checks import TAG
-from tasks.workers.pools import find_gpu_workers
+from tasks.workers.pools import find_gpu_workers, find_workers_online
 
 LOOK_SECONDS = 5.0
 """How often the flow runs are looked at, which need nobody to go on, and how long a server that is away is waited for."""
@@ -118,3 +118,15 @@ def ask_workers(settings: Settings) -> AskHelpers:
 def do_nothing() -> bool:
     """See after nobody."""
     return False
+
+
+def count_takers(workload: str, settings: Settings) -> int:
+    """Return how many workers may take shards of a workload, of which this process is one: 1 where none could be asked for."""
+    if not prefect_api_is_set():
+        return 1
+    try:
+        with get_client(sync_client=True) as client:
+            find_deployment(client, workload, "the Prefect API")
+    except (httpx.HTTPError, PrefectException, BreakevenError):
+        return 1
+    return find_workers_online(settings)

@@ -13,7 +13,7 @@ from prefect import Flow, State, flow, get_run_logger, runtime
 from flows.dates import choose_partition, run_name
 from flows.environment import read_settings
 from flows.final_state import final_state
-from flows.shard_helpers import ask_workers
+from flows.shard_helpers import ask_workers, count_takers
 from models import workloads
 from models.errors import BreakevenError
 from models.records import EngineReason
@@ -29,7 +29,6 @@ from tasks.planning.workers import workers_counted_by
 from tasks.run.helpers import helpers_from
 from tasks.run.run_partition import run_request
 from tasks.runtime.shared_engine import after_engine, shared_engine
-from tasks.workers.pools import find_workers_online
 
 RunPartition = Callable[[RunRequest, Settings], RunResult]
 """What a workload's flow calls for the work itself: `tasks.run.run_partition.run_request`."""
@@ -42,7 +41,7 @@ def run_and_show(request: RunRequest, run: RunPartition) -> RunResult:
     with (
         progress_artifact(artifact_key(workload, "progress")),
         helpers_from(ask_workers(settings)),
-        workers_counted_by(lambda: find_workers_online(settings)),
+        workers_counted_by(lambda: count_takers(workload, settings)),
         shared_engine(settings, workloads=[workload]),
     ):
         result = run(request, settings)

@@ -70,7 +70,7 @@ def _compare(choices: Sequence[ShardChoice], cut: Sequence[ShardPlan]) -> str:
     costs = [_cost(choices, plans) for plans in (cut, whole)]
     many = "one worker in shards" if many == "1 worker" else many
     faster = "neither" if times[0] == times[1] else many if times[0] < times[1] else "one worker"
-    cheaper = "neither" if costs[0] == costs[1] else many if costs[0] < costs[1] else "one worker"
+    cheaper = "neither" if usd(costs[0]) == usd(costs[1]) else many if costs[0] < costs[1] else "one worker"
     return (
         f"{many}: {_together(choices, cut)}; one worker: {_together(choices, whole)}; faster: {faster}, "
         f"cheaper: {cheaper}"

@@ -14,9 +14,10 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Completed, Crashed, Running, Scheduled
 
 from flows import shard_helpers
-from flows.shard_helpers import ShardHelpers, ask_workers
+from flows.shard_helpers import ShardHelpers, ask_workers, count_takers
 from models.settings import Settings
 from tasks.planning.request import RunRequest
+from tasks.workers import pools
 
 REQUEST = RunRequest("sentiment", date(2026, 11, 1), shards=8, rerun=True)
 
@@ -117,6 +118,22 @@ def test_a_run_needs_no_prefect(pool: PoolOfFlowRuns, monkeypatch: pytest.Monkey
     with ask(REQUEST, uuid4(), 8) as look:
         look()
     assert len(pool.given) == 3
+
+
+def test_nobody_is_counted_who_could_not_be_asked(
+    pool: PoolOfFlowRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers of the pool, as many as are online or are set; this process alone without a deployment, a server, or anybody online."""
+    online = 4
+    monkeypatch.setattr(pools, "_count_online", lambda: online)
+    assert count_takers("sentiment", Settings()) == 4
+    assert count_takers("sentiment", Settings(gpu_workers=2)) == 2
+    online = 0
+    assert count_takers("sentiment", Settings(gpu_workers=2)) == 1
+    online, pool.deployed = 4, False
+    assert count_takers("sentiment", Settings()) == 1
+    monkeypatch.setattr(shard_helpers, "prefect_api_is_set", lambda: False)
+    assert count_takers("sentiment", Settings()) == 1
 
 
 def test_those_that_were_asked_before_the_deployment_went_are_told_off(pool: PoolOfFlowRuns) -> None:
