@@ -141,9 +141,13 @@ collector: setup ## A worker for the pool `api`, on the same machine: batches, w
 four-bits: setup ## What holds a base in 4 bits while an adapter is trained on a GPU (docs/training_adapter.md)
 	@$(UV) pip install --quiet --no-deps --python $(BIN)/python -r requirements/four_bits.txt
 
+.PHONY: ray
+ray: setup ## Ray and Prefect's task runner for it, on every node of a cluster that answers shards (docs/ray.md)
+	@$(UV) pip install --quiet --no-deps --python $(BIN)/python -r requirements/ray.txt
+
 .PHONY: lock
 lock: $(UV) ## Compile the pinned requirements anew
-	@for name in cpu gpu dev four_bits; do \
+	@for name in cpu gpu dev four_bits ray; do \
 	  [ $$name = gpu ] && export UV_FIND_LINKS=; \
 	  $(UV) pip compile --quiet --upgrade --python-version 3.11 --override requirements/overrides.txt \
 	    --no-emit-find-links --no-emit-index-url --no-header \

@@ -16,6 +16,7 @@ from prefect.states import Cancelled
 
 from flows.environment import prefect_api_is_set
 from flows.flow_requests import TRIES, find_deployment, flow_parameters, request_run
+from flows.ray_helpers import ask_ray
 from models.errors import BreakevenError
 from models.settings import Settings
 from tasks.planning.request import RunRequest
@@ -85,7 +86,9 @@ class ShardHelpers:
 
 
 def ask_workers(settings: Settings) -> AskHelpers:
-    """Return what asks the workers of the workload's pool, where there is a Prefect server that knows it."""
+    """Return what asks the workers of the workload's pool, where there is a Prefect server that knows it; or a Ray cluster, if that is set."""
+    if settings.executor == "ray":
+        return ask_ray(settings)
 
     @contextmanager
     def ask(request: RunRequest, run_id: UUID, shards: int) -> Iterator[Look]:

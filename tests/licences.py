@@ -174,7 +174,7 @@ def main(uv: str) -> int:
     """Print what is found; 1 where a licence does not fit or a weakness is known."""
     packages = installed()
     files = ("gpu" if "vllm" in packages else "cpu", "dev")
-    wanted = pinned("cpu", "gpu", "dev", "four_bits")
+    wanted = pinned("cpu", "gpu", "dev", "four_bits", "ray")
     wrong = list(find_unfit(packages, wanted, PAGE.read_text(encoding="utf-8")))
     there = wanted & set(packages)
     left = f"{len(wanted - there)} that are pinned are not (those of the other kind of machine)"

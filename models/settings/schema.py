@@ -12,6 +12,7 @@ from models.settings.address import AddressText
 from models.settings.alerts import AlertSettings
 from models.settings.delivery import ChatSettings, MailSettings, chat_names
 from models.settings.engine import EngineSettings, EngineTable
+from models.settings.executor import ExecutorSettings
 from models.settings.files import ENV_PREFIX, WORKLOADS_DIR, in_file
 from models.settings.inherit import Lineage, lineage, merge_lineage
 from models.settings.own_model import own_model
@@ -24,7 +25,7 @@ from models.settings.workload import Caps, ReasoningEffort, WorkloadSettings
 ENV_DELIMITER = "__"
 
 
-class Settings(BaseSettings):
+class Settings(ExecutorSettings):
     """Settings of the whole system. Unknown keys are errors, so that a typing mistake is seen.
 
     Read them with `models.settings.check.load`, which also sees unknown variables and names what is wrong.

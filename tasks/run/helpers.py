@@ -5,7 +5,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from uuid import UUID
 
+from models.settings import Settings
 from tasks.planning.request import RunRequest
+from tasks.setup.ray_cluster import refuse_without_flow
 
 Look = Callable[[], bool]
 """Sees after those that were asked, and returns whether some are yet to come; called again and again until all shards are done."""
@@ -31,6 +33,11 @@ def helpers_from(ask: AskHelpers) -> Iterator[None]:
         _ask.reset(token)
 
 
-def ask_helpers(request: RunRequest, run_id: UUID, shards: int) -> AbstractContextManager[Look]:
-    """Ask for helpers as the innermost block says."""
-    return _ask.get()(request, run_id, shards)
+def ask_helpers(
+    request: RunRequest, run_id: UUID, shards: int, settings: Settings
+) -> AbstractContextManager[Look]:
+    """Ask for helpers as the innermost block says. Raises `UsageError` where nobody can hand shards to the Ray cluster that is set."""
+    ask = _ask.get()
+    if ask is ask_nobody:
+        refuse_without_flow(settings)
+    return ask(request, run_id, shards)

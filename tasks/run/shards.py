@@ -123,7 +123,7 @@ def _work(
     """
     patience, alone = run.settings.database_patience_seconds, _Alone(run.settings.lease_seconds)
     failure: EngineError | None = None
-    with stop_on_signals() as stop, ask_helpers(request, run.keys.run_id, run.shards) as look:
+    with stop_on_signals() as stop, ask_helpers(request, run.keys.run_id, run.shards, run.settings) as look:
         while True:
             coming = look()
             if (error := lost()) is not None:

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import httpx2
+from prefect.settings import get_current_settings
 from sqlalchemy.exc import DBAPIError
 
 from models import workloads
@@ -33,6 +34,7 @@ from tasks.setup.api_model_checks import check_candidates, check_model_end
 from tasks.setup.file_modes import check_file_modes
 from tasks.setup.input_check import check_inputs
 from tasks.setup.prefect_checks import check_prefect_server
+from tasks.setup.ray_cluster import check_ray
 
 SECONDS_FOR_THE_API = 3.0
 
@@ -50,6 +52,7 @@ def check_setup(settings: Settings) -> list[SetupCheck]:
         check_workloads(settings),
         *check_inputs(settings),
         *_over_network("Prefect API", lambda: check_prefect_server(settings)),
+        *check_ray(settings, server=get_current_settings().api.url is not None),
         *_over_network("API", lambda: [check_api(settings)]),
         *_over_network("API model", lambda: [check_model_end(settings)]),
         *check_delivery(settings),

@@ -33,7 +33,7 @@ def package(folder: Path, name: str, *metadata: str) -> Distribution:
 
 def test_what_is_installed_fits_the_page() -> None:
     """Each pinned package is permissive or named with its licence, and the table names nothing that has gone."""
-    wanted = pinned("cpu", "gpu", "dev", "four_bits")
+    wanted = pinned("cpu", "gpu", "dev", "four_bits", "ray")
     assert list(find_unfit(installed(), wanted, PAGE.read_text(encoding="utf-8"))) == []
     assert len(wanted & set(installed())) > 200
 

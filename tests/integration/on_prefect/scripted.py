@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from prefect import Flow
 
 from flows import backfill as backfill_flow
 from flows import nightly as nightly_flow
+from flows import ray_tasks
 from flows.environment import read_settings
 from flows.workloads import build
 from models.requests import Request
@@ -58,6 +59,16 @@ def note(what: str) -> None:
         file.write(f"{what}\n")
 
 
+TAKE = "take_shards"  # what a node of a Ray cluster is asked to do
+on_a_node: Callable[[Mapping[str, Any]], object] = getattr(ray_tasks, TAKE)
+
+
+def take_shards(given: Mapping[str, Any]) -> object:
+    """Do what a node does, with the scripted engine."""
+    with shared_engine(read_settings(), load):
+        return on_a_node(given)
+
+
 def scripted(flow: AnyFlow) -> AnyFlow:
     """Put a flow under a scripted engine, which it then finds as the shared one."""
     inner: Callable[..., Any] = flow.fn
@@ -72,6 +83,7 @@ def scripted(flow: AnyFlow) -> AnyFlow:
     def run(*positional: Any, **named: Any) -> Any:  # noqa: ANN401  the flow's own
         logging.getLogger("tasks.scripted").warning(LINE)
         setattr(publish, MERGE, slow_merge)
+        setattr(ray_tasks, TAKE, take_shards)
         with shared_engine(read_settings(), load):
             return inner(*positional, **named)
 
