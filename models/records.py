@@ -54,6 +54,12 @@ QUARANTINE = "quarantine.parquet"
 """The file of rows that were set aside, beside the published one."""
 
 
+def hash_text(text: str) -> int:
+    """Return the hash of a record's text, 64 bits."""
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=TEXT_HASH_BYTES)
+    return int.from_bytes(digest.digest())
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One valid input row of a partition. `ordinal` is its place in the partition, from 0.
@@ -71,8 +77,7 @@ class Record:
     @property
     def text_hash(self) -> int:
         """Hash of the text, 64 bits: it is published with the answer and says what that answers."""
-        digest = blake2b(self.text.encode("utf-8", "surrogatepass"), digest_size=TEXT_HASH_BYTES)
-        return int.from_bytes(digest.digest())
+        return hash_text(self.text)
 
 
 EscalationReason = Literal[

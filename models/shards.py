@@ -1,9 +1,8 @@
 """Which part of a partition's records a run answers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from zlib import crc32
-
-from models.records import Quarantined, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +16,18 @@ class Share:
     shard: int
     shards: int
 
-    def takes(self, item: Record | Quarantined) -> bool:
-        """Whether a row is in this shard."""
-        number = (
-            crc32(item.key.encode("utf-8", "surrogatepass"))
-            if isinstance(item, Quarantined)
-            else item.text_hash
-        )
-        return number % self.shards == self.shard - 1
+    def places(self, keys: Sequence[str], hashes: Sequence[int | None]) -> list[int]:
+        """Return which rows are in this shard, of some that follow each other.
+
+        `keys` are those of the rows, `hashes` those of their texts; a row that was set aside has no hash, and goes by its key.
+        """
+        mine = self.shard - 1
+        return [
+            place
+            for place, (key, text_hash) in enumerate(zip(keys, hashes, strict=True))
+            if (crc32(key.encode("utf-8", "surrogatepass")) if text_hash is None else text_hash) % self.shards
+            == mine
+        ]
 
     @property
     def folder(self) -> str:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from models.records import WHOLE_LINE, Quarantined
+from models.records import WHOLE_LINE
 from tasks.reading import PartitionReader
 from tasks.reading.partition import open_raw
 from tasks.storage.input_digest import InputDigest
@@ -42,17 +42,15 @@ def read_facts(reader: PartitionReader) -> InputFacts:
     faults: Counter[str] = Counter()
     first: tuple[int, str] | None = None
     has_dates = reader.timestamp_column is not None
-    for batch in reader.batches():
-        digest.add(batch)
-        rows += len(batch)
-        for item in batch:
-            if not isinstance(item, Quarantined):
-                continue
-            faults[item.reason] += 1
-            if has_dates and is_dateless(item.reason, item.field):
+    for some in reader.rows():
+        digest.add_rows(some.for_digest(some.text_hashes()))
+        rows += len(some)
+        for place, fault in sorted(some.faults.items()):
+            faults[fault.reason] += 1
+            if has_dates and is_dateless(fault.reason, fault.field):
                 dateless += 1
             elif first is None:
-                first = (item.ordinal + 1, item.detail)
+                first = (some.first + place + 1, fault.detail)
     return InputFacts(rows, faults, dateless, first, digest.digest())
 
 

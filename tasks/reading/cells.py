@@ -1,7 +1,9 @@
 """Cells of raw rows: what is text, and what is said of a cell that is none."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from math import isnan
+from typing import cast
 from unicodedata import category
 from uuid import UUID
 
@@ -45,6 +47,30 @@ def as_text(value: object, column: str, place: int, faults: dict[int, Fault], li
         return value
     faults.setdefault(place, Fault("undecodable", f"{column} is not valid UTF-8", column, UTF_8))
     return ""
+
+
+def plain_texts(values: Sequence[object], limit: int) -> Sequence[str] | None:
+    """Return values that are all texts as `as_text` takes them, and show something; None where any is not."""
+    if any(type(value) is not str for value in values):
+        return None
+    texts = cast("Sequence[str]", values)
+    if max(map(len, texts), default=0) > limit or any(map(shows_nothing, texts)):
+        return None
+    return texts if all(text.isascii() or is_text(text) for text in texts) else None
+
+
+def plain_ids(values: Sequence[object]) -> Sequence[str] | None:
+    """Return ids that are all usable as they are, or all integers; None where any is not, or they are mixed."""
+    kinds = set(map(type, values))
+    if kinds == {int}:
+        numbers = cast("Sequence[int]", values)
+        short = min(numbers) > -(10**MAX_ID) and max(numbers) < 10**MAX_ID
+        return list(map(str, numbers)) if short else None
+    if kinds != {str}:
+        return None
+    ids = cast("Sequence[str]", values)
+    whole = "".join(ids) if max(map(len, ids)) <= MAX_ID and all(map(str.strip, ids)) else "\0"
+    return ids if "\0" not in whole and is_text(whole) else None
 
 
 def shows_nothing(text: str) -> bool:

@@ -11,6 +11,7 @@ from models.records import Fault, Quarantined, Record
 from tasks.reading.columns import Columns
 from tasks.reading.files.locate import EmptyPartition, Files, dated_folders, locate, take_day
 from tasks.reading.parquet import ParquetPartition
+from tasks.reading.parsed_rows import ParsedRows
 from tasks.reading.query import QueryPartition
 from tasks.reading.rows import Chunk, parse_rows, rebatch
 from tasks.reading.source import Source
@@ -80,16 +81,17 @@ class PartitionReader:
 
         Raises `InputError` where the input turns out to be damaged on the way.
         """
-        return rebatch(self._parsed(), size)
+        return rebatch((rows.items() for rows in self.rows()), size)
 
-    def _parsed(self) -> Iterator[list[Record | Quarantined]]:
+    def rows(self) -> Iterator[ParsedRows]:
+        """Yield all rows in input order, as they are read: for whoever wants few of them as records. Raises as `batches`."""
         ordinal = 0
         with Scratch() as keys:
             for chunk in self._raw.chunks():
                 source = self.source
                 parsed = parse_rows(chunk, ordinal, source.text_columns, keys.assign_keys, source.template)
                 if self.limit is not None and ordinal + len(parsed) >= self.limit:
-                    yield parsed[: self.limit - ordinal]
+                    yield parsed.head(self.limit - ordinal)
                     return
                 ordinal += len(parsed)
                 yield parsed

@@ -1,4 +1,4 @@
-"""From raw rows to records: each row becomes exactly one `Record` or `Quarantined`."""
+"""From raw rows to parsed ones: each becomes exactly one `Record` or `Quarantined`."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +15,12 @@ from tasks.reading.cells import (
     is_text,
     kind_of,
     plain_id,
+    plain_ids,
+    plain_texts,
     shows_nothing,
 )
 from tasks.reading.longest import chunks_of, too_long
+from tasks.reading.parsed_rows import ParsedRows
 from tasks.reading.row_template import RowTemplate
 
 
@@ -47,33 +50,28 @@ def parse_rows(
     columns: Sequence[str],
     assign_keys: AssignKeys,
     template: RowTemplate | None = None,
-) -> list[Record | Quarantined]:
+) -> ParsedRows:
     """Turn a chunk into records and quarantined rows, numbered from the ordinal `first`.
 
     `columns` are the text columns' names, for details; `template` makes the text of them where the workload has one. A row without a usable id is named by its
     ordinal, `#17`.
     """
     faults = dict(chunk.faults)
-    ids = [_clean_id(value, chunk.id_column, place, faults) for place, value in enumerate(chunk.ids)]
+    ids = _clean_ids(chunk, faults)
     texts = (
         _clean_texts(chunk, columns, faults)
         if template is None
         else template.render(chunk.texts, faults, chunk.max_chars)
     )
     bases = [f"#{first + place}" if id_ is None else id_ for place, id_ in enumerate(ids)]
-    parsed: list[Record | Quarantined] = []
-    for place, key in enumerate(assign_keys(bases)):
-        id_, text = ids[place], texts[place]
-        if place in faults or id_ is None:
-            fault = faults[place]
-            parsed.append(
-                Quarantined(
-                    key, id_, first + place, fault.reason, fault.detail, field=fault.field, rule=fault.rule
-                )
-            )
-        else:
-            parsed.append(Record(key, id_, first + place, text, place in chunk.complex))
-    return parsed
+    return ParsedRows(first, assign_keys(bases), ids, texts, faults, chunk.complex)
+
+
+def _clean_ids(chunk: Chunk, faults: dict[int, Fault]) -> Sequence[str | None]:
+    """Return the ids as text, or None and a fault; most often all are fine, which is seen at once."""
+    if (plain := plain_ids(chunk.ids)) is not None:
+        return plain
+    return [_clean_id(value, chunk.id_column, place, faults) for place, value in enumerate(chunk.ids)]
 
 
 def _clean_id(value: object, column: str, place: int, faults: dict[int, Fault]) -> str | None:
@@ -117,9 +115,11 @@ def _id_fault(value: str, column: str) -> Fault:
     return Fault("undecodable", "id is not valid UTF-8", column, UTF_8)
 
 
-def _clean_texts(chunk: Chunk, columns: Sequence[str], faults: dict[int, Fault]) -> list[str]:
+def _clean_texts(chunk: Chunk, columns: Sequence[str], faults: dict[int, Fault]) -> Sequence[str]:
     """Return the rows' texts; columns are joined by a line feed, those without text are left out."""
     if len(columns) == 1:
+        if (plain := plain_texts(chunk.texts[0], chunk.max_chars)) is not None:
+            return plain
         return [
             _clean_text(value, columns[0], place, faults, chunk.max_chars)
             for place, value in enumerate(chunk.texts[0])

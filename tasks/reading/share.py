@@ -17,9 +17,10 @@ def read_share(
     All shards must be cut from the same rows: raises `InputError` at the end where what was read is not what `digest` stands for.
     """
     read = InputDigest()
-    for batch in reader.batches():
-        read.add(batch)
-        if own := [item for item in batch if share.takes(item)]:
+    for rows in reader.rows():
+        hashes = rows.text_hashes()
+        read.add_rows(rows.for_digest(hashes))
+        if own := rows.items(share.places(rows.keys, hashes)):
             yield own
     if read.digest() != digest:
         raise changed(reader, share)

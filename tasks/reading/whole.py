@@ -66,7 +66,7 @@ def records_of(
     `texts` are the values of the text columns, whose names are `columns`; `template` as in `parse_rows`.
     """
     rows = parse_rows(replace(chunk, ids=["-"] * len(chunk.ids), texts=texts), 0, columns, list, template)
-    return [row if isinstance(row, Record) else None for row in rows]
+    return [row if isinstance(row, Record) else None for row in rows.items()]
 
 
 def _files(location: str) -> Files:

@@ -29,17 +29,18 @@ class InputDigest:
 
     def add_rows(self, rows: Iterable[Row]) -> None:
         """Add rows by their columns. One of which nothing but its key is known makes the digest unknown."""
-        self._hash.update("".join(map(self._entry, rows)).encode("utf-8", "surrogatepass"))
+        entries = [
+            self._entry(key, id_, reason, detail) if text_hash is None else f"{key}\0{id_}\0{text_hash}\0"
+            for key, id_, text_hash, reason, detail in rows
+        ]
+        self._hash.update("".join(entries).encode("utf-8", "surrogatepass"))
 
     def digest(self) -> bytes | None:
         """Return the digest of all rows so far, None where it is not known."""
         return self._hash.digest() if self._known else None
 
-    def _entry(self, row: Row) -> str:
-        """Spell out a row; no field holds a NUL (`tasks.reading.rows`), and no hash is mistaken for a reason."""
-        key, id_, text_hash, reason, detail = row
-        if text_hash is not None:
-            return f"{key}\0{id_}\0{text_hash}\0"
+    def _entry(self, key: str, id_: str | None, reason: str | None, detail: str | None) -> str:
+        """Spell out a row without a hash; no field holds a NUL (`tasks.reading.rows`), and no hash is mistaken for a reason."""
         if reason is None:
             self._known = False
         return f"{key}\0{'' if id_ is None else id_}\0!{reason}\0{detail}\0"

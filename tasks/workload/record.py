@@ -46,7 +46,7 @@ def _of_columns(workload: Workload, row: Mapping[str, object]) -> str:
         [[row[name]] for name in columns],
         max_chars=workload.settings.max_text_chars,
     )
-    (found,) = parse_rows(chunk, 0, columns, list, template)
+    (found,) = parse_rows(chunk, 0, columns, list, template).items()
     if isinstance(found, Quarantined):
         msg = f"a run would set this record aside: {found.detail}"
         raise UsageError(msg)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from models.records import Quarantined, Record
 from models.settings import WorkloadSettings
 from tasks.reading import Source, open_partition
+from tasks.reading.cells import MAX_ID
 from tasks.reading.rows import Chunk, parse_rows, rebatch
 from tasks.storage.scratch_db import Scratch
 
@@ -185,7 +186,7 @@ def test_each_row_becomes_exactly_one(rows: list[tuple[object, object, object]],
         for start in range(0, len(rows), 4):
             some = rows[start : start + 4]
             ids, names, texts = (list(column) for column in zip(*some, strict=True))
-            yield parse_rows(Chunk(ids, [names, texts]), start, ("name", "text"), scratch.assign_keys)
+            yield parse_rows(Chunk(ids, [names, texts]), start, ("name", "text"), scratch.assign_keys).items()
 
     with Scratch() as scratch:
         batches = list(rebatch(chunks(scratch), size))
@@ -194,3 +195,17 @@ def test_each_row_becomes_exactly_one(rows: list[tuple[object, object, object]],
     assert len({row.key for row in settled}) == len(rows)
     assert all(len(batch) == size for batch in batches[:-1])
     assert all(row.text.strip() and row.id for row in settled if isinstance(row, Record))
+
+
+IDS = st.text(max_size=4) | st.just("z" * (MAX_ID + 1)) | st.sampled_from(["a\0", "\ud800", " "])
+COLUMN = st.text(max_size=4) | st.sampled_from(["", "\ud800", "\u200b", "too long"])
+
+
+@given(ids=st.lists(IDS | st.just("b"), min_size=1) | st.lists(st.integers(), min_size=1), data=st.data())
+def test_what_is_fine_at_once_is_fine_row_by_row(ids: list[object], data: st.DataObject) -> None:
+    """A column in which each value is as it should be is taken whole; beside a value that is not, each is looked at."""
+    texts = data.draw(st.lists(COLUMN | st.just("text"), min_size=len(ids), max_size=len(ids)))
+    whole = parse_rows(Chunk(ids, [texts], max_chars=7), 5, ("text",), list)
+    apart = parse_rows(Chunk([*ids, None], [[*texts, None]], max_chars=7), 5, ("text",), list)
+    assert whole.items() == apart.head(len(ids)).items()
+    assert [item.text_hash for item in whole.items()] == whole.text_hashes()

@@ -43,7 +43,7 @@ def read(path: Path) -> list[Record | Quarantined]:
 )
 def test_values_that_are_ids(value: object, id_: str) -> None:
     """UUIDs in 16 bytes and whole numbers of any type are ids; 16 bytes of text stay text."""
-    (row,) = parse_rows(Chunk([value], [["text"]]), 0, ("text",), list)
+    (row,) = parse_rows(Chunk([value], [["text"]]), 0, ("text",), list).items()
     assert row == Record(id_, id_, 0, "text")
 
 
@@ -64,7 +64,7 @@ def test_values_that_are_ids(value: object, id_: str) -> None:
 )
 def test_values_that_are_none(value: object, reason: str) -> None:
     """A fraction, a float whose last digits are lost, and what is no number are set aside."""
-    (row,) = parse_rows(Chunk([value], [["text"]]), 0, ("text",), list)
+    (row,) = parse_rows(Chunk([value], [["text"]]), 0, ("text",), list).items()
     assert isinstance(row, Quarantined)
     assert (row.key, row.id, row.reason) == ("#0", None, reason)
 
