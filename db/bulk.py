@@ -1,8 +1,8 @@
 """Writing many ledger lines at once: by COPY on PostgreSQL, by statements of many rows on SQLite."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC
-from functools import cache
+from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
 from typing import Any
@@ -21,10 +21,8 @@ COLUMNS = tuple(column.key for column in Line.__table__.columns)
 _TYPES = tuple(column.type for column in Line.__table__.columns)
 _COPY = f"COPY ledger_lines ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 # For each statement SQLite builds the checks' lists of words anew: row by row that takes twice the time.
-_ROWS = 999 // len(COLUMNS)  # 999 bound values are what any SQLite takes
-_FIELDS = LedgerLine._fields
-_KEYS = tuple(place for place, name in enumerate(_FIELDS) if isinstance(Line.__table__.c[name].type, Key))
-_AT = _FIELDS.index("at")
+_BOUND = 999  # values in a statement, which any SQLite takes
+_KEYS = {column.key for column in Line.__table__.columns if isinstance(column.type, Key)}
 _values: Callable[[LedgerLine], tuple[Any, ...]] = attrgetter(*COLUMNS)
 
 
@@ -35,27 +33,36 @@ def insert(session: Session, lines: Sequence[LedgerLine]) -> None:
         _copy(session, lines)
         return
     connection = session.connection()
-    stored = _for_sqlite(lines)
-    for first in range(0, len(lines), _ROWS):
-        rows = stored[first : first + _ROWS]
-        connection.exec_driver_sql(_insert(len(rows)), tuple(chain.from_iterable(rows)))
+    columns = _for_sqlite(lines)
+    names, rows = tuple(columns), [*zip(*columns.values(), strict=True)]
+    at_once = _BOUND // len(names)
+    for first in range(0, len(rows), at_once):
+        some = rows[first : first + at_once]
+        connection.exec_driver_sql(_insert(names, len(some)), tuple(chain.from_iterable(some)))
 
 
-@cache
-def _insert(rows: int) -> str:
-    values = ", ".join([f"({', '.join('?' * len(_FIELDS))})"] * rows)
-    return f"INSERT INTO ledger_lines ({', '.join(_FIELDS)}) VALUES {values}"  # noqa: S608 - our own names
+@lru_cache(maxsize=64)
+def _insert(names: Sequence[str], rows: int) -> str:
+    values = ", ".join([f"({', '.join('?' * len(names))})"] * rows)
+    return f"INSERT INTO ledger_lines ({', '.join(names)}) VALUES {values}"  # noqa: S608 - our own names
 
 
-def _for_sqlite(lines: Sequence[LedgerLine]) -> list[tuple[Any, ...]]:
-    """Return lines as rows of what the column types store; done value by value that costs thrice the insert."""
-    columns: list[Iterable[Any]] = [*zip(*lines, strict=True)]
-    for place in _KEYS:
-        columns[place] = [None if key is None else key.bytes for key in columns[place]]
-    columns[_AT] = [
-        at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") for at in columns[_AT]
+def _for_sqlite(lines: Sequence[LedgerLine]) -> dict[str, Sequence[Any]]:
+    """Return lines as columns of what is stored, without those that none fills: each value that is bound takes time.
+
+    Done value by value by the column types that costs thrice the insert.
+    """
+    columns: dict[str, Sequence[Any]] = {
+        name: column
+        for name, column in zip(LedgerLine._fields, zip(*lines, strict=True), strict=True)
+        if column.count(None) < len(column)
+    }
+    for name in _KEYS & columns.keys():
+        columns[name] = [None if key is None else key.bytes for key in columns[name]]
+    columns["at"] = [
+        at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") for at in columns["at"]
     ]
-    return [*zip(*columns, strict=True)]
+    return columns
 
 
 def _copy(session: Session, lines: Sequence[LedgerLine]) -> None:

@@ -39,7 +39,9 @@ class CounterfactualTokens:
         usage = self._count(completion)
         if self._calibration is not None:
             return self._calibration.apply(usage)
-        if not (self._caches and usage.cached_tokens):
+        if not usage.cached_tokens:
+            return usage
+        if not self._caches:
             return replace(usage, cached_tokens=0)
         key = self._asked_there(completion.request.messages)[:-1], completion.request.output
         if key in self._written:

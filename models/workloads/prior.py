@@ -38,10 +38,10 @@ def load_prior(workload: str, prompt_version: str, model: str | None) -> LabelPr
 
 def divide_out_prior(probabilities: Mapping[str, float], prior: LabelPrior) -> dict[str, float]:
     """Divide the prior out of label probabilities; the result sums to 1, in the prior's order of labels."""
-    ratios = {}
-    for label, weight in prior.weights.items():  # for each record: without a call for each label
-        known = probabilities.get(label, 0.0)
-        ratios[label] = (max(known, LEAST_PROBABILITY)) / weight
+    ratios = {
+        label: max(probabilities.get(label, 0.0), LEAST_PROBABILITY) / weight
+        for label, weight in prior.weights.items()
+    }
     total = sum(ratios.values())
     return {label: ratio / total for label, ratio in ratios.items()}
 

@@ -78,7 +78,7 @@ class ApiTokenCounter:
         """Return an answer as the API would write it: a label in its object, an object without white space."""
         if isinstance(output, Choice):
             bare = self._structured == "none" or text not in output.labels
-            return text if bare else write_compact({LABEL: text})
+            return text if bare else _in_object(text)
         if isinstance(output, JsonObject) and isinstance(value, dict):
             schema, strict = wire_schema(output)
             strict = strict and self._structured == "json_schema"
@@ -100,6 +100,11 @@ class ApiTokenCounter:
             schema, _ = wire_schema(output)
             return self.chat.output_tokens(write_compact(schema))
         return self.chat.output_tokens("\n\n" + instruction(output, bare_label=self._structured == "none"))
+
+
+@lru_cache(maxsize=1024)
+def _in_object(label: str) -> str:
+    return write_compact({LABEL: label})
 
 
 def _complete(value: JsonValue, node: JsonValue, root: Mapping[str, JsonValue]) -> JsonValue:
