@@ -42,6 +42,9 @@ _UPDATE = (
     .where(_ROWS.c.id == bindparam("row"))
     .values({name: _ROWS.c[name] + bindparam(f"more_{name}") for name in SUMS})
 )
+_READ = select(
+    *(_ROWS.c[name] for name in ("id", "attempts", "late_records", *UsageKey._fields)),
+).where(_ROWS.c.run_id.in_(bindparam("run_ids", expanding=True)))
 _Item = TypeVar("_Item")
 
 
@@ -132,9 +135,7 @@ class Rollup:
 
     def _read(self, run_ids: Sequence[UUID]) -> None:
         lock_runs(self._session, run_ids)
-        columns = [getattr(Row, name) for name in UsageKey._fields]
-        found = select(Row.id, Row.attempts, Row.late_records, *columns).where(Row.run_id.in_(run_ids))
-        for row, attempts, late, *way in self._session.execute(found):
+        for row, attempts, late, *way in self._session.execute(_READ, {"run_ids": run_ids}):
             self._attempts[row] = attempts
             self._rows[UsageKey(*way)] = row
             self._late[way[0]] += late

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from db import runs
 from models.ledger.accounting import Finished
@@ -63,17 +64,18 @@ class CommittedTotals:
     @classmethod
     def of(cls, batch: CommitBatch, lines: Sequence[LedgerLine]) -> "CommittedTotals":
         """Sum one commit."""
+        engines = Counter(line.engine for line in lines)
         return cls(
             len(batch.rows) + len(batch.carried),
             len(batch.quarantined),
-            sum(line.engine == "reuse" for line in lines),
-            sum(line.input_tokens or 0 for line in lines),
-            sum(line.cached_tokens or 0 for line in lines),
-            sum(line.output_tokens or 0 for line in lines),
-            sum(line.counterfactual_nano or 0 for line in lines),
+            engines["reuse"],
+            _sum(lines, "input_tokens"),
+            _sum(lines, "cached_tokens"),
+            _sum(lines, "output_tokens"),
+            _sum(lines, "counterfactual_nano"),
             sum(row.engine == "openai" for row in batch.rows),
             carried=len(batch.carried),
-            requests=sum(line.engine != "reuse" for line in lines),
+            requests=len(lines) - engines["reuse"],
             reasons=Counter(item.reason for item in batch.quarantined),
         )
 
@@ -91,6 +93,10 @@ class CommittedTotals:
         """Add the sums of one commit."""
         for name in self.__slots__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+def _sum(lines: Sequence[LedgerLine], name: str) -> int:
+    return sum(filter(None, map(attrgetter(name), lines)))
 
 
 def increments(totals: CommittedTotals, lap_nano: int) -> runs.Increments:
