@@ -10,7 +10,7 @@ from db.tables.decisions import (
     ReportRow,
 )
 from db.tables.learning import AuditRow, TrainedModelRow
-from db.tables.lines import ApiSpendRow, DailyUsageRow, LedgerLineRow, TokenCalibrationRow
+from db.tables.lines import UNUSUAL, ApiSpendRow, DailyUsageRow, LedgerLineRow, TokenCalibrationRow
 from db.tables.reference import EndpointRow, InfrastructureRow, ModelRow, PriceRow, PromptRow
 from db.tables.runs import (
     ArchiveRow,
@@ -25,6 +25,7 @@ from db.tables.runs import (
 )
 
 __all__ = [
+    "UNUSUAL",
     "AlertDeliveryRow",
     "AlertRow",
     "ApiSpendRow",

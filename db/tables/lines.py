@@ -34,6 +34,18 @@ def _pending_lines() -> Index:
     return Index("ix_ledger_lines_pending", "run_id", sqlite_where=only, postgresql_where=only)
 
 
+UNUSUAL = text("(ledger_lines.outcome <> 'ok' OR ledger_lines.reason IS NOT NULL)")
+"""Lines that did not go as most do, in the words of their index: a database uses it where it reads them."""
+
+
+def _unusual_lines() -> Index:
+    """Let a few such lines be found by their way, in the order of pages, among millions (`db.line_places`)."""
+    only = text("outcome <> 'ok' OR reason IS NOT NULL")
+    way = ("outcome", "engine", "requested", "model_id", "prompt_id", "reason")
+    columns = ("run_id", *way, "record_key", "attempt")
+    return Index("ix_ledger_lines_unusual", *columns, sqlite_where=only, postgresql_where=only)
+
+
 class LedgerLineRow(Base):
     """The accounting of one attempt; its fields are those of `models.ledger.line.LedgerLine`."""
 
@@ -65,6 +77,7 @@ class LedgerLineRow(Base):
             name="upper_bound",
         ),
         _pending_lines(),
+        _unusual_lines(),
     )
     at: Mapped[datetime]
     cost_nano: Mapped[int | None] = mapped_column(BigInteger)

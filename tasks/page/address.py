@@ -11,7 +11,7 @@ from uuid import UUID
 
 from db.browse import Choices
 from db.browse_filters import Filters
-from db.lines_page import Position
+from db.line_places import Position
 from models.errors import UsageError
 from models.run import PRODUCTION, PURPOSES
 

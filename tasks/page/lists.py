@@ -146,6 +146,8 @@ def show_lines(asked: PageQuery, found: Lines) -> None:
         with sheet(describe_count(found.matching)):
             if asked.filters.run_id is not None:
                 ui.label(f"of run {asked.filters.run_id}").classes("soft")
+            if found.page.following is not None and not found.page.rows:
+                note("None among the lines that were read for this page; the next one goes on from there.")
             table("Lines", LINE_COLUMNS, map(_line, found.page.rows), link="run")
             with ui.element("div").classes("paging"):
                 if asked.after is not None:

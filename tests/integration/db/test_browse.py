@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import product
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text, update
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from db import browse, lines_page
 from db.browse_filters import Filters
 from db.ledger import insert_lines, list_lines
-from db.lines_page import Position
+from db.line_places import Position
 from db.session import make_reading_engine, readers
 from db.summary import sum_usage
 from db.tables import RunRow
@@ -72,7 +73,7 @@ def _pages(
     while True:
         page = lines_page.read_lines_page(session, filters, after=after, limit=limit, most_read=most_read)
         rows += page.rows
-        assert page.rows or page.following is None
+        assert page.rows or page.following is None or most_read < lines_page.MOST_READ
         assert len(page.rows) == limit or page.following is None or most_read < lines_page.MOST_READ
         if page.following is None:
             return rows
@@ -146,6 +147,85 @@ def test_a_page_reads_few_runs(make_session: sessionmaker[Session], runs: list[K
     assert first.following is not None
     assert first.following.record_key is None
     assert {row["run_id"] for row in every.rows} == {keys.run for keys in runs}
+
+
+FEW = (
+    Filters(outcome="invalid_output"),
+    Filters(engine="openai"),
+    Filters(engine="openai", outcome="failed"),
+    Filters(route="vllm:low_confidence"),
+    Filters(route="vllm>reuse:identical", workload="sentiment"),
+    Filters(model="gpt-4o-mini", outcome="pending"),
+    Filters(outcome="escalated", since=DAY, until=DAY),
+)
+
+
+def _many_lines(keys: Keys) -> list[LedgerLine]:
+    """Make 6,000 lines that went as most do, and a few of each other kind behind them; some records failed often."""
+    made = [line(keys, f"r{number:04d}") for number in range(6000)]
+    for number in range(3):
+        key = f"s{number}"
+        made.append(line(keys, key, outcome="escalated", reason="low_confidence"))
+        made.append(pending(keys, key, attempt=2, reason=("low_confidence", "language")[number % 2]))
+        made += [pending(keys, key, attempt=3 + n, outcome="failed", cost_nano=0) for n in range(20)]
+        made.append(line(keys, f"t{number}", outcome="invalid_output"))
+        reuse = {"engine": "reuse", "reason": "identical", "reuses": new_id(), "infrastructure_id": None}
+        made.append(line(keys, f"u{number}", **reuse))
+    return made
+
+
+def _count_read(
+    session: Session, filters: Filters, after: Position | None
+) -> tuple[int, lines_page.LinesPage]:
+    """Read a page; return about how many lines the database looked at for it."""
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        looked = "SELECT pg_stat_get_xact_tuples_returned(c) + pg_stat_get_xact_tuples_fetched(c)"
+        statement = text(f"{looked} FROM (SELECT CAST('ledger_lines' AS regclass) AS c) AS t")
+        before = session.execute(statement).scalar_one()
+        page = lines_page.read_lines_page(session, filters, after=after, limit=10)
+        return session.execute(statement).scalar_one() - before, page
+    steps: list[None] = []
+    driver: Any = connection.connection.driver_connection
+    driver.set_progress_handler(lambda: steps.append(None), 10)  # a line that is looked at takes about ten
+    page = lines_page.read_lines_page(session, filters, after=after, limit=10)
+    driver.set_progress_handler(None, 0)
+    return len(steps), page
+
+
+def test_few_lines_are_found_among_many(make_session: sessionmaker[Session]) -> None:
+    """Those that did not go as most do, forwards to the last one, without a look at the thousands that did."""
+    with make_session.begin() as session:
+        keys = seed(session)
+        insert_lines(session, _many_lines(keys))
+    with make_session() as session:
+        for filters in FEW:
+            rows: list[dict[str, object]] = []
+            after: Position | None = None
+            while True:
+                read, page = _count_read(session, filters, after)
+                assert read < 2000, filters
+                rows += page.rows
+                if (after := page.following) is None:
+                    break
+            assert len(rows) == browse.count_matching(session, filters).here > 0
+            assert list(map(_identity, rows)) == sorted(map(_identity, rows), key=lambda one: one[1:3])
+
+
+def test_a_page_reads_so_many_lines_of_a_run(make_session: sessionmaker[Session]) -> None:
+    """Of lines that no index knows, such as those of one day, a page reads as many as it may; the next one goes on."""
+    with make_session.begin() as session:
+        keys = seed(session)
+        days = [LATE] * 30 + [LATE + timedelta(days=1)]
+        insert_lines(session, [line(keys, f"r{number:02d}", at=at) for number, at in enumerate(days)])
+    with make_session() as session:
+        filters, after, sizes = Filters(since=NEXT_DAY), None, []
+        while True:
+            page = lines_page.read_lines_page(session, filters, after=after, most_read=10)
+            sizes.append(len(page.rows))
+            if (after := page.following) is None:
+                break
+    assert sizes == [0, 0, 0, 1]
 
 
 def test_a_run_of_its_own(make_session: sessionmaker[Session], runs: list[Keys]) -> None:

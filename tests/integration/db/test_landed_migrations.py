@@ -20,6 +20,7 @@ SCHEMAS = {
     "0.6.0": "1fb3c1e9f6d35207",
     "0.7.0": "f2af083ee16ba993",
     "0.8.0": "10c93b1f63dc403e",
+    "0.9.0": "340b5f727c77e6e6",
 }
 """What the schema was when each migration came to the main branch. A new migration adds its line; no line is ever changed."""
 

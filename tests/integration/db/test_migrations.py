@@ -48,7 +48,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "next"
-down_revision = "0.8.0"
+down_revision = "0.9.0"
 branch_labels = None
 depends_on = None
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Dialog, Page, expect
 
 import cli
 from db.browse_filters import Filters
-from db.lines_page import Position
+from db.line_places import Position
 from tasks.page.address import address
 from tasks.page.formats import dollars, plural
 from tests.browser import DESKTOP, PHONE, overflow, smallest_text

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from db.browse import Choices
 from db.browse_filters import Filters
-from db.lines_page import Position
+from db.line_places import Position
 from models.errors import UsageError
 from models.run import PURPOSES
 from tasks.page import address as asked
