@@ -18,6 +18,7 @@ from commands.forecast import forecast
 from commands.history import archive, calibration, prices, reprice
 from commands.infrastructure import infrastructure
 from commands.label import label
+from commands.leaving import leave_at_once, leave_with
 from commands.ledger import ledger
 from commands.prices import prices as published_prices
 from commands.quiet_libraries import quiet_libraries
@@ -61,6 +62,16 @@ app.command(worker)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: exit code 0, 1 (failed) or 2 (bad usage); one line on standard error, no traceback."""
+    if arguments is None:
+        leave_at_once()
+    code = _answer(arguments)
+    if arguments is None:
+        leave_with(code)
+    sys.exit(code)
+
+
+def _answer(arguments: Sequence[str] | None) -> int:
+    """Do what was asked, with whatever comes of it in one line; return the exit code."""
     open_streams()
     guard(sys.stderr)
     show_what_is_logged()
@@ -89,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = report_unwritable(error)
     if (unwritten := find_lost(sys.stdout)) is not None and unwritten.errno not in NOBODY_READS:
         code = report_unwritable(unwritten)
-    sys.exit(code or 0)
+    return code or 0
 
 
 def report_unwritable(error: OSError) -> int:
