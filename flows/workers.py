@@ -29,6 +29,8 @@ from tasks.workers.watched_worker import PAUSES, WatchedWorker
 URL = "PREFECT_API_URL"
 SECONDS_TO_ANSWER = 30.0
 """For a server that nothing can begin without."""
+POLL_SECONDS = 2.0
+"""Between two times that a worker asks for runs."""
 SOON_SECONDS, LATER_SECONDS = 2.0, 15.0
 """Between two looks at the pool: until all workers are online, and then."""
 
@@ -56,9 +58,15 @@ def run_workers(
         for one in places:
             tell(f"{one.name}: pool {pool}, {one.limit} at a time, {describe_devices(one)}")
         watcher = PoolWatcher(settings, pool, url, [one.name for one in places])
-        watch_crew(crew, dict(environment) | {URL: url}, watcher.server_answers, watcher.look)
+        watch_crew(crew, dict(environment) | {URL: url} | polling(), watcher.server_answers, watcher.look)
     finally:
         locks.close()
+
+
+def polling() -> dict[str, str]:
+    """Return how often workers ask for runs, seconds, where nobody has set it: Prefect's ten are long to a partition in shards."""
+    is_set = "query_seconds" in get_current_settings().worker.model_fields_set
+    return {} if is_set else {"PREFECT_WORKER_QUERY_SECONDS": f"{POLL_SECONDS:g}"}
 
 
 def describe_devices(place: WorkerPlace) -> str:

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_WORKER_QUERY_SECONDS, temporary_settings
 
+from flows.workers import polling
 from models import machine
 from models.errors import BreakevenError, Interrupted, UsageError
 from models.gpus import VISIBLE
@@ -206,6 +208,13 @@ def test_what_a_worker_asks_of_its_gpu_is_its_own(tmp_path: Path, monkeypatch: p
         if given is not None:
             monkeypatch.setenv(VISIBLE, given)
         assert machine.gpu_name.__wrapped__() == name
+
+
+def test_workers_ask_often_unless_it_is_set() -> None:
+    """A helper of a day in shards is waited for; what the user has set goes to the workers as it is."""
+    assert polling() == {"PREFECT_WORKER_QUERY_SECONDS": "2"}
+    with temporary_settings({PREFECT_WORKER_QUERY_SECONDS: 30}):
+        assert polling() == {}
 
 
 def test_without_a_server_the_command_ends_in_a_line(tmp_path: Path) -> None:
