@@ -4,13 +4,17 @@ import argparse
 import sys
 import tempfile
 import time
+import traceback
 from contextlib import ExitStack
 from pathlib import Path
 
 from tests.chaos import database
 from tests.chaos.crew import Crew
+from tests.chaos.shard_storm import ShardStorm
 from tests.chaos.spread_storm import spread_weather
-from tests.chaos.storm import weather
+from tests.chaos.storm import Storm, weather
+
+KINDS = ["sqlite", "postgresql", "spread", "shards-sqlite", "shards-postgresql"]
 
 
 def main() -> None:
@@ -21,23 +25,25 @@ def main() -> None:
     arguments.add_argument(
         "--only",
         nargs="*",
-        choices=["sqlite", "postgresql", "spread"],
-        default=["sqlite", "postgresql", "spread"],
+        choices=KINDS,
+        default=KINDS,
     )
     given = arguments.parse_args()
     seeds = given.seeds or [int(time.time()) + number for number in range(5)]
     failures = 0
     with ExitStack() as stack:
-        server = stack.enter_context(database.server()) if "postgresql" in given.only else None
+        on_server = any(kind.endswith("postgresql") for kind in given.only)
+        server = stack.enter_context(database.server()) if on_server else None
         crew = Crew(Path(stack.enter_context(tempfile.TemporaryDirectory())) / "log")
         stack.callback(crew.close)
 
         def go(kind: str, seed: int, folder: Path) -> str:
             if kind == "spread":
                 return spread_weather(seed, given.seconds, folder)
-            if server is None or kind == "sqlite":
-                return weather(seed, given.seconds, folder, database.sqlite, crew)
-            return weather(seed, given.seconds, folder, lambda _: database.postgresql(server), crew)
+            storm = ShardStorm if kind.startswith("shards") else Storm
+            if server is None or kind.endswith("sqlite"):
+                return weather(seed, given.seconds, folder, database.sqlite, crew, storm)
+            return weather(seed, given.seconds, folder, lambda _: database.postgresql(server), crew, storm)
 
         for seed, kind in ((seed, kind) for seed in seeds for kind in given.only):
             say(f"--- {kind}, seed {seed}, {given.seconds:.0f} s")
@@ -46,10 +52,8 @@ def main() -> None:
                     say(go(kind, seed, Path(name) / "storm"))
             except AssertionError as error:
                 failures += 1
-                notes = "\n".join(getattr(error, "__notes__", []))
-                say(
-                    f"FAILED, again with: python -m tests.chaos --only {kind} --seeds {seed}\n{error}\n{notes}"
-                )
+                say(f"FAILED, again with: python -m tests.chaos --only {kind} --seeds {seed}")
+                say("".join(traceback.format_exception(error, limit=-2)))
     say(f"{failures} of {len(seeds) * len(given.only)} storms left something wrong")
     sys.exit(min(failures, 1))
 

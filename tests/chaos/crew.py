@@ -1,7 +1,7 @@
-"""Runs backfills in processes of their own, several at a time, so that they can be killed and run into each other.
+"""Runs backfills, and days in shards, in processes of their own, several at a time, so that they can be killed and run into each other.
 
 `Crew` (in the test's process) starts this file once as a program, which imports everything and then forks a
-child for each backfill. There is no Prefect in them: surveys, leases, commits and publishing are the product's own.
+child for each. There is no Prefect in them: surveys, leases, commits and publishing are the product's own.
 """
 
 import json
@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,12 @@ from models.backfill import select_failed
 from models.errors import BreakevenError
 from models.settings import Settings
 from models.tokens import load_encoding
+from tasks.planning.request import RunRequest
+from tasks.run.run_partition import run_request
+from tasks.runtime.shared_engine import shared_engine
 from tests.fakes import ScriptedEngine
 from tests.integration.backfill.harness import ask_for, backfill
-from tests.integration.pipeline.harness import CACHE
+from tests.integration.pipeline.harness import CACHE, WORKLOAD
 
 PROJECT = Path(__file__).resolve().parents[2]
 PARTITIONS_FAILED = 1
@@ -34,7 +37,10 @@ DEFECT = 70
 
 @dataclass(frozen=True)
 class Work:
-    """One backfill of the days from `first` to `last`. `calls` gets a line for each request to the engine."""
+    """One backfill of the days from `first` to `last`. `calls` gets a line for each request to the engine.
+
+    `shards`: run the first day in so many shards instead; `shard`: take part in it, with this shard first; `rerun`: though it is published.
+    """
 
     settings: dict[str, Any]
     source: str
@@ -43,6 +49,9 @@ class Work:
     calls: str
     log: str
     delay: float
+    shards: int | None = None
+    shard: int | None = None
+    rerun: bool = False
 
     @classmethod
     def of(cls, settings: Settings, source: Path, days: list[date], folder: Path, delay: float) -> "Work":
@@ -114,15 +123,20 @@ class Crew:
 
 
 def work_on(work: Work) -> int:
-    """Do one backfill; return the exit code that the command would."""
+    """Do one piece of work; return the exit code that the command would."""
     settings = Settings.model_validate(work.settings)
     days = [date.fromisoformat(work.first), date.fromisoformat(work.last)]
+
+    def load(_: Settings | None = None) -> ScriptedEngine:
+        return ScriptedEngine(delay=work.delay, calls=Path(work.calls))
+
     try:
-        outcomes = backfill(
-            ask_for(Path(work.source), days),
-            settings,
-            lambda: ScriptedEngine(delay=work.delay, calls=Path(work.calls)),
-        )
+        if work.shards is not None or work.shard is not None:
+            wanted = RunRequest(WORKLOAD, days[0], work.source, rerun=work.rerun)
+            with shared_engine(settings, load):
+                run_request(replace(wanted, shards=work.shards, shard=work.shard), settings)
+            return 0
+        outcomes = backfill(ask_for(Path(work.source), days), settings, load)
     except BreakevenError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code

@@ -3,7 +3,7 @@
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from random import Random
@@ -24,10 +24,8 @@ from tests.integration.backfill.harness import (
     write_days,
 )
 from tests.integration.pipeline.books import table
-from tests.integration.pipeline.harness import settings_for
+from tests.integration.pipeline.harness import WORKLOAD, settings_for
 
-DAYS = 5
-ROWS = 120
 MOST_AT_ONCE = 3
 CALM_SECONDS = 90.0
 COMMANDS = 4
@@ -50,18 +48,24 @@ def rough_rows(of: date, count: int, random: Random) -> list[Row]:
 class Storm:
     """One storm. The seed decides which faults come in which order and for how long; the rest is the machine's."""
 
+    days, rows = 5, 120
+    lease_seconds = 10.0
+    workload: Mapping[str, object] = {}
+
     def __init__(self, seed: int, folder: Path, database: Database, disk: Disk, crew: Crew) -> None:
         self._random = Random(seed)
         self._database, self._disk, self._crew = database, disk, crew
-        self._days = {day(n): rough_rows(day(n), ROWS, self._random) for n in range(DAYS)}
+        self._days = {day(n): rough_rows(day(n), self.rows, self._random) for n in range(self.days)}
         self._source = write_days(folder / "in.jsonl", self._days)
         self.settings = settings_for(
             disk.folder,
             database.url,
             commit_seconds=0.5,
-            lease_seconds=10.0,
+            lease_seconds=self.lease_seconds,
             lease_wait_seconds=0.5,
             database_patience_seconds=15.0,
+            api_tokenizer="gpt-4o-mini",
+            workloads={WORKLOAD: self.workload},
         )
         self._work = Work.of(self.settings, self._source, list(self._days), folder, DELAY)
         self.log = Path(self._work.log)
@@ -76,13 +80,20 @@ class Storm:
         self._crew.wait_until_ready()
         until = time.monotonic() + seconds
         while time.monotonic() < until:
+            self._pause()
             if not self._crew.pids:
-                self._crew.start(self._work)
-            time.sleep(self._random.uniform(0.05, 0.4))
+                self._start()
             fault = self._random.choice(self._faults())
             self.happened[fault.__name__.strip("_")] += 1
             fault()
             self._gather()
+
+    def _pause(self) -> None:
+        """Let them get on before the next fault."""
+        time.sleep(self._random.uniform(0.05, 0.4))
+
+    def _start(self) -> None:
+        self._crew.start(self._work)
 
     def _faults(self) -> list[Callable[[], None]]:
         always = [self._sigkill, self._sigkill, self._sigterm, self._second_backfill, self._late_data]
@@ -100,7 +111,7 @@ class Storm:
 
     def _second_backfill(self) -> None:
         if len(self._crew.pids) < MOST_AT_ONCE:
-            self._crew.start(self._work)
+            self._start()
 
     def _late_data(self) -> None:
         of = self._random.choice(list(self._days))
@@ -122,8 +133,13 @@ class Storm:
     def _gather(self) -> None:
         for pid in list(self._crew.pids):
             if (code := self._crew.ended(pid)) is not None:
-                self.ends[code] += 1
-                assert code in FINE, self.tail()
+                self._note_end(pid, code)
+
+    def _note_end(self, pid: int, code: int) -> None:
+        """Note how the process `pid` has ended."""
+        self._last = code
+        self.ends[code] += 1
+        assert code in FINE, f"{pid} ended with {code}\n{self.tail()}"
 
     def tail(self) -> str:
         """Return the end of what the backfills wrote."""
@@ -132,18 +148,21 @@ class Storm:
     def calm(self) -> None:
         """Let what is at work end, then run the command until nothing fails, and see that everything adds up."""
         self._wait()
-        for _ in range(COMMANDS):
-            before = sum(self.ends.values())
+        ask, steps = ask_for(self._source, self._days), set[str]()
+        for _ in range(
+            COMMANDS
+        ):  # what rows came into while it was begun is published, and refreshed by the next
             self._crew.start(self._work)
             self._wait()
-            if self.ends.total() > before and self._last == 0:
+            steps = {step.action for step in survey(ask, self.settings)}
+            if self._last == 0 and steps == {"nothing"}:
                 break
         assert self._last == 0, self.tail()
-        ask = ask_for(self._source, self._days)
-        assert {step.action for step in survey(ask, self.settings)} == {"nothing"}
+        assert steps == {"nothing"}, steps
         self._clear_up()
         check_published(self.settings, self._source, self._days)
-        assert {row.owner for row in table(self.settings, "leases")} == {None}
+        owners = {row.owner for row in table(self.settings, "leases")}
+        assert owners == {None}, owners
         assert DEFECT not in self.ends
 
     _last = -1
@@ -152,11 +171,7 @@ class Storm:
         deadline = time.monotonic() + CALM_SECONDS
         while self._crew.pids:
             assert time.monotonic() < deadline, self.tail()
-            for pid in list(self._crew.pids):
-                if (code := self._crew.ended(pid)) is not None:
-                    self._last = code
-                    self.ends[code] += 1
-                    assert code in FINE, self.tail()
+            self._gather()
             time.sleep(0.05)
 
     def _clear_up(self) -> None:
@@ -191,12 +206,19 @@ class Storm:
         return f"{head}\n  {'':14}{'quoted':>10}{'actual':>10}  (late data and reruns come on top; scripted tokens are words)\n{table_}"
 
 
-def weather(seed: int, seconds: float, folder: Path, database: Callable[[Path], Database], crew: Crew) -> str:
+def weather(
+    seed: int,
+    seconds: float,
+    folder: Path,
+    database: Callable[[Path], Database],
+    crew: Crew,
+    kind: type[Storm] = Storm,
+) -> str:
     """Go through one storm and return its report. Raises `AssertionError` with the seed where something is wrong."""
     folder.mkdir()
     disk = Disk(folder / "disk")
     try:
-        storm = Storm(seed, folder, database(disk.folder), disk, crew)
+        storm = kind(seed, folder, database(disk.folder), disk, crew)
         try:
             storm.rage(seconds)
             storm.calm()
