@@ -6,9 +6,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prefect.exceptions import ParameterTypeError
 
 from flows import dates
+from flows.backfill import backfill
 from flows.dates import choose_partition, last_partitions, run_name, yesterday
+from flows.workloads import workload_flow
 from models.errors import UsageError
 
 
@@ -59,3 +62,14 @@ def test_run_names_say_workload_and_date() -> None:
     """The date is there even when the default decides it."""
     assert run_name("sentiment", {"partition": date(2026, 11, 1)}) == "sentiment 2026-11-01"
     assert run_name("nightly", {"partition": None}) == f"nightly {yesterday(datetime.now(UTC))}"
+
+
+def test_flows_take_a_number_of_shards_or_auto() -> None:
+    """As the command line does; anything else is refused before the run begins."""
+    for flow in (workload_flow("sentiment"), backfill):
+        own = {"workload": "sentiment", "from_date": date(2026, 11, 1), "to_date": date(2026, 11, 1)}
+        given = own if flow is backfill else {}
+        for shards, read in (("auto", "auto"), (8, 8), (None, None)):
+            assert flow.validate_parameters({**given, "shards": shards})["shards"] == read
+        with pytest.raises(ParameterTypeError, match="auto, or a whole number from 1 to 1000"):
+            flow.validate_parameters({**given, "shards": 0})
