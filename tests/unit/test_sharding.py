@@ -19,7 +19,7 @@ HOURLY = 3_000_000_000
 WORKS = st.builds(
     ShardedWork,
     st.integers(0, 10**6),
-    st.integers(0, 20 * NS_PER_HOUR),
+    st.floats(0, 20 * NS_PER_HOUR).map(round),  # spread over the whole range, where integers are mostly small
     st.integers(0, 10 * MINUTE),
     st.integers(0, 10 * MINUTE),
     st.just(HOURLY),
