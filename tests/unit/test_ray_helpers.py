@@ -1,5 +1,6 @@
 """A Ray cluster is asked to take part in shards: what it is told, how often, and what is said where it cannot be (docs/ray.md)."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from models.errors import UsageError
 from models.settings import Settings
 from tasks.planning.request import RunRequest
 from tasks.run import helpers
+from tasks.runtime.stop_signals import stop_on_signals
 from tasks.setup import ray_cluster
 from tasks.setup.ray_cluster import check_ray, refuse_without_ray
 
@@ -46,7 +48,8 @@ class StandInCluster:
 
     @contextmanager
     def runner(self, address: str, init_kwargs: dict[str, Any]) -> Iterator["StandInCluster"]:
-        """Connect."""
+        """Connect, and take the stop signal, as Ray does."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self.init = init_kwargs | {"address": address}
         yield self
 
@@ -86,9 +89,9 @@ class StandInCluster:
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> StandInCluster:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInCluster]:
     """Let Ray be installed and answer, and Prefect be set up."""
-    cluster = StandInCluster()
+    cluster, before = StandInCluster(), signal.getsignal(signal.SIGTERM)
     package, context = ModuleType("prefect_ray"), ModuleType("prefect_ray.context")
     vars(package)["RayTaskRunner"] = cluster.runner
     vars(context)["remote_options"] = cluster.remote_options
@@ -98,7 +101,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> StandInCluster:
     monkeypatch.setattr(ray_helpers, "answers", lambda _: True)
     monkeypatch.setattr(ray_helpers, "LOOK_SECONDS", 0.0)
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
-    return cluster
+    yield cluster
+    signal.signal(signal.SIGTERM, before)
 
 
 def test_a_task_is_a_few_names_and_no_secret(cluster: StandInCluster) -> None:
@@ -114,6 +118,14 @@ def test_a_task_is_a_few_names_and_no_secret(cluster: StandInCluster) -> None:
     assert SECRET.encode() not in b"".join(cluster.sent)
     assert SECRET not in repr(cluster.init)
     assert cluster.init["address"] == "127.0.0.1:6379"
+
+
+def test_a_stop_signal_stays_ours(cluster: StandInCluster) -> None:
+    """Ray puts its own answer to SIGTERM in its place, which would end the process between two commits."""
+    with stop_on_signals() as stop, ask_workers(ON_RAY)(REQUEST, uuid4(), 8):
+        assert cluster.given
+        signal.raise_signal(signal.SIGTERM)
+        assert stop()
 
 
 def test_ray_does_not_try_for_ever(cluster: StandInCluster) -> None:
