@@ -43,8 +43,9 @@ _UPDATE = (
     .values({name: _ROWS.c[name] + bindparam(f"more_{name}") for name in SUMS})
 )
 _READ = select(
-    *(_ROWS.c[name] for name in ("id", "attempts", "late_records", *UsageKey._fields)),
-).where(_ROWS.c.run_id.in_(bindparam("run_ids", expanding=True)))
+    _ROWS.c.id, _ROWS.c.attempts, _ROWS.c.late_records, *(_ROWS.c[name] for name in UsageKey._fields)
+).where(_ROWS.c.run_id.in_(bindparam("runs", expanding=True)))
+_INSERT = insert(_ROWS)
 _Item = TypeVar("_Item")
 
 
@@ -120,7 +121,7 @@ class Rollup:
         if more:
             connection.execute(_UPDATE, more)
         if new:
-            connection.execute(insert(_ROWS), new)
+            connection.execute(_INSERT, new)
         for some in _chunks(empty):
             connection.execute(delete(_ROWS).where(_ROWS.c.id.in_(some)))
 
@@ -135,7 +136,8 @@ class Rollup:
 
     def _read(self, run_ids: Sequence[UUID]) -> None:
         lock_runs(self._session, run_ids)
-        for row, attempts, late, *way in self._session.execute(_READ, {"run_ids": run_ids}):
+        found = self._session.connection().execute(_READ, {"runs": run_ids})
+        for row, attempts, late, *way in found:
             self._attempts[row] = attempts
             self._rows[UsageKey(*way)] = row
             self._late[way[0]] += late
@@ -145,15 +147,19 @@ def add_lines(session: Session, lines: Sequence[LedgerLine]) -> None:
     """Count lines that the session has just inserted."""
     ways = group_lines(lines)
     rollup = Rollup(session, {way.run_id for way in ways})
+    looked_up, known = _judge_whole_records(lines)
     unsure: defaultdict[UUID, set[str]] = defaultdict(set)
     for way, own in ways.items():
         late = rollup.has_late(way.run_id)
-        if keys := {line.record_key for line in own if late or line.attempt != FIRST}:
+        if keys := {
+            line.record_key
+            for line in own
+            if late or (line.attempt != FIRST and (way.run_id, line.record_key) not in known)
+        }:
             unsure[way.run_id] |= keys
-    looked_up: dict[UUID, Firsts] = {}
     if unsure:
         new = {line.id for way, own in ways.items() for line in own if line.record_key in unsure[way.run_id]}
-        looked_up = _look_up(session, rollup, unsure, new)
+        looked_up |= _look_up(session, rollup, unsure, new)
     for way, own in ways.items():
         rollup.add_first(way, [line for line in own if line.attempt == FIRST])
         for line in own:
@@ -176,6 +182,30 @@ def first_columns() -> list[ColumnElement[bool]]:
         earlier.attempt < Line.attempt,
     )
     return [~exists().where(*before), ~exists().where(*before, earlier.engine == Line.engine)]
+
+
+def _judge_whole_records(
+    lines: Sequence[LedgerLine],
+) -> tuple[dict[UUID, Firsts], set[tuple[UUID, str]]]:
+    """Say of each line of records of which all lines are among these whether it is the first; also name the records.
+
+    A record whose first attempt is here has no line in the ledger yet, unless its run waits for earlier attempts: of such a
+    run all records are looked up anyway.
+    """
+    several = {(line.run_id, line.record_key) for line in lines if line.attempt != FIRST}
+    records: defaultdict[tuple[UUID, str], list[LedgerLine]] = defaultdict(list)
+    for line in lines if several else ():
+        if (record := (line.run_id, line.record_key)) in several:
+            records[record].append(line)
+    found: dict[UUID, Firsts] = {}
+    known = set()
+    for record, own in records.items():
+        own.sort(key=lambda line: line.attempt)
+        if own[0].attempt == FIRST:
+            known.add(record)
+            engines = {line.engine: line for line in reversed(own)}
+            found |= {line.id: Firsts(line is own[0], line is engines[line.engine]) for line in own}
+    return found, known
 
 
 def _look_up(

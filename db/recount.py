@@ -11,6 +11,7 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    bindparam,
     case,
     cast,
     delete,
@@ -33,6 +34,14 @@ _ROWS: Table = Row.metadata.tables[Row.__tablename__]
 ASKED_BESIDE = ("served_model", "provider_nano")
 """Columns of lines that only the check looks at."""
 _LINES: Table = Line.metadata.tables[Line.__tablename__]
+_RUN_IDS = RunRow.__table__.c.id
+_LOCK = (
+    select(_RUN_IDS)
+    .where(_RUN_IDS.in_(bindparam("runs", expanding=True)))
+    .order_by(_RUN_IDS)
+    .with_for_update(key_share=True)
+)
+"""Made once: a commit of a few hundred lines would take as long to build it as to ask it."""
 
 
 def select_recount(
@@ -65,8 +74,7 @@ def lock_runs(session: Session, run_ids: Sequence[UUID]) -> None:
     On SQLite a writer is alone anyway.
     """
     if is_postgresql(session):
-        runs = select(RunRow.id).where(RunRow.id.in_(run_ids)).order_by(RunRow.id)
-        session.execute(runs.with_for_update(key_share=True))
+        session.connection().execute(_LOCK, {"runs": run_ids})
 
 
 def _numbered(session: Session, run_ids: Sequence[UUID]) -> FromClause:
