@@ -1,7 +1,8 @@
 """A large ledger: lines a second, bytes a line, and how long each question takes, on SQLite and PostgreSQL.
 
-`python -m bench.ledger_scale [LINES] [sqlite|postgresql …]`. A year of three workloads goes through the project's own
-insert function, with its rollup, in commits of 500 and then of 10,000 lines. Both databases write durably, lie in a
+`python -m bench.ledger_scale [LINES] [sqlite|postgresql …] [small]`. A year of three workloads goes through the project's own
+insert function, in transactions as a run's commits are, with a part's registration, the rollup and the run's sums: commits of 500 and then
+of 10,000 lines, or with `small` all of 500. Both databases write durably, lie in a
 temporary folder and are gone afterwards; ten million lines take about 3 GB and a quarter of an hour.
 """
 
@@ -23,13 +24,16 @@ from sqlalchemy.orm import Session
 from bench.ledger_size import bytes_of, postgresql
 from bench.report import Finding, Row, publish
 from bench.scale_lines import DAYS, ESCALATED, FIRST, WORKLOADS, end_run, lines_of, start_run
-from db import ledger, reference, run_queries
+from db import ledger, reference, run_queries, runs
+from db.parts import Part, register
 from db.repricing import read_priced_usage
 from db.session import make_engine, migrate, readers, sessions
 from db.summary import BY, sum_usage
 from db.tables import RunRow
 from models.economics.repricing import reprice
 from models.economics.repricing_prices import RepricingPrices, parse_supposed_price
+from models.gpu_time import GpuTime
+from models.ids import new_id
 from models.settings import Settings
 from tasks.ledger.archive import archive, plan
 from tasks.report.inputs import read_month_inputs
@@ -63,15 +67,16 @@ class Pace:
         self.cpu += time.process_time() - cpu
 
 
-def main(count: int, databases: list[str]) -> None:
+def main(count: int, databases: list[str], *, small: bool = False) -> None:
     """Measure, print the table, write the JSON."""
+    share = 1.0 if small else SMALL_SHARE
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="bk") as folder:
         if "sqlite" in databases:
-            rows += measure(f"sqlite:///{folder}/ledger.db", count, Path(folder))
+            rows += measure(f"sqlite:///{folder}/ledger.db", count, Path(folder), share)
     if "postgresql" in databases:
         with postgresql() as url, tempfile.TemporaryDirectory(prefix="bk") as folder:
-            rows += measure(url, count, Path(folder))
+            rows += measure(url, count, Path(folder), share)
     name = "ledger_scale" if len(databases) > 1 else f"ledger_scale_{databases[0]}"
     publish(
         Finding(
@@ -85,7 +90,7 @@ def main(count: int, databases: list[str]) -> None:
                 "queries_repeated": REPEATS,
             },
             notes=[
-                "lines_per_s: wall time of inserts with their rollup and commits; lines_per_cpu_s: of this process alone",
+                "lines_per_s: wall time of whole commits; lines_per_cpu_s: of this process alone",
                 "seconds: of queries the median, the first one apart as first_s",
                 f"archive: the lines of the first month; mib: most memory that it took on top of {REPEATS} queries",
             ],
@@ -93,13 +98,13 @@ def main(count: int, databases: list[str]) -> None:
     )
 
 
-def measure(url: str, count: int, folder: Path) -> list[Row]:
+def measure(url: str, count: int, folder: Path, share: float) -> list[Row]:
     """Fill a ledger and return a row for each thing that was measured."""
     engine = make_engine(url)
     migrate(engine)
     database = engine.dialect.name
     paces = {SMALL: Pace(), LARGE: Pace()}
-    fill(engine, count, paces)
+    fill(engine, count, paces, share)
     rows: list[Row] = [
         {
             "database": database,
@@ -129,8 +134,8 @@ def measure(url: str, count: int, folder: Path) -> list[Row]:
     return rows
 
 
-def fill(engine: Engine, count: int, paces: Mapping[int, Pace]) -> None:
-    """Insert about `count` lines: a run for each workload and day of a year."""
+def fill(engine: Engine, count: int, paces: Mapping[int, Pace], share: float) -> None:
+    """Insert about `count` lines: a run for each workload and day of a year, the first `share` of them in small commits."""
     make_session = sessions(engine)
     partitions = [(workload, FIRST + timedelta(days=day)) for day in range(DAYS) for workload in WORKLOADS]
     records = round(count / (1 + ESCALATED) / len(partitions))
@@ -138,11 +143,16 @@ def fill(engine: Engine, count: int, paces: Mapping[int, Pace]) -> None:
         with make_session.begin() as session:
             keys = start_run(session, workload, day)
         lines = lines_of(keys, day, records, number)
-        size = SMALL if number < SMALL_SHARE * len(partitions) else LARGE
+        size = SMALL if number < share * len(partitions) else LARGE
         for first in range(0, len(lines), size):
             some = lines[first : first + size]
+            part = Part(
+                new_id(), keys.version, keys.run, f"{first}.parquet", len(some), first, first + len(some) - 1
+            )
             with paces[size].timed(len(some)), make_session.begin() as session:
+                register(session, part)
                 ledger.insert_lines(session, some)
+                runs.add(session, keys.run, GpuTime(), runs.Increments())
         with make_session.begin() as session:
             end_run(session, keys, lines)
             at = lines[0].at
@@ -232,6 +242,5 @@ def _most_mib() -> float:
 if __name__ == "__main__":
     asked = sys.argv[1:]
     numbers = [int(word.replace("_", "")) for word in asked if word[0].isdigit()]
-    main(
-        numbers[0] if numbers else LINES, [w for w in asked if not w[0].isdigit()] or ["sqlite", "postgresql"]
-    )
+    named = [word for word in asked if not word[0].isdigit() and word != "small"]
+    main(numbers[0] if numbers else LINES, named or ["sqlite", "postgresql"], small="small" in asked)
