@@ -10,6 +10,7 @@ NAMES = (
     "ledger_size",
     "startup",
     "api",
+    "engine_thread",
     "streaming",
     "accuracy",
     "quote",

@@ -25,11 +25,13 @@ from tasks.forecast.token_counts import TextCounter
 AIM = 0.9
 MODEL = "gpt-4o-mini"
 PIECE = 1000  # texts that a worker takes at once
+COMMIT = Settings().commit_records
 NOTES = [
     "Megabytes of text (UTF-8) a second, the best of all repetitions; the ways take turns, so that a busy machine",
     "disturbs them alike. loop, batch: encode_ordinary one by one, encode_ordinary_batch with 1 to 8 threads (the best).",
     "threads, processes: encode_ordinary in one worker a core, 1,000 texts at a time; processes have been started and",
     "have loaded the vocabulary before (start_s: how long that took). ours: tasks.forecast.token_counts, threads started each time.",
+    "commits: the texts of a commit joined in one call, in one thread; a run counts its counterfactual by the loop, in the thread of its commits.",
     f"ours/best: aim at least {AIM}. Every way gives the same counts, which is checked.",
 ]
 Way = Callable[[Sequence[str]], list[int]]
@@ -99,8 +101,13 @@ def ways(tokenizer: tiktoken.Encoding, stack: ExitStack) -> dict[str, Way]:
         with TextCounter(tokenizer) as counter:
             return counter.count(texts)
 
+    def commits(texts: Sequence[str]) -> list[int]:
+        counter = TextCounter(tokenizer, threads=1)
+        return [count for some in pieces(texts, COMMIT) for count in counter._together(some)]  # noqa: SLF001
+
     return {
         "loop": loop,
+        "commits": commits,
         **{f"batch{count}": batch(count) for count in (1, 2, 4, 8)},
         "threads": lambda texts: spread(threads, loop, texts),
         "processes": lambda texts: [
@@ -110,9 +117,9 @@ def ways(tokenizer: tiktoken.Encoding, stack: ExitStack) -> dict[str, Way]:
     }
 
 
-def pieces(texts: Sequence[str]) -> list[Sequence[str]]:
-    """Cut texts for workers."""
-    return [texts[place : place + PIECE] for place in range(0, len(texts), PIECE)]
+def pieces(texts: Sequence[str], size: int = PIECE) -> list[Sequence[str]]:
+    """Cut texts for workers, or for commits."""
+    return [texts[place : place + size] for place in range(0, len(texts), size)]
 
 
 def spread(pool: Executor, way: Way, texts: Sequence[str]) -> list[int]:
@@ -170,6 +177,8 @@ def row(corpus: Corpus, best: dict[str, float], started: float) -> Row:
         "start_s": started,
         "ours": best["ours"],
         "ours/best": best["ours"] / max(theirs.values()),
+        "commits": best["commits"],
+        "commits/loop": best["commits"] / best["loop"],
     }
 
 

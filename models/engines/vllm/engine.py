@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from math import exp
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from models.engines.vllm.label_probabilities import label_probabilities
 from models.engines.vllm.loaded import LoadedModel, one_line
 from models.engines.vllm.options import VllmOptions
+from models.engines.vllm.prompts_ahead import Prompt, PromptsAhead
 from models.engines.vllm.tokenizer import ChatTokenizer
 from models.engines.window import Window
 from models.errors import PromptTooLong, UsageError
@@ -72,22 +73,24 @@ class VllmEngine:
     ) -> Iterator[Completion]:
         """Answer `requests` as `models.engines.base.Engine.stream` says. Raises `EngineDied`."""
         self._loaded.llm()  # of a closed engine this is an error before anything is read
-        window = Window(requests, self.options.window, self.options.lookahead, answers)
+        ahead_of_window = self.options.window + self.options.max_num_seqs
+        window = Window(requests, ahead_of_window, self.options.lookahead, answers)
         started: dict[str, tuple[Request, int]] = {}
-        try:
-            while not (window.exhausted or stop()):
-                yield from self._submit(window, started)
-                yield from window.reused()
-                if not window.in_flight:
-                    continue
-                for output in self._loaded.step():
-                    if output.finished:
-                        request, since = started.pop(output.request_id)
-                        completion = _completion(request, output, time.monotonic_ns() - since)
-                        yield from window.finish(completion)
-        finally:
-            if started:
-                self._loaded.abort(list(started))
+        with PromptsAhead(self._make_prompts) as ahead:
+            try:
+                while not (window.exhausted or stop()):
+                    yield from self._submit(window, ahead, started)
+                    yield from window.reused()
+                    if not started:
+                        continue
+                    for output in self._loaded.step():
+                        if output.finished:
+                            request, since = started.pop(output.request_id)
+                            completion = _completion(request, output, time.monotonic_ns() - since)
+                            yield from window.finish(completion)
+            finally:
+                if started:
+                    self._loaded.abort(list(started))
 
     def lap(self) -> GpuTime:
         """Return the load, busy and idle time since the last lap (or since the load began)."""
@@ -101,32 +104,46 @@ class VllmEngine:
         """Apply the model's chat template to a request, once, and return the token ids."""
         return self._chat.prompt_token_ids(request.messages)
 
+    def _make_prompts(self, requests: Sequence[Request]) -> list[Prompt]:
+        """Make the prompts of some requests, and see whether the model takes them. Raises `PromptTooLong`."""
+        found = self._chat.prompts([one.messages for one in requests])
+        refused = [self._check(one, len(ids)) for one, ids in zip(requests, found, strict=True)]
+        return [
+            Prompt(one, ids if why is None else [], why)
+            for one, ids, why in zip(requests, found, refused, strict=True)
+        ]
+
     def _submit(
-        self, window: Window[Request], started: dict[str, tuple[Request, int]]
+        self, window: Window[Request], ahead: PromptsAhead, started: dict[str, tuple[Request, int]]
     ) -> Iterator[Completion]:
-        """Hand the engine what the window lets in; yield what it refuses."""
+        """Hand the engine what the window lets in, in order and as if no prompt was made ahead; yield what is refused."""
+        ahead.add(window.take())
+        while len(started) < self.options.window and (prompt := ahead.next()) is not None:
+            refused = prompt.refused or self._start(prompt)
+            if refused is None:
+                started[str(prompt.request.id)] = (prompt.request, time.monotonic_ns())
+            else:
+                yield from window.finish(refused)
+                ahead.add(window.take())
+
+    def _start(self, prompt: Prompt) -> Completion | None:
+        """Hand the engine a prompt; return how it ended where the engine refuses it. Raises `EngineDied`."""
         from vllm.exceptions import VLLMValidationError  # noqa: PLC0415  vllm is slow to import
         from vllm.v1.engine.exceptions import EngineDeadError  # noqa: PLC0415
 
-        for request in window.take():
-            ids = self.prompt_token_ids(request)
-            if (rejected := self._check(request, len(ids))) is not None:
-                yield from window.finish(rejected)
-                continue
-            request_id = str(request.id)
-            try:
-                self._loaded.llm().llm_engine.add_request(
-                    request_id,
-                    {"prompt_token_ids": ids},
-                    sampling_params(request.output, request.max_tokens, self.options.seed),
-                    lora_request=self._lora,
-                )
-            except VLLMValidationError as error:
-                yield from window.finish(Completion(request, rejection="refused", detail=one_line(error)))
-            except EngineDeadError as error:
-                raise self._loaded.died(error) from error
-            else:
-                started[request_id] = (request, time.monotonic_ns())
+        request = prompt.request
+        try:
+            self._loaded.llm().llm_engine.add_request(
+                str(request.id),
+                {"prompt_token_ids": prompt.ids},
+                sampling_params(request.output, request.max_tokens, self.options.seed),
+                lora_request=self._lora,
+            )
+        except VLLMValidationError as error:
+            return Completion(request, rejection="refused", detail=one_line(error))
+        except EngineDeadError as error:
+            raise self._loaded.died(error) from error
+        return None
 
     def _check(self, request: Request, input_tokens: int) -> Completion | None:
         if not any(m.content.strip() for m in request.messages if m.role == "user"):

@@ -60,8 +60,13 @@ class ChatTokenizer:
         where the prompt can be cut in two: an added token stands at the cut, so that the tokenizer itself
         begins anew there, and it does so for `PROBES`.
         """
-        head, tail = self._cut(tuple(messages))
-        return [*head.ids, *self._tokens.tokenize([tail])[0]]
+        return self.prompts([tuple(messages)])[0]
+
+    def prompts(self, conversations: Sequence[tuple[Message, ...]]) -> list[list[int]]:
+        """Return the token ids of many prompts at once: `prompt_token_ids(…)` of each."""
+        cuts = [self._cut(messages) for messages in conversations]
+        tails = self._tokens.tokenize([tail for _, tail in cuts])
+        return [[*head.ids, *ids] for (head, _), ids in zip(cuts, tails, strict=True)]
 
     def prompt_text(self, messages: Sequence[Message]) -> str:
         """Return the prompt as the model's chat template renders it, with marks that messages write spelled out."""
@@ -69,9 +74,7 @@ class ChatTokenizer:
 
     def count(self, conversations: Sequence[tuple[Message, ...]]) -> list[int]:
         """Return the number of tokens of each prompt: `len(prompt_token_ids(…))`, of many at once."""
-        cuts = [self._cut(messages) for messages in conversations]
-        tails = self._tokens.tokenize([tail for _, tail in cuts])
-        return [len(head.ids) + len(ids) for (head, _), ids in zip(cuts, tails, strict=True)]
+        return [len(ids) for ids in self.prompts(conversations)]
 
     def text_tokens(self, text: str) -> int:
         """Return the number of tokens of a text that stands by itself, such as an answer."""

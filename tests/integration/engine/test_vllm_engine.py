@@ -140,7 +140,7 @@ def test_input_is_pulled_lazily_and_a_stop_ends_the_stream(engine: VllmEngine) -
     assert len(list(islice(stream, 3))) == 3
     asked_to_stop = True
     leftover = list(stream)
-    assert len(leftover) <= engine.options.window
+    assert len(leftover) <= engine.options.window + engine.options.max_num_seqs
     assert next(pulled) <= engine.options.lookahead + 1
     assert by_key(engine.stream(iter([ask("after", "fine")])))["after"].value in LABELS.labels
 
