@@ -146,12 +146,17 @@ ray: setup ## Ray and Prefect's task runner for it, on every node of a cluster t
 	@$(UV) pip install --quiet --no-deps --python $(BIN)/python -r requirements/ray.txt
 
 .PHONY: lock
-lock: $(UV) ## Compile the pinned requirements anew
+lock: $(UV) ## Compile the pinned requirements anew, those of the peers of bench.peers too
 	@for name in cpu gpu dev four_bits ray; do \
 	  [ $$name = gpu ] && export UV_FIND_LINKS=; \
 	  $(UV) pip compile --quiet --upgrade --python-version 3.11 --override requirements/overrides.txt \
 	    --no-emit-find-links --no-emit-index-url --no-header \
 	    $$([ $$name = cpu ] && echo $(TORCH_BACKEND)) $$([ $$name = four_bits ] && echo --no-deps) requirements/$$name.in -o requirements/$$name.txt; done
+	@for name in vllm_cpu ray_cpu vllm_gpu ray_gpu; do \
+	  device=$${name#*_}; [ $$device = gpu ] && export UV_FIND_LINKS=; \
+	  $(UV) pip compile --quiet --upgrade --no-annotate --python-version 3.11 --override requirements/overrides.txt \
+	    --no-emit-find-links --no-emit-index-url --no-header \
+	    $$([ $$device = cpu ] && echo $(TORCH_BACKEND)) bench/beside/$$name.in -o bench/beside/$$name.txt; done
 
 .PHONY: clean
 clean: ## Remove the environment, caches and the demo's outputs (never a ledger you named yourself)

@@ -28,6 +28,7 @@ NOTES = [
     "start_s: until the engine gets its first request; records_s: from then until its last answer; rest_s: until the process has ended.",
     "Each run is a process of its own; the peers take turns. caches: empty in the first turn, then what the turn before left.",
     "product_to_this: seconds of the product / seconds of this peer, whole runs; below 1 the product is faster.",
+    "tokens_per_s: output tokens. cpu_s: of the processes that were waited for, so not of those of Ray.",
     "agree: the share of the product's answers that this peer gave as well.",
     "The product also reads the records, computes label probabilities, writes ledger lines and publishes a Parquet file.",
 ]
@@ -110,7 +111,7 @@ def _figures(times: Sequence[Timed]) -> dict[str, object]:
         "rest_s": median(one.rest_s for one in times),
         "cpu_s": median(one.cpu_s for one in times),
         "records_per_s": len(times[0].answers) / records_s,
-        "output_tokens_per_s": times[0].output_tokens / records_s,
+        "tokens_per_s": times[0].output_tokens / records_s,
     }
 
 
