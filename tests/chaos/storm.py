@@ -27,7 +27,7 @@ from tests.integration.pipeline.books import table
 from tests.integration.pipeline.harness import WORKLOAD, settings_for
 
 MOST_AT_ONCE = 3
-CALM_SECONDS = 90.0
+CALM_SECONDS = 300.0
 COMMANDS = 4
 DELAY = 0.006
 FINE = {0, 1, 2, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM}
@@ -63,7 +63,7 @@ class Storm:
             commit_seconds=0.5,
             lease_seconds=self.lease_seconds,
             lease_wait_seconds=0.5,
-            database_patience_seconds=15.0,
+            database_patience_seconds=60.0,
             api_tokenizer="gpt-4o-mini",
             workloads={WORKLOAD: self.workload},
         )
