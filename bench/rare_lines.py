@@ -157,11 +157,11 @@ def made_lines(keys: Keys, run: int) -> tuple[list[LedgerLine], list[LedgerLine]
         kind = (one.engine, one.outcome, one.reason)
         if (one.outcome != "ok" or one.reason) and kinds[kind] < FEW:
             kinds[kind] += 1
-            rare.append(replace(one, record_key=f"9{one.record_key}", at=one.at + (AFTER - FIRST)))
+            rare.append(one._replace(record_key=f"9{one.record_key}", at=one.at + (AFTER - FIRST)))
     for one in usual[:FEW]:
-        rare.append(replace(one, id=new_id(), record_key=f"8{one.record_key}", outcome="invalid_output"))
+        rare.append(one._replace(id=new_id(), record_key=f"8{one.record_key}", outcome="invalid_output"))
         late = one.at + (AFTER - FIRST)
-        rare.append(replace(one, id=new_id(), record_key=f"7{one.record_key}", at=late))
+        rare.append(one._replace(id=new_id(), record_key=f"7{one.record_key}", at=late))
     return usual, rare
 
 
