@@ -191,8 +191,9 @@ def test_doctor_asks_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.state for one in check_ray(ON_RAY, server=True)] == ["warn"]
 
 
-def test_a_run_without_a_flow_refuses() -> None:
+def test_a_run_without_a_flow_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command without a Prefect server has nobody who could hand tasks to Ray."""
+    monkeypatch.setattr(ray_cluster, "PACKAGES", ())
     with pytest.raises(UsageError, match="set PREFECT_API_URL"):
         helpers.ask_helpers(REQUEST, uuid4(), 8, ON_RAY)
 
