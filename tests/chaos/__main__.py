@@ -15,6 +15,10 @@ from tests.chaos.spread_storm import spread_weather
 from tests.chaos.storm import Storm, weather
 
 KINDS = ["sqlite", "postgresql", "spread", "shards-sqlite", "shards-postgresql"]
+ON_DEMAND = ["spread-shards-sqlite", "spread-shards-postgresql"]
+"""Only where `--only` names them: minutes each."""
+SHARDS = 4
+"""Into how many the days of a spread storm over shards are cut."""
 
 
 def main() -> None:
@@ -25,7 +29,7 @@ def main() -> None:
     arguments.add_argument(
         "--only",
         nargs="*",
-        choices=KINDS,
+        choices=[*KINDS, *ON_DEMAND],
         default=KINDS,
     )
     given = arguments.parse_args()
@@ -38,12 +42,12 @@ def main() -> None:
         stack.callback(crew.close)
 
         def go(kind: str, seed: int, folder: Path) -> str:
-            if kind == "spread":
-                return spread_weather(seed, given.seconds, folder)
+            on_file = server is None or not kind.endswith("postgresql")
+            make = database.sqlite if on_file else lambda _: database.postgresql(server)
+            if kind.startswith("spread"):
+                return spread_weather(seed, given.seconds, folder, make, SHARDS if "shards" in kind else None)
             storm = ShardStorm if kind.startswith("shards") else Storm
-            if server is None or kind.endswith("sqlite"):
-                return weather(seed, given.seconds, folder, database.sqlite, crew, storm)
-            return weather(seed, given.seconds, folder, lambda _: database.postgresql(server), crew, storm)
+            return weather(seed, given.seconds, folder, make, crew, storm)
 
         for seed, kind in ((seed, kind) for seed in seeds for kind in given.only):
             say(f"--- {kind}, seed {seed}, {given.seconds:.0f} s")

@@ -21,11 +21,12 @@ from models.errors import BreakevenError
 from models.settings import Settings
 from tasks.backfill.request import BackfillRequest
 from tasks.backfill.survey import survey
+from tests.chaos.database import Database
 from tests.chaos.storm import rough_rows
 from tests.integration.backfill.harness import ask_for, check_published, day, write_days
 from tests.integration.on_prefect.site import Site, api_of
 from tests.integration.pipeline.books import table
-from tests.integration.pipeline.harness import settings_for
+from tests.integration.pipeline.harness import WORKLOAD, settings_for
 
 DAYS = 6
 ROWS = 60
@@ -59,9 +60,16 @@ class SpreadStorm:
     """One storm over a site."""
 
     def __init__(
-        self, seed: int, folder: Path, site: Site, api: SyncPrefectClient, settings: Settings
+        self,
+        seed: int,
+        folder: Path,
+        site: Site,
+        api: SyncPrefectClient,
+        settings: Settings,
+        database: Database,
     ) -> None:
         self._random, self._site, self._api, self.settings = Random(seed), site, api, settings
+        self._database = database
         self._days = {day(n): rough_rows(day(n), ROWS, self._random) for n in range(DAYS)}
         for rows in self._days.values():
             for row in rows:
@@ -78,6 +86,8 @@ class SpreadStorm:
 
     def rage(self, seconds: float) -> None:
         """Let faults happen for so many seconds."""
+        for name in WORKERS:
+            self._start_worker(name)
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if not any(one.thread.is_alive() for one in self._backfills):
@@ -90,6 +100,8 @@ class SpreadStorm:
                 self._second_backfill,
                 self._late_data,
             ]
+            if self._database.restarts:
+                faults.append(self._restart_database)
             fault = self._random.choice(faults)
             self.happened[fault.__name__.strip("_")] += 1
             fault()
@@ -99,7 +111,12 @@ class SpreadStorm:
         """Start workers again that have ended, as a service manager does: one that finds no server gives up at once."""
         for name, worker in list(self._site.workers.items()):
             if worker.process.poll() is not None:
-                self._site.start_worker(name, self.settings)
+                self._start_worker(name)
+
+    def _start_worker(self, name: str) -> None:
+        shards = self.settings.workload(WORKLOAD).shards
+        more = {} if shards is None else {f"BREAKEVEN_WORKLOADS__{WORKLOAD.upper()}__SHARDS": str(shards)}
+        self._site.start_worker(name, self.settings, **more)
 
     def _start(self) -> SpreadBackfill:
         self._backfills.append(SpreadBackfill(self._ask, self.settings))
@@ -134,7 +151,7 @@ class SpreadStorm:
         for run in self._running():
             if not self._alive(run):
                 self._api.set_flow_run_state(run.id, Crashed(message="No heartbeat"), force=True)
-        self._site.start_worker(name, self.settings)
+        self._start_worker(name)
 
     @staticmethod
     def _alive(run: FlowRun) -> bool:
@@ -149,6 +166,9 @@ class SpreadStorm:
         self._site.stop_server()
         time.sleep(self._random.uniform(0.0, 3.0))
         self._site.start_server()
+
+    def _restart_database(self) -> None:
+        self._database.restart(self._random.uniform(0.0, 3.0))
 
     def calm(self) -> None:
         """Wait for what is at work, then run the command until nothing fails, and see that everything adds up."""
@@ -178,27 +198,37 @@ class SpreadStorm:
         """Say what happened."""
         faults = ", ".join(f"{count} {name}" for name, count in sorted(self.happened.items()))
         runs = Counter(row.state for row in table(self.settings, "runs"))
+        shards = sum(row.shard is not None for row in table(self.settings, "runs"))
         flow_runs: Counter[str] = Counter()
         with suppress(httpx.HTTPError, PrefectException):
             flow_runs.update(run.state_name or "" for run in self._api.read_flow_runs())
-        return f"faults: {faults}\npartitions: {dict(self.ends)}; flow runs: {dict(flow_runs)}; runs: {dict(runs)}"
+        return f"faults: {faults}\npartitions: {dict(self.ends)}; flow runs: {dict(flow_runs)}; runs: {dict(runs)}, {shards} of shards"
 
 
-def spread_weather(seed: int, seconds: float, folder: Path) -> str:
-    """Go through one storm over a site of its own and return its report. Raises `AssertionError`."""
+def spread_weather(
+    seed: int,
+    seconds: float,
+    folder: Path,
+    make_database: Callable[[Path], Database],
+    shards: int | None = None,
+) -> str:
+    """Go through one storm over a site of its own and return its report; `shards`: into which each day is cut. Raises `AssertionError`."""
     folder.mkdir()
     (folder / "site").mkdir()
+    database = make_database(folder)
     settings = settings_for(
-        folder, f"sqlite:///{folder / 'ledger.db'}", gpu_workers=len(WORKERS), gpu_usd_per_hour=None
+        folder,
+        database.url,
+        gpu_workers=len(WORKERS),
+        gpu_usd_per_hour=None,
+        workloads={} if shards is None else {WORKLOAD: {"shards": shards}},
     )
     site = Site(folder / "site")
     try:
         site.start_server()
         with api_of(site) as api:
             site.deploy(api, settings)
-            for name in WORKERS:
-                site.start_worker(name, settings)
-            storm = SpreadStorm(seed, folder, site, api, settings)
+            storm = SpreadStorm(seed, folder, site, api, settings, database)
             try:
                 storm.rage(seconds)
                 storm.calm()
