@@ -17,6 +17,8 @@ SYSTEM = (
     Message("assistant", ""),
 )
 EXAMPLES = (Message("user", "an example"), Message("assistant", "a label"))
+CUT = (Message("system", "it ends with <en"),)
+"""A mark that a record can end where a template puts nothing between."""
 LOOKS = "{% if 'end' in messages[-1]['content'] %}"
 TEMPLATES = {
     "plain": TEMPLATE,
@@ -36,6 +38,7 @@ TEMPLATES = {
     ),
     "other letters": TEMPLATE.replace("m['content']", "m['content'] | upper"),
     "leaves out": TEMPLATE.replace("m['content']", "m['content'].replace('a', '')"),
+    "nothing between": "{% for m in messages %}{{ m['content'] }}{% endfor %}<end>",
     "earlier ones": TEMPLATE.replace(
         "m['content']", "(m['content'] if loop.last or 'd' in messages[-1]['content'] else 'gone')"
     ),
@@ -69,7 +72,7 @@ def test_any_text_is_as_if_made_in_full(name: str, texts: list[str]) -> None:
 def check(name: str, texts: list[str]) -> None:
     """Compare the ids of texts behind several constant messages."""
     quick, whole = PAIRS[name]
-    for constant in ((), SYSTEM, EXAMPLES, SYSTEM[:1]):
+    for constant in ((), SYSTEM, EXAMPLES, SYSTEM[:1], CUT):
         for text in texts:
             messages = (*constant, Message("user", text))
             assert quick.prompt_token_ids(messages) == whole.prompt_token_ids(messages)

@@ -93,6 +93,8 @@ class PromptFrames:
         place = max((at for at, one in enumerate(parts) if one.is_message), default=-1)
         if found is None or place < 0 or len(prompt.parts) != len(parts):
             return
+        if place and parts[place - 1].is_message:  # how it is spelled out depends on the record beside it
+            return
         split = self._renderer.split(f"{opening.text}{found[0]}{self._renderer.end}{found[1]}")
         lead = GuardedPrompt(prompt.parts[:place], prompt.ids)
         if split != tuple(parts) or parts[place].text != found[0] or not lead.text.startswith(head.text):
