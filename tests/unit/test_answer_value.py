@@ -2,6 +2,8 @@
 
 from types import SimpleNamespace
 
+import pytest
+
 from models.engines.vllm import engine
 from models.requests import JsonObject
 
@@ -22,3 +24,9 @@ def test_a_control_character_in_a_string_is_read() -> None:
 def test_half_an_object_is_none() -> None:
     """An answer that was cut off is no object."""
     assert read('{"title":"x') is None
+
+
+@pytest.mark.parametrize("value", ['"\\ud83d"', '{"\\udc00": 1}', "1" * 30])
+def test_what_cannot_be_written_down_is_none(value: str) -> None:
+    """Half a surrogate pair, also where a check takes it out later, and a number of more than 64 bits: no part can hold them."""
+    assert read(f'{{"title": {value}}}') is None

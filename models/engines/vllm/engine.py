@@ -8,6 +8,8 @@ from functools import lru_cache
 from math import exp
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from models.engines.vllm.label_probabilities import label_probabilities
 from models.engines.vllm.loaded import LoadedModel, one_line
 from models.engines.vllm.options import VllmOptions
@@ -246,6 +248,9 @@ def _value(output: OutputFormat, answer: Any) -> tuple[JsonValue, float | None, 
         value: JsonValue = (
             answer.text if isinstance(output, FreeText) else json.loads(answer.text, strict=False)
         )
-    except ValueError:
+        orjson.dumps(
+            value
+        )  # as parts keep it: half a surrogate pair, which the grammar lets in, would end the run
+    except (ValueError, orjson.JSONEncodeError):
         return None, None, None
     return value, exp(answer.cumulative_logprob / max(len(answer.token_ids), 1)), None
