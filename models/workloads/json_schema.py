@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jsonschema import Draft202012Validator, FormatChecker, SchemaError, ValidationError
 from jsonschema.validators import extend
@@ -199,7 +199,18 @@ def _is_pattern(value: object) -> bool:
 
 _FORMATS = FormatChecker(FormatChecker.checkers)
 _FORMATS.checks("regex", raises=(re.error, OverflowError, RecursionError))(_is_pattern)
-_Validator = extend(Draft202012Validator, {"pattern": _broken_pattern})
+_TYPES = Draft202012Validator.TYPE_CHECKER
+
+
+def _is_integer(_: object, value: object) -> bool:
+    """Whether a value is a whole number that a column holds: of 64 bits."""
+    return _TYPES.is_type(value, "integer") and -_MOST_INTEGER <= cast("float", value) < _MOST_INTEGER
+
+
+_MOST_INTEGER = 2**63
+_Validator = extend(
+    Draft202012Validator, {"pattern": _broken_pattern}, type_checker=_TYPES.redefine("integer", _is_integer)
+)
 
 
 class AnswerValidator:

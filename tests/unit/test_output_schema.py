@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from pydantic import BaseModel, Field, create_model
 
+from models.workloads.json_schema import AnswerValidator
 from tasks.storage.parquet_schema import output_schema
 
 
@@ -59,3 +60,14 @@ def test_a_type_without_a_column_is_named(kind: Any) -> None:  # noqa: ANN401 - 
     model = create_model("Odd", field=(kind, ...))
     with pytest.raises(TypeError, match=r"Odd\.field"):
         output_schema(model)
+
+
+def test_a_whole_number_that_no_column_holds_is_no_answer() -> None:
+    """A column of whole numbers has 64 bits: one answer with a longer one ended the run, each time anew."""
+    schema = {"type": "object", "properties": {"count": {"type": "integer"}}}
+    validator, column = AnswerValidator(schema), output_schema(create_model("One", count=(int, ...)))
+    for number in (2**63 - 1, -(2**63)):
+        assert validator.first_broken({"count": number}) is None
+        assert pl.DataFrame({"count": [number]}, schema=column).row(0) == (number,)
+    for wrong in (2**63, -(2**63) - 1, 2.0**63, True):
+        assert validator.first_broken({"count": wrong}) == ("count", "must be of type integer")
