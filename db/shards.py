@@ -75,7 +75,7 @@ def kept_cut(session: Session, version_id: UUID) -> int | None:
 
 
 def reopen(session: Session, version_id: UUID) -> None:
-    """Let what is done of a version be read again: its input has more rows now. What parts hold is not asked for again."""
+    """Let what is done of a version be read again: there are more rows than parts hold. What parts hold is not asked for again."""
     session.execute(_changed(and_(Row.version_id == version_id, Row.state == "done"), state="open"))
 
 

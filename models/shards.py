@@ -38,6 +38,13 @@ class Share:
         return f"shard {self.shard} of {self.shards}"
 
 
+def share_of(folder: str) -> Share | None:
+    """Return the shard whose parts lie in a folder of this name; None for any other folder."""
+    shard, _, shards = folder.removeprefix(FOLDER).partition("-of-")
+    is_one = folder.startswith(FOLDER) and shard.isdecimal() and shards.isdecimal()
+    return Share(int(shard), int(shards)) if is_one else None
+
+
 MOST_SHARDS = 1000
 """Into how many a partition may be cut: every one reads the whole input."""
 FOLDER = "shard-"

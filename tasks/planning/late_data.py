@@ -14,11 +14,12 @@ from db.batches import list_live
 from db.partitions import PartitionVersion, get, list_waiting
 from db.parts import list_registered
 from db.run_queries import count_waiting
+from db.shards import list_shards
 from models.errors import OutputError
 from models.run import RunResult
 from tasks.planning.checks import Checked
 from tasks.planning.input_facts import read_facts
-from tasks.storage.begun_rows import is_outdated
+from tasks.storage.begun_rows import is_of_another_cut, is_outdated
 from tasks.storage.merge_parts import FINGERPRINT, TEXT_HASH
 from tasks.storage.output_folders import parts_folder
 from tasks.storage.parquet_schema import output_schema
@@ -79,23 +80,31 @@ def find_outdated(
 ) -> UUID | None:
     """Return a begun version if its input has changed so that what it holds as done is no longer right; else None.
 
-    Its input is read again where its digest is another one. What waits in batches is paid, and makes it stay. Raises `OutputError`.
+    So it is where an earlier release has cut it otherwise, and not all of its shards are done. Its input is read again where its digest
+    is another one. What waits in batches is paid, and makes it stay. Raises `OutputError`.
     """
-    if digest is None or begun.input_digest in {None, digest}:
+    if digest is None:
         return None
+    has_changed = begun.input_digest not in {None, digest}
     folders = parts_folder(
         checked.settings.output_dir, checked.workload.name, checked.reader.partition, checked.purpose
     )
     with make_session() as session:
-        if list_live(session, begun.id):
+        is_read = not has_changed and all(one.state == "done" for one in list_shards(session, begun.id))
+        if is_read or list_live(session, begun.id):
             return None
         parts = [folders / str(begun.id) / part.file_name for part in list_registered(session, begun.id)]
-    if not is_outdated(parts, checked.reader.batches()):
+    if any(map(is_of_another_cut, parts)):
+        why = "it was begun by an earlier release, which cut it otherwise"
+    elif has_changed and is_outdated(parts, checked.reader.batches()):
+        why = "its input has changed since it was begun"
+    else:
         return None
     log.warning(
-        "%s %s: its input has changed since it was begun: answers to texts that are as they were are taken over, the rest is done anew",
+        "%s %s: %s: answers to texts that are as they were are taken over, the rest is done anew",
         checked.workload.name,
         checked.reader.partition,
+        why,
     )
     return begun.id
 

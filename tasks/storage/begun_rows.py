@@ -7,9 +7,11 @@ import polars as pl
 from pydantic import BaseModel
 
 from models.records import Quarantined, Record
+from models.shards import share_of
 from tasks.storage.parquet_schema import output_schema
 from tasks.storage.part_files import OUTPUT, read_part
 from tasks.storage.scratch_db import Scratch
+from tasks.storage.set_aside_rows import count_set_aside
 from tasks.storage.unchanged_rows import PublishedRow, PublishedRows
 
 _COLUMNS = ("record_key", "text_hash", "engine", "confidence", "reason", "escalation")
@@ -31,6 +33,17 @@ def is_outdated(parts: Sequence[Path], batches: Iterable[Sequence[Record | Quara
             if (done & readable) - same.keys() or answered.done(sorted(done - readable)):
                 return True
         return seen < total
+
+
+def is_of_another_cut(path: Path) -> bool:
+    """Whether a part of a shard holds a row that was set aside and is in another shard as partitions are cut now. Raises `OutputError`."""
+    share = share_of(path.parent.name)
+    if share is None or not path.is_file() or not count_set_aside([path]).aside:
+        return False
+    rows = read_part(path, ("record_key", "text_hash", "reason"))
+    aside = rows.filter(pl.col("reason").is_not_null() & pl.col("text_hash").is_null())
+    keys = aside.get_column("record_key").to_list()
+    return len(share.places(keys, [None] * len(keys))) < len(keys)
 
 
 def load_begun(parts: Iterable[Path], output: type[BaseModel], rows: PublishedRows) -> None:
