@@ -144,6 +144,13 @@ def count_tasks(settings: Settings, gpus: int, nodes: Sequence[dict[str, Any]]) 
     return sum(int(node["Resources"].get("GPU", 0)) // gpus for node in nodes)
 
 
+def count_with_ray(settings: Settings) -> int:
+    """Return how many may answer shards, this process among them; 1 where `gpu_workers` is no number: the cluster is asked only once a partition is cut."""
+    if settings.gpu_workers == "auto" or settings.ray_address is None or not answers(settings.ray_address):
+        return 1
+    return 1 + settings.gpu_workers
+
+
 def find_gpus(settings: Settings, nodes: Sequence[dict[str, Any]]) -> int:
     """Return how many GPUs a task asks for: those of one engine, none where the cluster has none or a server has the model."""
     there = any(node["Resources"].get("GPU") for node in nodes)
@@ -196,7 +203,15 @@ def _begin(
         nodes = [node for node in ray.nodes() if node["Alive"]]
         gpus = find_gpus(settings, nodes)
         wanted = RunRequest(request.workload, request.partition, request.input, request.where, request.limit)
-        helpers.ask(runner, wanted, min(shards - 1, count_tasks(settings, gpus, nodes)), gpus)
+        count = min(shards - 1, count_tasks(settings, gpus, nodes))
+        if count == 0:
+            log.warning(
+                "no node of the Ray cluster at %s has room for a task (%s), all shards are answered here; where it grows "
+                "by itself, set gpu_workers",
+                address,
+                f"{gpus} GPUs each" if gpus else "a CPU each",
+            )
+        helpers.ask(runner, wanted, count, gpus)
     except Exception as error:  # noqa: BLE001  Ray's own errors have no common root; the run goes on without
         said = " ".join(str(error).split())[:300]
         log.warning(

@@ -16,7 +16,7 @@ from prefect.states import Cancelled
 
 from flows.environment import prefect_api_is_set
 from flows.flow_requests import TRIES, find_deployment, flow_parameters, request_run
-from flows.ray_helpers import ask_ray
+from flows.ray_helpers import ask_ray, count_with_ray
 from models.errors import BreakevenError
 from models.settings import Settings
 from tasks.planning.request import RunRequest
@@ -127,6 +127,8 @@ def count_takers(workload: str, settings: Settings) -> int:
     """Return how many workers may take shards of a workload, of which this process is one: 1 where none could be asked for."""
     if not prefect_api_is_set():
         return 1
+    if settings.executor == "ray":
+        return count_with_ray(settings)
     try:
         with get_client(sync_client=True) as client:
             find_deployment(client, workload, "the Prefect API")

@@ -19,6 +19,8 @@ from tasks.planning.shards_in_words import describe_choice
 from tasks.planning.workers import count_workers
 from tasks.runtime.shared_engine import is_loaded
 
+UNCOUNTED = "how many a Ray cluster can answer at once is not known before: set gpu_workers, or shards = N"
+
 log = logging.getLogger(__name__)
 
 
@@ -107,7 +109,8 @@ def _choose(checked: Checked, examined: Examined, session: Session) -> tuple[int
         return 1, "not cut: all workers would ask one server"
     workers = count_workers()
     if workers == 1:
-        return 1, "not cut: no other worker is there to take part"
+        on_ray = checked.settings.executor == "ray" and checked.settings.gpu_workers == "auto"
+        return 1, f"not cut: {UNCOUNTED if on_ray else 'no other worker is there to take part'}"
     records = examined.rows or 0
     time = expect_records(checked, records, session)
     if time is None:

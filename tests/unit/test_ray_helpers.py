@@ -17,7 +17,7 @@ from prefect.states import Completed, Failed
 
 from flows import ray_helpers
 from flows.ray_helpers import count_tasks
-from flows.shard_helpers import ask_workers
+from flows.shard_helpers import ask_workers, count_takers
 from models.errors import UsageError
 from models.settings import Settings
 from tasks.planning.request import RunRequest
@@ -160,6 +160,28 @@ def test_a_cluster_that_is_away_is_not_waited_for(
     with ask_workers(ON_RAY)(REQUEST, uuid4(), 8) as look:
         assert not look()
     assert "127.0.0.1:6379 is not asked, all shards are answered here" in caplog.text
+    assert cluster.given == []
+
+
+def test_a_cluster_without_room_is_said_to_have_none(
+    cluster: StandInCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each node has fewer GPUs than an engine takes: nobody waits for a task that no node can have."""
+    cluster.resources["GPU"] = 1.0
+    with ask_workers(ON_RAY.model_copy(update={"tensor_parallel_size": 2}))(REQUEST, uuid4(), 8) as look:
+        assert not look()
+    assert "has room for a task (2 GPUs each), all shards are answered here" in caplog.text
+
+
+def test_auto_counts_what_the_cluster_is_set_to(
+    cluster: StandInCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers of the pool take no part: the tasks that are set, and this process, where a cluster answers."""
+    on_ray = ON_RAY.model_copy(update={"gpu_workers": 6})
+    assert count_takers("sentiment", on_ray) == 7
+    assert count_takers("sentiment", ON_RAY) == 1
+    monkeypatch.setattr(ray_helpers, "answers", lambda _: False)
+    assert count_takers("sentiment", on_ray) == 1
     assert cluster.given == []
 
 

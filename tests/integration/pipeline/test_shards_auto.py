@@ -38,6 +38,7 @@ def test_auto(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
             run(settings, source, failing(60, 0), rerun=True)
     run(settings, source, rerun=True)
     run(settings, source, rerun=True)
+    run(settings.model_copy(update={"executor": "ray"}), source, rerun=True)
     with workers_counted_by(lambda: 4):
         run(settings, source, refresh=True, shards="auto")
         run(settings, source, refresh=True)
@@ -48,9 +49,10 @@ def test_auto(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         r"cut into 16 shards: 4 workers .* and \$.*, one worker .* and \$",
         "goes on in 16 shards, as it was begun",
         "not cut: no other worker is there",
+        "not cut: how many a Ray cluster can answer at once is not known before: set gpu_workers",
         "is not cut into shards: a refresh",
     ]
     for one, pattern in zip(said, patterns, strict=True):
         assert re.search(pattern, one.message)
-    assert [one.levelname for one in said] == ["INFO"] * 5 + ["WARNING"]
+    assert [one.levelname for one in said] == ["INFO"] * 6 + ["WARNING"]
     assert published(settings).height == 200
