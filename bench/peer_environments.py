@@ -9,7 +9,6 @@ from models.machine import gpu_name
 ROOT = Path(__file__).resolve().parents[1]
 BESIDE = ROOT / "bench" / "beside"
 UV = ROOT / ".cache" / "uv-venv" / "bin" / "uv"
-NAMES = ("vllm", "ray")
 
 
 def python_of(name: str, cache: Path) -> Path:

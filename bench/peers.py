@@ -136,7 +136,7 @@ def finding(options: argparse.Namespace, job: Job, table: Sequence[Row]) -> Find
         "model": job.model or MODEL_NAME,
         "repeats": options.repeats,
         "vllm arguments of the peers": options.arguments,
-        "arguments": job.arguments,
+        "arguments": {name: value for name, value in job.arguments.items() if name != "model"},
     }
     title = f"Side by side: {len(job.keys)} records, {job.kind}, {job.model or MODEL_NAME}, peers with {options.arguments} arguments"
     return Finding(f"peers_{job.kind}_{options.arguments}", title, table, used, NOTES)

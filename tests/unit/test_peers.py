@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from argparse import Namespace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 
 from bench.peer_environments import BESIDE
+from bench.peer_job import Job
 from bench.peer_run import Timed
-from bench.peers import agreement, rows
+from bench.peers import agreement, finding, rows
 
 
 def timed(total: float, answers: dict[str, str]) -> Timed:
@@ -28,6 +30,15 @@ def test_a_peer_that_failed_has_its_reason_in_the_place_of_figures() -> None:
     assert product["product_to_this"] == 1.0
     assert failed == {"peer": "ray.data.llm", "caches": "empty", "failed": "exit code 1: no room"}
     assert (plain["product_to_this"], plain["agree"], plain["records_per_s"]) == (0.5, 0.5, 0.5)
+
+
+def test_a_result_names_no_folder_of_the_machine() -> None:
+    """It is kept in the repository; the model stands there by its name."""
+    arguments = {"model": "/srv/somewhere/model", "seed": 0}
+    job = Job("label", Path("/srv/in.parquet"), None, [], [], None, {}, arguments, {}, on_cpu=True)
+    found = finding(Namespace(repeats=1, arguments="ours"), job, [])
+    assert found.settings["arguments"] == {"seed": 0}
+    assert "/srv" not in repr(found)
 
 
 def test_an_answer_that_is_missing_does_not_agree() -> None:
