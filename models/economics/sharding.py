@@ -12,7 +12,7 @@ from models.gpu_time import NS_PER_SECOND, gpu_cost_nano
 from models.shards import MOST_SHARDS
 
 START_NS = 15 * NS_PER_SECOND
-"""Assumed: a worker asks for work every ten seconds or so, and starts a process for it."""
+"""Assumed: a worker has to ask for work, and to start a process for it."""
 SHARD_NS = 1 * NS_PER_SECOND
 """Assumed: to begin a shard, to let the window run empty and to close it, beside reading."""
 WORTH = 10
