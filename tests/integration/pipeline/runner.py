@@ -23,17 +23,20 @@ from sqlalchemy import Engine as Database
 from sqlalchemy.orm import Session
 
 from models.errors import BreakevenError
+from models.requests import Request
 from models.settings import Settings
 from models.tokens import load_encoding
 from tasks.api import batch_submit
 from tasks.evaluation.run import EvaluationRequest, evaluate
 from tasks.run.run_partition import collect_partition
 from tasks.runtime.shared_engine import load_engine
-from tests.fakes import ScriptedEngine, plausible, unsure
+from tests.fakes import Handler, Reply, ScriptedEngine, plausible, unsure
 from tests.integration.pipeline.harness import CACHE, DAY, WORKLOAD, run
 from tests.live_folder import paths_below
 
 PROJECT = Path(__file__).resolve().parents[3]
+BEFORE_THE_GATE = 30
+"""How many texts an engine answers whose gate is shut: enough for a commit, not for all of a shard."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Job:
     """One run of the partition. `calls` gets a line for each request that reaches the engine.
 
     `collect`: take up what waits instead, waiting `settle_seconds` for what may be under way at a provider.
-    `shards`: cut the partition; `shard`: take part in one that is cut. `evaluate`: evaluate the workload on the labelled records in `source` instead, with this `adapter`. `unsure`: the scripted engine is unsure of texts that hold this word. `real`: the vLLM engine instead of the scripted one. `dies_at_commit`: SIGKILL just before (or, with `after`, just after) so many transactions committed.
+    `shards`: cut the partition; `shard`: take part in one that is cut. `evaluate`: evaluate the workload on the labelled records in `source` instead, with this `adapter`. `unsure`: the scripted engine is unsure of texts that hold this word. `real`: the vLLM engine instead of the scripted one. `dies_at_commit`: SIGKILL just before (or, with `after`, just after) so many transactions committed. `gate`: the scripted engine answers `BEFORE_THE_GATE` texts, and more once there is this file.
     """
 
     settings: dict[str, Any]
@@ -62,6 +65,7 @@ class Job:
     adapter: str | None = None
     shards: int | None = None
     shard: int | None = None
+    gate: str | None = None
 
     @classmethod
     def of(cls, settings: Settings, source: Path, **more: Any) -> Self:  # noqa: ANN401  the other fields
@@ -162,6 +166,20 @@ def die_at_commit(count: int, *, after: bool) -> None:
         event.listen(Database, "commit", before)
 
 
+def gated(handler: Handler, gate: Path) -> Handler:
+    """Make a handler that waits for a file once it has answered `BEFORE_THE_GATE` times."""
+    answered = 0
+
+    def answer(request: Request) -> Reply:
+        nonlocal answered
+        answered += 1
+        while answered > BEFORE_THE_GATE and not gate.exists():
+            time.sleep(0.01)
+        return handler(request)
+
+    return answer
+
+
 def work(job: Job) -> int:
     """Run one job to its end; return the exit code that `breakeven run` would."""
     if job.dies_at_commit is not None:
@@ -170,8 +188,9 @@ def work(job: Job) -> int:
     def load(_: Settings) -> ScriptedEngine:
         sys.stderr.write("loading\n")
         sys.stderr.flush()
+        handler = plausible if job.unsure is None else unsure(job.unsure)
         return ScriptedEngine(
-            handler=plausible if job.unsure is None else unsure(job.unsure),
+            handler=handler if job.gate is None else gated(handler, Path(job.gate)),
             delay=job.delay,
             load_seconds=job.load_seconds,
             size=job.size,

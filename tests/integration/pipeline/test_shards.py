@@ -5,20 +5,24 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from polars.testing import assert_frame_equal
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from db.run_queries import list_runs
 from db.shards import MOST_TRIES, Shard
+from db.tables import LeaseRow
 from models.errors import BreakevenError, EngineDied
 from models.requests import Request
 from models.settings import Settings
 from tasks.planning.take_shard import ShardTaker
 from tests.fakes import Reply, ScriptedEngine, plausible, prompt
-from tests.integration.pipeline.books import Rows, check_books, ledger, table
+from tests.integration.pipeline.books import check_books, ledger, table
 from tests.integration.pipeline.harness import (
     good_rows,
     leftovers,
@@ -29,7 +33,7 @@ from tests.integration.pipeline.harness import (
     settings_for,
     write_records,
 )
-from tests.integration.pipeline.runner import Job, Runner
+from tests.integration.pipeline.runner import Child, Job, Runner
 from tests.ledgers import new_sqlite
 
 RECORDS = 600
@@ -91,23 +95,38 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
 
 @dataclass(frozen=True)
 class Pair:
-    """A whole run and a process that takes part, each with its list of what its engine was asked."""
+    """A whole run and a process that takes part, each with its list of what its engine was asked.
+
+    Both begin a shard and wait at the gate, so that neither is done before the other has begun, on a machine of any speed.
+    """
 
     whole: Job
     part: Job
+    gate: Path
 
     @classmethod
-    def of(cls, settings: Settings, source: Path, shards: int = 4) -> "Pair":
-        """Make both over these settings, slow enough that the second has its share."""
-        job = Job.of(settings, source, delay=0.01, size=8, shards=shards)
-        calls = settings.output_dir.with_name("calls of the part")
+    @contextmanager
+    def of(cls, settings: Settings, source: Path, shards: int = 4) -> Iterator["Pair"]:
+        """Make both over these settings; the gate is open after the block, whatever came of it."""
+        calls, gate = (settings.output_dir.with_name(name) for name in ("calls of the part", "gate"))
+        job = Job.of(settings, source, delay=0.01, size=8, shards=shards, gate=str(gate))
         calls.touch()
-        return cls(job, replace(job, calls=str(calls), shard=2))
+        try:
+            yield cls(job, replace(job, calls=str(calls), shard=2), gate)
+        finally:
+            gate.touch()
 
-    def wait_for(self, settings: Settings, runs: int) -> None:
-        """Wait until so many runs of shards have committed something."""
+    def begin(self, settings: Settings, runner: Runner, second: Runner) -> tuple[Child, Child]:
+        """Start the whole run, and once it has begun a shard the other; return both when each has committed something of one."""
+        child = runner.start(self.whole)
+        self._wait_for(settings, 1)
+        part = second.start(self.part)
+        self._wait_for(settings, 2)
+        return child, part
+
+    def _wait_for(self, settings: Settings, runs: int) -> None:
         until(
-            lambda: sum(1 for row in runs_of(settings) if row.shard and row.records) >= runs,
+            lambda: sum(1 for row in table(settings, "runs") if row.shard and row.records) >= runs,
             f"{runs} shards were not begun: {Path(self.whole.log).read_text(encoding='utf-8')}",
         )
 
@@ -116,9 +135,28 @@ class Pair:
         return self.whole.called() + self.part.called()
 
 
-def runs_of(settings: Settings) -> Rows:
-    """Read all runs; none before there is a ledger."""
-    return table(settings, "runs")
+@contextmanager
+def standing_still(settings: Settings, child: Child) -> Iterator[None]:
+    """Stop a process inside the block, at a moment at which it has no transaction open that others would wait for."""
+    try:
+        child.kill(signal.SIGSTOP)
+        while not leases_are_free(settings):
+            child.kill(signal.SIGCONT)
+            time.sleep(0.05)
+            child.kill(signal.SIGSTOP)
+        yield
+    finally:
+        child.kill(signal.SIGCONT)
+
+
+def leases_are_free(settings: Settings) -> bool:
+    """Whether nobody has a transaction open that has changed a lease; on SQLite, that has written at all."""
+    try:
+        with ledger(settings) as session:
+            session.execute(select(LeaseRow.owner).with_for_update(nowait=True))
+    except OperationalError:
+        return False
+    return True
 
 
 def until(ready: Callable[[], bool], what: str) -> None:
@@ -137,13 +175,10 @@ def test_two_processes_share_the_shards(
     settings: Settings, whole: Settings, source: Path, runner: Runner, second: Runner
 ) -> None:
     """Each takes what is free, and no text is asked for twice."""
-    pair = Pair.of(settings, source)
-    child = runner.start(pair.whole)
-    pair.wait_for(settings, 1)
-    assert second.start(pair.part).wait() == 0
-    assert child.wait() == 0
+    with Pair.of(settings, source) as pair:
+        children = pair.begin(settings, runner, second)
+    assert [child.wait() for child in children] == [0, 0]
     check_same(settings, whole)
-    assert pair.part.called()
     assert len(pair.asked()) == len(set(pair.asked()))
 
 
@@ -153,12 +188,9 @@ def test_killed_and_taken_over(
     settings: Settings, whole: Settings, source: Path, runner: Runner, second: Runner, victim: str
 ) -> None:
     """A shard whose process is killed goes on at its last commit; one that takes part needs no whole run to go on."""
-    pair = Pair.of(settings.model_copy(update=QUICK), source)
-    child = runner.start(pair.whole)
-    pair.wait_for(settings, 1)
-    part = second.start(pair.part)
-    pair.wait_for(settings, 2)
-    (part if victim == "part" else child).kill()
+    with Pair.of(settings.model_copy(update=QUICK), source) as pair:
+        child, part = pair.begin(settings, runner, second)
+        (part if victim == "part" else child).kill()
     ends = [child.wait(), part.wait()]
     assert sorted(ends) == [-9, 0]
     if victim == "whole":
@@ -174,14 +206,13 @@ def test_stopped_for_longer_than_its_lease(
     settings: Settings, whole: Settings, source: Path, runner: Runner, second: Runner
 ) -> None:
     """A process that wakes up after its shard was taken over writes nothing of it any more."""
-    pair = Pair.of(settings.model_copy(update=QUICK), source)
-    child = runner.start(pair.whole)
-    pair.wait_for(settings, 1)
-    part = second.start(pair.part)
-    pair.wait_for(settings, 2)
-    part.kill(signal.SIGSTOP)
-    assert child.wait() == 0  # it has waited for the lease, and for another term, since the process is there
-    part.kill(signal.SIGCONT)
+    with Pair.of(settings.model_copy(update=QUICK), source) as pair:
+        child, part = pair.begin(settings, runner, second)
+        with standing_still(settings, part):
+            pair.gate.touch()
+            assert (
+                child.wait() == 0
+            )  # it has waited for the lease, and another term, since the process is there
     assert part.wait() == 0
     assert (
         runner.start(pair.whole).wait() == 0
