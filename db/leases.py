@@ -4,7 +4,7 @@ Every commit of a run calls `renew` first. That locks the lease's row until the 
 nobody can take the partition over between the check and the commit (invariant I9).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -113,6 +113,14 @@ def renew(session: Session, lease: Lease, seconds: float) -> None:
 def release(session: Session, lease: Lease) -> None:
     """Give the partition back. The row stays, so that epochs never repeat. Raises `LeaseLost`."""
     _change(session, lease, owner=None, seconds=0)
+
+
+def free(session: Session, workloads: Sequence[str], partition: date) -> None:
+    """Take leases back of which nobody has any use, whoever had them: a renewal finds them lost."""
+    which = (LeaseRow.workload.in_(workloads), LeaseRow.partition == partition, LeaseRow.owner.is_not(None))
+    session.execute(
+        update(LeaseRow).where(*which).values(owner=None).execution_options(synchronize_session=False)
+    )
 
 
 def _change(session: Session, lease: Lease, *, owner: str | None, seconds: float) -> None:

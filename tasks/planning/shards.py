@@ -6,11 +6,11 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import shards
+from db import leases, shards
 from db.partitions import PartitionVersion, find_open
 from models.default_model import uses_server
 from models.economics.sharding import ShardedWork, choose_shards
-from models.run import PRODUCTION
+from models.run import PRODUCTION, lease_name
 from models.shards import Share
 from tasks.planning.checks import Checked, fingerprint_of
 from tasks.planning.examine import Examined
@@ -46,9 +46,14 @@ WHOLE = RunPlace()
 def cut_version(session: Session, version: PartitionVersion, wanted: int, examined: Examined) -> int:
     """Cut a version as is wanted, and return into how many it is cut; 1: it is not.
 
-    Where its input has got more rows since it was begun, shards that were done are read again.
+    Where its input has got more rows since it was begun, shards that were done are read again. Leases on shards of another cut
+    are taken back: nobody would ever take one over from a process that was killed.
     """
+    known = shards.list_shards(session, version.id)
     into = shards.cut(session, version.id, wanted)
+    if known and into != len(known):
+        names = [lease_name(version.workload, version.purpose, one.share) for one in known]
+        leases.free(session, names, version.partition)
     if into > 1 and version.input_digest not in (None, examined.digest):
         shards.reopen(session, version.id)
     if into != wanted:

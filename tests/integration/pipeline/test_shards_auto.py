@@ -1,4 +1,4 @@
-"""`shards = "auto"` cuts a partition where earlier runs say that it pays, and says in a line what it decided (docs/shards.md)."""
+"""`shards = "auto"` cuts a partition where earlier runs say that it pays, and says in a line what it decided; what another cut leaves (docs/shards.md)."""
 
 import logging
 import re
@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from db.tables import RunRow
+from db.tables import LeaseRow, RunRow
 from models.errors import BreakevenError
 from models.settings import Settings
 from models.settings.workload import WorkloadSettings
 from tasks.planning.workers import workers_counted_by
-from tests.integration.pipeline.books import ledger
+from tests.integration.pipeline.books import check_books, ledger
 from tests.integration.pipeline.harness import good_rows, published, run, settings_for, write_records
 from tests.integration.pipeline.test_shards import failing
 from tests.ledgers import new_sqlite
@@ -56,3 +56,15 @@ def test_auto(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         assert re.search(pattern, one.message)
     assert [one.levelname for one in said] == ["INFO"] * 6 + ["WARNING"]
     assert published(settings).height == 200
+
+
+def test_a_lease_on_a_shard_of_another_cut_is_taken_back(tmp_path: Path) -> None:
+    """Its process was killed before anything was committed; nobody ever takes shards of that cut again."""
+    settings = settings_for(tmp_path, new_sqlite(tmp_path / "ledger.db"))
+    source = write_records(tmp_path / "in.jsonl", good_rows(40))
+    with pytest.raises(BreakevenError, match="failed 3 times in a row"):
+        run(settings, source, failing(0), shards=3)
+    with ledger(settings) as session:
+        session.execute(update(LeaseRow).where(LeaseRow.workload.contains("of 3")).values(owner="gone"))
+    run(settings, source, shards=2)
+    check_books(settings)
