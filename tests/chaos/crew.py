@@ -4,6 +4,7 @@
 child for each. There is no Prefect in them: surveys, leases, commits and publishing are the product's own.
 """
 
+import faulthandler
 import json
 import os
 import signal
@@ -100,6 +101,12 @@ class Crew:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
 
+    def show_stacks(self) -> None:
+        """Have every backfill that is at work write into its log where each of its threads is."""
+        for pid in self.pids:
+            self.signal(pid, signal.SIGUSR1)
+        time.sleep(1.0)
+
     def stop_all(self) -> None:
         """Kill every backfill that is still at work."""
         for pid in list(self.pids):
@@ -151,6 +158,7 @@ def child(work: Work) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(0)
+    faulthandler.register(signal.SIGUSR1)
     code = DEFECT
     try:
         code = work_on(work)

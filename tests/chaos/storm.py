@@ -15,6 +15,7 @@ from tasks.backfill.survey import quote, survey
 from tests.chaos.crew import DEFECT, Crew, Work
 from tests.chaos.database import Database
 from tests.chaos.disk import Disk
+from tests.chaos.headway import Headway
 from tests.integration.backfill.harness import (
     Row,
     ask_for,
@@ -27,7 +28,6 @@ from tests.integration.pipeline.books import table
 from tests.integration.pipeline.harness import WORKLOAD, settings_for
 
 MOST_AT_ONCE = 3
-CALM_SECONDS = 300.0
 COMMANDS = 4
 DELAY = 0.006
 FINE = {0, 1, 2, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM}
@@ -168,9 +168,12 @@ class Storm:
     _last = -1
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + CALM_SECONDS
+        headway = Headway(self.settings)
         while self._crew.pids:
-            assert time.monotonic() < deadline, self.tail()
+            if headway.is_lacking():
+                self._crew.show_stacks()
+                msg = f"nothing gets on any more\n{self.tail()}"
+                raise AssertionError(msg)
             self._gather()
             time.sleep(0.05)
 
