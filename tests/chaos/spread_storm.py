@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from random import Random
+from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient
@@ -22,6 +23,7 @@ from models.settings import Settings
 from tasks.backfill.request import BackfillRequest
 from tasks.backfill.survey import survey
 from tests.chaos.database import Database
+from tests.chaos.headway import Headway
 from tests.chaos.storm import rough_rows
 from tests.integration.backfill.harness import ask_for, check_published, day, write_days
 from tests.integration.on_prefect.site import Site, api_of
@@ -31,9 +33,12 @@ from tests.integration.pipeline.harness import WORKLOAD, settings_for
 DAYS = 6
 ROWS = 60
 WORKERS = ("one", "two")
-CALM_SECONDS = 300.0
+SILENCE_SECONDS = 30.0
+"""How long a run may be without a process before it is crashed; our automations wait longer, see `flows/automations.py`."""
+LOOK_SECONDS = 5.0
 BACKFILLS = 5
 BETWEEN = (1.0, 6.0)
+AT_WORK = (StateType.RUNNING, StateType.PENDING)
 
 
 class SpreadBackfill:
@@ -77,6 +82,7 @@ class SpreadStorm:
                     row["text"] = f"slow {row['text']}"
         self._source = write_days(folder / "in.jsonl", self._days)
         self._backfills: list[SpreadBackfill] = []
+        self._silent: dict[UUID, float] = {}
         self.happened: Counter[str] = Counter()
         self.ends: Counter[str] = Counter()
 
@@ -113,6 +119,16 @@ class SpreadStorm:
             if worker.process.poll() is not None:
                 self._start_worker(name)
 
+    def _crash_silent(self) -> None:
+        """Do what our automations do: crash runs that hold a place in the pool, and of which no process is left."""
+        with suppress(httpx.HTTPError, PrefectException):
+            now = time.monotonic()
+            silent = [run.id for run in self._claimed() if not self._alive(run)]
+            self._silent = {flow_run: self._silent.get(flow_run, now) for flow_run in silent}
+            for flow_run, since in self._silent.items():
+                if now - since >= SILENCE_SECONDS:
+                    self._api.set_flow_run_state(flow_run, Crashed(message="No heartbeat"), force=True)
+
     def _start_worker(self, name: str) -> None:
         shards = self.settings.workload(WORKLOAD).shards
         more = {} if shards is None else {f"BREAKEVEN_WORKLOADS__{WORKLOAD.upper()}__SHARDS": str(shards)}
@@ -133,22 +149,22 @@ class SpreadStorm:
         self._days[of] = [*late, *rows]
         write_days(self._source, self._days)
 
-    def _running(self) -> list[FlowRun]:
+    def _claimed(self) -> list[FlowRun]:
         return [
             run
             for run in self._api.read_flow_runs()
-            if run.state is not None and run.state.type in {StateType.RUNNING, StateType.PENDING}
+            if run.state is not None and run.state.type in {*AT_WORK, StateType.CANCELLING}
         ]
 
     def _cancel_run(self) -> None:
-        if runs := self._running():
+        if runs := [run for run in self._claimed() if run.state_type in AT_WORK]:
             self._api.set_flow_run_state(self._random.choice(runs).id, Cancelling(), force=True)
 
     def _kill_worker(self) -> None:
         """Kill a worker with its run, let Prefect find that out as our automation does, and start another."""
         name = self._random.choice(WORKERS)
         self._site.workers[name].kill()
-        for run in self._running():
+        for run in self._claimed():
             if not self._alive(run):
                 self._api.set_flow_run_state(run.id, Crashed(message="No heartbeat"), force=True)
         self._start_worker(name)
@@ -188,10 +204,13 @@ class SpreadStorm:
         check_published(self.settings, self._source, self._days)
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + CALM_SECONDS
+        headway, looked = Headway(self.settings), time.monotonic()
         while any(one.thread.is_alive() for one in self._backfills):
-            assert time.monotonic() < deadline, f"a backfill does not end\n{self._site.logs()}"
+            assert not headway.is_lacking(), f"a backfill does not get on\n{self._site.logs()}"
             self._supervise()
+            if time.monotonic() - looked >= LOOK_SECONDS:
+                self._crash_silent()
+                looked = time.monotonic()
             time.sleep(0.5)
 
     def report(self) -> str:
