@@ -32,6 +32,7 @@ from tasks.display.table_layout import write_data
 from tasks.display.tables import write_rows
 from tasks.display.working import show_working
 from tasks.planning.request import RunRequest
+from tasks.planning.workers import WorkersNotCounted
 
 
 def run_and_print(request: RunRequest) -> int:
@@ -114,7 +115,11 @@ def _describe_workers(
 
     if parallel is not None:
         return describe_spread(quoted, parallel, find_gpu_workers(settings))
-    return describe_shards(quoted, ask.asked_shards(settings), count_takers(ask.workload, settings))
+    try:
+        workers = count_takers(ask.workload, settings)
+    except WorkersNotCounted as error:
+        return describe_shards(quoted, ask.asked_shards(settings), 1, str(error))
+    return describe_shards(quoted, ask.asked_shards(settings), workers)
 
 
 def _backfill(ask: BackfillRequest, parallel: int | None, todo: list[Step], quoted: Quote) -> int:

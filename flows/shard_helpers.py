@@ -20,10 +20,11 @@ from flows.ray_helpers import ask_ray, count_with_ray
 from models.errors import BreakevenError
 from models.settings import Settings
 from tasks.planning.request import RunRequest
+from tasks.planning.workers import WorkersNotCounted
 from tasks.run.helpers import AskHelpers, Look
 from tasks.runtime.stop_signals import stop_on_signals
 from tasks.setup.prefect_checks import TAG
-from tasks.workers.pools import find_gpu_workers, find_workers_online
+from tasks.workers.pools import SECONDS_BETWEEN, asking, find_gpu_workers, find_workers_online
 
 LOOK_SECONDS = 5.0
 """How often the flow runs are looked at, which need nobody to go on, and how long a server that is away is waited for."""
@@ -124,14 +125,26 @@ def do_nothing() -> bool:
 
 
 def count_takers(workload: str, settings: Settings) -> int:
-    """Return how many workers may take shards of a workload, of which this process is one: 1 where none could be asked for."""
+    """Return how many workers may take shards of a workload, of which this process is one: 1 where no server is set up.
+
+    Raises `WorkersNotCounted` where the server does not tell.
+    """
     if not prefect_api_is_set():
         return 1
     if settings.executor == "ray":
         return count_with_ray(settings)
     try:
-        with get_client(sync_client=True) as client:
+        with asking() as client:
             find_deployment(client, workload, "the Prefect API")
-    except (httpx.HTTPError, PrefectException, BreakevenError):
-        return 1
-    return find_workers_online(settings)
+        return find_workers_online(settings)
+    except httpx.TimeoutException as error:
+        msg = f"the server did not answer in {SECONDS_BETWEEN:g} s: counted as one worker"
+        raise WorkersNotCounted(msg) from error
+    except (httpx.HTTPError, PrefectException, BreakevenError) as error:
+        why = (
+            error
+            if isinstance(error, BreakevenError)
+            else f"the server did not tell ({type(error).__name__})"
+        )
+        msg = f"{why}: counted as one worker"
+        raise WorkersNotCounted(msg) from error

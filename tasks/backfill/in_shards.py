@@ -30,11 +30,16 @@ def sharded_work(
     return ShardedWork(requests, time.total_ns, load_ns, read_ns, rate, paid_by_use)
 
 
-def describe_shards(quote: Quote, asked: ShardNumber | None, workers: int) -> str | None:
+NOBODY_ELSE = "no other worker is online to take part"
+
+
+def describe_shards(
+    quote: Quote, asked: ShardNumber | None, workers: int, alone: str = NOBODY_ELSE
+) -> str | None:
     """Say in a line what shards come to on so many workers, which way is faster and which is cheaper, and what will be done.
 
     `asked` as in the settings: None, they are not cut. The partitions follow each other, under one load of this process's engine.
-    None where there is nothing to say: nobody asked and nobody else is there, or nothing of it is ever cut.
+    `alone`: why there is one worker. None where there is nothing to say: nobody asked and nobody else is there, or nothing of it is ever cut.
     """
     is_set = asked not in (None, 1)
     if not is_set and workers == 1:
@@ -48,7 +53,7 @@ def describe_shards(quote: Quote, asked: ShardNumber | None, workers: int) -> st
     cut = _plans(choices, asked, workers)
     whole = f"one worker: {_together(choices, [one.whole for one in choices])}"
     if all(plan.shards == 1 for plan in cut):
-        why = "no other worker is online to take part" if workers == 1 else "too small to be cut into shards"
+        why = alone if workers == 1 else "too small to be cut into shards"
         return f"{whole}; not cut: {why}"
     return f"{_compare(choices, cut)}; {_what_is_done(choices, cut, asked)}"
 

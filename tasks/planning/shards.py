@@ -16,7 +16,7 @@ from tasks.planning.checks import Checked, fingerprint_of
 from tasks.planning.examine import Examined
 from tasks.planning.history import expect_records, is_paid_by_use
 from tasks.planning.shards_in_words import describe_choice
-from tasks.planning.workers import count_workers
+from tasks.planning.workers import WorkersNotCounted, count_workers
 from tasks.runtime.shared_engine import is_loaded
 
 UNCOUNTED = "how many a Ray cluster can answer at once is not known before: set gpu_workers, or shards = N"
@@ -112,7 +112,10 @@ def _choose(checked: Checked, examined: Examined, session: Session) -> tuple[int
         return kept, f"goes on {f'in {kept} shards' if kept > 1 else 'uncut'}, as it was begun"
     if uses_server(checked.settings):
         return 1, "not cut: all workers would ask one server"
-    workers = count_workers()
+    try:
+        workers = count_workers()
+    except WorkersNotCounted as error:
+        return 1, f"not cut: {error}"
     if workers == 1:
         on_ray = checked.settings.executor == "ray" and checked.settings.gpu_workers == "auto"
         return 1, f"not cut: {UNCOUNTED if on_ray else 'no other worker is there to take part'}"

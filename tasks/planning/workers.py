@@ -4,6 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from models.errors import BreakevenError
+
+
+class WorkersNotCounted(BreakevenError):
+    """How many workers there are could not be found out, or is not counted here: the message says why. It counts as one."""
+
 
 def _only_this_one() -> int:
     return 1
@@ -23,5 +29,5 @@ def workers_counted_by(count: Callable[[], int]) -> Iterator[None]:
 
 
 def count_workers() -> int:
-    """Return how many workers there are now, this process among them: at least 1."""
+    """Return how many workers there are now, this process among them: at least 1. Raises `WorkersNotCounted`."""
     return max(1, _count.get()())

@@ -70,12 +70,18 @@ def count_gpu_workers(settings: Settings, online: int) -> int:
 
 def find_gpu_workers(settings: Settings) -> int:
     """Return the same as the server knows it now; where none is set, or none answers, as this machine is."""
-    online = _count_online() if settings.gpu_workers == "auto" else 0
+    online = 0
+    if settings.gpu_workers == "auto":
+        with suppress(httpx.HTTPError, PrefectException):
+            online = _count_online()
     return count_gpu_workers(settings, online)
 
 
 def find_workers_online(settings: Settings) -> int:
-    """Return how many runs the pool `gpu` can have at work now: 1 where no server says that anybody is online there."""
+    """Return how many runs the pool `gpu` can have at work now: 1 where nobody is online there.
+
+    Raises what the client does where the server does not say so.
+    """
     online = _count_online()
     return count_gpu_workers(settings, online) if online else 1
 
@@ -83,7 +89,7 @@ def find_workers_online(settings: Settings) -> int:
 def _count_online() -> int:
     if get_current_settings().api.url is not None:
         lend_auth_string()
-        with suppress(httpx.HTTPError, PrefectException), asking() as client:
+        with asking() as client:
             return len(list_online(client, GPU_POOL))
     return 0
 

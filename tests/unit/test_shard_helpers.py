@@ -17,6 +17,7 @@ from flows import shard_helpers
 from flows.shard_helpers import ShardHelpers, ask_workers, count_takers
 from models.settings import Settings
 from tasks.planning.request import RunRequest
+from tasks.planning.workers import WorkersNotCounted
 from tasks.workers import pools
 
 REQUEST = RunRequest("sentiment", date(2026, 11, 1), shards=8, rerun=True)
@@ -75,6 +76,7 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> PoolOfFlowRuns:
         yield pool
 
     monkeypatch.setattr(shard_helpers, "get_client", client)
+    monkeypatch.setattr(pools, "get_client", client)
     monkeypatch.setattr(shard_helpers, "LOOK_SECONDS", 0.0)
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     return pool
@@ -130,8 +132,20 @@ def test_nobody_is_counted_who_could_not_be_asked(
     assert count_takers("sentiment", Settings(gpu_workers=2)) == 2
     online = 0
     assert count_takers("sentiment", Settings(gpu_workers=2)) == 1
+    with pytest.raises(WorkersNotCounted, match="auto does not count the cluster"):
+        count_takers("sentiment", Settings(executor="ray"))
     online, pool.deployed = 4, False
-    assert count_takers("sentiment", Settings()) == 1
+    with pytest.raises(WorkersNotCounted, match=r"not deployed|deploy.*: counted as one worker"):
+        count_takers("sentiment", Settings())
+    pool.deployed = True
+
+    def too_slow() -> int:
+        msg = "slow"
+        raise httpx.ReadTimeout(msg)
+
+    monkeypatch.setattr(pools, "_count_online", too_slow)
+    with pytest.raises(WorkersNotCounted, match="did not answer in 5 s: counted as one worker"):
+        count_takers("sentiment", Settings())
     monkeypatch.setattr(shard_helpers, "prefect_api_is_set", lambda: False)
     assert count_takers("sentiment", Settings()) == 1
 
