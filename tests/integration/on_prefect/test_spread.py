@@ -7,7 +7,9 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
@@ -30,7 +32,8 @@ from tests.integration.backfill.harness import (
 )
 from tests.integration.on_prefect.site import PROJECT, START_SECONDS, Site, api_of, until
 from tests.integration.pipeline.books import table
-from tests.integration.pipeline.harness import settings_for
+from tests.integration.pipeline.harness import published, settings_for
+from tests.integration.pipeline.test_shards_auto import take_times
 
 Input = tuple[Path, dict[date, list[dict[str, object]]]]
 WORKERS = ("one", "two")
@@ -244,3 +247,28 @@ def test_a_day_in_shards_is_answered_by_both_workers_and_by_one_when_the_other_i
     assert len({run.flow_run_id for run in runs}) == 2
     assert all(one.state and not one.state.is_scheduled() for one in flow_runs(api, days))
     check_published(settings, source, days)
+
+
+def final(api: SyncPrefectClient, flow_run: UUID) -> bool:
+    """Whether a flow run has ended."""
+    state = api.read_flow_run(flow_run).state
+    return state is not None and state.is_final()
+
+
+@pytest.mark.long
+def test_auto_cuts_a_day_for_the_workers_that_are_online(
+    site: Site, api: SyncPrefectClient, settings: Settings, tmp_path: Path
+) -> None:
+    """The last of this file, since it lets the runs that the ledger knows have taken longer: then a day is worth both workers."""
+    source, days = days_from(tmp_path, date(2026, 6, 1), 60, 200)
+    deployment = api.read_deployment_by_name("sentiment/sentiment")
+    for of, times in zip(sorted(days), (1_000_000, 1), strict=True):
+        given = {"partition": str(of), "input": str(source), "shards": "auto"}
+        whole = api.create_flow_run_from_deployment(deployment.id, parameters=given)
+        until(partial(final, api, whole.id), "not ended", START_SECONDS)
+        assert (state := api.read_flow_run(whole.id).state) is not None
+        assert state.is_completed(), f"{state.message}\n{site.logs()}"
+        assert published(settings, day=of).height == len(days[of])
+        take_times(settings, times)
+    runs = {of: [run.shards for run in table(settings, "runs") if run.partition == of] for of in days}
+    assert list(runs.values()) == [[None], [8] * 9]
