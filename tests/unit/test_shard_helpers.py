@@ -132,8 +132,6 @@ def test_nobody_is_counted_who_could_not_be_asked(
     assert count_takers("sentiment", Settings(gpu_workers=2)) == 2
     online = 0
     assert count_takers("sentiment", Settings(gpu_workers=2)) == 1
-    with pytest.raises(WorkersNotCounted, match="auto does not count the cluster"):
-        count_takers("sentiment", Settings(executor="ray"))
     online, pool.deployed = 4, False
     with pytest.raises(WorkersNotCounted, match=r"not deployed|deploy.*: counted as one worker"):
         count_takers("sentiment", Settings())
