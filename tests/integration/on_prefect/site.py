@@ -195,7 +195,7 @@ class Site:
                 "BREAKEVEN_OUTPUT_DIR": str(settings.output_dir),
                 "BREAKEVEN_CACHE_DIR": str(settings.cache_dir),
                 "BREAKEVEN_COMMIT_RECORDS": str(settings.commit_records),
-                "BREAKEVEN_GPU_WORKERS": str(settings.gpu_workers),
+                "BREAKEVEN_GPU_WORKERS": str(count_gpu_workers(settings, 0)),
             }
         )
 
