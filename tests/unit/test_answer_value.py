@@ -26,7 +26,9 @@ def test_half_an_object_is_none() -> None:
     assert read('{"title":"x') is None
 
 
-@pytest.mark.parametrize("value", ['"\\ud83d"', '{"\\udc00": 1}', "1" * 30])
+@pytest.mark.parametrize(
+    "value", ['"\\ud83d"', '{"\\udc00": 1}', "1" * 30, "1e400", "NaN", "[" * 5000 + "]" * 5000]
+)
 def test_what_cannot_be_written_down_is_none(value: str) -> None:
-    """Half a surrogate pair, also where a check takes it out later, and a number of more than 64 bits: no part can hold them."""
+    """Half a surrogate pair, also where a check takes it out later, a number beyond 64 bits, endless nesting: no part can hold them."""
     assert read(f'{{"title": {value}}}') is None

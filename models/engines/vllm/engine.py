@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from math import exp
+from math import exp, isfinite
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -245,12 +245,21 @@ def _value(output: OutputFormat, answer: Any) -> tuple[JsonValue, float | None, 
         probabilities = label_probabilities(output.labels, steps, decoded, answer.text)
         return answer.text, probabilities[answer.text], probabilities
     try:  # not strict: the grammar lets a record's control characters into a string as they are
-        value: JsonValue = (
-            answer.text if isinstance(output, FreeText) else json.loads(answer.text, strict=False)
-        )
-        orjson.dumps(
-            value
-        )  # as parts keep it: half a surrogate pair, which the grammar lets in, would end the run
-    except (ValueError, orjson.JSONEncodeError):
+        value: JsonValue = answer.text if isinstance(output, FreeText) else _load(answer.text)
+        # as parts keep it: half a surrogate pair, which the grammar lets in, would end the run
+        orjson.dumps(value)
+    except (ValueError, RecursionError, orjson.JSONEncodeError):
         return None, None, None
     return value, exp(answer.cumulative_logprob / max(len(answer.token_ids), 1)), None
+
+
+def _load(text: str) -> JsonValue:
+    value: JsonValue = json.loads(text, strict=False, parse_float=_finite, parse_constant=_finite)
+    return value
+
+
+def _finite(text: str) -> float:
+    """Read a number. Raises `ValueError` for one that JSON has no word for, as `1e400` is."""
+    if not isfinite(number := float(text)):
+        raise ValueError(text)
+    return number
